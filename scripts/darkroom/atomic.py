@@ -1,0 +1,43 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path):
+    """Give a temporary name beside `path`; rename it to `path` when the block ends well.
+
+    A reader never sees a half-written file: the rename is atomic on one file system, and what
+    was at `path` stays until then. Leftovers of killed writers of the same file are removed
+    first, so an orphaned writer finds its temporary file gone and cannot overwrite the new one.
+
+    Parameters
+    ----------
+    path : path-like
+        The final name. Its folder is made when missing.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary name to write to (the suffix of `path` is kept: writers look at it).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+        leftover.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

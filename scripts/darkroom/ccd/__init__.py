@@ -1,0 +1,1 @@
+"""CCD calibration: bias, read noise, dark rate, hot pixels, dark-subtracted science frames."""

@@ -1,0 +1,54 @@
+"""What every command-line program of the workflow shares."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+
+from darkroom.errors import DarkroomError
+
+
+class ListFileParser(argparse.ArgumentParser):
+    """Argument parser that takes long lists from files: ``@names.list``, one argument a line."""
+
+    def __init__(self, **keywords):
+        super().__init__(
+            fromfile_prefix_chars="@",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **keywords,
+        )
+
+    def convert_arg_line_to_args(self, arg_line):
+        """Take a whole line as one argument (names may hold blanks); skip empty lines."""
+        line = arg_line.strip()
+        return [line] if line else []
+
+
+def run(main):
+    """Run a program's `main()` and end the process with its status.
+
+    Log lines go to standard error. A `DarkroomError` ends in one sentence; any other exception
+    prints its traceback first, so that the last line of a log is always the cause.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
+    )
+    # Their chatter (fonts found, cache moved) would bury what a log is read for.
+    for noisy in ("matplotlib", "numba", "astropy", "fontTools"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        status = main()
+    except DarkroomError as error:
+        print(f"ERROR {error}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print("ERROR interrupted", file=sys.stderr)
+        status = 130
+    except Exception as error:
+        traceback.print_exc()
+        cause = str(error).strip().splitlines()
+        print(f"ERROR {type(error).__name__}: {cause[0] if cause else ''}", file=sys.stderr)
+        status = 1
+    sys.exit(status or 0)

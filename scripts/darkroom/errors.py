@@ -1,0 +1,33 @@
+"""Errors a person can act on."""
+
+from __future__ import annotations
+
+
+class DarkroomError(Exception):
+    """A fault in the input, the configuration or the environment, told in one sentence.
+
+    Programs print the text and end with status 1; a traceback is for our own mistakes only.
+    """
+
+
+class InputError(DarkroomError):
+    """A file that cannot be used.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, named at the start of the message.
+    fault : str
+        What is wrong with it, with the value found and the value needed.
+    advice : str, optional
+        What to do about it.
+    """
+
+    def __init__(self, path, fault, advice=""):
+        self.path, self.fault, self.advice = str(path), fault, advice
+        super().__init__(path, fault, advice)
+
+    def __str__(self):
+        """Give file, fault and advice as one line."""
+        text = f"{self.path}: {self.fault}"
+        return f"{text}; {self.advice}" if self.advice else text

@@ -1,0 +1,1 @@
+"""Reading, verifying and writing FITS files."""

@@ -1,0 +1,35 @@
+"""Writing FITS products: whole or not at all, with checksums, the same bytes every time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from astropy.io import fits
+
+from darkroom.atomic import whole
+
+
+def write(path, hdus):
+    """Write HDUs to `path` atomically, with DATE in the primary header and CHECKSUM in all.
+
+    Two runs with the same content give the same bytes but for the cards DATE, CHECKSUM and
+    DATASUM's comment (astropy puts the time into the comments; they are blanked here).
+
+    Parameters
+    ----------
+    path : path-like
+        Final name of the product.
+    hdus : sequence of astropy HDUs
+        The first one must be a PrimaryHDU.
+    """
+    hdulist = fits.HDUList(list(hdus))
+    hdulist[0].header["DATE"] = (
+        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "time this file was written (UTC)",
+    )
+    for hdu in hdulist:
+        hdu.add_checksum(when="HDU checksum")
+        hdu.header.comments["DATASUM"] = "data unit checksum"
+        hdu.add_checksum(when="HDU checksum", override_datasum=False)
+    with whole(path) as temporary:
+        hdulist.writeto(temporary, output_verify="exception", checksum=False)

@@ -1,0 +1,1 @@
+"""Seeded truth: raw files as an archive would deliver them, and what is hidden in them."""
