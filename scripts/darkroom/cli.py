@@ -36,7 +36,7 @@ def run(main):
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
     )
     # Their chatter (fonts found, cache moved) would bury what a log is read for.
-    for noisy in ("matplotlib", "numba", "astropy", "fontTools"):
+    for noisy in ("matplotlib", "numba", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         status = main()

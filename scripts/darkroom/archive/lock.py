@@ -1,0 +1,222 @@
+"""The lock: exactly which exposures a campaign has, asked of the archive once.
+
+The workflow plans from the lock alone, so only the standard library is used here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom.atomic import write_text
+from darkroom.errors import DarkroomError, InputError
+
+FORMAT = "darkroom lock 1"
+# Header values that shape the plan or that a person wants to see; blank when unknown.
+FACTS = (
+    "instrument",
+    "detector",
+    "subarray",
+    "readpatt",
+    "sampseq",
+    "nsamp",
+    "shape",
+    "exptime_s",
+    "temperature_c",
+    "em_gain",
+    "filter",
+    "association",
+    "date_obs",
+)
+COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *FACTS)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure of a campaign.
+
+    Parameters
+    ----------
+    item : str
+        Work item of the campaign that uses it.
+    role : str
+        What it is for: ``bias``, ``dark``, ``science``, ``exposure``.
+    exposure : str
+        Name, unique within the item; names its products.
+    file : str
+        File name under which it is delivered.
+    uri : str
+        Where the archive has it: ``mast:…``, ``local:…`` (relative to the folder), ``simulated:…``.
+    size : int or None
+        Bytes, when the archive tells.
+    facts : dict
+        Values of `FACTS`, as text.
+    """
+
+    item: str
+    role: str
+    exposure: str
+    file: str
+    uri: str
+    size: int | None
+    facts: dict = field(default_factory=dict)
+
+    def row(self):
+        """Return the exposure as a dictionary of text, one entry a column."""
+        size = "" if self.size is None else str(self.size)
+        row = dict(
+            zip(
+                COLUMNS,
+                (self.item, self.role, self.exposure, self.file, self.uri, size),
+                strict=False,
+            )
+        )
+        return row | {name: str(self.facts.get(name, "") or "") for name in FACTS}
+
+
+class Lock:
+    """A campaign's exposures, in order.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the lock lies.
+    head : dict
+        ``campaign``, ``archive``, ``query`` (digest of the question) and pinned contexts.
+    exposures : list of Exposure
+        The rows.
+    """
+
+    def __init__(self, path, head, exposures):
+        self.path = Path(path)
+        self.head = head
+        self.exposures = exposures
+        self.by_item = {}
+        for row in exposures:
+            self.by_item.setdefault(row.item, {})[row.exposure] = row
+
+    def of(self, item, role=None):
+        """Return the exposures of an item, optionally only those of one role."""
+        rows = self.by_item.get(item, {}).values()
+        return [row for row in rows if role in (None, row.role)]
+
+    def text(self):
+        """Return the lock as it is written to its file."""
+        stream = io.StringIO()
+        stream.write(f"# {FORMAT}\n")
+        for key, value in self.head.items():
+            stream.write(f"# {key}: {value}\n")
+        writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.row() for row in self.exposures)
+        return stream.getvalue()
+
+    def write(self):
+        """Write the lock, whole or not at all."""
+        write_text(self.path, self.text())
+
+
+def read_lock(path):
+    """Read a lock.
+
+    Returns
+    -------
+    Lock or None
+        None when there is no such file.
+
+    Raises
+    ------
+    InputError
+        When it is not a lock, or a row is damaged.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    advice = "make it again: move it away and run snakemake lock"
+    if not lines or lines[0] != f"# {FORMAT}":
+        raise InputError(path, f"does not begin with '# {FORMAT}'", advice)
+    head = dict(line[2:].split(": ", 1) for line in lines[1:] if line.startswith("# "))
+    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        raise InputError(path, "its columns are not those of this version of darkroom", advice)
+    exposures = []
+    for number, row in enumerate(rows, 1):
+        if None in row.values() or None in row:
+            raise InputError(path, f"row {number} has not {len(COLUMNS)} columns", advice)
+        try:
+            size = int(row["size"]) if row["size"] else None
+        except ValueError:
+            raise InputError(
+                path, f"row {number}: size {row['size']!r} is no number", advice
+            ) from None
+        facts = {name: row[name] for name in FACTS if row[name]}
+        exposures.append(
+            Exposure(
+                row["item"], row["role"], row["exposure"], row["file"], row["uri"], size, facts
+            )
+        )
+    return Lock(path, head, exposures)
+
+
+def differences(old, new):
+    """Tell what changed between two locks, one line each.
+
+    Parameters
+    ----------
+    old, new : Lock
+        The lock that is there and the one just made.
+
+    Returns
+    -------
+    list of str
+        ``+`` added, ``-`` gone, ``~`` changed; empty when nothing did.
+    """
+    lines = [
+        f"~ {key}: {old.head.get(key, '(none)')} -> {new.head.get(key, '(none)')}"
+        for key in sorted(old.head.keys() | new.head.keys())
+        if old.head.get(key) != new.head.get(key)
+    ]
+    before = {(row.item, row.exposure): row.row() for row in old.exposures}
+    after = {(row.item, row.exposure): row.row() for row in new.exposures}
+    for key in sorted(before.keys() | after.keys()):
+        name = "/".join(key)
+        if key not in after:
+            lines.append(f"- {name}: no longer in the archive's answer")
+        elif key not in before:
+            lines.append(f"+ {name}: new, {after[key]['size'] or '?'} bytes")
+        else:
+            lines += _changes(name, before[key], after[key])
+    return lines
+
+
+def _changes(name, before, after):
+    return [
+        f"~ {name}: {column} {before[column] or '(none)'} -> {after[column] or '(none)'}"
+        for column in COLUMNS
+        if before[column] != after[column]
+    ]
+
+
+def check_exposures(exposures):
+    """Refuse names that would collide, and an empty answer.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the item and the exposure.
+    """
+    if not exposures:
+        raise DarkroomError("the campaign's query found no exposure at all; look at its items")
+    seen = {}
+    for row in exposures:
+        key = (row.item, row.exposure)
+        if key in seen:
+            raise DarkroomError(
+                f"item {row.item}: {row.file} and {seen[key]} are both exposure {row.exposure!r}; "
+                "give each exposure one role and its own name"
+            )
+        seen[key] = row.file

@@ -1,0 +1,90 @@
+"""Settings checked against a JSON schema, with faults a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+
+from darkroom.errors import InputError
+
+
+def check(settings, schema, path):
+    """Raise an `InputError` that tells the first fault of `settings` against a JSON schema."""
+    # Imported here: plans of thousands of jobs that only need the names stay light.
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(
+        validator.iter_errors(settings), key=lambda e: (len(e.absolute_path), e.message)
+    )
+    if errors:
+        raise InputError(path, _explain(errors[0]), "every key is explained in config/README.md")
+
+
+def _explain(error):
+    """Put a jsonschema error into one sentence."""
+    while error.validator in ("oneOf", "anyOf") and error.context:
+        error = max(error.context, key=lambda e: len(e.absolute_path))
+    where = ".".join(str(part) for part in error.absolute_path)
+    key = f"key '{where}'" if where else "the file"
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known))[0]
+        full = f"{where}.{unknown}" if where else unknown
+        return f"unknown key '{full}'{nearest(unknown, known)}; known here: {', '.join(known)}"
+    if error.validator == "required":
+        missing = sorted(set(error.validator_value) - set(error.instance))[0]
+        return f"{key} lacks '{missing}'"
+    if error.validator == "enum":
+        allowed = ", ".join(str(value) for value in error.validator_value)
+        close = nearest(str(error.instance), error.validator_value)
+        return f"{key} is {error.instance!r}{close}; allowed: {allowed}"
+    if error.validator == "type":
+        wanted = error.validator_value
+        wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"{key} is {error.instance!r}, it must be of type {wanted}"
+    if error.validator in ("pattern", "propertyNames"):
+        rule = error.schema.get("description", error.message)
+        return f"{key}: {error.instance!r} is not allowed; {rule}"
+    return f"{key}: {error.message}"
+
+
+def nearest(word, known):
+    """Return a question that names the most similar known word, or an empty string."""
+    close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def with_defaults(value, schema, root):
+    """Return `value` with the schema's defaults filled in, at every depth.
+
+    Parameters
+    ----------
+    value : object
+        Validated settings.
+    schema, root : dict
+        The schema of `value`, and the whole one that its references point into.
+    """
+    while "$ref" in schema:
+        schema = _resolve(schema["$ref"], root)
+    if isinstance(value, dict):
+        filled = dict(value)
+        for key, sub in schema.get("properties", {}).items():
+            while "$ref" in sub and "default" not in sub:
+                sub = _resolve(sub["$ref"], root)
+            if key not in filled and "default" in sub:
+                filled[key] = sub["default"]
+            if key in filled:
+                filled[key] = with_defaults(filled[key], sub, root)
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            for key in filled:
+                if key not in schema.get("properties", {}):
+                    filled[key] = with_defaults(filled[key], extra, root)
+        return filled
+    return value
+
+
+def _resolve(reference, root):
+    for part in reference.lstrip("#/").split("/"):
+        root = root[part]
+    return root

@@ -1,0 +1,122 @@
+"""How a rule's command begins, and the digest by which an edit reruns what it touches.
+
+The one part of the library that knows of the workflow; it uses only the standard library, since
+it is read each time the workflow is planned, on every node.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+
+class Programs:
+    """The command-line programs of the workflow, each run by the Python of its toolset.
+
+    Parameters
+    ----------
+    base : path-like
+        Folder of the Snakefile.
+    conda : bool
+        True when Snakemake activates the environments itself (``--sdm conda``); else each rule's
+        command starts with the Python of ``.venvs/<toolset>``, by a path relative to the working
+        folder, so that a moved checkout reruns nothing.
+    """
+
+    def __init__(self, base, conda):
+        self.base = Path(os.path.relpath(base))
+        self.conda = conda
+
+    def __call__(self, toolset, script):
+        """Return the start of a shell command: environment, interpreter and program.
+
+        Compiled kernels are cached inside the checkout, threads are what Snakemake grants.
+        """
+        cache_folder = self.base / ".cache"
+        python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
+        settings = (
+            f"NUMBA_CACHE_DIR={cache_folder}/numba",
+            "NUMBA_NUM_THREADS={threads}",
+            "OMP_NUM_THREADS={threads}",
+            f"MPLCONFIGDIR={cache_folder}/matplotlib",
+            "PYTHONDONTWRITEBYTECODE=1",
+        )
+        return f"{' '.join(settings)} {python} {self.base}/scripts/{script}.py"
+
+    def digest(self, toolset, script, *modules):
+        """Return a digest of a program, the library parts it uses and its toolset's pins.
+
+        Snakemake tracks neither an imported module nor the content of a script; a rule that
+        carries this digest among its params reruns when any of them is edited, and only then.
+
+        Parameters
+        ----------
+        toolset, script : str
+            Name of the environment and of the program.
+        *modules : str
+            Dotted names of modules that the program imports by name at run time.
+        """
+        total = hashlib.sha256()
+        library = self.base / "scripts"
+        files = {self.base / "envs" / f"{toolset}.txt", *_closure(library / f"{script}.py")}
+        for name in modules:
+            for path in _module_files(library, name):
+                files |= _closure(path)
+        for path in sorted(files):
+            total.update(f"{path.name}\0{_digest(path)}\n".encode())
+        return total.hexdigest()[:16]
+
+
+@cache
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+
+
+@cache
+def _closure(path):
+    """Return a source file and every part of the library it leads to.
+
+    A template or table beside a module (any file of its folder that is no Python) belongs to it.
+    """
+    found, queue = set(), [path]
+    library = next(p for p in path.parents if (p / "darkroom").is_dir())
+    while queue:
+        source = queue.pop()
+        if source in found:
+            continue
+        found.add(source)
+        if source.suffix != ".py":
+            continue
+        if library in source.parents and source.parent != library:
+            queue += [
+                p
+                for p in source.parent.iterdir()
+                if p.is_file() and p.suffix not in (".py", ".pyc")
+            ]
+        for name in _imports(source):
+            queue += _module_files(library, name)
+    return found
+
+
+@cache
+def _imports(source):
+    """Return the dotted names of the library that a source file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in names if name.split(".")[0] == "darkroom")
+
+
+def _module_files(library, name):
+    """Return the files that importing a dotted name runs: the module and its packages."""
+    parts = name.split(".")
+    files = [library.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
+    files.append(library.joinpath(*parts).with_suffix(".py"))
+    return [path for path in files if path.is_file()]
