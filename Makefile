@@ -1,0 +1,72 @@
+# make help   shows what there is. Every target can be interrupted and repeated.
+
+# The Python to build environments with (default: the newest of python3.13 … python3.11, python3).
+PYTHON ?=
+# Cores for `make demo`.
+CORES ?= all
+
+# One environment per toolset; peers holds what results are compared with, in tests alone.
+TOOLSETS = workflow archive detector
+TEST_TOOLSETS = $(TOOLSETS) peers
+
+# Always through its Python: an environment's own programs die when the folder is moved.
+RUN = .venv/bin/python -m
+# A live table of rules where somebody looks; plain lines in a log.
+LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
+
+# A folder on PYTHONPATH would come before every environment's own packages.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup setup-tests demo test test-heavy lint format lock-envs clean
+# -j would start checks before the environments are there.
+.NOTPARALLEL:
+
+help:
+	@echo 'make setup       prepare the environments (.venv, .venvs/); PYTHON=… chooses the Python'
+	@echo 'make demo        run the simulated campaign and show what it made; CORES=… (default all)'
+	@echo 'make test        every check and every test but the long ones'
+	@echo 'make test-heavy  the tests that take minutes'
+	@echo 'make lint        the checks alone'
+	@echo 'make format      put code and rules into the one format'
+	@echo 'make lock-envs   compile envs/*.txt again after an edit of envs/*.yaml'
+	@echo 'make clean       remove environments and caches; results/ stays'
+
+setup:
+	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TOOLSETS)
+
+setup-tests:
+	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TEST_TOOLSETS)
+
+demo: setup
+	@$(RUN) snakemake --cores $(CORES) $(LOGGER) --config campaign=demo
+	@.venv/bin/python scripts/status.py --campaign demo
+
+# Each step says what it is, and the one that fails says so last.
+define step
+@echo '== $(1)'
+@$(2) || { echo '== $(1): failed' >&2; exit 1; }
+endef
+
+lint: setup
+	$(call step,ruff check,$(RUN) ruff check --quiet)
+	$(call step,ruff format,$(RUN) ruff format --quiet --check)
+	$(call step,snakefmt,$(RUN) snakefmt --check Snakefile rules)
+	$(call step,snakemake --lint,$(RUN) snakemake --lint)
+
+test: setup-tests lint
+	$(call step,pytest,$(RUN) pytest -m 'not heavy')
+
+test-heavy: setup-tests
+	$(call step,pytest (heavy),$(RUN) pytest -m heavy)
+
+format: setup
+	@$(RUN) ruff check --quiet --fix
+	@$(RUN) ruff format --quiet
+	@$(RUN) snakefmt Snakefile rules
+
+lock-envs: setup
+	@.venv/bin/python envs/lock.py
+
+clean:
+	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache
+	find scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,31 @@
+"""Fixtures every test may ask for."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples every time, and no deadline: a busy machine is not a failure.
+hypothesis.settings.register_profile("darkroom", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("darkroom")
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """Give the folder this repository is in."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def reference_data():
+    """Give the folder of real frames and peers' output, named by DARKROOM_REFERENCE_DATA."""
+    named = os.environ.get("DARKROOM_REFERENCE_DATA")
+    if not named:
+        pytest.skip("DARKROOM_REFERENCE_DATA does not name a folder of reference data")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.fail(f"DARKROOM_REFERENCE_DATA names {folder}, which is not a folder")
+    return folder
