@@ -1,0 +1,128 @@
+"""Clip and reduce one block of pixels: what every stack of frames is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.combine.clip import METHODS, Clip
+from darkroom.combine.compiled import kernel
+from darkroom.errors import DarkroomError
+
+IMAGES = ("mean", "median", "std", "std0", "error")
+DEFAULT_OUTPUTS = ("mean", "median", "std", "error")
+_MOST_FRAMES = np.iinfo(np.int16).max
+
+
+@dataclass
+class Combined:
+    """Statistics of the values that survive, per pixel; images not asked for are None.
+
+    Attributes
+    ----------
+    mean, median : float32 array
+        Of the survivors, in the unit of the frames; NaN where none is left.
+    std : float32 array
+        Standard deviation with count - 1 in its denominator; NaN where count < 2.
+    std0 : float32 array
+        The same with count in its denominator.
+    error : float32 array
+        Standard deviation of the mean, std / sqrt(count); NaN where count < 2.
+    count : int16 array
+        Number of values used.
+    nclipped : int16 array
+        Number of finite values rejected by the clip. NaN, infinite and masked ones are in
+        neither number.
+    """
+
+    mean: np.ndarray | None
+    median: np.ndarray | None
+    std: np.ndarray | None
+    std0: np.ndarray | None
+    error: np.ndarray | None
+    count: np.ndarray
+    nclipped: np.ndarray
+
+    @classmethod
+    def empty(cls, nframes, shape, outputs=DEFAULT_OUTPUTS):
+        """Make room for the results of `nframes` frames of any pixel `shape`.
+
+        Raises
+        ------
+        ValueError
+            For an unknown output.
+        DarkroomError
+            When there are more frames than the counts can hold.
+        """
+        unknown = set(outputs) - set(IMAGES)
+        if unknown:
+            msg = f"output {sorted(unknown)[0]!r} is none of {', '.join(IMAGES)}"
+            raise ValueError(msg)
+        if nframes > _MOST_FRAMES:
+            msg = f"{nframes} frames in one stack: at most {_MOST_FRAMES} can be counted"
+            raise DarkroomError(msg)
+        images = {k: np.empty(shape, np.float32) if k in outputs else None for k in IMAGES}
+        return cls(**images, count=np.empty(shape, np.int16), nclipped=np.empty(shape, np.int16))
+
+
+def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
+    """Clip the columns of a block and reduce the survivors.
+
+    Parameters
+    ----------
+    values : (n, npixels) array
+        One row per frame, any unit. float32 is taken as it is; everything else becomes float64.
+        NaN and infinite values are left out. Not changed.
+    clip : Clip
+        What to reject.
+    outputs : tuple of str
+        Images wanted, of ``"mean"``, ``"median"``, ``"std"``, ``"std0"``, ``"error"``. Counts
+        are always made.
+
+    Returns
+    -------
+    Combined
+        With arrays of shape (npixels,).
+
+    Notes
+    -----
+    All arithmetic is float64 and follows astropy.stats.sigma_clip, numpy.nanmean and
+    numpy.nanstd (over the first axis) to the last bit; results are rounded to float32 once.
+    Releases the GIL: blocks may be reduced in threads.
+    """
+    values = np.asarray(values)
+    result = Combined.empty(values.shape[0], values.shape[1:], outputs)
+    reduce_into(values, clip, result, slice(None))
+    return result
+
+
+def reduce_into(values, clip: Clip, result: Combined, rows):
+    """Reduce a block into part of a `Combined` (see `clip_block`).
+
+    Parameters
+    ----------
+    values : (n, ...) array
+        Values of the pixels that `rows` selects.
+    clip : Clip
+        What to reject.
+    result : Combined
+        Its arrays are written at ``[rows]``, which must be contiguous.
+    rows : slice
+        Where.
+    """
+    values = np.asarray(values)
+    if values.dtype != np.float32:
+        values = values.astype(np.float64, copy=False)
+    values = np.ascontiguousarray(values.reshape(values.shape[0], -1))
+    nothing = np.empty(0, np.float32)
+    targets = []
+    for name in IMAGES:
+        image = getattr(result, name)
+        targets.append(nothing if image is None else image[rows].reshape(-1))
+    counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
+    module = kernel()
+    module.reduce_block(
+        values, METHODS.index(clip.method), float(clip.nsigma), int(clip.iterations),
+        *targets, *counts,
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""What to leave out of a stack of values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+METHODS = ("none", "sigma", "mad")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Iterative rejection of outliers about the median, pixel by pixel.
+
+    A value is rejected when it lies strictly beyond ``median ± nsigma × deviation`` of the values
+    still in, at most `iterations` times, and until a round rejects nothing. NaN and infinite
+    values never count. This is `astropy.stats.sigma_clip` with ``cenfunc="median"`` and
+    ``stdfunc="std"`` (``"sigma"``) or ``"mad_std"`` (``"mad"``).
+
+    Parameters
+    ----------
+    method : {"sigma", "mad", "none"}
+        The deviation: the standard deviation with n in its denominator; 1.4826 times the median
+        absolute deviation; or no clip at all. With the standard deviation a lone outlier among
+        n values survives, however large, unless n / sqrt(n - 1) > nsigma (n > 7 for 3, > 23
+        for 5): use ``"mad"`` for small stacks.
+    nsigma : float
+        Half width in deviations, at least 1: with less, even the middle values could go.
+    iterations : int
+        Largest number of rounds, at least 1.
+
+    Raises
+    ------
+    ValueError
+        For a value outside its range.
+    """
+
+    method: str = "sigma"
+    nsigma: float = 5.0
+    iterations: int = 5
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            msg = f"clip method {self.method!r} is none of {', '.join(METHODS)}"
+            raise ValueError(msg)
+        if not self.nsigma >= 1:
+            msg = f"clip at {self.nsigma} deviations: at least 1 is needed"
+            raise ValueError(msg)
+        if self.iterations < 1 or self.iterations != int(self.iterations):
+            msg = f"clip with {self.iterations} iterations: a whole number >= 1 is needed"
+            raise ValueError(msg)

@@ -1,0 +1,45 @@
+"""Loading the compiled kernel, safely while other jobs do the same.
+
+numba keeps machine code on disk: in ``NUMBA_CACHE_DIR`` when set (the workflow sets it to a folder
+inside the checkout), else beside the source. Its index is keyed by signature, processor model and
+processor features, and goes by the source file's time and size; so machines of different kinds
+may share a folder and an edit is noticed. But two processes that add entries at the same moment
+can pick the same file name for different code. So the kernel is imported under an exclusive lock:
+the first job compiles (seconds), the others wait for it and load.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+
+@contextmanager
+def cache_lock():
+    """Hold the lock of the compiled code's folder.
+
+    The lock ends with the process that holds it, however it dies. Where the folder cannot be
+    written there is nothing to guard: numba then compiles in memory or in the user's own cache.
+    """
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    folder = Path(folder) if folder else Path(__file__).parent / "__pycache__"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / "darkroom.lock").open("w")
+    except OSError:
+        yield
+        return
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@cache
+def kernel():
+    """Return the module `darkroom.combine.kernel`, compiled or loaded from the cache."""
+    with cache_lock():
+        from darkroom.combine import kernel as module
+    return module

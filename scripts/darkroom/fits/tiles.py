@@ -1,0 +1,280 @@
+"""Many frames read together, a band of rows at a time: memory never grows with their number."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.verify import unpacked
+
+_DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+# Whole numbers up to here are exact in float32.
+_EXACT = 1 << 23
+
+
+@dataclass(frozen=True)
+class _Image:
+    """Where the pixels of one frame lie in a file, and how to turn them into values."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, int]
+    dtype: str
+    bscale: float = 1.0
+    bzero: float = 0.0
+    blank: int | None = None
+
+    @property
+    def nbytes(self):
+        return self.shape[0] * self.shape[1] * np.dtype(self.dtype).itemsize
+
+
+class FrameStack:
+    """Frames of one shape, read in bands of rows straight from their FITS files.
+
+    Only the bytes of a band are read, by plain reads into memory that is freed again, and no file
+    stays open between bands: neither memory nor open files grow with the number of frames.
+    Compressed files are unpacked once into a scratch folder, which `close` (or the end of a
+    ``with`` block) removes. `read` may be called from several threads.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        One file per frame; gzip (``.gz``) and tile-compressed (``.fz``) ones too.
+    ext : int or str, optional
+        HDU of the image; by default the first one with 2-D data.
+    scratch : path-like, optional
+        Folder for unpacked copies (by default the system's temporary folder).
+
+    Attributes
+    ----------
+    paths : list of pathlib.Path
+        The files, as given.
+    shape : tuple of int
+        ``(ny, nx)`` of every frame.
+    nframes : int
+        Number of frames.
+
+    Raises
+    ------
+    InputError
+        For a file that is missing, no FITS, without a 2-D image, shorter than its header says,
+        or of another shape than the rest; always named.
+    DarkroomError
+        When there is no file at all.
+    """
+
+    def __init__(self, paths, *, ext=None, scratch=None):
+        self.paths = [Path(path) for path in paths]
+        if not self.paths:
+            msg = "no frames to combine: the list of files is empty"
+            raise DarkroomError(msg)
+        self.nframes = len(self.paths)
+        self._scratch, self._scratch_parent = None, scratch
+        try:
+            self._images = [self._locate(k, path, ext) for k, path in enumerate(self.paths)]
+            self.shape = _common_shape(self.paths, self._images)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Remove the unpacked copies."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def read(self, rows):
+        """Read a band of every frame.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows wanted, step 1.
+
+        Returns
+        -------
+        (nframes, nrows, nx) float32 array
+            Values with BSCALE and BZERO applied (in float64, then rounded once); NaN where an
+            integer equals BLANK.
+        """
+        first, stop, _ = rows.indices(self.shape[0])
+        band = np.empty((self.nframes, max(stop - first, 0), self.shape[1]), np.float32)
+        for path, image, values in zip(self.paths, self._images, band, strict=True):
+            _read_values(path, image, first, values)
+        return band
+
+    def _locate(self, number, path, ext):
+        """Find the image of one frame; unpack it to scratch when it is compressed."""
+        if not path.is_file():
+            raise InputError(path, "no such file")
+        gzipped = path.suffix == ".gz"
+        with unpacked(path, self._scratch_folder() if gzipped else None) as plain:
+            image, pixels = _find_image(path, plain, ext)
+            if pixels is None and not gzipped:
+                return image
+            target = self._scratch_folder() / f"{number:06d}.raw"
+            if pixels is None:
+                _copy_bytes(plain, image.offset, image.nbytes, target)
+            else:
+                pixels.tofile(target)
+        return replace(image, path=target, offset=0)
+
+    def _scratch_folder(self):
+        """Return the folder of unpacked copies, made when first needed."""
+        if self._scratch is None:
+            if self._scratch_parent is not None:
+                Path(self._scratch_parent).mkdir(parents=True, exist_ok=True)
+            self._scratch = tempfile.TemporaryDirectory(
+                prefix="darkroom-", dir=self._scratch_parent
+            )
+        return Path(self._scratch.name)
+
+
+def _find_image(name, plain, ext):
+    """Locate the image in the file `plain` (called `name` in messages).
+
+    Returns the `_Image`, and its unpacked pixels when it is tile-compressed (else None).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(plain, memmap=False, do_not_scale_image_data=True) as hdus:
+                hdu = _image_hdu(name, hdus, ext)
+                return _describe(name, plain, hdu)
+    except (OSError, fits.VerifyError, ValueError) as error:
+        raise InputError(name, f"cannot be read as FITS ({error})") from error
+
+
+def _image_hdu(name, hdus, ext):
+    """Return the wanted HDU of an open file."""
+    if ext is not None:
+        try:
+            hdu = hdus[ext]
+        except (KeyError, IndexError):
+            raise InputError(name, f"has no HDU {ext!r}") from None
+        if not (hdu.is_image and len(hdu.shape) == 2):
+            raise InputError(name, f"HDU {ext!r} holds no 2-D image (shape {hdu.shape})")
+        return hdu
+    shapes = []
+    for hdu in hdus:
+        if hdu.is_image:
+            if len(hdu.shape) == 2:
+                return hdu
+            shapes.append(hdu.shape)
+    raise InputError(name, f"no HDU holds a 2-D image (shapes found: {shapes})")
+
+
+def _describe(name, plain, hdu):
+    """Read from the header where the pixels are and what they mean."""
+    header = hdu.header
+    pixels = None
+    if isinstance(hdu, fits.CompImageHDU):
+        pixels = hdu.data
+        bitpix, offset = fits.image.DTYPE2BITPIX[pixels.dtype.name], 0
+        pixels = pixels.astype(_DTYPES[bitpix])
+    else:
+        bitpix, offset = header["BITPIX"], hdu.fileinfo()["datLoc"]
+    image = _Image(
+        path=plain,
+        offset=offset,
+        shape=hdu.shape,
+        dtype=_DTYPES[bitpix],
+        bscale=float(header.get("BSCALE", 1.0)),
+        bzero=float(header.get("BZERO", 0.0)),
+        blank=header.get("BLANK") if bitpix > 0 else None,
+    )
+    length = plain.stat().st_size
+    if pixels is None and offset + image.nbytes > length:
+        raise InputError(
+            name,
+            f"truncated: its image needs {offset + image.nbytes} bytes, the file has {length}"
+            + ("" if plain == name else " (unpacked)"),
+        )
+    return image, pixels
+
+
+def _common_shape(paths, images):
+    """Return the shape of all images, or name the first that is unlike most."""
+    (usual, number), *others = Counter(image.shape for image in images).most_common()
+    if not others:
+        return usual
+    odd = next(k for k, image in enumerate(images) if image.shape != usual)
+    raise InputError(
+        paths[odd],
+        f"image of {_size(images[odd].shape)} pixels among {number} of {_size(usual)} "
+        f"(columns x rows), the first being {paths[_index(images, usual)].name}",
+        "frames of one stack must have one shape",
+    )
+
+
+def _index(images, shape):
+    return next(k for k, image in enumerate(images) if image.shape == shape)
+
+
+def _size(shape):
+    return f"{shape[1]} x {shape[0]}"
+
+
+def _copy_bytes(source, offset, count, target):
+    """Copy a range of bytes of one file into a new one."""
+    with source.open("rb") as stream, target.open("wb") as out:
+        stream.seek(offset)
+        while count:
+            block = stream.read(min(count, 1 << 20))
+            out.write(block)
+            count -= len(block)
+
+
+def _read_values(path, image, first, values):
+    """Fill `values` (nrows, nx) with the rows of one image from row `first` on."""
+    raw = np.empty(values.shape, image.dtype)
+    start = image.offset + first * values.shape[1] * raw.itemsize
+    try:
+        descriptor = os.open(image.path, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(path, f"can no longer be opened ({error.strerror})") from error
+    try:
+        left = memoryview(raw).cast("B") if raw.size else b""
+        while len(left):
+            got = os.preadv(descriptor, [left], start)
+            if got == 0:
+                raise InputError(path, "became shorter while it was read")
+            left, start = left[got:], start + got
+    finally:
+        os.close(descriptor)
+    _to_values(image, raw, values)
+
+
+def _to_values(image, raw, values):
+    """Scale big-endian stored numbers into float32 `values`."""
+    blank = None
+    if image.blank is not None:
+        blank = raw == image.blank
+    unscaled = image.bscale == 1.0 and image.bzero == 0.0
+    small = raw.dtype.kind in "iu" and raw.itemsize <= 2 and image.bscale == 1.0
+    if small and image.bzero == int(image.bzero) and abs(image.bzero) <= _EXACT:
+        if raw.itemsize == 2:  # swapped here: a cast from foreign byte order is slow
+            raw = raw.byteswap(inplace=True).view(raw.dtype.newbyteorder("="))
+        np.add(raw, np.float32(image.bzero), out=values, dtype=np.float32)
+    elif unscaled:
+        with np.errstate(over="ignore"):
+            values[...] = raw
+    else:
+        with np.errstate(over="ignore"):
+            values[...] = raw.astype(np.float64) * image.bscale + image.bzero
+    if blank is not None:
+        values[blank] = np.nan
