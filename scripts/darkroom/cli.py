@@ -21,9 +21,9 @@ class ListFileParser(argparse.ArgumentParser):
         )
 
     def convert_arg_line_to_args(self, arg_line):
-        """Take a whole line as one argument (names may hold blanks); skip empty lines."""
+        """Take a line as one argument (names may hold blanks); skip empty lines and comments."""
         line = arg_line.strip()
-        return [line] if line else []
+        return [] if not line or line.startswith("# ") else [line]
 
 
 def run(main):

@@ -7,10 +7,13 @@ it is read each time the workflow is planned, on every node.
 from __future__ import annotations
 
 import ast
+import fcntl
 import hashlib
 import os
 from functools import cache
 from pathlib import Path
+
+from darkroom.errors import DarkroomError
 
 
 class Programs:
@@ -30,10 +33,12 @@ class Programs:
         self.base = Path(os.path.relpath(base))
         self.conda = conda
 
-    def __call__(self, toolset, script):
-        """Return the start of a shell command: environment, interpreter and program.
+    def __call__(self, toolset, script, *arguments):
+        """Return the start of a shell command: environment, interpreter, program, arguments.
 
-        Compiled kernels are cached inside the checkout, threads are what Snakemake grants.
+        Compiled kernels are cached inside the checkout, threads are what Snakemake grants. What
+        is given here is left out of Snakemake's comparison with earlier runs: folders and names,
+        never numbers that change a product.
         """
         cache_folder = self.base / ".cache"
         python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
@@ -44,7 +49,8 @@ class Programs:
             f"MPLCONFIGDIR={cache_folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE=1",
         )
-        return f"{' '.join(settings)} {python} {self.base}/scripts/{script}.py"
+        words = (*settings, python, f"{self.base}/scripts/{script}.py", *filter(None, arguments))
+        return " ".join(words) + " "
 
     def digest(self, toolset, script, *modules):
         """Return a digest of a program, the library parts it uses and its toolset's pins.
@@ -120,3 +126,44 @@ def _module_files(library, name):
     files = [library.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
     files.append(library.joinpath(*parts).with_suffix(".py"))
     return [path for path in files if path.is_file()]
+
+
+_holds = []
+
+
+def hold_folder(folder, targets):
+    """Hold a working folder for this run; a second run at once is refused.
+
+    The hold is a lock of the kernel on an open file: it ends with the process, however that dies,
+    so a killed run never has to be unlocked. A call that only looks (``status``) needs none.
+
+    Parameters
+    ----------
+    folder : path-like
+        The working folder.
+    targets : collection of str
+        What the run was asked for.
+
+    Raises
+    ------
+    DarkroomError
+        When another run is at work here.
+    """
+    if set(targets) == {"status"}:
+        return
+    path = Path(folder) / ".snakemake" / "at_work"
+    path.parent.mkdir(exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.seek(0)
+        holder = stream.read().strip()
+        stream.close()
+        raise DarkroomError(
+            f"another run is at work in this folder ({holder}); wait for it, or stop it first"
+        ) from None
+    stream.truncate(0)
+    stream.write(f"process {os.getpid()} on {os.uname().nodename}")
+    stream.flush()
+    _holds.append(stream)

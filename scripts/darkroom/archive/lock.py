@@ -102,6 +102,19 @@ class Lock:
         rows = self.by_item.get(item, {}).values()
         return [row for row in rows if role in (None, row.role)]
 
+    def get(self, item, exposure):
+        """Return one exposure.
+
+        Raises
+        ------
+        DarkroomError
+            When the lock has no such exposure.
+        """
+        try:
+            return self.by_item[item][exposure]
+        except KeyError:
+            raise DarkroomError(f"{self.path} has no exposure {item}/{exposure}") from None
+
     def text(self):
         """Return the lock as it is written to its file."""
         stream = io.StringIO()
@@ -160,6 +173,33 @@ def read_lock(path):
             )
         )
     return Lock(path, head, exposures)
+
+
+def require_lock(campaign):
+    """Read a campaign's lock and check that it answers the campaign's question.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.Campaign
+        The campaign.
+
+    Raises
+    ------
+    DarkroomError
+        When there is no lock, or the campaign's selection was edited since it was made.
+    """
+    lock = read_lock(campaign.lock_path)
+    if lock is None:
+        raise DarkroomError(
+            f"campaign {campaign.name} has no lock ({campaign.lock_path.name}) yet; "
+            "make it with: snakemake lock"
+        )
+    if lock.head.get("query") != campaign.query_digest():
+        raise DarkroomError(
+            f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
+            "lock was made; see what changes with: snakemake lock"
+        )
+    return lock
 
 
 def differences(old, new):

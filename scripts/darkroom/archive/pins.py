@@ -73,3 +73,11 @@ def read_pins(path):
         if len(row) != len(COLUMNS) or len(row[2]) != 64:
             raise InputError(path, f"row {number} is damaged", "restore or remove the file")
     return Pins(lines[1].removeprefix("# maker: ").strip(), {(r[0], r[1]): r[2] for r in rows})
+
+
+def conflicts(one, other):
+    """Return the exposures (``item/exposure``) that two sets of pins give different bytes."""
+    if one.maker != other.maker:
+        return []
+    both = one.sums.keys() & other.sums.keys()
+    return sorted("/".join(key) for key in both if one.sums[key] != other.sums[key])

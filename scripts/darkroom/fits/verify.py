@@ -111,7 +111,7 @@ def _check_structure(name, plain):
             if end > length:
                 raise InputError(
                     name,
-                    f"truncated: HDU {number} ends at byte {end}, the file at {length}"
+                    f"truncated: HDU {number} should end at byte {end}, the file ends at {length}"
                     + ("" if plain == name else " (unpacked)"),
                 )
             stream.seek(end)

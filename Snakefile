@@ -1,0 +1,22 @@
+# darkroom: detector exposures to calibration products, from the archive to the report.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/archive.smk"
+include: "rules/ccd.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Make every product of the campaign, and its report."""
+    default_target: True
+    input:
+        all_products,
+    message:
+        f"Campaign {CAMPAIGN.name} is complete: {RESULTS}/report.html"

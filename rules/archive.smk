@@ -1,0 +1,140 @@
+# From the archive to verified exposures.
+from darkroom.archive.pins import conflicts, read_pins
+
+ARCHIVE = CAMPAIGN.archive["kind"]
+ARCHIVE_ENV = "archive" if ARCHIVE == "mast" else "detector"
+ARCHIVE_MODULES = [f"darkroom.archive.{ARCHIVE}"]
+REPLACE = "--replace" if config.get("replace_lock") else ""
+MAKER_ARGS = ""
+if ARCHIVE == "simulated":
+    ARCHIVE_MODULES += sorted(
+        {f"darkroom.simulate.{item['instrument']}" for item in CAMPAIGN.items.values()}
+    )
+    MAKER_ARGS = f"--maker {program.digest(ARCHIVE_ENV, 'fetch', *ARCHIVE_MODULES)}"
+
+
+rule lock:
+    """Ask the archive which exposures the campaign has, and write its lock."""
+    log:
+        f"{RESULTS}/logs/lock.log",
+    conda:
+        f"../envs/{ARCHIVE_ENV}.yaml"
+    message:
+        f"Asking the archive for the exposures of campaign {CAMPAIGN.name}"
+    shell:
+        program(
+            ARCHIVE_ENV,
+            "lock",
+            CAMPAIGN_ARGS,
+            FOLDER_ARGS,
+            "--replace" if config.get("replace_lock") else "",
+        )
+        + "2>&1 | tee {log}"
+
+
+rule fetch:
+    """Bring one exposure, verify it to the last byte, and record what came of it."""
+    output:
+        status=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
+    conda:
+        f"../envs/{ARCHIVE_ENV}.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: {
+            "exposure": LOCK().get(wildcards.item, wildcards.exposure).row(),
+            "archive": CAMPAIGN.tracked_archive,
+            "selection": CAMPAIGN.selection(wildcards.item),
+        },
+        code=program.digest(ARCHIVE_ENV, "fetch", *ARCHIVE_MODULES),
+    message:
+        "Fetching {wildcards.item}/{wildcards.exposure}"
+    shell:
+        program(ARCHIVE_ENV, "fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
+        + "--item {wildcards.item} --exposure {wildcards.exposure} "
+        "--output {output.status} > {log} 2>&1"
+
+
+rule status_list:
+    """List the status files of an item's exposures."""
+    input:
+        statuses=lambda wildcards: statuses(wildcards.item),
+    output:
+        list=f"{RESULTS}/{{item}}/statuses.list",
+    log:
+        f"{RESULTS}/logs/status_list/{{item}}.log",
+    conda:
+        "../envs/detector.yaml"
+    message:
+        "Listing the exposures of {wildcards.item}"
+    shell:
+        r"printf '%s\n' {input.statuses} 2> {log} > {output.list}"
+
+
+rule frames:
+    """Make the table of an item's frames: what is used, what is not, and why."""
+    input:
+        statuses=lambda wildcards: statuses(wildcards.item),
+        list=f"{RESULTS}/{{item}}/statuses.list",
+    output:
+        table=f"{RESULTS}/{{item}}/frames.tsv",
+    log:
+        f"{RESULTS}/logs/frames/{{item}}.log",
+    conda:
+        "../envs/detector.yaml"
+    params:
+        settings=EXCLUDE,
+        code=program.digest("detector", "frames"),
+    message:
+        "Making the frame table of {wildcards.item}"
+    shell:
+        program("detector", "frames") + "--item {wildcards.item} {params.settings} "
+        "--output {output.table} @{input.list} > {log} 2>&1"
+
+
+rule role_list:
+    """List the accepted frames of one role."""
+    input:
+        table=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        list=f"{RESULTS}/{{item}}/{{role}}.list",
+    log:
+        f"{RESULTS}/logs/role_list/{{item}}_{{role}}.log",
+    conda:
+        "../envs/detector.yaml"
+    params:
+        code=program.digest("detector", "role_list"),
+    message:
+        "Listing the {wildcards.role} frames of {wildcards.item}"
+    shell:
+        program("detector", "role_list") + "--role {wildcards.role} "
+        "--output {output.list} {input.table} > {log} 2>&1"
+
+
+rule pins:
+    """Pin the bytes of every accepted exposure beside the lock."""
+    input:
+        statuses=lambda wildcards: [s for item in CAMPAIGN.items for s in statuses(item)],
+        lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
+    output:
+        pins=f"{RESULTS}/pins.tsv",
+    log:
+        f"{RESULTS}/logs/pins.log",
+    conda:
+        "../envs/detector.yaml"
+    params:
+        # Pins that came with a checkout and disagree with the bytes here make the rule speak.
+        disagreement=conflicts(
+            *map(read_pins, (CAMPAIGN.pins_path, f"{RESULTS}/pins.tsv")),
+        ),
+        code=program.digest("detector", "pins"),
+    message:
+        "Pinning the bytes of every exposure"
+    shell:
+        program("detector", "pins", f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}", MAKER_ARGS)
+        + "--output {output.pins} $(printf '@%s ' {input.lists}) > {log} 2>&1"

@@ -1,0 +1,69 @@
+# What the rules share: the campaign, its lock, and how commands begin.
+import shlex
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
+
+from darkroom.archive.lock import require_lock
+from darkroom.campaign import open_campaign
+from darkroom.errors import DarkroomError
+from darkroom.workflow import Programs, hold_folder
+
+
+def or_exit(work, *arguments):
+    """Call a function; a fault a person can mend ends in its one sentence."""
+    try:
+        return work(*arguments)
+    except DarkroomError as error:
+        sys.exit(f"darkroom: {error}")
+
+
+CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))
+RESULTS = f"{config['results']}/{CAMPAIGN.name}"
+# Read when a rule first asks, so that `snakemake lock` works before there is a lock.
+LOCK = cache(lambda: or_exit(require_lock, CAMPAIGN))
+
+# Arguments of programs that choose no number: the campaign as it was given, where it lies.
+CAMPAIGN_ARGS = f"--campaign {shlex.quote(str(config['campaign']))}"
+FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
+EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
+
+CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
+program = Programs(workflow.basedir, CONDA)
+
+
+wildcard_constraints:
+    item=r"[a-z0-9][a-z0-9_-]*",
+    exposure=r"[^/]+",
+    role="bias|dark|science|exposure",
+
+
+def items_of(instrument):
+    """Names of the campaign's items that take an instrument's road."""
+    return [name for name, item in CAMPAIGN.items.items() if item["instrument"] == instrument]
+
+
+def statuses(item):
+    """Status files of an item's exposures, in the order of the lock."""
+    return [f"{RESULTS}/raw/{item}/{row.exposure}.json" for row in LOCK().of(item)]
+
+
+def has_role(item, role):
+    """Tell whether an item has exposures of a role."""
+    return bool(LOCK().of(item, role))
+
+
+def all_products(wildcards):
+    """Every product of the campaign: a missing one is remade, whatever else is there."""
+    found = [f"{RESULTS}/pins.tsv", f"{RESULTS}/report.html"]
+    for item in CAMPAIGN.items:
+        found += [*statuses(item), f"{RESULTS}/{item}/frames.tsv"]
+    for item in items_of("ccd"):
+        found += ccd_products(item)
+    return found
+
+
+onstart:
+    or_exit(hold_folder, ".", workflow.dag_settings.targets)
