@@ -1,0 +1,1 @@
+"""Figures: one style, pure drawing functions, and the set of figures each road shows."""

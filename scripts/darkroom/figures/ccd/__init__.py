@@ -1,0 +1,1 @@
+"""The figures of the CCD road: single frames, stacks, drifts, science frames."""

@@ -1,0 +1,221 @@
+"""Figures of stacks: mean, noise, one pixel in time, and where the gradient is."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from darkroom.figures import histograms, images, measures, series
+from darkroom.figures.book import Panel
+from darkroom.figures.words import counted, number, share
+
+# The notebook's cut against the hot pixel in noise images.
+_TOP_PERCENT = 99.95
+
+
+def show_pixel_series(book, section, key, role, series_by_pixel, unit, colour):
+    """Add the time series of single pixels with mean and ± one standard deviation.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section, key : str
+    role : str
+        ``"bias"`` or ``"dark"``; what kind of frames, for the words.
+    series_by_pixel : sequence of (name, (y, x), (n,) array)
+    unit, colour : str
+    """
+    panels, words = [], []
+    for name, (y, x), values in series_by_pixel:
+        title = f"{name}: y {y}, x {x}"
+        figure = series.draw_pixel_series(
+            values, unit=f"pixel value [{unit}]", title=title, colour=colour
+        )
+        panels.append(Panel(f"y{y}_x{x}", figure, f"value of pixel y {y}, x {x} in every {role}"))
+        good = np.asarray(values, float)[np.isfinite(values)]
+        spread = number(good.std(ddof=1), 6) if good.size > 1 else "not defined for one frame"
+        mean = number(good.mean(), 6) if good.size else "–"
+        words.append(f"{name} (y {y}, x {x}): mean {mean}, standard deviation {spread} {unit}")
+    n = len(series_by_pixel[0][2])
+    caption = f"{'; '.join(words)}, over {counted(n, f'{role} frame')}."
+    book.add(section, key, f"One pixel in every {role} frame", caption, panels)
+
+
+def show_mean(book, section, key, name, mean, error, count, nframes, unit, colour):
+    """Add the mean image of a stack, its histogram with mean and median, and its uncertainty.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section, key, name : str
+    mean, error, count : (ny, nx) arrays
+        Mean and its uncertainty in `unit`, samples used.
+    nframes : int
+        Samples offered.
+    unit, colour : str
+    """
+    quantity = f"mean signal [{unit}]"
+    panels = [
+        Panel(
+            label,
+            images.draw_image(mean, display, unit=quantity, title=display.words),
+            f"{name}: mean image, {display.words} {unit}",
+        )
+        for label, display in (("asinh", images.asinh(mean)), ("cut", images.percentile(mean)))
+    ]
+    flat = measures.finite(mean)
+    middle, average = (
+        (float(np.median(flat)), float(flat.mean(dtype=float))) if flat.size else (np.nan, np.nan)
+    )
+    below = flat[flat < _top(flat)]
+    panels.append(
+        Panel(
+            "histogram",
+            histograms.draw_histogram(
+                below,
+                unit=quantity,
+                title="mean image, log",
+                log=True,
+                colour=colour,
+                marks=(("median", middle), ("mean", average)),
+            ),
+            f"{name}: histogram of the mean image with lines at median and mean",
+        )
+    )
+    shown = images.percentile(error)
+    panels.append(
+        Panel(
+            "error",
+            images.draw_image(error, shown, unit=f"1 σ of the mean [{unit}]", title="uncertainty"),
+            f"{name}: image of the uncertainty of the mean",
+        )
+    )
+    typical = float(np.median(measures.finite(error))) if measures.finite(error).size else np.nan
+    rejected = nframes * count.size - int(count.sum(dtype=np.int64))
+    caption = (
+        f"Mean of {counted(nframes, 'frame')} after rejection of outliers. Over the image: "
+        f"median {number(middle, 6)} (dashed), mean {number(average, 6)} {unit} (dotted); "
+        f"typical uncertainty of a pixel {number(typical, 3)} {unit}. "
+        f"{counted(rejected, 'sample')} rejected ({share(rejected, nframes * count.size)}). "
+        f"The histogram leaves out {counted(flat.size - below.size, 'pixel')} above it."
+    )
+    book.add(section, key, name, caption, panels)
+
+
+def _top(flat):
+    """Return the level above which a histogram would only show how far the hottest pixel is."""
+    if not flat.size:
+        return np.inf
+    return float(np.median(flat)) + max(40 * measures.spread(flat), 1e-9)
+
+
+def show_noise(book, section, key, name, noise, nframes, unit, colour):
+    """Add a noise image (standard deviation in time), its cut version and its histogram."""
+    quantity = f"standard deviation [{unit}]"
+    cut = images.percentile(noise, 0, _TOP_PERCENT, with_asinh=True)
+    panels = [
+        Panel(
+            label,
+            images.draw_image(noise, display, unit=quantity, title=display.words),
+            f"{name}: image, {display.words} {unit}",
+        )
+        for label, display in (("asinh", images.asinh(noise)), ("cut", cut))
+    ]
+    flat = measures.finite(noise)
+    if not flat.size:
+        return
+    median, mean = float(np.median(flat)), float(flat.mean(dtype=float))
+    top = float(np.percentile(flat, _TOP_PERCENT))
+    figure = histograms.draw_histogram(
+        flat[flat <= top],
+        unit=quantity,
+        title=f"up to the {_TOP_PERCENT} percentile, log",
+        log=True,
+        colour=colour,
+        marks=(("median", median), ("mean", mean)),
+    )
+    panels.append(Panel("histogram", figure, f"{name}: histogram, lines at median and mean"))
+    caption = (
+        f"Standard deviation of every pixel over {counted(nframes, 'frame')} (divisor n − 1). "
+        f"Median {number(median, 6)} (dashed), mean {number(mean, 6)} {unit} (dotted). "
+        f"The cut at the {_TOP_PERCENT} percentile ({number(top)} {unit}) keeps "
+        f"{counted(int((flat > top).sum()), 'pixel')} from setting the scale."
+    )
+    book.add(section, key, name, caption, panels)
+
+
+def show_noise_comparison(book, section, sets, unit):
+    """Add the histograms of several noise images over each other.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section : str
+    sets : sequence of (label, colour, noise image, number of frames)
+    unit : str
+    """
+    labelled = [(f"{label}, n = {n}", colour, noise) for label, colour, noise, n in sets]
+    figure = histograms.draw_overlaid(
+        labelled, unit=f"standard deviation [{unit}]", title="noise in time, per pixel"
+    )
+    words = []
+    for label, _, noise, n in sets:
+        flat = measures.finite(noise)
+        if flat.size:
+            words.append(
+                f"{label} (n = {n}): median {number(float(np.median(flat)), 5)}, "
+                f"mean {number(float(flat.mean(dtype=float)), 5)} {unit}"
+            )
+    caption = (
+        f"{'; '.join(words)}. Dashed lines are medians, dotted ones means. A standard deviation "
+        "from few frames is itself uncertain and on average too small: more frames make the "
+        "histogram narrower and move it right even when the noise is the same. The table of "
+        "quantities gives the noise added by the dark current with that effect removed."
+    )
+    title = "Read noise and dark noise"
+    alt = "histograms of read noise and dark noise over each other with median and mean lines"
+    book.add(section, "noise_comparison", title, caption, [Panel("", figure, alt)])
+
+
+def show_profiles(book, section, key, title, profiles, unit):
+    """Add column and row profiles: medians along y and along x, minus each image's median.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section, key, title : str
+    profiles : sequence of (label, colour, (ny, nx) image)
+    unit : str
+    """
+    panels, words = [], []
+    for axis, along, across in ((0, "x", "column"), (1, "y", "row")):
+        lines = [(label, colour, _profile(image, axis)) for label, colour, image in profiles]
+        figure = series.draw_profiles(
+            lines,
+            xlabel=f"{along} [pixel]",
+            ylabel=f"{across} median − image median [{unit}]",
+            title=f"{across}s",
+        )
+        panels.append(Panel(f"{across}s", figure, f"{title}: median of every {across}"))
+        words += [
+            f"{label}, {across}s: {number(_swing(values), 3)} {unit}" for label, _, values in lines
+        ]
+    caption = (
+        "Median of every column (left) and row (right), minus the median of the whole image. "
+        f"Difference between the first and the last tenth: {'; '.join(words)}."
+    )
+    book.add(section, key, title, caption, panels)
+
+
+def _profile(image, axis):
+    with warnings.catch_warnings():
+        # A column without any value gives NaN, which the plot leaves out.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(image, axis=axis) - np.nanmedian(image)
+
+
+def _swing(values):
+    tenth = max(1, len(values) // 10)
+    good = np.asarray(values, float)
+    return float(np.nanmean(good[:tenth]) - np.nanmean(good[-tenth:]))

@@ -1,0 +1,211 @@
+"""Robust measures of a distribution of pixel values, made for digitised data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Fractions of a normal distribution below mean - sigma and mean + sigma.
+_BELOW, _ABOVE = 0.158655, 0.841345
+# The core of a distribution, in sigma around its centre, that the Gaussian is fitted to.
+_CORE = 1.5
+# Whole numbers over a wider range than this are not the output of a converter.
+_MOST_LEVELS = 1 << 21
+
+
+def finite(values):
+    """Return the finite ones of `values` as a flat array of their own type."""
+    flat = np.asarray(values).ravel()
+    return flat if flat.dtype.kind in "iu" else flat[np.isfinite(flat)]
+
+
+def digital_step(values):
+    """Find the distance between neighbouring digital levels.
+
+    Cameras with fewer than 16 bits often write multiples of 4 or 16. Bins that are no multiple
+    of that step show a comb that is not in the data.
+
+    Parameters
+    ----------
+    values : array
+        Pixel values; only whole numbers have a step.
+
+    Returns
+    -------
+    int or None
+        The greatest common divisor of all differences; None for non-integers, an empty array
+        or a single level.
+    """
+    levels, _ = _levels(finite(values))
+    return None if levels is None or levels.size < 2 else int(np.gcd.reduce(np.diff(levels)))
+
+
+def _levels(flat):
+    """Return the whole-numbered levels of `flat` and their counts; None, None for other data."""
+    if flat.size == 0 or np.any(flat != np.rint(flat)):
+        return None, None
+    low, high = int(flat.min()), int(flat.max())
+    if high - low > _MOST_LEVELS:
+        return None, None
+    # Counting beats sorting by a factor of ten on frames of millions of pixels.
+    counts = np.bincount((flat - flat.dtype.type(low)).astype(np.int64))
+    present = np.flatnonzero(counts)
+    return present + low, counts[present]
+
+
+def quantiles(values, fractions):
+    """Quantiles in which a digital level counts as spread evenly over its step.
+
+    The plain median of whole numbers moves in whole steps; a drift of half a step is invisible
+    in it. Here the cumulative count is interpolated between the edges of the levels (the
+    "grouped" quantile). Values without a step get numpy's linear quantiles.
+
+    Parameters
+    ----------
+    values : array
+    fractions : float or sequence of float
+        Between 0 and 1.
+
+    Returns
+    -------
+    float or array
+        NaN when there is no finite value.
+    """
+    flat = finite(values)
+    fractions = np.asarray(fractions, float)
+    if flat.size == 0:
+        return np.full(fractions.shape, np.nan)[()]
+    levels, counts = _levels(flat)
+    if levels is None or levels.size < 2:
+        return np.quantile(flat.astype(float), fractions)
+    step = int(np.gcd.reduce(np.diff(levels)))
+    below = np.concatenate([[0], np.cumsum(counts)]) / flat.size
+    # Lower and upper edge of every level: an empty gap between two levels stays a gap.
+    edges = np.repeat(levels - step / 2.0, 2)
+    edges[1::2] += step
+    cumulative = np.repeat(below, 2)[1:-1]
+    return np.interp(fractions, cumulative, edges)
+
+
+def spread(values):
+    """Robust standard deviation: half the distance between the 15.87 and 84.13 % quantiles."""
+    low, high = quantiles(values, [_BELOW, _ABOVE])
+    return float(high - low) / 2
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian fitted to the core of a distribution.
+
+    Attributes
+    ----------
+    centre, sigma : float
+        In the unit of the values.
+    area : float
+        Number of values under the curve.
+    """
+
+    centre: float
+    sigma: float
+    area: float
+
+    def counts(self, x, width):
+        """Return the expected number of values in bins of `width` centred on `x`."""
+        z = (np.asarray(x, float) - self.centre) / self.sigma
+        return self.area * width * np.exp(-z * z / 2) / (self.sigma * np.sqrt(2 * np.pi))
+
+
+def fit_core(values):
+    """Fit a Gaussian to the core of a distribution, blind to its tails.
+
+    A parabola is fitted to the logarithm of the binned counts within 1.5 sigma of the centre,
+    weighted by the counts (Guo 2011, IEEE Signal Process. Mag. 28, 134), starting from
+    quantiles and repeated until it stands still. A skewed tail or hot pixels do not pull it.
+
+    Parameters
+    ----------
+    values : array
+
+    Returns
+    -------
+    Gaussian or None
+        None when there is no core to fit: fewer than 50 values, or all (nearly) equal.
+    """
+    flat = finite(values)
+    if flat.size < 50:
+        return None
+    centre, sigma = float(quantiles(flat, 0.5)), spread(flat)
+    if not sigma > 0:
+        return None
+    step = digital_step(flat)
+    fitted = None
+    for _ in range(8):
+        width = _bin_width(sigma / 5, step)
+        if step and sigma < 0.8 * step:
+            return None
+        found = _log_parabola(flat, centre, sigma, width)
+        if found is None:
+            return fitted
+        moved = abs(found.centre - centre) + abs(found.sigma - sigma)
+        fitted, centre, sigma = found, found.centre, found.sigma
+        if moved < 1e-4 * sigma:
+            break
+    return fitted
+
+
+def _bin_width(wanted, step):
+    return wanted if not step else step * max(1, round(wanted / step))
+
+
+def _log_parabola(flat, centre, sigma, width):
+    """Fit ln(counts) by a parabola on bins of `width` within the core; None if it is no peak."""
+    half = max(2, int(np.ceil(_CORE * sigma / width)))
+    # One bin is centred on a value that occurs, so that digital levels sit mid-bin.
+    anchor = flat[np.argmin(np.abs(flat.astype(float) - centre))]
+    edges = float(anchor) + width * (np.arange(-half, half + 2) - 0.5)
+    counts, _ = np.histogram(flat, bins=edges)
+    middles = (edges[:-1] + edges[1:]) / 2
+    good = counts > 0
+    if good.sum() < 4:
+        return None
+    z = (middles[good] - centre) / sigma
+    c2, c1, c0 = np.polyfit(z, np.log(counts[good]), 2, w=np.sqrt(counts[good]))
+    if c2 >= 0 or abs(c1 / c2) > 4:
+        return None
+    narrow = np.sqrt(-0.5 / c2)
+    peak = np.exp(c0 - c1 * c1 / (4 * c2))
+    area = peak * np.sqrt(2 * np.pi) * narrow * sigma / width
+    return Gaussian(float(centre - c1 / (2 * c2) * sigma), float(narrow * sigma), float(area))
+
+
+def bin_edges(values, bins=50, low=None, high=None):
+    """Edges of about `bins` equal bins that hold a whole number of digital levels each.
+
+    Parameters
+    ----------
+    values : array
+    bins : int
+        Wanted number; digitised data may get fewer.
+    low, high : float, optional
+        Range; default the finite minimum and maximum.
+
+    Returns
+    -------
+    array or None
+        None without a finite value. All-equal values get one bin around them.
+    """
+    flat = finite(values)
+    if flat.size == 0:
+        return None
+    low = float(flat.min()) if low is None else float(low)
+    high = float(flat.max()) if high is None else float(high)
+    step = digital_step(flat)
+    if high <= low:
+        return np.array([low - 0.5, low + 0.5]) if not step else np.array([low, low + step])
+    if not step:
+        return np.linspace(low, high, bins + 1)
+    width = step * max(1, int(np.ceil((high - low) / bins / step)))
+    first = float(flat.min()) + step * np.floor((low - float(flat.min())) / step)
+    count = int(np.floor((high - first) / width)) + 1
+    return first - step / 2 + width * np.arange(count + 1)

@@ -1,0 +1,88 @@
+"""The one look of every figure: colours, sizes, fonts, and PNG files that repeat byte by byte."""
+
+from __future__ import annotations
+
+import functools
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart by colour-blind readers and in grey print.
+BIAS = "#0072B2"
+DARK = "#D55E00"
+SCIENCE = "#009E73"
+FLAG = "#CC0066"
+MODEL = "#1A1A1A"
+REFERENCE = "#8A8A8A"
+SERIES = (BIAS, DARK, SCIENCE, "#CC79A7", "#56B4E9", "#E69F00")
+NO_DATA = "#D9D9D9"
+
+LEVEL_MAP = "viridis"
+ZOOM_MAP = "inferno"
+TEMPERATURE_MAP = "plasma"
+
+# A panel is shown 480 CSS pixels wide; the file has two pixels for each, for sharp screens.
+DPI = 200
+PANEL = (4.8, 3.3)
+WIDE = (7.4, 3.4)
+
+_STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-5, 7),
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "legend.fontsize": 8,
+    "legend.frameon": True,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.borderpad": 0.3,
+    "image.origin": "lower",
+    "image.interpolation": "none",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "path.simplify": True,
+}
+
+
+def drawn(function):
+    """Run a drawing function under the shared style, whatever a user's matplotlibrc says."""
+
+    @functools.wraps(function)
+    def styled(*arguments, **keywords):
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(_STYLE)
+            return function(*arguments, **keywords)
+
+    return styled
+
+
+def panel(size=PANEL):
+    """Return a new figure of one panel and its axes, without any global state."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+@drawn
+def save(figure, path):
+    """Write `figure` to a PNG file whose bytes depend on what is drawn only."""
+    figure.savefig(path, format="png", metadata={"Software": None})

@@ -1,0 +1,80 @@
+"""Numbers as words: how a value, its uncertainty and a count are written for a reader."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value, digits=4):
+    """Write a number with about `digits` significant digits, never in exponent form if short.
+
+    Parameters
+    ----------
+    value : float or None
+        None and NaN give an en dash: the quantity was not measured.
+    digits : int
+        Significant digits; whole digits before the point are always kept.
+
+    Returns
+    -------
+    str
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -4 or exponent >= 9:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    decimals = max(0, digits - 1 - exponent)
+    text = f"{value:.{decimals}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return ("0" if text == "-0" else text).replace("-", "−")
+
+
+def measured(value, error, unit=""):
+    """Write ``value ± error unit``, both rounded to two significant digits of the error.
+
+    Parameters
+    ----------
+    value, error : float or None
+        A missing or zero error leaves the value with six significant digits.
+    unit : str
+        Written after a blank when not empty.
+
+    Returns
+    -------
+    str
+    """
+    if value is None or not math.isfinite(value):
+        text = "–"
+    elif error is None or not math.isfinite(error) or error <= 0:
+        text = number(value, 6)
+    else:
+        decimals = 1 - math.floor(math.log10(error))
+        if 0 <= decimals <= 6:
+            text = f"{value:.{decimals}f} ± {error:.{decimals}f}"
+        elif decimals < 0:
+            # Digits below the uncertainty's second one say nothing: round them away.
+            text = f"{round(value, decimals):.0f} ± {round(error, decimals):.0f}"
+        else:
+            text = f"{value:.3e} ± {error:.1e}"
+        text = text.replace("-", "−")
+    return f"{text} {unit}" if unit and text != "–" else text
+
+
+def counted(n, singular, plural=None):
+    """Write a count with its noun: ``1 frame``, ``29 frames``, ``1,228,800 pixels``."""
+    noun = singular if n == 1 else (plural or f"{singular}s")
+    return f"{n:,} {noun}"
+
+
+def share(part, whole):
+    """Write ``part of whole`` as a percentage, or parts per million below 0.01 %."""
+    if not whole:
+        return "–"
+    fraction = part / whole
+    if fraction == 0 or fraction >= 1e-4:
+        return f"{number(100 * fraction, 3)} %"
+    return f"{number(1e6 * fraction, 3)} ppm"
