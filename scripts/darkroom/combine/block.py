@@ -123,6 +123,6 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
     counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
     module = kernel()
     module.reduce_block(
-        values, METHODS.index(clip.method), float(clip.nsigma), int(clip.iterations),
-        *targets, *counts,
+        values, METHODS.index(clip.method), float(clip.nsigma), float(clip.floor),
+        int(clip.iterations), *targets, *counts,
     )  # fmt: skip

@@ -84,15 +84,15 @@ def _nearest(column, first, stop, centre, k):
 
 
 @_helper
-def _limits(column, first, stop, method, nsigma):
-    """Return clip limits about the median of sorted values, and how far rounding could move them."""
+def _limits(column, first, stop, method, nsigma, floor):
+    """Return clip limits about the median, and how far rounding could move them."""
     n = stop - first
     centre = _middle(column, first, stop)
     if method == MAD:
         deviation = _nearest(column, first, stop, centre, n // 2 + 1)
         if n % 2 == 0:
             deviation = 0.5 * (deviation + _nearest(column, first, stop, centre, n // 2))
-        deviation *= MAD_TO_STD
+        deviation = max(deviation * MAD_TO_STD, floor)
         return centre - nsigma * deviation, centre + nsigma * deviation, 0.0
     mean = 0.0
     for i in range(first, stop):
@@ -102,7 +102,7 @@ def _limits(column, first, stop, method, nsigma):
     for i in range(first, stop):
         difference = mean - np.float64(column[i])
         deviation += difference * difference
-    deviation = math.sqrt(deviation / n)
+    deviation = max(math.sqrt(deviation / n), floor)
     margin = _margin(np.float64(column[first]), np.float64(column[stop - 1]), n, nsigma)
     return centre - nsigma * deviation, centre + nsigma * deviation, margin
 
@@ -143,7 +143,7 @@ def _select(values, n, k):
 
 
 @_helper
-def _limits_in_astropys_order(values, n, nsigma, rounds):
+def _limits_in_astropys_order(values, n, nsigma, floor, rounds):
     """Return clip limits (median, std) with every sum in the order of astropy's C code.
 
     There the median is selected first, which reorders the values, and the sums follow.
@@ -164,7 +164,7 @@ def _limits_in_astropys_order(values, n, nsigma, rounds):
         for i in range(n):
             difference = mean - values[i]
             deviation += difference * difference
-        deviation = math.sqrt(deviation / n)
+        deviation = max(math.sqrt(deviation / n), floor)
         low, high = centre - nsigma * deviation, centre + nsigma * deviation
         kept = 0
         for i in range(n):
@@ -202,7 +202,7 @@ def _undecided(column, n, edge, limit, margin):
 
 
 @_helper
-def _clip_column(column, ordered, n, method, nsigma, rounds):
+def _clip_column(column, ordered, n, method, nsigma, floor, rounds):
     """Iterate the clip on one pixel.
 
     `column[:n]` are its finite values sorted, `ordered[:n]` the same in frame order (scratch).
@@ -215,14 +215,14 @@ def _clip_column(column, ordered, n, method, nsigma, rounds):
         if column[first] == column[stop - 1]:  # no scatter: nothing can lie outside
             low = high = np.float64(column[first])
             break
-        low, high, margin = _limits(column, first, stop, method, nsigma)
+        low, high, margin = _limits(column, first, stop, method, nsigma, floor)
         kept_first = _below(column, first, stop, low)
         kept_stop = _not_above(column, kept_first, stop, high)
         if margin > 0.0 and (
             _undecided(column, n, _below(column, 0, n, low), low, margin)
             or _undecided(column, n, _not_above(column, 0, n, high), high, margin)
         ):
-            low, high = _limits_in_astropys_order(ordered, n, nsigma, rounds)
+            low, high = _limits_in_astropys_order(ordered, n, nsigma, floor, rounds)
             break
         if (kept_first == first and kept_stop == stop) or kept_first == kept_stop:
             break
@@ -260,7 +260,7 @@ def _load(values, start, width, work, nfinite, mean, squares):
 
 
 @_helper
-def _first_round(work, width, method, nsigma, nfinite, squares, centre, flagged):
+def _first_round(work, width, method, nsigma, floor, nfinite, squares, centre, flagged):
     """Flag the lanes where something is missing or the first round may reject something."""
     n = work.shape[0]
     lower, upper = work[(n - 1) // 2], work[n // 2]
@@ -277,7 +277,7 @@ def _first_round(work, width, method, nsigma, nfinite, squares, centre, flagged)
             margin = 0.0
             if method == SIGMA:
                 margin = _margin(np.float64(smallest[j]), np.float64(largest[j]), n, nsigma)
-            reach = nsigma * deviation[j]
+            reach = nsigma * max(deviation[j], floor)
             outside = smallest[j] < centre[j] - reach + margin
             outside |= largest[j] > centre[j] + reach - margin
             flagged[j] |= outside & (smallest[j] != largest[j])
@@ -303,7 +303,7 @@ def _mad_lanes(work, width, centre, deviation):
 
 
 @_helper
-def _redo_lane(values, pixel, column, n, ordered, method, nsigma, rounds):
+def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds):
     """Clip one pixel and reduce its survivors in frame order.
 
     Returns the mean, sum of squared deviations, median and number of survivors.
@@ -316,7 +316,7 @@ def _redo_lane(values, pixel, column, n, ordered, method, nsigma, rounds):
         if abs(value) < np.inf:
             ordered[found] = np.float64(value)
             found += 1
-    low, high, first, stop = _clip_column(column, ordered, n, method, nsigma, rounds)
+    low, high, first, stop = _clip_column(column, ordered, n, method, nsigma, floor, rounds)
     count = stop - first
     if count == 0:
         return np.nan, np.nan, np.nan, 0
@@ -341,7 +341,7 @@ _COUNT = types.Array(types.int16, 1, "C")
 def _signature(value):
     block = types.Array(value, 2, "C", readonly=True)
     return types.void(
-        block, types.int64, types.float64, types.int64, *(5 * (_IMAGE,)), *(2 * (_COUNT,))
+        block, types.int64, *(2 * (types.float64,)), types.int64, *(5 * (_IMAGE,)), *(2 * (_COUNT,))
     )
 
 
@@ -352,7 +352,7 @@ def _signature(value):
     cache=True,
 )
 def reduce_block(
-    values, method, nsigma, rounds, mean, median, std, std0, error, count, nclipped
+    values, method, nsigma, floor, rounds, mean, median, std, std0, error, count, nclipped
 ):  # compiled: keywords cost nothing, an object would
     """Clip every column of `values` and write the statistics of what survives.
 
@@ -364,6 +364,8 @@ def reduce_block(
         `NONE`, `SIGMA` or `MAD`.
     nsigma : float
         Half width of the clip, in deviations.
+    floor : float
+        Least deviation the clip goes by.
     rounds : int
         Largest number of clip rounds.
     mean, median, std, std0, error : (npixels,) or (0,) float32 arrays
@@ -383,14 +385,14 @@ def reduce_block(
         _load(values, start, width, work, nfinite, average, squares)
         if sort:
             _sort_lanes(work, width)
-            _first_round(work, width, method, nsigma, nfinite, squares, centre, flagged)
+            _first_round(work, width, method, nsigma, floor, nfinite, squares, centre, flagged)
         for j in range(width):
             pixel, used = start + j, nfinite[j]
             if sort and flagged[j]:
                 for f in range(n):
                     column[f] = work[f, j]
                 average[j], squares[j], centre[j], used = _redo_lane(
-                    values, pixel, column, nfinite[j], ordered, method, nsigma, rounds
+                    values, pixel, column, nfinite[j], ordered, method, nsigma, floor, rounds
                 )
             count[pixel] = used
             nclipped[pixel] = nfinite[j] - used
