@@ -13,11 +13,14 @@ def check(settings, schema, path):
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(
-        validator.iter_errors(settings), key=lambda e: (len(e.absolute_path), e.message)
-    )
+    errors = sorted(validator.iter_errors(settings), key=_order)
     if errors:
         raise InputError(path, _explain(errors[0]), "every key is explained in config/README.md")
+
+
+def _order(error):
+    """Sort faults from the outside in, a misspelt key before the key it is missed as."""
+    return len(error.absolute_path), error.validator != "additionalProperties", error.message
 
 
 def _explain(error):

@@ -1,0 +1,118 @@
+"""The lock holds exactly what was found, tells what changed, and refuses to be misread."""
+
+import pytest
+
+from darkroom.archive.lock import (
+    Exposure,
+    Lock,
+    check_exposures,
+    differences,
+    read_lock,
+    require_lock,
+)
+from darkroom.archive.pins import Pins, conflicts, read_pins
+from darkroom.campaign import Campaign
+from darkroom.errors import DarkroomError
+
+
+def exposure(name="bias_1", size=2880, **facts):
+    return Exposure("camera", "bias", name, f"{name}.fits", f"local:{name}.fits", size, facts)
+
+
+def lock(path, *exposures, query="1234"):
+    return Lock(path, {"campaign": "trial", "archive": "local", "query": query}, list(exposures))
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = tmp_path / "trial.tsv"
+    lock(path, exposure(exptime_s="0.04"), exposure("bias_2", None)).write()
+    back = read_lock(path)
+    assert back.exposures == [exposure(exptime_s="0.04"), exposure("bias_2", None)]
+    assert back.head["query"] == "1234"
+    assert [row.exposure for row in back.of("camera", "bias")] == ["bias_1", "bias_2"]
+    assert back.of("camera", "dark") == []
+    assert back.text() == path.read_text()
+
+
+def test_no_lock_is_no_error_until_it_is_needed(tmp_path):
+    assert read_lock(tmp_path / "none.tsv") is None
+    campaign = Campaign(
+        "trial", tmp_path / "trial.yaml", {"archive": {"kind": "local"}, "items": {}}
+    )
+    with pytest.raises(DarkroomError, match=r"campaign trial has no lock .* snakemake lock"):
+        require_lock(campaign)
+    lock(campaign.lock_path, exposure()).write()
+    with pytest.raises(DarkroomError, match="was edited since this lock was made"):
+        require_lock(campaign)
+    lock(campaign.lock_path, exposure(), query=campaign.query_digest()).write()
+    assert require_lock(campaign).get("camera", "bias_1") == exposure()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("# darkroom lock 1", "# something", "does not begin with '# darkroom lock 1'"),
+        ("\turi\t", "\turl\t", "its columns are not those of this version"),
+        ("\t2880\t", "\tmany\t", "row 1: size 'many' is no number"),
+        ("\t2880\t", "\t", "row 1 has not"),
+    ],
+)
+def test_a_damaged_lock_is_refused(tmp_path, old, new, message):
+    path = tmp_path / "trial.tsv"
+    lock(path, exposure()).write()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DarkroomError, match=message):
+        read_lock(path)
+
+
+def test_differences_name_what_was_added_lost_and_changed(tmp_path):
+    old = lock(tmp_path, exposure("a"), exposure("b"), exposure("c", exptime_s="1"))
+    new = lock(
+        tmp_path, exposure("b", 5760), exposure("c", exptime_s="2"), exposure("d"), query="9"
+    )
+    assert differences(old, old) == []
+    assert differences(old, new) == [
+        "~ query: 1234 -> 9",
+        "- camera/a: no longer in the archive's answer",
+        "~ camera/b: size 2880 -> 5760",
+        "~ camera/c: exptime_s 1 -> 2",
+        "+ camera/d: new, 2880 bytes",
+    ]
+
+
+def test_two_exposures_of_one_name_are_refused():
+    with pytest.raises(DarkroomError, match=r"camera: a.fits and a.fits are both exposure 'a'"):
+        check_exposures([exposure("a"), exposure("a")])
+    with pytest.raises(DarkroomError, match="found no exposure at all"):
+        check_exposures([])
+
+
+SUM, OTHER = "a" * 64, "b" * 64
+
+
+def test_pins_refuse_other_bytes_and_say_what_to_do(tmp_path):
+    Pins("", {("camera", "a"): SUM}).write(tmp_path / "pins.tsv")
+    pins = read_pins(tmp_path / "pins.tsv")
+    pins.check("camera", "a", SUM, "a.fits")
+    pins.check("camera", "new", OTHER, "new.fits")
+    with pytest.raises(DarkroomError, match=r"a.fits: its SHA-256 is bbbb.*pinned is aaaa"):
+        pins.check("camera", "a", OTHER, "a.fits")
+
+
+def test_pins_of_another_simulator_say_nothing():
+    pins = Pins("old", {("camera", "a"): SUM})
+    pins.check("camera", "a", OTHER, "a.fits", maker="new")
+    assert conflicts(pins, Pins("new", {("camera", "a"): OTHER})) == []
+    assert conflicts(pins, Pins("old", {("camera", "a"): OTHER})) == ["camera/a"]
+
+
+def test_damaged_pins_are_refused(tmp_path):
+    path = tmp_path / "pins.tsv"
+    assert read_pins(path).sums == {}
+    path.write_text("nonsense\n")
+    with pytest.raises(DarkroomError, match="is no pins file"):
+        read_pins(path)
+    Pins("", {("camera", "a"): SUM}).write(path)
+    path.write_text(path.read_text()[:-10])
+    with pytest.raises(DarkroomError, match="row 1 is damaged"):
+        read_pins(path)

@@ -1,0 +1,99 @@
+"""Digests follow what a program uses and nothing else; a folder is held by one run at a time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from darkroom import workflow
+from darkroom.errors import DarkroomError
+from darkroom.workflow import Programs, hold_folder
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """Return a little workflow: one program, its helper, a template, and what it does not use."""
+    files = {
+        "scripts/make.py": "def main():\n    from darkroom.page import render\n",
+        "scripts/other.py": "import json\n",
+        "scripts/darkroom/__init__.py": "",
+        "scripts/darkroom/page/__init__.py": "from darkroom.page.render import render\n",
+        "scripts/darkroom/page/render.py": "from darkroom import errors\n",
+        "scripts/darkroom/page/page.html": "<p>",
+        "scripts/darkroom/errors.py": "",
+        "scripts/darkroom/unused.py": "",
+        "scripts/darkroom/plugin.py": "import darkroom.unused\n",
+        "envs/tools.txt": "numpy==1\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def digest(base, *modules):
+    for function in (workflow._digest, workflow._closure, workflow._imports):
+        function.cache_clear()
+    return Programs(base, conda=False).digest("tools", "make", *modules)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scripts/make.py",
+        "scripts/darkroom/page/__init__.py",
+        "scripts/darkroom/page/render.py",
+        "scripts/darkroom/page/page.html",
+        "scripts/darkroom/errors.py",
+        "envs/tools.txt",
+    ],
+)
+def test_an_edit_of_what_is_used_changes_the_digest(base, name):
+    before = digest(base)
+    (base / name).write_text((base / name).read_text() + "# edited\n")
+    assert digest(base) != before
+
+
+@pytest.mark.parametrize("name", ["scripts/other.py", "scripts/darkroom/unused.py"])
+def test_an_edit_of_what_is_not_used_changes_nothing(base, name):
+    before = digest(base)
+    (base / name).write_text("edited = 1\n")
+    assert digest(base) == before
+
+
+def test_modules_imported_by_name_count_when_given(base):
+    before = digest(base, "darkroom.plugin")
+    assert before != digest(base)
+    (base / "scripts/darkroom/unused.py").write_text("edited = 1\n")
+    assert digest(base, "darkroom.plugin") != before
+
+
+def test_commands_use_the_toolset_or_what_conda_activates(base):
+    plain = Programs(base, conda=False)("tools", "make", "--campaign x", "")
+    assert " ./.venvs/tools/bin/python ./scripts/make.py --campaign x " in plain
+    assert " python ./scripts/make.py " in Programs(base, conda=True)("tools", "make")
+
+
+def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone(base):
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from darkroom.workflow import hold_folder\n"
+            "hold_folder('.', ['all']); print('held', flush=True); time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+        env={"PYTHONPATH": str(Path(workflow.__file__).parents[1])},
+    )
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(DarkroomError, match=f"another run is at work .*process {holder.pid}"):
+            hold_folder(".", ["all"])
+        hold_folder(".", ["status"])
+    finally:
+        holder.kill()
+        holder.wait()
+    hold_folder(".", ["all"])
