@@ -1,0 +1,380 @@
+"""A simulated CCD camera: biases, darks and images of the sky, with their truth.
+
+The defaults are the camera of the published CCD notebook (an SBIG ST-402, 510 × 765 pixels): level
+and left-to-right gradient, read noise, dark rate, one dramatic hot pixel, two temperatures, and an
+offset that wanders from frame to frame. Amplitudes were set so that the statistics the notebook
+prints come out (``tests/unit/test_simulate_ccd.py`` compares them).
+
+Every component of every frame has a random stream of its own, keyed by the seed, the component and
+the exposure's name. So a frame can be made alone, in any order, and an amplitude set to zero leaves
+all other components as they were, to the last bit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from darkroom.errors import DarkroomError
+
+WARM, COLD = -4.817803680962, -5.23215684599
+_COLD_DARKS = (1, 2, 4, 5, 14, 15, 16, 17, 21, 22, 29)
+
+#: Every setting with its default. ADU unless said otherwise; lengths are fractions of the frame,
+#: so that a small frame has the statistics of a large one.
+DEFAULTS = {
+    "seed": 402,
+    "shape": [510, 765],
+    # bias = level + gradient * exp(-x / (gradient_scale * nx)) + fixed_pattern * normal
+    "level": 1061.2,
+    "gradient": 61.5,
+    "gradient_scale": 0.3223,
+    "fixed_pattern": 2.0,
+    "read_noise": 10.79,
+    "read_noise_spread": 0.02,  # scatter of the read noise between pixels, fraction
+    "offset_rms": 1.0,  # common to all pixels of a frame
+    "row_noise": 0.0,  # common to the pixels of one row of one frame
+    "gain": 5.8,  # e-/ADU: reproduces the noise the dark current added in the notebook
+    "saturation": 65535,
+    "dark_rate": 1.375,  # ADU/s of a normal pixel at dark_reference
+    "dark_spread": 0.03,  # scatter of the rate between normal pixels, fraction
+    "dark_reference": -4.975,  # C
+    "dark_doubling": 6.0,  # C
+    "dark_gradient": 0.0,  # ADU/s more at the left edge than at the right one
+    # Hot: 20 to 200 ADU/s, stable; warm: 1 to 15 ADU/s; unstable: jumps of 10 to 40 ADU/s.
+    "hot_fraction": 5e-5,
+    "warm_fraction": 1e-3,
+    "unstable_fraction": 1e-4,
+    "dramatic": {"y": 0.6049, "x": 0.8216, "rate": 1500.0, "bias": 800.0, "noise": 30.0},
+    "cosmic_rays": 0.01,  # hits per second and frame of the default size
+    "bias": {"count": 10, "exptime": 0.04, "temperatures": [WARM]},
+    "darks": [
+        {
+            "count": 29,
+            "exptime": 10.0,
+            "temperatures": [COLD if i in _COLD_DARKS else WARM for i in range(1, 30)],
+        }
+    ],
+    "targets": [{"exptime": 10.0, "temperature": WARM}],
+    "sky_rate": 12.0,  # ADU/s
+    "stars": 120,  # in a frame of the default size
+    "star_fwhm": 3.0,  # pixels
+}
+_AREA = 510 * 765
+_START = datetime(2020, 1, 16, 1, 50)
+_READOUT = 2.5  # s between the end of an exposure and the start of the next
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure as planned.
+
+    Parameters
+    ----------
+    name, role, file : str
+        Name; ``bias``, ``dark`` or ``science``; file name.
+    exptime : float
+        Exposure time in seconds.
+    temperature : float
+        CCD temperature in degrees Celsius.
+    date_obs : str
+        Start of the exposure, ISO.
+    facts : dict
+        The header values a lock keeps.
+    """
+
+    name: str
+    role: str
+    file: str
+    exptime: float
+    temperature: float
+    date_obs: str
+    facts: dict
+
+
+def complete(settings):
+    """Return `DEFAULTS` overlaid with `settings`.
+
+    Raises
+    ------
+    DarkroomError
+        For a setting that does not exist.
+    """
+    _check_names(settings, DEFAULTS, "")
+    for name in ("dramatic", "bias"):
+        _check_names(settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
+    for dark in settings.get("darks", ()):
+        _check_names(dark, DEFAULTS["darks"][0], "darks: ")
+    for target in settings.get("targets", ()):
+        _check_names(target, DEFAULTS["targets"][0], "targets: ")
+    full = DEFAULTS | settings
+    for name in ("dramatic", "bias"):
+        if full[name]:
+            full[name] = DEFAULTS[name] | full[name]
+    return full
+
+
+def _check_names(given, known, where):
+    if unknown := sorted(set(given) - set(known)):
+        raise DarkroomError(
+            f"simulated CCD: {where}no setting named {', '.join(unknown)}; "
+            f"there are {', '.join(sorted(known))}"
+        )
+
+
+def plan(settings):
+    """List the exposures of the camera; no pixel is made.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+
+    Returns
+    -------
+    list of Exposure
+        In the order they are taken.
+    """
+    full = complete(settings)
+    wanted = []
+    bias = full["bias"]
+    for i in range(bias["count"] if bias else 0):
+        temperatures = bias["temperatures"]
+        wanted.append(
+            (f"bias_{i + 1:03d}", "bias", bias["exptime"], temperatures[i % len(temperatures)])
+        )
+    for dark in full["darks"]:
+        for i in range(dark["count"]):
+            temperatures = dark.get("temperatures", [WARM])
+            name = f"dark_{dark['exptime']:g}s_{i + 1:03d}"
+            wanted.append((name, "dark", dark["exptime"], temperatures[i % len(temperatures)]))
+    several = len(full["targets"]) > 1
+    for i, target in enumerate(full["targets"]):
+        name = f"target_image_{i + 1:03d}" if several else "target_image"
+        wanted.append((name, "science", target["exptime"], target.get("temperature", WARM)))
+    names = [item[0] for item in wanted]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DarkroomError(
+            f"simulated CCD: darks: {twice[0]} is planned twice; give each exposure time once"
+        )
+    return _dated(wanted, full["shape"])
+
+
+def _dated(wanted, shape):
+    exposures, start = [], _START
+    for name, role, exptime, temperature in wanted:
+        date_obs = start.isoformat(timespec="milliseconds")
+        facts = {
+            "instrument": "SBIG ST-402",
+            "shape": f"{shape[0]}x{shape[1]}",
+            "exptime_s": f"{float(exptime):g}",
+            "temperature_c": f"{temperature:g}",
+            "date_obs": date_obs,
+        }
+        exposures.append(
+            Exposure(name, role, f"{name}.FIT", float(exptime), temperature, date_obs, facts)
+        )
+        start += timedelta(seconds=exptime + _READOUT)
+    return exposures
+
+
+def _stream(full, component, exposure=""):
+    """Return the random generator of one component of one exposure."""
+    key = (zlib.crc32(component.encode()), zlib.crc32(exposure.encode()))
+    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=key))
+
+
+def dark_factor(settings, temperature):
+    """Return the dark rate at `temperature` (C) in units of that at ``dark_reference``."""
+    full = complete(settings)
+    return 2.0 ** ((temperature - full["dark_reference"]) / full["dark_doubling"])
+
+
+def frame_offset(settings, exposure):
+    """Return the offset of an exposure in ADU, the same for all its pixels."""
+    full = complete(settings)
+    return full["offset_rms"] * _stream(full, "offset", exposure.name).standard_normal()
+
+
+def truth(settings):
+    """Return what is hidden in the frames.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+
+    Returns
+    -------
+    dict of arrays
+        ``bias`` (ny, nx): mean of a frame of no exposure and no offset, ADU. ``read_noise``:
+        standard deviation of one frame without dark current, ADU, the rounding to whole numbers
+        (1/12 ADU²) included and offset and row noise not. ``dark_rate``: mean rate at
+        ``dark_reference``, ADU/s. ``unstable_rate``: height of the jumps, ADU/s (its half is in
+        ``dark_rate``). ``hot``, ``warm``, ``unstable``: masks. ``stars``: (n, 3) x, y (pixels)
+        and rate (ADU/s).
+    """
+    full = complete(settings)
+    ny, nx = full["shape"]
+    area = ny * nx
+    x = np.arange(nx) / nx
+    bias = full["level"] + full["gradient"] * np.exp(-x / full["gradient_scale"])
+    bias = bias + full["fixed_pattern"] * _stream(full, "pattern").standard_normal((ny, nx))
+    spread = full["read_noise_spread"] * _stream(full, "read_noise_map").standard_normal((ny, nx))
+    noise = full["read_noise"] * np.exp(spread)
+    spread = full["dark_spread"] * _stream(full, "dark_map").standard_normal((ny, nx))
+    base = full["dark_rate"] * np.exp(spread) + full["dark_gradient"] * (1 - x)
+
+    hot, hot_rate = _odd_pixels(full, "hot", area, 20.0, 200.0)
+    warm, warm_rate = _odd_pixels(full, "warm", area, 1.0, 15.0)
+    unstable, jump = _odd_pixels(full, "unstable", area, 10.0, 40.0)
+    dramatic_rate = np.zeros((ny, nx))
+    if dramatic := full["dramatic"]:
+        y, x = (int(dramatic[axis] * n) for axis, n in (("y", ny), ("x", nx)))
+        bias[y, x] += dramatic["bias"]
+        noise[y, x] = np.hypot(noise[y, x], dramatic["noise"])
+        dramatic_rate[y, x] = dramatic["rate"]
+    return {
+        "bias": bias,
+        "read_noise": np.sqrt(noise**2 + 1 / 12),
+        "base_rate": base,
+        "hot_rate": hot_rate,
+        "warm_rate": warm_rate,
+        "dramatic_rate": dramatic_rate,
+        "unstable_rate": jump,
+        "dark_rate": base + hot_rate + warm_rate + dramatic_rate + jump / 2,
+        "hot": hot | (dramatic_rate > 0),
+        "warm": warm,
+        "unstable": unstable,
+        "stars": _stars(full),
+    }
+
+
+def _odd_pixels(full, component, area, low, high):
+    """Place pixels at random and give each a rate, log-uniform between two limits (ADU/s)."""
+    rng = _stream(full, component)
+    count = round(full[f"{component}_fraction"] * area)
+    where = rng.choice(area, size=count, replace=False)
+    mask, rate = np.zeros(area, bool), np.zeros(area)
+    mask[where] = True
+    rate[where] = low * (high / low) ** rng.random(count)
+    return mask.reshape(full["shape"]), rate.reshape(full["shape"])
+
+
+def _stars(full):
+    """Return x, y (pixels) and rate (ADU/s) of stars, with counts as in a uniform space."""
+    ny, nx = full["shape"]
+    rng = _stream(full, "stars")
+    count = round(full["stars"] * ny * nx / _AREA)
+    place = rng.random((count, 2)) * (nx, ny)
+    rate = np.minimum(60.0 * (1 - rng.random(count)) ** (-2 / 3), 2e4)
+    return np.column_stack([place, rate])
+
+
+def frame(settings, exposure, hidden=None):
+    """Make one frame.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+    exposure : Exposure
+        One of `plan(settings)`.
+    hidden : dict, optional
+        `truth(settings)`, when it is at hand (it is the same for all frames).
+
+    Returns
+    -------
+    image : (ny, nx) uint16 array
+        ADU, as the camera delivers it.
+    cards : list of (keyword, value, comment)
+        The header cards the camera writes.
+    """
+    full = complete(settings)
+    hidden = truth(settings) if hidden is None else hidden
+    shape, gain, name = tuple(full["shape"]), full["gain"], exposure.name
+    time = exposure.exptime * dark_factor(settings, exposure.temperature)
+
+    def poisson(component, adu):
+        return _stream(full, component, name).poisson(adu * gain) / gain
+
+    image = hidden["bias"] + frame_offset(settings, exposure)
+    noise = np.sqrt(hidden["read_noise"] ** 2 - 1 / 12)
+    image += noise * _stream(full, "read", name).standard_normal(shape)
+    image += full["row_noise"] * _stream(full, "row", name).standard_normal((shape[0], 1))
+    image += poisson("dark", hidden["base_rate"] * time)
+    for component in ("hot", "warm", "dramatic"):
+        rate = hidden[f"{component}_rate"]
+        image[rate > 0] += poisson(f"{component}_dark", rate[rate > 0] * time)
+    up = _stream(full, "telegraph", name).random(shape) < 0.5
+    image += hidden["unstable_rate"] * time * up
+    _add_cosmic_rays(full, exposure, image)
+    if exposure.role == "science":
+        image += poisson("sky", np.full(shape, full["sky_rate"] * exposure.exptime))
+        image += poisson("starlight", _starlight(full, hidden["stars"]) * exposure.exptime)
+    image = np.clip(np.rint(image), 0, full["saturation"]).astype(np.uint16)
+    return image, _cards(exposure)
+
+
+def _add_cosmic_rays(full, exposure, image):
+    """Add hits of one to three pixels in a row; charge exponential, 300 ADU on average."""
+    rng = _stream(full, "cosmic", exposure.name)
+    ny, nx = image.shape
+    hits = rng.poisson(full["cosmic_rays"] * exposure.exptime * image.size / _AREA)
+    for _ in range(hits):
+        y, x, length = rng.integers(ny), rng.integers(nx), rng.integers(1, 4)
+        image[y, x : x + length] += rng.exponential(300.0)
+
+
+def _starlight(full, stars):
+    """Return the rate of the stars' light in ADU/s: Gaussian, sampled at pixel centres."""
+    ny, nx = full["shape"]
+    image = np.zeros((ny, nx))
+    sigma = full["star_fwhm"] / 2.3548
+    reach = int(np.ceil(6 * sigma))
+    for x, y, rate in stars:
+        rows = slice(max(int(y) - reach, 0), min(int(y) + reach + 1, ny))
+        columns = slice(max(int(x) - reach, 0), min(int(x) + reach + 1, nx))
+        dy = np.arange(rows.start, rows.stop)[:, None] - y
+        dx = np.arange(columns.start, columns.stop) - x
+        profile = np.exp(-(dx**2 + dy**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+        image[rows, columns] += rate * profile
+    return image
+
+
+def _cards(exposure):
+    return [
+        ("OBJECT", "", ""),
+        ("TELESCOP", "Unknown Telescope", ""),
+        ("INSTRUME", "SBIG ST-402", ""),
+        ("DATE-OBS", exposure.date_obs, "GMT START OF EXPOSURE"),
+        ("EXPTIME", exposure.exptime, "EXPOSURE IN SECONDS"),
+        ("CCD-TEMP", exposure.temperature, "CCD TEMP IN DEGREES C"),
+        ("XPIXSZ", 9.0, "PIXEL WIDTH IN MICRONS"),
+        ("YPIXSZ", 9.0, "PIXEL HEIGHT IN MICRONS"),
+        ("XBINNING", 1, "HORIZONTAL BINNING FACTOR"),
+        ("YBINNING", 1, "VERTICAL BINNING FACTOR"),
+        ("XORGSUBF", 0, "SUB_FRAME ORIGIN X POS"),
+        ("YORGSUBF", 0, "SUB_FRAME ORIGIN Y POS"),
+    ]
+
+
+def deliver(settings, name, path):
+    """Write the exposure `name` to `path` as the camera would: one 16-bit image.
+
+    The bytes depend on settings and name alone.
+    """
+    from astropy.io import fits
+
+    from darkroom.atomic import whole
+
+    exposure = next(item for item in plan(settings) if item.name == name)
+    image, cards = frame(settings, exposure)
+    hdu = fits.PrimaryHDU(image)
+    for card in cards:
+        hdu.header.append(card)
+    with whole(path) as temporary:
+        hdu.writeto(temporary)
