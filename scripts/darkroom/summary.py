@@ -1,0 +1,81 @@
+"""A campaign's state as a table for the terminal; the standard library only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.archive.lock import read_lock
+from darkroom.errors import DarkroomError
+from darkroom.frames import read_frames
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
+_WORKING = ("item.json", "figures.json")
+
+
+def summary(campaign, results):
+    """Return the table of what a campaign has made.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.Campaign
+        The campaign.
+    results : path-like
+        Its folder of results.
+
+    Returns
+    -------
+    str
+        Per item: exposures, products with their sizes, figures; then the report.
+    """
+    results = Path(results)
+    lock = read_lock(campaign.lock_path)
+    if lock is None:
+        return f"Campaign {campaign.name} has no lock yet; make it with: snakemake lock"
+    lines = [f"Campaign {campaign.name}: {campaign.settings['title']}", ""]
+    for item in campaign.items:
+        lines += [f"  {item}: {_exposures(results, item, len(lock.of(item)))}"]
+        products = _products(results / item)
+        width = max((len(name) for name, _ in products), default=0)
+        lines += [f"    {name:<{width}}  {size:>8}" for name, size in products]
+        lines += [""]
+    report = results / "report.html"
+    if report.is_file():
+        lines += [f"Report: {report.resolve()}"]
+    else:
+        lines += ["The report is not made yet; go on with: .venv/bin/python -m snakemake"]
+    return "\n".join(lines)
+
+
+def _exposures(results, item, planned):
+    """Tell how many exposures of an item are used, refused and not there yet."""
+    try:
+        rows = read_frames(results / item / "frames.tsv")
+    except DarkroomError:
+        arrived = len(list((results / "raw" / item).glob("*.json")))
+        return f"{arrived} of {planned} exposures fetched"
+    refused = sum(row["accepted"] == "no" for row in rows)
+    text = f"{len(rows) - refused} exposures used"
+    return f"{text}, {refused} excluded (the report says why)" if refused else text
+
+
+def _products(folder):
+    """List the products of an item, figures as one line."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    rows = [
+        (p.relative_to(folder).as_posix(), _size(p.stat().st_size))
+        for p in found
+        if p.suffix in _KINDS and p.name not in _WORKING
+    ]
+    figures = [p for p in found if p.suffix == ".png"]
+    if figures:
+        rows.append((f"{len(figures)} figures", _size(sum(p.stat().st_size for p in figures))))
+    return rows
+
+
+def _size(size):
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
