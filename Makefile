@@ -65,7 +65,7 @@ format: setup
 	@$(RUN) snakefmt Snakefile rules
 
 lock-envs: setup
-	@.venv/bin/python envs/lock.py
+	@.venv/bin/python envs/compile_locks.py
 
 clean:
 	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache

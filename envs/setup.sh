@@ -36,7 +36,8 @@ if [ -n "${PYTHON:-}" ]; then
     new_enough "$PYTHON" || refuse "PYTHON=$PYTHON is $("$PYTHON" --version 2>&1)"
     chosen=$PYTHON
 else
-    chosen= found=
+    chosen=
+    found=
     for candidate in python3.13 python3.12 python3.11 python3; do
         command -v "$candidate" >/dev/null 2>&1 || continue
         if new_enough "$candidate"; then

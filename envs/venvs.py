@@ -84,6 +84,7 @@ def find_pip():
     if not (private[0].exists() and call([*private, "--version"], capture_output=True)):
         shutil.rmtree(PIP_FOLDER, ignore_errors=True)
         if not call([sys.executable, "-m", "venv", PIP_FOLDER], capture_output=True):
+            shutil.rmtree(PIP_FOLDER, ignore_errors=True)
             raise SetupError(NO_INSTALLER.format(python=sys.executable))
     return private
 
@@ -127,8 +128,8 @@ def build(toolset):
     shown = target.relative_to(ROOT)
     started = time.monotonic()
     print(f"{shown}: building (downloads packages the first time)", flush=True)
-    shutil.rmtree(target, ignore_errors=True)
     uv = find_uv()
+    shutil.rmtree(target, ignore_errors=True)
     if not (uv and build_with_uv(uv, target, lock)):
         print(f"{shown}: uv did not build it (see above); trying pip alone", flush=True)
         shutil.rmtree(target, ignore_errors=True)
