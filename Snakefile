@@ -17,6 +17,6 @@ rule all:
     """Make every product of the campaign, and its report."""
     default_target: True
     input:
-        all_products,
+        lambda wildcards: campaign_products(),
     message:
-        f"Campaign {CAMPAIGN.name} is complete: {RESULTS}/report.html"
+        f"Campaign {CAMPAIGN.name} is complete: {REPORT}"

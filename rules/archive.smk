@@ -10,7 +10,9 @@ if ARCHIVE == "simulated":
     ARCHIVE_MODULES += sorted(
         {f"darkroom.simulate.{item['instrument']}" for item in CAMPAIGN.items.values()}
     )
-    MAKER_ARGS = f"--maker {program.digest(ARCHIVE_ENV, 'fetch', *ARCHIVE_MODULES)}"
+    # Simulated bytes follow from the simulator and from what it is asked.
+    MAKER = program.digest(ARCHIVE_ENV, "fetch", *ARCHIVE_MODULES)
+    MAKER_ARGS = f"--maker {MAKER}-{CAMPAIGN.query_digest()}"
 
 
 rule lock:

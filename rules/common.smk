@@ -22,12 +22,15 @@ def or_exit(work, *arguments):
 
 CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))
 RESULTS = f"{config['results']}/{CAMPAIGN.name}"
+REPORT = f"{RESULTS}/report.html"
 # Read when a rule first asks, so that `snakemake lock` works before there is a lock.
 LOCK = cache(lambda: or_exit(require_lock, CAMPAIGN))
 
 # Arguments of programs that choose no number: the campaign as it was given, where it lies.
-CAMPAIGN_ARGS = f"--campaign {shlex.quote(str(config['campaign']))}"
+NAME = shlex.quote(str(config["campaign"]))
+CAMPAIGN_ARGS = f"--campaign {NAME}"
 FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
+REPEAT_ARGS = f"--command {shlex.quote(f'snakemake --config campaign={NAME}')}"
 EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
@@ -55,9 +58,9 @@ def has_role(item, role):
     return bool(LOCK().of(item, role))
 
 
-def all_products(wildcards):
+def campaign_products():
     """Every product of the campaign: a missing one is remade, whatever else is there."""
-    found = [f"{RESULTS}/pins.tsv", f"{RESULTS}/report.html"]
+    found = [f"{RESULTS}/pins.tsv", REPORT]
     for item in CAMPAIGN.items:
         found += [*statuses(item), f"{RESULTS}/{item}/frames.tsv"]
     for item in items_of("ccd"):

@@ -1,12 +1,41 @@
+# The campaign on one page, and its state on the terminal.
+
+
 rule report:
     """Put the whole campaign on one page."""
     input:
-        pins=f"{RESULTS}/pins.tsv",
+        lambda wildcards: [path for path in campaign_products() if path != REPORT],
     output:
-        page=f"{RESULTS}/report.html",
+        page=report(REPORT, category="Campaign", labels={"campaign": CAMPAIGN.name}),
     log:
         f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
     conda:
         "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=CAMPAIGN.settings,
+        folders=[f"{RESULTS}/{item}" for item in CAMPAIGN.items],
+        code=program.digest("detector", "report"),
+    message:
+        f"Writing the report of campaign {CAMPAIGN.name}"
     shell:
-        "touch {output}"
+        program("detector", "report", CAMPAIGN_ARGS, REPEAT_ARGS)
+        + "--output {output.page} {params.folders} > {log} 2>&1"
+
+
+rule status:
+    """Show what the campaign has made, what was excluded, and what is missing."""
+    log:
+        f"{RESULTS}/logs/status.log",
+    conda:
+        "../envs/detector.yaml"
+    params:
+        results=config["results"],
+    message:
+        f"Looking at campaign {CAMPAIGN.name}"
+    shell:
+        program("detector", "status", CAMPAIGN_ARGS) + "--results {params.results} 2>&1 | tee {log}"
