@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.combine.clip import METHODS, Clip
-from darkroom.combine.compiled import kernel
+from darkroom.combine.compiled import reduce_block
 from darkroom.errors import DarkroomError
 
 IMAGES = ("mean", "median", "std", "std0", "error")
@@ -121,8 +121,7 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
         image = getattr(result, name)
         targets.append(nothing if image is None else image[rows].reshape(-1))
     counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
-    module = kernel()
-    module.reduce_block(
+    reduce_block(values.dtype)(
         values, METHODS.index(clip.method), float(clip.nsigma), float(clip.floor),
         int(clip.iterations), *targets, *counts,
     )  # fmt: skip

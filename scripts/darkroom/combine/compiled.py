@@ -38,8 +38,15 @@ def cache_lock():
 
 
 @cache
-def kernel():
-    """Return the module `darkroom.combine.kernel`, compiled or loaded from the cache."""
+def reduce_block(dtype):
+    """Return `darkroom.combine.kernel.reduce_block`, compiled or loaded for values of a dtype.
+
+    Calls with other types end in an error rather than in code compiled outside the lock.
+    """
     with cache_lock():
-        from darkroom.combine import kernel as module
-    return module
+        from darkroom.combine import kernel
+
+        kernel.reduce_block.disable_compile(False)
+        kernel.reduce_block.compile(kernel.signature(dtype))
+        kernel.reduce_block.disable_compile()
+    return kernel.reduce_block

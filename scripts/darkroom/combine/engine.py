@@ -10,7 +10,7 @@ from darkroom.combine.block import DEFAULT_OUTPUTS, Combined, reduce_into
 from darkroom.errors import DarkroomError
 
 # Memory of the bands in work at one time, all threads together.
-_BAND_BYTES = 32 << 20
+_BAND_BYTES = 16 << 20
 
 
 def combine_stack(
@@ -39,7 +39,7 @@ def combine_stack(
     threads : int
         Bands worked on at once.
     tile_rows : int, optional
-        Rows per band; by default as many as keep all bands together near 32 MB.
+        Rows per band; by default as many as keep all bands together near 16 MB.
     outputs : tuple of str
         Images wanted (see `Combined`); each costs 4 bytes a pixel.
 

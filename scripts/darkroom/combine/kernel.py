@@ -4,10 +4,11 @@ Everything compiled lives in this one file, because numba's on-disk cache notice
 file a function is written in and of no other. Import it through `darkroom.combine.compiled`.
 
 How it is fast. Pixels are handled in lanes of `LANES` neighbours, so that every inner loop runs
-over contiguous values of different pixels and becomes vector instructions. The values of each
-pixel are sorted by a sorting network, which has no branches. Sorted values make the median an
-index, the survivors of a clip a range, and the MAD one sweep. Only pixels that lost a value (to a
-NaN or to the clip) are looked at one by one.
+over contiguous values of different pixels and becomes vector instructions (each such loop is a
+function of its own: inlined views hide from LLVM that two rows do not overlap, which costs a
+factor 4). The values of each pixel are sorted by a sorting network, which has no branches. Sorted
+values make the median an index, the survivors of a clip a range, and the MAD one sweep. Only
+pixels where the first round may reject something are looked at one by one.
 
 How it is exact. Reported sums run in frame order, as numpy's do over the first axis. Medians and
 MADs do not depend on order, so the MAD limits are those of astropy to the last bit. The standard
@@ -22,6 +23,7 @@ import math
 
 import numpy as np
 from numba import njit, types
+from numba.np.numpy_support import from_dtype
 
 NONE, SIGMA, MAD = 0, 1, 2
 LANES = 128
@@ -33,7 +35,16 @@ _helper = njit(nogil=True, error_model="numpy")
 
 
 @_helper
-def _sort_lanes(work, width):
+def _exchange(low, high):
+    """Put the lesser value of each lane into `low`, the greater into `high`."""
+    for j in range(LANES):
+        a, b = low[j], high[j]
+        low[j] = a if a < b else b
+        high[j] = b if a < b else a
+
+
+@_helper
+def _sort_lanes(work):
     """Sort each column of `work` upwards: Batcher's merge exchange, any number of rows.
 
     Knuth, The Art of Computer Programming 3, section 5.2.2, algorithm M.
@@ -48,11 +59,7 @@ def _sort_lanes(work, width):
         while True:
             for i in range(n - d):
                 if i & p == r:
-                    low, high = work[i], work[i + d]
-                    for j in range(width):
-                        a, b = low[j], high[j]
-                        low[j] = a if a < b else b
-                        high[j] = b if a < b else a
+                    _exchange(work[i], work[i + d])
             if q == p:
                 break
             d, q, r = q - p, q // 2, p
@@ -61,11 +68,9 @@ def _sort_lanes(work, width):
 
 @_helper
 def _middle(column, first, stop):
-    """Return the median of the sorted values `column[first:stop]`."""
-    middle = (first + stop) // 2
-    if (stop - first) % 2:
-        return np.float64(column[middle])
-    return 0.5 * (np.float64(column[middle - 1]) + np.float64(column[middle]))
+    """Return the median of the sorted values `column[first:stop]`; as numpy's it is never -0."""
+    lower, upper = column[(first + stop - 1) // 2], column[(first + stop) // 2]
+    return 0.5 * (np.float64(lower) + np.float64(upper)) + 0.0
 
 
 @_helper
@@ -84,15 +89,21 @@ def _nearest(column, first, stop, centre, k):
 
 
 @_helper
+def _mad_deviation(column, first, stop, centre):
+    """Return the normal-equivalent deviation of sorted values by their MAD."""
+    n = stop - first
+    upper = _nearest(column, first, stop, centre, n // 2 + 1)
+    lower = _nearest(column, first, stop, centre, (n + 1) // 2)
+    return 0.5 * (upper + lower) * MAD_TO_STD
+
+
+@_helper
 def _limits(column, first, stop, method, nsigma, floor):
     """Return clip limits about the median, and how far rounding could move them."""
     n = stop - first
     centre = _middle(column, first, stop)
     if method == MAD:
-        deviation = _nearest(column, first, stop, centre, n // 2 + 1)
-        if n % 2 == 0:
-            deviation = 0.5 * (deviation + _nearest(column, first, stop, centre, n // 2))
-        deviation = max(deviation * MAD_TO_STD, floor)
+        deviation = max(_mad_deviation(column, first, stop, centre), floor)
         return centre - nsigma * deviation, centre + nsigma * deviation, 0.0
     mean = 0.0
     for i in range(first, stop):
@@ -213,7 +224,8 @@ def _clip_column(column, ordered, n, method, nsigma, floor, rounds):
     first, stop = 0, n
     for _ in range(rounds):
         if column[first] == column[stop - 1]:  # no scatter: nothing can lie outside
-            low = high = np.float64(column[first])
+            centre = np.float64(column[first])
+            low, high = centre - nsigma * floor, centre + nsigma * floor
             break
         low, high, margin = _limits(column, first, stop, method, nsigma, floor)
         kept_first = _below(column, first, stop, low)
@@ -232,74 +244,111 @@ def _clip_column(column, ordered, n, method, nsigma, floor, rounds):
 
 
 @_helper
-def _load(values, start, width, work, nfinite, mean, squares):
-    """Copy a lane block to `work`, not-finite values as +inf, and reduce it in frame order.
+def _take_finite(source, target, nfinite):
+    """Copy one frame's values, not-finite ones as +inf; count the finite ones."""
+    for j in range(source.size):
+        value = source[j]
+        finite = abs(value) < np.inf
+        target[j] = value if finite else np.inf
+        nfinite[j] += 1 if finite else 0
 
-    Leaves the number of finite values, their mean and their sum of squared deviations.
+
+@_helper
+def _add(row, total):
+    for j in range(LANES):
+        total[j] += np.float64(row[j]) if row[j] < np.inf else 0.0
+
+
+@_helper
+def _add_squares(row, mean, squares):
+    for j in range(LANES):
+        difference = np.float64(row[j]) - mean[j]
+        squares[j] += difference * difference if row[j] < np.inf else 0.0
+
+
+@_helper
+def _load(values, start, width, work, nfinite, mean, squares):
+    """Copy a block of lanes to `work` and reduce all its finite values in frame order.
+
+    Leaves their number, mean and sum of squared deviations. Lanes beyond `width` are empty.
     """
     n = values.shape[0]
-    for j in range(width):
-        nfinite[j] = 0
-        mean[j] = 0.0
-        squares[j] = 0.0
+    nfinite[:] = 0
+    mean[:] = 0.0
+    squares[:] = 0.0
+    if width < LANES:
+        work[:] = np.inf
     for f in range(n):
-        source, target = values[f, start : start + width], work[f]
-        for j in range(width):
-            value = source[j]
-            finite = abs(value) < np.inf
-            target[j] = value if finite else np.inf
-            mean[j] += np.float64(value) if finite else 0.0
-            nfinite[j] += 1 if finite else 0
-    for j in range(width):
+        _take_finite(values[f, start : start + width], work[f], nfinite)
+    for f in range(n):
+        _add(work[f], mean)
+    for j in range(LANES):
         mean[j] /= nfinite[j]
     for f in range(n):
-        target = work[f]
-        for j in range(width):
-            difference = np.float64(target[j]) - mean[j]
-            squares[j] += difference * difference if target[j] < np.inf else 0.0
+        _add_squares(work[f], mean, squares)
 
 
 @_helper
-def _first_round(work, width, method, nsigma, floor, nfinite, squares, centre, flagged):
-    """Flag the lanes where something is missing or the first round may reject something."""
-    n = work.shape[0]
-    lower, upper = work[(n - 1) // 2], work[n // 2]
-    smallest, largest = work[0], work[n - 1]
-    deviation = np.empty(width)
-    for j in range(width):
-        centre[j] = 0.5 * (np.float64(lower[j]) + np.float64(upper[j]))
-        deviation[j] = math.sqrt(squares[j] / n)
-    if method == MAD:
-        _mad_lanes(work, width, centre, deviation)
-    for j in range(width):
-        flagged[j] = nfinite[j] < n
-        if method != NONE:
-            margin = 0.0
-            if method == SIGMA:
-                margin = _margin(np.float64(smallest[j]), np.float64(largest[j]), n, nsigma)
-            reach = nsigma * max(deviation[j], floor)
-            outside = smallest[j] < centre[j] - reach + margin
-            outside |= largest[j] > centre[j] + reach - margin
-            flagged[j] |= outside & (smallest[j] != largest[j])
+def _widen(below, above, centre, best):
+    """Let `best` be the least reach of any window so far (see `_nearest`)."""
+    for j in range(LANES):
+        left = centre[j] - np.float64(below[j])
+        right = np.float64(above[j]) - centre[j]
+        reach = left if left > right else right
+        best[j] = reach if reach < best[j] else best[j]
 
 
 @_helper
-def _mad_lanes(work, width, centre, deviation):
-    """Write the normal-equivalent deviation by the MAD of every lane (see `_nearest`)."""
+def _mad_lanes(work, centre, deviation, scratch):
+    """Write the normal-equivalent deviation by the MAD of every full lane."""
     n = work.shape[0]
-    other = np.empty(width)
-    for k, target in ((n // 2 + 1, deviation), ((n + 1) // 2, other)):
-        for j in range(width):
-            target[j] = np.inf
+    for k, best in ((n // 2 + 1, deviation), ((n + 1) // 2, scratch)):
+        best[:] = np.inf
         for i in range(n - k + 1):
-            low, high = work[i], work[i + k - 1]
-            for j in range(width):
-                below = centre[j] - np.float64(low[j])
-                above = np.float64(high[j]) - centre[j]
-                far = below if below > above else above
-                target[j] = far if far < target[j] else target[j]
+            _widen(work[i], work[i + k - 1], centre, best)
+    for j in range(LANES):
+        deviation[j] = 0.5 * (deviation[j] + scratch[j]) * MAD_TO_STD
+
+
+@_helper
+def _short_lanes(work, width, method, nfinite, column, centre, deviation, largest):
+    """Set right the lanes with fewer finite values than there are frames."""
+    n = work.shape[0]
     for j in range(width):
-        deviation[j] = 0.5 * (deviation[j] + other[j]) * MAD_TO_STD
+        if nfinite[j] == n:
+            continue
+        if nfinite[j] == 0:
+            centre[j] = np.nan
+            continue
+        for i in range(nfinite[j]):
+            column[i] = work[i, j]
+        centre[j] = _middle(column, 0, nfinite[j])
+        largest[j] = column[nfinite[j] - 1]
+        if method == MAD:
+            deviation[j] = _mad_deviation(column, 0, nfinite[j], centre[j])
+
+
+@_helper
+def _first_round(work, width, method, nsigma, floor, nfinite, squares, column, centre, flagged):
+    """Take the medians, and flag the lanes where the first round may reject something."""
+    n = work.shape[0]
+    lower, upper, smallest = work[(n - 1) // 2], work[n // 2], work[0]
+    deviation, scratch, largest = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    for j in range(LANES):
+        centre[j] = 0.5 * (np.float64(lower[j]) + np.float64(upper[j])) + 0.0
+        deviation[j] = math.sqrt(squares[j] / nfinite[j])
+        largest[j] = work[n - 1, j]
+    if method == MAD:
+        _mad_lanes(work, centre, deviation, scratch)
+    _short_lanes(work, width, method, nfinite, column, centre, deviation, largest)
+    for j in range(LANES):
+        margin = 0.0
+        if method == SIGMA:
+            margin = _margin(np.float64(smallest[j]), largest[j], nfinite[j], nsigma)
+        reach = nsigma * max(deviation[j], floor)
+        outside = smallest[j] < centre[j] - reach + margin
+        outside |= largest[j] > centre[j] + reach - margin
+        flagged[j] = outside & (smallest[j] != largest[j]) & (nfinite[j] > 0)
 
 
 @_helper
@@ -308,8 +357,6 @@ def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds)
 
     Returns the mean, sum of squared deviations, median and number of survivors.
     """
-    if n == 0:
-        return np.nan, np.nan, np.nan, 0
     found = 0
     for f in range(values.shape[0]):
         value = values[f, pixel]
@@ -334,23 +381,25 @@ def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds)
     return mean, squares, _middle(column, first, stop), count
 
 
-_IMAGE = types.Array(types.float32, 1, "C")
-_COUNT = types.Array(types.int16, 1, "C")
+@_helper
+def _store(source, target):
+    for j in range(target.size):
+        target[j] = source[j]
 
 
-def _signature(value):
-    block = types.Array(value, 2, "C", readonly=True)
-    return types.void(
-        block, types.int64, *(2 * (types.float64,)), types.int64, *(5 * (_IMAGE,)), *(2 * (_COUNT,))
-    )
+@_helper
+def _store_deviations(squares, used, std, std0, error):
+    """Write the deviations wanted (arrays that are not empty) from the sums of squares."""
+    for j in range(std0.size):
+        std0[j] = math.sqrt(squares[j] / used[j])
+    for j in range(std.size):
+        std[j] = math.sqrt(squares[j] / (used[j] - 1)) if used[j] > 1 else np.nan
+    for j in range(error.size):
+        variance = squares[j] / (used[j] - 1) if used[j] > 1 else np.nan
+        error[j] = math.sqrt(variance) / math.sqrt(used[j])
 
 
-@njit(
-    [_signature(types.float32), _signature(types.float64)],
-    nogil=True,
-    error_model="numpy",
-    cache=True,
-)
+@njit(nogil=True, error_model="numpy", cache=True)
 def reduce_block(
     values, method, nsigma, floor, rounds, mean, median, std, std0, error, count, nclipped
 ):  # compiled: keywords cost nothing, an object would
@@ -377,34 +426,52 @@ def reduce_block(
     n, npixels = values.shape
     work = np.empty((n, LANES), values.dtype)
     column, ordered = np.empty(n, values.dtype), np.empty(n)
-    nfinite, flagged = np.empty(LANES, np.int32), np.empty(LANES, np.bool_)
+    nfinite, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     average, squares, centre = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    sort = method != NONE or median.size > 0
+    flagged = np.zeros(LANES, np.bool_)
     for start in range(0, npixels, LANES):
-        width = min(LANES, npixels - start)
-        _load(values, start, width, work, nfinite, average, squares)
-        if sort:
-            _sort_lanes(work, width)
-            _first_round(work, width, method, nsigma, floor, nfinite, squares, centre, flagged)
-        for j in range(width):
-            pixel, used = start + j, nfinite[j]
-            if sort and flagged[j]:
-                for f in range(n):
-                    column[f] = work[f, j]
-                average[j], squares[j], centre[j], used = _redo_lane(
-                    values, pixel, column, nfinite[j], ordered, method, nsigma, floor, rounds
-                )
-            count[pixel] = used
-            nclipped[pixel] = nfinite[j] - used
-            if mean.size:
-                mean[pixel] = average[j]
-            if median.size:
-                median[pixel] = centre[j] + 0.0  # numpy's medians are never -0
-            if std0.size:
-                std0[pixel] = math.sqrt(squares[j] / used)
-            if std.size or error.size:
-                deviation = math.sqrt(squares[j] / (used - 1)) if used > 1 else np.nan
-                if std.size:
-                    std[pixel] = deviation
-                if error.size:
-                    error[pixel] = deviation / math.sqrt(used)
+        stop = min(start + LANES, npixels)
+        _load(values, start, stop - start, work, nfinite, average, squares)
+        used[:] = nfinite
+        if method != NONE or median.size > 0:
+            _sort_lanes(work)
+            _first_round(
+                work,
+                stop - start,
+                method,
+                nsigma,
+                floor,
+                nfinite,
+                squares,
+                column,
+                centre,
+                flagged,
+            )
+        if method != NONE:
+            for j in range(stop - start):
+                if flagged[j]:
+                    column[:] = work[:, j]
+                    average[j], squares[j], centre[j], used[j] = _redo_lane(
+                        values,
+                        start + j,
+                        column,
+                        nfinite[j],
+                        ordered,
+                        method,
+                        nsigma,
+                        floor,
+                        rounds,
+                    )
+        _store(average, mean[start:stop])
+        _store(centre, median[start:stop])
+        _store_deviations(squares, used, std[start:stop], std0[start:stop], error[start:stop])
+        _store(used, count[start:stop])
+        _store(nfinite - used, nclipped[start:stop])
+
+
+def signature(dtype):
+    """Return numba's type of `reduce_block` for values of a dtype."""
+    block = types.Array(from_dtype(dtype), 2, "C", readonly=True)
+    image, count = types.Array(types.float32, 1, "C"), types.Array(types.int16, 1, "C")
+    settings = types.int64, types.float64, types.float64, types.int64
+    return types.void(block, *settings, *(5 * (image,)), *(2 * (count,)))
