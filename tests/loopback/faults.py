@@ -1,0 +1,193 @@
+"""What can go wrong between an archive and us, each switchable by name.
+
+A fault is a function that takes the reply the archive would give and returns the one it does
+give. A new fault is one more function with the decorator.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+KINDS: dict[str, tuple[Callable, tuple[str, ...]]] = {}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes over the wire: announced length and sent bytes may differ."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    announce: int | None = -1
+    """Content-Length; -1 that of the body, None no such header (the end of the line ends it)."""
+    silence_s: float = 0.0
+    """Seconds without a byte after the headers."""
+    byte_pause_s: float = 0.0
+    """Seconds between two bytes of the body."""
+    reset: bool = False
+    """Whether the connection is reset after the body instead of being closed."""
+
+
+def fault(*methods):
+    """Register a function as the fault of its name, for these HTTP methods only (or for all)."""
+
+    def register(function):
+        KINDS[function.__name__] = function, methods
+        return function
+
+    return register
+
+
+@fault("GET")
+def cut(reply):
+    """Half of the body, with the length of the whole."""
+    return replace(reply, announce=len(reply.body), body=reply.body[: len(reply.body) // 2])
+
+
+@fault("GET")
+def cut_without_length(reply):
+    """Half of the body, and no length announced."""
+    return replace(reply, announce=None, body=reply.body[: len(reply.body) // 2])
+
+
+@fault("GET")
+def reset(reply):
+    """Half of the body, then a reset of the connection."""
+    return replace(cut(reply), reset=True)
+
+
+@fault("GET")
+def hang(reply):
+    """Half of the body, then silence on an open line."""
+    return replace(cut(reply), silence_s=30.0)
+
+
+@fault("GET")
+def trickle(reply):
+    """All of the body, a byte at a time."""
+    return replace(reply, byte_pause_s=0.05)
+
+
+@fault("GET", "POST")
+def html(reply):
+    """A web page and status 200."""
+    page = b"<html><body>Scheduled maintenance</body></html>"
+    return replace(reply, body=page, content_type="text/html")
+
+
+@fault("GET")
+def empty(reply):
+    """Status 200 and no bytes."""
+    return replace(reply, body=b"")
+
+
+@fault("GET")
+def corrupt(reply):
+    """One bit of the last data turned, the size right."""
+    changed = bytearray(reply.body)
+    changed[-2880] ^= 1
+    return replace(reply, body=bytes(changed))
+
+
+@fault()
+def unavailable(reply):
+    """HTTP 503."""
+    return replace(reply, status=503, body=b"try again later", content_type="text/plain")
+
+
+@fault()
+def missing(reply):
+    """HTTP 404."""
+    return replace(reply, status=404, body=b"no such thing", content_type="text/plain")
+
+
+@fault("POST")
+def no_rows(reply):
+    """A good answer without rows."""
+    answer = json.loads(reply.body)
+    answer["data"] = []
+    return replace(reply, body=json.dumps(answer).encode())
+
+
+@fault("POST")
+def wrong_size(reply):
+    """Product lists that give each file one FITS block more than it has."""
+    answer = json.loads(reply.body)
+    for row in answer["data"]:
+        for column in ("size", "fileSize"):
+            if row.get(column) is not None:
+                row[column] += 2880
+    return replace(reply, body=json.dumps(answer).encode())
+
+
+@fault("POST")
+def no_size(reply):
+    """Product lists that do not tell the sizes."""
+    answer = json.loads(reply.body)
+    for row in answer["data"]:
+        for column in {"size", "fileSize"} & set(row):
+            row[column] = None
+    return replace(reply, body=json.dumps(answer).encode())
+
+
+@fault("POST")
+def service_error(reply):
+    """Status 200 and an answer that says ERROR."""
+    answer = {"status": "ERROR", "msg": "the database is locked", "data": [], "fields": []}
+    return replace(reply, body=json.dumps(answer).encode())
+
+
+@fault("POST")
+def executing(reply):
+    """The query is still running."""
+    return replace(reply, body=json.dumps({"status": "EXECUTING", "msg": ""}).encode())
+
+
+class Faults:
+    """The faults that are switched on."""
+
+    def __init__(self):
+        self._active = []
+        self._lock = threading.Lock()
+
+    def add(self, kind, subject="*", times=None):
+        """Switch a fault on.
+
+        Parameters
+        ----------
+        kind : str
+            A name in `KINDS`.
+        subject : str
+            What it strikes: a file name, a service (``Mast.Caom.Products``), ``columnsconfig``
+            or ``whoami``; with ``*`` as in file names.
+        times : int, optional
+            How often; for ever when not given.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"no fault {kind!r}; there are {', '.join(sorted(KINDS))}")
+        with self._lock:
+            self._active.append([kind, subject, times])
+
+    def clear(self):
+        """Switch all faults off."""
+        with self._lock:
+            self._active.clear()
+
+    def apply(self, method, subject, reply):
+        """Return the reply that goes out for a request with this method and subject."""
+        with self._lock:
+            for entry in self._active:
+                kind, pattern, times = entry
+                function, methods = KINDS[kind]
+                if (methods and method not in methods) or not fnmatchcase(subject, pattern):
+                    continue
+                if times == 0:
+                    continue
+                if times is not None:
+                    entry[2] -= 1
+                return function(reply)
+        return reply

@@ -1,0 +1,88 @@
+"""Time limits, further attempts."""
+
+import contextlib
+import signal
+import time
+
+import pytest
+
+from darkroom.archive import transfer
+from darkroom.archive.transfer import Unlucky, persistently, time_limit
+from darkroom.errors import DarkroomError
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Pauses between attempts, taken note of instead of slept through."""
+    taken = []
+    monkeypatch.setattr(transfer, "sleep", taken.append)
+    return taken
+
+
+def failing(times):
+    """Return an action that is unlucky so many times, then returns 'done'."""
+    left = [times]
+
+    def action():
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Unlucky(f"fault {times - left[0]}")
+        return "done"
+
+    return action
+
+
+def test_time_limit_interrupts_what_never_ends():
+    with pytest.raises(Unlucky, match=r"not done within 0\.05 s"), time_limit(0.05):
+        while True:
+            time.sleep(10)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_time_limit_strikes_again_where_the_first_strike_is_lost():
+    """Python drops an exception that is raised in a destructor."""
+
+    class Swallows:
+        def __del__(self):
+            time.sleep(10)
+
+    with pytest.raises(Unlucky), time_limit(0.05):
+        Swallows()
+        time.sleep(10)
+
+
+def test_time_limit_is_no_error_that_clients_catch():
+    with pytest.raises(Unlucky), time_limit(0.05), contextlib.suppress(OSError):
+        time.sleep(10)
+
+
+def test_time_limit_leaves_no_alarm_behind():
+    before = signal.getsignal(signal.SIGALRM)
+    with time_limit(100):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_another_attempt_is_made_after_a_longer_pause_each_time(pauses):
+    assert persistently(failing(3), what="it", retries=3, advice="") == "done"
+    assert pauses == [1, 2, 4]
+
+
+def test_pauses_are_bounded(pauses):
+    persistently(failing(8), what="it", retries=8, advice="")
+    assert max(pauses) == 30
+
+
+def test_the_last_reason_ends_a_row_of_failures(pauses):
+    with pytest.raises(DarkroomError, match=r"^the file: fault 2 \(2 attempts\); do this$"):
+        persistently(failing(2), what="the file", retries=1, advice="do this")
+
+
+def test_a_final_error_is_not_tried_again(pauses):
+    def action():
+        raise DarkroomError("no such file")
+
+    with pytest.raises(DarkroomError, match=r"^the file: no such file$"):
+        persistently(action, what="the file", retries=3, advice="")
+    assert pauses == []
