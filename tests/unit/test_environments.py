@@ -1,0 +1,259 @@
+"""Every toolset's environment is pinned once, declares what its programs import, and is used."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "scripts"
+TOOLSETS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
+CAMPAIGNS = sorted(path.stem for path in (ROOT / "config" / "campaigns").glob("*.yaml"))
+
+# conda's strict form of an exact pin, and the range of Pythons
+PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*) =(?P<version>\d+(\.\d+)*(\.?(post|a|b|rc)\d+)?)")
+PYTHON = re.compile(r"python >=3\.11,<3\.\d+")
+# where the names differ: conda → PyPI, and imported → conda
+PYPI_NAMES = {"matplotlib-base": "matplotlib"}
+PIN_NAMES = {"yaml": "pyyaml", "matplotlib": "matplotlib-base"}
+
+# programs that find a part of the library by its name in the campaign
+BY_NAME = {
+    ("fetch", "lock"): lambda campaign: [
+        f"darkroom.archive.{campaign['archive']['kind']}",
+        *(
+            f"darkroom.simulate.{item['instrument']}"
+            for item in campaign["items"].values()
+            if campaign["archive"]["kind"] == "simulated"
+        ),
+    ]
+}
+
+RULES_OF = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, ResourceSettings
+
+with SnakemakeApi() as api:
+    workflow = api.workflow(
+        resource_settings=ResourceSettings(cores=1),
+        config_settings=ConfigSettings(config={"campaign": sys.argv[1]}),
+        snakefile=Path("Snakefile"),
+    )._workflow
+    rules = [
+        {"name": rule.name, "conda": str(rule.conda_env or ""), "shell": rule.shellcmd or "",
+         "file": str(rule.snakefile)}
+        for rule in workflow.rules
+    ]
+print(json.dumps(rules))
+"""
+
+
+def environment(toolset):
+    return yaml.safe_load((ROOT / "envs" / f"{toolset}.yaml").read_text(encoding="utf-8"))
+
+
+def pins(toolset):
+    """Return ``{conda name: version}`` of everything a YAML file pins."""
+    found = {}
+    for dependency in environment(toolset)["dependencies"]:
+        if isinstance(dependency, dict):
+            found.update(line.split("==") for line in dependency["pip"])
+        elif match := PIN.fullmatch(dependency):
+            found[match["name"]] = match["version"]
+    return found
+
+
+def locked(toolset):
+    """Return the requirements in the lock of a toolset."""
+    lines = (ROOT / "envs" / f"{toolset}.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if not line.startswith("#")]
+
+
+def version_of(requirement):
+    return str(requirement.specifier).removeprefix("==")
+
+
+@cache
+def rules(campaign):
+    """Return what Snakemake itself reads in the rules of a campaign."""
+    done = subprocess.run(
+        [sys.executable, "-c", RULES_OF, campaign],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def imported(source):
+    """Yield the dotted names a source file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def library_files(name):
+    """Return the files of the library that importing a dotted name runs."""
+    parts = name.split(".")
+    files = [SCRIPTS.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
+    return [f for f in [*files, SCRIPTS.joinpath(*parts).with_suffix(".py")] if f.is_file()]
+
+
+def third_party(sources):
+    """Return ``{imported package: file}`` of source files and the library parts they lead to."""
+    queue, seen, packages = list(sources), set(), {}
+    while queue:
+        source = queue.pop()
+        if source in seen:
+            continue
+        seen.add(source)
+        for name in imported(source):
+            top = name.partition(".")[0]
+            if top == "darkroom":
+                queue += library_files(name)
+            elif top not in sys.stdlib_module_names:
+                packages.setdefault(top, source.relative_to(ROOT))
+    return packages
+
+
+def undeclared(packages, *toolsets):
+    """Return ``package (file)`` of the imported packages that no YAML of the toolsets pins."""
+    declared = set().union(*(pins(toolset) for toolset in toolsets))
+    return sorted(
+        f"{package} ({source})"
+        for package, source in packages.items()
+        if PIN_NAMES.get(package, package.replace("_", "-")) not in declared
+    )
+
+
+def test_every_toolset_has_a_yaml_and_a_lock():
+    assert TOOLSETS
+    assert sorted(path.stem for path in (ROOT / "envs").glob("*.txt")) == TOOLSETS
+
+
+@pytest.mark.parametrize("toolset", TOOLSETS)
+def test_yaml_holds_exact_pins_from_conda_forge_and_no_user_channels(toolset):
+    found = environment(toolset)
+    assert set(found) == {"channels", "dependencies"}
+    assert found["channels"][0] == "conda-forge"
+    assert found["channels"][-1] == "nodefaults"
+    plain = [d for d in found["dependencies"] if isinstance(d, str)]
+    assert PYTHON.fullmatch(plain[0])
+    from_pip = [line for d in found["dependencies"] if isinstance(d, dict) for line in d["pip"]]
+    assert ("pip" in plain) == bool(from_pip)
+    assert [d for d in plain[1:] if d != "pip" and not PIN.fullmatch(d)] == []
+    assert [line for line in from_pip if not re.fullmatch(r"[a-z0-9-]+==[\d.]+", line)] == []
+
+
+@pytest.mark.parametrize("toolset", TOOLSETS)
+def test_lock_has_every_pin_of_the_yaml(toolset):
+    lock = {r.name: version_of(r) for r in locked(toolset)}
+    wanted = {PYPI_NAMES.get(name, name): version for name, version in pins(toolset).items()}
+    assert {name: lock.get(name) for name in wanted} == wanted, "run `make lock-envs`"
+
+
+@pytest.mark.parametrize("toolset", TOOLSETS)
+def test_lock_pins_each_package_once_and_names_no_source(toolset):
+    requirements = locked(toolset)
+    names = [r.name for r in requirements]
+    assert sorted(set(names)) == names
+    assert [str(r) for r in requirements if r.url or not str(r.specifier).startswith("==")] == []
+
+
+def test_toolsets_agree_on_the_version_of_what_they_share():
+    versions = {}
+    for toolset in TOOLSETS:
+        for requirement in locked(toolset):
+            versions.setdefault(requirement.name, {})[toolset] = version_of(requirement)
+    assert {n: v for n, v in versions.items() if len(set(v.values())) > 1} == {}
+
+
+@pytest.mark.parametrize("toolset", TOOLSETS)
+def test_environment_holds_what_its_lock_says(toolset):
+    folder = ROOT / (".venv" if toolset == "workflow" else f".venvs/{toolset}")
+    if not (folder / "bin" / "python").exists():
+        pytest.skip(f"{folder.name} is not built: make setup-tests")
+    # The environment's own Python decides which markers hold for it.
+    code = (
+        "import importlib.metadata as m, json, os, platform, sys\n"
+        "print(json.dumps([{d.metadata['Name']: d.version for d in m.distributions()},"
+        "platform.python_version(), f'{sys.version_info[0]}.{sys.version_info[1]}']))"
+    )
+    command = [folder / "bin" / "python", "-I", "-c", code]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    distributions, full, short = json.loads(output)
+    installed = {re.sub(r"[-_.]+", "-", n).lower(): v for n, v in distributions.items()}
+    here = {"python_full_version": full, "python_version": short}
+    wanted = {
+        r.name: version_of(r)
+        for r in locked(toolset)
+        if r.marker is None or r.marker.evaluate(here)
+    }
+    assert {name: installed.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS)
+def test_every_rule_with_a_command_names_an_environment_that_exists(campaign):
+    for rule in rules(campaign):
+        if rule["shell"]:
+            assert rule["conda"], f"rule {rule['name']} has no conda:"
+            path = Path(rule["file"]).parent / rule["conda"]
+            assert path.resolve().parent == ROOT / "envs", f"rule {rule['name']}"
+            assert path.is_file(), f"rule {rule['name']} wants {rule['conda']}"
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS)
+def test_a_rules_command_starts_the_python_of_the_environment_it_names(campaign):
+    for rule in rules(campaign):
+        for toolset in re.findall(r"\.venvs/([\w-]+)/bin/python", rule["shell"]):
+            assert Path(rule["conda"]).stem == toolset, f"rule {rule['name']}"
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS)
+def test_toolset_declares_what_the_programs_of_its_rules_import(campaign):
+    settings = yaml.safe_load((ROOT / "config" / "campaigns" / f"{campaign}.yaml").read_text())
+    missing = {}
+    for rule in rules(campaign):
+        toolset = Path(rule["conda"]).stem
+        for script in re.findall(r"scripts/(\w+)\.py", rule["shell"]):
+            sources = [SCRIPTS / f"{script}.py"]
+            for scripts, modules in BY_NAME.items():
+                if script in scripts:
+                    sources += [f for name in modules(settings) for f in library_files(name)]
+            if found := undeclared(third_party(sources), toolset):
+                missing[f"{script} in {toolset}"] = found
+    assert missing == {}
+
+
+def test_workflow_declares_what_the_rules_themselves_import():
+    text = "\n".join(p.read_text() for p in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
+    names = re.findall(r"^(?:from|import) ([\w.]+)", text, flags=re.MULTILINE)
+    sources = [f for name in names for f in library_files(name)]
+    assert sources, "the rules import nothing of the library: has the pattern aged?"
+    assert undeclared(third_party(sources), "workflow") == []
+
+
+def test_workflow_declares_what_the_tests_import():
+    tests = list((ROOT / "tests").rglob("*.py"))
+    own = {path.stem for path in (ROOT / "tests").iterdir()} | {"darkroom", "venvs"}
+    direct = {name.partition(".")[0]: test for test in tests for name in imported(test)}
+    packages = {n: t.name for n, t in direct.items() if n not in own | sys.stdlib_module_names}
+    assert undeclared(packages, "workflow") == []
+
+
+def test_some_toolset_declares_whatever_the_library_imports():
+    assert undeclared(third_party(SCRIPTS.rglob("*.py")), *TOOLSETS) == []
