@@ -1,0 +1,29 @@
+"""Every shipped campaign is planned from its lock alone: no data, no network."""
+
+import pytest
+
+from darkroom.simulate import ccd
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.mark.parametrize(("name", "exposures"), [("demo", 64), ("asi178", 45)])
+def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exposures):
+    monkeypatch.delenv("DARKROOM_REFERENCE_DATA", raising=False)
+    jobs = checkout.jobs("--config", f"campaign={name}")
+    assert jobs["fetch"] == exposures
+    assert jobs["master_bias"] == jobs["report"] == 1
+
+
+def test_the_notebooks_campaign_is_planned_from_a_folder_of_its_frames(checkout):
+    """Its frames are not public: frames of the same names are simulated."""
+    folder = checkout.folder / "data" / "sbig_st402"
+    folder.mkdir(parents=True)
+    small = {"shape": [16, 24]}
+    for exposure in ccd.plan(small):
+        ccd.deliver(small, exposure.name, folder / exposure.file)
+    choice = "campaign=sbig_st402"
+    checkout.snakemake("lock", "--config", choice)
+    jobs = checkout.jobs("--config", choice)
+    assert jobs["fetch"] == 40
+    assert jobs["subtract_dark"] == 1

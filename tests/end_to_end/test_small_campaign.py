@@ -1,0 +1,152 @@
+"""A whole campaign: complete, repeatable, the same bytes everywhere, safe to kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from astropy.io import fits
+
+from end_to_end.conftest import SMALL, Checkout
+
+pytestmark = pytest.mark.end_to_end
+CHOICE = "campaign=small.yaml"
+
+
+def contents(folder):
+    """Return what every product holds: FITS without the cards that tell the time of writing."""
+    found = {}
+    for path in sorted((folder / "results" / "small" / "camera").rglob("*")):
+        if path.is_dir():
+            continue
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".fits":
+            with fits.open(path) as hdus:
+                for hdu in hdus:
+                    for keyword in ("DATE", "CHECKSUM"):
+                        hdu.header.remove(keyword, ignore_missing=True)
+                found[name] = [
+                    (h.header.tostring(), None if h.data is None else h.data.tobytes())
+                    for h in hdus
+                ]
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """Give a copy of the finished checkout, at another place."""
+    shutil.copytree(finished.folder, tmp_path / "moved", symlinks=True)
+    moved = object.__new__(Checkout)
+    moved.folder = tmp_path / "moved"
+    return moved
+
+
+def test_a_finished_campaign_has_its_report_and_nothing_left_over(finished):
+    results = finished.folder / "results" / "small"
+    assert (results / "report.html").stat().st_size > 10_000
+    assert not list(results.rglob("*.part*"))
+    assert "Nothing to be done" in finished.snakemake("--config", CHOICE)
+
+
+def test_status_lists_the_products(finished):
+    text = finished.snakemake("status", "--config", CHOICE)
+    assert "master_bias.fits" in text
+    assert "report.html" in text
+
+
+def test_a_moved_and_touched_checkout_reruns_nothing(copy):
+    for path in [
+        *copy.folder.glob("scripts/**/*.py"),
+        *copy.folder.glob("rules/*"),
+        *copy.folder.glob("envs/*"),
+        *copy.folder.glob("config/**/*.yaml"),
+    ]:
+        path.touch()
+    assert copy.jobs("--config", CHOICE) == {}
+
+
+def test_a_fresh_clone_with_the_same_lock_makes_the_same_bytes(finished, checkout):
+    checkout.campaign()
+    shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
+    shutil.copy(finished.folder / "small.pins.tsv", checkout.folder)
+    checkout.snakemake("--config", CHOICE, "--cores", 1)
+    here, there = contents(checkout.folder), contents(finished.folder)
+    assert here.keys() == there.keys()
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_an_edited_module_reruns_what_depends_on_it(copy):
+    module = copy.folder / "scripts" / "darkroom" / "ccd" / "hot.py"
+    module.write_text(module.read_text() + "\n# an edit\n")
+    jobs = copy.jobs("--config", CHOICE)
+    assert "hot_pixels" in jobs
+    assert not {"fetch", "frames", "master_bias", "master_dark"} & jobs.keys()
+
+
+def test_swapping_two_numbers_reruns_their_rules(copy):
+    ccd = {"nsigma": 4, "iterations": 3}
+    item = {"instrument": "ccd", "simulate": SMALL, "ccd": ccd}
+    copy.campaign(items={"camera": item})
+    first = copy.jobs("--config", CHOICE)
+    assert first["master_bias"] == 1
+    assert "fetch" not in first
+    copy.snakemake("--config", CHOICE)
+    ccd.update(nsigma=3, iterations=4)
+    copy.campaign(items={"camera": item})
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+
+
+def test_a_lost_product_is_remade(copy):
+    (copy.folder / "results/small/camera/master_bias.fits").unlink()
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+
+
+def test_killing_at_any_moment_loses_nothing(finished, checkout):
+    checkout.campaign()
+    shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
+    for delay in (2.5, 4, 6, 9):
+        process = subprocess.Popen(
+            checkout.command("--config", CHOICE),
+            cwd=checkout.folder,
+            env=checkout.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    checkout.snakemake("--config", CHOICE)
+    here, there = contents(checkout.folder), contents(finished.folder)
+    assert [name for name in there if here.get(name) != there[name]] == []
+    assert not list((checkout.folder / "results").rglob("*.part*"))
+
+
+def test_a_second_run_at_once_is_refused_in_one_sentence(checkout):
+    checkout.campaign()
+    checkout.snakemake("lock", "--config", CHOICE)
+    first = subprocess.Popen(
+        checkout.command("--config", CHOICE),
+        cwd=checkout.folder,
+        env=checkout.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        held = checkout.folder / ".snakemake" / "at_work"
+        for _ in range(600):
+            if held.exists() and str(first.pid) in held.read_text():
+                break
+            time.sleep(0.05)
+        for target in ("all", "lock"):
+            text = checkout.snakemake(target, "--config", CHOICE, status=1)
+            assert f"darkroom: another run is at work in this folder (process {first.pid}" in text
+        assert "A small one" in checkout.snakemake("status", "--config", CHOICE)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
