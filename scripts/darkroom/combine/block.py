@@ -11,6 +11,7 @@ from darkroom.combine.compiled import reduce_block
 from darkroom.errors import DarkroomError
 
 IMAGES = ("mean", "median", "std", "std0", "error")
+LIMITS = ("low", "high")
 DEFAULT_OUTPUTS = ("mean", "median", "std", "error")
 _MOST_FRAMES = np.iinfo(np.int16).max
 
@@ -29,6 +30,9 @@ class Combined:
         The same with count in its denominator.
     error : float32 array
         Standard deviation of the mean, std / sqrt(count); NaN where count < 2.
+    low, high : float64 array
+        Last limits of the clip: finite values outside are the rejected ones. Infinite where
+        nothing was rejected.
     count : int16 array
         Number of values used.
     nclipped : int16 array
@@ -41,6 +45,8 @@ class Combined:
     std: np.ndarray | None
     std0: np.ndarray | None
     error: np.ndarray | None
+    low: np.ndarray | None
+    high: np.ndarray | None
     count: np.ndarray
     nclipped: np.ndarray
 
@@ -55,15 +61,18 @@ class Combined:
         DarkroomError
             When there are more frames than the counts can hold.
         """
-        unknown = set(outputs) - set(IMAGES)
+        unknown = set(outputs) - {*IMAGES, *LIMITS}
         if unknown:
-            msg = f"output {sorted(unknown)[0]!r} is none of {', '.join(IMAGES)}"
+            msg = f"output {sorted(unknown)[0]!r} is none of {', '.join(IMAGES + LIMITS)}"
             raise ValueError(msg)
         if nframes > _MOST_FRAMES:
             msg = f"{nframes} frames in one stack: at most {_MOST_FRAMES} can be counted"
             raise DarkroomError(msg)
         images = {k: np.empty(shape, np.float32) if k in outputs else None for k in IMAGES}
-        return cls(**images, count=np.empty(shape, np.int16), nclipped=np.empty(shape, np.int16))
+        limits = {k: np.empty(shape) if k in outputs else None for k in LIMITS}
+        return cls(
+            **images, **limits, count=np.empty(shape, np.int16), nclipped=np.empty(shape, np.int16)
+        )
 
 
 def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
@@ -77,8 +86,8 @@ def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
     clip : Clip
         What to reject.
     outputs : tuple of str
-        Images wanted, of ``"mean"``, ``"median"``, ``"std"``, ``"std0"``, ``"error"``. Counts
-        are always made.
+        Images wanted, of ``"mean"``, ``"median"``, ``"std"``, ``"std0"``, ``"error"``,
+        ``"low"``, ``"high"``. Counts are always made.
 
     Returns
     -------
@@ -115,11 +124,10 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
     if values.dtype != np.float32:
         values = values.astype(np.float64, copy=False)
     values = np.ascontiguousarray(values.reshape(values.shape[0], -1))
-    nothing = np.empty(0, np.float32)
     targets = []
-    for name in IMAGES:
+    for name, dtype in (*((k, np.float32) for k in IMAGES), *((k, np.float64) for k in LIMITS)):
         image = getattr(result, name)
-        targets.append(nothing if image is None else image[rows].reshape(-1))
+        targets.append(np.empty(0, dtype) if image is None else image[rows].reshape(-1))
     counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
     reduce_block(values.dtype)(
         values, METHODS.index(clip.method), float(clip.nsigma), float(clip.floor),

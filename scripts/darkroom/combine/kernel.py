@@ -355,7 +355,7 @@ def _first_round(work, width, method, nsigma, floor, nfinite, squares, column, c
 def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds):
     """Clip one pixel and reduce its survivors in frame order.
 
-    Returns the mean, sum of squared deviations, median and number of survivors.
+    Returns the mean, sum of squared deviations, median and number of survivors, and the limits.
     """
     found = 0
     for f in range(values.shape[0]):
@@ -366,7 +366,7 @@ def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds)
     low, high, first, stop = _clip_column(column, ordered, n, method, nsigma, floor, rounds)
     count = stop - first
     if count == 0:
-        return np.nan, np.nan, np.nan, 0
+        return np.nan, np.nan, np.nan, 0, low, high
     mean = 0.0
     for f in range(values.shape[0]):
         value = np.float64(values[f, pixel])
@@ -378,7 +378,7 @@ def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds)
         value = np.float64(values[f, pixel])
         if abs(value) < np.inf and low <= value <= high:
             squares += (value - mean) * (value - mean)
-    return mean, squares, _middle(column, first, stop), count
+    return mean, squares, _middle(column, first, stop), count, low, high
 
 
 @_helper
@@ -401,7 +401,20 @@ def _store_deviations(squares, used, std, std0, error):
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def reduce_block(
-    values, method, nsigma, floor, rounds, mean, median, std, std0, error, count, nclipped
+    values,
+    method,
+    nsigma,
+    floor,
+    rounds,
+    mean,
+    median,
+    std,
+    std0,
+    error,
+    low,
+    high,
+    count,
+    nclipped,
 ):  # compiled: keywords cost nothing, an object would
     """Clip every column of `values` and write the statistics of what survives.
 
@@ -420,6 +433,9 @@ def reduce_block(
     mean, median, std, std0, error : (npixels,) or (0,) float32 arrays
         Written to, unless empty: std has n - 1 in its denominator, std0 has n, error is that of
         the mean, std / sqrt(count).
+    low, high : (npixels,) or (0,) float64 arrays
+        Written to, unless empty: the last limits of the clip, both inside; infinite where
+        nothing was rejected.
     count, nclipped : (npixels,) int16 arrays
         Written to: values used, and finite values the clip rejected.
     """
@@ -428,11 +444,14 @@ def reduce_block(
     column, ordered = np.empty(n, values.dtype), np.empty(n)
     nfinite, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     average, squares, centre = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    bottom, top = np.empty(LANES), np.empty(LANES)
     flagged = np.zeros(LANES, np.bool_)
     for start in range(0, npixels, LANES):
         stop = min(start + LANES, npixels)
         _load(values, start, stop - start, work, nfinite, average, squares)
         used[:] = nfinite
+        bottom[:] = -np.inf
+        top[:] = np.inf
         if method != NONE or median.size > 0:
             _sort_lanes(work)
             _first_round(
@@ -451,7 +470,7 @@ def reduce_block(
             for j in range(stop - start):
                 if flagged[j]:
                     column[:] = work[:, j]
-                    average[j], squares[j], centre[j], used[j] = _redo_lane(
+                    average[j], squares[j], centre[j], used[j], bottom[j], top[j] = _redo_lane(
                         values,
                         start + j,
                         column,
@@ -465,6 +484,8 @@ def reduce_block(
         _store(average, mean[start:stop])
         _store(centre, median[start:stop])
         _store_deviations(squares, used, std[start:stop], std0[start:stop], error[start:stop])
+        _store(bottom, low[start:stop])
+        _store(top, high[start:stop])
         _store(used, count[start:stop])
         _store(nfinite - used, nclipped[start:stop])
 
@@ -473,5 +494,6 @@ def signature(dtype):
     """Return numba's type of `reduce_block` for values of a dtype."""
     block = types.Array(from_dtype(dtype), 2, "C", readonly=True)
     image, count = types.Array(types.float32, 1, "C"), types.Array(types.int16, 1, "C")
+    limit = types.Array(types.float64, 1, "C")
     settings = types.int64, types.float64, types.float64, types.int64
-    return types.void(block, *settings, *(5 * (image,)), *(2 * (count,)))
+    return types.void(block, *settings, *(5 * (image,)), limit, limit, *(2 * (count,)))
