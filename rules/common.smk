@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 from darkroom.archive.lock import require_lock
 from darkroom.campaign import open_campaign
 from darkroom.errors import DarkroomError
+from darkroom.failures import failure_summary
 from darkroom.workflow import Programs, hold_folder
 
 
@@ -30,7 +31,8 @@ LOCK = cache(lambda: or_exit(require_lock, CAMPAIGN))
 NAME = shlex.quote(str(config["campaign"]))
 CAMPAIGN_ARGS = f"--campaign {NAME}"
 FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
-REPEAT_ARGS = f"--command {shlex.quote(f'snakemake --config campaign={NAME}')}"
+REPEAT = f"snakemake --config campaign={NAME}"
+REPEAT_ARGS = f"--command {shlex.quote(REPEAT)}"
 EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
@@ -70,3 +72,8 @@ def campaign_products():
 
 onstart:
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
+
+
+onerror:
+    text = "".join(Path(path).read_text() for path in log)
+    print("\n" + failure_summary(text, f".venv/bin/python -m {REPEAT}"), file=sys.stderr)
