@@ -1,0 +1,106 @@
+"""The shipped MAST campaigns against the loopback archive: locked, planned, fetched."""
+
+import json
+
+import pytest
+
+from loopback.campaigns import point_at
+from loopback.mast import Mast
+
+pytestmark = pytest.mark.end_to_end
+
+SMALL = "wfc3_icxt27020"
+TOKEN = "5ec4e700000000000000000000000000"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.delenv("MAST_API_TOKEN", raising=False)
+    with Mast() as server:
+        yield server
+
+
+@pytest.fixture
+def locked(checkout, server):
+    """Give a checkout in which a campaign by name is pointed at the server and locked."""
+
+    def lock(name):
+        point_at(checkout.folder / f"config/campaigns/{name}.yaml", server.url, retries=1)
+        checkout.snakemake("lock", "--config", f"campaign={name}")
+        return checkout
+
+    return lock
+
+
+@pytest.mark.parametrize(
+    ("name", "exposures"), [("nrc09_darks", 40), ("wfc3_icqtbb020", 4), (SMALL, 2)]
+)
+def test_a_campaign_is_locked_once_and_planned_without_the_archive(locked, server, name, exposures):
+    checkout = locked(name)
+    asked = len(server.requests)
+    assert checkout.jobs("--config", f"campaign={name}")["fetch"] == exposures
+    assert len(server.requests) == asked
+
+
+def test_exposures_are_fetched_and_verified_once(locked, server):
+    checkout = locked(SMALL)
+    checkout.snakemake("--config", f"campaign={SMALL}")
+    folder = checkout.folder / "results" / SMALL / "raw" / "icxt27020"
+    for name in ("icxt27hkq", "icxt27hoq"):
+        file = f"{name}_raw.fits"
+        content = server.catalogue.products[f"mast:HST/product/{file}"].content
+        assert (folder / file).read_bytes() == content
+        assert json.loads((folder / f"{name}.json").read_text())["accepted"]
+        assert server.asked(file) == 1
+    assert checkout.jobs("--config", f"campaign={SMALL}") == {}
+
+
+def test_a_failing_transfer_stops_nothing_else_and_the_next_run_makes_it_good(locked, server):
+    checkout = locked(SMALL)
+    server.faults.add("cut", "icxt27hkq_raw.fits")
+    text = checkout.snakemake("--config", f"campaign={SMALL}", status=1)
+    assert "icxt27hkq_raw.fits from http://127.0.0.1" in text
+    assert "the connection broke off (2 attempts)" in text
+    folder = checkout.folder / "results" / SMALL / "raw" / "icxt27020"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "icxt27hoq.json",
+        "icxt27hoq_raw.fits",
+    ]
+    server.faults.clear()
+    checkout.snakemake("--config", f"campaign={SMALL}")
+    assert server.asked("icxt27hoq_raw.fits") == 1
+
+
+def test_a_changed_archive_is_told_and_the_lock_kept(locked, server):
+    checkout = locked(SMALL)
+    lock = checkout.folder / "config/locks" / f"{SMALL}.tsv"
+    before = lock.read_bytes()
+    server.faults.add("wrong_size", "Mast.Caom.Products")
+    text = checkout.snakemake("lock", "--config", f"campaign={SMALL}", status=1)
+    assert "~ icxt27020/icxt27hkq: size 279360 -> 282240" in text
+    assert lock.read_bytes() == before
+
+
+def test_an_archive_without_the_campaign_is_told_and_no_lock_made(checkout, server):
+    server.faults.add("no_rows", "*")
+    point_at(checkout.folder / f"config/campaigns/{SMALL}.yaml", server.url)
+    text = checkout.snakemake("lock", "--config", f"campaign={SMALL}", status=1)
+    assert "item icxt27020: MAST has no HST observation with obs_id: icxt27020; look for" in text
+    assert not (checkout.folder / "config/locks" / f"{SMALL}.tsv").exists()
+
+
+def test_the_token_is_in_no_file_of_a_run(locked, server, monkeypatch):
+    server.token, server.exclusive = TOKEN, {"icxt27hkq_raw.fits"}
+    monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
+    checkout = locked(SMALL)
+    text = checkout.snakemake("-p", "--config", f"campaign={SMALL}")
+    assert TOKEN not in text
+    holders = [
+        path
+        for path in checkout.folder.rglob("*")
+        if path.is_file()
+        and not {".venv", ".venvs"} & set(path.parts)
+        and not path.is_relative_to(checkout.folder / "tests")
+        and TOKEN.encode() in path.read_bytes()
+    ]
+    assert holders == []
