@@ -271,11 +271,11 @@ def test_a_query_that_fails_once_is_asked_again(archive, server, fault, subject)
     assert len(find(archive | {"retries": 1}, BB)) == 4
 
 
-def test_a_server_that_is_down_is_told(archive, server, monkeypatch):
+def test_a_server_that_is_down_is_told(archive, server, tmp_path):
     client = Client(archive)
     client.observations._portal_api_connection.MAST_DOWNLOAD_URL = "http://127.0.0.1:9/file"
     with pytest.raises(DarkroomError, match=r"no connection \(.*Connection refused.*\)"):
-        client.fetch(RAW, os.devnull, None)
+        client.fetch(RAW, tmp_path / "x.fits", None)
 
 
 @pytest.mark.parametrize("address", ["mast.stsci.edu", "ftp://x", "http://", "https://me:pw@x"])
@@ -290,6 +290,14 @@ def test_an_address_that_is_none_is_told(address):
 def test_a_file_comes_as_it_is(archive, server, tmp_path):
     mast.deliver(raw(server), tmp_path / "x.fits", archive, {})
     assert (tmp_path / "x.fits").read_bytes() == server.catalogue.products[RAW].content
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("j8bt09jcq", "RAW"), ("ibxy01z8q", "IMA"), ("iccz11q4q", "IMA")]
+)
+def test_real_files_are_found_and_received(archive, reference_data, tmp_path, name, kind):
+    (found,) = find(archive, {"mission": "hst", "obs_id": name, "products": [kind]})
+    assert received(archive, found, tmp_path)["size"] == found.size
 
 
 TRANSFER_FAULTS = [
