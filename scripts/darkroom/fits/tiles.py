@@ -15,26 +15,62 @@ from astropy.io import fits
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.verify import unpacked
 
-_DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+#: Type of stored numbers by BITPIX.
+DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_MAGIC = b"SIMPLE  ="
 # Whole numbers up to here are exact in float32.
 _EXACT = 1 << 23
 
 
 @dataclass(frozen=True)
-class _Image:
-    """Where the pixels of one frame lie in a file, and how to turn them into values."""
+class Plane:
+    """Where the pixels of one 2-D image lie in a file, and how to turn them into values.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    offset : int
+        Byte at which the first pixel starts.
+    shape : tuple of int
+        ``(ny, nx)``.
+    dtype : numpy.dtype
+        Type of the stored numbers, with its byte order.
+    bscale, bzero : float
+        Value = bscale × stored number + bzero.
+    blank : int or None
+        Stored number that means no value.
+    """
 
     path: Path
     offset: int
     shape: tuple[int, int]
-    dtype: str
+    dtype: np.dtype
     bscale: float = 1.0
     bzero: float = 0.0
     blank: int | None = None
 
     @property
     def nbytes(self):
-        return self.shape[0] * self.shape[1] * np.dtype(self.dtype).itemsize
+        """Bytes the plane takes."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    def stored(self, first, nrows, name=None):
+        """Read rows as they are stored, without scaling: (nrows, nx) array of `dtype`.
+
+        Parameters
+        ----------
+        first, nrows : int
+            First row and how many.
+        name : path-like, optional
+            The file's name in messages (by default `path`).
+        """
+        raw = np.empty((nrows, self.shape[1]), self.dtype)
+        _fill(raw, self, first, name or self.path)
+        return raw
+
+    def read_into(self, values, first, name=None):
+        """Fill `values` (nrows, nx), float32, with the rows from `first` on, scaled."""
+        _to_values(self, self.stored(first, values.shape[0], name), values)
 
 
 class FrameStack:
@@ -114,7 +150,7 @@ class FrameStack:
         first, stop, _ = rows.indices(self.shape[0])
         band = np.empty((self.nframes, max(stop - first, 0), self.shape[1]), np.float32)
         for path, image, values in zip(self.paths, self._images, band, strict=True):
-            _read_values(path, image, first, values)
+            image.read_into(values, first, path)
         return band
 
     def _locate(self, number, path, ext):
@@ -147,8 +183,12 @@ class FrameStack:
 def _find_image(name, plain, ext):
     """Locate the image in the file `plain` (called `name` in messages).
 
-    Returns the `_Image`, and its unpacked pixels when it is tile-compressed (else None).
+    Returns the `Plane`, and its unpacked pixels when it is tile-compressed (else None).
     """
+    with plain.open("rb") as stream:
+        start = stream.read(len(_MAGIC))
+    if start != _MAGIC:  # astropy would unpack other formats unasked, and offsets would be wrong
+        raise InputError(name, f"not a FITS file: it begins with {start.decode('latin-1')!r}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,21 +221,21 @@ def _image_hdu(name, hdus, ext):
 def _describe(name, plain, hdu):
     """Read from the header where the pixels are and what they mean."""
     header = hdu.header
-    pixels = None
     if isinstance(hdu, fits.CompImageHDU):
         pixels = hdu.data
-        bitpix, offset = fits.image.DTYPE2BITPIX[pixels.dtype.name], 0
-        pixels = pixels.astype(_DTYPES[bitpix])
+        pixels = pixels.astype(pixels.dtype.newbyteorder(">"))
+        dtype, offset = pixels.dtype, 0
     else:
-        bitpix, offset = header["BITPIX"], hdu.fileinfo()["datLoc"]
-    image = _Image(
+        pixels = None
+        dtype, offset = np.dtype(DTYPES[header["BITPIX"]]), hdu.fileinfo()["datLoc"]
+    image = Plane(
         path=plain,
         offset=offset,
         shape=hdu.shape,
-        dtype=_DTYPES[bitpix],
+        dtype=dtype,
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),
-        blank=header.get("BLANK") if bitpix > 0 else None,
+        blank=header.get("BLANK") if dtype.kind in "iu" else None,
     )
     length = plain.stat().st_size
     if pixels is None and offset + image.nbytes > length:
@@ -239,24 +279,22 @@ def _copy_bytes(source, offset, count, target):
             count -= len(block)
 
 
-def _read_values(path, image, first, values):
-    """Fill `values` (nrows, nx) with the rows of one image from row `first` on."""
-    raw = np.empty(values.shape, image.dtype)
-    start = image.offset + first * values.shape[1] * raw.itemsize
+def _fill(raw, plane, first, name):
+    """Fill `raw` with the bytes of a plane from row `first` on."""
+    start = plane.offset + first * raw.shape[1] * raw.itemsize
     try:
-        descriptor = os.open(image.path, os.O_RDONLY)
+        descriptor = os.open(plane.path, os.O_RDONLY)
     except OSError as error:
-        raise InputError(path, f"can no longer be opened ({error.strerror})") from error
+        raise InputError(name, f"can no longer be opened ({error.strerror})") from error
     try:
         left = memoryview(raw).cast("B") if raw.size else b""
         while len(left):
             got = os.preadv(descriptor, [left], start)
             if got == 0:
-                raise InputError(path, "became shorter while it was read")
+                raise InputError(name, "became shorter while it was read")
             left, start = left[got:], start + got
     finally:
         os.close(descriptor)
-    _to_values(image, raw, values)
 
 
 def _to_values(image, raw, values):
