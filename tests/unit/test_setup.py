@@ -1,0 +1,221 @@
+"""`make setup`: what it says when it cannot work, and that no kill leaves half an environment.
+
+The installer is a stand-in that makes an environment of one file, slowly when it is told to; the
+last test builds real ones from PyPI.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import venvs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# uv venv … FOLDER; uv pip install … --python FOLDER/bin/python --requirement LOCK
+UV = f"""#!/bin/sh
+echo "$1" >> calls
+for last; do :; done
+if [ "$1" = venv ]; then
+    [ -e "$last" ] && exit 2
+    mkdir -p "$last/bin"
+    ln -s {sys.executable} "$last/bin/python"
+else
+    for word; do [ "$previous" = --python ] && folder=${{word%/bin/python}}; previous=$word; done
+    [ -e slow ] && { echo half > "$folder/package"; sleep 60; }
+    cp "$last" "$folder/package"
+fi
+"""
+
+OLD_PYTHON = """#!/bin/sh
+case "$*" in
+    --version) echo 'Python 3.9.2' ;;
+    *version_info*) exit 1 ;;
+esac
+"""
+
+
+def program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give a checkout of nothing but two toolsets and a stand-in for uv."""
+    for name in ("setup.sh", "venvs.py"):
+        (tmp_path / "envs").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "envs" / name, tmp_path / "envs")
+    (tmp_path / "envs/workflow.txt").write_text("first==1\n")
+    (tmp_path / "envs/detector.txt").write_text("second==1\n")
+    program(tmp_path / ".uv/bin/uv", UV)
+    (tmp_path / ".uv/pins.txt").write_text(venvs.UV)
+    return tmp_path
+
+
+def start(folder, *toolsets, **environment):
+    settings = {"PYTHON": sys.executable, **environment}
+    return subprocess.Popen(
+        [shutil.which("sh"), "envs/setup.sh", *(toolsets or ("workflow", "detector"))],
+        cwd=folder,
+        env={**os.environ, **{k: v for k, v in settings.items() if v is not None}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def setup(folder, *toolsets, **environment):
+    """Run the setup to its end; return its status and what it said."""
+    run = start(folder, *toolsets, **environment)
+    said, _ = run.communicate()
+    return run.returncode, said
+
+
+def calls(folder):
+    path = folder / "calls"
+    return path.read_text().split() if path.exists() else []
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def only(tmp_path, **programs):
+    """Return a PATH with the few tools the setup needs and the given programs, no Python."""
+    for tool in ("sh", "dirname", "cmp"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    for name, text in programs.items():
+        program(tmp_path / "bin" / name, text)
+    return str(tmp_path / "bin")
+
+
+def test_it_builds_every_toolset_and_a_repeat_does_nothing(folder):
+    assert setup(folder)[0] == 0
+    assert (folder / ".venv/package").read_text() == "first==1\n"
+    assert (folder / ".venvs/detector/package").read_text() == "second==1\n"
+    done = calls(folder)
+    assert setup(folder) == (0, "")
+    assert calls(folder) == done == ["venv", "pip", "venv", "pip"]
+
+
+def test_an_edited_lock_rebuilds_its_own_toolset_alone(folder):
+    setup(folder)
+    (folder / "envs/detector.txt").write_text("second==2\n")
+    assert setup(folder)[0] == 0
+    assert (folder / ".venvs/detector/package").read_text() == "second==2\n"
+    assert calls(folder) == ["venv", "pip"] * 3
+
+
+def test_an_environment_whose_python_is_gone_is_built_again(folder):
+    setup(folder, "workflow")
+    (folder / ".venv/bin/python").unlink()
+    (folder / ".venv/bin/python").symlink_to("gone")
+    assert setup(folder, "workflow")[0] == 0
+    assert (folder / ".venv/bin/python").exists()
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_a_killed_setup_is_repeated_and_no_half_environment_is_taken_for_a_whole(
+    folder, everything
+):
+    (folder / "slow").touch()
+    run = start(folder)
+    until((folder / ".venv/package").exists)
+    (folder / "slow").unlink()
+    if everything:
+        os.killpg(run.pid, signal.SIGKILL)
+    else:
+        # Only the setup dies; its installer goes on, and the repeat has to wait for it.
+        run.kill()
+        until(lambda: run.poll() is not None)
+        again = start(folder)
+        assert "waiting for it" in again.stdout.readline()
+        os.killpg(run.pid, signal.SIGKILL)
+        again.communicate()
+        assert again.returncode == 0
+    run.wait()
+    run.stdout.close()
+    assert setup(folder)[0] == 0
+    assert (folder / ".venv/package").read_text() == "first==1\n"
+    assert (folder / ".venvs/detector/package").read_text() == "second==1\n"
+
+
+def test_two_at_once_build_each_environment_once(folder):
+    runs = [start(folder), start(folder)]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    assert calls(folder) == ["venv", "pip"] * 2
+
+
+def test_a_python_that_is_too_old_is_named_with_its_version(folder, tmp_path):
+    status, said = setup(folder, PYTHON="", PATH=only(tmp_path, python3=OLD_PYTHON))
+    assert status == 1
+    assert said.startswith(
+        "darkroom needs Python 3.11 or newer, and the python3 here is Python 3.9.2.\n"
+    )
+    assert "apt install python3 python3-venv" in said
+
+
+def test_a_chosen_python_that_is_too_old_is_named(folder, tmp_path):
+    path = only(tmp_path, old=OLD_PYTHON)
+    status, said = setup(folder, PYTHON="old", PATH=path)
+    assert status == 1
+    assert "needs Python 3.11 or newer, and PYTHON=old is Python 3.9.2." in said
+
+
+def test_no_python_at_all_is_said(folder, tmp_path):
+    status, said = setup(folder, PYTHON="", PATH=only(tmp_path))
+    assert status == 1
+    assert "needs Python 3.11 or newer, and there is no python3 here." in said
+
+
+def test_a_python_with_neither_pip_nor_venv_is_told_what_to_install(folder, tmp_path):
+    shutil.rmtree(folder / ".uv")
+    for module in ("pip", "venv"):
+        (tmp_path / "hidden").mkdir(exist_ok=True)
+        (tmp_path / "hidden" / f"{module}.py").write_text("raise SystemExit(1)\n")
+    status, said = setup(folder, PYTHONPATH=str(tmp_path / "hidden"))
+    assert status == 1
+    assert "has neither pip nor a working venv module" in said
+    assert "apt install python3-venv" in said
+
+
+def test_pip_alone_builds_what_uv_could_not(folder):
+    program(folder / ".uv/bin/uv", "#!/bin/sh\nexit 1\n")
+    (folder / "envs/detector.txt").write_text("# nothing to install\n")
+    status, said = setup(folder, "detector")
+    assert status == 0, said
+    assert "uv did not build it" in said
+    subprocess.run([folder / ".venvs/detector/bin/python", "-c", ""], check=True)
+
+
+@pytest.mark.heavy
+def test_real_environments_survive_kills_at_any_time(tmp_path):
+    """Needs PyPI (or uv's cache): killed after 1, 2, 4 … s until it gets to its end."""
+    shutil.copytree(ROOT / "envs", tmp_path / "envs")
+    allowed, status = 1, None
+    while status != 0:
+        run = start(tmp_path, "detector")
+        try:
+            said, _ = run.communicate(timeout=allowed)
+            status = run.returncode
+            assert status == 0, said
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.communicate()
+            allowed *= 2
+    code = "import numba, scipy, astropy.io.fits, matplotlib.pyplot, jinja2"
+    subprocess.run([tmp_path / ".venvs/detector/bin/python", "-c", code], check=True)
