@@ -119,8 +119,16 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
         Its arrays are written at ``[rows]``, which must be contiguous.
     rows : slice
         Where.
+
+    Raises
+    ------
+    ValueError
+        When the values are not those of as many pixels.
     """
     values = np.asarray(values)
+    if values.shape[1:] != result.count[rows].shape:
+        msg = f"values of shape {values.shape} for pixels {result.count[rows].shape}"
+        raise ValueError(msg)
     if values.dtype != np.float32:
         values = values.astype(np.float64, copy=False)
     values = np.ascontiguousarray(values.reshape(values.shape[0], -1))
