@@ -28,7 +28,7 @@ if [ "$1" = venv ]; then
     ln -s {sys.executable} "$last/bin/python"
 else
     for word; do [ "$previous" = --python ] && folder=${{word%/bin/python}}; previous=$word; done
-    [ -e slow ] && { echo half > "$folder/package"; sleep 60; }
+    [ -e slow ] && echo half > "$folder/package" && sleep 60
     cp "$last" "$folder/package"
 fi
 """
