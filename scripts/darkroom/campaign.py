@@ -80,7 +80,12 @@ class Campaign:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice (plain YAML silently keeps the last one)."""
+    """YAML that refuses a key given twice, and leaves days as the text they are written as."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own table, without dates)
+        first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node, deep=False):
         seen = set()

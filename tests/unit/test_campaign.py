@@ -59,6 +59,11 @@ def test_each_fault_is_told_in_one_sentence(tmp_path, old, new, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_day_stays_the_text_it_is_written_as(tmp_path):
+    text = GOOD.replace("title: A test", "title: 2022-05-01")
+    assert load(tmp_path, text).settings["title"] == "2022-05-01"
+
+
 def test_an_unknown_campaign_names_the_nearest(tmp_path):
     with pytest.raises(DarkroomError, match=r"no campaign 'dmo' \(did you mean 'demo'\?\)"):
         open_campaign("dmo", ROOT)

@@ -22,6 +22,8 @@ FACTS = (
     "readpatt",
     "sampseq",
     "nsamp",
+    "nints",
+    "ngroups",
     "shape",
     "exptime_s",
     "temperature_c",
