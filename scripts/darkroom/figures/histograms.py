@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import EngFormatter
 
 from darkroom.figures import measures, style
 from darkroom.figures.words import number
@@ -37,32 +38,35 @@ def draw_histogram(
     figure, axes = style.panel()
     flat = measures.finite(values)
     edges = measures.bin_edges(flat, bins)
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set(xlabel=unit, ylabel="pixels per bin", title=title)
     if edges is None:
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
         return figure
     counts, _ = np.histogram(flat, edges)
     axes.stairs(counts, edges, fill=True, color=colour, alpha=0.75, label=f"{flat.size:,} pixels")
+    highest = counts.max()
     if gaussian is not None:
-        _overlay(axes, gaussian, edges, counts.max(), log)
+        highest = max(highest, _overlay(axes, gaussian, edges, log))
     for (label, value), line in zip(marks, ("--", ":"), strict=False):
         axes.axvline(value, color=style.MODEL, ls=line, lw=1.2, label=f"{label} {number(value, 6)}")
     if log:
         axes.set_yscale("log")
-        axes.set_ylim(0.5, 4 * counts.max())
+        axes.set_ylim(0.5, 4 * highest)
     else:
-        axes.set_ylim(0, 1.08 * counts.max())
+        axes.set_ylim(0, 1.08 * highest)
     axes.legend(loc="upper right")
     return figure
 
 
-def _overlay(axes, gaussian, edges, highest, log):
-    """Draw the Gaussian where it is at least half a pixel high (log) or all along (linear)."""
+def _overlay(axes, gaussian, edges, log):
+    """Draw the Gaussian, on log counts where it is half a pixel high or more; return its top."""
     x = np.linspace(edges[0], edges[-1], 1200)
     y = gaussian.counts(x, edges[1] - edges[0])
     label = f"Gaussian {number(gaussian.centre, 6)} ± {number(gaussian.sigma, 4)}"
-    shown = y > (0.5 if log else 1e-3 * highest)
+    shown = y > 0.5 if log else np.ones(y.size, bool)
     axes.plot(x[shown], y[shown], color=style.MODEL, lw=1.3, label=label)
+    return float(y.max())
 
 
 @style.drawn
@@ -76,7 +80,7 @@ def draw_overlaid(sets, *, unit, title="", bins=50, limits=None, log=False):
     unit, title : str
     bins : int
     limits : (float, float), optional
-        Range of the axis; default from 0 to the 99.9 % quantile of all sets.
+        Range of the axis; default from 0 to 1.3 times the highest 99 % quantile.
     log : bool
 
     Returns
@@ -88,8 +92,8 @@ def draw_overlaid(sets, *, unit, title="", bins=50, limits=None, log=False):
     axes.set(xlabel=unit, ylabel="fraction of pixels per bin", title=title)
     flats = [measures.finite(values) for _, _, values in sets]
     if limits is None:
-        tops = [np.quantile(flat, 0.999) for flat in flats if flat.size]
-        limits = (0.0, 1.1 * max(tops, default=1.0) or 1.0)
+        tops = [np.quantile(flat, 0.99) for flat in flats if flat.size]
+        limits = (0.0, 1.3 * max(tops, default=1.0) or 1.0)
     edges = np.linspace(*limits, bins + 1)
     for (label, colour, _), flat in zip(sets, flats, strict=True):
         if not flat.size:
@@ -105,5 +109,6 @@ def draw_overlaid(sets, *, unit, title="", bins=50, limits=None, log=False):
     if log:
         axes.set_yscale("log")
     axes.set_xlim(*limits)
-    axes.legend(loc="best")
+    if any(flat.size for flat in flats):
+        axes.legend(loc="best")
     return figure

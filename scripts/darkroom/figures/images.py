@@ -15,8 +15,10 @@ from darkroom.figures.words import number
 # Device pixels of an image's longer side: 350 on the page, doubled for sharp screens.
 _SIDE = 700
 _ZOOM_SIDE = 500
-# A pixel this many robust sigma from the image's median stays visible when blocks are averaged.
+# A pixel this many robust sigma from the image's median stays visible when blocks are averaged,
+# but only the strongest ones, up to this fraction of the dots: more would outshine the rest.
 _KEEP = 8.0
+_MOST_KEPT = 0.005
 # Margins in device pixels: axis labels at left, colour bar at right, labels below, title above.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 120, 190, 96, 60
 
@@ -109,11 +111,13 @@ def block_factor(shape):
 
 
 def reduce_blocks(image, factor):
-    """Average blocks of pixels, but let a pixel far from the rest stand for its block.
+    """Average blocks of pixels, but let the strongest outliers stand for their block.
 
     A plain mean dims a hot pixel by the block's area until nobody sees it; a plain maximum
-    makes noise look like signal. Here a block shows its mean unless one of its pixels lies more
-    than 8 robust sigma from the image's median: then it shows that pixel. NaN are left out.
+    makes noise look like signal. Here a block shows its mean, unless it holds a pixel more than
+    8 robust sigma from the image's median: then it shows that pixel. At most 0.5 % of the blocks
+    do (those with the strongest outliers), so that an image rich in hot pixels keeps its level.
+    NaN are left out.
 
     Parameters
     ----------
@@ -134,10 +138,17 @@ def reduce_blocks(image, factor):
     total = np.where(good, blocks, 0).sum(axis=(1, 3))
     mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     median, sigma = float(measures.quantiles(image, 0.5)), measures.spread(image)
-    highest = np.where(good, blocks, -np.inf).max(axis=(1, 3))
-    lowest = np.where(good, blocks, np.inf).min(axis=(1, 3))
-    mean = np.where((count > 0) & (lowest < median - _KEEP * sigma), lowest, mean)
-    return np.where((count > 0) & (highest > median + _KEEP * sigma), highest, mean)
+    highest = np.where(good, blocks, median).max(axis=(1, 3))
+    lowest = np.where(good, blocks, median).min(axis=(1, 3))
+    extreme = np.where(highest - median >= median - lowest, highest, lowest)
+    deviation = np.where(count > 0, np.abs(extreme - median), 0)
+    most = max(1, int(_MOST_KEPT * deviation.size))
+    limit = max(_KEEP * sigma, np.partition(deviation, -most, axis=None)[-most])
+    kept = np.flatnonzero((deviation >= limit) & (deviation > 0))
+    # More only when many are equal (saturated): then every so many of them, all over the image.
+    kept = kept[:: -(-kept.size // most) or 1]
+    mean.ravel()[kept] = extreme.ravel()[kept]
+    return mean
 
 
 def reduce_flags(codes, factor):
@@ -286,8 +297,9 @@ def draw_flags(codes, labels, *, title=""):
     axes.set_facecolor("#F7F7F7")
     colours = (style.FLAG, style.BIAS, style.DARK, style.SCIENCE, "#E69F00", style.MODEL)
     shapes = "os^Dv*"
-    size = 3.2 if (small > 0).sum() < 400 else 1.6
-    for index, label in enumerate(labels):
+    size = float(np.clip(60 / np.sqrt(max((small > 0).sum(), 1)), 0.8, 3.2))
+    # The first class is drawn last: on top.
+    for index, label in reversed(list(enumerate(labels))):
         ys, xs = np.nonzero(small == index + 1)
         total = int((codes == index + 1).sum())
         axes.plot(
@@ -300,5 +312,14 @@ def draw_flags(codes, labels, *, title=""):
             label=f"{label}\n{total:,}",
         )
     if labels:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, markerscale=2)
+        handles, names = axes.get_legend_handles_labels()
+        axes.legend(
+            handles[::-1],
+            names[::-1],
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            borderaxespad=0,
+            markerscale=5 / size,
+            handletextpad=0.2,
+        )
     return figure

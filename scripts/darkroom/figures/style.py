@@ -14,7 +14,8 @@ SCIENCE = "#009E73"
 FLAG = "#CC0066"
 MODEL = "#1A1A1A"
 REFERENCE = "#8A8A8A"
-SERIES = (BIAS, DARK, SCIENCE, "#CC79A7", "#56B4E9", "#E69F00")
+# Sets of darks of different exposure times.
+SERIES = (DARK, SCIENCE, "#CC79A7", "#56B4E9", "#E69F00", MODEL)
 NO_DATA = "#D9D9D9"
 
 LEVEL_MAP = "viridis"

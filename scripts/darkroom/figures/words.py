@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def number(value, digits=4):
-    """Write a number with about `digits` significant digits, never in exponent form if short.
+    """Write a number with about `digits` significant digits, as a power of ten only if it must.
 
     Parameters
     ----------
@@ -25,7 +27,9 @@ def number(value, digits=4):
         return "0"
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4 or exponent >= 9:
-        return f"{value:.{digits - 1}e}".replace("-", "−")
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        mantissa = mantissa.rstrip("0").rstrip(".").replace("-", "−")
+        return f"{mantissa} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
     decimals = max(0, digits - 1 - exponent)
     text = f"{value:.{decimals}f}"
     if "." in text:
@@ -59,7 +63,7 @@ def measured(value, error, unit=""):
             # Digits below the uncertainty's second one say nothing: round them away.
             text = f"{round(value, decimals):.0f} ± {round(error, decimals):.0f}"
         else:
-            text = f"{value:.3e} ± {error:.1e}"
+            text = f"{number(value, 4)} ± {number(error, 2)}"
         text = text.replace("-", "−")
     return f"{text} {unit}" if unit and text != "–" else text
 

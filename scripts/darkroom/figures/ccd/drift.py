@@ -6,7 +6,7 @@ tell their effects apart, and the caption says so with the correlation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _show_temperature(book, levels, unit):
     times = np.unique(levels.exptime[darks])
     for index, exptime in enumerate(times):
         chosen = darks[levels.exptime[darks] == exptime]
-        colour = style.SERIES[(index + 1) % len(style.SERIES)]
+        colour = style.SERIES[index % len(style.SERIES)]
         label = f"dark {number(float(exptime))} s"
         groups.append((label, "o^Dv<>"[index % 6], colour, levels.level[chosen], None))
         xs.append(levels.temperature[chosen])
@@ -212,7 +212,7 @@ def _temperature_effect(levels, darks, slope, unit, panels):
     raw = fit_slope(exptime, levels.level[darks])
     reference = float(np.nanmax(temperature))
     shifted = levels.level[darks] - slope.value * (temperature - reference)
-    corrected = fit_slope(exptime, shifted)
+    corrected = _corrected(exptime, temperature, shifted, slope)
     if raw is None or corrected is None:
         return " ".join(words), warnings
     panels.append(_rate_panel(exptime, levels.level[darks], shifted, raw, corrected, unit))
@@ -237,6 +237,14 @@ def _temperature_effect(levels, darks, slope, unit, panels):
             "the dark current of a normal pixel, so a rate from these levels is no dark current."
         )
     return " ".join(words), warnings
+
+
+def _corrected(exptime, temperature, shifted, slope):
+    """Fit the shifted levels; the error of the temperature slope goes into that of the fit."""
+    fit, course = fit_slope(exptime, shifted), fit_slope(exptime, temperature)
+    if fit is None or course is None:
+        return None
+    return replace(fit, error=float(np.hypot(fit.error, slope.error * course.value)))
 
 
 def _rate_panel(exptime, levels, shifted, raw, corrected, unit):

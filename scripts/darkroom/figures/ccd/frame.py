@@ -14,6 +14,8 @@ from darkroom.figures.words import counted, number, share
 _OUTLIER = 15.0
 # The widest cut keeps values up to this fraction of the way from the median to the maximum.
 _FAR = 0.9
+# The Gaussian is shown over this many sigma to each side.
+_CORE_RANGE = 8.0
 # Fraction of a normal distribution above its centre + 3 sigma.
 _TAIL = 0.00135
 
@@ -116,8 +118,8 @@ def _reduced(factor):
     if factor == 1:
         return ""
     return (
-        f" Each dot stands for {factor} × {factor} pixels: their mean, or the outlier among them "
-        "(more than 8 robust σ from the median), so that hot pixels stay visible."
+        f" Each dot stands for {factor} × {factor} pixels: their mean, or, for the strongest "
+        "outliers (over 8 robust σ, at most 0.5 % of the dots), that pixel."
     )
 
 
@@ -194,6 +196,9 @@ def show_histograms(book, shown, image, cuts=None):
 
 def _bulk_panel(shown, bulk, gaussian, cuts):
     what = f"below {number(cuts[-1], 6)} {shown.unit}" if cuts else "all pixels"
+    if gaussian is not None:
+        near = np.abs(bulk - gaussian.centre) <= _CORE_RANGE * gaussian.sigma
+        bulk, what = bulk[near], f"the core, ± {_CORE_RANGE:g} σ"
     figure = histograms.draw_histogram(
         bulk,
         unit=shown.quantity,
@@ -206,7 +211,7 @@ def _bulk_panel(shown, bulk, gaussian, cuts):
 
 def _mask_panel(shown, image, cut):
     mask = np.isfinite(image) & (image >= cut)
-    label = f"at or above\n{number(cut, 6)} {shown.unit}"
+    label = f"≥ {number(cut, 6)} {shown.unit}"
     figure = images.draw_flags(mask.astype(np.uint8), [label], title="pixels left out")
     return Panel("mask", figure, f"{shown.name}: map of the pixels left out of the histogram")
 

@@ -9,16 +9,16 @@ from darkroom.figures.book import Panel
 from darkroom.figures.words import counted, measured, number, share
 
 _SECTION = "Dark rate"
+# A group whose error is this many times the smallest one would only stretch the axis.
+_MOST_ERROR = 20
 
 
-def show_rate(book, index, label, rate, error, common_error, unit):
+def show_rate(book, label, rate, error, common_error, unit):
     """Add the dark-rate map of one temperature group, its error and its histogram.
 
     Parameters
     ----------
     book : FigureBook
-    index : int
-        Number of the group, for the file names.
     label : str
         The group in words, e.g. ``"group 1, −4.82 °C"``.
     rate, error : (ny, nx) arrays
@@ -66,7 +66,7 @@ def show_rate(book, index, label, rate, error, common_error, unit):
         )
     )
     caption = _rate_words(label, rate, error, common_error, gaussian, unit)
-    book.add(_SECTION, f"dark_rate_{index}", f"Dark rate, {label}", caption, panels)
+    book.add(_SECTION, "dark_rate", f"Dark rate, {label}", caption, panels)
 
 
 def _bulk(flat):
@@ -100,6 +100,33 @@ def _rate_words(label, rate, error, common_error, gaussian, unit):
     return words
 
 
+def show_maps(book, groups, unit):
+    """Add the rate maps of further temperature groups side by side.
+
+    Parameters
+    ----------
+    book : FigureBook
+    groups : sequence of (index, label, rate)
+    unit : str
+    """
+    panels = [
+        Panel(
+            str(index),
+            images.draw_image(
+                rate, images.percentile(rate), unit=f"dark rate [{unit}/s]", title=label
+            ),
+            f"dark rate, {label}: image, 0.5 to 99.5 percentile",
+        )
+        for index, label, rate in groups
+    ]
+    words = [
+        f"{label}: median {number(float(np.nanmedian(rate)), 4)} {unit}/s"
+        for _, label, rate in groups
+    ]
+    caption = f"0.5 to 99.5 percentile of each. {'; '.join(words)}."
+    book.add(_SECTION, "dark_rate_others", "Dark rate of the other groups", caption, panels)
+
+
 def show_group_rates(book, temperatures, rates, errors, labels, unit):
     """Add the median dark rate of every temperature group against temperature.
 
@@ -112,11 +139,11 @@ def show_group_rates(book, temperatures, rates, errors, labels, unit):
         What each group holds, for the caption.
     unit : str
     """
-    known = np.isfinite(errors)
-    bars = np.where(known, errors, 0.0)
+    bars = np.where(np.isfinite(errors), errors, 0.0)
+    drawn = bars <= _MOST_ERROR * max(np.min(bars[bars > 0], initial=np.inf), 0)
     figure = series.draw_against(
-        [temperatures],
-        [("median rate ± common-mode error", "o", style.DARK, rates, bars)],
+        [temperatures[drawn]],
+        [("median rate ± common-mode error", "o", style.DARK, rates[drawn], bars[drawn])],
         xlabel="temperature of the group [°C]",
         ylabel=f"dark rate [{unit}/s]",
         title="dark rate and temperature",
@@ -130,6 +157,11 @@ def show_group_rates(book, temperatures, rates, errors, labels, unit):
         "current rises with temperature; a negative rate, or one that falls with temperature, "
         "says that the camera's offset moved between exposure times."
     )
+    if not drawn.all():
+        caption += (
+            f" Not drawn, with more than {_MOST_ERROR} times the smallest error: "
+            f"{', '.join(label for label, shown in zip(labels, drawn, strict=True) if not shown)}."
+        )
     title = "Dark rate against temperature"
     alt = "median dark rate of every temperature group against temperature with error bars"
     book.add(_SECTION, "dark_rate_temperature", title, caption, [Panel("", figure, alt)])

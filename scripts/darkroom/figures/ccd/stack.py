@@ -38,7 +38,7 @@ def show_pixel_series(book, section, key, role, series_by_pixel, unit, colour):
         mean = number(good.mean(), 6) if good.size else "–"
         words.append(f"{name} (y {y}, x {x}): mean {mean}, standard deviation {spread} {unit}")
     n = len(series_by_pixel[0][2])
-    caption = f"{'; '.join(words)}, over {counted(n, f'{role} frame')}."
+    caption = f"Over {counted(n, f'{role} frame')} of one exposure time: {'; '.join(words)}."
     book.add(section, key, f"One pixel in every {role} frame", caption, panels)
 
 

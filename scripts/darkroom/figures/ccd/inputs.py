@@ -1,0 +1,146 @@
+"""What the CCD figures are drawn from: products, and one pass over the frames themselves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.errors import InputError
+from darkroom.figures import measures
+from darkroom.figures.ccd.drift import Levels
+from darkroom.figures.ccd.frame import brightest
+from darkroom.fits.tiles import FrameStack
+
+_ROLES = ("bias", "dark")
+
+
+def read_planes(path):
+    """Read the image extensions of a product.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of dict
+        One an EXTVER, in order: name of the extension (``"SCI"``, ...) to its data, and
+        ``"header"`` to the header of its SCI extension (DQ when there is no SCI).
+
+    Raises
+    ------
+    InputError
+        When the file is missing or holds no image extension.
+    """
+    groups = {}
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            for hdu in hdus[1:]:
+                if not hdu.is_image or hdu.data is None:
+                    continue
+                group = groups.setdefault(hdu.ver, {})
+                group[hdu.name] = hdu.data
+                if hdu.name == "SCI" or "header" not in group:
+                    group["header"] = hdu.header.copy()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error})", "make it again") from error
+    if not groups:
+        raise InputError(path, "holds no image extension", "make it again")
+    return [groups[version] for version in sorted(groups)]
+
+
+def read_table(path, name):
+    """Read a binary table of a product as {column: array}; None when there is no such table."""
+    with fits.open(path, memmap=False) as hdus:
+        if name not in hdus:
+            return None
+        table = hdus[name].data
+        return {column.lower(): np.asarray(table[column]) for column in table.names}
+
+
+def in_time_order(rows):
+    """Return the accepted bias and dark rows of a frame table in the order they were taken.
+
+    Without a time in every row the order of the table is kept.
+    """
+    used = [row for row in rows if row["accepted"] == "yes" and row["role"] in _ROLES]
+    if all(row["mjd"] for row in used):
+        used.sort(key=lambda row: float(row["mjd"]))
+    return used
+
+
+def read_frame(path, gain=None):
+    """Read one frame as a (ny, nx) float32 array, in ADU, or in electrons when a gain is given."""
+    with FrameStack([path]) as stack:
+        values = stack.read(slice(0, stack.shape[0]))[0]
+    return values if gain is None else values * np.float32(gain)
+
+
+def look_at_frames(rows, pixel, gain=None):
+    """Read every frame once: its level and spread, and the value of two pixels.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of a frame table, in order of time.
+    pixel : (y, x)
+        The pixel whose time series is wanted; moved to the middle if it lies outside.
+    gain : float, optional
+        Electrons an ADU, where the products are in electrons.
+
+    Returns
+    -------
+    levels : Levels
+    first : dict
+        Role to (exposure name, image) of its first frame; for darks the first of the longest
+        exposure time.
+    series : dict
+        Role to a list of (words, (y, x), (n,) values) over the same frames: `pixel`, and the
+        brightest pixel of that first frame.
+    """
+    first, values, pixels = {}, {}, {}
+    level, spread = np.full((2, len(rows)), np.nan)
+    longest = max((float(row["exptime_s"]) for row in rows if row["role"] == "dark"), default=0.0)
+    for index, row in enumerate(rows):
+        image, role = read_frame(row["file"], gain), row["role"]
+        # A series, and one dark to look at, need one exposure time: the longest.
+        if role == "bias" or float(row["exptime_s"]) == longest:
+            if role not in first:
+                first[role] = (row["exposure"], image)
+                pixels[role] = (_inside(pixel, image.shape), brightest(image))
+            values.setdefault(role, []).append([image[y, x] for y, x in pixels[role]])
+        level[index] = measures.quantiles(image, 0.5)
+        spread[index] = measures.spread(image)
+    levels = Levels(
+        role=np.array([row["role"] for row in rows]),
+        exptime=np.array([float(row["exptime_s"]) for row in rows]),
+        temperature=np.array([_number(row["temperature_c"]) for row in rows]),
+        level=level,
+        spread=spread,
+    )
+    series = {
+        role: [
+            (words, at, column)
+            for words, at, column in zip(
+                ("chosen pixel", "brightest pixel"),
+                pixels[role],
+                np.array(values[role]).T,
+                strict=True,
+            )
+        ]
+        for role in first
+    }
+    return levels, first, series
+
+
+def _inside(pixel, shape):
+    y, x = pixel
+    if 0 <= y < shape[0] and 0 <= x < shape[1]:
+        return int(y), int(x)
+    return shape[0] // 2, shape[1] // 2
+
+
+def _number(text):
+    return float(text) if text else math.nan

@@ -1,0 +1,233 @@
+"""The order in which the figures of a CCD item are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from darkroom.figures import images, style
+from darkroom.figures.ccd import drift, frame, rate, science, stack
+from darkroom.figures.words import number
+
+# Classes with more than this fraction of the pixels are counted, not drawn: a map of them is solid.
+_MOST_DRAWN = 0.02
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the figures of a CCD item are drawn from.
+
+    Attributes
+    ----------
+    unit : str
+        ``"ADU"`` or ``"e⁻"``.
+    first : dict
+        Role to (exposure name, (ny, nx) image) of its first frame.
+    series : dict
+        Role to a list of (words, (y, x), (n,) values).
+    levels : darkroom.figures.ccd.drift.Levels
+    bias, read_noise : dict
+        Planes SCI, ERR, COUNT of the master bias and the read noise.
+    darks : list of dict
+        Planes of every master dark, with ``header``.
+    rates : list of dict
+        Planes of the dark rate of every temperature group, with ``header``.
+    offsets : dict or None
+        Columns of the OFFSETS table of the dark rate.
+    flags : (ny, nx) int array
+    flag_names : sequence of (value, name, meaning)
+    sciences : sequence of (name, before, after)
+    display_range : (float, float)
+        Fixed range of bias-subtracted images, in `unit`.
+    """
+
+    unit: str
+    first: dict
+    series: dict
+    levels: drift.Levels
+    bias: dict
+    read_noise: dict
+    darks: list
+    rates: list
+    offsets: dict | None
+    flags: np.ndarray
+    flag_names: tuple
+    sciences: tuple = field(default=())
+    display_range: tuple = (-30.0, 50.0)
+
+
+def tell(book, story):
+    """Draw every figure of a CCD item into a book.
+
+    Returns
+    -------
+    list of str
+        Warnings for the head of the report.
+    """
+    _one_bias(book, story)
+    _bias_stack(book, story)
+    _one_dark(book, story)
+    _dark_stack(book, story)
+    warnings = drift.show_drift(book, story.levels, story.unit)
+    _rates(book, story)
+    hot = np.zeros(story.flags.shape, bool)
+    for value, name, _ in story.flag_names:
+        if name == "HOT":
+            hot = (story.flags & value) != 0
+    for name, before, after in story.sciences:
+        science.show_science(book, "Science frames", name, before, after, hot, story.unit)
+    return warnings
+
+
+def _one_bias(book, story):
+    name, image = story.first["bias"]
+    quantity = f"bias signal [{story.unit}]"
+    shown = frame.Shown("One bias frame", "bias", name, quantity, story.unit, style.BIAS)
+    displays = (images.linear(image), images.asinh(image), images.percentile(image))
+    frame.show_image(book, shown, image, displays)
+    frame.show_hot_pixel(book, shown, image)
+    frame.show_histograms(book, shown, image)
+
+
+def _bias_stack(book, story):
+    section, unit = "The bias stack", story.unit
+    bias, noise = story.bias, story.read_noise
+    nframes = len(story.levels.pick("bias"))
+    stack.show_pixel_series(
+        book, section, "bias_series", "bias", story.series["bias"], unit, style.BIAS
+    )
+    stack.show_mean(
+        book, section, "master_bias", "Master bias",
+        bias["SCI"], bias["ERR"], bias["COUNT"], nframes, unit, style.BIAS,
+    )  # fmt: skip
+    stack.show_noise(
+        book, section, "read_noise", "Read noise", noise["SCI"], nframes, unit, style.BIAS
+    )
+
+
+def _one_dark(book, story):
+    section, unit = "One dark frame", story.unit
+    name, image = story.first["dark"]
+    quantity = f"dark signal [{unit}]"
+    shown = frame.Shown(section, "dark", name, quantity, unit, style.DARK)
+    frame.show_image(book, shown, image, (images.linear(image), images.asinh(image)))
+    frame.show_hot_pixel(book, shown, image)
+    difference = image - story.bias["SCI"]
+    name, quantity = f"{name} minus bias", f"dark − bias [{unit}]"
+    shown = frame.Shown(section, "dark_minus_bias", name, quantity, unit, style.DARK)
+    displays = (images.asinh(difference), images.fixed(*story.display_range))
+    frame.show_image(book, shown, difference, displays)
+    frame.show_histograms(book, shown, difference)
+
+
+def _dark_stack(book, story):
+    section, unit = "The dark stack", story.unit
+    stack.show_pixel_series(
+        book, section, "dark_series", "dark", story.series["dark"], unit, style.DARK
+    )
+    chosen = _longest(story.darks)
+    noise, nframes = _noise(chosen), _nframes(chosen)
+    words = _set_words(chosen)
+    stack.show_mean(
+        book, section, "master_dark", f"Master dark, {words}",
+        chosen["SCI"], chosen["ERR"], chosen["COUNT"], nframes, unit, style.DARK,
+    )  # fmt: skip
+    stack.show_noise(
+        book, section, "dark_noise", f"Dark noise, {words}", noise, nframes, unit, style.DARK
+    )
+    nbias = len(story.levels.pick("bias"))
+    sets = [
+        (f"dark, {words}", style.DARK, noise, nframes),
+        ("bias", style.BIAS, story.read_noise["SCI"], nbias),
+    ]
+    stack.show_noise_comparison(book, section, sets, unit)
+    stack.show_profiles(
+        book, section, "profiles", "Is the gradient in the bias or in the dark?",
+        [
+            ("master bias", style.BIAS, story.bias["SCI"]),
+            (f"master dark ({words}) − bias", style.DARK, chosen["SCI"] - story.bias["SCI"]),
+        ],
+        unit,
+    )  # fmt: skip
+
+
+def _longest(darks):
+    """Return the set of the longest exposure time that has a noise, with most frames."""
+    usable = [planes for planes in darks if _nframes(planes) > 1] or darks
+    return max(usable, key=lambda planes: (planes["header"]["EXPTIME"], _nframes(planes)))
+
+
+def _noise(planes):
+    """Return the standard deviation in time that a master's uncertainty was made from."""
+    return planes["ERR"] * np.sqrt(np.maximum(planes["COUNT"], 0))
+
+
+def _nframes(planes):
+    return int(planes["COUNT"].max())
+
+
+def _set_words(planes):
+    header = planes["header"]
+    words = f"{number(float(header['EXPTIME']))} s"
+    temperature = header.get("CCD-TEMP")
+    return words if temperature is None else f"{words} at {number(float(temperature), 3)} °C"
+
+
+def _rates(book, story):
+    unit = story.unit
+    labels = [_group_words(planes, len(story.rates)) for planes in story.rates]
+    best = int(np.argmin([np.nanmedian(planes["ERR"]) for planes in story.rates]))
+    planes = story.rates[best]
+    common = planes["header"].get("RATECM")
+    rate.show_rate(book, labels[best], planes["SCI"], planes["ERR"], common, unit)
+    others = [
+        (planes["header"]["TGROUP"], label, planes["SCI"])
+        for index, (planes, label) in enumerate(zip(story.rates, labels, strict=True))
+        if index != best
+    ]
+    if others:
+        rate.show_maps(book, others, unit)
+        _rate_and_temperature(book, story, labels)
+    if story.offsets is not None:
+        _offsets(book, story)
+    drawn = [
+        item
+        for item in story.flag_names
+        if np.count_nonzero(story.flags & item[0]) <= _MOST_DRAWN * story.flags.size
+    ]
+    rate.show_flags(book, story.flags, drawn, planes["SCI"], unit)
+
+
+def _group_words(planes, ngroups):
+    temperature = planes["header"].get("CCD-TEMP")
+    words = "all darks" if ngroups == 1 else f"group {planes['header']['TGROUP']}"
+    if temperature is None:
+        return words
+    return f"{words} ({temperature:.2f} °C)".replace("-", "−")
+
+
+def _rate_and_temperature(book, story, labels):
+    headers = [planes["header"] for planes in story.rates]
+    temperatures = np.array([_float(header.get("CCD-TEMP")) for header in headers])
+    if np.isfinite(temperatures).all():
+        medians = np.array([float(np.nanmedian(planes["SCI"])) for planes in story.rates])
+        errors = np.array([_float(header.get("RATECM")) for header in headers])
+        rate.show_group_rates(book, temperatures, medians, errors, labels, story.unit)
+
+
+def _float(value):
+    return float("nan") if value is None else float(value)
+
+
+def _offsets(book, story):
+    table = story.offsets
+    order = np.argsort(table["mjd"], kind="stable")
+    rate.show_offsets(
+        book,
+        np.array([str(role) for role in table["role"]])[order],
+        table["offset"][order],
+        table["offerr"][order],
+        table["temp"][order],
+        story.unit,
+    )

@@ -1,0 +1,82 @@
+"""A campaign as the report's template wants it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import darkroom
+from darkroom.errors import DarkroomError
+from darkroom.figures.words import counted
+from darkroom.frames import read_frames
+from darkroom.provenance import settings_digest, sha256, tool_versions
+from darkroom.report import exposures
+from darkroom.report.item import read_item
+from darkroom.report.page import item_context, merge_versions, verdict
+from darkroom.schema import nearest
+
+_OWN_TOOLS = ("numpy", "astropy", "matplotlib", "jinja2")
+
+
+def page_context(campaign, lock, folders, command, written):
+    """Gather everything the page shows.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.Campaign
+    lock : darkroom.archive.lock.Lock
+    folders : sequence of path-like
+        One an item, each named like its item.
+    command : str
+        What a person types to make everything again.
+    written : str
+        The only date on the page.
+
+    Returns
+    -------
+    dict
+        See `darkroom.report.page.render`.
+
+    Raises
+    ------
+    DarkroomError
+        When a folder's name is no item of the campaign.
+    """
+    items = [_item(campaign, Path(folder)) for folder in folders]
+    return {
+        "name": campaign.name,
+        "title": campaign.settings["title"],
+        "description": campaign.settings["description"],
+        "items": items,
+        "verdict": verdict(items),
+        "provenance": _provenance(campaign, lock, items),
+        "versions": merge_versions(items, tool_versions(*_OWN_TOOLS)),
+        "command": command,
+        "written": written,
+        "version": darkroom.__version__,
+    }
+
+
+def _item(campaign, folder):
+    name = folder.name
+    if name not in campaign.items:
+        raise DarkroomError(
+            f"{folder}: campaign {campaign.name} has no item {name!r}"
+            f"{nearest(name, campaign.items)}; its items are {', '.join(campaign.items)}"
+        )
+    settings = campaign.items[name]
+    rows = read_frames(folder / "frames.tsv")
+    summary = exposures.summarize(rows)
+    return item_context(
+        name, name, settings["description"], folder, read_item(folder), summary, rows
+    )
+
+
+def _provenance(campaign, lock, items):
+    total = sum(item["exposures"]["total"] for item in items)
+    return [
+        ("Inputs", f"{counted(total, 'exposure')} of archive '{campaign.archive['kind']}'"),
+        ("Campaign", f"{campaign.path.name}, settings digest {settings_digest(campaign.settings)}"),
+        ("Lock", f"{lock.path.name}, SHA-256 {sha256(lock.path)}"),
+        ("Query digest", lock.head.get("query", "unknown")),
+        ("darkroom", darkroom.__version__),
+    ]

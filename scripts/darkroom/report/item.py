@@ -1,0 +1,148 @@
+"""What a road hands to the report: ``item.json`` and the files it names.
+
+A road (CCD, NIRCam, ...) writes one ``item.json`` into the folder of its item; the report shows
+whatever stands in it, so a new road needs no change here. All keys but ``format`` and ``road`` may
+be missing:
+
+``summary``       one sentence: what was made
+``warnings``      sentences for the head of the item
+``key_numbers``   list of {label, value, error, unit, note}; value and error are numbers or null
+``answers``       list of {question, answer}
+``tables``        list of {title, columns, rows, note}
+``figures``       file written by `darkroom.figures.book.FigureBook`
+``quantities``    file: list of {name, notebook, value, uncertainty, unit, definition}
+``products``      list of {file, what}
+``limits``        sentences: what the numbers cannot tell
+
+File names are relative to the folder of ``item.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from darkroom.atomic import write_text
+from darkroom.errors import InputError
+
+FORMAT = "darkroom item 1"
+_LISTS = {
+    "warnings": None,
+    "limits": None,
+    "key_numbers": ("label", "value"),
+    "answers": ("question", "answer"),
+    "tables": ("title", "columns", "rows"),
+    "products": ("file", "what"),
+}
+_TEXTS = ("format", "road", "summary", "figures", "quantities")
+_PANEL = ("file", "alt")
+_FIGURE = ("section", "title", "caption", "panels")
+_QUANTITY = ("name", "notebook", "value", "uncertainty", "unit", "definition")
+
+
+def write_item(path, road, **content):
+    """Write an ``item.json``, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    road : str
+        The instrument's road, e.g. ``"ccd"``.
+    **content
+        The keys of the module's docstring.
+    """
+    record = {"format": FORMAT, "road": road, **content}
+    _check(Path(path), record)
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_item(folder):
+    """Read what an item's road wrote, with its figures and quantities.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder of the item.
+
+    Returns
+    -------
+    dict
+        The keys of the module's docstring, ``figures`` and ``quantities`` replaced by what their
+        files hold; ``road`` is None when there is no ``item.json`` (exposures were fetched and no
+        road took them further).
+
+    Raises
+    ------
+    InputError
+        When a file is damaged, of another format, or lacks a key.
+    """
+    folder = Path(folder)
+    path = folder / "item.json"
+    empty = {name: [] for name in _LISTS} | {"summary": "", "figures": [], "quantities": []}
+    if not path.is_file():
+        return empty | {"road": None}
+    record = _load(path)
+    _check(path, record)
+    found = empty | record
+    if record.get("figures"):
+        found["figures"] = _read_figures(folder / record["figures"])
+    if record.get("quantities"):
+        found["quantities"] = _read_quantities(folder / record["quantities"])
+    return found
+
+
+def _load(path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(path, "no such file", "make the item again") from None
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no valid JSON ({error})", "make the item again") from None
+
+
+def _check(path, record):
+    """Raise an `InputError` at the first key that is unknown, missing or of a wrong type."""
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(path, f'does not say "format": "{FORMAT}"', "make the item again")
+    known = {*_LISTS, *_TEXTS}
+    unknown = sorted(set(record) - known)
+    if unknown:
+        raise InputError(path, f"unknown key {unknown[0]!r}", f"known: {', '.join(sorted(known))}")
+    if not isinstance(record.get("road"), str):
+        raise InputError(path, "lacks the key 'road'")
+    for name, keys in _LISTS.items():
+        for entry in record.get(name, []):
+            if keys:
+                _require(path, name, entry, keys)
+            elif not isinstance(entry, str):
+                raise InputError(path, f"{name} holds {entry!r}, a sentence is needed")
+
+
+def _require(path, name, entry, keys):
+    missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+    if missing:
+        raise InputError(path, f"an entry of {name} lacks {missing[0]!r}")
+
+
+def _read_figures(path):
+    """Return the figures of a `FigureBook`, the pictures' names made into paths."""
+    record = _load(path)
+    figures = record.get("figures") if isinstance(record, dict) else None
+    if not isinstance(figures, list):
+        raise InputError(path, "holds no list 'figures'")
+    for figure in figures:
+        _require(path, "figures", figure, _FIGURE)
+        for panel in figure["panels"]:
+            _require(path, "panels", panel, _PANEL)
+            panel["path"] = path.parent / panel["file"]
+    return figures
+
+
+def _read_quantities(path):
+    record = _load(path)
+    rows = record.get("quantities") if isinstance(record, dict) else record
+    if not isinstance(rows, list):
+        raise InputError(path, "holds no list of quantities")
+    for row in rows:
+        _require(path, "quantities", row, _QUANTITY)
+    return rows

@@ -1,0 +1,223 @@
+"""The page: everything the report shows, put into the template."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import struct
+from pathlib import Path
+
+import jinja2
+from astropy.io import fits
+from markupsafe import Markup
+
+from darkroom.errors import InputError
+from darkroom.figures.words import counted, measured, number
+from darkroom.provenance import sha256
+
+# An inch of a picture takes this many pixels of the page; its own pixels an inch are in its file.
+_PAGE_DPI = 100.0
+_METRES_PER_INCH = 0.0254
+
+
+def render(context):
+    """Fill the template.
+
+    Parameters
+    ----------
+    context : dict
+        ``title``, ``description``, ``items`` (list of `item_context`), ``provenance``
+        (list of (label, text)), ``versions`` (list of (name, versions)), ``command``, ``written``.
+
+    Returns
+    -------
+    str
+        One HTML page that asks for no other file.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = Markup(  # noqa: S704
+        Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    )
+    environment.filters.update(number=number, measured=measured, size=byte_size, anchor=anchor)
+    environment.globals["counted"] = counted
+    return environment.get_template("page.html.j2").render(**context) + "\n"
+
+
+def item_context(name, title, description, folder, record, exposures, rows):
+    """Gather what the page shows of one item.
+
+    Parameters
+    ----------
+    name, title, description : str
+    folder : path-like
+        Folder of the item.
+    record : dict
+        As from `darkroom.report.item.read_item`.
+    exposures : dict
+        As from `darkroom.report.exposures.summarize`.
+    rows : list of dict
+        The frame table.
+
+    Returns
+    -------
+    dict
+    """
+    folder = Path(folder)
+    products = [entry | describe_file(folder / entry["file"]) for entry in record["products"]]
+    return {
+        "name": name,
+        "title": title,
+        "description": description,
+        "record": record,
+        "sections": figure_sections(record["figures"]),
+        "key_numbers": [
+            entry
+            | {"text": measured(entry["value"], entry.get("error")), "unit": entry.get("unit", "")}
+            for entry in record["key_numbers"]
+        ],
+        "quantities": [quantity_cells(row) for row in record["quantities"]],
+        "exposures": exposures,
+        "rows": rows,
+        "products": products,
+    }
+
+
+def quantity_cells(row):
+    """Return a quantity's cells as text: value and uncertainty rounded together."""
+    return {
+        "name": row["name"],
+        "unit": row["unit"] or "",
+        "notebook": _plain(row["notebook"]),
+        "ours": _plain(row["value"], row["uncertainty"]),
+        "definition": row["definition"],
+    }
+
+
+def _plain(value, error=None):
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(_plain(part) for part in value)
+    if isinstance(value, int) or error is None or not math.isfinite(error):
+        return f"{value:,}" if isinstance(value, int) else number(value, 7)
+    return measured(value, error)
+
+
+def figure_sections(figures):
+    """Group figures by section, in order of first use, with pictures inlined and numbered."""
+    sections = {}
+    for index, figure in enumerate(figures, 1):
+        panels = [panel | inline_png(panel["path"]) for panel in figure["panels"]]
+        sections.setdefault(figure["section"], []).append(
+            figure | {"panels": panels, "number": index}
+        )
+    return list(sections.items())
+
+
+def inline_png(path):
+    """Return a PNG file as a data address with its size on the page.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or no PNG.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "make it again") from error
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
+        raise InputError(path, "is no PNG picture", "make it again")
+    width, height = struct.unpack(">II", content[16:24])
+    scale = _page_scale(content)
+    return {
+        "source": "data:image/png;base64," + base64.b64encode(content).decode("ascii"),
+        "width": round(width * scale),
+        "height": round(height * scale),
+    }
+
+
+def _page_scale(content):
+    """Return page pixels per picture pixel, from the PNG's pHYs chunk (1 without one)."""
+    position = 8
+    while position + 8 <= len(content):
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        if kind == b"IDAT":
+            break
+        if kind == b"pHYs" and content[position + 16] == 1:
+            (per_metre,) = struct.unpack(">I", content[position + 8 : position + 12])
+            return min(1.0, _PAGE_DPI / (per_metre * _METRES_PER_INCH))
+        position += length + 12
+    return 1.0
+
+
+def describe_file(path):
+    """Return size in bytes, SHA-256 and HDUs (for FITS) of a product.
+
+    Raises
+    ------
+    InputError
+        When it is missing.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "a product of the item is missing", "run the campaign again")
+    return {"size": path.stat().st_size, "sha256": sha256(path), "versions": _versions(path)}
+
+
+def _versions(path):
+    """Return {tool: version} that a FITS product names in its primary header."""
+    if path.suffix != ".fits":
+        return {}
+    history = [str(line) for line in fits.getheader(path).get("HISTORY", [])]
+    found = (re.fullmatch(r"version (\S+) (\S+)", line) for line in history)
+    return {match[1]: match[2] for match in found if match}
+
+
+def merge_versions(items, own):
+    """Return sorted (tool, versions) of every tool that touched a product or the page."""
+    merged = {name: {version} for name, version in own.items()}
+    for item in items:
+        for product in item["products"]:
+            for name, version in product["versions"].items():
+                merged.setdefault(name, set()).add(version)
+    return [(name, ", ".join(sorted(found))) for name, found in sorted(merged.items())]
+
+
+def byte_size(count):
+    """Write a number of bytes for a reader: ``5.9 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{number(value, 3)} {unit}"
+        value /= 1000
+    return f"{number(value, 3)} GB"
+
+
+def anchor(*words):
+    """Make an id for a heading from words."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
+
+
+def verdict(items):
+    """Say in one sentence what was made and how many exposures were used and excluded."""
+    used = sum(item["exposures"]["used"] for item in items)
+    total = sum(item["exposures"]["total"] for item in items)
+    products = sum(len(item["products"]) for item in items)
+    figures = sum(len(item["record"]["figures"]) for item in items)
+    made = (
+        f"made {counted(products, 'product')} and {counted(figures, 'figure')}"
+        if products
+        else "fetched and verified; no product is made of them yet"
+    )
+    excluded = f"{counted(total - used, 'exposure')} excluded" if total > used else "none excluded"
+    return f"{used:,} of {counted(total, 'exposure')} used, {excluded}; {made}."
