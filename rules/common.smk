@@ -76,4 +76,5 @@ onstart:
 
 onerror:
     text = "".join(Path(path).read_text() for path in log)
-    print("\n" + failure_summary(text, f".venv/bin/python -m {REPEAT}"), file=sys.stderr)
+    summary = failure_summary(text, f".venv/bin/python -m {REPEAT}")
+    print(f"\n{summary}", file=sys.stderr)
