@@ -1,0 +1,148 @@
+"""What an image does on large scales: local level, plane, profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+_BOX = 64
+_CLIP = 3.0
+
+
+def local_level(image, box=_BOX):
+    """Median of the surroundings of every pixel: medians of boxes, interpolated between them.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        NaN is left out.
+    box : int
+        Side of the boxes in pixels.
+
+    Returns
+    -------
+    (ny, nx) float32 array
+        Follows glow and gradients, and no single pixel.
+    """
+    mesh = box_medians(image, box)
+    if mesh.size == 1:
+        return np.full(image.shape, mesh[0, 0], np.float32)
+    places = [
+        np.clip((np.arange(n) + 0.5) * m / n - 0.5, 0, m - 1)
+        for n, m in zip(image.shape, mesh.shape, strict=True)
+    ]
+    grid = np.meshgrid(*places, indexing="ij")
+    return ndimage.map_coordinates(mesh, grid, order=1, mode="nearest").astype(np.float32)
+
+
+def box_medians(image, box):
+    """Return the medians of boxes of about `box` pixels a side, boxes without values filled."""
+    counts = [max(1, round(n / box)) for n in image.shape]
+    mesh = np.array(
+        [
+            [_median(part) for part in np.array_split(rows, counts[1], axis=1)]
+            for rows in np.array_split(image, counts[0], axis=0)
+        ]
+    )
+    return np.where(np.isfinite(mesh), mesh, _median(mesh))
+
+
+def _median(values):
+    values = values[np.isfinite(values)]
+    return np.median(values) if values.size else np.nan
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Large-scale shape of an image, in its unit.
+
+    Attributes
+    ----------
+    x, x_error, y, y_error : float
+        Rise of the fitted plane from the first to the last column (row), and its standard error
+        from the scatter of box means about the plane.
+    column_range, row_range : float
+        Largest minus smallest of the smoothed column (row) profile.
+    left_right, left_right_error : float
+        Mean of the left quarter minus that of the right quarter.
+    """
+
+    x: float
+    x_error: float
+    y: float
+    y_error: float
+    column_range: float
+    row_range: float
+    left_right: float
+    left_right_error: float
+
+
+def gradient(image, good=None, boxes=16):
+    """Measure the large-scale shape of an image.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        NaN is left out.
+    good : (ny, nx) bool array, optional
+        Pixels to use.
+    boxes : int
+        Boxes along each axis. Each box counts with its mean, without what lies beyond three
+        robust standard deviations.
+
+    Returns
+    -------
+    Gradient
+        Errors follow from the scatter of the boxes about the plane, so a shape that is no plane
+        makes them larger.
+    """
+    values = image if good is None else np.where(good, image, np.nan)
+    counts = [min(boxes, max(2, n // 4)) for n in image.shape]
+    mesh = np.array(
+        [
+            [_clipped_mean(part) for part in np.array_split(rows, counts[1], axis=1)]
+            for rows in np.array_split(values, counts[0], axis=0)
+        ]
+    )
+    y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in mesh.shape)
+    matrix = np.stack([np.ones(mesh.size), *(g.ravel() for g in np.meshgrid(x, y))], axis=1)
+    use = np.isfinite(mesh.ravel())
+    plane, plane_error = _least_squares(matrix[use], mesh.ravel()[use])
+    quarter = max(1, mesh.shape[1] // 4)
+    difference = np.nanmean(mesh[:, :quarter], axis=1) - np.nanmean(mesh[:, -quarter:], axis=1)
+    columns, rows = np.nanmean(mesh, axis=0), np.nanmean(mesh, axis=1)
+    return Gradient(
+        x=plane[1],
+        x_error=plane_error[1],
+        y=plane[2],
+        y_error=plane_error[2],
+        column_range=float(np.ptp(columns)),
+        row_range=float(np.ptp(rows)),
+        left_right=float(np.nanmean(difference)),
+        left_right_error=float(np.nanstd(difference, ddof=1) / np.sqrt(len(difference))),
+    )
+
+
+def _clipped_mean(values):
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return np.nan
+    distance = np.abs(values - np.median(values))
+    scale = 1.4826 * np.median(distance) or values.std()
+    return values[distance <= _CLIP * scale].mean(dtype=np.float64)
+
+
+def _least_squares(matrix, values):
+    inverse = np.linalg.inv(matrix.T @ matrix)
+    solution = inverse @ matrix.T @ values
+    freedom = max(len(values) - matrix.shape[1], 1)
+    variance = np.square(values - matrix @ solution).sum() / freedom
+    return solution.tolist(), np.sqrt(variance * np.diag(inverse)).tolist()
+
+
+def robust_std(values):
+    """1.4826 times the median absolute deviation, NaN left out."""
+    values = values[np.isfinite(values)]
+    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else np.nan

@@ -1,0 +1,169 @@
+"""The straight line through exposure time, pixel by pixel: bias + rate · time.
+
+One bias image for all cells and one rate image per temperature group, by linear least squares on
+the cell means, each weighted with its number of frames. Estimates are fixed linear combinations
+of the means, so their errors follow from the scatter of the frames in each cell without supposing
+the same noise in all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Fitted lines; arrays of shape (npixels,) or, per temperature group, (ngroups, npixels).
+
+    Attributes
+    ----------
+    bias, bias_error : arrays
+        Level at zero exposure time, and its standard error.
+    rate, rate_error : arrays
+        Counts per second; NaN where a group's rate cannot be determined.
+    covariance : array
+        Of bias and rate.
+    freedom : array
+        Effective degrees of freedom of `rate_error` (Welch and Satterthwaite).
+    samples : int array
+        Samples of a group's own cells.
+    chi2 : array
+        Squared residuals of the cell means over their variances, per degree of freedom; NaN
+        where nothing is left over. See `fit`.
+    """
+
+    bias: np.ndarray
+    bias_error: np.ndarray
+    rate: np.ndarray
+    rate_error: np.ndarray
+    covariance: np.ndarray
+    freedom: np.ndarray
+    samples: np.ndarray
+    chi2: np.ndarray
+
+
+def design(exptimes, groups):
+    """Return the design matrix (ncells, 1 + ngroups) of bias and one rate per group."""
+    numbers = sorted(set(groups))
+    matrix = np.zeros((len(groups), 1 + len(numbers)))
+    matrix[:, 0] = 1.0
+    for i, (time, group) in enumerate(zip(exptimes, groups, strict=True)):
+        matrix[i, 1 + numbers.index(group)] = time
+    return matrix
+
+
+def estimator(matrix, weights):
+    """Return the matrix that turns cell means into parameters, NaN rows where none can.
+
+    Parameters
+    ----------
+    matrix : (ncells, nparameters) array
+        Design; rows of cells that are not there may be zero.
+    weights : (ncells,) array
+        Weight of each mean; zero leaves it out.
+
+    Returns
+    -------
+    (nparameters, ncells) array
+        Weighted least squares.
+    """
+    root = np.sqrt(weights)
+    # Times from microseconds to minutes: scale the columns before the rank is judged.
+    scaled = matrix * root[:, None]
+    size = np.sqrt(np.square(scaled).sum(axis=0))
+    size[size == 0] = 1.0
+    inverse = np.linalg.pinv(scaled / size, rcond=1e-9)
+    known = np.abs(inverse @ (scaled / size) - np.eye(len(size))).max(axis=1) < 1e-6
+    result = inverse * root / size[:, None]
+    result[~known] = np.nan
+    return result
+
+
+def fit(matrix, nominal, means, variances, counts, *, floor=None, common=None):
+    """Fit bias and rates of many pixels.
+
+    Parameters
+    ----------
+    matrix : (ncells, 1 + ngroups) array
+        From `design`.
+    nominal : (ncells,) array
+        Frames in each cell: the weights, the same for all pixels that have all cells.
+    means, variances : (ncells, npixels) arrays
+        Mean of each cell and variance of one sample (ddof 1); a mean that is NaN is left out.
+    counts : (ncells, npixels) int array
+        Samples in each mean. Where a single one is left, its variance is taken to be that of the
+        pixel's other cells.
+    floor : (ncells,) array, optional
+        Typical variance of a sample in each cell: no pixel's chi2 goes by less.
+    common : (ncells,) array, optional
+        Residual of each cell's mean level, shared by all pixels; taken out of chi2.
+
+    Returns
+    -------
+    Lines
+        See there.
+    """
+    ncells, npixels = means.shape
+    ngroups = matrix.shape[1] - 1
+    floor = np.zeros(ncells) if floor is None else np.nan_to_num(floor)
+    common = np.zeros(ncells) if common is None else common
+    freedom = np.maximum(counts - 1.0, 0.0)
+    variances = np.where(freedom > 0, variances, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shared = (variances * freedom).sum(axis=0) / freedom.sum(axis=0)
+        variances = np.where(freedom > 0, variances, shared)
+        freedom = np.where(freedom > 0, freedom, np.maximum(freedom.sum(axis=0), 1.0))
+        of_mean = variances / counts
+        floored = np.maximum(variances, floor[:, None]) / counts
+    shape = (ngroups, npixels)
+    lines = Lines(
+        *(np.full(npixels, np.nan) for _ in range(2)),
+        *(np.full(shape, np.nan) for _ in range(4)),
+        np.zeros(shape, np.int32),
+        np.full(npixels, np.nan),
+    )
+    valid = np.isfinite(means) & (counts > 0)
+    for pattern, where in _patterns(valid):
+        solve = estimator(matrix * pattern[:, None], nominal * pattern)
+        data = np.where(pattern[:, None], means[:, where], 0.0)
+        spread = np.where(pattern[:, None], of_mean[:, where], 0.0)
+        use = np.where(np.isnan(solve), 0.0, solve)
+        value = solve @ data
+        lines.bias[where] = value[0]
+        lines.bias_error[where] = np.sqrt(solve[0] ** 2 @ spread)
+        lines.rate[:, where] = value[1:]
+        parts = solve[1:, :, None] ** 2 * spread
+        total = parts.sum(axis=1)
+        lines.rate_error[:, where] = np.sqrt(total)
+        lines.covariance[:, where] = (solve[0] * solve[1:]) @ spread
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(parts > 0, parts**2 / freedom[:, where], 0.0)
+            lines.freedom[:, where] = total**2 / terms.sum(axis=1)
+        own = (matrix[:, 1:] > 0) & pattern[:, None]
+        lines.samples[:, where] = own.T.astype(np.int32) @ counts[:, where].astype(np.int32)
+        left = pattern.sum() - np.linalg.matrix_rank(matrix[pattern] / _scale(matrix))
+        if left > 0:
+            model = matrix @ (use @ data)
+            residual = np.where(pattern[:, None], data - model - common[:, None], 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                lines.chi2[where] = np.nansum(residual**2 / floored[:, where], axis=0) / left
+    return lines
+
+
+def _scale(matrix):
+    return np.maximum(np.abs(matrix).max(axis=0), 1e-300)
+
+
+def _patterns(valid):
+    """Yield each combination of usable cells and the pixels (index array) that have it."""
+    complete = valid.all(axis=0)
+    if complete.any():
+        yield np.ones(len(valid), bool), np.flatnonzero(complete)
+    rest = np.flatnonzero(~complete)
+    if rest.size:
+        kinds, number = np.unique(valid[:, rest], axis=1, return_inverse=True)
+        for k in range(kinds.shape[1]):
+            if kinds[:, k].any():
+                yield kinds[:, k], rest[np.ravel(number) == k]

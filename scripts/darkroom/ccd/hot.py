@@ -1,0 +1,215 @@
+"""Hot, unstable and dead pixels, by stated criteria."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from darkroom.ccd.background import local_level, robust_std
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.fit import estimator
+
+# Chance that a steady pixel is called unstable, or a working one dead.
+_UNSTABLE_CHANCE = 1e-6
+_DEAD_CHANCE = 1e-9
+# Least excess of variance (ratio) of an unstable pixel: no odd pixel needs flagging for less.
+_LEAST_EXCESS = 2.0
+# The halves of a stable pixel agree within so many errors, or within this fraction of its rate.
+_HALVES_ERRORS = 5.0
+_HALVES_FRACTION = 0.1
+# Pixels this many noise deviations above the rest tell how noise grows with dark counts.
+_BRIGHT = 5.0
+_FEWEST_BRIGHT = 5
+
+
+@dataclass(frozen=True)
+class NoiseCurve:
+    """Variance expected of a sample: ``dark + slope * excess + square * excess²``.
+
+    ``excess`` is the mean of a pixel above that of normal pixels. The slope is the shot noise of
+    the dark counts (1 / gain), the square covers rates that drift together with temperature.
+    """
+
+    dark: float
+    slope: float
+    square: float
+
+    def __call__(self, excess):
+        """Return the expected variance."""
+        excess = np.maximum(np.nan_to_num(excess), 0)
+        return self.dark + self.slope * excess + self.square * excess**2
+
+
+@dataclass(frozen=True)
+class HotPixels:
+    """Flags and what they follow from, each (ny, nx).
+
+    Attributes
+    ----------
+    dq : int32 array
+        Bits of `darkroom.ccd.dq.DQ`.
+    excess : float32 array
+        Dark rate above that of the surroundings.
+    halves : (2, ny, nx) float32 array
+        The same from every other dark.
+    noise_ratio : float32 array
+        Standard deviation in time over the expected one, all cells together.
+    threshold, sigma : float
+        Excess above which a pixel is hot, and the robust standard deviation it is a multiple of.
+    curves : list of NoiseCurve
+        One per cell.
+    """
+
+    dq: np.ndarray
+    excess: np.ndarray
+    halves: np.ndarray
+    noise_ratio: np.ndarray
+    threshold: float
+    sigma: float
+    curves: list
+
+
+def find(stacks, rate, *, nsigma=5.0, gain=None):
+    """Find hot, unstable, low and saturated pixels.
+
+    Parameters
+    ----------
+    stacks : darkroom.ccd.cellstacks.CellStacks
+        The darks (and biases) the rate was measured on.
+    rate : darkroom.ccd.ratefile.Rate
+        Bias and dark rate of one temperature group, as measured on these frames.
+    nsigma : float
+        Threshold in robust standard deviations of the rate.
+    gain : float, optional
+        e-/ADU, when the stacks are in electrons: then the shot noise of the dark counts is known.
+
+    Returns
+    -------
+    HotPixels
+        See ``docs/products-ccd.md`` for the criteria.
+    """
+    bias = rate.bias
+    curves = [noise_curve(cell, seen, bias, gain) for cell, seen in
+              zip(stacks.cells, stacks.surveys, strict=True)]  # fmt: skip
+    normal = [curve_level(seen, bias) for seen in stacks.surveys]
+    solve = estimator(stacks.design, stacks.nframes)[1 + stacks.groups.index(rate.group)]
+    pieces = []
+    for rows in stacks.bands():
+        parts = list(stacks.combine(rows, halves=True))
+        pieces.append(_band(stacks, parts, bias[rows], rate.rate[rows], curves, normal, solve))
+    halves, half_error, ratio, freedom, repeated = (
+        np.concatenate(items, axis=-2) for items in zip(*pieces, strict=True)
+    )
+    excess = rate.rate - local_level(rate.rate)
+    halves = halves - np.stack([local_level(half) for half in halves])
+    sigma = max(robust_std(excess), float(np.nanmedian(rate.error)))
+    dq = _flags(stacks, excess, halves, half_error, ratio, freedom, repeated, nsigma * sigma)
+    dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
+    return HotPixels(
+        dq=dq,
+        excess=excess.astype(np.float32),
+        halves=halves.astype(np.float32),
+        noise_ratio=np.sqrt(ratio).astype(np.float32),
+        threshold=float(nsigma * sigma),
+        sigma=float(sigma),
+        curves=curves,
+    )
+
+
+def curve_level(seen, bias):
+    """Return how far normal pixels of a cell lie above the bias (what they count, and offsets)."""
+    return float(np.nanmedian(seen.sample - bias[:, seen.columns]))
+
+
+def noise_curve(cell, seen, bias, gain=None):
+    """Measure how the variance of a pixel grows with its dark counts.
+
+    Pixels that are bright in the dark tell it themselves: shot noise and common drift raise the
+    variance of all of them, random telegraph noise only that of a few, which medians ignore.
+
+    Parameters
+    ----------
+    cell : darkroom.ccd.frames.Cell
+        What the frames are; for biases the curve is flat.
+    seen : Survey
+        Of its frames.
+    bias : (ny, nx) array
+        Level at zero exposure time.
+    gain : float, optional
+        When given, values are electrons and the slope is 1.
+    """
+    dark = seen.noise**2
+    if cell.role == "bias" or not np.isfinite(dark):
+        return NoiseCurve(dark, 0.0, 0.0)
+    excess = seen.sample - bias[:, seen.columns]
+    excess = excess - np.nanmedian(excess)
+    with np.errstate(invalid="ignore"):
+        bright = (excess > _BRIGHT * seen.noise) & np.isfinite(seen.variance)
+    if bright.sum() < _FEWEST_BRIGHT:
+        return NoiseCurve(dark, 1.0 if gain else 0.0, 0.0)
+    freedom = len(cell.frames) - 1
+    counts, variance = excess[bright], seen.variance[bright]
+    median = stats.chi2.median(freedom) / freedom
+    slopes = (variance / median - dark) / counts
+    slope = 1.0 if gain else max(float(np.median(slopes)), 0.0)
+    # What the brightest half has above a straight line grows with the square of the counts.
+    top = counts >= np.median(counts)
+    low = slope if gain else max(float(np.median(slopes[~top])) if (~top).any() else slope, 0.0)
+    square = max(float(np.median((slopes[top] - low) / counts[top])), 0.0)
+    return NoiseCurve(dark, min(low, slope), square)
+
+
+def _band(stacks, parts, bias, rate, curves, normal, solve):
+    """Return, for one band, the half rates and their error, variance ratio, and repeated clips."""
+    shape = bias.shape
+    halves, half_variance = np.zeros((2, *shape)), np.zeros((1, *shape))
+    squares, freedom = np.zeros(shape), np.zeros(shape)
+    repeated = np.zeros(shape, bool)
+    for (full, odd, even), cell, curve, level, weight in zip(
+        parts, stacks.cells, curves, normal, solve, strict=True
+    ):
+        expected = curve(full.mean - bias - level)
+        nu = np.maximum(full.count - 1, 0)
+        squares += np.where(nu > 0, nu * full.std.astype(float) ** 2 / expected, 0.0)
+        freedom += nu
+        repeated |= full.nclipped > 1
+        if weight:
+            pair = (full, full) if cell.role == "bias" else (odd, even)
+            means = np.stack([part.mean for part in pair]).astype(float)
+            # Where a cell is saturated the rate came from the others: it says nothing here.
+            halves += weight * np.where(np.isfinite(means), means, bias + rate * cell.exptime)
+            if cell.role == "dark":
+                shares = 1 / np.maximum(odd.count, 1) + 1 / np.maximum(even.count, 1)
+                half_variance += weight**2 * expected * shares
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = squares / freedom
+    return halves, np.sqrt(half_variance), ratio[None], freedom[None], repeated[None]
+
+
+def _flags(stacks, excess, halves, half_error, ratio, freedom, repeated, threshold):
+    """Return the DQ image (see `find`)."""
+    dq = np.zeros(excess.shape, np.int32)
+    ratio, freedom, repeated, half_error = ratio[0], freedom[0], repeated[0], half_error[0]
+    numbers = np.unique(freedom[freedom > 0])
+    high = np.full(freedom.shape, np.inf)
+    low = np.zeros(freedom.shape)
+    for number in numbers:
+        high[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE, number) / number
+        low[freedom == number] = stats.chi2.ppf(_DEAD_CHANCE, number) / number
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(halves[0] - halves[1]) > np.maximum(
+            _HALVES_ERRORS * half_error, _HALVES_FRACTION * np.abs(excess)
+        )
+        unstable = (ratio > np.maximum(high, _LEAST_EXCESS)) | repeated | apart
+        unstable &= ~stacks.discordant[:, None]
+        both_high = (halves > threshold / 2).all(axis=0)
+        both_low = (halves < -threshold / 2).all(axis=0)
+        dq[(excess > threshold) & both_high & ~apart] |= DQ.HOT
+        dq[(excess < -threshold) & both_low & ~apart] |= DQ.LOW
+        dq[ratio < low] |= DQ.LOW
+    dq[unstable] |= DQ.UNSTABLE
+    dq[stacks.saturated] |= DQ.SATURATED
+    dq[stacks.discordant] |= DQ.DISCORDANT
+    return dq
