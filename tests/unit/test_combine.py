@@ -111,6 +111,22 @@ def test_an_outlier_exactly_at_the_limit_is_judged_by_astropys_own_rounding(n, n
     assert_same_bits(combine_array(cube, Clip("sigma", nsigma, 5), outputs=EVERYTHING), expected)
 
 
+@pytest.mark.parametrize("n", [20, 21, 29, 40])
+def test_a_limit_put_on_a_value_is_judged_by_astropys_own_order_of_sums(n):
+    generator = np.random.default_rng(n)
+    clipped = 0
+    for _ in range(300):
+        cube = generator.exponential(1, (n, 1, 2))  # the largest lies farthest out
+        pixel = cube[:, 0, 0]
+        nsigma = (pixel.max() - np.median(pixel)) / pixel.std()
+        expected = reference(cube, Clip("sigma", nsigma, 1))
+        clipped += expected["nclipped"][0, 0]
+        assert_same_bits(
+            combine_array(cube, Clip("sigma", nsigma, 1), outputs=EVERYTHING), expected
+        )
+    assert 30 < clipped < 270  # rounding decides both ways
+
+
 def test_more_frames_than_lanes_and_odd_widths_are_exact():
     cube = random_stack(np.random.default_rng(1), "outliers", 300, 0.05, "f4", (1, 131))
     for clip in (Clip("sigma", 3.0, 3), Clip("mad", 5.0)):
