@@ -2,17 +2,18 @@
 
 import itertools
 import json
-import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.figures import histograms, images, measures, series, style, words
 from darkroom.figures.book import FigureBook, Panel
 from darkroom.figures.ccd import drift, frame, stack
+from darkroom.figures.ccd.inputs import history_records
 from darkroom.figures.ccd.science import neighbour_excess
 from darkroom.figures.ccd.story import Story, tell
 
@@ -337,42 +338,60 @@ def levels(temperature, level, exptime, role=None):
                         np.array(level, float), np.full(n, 9.0))  # fmt: skip
 
 
-def test_a_drift_of_temperature_becomes_a_warning_with_its_effect_on_the_rate():
+FITS = {
+    "frames": np.array(["darks", "darks"]), "rate": np.array([-0.17, -0.063]),
+    "rateerr": np.array([0.012, 0.022]), "slope": np.array([np.nan, 4.41]),
+    "slopeerr": np.array([np.nan, 0.87]), "corr": np.array([-0.89, -0.89]),
+}  # fmt: skip
+
+
+def test_a_drift_of_temperature_becomes_a_warning_and_its_effect_on_the_rate_is_shown():
     exptime = np.repeat([1.0, 10.0, 100.0], 4)
     temperature = 35 - 0.02 * exptime + np.tile([0.3, 0.1, -0.1, -0.3], 3)
-    level = 1000 + 4.0 * (temperature - 35) + 0.03 * exptime
-    level += np.random.default_rng(6).normal(0, 0.05, level.size)
     book = Captions()
-    warnings = drift.show_drift(book, levels(temperature, level, exptime), "ADU")
-    text = " ".join(warnings)
-    assert "ranges over 2.58 °C" in text
-    assert "falls with exposure time" in text
-    caption = book.figures["drift_temperature"].caption
-    assert re.search(r"level changes by [34]\.\d+ ± 0\.\d+ ADU/°C \(12 frames\)", caption)
-    assert "correlated by" in caption
-    assert len(book.figures["drift_temperature"].panels) == 2
+    drifting = levels(temperature, 1000 - 0.1 * exptime, exptime)
+    (warning,) = drift.show_drift(book, drifting, FITS, "ADU")
+    assert "ranges over 2.58 °C (32.7 to 35.28 °C)" in warning
+    assert "34.98 °C on average in the shortest and 33 °C in the longest darks" in warning
+    figure = book.figures["drift_temperature"]
+    for text in ("−0.170 ± 0.012 ADU/s when temperature is ignored", "−0.063 ± 0.022 ADU/s when",
+                 "4.41 ± 0.87 ADU per °C", "correlated by −0.89"):  # fmt: skip
+        assert text in figure.caption
+    assert [panel.name for panel in figure.panels] == ["level", "rate"]
 
 
 def test_a_steady_temperature_is_no_warning():
     book = Captions()
-    assert drift.show_drift(book, levels([-5] * 6, range(6), [1, 1, 1, 9, 9, 9]), "ADU") == []
+    steady = levels([-5] * 6, range(6), [1, 1, 1, 9, 9, 9])
+    assert drift.show_drift(book, steady, None, "ADU") == []
     assert "share one temperature" in book.figures["drift_temperature"].caption
 
 
 def test_unknown_temperatures_are_told():
     book = Captions()
-    assert drift.show_drift(book, levels([np.nan] * 3, [1, 2, 3], [1, 5, 9]), "ADU") == []
+    unknown = levels([np.nan] * 3, [1, 2, 3], [1, 5, 9])
+    assert drift.show_drift(book, unknown, None, "ADU") == []
     assert "No frame tells its temperature" in book.figures["drift_frames"].caption
     assert "drift_temperature" not in book.figures
+
+
+def test_a_long_warning_in_a_product_is_read_back_whole(tmp_path):
+    sentence = "the level " + " ".join(f"falls by {i} ADU" for i in range(30))
+    header = fits.Header()
+    for text in ("setting clip = 1", f"warning: {sentence}", "warning: short", "version a 1"):
+        header.add_history(text)
+    fits.PrimaryHDU(header=header).writeto(tmp_path / "rate.fits")
+    assert history_records(tmp_path / "rate.fits", "warning: ") == [sentence, "short"]
 
 
 def a_story(nbias=NBIAS, ndark=NDARK):
     n = nbias + ndark
     bias, dark = noise(10), noise(11, level=1013)
     dark[20, 30] = 9000
-    planes = {"SCI": bias, "ERR": np.full((NY, NX), 3.3), "COUNT": np.full((NY, NX), nbias)}
-    header = {"EXPTIME": 10.0, "CCD-TEMP": -4.82, "TGROUP": 1, "RATECM": 0.02}
-    dark_planes = {"SCI": dark, "ERR": np.full((NY, NX), 2.0), "COUNT": np.full((NY, NX), ndark)}
+    header = {"EXPTIME": 10.0, "CCD-TEMP": -4.82, "TGROUP": 1, "RATESYS": 0.02,
+              "NFRAMES": nbias, "NCLIPPED": 3, "CMERR": 0.31}  # fmt: skip
+    planes = {"SCI": bias, "ERR": np.full((NY, NX), 3.3), "header": header}
+    dark_planes = {"SCI": dark, "ERR": np.full((NY, NX), 2.0)}
     rates = [
         {"SCI": (dark - bias) / k, "ERR": np.full((NY, NX), 0.3 * k), "header": header | extra}
         for k, extra in ((10, {}), (11, {"TGROUP": 2, "CCD-TEMP": -5.23}))
@@ -391,10 +410,12 @@ def a_story(nbias=NBIAS, ndark=NDARK):
                             rng.normal(1000, 1, n), np.full(n, 10.0)),
         bias=planes,
         read_noise={"SCI": rng.gamma(40, 0.25, (NY, NX))},
+        dark_noise=(rng.gamma(40, 0.26, (NY, NX)), ndark, 10.0),
         darks=[dark_planes | {"header": header}],
         rates=rates,
         offsets={"role": role, "mjd": np.arange(n), "offset": rng.normal(0, 1, n),
                  "offerr": np.full(n, 0.1), "temp": np.linspace(-5, -4.8, n)},
+        level_fits=FITS,
         flags=flags,
         flag_names=((4, "HOT", "hot in both halves"), (8, "UNSTABLE", "varies")),
         sciences=(("target_image", dark + 100, 100 + dark - bias),),

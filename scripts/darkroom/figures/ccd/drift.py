@@ -1,18 +1,18 @@
 """Figures of what wanders while a series is taken: offset, temperature, and the dark rate's share.
 
 Shown, not explained away: where exposure time and temperature change together, frames alone cannot
-tell their effects apart, and the caption says so with the correlation.
+tell their effects apart, and the caption says so with the correlation. The fits are those of the
+dark-rate product.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from darkroom.figures import series, style
 from darkroom.figures.book import Panel
-from darkroom.figures.ccd.trend import correlation, fit_slope, slope_within
 from darkroom.figures.words import counted, measured, number
 
 _SECTION = "Drift of level and temperature"
@@ -45,13 +45,22 @@ class Levels:
         return np.flatnonzero(self.role == role)
 
 
-def show_drift(book, levels, unit):
+def show_drift(book, levels, fits, unit):
     """Add level and temperature against frame number, exposure time and each other.
+
+    Parameters
+    ----------
+    book : FigureBook
+    levels : Levels
+    fits : dict or None
+        Columns of the table LEVELFIT of the dark rate: level against time, without and with
+        temperature.
+    unit : str
 
     Returns
     -------
     list of str
-        Warnings in plain words for the head of the report; empty when nothing drifts.
+        A warning for the head of the report when the temperature drifts.
     """
     panels = [_against_frame(levels, levels.level, f"median level [{unit}]", "level")]
     known = np.isfinite(levels.temperature)
@@ -60,7 +69,10 @@ def show_drift(book, levels, unit):
     caption = " ".join((_order_words(levels, unit), _temperature_words(levels)))
     book.add(_SECTION, "drift_frames", "Level and temperature, frame by frame", caption, panels)
     _show_exposure(book, levels, unit)
-    return _show_temperature(book, levels, unit) if known.any() else []
+    if not known.any():
+        return []
+    _show_temperature(book, levels, fits, unit)
+    return _warnings(levels)
 
 
 def _against_frame(levels, values, ylabel, name):
@@ -155,16 +167,15 @@ def _exposure_words(levels, unit):
     return f"{start}; darks of {', '.join(words)} {unit}." if words else f"{start}."
 
 
-def _show_temperature(book, levels, unit):
-    """Add level against temperature, and what its slope does to the rate; return warnings."""
+def _show_temperature(book, levels, fits, unit):
+    """Add level against temperature, and what fitting temperature does to the rate."""
     darks = levels.pick("dark")
     groups, xs = [], []
     bias = levels.pick("bias")
     if bias.size:
         groups.append(("bias", "s", style.BIAS, levels.level[bias], None))
         xs.append(levels.temperature[bias])
-    times = np.unique(levels.exptime[darks])
-    for index, exptime in enumerate(times):
+    for index, exptime in enumerate(np.unique(levels.exptime[darks])):
         chosen = darks[levels.exptime[darks] == exptime]
         colour = style.SERIES[index % len(style.SERIES)]
         label = f"dark {number(float(exptime))} s"
@@ -178,90 +189,104 @@ def _show_temperature(book, levels, unit):
         title="level and temperature",
     )
     panels = [Panel("level", figure, "median level of every frame against temperature")]
-    slope = slope_within(levels.exptime[darks], levels.temperature[darks], levels.level[darks])
-    caption, warnings = _temperature_effect(levels, darks, slope, unit, panels)
     title = "Level against temperature, and its effect on the dark rate"
+    caption = f"{_drift_words(levels)} {_effect(levels, fits, unit, panels)}"
     book.add(_SECTION, "drift_temperature", title, caption, panels)
-    return warnings
 
 
-def _temperature_effect(levels, darks, slope, unit, panels):
-    """Fit the level of the darks against time, with and without the temperature slope."""
-    exptime, temperature = levels.exptime[darks], levels.temperature[darks]
-    drift = np.ptp(temperature[np.isfinite(temperature)]) if darks.size else 0
-    if not drift >= _SAME_C:
-        return "The darks share one temperature: it has no part in the dark rate.", []
-    words = [
-        f"The darks' temperatures range over {number(float(drift), 3)} °C.",
-    ]
-    warnings = [
-        f"The temperature of the darks ranges over {number(float(drift), 3)} °C "
-        f"({number(float(np.nanmin(temperature)), 4)} to "
-        f"{number(float(np.nanmax(temperature)), 4)} °C)."
-    ]
-    if slope is None:
-        words.append(
-            "It does not vary among darks of equal exposure time, so its effect on the level "
-            "cannot be told from that of exposure time."
-        )
-        return " ".join(words), warnings
-    words.append(
-        "Among darks of equal exposure time the level changes by "
-        f"{measured(slope.value, slope.error, f'{unit}/°C')} ({slope.n} frames)."
+def _range(levels):
+    """Return lowest and highest temperature of the darks (NaN without any)."""
+    known = levels.temperature[levels.pick("dark")]
+    known = known[np.isfinite(known)]
+    return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+
+
+def _drift_words(levels):
+    low, high = _range(levels)
+    if not high - low >= _SAME_C:
+        return "The darks share one temperature."
+    return (
+        f"The temperature of the darks ranges over {number(high - low, 3)} °C "
+        f"({number(low, 4)} to {number(high, 4)} °C)."
     )
-    raw = fit_slope(exptime, levels.level[darks])
-    reference = float(np.nanmax(temperature))
-    shifted = levels.level[darks] - slope.value * (temperature - reference)
-    corrected = _corrected(exptime, temperature, shifted, slope)
-    if raw is None or corrected is None:
-        return " ".join(words), warnings
-    panels.append(_rate_panel(exptime, levels.level[darks], shifted, raw, corrected, unit))
+
+
+def _warnings(levels):
+    low, high = _range(levels)
+    if not high - low >= _SAME_C:
+        return []
+    exptime, temperature = (
+        values[levels.pick("dark")] for values in (levels.exptime, levels.temperature)
+    )
+    sentence = _drift_words(levels)
+    if np.ptp(exptime) > 0:
+        shortest = temperature[exptime == exptime.min()].mean()
+        longest = temperature[exptime == exptime.max()].mean()
+        sentence += (
+            f" It was {number(float(shortest), 4)} °C on average in the shortest and "
+            f"{number(float(longest), 4)} °C in the longest darks, so the dark rate mixes the "
+            "effects of time and temperature; see the figures on drift."
+        )
+    return [sentence]
+
+
+def _effect(levels, fits, unit, panels):
+    """Tell, and draw, the rate fitted without and with temperature."""
+    pair = _pair(fits)
+    if pair is None:
+        return "These frames do not allow level, time and temperature to be fitted together."
+    alone, both = pair
     rate = f"{unit}/s"
-    link = correlation(temperature, exptime)
-    words.append(
-        f"A straight line through the darks' levels rises by "
-        f"{measured(raw.value, raw.error, rate)} as taken, and by "
-        f"{measured(corrected.value, corrected.error, rate)} after that slope is taken out to "
-        f"{number(reference, 4)} °C. Temperature and exposure time are correlated by "
-        f"{number(link, 2)}: the closer to ±1, the less these frames can tell the two apart. "
-        "This is a diagnosis; no product is corrected by it."
+    panels.append(_rate_panel(levels, alone, both, unit))
+    return (
+        f"A straight line through the levels of the {alone['frames']} changes by "
+        f"{measured(alone['rate'], alone['rateerr'], rate)} when temperature is ignored, and by "
+        f"{measured(both['rate'], both['rateerr'], rate)} when the level may also follow "
+        f"temperature, which it then does by {measured(both['slope'], both['slopeerr'], unit)} "
+        f"per °C. Temperature and exposure time are correlated by {number(both['corr'], 2)}: the "
+        "closer to ±1, the less these frames can tell the two apart. No product is corrected by "
+        "this; it shows how far the dark rate can be trusted."
     )
-    warnings.append(
-        f"A rate fitted to the median level is {measured(raw.value, raw.error, rate)} as taken "
-        f"and {measured(corrected.value, corrected.error, rate)} with the level's temperature "
-        "slope taken out."
-    )
-    if raw.value < 0:
-        warnings.append(
-            "The median level falls with exposure time: the camera's offset moved by more than "
-            "the dark current of a normal pixel, so a rate from these levels is no dark current."
-        )
-    return " ".join(words), warnings
 
 
-def _corrected(exptime, temperature, shifted, slope):
-    """Fit the shifted levels; the error of the temperature slope goes into that of the fit."""
-    fit, course = fit_slope(exptime, shifted), fit_slope(exptime, temperature)
-    if fit is None or course is None:
+def _pair(fits):
+    """Return the fits without and with temperature to the same frames, the darks if possible."""
+    if fits is None:
         return None
-    return replace(fit, error=float(np.hypot(fit.error, slope.error * course.value)))
+    rows = [
+        {name: column[index] for name, column in fits.items()}
+        for index in range(len(fits["frames"]))
+    ]
+    for frames in dict.fromkeys(row["frames"] for row in rows):
+        alone = [r for r in rows if r["frames"] == frames and not np.isfinite(r["slope"])]
+        both = [r for r in rows if r["frames"] == frames and np.isfinite(r["slope"])]
+        if alone and both:
+            return alone[0], both[0]
+    return None
 
 
-def _rate_panel(exptime, levels, shifted, raw, corrected, unit):
-    """Draw the darks' levels against time, as taken and with the temperature slope taken out."""
-    groups = []
+def _rate_panel(levels, alone, both, unit):
+    """Draw the levels against time, as taken and with the fitted temperature slope taken out."""
+    use = np.isfinite(levels.temperature)
+    if alone["frames"] == "darks":
+        use &= levels.role == "dark"
+    exptime, taken = levels.exptime[use], levels.level[use]
+    reference = float(levels.temperature[use].max())
+    shifted = taken - both["slope"] * (levels.temperature[use] - reference)
+    groups, lines = [], []
     for label, marker, colour, values, fit in (
-        ("as taken", "o", style.REFERENCE, levels, raw),
-        ("temperature slope out", "D", style.DARK, shifted, corrected),
+        ("as taken", "o", style.REFERENCE, taken, alone),
+        (f"moved to {number(reference, 4)} °C", "D", style.DARK, shifted, both),
     ):
-        text = f"{label}: {measured(fit.value, fit.error, f'{unit}/s')}"
+        text = f"{label}: {measured(fit['rate'], fit['rateerr'], f'{unit}/s')}"
         groups.append((text, marker, colour, values, None))
+        lines.append((fit["rate"], float(values.mean() - fit["rate"] * exptime.mean())))
     figure = series.draw_against(
         [exptime, exptime],
         groups,
         xlabel="exposure time [s]",
         ylabel=f"median level [{unit}]",
-        title="straight lines through the darks",
-        lines=[(fit.value, fit.intercept) for fit in (raw, corrected)],
+        title="with and without temperature",
+        lines=lines,
     )
-    return Panel("rate", figure, "median level of the darks against exposure time with two fits")
+    return Panel("rate", figure, "median levels against exposure time with two straight lines")

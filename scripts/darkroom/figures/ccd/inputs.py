@@ -7,6 +7,7 @@ import math
 import numpy as np
 from astropy.io import fits
 
+from darkroom.combine import Clip, combine_stack
 from darkroom.errors import InputError
 from darkroom.figures import measures
 from darkroom.figures.ccd.drift import Levels
@@ -14,6 +15,8 @@ from darkroom.figures.ccd.frame import brightest
 from darkroom.fits.tiles import FrameStack
 
 _ROLES = ("bias", "dark")
+_HISTORY_KINDS = ("setting ", "input ", "version ", "recovered: ", "warning: ")
+_HISTORY_WIDTH = 72
 
 
 def read_planes(path):
@@ -58,6 +61,22 @@ def read_table(path, name):
             return None
         table = hdus[name].data
         return {column.lower(): np.asarray(table[column]) for column in table.names}
+
+
+def history_records(path, kind):
+    """Return the records of one kind in a product's HISTORY, e.g. ``"warning: "``.
+
+    A record longer than a card is continued on the next ones, cut every 72 characters.
+    """
+    records = []
+    for line in map(str, fits.getheader(path).get("HISTORY", [])):
+        if line.startswith(_HISTORY_KINDS) or not records:
+            records.append(line)
+        else:
+            # Blanks at the end of a card are lost in the file; the cut tells how many.
+            full = -(-len(records[-1]) // _HISTORY_WIDTH) * _HISTORY_WIDTH
+            records[-1] = records[-1].ljust(full) + line
+    return [record.removeprefix(kind) for record in records if record.startswith(kind)]
 
 
 def in_time_order(rows):
@@ -133,6 +152,36 @@ def look_at_frames(rows, pixel, gain=None):
         for role in first
     }
     return levels, first, series
+
+
+def noise_in_time(rows, gain=None, threads=1):
+    """Return the standard deviation of every pixel over the longest darks, as they come.
+
+    The notebook's definition of dark noise: divisor n - 1, nothing rejected, the offsets of the
+    frames left in, all temperatures together.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of a frame table.
+    gain : float, optional
+        Electrons an ADU.
+    threads : int
+
+    Returns
+    -------
+    std : (ny, nx) float32 array
+        NaN for a single frame.
+    frames : int
+    exptime : float
+        Of the longest darks, in seconds.
+    """
+    darks = [row for row in rows if row["role"] == "dark"]
+    longest = max(float(row["exptime_s"]) for row in darks)
+    paths = [row["file"] for row in darks if float(row["exptime_s"]) == longest]
+    with FrameStack(paths) as stack:
+        std = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",)).std
+    return std if gain is None else std * np.float32(gain), len(paths), longest
 
 
 def _inside(pixel, shape):

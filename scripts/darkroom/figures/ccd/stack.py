@@ -42,19 +42,20 @@ def show_pixel_series(book, section, key, role, series_by_pixel, unit, colour):
     book.add(section, key, f"One pixel in every {role} frame", caption, panels)
 
 
-def show_mean(book, section, key, name, mean, error, count, nframes, unit, colour):
+def show_mean(book, section, key, name, master, unit, colour):
     """Add the mean image of a stack, its histogram with mean and median, and its uncertainty.
 
     Parameters
     ----------
     book : FigureBook
     section, key, name : str
-    mean, error, count : (ny, nx) arrays
-        Mean and its uncertainty in `unit`, samples used.
-    nframes : int
-        Samples offered.
+    master : dict
+        Planes SCI (mean) and ERR (its uncertainty), in `unit`, and the ``header`` of SCI with the
+        cards NFRAMES, NCLIPPED and CMERR.
     unit, colour : str
     """
+    mean, error, header = master["SCI"], master["ERR"], master["header"]
+    nframes, rejected = header["NFRAMES"], header["NCLIPPED"]
     quantity = f"mean signal [{unit}]"
     panels = [
         Panel(
@@ -92,12 +93,12 @@ def show_mean(book, section, key, name, mean, error, count, nframes, unit, colou
         )
     )
     typical = float(np.median(measures.finite(error))) if measures.finite(error).size else np.nan
-    rejected = nframes * count.size - int(count.sum(dtype=np.int64))
     caption = (
         f"Mean of {counted(nframes, 'frame')} after rejection of outliers. Over the image: "
         f"median {number(middle, 6)} (dashed), mean {number(average, 6)} {unit} (dotted); "
-        f"typical uncertainty of a pixel {number(typical, 3)} {unit}. "
-        f"{counted(rejected, 'sample')} rejected ({share(rejected, nframes * count.size)}). "
+        f"typical uncertainty of a pixel {number(typical, 3)} {unit}, and "
+        f"{number(header.get('CMERR'), 2)} {unit} common to all pixels, whose offsets wander. "
+        f"{counted(rejected, 'sample')} rejected ({share(rejected, nframes * mean.size)}). "
         f"The histogram leaves out {counted(flat.size - below.size, 'pixel')} above it."
     )
     book.add(section, key, name, caption, panels)

@@ -28,13 +28,17 @@ class Story:
         Role to a list of (words, (y, x), (n,) values).
     levels : darkroom.figures.ccd.drift.Levels
     bias, read_noise : dict
-        Planes SCI, ERR, COUNT of the master bias and the read noise.
+        Planes and header of the master bias and the read noise.
+    dark_noise : (std, frames, exptime)
+        As from `darkroom.figures.ccd.inputs.noise_in_time`.
     darks : list of dict
         Planes of every master dark, with ``header``.
     rates : list of dict
         Planes of the dark rate of every temperature group, with ``header``.
     offsets : dict or None
         Columns of the OFFSETS table of the dark rate.
+    level_fits : dict or None
+        Columns of its LEVELFIT table.
     flags : (ny, nx) int array
     flag_names : sequence of (value, name, meaning)
     sciences : sequence of (name, before, after)
@@ -48,9 +52,11 @@ class Story:
     levels: drift.Levels
     bias: dict
     read_noise: dict
+    dark_noise: tuple
     darks: list
     rates: list
     offsets: dict | None
+    level_fits: dict | None
     flags: np.ndarray
     flag_names: tuple
     sciences: tuple = field(default=())
@@ -69,7 +75,7 @@ def tell(book, story):
     _bias_stack(book, story)
     _one_dark(book, story)
     _dark_stack(book, story)
-    warnings = drift.show_drift(book, story.levels, story.unit)
+    warnings = drift.show_drift(book, story.levels, story.level_fits, story.unit)
     _rates(book, story)
     hot = np.zeros(story.flags.shape, bool)
     for value, name, _ in story.flag_names:
@@ -97,10 +103,7 @@ def _bias_stack(book, story):
     stack.show_pixel_series(
         book, section, "bias_series", "bias", story.series["bias"], unit, style.BIAS
     )
-    stack.show_mean(
-        book, section, "master_bias", "Master bias",
-        bias["SCI"], bias["ERR"], bias["COUNT"], nframes, unit, style.BIAS,
-    )  # fmt: skip
+    stack.show_mean(book, section, "master_bias", "Master bias", bias, unit, style.BIAS)
     stack.show_noise(
         book, section, "read_noise", "Read noise", noise["SCI"], nframes, unit, style.BIAS
     )
@@ -126,45 +129,27 @@ def _dark_stack(book, story):
     stack.show_pixel_series(
         book, section, "dark_series", "dark", story.series["dark"], unit, style.DARK
     )
-    chosen = _longest(story.darks)
-    noise, nframes = _noise(chosen), _nframes(chosen)
-    words = _set_words(chosen)
-    stack.show_mean(
-        book, section, "master_dark", f"Master dark, {words}",
-        chosen["SCI"], chosen["ERR"], chosen["COUNT"], nframes, unit, style.DARK,
-    )  # fmt: skip
-    stack.show_noise(
-        book, section, "dark_noise", f"Dark noise, {words}", noise, nframes, unit, style.DARK
+    chosen = max(
+        story.darks, key=lambda planes: (planes["header"]["EXPTIME"], planes["header"]["NFRAMES"])
     )
-    nbias = len(story.levels.pick("bias"))
+    words = _set_words(chosen)
+    stack.show_mean(book, section, "master_dark", f"Master dark, {words}", chosen, unit, style.DARK)
+    noise, nframes, exptime = story.dark_noise
+    every = f"{number(exptime)} s"
+    stack.show_noise(
+        book, section, "dark_noise", f"Dark noise, {every}", noise, nframes, unit, style.DARK
+    )
     sets = [
-        (f"dark, {words}", style.DARK, noise, nframes),
-        ("bias", style.BIAS, story.read_noise["SCI"], nbias),
+        (f"dark {every}", style.DARK, noise, nframes),
+        ("bias", style.BIAS, story.read_noise["SCI"], len(story.levels.pick("bias"))),
     ]
     stack.show_noise_comparison(book, section, sets, unit)
-    stack.show_profiles(
-        book, section, "profiles", "Is the gradient in the bias or in the dark?",
-        [
-            ("master bias", style.BIAS, story.bias["SCI"]),
-            (f"master dark ({words}) − bias", style.DARK, chosen["SCI"] - story.bias["SCI"]),
-        ],
-        unit,
-    )  # fmt: skip
-
-
-def _longest(darks):
-    """Return the set of the longest exposure time that has a noise, with most frames."""
-    usable = [planes for planes in darks if _nframes(planes) > 1] or darks
-    return max(usable, key=lambda planes: (planes["header"]["EXPTIME"], _nframes(planes)))
-
-
-def _noise(planes):
-    """Return the standard deviation in time that a master's uncertainty was made from."""
-    return planes["ERR"] * np.sqrt(np.maximum(planes["COUNT"], 0))
-
-
-def _nframes(planes):
-    return int(planes["COUNT"].max())
+    profiles = [
+        ("master bias", style.BIAS, story.bias["SCI"]),
+        (f"master dark ({words}) − bias", style.DARK, chosen["SCI"] - story.bias["SCI"]),
+    ]
+    title = "Is the gradient in the bias or in the dark?"
+    stack.show_profiles(book, section, "profiles", title, profiles, unit)
 
 
 def _set_words(planes):
@@ -179,7 +164,7 @@ def _rates(book, story):
     labels = [_group_words(planes, len(story.rates)) for planes in story.rates]
     best = int(np.argmin([np.nanmedian(planes["ERR"]) for planes in story.rates]))
     planes = story.rates[best]
-    common = planes["header"].get("RATECM")
+    common = planes["header"].get("RATESYS")
     rate.show_rate(book, labels[best], planes["SCI"], planes["ERR"], common, unit)
     others = [
         (planes["header"]["TGROUP"], label, planes["SCI"])
@@ -212,7 +197,7 @@ def _rate_and_temperature(book, story, labels):
     temperatures = np.array([_float(header.get("CCD-TEMP")) for header in headers])
     if np.isfinite(temperatures).all():
         medians = np.array([float(np.nanmedian(planes["SCI"])) for planes in story.rates])
-        errors = np.array([_float(header.get("RATECM")) for header in headers])
+        errors = np.array([_float(header.get("RATESYS")) for header in headers])
         rate.show_group_rates(book, temperatures, medians, errors, labels, story.unit)
 
 
