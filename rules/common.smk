@@ -10,7 +10,7 @@ from darkroom.archive.lock import require_lock
 from darkroom.campaign import open_campaign
 from darkroom.errors import DarkroomError
 from darkroom.failures import failure_summary
-from darkroom.workflow import Programs, hold_folder
+from darkroom.workflow import Programs, command_options, hold_folder
 
 
 def or_exit(work, *arguments):
@@ -58,6 +58,28 @@ def statuses(item):
 def has_role(item, role):
     """Tell whether an item has exposures of a role."""
     return bool(LOCK().of(item, role))
+
+
+def options(item, road, names):
+    """Settings of an item's road as options of a program; `names` maps keys to options."""
+    settings = CAMPAIGN.items[item]
+    return command_options({"recover": settings["recover"], **settings[road]}, names)
+
+
+def ccd_products(item):
+    """Products of a CCD item, by the frames it has."""
+    folder = f"{RESULTS}/{item}"
+    found = []
+    if has_role(item, "bias"):
+        found += [f"{folder}/master_bias.fits", f"{folder}/read_noise.fits"]
+    if has_role(item, "dark"):
+        found += [f"{folder}/{name}.fits" for name in ("master_dark", "dark_rate", "hot_pixels")]
+    return found
+
+
+def role_lists(item, *roles):
+    """Lists of an item's accepted frames, of those roles that it has, by role."""
+    return {role: f"{RESULTS}/{item}/{role}.list" for role in roles if has_role(item, role)}
 
 
 def campaign_products():

@@ -10,6 +10,7 @@ import ast
 import fcntl
 import hashlib
 import os
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +75,33 @@ class Programs:
         for path in sorted(files):
             total.update(f"{path.name}\0{_digest(path)}\n".encode())
         return total.hexdigest()[:16]
+
+
+def command_options(settings, names):
+    """Return settings as the options of a program.
+
+    Parameters
+    ----------
+    settings : dict
+        Settings of an item's road. None is left out, true is the option alone, false nothing, and
+        a list repeats the option.
+    names : dict
+        ``{key of the settings: option}``, e.g. ``{"nsigma": "--nsigma"}``.
+
+    Returns
+    -------
+    str
+        In the order of `names`.
+    """
+    words = []
+    for key, option in names.items():
+        value = settings[key]
+        for one in value if isinstance(value, list) else [value]:
+            if one is True:
+                words.append(option)
+            elif one is not None and one is not False:
+                words += [option, shlex.quote(str(one))]
+    return " ".join(words)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from darkroom import workflow
 from darkroom.errors import DarkroomError
-from darkroom.workflow import Programs, hold_folder
+from darkroom.workflow import Programs, command_options, hold_folder
 
 
 @pytest.fixture
@@ -97,3 +97,16 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone(base):
         holder.kill()
         holder.wait()
     hold_folder(".", ["all"])
+
+
+def test_settings_become_options():
+    settings = {
+        "clip": "mad",
+        "gain": None,
+        "flag": True,
+        "off": False,
+        "recover": ["A=B", "C=D*2"],
+    }
+    names = {key: f"--{key}" for key in settings}
+    assert command_options(settings, names) == ("--clip mad --flag --recover A=B --recover 'C=D*2'")
+    assert command_options({"recover": []}, {"recover": "--recover"}) == ""
