@@ -146,3 +146,20 @@ def robust_std(values):
     """1.4826 times the median absolute deviation, NaN left out."""
     values = values[np.isfinite(values)]
     return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else np.nan
+
+
+def clipped_std(values, nsigma=4.0):
+    """Return the standard deviation without what lies beyond `nsigma` of it, to convergence.
+
+    Unlike the MAD it does not come in steps when the values are whole numbers.
+    """
+    values = values[np.isfinite(values)].astype(np.float64)
+    if values.size < 2:
+        return np.nan
+    centre, spread = np.median(values), robust_std(values) or values.std()
+    for _ in range(10):
+        kept = values[np.abs(values - centre) <= nsigma * spread]
+        if kept.mean() == centre and kept.std() == spread:
+            break
+        centre, spread = kept.mean(), kept.std()
+    return float(spread)

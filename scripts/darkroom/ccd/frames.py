@@ -200,3 +200,14 @@ def mean_temperature(frames):
     """Return the mean temperature (C) of frames, or None when one does not tell."""
     values = [frame.temperature for frame in frames]
     return None if not values or None in values else float(np.mean(values))
+
+
+def group_temperature(cells, group):
+    """Return the mean temperature (C) of the darks of a group, or None."""
+    values = [
+        frame.temperature
+        for cell in cells
+        if cell.role == "dark" and cell.group == group
+        for frame in cell.frames
+    ]
+    return None if None in values else float(np.mean(values))

@@ -10,6 +10,8 @@ from scipy import stats
 from darkroom.ccd.background import local_level, robust_std
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.fit import estimator
+from darkroom.ccd.frames import group_temperature
+from darkroom.errors import DarkroomError
 
 # Chance that a steady pixel is called unstable, or a working one dead.
 _UNSTABLE_CHANCE = 1e-6
@@ -89,7 +91,13 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
     -------
     HotPixels
         See ``docs/products-ccd.md`` for the criteria.
+
+    Raises
+    ------
+    DarkroomError
+        When the rate was measured on other temperature groups.
     """
+    _check_group(stacks, rate)
     bias = rate.bias
     curves = [noise_curve(cell, seen, bias, gain) for cell, seen in
               zip(stacks.cells, stacks.surveys, strict=True)]  # fmt: skip
@@ -99,13 +107,13 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
     for rows in stacks.bands():
         parts = list(stacks.combine(rows, halves=True))
         pieces.append(_band(stacks, parts, bias[rows], rate.rate[rows], curves, normal, solve))
-    halves, half_error, ratio, freedom, repeated = (
+    halves, half_error, ratio, freedom, unstable = (
         np.concatenate(items, axis=-2) for items in zip(*pieces, strict=True)
     )
     excess = rate.rate - local_level(rate.rate)
     halves = halves - np.stack([local_level(half) for half in halves])
     sigma = max(robust_std(excess), float(np.nanmedian(rate.error)))
-    dq = _flags(stacks, excess, halves, half_error, ratio, freedom, repeated, nsigma * sigma)
+    dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
     return HotPixels(
         dq=dq,
@@ -116,6 +124,22 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
         sigma=float(sigma),
         curves=curves,
     )
+
+
+def _check_group(stacks, rate):
+    """Refuse a rate of other temperature groups than those of the frames."""
+    if rate.group not in stacks.groups:
+        raise DarkroomError(
+            f"the dark rate is of temperature group {rate.group}, these darks form "
+            f"{len(stacks.groups)} groups; use the same frames and temperature tolerance for both"
+        )
+    found = group_temperature(stacks.cells, rate.group)
+    if found is not None and rate.temperature is not None and abs(found - rate.temperature) > 1e-3:
+        raise DarkroomError(
+            f"temperature group {rate.group} of the dark rate is at {rate.temperature:.3f} C, that "
+            f"of these darks at {found:.3f} C; use the same frames and temperature tolerance for "
+            "both"
+        )
 
 
 def curve_level(seen, bias):
@@ -162,19 +186,23 @@ def noise_curve(cell, seen, bias, gain=None):
 
 
 def _band(stacks, parts, bias, rate, curves, normal, solve):
-    """Return, for one band, the half rates and their error, variance ratio, and repeated clips."""
+    """Return half rates and their error, variance ratio and its freedom, what is unstable."""
     shape = bias.shape
-    halves, half_variance = np.zeros((2, *shape)), np.zeros((1, *shape))
+    halves, half_variance = np.zeros((2, *shape)), np.zeros(shape)
     squares, freedom = np.zeros(shape), np.zeros(shape)
-    repeated = np.zeros(shape, bool)
+    unstable = np.zeros(shape, bool)
     for (full, odd, even), cell, curve, level, weight in zip(
         parts, stacks.cells, curves, normal, solve, strict=True
     ):
         expected = curve(full.mean - bias - level)
         nu = np.maximum(full.count - 1, 0)
-        squares += np.where(nu > 0, nu * full.std.astype(float) ** 2 / expected, 0.0)
+        excess = np.where(nu > 0, nu * full.std.astype(float) ** 2 / expected, 0.0)
+        squares += excess
         freedom += nu
-        repeated |= full.nclipped > 1
+        # In one cell alone, too: a pixel may be restless in the bias frames only.
+        unstable |= excess > nu * _limit(nu, len(parts))
+        # One outlier is a hit; two in one pixel are a habit.
+        unstable |= full.nclipped > 1
         if weight:
             pair = (full, full) if cell.role == "bias" else (odd, even)
             means = np.stack([part.mean for part in pair]).astype(float)
@@ -185,24 +213,28 @@ def _band(stacks, parts, bias, rate, curves, normal, solve):
                 half_variance += weight**2 * expected * shares
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = squares / freedom
-    return halves, np.sqrt(half_variance), ratio[None], freedom[None], repeated[None]
+    return halves, np.sqrt(half_variance), ratio, freedom, unstable
 
 
-def _flags(stacks, excess, halves, half_error, ratio, freedom, repeated, threshold):
+def _limit(freedom, trials=1):
+    """Return the variance ratio above which a pixel is unstable, when there are many trials."""
+    limit = np.full(freedom.shape, np.inf)
+    for number in np.unique(freedom[freedom > 0]):
+        limit[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE / trials, number) / number
+    return np.maximum(limit, _LEAST_EXCESS)
+
+
+def _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, threshold):
     """Return the DQ image (see `find`)."""
     dq = np.zeros(excess.shape, np.int32)
-    ratio, freedom, repeated, half_error = ratio[0], freedom[0], repeated[0], half_error[0]
-    numbers = np.unique(freedom[freedom > 0])
-    high = np.full(freedom.shape, np.inf)
     low = np.zeros(freedom.shape)
-    for number in numbers:
-        high[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE, number) / number
+    for number in np.unique(freedom[freedom > 0]):
         low[freedom == number] = stats.chi2.ppf(_DEAD_CHANCE, number) / number
     with np.errstate(invalid="ignore"):
         apart = np.abs(halves[0] - halves[1]) > np.maximum(
             _HALVES_ERRORS * half_error, _HALVES_FRACTION * np.abs(excess)
         )
-        unstable = (ratio > np.maximum(high, _LEAST_EXCESS)) | repeated | apart
+        unstable |= (ratio > _limit(freedom)) | apart
         unstable &= ~stacks.discordant[:, None]
         both_high = (halves > threshold / 2).all(axis=0)
         both_low = (halves < -threshold / 2).all(axis=0)

@@ -38,7 +38,7 @@ def cards(made, rate, first_frame, stacks, arguments):
     per_second = products.unit(arguments.gain, per_second=True)
     return [
         ("RGROUP", rate.group, "temperature group the rates are of"),
-        ("HOTNSIG", arguments.hot_nsigma, "hot: so many robust sigma above the surroundings"),
+        ("HOTNSIG", arguments.hot_nsigma, "hot: robust sigma above the surroundings"),
         ("HOTSIGMA", made.sigma, f"[{per_second}] robust sigma of the rate"),
         ("HOTRATE", made.threshold, f"[{per_second}] hot: excess above this"),
         ("SATLEVEL", stacks.saturation, "saturated: a sample at or above this"),

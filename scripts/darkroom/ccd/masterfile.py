@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -98,3 +99,49 @@ def tables(cells, made, gain):
     """Make the tables DQ_DEF and OFFSETS of master frames."""
     columns = products.offsets_columns(cells, [m.survey for m in made], products.unit(gain))
     return [products.dq_def(*BITS), products.table("OFFSETS", columns)]
+
+
+@dataclass(frozen=True)
+class MasterImage:
+    """One master of a product, as read back.
+
+    Attributes
+    ----------
+    image, error, count, dq : (ny, nx) arrays
+        Mean, its standard error, samples, flags.
+    exptime : float
+        Exposure time in seconds.
+    group : int
+        Temperature group.
+    temperature : float or None
+        Mean temperature, degrees Celsius.
+    common : float
+        Error common to all pixels; NaN for a single frame.
+    """
+
+    image: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+    dq: np.ndarray
+    exptime: float
+    group: int
+    temperature: float | None
+    common: float
+
+
+def read(path):
+    """Read all masters of a product."""
+    found = []
+    for number in products.versions(path, "SCI"):
+        image, header = products.read_image(path, "SCI", number)
+        error, count, dq = (
+            products.read_image(path, name, number)[0] for name in ("ERR", "COUNT", "DQ")
+        )
+        common = header["CMERR"]
+        found.append(
+            MasterImage(
+                image, error, count, dq, header["EXPTIME"], header["TGROUP"], header["CCD-TEMP"],
+                np.nan if common is None else common,
+            )
+        )  # fmt: skip
+    return found

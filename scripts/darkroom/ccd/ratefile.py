@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.ccd import products
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.frames import group_temperature
 from darkroom.ccd.levels import robust_mean
 from darkroom.ccd.temperature import doubling
 
@@ -75,17 +76,6 @@ def cards(stacks, gain):
         ("DLNRERR", error, "[1/Celsius] its error"),
         ("NDISCORD", int(stacks.discordant.sum()), "rows where frames disagree"),
     ]
-
-
-def group_temperature(cells, group):
-    """Return the mean temperature (C) of the darks of a group, or None."""
-    values = [
-        frame.temperature
-        for cell in cells
-        if cell.role == "dark" and cell.group == group
-        for frame in cell.frames
-    ]
-    return None if None in values else float(np.mean(values))
 
 
 def _cards(stacks, made, k, group, per_second):
@@ -182,7 +172,7 @@ def read(path):
         found.append(
             Rate(
                 rate, error, covariance, dq, bias, bias_error,
-                header["TGROUP"], header["CCD-TEMP"], header["RATESYS"] or np.nan,
+                header["TGROUP"], header["CCD-TEMP"], _number(header["RATESYS"]),
             )
         )  # fmt: skip
     return found
@@ -191,3 +181,7 @@ def read(path):
 def best(rates):
     """Return the group whose rate is known best (least median error)."""
     return min(rates, key=lambda rate: np.nanmedian(rate.error))
+
+
+def _number(value):
+    return np.nan if value is None else float(value)

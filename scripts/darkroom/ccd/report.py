@@ -95,9 +95,10 @@ def confounding(regressions):
     alone = next(other for other in regressions if other.sample == line.sample)
     return (
         f"{line.sample}: exposure time and temperature are correlated "
-        f"(r = {line.correlation:.2f}); the level changes by {alone.rate:.4f} ± {alone.rate_error:.4f} per second when the "
-        f"temperature is ignored, by {line.rate:.4f} ± {line.rate_error:.4f} per second and "
-        f"{line.slope:.2f} ± {line.slope_error:.2f} per degree when it is fitted, too: the "
+        f"(r = {line.correlation:.2f}); the level changes by {alone.rate:.4f} ± "
+        f"{alone.rate_error:.4f} per second when the temperature is ignored, by "
+        f"{line.rate:.4f} ± {line.rate_error:.4f} per second and {line.slope:.2f} ± "
+        f"{line.slope_error:.2f} per degree when it is fitted, too: the "
         "difference is how little the frames can tell"
     )
 

@@ -1,0 +1,190 @@
+"""Gather what the table of quantities needs: one pass over the frames, and the products."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from darkroom.ccd import masterfile, products, ratefile
+from darkroom.ccd.background import gradient
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.frames import bias_cell, cells, load, load_roles
+from darkroom.ccd.master import floored, master
+from darkroom.ccd.noise import Pooled, clip_variance_factor, pooled
+from darkroom.ccd.quantities import Ours, Plain, Quantity, table
+from darkroom.ccd.stack import opened
+from darkroom.combine import Clip, combine_stack
+from darkroom.errors import DarkroomError
+
+_DEFAULT_PIXEL = (100, 150)
+_FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
+
+
+def quantities(arguments, clip, recover):
+    """Make the whole table.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of the program ccd_quantities.
+    clip : Clip
+        As used for the products.
+    recover : sequence of Recover
+        Malformed cards that may be repaired.
+
+    Returns
+    -------
+    rows : list of Quantity
+        The table.
+    science : list of dict
+        Name and cards of each subtracted frame.
+    """
+    darks, biases = load_roles(arguments.dark, arguments.bias, recover)
+    zero = bias_cell(biases)
+    time = _reference_time(darks)
+    found = cells(darks, tolerance=arguments.temperature_tolerance)
+    chosen = [cell for cell in found if cell.exptime == time]
+    used = {frame.path for cell in chosen for frame in cell.frames}
+    bias = _plain(zero.paths, zero.exptime, arguments)
+    dark = _plain([frame.path for frame in darks if frame.path in used], time, arguments)
+    unit = products.unit(arguments.gain)
+    ours = _ours(arguments, clip, zero, chosen, time)
+    rows = table(bias, dark, ours, _pixel(arguments.pixel, bias.mean.shape), unit)
+    science = []
+    for frame, path in zip(
+        load(arguments.science, recover) if arguments.science else [],
+        arguments.subtracted,
+        strict=True,
+    ):
+        image, header = products.read_image(path, "SCI")
+        error, _ = products.read_image(path, "ERR")
+        with opened([frame.path], arguments.gain) as stack:
+            raw = stack.read(slice(None))[0]
+        rows += _science_rows(frame, raw - dark.mean, image, error, header, unit)
+        science.append({"name": frame.name, **{key: header[key] for key in _CARDS}})
+    return rows, science
+
+
+_CARDS = (
+    *(key + when for key in ("BKG", "SPR", "FIN", "HOT", "GRX", "GRY", "RNG")
+      for when in ("BEF", "AFT")),
+    "DARKSTD", "DARKHOW", "EXPTIME",
+)  # fmt: skip
+
+
+def _reference_time(darks):
+    """Return the exposure time with the most darks; the longest of equals."""
+    times = Counter(cell.exptime for cell in cells(darks, tolerance=np.inf) for _ in cell.frames)
+    return max(times, key=lambda time: (times[time], time))
+
+
+def _pixel(asked, shape):
+    if asked is None:
+        inside = all(at < n for at, n in zip(_DEFAULT_PIXEL, shape, strict=True))
+        return _DEFAULT_PIXEL if inside else (shape[0] // 2, shape[1] // 2)
+    if any(not 0 <= at < n for at, n in zip(asked, shape, strict=True)):
+        raise DarkroomError(
+            f"--pixel {asked[0]} {asked[1]}: the frames have {shape[0]} rows and {shape[1]} columns"
+        )
+    return tuple(asked)
+
+
+def _plain(paths, exptime, arguments):
+    with opened(paths, arguments.gain) as stack:
+        plain = combine_stack(
+            stack, Clip("none"), threads=arguments.threads, outputs=("mean", "std")
+        )
+    with opened(paths[:1], arguments.gain) as stack:
+        first = stack.read(slice(None))[0]
+    return Plain(plain.mean, plain.std, first, len(paths), exptime)
+
+
+def _ours(arguments, clip, zero, chosen, time):
+    """Read our numbers from the products; pool the variances of the frames."""
+    bias, header = products.read_image(arguments.master_bias, "SCI")
+    bias_error, _ = products.read_image(arguments.master_bias, "ERR")
+    noise, noise_error = (
+        products.read_image(arguments.read_noise, name)[0] for name in ("CORR", "ERR")
+    )
+    noise_header = products.read_image(arguments.read_noise, "SCI")[1]
+    rates = ratefile.read(arguments.dark_rate)
+    best = ratefile.best(rates)
+    flags = products.read_image(arguments.hot_pixels, "DQ")[0] | best.dq
+    good = (flags & _FLAWED) == 0
+    common = header["CMERR"]
+    return Ours(
+        bias=bias,
+        bias_error=bias_error,
+        bias_std=noise,
+        bias_std_error=noise_error,
+        bias_common=np.nan if common is None else common,
+        read_noise=noise_header["READNOIS"],
+        read_noise_error=noise_header["RNERR"],
+        bias_variance=_variance([zero], clip, good, arguments),
+        dark_variance=_variance(chosen, clip, good, arguments),
+        rate=_mean(best.rate),
+        rate_error=_rate_error(best),
+        rates=[(r.group, r.temperature, _mean(r.rate), _rate_error(r)) for r in rates],
+        bias_gradient=gradient(bias, good),
+        dark_gradient=gradient(best.rate * time, good),
+    )
+
+
+def _mean(image):
+    return float(np.nanmean(image, dtype=float))
+
+
+def _rate_error(rate):
+    """Error of the mean rate: common to all pixels, and what is left of the pixels' own."""
+    own = np.sqrt(np.nansum(rate.error.astype(float) ** 2)) / np.isfinite(rate.error).sum()
+    return float(np.hypot(rate.common, own))
+
+
+def _variance(found, clip, good, arguments):
+    """Pool the variance of a sample over pixels and cells."""
+    parts, weights = [], []
+    for cell in found:
+        if len(cell.frames) < 2:
+            continue
+        with opened(cell.paths, arguments.gain) as stack:
+            made = master(stack, clip, saturation=arguments.saturation, threads=arguments.threads)
+        one = pooled(made.combined.std, made.combined.count, good)
+        factor = clip_variance_factor(floored(clip, made.survey.noise), len(cell.frames))
+        parts.append((one.variance / factor, one.variance_error / factor, one.used))
+        weights.append(len(cell.frames) - 1)
+    if not parts:
+        return Pooled(np.nan, np.nan, 0.0)
+    values, errors, used = np.array(parts).T
+    weights = np.array(weights) / sum(weights)
+    return Pooled(
+        float(weights @ values), float(np.sqrt(weights**2 @ errors**2)), float(used.mean())
+    )
+
+
+def _science_rows(frame, plain, image, error, header, unit):
+    """Return the rows of one science frame."""
+    rows = []
+    for place, where in (("first", (0, 0)), ("last", (-1, -1))):
+        rows.append(
+            Quantity(
+                f"{frame.name}_minus_dark_{place}_pixel", float(plain[where]),
+                float(image[where]), float(error[where]), unit,
+                f"science - mean dark at the {place} pixel, exposure time unchecked; by the dark "
+                f"that matches ({header['DARKHOW']})",
+            )
+        )  # fmt: skip
+    for name, key, words in (
+        ("spread", "SPR", "clipped standard deviation of the background"),
+        ("fine_noise", "FIN", "noise from pixel to pixel"),
+        ("hot_residual", "HOT", "what hot pixels stand out, as a standard deviation"),
+        ("column_range", "RNG", "range of the column profile"),
+    ):
+        for when, card in (("before", "BEF"), ("after", "AFT")):
+            rows.append(
+                Quantity(
+                    f"{frame.name}_{name}_{when}", None, header[key + card], None, unit,
+                    f"{words} {when} dark subtraction",
+                )
+            )  # fmt: skip
+    return rows

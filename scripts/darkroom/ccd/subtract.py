@@ -1,0 +1,260 @@
+"""Dark subtraction of a science frame: which dark, its error, and whether it helped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.ccd.background import Gradient, clipped_std, gradient
+from darkroom.ccd.dq import DQ
+from darkroom.errors import InputError
+
+# Exposure times that differ by less than this fraction are equal.
+_SAME_EXPTIME = 1e-3
+# Flagged pixels looked at, evenly chosen: enough for a median.
+_RESIDUALS = 5000
+
+
+@dataclass(frozen=True)
+class Dark:
+    """What is to be subtracted, in the unit of the products.
+
+    Attributes
+    ----------
+    image, error : (ny, nx) arrays
+        Bias and dark counts, and their standard error.
+    noise : (ny, nx) array
+        Standard deviation of a single frame of that exposure time, dark counts included.
+    dq : (ny, nx) int32 array
+        Flags of the dark.
+    common : float
+        Error common to all pixels.
+    how : str
+        ``matched`` (a master of that exposure time) or ``scaled`` (bias + rate · time).
+    group : int
+        Temperature group it is of.
+    temperature : float or None
+        Mean temperature of that group, degrees Celsius.
+    """
+
+    image: np.ndarray
+    error: np.ndarray
+    noise: np.ndarray
+    dq: np.ndarray
+    common: float
+    how: str
+    group: int
+    temperature: float | None
+
+
+def choose(frame, masters, rates, tolerance):
+    """Choose the dark for a science frame.
+
+    Parameters
+    ----------
+    frame : darkroom.fits.describe.Frame
+        The science frame.
+    masters : sequence of Master
+        From `darkroom.ccd.masterfile.read`.
+    rates : sequence of Rate
+        From `darkroom.ccd.ratefile.read`; may be empty.
+    tolerance : float
+        How far outside the temperatures of a group the frame may lie, degrees Celsius.
+
+    Returns
+    -------
+    Dark
+        A master dark of the same exposure time and a matching temperature; else bias + rate ·
+        time of a matching temperature.
+
+    Raises
+    ------
+    InputError
+        When no dark matches in temperature, or exposure times differ and there is no rate.
+    """
+    usable = [m for m in masters if _matches(frame, m.temperature, tolerance)]
+    if not usable and not any(_matches(frame, r.temperature, tolerance) for r in rates):
+        found = ", ".join(sorted({f"{m.temperature:.2f} C" for m in masters}))
+        raise InputError(
+            frame.path,
+            f"taken at {frame.temperature:.2f} C, the darks at {found}; they may differ by "
+            f"{tolerance:g} C",
+            "take darks at its temperature or widen the temperature tolerance",
+        )
+    same = [m for m in usable if abs(m.exptime - frame.exptime) <= _SAME_EXPTIME * m.exptime]
+    if same:
+        master = min(same, key=lambda m: _distance(frame, m.temperature))
+        return Dark(
+            master.image, master.error, master.error * np.sqrt(master.count), master.dq,
+            master.common, "matched", master.group, master.temperature,
+        )  # fmt: skip
+    near = [r for r in rates if _matches(frame, r.temperature, tolerance)]
+    if not near:
+        times = ", ".join(f"{m.exptime:g} s" for m in usable)
+        raise InputError(
+            frame.path,
+            f"exposed for {frame.exptime:g} s, the darks at its temperature for {times}, and there "
+            "is no dark rate to scale them with",
+            "take darks of its exposure time, or darks of two and make their rate",
+        )
+    rate = min(near, key=lambda r: _distance(frame, r.temperature))
+    closest = min(usable or masters, key=lambda m: abs(m.exptime - frame.exptime))
+    return _scaled(rate, frame.exptime, closest.error * np.sqrt(closest.count))
+
+
+def _scaled(rate, time, noise):
+    variance = rate.bias_error**2.0 + time**2 * rate.error**2.0 + 2 * time * rate.covariance
+    return Dark(
+        image=rate.bias + time * rate.rate,
+        error=np.sqrt(np.maximum(variance, 0)),
+        noise=noise,
+        dq=rate.dq,
+        common=time * rate.common,
+        how="scaled",
+        group=rate.group,
+        temperature=rate.temperature,
+    )
+
+
+def _matches(frame, temperature, tolerance):
+    """Say whether a temperature fits; unknown ones do: there is nothing to compare."""
+    if frame.temperature is None or temperature is None:
+        return True
+    return abs(frame.temperature - temperature) <= tolerance + 1e-9
+
+
+def _distance(frame, temperature):
+    if frame.temperature is None or temperature is None:
+        return 0.0
+    return abs(frame.temperature - temperature)
+
+
+@dataclass(frozen=True)
+class Subtracted:
+    """A dark-subtracted science frame.
+
+    Attributes
+    ----------
+    image, error : (ny, nx) float32 arrays
+        Science minus dark, and its standard error.
+    dq : (ny, nx) int32 array
+        Bits of `darkroom.ccd.dq.DQ`.
+    photon_noise : bool
+        Whether `error` holds the photon noise of sky and sources: only when a gain is known.
+    """
+
+    image: np.ndarray
+    error: np.ndarray
+    dq: np.ndarray
+    photon_noise: bool
+
+
+def subtract(science, dark, *, level, flags=None, read_noise, zero=None):
+    """Subtract a dark from a science frame.
+
+    Parameters
+    ----------
+    science : (ny, nx) array
+        The frame, in the unit of the dark.
+    dark : Dark
+        From `choose`.
+    level : float
+        Saturation level, in the same unit.
+    flags : (ny, nx) int array, optional
+        Flags of hot, unstable ... pixels.
+    read_noise : float
+        Standard deviation of a sample without exposure.
+    zero : (ny, nx) array, optional
+        Bias in electrons. With it the variance of a sample is that of its electrons (shot noise)
+        and the read noise; without it (no gain) it is that of a dark frame.
+
+    Returns
+    -------
+    Subtracted
+        NaN where frame or dark are.
+
+    Raises
+    ------
+    ValueError
+        When most of the frame is saturated.
+    """
+    saturated = science >= level
+    if saturated.mean() > 0.5:
+        msg = (
+            f"{100 * saturated.mean():.0f} % of its pixels are saturated (at or above {level:g}); "
+            "there is nothing to calibrate"
+        )
+        raise ValueError(msg)
+    dq = dark.dq | (0 if flags is None else flags)
+    dq = np.where(saturated, dq | DQ.SATURATED, dq)
+    if zero is None:
+        typical = np.sqrt(np.nanmedian(dark.noise**2))
+        own = ((dq & (DQ.HOT | DQ.UNSTABLE)) > 0) & np.isfinite(dark.noise)
+        variance = np.where(own, dark.noise, max(typical, read_noise)) ** 2
+    else:
+        variance = read_noise**2 + np.maximum(np.nan_to_num(science - zero), 0)
+    image = science - dark.image
+    error = np.sqrt(variance + np.nan_to_num(dark.error) ** 2)
+    error[~np.isfinite(dark.error)] = np.nan
+    dq = np.where(np.isfinite(image), dq, dq | DQ.NONFINITE)
+    return Subtracted(
+        image.astype(np.float32), error.astype(np.float32), dq.astype(np.int32), zero is not None
+    )
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How even the background of a frame is.
+
+    Attributes
+    ----------
+    background, spread : float
+        Median, and clipped standard deviation of all good pixels (gradients included).
+    fine : float
+        Noise from pixel to pixel: clipped standard deviation of neighbours' difference over √2.
+    hot : float
+        Robust standard deviation of the flagged pixels about their neighbours (NaN: none).
+    gradient : Gradient
+        Large-scale shape.
+    """
+
+    background: float
+    spread: float
+    fine: float
+    hot: float
+    gradient: Gradient
+
+
+def quality(image, good, hot):
+    """Measure the background of a frame, sources left out by robust statistics.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        The frame, before or after subtraction.
+    good : (ny, nx) bool array
+        Pixels without flags.
+    hot : (ny, nx) bool array
+        Pixels whose residual is wanted.
+    """
+    pairs = good[:, 1:] & good[:, :-1]
+    return Quality(
+        background=float(np.nanmedian(image[good])),
+        spread=clipped_std(image[good]),
+        fine=clipped_std((image[:, 1:] - image[:, :-1])[pairs]) / np.sqrt(2),
+        hot=_residual(image, hot),
+        gradient=gradient(image, good),
+    )
+
+
+def _residual(image, chosen):
+    """Return the typical distance of chosen pixels from the median of their neighbours."""
+    distances = []
+    places = np.argwhere(chosen)
+    for y, x in places[:: max(1, len(places) // _RESIDUALS)]:
+        box = image[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
+        around = box[~chosen[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]]
+        if around.size and np.isfinite(image[y, x]):
+            distances.append(image[y, x] - np.nanmedian(around))
+    return float(1.4826 * np.median(np.abs(distances))) if distances else np.nan

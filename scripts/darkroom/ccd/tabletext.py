@@ -1,0 +1,34 @@
+"""The table of quantities as text."""
+
+from __future__ import annotations
+
+import math
+
+COLUMNS = ("name", "notebook", "ours", "uncertainty", "unit", "definition")
+
+
+def tsv(rows):
+    """Return quantities as tab-separated text with a header line; blank where there is none."""
+    lines = ["\t".join(COLUMNS)]
+    for row in rows:
+        numbers = (_number(value) for value in (row.notebook, row.value, row.uncertainty))
+        lines.append("\t".join((row.name, *numbers, row.unit, row.definition)))
+    return "\n".join(lines) + "\n"
+
+
+def _number(value):
+    value = plain(value)
+    return "" if value is None else f"{value:.10g}"
+
+
+def plain(value):
+    """Return a value as JSON has it: numbers that are not finite become None."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
