@@ -275,6 +275,14 @@ def test_a_block_of_pixels_gives_what_the_image_gives():
         np.testing.assert_array_equal(getattr(block, name), getattr(image, name).ravel())
 
 
+@pytest.mark.parametrize("method", ["none", "sigma", "mad"])
+def test_the_finite_values_within_the_limits_are_those_counted(method):
+    cube = random_stack(np.random.default_rng(6), "outliers", 20, 0.1, "f4")
+    result = combine_array(cube, Clip(method, 3.0), outputs=("low", "high"))
+    inside = np.isfinite(cube) & (cube >= result.low) & (cube <= result.high)
+    np.testing.assert_array_equal(inside.sum(axis=0), result.count)
+
+
 def test_only_the_images_asked_for_are_made():
     result = combine_array(np.ones((3, 2, 2)), Clip("sigma"), outputs=("mean",))
     assert result.mean.shape == result.count.shape == (2, 2)

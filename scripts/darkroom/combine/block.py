@@ -31,8 +31,8 @@ class Combined:
     error : float32 array
         Standard deviation of the mean, std / sqrt(count); NaN where count < 2.
     low, high : float64 array
-        Last limits of the clip: finite values outside are the rejected ones. Infinite where
-        nothing was rejected.
+        Last limits of the clip, in float64: the finite values outside are the rejected ones.
+        Infinite where nothing comes near them.
     count : int16 array
         Number of values used.
     nclipped : int16 array

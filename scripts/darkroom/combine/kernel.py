@@ -213,10 +213,9 @@ def _undecided(column, n, edge, limit, margin):
 
 
 @_helper
-def _clip_column(column, ordered, n, method, nsigma, floor, rounds):
-    """Iterate the clip on one pixel.
+def _clip_column(values, pixel, column, n, scratch, method, nsigma, floor, rounds):
+    """Iterate the clip on one pixel, of which `column[:n]` are the finite values sorted.
 
-    `column[:n]` are its finite values sorted, `ordered[:n]` the same in frame order (scratch).
     Returns the last limits and the range of `column` inside them. As in astropy the last limits
     judge all values, also those an earlier round had left out.
     """
@@ -234,13 +233,25 @@ def _clip_column(column, ordered, n, method, nsigma, floor, rounds):
             _undecided(column, n, _below(column, 0, n, low), low, margin)
             or _undecided(column, n, _not_above(column, 0, n, high), high, margin)
         ):
-            low, high = _limits_in_astropys_order(ordered, n, nsigma, floor, rounds)
+            found = _finite_in_frame_order(values, pixel, scratch)
+            low, high = _limits_in_astropys_order(scratch, found, nsigma, floor, rounds)
             break
         if (kept_first == first and kept_stop == stop) or kept_first == kept_stop:
             break
         first, stop = kept_first, kept_stop
     first = _below(column, 0, n, low)
     return low, high, first, _not_above(column, first, n, high)
+
+
+@_helper
+def _finite_in_frame_order(values, pixel, target):
+    """Copy the finite values of one pixel to `target`; return their number."""
+    found = 0
+    for f in range(values.shape[0]):
+        if abs(values[f, pixel]) < np.inf:
+            target[found] = np.float64(values[f, pixel])
+            found += 1
+    return found
 
 
 @_helper
@@ -352,33 +363,33 @@ def _first_round(work, width, method, nsigma, floor, nfinite, squares, column, c
 
 
 @_helper
-def _redo_lane(values, pixel, column, n, ordered, method, nsigma, floor, rounds):
-    """Clip one pixel and reduce its survivors in frame order.
+def _add_within(source, low, high, total):
+    for j in range(source.size):
+        value = np.float64(source[j])
+        inside = (low[j] <= value) & (value <= high[j]) & (abs(value) < np.inf)
+        total[j] += value if inside else 0.0
 
-    Returns the mean, sum of squared deviations, median and number of survivors, and the limits.
-    """
-    found = 0
+
+@_helper
+def _add_squares_within(source, low, high, mean, squares):
+    for j in range(source.size):
+        value = np.float64(source[j])
+        inside = (low[j] <= value) & (value <= high[j]) & (abs(value) < np.inf)
+        difference = value - mean[j]
+        squares[j] += difference * difference if inside else 0.0
+
+
+@_helper
+def _reduce_within(values, start, stop, low, high, used, mean, squares):
+    """Reduce a block of lanes once more, in frame order: the values inside the limits alone."""
+    mean[:] = 0.0
+    squares[:] = 0.0
     for f in range(values.shape[0]):
-        value = values[f, pixel]
-        if abs(value) < np.inf:
-            ordered[found] = np.float64(value)
-            found += 1
-    low, high, first, stop = _clip_column(column, ordered, n, method, nsigma, floor, rounds)
-    count = stop - first
-    if count == 0:
-        return np.nan, np.nan, np.nan, 0, low, high
-    mean = 0.0
+        _add_within(values[f, start:stop], low, high, mean)
+    for j in range(LANES):
+        mean[j] /= used[j]
     for f in range(values.shape[0]):
-        value = np.float64(values[f, pixel])
-        if abs(value) < np.inf and low <= value <= high:
-            mean += value
-    mean /= count
-    squares = 0.0
-    for f in range(values.shape[0]):
-        value = np.float64(values[f, pixel])
-        if abs(value) < np.inf and low <= value <= high:
-            squares += (value - mean) * (value - mean)
-    return mean, squares, _middle(column, first, stop), count, low, high
+        _add_squares_within(values[f, start:stop], low, high, mean, squares)
 
 
 @_helper
@@ -401,21 +412,9 @@ def _store_deviations(squares, used, std, std0, error):
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def reduce_block(
-    values,
-    method,
-    nsigma,
-    floor,
-    rounds,
-    mean,
-    median,
-    std,
-    std0,
-    error,
-    low,
-    high,
-    count,
-    nclipped,
-):  # compiled: keywords cost nothing, an object would
+    values, method, nsigma, floor, rounds,
+    mean, median, std, std0, error, low, high, count, nclipped,
+):  # fmt: skip
     """Clip every column of `values` and write the statistics of what survives.
 
     Parameters
@@ -434,53 +433,41 @@ def reduce_block(
         Written to, unless empty: std has n - 1 in its denominator, std0 has n, error is that of
         the mean, std / sqrt(count).
     low, high : (npixels,) or (0,) float64 arrays
-        Written to, unless empty: the last limits of the clip, both inside; infinite where
-        nothing was rejected.
+        Written to, unless empty: the last limits of the clip, both inside; infinite where the
+        first round cannot reject anything.
     count, nclipped : (npixels,) int16 arrays
         Written to: values used, and finite values the clip rejected.
     """
     n, npixels = values.shape
     work = np.empty((n, LANES), values.dtype)
-    column, ordered = np.empty(n, values.dtype), np.empty(n)
+    column, scratch = np.empty(n, values.dtype), np.empty(n)
     nfinite, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     average, squares, centre = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     bottom, top = np.empty(LANES), np.empty(LANES)
     flagged = np.zeros(LANES, np.bool_)
     for start in range(0, npixels, LANES):
         stop = min(start + LANES, npixels)
-        _load(values, start, stop - start, work, nfinite, average, squares)
+        width = stop - start
+        _load(values, start, width, work, nfinite, average, squares)
         used[:] = nfinite
         bottom[:] = -np.inf
         top[:] = np.inf
         if method != NONE or median.size > 0:
             _sort_lanes(work)
             _first_round(
-                work,
-                stop - start,
-                method,
-                nsigma,
-                floor,
-                nfinite,
-                squares,
-                column,
-                centre,
-                flagged,
+                work, width, method, nsigma, floor, nfinite, squares, column, centre, flagged
             )
-        if method != NONE:
-            for j in range(stop - start):
+        if method != NONE and flagged[:width].any():
+            for j in range(width):
                 if flagged[j]:
                     column[:] = work[:, j]
-                    average[j], squares[j], centre[j], used[j], bottom[j], top[j] = _redo_lane(
-                        values,
-                        start + j,
-                        column,
-                        nfinite[j],
-                        ordered,
-                        method,
-                        nsigma,
-                        floor,
-                        rounds,
-                    )
+                    bottom[j], top[j], first, last = _clip_column(
+                        values, start + j, column, nfinite[j], scratch,
+                        method, nsigma, floor, rounds,
+                    )  # fmt: skip
+                    used[j] = last - first
+                    centre[j] = _middle(column, first, last) if used[j] > 0 else np.nan
+            _reduce_within(values, start, stop, bottom, top, used, average, squares)
         _store(average, mean[start:stop])
         _store(centre, median[start:stop])
         _store_deviations(squares, used, std[start:stop], std0[start:stop], error[start:stop])
