@@ -110,19 +110,28 @@ def gradient(image, good=None, boxes=16):
     matrix = np.stack([np.ones(mesh.size), *(g.ravel() for g in np.meshgrid(x, y))], axis=1)
     use = np.isfinite(mesh.ravel())
     plane, plane_error = _least_squares(matrix[use], mesh.ravel()[use])
+    mesh = mesh[np.isfinite(mesh).any(axis=1)][:, np.isfinite(mesh).any(axis=0)]
     quarter = max(1, mesh.shape[1] // 4)
-    difference = np.nanmean(mesh[:, :quarter], axis=1) - np.nanmean(mesh[:, -quarter:], axis=1)
-    columns, rows = np.nanmean(mesh, axis=0), np.nanmean(mesh, axis=1)
+    difference = _mean(mesh[:, :quarter], 1) - _mean(mesh[:, -quarter:], 1)
+    columns, rows = _mean(mesh, 0), _mean(mesh, 1)
     return Gradient(
         x=plane[1],
         x_error=plane_error[1],
         y=plane[2],
         y_error=plane_error[2],
-        column_range=float(np.ptp(columns)),
-        row_range=float(np.ptp(rows)),
+        column_range=float(np.nanmax(columns) - np.nanmin(columns)),
+        row_range=float(np.nanmax(rows) - np.nanmin(rows)),
         left_right=float(np.nanmean(difference)),
-        left_right_error=float(np.nanstd(difference, ddof=1) / np.sqrt(len(difference))),
+        left_right_error=float(
+            np.nanstd(difference, ddof=1) / np.sqrt(np.isfinite(difference).sum())
+        ),
     )
+
+
+def _mean(mesh, axis):
+    """Mean along an axis, NaN left out; NaN where there is nothing else."""
+    counts = np.isfinite(mesh).sum(axis=axis)
+    return np.where(counts > 0, np.nansum(mesh, axis=axis), np.nan) / np.maximum(counts, 1)
 
 
 def _clipped_mean(values):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from darkroom.ccd import masterfile, products, ratefile
+from darkroom.ccd import products, ratefile
 from darkroom.ccd.background import gradient
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.frames import bias_cell, cells, load, load_roles

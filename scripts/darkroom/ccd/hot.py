@@ -200,7 +200,7 @@ def _band(stacks, parts, bias, rate, curves, normal, solve):
         squares += excess
         freedom += nu
         # In one cell alone, too: a pixel may be restless in the bias frames only.
-        unstable |= excess > nu * _limit(nu, len(parts))
+        unstable |= (nu > 0) & (excess > np.maximum(nu, 1) * _limit(nu, len(parts)))
         # One outlier is a hit; two in one pixel are a habit.
         unstable |= full.nclipped > 1
         if weight:
