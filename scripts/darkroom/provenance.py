@@ -49,7 +49,8 @@ def stamp(header, *, made_by, inputs, settings, packages=("numpy", "astropy", "n
     """Write provenance into a primary header.
 
     Keywords: ``CREATOR`` (darkroom and its version), ``MADEBY`` (program), ``NINPUTS``,
-    ``CFGHASH`` (digest of the settings). HISTORY lists every input with its SHA-256, every
+    ``CFGHASH`` (digest of the settings). HISTORY lists every input with its SHA-256 (of our own
+    products that of their content, so that the date of one is not carried into the next), every
     setting and the version of every tool. No date: `darkroom.fits.write` adds the only one.
 
     Parameters
@@ -65,6 +66,9 @@ def stamp(header, *, made_by, inputs, settings, packages=("numpy", "astropy", "n
     packages : iterable of str
         Distributions whose versions matter.
     """
+    # Here, since campaigns are read without astropy.
+    from darkroom.fits.content import content_sha256, is_product
+
     inputs = [Path(item) for item in inputs]
     header["CREATOR"] = (f"darkroom {darkroom.__version__}", "software that made this file")
     header["MADEBY"] = (made_by, "program of darkroom")
@@ -73,6 +77,11 @@ def stamp(header, *, made_by, inputs, settings, packages=("numpy", "astropy", "n
     for name, value in sorted(settings.items()):
         header.add_history(f"setting {name} = {json.dumps(value, default=str)}")
     for item in inputs:
-        header.add_history(f"input {item.name} sha256 {sha256(item)}")
+        # FITS headers hold ASCII alone.
+        name = item.name.encode("ascii", "backslashreplace").decode()
+        if is_product(item):
+            header.add_history(f"input {name} content sha256 {content_sha256(item)}")
+        else:
+            header.add_history(f"input {name} sha256 {sha256(item)}")
     for name, version in tool_versions(*packages).items():
         header.add_history(f"version {name} {version}")

@@ -1,0 +1,75 @@
+"""A product is whole, says where it comes from, and is the same whenever it is made."""
+
+import time
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.atomic import whole
+from darkroom.fits.content import content_sha256, is_product
+from darkroom.fits.verify import verify
+from darkroom.fits.write import write
+from darkroom.provenance import settings_digest, sha256, stamp
+
+
+def product(path, inputs=(), **settings):
+    primary = fits.PrimaryHDU()
+    stamp(primary.header, made_by="trial", inputs=inputs, settings=settings)
+    image = fits.ImageHDU(np.arange(12, dtype=np.float32).reshape(3, 4), name="SCI")
+    write(path, [primary, image])
+    return path
+
+
+def test_a_product_verifies_and_tells_its_origin(tmp_path):
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(b"raw")
+    header = verify(product(tmp_path / "a.fits", [raw], nsigma=5))
+    assert header["MADEBY"] == "trial"
+    assert header["CFGHASH"] == settings_digest({"nsigma": 5})
+    history = "\n".join(header["HISTORY"])
+    assert f"input raw.bin sha256 {sha256(raw)}" in history.replace("\n", "")
+    assert "setting nsigma = 5" in history
+    assert "version astropy" in history
+
+
+def test_the_time_of_writing_is_in_the_date_alone(tmp_path):
+    first = product(tmp_path / "a.fits")
+    time.sleep(1.1)
+    second = product(tmp_path / "b.fits")
+    assert first.read_bytes() != second.read_bytes()
+    assert content_sha256(first) == content_sha256(second)
+    next_first = product(tmp_path / "next_a.fits", [first])
+    second.rename(first)
+    assert content_sha256(product(tmp_path / "next_b.fits", [first])) == content_sha256(next_first)
+
+
+def test_another_content_is_another_digest(tmp_path):
+    assert content_sha256(product(tmp_path / "a.fits", nsigma=5)) != content_sha256(
+        product(tmp_path / "b.fits", nsigma=4)
+    )
+    assert is_product(tmp_path / "a.fits")
+    fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "raw.fits")
+    assert not is_product(tmp_path / "raw.fits")
+
+
+def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = product(tmp_path / "a.fits")
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError), whole(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_orphaned_writer_cannot_overwrite(tmp_path):
+    """A writer that was overtaken finds its temporary file gone and fails at the rename."""
+    path = tmp_path / "a.txt"
+    with pytest.raises(FileNotFoundError), whole(path) as orphan:
+        orphan.write_text("old")
+        with whole(path) as again:
+            # In life another process, with another name.
+            assert again == orphan
+            again.write_text("new")
+    assert path.read_text() == "new"
