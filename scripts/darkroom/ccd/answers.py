@@ -6,6 +6,8 @@ import numpy as np
 
 # A gradient is seen when it exceeds so many errors.
 _SEEN = 5.0
+# Dark counts below this fraction of the read noise do no harm in a bias frame.
+_NEGLIGIBLE = 0.05
 
 
 def answers(quantities, science, unit):
@@ -31,38 +33,51 @@ def answers(quantities, science, unit):
     return found + [_improved(cards, word) for cards in science]
 
 
+def plus_minus(value, error):
+    """Return ``"value ± error"`` with two significant digits of the error."""
+    if error is None or not np.isfinite(error) or error <= 0:
+        return f"{value:.4g}"
+    digits = 1 - int(np.floor(np.log10(error)))
+    if digits > 6:
+        return f"{value:.1e} ± {error:.1e}"
+    return f"{value:.{max(digits, 0)}f} ± {error:.{max(digits, 0)}f}"
+
+
 def _noise(rows, word):
-    time = rows["dark_exptime"].value
-    naive, ours = rows["variance_added_by_dark"].notebook, rows["variance_added_by_dark"]
-    noise = rows["noise_added_by_dark"]
+    time, row = rows["dark_exptime"].value, rows["variance_added_by_dark"]
+    noise, variance = rows["noise_added_by_dark"], plus_minus(row.value, row.uncertainty)
     if noise.value is None or not np.isfinite(noise.value):
         text = (
             f"none that can be seen: the variance of the darks of {time:g} s exceeds that of the "
-            f"biases by {ours.value:.3f} ± {ours.uncertainty:.3f} {word}²"
+            f"biases by {variance} {word}²"
         )
     else:
         text = (
-            f"{noise.value:.3f} ± {noise.uncertainty:.3f} {word} in {time:g} s "
-            f"(variance {ours.value:.3f} ± {ours.uncertainty:.3f} {word}²)"
+            f"{plus_minus(noise.value, noise.uncertainty)} {word} in {time:g} s "
+            f"(variance {variance} {word}²)"
         )
-    if naive > 0:
-        share = 100 * (1 - ours.value / naive)
+    naive = row.notebook
+    text += f"; the plain difference of squared mean noises is {naive:.2f} {word}²"
+    if naive > row.value > 0:
+        share = 100 * (1 - row.value / naive)
         text += (
-            f"; the plain difference of squared mean noises is {naive:.3f} {word}², "
-            f"{share:.0f} % of which is not dark current but few samples, outliers and offsets"
+            f", {share:.0f} % of which is not dark current but few samples, odd pixels, offsets "
+            "and temperature"
         )
     return {"question": "How much noise did the dark current add?", "answer": text}
 
 
 def _held(rows, word):
     row, time = rows["dark_counts_in_bias"], rows["bias_exptime"].value
-    noise = rows["mean_read_noise"].value
-    share = abs(row.value) / noise
+    share = abs(row.value) / rows["mean_read_noise"].value
     text = (
-        f"{row.value:.4f} ± {row.uncertainty:.4f} {word} in {time:g} s, "
+        f"{plus_minus(row.value, row.uncertainty)} {word} in {time:g} s, "
         f"{100 * share:.2g} % of the read noise of one frame"
     )
-    text += ": a bias for all purposes" if share < 0.05 else ": not negligible"
+    if row.value < 3 * row.uncertainty:
+        text += ": none that can be measured"
+    else:
+        text += ": a bias for all purposes" if share < _NEGLIGIBLE else ": not negligible"
     return {"question": "How many dark counts does a bias frame hold?", "answer": text}
 
 
@@ -77,8 +92,8 @@ def _gradient(rows, word):
         (False, False): "in neither is one seen",
     }[in_bias, in_dark]
     text = (
-        f"{verdict}: left minus right is {bias.value:.2f} ± {bias.uncertainty:.2f} {word} in the "
-        f"bias and {dark.value:.2f} ± {dark.uncertainty:.2f} {word} in the dark counts"
+        f"{verdict}: left minus right is {plus_minus(bias.value, bias.uncertainty)} {word} in the "
+        f"bias and {plus_minus(dark.value, dark.uncertainty)} {word} in the dark counts"
     )
     return {"question": "Is the gradient in the bias or in the dark?", "answer": text}
 

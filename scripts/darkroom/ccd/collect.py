@@ -123,16 +123,17 @@ def _ours(arguments, clip, zero, chosen, time):
         read_noise_error=noise_header["RNERR"],
         bias_variance=_variance([zero], clip, good, arguments),
         dark_variance=_variance(chosen, clip, good, arguments),
-        rate=_mean(best.rate),
+        rate=_mean(best),
         rate_error=_rate_error(best),
-        rates=[(r.group, r.temperature, _mean(r.rate), _rate_error(r)) for r in rates],
+        rates=[(r.group, r.temperature, _mean(r), _rate_error(r)) for r in rates],
         bias_gradient=gradient(bias, good),
         dark_gradient=gradient(best.rate * time, good),
     )
 
 
-def _mean(image):
-    return float(np.nanmean(image, dtype=float))
+def _mean(rate):
+    """Mean rate of the pixels, rows where frames disagree left out."""
+    return float(np.nanmean(rate.rate[(rate.dq & DQ.DISCORDANT) == 0], dtype=float))
 
 
 def _rate_error(rate):

@@ -81,6 +81,8 @@ def cards(stacks, gain):
 def _cards(stacks, made, k, group, per_second):
     rate, error = made.lines.rate[k], made.lines.rate_error[k]
     levels = stacks.levels
+    # Rows where frames disagree tell nothing about the detector.
+    rate = np.where(stacks.discordant[:, None], np.nan, rate)
     finite = np.isfinite(rate)
     nframes = sum(
         len(cell.frames) for cell in stacks.cells if cell.role == "dark" and cell.group == group
@@ -89,7 +91,7 @@ def _cards(stacks, made, k, group, per_second):
         ("TGROUP", group, "temperature group, 1 is the coldest"),
         ("CCD-TEMP", group_temperature(stacks.cells, group), "[Celsius] mean of the darks"),
         ("NDARKS", nframes, "darks of this group"),
-        ("RATEMEAN", np.mean(rate[finite], dtype=float), f"[{per_second}] mean of all pixels"),
+        ("RATEMEAN", np.mean(rate[finite], dtype=float), f"[{per_second}] mean of the pixels"),
         ("RATEMED", float(np.median(rate[finite])), f"[{per_second}] median"),
         ("RATELEV", robust_mean(rate), f"[{per_second}] mean without outliers"),
         ("RATEERR", float(np.nanmedian(error)), f"[{per_second}] median of ERR"),

@@ -45,12 +45,14 @@ def discordance(cell, seen):
     """Return a sentence when frames of a cell disagree row by row, else None."""
     if not seen.discordant.any():
         return None
-    off = seen.row_deviation > seen.row_deviation.max() / 2
-    names = ", ".join(frame.name for frame, is_off in zip(cell.frames, off, strict=True) if is_off)
+    levels = ", ".join(
+        f"{frame.name} {level:.0f}"
+        for frame, level in zip(cell.frames, seen.row_level, strict=True)
+    )
     return (
-        f"{cell}: in {row_ranges(seen.discordant)} frames disagree as no offset explains, by up to "
-        f"{seen.row_deviation.max():.0f} (odd ones out: {names}); these rows are flagged "
-        "DISCORDANT, exclude the damaged frames"
+        f"{cell}: in {row_ranges(seen.discordant)} the frames disagree as no common offset "
+        f"explains, by up to {seen.row_deviation.max():.0f}; these rows are flagged DISCORDANT, "
+        f"look which frames are damaged and exclude them (levels there: {levels})"
     )
 
 

@@ -39,6 +39,8 @@ class Survey:
         Rows where frames disagree as no offset explains.
     row_deviation : (n,) array
         Largest deviation of a row of each frame, offset removed.
+    row_level : (n,) array
+        Median of each frame in the discordant rows (NaN: there are none).
     columns : slice
         Columns looked at, the same for all frames of one shape.
     sample, variance : (ny, m) float32 arrays
@@ -54,6 +56,7 @@ class Survey:
     row_noise: float
     discordant: np.ndarray
     row_deviation: np.ndarray
+    row_level: np.ndarray
     columns: slice
     sample: np.ndarray
     variance: np.ndarray
@@ -100,12 +103,16 @@ def survey(stack):
     if stack.nframes == 1:
         return Survey(
             offsets, np.zeros(1), means, np.nan, np.nan, np.zeros(stack.shape[0], bool),
-            np.zeros(1), columns, sample[0], np.full_like(sample[0], np.nan),
+            np.zeros(1), np.full(1, np.nan), columns, sample[0], np.full_like(sample[0], np.nan),
             _step(sample[0] / stack.gain),
         )  # fmt: skip
     variance = _variance(sample - offsets[:, None, None].astype(np.float32))
     noise = pooled(np.sqrt(variance), np.isfinite(sample).sum(axis=0)).std
     scale = max(_robust_std(rows), noise / np.sqrt(sample.shape[2]))
+    discordant = (np.abs(rows) > _ROW_LIMIT * scale).any(axis=0)
+    row_level = np.full(stack.nframes, np.nan)
+    if discordant.any():
+        row_level = np.nanmedian(sample[:, discordant], axis=(1, 2))
     with np.errstate(invalid="ignore"):
         mean = np.nanmean(sample, axis=0, dtype=np.float32)
     return Survey(
@@ -114,8 +121,9 @@ def survey(stack):
         means=means,
         noise=noise,
         row_noise=_row_noise(difference, noise),
-        discordant=(np.abs(rows) > _ROW_LIMIT * scale).any(axis=0),
+        discordant=discordant,
         row_deviation=np.abs(rows).max(axis=1),
+        row_level=row_level,
         columns=columns,
         sample=mean,
         variance=variance.astype(np.float32),
