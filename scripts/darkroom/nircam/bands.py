@@ -1,0 +1,41 @@
+"""Work over an image in bands of rows, on several threads, within a bounded memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+# Memory of the bands in work at one time, all threads together.
+_BYTES = 24 << 20
+
+
+def over_bands(work, ny, row_bytes, threads=1, rows=None):
+    """Call `work(slice)` for every band of rows.
+
+    Parameters
+    ----------
+    work : callable
+        Given a slice of rows; must depend on no other band.
+    ny : int
+        Rows of the image.
+    row_bytes : int
+        Memory that one row of a band takes.
+    threads : int
+        Bands in work at once.
+    rows : int, optional
+        Rows of a band; by default as many as keep all bands together near 24 MB.
+    """
+    if not rows:
+        rows = max(1, min(ny, _BYTES // max(1, row_bytes * threads)))
+    bands = [slice(first, min(first + rows, ny)) for first in range(0, ny, rows)]
+    over(work, bands, threads)
+
+
+def over(work, items, threads=1):
+    """Call `work(item)` for every item on several threads; the first exception ends it."""
+    if threads == 1:
+        for item in items:
+            work(item)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, items):
+            pass

@@ -1,0 +1,44 @@
+"""The numbers that the report shows, as a JSON file."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from darkroom.atomic import write_text
+
+
+def quantity(name, value, unit, definition, *, uncertainty=None, notebook=None):
+    """Make one entry.
+
+    Parameters
+    ----------
+    name : str
+    value : float or int or None
+        Ours; not finite becomes None.
+    unit, definition : str
+    uncertainty : float, optional
+        One standard deviation.
+    notebook : float or int, optional
+        The same by the notebook's definition.
+    """
+    return {
+        "name": name,
+        "notebook": _plain(notebook),
+        "value": _plain(value),
+        "uncertainty": _plain(uncertainty),
+        "unit": unit,
+        "definition": definition,
+    }
+
+
+def _plain(value):
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
+
+
+def write_quantities(path, entries):
+    """Write entries as the report reads them."""
+    text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")

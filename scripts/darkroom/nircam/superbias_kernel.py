@@ -1,0 +1,243 @@
+"""Compiled parts of the superbias: moments of what survived a clip, trends, medians of classes.
+
+Loops run over frames outside and over pixels inside, so that they become vector instructions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import float32, float64, int8, int32, int64, njit, types, void
+
+#: Bins of 1 DN of `class_medians`; differences from zero of up to half as many.
+BINS = 1 << 16
+
+_helper = njit(nogil=True, error_model="numpy")
+_block32 = types.Array(float32, 2, "C", readonly=True)
+_block64 = types.Array(float64, 2, "C", readonly=True)
+_limit = types.Array(float64, 1, "C", readonly=True)
+
+
+@_helper
+def _add_inside(row, low, high, total, count):
+    for j in range(row.size):
+        value = np.float64(row[j])
+        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
+        total[j] += value if inside else 0.0
+        count[j] += 1 if inside else 0
+
+
+@_helper
+def _add_inside_narrow(row, low, high, total):
+    """Add in the precision of `row`, as numpy's masked arrays do."""
+    for j in range(row.size):
+        value = np.float64(row[j])
+        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
+        total[j] += row[j] if inside else np.float32(0.0)
+
+
+@_helper
+def _add_squares_inside(row, low, high, mean, squares):
+    for j in range(row.size):
+        value = np.float64(row[j])
+        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
+        difference = value - mean[j]
+        squares[j] += difference * difference if inside else 0.0
+
+
+@njit(
+    [
+        void(_block32, _limit, _limit, types.boolean, float64[::1], float64[::1], int32[::1]),
+        void(_block64, _limit, _limit, types.boolean, float64[::1], float64[::1], int32[::1]),
+    ],
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)
+def moments(values, low, high, narrow, mean, std0, count):
+    """Take mean and standard deviation (n in its denominator) of the values inside limits.
+
+    Parameters
+    ----------
+    values : (n, npixels) array
+        Frames; NaN and infinite values are left out.
+    low, high : (npixels,) float64 arrays
+        Limits, both inside.
+    narrow : bool
+        Sum for the mean in float32, frame after frame, whatever the type of the mean: numpy's
+        masked arrays of float32 do so, and the deviation is taken from that mean.
+    mean, std0 : (npixels,) float64 arrays
+        Written to; NaN where nothing is inside.
+    count : (npixels,) int32 array
+        Written to.
+    """
+    n, npixels = values.shape
+    mean[:] = 0.0
+    std0[:] = 0.0
+    count[:] = 0
+    for f in range(n):
+        _add_inside(values[f], low, high, mean, count)
+    if narrow:
+        total = np.zeros(npixels, np.float32)
+        for f in range(n):
+            _add_inside_narrow(values[f], low, high, total)
+        for j in range(npixels):
+            mean[j] = np.float64(total[j])
+    for j in range(npixels):
+        mean[j] /= count[j]
+    for f in range(n):
+        _add_squares_inside(values[f], low, high, mean, std0)
+    for j in range(npixels):
+        std0[j] = math.sqrt(std0[j] / count[j])
+
+
+@_helper
+def _add_times(row, low, high, mean, t, st, stt, stx):
+    for j in range(row.size):
+        value = np.float64(row[j])
+        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
+        st[j] += t if inside else 0.0
+        stt[j] += t * t if inside else 0.0
+        stx[j] += t * (value - mean[j]) if inside else 0.0
+
+
+@njit(
+    void(
+        _block32, _limit, _limit, _limit, float32[::1], float32[::1], int32[::1],
+        float32[::1], float32[::1],
+    ),
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)  # fmt: skip
+def trends(values, low, high, times, mean, std, count, slope, tvalue):
+    """Fit a straight line in time to the values inside limits, pixel by pixel.
+
+    Parameters
+    ----------
+    values : (n, npixels) float32 array
+        Frames; NaN and infinite values are left out.
+    low, high : (npixels,) float64 arrays
+        Limits, both inside.
+    times : (n,) float64 array
+        Centred on zero.
+    mean, std : (npixels,) float32 arrays
+        Of the values inside (n - 1 in the denominator).
+    count : (npixels,) int32 array
+        Their number.
+    slope, tvalue : (npixels,) float32 arrays
+        Written to: slope, and slope over its standard error (count - 2 degrees of freedom); NaN
+        where count < 3, where all values are of one time, or where the scatter is zero.
+    """
+    n, npixels = values.shape
+    st, stt, stx = np.zeros(npixels), np.zeros(npixels), np.zeros(npixels)
+    for f in range(n):
+        _add_times(values[f], low, high, mean, times[f], st, stt, stx)
+    for j in range(npixels):
+        slope[j] = np.nan
+        tvalue[j] = np.nan
+        lever = stt[j] - st[j] * st[j] / count[j]
+        if count[j] < 3 or not lever > 0.0:
+            continue
+        # mean is rounded to float32: sums of (value - mean) are not exactly zero, but times st.
+        gain = stx[j] / lever
+        slope[j] = gain
+        squares = np.float64(std[j]) * np.float64(std[j]) * (count[j] - 1)
+        rest = squares - gain * gain * lever
+        if rest > 0.0:
+            tvalue[j] = gain / math.sqrt(rest / (count[j] - 2) / lever)
+
+
+@_helper
+def _find_bins(histogram, total, low, high, quartiles):
+    """Find the bins of both middle values, and the quartiles by interpolation in their bins."""
+    for k in range(histogram.shape[0]):
+        below, n = 0, total[k]
+        low[k], high[k] = -1, -1
+        for b in range(BINS):
+            here = histogram[k, b]
+            if here == 0:
+                continue
+            if low[k] < 0 and below + here > (n - 1) // 2:
+                low[k] = b
+            if high[k] < 0 and below + here > n // 2:
+                high[k] = b
+            for q in range(2):
+                rank = n * (0.25 + 0.5 * q)
+                if below < rank <= below + here:
+                    quartiles[k, q] = b + (rank - below) / here
+            below += here
+
+
+@njit(
+    void(
+        types.Array(float32, 2, "C", readonly=True),
+        types.Array(float32, 2, "C", readonly=True),
+        types.Array(int8, 2, "A", readonly=True),
+        types.Array(float64, 1, "C", readonly=True),
+        float64[::1],
+        float64[::1],
+        int64[::1],
+    ),
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)
+def class_medians(frame, reference, classes, level, median, sigma, count):
+    """Take the median of frame - reference - level over the pixels of each class.
+
+    Parameters
+    ----------
+    frame, reference : (ny, nx) float32 arrays
+        Pixels where either is not finite are left out.
+    classes : (ny, nx) int8 array
+        Class of every pixel; negative ones are left out.
+    level : (nclasses,) float64 array
+        Near the median, so that differences stay within the bins.
+    median : (nclasses,) float64 array
+        Written to: exact, `level` not added back; NaN for an empty class.
+    sigma : (nclasses,) float64 array
+        Written to: standard deviation of a normal distribution with the same quartiles.
+    count : (nclasses,) int64 array
+        Written to.
+    """
+    nclasses = level.size
+    histogram = np.zeros((nclasses, BINS), np.int32)
+    count[:] = 0
+    for y in range(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            k = classes[y, x]
+            if k < 0:
+                continue
+            value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
+            if abs(value) < np.inf:
+                histogram[k, min(max(int(math.floor(value)) + BINS // 2, 0), BINS - 1)] += 1
+                count[k] += 1
+    low, high = np.empty(nclasses, np.int64), np.empty(nclasses, np.int64)
+    quartiles = np.full((nclasses, 2), np.nan)
+    _find_bins(histogram, count, low, high, quartiles)
+    room = 0
+    for k in range(nclasses):
+        sigma[k] = (quartiles[k, 1] - quartiles[k, 0]) / 1.3489795003921634
+        if count[k] > 0:
+            room = max(room, histogram[k, low[k] : high[k] + 1].sum())
+    held, found = np.empty((nclasses, room)), np.zeros(nclasses, np.int64)
+    for y in range(frame.shape[0]):
+        for x in range(frame.shape[1]):
+            k = classes[y, x]
+            if k < 0:
+                continue
+            value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
+            if abs(value) < np.inf:
+                b = min(max(int(math.floor(value)) + BINS // 2, 0), BINS - 1)
+                if low[k] <= b <= high[k]:
+                    held[k, found[k]] = value
+                    found[k] += 1
+    for k in range(nclasses):
+        median[k] = np.nan
+        if count[k] > 0:
+            inside = np.sort(held[k, : found[k]])
+            below = histogram[k, : low[k]].sum()
+            lower = inside[(count[k] - 1) // 2 - below]
+            median[k] = 0.5 * (lower + inside[count[k] // 2 - below])

@@ -1,0 +1,174 @@
+"""What a superbias's scatter is made of: kTC noise of the reset, and read noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from darkroom.nircam.superbias_offsets import MEDIAN_COST, sample_rows
+
+_MAD_TO_STD = 1.482602218505602
+
+
+@dataclass(frozen=True)
+class NoiseRow:
+    """Noise of one amplifier's active or reference pixels, DN.
+
+    Attributes
+    ----------
+    amplifier : int
+    kind : str
+        ``"active"`` or ``"reference"``.
+    npixels : int
+    scatter : float
+        Typical standard deviation of one sample: kTC and read noise together.
+    read : float
+        Read noise of one read, from differences of groups 0 and 1; NaN when unknown.
+    ktc : float
+        sqrt(scatter² - read²); 0 where the scatter is not larger, NaN when read is unknown.
+    ktc_error : float
+        Statistical error of ktc.
+    """
+
+    amplifier: int
+    kind: str
+    npixels: int
+    scatter: float
+    read: float
+    ktc: float
+    ktc_error: float
+
+
+def split_noise(std, count, classes, read):
+    """Split the scatter of samples into kTC and read noise, by amplifier and kind of pixel.
+
+    Parameters
+    ----------
+    std : (ny, nx) float32 array
+        Scatter of one sample, count - 1 in its denominator, DN.
+    count : (ny, nx) int array
+        Samples used.
+    classes : Classes
+    read : (noutputs, 2) array
+        Read noise of active and of reference pixels, DN (see `pair_noise`).
+
+    Returns
+    -------
+    list of NoiseRow
+
+    Notes
+    -----
+    The typical variance is the median over pixels divided by what the median of chi² with
+    count - 1 degrees of freedom is to its mean: pixels far noisier than the rest do not count.
+    """
+    rows = []
+    for amplifier in range(classes.noutputs):
+        for kind, name in enumerate(("active", "reference")):
+            where = (classes.reference == bool(kind)) & (classes.amplifier == amplifier)
+            where &= (count > 1) & np.isfinite(std)
+            npixels = int(where.sum())
+            if not npixels:
+                continue
+            freedom = float(np.median(count[where])) - 1
+            ratio = 2 * special.gammaincinv(freedom / 2, 0.5) / freedom
+            variance = float(np.median(std[where].astype(np.float64) ** 2)) / ratio
+            rows.append(
+                _row(amplifier, name, npixels, variance, freedom, float(read[amplifier, kind]))
+            )
+    return rows
+
+
+def _row(amplifier, kind, npixels, variance, freedom, read):
+    ktc2 = variance - read**2
+    error2 = MEDIAN_COST * variance * np.sqrt(2 / freedom / npixels)
+    if np.isnan(ktc2):
+        ktc = error = np.nan
+    else:
+        ktc = float(np.sqrt(max(ktc2, 0.0)))
+        error = float(error2 / 2 / max(ktc, np.sqrt(error2)))
+    return NoiseRow(amplifier, kind, npixels, float(np.sqrt(variance)), read, ktc, error)
+
+
+def pair_noise(early, late, classes):
+    """Measure the read noise from the difference of two groups, on a sample of rows.
+
+    Parameters
+    ----------
+    early, late : GroupStack
+        Two groups of the same ramps.
+    classes : Classes
+
+    Returns
+    -------
+    (noutputs, 2) array
+        Noise of one read of active and of reference pixels, DN: 1.4826 MAD / sqrt(2) of all
+        differences about the median of their ramp and class; NaN where there are none.
+    """
+    ny, nx = early.shape
+    rows = range(0, ny, sample_rows(ny))
+    found = np.full((early.nframes, classes.noutputs, 2), np.nan)
+    for frame in range(early.nframes):
+        difference = np.empty((len(rows), nx), np.float32)
+        reference = np.empty((len(rows), nx), bool)
+        for k, row in enumerate(rows):
+            first, second = np.empty((2, 1, nx), np.float32)
+            early.read_frame(frame, row, first)
+            late.read_frame(frame, row, second)
+            difference[k] = second[0] - first[0]
+            reference[k] = classes.reference[row]
+        found[frame] = _spread(difference, reference, classes)
+    good = np.isfinite(found)
+    total = np.where(good, found**2, 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(total / good.sum(axis=0) / 2)
+
+
+def _spread(difference, reference, classes):
+    """Return 1.4826 MAD of a difference image about its class medians, by amplifier and kind."""
+    spread = np.full((classes.noutputs, 2), np.nan)
+    for amplifier in range(classes.noutputs):
+        for kind in (0, 1):
+            parts = []
+            for parity in (0, 1):
+                columns = classes.column == 2 * amplifier + parity
+                values = difference[:, columns][reference[:, columns] == bool(kind)]
+                values = values[np.isfinite(values)]
+                if values.size > 1:
+                    parts.append(values - np.median(values))
+            if parts:
+                spread[amplifier, kind] = _MAD_TO_STD * np.median(np.abs(np.concatenate(parts)))
+    return spread
+
+
+def coupling(error, mean, classes, share):
+    """Say how large a neighbour's bias error is that IPC or cross-talk brings into a pixel.
+
+    Parameters
+    ----------
+    error, mean : (ny, nx) arrays
+        Error of the superbias and the superbias itself, DN.
+    classes : Classes
+    share : float
+        Part of a pixel's signal that appears in each of its four neighbours.
+
+    Returns
+    -------
+    before, after : float
+        Typical (rms over pixels, clipped) signal in DN that enters a pixel from its four
+        neighbours' bias: with the bias left in, and with only the superbias's error left in.
+    """
+    active = classes.usable & np.isfinite(mean) & np.isfinite(error)
+    structure = np.where(active, mean, np.nan)
+    for k in range(len(classes)):
+        columns = classes.column == k
+        structure[:, columns] -= np.nanmedian(structure[:, columns])
+    around = (
+        structure[:-2, 1:-1] + structure[2:, 1:-1] + structure[1:-1, :-2] + structure[1:-1, 2:]
+    ) - 4 * structure[1:-1, 1:-1]
+    around = around[np.isfinite(around)]
+    before = share * _MAD_TO_STD * float(np.median(np.abs(around - np.median(around))))
+    # Errors of neighbours are independent: four of them and four times the pixel's own.
+    after = share * np.sqrt(4 + 16) * float(np.median(error[active]))
+    return before, after

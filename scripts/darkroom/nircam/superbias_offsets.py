@@ -1,0 +1,207 @@
+"""Offsets of ramps: what the reset left on each amplifier and column parity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.combine import Clip, combine_stack
+from darkroom.errors import InputError
+from darkroom.nircam.bands import over
+from darkroom.nircam.compiled import kernel
+
+#: Standard deviation of a median over that of a mean, many normal values.
+MEDIAN_COST = 1.2533141373155003
+CEILING = 65535.0  # DN, top of the 16-bit converter
+# Rows looked at for first guesses and checks: about so many, evenly spread.
+_SAMPLE_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Levels of every ramp by class of pixels, DN.
+
+    Attributes
+    ----------
+    level : (nclasses,) float64 array
+        Mean over the ramps of each class's own level.
+    value : (nramps, nclasses) float64 array
+        Offset of each ramp from it; the sum over ramps is zero.
+    error : (nramps, nclasses) float64 array
+        Statistical error of each offset, of pixels with independent noise.
+    """
+
+    level: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+
+    @property
+    def level_error(self):
+        """Standard error of the levels: the scatter of the offsets over sqrt(nramps)."""
+        n = len(self.value)
+        return self.value.std(axis=0, ddof=1) / np.sqrt(n)
+
+    def columns(self, classes):
+        """Return each ramp's own level per column, (nramps, 1, nx) float32."""
+        total = (self.level + self.value).astype(np.float32)
+        return total[:, None, classes.column]
+
+
+def sample_rows(ny):
+    """Return the step of the rows that first guesses and checks look at."""
+    return max(1, ny // _SAMPLE_ROWS)
+
+
+class Aligned:
+    """A stack of frames with each ramp's own level taken off every column.
+
+    Parameters
+    ----------
+    stack : object with nframes, shape and read(rows)
+    levels : (nframes, 1, nx) float32 array
+    """
+
+    def __init__(self, stack, levels):
+        self._stack, self._levels = stack, levels
+        self.nframes, self.shape = stack.nframes, stack.shape
+
+    def read(self, rows):
+        """Return rows of every frame, levels subtracted: (nframes, nrows, nx) float32."""
+        values = self._stack.read(rows)
+        values -= self._levels
+        return values
+
+
+def check_ramps(stack, classes, label, threads=1):
+    """Refuse a ramp without usable values, or saturated, by a sample of its rows.
+
+    Parameters are those of `first_levels`.
+
+    Raises
+    ------
+    InputError
+        When most usable pixels of a ramp have no finite value, or are at the converter's top.
+    """
+    klass = classes.of_usable()[:: sample_rows(stack.shape[0])]
+
+    def work(frame):
+        _refuse_empty(_sample(stack, frame)[klass >= 0], label(frame))
+
+    over(work, range(stack.nframes), threads)
+
+
+def _sample(stack, frame):
+    """Return every so manieth row of a frame."""
+    rows = range(0, stack.shape[0], sample_rows(stack.shape[0]))
+    sample = np.empty((len(rows), stack.shape[1]), np.float32)
+    for values, row in zip(sample, rows, strict=True):
+        stack.read_frame(frame, row, values[None])
+    return sample
+
+
+def first_levels(stack, classes, label, threads=1):
+    """Take the median of each ramp and class over a sample of rows.
+
+    Parameters
+    ----------
+    stack : object with nframes, shape, read_frame(frame, first, values)
+    classes : Classes
+    label : callable
+        ``label(ramp)`` names a ramp in messages.
+    threads : int
+
+    Returns
+    -------
+    (nframes, nclasses) float64 array
+        DN.
+
+    Raises
+    ------
+    InputError
+        When most usable pixels of a ramp have no finite value, or are at the converter's top.
+    """
+    klass = classes.of_usable()[:: sample_rows(stack.shape[0])]
+    levels = np.empty((stack.nframes, len(classes)))
+    zero = np.zeros(klass.shape, np.float32)
+    offset = np.full(len(classes), 0.5 * CEILING)
+    medians = kernel("superbias").class_medians
+
+    def work(frame):
+        sample = _sample(stack, frame)
+        _refuse_empty(sample[klass >= 0], label(frame))
+        sigma, count = np.empty(len(classes)), np.empty(len(classes), np.int64)
+        medians(sample, zero, klass, offset, levels[frame], sigma, count)
+        levels[frame] += offset
+
+    over(work, range(stack.nframes), threads)
+    return levels
+
+
+def _refuse_empty(values, label):
+    """Refuse a ramp that has no signal to measure."""
+    path, _, integration = label.partition(" integration ")
+    finite = np.isfinite(values)
+    if finite.mean() < 0.5:
+        raise InputError(
+            path,
+            f"integration {integration}: {1 - finite.mean():.0%} of its pixels have no usable "
+            "value (NaN or saturated)",
+            "leave this exposure out",
+        )
+    full = (values[finite] >= CEILING).mean()
+    if full > 0.5:
+        raise InputError(
+            path,
+            f"integration {integration}: saturated, {full:.0%} of its pixels are at "
+            f"{CEILING:.0f} DN, the top of the converter",
+            "leave this exposure out",
+        )
+
+
+def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
+    """Solve for the offsets of all ramps against their common image.
+
+    One step of alternation: the clipped mean image over ramps at their first levels, then each
+    ramp's median difference from that image. An error of the first levels is the same for all
+    pixels of a class, so it goes into the image as a constant and the second step removes it.
+
+    Parameters
+    ----------
+    stack : object with nframes, shape, read(rows), read_frame(frame, first, values)
+    classes : Classes
+    levels : (nframes, nclasses) float64 array
+        First guess, DN.
+    floor : float
+        Scatter of an active pixel, DN: least deviation of the clip.
+    threads : int
+    band_rows : int, optional
+
+    Returns
+    -------
+    Offsets
+    """
+    start = levels.astype(np.float32)
+    aligned = Aligned(stack, start[:, None, classes.column])
+    clip = Clip("mad", 4.0, 3, floor)
+    image = combine_stack(
+        aligned, clip, threads=threads, tile_rows=band_rows, outputs=("mean",)
+    ).mean
+    klass = classes.of_usable()
+    nclasses = len(classes)
+    median, sigma = np.empty((2, stack.nframes, nclasses))
+    count = np.empty((stack.nframes, nclasses), np.int64)
+    medians = kernel("superbias").class_medians
+
+    def work(frame):
+        values = np.empty(stack.shape, np.float32)
+        stack.read_frame(frame, 0, values)
+        own = start[frame].astype(np.float64)
+        medians(values, image, klass, own, median[frame], sigma[frame], count[frame])
+
+    over(work, range(stack.nframes), threads)
+    total = start + median
+    level = total.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = MEDIAN_COST * sigma / np.sqrt(count)
+    return Offsets(level, total - level, error)

@@ -1,0 +1,186 @@
+"""Superbias reference files and the richer product beside them."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+from darkroom.nircam import products
+from darkroom.nircam.superbias import MEANING, Flag
+
+
+class Bit(IntFlag):
+    """Bits of a superbias reference file's DQ, explained by its DQ_DEF."""
+
+    DO_NOT_USE = 1
+    UNRELIABLE_BIAS = 2
+    HOT = 4
+
+
+#: Bits that method ``aligned`` can set and what they mean.
+BITS = {
+    Bit.DO_NOT_USE: "no usable bias",
+    Bit.UNRELIABLE_BIAS: "bias uncertain: noisy, drifting or of too few samples",
+    Bit.HOT: "dark current far above the others'",
+}
+#: Bits that method ``reffiles`` can set and what they mean.
+REFFILES_BITS = {
+    Bit.DO_NOT_USE: "scatter above the threshold, or no value",
+    Bit.UNRELIABLE_BIAS: "scatter above the threshold, or no value",
+}
+
+
+def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
+    """Make the HDUs of a SuperBiasModel.
+
+    Parameters
+    ----------
+    mean, error : (ny, nx) arrays
+        DN, DMS frame.
+    dq : (ny, nx) int array
+        Bits of `Bit`.
+    facts : darkroom.nircam.products.Facts
+    ramps : RampSet
+    provenance : darkroom.nircam.products.Provenance
+    bits : dict
+        Bits that can be set and what they mean.
+    """
+    primary = products.reference_primary("SuperBiasModel", "SUPERBIAS", facts, ramps, provenance)
+    return [
+        primary,
+        products.image("SCI", mean.astype(np.float32), "DN"),
+        products.image("ERR", error.astype(np.float32), "DN"),
+        products.image("DQ", dq.astype(np.uint32)),
+        products.dq_table(bits),
+    ]
+
+
+def reffiles_dq(flagged):
+    """Return the DQ of jwst_reffiles' superbias, with the flag that its own file loses."""
+    return np.where(flagged, Bit.DO_NOT_USE | Bit.UNRELIABLE_BIAS, 0).astype(np.int32)
+
+
+def aligned_dq(dq):
+    """Return the reference file's DQ of an aligned superbias's own (bits of `Flag`)."""
+    pairs = (
+        (Flag.DO_NOT_USE, Bit.DO_NOT_USE),
+        (Flag.UNRELIABLE_BIAS, Bit.UNRELIABLE_BIAS),
+        (Flag.HOT, Bit.HOT),
+    )
+    return sum(np.where(dq & flag > 0, bit, 0) for flag, bit in pairs).astype(np.int32)
+
+
+def reffiles_details(found, flagged, threshold, ramps, provenance):
+    """Make the HDUs of the product beside a superbias of method ``reffiles``.
+
+    Parameters
+    ----------
+    found : darkroom.nircam.superbias_reffiles.ClippedMean
+    flagged : (ny, nx) bool array
+    threshold : float
+        Of the scatter, DN.
+    ramps : RampSet
+    provenance : darkroom.nircam.products.Provenance
+    """
+    cards = (
+        *_common_cards(ramps, "reffiles"),
+        ("NRAMPS", len(ramps.files), "samples: group 0 of each first integration"),
+        ("THRESH", threshold, "[DN] STD above it is flagged"),
+    )
+    primary = products.primary(cards)
+    provenance.stamp(primary.header)
+    return [
+        primary,
+        products.image("SCI", found.mean.astype(np.float32), "DN"),
+        products.image("STD", found.std.astype(np.float32), "DN"),
+        products.image("COUNT", found.count.astype(np.int16)),
+        products.image("DQ", reffiles_dq(flagged)),
+        products.dq_table(REFFILES_BITS),
+    ]
+
+
+def aligned_details(found, ramps, classes, tables, provenance, difference=None):
+    """Make the HDUs of the product beside an aligned superbias.
+
+    Parameters
+    ----------
+    found : darkroom.nircam.superbias.Superbias
+    ramps : RampSet
+    classes : Classes
+    tables : dict
+        ``{name: (rows, units)}`` of further tables; empty ones are left out.
+    provenance : darkroom.nircam.products.Provenance
+    difference : (ny, nx) array, optional
+        New minus previous, DN.
+    """
+    cards = (
+        *_common_cards(ramps, "aligned"),
+        ("NRAMPS", len(ramps.ramps), "samples: integrations of all exposures"),
+        ("LEVELERR", float(found.offsets.level_error.mean()), "[DN] error common to a class"),
+        ("FLOORACT", found.floors["active"], "[DN] typical scatter, active pixels"),
+        ("FLOORREF", found.floors["reference"], "[DN] typical scatter, reference pixels"),
+    )
+    primary = products.primary(cards)
+    provenance.stamp(primary.header)
+    images = {
+        "SCI": (found.mean, "DN"),
+        "ERR": (found.error, "DN"),
+        "STD": (found.std, "DN"),
+        "MEDIAN": (found.median, "DN"),
+        "COUNT": (found.count, ""),
+        "NCLIP": (found.nclipped, ""),
+        "TREND": (found.trend, "DN/d"),
+        "TREND_T": (found.trend_t, ""),
+        "SLOPE": (found.slope, "DN/s"),
+        "DIFF": (difference, "DN"),
+        "DQ": (found.dq, ""),
+    }
+    hdus = [products.image(k, data, unit) for k, (data, unit) in images.items() if data is not None]
+    tables = {"LEVELS": (_levels(found, classes), {"level": "DN", "error": "DN"})} | tables
+    tables["OFFSETS"] = (
+        _offsets(found, ramps, classes),
+        {"mjd": "d", "offset": "DN", "error": "DN"},
+    )
+    made = [products.table(name, rows, units) for name, (rows, units) in tables.items() if rows]
+    return [primary, *hdus, products.dq_table(MEANING), *made]
+
+
+def _common_cards(ramps, method):
+    layout = ramps.readout
+    return (
+        ("INSTRUME", "NIRCAM", "instrument"),
+        ("DETECTOR", layout.detector, "detector"),
+        ("SUBARRAY", layout.subarray, "subarray"),
+        ("READPATT", ramps.files[0].header.get("READPATT", ""), "readout pattern of the exposures"),
+        ("METHOD", method, "how the superbias was made"),
+        ("NFILES", len(ramps.files), "exposures"),
+    )
+
+
+def _levels(found, classes):
+    """Return the mean level of every class and its standard error."""
+    parts = zip(classes.names, found.offsets.level, found.offsets.level_error, strict=True)
+    return [
+        {"class": name, "level": float(level), "error": float(error)}
+        for name, level, error in parts
+    ]
+
+
+def _offsets(found, ramps, classes):
+    """Return one row per ramp and class."""
+    rows = []
+    for ramp, ((file, integration), mjd) in enumerate(zip(ramps.ramps, ramps.mjd, strict=True)):
+        for k in range(len(classes)):
+            rows.append(
+                {
+                    "exposure": ramps.files[file].path.name,
+                    "integration": integration + 1,
+                    "mjd": float(mjd),
+                    "amplifier": k // 2,
+                    "parity": k % 2,
+                    "offset": float(found.offsets.value[ramp, k]),
+                    "error": float(found.offsets.error[ramp, k]),
+                }
+            )
+    return rows
