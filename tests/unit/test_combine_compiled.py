@@ -1,5 +1,6 @@
 """Compiled code is shared between jobs, but never made by two of them at once."""
 
+import errno
 import fcntl
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from darkroom.combine.compiled import cache_lock
+from darkroom.errors import DarkroomError
 
 CLIP_TWO_VALUES = """
 import numpy
@@ -35,6 +37,17 @@ def test_a_folder_that_cannot_be_made_needs_no_lock(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with cache_lock():
+        pass
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    message = r"cannot be locked there \(No locks available\); set NUMBA_CACHE_DIR"
+    with pytest.raises(DarkroomError, match=message), cache_lock():
         pass
 
 

@@ -16,13 +16,20 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from darkroom.errors import DarkroomError
+
 
 @contextmanager
 def cache_lock():
     """Hold the lock of the compiled code's folder.
 
     The lock ends with the process that holds it, however it dies. Where the folder cannot be
-    written there is nothing to guard: numba then compiles in memory or in the user's own cache.
+    written there is nothing to guard: numba then keeps its code in the user's own cache.
+
+    Raises
+    ------
+    DarkroomError
+        When the file system has no locks.
     """
     folder = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(folder) if folder else Path(__file__).parent / "__pycache__"
@@ -33,7 +40,14 @@ def cache_lock():
         yield
         return
     with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError as error:
+            msg = (
+                f"{folder}: compiled code cannot be locked there ({error.strerror}); "
+                "set NUMBA_CACHE_DIR to a folder on a local disk"
+            )
+            raise DarkroomError(msg) from error
         yield
 
 
