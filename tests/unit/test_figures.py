@@ -14,7 +14,6 @@ from darkroom.figures import histograms, images, measures, series, style, words
 from darkroom.figures.book import FigureBook, Panel
 from darkroom.figures.ccd import drift, frame, stack
 from darkroom.figures.ccd.inputs import history_records
-from darkroom.figures.ccd.science import neighbour_excess
 from darkroom.figures.ccd.story import Story, tell
 
 NY, NX = 48, 60
@@ -323,14 +322,6 @@ def test_the_profiles_tell_which_image_has_the_gradient():
     assert "bias, rows: 0 ADU" in caption
 
 
-def test_flagged_pixels_are_compared_with_their_good_neighbours():
-    image = np.full((5, 5), 10.0)
-    image[2, 2], image[2, 3], image[0, 0] = 110, 500, 60
-    mask = image > 50
-    assert neighbour_excess(image, mask).tolist() == [50, 100, 490]
-    assert neighbour_excess(image, np.zeros((5, 5), bool)).size == 0
-
-
 def levels(temperature, level, exptime, role=None):
     n = len(level)
     role = np.array(["dark"] * n if role is None else role)
@@ -384,6 +375,12 @@ def test_a_long_warning_in_a_product_is_read_back_whole(tmp_path):
     assert history_records(tmp_path / "rate.fits", "warning: ") == [sentence, "short"]
 
 
+SUBTRACTED = {
+    "EXPTIME": 10.0, "DARKHOW": "matched", "BKGBEF": 1113.0, "BKGAFT": 100.0, "FINBEF": 14.6,
+    "FINAFT": 14.5, "HOTBEF": 812.5, "HOTAFT": 11.25, "GRXBEF": None, "GRXAFT": None,
+}  # fmt: skip
+
+
 def a_story(nbias=NBIAS, ndark=NDARK):
     n = nbias + ndark
     bias, dark = noise(10), noise(11, level=1013)
@@ -418,7 +415,7 @@ def a_story(nbias=NBIAS, ndark=NDARK):
         level_fits=FITS,
         flags=flags,
         flag_names=((4, "HOT", "hot in both halves"), (8, "UNSTABLE", "varies")),
-        sciences=(("target_image", dark + 100, 100 + dark - bias),),
+        sciences=(("target_image", dark + 100, 100 + dark - bias, SUBTRACTED),),
     )  # fmt: skip
 
 
@@ -473,6 +470,8 @@ def test_captions_hold_the_numbers(told):
     _, figures, _ = told
     assert "HOT (hot in both halves): 1; UNSTABLE (varies): 1" in figures["hot_pixels"]["caption"]
     assert "further uncertainty of 0.02 ADU/s" in figures["dark_rate"]["caption"]
+    science = figures["science_target_image"]["caption"]
+    assert "residual of the hot pixels 812.5 before, 11.25 ADU after." in science
     assert "9000 ADU" in figures["dark_hot_pixel"]["caption"]
     assert "group 2 (−5.23 °C)" in figures["dark_rate_temperature"]["caption"]
 

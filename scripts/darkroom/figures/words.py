@@ -37,15 +37,15 @@ def number(value, digits=4):
     return ("0" if text == "-0" else text).replace("-", "−")
 
 
-def measured(value, error, unit=""):
+def measured(value, error, unit_words=""):
     """Write ``value ± error unit``, both rounded to two significant digits of the error.
 
     Parameters
     ----------
     value, error : float or None
         A missing or zero error leaves the value with six significant digits.
-    unit : str
-        Written after a blank when not empty.
+    unit_words : str
+        Unit, written after a blank when not empty.
 
     Returns
     -------
@@ -65,7 +65,13 @@ def measured(value, error, unit=""):
         else:
             text = f"{number(value, 4)} ± {number(error, 2)}"
         text = text.replace("-", "−")
-    return f"{text} {unit}" if unit and text != "–" else text
+    return f"{text} {unit_words}" if unit_words and text != "–" else text
+
+
+def unit(fits_unit):
+    """Write a unit of a FITS product for a reader: ``adu/s`` as ADU/s, ``electron2`` as e⁻²."""
+    words = fits_unit.replace("adu", "ADU").replace("electron", "e⁻").replace("Celsius", "°C")
+    return words.replace("2", "²")
 
 
 def counted(n, singular, plural=None):

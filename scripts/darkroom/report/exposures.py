@@ -69,8 +69,9 @@ def count_grid(rows):
     Returns
     -------
     dict or None
-        ``columns`` (temperatures as text, none if no exposure tells its own), ``rows`` (list of {role, exptime, counts, total}) and
-        ``step`` (degrees a column stands for). None without any exposure time.
+        ``columns`` (temperatures as text, none if no exposure tells its own), ``rows`` (list of
+        {role, exptime, counts, total}) and ``step`` (degrees a column stands for). None without
+        any exposure time.
     """
     known = [row for row in rows if row["exptime_s"]]
     if not known:

@@ -13,7 +13,7 @@ from astropy.io import fits
 from markupsafe import Markup
 
 from darkroom.errors import InputError
-from darkroom.figures.words import counted, measured, number
+from darkroom.figures.words import counted, measured, number, unit
 from darkroom.provenance import sha256
 
 # An inch of a picture takes this many pixels of the page; its own pixels an inch are in its file.
@@ -92,8 +92,8 @@ def item_context(name, title, description, folder, record, exposures, rows):
 def quantity_cells(row):
     """Return a quantity's cells as text: value and uncertainty rounded together."""
     return {
-        "name": row["name"],
-        "unit": row["unit"] or "",
+        "name": row["name"].replace("_", " "),
+        "unit": unit(row["unit"] or ""),
         "notebook": _plain(row["notebook"]),
         "ours": _plain(row["value"], row["uncertainty"]),
         "definition": row["definition"],
@@ -196,9 +196,9 @@ def merge_versions(items, own):
 def byte_size(count):
     """Write a number of bytes for a reader: ``5.9 MB``."""
     value = float(count)
-    for unit in ("B", "kB", "MB"):
+    for name in ("B", "kB", "MB"):
         if value < 1000:
-            return f"{number(value, 3)} {unit}"
+            return f"{number(value, 3)} {name}"
         value /= 1000
     return f"{number(value, 3)} GB"
 

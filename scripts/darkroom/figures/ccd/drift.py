@@ -219,14 +219,16 @@ def _warnings(levels):
         values[levels.pick("dark")] for values in (levels.exptime, levels.temperature)
     )
     sentence = _drift_words(levels)
-    if np.ptp(exptime) > 0:
-        shortest = temperature[exptime == exptime.min()].mean()
-        longest = temperature[exptime == exptime.max()].mean()
+    shortest = temperature[exptime == exptime.min()].mean()
+    longest = temperature[exptime == exptime.max()].mean()
+    if abs(shortest - longest) >= _SAME_C:
         sentence += (
             f" It was {number(float(shortest), 4)} °C on average in the shortest and "
             f"{number(float(longest), 4)} °C in the longest darks, so the dark rate mixes the "
             "effects of time and temperature; see the figures on drift."
         )
+    else:
+        sentence += " The dark rate is measured for each group of like temperatures."
     return [sentence]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 from astropy.io import fits
@@ -12,11 +13,68 @@ from darkroom.errors import InputError
 from darkroom.figures import measures
 from darkroom.figures.ccd.drift import Levels
 from darkroom.figures.ccd.frame import brightest
+from darkroom.figures.ccd.story import Story
+from darkroom.figures.words import unit
 from darkroom.fits.tiles import FrameStack
+from darkroom.frames import read_frames
 
 _ROLES = ("bias", "dark")
 _HISTORY_KINDS = ("setting ", "input ", "version ", "recovered: ", "warning: ")
 _HISTORY_WIDTH = 72
+
+
+def read_story(paths, science=(), *, pixel=(100, 150), display_range=(-30.0, 50.0), threads=1):
+    """Read all that the figures of a CCD item are drawn from.
+
+    Parameters
+    ----------
+    paths : dict
+        Path of ``frames`` (the frame table), ``master_bias``, ``read_noise``, ``master_dark``,
+        ``dark_rate`` and ``hot_pixels``.
+    science : sequence of path-like
+        Products of subtract_dark, named ``<exposure>_dsub.fits``.
+    pixel : (y, x)
+    display_range : (low, high)
+    threads : int
+
+    Returns
+    -------
+    Story
+    """
+    table = read_frames(paths["frames"])
+    rows = in_time_order(table)
+    bias = read_planes(paths["master_bias"])[0]
+    gain = fits.getheader(paths["master_bias"]).get("GAIN")
+    levels, first, series = look_at_frames(rows, pixel, gain)
+    flags = read_table(paths["hot_pixels"], "DQ_DEF")
+    return Story(
+        unit=unit(bias["header"]["BUNIT"]),
+        first=first,
+        series=series,
+        levels=levels,
+        bias=bias,
+        read_noise=read_planes(paths["read_noise"])[0],
+        dark_noise=noise_in_time(rows, gain, threads),
+        darks=read_planes(paths["master_dark"]),
+        rates=read_planes(paths["dark_rate"]),
+        offsets=read_table(paths["dark_rate"], "OFFSETS"),
+        level_fits=read_table(paths["dark_rate"], "LEVELFIT"),
+        flags=read_planes(paths["hot_pixels"])[0]["DQ"],
+        flag_names=tuple(
+            zip(flags["value"].tolist(), flags["name"], flags["description"], strict=True)
+        ),
+        sciences=tuple(_science(path, table, gain) for path in science),
+        display_range=tuple(display_range),
+    )
+
+
+def _science(path, table, gain):
+    name = path.name.removesuffix("_dsub.fits")
+    files = [row["file"] for row in table if row["exposure"] == name]
+    if not files:
+        raise InputError(path, f"the frame table has no exposure {name!r}")
+    planes = read_planes(path)[0]
+    return name, read_frame(files[0], gain), planes["SCI"], planes["header"]
 
 
 def read_planes(path):
@@ -113,19 +171,17 @@ def look_at_frames(rows, pixel, gain=None):
     -------
     levels : Levels
     first : dict
-        Role to (exposure name, image) of its first frame; for darks the first of the longest
-        exposure time.
+        Role to (exposure name, image) of its first frame; for darks of `main_exptime`.
     series : dict
         Role to a list of (words, (y, x), (n,) values) over the same frames: `pixel`, and the
         brightest pixel of that first frame.
     """
     first, values, pixels = {}, {}, {}
     level, spread = np.full((2, len(rows)), np.nan)
-    longest = max((float(row["exptime_s"]) for row in rows if row["role"] == "dark"), default=0.0)
+    time = main_exptime(rows)
     for index, row in enumerate(rows):
         image, role = read_frame(row["file"], gain), row["role"]
-        # A series, and one dark to look at, need one exposure time: the longest.
-        if role == "bias" or float(row["exptime_s"]) == longest:
+        if role == "bias" or float(row["exptime_s"]) == time:
             if role not in first:
                 first[role] = (row["exposure"], image)
                 pixels[role] = (_inside(pixel, image.shape), brightest(image))
@@ -154,8 +210,14 @@ def look_at_frames(rows, pixel, gain=None):
     return levels, first, series
 
 
+def main_exptime(rows):
+    """Return the exposure time that has the most darks, in seconds; the longest of equals."""
+    times = Counter(float(row["exptime_s"]) for row in rows if row["role"] == "dark")
+    return max(times, key=lambda time: (times[time], time))
+
+
 def noise_in_time(rows, gain=None, threads=1):
-    """Return the standard deviation of every pixel over the longest darks, as they come.
+    """Return the standard deviation of every pixel over the darks of one exposure time.
 
     The notebook's definition of dark noise: divisor n - 1, nothing rejected, the offsets of the
     frames left in, all temperatures together.
@@ -174,14 +236,15 @@ def noise_in_time(rows, gain=None, threads=1):
         NaN for a single frame.
     frames : int
     exptime : float
-        Of the longest darks, in seconds.
+        Theirs, in seconds (see `main_exptime`).
     """
-    darks = [row for row in rows if row["role"] == "dark"]
-    longest = max(float(row["exptime_s"]) for row in darks)
-    paths = [row["file"] for row in darks if float(row["exptime_s"]) == longest]
+    time = main_exptime(rows)
+    paths = [
+        row["file"] for row in rows if row["role"] == "dark" and float(row["exptime_s"]) == time
+    ]
     with FrameStack(paths) as stack:
         std = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",)).std
-    return std if gain is None else std * np.float32(gain), len(paths), longest
+    return std if gain is None else std * np.float32(gain), len(paths), time
 
 
 def _inside(pixel, shape):

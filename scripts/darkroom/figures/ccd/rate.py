@@ -10,7 +10,9 @@ from darkroom.figures.words import counted, measured, number, share
 
 _SECTION = "Dark rate"
 # A group whose error is this many times the smallest one would only stretch the axis.
-_MOST_ERROR = 20
+_MOST_ERROR = 10
+# A class with more than this fraction of the pixels is counted, not drawn: its map is solid.
+_MOST_DRAWN = 0.1
 
 
 def show_rate(book, label, rate, error, common_error, unit):
@@ -223,10 +225,11 @@ def show_flags(book, dq, definitions, rate, unit):
     unit : str
     """
     present = [item for item in definitions if np.any(dq & item[0])]
+    drawn = [item for item in present if np.count_nonzero(dq & item[0]) <= _MOST_DRAWN * dq.size]
     codes = np.zeros(dq.shape, np.uint8)
-    for code, (value, _, _) in reversed(list(enumerate(present, 1))):
+    for code, (value, _, _) in reversed(list(enumerate(drawn, 1))):
         codes[(dq & value) != 0] = code
-    figure = images.draw_flags(codes, [name for _, name, _ in present], title="flagged pixels")
+    figure = images.draw_flags(codes, [name for _, name, _ in drawn], title="flagged pixels")
     panels = [Panel("map", figure, "map of the flagged pixels, one colour a class")]
     if measures.finite(rate).size:
         filled = np.where(np.isfinite(rate), rate, -np.inf)
@@ -246,4 +249,7 @@ def show_flags(book, dq, definitions, rate, unit):
         if present
         else "No pixel is flagged."
     )
+    if len(drawn) < len(present):
+        names = ", ".join(item[1] for item in present if item not in drawn)
+        caption += f" Counted, but too many to draw: {names}."
     book.add(_SECTION, "hot_pixels", "Hot, unstable and other flagged pixels", caption, panels)

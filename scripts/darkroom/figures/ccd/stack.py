@@ -203,7 +203,7 @@ def show_profiles(book, section, key, title, profiles, unit):
             f"{label}, {across}s: {number(_swing(values), 3)} {unit}" for label, _, values in lines
         ]
     caption = (
-        "Median of every column (left) and row (right), minus the median of the whole image. "
+        "Median of every column, and of every row, minus the median of the whole image. "
         f"Difference between the first and the last tenth: {'; '.join(words)}."
     )
     book.add(section, key, title, caption, panels)

@@ -10,9 +10,6 @@ from darkroom.figures import images, style
 from darkroom.figures.ccd import drift, frame, rate, science, stack
 from darkroom.figures.words import number
 
-# Classes with more than this fraction of the pixels are counted, not drawn: a map of them is solid.
-_MOST_DRAWN = 0.02
-
 
 @dataclass(frozen=True)
 class Story:
@@ -41,7 +38,7 @@ class Story:
         Columns of its LEVELFIT table.
     flags : (ny, nx) int array
     flag_names : sequence of (value, name, meaning)
-    sciences : sequence of (name, before, after)
+    sciences : sequence of (name, before, after, header of the subtracted frame)
     display_range : (float, float)
         Fixed range of bias-subtracted images, in `unit`.
     """
@@ -77,12 +74,8 @@ def tell(book, story):
     _dark_stack(book, story)
     warnings = drift.show_drift(book, story.levels, story.level_fits, story.unit)
     _rates(book, story)
-    hot = np.zeros(story.flags.shape, bool)
-    for value, name, _ in story.flag_names:
-        if name == "HOT":
-            hot = (story.flags & value) != 0
-    for name, before, after in story.sciences:
-        science.show_science(book, "Science frames", name, before, after, hot, story.unit)
+    for name, before, after, header in story.sciences:
+        science.show_science(book, name, before, after, header, story.unit)
     return warnings
 
 
@@ -129,12 +122,13 @@ def _dark_stack(book, story):
     stack.show_pixel_series(
         book, section, "dark_series", "dark", story.series["dark"], unit, style.DARK
     )
+    noise, nframes, exptime = story.dark_noise
     chosen = max(
-        story.darks, key=lambda planes: (planes["header"]["EXPTIME"], planes["header"]["NFRAMES"])
+        (p for p in story.darks if np.isclose(p["header"]["EXPTIME"], exptime, rtol=1e-3)),
+        key=lambda planes: planes["header"]["NFRAMES"],
     )
     words = _set_words(chosen)
     stack.show_mean(book, section, "master_dark", f"Master dark, {words}", chosen, unit, style.DARK)
-    noise, nframes, exptime = story.dark_noise
     every = f"{number(exptime)} s"
     stack.show_noise(
         book, section, "dark_noise", f"Dark noise, {every}", noise, nframes, unit, style.DARK
@@ -176,12 +170,7 @@ def _rates(book, story):
         _rate_and_temperature(book, story, labels)
     if story.offsets is not None:
         _offsets(book, story)
-    drawn = [
-        item
-        for item in story.flag_names
-        if np.count_nonzero(story.flags & item[0]) <= _MOST_DRAWN * story.flags.size
-    ]
-    rate.show_flags(book, story.flags, drawn, planes["SCI"], unit)
+    rate.show_flags(book, story.flags, story.flag_names, planes["SCI"], unit)
 
 
 def _group_words(planes, ngroups):
