@@ -1,6 +1,6 @@
 """Make a superbias reference file from dark ramps: the level of each pixel after its reset.
 
-Methods:
+What --method chooses:
   aligned   (default) every integration is a sample. Offsets of ramps by amplifier and column
             parity are solved out, outliers are clipped about the median by the MAD, ERR is the
             standard error of the mean (compare through Student's t with count - 1 degrees of

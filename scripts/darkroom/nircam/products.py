@@ -108,8 +108,8 @@ def full_pedigree(facts, mjd):
     if facts.pedigree == "INFLIGHT":
         if not known:
             raise DarkroomError(
-                "pedigree INFLIGHT: not every exposure tells its date; write the dates of the first "
-                "and the last one after it, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
+                "pedigree INFLIGHT: not every exposure tells its date; write the first and "
+                "the last date after it, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
             )
         first, last = (_date(day) for day in (mjd.min(), mjd.max()))
         return f"INFLIGHT {first} {last}", ""
@@ -262,22 +262,12 @@ def table(name, rows, units=None):
 
 def dq_table(meaning):
     """Make the DQ_DEF table of bits: members of an IntFlag and what they mean."""
-    rows = [
-        {
-            "bit": int(flag).bit_length() - 1,
-            "value": int(flag),
-            "name": flag.name,
-            "description": text,
-        }
-        for flag, text in meaning.items()
-    ]
+    value = np.array([int(flag) for flag in meaning], np.uint32)
     columns = [
-        fits.Column("BIT", "J", array=[row["bit"] for row in rows]),
-        fits.Column(
-            "VALUE", "J", bzero=2**31, array=np.array([r["value"] for r in rows], np.uint32)
-        ),
-        fits.Column("NAME", "40A", array=[row["name"] for row in rows]),
-        fits.Column("DESCRIPTION", "80A", array=[row["description"] for row in rows]),
+        fits.Column("BIT", "J", array=[int(flag).bit_length() - 1 for flag in meaning]),
+        fits.Column("VALUE", "J", bzero=2**31, array=value),
+        fits.Column("NAME", "40A", array=[flag.name for flag in meaning]),
+        fits.Column("DESCRIPTION", "80A", array=list(meaning.values())),
     ]
     return fits.BinTableHDU.from_columns(columns, name="DQ_DEF")
 

@@ -212,7 +212,7 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
                 continue
             value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
             if abs(value) < np.inf:
-                histogram[k, min(max(int(math.floor(value)) + BINS // 2, 0), BINS - 1)] += 1
+                histogram[k, min(max(math.floor(value) + BINS // 2, 0), BINS - 1)] += 1
                 count[k] += 1
     low, high = np.empty(nclasses, np.int64), np.empty(nclasses, np.int64)
     quartiles = np.full((nclasses, 2), np.nan)
@@ -230,7 +230,7 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
                 continue
             value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
             if abs(value) < np.inf:
-                b = min(max(int(math.floor(value)) + BINS // 2, 0), BINS - 1)
+                b = min(max(math.floor(value) + BINS // 2, 0), BINS - 1)
                 if low[k] <= b <= high[k]:
                     held[k, found[k]] = value
                     found[k] += 1

@@ -147,7 +147,7 @@ def _aligned(numbers, choices):
             "bias from four neighbours, after the superbias",
             after,
             "DN",
-            f"what the superbias's own error leaves, for a coupling of {choices.coupling:g} to each",
+            f"what the superbias's error leaves, for a coupling of {choices.coupling:g} to each",
         ),
     ]
     for row in numbers["compared"]:

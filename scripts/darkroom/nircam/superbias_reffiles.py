@@ -87,7 +87,7 @@ def clipped_mean(stack, clip=CLIP, *, narrow=False, threads=1, band_rows=None):
     return result
 
 
-def find_unreliable(error, rule=Threshold()):  # noqa: B008 - frozen
+def find_unreliable(error, rule=Threshold()):
     """Flag pixels of an error image that lie above the rest, and those without a value.
 
     Parameters
@@ -116,7 +116,7 @@ def flat_clip(image, clip):
     return float(np.ma.filled(mean, np.nan)), float(np.ma.filled(std, np.nan))
 
 
-def fill_high(bias, reference, rule=Threshold(), box_width=3):  # noqa: B008 - frozen
+def fill_high(bias, reference, rule=Threshold(), box_width=3):
     """Replace pixels far above their neighbours by the median of their surroundings.
 
     Parameters
