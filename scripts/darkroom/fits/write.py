@@ -9,7 +9,7 @@ from astropy.io import fits
 from darkroom.atomic import whole
 
 
-def write(path, hdus):
+def write(path, hdus, date=None):
     """Write HDUs to `path` atomically, with DATE in the primary header and CHECKSUM in all.
 
     Two runs with the same content give the same bytes but for the cards DATE, CHECKSUM and
@@ -21,10 +21,12 @@ def write(path, hdus):
         Final name of the product.
     hdus : sequence of astropy HDUs
         The first one must be a PrimaryHDU.
+    date : str, optional
+        What DATE says, instead of now: for intermediate files, whose bytes others are made from.
     """
     hdulist = fits.HDUList(list(hdus))
     hdulist[0].header["DATE"] = (
-        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        date or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "time this file was written (UTC)",
     )
     for hdu in hdulist:
