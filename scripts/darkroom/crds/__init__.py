@@ -1,0 +1,1 @@
+"""Best references, and a verified cache of them (CRDS)."""

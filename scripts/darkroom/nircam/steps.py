@@ -1,0 +1,262 @@
+"""The JWST pipeline's own steps on one exposure, each held to having done its work.
+
+The pipeline reports success where nothing happened: a reference-pixel correction without usable
+reference pixels, a superbias that is not a number, a reference that CRDS could not give. Here each
+of these ends in one sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+
+from darkroom.errors import DarkroomError, InputError
+from darkroom.schema import nearest
+
+log = logging.getLogger(__name__)
+_SKIPPED_HDUS = ("ASDF", "ERR")
+# Parameters every step has; none changes a number.
+_HOUSEKEEPING = {
+    *("pre_hooks", "post_hooks", "save_results", "skip", "suffix", "search_output_file"),
+    *("input_dir", "output_dir", "output_file", "output_ext"),
+    *("output_use_model", "output_use_index"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the pipeline.
+
+    Parameters
+    ----------
+    module, name : str
+        Where its class is.
+    kinds : tuple of str
+        Reference types that it needs.
+    unused : tuple of str
+        Reference types that it asks for and that are not given to it.
+    status : str
+        What it reports as, where that is not its name.
+    """
+
+    module: str
+    name: str
+    kinds: tuple = ()
+    unused: tuple = ()
+    status: str = ""
+
+
+#: The steps that can be chosen, in the order in which they make sense.
+STEPS = {
+    "dq_init": Step("jwst.dq_init", "DQInitStep", ("mask",)),
+    "saturation": Step("jwst.saturation", "SaturationStep", ("saturation", "superbias")),
+    "superbias": Step("jwst.superbias", "SuperBiasStep", ("superbias",)),
+    "refpix": Step("jwst.refpix", "RefPixStep", (), ("refpix", "sirskernel")),
+    "linearity": Step("jwst.linearity", "LinearityStep", ("linearity",)),
+    "dark_current": Step("jwst.dark_current", "DarkCurrentStep", ("dark",), (), "dark_sub"),
+}
+
+
+def reference_kinds(steps):
+    """Return the reference types that steps need, sorted, each once.
+
+    Raises
+    ------
+    DarkroomError
+        For a step that there is not.
+    """
+    if unknown := [name for name in steps if name not in STEPS]:
+        raise DarkroomError(f"there is no step {unknown[0]!r}; there are {', '.join(STEPS)}")
+    return sorted({kind for name in steps for kind in STEPS[name].kinds})
+
+
+def verified_references(steps, chosen, cache):
+    """Return the paths of the references that steps need, each verified just now.
+
+    Parameters
+    ----------
+    steps : sequence of str
+        Of `STEPS`.
+    chosen : dict
+        ``{type: FileFacts or None}`` of the exposure.
+    cache : darkroom.crds.cache.Cache
+        Where they lie.
+
+    Returns
+    -------
+    dict
+        ``{type: path}``.
+
+    Raises
+    ------
+    DarkroomError
+        When a type was not chosen; `InputError` when a file is missing or not the stated one.
+    """
+    kinds = reference_kinds(steps)
+    if lacking := [kind for kind in kinds if not chosen.get(kind)]:
+        raise DarkroomError(
+            f"no {' and no '.join(lacking)} reference was chosen, but the steps need it; choose "
+            "again with: bestrefs.py --kinds"
+        )
+    return {kind: cache.verified(chosen[kind]) for kind in kinds}
+
+
+def run_steps(path, steps, references, parameters, superbias=None):
+    """Run steps on a raw exposure.
+
+    `darkroom.crds.environment.go_offline` must have been called.
+
+    Parameters
+    ----------
+    path : path-like
+        Raw exposure, ``_uncal.fits``.
+    steps : sequence of str
+        Of `STEPS`, in this order.
+    references : dict
+        ``{type: path}`` of every type that the steps need.
+    parameters : dict
+        ``{step: {parameter: value}}``, over the pipeline's defaults.
+    superbias : path-like, optional
+        Subtract this superbias and not that of `references`.
+
+    Returns
+    -------
+    stdatamodels.jwst.datamodels.RampModel
+        The ramps; close it when done.
+
+    Raises
+    ------
+    InputError
+        When a step did not do its work on this exposure, or no step could.
+    """
+    from jwst import datamodels
+
+    try:
+        model = datamodels.RampModel(str(path))
+        if model.data is None or model.data.ndim != 4:
+            raise ValueError("it has no SCI with integrations, groups, rows and columns")
+    except Exception as error:
+        raise InputError(
+            path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits"
+        ) from error
+    for name in steps:
+        step = _make_step(name, parameters.get(name, {}))
+        given = {kind: references[kind] for kind in STEPS[name].kinds}
+        if name == "superbias":
+            given["superbias"] = superbias or given["superbias"]
+            check_superbias(given["superbias"])
+        for kind in STEPS[name].unused:
+            given[kind] = "N/A"
+        for kind, reference in given.items():
+            setattr(step, f"override_{kind}", str(reference))
+        before = np.array(model.data) if name == "refpix" else None
+        model = _run(path, name, step, model)
+        if name == "refpix":
+            _check_refpix(path, before, model.data)
+    return model
+
+
+def _run(path, name, step, model):
+    """Run one step; anything but its completion is an error."""
+    try:
+        result = step.run(model)
+    # CRDS ends the process where it should raise.
+    except SystemExit as error:
+        raise InputError(
+            path, f"CRDS ended the step {name} (status {error.code}); see the log above"
+        ) from None
+    except Exception as error:
+        raise InputError(path, f"jwst's step {name} failed: {_one_line(error)}") from error
+    status = getattr(result.meta.cal_step, STEPS[name].status or name)
+    if status != "COMPLETE":
+        raise InputError(
+            path, f"jwst's step {name} ended as {status}, not COMPLETE; see the log above"
+        )
+    return result
+
+
+def _make_step(name, parameters):
+    """Return a step with parameters set; one that it does not know is refused."""
+    step = getattr(import_module(STEPS[name].module), STEPS[name].name)()
+    known = set(step.get_pars()) - _HOUSEKEEPING
+    for parameter, value in parameters.items():
+        if parameter not in known:
+            raise DarkroomError(
+                f"jwst's step {name} has no parameter {parameter!r}{nearest(parameter, known)}; "
+                f"it has {', '.join(sorted(known)) or 'none'}"
+            )
+        setattr(step, parameter, value)
+    return step
+
+
+def check_superbias(path):
+    """Refuse a superbias with pixels that are not finite and not flagged.
+
+    The step takes them as 0, so those pixels keep their whole pedestal without a word.
+
+    Raises
+    ------
+    InputError
+        With the number of such pixels.
+    """
+    from jwst import datamodels
+
+    from darkroom.nircam.dq import Pixel
+
+    with datamodels.SuperBiasModel(str(path)) as model:
+        lost = ~np.isfinite(model.data) & ((model.dq & Pixel.DO_NOT_USE) == 0)
+    if count := int(lost.sum()):
+        raise InputError(
+            path,
+            f"{count} pixels of this superbias are not finite and not flagged DO_NOT_USE; the "
+            "pipeline would subtract 0 there",
+        )
+
+
+def _check_refpix(path, before, after):
+    """Refuse a reference-pixel correction that changed nothing."""
+    if not np.any(before != after):
+        raise InputError(
+            path,
+            "jwst's step refpix said COMPLETE but changed nothing: no usable reference pixels in "
+            "this subarray, or all flagged DO_NOT_USE",
+            "leave refpix out of the item's steps, or mend the mask and superbias",
+        )
+
+
+def ramp_hdus(model, name, references):
+    """Return the ramps as FITS HDUs that are the same every time.
+
+    Parameters
+    ----------
+    model : RampModel
+        What `run_steps` gave.
+    name : str
+        File name to be.
+    references : dict
+        ``{type: name}`` to write into the header in place of paths.
+
+    Returns
+    -------
+    list of astropy HDUs
+        PRIMARY, SCI (DN), PIXELDQ, GROUPDQ, and the tables of the raw file. Without the pipeline's
+        log and ASDF tree, which hold paths and times of this run, and without ERR, which is 0.
+    """
+    from stdatamodels import fits_support
+
+    for kind, reference in references.items():
+        if (used := getattr(model.meta.ref_file, kind, None)) is not None:
+            used.name = reference
+    hdus = fits_support.to_fits(model._instance, model._schema)
+    hdus = [hdu for hdu in hdus if hdu.name not in _SKIPPED_HDUS]
+    header = hdus[0].header
+    header["FILENAME"] = name
+    header["FILETYPE"] = ("RAMP", "type of data in the file")
+    return hdus
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__

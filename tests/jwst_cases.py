@@ -1,0 +1,74 @@
+"""Run by the Python of the jwst environment: calls that tests look at, answers as JSON.
+
+    python tests/jwst_cases.py CACHE CONTEXT  < calls
+
+Each call is [name, arguments]; each answer is [class of the exception or null, text or value].
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+
+from darkroom.crds.environment import go_offline
+
+
+def open_model(path):
+    """Open a file as the data model it names; tell class, shape, validity."""
+    import warnings
+
+    from stdatamodels.jwst import datamodels
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with datamodels.open(path) as model:
+            model.validate()
+            first = {"MaskModel": "dq", "LinearityModel": "coeffs"}.get(
+                type(model).__name__, "data"
+            )
+            data = getattr(model, first)
+            return [type(model).__name__, list(data.shape), str(data.dtype)]
+
+
+def best_references(path, kinds, context):
+    """Choose references."""
+    from darkroom.crds import bestrefs
+
+    return bestrefs.best_references(path, kinds, context, "jwst")
+
+
+def run_steps(path, steps, references, parameters, superbias=None, save=None):
+    """Run steps; tell the rms of all differences of consecutive groups."""
+    import numpy as np
+
+    from darkroom.nircam import steps as own
+
+    model = own.run_steps(path, steps, references, parameters, superbias)
+    if save:
+        np.save(save, model.data)
+    return float(np.sqrt(np.mean(np.diff(model.data, axis=1) ** 2)))
+
+
+def flags():
+    """Return the pipeline's data-quality bits."""
+    from stdatamodels.jwst.datamodels import dqflags
+
+    return {name: int(value) for name, value in dqflags.pixel.items()}
+
+
+def main():
+    """Answer every call."""
+    cache, context = sys.argv[1:]
+    go_offline(cache, "jwst", context)
+    answers = []
+    for name, arguments in json.load(sys.stdin):
+        try:
+            answers.append([None, globals()[name](**arguments)])
+        except Exception as error:
+            answers.append([type(error).__name__, str(error)])
+    print("ANSWERS " + json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""A CRDS cache is believed file by file, and filled only where it must be."""
+
+import ast
+import base64
+import gzip
+import json
+import shutil
+import tarfile
+import time
+
+import pytest
+
+from darkroom.crds.bestrefs import read_references, write_references
+from darkroom.crds.cache import Cache, mapping_sha1
+from darkroom.crds.sync import Server, ensure_context, ensure_references
+from darkroom.errors import DarkroomError, InputError
+from nircam_jwst import CONTEXT, small_cache
+
+NAME = "jwst_nircam_mask_0001.fits"
+KINDS = ["mask", "superbias"]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """Give a small cache of one 64 × 64 detector."""
+    folder = tmp_path_factory.mktemp("original")
+    return small_cache(folder / "crds", {"detector": "NRCB1", "subarray": "SUB64P"})
+
+
+@pytest.fixture
+def cache(original, tmp_path):
+    """Give a copy of the small cache."""
+    shutil.copytree(original.path, tmp_path / "crds")
+    return Cache(tmp_path / "crds", "jwst")
+
+
+class Mirror(Server):
+    """A server whose files are handed over as they are in a dictionary."""
+
+    def __init__(self, cache, files):
+        super().__init__(cache, "https://example.org", CONTEXT, 10)
+        self.files, self.asked = files, []
+
+    def fetch(self, *arguments):
+        self.asked.append(arguments)
+        for path, content in self.files.items():
+            if not path.exists():
+                path.write_bytes(content)
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_sound_reference_is_given_by_its_path(cache):
+    facts = cache.facts(NAME)
+    assert cache.verified(facts) == cache.reference(NAME)
+
+
+def test_references_are_found_in_a_folder_for_each_instrument_too(cache):
+    path = cache.reference(NAME)
+    moved = path.parent / "nircam" / NAME
+    moved.parent.mkdir()
+    path.rename(moved)
+    assert cache.verified(cache.facts(NAME)) == moved
+
+
+def test_a_flipped_bit_is_found(cache):
+    flip_a_bit(cache.reference(NAME))
+    with pytest.raises(InputError, match=r"mask_0001.fits: has SHA-1 \w+, the server states"):
+        cache.verified(cache.facts(NAME))
+
+
+def test_a_cut_file_is_found(cache):
+    path = cache.reference(NAME)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(InputError, match=r"has \d+ bytes, the server states"):
+        cache.verified(cache.facts(NAME))
+
+
+def test_a_file_the_server_does_not_know_cannot_be_verified(cache):
+    with pytest.raises(DarkroomError, match=r"states no size and SHA-1 of other\.fits"):
+        cache.facts("other.fits")
+
+
+def test_an_empty_cache_says_so(tmp_path):
+    with pytest.raises(InputError, match="server_config: no such file"):
+        Cache(tmp_path, "jwst").facts(NAME)
+
+
+def test_the_packed_form_that_the_real_server_sends_is_read_too(cache):
+    plain = cache.facts(NAME)
+    config = ast.literal_eval(cache.server_config.read_text())
+    packed = gzip.compress(json.dumps(config["download_metadata"]).encode())
+    config["download_metadata"] = {
+        "crds_encoded": "1.0",
+        "crds_payload": base64.b64encode(packed).decode(),
+    }
+    cache.server_config.write_text(repr(config))
+    assert Cache(cache.path, "jwst").facts(NAME) == plain
+
+
+def test_mappings_state_their_own_sum_and_a_change_is_found(cache):
+    names = ensure_context(Server(cache, None, CONTEXT, 1), ["nircam"], KINDS)
+    assert names == [
+        CONTEXT,
+        "jwst_nircam_0001.imap",
+        "jwst_nircam_mask_0001.rmap",
+        "jwst_nircam_superbias_0001.rmap",
+    ]
+    path = cache.mapping(names[2])
+    path.write_text(path.read_text().replace("NRCB1", "NRCB2"))
+    with pytest.raises(DarkroomError, match=r"mask_0001.rmap is damaged.*no server may be asked"):
+        ensure_context(Server(cache, None, CONTEXT, 1), ["nircam"], KINDS)
+
+
+def test_the_sums_of_real_mappings_agree(reference_data, tmp_path):
+    archive = next((reference_data / "crds").glob("*.tgz"))
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    cache = Cache(tmp_path / "subset", "jwst")
+    server = Server(cache, None, "jwst_0541.pmap", 1)
+    assert len(ensure_context(server, ["nircam"], [*KINDS, "linearity", "saturation"])) == 6
+
+
+def test_a_damaged_mapping_is_fetched_anew(cache):
+    path = cache.mapping("jwst_nircam_mask_0001.rmap")
+    sound = path.read_bytes()
+    path.write_text("selector = {}")
+    server = Mirror(cache, {path: sound})
+    ensure_context(server, ["nircam"], KINDS)
+    assert server.asked == [("--contexts", CONTEXT)]
+    assert mapping_sha1(path.read_text()) in path.read_text()
+
+
+def test_a_damaged_reference_is_removed_and_fetched_anew_and_sound_ones_are_left(cache):
+    path = cache.reference(NAME)
+    sound = path.read_bytes()
+    flip_a_bit(path)
+    server = Mirror(cache, {path: sound})
+    wanted = [cache.facts(NAME), cache.facts("jwst_nircam_superbias_0001.fits")]
+    verified = ensure_references(server, wanted)
+    assert [facts.name for facts, _ in verified] == [facts.name for facts in wanted]
+    assert server.asked == [("--files", NAME)]
+    assert path.read_bytes() == sound
+
+
+def test_a_complete_cache_asks_nobody(cache):
+    server = Mirror(cache, {})
+    ensure_references(server, [cache.facts(NAME)])
+    ensure_context(server, ["nircam"], KINDS)
+    assert server.asked == []
+
+
+def test_a_file_that_stays_wrong_stops_the_run_by_name(cache):
+    path = cache.reference(NAME)
+    flip_a_bit(path)
+    server = Mirror(cache, {path: path.read_bytes()})
+    with pytest.raises(DarkroomError, match=r"mask_0001.fits has SHA-1 .* did not mend that"):
+        ensure_references(server, [cache.facts(NAME)])
+
+
+def test_without_a_server_a_missing_file_is_told(cache):
+    facts = cache.facts(NAME)
+    cache.reference(NAME).unlink()
+    with pytest.raises(DarkroomError, match="is not in the cache, and no server may be asked"):
+        ensure_references(Server(cache, None, CONTEXT, 1), [facts])
+
+
+def test_a_server_that_stalls_is_given_up_with_all_its_processes(cache, tmp_path, monkeypatch):
+    stalling = tmp_path / "stalls"
+    left = cache.path / "references" / "jwst" / ".tmp_x.fits_1"
+    stalling.write_text(f"#!/bin/sh\ntouch {left}\nsleep 1000 &\necho $! > {tmp_path}/pid\nwait\n")
+    stalling.chmod(0o755)
+    monkeypatch.setattr("darkroom.crds.sync.sys.executable", str(stalling))
+    server = Server(cache, "https://example.org", CONTEXT, 1)
+    with pytest.raises(DarkroomError, match="did not deliver within 1 s"):
+        server.fetch("--files", NAME)
+    assert not left.exists()
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(50):
+        state = _state(pid)
+        if state in (None, "Z"):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"process {pid} is still there, in state {state}")
+
+
+def _state(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stream:  # noqa: PTH123
+            return stream.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def test_the_list_of_references_comes_back_as_it_was_written(cache, tmp_path):
+    path = tmp_path / "references.json"
+    references = {"mask": cache.facts(NAME), "refpix": None}
+    write_references(path, references)
+    assert read_references(path) == references
+    path.write_text("{}}")
+    with pytest.raises(InputError, match="is a damaged list of references"):
+        read_references(path)

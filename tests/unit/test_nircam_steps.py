@@ -1,0 +1,217 @@
+"""CRDS's rules and the JWST pipeline's steps run for real, offline, and are held to their work."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.archive.status import read_status
+from darkroom.nircam.dq import Pixel
+from nircam_jwst import (
+    CONTEXT,
+    WITH_BORDER,
+    WITHOUT_BORDER,
+    deliver,
+    jwst,
+    need_jwst,
+    program,
+    small_cache,
+)
+
+CHAIN = ["dq_init", "saturation", "superbias", "refpix", "linearity"]
+KINDS = ["mask", "saturation", "superbias", "linearity", "readnoise", "gain", "dark"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Give a cache, two exposures, the references and what the jwst environment makes of them."""
+    need_jwst()
+    folder = tmp_path_factory.mktemp("steps")
+    cache = small_cache(folder / "crds", WITH_BORDER, WITHOUT_BORDER)
+    inside = deliver(WITHOUT_BORDER, folder / "raw_inside")
+    border = deliver(WITH_BORDER, folder / "raw")
+    names = {kind: f"jwst_nircam_{kind}_0001.fits" for kind in KINDS}
+    references = {kind: str(cache.reference(name)) for kind, name in names.items()}
+    others = {kind: path.replace("_0001", "_0002") for kind, path in references.items()}
+    holed = _holed(references["superbias"], folder / "holed.fits", flagged=False)
+    flagged = _holed(references["superbias"], folder / "flagged.fits", flagged=True)
+    early = folder / "early.fits"
+    _before(border, early)
+
+    def steps(path, names, given=references, parameters=None, **more):
+        arguments = {"path": str(path), "steps": names, "references": given}
+        return ["run_steps", arguments | {"parameters": parameters or {}} | more]
+
+    calls = {
+        **{f"open {k}": ["open_model", {"path": p}] for k, p in references.items()},
+        "open raw": ["open_model", {"path": str(border)}],
+        "best": [
+            "best_references",
+            {"path": str(border), "kinds": [*KINDS, "refpix"], "context": CONTEXT},
+        ],
+        "best other": [
+            "best_references",
+            {"path": str(inside), "kinds": ["mask"], "context": CONTEXT},
+        ],
+        "too early": [
+            "best_references",
+            {"path": str(early), "kinds": ["mask"], "context": CONTEXT},
+        ],
+        "no such type": [
+            "best_references",
+            {"path": str(border), "kinds": ["flat"], "context": CONTEXT},
+        ],
+        "chain": steps(border, CHAIN, save=str(folder / "chain.npy")),
+        "dark": steps(border, [*CHAIN, "dark_current"]),
+        "raw": steps(border, ["dq_init", "saturation"], save=str(folder / "raw.npy")),
+        "no reference pixels": steps(inside, ["dq_init", "superbias", "refpix"], others),
+        "holed": steps(border, ["dq_init", "superbias"], superbias=str(holed)),
+        "flagged": steps(border, ["dq_init", "superbias"], superbias=str(flagged)),
+        "parameter": steps(border, ["refpix"], parameters={"refpix": {"odd_even": False}}),
+        "off": steps(border, CHAIN, parameters={"refpix": {"odd_even_columns": False}}),
+        "no ramp": steps(references["mask"], ["dq_init"]),
+        "flags": ["flags", {}],
+    }
+    answers = dict(zip(calls, jwst(cache.path, list(calls.values())), strict=True))
+    return {"cache": cache, "border": border, "folder": folder, "answers": answers}
+
+
+def _holed(source, path, *, flagged):
+    with fits.open(source) as hdus:
+        hdus["SCI"].data[10:13, 10] = np.nan
+        if flagged:
+            hdus["DQ"].data[10:13, 10] = 1
+        hdus.writeto(path)
+    return path
+
+
+def _before(source, path):
+    with fits.open(source) as hdus:
+        hdus[0].header["DATE-OBS"] = "2021-01-01"
+        hdus.writeto(path)
+
+
+def answer(world, name):
+    error, value = world["answers"][name]
+    assert error is None, value
+    return value
+
+
+def refusal(world, name):
+    error, value = world["answers"][name]
+    assert error in ("InputError", "DarkroomError"), (error, value)
+    return value
+
+
+def test_our_data_quality_bits_are_those_of_the_pipeline(world):
+    theirs = answer(world, "flags")
+    assert {bit.name: bit.value for bit in Pixel} == {bit.name: theirs[bit.name] for bit in Pixel}
+
+
+def test_the_raw_file_opens_as_the_pipelines_own_model(world):
+    assert answer(world, "open raw") == ["Level1bModel", [1, 5, 160, 160], "uint16"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_simulated_reference_opens_as_its_model_without_a_warning(world, kind):
+    model, shape, _ = answer(world, f"open {kind}")
+    assert model.lower() == f"{kind}model"
+    assert shape[-2:] == [160, 160]
+
+
+def test_crds_chooses_the_references_of_the_exposure_offline(world):
+    best = answer(world, "best")
+    assert best.pop("refpix") == "N/A"
+    assert best == {kind: f"jwst_nircam_{kind}_0001.fits" for kind in KINDS}
+    assert answer(world, "best other") == {"mask": "jwst_nircam_mask_0002.fits"}
+
+
+def test_an_exposure_without_a_reference_is_refused_by_name(world):
+    assert "jwst_0001.pmap has no mask reference for it" in refusal(world, "too early")
+    assert "no flat reference for it" in refusal(world, "no such type")
+
+
+def test_the_steps_remove_what_the_detector_added(world):
+    raw = np.load(world["folder"] / "raw.npy")
+    ramps = np.load(world["folder"] / "chain.npy")
+    assert np.median(raw) > 3000
+    assert abs(np.median(ramps)) < 20
+    assert answer(world, "chain") < 0.6 * answer(world, "raw")
+
+
+def test_a_step_can_be_left_out_or_given_a_parameter(world):
+    assert answer(world, "off") != answer(world, "chain")
+    assert answer(world, "dark") == pytest.approx(answer(world, "chain"), rel=0.1)
+
+
+def test_a_reference_pixel_step_that_changed_nothing_is_an_error(world):
+    text = refusal(world, "no reference pixels")
+    assert "refpix said COMPLETE but changed nothing" in text
+
+
+def test_a_superbias_with_unflagged_holes_is_refused(world):
+    assert "3 pixels of this superbias are not finite and not flagged" in refusal(world, "holed")
+    answer(world, "flagged")
+
+
+def test_a_parameter_that_a_step_does_not_have_is_refused_with_those_it_has(world):
+    text = refusal(world, "parameter")
+    assert "refpix has no parameter 'odd_even' (did you mean 'odd_even_" in text
+    assert "save_results" not in text
+
+
+def test_a_file_that_holds_no_ramps_is_refused(world):
+    assert "jwst cannot open it as ramps" in refusal(world, "no ramp")
+
+
+def test_crds_ending_the_process_becomes_one_sentence(world, tmp_path):
+    path = str(world["border"])
+    best = {"path": path, "kinds": ["mask"], "context": CONTEXT}
+    [(error, text)] = jwst(tmp_path, [["best_references", best]])
+    assert (error, "CRDS ended (status" in text) == ("DarkroomError", True)
+
+
+def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):
+    cache = ["--cache", world["cache"].path, "--context", CONTEXT]
+    references = tmp_path / "references.json"
+    done = program("bestrefs", world["border"], "--kinds", *KINDS, *cache, "--output", references)
+    assert done.returncode == 0, done.stderr
+    table = tmp_path / "crds.tsv"
+    done = program("crds_sync", references, *cache, "--output", table)
+    assert done.returncode == 0, done.stderr
+    assert len(table.read_text().splitlines()) == 2 + len(KINDS)
+    output, status = tmp_path / "ramps.fits", tmp_path / "ramps.json"
+    steps = ["--steps", *CHAIN, "--references", references, "--status", status]
+    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert read_status(status)["accepted"]
+    with fits.open(output, checksum=True) as hdus:
+        assert [hdu.name for hdu in hdus[:4]] == ["PRIMARY", "SCI", "PIXELDQ", "GROUPDQ"]
+        header = hdus[0].header
+        assert header["R_SUPERB"] == "crds://jwst_nircam_superbias_0001.fits"
+        assert header["S_REFPIX"] == "COMPLETE"
+        assert header["FILENAME"] == "ramps.fits"
+        assert str(tmp_path) not in header.tostring()
+        saved = np.load(world["folder"] / "chain.npy")
+        np.testing.assert_array_equal(hdus["SCI"].data, saved)
+    first = output.read_bytes()
+    program("calibrate", world["border"], *steps, *cache, "--output", output)
+    assert output.read_bytes() == first
+
+
+def test_an_exposure_no_step_can_use_is_recorded_or_stops_the_run_as_asked(world, tmp_path):
+    cache = ["--cache", world["cache"].path, "--context", CONTEXT]
+    references = tmp_path / "references.json"
+    broken = tmp_path / "broken_uncal.fits"
+    broken.write_bytes(world["border"].read_bytes()[:3000])
+    program("bestrefs", world["border"], "--kinds", "mask", *cache, "--output", references)
+    status = tmp_path / "s.json"
+    common = ["--steps", "dq_init", "--references", references, *cache]
+    outputs = ["--status", status, "--output", tmp_path / "r.fits"]
+    done = program("calibrate", broken, *common, *outputs, "--exclude")
+    assert done.returncode == 0, done.stderr
+    assert "cannot open it as ramps" in json.loads(status.read_text())["reason"]
+    done = program("calibrate", broken, *common, *outputs)
+    assert done.returncode == 1
+    assert "broken_uncal.fits: jwst cannot open it" in done.stderr.splitlines()[-1]
