@@ -2,7 +2,8 @@
 # Builds the virtual environments of the named toolsets: sh envs/setup.sh workflow detector
 #
 # What is already there with the right pins is left alone, so this is safe to interrupt and to
-# repeat. Python is $PYTHON, or the newest of python3.13 … python3.11, or python3.
+# repeat. Python is $PYTHON, or the newest of python3.13 … python3.11, or python3; naming another
+# $PYTHON builds again.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,8 +11,14 @@ folder() { # where a toolset's environment lives
     if [ "$1" = workflow ]; then echo .venv; else echo ".venvs/$1"; fi
 }
 
-ready() { # its pins are those it was built from, and its Python is still on this machine
-    cmp -s "envs/$1.txt" "$(folder "$1")/pins.txt" && [ -x "$(folder "$1")/bin/python" ]
+version() {
+    "$1" --version 2>&1
+}
+
+ready() { # built from the pins as they are, with a Python that is still there and the chosen one
+    python=$(folder "$1")/bin/python
+    cmp -s "envs/$1.txt" "$(folder "$1")/pins.txt" && [ -x "$python" ] &&
+        { [ -z "${PYTHON:-}" ] || [ "$(version "$python")" = "$(version "$PYTHON")" ]; }
 }
 
 new_enough() {
@@ -33,7 +40,7 @@ done
 
 if [ -n "${PYTHON:-}" ]; then
     command -v "$PYTHON" >/dev/null 2>&1 || refuse "PYTHON=$PYTHON is not a program"
-    new_enough "$PYTHON" || refuse "PYTHON=$PYTHON is $("$PYTHON" --version 2>&1)"
+    new_enough "$PYTHON" || refuse "PYTHON=$PYTHON is $(version "$PYTHON")"
     chosen=$PYTHON
 else
     chosen=
@@ -45,7 +52,7 @@ else
             break
         fi
         # A version manager's stand-in for a version that is not active answers with an error.
-        "$candidate" -c '' 2>/dev/null && found=$("$candidate" --version 2>&1)
+        "$candidate" -c '' 2>/dev/null && found=$(version "$candidate")
     done
     [ -n "$chosen" ] || refuse "${found:+the python3 here is }${found:-there is no python3 here}"
 fi

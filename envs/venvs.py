@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import filecmp
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -39,13 +40,14 @@ def folder(toolset):
 
 
 def ready(toolset):
-    """Tell whether the environment of `toolset` was built from the lock as it is now."""
-    stamp = folder(toolset) / "pins.txt"
+    """Tell whether the environment of `toolset` was built from its lock, with this Python."""
+    stamp, made_with = folder(toolset) / "pins.txt", folder(toolset) / "pyvenv.cfg"
     lock = ROOT / "envs" / f"{toolset}.txt"
     return (
         stamp.exists()
         and filecmp.cmp(lock, stamp, shallow=False)
         and (folder(toolset) / "bin" / "python").exists()
+        and platform.python_version() in made_with.read_text(encoding="utf-8")
     )
 
 

@@ -18,16 +18,18 @@ import venvs
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# uv venv … FOLDER; uv pip install … --python FOLDER/bin/python --requirement LOCK
-UV = f"""#!/bin/sh
+# uv venv --quiet --python PYTHON FOLDER, and
+# uv pip install … --python FOLDER/bin/python --requirement LOCK
+UV = """#!/bin/sh
 echo "$1" >> calls
 for last; do :; done
 if [ "$1" = venv ]; then
     [ -e "$last" ] && exit 2
     mkdir -p "$last/bin"
-    ln -s {sys.executable} "$last/bin/python"
+    ln -s "$4" "$last/bin/python"
+    "$4" -c 'import platform; print(platform.python_version())' > "$last/pyvenv.cfg"
 else
-    for word; do [ "$previous" = --python ] && folder=${{word%/bin/python}}; previous=$word; done
+    for word; do [ "$previous" = --python ] && folder=${word%/bin/python}; previous=$word; done
     [ -e slow ] && echo half > "$folder/package" && sleep 60
     cp "$last" "$folder/package"
 fi
@@ -61,11 +63,10 @@ def folder(tmp_path):
 
 
 def start(folder, *toolsets, **environment):
-    settings = {"PYTHON": sys.executable, **environment}
     return subprocess.Popen(
         [shutil.which("sh"), "envs/setup.sh", *(toolsets or ("workflow", "detector"))],
         cwd=folder,
-        env={**os.environ, **{k: v for k, v in settings.items() if v is not None}},
+        env={**os.environ, "PYTHON": sys.executable, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -125,6 +126,16 @@ def test_an_environment_whose_python_is_gone_is_built_again(folder):
     (folder / ".venv/bin/python").symlink_to("gone")
     assert setup(folder, "workflow")[0] == 0
     assert (folder / ".venv/bin/python").exists()
+
+
+def test_an_environment_of_another_python_is_built_again_when_one_is_named(folder):
+    setup(folder, "workflow")
+    (folder / ".venv/bin/python").unlink()
+    program(folder / ".venv/bin/python", "#!/bin/sh\necho Python 3.12.0\n")
+    (folder / ".venv/pyvenv.cfg").write_text("version = 3.12.0\n")
+    assert setup(folder, "workflow", PYTHON="") == (0, "")
+    assert setup(folder, "workflow", PYTHON=sys.executable)[0] == 0
+    assert calls(folder) == ["venv", "pip"] * 2
 
 
 @pytest.mark.parametrize("everything", [True, False])
