@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from darkroom.figures import histograms, images, measures, series, style, words
 from darkroom.figures.book import FigureBook, Panel
@@ -203,6 +204,17 @@ def test_the_same_figure_has_the_same_bytes_and_no_date(tmp_path):
     assert content == (tmp_path / "two.png").read_bytes()
     assert b"tEXt" not in content
     assert b"tIME" not in content
+
+
+def test_a_smooth_image_keeps_its_colours_in_the_palette(tmp_path):
+    image = np.linspace(0, 1, 510)[:, None] * np.ones((1, 765))
+    style.save(images.draw_image(image, images.linear(image), unit="u"), tmp_path / "a.png")
+    picture = Image.open(tmp_path / "a.png")
+    assert picture.mode == "P"
+    column = np.asarray(picture.convert("RGB"))[60:-100, 500]
+    wanted = style.colour_map("viridis")(np.linspace(0, 1, 200), bytes=True)[:, :3]
+    shown = {tuple(colour) for colour in column.tolist()}
+    assert sum(tuple(colour) in shown for colour in wanted.tolist()) > 190
 
 
 def test_a_users_matplotlibrc_does_not_reach_the_figures(tmp_path):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.visualization import AsinhStretch, ImageNormalize, LinearStretch
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from darkroom.figures import measures, style
@@ -203,7 +202,7 @@ def draw_image(image, display, *, unit, title="", cmap=style.LEVEL_MAP):
     factor, dot = block_factor(image.shape)
     small = reduce_blocks(image, factor)
     figure, axes, bar = _canvas(small.shape, dot, title)
-    colours = colormaps[cmap].with_extremes(bad=style.NO_DATA)
+    colours = style.colour_map(cmap)
     ny, nx = image.shape
     right, top = small.shape[1] * factor - 0.5, small.shape[0] * factor - 0.5
     shown = axes.imshow(
@@ -261,7 +260,7 @@ def draw_zoom(image, y, x, *, unit, title="", half=8):
     dot = max(2, _ZOOM_SIDE // max(part.shape))
     figure, axes, bar = _canvas(part.shape, dot, title)
     edges = (columns.start - 0.5, columns.stop - 0.5, rows.start - 0.5, rows.stop - 0.5)
-    colours = colormaps[style.ZOOM_MAP].with_extremes(bad=style.NO_DATA)
+    colours = style.colour_map(style.ZOOM_MAP)
     norm = linear(part).norm()
     shown = axes.imshow(part, cmap=colours, norm=norm, extent=edges, aspect="auto")
     axes.plot(x, y, "s", ms=0.36 * dot + 2, mfc="none", mec="#56B4E9", mew=1.2)
@@ -273,14 +272,14 @@ def draw_zoom(image, y, x, *, unit, title="", half=8):
 
 @style.drawn
 def draw_flags(codes, labels, *, title=""):
-    """Draw where pixels are flagged, each class with its colour and count.
+    """Draw where pixels are flagged, each class with its colour.
 
     Parameters
     ----------
     codes : (ny, nx) int array
         0 for a good pixel, k for the k-th label; where classes meet, the caller decides.
     labels : sequence of str
-        Names of the classes 1, 2, ...
+        Words for the legend of the classes 1, 2, ...
     title : str
 
     Returns
@@ -301,7 +300,6 @@ def draw_flags(codes, labels, *, title=""):
     # The first class is drawn last: on top.
     for index, label in reversed(list(enumerate(labels))):
         ys, xs = np.nonzero(small == index + 1)
-        total = int((codes == index + 1).sum())
         axes.plot(
             (xs + 0.5) * factor - 0.5,
             (ys + 0.5) * factor - 0.5,
@@ -309,7 +307,7 @@ def draw_flags(codes, labels, *, title=""):
             ms=size,
             mec="none",
             color=colours[index % len(colours)],
-            label=f"{label}\n{total:,}",
+            label=label,
         )
     if labels:
         handles, names = axes.get_legend_handles_labels()

@@ -53,7 +53,8 @@ def outlier_cuts(image):
     far = median + _rounded(_FAR * (top - median))
     if sigma <= 0 or top <= near:
         return []
-    return [far, near] if far > 2 * near - median else [near]
+    differ = np.count_nonzero(flat >= far) < np.count_nonzero(flat >= near)
+    return [far, near] if differ else [near]
 
 
 def _rounded(value):
@@ -211,7 +212,7 @@ def _bulk_panel(shown, bulk, gaussian, cuts):
 
 def _mask_panel(shown, image, cut):
     mask = np.isfinite(image) & (image >= cut)
-    label = f"≥ {number(cut, 6)} {shown.unit}"
+    label = f"≥ {number(cut, 6)} {shown.unit}\n{np.count_nonzero(mask):,}"
     figure = images.draw_flags(mask.astype(np.uint8), [label], title="pixels left out")
     return Panel("mask", figure, f"{shown.name}: map of the pixels left out of the histogram")
 

@@ -125,8 +125,9 @@ def show_maps(book, groups, unit):
         f"{label}: median {number(float(np.nanmedian(rate)), 4)} {unit}/s"
         for _, label, rate in groups
     ]
-    caption = f"0.5 to 99.5 percentile of each. {'; '.join(words)}."
-    book.add(_SECTION, "dark_rate_others", "Dark rate of the other groups", caption, panels)
+    title = "Dark rate of the other temperature groups"
+    caption = f"Shown from the 0.5 to the 99.5 percentile. {'; '.join(words)}."
+    book.add(_SECTION, "dark_rate_others", title, caption, panels)
 
 
 def show_group_rates(book, temperatures, rates, errors, labels, unit):
@@ -229,7 +230,11 @@ def show_flags(book, dq, definitions, rate, unit):
     codes = np.zeros(dq.shape, np.uint8)
     for code, (value, _, _) in reversed(list(enumerate(drawn, 1))):
         codes[(dq & value) != 0] = code
-    figure = images.draw_flags(codes, [name for _, name, _ in drawn], title="flagged pixels")
+    figure = images.draw_flags(
+        codes,
+        [f"{name}\n{np.count_nonzero(dq & value):,}" for value, name, _ in drawn],
+        title="flagged pixels",
+    )
     panels = [Panel("map", figure, "map of the flagged pixels, one colour a class")]
     if measures.finite(rate).size:
         filled = np.where(np.isfinite(rate), rate, -np.inf)
