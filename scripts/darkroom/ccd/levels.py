@@ -116,7 +116,8 @@ def _offset_scatter(offsets):
     squares = sum(float(np.square(values).sum()) for values in several)
     shared = np.sqrt(squares / freedom) if freedom else np.nan
     scatter, own = np.full(len(offsets), shared), np.full(len(offsets), freedom)
-    if len(several) > 1 and stats.bartlett(*several).pvalue < _SAME_SCATTER:
+    testable = len(several) > 1 and all(np.ptp(values) > 0 for values in several)
+    if testable and stats.bartlett(*several).pvalue < _SAME_SCATTER:
         for i, values in enumerate(offsets):
             if len(values) > 1:
                 scatter[i], own[i] = values.std(ddof=1), len(values) - 1

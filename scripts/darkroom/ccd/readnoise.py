@@ -77,6 +77,8 @@ def read_noise(stack, clip, *, threads=1):
     good = np.broadcast_to(~seen.discordant[:, None], clean.count.shape)
     whole = pooled(clean.std, clean.count, good)
     factor = clip_variance_factor(clip, stack.nframes)
+    # The offset of each frame was measured on these pixels: one degree of freedom less in each.
+    factor *= 1 - 1 / seen.sample.size
     whole = Pooled(whole.variance / factor, whole.variance_error / factor, whole.used)
     dq = quality(clean, seen.discordant)
     dq[clean.count < 2] |= DQ.NO_ERROR

@@ -92,14 +92,16 @@ def survey(stack):
         a colour mosaic are all looked at).
     """
     columns, sample, means = _read_sample(stack)
-    reference = _nan_median(sample)
-    difference = sample - reference
+    mean = _nan_mean(sample)
+    difference = sample - mean
     offsets, errors = np.zeros(stack.nframes), np.full(stack.nframes, np.nan)
     rows = np.zeros((stack.nframes, stack.shape[0]))
     for i, values in enumerate(difference):
         offsets[i], errors[i] = _frame_offset(values)
         rows[i] = _nan_median(values.T) - offsets[i]
     offsets -= offsets.mean()
+    # Against the middle frame: a row that is wrong in one frame pulls the mean of all.
+    rows -= np.median(rows, axis=0)
     if stack.nframes == 1:
         return Survey(
             offsets, np.zeros(1), means, np.nan, np.nan, np.zeros(stack.shape[0], bool),
@@ -113,11 +115,9 @@ def survey(stack):
     row_level = np.full(stack.nframes, np.nan)
     if discordant.any():
         row_level = np.nanmedian(sample[:, discordant], axis=(1, 2))
-    with np.errstate(invalid="ignore"):
-        mean = np.nanmean(sample, axis=0, dtype=np.float32)
     return Survey(
         offsets=offsets,
-        errors=errors * np.sqrt(1 - 1 / stack.nframes),
+        errors=errors,
         means=means,
         noise=noise,
         row_noise=_row_noise(difference, noise),
@@ -168,10 +168,17 @@ def _frame_offset(difference):
     return mean, error * np.sqrt(len(counts) / max(len(counts) - 1, 1))
 
 
+def _nan_mean(sample):
+    """Mean over the frames, NaN left out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # pixels without a finite sample
+        return np.nanmean(sample, axis=0, dtype=np.float64).astype(np.float32)
+
+
 def _variance(sample):
     """Variance of each pixel in time, n - 1 in the denominator."""
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # pixels without a finite sample
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanvar(sample, axis=0, ddof=1, dtype=np.float64)
 
 

@@ -1,0 +1,82 @@
+"""Simulated CCD frames in memory, sorted into cells, for the tests of `darkroom.ccd`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.ccd.cellstacks import CellStacks
+from darkroom.ccd.frames import cells
+from darkroom.ccd.stack import Cube, Stack
+from darkroom.combine import Clip
+from darkroom.fits.describe import Frame
+from darkroom.simulate import ccd as simulator
+
+CLIP = Clip("mad", 5.0, 5)
+
+
+def facts(name, exptime, temperature, shape=(8, 8), **others):
+    """Return the facts of a frame that no file holds."""
+    known = {
+        "path": Path(f"{name}.fits"),
+        "name": name,
+        "shape": shape,
+        "bitpix": 16,
+        "instrument": "SBIG ST-402",
+        "binning": "1x1",
+        "exptime": exptime,
+        "temperature": temperature,
+        "date_obs": None,
+        "mjd": None,
+        "imagetyp": None,
+        "notes": (),
+    }
+    return Frame(**(known | others))
+
+
+class Simulated:
+    """All frames of a simulated camera, with their truth."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.truth = simulator.truth(settings)
+        self.plan = simulator.plan(settings)
+        self.images = {
+            item.name: simulator.frame(settings, item, self.truth)[0] for item in self.plan
+        }
+
+    def frames(self, role):
+        """Facts of the frames of a role."""
+        return [
+            facts(item.name, item.exptime, item.temperature, self.images[item.name].shape)
+            for item in self.plan
+            if item.role == role
+        ]
+
+    def stack(self, frames):
+        """Stack the images of some frames."""
+        return Stack(Cube([self.images[frame.name] for frame in frames]))
+
+    def stacks(self, *, tolerance=0.2, biases=True, **keywords):
+        """Open all darks (and biases) as `CellStacks`."""
+        found = cells(
+            self.frames("dark"), self.frames("bias") if biases else (), tolerance=tolerance
+        )
+        keywords = {"saturation": 65535, "clip": CLIP} | keywords
+        return CellStacks(found, [self.stack(cell.frames) for cell in found], **keywords)
+
+    def mean_offset(self, frames):
+        """Mean of the true offsets of some frames: the error common to all pixels."""
+        wanted = {frame.name for frame in frames}
+        return np.mean(
+            [
+                simulator.frame_offset(self.settings, item)
+                for item in self.plan
+                if item.name in wanted
+            ]
+        )
+
+    def rate(self, temperature):
+        """Return the true dark rate at a temperature."""
+        return self.truth["dark_rate"] * simulator.dark_factor(self.settings, temperature)
