@@ -1,0 +1,1 @@
+"""WFC3/IR: reads, masks, the calibration of ramps."""

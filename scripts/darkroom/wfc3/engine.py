@@ -1,0 +1,401 @@
+"""The builtin engine: calwf3's WFC3/IR chain, bit for bit.
+
+`load` calibrates the reads of a RAW (everything before CRCORR) and leaves them as a `Ramp`;
+`reduce` runs CRCORR and FLATCORR on it for a mask, as often as wanted; `calibrated_read` gives one
+read as the IMA holds it. `darkroom.wfc3.products` writes the files. Results have the bits of
+calwf3 3.7.3 on x86-64 (`scope="calwf3"`, or no mask); `scope="all"` differs where calwf3 keeps
+masked reads: in every pixel that has any other flag.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from darkroom.errors import DarkroomError, InputError
+from darkroom.wfc3 import dqbits, tables
+from darkroom.wfc3.bias import bias_level
+from darkroom.wfc3.compiled import kernels
+from darkroom.wfc3.crrej import dark_counts, sample_weights
+from darkroom.wfc3.exposure import open_exposure
+from darkroom.wfc3.flats import flat_for
+from darkroom.wfc3.imsets import Imsets, extver_of, read_of
+from darkroom.wfc3.mask import SCOPES, check_reads
+from darkroom.wfc3.parallel import row_workers
+from darkroom.wfc3.photometry import photmode, photometry
+from darkroom.wfc3.planes import Darks, Planes, corner, linearity, open_reference
+from darkroom.wfc3.ramp import Ramp, Reduced
+
+_SIGNAL_SIGMAS = np.float32(4.0)
+_FLATS = ("PFLTFILE", "DFLTFILE", "LFLTFILE")
+_NO_PLANE = np.zeros((1, 1), np.float32)
+_NO_CUBE = np.zeros((1, 1, 1), np.float32)
+_NO_FLAGS = np.zeros((1, 1), np.int16)
+_NO_BYTES = np.zeros((1, 1), np.uint8)
+_NO_EVENTS = np.zeros((1, 1, 1), np.uint8)
+_EVENT_FLAGS = (
+    (dqbits.EVENT_COSMIC_RAY, dqbits.COSMIC_RAY),
+    (dqbits.EVENT_SPIKE, dqbits.BAD_DETECTOR),
+    (dqbits.EVENT_UNSTABLE, dqbits.UNSTABLE),
+)
+
+
+def load(raw, references, *, threads=1):
+    """Calibrate the reads of a RAW up to UNITCORR.
+
+    Parameters
+    ----------
+    raw : path-like
+        RAW file (``.gz`` too). Its calibration switches are honoured one by one.
+    references : path-like
+        Folder of the reference files it names.
+    threads : int
+        Bands of rows worked on at once.
+
+    Returns
+    -------
+    Ramp
+
+    Raises
+    ------
+    InputError
+        When the RAW or a reference is missing, damaged or not the right one.
+    """
+    with ExitStack() as stack:
+        exposure = open_exposure(stack.enter_context(Imsets(raw)))
+        setup = _Setup(exposure, references, stack)
+        ramp = setup.empty_ramp()
+        run = stack.enter_context(row_workers(threads))
+        _calibrate_reads(exposure, setup, ramp, run)
+        if ramp.steps["FLATCORR"] == "PERFORM":
+            ramp.flat = flat_for(setup.flats, exposure.science, exposure.shape, ramp.window)
+    return ramp
+
+
+class _Setup:
+    """Everything the steps need to know before the first pixel is touched."""
+
+    def __init__(self, exposure, folder, stack):
+        self.exposure, self._folder, self._stack = exposure, folder, stack
+        self.steps, self.references = dict(exposure.switches), {}
+        science, primary = exposure.science, exposure.primary
+        gain, chip = float(primary["CCDGAIN"]), int(science.get("CCDCHIP", 1))
+        binning = int(science.get("BINAXIS1", 1)), int(science.get("BINAXIS2", 1))
+        self.amplifiers = tables.amplifiers(*self._table("CCDTAB"), gain, chip, binning)
+        self.border = tables.border(*self._table("OSCNTAB"), exposure.shape, chip)
+        self.window = self.border.window(exposure.shape)
+        self.offset = tuple(float(science.get(f"LTV{axis}", 0.0)) for axis in "12")
+        self.bad_pixels = None
+        if self._wanted("DQICORR"):
+            rows = self._table("BPIXTAB", "DQICORR")
+            if self._wanted("DQICORR"):
+                self.bad_pixels = tables.bad_pixels(*rows, exposure.shape, gain, chip, self.offset)
+        self.rejection = None
+        if self._wanted("CRCORR"):
+            rows = self._table("CRREJTAB")
+            exptime = exposure.exptimes[-1]
+            if self._wanted("ZOFFCORR"):
+                exptime = exptime - exposure.exptimes[0]
+            self.rejection = tables.rejection(*rows, exposure.nsamp, exptime)
+        self._open_images()
+        self.photmode, self.photometry = photmode(primary), {}
+        if self._wanted("PHOTCORR"):
+            self._look_up_photometry()
+
+    def _open_images(self):
+        """Open linearity, dark and flats; read the linearity, which every read needs."""
+        exposure = self.exposure
+        self.linearity = self.darks = None
+        if self._wanted("ZSIGCORR") or self._wanted("NLINCORR"):
+            imsets = self._image("NLINFILE", "NLINCORR")
+            self.linearity = linearity(
+                imsets, exposure.shape, self.window, corner(exposure.science)
+            )
+        if self._wanted("DARKCORR"):
+            imsets = self._image("DARKFILE", "DARKCORR")
+            if self._wanted("DARKCORR"):
+                self.darks = Darks(imsets, exposure.primary, exposure.shape)
+        self.flats = {}
+        if self._wanted("FLATCORR"):
+            opened = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
+            named = {keyword: imsets for keyword, imsets in opened.items() if imsets is not None}
+            if not named:
+                raise self._not_named("PFLTFILE, DFLTFILE and LFLTFILE", "FLATCORR")
+            self.flats = {k: v for k, v in named.items() if not self.references[k].dummy}
+            if not self.flats:
+                self.steps["FLATCORR"] = "SKIPPED"
+
+    def _wanted(self, step):
+        return self.steps[step] == "PERFORM"
+
+    def _not_named(self, keyword, step):
+        return InputError(
+            self.exposure.imsets.path, f"names no {keyword}, which {step} needs", "set it or OMIT"
+        )
+
+    def _note(self, reference, step):
+        """Remember a reference; a dummy one switches its step off."""
+        self.references[reference.keyword] = reference
+        if reference.dummy and step is not None:
+            self.steps[step] = "SKIPPED" if self._wanted(step) else self.steps[step]
+
+    def _table(self, keyword, step=None):
+        """Return reference and rows of a table that must be there."""
+        found = tables.read_table(self.exposure.primary, keyword, self._folder)
+        if found is None:
+            raise self._not_named(keyword, step or "this exposure")
+        self._note(found[0], step)
+        if found[0].dummy and step is None:
+            raise InputError(found[0].path, f"is a dummy, a real {keyword} is needed")
+        return found
+
+    def _image(self, keyword, step, needed=True):
+        """Open an image that is closed with the exposure."""
+        found = open_reference(self.exposure.primary, keyword, self._folder)
+        if found is None:
+            if needed:
+                raise self._not_named(keyword, step)
+            return None
+        reference, imsets = found
+        self._stack.enter_context(imsets)
+        self._note(reference, step)
+        return imsets
+
+    def _look_up_photometry(self):
+        found = photometry(self.exposure.primary, self.photmode, self._folder)
+        if found is None:
+            raise self._not_named("IMPHTTAB", "PHOTCORR")
+        reference, self.photometry = found
+        self._note(reference, "PHOTCORR")
+
+    def empty_ramp(self):
+        """Make the `Ramp` that the reads are calibrated into."""
+        exposure = self.exposure
+        shape = (exposure.nsamp, *exposure.shape)
+        times, exptimes = exposure.times, exposure.exptimes
+        if self._wanted("ZOFFCORR"):
+            times, exptimes = times - times[0], exptimes - exptimes[0]
+        return Ramp(
+            sci=np.empty(shape, np.float32),
+            err=np.empty(shape, np.float32),
+            dq=np.empty(shape, np.int16),
+            times=times,
+            exptimes=exptimes,
+            zeroth_time=exposure.zeroth_time,
+            samples=exposure.samples,
+            border=self.border,
+            amplifiers=self.amplifiers,
+            rejection=self.rejection,
+            flat=None,
+            steps=self.steps,
+            references=self.references,
+            primary=exposure.primary,
+            headers=exposure.headers,
+            photmode=self.photmode,
+            photometry=self.photometry,
+            masked_in_file=exposure.masked,
+        )
+
+    @property
+    def split(self):
+        """First column and row of the right and upper amplifiers, inside the window."""
+        y0, y1, x0, x1 = self.window
+        trims = self.border.left, self.border.bottom
+        x, y = (
+            int(amp + offset - trim)
+            for amp, offset, trim in zip(self.amplifiers.split, self.offset, trims, strict=True)
+        )
+        return min(max(x, x0), x1), min(max(y, y0), y1)
+
+
+def _calibrate_reads(exposure, setup, ramp, run):
+    """Fill the ramp, read by read in time order (saturation is carried on)."""
+    code, window, split = kernels(), setup.window, setup.split
+    ny = exposure.shape[0]
+    gains = setup.amplifiers.gains
+    variances = setup.amplifiers.readnoise * setup.amplifiers.readnoise
+    steps = tuple(
+        setup.steps[step] == "PERFORM"
+        for step in ("ZSIGCORR", "ZOFFCORR", "NLINCORR", "DARKCORR", "UNITCORR")
+    )
+    zeroth = exposure.read(0)
+    zeroth_dq = np.zeros(exposure.shape, np.int16) | np.int16(exposure.dq(0))
+    if setup.bad_pixels is not None:
+        zeroth_dq |= setup.bad_pixels
+    zero = zeroth
+    if setup.steps["BLEVCORR"] == "PERFORM":
+        zero = zeroth - bias_level(zeroth, setup.border)
+    signal, found = _zeroth_signal(exposure, setup, zeroth, run, (gains, variances))
+    saturated = np.zeros(exposure.shape, np.uint8)
+    for k in range(exposure.nsamp):
+        raw = zeroth if k == 0 else exposure.read(k)
+        bias = np.float32(0)
+        if setup.steps["BLEVCORR"] == "PERFORM":
+            bias = bias_level(raw, setup.border)
+            ramp.bias_levels.append(bias)
+        ramp.dq[k] = np.int16(exposure.dq(k))
+        if setup.bad_pixels is not None:
+            ramp.dq[k] |= setup.bad_pixels
+        if setup.steps["ZOFFCORR"] == "PERFORM":
+            ramp.dq[k] |= zeroth_dq
+        dark = Planes(_NO_PLANE, _NO_PLANE, _NO_FLAGS)
+        if setup.darks is not None:
+            dark = setup.darks.at(ramp.exptimes[k])
+            ramp.mean_darks.append(
+                code.mean_unflagged(window, dark.sci, dark.dq, dqbits.UNFIT_FOR_MEAN_DARK)
+            )
+        lin = setup.linearity
+        fitted = (lin.coefficients, lin.node, lin.dq) if lin else (_NO_CUBE, _NO_PLANE, _NO_FLAGS)
+        time = ramp.zeroth_time if k == 0 else float(ramp.times[k])
+
+        def work(first, last, k=k, raw=raw, bias=bias, dark=dark, fitted=fitted, time=time):
+            code.calibrate_rows(
+                k, first, last, window, *split, gains, variances, raw, bias, zero, signal, found,
+                zeroth_dq, saturated, *fitted, dark.sci, dark.err, dark.dq, time, steps,
+                ramp.sci[k], ramp.err[k], ramp.dq[k],
+            )  # fmt: skip
+
+        run(work, 0, ny)
+
+
+def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
+    """Run ZSIGCORR: the signal before the zeroth read, and what was found."""
+    if setup.steps["ZSIGCORR"] != "PERFORM":
+        return _NO_PLANE, _NO_BYTES
+    lin, first = setup.linearity, exposure.read(1)
+    signal = np.zeros(exposure.shape, np.float32)
+    found = np.zeros(exposure.shape, np.uint8)
+    y0, y1, x0, x1 = setup.window
+
+    def work(top, bottom):
+        kernels().zeroth_signal(
+            (top, bottom, x0, x1), *setup.split, *amplifiers, zeroth, first, lin.super_zero,
+            lin.super_error, lin.node, signal, found, _SIGNAL_SIGMAS,
+        )  # fmt: skip
+
+    run(work, y0, y1)
+    return signal, found
+
+
+def reduce(ramp, masked=(), *, scope="all", events=False, threads=1):
+    """Run CRCORR and FLATCORR on a ramp.
+
+    Parameters
+    ----------
+    ramp : Ramp
+        Not changed.
+    masked : iterable of int
+        EXTVERs to leave out, besides those marked in the RAW.
+    scope : {"all", "calwf3"}
+        "all": masked reads are left out for every pixel. "calwf3": as calwf3 does it, which uses
+        them where a pixel has any other flag and sets 1024 in nearly all of the FLT.
+    events : bool
+        Keep what was found in each read (needed for an IMA; 1 byte per pixel and read).
+    threads : int
+        Bands of rows worked on at once.
+
+    Returns
+    -------
+    Reduced
+
+    Raises
+    ------
+    DarkroomError
+        For an unknown scope, or a mask of the zeroth, of all or of missing reads.
+    """
+    if scope not in SCOPES:
+        raise DarkroomError(f"mask scope {scope!r} is not one of {', '.join(SCOPES)}")
+    masked = check_reads({*masked, *ramp.masked_in_file}, ramp.nsamp, ramp.primary["ROOTNAME"])
+    if ramp.steps["CRCORR"] != "PERFORM":
+        if masked:
+            raise DarkroomError(
+                f"{ramp.primary['ROOTNAME']}: reads are left out by CRCORR, which is OMIT"
+            )
+        image = _last_read(ramp, scope)
+    else:
+        with row_workers(threads) as run:
+            image = _fit(ramp, masked, scope, events, run)
+    if ramp.flat is not None:
+        y0, y1, x0, x1 = ramp.window
+        flat = (np.ascontiguousarray(plane[y0:y1, x0:x1]) for plane in vars(ramp.flat).values())
+        rows, columns = image.sci.shape
+        kernels().flat_field(
+            0, rows, (0, rows, 0, columns), image.sci, image.err, image.dq, *flat,
+            ramp.amplifiers.mean_gain,
+        )  # fmt: skip
+    return image
+
+
+def _last_read(ramp, scope):
+    """Return the last read, which is the result without CRCORR."""
+    y0, y1, x0, x1 = ramp.window
+    sci, err, dq = (cube[-1, y0:y1, x0:x1].copy() for cube in (ramp.sci, ramp.err, ramp.dq))
+    samp = np.full(sci.shape, ramp.samples[-1], np.int16)
+    return Reduced(sci, err, dq, samp, np.full(sci.shape, ramp.times[-1]), (), scope)
+
+
+def _fit(ramp, masked, scope, events, run):
+    """Run CRCORR."""
+    y0, y1, x0, x1 = ramp.window
+    shape, nsamp = (y1 - y0, x1 - x0), ramp.nsamp
+    image = Reduced(
+        sci=np.empty(shape, np.float32),
+        err=np.empty(shape, np.float32),
+        dq=np.empty(shape, np.int16),
+        samp=np.empty(shape, np.int16),
+        time=np.empty(shape, np.float32),
+        masked=masked,
+        scope=scope,
+        events=np.empty((nsamp, *shape), np.uint8) if events else None,
+    )
+    marked = np.zeros(nsamp, bool)
+    marked[[read_of(extver, nsamp) for extver in masked]] = True
+    gain = ramp.amplifiers.mean_gain
+    weights, dark = sample_weights(nsamp, gain), dark_counts(ramp.times, gain)
+
+    def work(first, last):
+        kernels().fit_rows(
+            first, last, ramp.window, ramp.sci, ramp.err, ramp.dq, ramp.times, ramp.as_rate, dark,
+            marked, marked & (scope == "all"), weights, ramp.rejection.ignore,
+            ramp.rejection.threshold, gain, ramp.steps["ZSIGCORR"] == "PERFORM",
+            np.float32(ramp.zeroth_time), image.sci, image.err, image.dq, image.samp, image.time,
+            events, image.events if events else _NO_EVENTS,
+        )  # fmt: skip
+
+    run(work, y0, y1)
+    return image
+
+
+def calibrated_read(ramp, k, image=None):
+    """Return read k as the IMA holds it.
+
+    Parameters
+    ----------
+    ramp : Ramp
+    k : int
+        Read in time order.
+    image : Reduced, optional
+        Whose `events` and mask go into the flags.
+
+    Returns
+    -------
+    sci, err : (ny, nx) float32 arrays
+        e-/s after FLATCORR, border included.
+    dq : (ny, nx) int16 array
+    """
+    sci, err, dq = ramp.sci[k].copy(), ramp.err[k].copy(), ramp.dq[k].copy()
+    y0, y1, x0, x1 = ramp.window
+    if image is not None:
+        if extver_of(k, ramp.nsamp) in image.masked:
+            dq |= np.int16(dqbits.MASKED)
+        if image.events is not None:
+            inside = dq[y0:y1, x0:x1]
+            for event, flag in _EVENT_FLAGS:
+                inside[(image.events[k] & event) != 0] |= np.int16(flag)
+    if ramp.flat is not None:
+        kernels().flat_field(
+            0, ramp.shape[0], ramp.window, sci, err, dq, *vars(ramp.flat).values(),
+            ramp.amplifiers.mean_gain,
+        )  # fmt: skip
+    return sci, err, dq
