@@ -68,5 +68,5 @@ lock-envs: setup
 	@.venv/bin/python envs/compile_locks.py
 
 clean:
-	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache
+	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache .hypothesis
 	find scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
