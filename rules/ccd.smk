@@ -9,6 +9,13 @@ STACKING = {
 }
 GROUPING = STACKING | {"temperature_tolerance_c": "--temperature-tolerance"}
 HOT = GROUPING | {"hot_nsigma": "--hot-nsigma"}
+SCIENCE = {
+    key: GROUPING[key]
+    for key in ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", "recover")
+}
+
+QUANTITIES = GROUPING | {"pixel": "--pixel"}
+FIGURES = {"pixel": "--pixel", "display_range_adu": "--display-range"}
 
 
 rule master_bias:
@@ -89,7 +96,8 @@ rule master_dark:
 rule dark_rate:
     """How fast does each pixel gather charge in the dark?"""
     input:
-        unpack(lambda wildcards: role_lists(wildcards.item, "bias", "dark")),
+        bias=f"{RESULTS}/{{item}}/bias.list",
+        dark=f"{RESULTS}/{{item}}/dark.list",
     output:
         f"{RESULTS}/{{item}}/dark_rate.fits",
     log:
@@ -103,19 +111,19 @@ rule dark_rate:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
-        frames=lambda wildcards, input: " ".join(f"--{k} @{v}" for k, v in input.items()),
         code=program.digest("detector", "dark_rate"),
     message:
         "Fitting the dark rate of {wildcards.item}"
     shell:
         program("detector", "dark_rate") + "--output {output} --threads {threads} "
-        "{params.settings} {params.frames} > {log} 2>&1"
+        "{params.settings} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
 rule hot_pixels:
     """Which pixels are hot, unstable, saturated or dead?"""
     input:
-        unpack(lambda wildcards: role_lists(wildcards.item, "bias", "dark")),
+        bias=f"{RESULTS}/{{item}}/bias.list",
+        dark=f"{RESULTS}/{{item}}/dark.list",
         rate=f"{RESULTS}/{{item}}/dark_rate.fits",
     output:
         f"{RESULTS}/{{item}}/hot_pixels.fits",
@@ -130,12 +138,116 @@ rule hot_pixels:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", HOT),
-        frames=lambda wildcards, input: " ".join(
-            f"--{role} @{input[role]}" for role in ("bias", "dark") if role in input.keys()
-        ),
         code=program.digest("detector", "hot_pixels"),
     message:
         "Finding the odd pixels of {wildcards.item}"
     shell:
         program("detector", "hot_pixels") + "--output {output} --threads {threads} "
-        "{params.settings} --rate {input.rate} {params.frames} > {log} 2>&1"
+        "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
+
+
+rule subtract_dark:
+    """What did the sky send, without the dark?"""
+    input:
+        science=f"{RESULTS}/{{item}}/science.list",
+        master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
+        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
+        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
+        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        folder=directory(f"{RESULTS}/{{item}}/science"),
+        list=f"{RESULTS}/{{item}}/subtracted.list",
+    log:
+        f"{RESULTS}/logs/subtract_dark/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/subtract_dark/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "ccd", SCIENCE),
+        code=program.digest("detector", "subtract_dark"),
+    message:
+        "Subtracting the dark from the science frames of {wildcards.item}"
+    shell:
+        program("detector", "subtract_dark") + "--output-dir {output.folder} --list {output.list} "
+        "{params.settings} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
+        "--read-noise {input.read_noise} --hot-pixels {input.hot_pixels} @{input.science} "
+        "> {log} 2>&1"
+
+
+rule ccd_quantities:
+    """What are the camera's numbers, by the notebook's definitions and by ours?"""
+    input:
+        unpack(lambda wildcards: science_lists(wildcards.item)),
+        bias=f"{RESULTS}/{{item}}/bias.list",
+        dark=f"{RESULTS}/{{item}}/dark.list",
+        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
+        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
+        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
+        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        table=f"{RESULTS}/{{item}}/quantities.tsv",
+        json=f"{RESULTS}/{{item}}/quantities.json",
+    log:
+        f"{RESULTS}/logs/ccd_quantities/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ccd_quantities/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "ccd", QUANTITIES),
+        lists=lambda wildcards, input: list_options(input),
+        code=program.digest("detector", "ccd_quantities"),
+    message:
+        "Measuring the quantities of {wildcards.item}"
+    shell:
+        program("detector", "ccd_quantities") + "--output {output.table} --threads {threads} "
+        "{params.settings} --master-bias {input.master_bias} --read-noise {input.read_noise} "
+        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} {params.lists} "
+        "> {log} 2>&1"
+
+
+rule ccd_figures:
+    """What does all of it look like?"""
+    input:
+        unpack(lambda wildcards: science_lists(wildcards.item)),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
+        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
+        master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
+        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
+        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+        quantities=f"{RESULTS}/{{item}}/quantities.json",
+    output:
+        item=f"{RESULTS}/{{item}}/item.json",
+        figures=directory(f"{RESULTS}/{{item}}/figures"),
+    log:
+        f"{RESULTS}/logs/ccd_figures/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ccd_figures/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "ccd", FIGURES),
+        science=lambda wildcards, input: (
+            f"--science @{input.subtracted}" if "subtracted" in input.keys() else ""
+        ),
+        code=program.digest("detector", "ccd_figures"),
+    message:
+        "Drawing the figures of {wildcards.item}"
+    shell:
+        program("detector", "ccd_figures") + "--figures {output.figures} --output {output.item} "
+        "--threads {threads} {params.settings} --frames {input.frames} "
+        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
+        "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "
+        "--hot-pixels {input.hot_pixels} --quantities {input.quantities} {params.science} "
+        "> {log} 2>&1"

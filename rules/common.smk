@@ -67,19 +67,28 @@ def options(item, road, names):
 
 
 def ccd_products(item):
-    """Products of a CCD item, by the frames it has."""
-    folder = f"{RESULTS}/{item}"
-    found = []
-    if has_role(item, "bias"):
-        found += [f"{folder}/master_bias.fits", f"{folder}/read_noise.fits"]
-    if has_role(item, "dark"):
-        found += [f"{folder}/{name}.fits" for name in ("master_dark", "dark_rate", "hot_pixels")]
-    return found
+    """Products of a CCD item."""
+    if not (has_role(item, "bias") and has_role(item, "dark")):
+        sys.exit(f"darkroom: item {item}: the CCD road needs bias frames and darks")
+    names = ["master_bias.fits", "read_noise.fits", "master_dark.fits", "dark_rate.fits"]
+    names += ["hot_pixels.fits", "quantities.tsv", "quantities.json", "item.json"]
+    names += ["science"] if has_role(item, "science") else []
+    return [f"{RESULTS}/{item}/{name}" for name in names]
 
 
-def role_lists(item, *roles):
-    """Lists of an item's accepted frames, of those roles that it has, by role."""
-    return {role: f"{RESULTS}/{item}/{role}.list" for role in roles if has_role(item, role)}
+def science_lists(item):
+    """Lists of the science frames and of the dark-subtracted ones, when the item has any."""
+    names = {"science": "science", "subtracted": "subtracted"} if has_role(item, "science") else {}
+    return {role: f"{RESULTS}/{item}/{name}.list" for role, name in names.items()}
+
+
+def list_options(named):
+    """Options that hand lists of frames to a program: ``--bias @bias.list``."""
+    return " ".join(
+        f"--{role} @{named[role]}"
+        for role in ("bias", "dark", "science", "subtracted")
+        if role in named.keys()
+    )
 
 
 def campaign_products():

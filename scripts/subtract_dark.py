@@ -1,4 +1,4 @@
-"""Subtract the dark from a science frame, with its error, and say whether that improved the frame.
+"""Subtract the dark from science frames, with its error, and say whether that improved them.
 
 Takes the master dark of the same exposure time and a matching temperature; where the exposure time
 differs, bias + rate x time of a matching temperature from the dark-rate product. Refuses when no
@@ -16,7 +16,10 @@ from darkroom.cli import ListFileParser, run
 def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
-    options.add_output(parser)
+    parser.add_argument(
+        "--output-dir", required=True, metavar="DIR", help="folder of the products NAME_dsub.fits"
+    )
+    parser.add_argument("--list", metavar="FILE", help="list of the products, in order, to write")
     parser.add_argument(
         "--master-dark", required=True, metavar="FILE", help="product of master_dark"
     )
@@ -27,15 +30,14 @@ def parse():
     options.add_saturation(parser)
     options.add_gain(parser)
     options.add_recover(parser)
-    parser.add_argument("frame", metavar="FILE", help="science frame")
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="science frames")
     arguments = parser.parse_args()
     options.check(arguments)
     return arguments
 
 
-def main():
-    """Make the dark-subtracted frame."""
-    arguments = parse()
+def subtract(arguments, path, output):
+    """Make one dark-subtracted frame."""
     import logging
     from functools import partial
 
@@ -44,10 +46,10 @@ def main():
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    frame = describe(arguments.frame, options.recover(arguments))
+    frame = describe(path, options.recover(arguments))
     made = sciencefile.make(frame, arguments)
     for keyword, value, comment in made.cards:
-        logging.info("%s = %s (%s)", keyword, value, comment)
+        logging.info("%s: %s = %s (%s)", frame.name, keyword, value, comment)
     record = partial(
         stamp,
         made_by="subtract_dark",
@@ -56,11 +58,29 @@ def main():
             arguments.dark_rate,
             arguments.read_noise,
             arguments.hot_pixels,
-            arguments.frame,
+            path,
         ],
         settings=options.settings(arguments),
     )
-    write(arguments.output, sciencefile.hdus(frame, made, arguments.gain, record))
+    write(output, sciencefile.hdus(frame, made, arguments.gain, record))
+
+
+def main():
+    """Make the dark-subtracted frames, and their list."""
+    arguments = parse()
+    from pathlib import Path
+
+    from darkroom.atomic import write_text
+    from darkroom.fits.content import content_sha256
+    from darkroom.fits.describe import stem
+
+    lines = []
+    for path in arguments.frames:
+        output = Path(arguments.output_dir) / f"{stem(path)}_dsub.fits"
+        subtract(arguments, path, output)
+        lines += [f"# content sha256 {content_sha256(output)}", str(output)]
+    if arguments.list:
+        write_text(arguments.list, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ def command_options(settings, names):
     Parameters
     ----------
     settings : dict
-        Settings of an item's road. None is left out, true is the option alone, false nothing, and
-        a list repeats the option.
+        Settings of an item's road. None and an empty list are left out, true is the option alone,
+        false nothing; a list of texts repeats the option, a list of numbers follows it.
     names : dict
         ``{key of the settings: option}``, e.g. ``{"nsigma": "--nsigma"}``.
 
@@ -96,11 +96,16 @@ def command_options(settings, names):
     words = []
     for key, option in names.items():
         value = settings[key]
-        for one in value if isinstance(value, list) else [value]:
-            if one is True:
-                words.append(option)
-            elif one is not None and one is not False:
-                words += [option, shlex.quote(str(one))]
+        if value is True:
+            words.append(option)
+        elif value is None or value is False:
+            continue
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            for one in value:
+                words += [option, shlex.quote(one)]
+        else:
+            values = value if isinstance(value, list) else [value]
+            words += [option, *(shlex.quote(str(one)) for one in values)]
     return " ".join(words)
 
 

@@ -110,3 +110,4 @@ def test_settings_become_options():
     names = {key: f"--{key}" for key in settings}
     assert command_options(settings, names) == ("--clip mad --flag --recover A=B --recover 'C=D*2'")
     assert command_options({"recover": []}, {"recover": "--recover"}) == ""
+    assert command_options({"pixel": [100, -3]}, {"pixel": "--pixel"}) == "--pixel 100 -3"
