@@ -74,10 +74,9 @@ def main():
     )
     superbias_run.write(
         made,
-        choices,
         None if arguments.no_reffile else arguments.output,
         arguments.details or shared.beside(arguments, "details"),
-        shared.beside(arguments, "filled") if arguments.save_filled else None,
+        shared.beside(arguments, "filled"),
     )
     report(made, choices, arguments.pixel, arguments.quantities)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 # Memory of the bands in work at one time, all threads together.
-_BYTES = 24 << 20
+_BYTES = 16 << 20
 
 
 def over_bands(work, ny, row_bytes, threads=1, rows=None):
@@ -22,7 +22,7 @@ def over_bands(work, ny, row_bytes, threads=1, rows=None):
     threads : int
         Bands in work at once.
     rows : int, optional
-        Rows of a band; by default as many as keep all bands together near 24 MB.
+        Rows of a band; by default as many as keep all bands together near 16 MB.
     """
     if not rows:
         rows = max(1, min(ny, _BYTES // max(1, row_bytes * threads)))

@@ -234,7 +234,7 @@ def _reduce(values, where, clip, times, result, rows):
     if np.isfinite(times).all():
         kernel("superbias").trends(
             block, found.low, found.high, times, found.mean, found.std,
-            found.count.astype(np.int32), slope, tvalue,
+            found.count, slope, tvalue,
         )  # fmt: skip
     for name in ("mean", "median", "std", "error", "count", "nclipped"):
         getattr(result, name)[rows].reshape(-1)[chosen] = getattr(found, name)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import float32, float64, int8, int32, int64, njit, types, void
+from numba import float32, float64, int8, int16, int64, njit, types, void
 
 #: Bins of 1 DN of `class_medians`; differences from zero of up to half as many.
 BINS = 1 << 16
+_LEAST = -np.finfo(np.float64).max
 
 _helper = njit(nogil=True, error_model="numpy")
 _block32 = types.Array(float32, 2, "C", readonly=True)
@@ -48,8 +49,8 @@ def _add_squares_inside(row, low, high, mean, squares):
 
 @njit(
     [
-        void(_block32, _limit, _limit, types.boolean, float64[::1], float64[::1], int32[::1]),
-        void(_block64, _limit, _limit, types.boolean, float64[::1], float64[::1], int32[::1]),
+        void(_block32, _limit, _limit, types.boolean, float64[::1], float64[::1], int16[::1]),
+        void(_block64, _limit, _limit, types.boolean, float64[::1], float64[::1], int16[::1]),
     ],
     nogil=True,
     error_model="numpy",
@@ -69,7 +70,7 @@ def moments(values, low, high, narrow, mean, std0, count):
         masked arrays of float32 do so, and the deviation is taken from that mean.
     mean, std0 : (npixels,) float64 arrays
         Written to; NaN where nothing is inside.
-    count : (npixels,) int32 array
+    count : (npixels,) int16 array
         Written to.
     """
     n, npixels = values.shape
@@ -104,7 +105,7 @@ def _add_times(row, low, high, mean, t, st, stt, stx):
 
 @njit(
     void(
-        _block32, _limit, _limit, _limit, float32[::1], float32[::1], int32[::1],
+        _block32, _limit, _limit, _limit, float32[::1], float32[::1], int16[::1],
         float32[::1], float32[::1],
     ),
     nogil=True,
@@ -124,7 +125,7 @@ def trends(values, low, high, times, mean, std, count, slope, tvalue):
         Centred on zero.
     mean, std : (npixels,) float32 arrays
         Of the values inside (n - 1 in the denominator).
-    count : (npixels,) int32 array
+    count : (npixels,) int16 array
         Their number.
     slope, tvalue : (npixels,) float32 arrays
         Written to: slope, and slope over its standard error (count - 2 degrees of freedom); NaN
@@ -150,9 +151,22 @@ def trends(values, low, high, times, mean, std, count, slope, tvalue):
 
 
 @_helper
+def _fill(values, reference, classes, level, bins, histogram):
+    """Count the differences of one row in their bins; the row of class -1 is the last one."""
+    for x in range(values.size):
+        k = classes[x]
+        value = np.float64(values[x]) - np.float64(reference[x]) - level[k]
+        place = min(max(value + 0.5 * BINS, 0.0), BINS - 1.0)
+        bins[x] = np.int32(place) if abs(value) < np.inf else -1
+    for x in range(values.size):
+        if bins[x] >= 0:
+            histogram[classes[x], bins[x]] += 1
+
+
+@_helper
 def _find_bins(histogram, total, low, high, quartiles):
     """Find the bins of both middle values, and the quartiles by interpolation in their bins."""
-    for k in range(histogram.shape[0]):
+    for k in range(total.size):
         below, n = 0, total[k]
         low[k], high[k] = -1, -1
         for b in range(BINS):
@@ -170,20 +184,31 @@ def _find_bins(histogram, total, low, high, quartiles):
             below += here
 
 
+@_helper
+def _collect(values, reference, classes, level, low, high, held, found):
+    """Keep the differences of one row that lie in their class's middle bins.
+
+    Every value is stored, and overwritten by the next unless it counts: branches cost more.
+    """
+    for x in range(values.size):
+        k = classes[x]
+        value = np.float64(values[x]) - np.float64(reference[x]) - level[k]
+        held[k, found[k]] = value
+        found[k] += 1 if (value >= low[k]) & (value < high[k]) else 0
+
+
+_image = types.Array(float32, 2, "C", readonly=True)
+
+
 @njit(
     void(
-        types.Array(float32, 2, "C", readonly=True),
-        types.Array(float32, 2, "C", readonly=True),
-        types.Array(int8, 2, "A", readonly=True),
-        types.Array(float64, 1, "C", readonly=True),
-        float64[::1],
-        float64[::1],
-        int64[::1],
+        _image, _image, types.Array(int8, 2, "C", readonly=True), _limit,
+        float64[::1], float64[::1], int64[::1],
     ),
     nogil=True,
     error_model="numpy",
     cache=True,
-)
+)  # fmt: skip
 def class_medians(frame, reference, classes, level, median, sigma, count):
     """Take the median of frame - reference - level over the pixels of each class.
 
@@ -192,7 +217,7 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
     frame, reference : (ny, nx) float32 arrays
         Pixels where either is not finite are left out.
     classes : (ny, nx) int8 array
-        Class of every pixel; negative ones are left out.
+        Class of every pixel; those of class -1 are left out.
     level : (nclasses,) float64 array
         Near the median, so that differences stay within the bins.
     median : (nclasses,) float64 array
@@ -202,38 +227,28 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
     count : (nclasses,) int64 array
         Written to.
     """
-    nclasses = level.size
-    histogram = np.zeros((nclasses, BINS), np.int32)
-    count[:] = 0
-    for y in range(frame.shape[0]):
-        for x in range(frame.shape[1]):
-            k = classes[y, x]
-            if k < 0:
-                continue
-            value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
-            if abs(value) < np.inf:
-                histogram[k, min(max(math.floor(value) + BINS // 2, 0), BINS - 1)] += 1
-                count[k] += 1
+    nclasses, (ny, nx) = level.size, frame.shape
+    levels = np.zeros(nclasses + 1)
+    levels[:nclasses] = level
+    histogram, bins = np.zeros((nclasses + 1, BINS), np.int32), np.empty(nx, np.int32)
+    for y in range(ny):
+        _fill(frame[y], reference[y], classes[y], levels, bins, histogram)
+    for k in range(nclasses):
+        count[k] = histogram[k].sum()
     low, high = np.empty(nclasses, np.int64), np.empty(nclasses, np.int64)
     quartiles = np.full((nclasses, 2), np.nan)
     _find_bins(histogram, count, low, high, quartiles)
-    room = 0
+    # Nothing of class -1 lies between these; the outer bins have no ends.
+    bottom, top, room = np.full(nclasses + 1, np.inf), np.full(nclasses + 1, -np.inf), 0
     for k in range(nclasses):
         sigma[k] = (quartiles[k, 1] - quartiles[k, 0]) / 1.3489795003921634
         if count[k] > 0:
             room = max(room, histogram[k, low[k] : high[k] + 1].sum())
-    held, found = np.empty((nclasses, room)), np.zeros(nclasses, np.int64)
-    for y in range(frame.shape[0]):
-        for x in range(frame.shape[1]):
-            k = classes[y, x]
-            if k < 0:
-                continue
-            value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - level[k]
-            if abs(value) < np.inf:
-                b = min(max(math.floor(value) + BINS // 2, 0), BINS - 1)
-                if low[k] <= b <= high[k]:
-                    held[k, found[k]] = value
-                    found[k] += 1
+            bottom[k] = low[k] - BINS // 2 if low[k] > 0 else _LEAST
+            top[k] = high[k] + 1 - BINS // 2 if high[k] < BINS - 1 else np.inf
+    held, found = np.empty((nclasses + 1, room + 1)), np.zeros(nclasses + 1, np.int64)
+    for y in range(ny):
+        _collect(frame[y], reference[y], classes[y], levels, bottom, top, held, found)
     for k in range(nclasses):
         median[k] = np.nan
         if count[k] > 0:

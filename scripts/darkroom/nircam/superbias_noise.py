@@ -10,6 +10,8 @@ from scipy import special
 from darkroom.nircam.superbias_offsets import MEDIAN_COST, sample_rows
 
 _MAD_TO_STD = 1.482602218505602
+# Of the sample of rows, every so manieth is enough for the read noise of an amplifier.
+_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def pair_noise(early, late, classes):
         differences about the median of their ramp and class; NaN where there are none.
     """
     ny, nx = early.shape
-    rows = range(0, ny, sample_rows(ny))
+    rows = range(0, ny, _EVERY * sample_rows(ny))
     found = np.full((early.nframes, classes.noutputs, 2), np.nan)
     for frame in range(early.nframes):
         difference = np.empty((len(rows), nx), np.float32)
@@ -160,13 +162,16 @@ def coupling(error, mean, classes, share):
         neighbours' bias: with the bias left in, and with only the superbias's error left in.
     """
     active = classes.usable & np.isfinite(mean) & np.isfinite(error)
-    structure = np.where(active, mean, np.nan)
+    structure = np.where(active, mean, np.float32(np.nan))
     for k in range(len(classes)):
         columns = classes.column == k
-        structure[:, columns] -= np.nanmedian(structure[:, columns])
-    around = (
-        structure[:-2, 1:-1] + structure[2:, 1:-1] + structure[1:-1, :-2] + structure[1:-1, 2:]
-    ) - 4 * structure[1:-1, 1:-1]
+        values = structure[:, columns]
+        values = values[np.isfinite(values)]
+        structure[:, columns] -= np.median(values) if values.size else np.float32(0)
+    # One row in so many is enough for a typical value.
+    inner = np.arange(1, len(mean) - 1, sample_rows(len(mean)))
+    around = structure[inner - 1, 1:-1] + structure[inner + 1, 1:-1] - 4 * structure[inner, 1:-1]
+    around += structure[inner, :-2] + structure[inner, 2:]
     around = around[np.isfinite(around)]
     before = share * _MAD_TO_STD * float(np.median(np.abs(around - np.median(around))))
     # Errors of neighbours are independent: four of them and four times the pixel's own.

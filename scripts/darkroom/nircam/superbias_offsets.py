@@ -121,7 +121,7 @@ def first_levels(stack, classes, label, threads=1):
     InputError
         When most usable pixels of a ramp have no finite value, or are at the converter's top.
     """
-    klass = classes.of_usable()[:: sample_rows(stack.shape[0])]
+    klass = np.ascontiguousarray(classes.of_usable()[:: sample_rows(stack.shape[0])])
     levels = np.empty((stack.nframes, len(classes)))
     zero = np.zeros(klass.shape, np.float32)
     offset = np.full(len(classes), 0.5 * CEILING)

@@ -36,7 +36,7 @@ def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
 
     Parameters
     ----------
-    mean, error : (ny, nx) arrays
+    mean, error : (ny, nx) float32 arrays
         DN, DMS frame.
     dq : (ny, nx) int array
         Bits of `Bit`.
@@ -49,8 +49,8 @@ def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
     primary = products.reference_primary("SuperBiasModel", "SUPERBIAS", facts, ramps, provenance)
     return [
         primary,
-        products.image("SCI", mean.astype(np.float32), "DN"),
-        products.image("ERR", error.astype(np.float32), "DN"),
+        products.image("SCI", mean, "DN"),
+        products.image("ERR", error, "DN"),
         products.image("DQ", dq.astype(np.uint32)),
         products.dq_table(bits),
     ]
@@ -58,7 +58,7 @@ def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
 
 def reffiles_dq(flagged):
     """Return the DQ of jwst_reffiles' superbias, with the flag that its own file loses."""
-    return np.where(flagged, Bit.DO_NOT_USE | Bit.UNRELIABLE_BIAS, 0).astype(np.int32)
+    return flagged * np.int32(Bit.DO_NOT_USE | Bit.UNRELIABLE_BIAS)
 
 
 def aligned_dq(dq):
@@ -68,16 +68,20 @@ def aligned_dq(dq):
         (Flag.UNRELIABLE_BIAS, Bit.UNRELIABLE_BIAS),
         (Flag.HOT, Bit.HOT),
     )
-    return sum(np.where(dq & flag > 0, bit, 0) for flag, bit in pairs).astype(np.int32)
+    result = np.zeros(dq.shape, np.int32)
+    for flag, bit in pairs:
+        result[dq & flag > 0] |= bit
+    return result
 
 
-def reffiles_details(found, flagged, threshold, ramps, provenance):
+def reffiles_details(found, dq, threshold, ramps, provenance):
     """Make the HDUs of the product beside a superbias of method ``reffiles``.
 
     Parameters
     ----------
     found : darkroom.nircam.superbias_reffiles.ClippedMean
-    flagged : (ny, nx) bool array
+    dq : (ny, nx) int array
+        Bits of `Bit`.
     threshold : float
         Of the scatter, DN.
     ramps : RampSet
@@ -92,10 +96,10 @@ def reffiles_details(found, flagged, threshold, ramps, provenance):
     provenance.stamp(primary.header)
     return [
         primary,
-        products.image("SCI", found.mean.astype(np.float32), "DN"),
-        products.image("STD", found.std.astype(np.float32), "DN"),
-        products.image("COUNT", found.count.astype(np.int16)),
-        products.image("DQ", reffiles_dq(flagged)),
+        products.image("SCI", found.mean, "DN"),
+        products.image("STD", found.std, "DN"),
+        products.image("COUNT", found.count),
+        products.image("DQ", dq),
         products.dq_table(REFFILES_BITS),
     ]
 

@@ -29,13 +29,17 @@ class ClippedMean:
     ----------
     mean, std : (ny, nx) float64 arrays
         In the unit of the frames; std has n in its denominator. NaN where nothing is left.
-    count : (ny, nx) int32 array
+    count : (ny, nx) int16 array
         Values used.
     """
 
     mean: np.ndarray
     std: np.ndarray
     count: np.ndarray
+
+    def rounded(self):
+        """Return the same in float32."""
+        return ClippedMean(self.mean.astype(np.float32), self.std.astype(np.float32), self.count)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def clipped_mean(stack, clip=CLIP, *, narrow=False, threads=1, band_rows=None):
     ClippedMean
     """
     ny, nx = stack.shape
-    result = ClippedMean(np.empty((ny, nx)), np.empty((ny, nx)), np.empty((ny, nx), np.int32))
+    result = ClippedMean(np.empty((ny, nx)), np.empty((ny, nx)), np.empty((ny, nx), np.int16))
     moments = kernel("superbias").moments
 
     def work(rows):

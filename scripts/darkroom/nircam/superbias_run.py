@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from astropy.io import fits
@@ -44,6 +46,7 @@ class Choices:
     bad_clipping_sigma: float = 3.0
     bad_max_clipping_iters: int = 3
     bad_sigma_threshold: float = 5.0
+    save_filled: bool = False
     box_width: int = 3
     drift_p: float = 1e-5
     hot_sigma: float = 5.0
@@ -83,20 +86,25 @@ class Made:
     Attributes
     ----------
     ramps : RampSet
-    reference, details : list of astropy HDUs
-    mean : (ny, nx) array
+    reference, details : callable
+        Give the HDUs of the reference file and of the product beside it. Made when written:
+        both at once would take twice the memory.
+    mean : (ny, nx) float32 array
         Superbias, DN.
     flagged : (ny, nx) int array
         Bits of `darkroom.nircam.superbias_products.Bit`.
+    filled : (ny, nx) float64 array or None
+        Superbias with high pixels smoothed away.
     numbers : dict
         Results by name, for quantities.
     """
 
     ramps: RampSet
-    reference: list
-    details: list
+    reference: Callable
+    details: Callable
     mean: np.ndarray
     flagged: np.ndarray
+    filled: np.ndarray | None = None
     numbers: dict = field(default_factory=dict)
 
 
@@ -159,14 +167,17 @@ def _reffiles(ramps, facts, choices, threads):
     check_ramps(stack, Classes.of(ramps), lambda k: f"{ramps.files[k].path} integration 1", threads)
     found = clipped_mean(stack, choices.clip, threads=threads)
     bad, threshold = find_unreliable(found.std, choices.rule)
+    filled = _filled(found.mean, ramps, choices)
+    found = found.rounded()
     dq = files.reffiles_dq(bad)
     provenance = _provenance(ramps, choices, (0,), first_only=True)
-    reference = files.reference_hdus(
-        found.mean, found.std, dq, facts, ramps, provenance, files.REFFILES_BITS
+    reference = partial(
+        files.reference_hdus,
+        *(found.mean, found.std, dq, facts, ramps, provenance, files.REFFILES_BITS),
     )
-    details = files.reffiles_details(found, bad, threshold, ramps, provenance)
+    details = partial(files.reffiles_details, found, dq, threshold, ramps, provenance)
     numbers = {"threshold": threshold, "nramps": len(ramps.files), "error": found.std}
-    return Made(ramps, reference, details, found.mean, dq, numbers)
+    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
 
 
 def _aligned(ramps, facts, choices, before, threads):
@@ -195,8 +206,9 @@ def _aligned(ramps, facts, choices, before, threads):
         tables["COMPARE"] = (compared, {})
     provenance = _provenance(ramps, choices, groups)
     dq = files.aligned_dq(found.dq)
-    reference = files.reference_hdus(found.mean, found.error, dq, facts, ramps, provenance)
-    details = files.aligned_details(found, ramps, classes, tables, provenance, difference)
+    reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
+    details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
+    filled = _filled(found.mean, ramps, choices)
     numbers = {
         "nramps": len(ramps.ramps),
         "error": found.error,
@@ -207,18 +219,24 @@ def _aligned(ramps, facts, choices, before, threads):
         "compared": compared,
         "coupling": coupling(found.error, found.mean, classes, choices.coupling),
     }
-    return Made(ramps, reference, details, found.mean, dq, numbers)
+    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
 
 
-def write(made, choices, output, details, filled=None):
+def _filled(mean, ramps, choices):
+    """Return the superbias with high pixels smoothed away, when it is wanted."""
+    if not choices.save_filled:
+        return None
+    pixeldq = read_pixeldq(ramps.files[0])
+    reference = np.zeros(mean.shape, bool)
+    if pixeldq is not None:
+        reference = (pixeldq & Pixel.REFERENCE_PIXEL) != 0
+    return fill_high(mean.astype(np.float64), reference, choices.rule, choices.box_width)
+
+
+def write(made, output, details, filled):
     """Write what a run made; `output` None leaves the reference file out."""
     if output is not None:
-        save(output, made.reference)
-    save(details, made.details)
-    if filled is not None:
-        pixeldq = read_pixeldq(made.ramps.files[0])
-        reference = np.zeros(made.mean.shape, bool)
-        if pixeldq is not None:
-            reference = (pixeldq & Pixel.REFERENCE_PIXEL) != 0
-        image = fill_high(made.mean.astype(np.float64), reference, choices.rule, choices.box_width)
-        save(filled, [fits.PrimaryHDU(image)])
+        save(output, made.reference())
+    save(details, made.details())
+    if made.filled is not None:
+        save(filled, [fits.PrimaryHDU(made.filled)])
