@@ -160,7 +160,7 @@ def _darks(story):
             f"median [{unit}]", f"common error [{unit}]", f"scatter of offsets [{unit}]",
             f"noise in time [{unit}]",
         ],
-        "rows": [[planes["header"].get(key) for key in keys] for planes in story.darks],
+        "rows": [_cells(planes["header"], keys) for planes in story.darks],
         "note": "The common error is that of the level of all pixels at once, from the scatter of "
         "the frames' offsets; a single frame tells none.",
     }  # fmt: skip
@@ -175,7 +175,7 @@ def _rates(story):
             "group", "temperature [°C]", "darks", f"mean {rate}", f"median {rate}",
             f"mean without outliers {rate}", f"error of a pixel {rate}", f"common error {rate}",
         ],
-        "rows": [[planes["header"].get(key) for key in keys] for planes in story.rates],
+        "rows": [_cells(planes["header"], keys) for planes in story.rates],
         "note": "The common error holds the misfit of the straight line level = bias + rate × "
         "time, where there is one.",
     }  # fmt: skip
@@ -191,15 +191,22 @@ def _hottest(path, unit):
     return {
         "title": "Hottest pixels",
         "columns": list(columns.values()),
-        "rows": [[_plain(cell) for cell in row] for row in rows],
+        "rows": [[_cell(cell) for cell in row] for row in rows],
         "note": f"The first {_HOTTEST} of the table HOTTEST of {Path(path).name}; pixels too "
         "saturated for a rate come first.",
     }
 
 
-def _plain(cell):
-    """Return a table cell as JSON knows it: NaN becomes null."""
-    return None if isinstance(cell, float) and not np.isfinite(cell) else cell
+def _cells(header, keys):
+    """Return cards as table cells, floats to five digits."""
+    return [_cell(header.get(key)) for key in keys]
+
+
+def _cell(value, digits=5):
+    """Return a table cell as JSON knows it: floats are rounded, NaN becomes null."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
 
 def _limits(story):

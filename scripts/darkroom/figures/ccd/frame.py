@@ -34,8 +34,8 @@ def outlier_cuts(image):
     """Choose up to two levels that leave outliers out of a histogram, the far one first.
 
     The far cut, 90 % of the way from median to maximum, leaves out the few brightest pixels;
-    the near one, 15 robust sigma above the median, everything that is not the bulk. Both are
-    rounded to two digits of their distance from the median. No outlier, no cut.
+    the near one, 15 robust sigma above the median, everything that is not the bulk. Where both
+    leave out the same pixels there is only the near one. No outlier, no cut.
 
     Parameters
     ----------
@@ -49,17 +49,18 @@ def outlier_cuts(image):
     if not flat.size:
         return []
     median, sigma, top = float(np.median(flat)), measures.spread(flat), float(flat.max())
-    near = median + _rounded(_OUTLIER * sigma)
-    far = median + _rounded(_FAR * (top - median))
+    near = median + _OUTLIER * sigma
+    far = median + _FAR * (top - median)
     if sigma <= 0 or top <= near:
         return []
     differ = np.count_nonzero(flat >= far) < np.count_nonzero(flat >= near)
-    return [far, near] if differ else [near]
+    return [_rounded(far), _rounded(near)] if differ else [_rounded(near)]
 
 
 def _rounded(value):
-    """Round to two significant digits."""
-    return float(f"{value:.1e}")
+    """Round up to four significant digits."""
+    step = 10.0 ** (np.floor(np.log10(abs(value))) - 3) if value else 1.0
+    return float(f"{np.ceil(value / step) * step:.6g}")
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,10 @@ def _bulk_panel(shown, bulk, gaussian, cuts):
 
 def _mask_panel(shown, image, cut):
     mask = np.isfinite(image) & (image >= cut)
-    label = f"≥ {number(cut, 6)} {shown.unit}\n{np.count_nonzero(mask):,}"
-    figure = images.draw_flags(mask.astype(np.uint8), [label], title="pixels left out")
+    label = f"≥ {number(cut, 6)}\n{np.count_nonzero(mask):,}"
+    figure = images.draw_flags(
+        mask.astype(np.uint8), [label], title=f"pixels left out [{shown.unit}]"
+    )
     return Panel("mask", figure, f"{shown.name}: map of the pixels left out of the histogram")
 
 
