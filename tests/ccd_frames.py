@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.ccd.cellstacks import CellStacks
-from darkroom.ccd.frames import cells
+from darkroom.ccd.frames import cells, group_temperature
+from darkroom.ccd.rate import dark_rate
+from darkroom.ccd.ratefile import Rate
 from darkroom.ccd.stack import Cube, Stack
 from darkroom.combine import Clip
 from darkroom.fits.describe import Frame
@@ -80,3 +82,13 @@ class Simulated:
     def rate(self, temperature):
         """Return the true dark rate at a temperature."""
         return self.truth["dark_rate"] * simulator.dark_factor(self.settings, temperature)
+
+
+def rate_of(stacks):
+    """Fit the dark rate and return that of the warmest group, as its product is read back."""
+    found, k = dark_rate(stacks), len(stacks.groups) - 1
+    lines, group = found.lines, stacks.groups[-1]
+    return Rate(
+        lines.rate[k], lines.rate_error[k], lines.covariance[k], found.dq[k], lines.bias,
+        lines.bias_error, group, group_temperature(stacks.cells, group), 0.0,
+    )  # fmt: skip

@@ -57,8 +57,9 @@ def pooled(std, count, good=None):
     Returns
     -------
     Pooled
-        Weighted with the degrees of freedom. A pixel is left out when its variance is one that
-        normal noise reaches once in 10^7 cases: the good ones stay, and so there is no bias.
+        The plain mean of the variances, which is what `clip_variance_factor` is for. A pixel is
+        left out when its variance is one that normal noise reaches once in 10^7 cases: the good
+        ones stay, and so there is no bias.
     """
     freedom = np.asarray(count, np.int64) - 1
     variance = np.asarray(std, np.float64) ** 2
@@ -73,20 +74,18 @@ def pooled(std, count, good=None):
     value = np.median(variance[usable] / median[freedom[usable]])
     for _ in range(2):
         kept = usable & (variance <= value * limit)
-        value = (variance[kept] * freedom[kept]).sum() / freedom[kept].sum()
-    weights = np.where(kept, freedom, 0)
-    error = _block_error(np.where(kept, variance, 0.0), weights, value)
+        value = variance[kept].mean()
+    error = _block_error(np.where(kept, variance - value, 0.0), kept.sum())
     return Pooled(float(value), error, float(kept.mean()))
 
 
-def _block_error(values, weights, mean):
-    """Return the standard error of a weighted mean, from the scatter between blocks of rows."""
-    nblocks = min(_BLOCKS, len(values))
+def _block_error(deviations, number):
+    """Return the standard error of a mean, from the scatter between blocks of rows."""
+    nblocks = min(_BLOCKS, len(deviations))
     if nblocks < 2:
         return np.nan
-    blocks = np.array_split((values - mean) * weights, nblocks)
-    squares = np.square([block.sum() for block in blocks]).sum()
-    return float(np.sqrt(squares * nblocks / (nblocks - 1)) / weights.sum())
+    squares = np.square([block.sum() for block in np.array_split(deviations, nblocks)]).sum()
+    return float(np.sqrt(squares * nblocks / (nblocks - 1)) / number)
 
 
 def correct_std(std, count, clip, nframes):

@@ -38,7 +38,8 @@ def add_cards(header, cards):
             value = float(value) if np.isfinite(value) else None
         elif isinstance(value, (np.integer, np.bool_)):
             value = value.item()
-        header[keyword] = (value, comment)
+        # The comment has what the value leaves of 80 columns.
+        header[keyword] = (value, comment.replace("[electron", "[e-"))
 
 
 def image(name, data, bunit, *, extver=1, cards=()):
