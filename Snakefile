@@ -9,7 +9,11 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/archive.smk"
+include: "rules/crds_common.smk"
+include: "rules/crds.smk"
 include: "rules/ccd.smk"
+include: "rules/nircam_common.smk"
+include: "rules/nircam.smk"
 include: "rules/report.smk"
 
 

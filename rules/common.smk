@@ -98,6 +98,8 @@ def campaign_products():
         found += [*statuses(item), f"{RESULTS}/{item}/frames.tsv"]
     for item in items_of("ccd"):
         found += ccd_products(item)
+    for item in items_of("nircam"):
+        found += nircam_products(item)
     return found
 
 

@@ -3,9 +3,7 @@ from darkroom.crds.settings import crds_settings
 from darkroom.nircam.plan import item_kinds
 
 OBSERVATORY = {"nircam": "jwst"}
-CRDS = cache(
-    lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, config["results"])
-)
+CRDS = cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, config["results"]))
 
 
 def observatory_of(item):
@@ -18,18 +16,31 @@ def reference_items(observatory):
     return [item for item in CAMPAIGN.items if observatory_of(item) == observatory]
 
 
-def crds_options(observatory):
-    """Where the cache is and what rules apply: no number of a product depends on the folder."""
-    settings = CRDS(observatory)
-    return f"--observatory {observatory} --cache {shlex.quote(settings.cache)} "
+def cache_option(observatory):
+    """Option that says where the cache lies."""
+    return f"--cache {shlex.quote(CRDS(observatory).cache)}"
 
 
-def server_options(observatory):
-    """Which server may be asked, and for how long."""
+def crds_place(observatory, asking=False):
+    """Options that say where the cache lies and which server may be asked."""
     settings = CRDS(observatory)
-    if settings.server is None:
-        return ""
-    return f"--server {shlex.quote(settings.server)} --timeout {settings.timeout:g} "
+    words = ["--observatory", observatory, "--cache", settings.cache]
+    if asking and settings.server is not None:
+        words += ["--server", settings.server, "--timeout", f"{settings.timeout:g}"]
+    return shlex.join(words)
+
+
+def context_options(observatory):
+    """Options that say which rules are needed."""
+    words = ["--context", CRDS(observatory).context]
+    words += ["--instruments", *crds_instruments(observatory)]
+    return shlex.join([*words, "--kinds", *crds_kinds(observatory)])
+
+
+def bestrefs_options(item):
+    """Options that say which references an exposure needs, by which rules."""
+    words = ["--context", CRDS(observatory_of(item)).context]
+    return shlex.join([*words, "--kinds", *kinds_of(item)])
 
 
 def kinds_of(item):

@@ -23,9 +23,10 @@ def main():
     arguments = parser.parse_args()
 
     from darkroom.archive.given import given_exposure
-    from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references, write_references
+    from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
+    from darkroom.crds.references import write_references
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
     exposure = given_exposure(arguments.exposure)

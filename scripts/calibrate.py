@@ -25,10 +25,13 @@ def main():
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--superbias", type=Path, help="subtract this one, not that of CRDS")
     parser.add_argument("--parameters", default="{}", help='JSON: {"step": {"parameter": value}}')
-    parser.add_argument("--output", required=True, type=Path, help="ramps, FITS")
+    parser.add_argument("--output", type=Path, help="ramps, FITS (default: beside --status)")
     parser.add_argument("--status", type=Path, help="what came of it, JSON")
     parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
     arguments = parser.parse_args()
+    if not (arguments.output or arguments.status):
+        parser.error("give --output, --status or both")
+    arguments.output = arguments.output or arguments.status.with_suffix(".fits")
 
     from darkroom.archive.given import given_exposure
     from darkroom.archive.status import write_status
@@ -51,9 +54,9 @@ def main():
 
 def calibrated(path, arguments):
     """Run the steps, write the ramps, and return what changes in the exposure's status."""
-    from darkroom.crds.bestrefs import read_references
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
+    from darkroom.crds.references import read_references
     from darkroom.fits.write import write
     from darkroom.nircam.steps import ramp_hdus, run_steps, verified_references
     from darkroom.provenance import sha256, stamp

@@ -24,8 +24,8 @@ def main():
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text
-    from darkroom.crds.bestrefs import read_references
     from darkroom.crds.cache import Cache
+    from darkroom.crds.references import read_references
     from darkroom.crds.sync import Server, ensure_references
 
     cache = Cache(arguments.cache, arguments.observatory)

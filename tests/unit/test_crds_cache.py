@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from darkroom.crds.bestrefs import read_references, write_references
 from darkroom.crds.cache import Cache, mapping_sha1
+from darkroom.crds.references import read_references, write_references
 from darkroom.crds.sync import Server, ensure_context, ensure_references
 from darkroom.errors import DarkroomError, InputError
 from nircam_jwst import CONTEXT, small_cache

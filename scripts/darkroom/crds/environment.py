@@ -6,22 +6,19 @@ import os
 from pathlib import Path
 
 
-def go_offline(cache, observatory, context):
-    """Make this process use a filled cache and nothing else.
-
-    Call it before anything imports crds or jwst: both look at the environment then. One process
-    serves one observatory.
+def offline_environment(cache, observatory, context):
+    """Return the variables by which a process uses a filled cache and nothing else.
 
     Parameters
     ----------
     cache : path-like
         The cache.
     observatory : str
-        ``jwst`` or ``hst``.
+        ``jwst`` or ``hst``; one process serves one observatory.
     context : str
         The pinned context, a ``.pmap``.
     """
-    os.environ |= {
+    return {
         "CRDS_PATH": str(Path(cache).resolve()),
         "CRDS_SERVER_URL": f"https://{observatory}-serverless.stsci.edu",
         "CRDS_OBSERVATORY": observatory,
@@ -30,6 +27,14 @@ def go_offline(cache, observatory, context):
         # Else every step asks CRDS for parameters nobody chose.
         "STPIPE_DISABLE_CRDS_STEPPARS": "true",
     }
+
+
+def go_offline(cache, observatory, context):
+    """Give this process the `offline_environment`.
+
+    Call it before anything imports crds or jwst: both look at the environment then.
+    """
+    os.environ |= offline_environment(cache, observatory, context)
 
 
 def server_environment(cache, observatory, context, server):

@@ -14,6 +14,7 @@ from importlib import import_module
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.nircam.plan import STEP_KINDS, reference_kinds
 from darkroom.schema import nearest
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,6 @@ class Step:
     ----------
     module, name : str
         Where its class is.
-    kinds : tuple of str
-        Reference types that it needs.
     unused : tuple of str
         Reference types that it asks for and that are not given to it.
     status : str
@@ -44,33 +43,19 @@ class Step:
 
     module: str
     name: str
-    kinds: tuple = ()
     unused: tuple = ()
     status: str = ""
 
 
-#: The steps that can be chosen, in the order in which they make sense.
+#: The steps that can be chosen; what references they need stands in `darkroom.nircam.plan`.
 STEPS = {
-    "dq_init": Step("jwst.dq_init", "DQInitStep", ("mask",)),
-    "saturation": Step("jwst.saturation", "SaturationStep", ("saturation", "superbias")),
-    "superbias": Step("jwst.superbias", "SuperBiasStep", ("superbias",)),
-    "refpix": Step("jwst.refpix", "RefPixStep", (), ("refpix", "sirskernel")),
-    "linearity": Step("jwst.linearity", "LinearityStep", ("linearity",)),
-    "dark_current": Step("jwst.dark_current", "DarkCurrentStep", ("dark",), (), "dark_sub"),
+    "dq_init": Step("jwst.dq_init", "DQInitStep"),
+    "saturation": Step("jwst.saturation", "SaturationStep"),
+    "superbias": Step("jwst.superbias", "SuperBiasStep"),
+    "refpix": Step("jwst.refpix", "RefPixStep", ("refpix", "sirskernel")),
+    "linearity": Step("jwst.linearity", "LinearityStep"),
+    "dark_current": Step("jwst.dark_current", "DarkCurrentStep", (), "dark_sub"),
 }
-
-
-def reference_kinds(steps):
-    """Return the reference types that steps need, sorted, each once.
-
-    Raises
-    ------
-    DarkroomError
-        For a step that there is not.
-    """
-    if unknown := [name for name in steps if name not in STEPS]:
-        raise DarkroomError(f"there is no step {unknown[0]!r}; there are {', '.join(STEPS)}")
-    return sorted({kind for name in steps for kind in STEPS[name].kinds})
 
 
 def verified_references(steps, chosen, cache):
@@ -144,7 +129,7 @@ def run_steps(path, steps, references, parameters, superbias=None):
         ) from error
     for name in steps:
         step = _make_step(name, parameters.get(name, {}))
-        given = {kind: references[kind] for kind in STEPS[name].kinds}
+        given = {kind: references[kind] for kind in STEP_KINDS[name]}
         if name == "superbias":
             given["superbias"] = superbias or given["superbias"]
             check_superbias(given["superbias"])

@@ -1,0 +1,87 @@
+# Best references of every exposure, and one verified cache of them.
+
+
+wildcard_constraints:
+    observatory="hst|jwst",
+
+
+rule crds_context:
+    """Which rules choose the references? Bring those of the pinned context, and verify them."""
+    input:
+        source=lambda wildcards: crds_source(wildcards.observatory),
+    output:
+        mappings=f"{RESULTS}/crds/{{observatory}}.mappings",
+    log:
+        f"{RESULTS}/logs/crds_context/{{observatory}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crds_context/{{observatory}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: context_options(wildcards.observatory),
+        # Where things lie changes no product: a parameter made from `output` is not compared.
+        place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
+        code=program.digest("jwst", "crds_context"),
+    message:
+        "Verifying the CRDS rules of {wildcards.observatory}"
+    shell:
+        program("jwst", "crds_context") + "{params.place} {params.settings} "
+        "--output {output.mappings} > {log} 2>&1"
+
+
+rule bestrefs:
+    """Which references are the best ones for an exposure?"""
+    input:
+        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        mappings=lambda wildcards: f"{RESULTS}/crds/{observatory_of(wildcards.item)}.mappings",
+    output:
+        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/bestrefs/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/bestrefs/{{item}}/{{exposure}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: bestrefs_options(wildcards.item),
+        place=lambda wildcards, output: crds_place(observatory_of(wildcards.item)),
+        code=program.digest("jwst", "bestrefs"),
+    message:
+        "Choosing the references of {wildcards.item}/{wildcards.exposure}"
+    shell:
+        program("jwst", "bestrefs") + "{params.place} {params.settings} "
+        "--output {output.references} {input.exposure} > {log} 2>&1"
+
+
+rule crds_sync:
+    """Bring every reference that is needed, by one process, and verify each file."""
+    input:
+        references=lambda wildcards: references_of_all(wildcards.observatory),
+    output:
+        list=f"{RESULTS}/crds/{{observatory}}.list",
+        table=f"{RESULTS}/crds/{{observatory}}.tsv",
+    log:
+        f"{RESULTS}/logs/crds_sync/{{observatory}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crds_sync/{{observatory}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: f"--context {CRDS(wildcards.observatory).context}",
+        place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
+        code=program.digest("jwst", "crds_sync"),
+    message:
+        "Filling and verifying the CRDS cache of {wildcards.observatory}"
+    shell:
+        r"printf '%s\n' {input.references} > {output.list} && "
+        + program("jwst", "crds_sync")
+        + "{params.place} {params.settings} --output {output.table} @{output.list} > {log} 2>&1"

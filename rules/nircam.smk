@@ -1,0 +1,177 @@
+# NIRCam darks: superbias and read noise reference files.
+
+
+wildcard_constraints:
+    purpose="superbias|readnoise",
+
+
+rule simulate_references:
+    """What would CRDS have for the simulated detectors? References, rules, their checksums."""
+    output:
+        f"{RESULTS}/crds/config/jwst/server_config",
+    log:
+        f"{RESULTS}/logs/simulate_references.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/simulate_references.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.archive,
+            [CAMPAIGN.selection(item) for item in items_of("nircam")],
+            f"--context {CRDS('jwst').context} --kinds {' '.join(crds_kinds('jwst'))}",
+        ],
+        place=lambda wildcards, output: cache_option("jwst"),
+        code=program.digest("detector", "simulate_references"),
+    message:
+        "Making the references of the simulated detectors"
+    shell:
+        program("detector", "simulate_references", CAMPAIGN_ARGS) + "{params.place} "
+        "{params.settings[2]} > {log} 2>&1"
+
+
+rule calibrate:
+    """What do the pipeline's own steps make of an exposure?"""
+    input:
+        unpack(lambda wildcards: superbias_made(wildcards.item, wildcards.purpose)),
+        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        # The references of this exposure alone decide; the cache must only be filled.
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        status=f"{RESULTS}/{{item}}/calibrated/{{purpose}}/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/calibrate/{{item}}/{{purpose}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate/{{item}}/{{purpose}}/{{exposure}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: calibrate_memory(
+            wildcards.item, wildcards.exposure, attempt
+        ),
+    params:
+        settings=lambda wildcards: calibrate_options(nircam(wildcards.item), wildcards.purpose),
+        place=lambda wildcards, output: calibrate_place(),
+        superbias=lambda wildcards, input: optional(input, "superbias"),
+        code=program.digest("jwst", "calibrate"),
+    message:
+        "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
+    shell:
+        program("jwst", "calibrate", EXCLUDE) + "{params.place} --references {input.references} "
+        "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
+        "> {log} 2>&1"
+
+
+rule ramp_list:
+    """Which calibrated exposures are used?"""
+    input:
+        statuses=lambda wildcards: calibrated(wildcards.item, wildcards.purpose),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        statuses=f"{RESULTS}/{{item}}/{{purpose}}_statuses.list",
+        list=f"{RESULTS}/{{item}}/{{purpose}}_ramps.list",
+    log:
+        f"{RESULTS}/logs/ramp_list/{{item}}_{{purpose}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ramp_list/{{item}}_{{purpose}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        code=program.digest("detector", "ramp_list"),
+    message:
+        "Listing the ramps of {wildcards.item} for the {wildcards.purpose}"
+    shell:
+        r"printf '%s\n' {input.statuses} > {output.statuses} && "
+        + program("detector", "ramp_list")
+        + "--frames {input.frames} --output {output.list} @{output.statuses} > {log} 2>&1"
+
+
+rule previous:
+    """What does CRDS have now for an item's exposures, to compare with?"""
+    input:
+        references=lambda wildcards: references_of(wildcards.item),
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        f"{RESULTS}/{{item}}/previous_{{purpose}}.fits",
+    log:
+        f"{RESULTS}/logs/previous/{{item}}_{{purpose}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/previous/{{item}}_{{purpose}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        place=lambda wildcards, output: crds_place("jwst"),
+        code=program.digest("detector", "previous"),
+    message:
+        "Finding the earlier {wildcards.purpose} of {wildcards.item}"
+    shell:
+        program("detector", "previous") + "{params.place} --kind {wildcards.purpose} "
+        "--output {output} {input.references} > {log} 2>&1"
+
+
+rule superbias:
+    """What is the level of each pixel after its reset, and how well is it known?"""
+    input:
+        unpack(lambda wildcards: previous_product(wildcards.item, "superbias")),
+        ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
+    output:
+        reference=f"{RESULTS}/{{item}}/superbias.fits",
+        details=f"{RESULTS}/{{item}}/superbias_details.fits",
+        quantities=f"{RESULTS}/{{item}}/superbias.json",
+    log:
+        f"{RESULTS}/logs/superbias/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/superbias/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: product_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
+        previous=lambda wildcards, input: optional(input, "previous"),
+        code=program.digest("detector", "superbias"),
+    message:
+        "Making the superbias of {wildcards.item}"
+    shell:
+        program("detector", "superbias") + "--output {output.reference} "
+        "--details {output.details} --quantities {output.quantities} --threads {threads} "
+        "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
+
+
+rule certify:
+    """Does CRDS take the reference file?"""
+    input:
+        reference=f"{RESULTS}/{{item}}/{{purpose}}.fits",
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        said=f"{RESULTS}/{{item}}/{{purpose}}.certified",
+    log:
+        f"{RESULTS}/logs/certify/{{item}}_{{purpose}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/certify/{{item}}_{{purpose}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        settings=lambda wildcards: f"--context {CRDS('jwst').context}",
+        place=lambda wildcards, output: crds_place("jwst"),
+        code=program.digest("jwst", "certify"),
+    message:
+        "Letting CRDS certify the {wildcards.purpose} of {wildcards.item}"
+    shell:
+        program("jwst", "certify") + "{params.place} {params.settings} --output {output.said} "
+        "{input.reference} > {log} 2>&1"

@@ -1,0 +1,85 @@
+# NIRCam: what its rules ask of a campaign.
+from darkroom.nircam.plan import calibrate_options, ramp_memory, subtracts_made
+
+FACTS_OPTIONS = {
+    "author": "--author",
+    "description": "--description",
+    "pedigree": "--pedigree",
+    "useafter": "--useafter",
+    "history": "--history",
+    "subarray": "--subarray",
+    "readpatt": "--readpatt",
+}
+SUPERBIAS_OPTIONS = FACTS_OPTIONS | {
+    "method": "--method",
+    "sample": "--sample",
+    "intercept_groups": "--intercept-groups",
+    "clipping_sigma": "--clipping-sigma",
+    "max_clipping_iters": "--max-clipping-iters",
+    "bad_sigma_threshold": "--bad-sigma-threshold",
+    "bad_clipping_sigma": "--bad-clipping-sigma",
+    "bad_max_clipping_iters": "--bad-max-clipping-iters",
+    "drift_p": "--drift-p",
+    "hot_sigma": "--hot-sigma",
+    "save_filled": "--save-filled",
+    "box_width": "--box-width",
+    "coupling": "--coupling",
+    "previous_ramps": "--previous-ramps",
+}
+
+
+def nircam(item):
+    """Settings of an item's NIRCam road."""
+    return CAMPAIGN.items[item]["nircam"]
+
+
+def product_options(item, product, names):
+    """Settings of a product as options of its program; `names` maps keys to options."""
+    settings = nircam(item)[product]
+    pixel = settings.get("pixel")
+    chosen = f" --pixel {pixel[0]} {pixel[1]}" if pixel else ""
+    return command_options(settings, names) + chosen
+
+
+def superbias_made(item, purpose):
+    """The superbias that is subtracted before a product, when it is the one just made."""
+    if or_exit(subtracts_made, nircam(item), purpose):
+        return {"superbias": f"{RESULTS}/{item}/superbias.fits"}
+    return {}
+
+
+def previous_product(item, product):
+    """The earlier file that a product is compared with, when there is one."""
+    previous = nircam(item)[product]["previous"]
+    if previous == "none":
+        return {}
+    made = f"{RESULTS}/{item}/previous_{product}.fits"
+    return {"previous": made if previous == "crds" else previous}
+
+
+def calibrated(item, purpose):
+    """Status files of an item's calibrated exposures, in the order of the lock."""
+    folder = f"{RESULTS}/{item}/calibrated/{purpose}"
+    return [f"{folder}/{row.exposure}.json" for row in LOCK().of(item)]
+
+
+def calibrate_place():
+    """Options that say where references lie, and by which rules they were chosen."""
+    return f"{cache_option('jwst')} --context {CRDS('jwst').context}"
+
+
+def calibrate_memory(item, exposure, attempt):
+    """Memory in MB for the pipeline's steps on an exposure."""
+    return ramp_memory(LOCK().get(item, exposure).facts) * attempt
+
+
+def optional(named, *names):
+    """Options ``--name value`` for those named inputs that a job has."""
+    return " ".join(f"--{name} {named[name]}" for name in names if name in named.keys())
+
+
+def nircam_products(item):
+    """Products of a NIRCam item."""
+    names = ["superbias.fits", "superbias_details.fits", "superbias.json"]
+    names += ["superbias.certified"]
+    return [f"{RESULTS}/{item}/{name}" for name in names]

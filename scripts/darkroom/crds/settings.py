@@ -1,0 +1,85 @@
+"""Which CRDS context, server and cache a campaign uses."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkroom.errors import DarkroomError
+
+#: The context that simulated references come with.
+SIMULATED_CONTEXT = "{observatory}_0001.pmap"
+
+
+@dataclass(frozen=True)
+class CrdsSettings:
+    """CRDS of one observatory, as a campaign wants it.
+
+    Parameters
+    ----------
+    observatory : str
+        ``jwst`` or ``hst``.
+    context : str
+        The pinned ``.pmap``.
+    server : str or None
+        Address; None: nothing is ever asked.
+    cache : str
+        Folder of the cache.
+    timeout : float
+        Seconds that one call of the client may take.
+    """
+
+    observatory: str
+    context: str
+    server: str | None
+    cache: str
+    timeout: float
+
+
+def crds_settings(campaign, observatory, results):
+    """Return the `CrdsSettings` of a campaign.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.Campaign
+        Its ``crds`` says context, server and path; simulated exposures bring their own cache.
+    observatory : str
+        ``jwst`` or ``hst``.
+    results : str
+        Folder of all results.
+
+    Raises
+    ------
+    DarkroomError
+        When the campaign pins no context, or one of another observatory, or names a folder by an
+        environment variable that is not set.
+    """
+    if campaign.archive["kind"] == "simulated":
+        context = SIMULATED_CONTEXT.format(observatory=observatory)
+        return CrdsSettings(observatory, context, None, f"{results}/{campaign.name}/crds", 3600)
+    given = campaign.settings["crds"].get(observatory)
+    if given is None:
+        raise DarkroomError(
+            f"{campaign.path}: the campaign needs references of {observatory}; pin the context "
+            f"that chooses them, e.g.\n  crds:\n    {observatory}: {{context: "
+            f"{observatory}_1293.pmap}}"
+        )
+    context = given["context"]
+    if not context.startswith(f"{observatory}_"):
+        raise DarkroomError(
+            f"{campaign.path}: crds.{observatory}.context is {context!r}, a context of another "
+            "observatory"
+        )
+    server = given.get("server", f"https://{observatory}-crds.stsci.edu")
+    cache = _folder(given["path"], campaign) if given["path"] else f"{results}/crds"
+    return CrdsSettings(observatory, context, server, cache, given["timeout_s"])
+
+
+def _folder(text, campaign):
+    folder = os.path.expandvars(text)
+    if "$" in folder:
+        raise DarkroomError(
+            f"{campaign.path}: crds path is {text!r}, but that environment variable is not set"
+        )
+    return str(Path(folder).expanduser())
