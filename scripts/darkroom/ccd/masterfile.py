@@ -60,7 +60,7 @@ def header(cells, gain, stamp):
         [
             ("INSTRUME", first.instrument, "detector"),
             ("BINNING", first.binning, "columns x rows"),
-            ("GAIN", gain, "[e-/ADU] gain applied; undefined: none, values in ADU"),
+            ("GAIN", gain, "[e-/ADU] gain applied (undefined: none)"),
         ],
         stamp,
     )
