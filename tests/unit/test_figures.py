@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from darkroom.figures import histograms, images, measures, series, style, words
+from darkroom.figures import histograms, images, measures, reduction, series, style, words
 from darkroom.figures.book import FigureBook, Panel
 from darkroom.figures.ccd import drift, frame, stack
 from darkroom.figures.ccd.inputs import history_records
+from darkroom.figures.ccd.planes import Planes
 from darkroom.figures.ccd.story import Story, tell
 
 NY, NX = 48, 60
@@ -123,7 +124,7 @@ def test_a_share_below_a_hundredth_of_a_percent_is_told_in_ppm():
 def test_reduction_keeps_the_level_and_a_single_hot_pixel():
     image = noise(shape=(400, 600))
     image[123, 456] = 60000
-    small = images.reduce_blocks(image, 4)
+    small = reduction.reduce_blocks(image, 4)
     assert small.shape == (100, 150)
     assert small[123 // 4, 456 // 4] == 60000
     assert np.median(small) == pytest.approx(1000, abs=0.2)
@@ -133,7 +134,7 @@ def test_reduction_keeps_the_level_and_a_single_hot_pixel():
 def test_reduction_of_an_image_rich_in_hot_pixels_keeps_its_level():
     image = noise(shape=(400, 400))
     image[np.random.default_rng(4).random(image.shape) < 0.02] = 5000
-    small = images.reduce_blocks(image, 4)
+    small = reduction.reduce_blocks(image, 4)
     assert np.mean(small == 5000) <= 0.005
     assert small.mean() == pytest.approx(image.mean(), rel=0.02)
 
@@ -141,7 +142,7 @@ def test_reduction_of_an_image_rich_in_hot_pixels_keeps_its_level():
 def test_a_block_without_any_value_stays_without():
     image = noise(shape=(16, 16))
     image[:4, :4] = np.nan
-    small = images.reduce_blocks(image, 4)
+    small = reduction.reduce_blocks(image, 4)
     assert np.isnan(small[0, 0])
     assert np.isfinite(small).sum() == 15
 
@@ -149,14 +150,14 @@ def test_a_block_without_any_value_stays_without():
 def test_one_flagged_pixel_keeps_its_block_flagged():
     codes = np.zeros((100, 100), np.uint8)
     codes[57, 33] = 2
-    small = images.reduce_flags(codes, 8)
+    small = reduction.reduce_flags(codes, 8)
     assert small[57 // 8, 33 // 8] == 2
     assert (small > 0).sum() == 1
 
 
 @pytest.mark.parametrize("shape", [(510, 765), (960, 1280), (4096, 4096), (16, 16), (3, 900)])
 def test_every_dot_of_a_picture_is_a_whole_number_of_device_pixels(shape):
-    factor, dot = images.block_factor(shape)
+    factor, dot = reduction.block_factor(shape)
     assert isinstance(dot, int)
     assert dot >= 2
     assert 350 <= dot * -(-max(shape) // factor) <= 1000
@@ -393,17 +394,21 @@ SUBTRACTED = {
 }  # fmt: skip
 
 
+def a_product(header, **images):
+    return Planes(header, images.__getitem__)
+
+
 def a_story(nbias=NBIAS, ndark=NDARK):
     n = nbias + ndark
     bias, dark = noise(10), noise(11, level=1013)
     dark[20, 30] = 9000
     header = {"EXPTIME": 10.0, "CCD-TEMP": -4.82, "TGROUP": 1, "RATESYS": 0.02,
-              "NFRAMES": nbias, "NCLIPPED": 3, "CMERR": 0.31}  # fmt: skip
-    planes = {"SCI": bias, "ERR": np.full((NY, NX), 3.3), "header": header}
-    dark_planes = {"SCI": dark, "ERR": np.full((NY, NX), 2.0)}
+              "NFRAMES": nbias, "NCLIPPED": 3, "CMERR": 0.31, "RATEMED": 1.3}  # fmt: skip
+    planes = a_product(header, SCI=bias, ERR=np.full((NY, NX), 3.3))
+    dark_planes = a_product(header, SCI=dark, ERR=np.full((NY, NX), 2.0))
     rates = [
-        {"SCI": (dark - bias) / k, "ERR": np.full((NY, NX), 0.3 * k), "header": header | extra}
-        for k, extra in ((10, {}), (11, {"TGROUP": 2, "CCD-TEMP": -5.23}))
+        a_product(header | extra, SCI=(dark - bias) / k, ERR=np.full((NY, NX), 0.3 * k))
+        for k, extra in ((10, {"RATEERR": 0.1}), (11, {"TGROUP": 2, "CCD-TEMP": -5.23}))
     ]
     rng = np.random.default_rng(12)
     role = np.array(["bias"] * nbias + ["dark"] * ndark)
@@ -418,16 +423,16 @@ def a_story(nbias=NBIAS, ndark=NDARK):
         levels=drift.Levels(role, np.where(role == "bias", 0.04, 10.0), np.linspace(-5, -4.8, n),
                             rng.normal(1000, 1, n), np.full(n, 10.0)),
         bias=planes,
-        read_noise={"SCI": rng.gamma(40, 0.25, (NY, NX))},
+        read_noise=a_product({}, SCI=rng.gamma(40, 0.25, (NY, NX))),
         dark_noise=(rng.gamma(40, 0.26, (NY, NX)), ndark, 10.0),
-        darks=[dark_planes | {"header": header}],
+        darks=[dark_planes],
         rates=rates,
         offsets={"role": role, "mjd": np.arange(n), "offset": rng.normal(0, 1, n),
                  "offerr": np.full(n, 0.1), "temp": np.linspace(-5, -4.8, n)},
         level_fits=FITS,
         flags=flags,
         flag_names=((4, "HOT", "hot in both halves"), (8, "UNSTABLE", "varies")),
-        sciences=(("target_image", dark + 100, 100 + dark - bias, SUBTRACTED),),
+        sciences=(("target_image", lambda: (dark + 100, 100 + dark - bias, SUBTRACTED)),),
     )  # fmt: skip
 
 

@@ -65,7 +65,10 @@ def write_products(folder):
         "ccd",
         summary="All was made.",
         warnings=["The temperature drifts by 2.6 °C."],
-        key_numbers=[{"label": "Read noise", "value": 10.43, "error": 0.012, "unit": "ADU"}],
+        key_numbers=[
+            {"label": "Read noise", "value": 10.43, "error": 0.012, "unit": "ADU"},
+            {"label": "Hot pixels", "value": 31242},
+        ],
         answers=[{"question": "How much?", "answer": "This much: 1.57 ADU."}],
         tables=[{"title": "Hottest", "columns": ["y", "rate"], "rows": [[308, 12.5]], "note": "n"}],
         figures="figures/figures.json",
@@ -183,7 +186,7 @@ def test_quantities_stand_beside_the_notebooks_with_their_uncertainty(html):
 
 def test_warnings_answers_limits_tables_and_key_numbers_are_shown(html):
     for text in ("The temperature drifts by 2.6 °C.", "This much: 1.57 ADU.", "No gain is known.",
-                 "10.430 ± 0.012", "12.5", "All was made."):  # fmt: skip
+                 "10.430 ± 0.012", "31,242", "12.5", "All was made."):  # fmt: skip
         assert text in html
 
 

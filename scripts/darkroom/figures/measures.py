@@ -88,10 +88,15 @@ def quantiles(values, fractions):
     return np.interp(fractions, cumulative, edges)
 
 
+def level_and_spread(values):
+    """Median, and half the distance between the 15.87 and 84.13 % quantiles (robust sigma)."""
+    low, middle, high = quantiles(values, [_BELOW, 0.5, _ABOVE])
+    return float(middle), float(high - low) / 2
+
+
 def spread(values):
     """Robust standard deviation: half the distance between the 15.87 and 84.13 % quantiles."""
-    low, high = quantiles(values, [_BELOW, _ABOVE])
-    return float(high - low) / 2
+    return level_and_spread(values)[1]
 
 
 @dataclass(frozen=True)

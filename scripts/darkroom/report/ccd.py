@@ -92,13 +92,6 @@ def _flag_count(story, name):
     return int(np.count_nonzero(story.flags & bits[0])) if bits else 0
 
 
-def _best_rate(story):
-    """Return the header of the rate with the smallest error that all pixels share."""
-    headers = [planes["header"] for planes in story.rates]
-    known = [header for header in headers if header.get("RATESYS") is not None]
-    return min(known, key=lambda header: header["RATESYS"], default=headers[0])
-
-
 def _summary(story):
     nbias, ndark = len(story.levels.pick("bias")), len(story.levels.pick("dark"))
     made = [
@@ -114,7 +107,7 @@ def _summary(story):
 
 
 def _key_numbers(story):
-    bias, noise, rate = story.bias["header"], story.read_noise["header"], _best_rate(story)
+    bias, noise, rate = story.bias.header, story.read_noise.header, story.best_rate.header
     unit, hot = story.unit, _flag_count(story, "HOT")
     temperature = rate.get("CCD-TEMP")
     where = "" if temperature is None else f" at {temperature:.2f} °C".replace("-", "−")
@@ -160,7 +153,7 @@ def _darks(story):
             f"median [{unit}]", f"common error [{unit}]", f"scatter of offsets [{unit}]",
             f"noise in time [{unit}]",
         ],
-        "rows": [_cells(planes["header"], keys) for planes in story.darks],
+        "rows": [_cells(planes.header, keys) for planes in story.darks],
         "note": "The common error is that of the level of all pixels at once, from the scatter of "
         "the frames' offsets; a single frame tells none.",
     }  # fmt: skip
@@ -175,7 +168,7 @@ def _rates(story):
             "group", "temperature [°C]", "darks", f"mean {rate}", f"median {rate}",
             f"mean without outliers {rate}", f"error of a pixel {rate}", f"common error {rate}",
         ],
-        "rows": [_cells(planes["header"], keys) for planes in story.rates],
+        "rows": [_cells(planes.header, keys) for planes in story.rates],
         "note": "The common error holds the misfit of the straight line level = bias + rate × "
         "time, where there is one.",
     }  # fmt: skip
@@ -220,7 +213,7 @@ def _limits(story):
         limits.append(
             "No gain was given: values are in ADU, and shot noise cannot be told from other noise."
         )
-    if len({header["EXPTIME"] for header in (p["header"] for p in story.darks)}) == 1:
+    if len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
             "All darks have one exposure time: that counts grow in proportion to time is assumed, "
             "not tested."

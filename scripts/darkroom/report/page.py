@@ -79,7 +79,7 @@ def item_context(name, title, description, folder, record, exposures, rows):
         "sections": figure_sections(record["figures"]),
         "key_numbers": [
             entry
-            | {"text": measured(entry["value"], entry.get("error")), "unit": entry.get("unit", "")}
+            | {"text": _plain(entry["value"], entry.get("error")), "unit": entry.get("unit", "")}
             for entry in record["key_numbers"]
         ],
         "quantities": [quantity_cells(row) for row in record["quantities"]],

@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.figures import histograms, images, measures
 from darkroom.figures.book import Panel
+from darkroom.figures.reduction import block_factor
 from darkroom.figures.words import counted, number, share
 
 # An outlier lies more than this many robust sigma above the median.
@@ -89,7 +90,7 @@ class Shown:
 
 def show_image(book, shown, image, displays):
     """Add one figure with the image under each display."""
-    factor, _ = images.block_factor(image.shape)
+    factor, _ = block_factor(image.shape)
     panels = [
         Panel(
             _slug(display.name),
@@ -133,8 +134,7 @@ def _missing(image):
 def show_hot_pixel(book, shown, image):
     """Add the zoom on the brightest pixel, and say how far it stands out."""
     y, x = brightest(image)
-    value, sigma = float(image[y, x]), measures.spread(image)
-    median = float(measures.quantiles(image, 0.5))
+    value, (median, sigma) = float(image[y, x]), measures.level_and_spread(image)
     words = f"pixel (y {y}, x {x})"
     caption = (
         f"The brightest {words}, number {y * image.shape[1] + x:,} in the flattened array "

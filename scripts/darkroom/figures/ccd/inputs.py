@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 
 import numpy as np
 from astropy.io import fits
@@ -13,6 +14,7 @@ from darkroom.errors import InputError
 from darkroom.figures import measures
 from darkroom.figures.ccd.drift import Levels
 from darkroom.figures.ccd.frame import brightest
+from darkroom.figures.ccd.planes import Planes
 from darkroom.figures.ccd.story import Story
 from darkroom.figures.words import unit
 from darkroom.fits.tiles import FrameStack
@@ -48,7 +50,7 @@ def read_story(paths, science=(), *, pixel=(100, 150), display_range=(-30.0, 50.
     levels, first, series = look_at_frames(rows, pixel, gain)
     flags = read_table(paths["hot_pixels"], "DQ_DEF")
     return Story(
-        unit=unit(bias["header"]["BUNIT"]),
+        unit=unit(bias.header["BUNIT"]),
         first=first,
         series=series,
         levels=levels,
@@ -73,12 +75,16 @@ def _science(path, table, gain):
     files = [row["file"] for row in table if row["exposure"] == name]
     if not files:
         raise InputError(path, f"the frame table has no exposure {name!r}")
-    planes = read_planes(path)[0]
-    return name, read_frame(files[0], gain), planes["SCI"], planes["header"]
+    return name, partial(_before_and_after, files[0], path, gain)
+
+
+def _before_and_after(frame, subtracted, gain):
+    planes = read_planes(subtracted)[0]
+    return read_frame(frame, gain), planes["SCI"], planes.header
 
 
 def read_planes(path):
-    """Read the image extensions of a product.
+    """Find the image extensions of a product; the images are read when asked for.
 
     Parameters
     ----------
@@ -86,30 +92,30 @@ def read_planes(path):
 
     Returns
     -------
-    list of dict
-        One an EXTVER, in order: name of the extension (``"SCI"``, ...) to its data, and
-        ``"header"`` to the header of its SCI extension (DQ when there is no SCI).
+    list of Planes
+        One an EXTVER of SCI (of DQ in a product without SCI), in order.
 
     Raises
     ------
     InputError
-        When the file is missing or holds no image extension.
+        When the file is missing or holds neither.
     """
-    groups = {}
     try:
-        with fits.open(path, memmap=False) as hdus:
-            for hdu in hdus[1:]:
-                if not hdu.is_image or hdu.data is None:
-                    continue
-                group = groups.setdefault(hdu.ver, {})
-                group[hdu.name] = hdu.data
-                if hdu.name == "SCI" or "header" not in group:
-                    group["header"] = hdu.header.copy()
+        with fits.open(path) as hdus:
+            name = "SCI" if "SCI" in hdus else "DQ"
+            headers = {hdu.ver: hdu.header.copy() for hdu in hdus if hdu.name == name}
     except OSError as error:
         raise InputError(path, f"cannot be read ({error})", "make it again") from error
-    if not groups:
-        raise InputError(path, "holds no image extension", "make it again")
-    return [groups[version] for version in sorted(groups)]
+    if not headers:
+        raise InputError(path, "holds no image extension SCI or DQ", "make it again")
+    return [
+        Planes(headers[version], partial(_read_image, path, version)) for version in sorted(headers)
+    ]
+
+
+def _read_image(path, version, name):
+    with fits.open(path, memmap=False) as hdus:
+        return hdus[name, version].data
 
 
 def read_table(path, name):
@@ -186,8 +192,7 @@ def look_at_frames(rows, pixel, gain=None):
                 first[role] = (row["exposure"], image)
                 pixels[role] = (_inside(pixel, image.shape), brightest(image))
             values.setdefault(role, []).append([image[y, x] for y, x in pixels[role]])
-        level[index] = measures.quantiles(image, 0.5)
-        spread[index] = measures.spread(image)
+        level[index], spread[index] = measures.level_and_spread(image)
     levels = Levels(
         role=np.array([row["role"] for row in rows]),
         exptime=np.array([float(row["exptime_s"]) for row in rows]),

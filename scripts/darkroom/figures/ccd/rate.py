@@ -108,22 +108,20 @@ def show_maps(book, groups, unit):
     Parameters
     ----------
     book : FigureBook
-    groups : sequence of (index, label, rate)
+    groups : sequence of (number, label, Planes)
     unit : str
     """
-    panels = [
-        Panel(
-            str(index),
-            images.draw_image(
-                rate, images.percentile(rate), unit=f"dark rate [{unit}/s]", title=label
-            ),
-            f"dark rate, {label}: image, 0.5 to 99.5 percentile",
+    panels = []
+    for group, label, planes in groups:
+        rate = planes["SCI"]
+        figure = images.draw_image(
+            rate, images.percentile(rate), unit=f"dark rate [{unit}/s]", title=label
         )
-        for index, label, rate in groups
-    ]
+        alt = f"dark rate, {label}: image, 0.5 to 99.5 percentile"
+        panels.append(Panel(str(group), figure, alt))
     words = [
-        f"{label}: median {number(float(np.nanmedian(rate)), 4)} {unit}/s"
-        for _, label, rate in groups
+        f"{label}: median {number(planes.header['RATEMED'], 4)} {unit}/s"
+        for _, label, planes in groups
     ]
     title = "Dark rate of the other temperature groups"
     caption = f"Shown from the 0.5 to the 99.5 percentile. {'; '.join(words)}."

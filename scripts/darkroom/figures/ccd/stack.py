@@ -47,12 +47,12 @@ def show_mean(book, section, key, name, master, unit, colour):
     ----------
     book : FigureBook
     section, key, name : str
-    master : dict
-        Planes SCI (mean) and ERR (its uncertainty), in `unit`, and the ``header`` of SCI with the
-        cards NFRAMES, NCLIPPED and CMERR.
+    master : Planes
+        SCI (mean) and ERR (its uncertainty), in `unit`; the header with the cards NFRAMES,
+        NCLIPPED and CMERR.
     unit, colour : str
     """
-    mean, error, header = master["SCI"], master["ERR"], master["header"]
+    mean, error, header = master["SCI"], master["ERR"], master.header
     nframes, rejected = header["NFRAMES"], header["NCLIPPED"]
     quantity = f"mean signal [{unit}]"
     panels = [

@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.figures import images, style
 from darkroom.figures.ccd import drift, frame, rate, science, stack
+from darkroom.figures.ccd.planes import Planes
 from darkroom.figures.words import number
 
 
@@ -24,21 +25,21 @@ class Story:
     series : dict
         Role to a list of (words, (y, x), (n,) values).
     levels : darkroom.figures.ccd.drift.Levels
-    bias, read_noise : dict
-        Planes and header of the master bias and the read noise.
+    bias, read_noise : Planes
     dark_noise : (std, frames, exptime)
         As from `darkroom.figures.ccd.inputs.noise_in_time`.
-    darks : list of dict
-        Planes of every master dark, with ``header``.
-    rates : list of dict
-        Planes of the dark rate of every temperature group, with ``header``.
+    darks : list of Planes
+        Every master dark.
+    rates : list of Planes
+        The dark rate of every temperature group.
     offsets : dict or None
         Columns of the OFFSETS table of the dark rate.
     level_fits : dict or None
         Columns of its LEVELFIT table.
     flags : (ny, nx) int array
     flag_names : sequence of (value, name, meaning)
-    sciences : sequence of (name, before, after, header of the subtracted frame)
+    sciences : sequence of (name, read)
+        ``read()`` returns the frame before and after, and the header of the subtracted one.
     display_range : (float, float)
         Fixed range of bias-subtracted images, in `unit`.
     """
@@ -47,8 +48,8 @@ class Story:
     first: dict
     series: dict
     levels: drift.Levels
-    bias: dict
-    read_noise: dict
+    bias: Planes
+    read_noise: Planes
     dark_noise: tuple
     darks: list
     rates: list
@@ -58,6 +59,11 @@ class Story:
     flag_names: tuple
     sciences: tuple = field(default=())
     display_range: tuple = (-30.0, 50.0)
+
+    @property
+    def best_rate(self):
+        """The dark rate of the group whose pixels are known best (least median error)."""
+        return min(self.rates, key=lambda planes: _known(planes.header.get("RATEERR")))
 
 
 def tell(book, story):
@@ -74,8 +80,8 @@ def tell(book, story):
     _dark_stack(book, story)
     warnings = drift.show_drift(book, story.levels, story.level_fits, story.unit)
     _rates(book, story)
-    for name, before, after, header in story.sciences:
-        science.show_science(book, name, before, after, header, story.unit)
+    for name, read in story.sciences:
+        science.show_science(book, name, *read(), story.unit)
     return warnings
 
 
@@ -124,8 +130,8 @@ def _dark_stack(book, story):
     )
     noise, nframes, exptime = story.dark_noise
     chosen = max(
-        (p for p in story.darks if np.isclose(p["header"]["EXPTIME"], exptime, rtol=1e-3)),
-        key=lambda planes: planes["header"]["NFRAMES"],
+        (p for p in story.darks if np.isclose(p.header["EXPTIME"], exptime, rtol=1e-3)),
+        key=lambda planes: planes.header["NFRAMES"],
     )
     words = _set_words(chosen)
     stack.show_mean(book, section, "master_dark", f"Master dark, {words}", chosen, unit, style.DARK)
@@ -147,7 +153,7 @@ def _dark_stack(book, story):
 
 
 def _set_words(planes):
-    header = planes["header"]
+    header = planes.header
     words = f"{number(float(header['EXPTIME']))} s"
     temperature = header.get("CCD-TEMP")
     return words if temperature is None else f"{words} at {number(float(temperature), 3)} °C"
@@ -156,13 +162,13 @@ def _set_words(planes):
 def _rates(book, story):
     unit = story.unit
     labels = [_group_words(planes, len(story.rates)) for planes in story.rates]
-    best = int(np.argmin([np.nanmedian(planes["ERR"]) for planes in story.rates]))
-    planes = story.rates[best]
-    common = planes["header"].get("RATESYS")
+    planes = story.best_rate
+    best = story.rates.index(planes)
+    common = planes.header.get("RATESYS")
     rate.show_rate(book, labels[best], planes["SCI"], planes["ERR"], common, unit)
     others = [
-        (planes["header"]["TGROUP"], label, planes["SCI"])
-        for index, (planes, label) in enumerate(zip(story.rates, labels, strict=True))
+        (other.header["TGROUP"], label, other)
+        for index, (other, label) in enumerate(zip(story.rates, labels, strict=True))
         if index != best
     ]
     if others:
@@ -174,20 +180,24 @@ def _rates(book, story):
 
 
 def _group_words(planes, ngroups):
-    temperature = planes["header"].get("CCD-TEMP")
-    words = "all darks" if ngroups == 1 else f"group {planes['header']['TGROUP']}"
+    temperature = planes.header.get("CCD-TEMP")
+    words = "all darks" if ngroups == 1 else f"group {planes.header['TGROUP']}"
     if temperature is None:
         return words
     return f"{words} ({temperature:.2f} °C)".replace("-", "−")
 
 
 def _rate_and_temperature(book, story, labels):
-    headers = [planes["header"] for planes in story.rates]
+    headers = [planes.header for planes in story.rates]
     temperatures = np.array([_float(header.get("CCD-TEMP")) for header in headers])
     if np.isfinite(temperatures).all():
-        medians = np.array([float(np.nanmedian(planes["SCI"])) for planes in story.rates])
+        medians = np.array([_float(header.get("RATEMED")) for header in headers])
         errors = np.array([_float(header.get("RATESYS")) for header in headers])
         rate.show_group_rates(book, temperatures, medians, errors, labels, story.unit)
+
+
+def _known(error):
+    return np.inf if error is None else error
 
 
 def _float(value):
