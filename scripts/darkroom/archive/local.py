@@ -11,6 +11,17 @@ from darkroom.archive.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe, read_headers, stem
 
+# Cards of ramps of JWST and HST.
+_CARDS = {
+    "instrument": "INSTRUME",
+    "detector": "DETECTOR",
+    "subarray": "SUBARRAY",
+    "readpatt": "READPATT",
+    "sampseq": "SAMP_SEQ",
+    "filter": "FILTER",
+    "date_obs": "DATE-OBS",
+}
+
 
 def source_folder(archive):
     """Return the folder of a local archive, with ``$VARIABLES`` and ``~`` filled in.
@@ -106,7 +117,11 @@ def header_facts(path, recover=()):
             primary, image = read_headers(path)
         except InputError:
             return {}
-        return {"instrument": primary.get("INSTRUME", image.get("INSTRUME", ""))}
+        # Ramps have no 2-D image to describe, but say what they are.
+        facts = {fact: primary.get(card, image.get(card, "")) for fact, card in _CARDS.items()}
+        if primary.get("DATE-OBS") and primary.get("TIME-OBS"):
+            facts["date_obs"] = f"{primary['DATE-OBS']}T{primary['TIME-OBS']}"
+        return {fact: str(value) for fact, value in facts.items()}
     temperature = frame.temperature
     return {
         "instrument": frame.instrument,
