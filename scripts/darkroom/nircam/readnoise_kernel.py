@@ -1,0 +1,430 @@
+"""Compiled parts of the read noise: line residuals of ramps, jumps, telegraph noise.
+
+A block holds all groups of all ramps of some pixels, one row per group; ramp r is the rows
+`starts[r]` to `starts[r + 1]`. Whole ramps are fitted with loops over pixels inside, which become
+vector instructions; pixels with a jump or a missing group are then looked at one by one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import float32, float64, int32, int64, njit, types, void
+
+MAD_TO_STD = 1.482602218505602
+#: A step is looked at closer from so many deviations on, and is a jump from so many.
+LOOK, JUMP = 4.0, 5.0
+_SHORTEST = 3  # groups that a line needs to leave a residual
+
+_helper = njit(nogil=True, error_model="numpy")
+_values = types.Array(float32, 2, "C", readonly=True)
+
+
+@_helper
+def _add_group(row, first, place, sx, sxx, sgx):
+    for j in range(row.size):
+        value = np.float64(row[j]) - np.float64(first[j])
+        sx[j] += value
+        sxx[j] += value * value
+        sgx[j] += place * value
+
+
+@_helper
+def _farthest_step(later, earlier, slope, farthest):
+    """Update the farthest step from the slope."""
+    for j in range(later.size):
+        step = abs((np.float64(later[j]) - np.float64(earlier[j])) - slope[j])
+        farthest[j] = farthest[j] if farthest[j] > step else step
+
+
+@_helper
+def _add_pair(later, earlier, sd, sdd):
+    for j in range(later.size):
+        step = np.float64(later[j]) - np.float64(earlier[j])
+        sd[j] += step
+        sdd[j] += step * step
+
+
+@_helper
+def _fit_ramp(ramp, squares, slope, farthest):
+    """Fit a line to every pixel of a ramp: residual squares, slope, farthest step from it."""
+    n, npixels = ramp.shape
+    sx, sgx = np.zeros(npixels), np.zeros(npixels)
+    squares[:] = 0.0
+    for g in range(n):
+        _add_group(ramp[g], ramp[0], g - 0.5 * (n - 1), sx, squares, sgx)
+    lever = n * (n * n - 1.0) / 12.0
+    for j in range(npixels):
+        slope[j] = sgx[j] / lever
+        squares[j] = max(squares[j] - sx[j] * sx[j] / n - slope[j] * slope[j] * lever, 0.0)
+        farthest[j] = 0.0
+    for g in range(1, n):
+        _farthest_step(ramp[g], ramp[g - 1], slope, farthest)
+
+
+@_helper
+def _pair_squares(ramp, stride, sd, sdd, scale):
+    """Scatter of the differences of group pairs about their mean, as squares of CDS noise.
+
+    Returns the degrees of freedom; `stride` 2 takes independent pairs, 1 consecutive ones, whose
+    sum of squares is scaled for the correlation of neighbours.
+    """
+    sd[:] = 0.0
+    sdd[:] = 0.0
+    n = 0
+    for g in range(1, ramp.shape[0], stride):
+        _add_pair(ramp[g], ramp[g - 1], sd, sdd)
+        n += 1
+    for j in range(sd.size):
+        sdd[j] = (sdd[j] - sd[j] * sd[j] / n) * scale
+    return n - 1
+
+
+@_helper
+def _median(values, n):
+    ordered = np.sort(values[:n])
+    return 0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])
+
+
+@_helper
+def _steps_of(values, pixel, starts, steps):
+    """Collect the finite steps between neighbouring groups of all ramps of a pixel."""
+    n = 0
+    for r in range(starts.size - 1):
+        for g in range(starts[r] + 1, starts[r + 1]):
+            step = np.float64(values[g, pixel]) - np.float64(values[g - 1, pixel])
+            if abs(step) < np.inf:
+                steps[n] = step
+                n += 1
+    return n
+
+
+@_helper
+def _segment_squares(values, pixel, first, stop):
+    """Return the residual squares of a line through one segment of one pixel."""
+    n = stop - first
+    base = np.float64(values[first, pixel])
+    sx = sxx = sgx = 0.0
+    for g in range(first, stop):
+        value = np.float64(values[g, pixel]) - base
+        place = (g - first) - 0.5 * (n - 1)
+        sx += value
+        sxx += value * value
+        sgx += place * value
+    return max(sxx - sx * sx / n - sgx * sgx / (n * (n * n - 1.0) / 12.0), 0.0)
+
+
+@_helper
+def _split(values, pixel, first, stop, usual, limit, ends):
+    """Cut a ramp of one pixel after each upward jump and at missing groups.
+
+    Writes (first, stop) of every segment into `ends`; returns their number and that of jumps.
+    """
+    n = jumps = 0
+    begin = -1
+    for g in range(first, stop):
+        finite = abs(values[g, pixel]) < np.inf
+        if begin >= 0:
+            step = np.float64(values[g, pixel]) - np.float64(values[g - 1, pixel])
+            jumped = finite and step - usual > limit
+            if jumped or not finite:
+                ends[n, 0], ends[n, 1] = begin, g
+                n += 1
+                begin = -1
+                jumps += 1 if jumped else 0
+        if begin < 0 and finite:
+            begin = g
+    if begin >= 0:
+        ends[n, 0], ends[n, 1] = begin, stop
+        n += 1
+    return n, jumps
+
+
+@_helper
+def _forward_backward(x, offset, first, stop, amplitude, variance, up, down, high, work):
+    """One pass over one segment: probability of the high state, and what the steps need.
+
+    Returns the log-likelihood and the expected numbers of steps down, up, of groups before a step
+    that are high, and low.
+    """
+    n = stop - first
+    high0 = up / (up + down)
+    alpha = work
+    total = 0.0
+    a0, a1 = 1.0 - high0, high0
+    for g in range(n):
+        if g:
+            a0, a1 = a0 * (1 - up) + a1 * down, a0 * up + a1 * (1 - down)
+        r0 = x[first + g] - offset
+        r1 = r0 - amplitude
+        least = min(r0 * r0, r1 * r1)
+        a0 *= math.exp(-0.5 * (r0 * r0 - least) / variance)
+        a1 *= math.exp(-0.5 * (r1 * r1 - least) / variance)
+        scale = a0 + a1
+        a0 /= scale
+        a1 /= scale
+        alpha[g, 0], alpha[g, 1] = a0, a1
+        total += math.log(scale) - 0.5 * least / variance
+    b0 = b1 = 1.0
+    downs = ups = from_high = from_low = 0.0
+    high[first + n - 1] = alpha[n - 1, 1]
+    for g in range(n - 2, -1, -1):
+        r0 = x[first + g + 1] - offset
+        r1 = r0 - amplitude
+        least = min(r0 * r0, r1 * r1)
+        e0 = b0 * math.exp(-0.5 * (r0 * r0 - least) / variance)
+        e1 = b1 * math.exp(-0.5 * (r1 * r1 - least) / variance)
+        x00, x01 = alpha[g, 0] * (1 - up) * e0, alpha[g, 0] * up * e1
+        x10, x11 = alpha[g, 1] * down * e0, alpha[g, 1] * (1 - down) * e1
+        norm = x00 + x01 + x10 + x11
+        downs += x10 / norm
+        ups += x01 / norm
+        from_high += (x10 + x11) / norm
+        from_low += (x00 + x01) / norm
+        high[first + g] = (x10 + x11) / norm
+        b0, b1 = (1 - up) * e0 + up * e1, down * e0 + (1 - down) * e1
+        scale = b0 + b1
+        b0 /= scale
+        b1 /= scale
+    return total, downs, ups, from_high, from_low
+
+
+@_helper
+def two_states(x, ends, nsegments, floor):
+    """Ask whether a pixel jumps between two levels, by maximum likelihood.
+
+    The model: every segment has its own low level; the pixel is low or high by a common amplitude,
+    changes with fixed chances from group to group, and has white noise. The other model: white
+    noise about the mean of every segment.
+
+    Parameters
+    ----------
+    x : (n,) float64 array
+        Levels of the groups, the pixel's usual slope taken off.
+    ends : (nsegments, 2) int64 array
+        First and stop of every segment.
+    nsegments : int
+    floor : float
+        The noise is at least half of this.
+
+    Returns
+    -------
+    gain : float
+        Log-likelihood of the first model over that of the second.
+    amplitude : float
+        High minus low level.
+    downs : float
+        Expected number of steps down: cosmic rays only step up.
+    """
+    n, squares, longest = 0, 0.0, 0
+    offset = np.empty(nsegments)
+    for s in range(nsegments):
+        first, stop = ends[s, 0], ends[s, 1]
+        offset[s] = x[first:stop].mean()
+        for g in range(first, stop):
+            squares += (x[g] - offset[s]) ** 2
+        n += stop - first
+        longest = max(longest, stop - first)
+    if n < 2 * nsegments or squares <= 0.0:
+        return 0.0, 0.0, 0.0
+    single = -0.5 * n * (math.log(squares / n) + 1.0)
+    high, work = np.zeros(x.size), np.empty((longest, 2))
+    for s in range(nsegments):
+        for g in range(ends[s, 0], ends[s, 1]):
+            high[g] = 1.0 if x[g] > offset[s] else 0.0
+    up = down = 0.3
+    amplitude, variance, found, downs = 0.0, squares / n, -np.inf, 0.0
+    for _ in range(40):
+        above = weight = 0.0
+        for s in range(nsegments):
+            first, stop = ends[s, 0], ends[s, 1]
+            offset[s] = (x[first:stop] - amplitude * high[first:stop]).mean()
+            for g in range(first, stop):
+                above += high[g] * (x[g] - offset[s])
+                weight += high[g]
+        amplitude = above / weight if weight > 0.0 else 0.0
+        rest = 0.0
+        for s in range(nsegments):
+            first, stop = ends[s, 0], ends[s, 1]
+            offset[s] = (x[first:stop] - amplitude * high[first:stop]).mean()
+            for g in range(first, stop):
+                r0 = x[g] - offset[s]
+                r1 = r0 - amplitude
+                rest += (1.0 - high[g]) * r0 * r0 + high[g] * r1 * r1
+        variance = max(rest / n, 0.25 * floor * floor)
+        before, found = found, 0.0
+        downs = ups = from_high = from_low = 0.0
+        for s in range(nsegments):
+            part = _forward_backward(
+                x, offset[s], ends[s, 0], ends[s, 1], amplitude, variance, up, down, high, work
+            )
+            found += part[0]
+            downs += part[1]
+            ups += part[2]
+            from_high += part[3]
+            from_low += part[4]
+        found -= 0.5 * n * math.log(variance)
+        up = min(max(ups / max(from_low, 1e-9), 1e-3), 0.95)
+        down = min(max(downs / max(from_high, 1e-9), 1e-3), 0.95)
+        if abs(found - before) < 0.01:
+            break
+    return found - single, amplitude, downs
+
+
+@_helper
+def _telegraph(values, pixel, starts, usual, limit, floor, levels, ends):
+    """Apply `two_states` to a pixel, its ramps cut at steps more than `limit` above the usual.
+
+    Without the cuts a cosmic ray would be taken for the high state; where telegraph noise is cut,
+    its steps down remain.
+    """
+    count, product, lever = 0, 0.0, 0.0
+    for r in range(starts.size - 1):
+        found, _ = _split(values, pixel, starts[r], starts[r + 1], usual, limit, ends[count:])
+        for s in range(count, count + found):
+            middle = 0.5 * (ends[s, 0] + ends[s, 1] - 1)
+            base = np.float64(values[ends[s, 0], pixel])
+            for g in range(ends[s, 0], ends[s, 1]):
+                levels[g] = np.float64(values[g, pixel]) - base
+                product += (g - middle) * levels[g]
+                lever += (g - middle) ** 2
+        count += found
+    slope = product / lever if lever > 0.0 else 0.0
+    for s in range(count):
+        for g in range(ends[s, 0], ends[s, 1]):
+            levels[g] -= slope * (g - ends[s, 0])
+    return two_states(levels, ends, count, floor)
+
+
+@_helper
+def _usual_step(values, pixel, starts, steps, floor):
+    """Return the median step of a pixel and how far above it a step is a jump."""
+    n = _steps_of(values, pixel, starts, steps)
+    if n == 0:
+        return 0.0, np.inf
+    usual = _median(steps, n)
+    for k in range(n):
+        steps[k] = abs(steps[k] - usual)
+    return usual, JUMP * max(MAD_TO_STD * _median(steps, n), floor)
+
+
+@_helper
+def _add_odd_ramps(values, pixel, starts, odd, usual, limit, ends, total, nu, njumps):
+    """Add the segments of the ramps of a pixel that may hold a jump or lack a group."""
+    for r in range(starts.size - 1):
+        if not odd[r, pixel]:
+            continue
+        count, jumps = _split(values, pixel, starts[r], starts[r + 1], usual, limit, ends)
+        njumps[pixel] += jumps
+        for s in range(count):
+            n = ends[s, 1] - ends[s, 0]
+            if n >= _SHORTEST:
+                total[pixel] += _segment_squares(values, pixel, ends[s, 0], ends[s, 1])
+                nu[pixel] += n - 2
+
+
+@njit(
+    void(
+        _values, int64[::1], int32[::1], float64[::1], float64[::1], int64,
+        float64[::1], int32[::1], float64[::1], int32[::1], float64[::1], int32[::1],
+        int32[::1], float32[::1], float32[::1], float32[::1], float64[:, ::1], int64[:, ::1],
+    ),
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)  # fmt: skip
+def residuals(
+    values, starts, kind, step_noise, candidate, stride, total, nu, raw, raw_nu, pairs, pairs_nu,
+    njumps, gain, amplitude, downs, ramp_squares, ramp_nu,
+):  # fmt: skip
+    """Collect the residuals of a straight line through every ramp of every pixel.
+
+    Parameters
+    ----------
+    values : (ngroups, npixels) float32 array
+        Groups of all ramps, DN; NaN where unusable.
+    starts : (nramps + 1,) int64 array
+        First row of each ramp.
+    kind : (npixels,) int32 array
+        Kind of every pixel: index into the next two and the last two arrays.
+    step_noise : (nkinds,) float64 array
+        Typical noise of a difference of two groups, DN.
+    candidate : (nkinds,) float64 array
+        Pixels noisier than this (one read, DN) are tested for telegraph noise.
+    stride : int
+        2 for independent pairs, 1 for consecutive ones.
+    total, nu : (npixels,) arrays
+        Written to: sum of squares and degrees of freedom, ramps cut at jumps.
+    raw, raw_nu : (npixels,) arrays
+        Written to: the same of whole ramps without missing groups.
+    pairs, pairs_nu : (npixels,) arrays
+        Written to: squares of pair differences about their mean (noise of a difference), of ramps
+        without jump.
+    njumps : (npixels,) int32 array
+        Written to: number of upward jumps.
+    gain, amplitude, downs : (npixels,) float32 arrays
+        Written to: see `two_states`; 0 where not tested.
+    ramp_squares, ramp_nu : (nramps, nkinds) arrays
+        Added to: squares and degrees of freedom of the quiet pixels, ramp by ramp.
+    """
+    nramps, npixels = starts.size - 1, values.shape[1]
+    squares, slope, farthest = np.empty(npixels), np.empty(npixels), np.empty(npixels)
+    sd, sdd = np.empty(npixels), np.empty(npixels)
+    kept = np.full((nramps, npixels), np.float32(np.nan))
+    odd = np.zeros((nramps, npixels), np.bool_)
+    total[:] = 0.0
+    raw[:] = 0.0
+    pairs[:] = 0.0
+    nu[:] = 0
+    raw_nu[:] = 0
+    pairs_nu[:] = 0
+    njumps[:] = 0
+    gain[:] = 0.0
+    amplitude[:] = 0.0
+    downs[:] = 0.0
+    for r in range(nramps):
+        n = starts[r + 1] - starts[r]
+        if n < _SHORTEST:
+            continue
+        ramp = values[starts[r] : starts[r + 1]]
+        _fit_ramp(ramp, squares, slope, farthest)
+        npairs = n // 2 if stride == 2 else n - 1
+        free = _pair_squares(ramp, stride, sd, sdd, 1.0 if stride == 2 else npairs / (npairs + 1.0))
+        for j in range(npixels):
+            if abs(squares[j]) < np.inf:
+                raw[j] += squares[j]
+                raw_nu[j] += n - 2
+            odd[r, j] = not farthest[j] <= LOOK * step_noise[kind[j]]
+            odd[r, j] |= not squares[j] < np.inf
+            if not odd[r, j]:
+                kept[r, j] = squares[j]
+                total[j] += squares[j]
+                nu[j] += n - 2
+                pairs[j] += sdd[j]
+                pairs_nu[j] += free
+    steps, levels = np.empty(values.shape[0]), np.empty(values.shape[0])
+    ends = np.empty((values.shape[0], 2), np.int64)
+    for j in range(npixels):
+        noisy = raw_nu[j] > 0 and raw[j] / raw_nu[j] > candidate[kind[j]] ** 2
+        any_odd = False
+        for r in range(nramps):
+            any_odd |= odd[r, j]
+        if any_odd or noisy:
+            usual, limit = _usual_step(values, j, starts, steps, step_noise[kind[j]])
+            _add_odd_ramps(values, j, starts, odd, usual, limit, ends, total, nu, njumps)
+            # Not what cosmic rays alone made noisy.
+            noisy = noisy and nu[j] > 0 and total[j] / nu[j] > candidate[kind[j]] ** 2
+            if noisy:
+                floor = step_noise[kind[j]] / math.sqrt(2.0)
+                gain[j], amplitude[j], downs[j] = _telegraph(
+                    values, j, starts, usual, limit, floor, levels, ends
+                )
+                whole = _telegraph(values, j, starts, usual, np.inf, floor, levels, ends)
+                # Large steps are cut: the amplitude is that of whole ramps, if they step down.
+                amplitude[j] = whole[1] if whole[2] >= 1.5 else amplitude[j]
+        if not noisy:
+            for r in range(nramps):
+                if kept[r, j] < np.inf:
+                    ramp_squares[r, kind[j]] += kept[r, j]
+                    ramp_nu[r, kind[j]] += starts[r + 1] - starts[r] - 2
