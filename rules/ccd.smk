@@ -202,21 +202,59 @@ rule ccd_quantities:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", QUANTITIES),
-        lists=lambda wildcards, input: list_options(input),
+        more=lambda wildcards, input: more_options(
+            input, {"science": "--science @", "subtracted": "--subtracted @"}
+        ),
         code=program.digest("detector", "ccd_quantities"),
     message:
         "Measuring the quantities of {wildcards.item}"
     shell:
         program("detector", "ccd_quantities") + "--output {output.table} --threads {threads} "
         "{params.settings} --master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} {params.lists} "
+        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} "
+        "--bias @{input.bias} --dark @{input.dark} {params.more} "
         "> {log} 2>&1"
+
+
+rule ccd_truth:
+    """How do the products of simulated frames compare with what is hidden in them?"""
+    input:
+        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
+        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
+        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
+        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        truth=f"{RESULTS}/{{item}}/truth.fits",
+        comparison=f"{RESULTS}/{{item}}/truth.json",
+    log:
+        f"{RESULTS}/logs/ccd_truth/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ccd_truth/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.tracked_archive,
+            CAMPAIGN.selection(wildcards.item),
+        ],
+        code=program.digest("detector", "ccd_truth"),
+    message:
+        "Comparing {wildcards.item} with its truth"
+    shell:
+        program("detector", "ccd_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        "--output {output.truth} --comparison {output.comparison} "
+        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
+        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} > {log} 2>&1"
 
 
 rule ccd_figures:
     """What does all of it look like?"""
     input:
         unpack(lambda wildcards: science_lists(wildcards.item)),
+        unpack(lambda wildcards: truth_comparison(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
         master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
         read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
@@ -238,8 +276,8 @@ rule ccd_figures:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", FIGURES),
-        science=lambda wildcards, input: (
-            f"--science @{input.subtracted}" if "subtracted" in input.keys() else ""
+        more=lambda wildcards, input: more_options(
+            input, {"subtracted": "--science @", "truth": "--truth "}
         ),
         code=program.digest("detector", "ccd_figures"),
     message:
@@ -249,5 +287,5 @@ rule ccd_figures:
         "--threads {threads} {params.settings} --frames {input.frames} "
         "--master-bias {input.master_bias} --read-noise {input.read_noise} "
         "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "
-        "--hot-pixels {input.hot_pixels} --quantities {input.quantities} {params.science} "
+        "--hot-pixels {input.hot_pixels} --quantities {input.quantities} {params.more} "
         "> {log} 2>&1"

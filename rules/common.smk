@@ -73,6 +73,7 @@ def ccd_products(item):
     names = ["master_bias.fits", "read_noise.fits", "master_dark.fits", "dark_rate.fits"]
     names += ["hot_pixels.fits", "quantities.tsv", "quantities.json", "item.json"]
     names += ["science"] if has_role(item, "science") else []
+    names += ["truth.fits"] if truth_comparison(item) else []
     return [f"{RESULTS}/{item}/{name}" for name in names]
 
 
@@ -82,12 +83,17 @@ def science_lists(item):
     return {role: f"{RESULTS}/{item}/{name}.list" for role, name in names.items()}
 
 
-def list_options(named):
-    """Options that hand lists of frames to a program: ``--bias @bias.list``."""
+def truth_comparison(item):
+    """Comparison of an item with its truth, when its exposures are simulated."""
+    if CAMPAIGN.archive["kind"] != "simulated":
+        return {}
+    return {"truth": f"{RESULTS}/{item}/truth.json"}
+
+
+def more_options(named, options):
+    """Options for those inputs that a job has: ``{"truth": "--truth "}``."""
     return " ".join(
-        f"--{role} @{named[role]}"
-        for role in ("bias", "dark", "science", "subtracted")
-        if role in named.keys()
+        f"{text}{named[name]}" for name, text in options.items() if name in named.keys()
     )
 
 

@@ -47,6 +47,9 @@ def parse():
         "--display-range", nargs=2, type=float, default=(-30.0, 50.0), metavar=("LOW", "HIGH"),
         help="range of the bias-subtracted image (default: -30 50)",
     )  # fmt: skip
+    parser.add_argument(
+        "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: 1)")
     parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
@@ -61,6 +64,7 @@ def main():
     from darkroom.figures.ccd.story import tell
     from darkroom.report.ccd import describe
     from darkroom.report.item import write_item
+    from darkroom.report.truth import truth_table
 
     paths = {name: getattr(arguments, name) for name, _ in INPUTS}
     story = read_story(
@@ -75,6 +79,8 @@ def main():
     with FigureBook(arguments.figures) as book:
         warnings = tell(book, story)
     described = describe(paths, arguments.science, arguments.figures, story, warnings)
+    if arguments.truth:
+        described["tables"].insert(0, truth_table(arguments.truth))
     write_item(arguments.output, "ccd", **described)
     print(f"{arguments.figures}: {len(book.records)} figures")
 
