@@ -18,6 +18,8 @@ _CARDS = {
     "subarray": "SUBARRAY",
     "readpatt": "READPATT",
     "sampseq": "SAMP_SEQ",
+    "nints": "NINTS",
+    "ngroups": "NGROUPS",
     "filter": "FILTER",
     "date_obs": "DATE-OBS",
 }

@@ -86,13 +86,14 @@ def ramp_memory(facts, megabytes=800, bytes_per_sample=20):
     Parameters
     ----------
     facts : dict
-        Of the lock: ``shape`` (rows x columns) and ``nsamp`` (groups of all integrations); where
-        they are not known, a full frame of 20 groups is assumed.
+        Of the lock: ``shape`` (rows x columns), ``nints``, ``ngroups``; where they are not known,
+        a full frame and 20 groups are assumed.
     megabytes : int
         Of the programs themselves.
     bytes_per_sample : int
         Of each sample (measured: 1.25 GB for 10 full frames).
     """
     ny, _, nx = facts.get("shape", "2048x2048").partition("x")
-    samples = int(ny) * int(nx) * int(facts.get("nsamp") or 20)
+    groups = int(facts.get("nints") or 1) * int(facts.get("ngroups") or 20)
+    samples = int(ny) * int(nx) * groups
     return megabytes + int(samples * bytes_per_sample / 1e6)
