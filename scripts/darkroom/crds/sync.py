@@ -102,6 +102,11 @@ def ensure_context(server, instruments, kinds):
         if fault:
             raise DarkroomError(_unable(server, name, fault))
         checked.append(name)
+    if not cache.server_config.is_file():
+        # The client leaves it out when any file, also one that nobody needs, failed.
+        server.fetch("--contexts", context)
+        if not cache.server_config.is_file():
+            raise DarkroomError(_unable(server, "server_config", "is not in the cache"))
     return checked
 
 
@@ -127,17 +132,19 @@ def ensure_references(server, wanted):
     """
     cache = server.cache
     wanted = sorted(set(wanted), key=lambda facts: facts.name)
-    faults = {facts: cache.fault(facts) for facts in wanted}
-    bad = [facts for facts in wanted if faults[facts]]
-    if bad and server.url:
+    bad = {facts: fault for facts in wanted if (fault := cache.fault(facts))}
+    # A transfer may go wrong once; what comes wrong twice is what the server has.
+    for _ in range(2):
+        if not bad or not server.url:
+            break
         for facts in bad:
             if path := cache.reference(facts.name):
                 path.unlink()
         server.fetch("--files", *(facts.name for facts in bad))
-        faults |= {facts: cache.fault(facts) for facts in bad}
-    if still := [facts for facts in wanted if faults[facts]]:
+        bad = {facts: fault for facts in bad if (fault := cache.fault(facts))}
+    if bad:
         raise DarkroomError(
-            "; ".join(_unable(server, facts.name, faults[facts]) for facts in still)
+            "; ".join(_unable(server, facts.name, fault) for facts, fault in bad.items())
         )
     return [(facts, Path(cache.reference(facts.name))) for facts in wanted]
 

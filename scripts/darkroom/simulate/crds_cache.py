@@ -112,10 +112,10 @@ def _write(cache, name, header, selector):
 
 
 def _server_config(cache, context):
-    folder = cache.path / "references" / cache.observatory
     facts = {
         path.name: {"size": str(path.stat().st_size), "sha1sum": sha1(path)}
-        for path in sorted(folder.iterdir())
+        for kind in ("references", "mappings")
+        for path in sorted((cache.path / kind / cache.observatory).iterdir())
     }
     config = {
         "observatory": cache.observatory,
