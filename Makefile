@@ -6,7 +6,7 @@ PYTHON ?=
 CORES ?= all
 
 # One environment per toolset; peers holds what results are compared with, in tests alone.
-TOOLSETS = workflow archive detector jwst
+TOOLSETS = workflow archive detector jwst hst
 TEST_TOOLSETS = $(TOOLSETS) peers
 
 # Always through its Python: an environment's own programs die when the folder is moved.

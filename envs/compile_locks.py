@@ -22,7 +22,8 @@ BASE = "workflow"
 
 # Conda's name where PyPI has another one (matplotlib-base is matplotlib without a Qt).
 PYPI_NAMES = {"matplotlib-base": "matplotlib"}
-NOT_FROM_PYPI = {"python", "pip"}
+# hstcal, calwf3 itself, is on conda-forge alone.
+NOT_FROM_PYPI = {"python", "pip", "hstcal"}
 
 # One version of a package for every Python and system; and neither the command line nor the index
 # in the lock: both would name the machine it was made on.
