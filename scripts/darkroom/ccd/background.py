@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 _BOX = 64
 _CLIP = 3.0
@@ -27,14 +26,14 @@ def local_level(image, box=_BOX):
         Follows glow and gradients, and no single pixel.
     """
     mesh = box_medians(image, box)
-    if mesh.size == 1:
-        return np.full(image.shape, mesh[0, 0], np.float32)
-    places = [
-        np.clip((np.arange(n) + 0.5) * m / n - 0.5, 0, m - 1)
-        for n, m in zip(image.shape, mesh.shape, strict=True)
-    ]
-    grid = np.meshgrid(*places, indexing="ij")
-    return ndimage.map_coordinates(mesh, grid, order=1, mode="nearest").astype(np.float32)
+    down, across = (_between(n, m) for n, m in zip(image.shape, mesh.shape, strict=True))
+    return down @ mesh.astype(np.float32) @ across.T
+
+
+def _between(number, boxes):
+    """Return the (number, boxes) weights of a linear interpolation between box centres."""
+    place = np.clip((np.arange(number) + 0.5) * boxes / number - 0.5, 0, boxes - 1)
+    return np.maximum(1 - np.abs(place[:, None] - np.arange(boxes)), 0).astype(np.float32)
 
 
 def box_medians(image, box):

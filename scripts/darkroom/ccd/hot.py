@@ -111,15 +111,16 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
         np.concatenate(items, axis=-2) for items in zip(*pieces, strict=True)
     )
     excess = rate.rate - local_level(rate.rate)
-    halves = halves - np.stack([local_level(half) for half in halves])
+    for half in halves:
+        half -= local_level(half)
     sigma = max(robust_std(excess), float(np.nanmedian(rate.error)))
     dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
     return HotPixels(
         dq=dq,
-        excess=excess.astype(np.float32),
-        halves=halves.astype(np.float32),
-        noise_ratio=np.sqrt(ratio).astype(np.float32),
+        excess=excess,
+        halves=halves,
+        noise_ratio=np.sqrt(ratio),
         threshold=float(nsigma * sigma),
         sigma=float(sigma),
         curves=curves,
@@ -213,12 +214,13 @@ def _band(stacks, parts, bias, rate, curves, normal, solve):
                 half_variance += weight**2 * expected * shares
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = squares / freedom
-    return halves, np.sqrt(half_variance), ratio, freedom, unstable
+    images = (halves, np.sqrt(half_variance), ratio)
+    return *(image.astype(np.float32) for image in images), freedom.astype(np.int32), unstable
 
 
 def _limit(freedom, trials=1):
     """Return the variance ratio above which a pixel is unstable, when there are many trials."""
-    limit = np.full(freedom.shape, np.inf)
+    limit = np.full(freedom.shape, np.inf, np.float32)
     for number in np.unique(freedom[freedom > 0]):
         limit[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE / trials, number) / number
     return np.maximum(limit, _LEAST_EXCESS)
@@ -227,7 +229,7 @@ def _limit(freedom, trials=1):
 def _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, threshold):
     """Return the DQ image (see `find`)."""
     dq = np.zeros(excess.shape, np.int32)
-    low = np.zeros(freedom.shape)
+    low = np.zeros(freedom.shape, np.float32)
     for number in np.unique(freedom[freedom > 0]):
         low[freedom == number] = stats.chi2.ppf(_DEAD_CHANCE, number) / number
     with np.errstate(invalid="ignore"):

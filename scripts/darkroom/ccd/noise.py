@@ -61,21 +61,22 @@ def pooled(std, count, good=None):
         left out when its variance is one that normal noise reaches once in 10^7 cases: the good
         ones stay, and so there is no bias.
     """
-    freedom = np.asarray(count, np.int64) - 1
-    variance = np.asarray(std, np.float64) ** 2
+    freedom = np.asarray(count) - 1
+    variance = np.asarray(std, np.float32) ** 2
     usable = np.isfinite(variance) & (freedom > 0)
     if good is not None:
         usable &= good
     if not usable.any():
         return Pooled(np.nan, np.nan, 0.0)
     numbers = np.arange(1, freedom.max() + 1)
-    median = np.append(1.0, stats.chi2.median(numbers) / numbers)
-    limit = np.append(0.0, stats.chi2.isf(_TAIL, numbers) / numbers)[np.maximum(freedom, 0)]
-    value = np.median(variance[usable] / median[freedom[usable]])
+    median = np.append(1.0, stats.chi2.median(numbers) / numbers).astype(np.float32)
+    limit = np.append(0.0, stats.chi2.isf(_TAIL, numbers) / numbers).astype(np.float32)
+    limit = limit[np.maximum(freedom, 0)]
+    value = float(np.median(variance[usable] / median[freedom[usable]]))
     for _ in range(2):
         kept = usable & (variance <= value * limit)
-        value = variance[kept].mean()
-    error = _block_error(np.where(kept, variance - value, 0.0), kept.sum())
+        value = float(variance[kept].mean(dtype=np.float64))
+    error = _block_error(np.where(kept, variance - np.float32(value), 0), kept.sum())
     return Pooled(float(value), error, float(kept.mean()))
 
 
@@ -84,7 +85,8 @@ def _block_error(deviations, number):
     nblocks = min(_BLOCKS, len(deviations))
     if nblocks < 2:
         return np.nan
-    squares = np.square([block.sum() for block in np.array_split(deviations, nblocks)]).sum()
+    blocks = np.array_split(deviations, nblocks)
+    squares = np.square([block.sum(dtype=np.float64) for block in blocks]).sum()
     return float(np.sqrt(squares * nblocks / (nblocks - 1)) / number)
 
 

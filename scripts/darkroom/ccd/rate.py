@@ -69,17 +69,16 @@ def dark_rate(stacks):
     for rows in stacks.bands():
         parts = [part for (part,) in stacks.combine(rows)]
         clipped.append(np.any([part.nclipped > 0 for part in parts], axis=0))
-        bands.append(
-            fit(
-                stacks.design,
-                stacks.nframes,
-                np.stack([part.mean.ravel() for part in parts]).astype(float),
-                np.stack([part.std.ravel() for part in parts]).astype(float) ** 2,
-                np.stack([part.count.ravel() for part in parts]),
-                floor=floor,
-                common=stacks.levels.residual,
-            )
+        band = fit(
+            stacks.design,
+            stacks.nframes,
+            np.stack([part.mean.ravel() for part in parts]).astype(float),
+            np.stack([part.std.ravel() for part in parts]).astype(float) ** 2,
+            np.stack([part.count.ravel() for part in parts]),
+            floor=floor,
+            common=stacks.levels.residual,
         )
+        bands.append({name: _narrow(getattr(band, name)) for name in Lines.__dataclass_fields__})
     lines = _join(bands, stacks.shape)
     dq = np.zeros(lines.rate.shape, np.int32)
     dq[~np.isfinite(lines.rate)] |= DQ.NONFINITE
@@ -108,11 +107,13 @@ def nonlinear(chi2, freedom):
 
 
 def _join(bands, shape):
-    """Put bands of pixels together to images, in float32."""
+    """Put bands of pixels together to images; the bands are used up."""
     images = {}
     for name in Lines.__dataclass_fields__:
-        values = np.concatenate([getattr(band, name) for band in bands], axis=-1)
-        if values.dtype == np.float64:
-            values = values.astype(np.float32)
+        values = np.concatenate([band.pop(name) for band in bands], axis=-1)
         images[name] = values.reshape(*values.shape[:-1], *shape)
     return Lines(**images)
+
+
+def _narrow(values):
+    return values.astype(np.float32) if values.dtype == np.float64 else values
