@@ -135,8 +135,18 @@ def test_reduction_of_an_image_rich_in_hot_pixels_keeps_its_level():
     image = noise(shape=(400, 400))
     image[np.random.default_rng(4).random(image.shape) < 0.02] = 5000
     small = reduction.reduce_blocks(image, 4)
-    assert np.mean(small == 5000) <= 0.005
-    assert small.mean() == pytest.approx(image.mean(), rel=0.02)
+    assert 0.01 <= np.mean(small == 5000) <= 0.021
+    without = np.isclose(small, 1000, atol=10)
+    assert without.mean() == pytest.approx(0.98**16, abs=0.02)
+
+
+def test_the_choice_of_hot_pixels_shown_does_not_follow_a_gradient():
+    image = noise(shape=(400, 400), sigma=3) + np.linspace(60, 0, 400, dtype=np.float32)
+    image[np.random.default_rng(4).random(image.shape) < 0.01] += 3000
+    shown = reduction.reduce_blocks(image, 4) > 2500
+    left, right = shown[:, :50].sum(), shown[:, 50:].sum()
+    assert left + right > 150
+    assert abs(left - right) < 4 * np.sqrt(left + right)
 
 
 def test_a_block_without_any_value_stays_without():

@@ -8,10 +8,11 @@ from darkroom.figures import measures
 
 # Device pixels of an image's longer side: 350 on the page, doubled for sharp screens.
 SIDE = 700
-# A pixel this many robust sigma from the image's median stays visible when blocks are averaged,
-# but only the strongest ones, up to this fraction of the dots: more would outshine the rest.
+# A pixel this many robust sigma from the image's median stays visible when blocks are averaged, but
+# at most this fraction of the dots: more would outshine the rest. The strongest are always shown.
 _KEEP = 8.0
-_MOST_KEPT = 0.005
+_MOST_KEPT = 0.02
+_STRONGEST = 10
 
 
 def block_factor(shape):
@@ -31,13 +32,14 @@ def block_factor(shape):
 
 
 def reduce_blocks(image, factor):
-    """Average blocks of pixels, but let the strongest outliers stand for their block.
+    """Average blocks of pixels, but let outliers stand for their block.
 
     A plain mean dims a hot pixel by the block's area until nobody sees it; a plain maximum
     makes noise look like signal. Here a block shows its mean, unless it holds a pixel more than
-    8 robust sigma from the image's median: then it shows that pixel. At most 0.5 % of the blocks
-    do (those with the strongest outliers), so that an image rich in hot pixels keeps its level.
-    NaN are left out.
+    8 robust sigma from the image's median: then it shows that pixel. Where more than 2 % of the
+    blocks do, the ten strongest and an even choice of the others are shown (the strongest alone
+    would follow a gradient of the image): an image rich in hot pixels keeps its level. NaN are
+    left out.
 
     Parameters
     ----------
@@ -64,11 +66,11 @@ def reduce_blocks(image, factor):
     lowest = np.where(good, blocks, median).min(axis=(1, 3))
     extreme = np.where(highest - median >= median - lowest, highest, lowest)
     deviation = np.where(count > 0, np.abs(extreme - median), 0)
-    most = max(1, int(_MOST_KEPT * deviation.size))
-    limit = max(_KEEP * sigma, np.partition(deviation, -most, axis=None)[-most])
-    kept = np.flatnonzero((deviation >= limit) & (deviation > 0))
-    # More only when many are equal (saturated): then every so many of them, all over the image.
-    kept = kept[:: -(-kept.size // most) or 1]
+    kept = np.flatnonzero((deviation > _KEEP * sigma) & (deviation > 0))
+    most = max(_STRONGEST, int(_MOST_KEPT * deviation.size))
+    if kept.size > most:
+        strongest = np.argsort(-deviation.ravel()[kept], kind="stable")[:_STRONGEST]
+        kept = np.concatenate([kept[strongest], kept[:: -(-kept.size // most)]])
     mean.ravel()[kept] = extreme.ravel()[kept]
     return mean
 

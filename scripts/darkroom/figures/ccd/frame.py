@@ -121,8 +121,9 @@ def _reduced(factor):
     if factor == 1:
         return ""
     return (
-        f" Each dot stands for {factor} × {factor} pixels: their mean, or, for the strongest "
-        "outliers (over 8 robust σ, at most 0.5 % of the dots), that pixel."
+        f" Each dot stands for {factor} × {factor} pixels: their mean, or that pixel "
+        "among them that lies over 8 robust σ from the median (an even choice of these where "
+        "they are many)."
     )
 
 
