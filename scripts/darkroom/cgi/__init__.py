@@ -1,0 +1,1 @@
+"""Roman CGI's EMCCD: frames and stacks, noise maps, master dark, synthesized dark."""

@@ -1,0 +1,96 @@
+"""Pixels with more charge than their neighbours, whose noise is their own.
+
+The variance of a sample is V + g² E² (excess of C + t D), V being the pooled one and E the excess
+noise of the register: for a hot pixel it can be a thousand times the pooled one. A pixel is treated
+so only when its excess is beyond what the noise of a normal pixel gives: the sum of few amplified
+electrons has a long tail, and calling its upper end hot would take it out of the normal pixels'
+statistics and bias their fit. The limit is a quantile of a gamma distribution with the variance
+and the skewness of the estimate.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammainccinv
+
+#: Normal pixels that may be taken for hot ones: this part.
+FALSE_ALARMS = 1e-5
+CIC, DARK = 1, 2
+
+
+def limits(weights_matrix, variance, gain, exptime, count, base):
+    """Return how many standard errors of C and D an excess must have.
+
+    Parameters
+    ----------
+    weights_matrix : (3, M) array
+        The linear estimator of a normal pixel: parameters = matrix @ means.
+    variance : (M,) array
+        Pooled variance of a sample [e-²].
+    gain, exptime : (M,) arrays
+    count : (M,) array
+        Samples of a normal pixel.
+    base : (3,) array
+        Parameters of a normal pixel.
+
+    Returns
+    -------
+    (2,) array
+        For C and D.
+    """
+    electrons = np.maximum(base[1] + exptime * base[2], 0)
+    # Third cumulant of exponentially amplified electrons: 6 g^3 each (Poisson numbers of them).
+    third = 6 * gain**3 * electrons
+    found = []
+    for row in weights_matrix[1:]:
+        sigma = np.sqrt((row**2 * variance / count).sum())
+        skewness = max((row**3 * third / count**2).sum() / sigma**3, 1e-3)
+        shape = 4 / skewness**2
+        found.append(skewness / 2 * (gammainccinv(shape, FALSE_ALARMS) - shape))
+    return np.array(found)
+
+
+def flag(excess, covariance, limit):
+    """Return which pixels exceed a limit, as numbers `CIC`, `DARK` or both.
+
+    Parameters
+    ----------
+    excess : (3, npixels) array
+        Parameters over those of a normal pixel.
+    covariance : (6, npixels) array
+        In the order of `darkroom.cgi.maps.PAIRS`.
+    limit : (2,) array
+        As from `limits`.
+
+    Returns
+    -------
+    (npixels,) uint8 array
+    """
+    with np.errstate(invalid="ignore"):
+        cic = excess[1] > limit[0] * np.sqrt(covariance[3])
+        dark = excess[2] > limit[1] * np.sqrt(covariance[5])
+    return (cic * CIC + dark * DARK).astype(np.uint8)
+
+
+def own_variance(pooled, gain, enf2, exptime, excess, flags):
+    """Return the variance of a sample of hot pixels.
+
+    Parameters
+    ----------
+    pooled : (M, nhot) array
+        Pooled variance of the population of each [e-²].
+    gain, enf2, exptime : (M,) arrays
+        EM gain, squared excess-noise factor, exposure time [s].
+    excess : (3, nhot) array
+        Parameters over those of a normal pixel.
+    flags : (nhot,) uint8 array
+        Which excess counts.
+
+    Returns
+    -------
+    (M, nhot) array
+    """
+    cic = np.where(flags & CIC, np.maximum(excess[1], 0), 0)
+    dark = np.where(flags & DARK, np.maximum(excess[2], 0), 0)
+    electrons = cic + exptime[:, None] * dark
+    return pooled + (gain**2 * enf2)[:, None] * electrons
