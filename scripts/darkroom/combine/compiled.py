@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
@@ -51,16 +51,18 @@ def cache_lock():
         yield
 
 
-@cache
+_compiled, _compiling = {}, threading.Lock()
+
+
 def reduce_block(dtype):
     """Return `darkroom.combine.kernel.reduce_block`, compiled or loaded for values of a dtype.
 
-    Calls with other types end in an error rather than in code compiled outside the lock.
+    May be called from several threads: the first one compiles, the others wait.
     """
-    with cache_lock():
-        from darkroom.combine import kernel
+    with _compiling:
+        if dtype not in _compiled:
+            with cache_lock():
+                from darkroom.combine import kernel
 
-        kernel.reduce_block.disable_compile(False)
-        kernel.reduce_block.compile(kernel.signature(dtype))
-        kernel.reduce_block.disable_compile()
-    return kernel.reduce_block
+                _compiled[dtype] = kernel.compiled(dtype)
+    return _compiled[dtype]

@@ -410,7 +410,6 @@ def _store_deviations(squares, used, std, std0, error):
         error[j] = math.sqrt(variance) / math.sqrt(used[j])
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
 def reduce_block(
     values, method, nsigma, floor, rounds,
     mean, median, std, std0, error, low, high, count, nclipped,
@@ -477,10 +476,15 @@ def reduce_block(
         _store(nfinite - used, nclipped[start:stop])
 
 
-def signature(dtype):
-    """Return numba's type of `reduce_block` for values of a dtype."""
+def compiled(dtype):
+    """Return `reduce_block` compiled, or loaded from the cache, for values of one dtype.
+
+    One dispatcher per dtype: a call can then never wait for, or fall over, code that another
+    thread compiles for the other one; and calls with other types are an error.
+    """
     block = types.Array(from_dtype(dtype), 2, "C", readonly=True)
     image, count = types.Array(types.float32, 1, "C"), types.Array(types.int16, 1, "C")
     limit = types.Array(types.float64, 1, "C")
     settings = types.int64, types.float64, types.float64, types.int64
-    return types.void(block, *settings, *(5 * (image,)), limit, limit, *(2 * (count,)))
+    signature = types.void(block, *settings, *(5 * (image,)), limit, limit, *(2 * (count,)))
+    return njit([signature], nogil=True, error_model="numpy", cache=True)(reduce_block)
