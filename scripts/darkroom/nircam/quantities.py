@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 
 from darkroom.atomic import write_text
+
+log = logging.getLogger(__name__)
 
 
 def quantity(name, value, unit, definition, *, uncertainty=None, notebook=None):
@@ -36,6 +39,14 @@ def _plain(value):
     if value is None or not math.isfinite(value):
         return None
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
+
+
+def log_quantities(entries):
+    """Log entries, one a line."""
+    for entry in entries:
+        error = "" if entry["uncertainty"] is None else f" ± {entry['uncertainty']:.4g}"
+        value = "unknown" if entry["value"] is None else f"{entry['value']:.7g}"
+        log.info("%s: %s%s %s", entry["name"], value, error, entry["unit"])
 
 
 def write_quantities(path, entries):

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from darkroom.nircam.quantities import quantity, write_quantities
+from darkroom.nircam.quantities import log_quantities, quantity, write_quantities
 from darkroom.nircam.superbias_products import Bit
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,7 @@ def report(made, choices, pixel=None, path=None):
     entries = [*_common(made, choices), *_pixel(made, pixel)]
     if choices.method == "aligned":
         entries += _aligned(made.numbers, choices)
-    for entry in entries:
-        error = "" if entry["uncertainty"] is None else f" ± {entry['uncertainty']:.4g}"
-        value = "unknown" if entry["value"] is None else f"{entry['value']:.7g}"
-        log.info("%s: %s%s %s", entry["name"], value, error, entry["unit"])
+    log_quantities(entries)
     if path:
         write_quantities(path, entries)
 
