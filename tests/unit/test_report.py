@@ -404,7 +404,7 @@ def test_key_numbers_warnings_and_answers_come_from_the_products(ccd_item):
         "The levels drift by 5.0 ± 0.1 " + 8 * "and so on " + "and so on."
     ]
     assert record["answers"] == [{"question": "How much noise?", "answer": "1.5 ADU"}]
-    assert record["tables"][2]["rows"] == [[3, 4, 150.12, None, 1.01, "HOT"]]
+    assert record["tables"][2]["rows"] == [[3, 4, 150.123, None, 1.01, "HOT"]]
 
 
 def test_a_file_outside_the_items_folder_is_refused(ccd_item, tmp_path):

@@ -20,6 +20,8 @@ _PRODUCTS = (
     ("quantities", "the notebook's quantities beside ours"),
     ("frames", "every exposure: accepted or refused, why, and what its header says"),
 )
+# Digits of an error are few; other numbers have six.
+_DIGITS = dict.fromkeys(("CMERR", "OFFRMS", "RATEERR", "RATESYS", "rateerr", "noise"), 3)
 # Rows of the table of hottest pixels that the page shows.
 _HOTTEST = 10
 
@@ -184,18 +186,21 @@ def _hottest(path, unit):
     return {
         "title": "Hottest pixels",
         "columns": list(columns.values()),
-        "rows": [[_cell(cell) for cell in row] for row in rows],
+        "rows": [
+            [_cell(cell, _DIGITS.get(name, 6)) for name, cell in zip(columns, row, strict=True)]
+            for row in rows
+        ],
         "note": f"The first {_HOTTEST} of the table HOTTEST of {Path(path).name}; pixels too "
         "saturated for a rate come first.",
     }
 
 
 def _cells(header, keys):
-    """Return cards as table cells, floats to five digits."""
-    return [_cell(header.get(key)) for key in keys]
+    """Return cards as table cells."""
+    return [_cell(header.get(key), _DIGITS.get(key, 6)) for key in keys]
 
 
-def _cell(value, digits=5):
+def _cell(value, digits):
     """Return a table cell as JSON knows it: floats are rounded, NaN becomes null."""
     if not isinstance(value, float):
         return value
