@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
+
+from astropy.io import fits
 
 from darkroom.archive.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.describe import Recover, describe, read_headers, stem
+from darkroom.fits.describe import Recover, describe, stem
 
 # Cards of ramps of JWST and HST.
 _CARDS = {
@@ -115,15 +118,7 @@ def header_facts(path, recover=()):
     try:
         frame = describe(path, recover)
     except InputError:
-        try:
-            primary, image = read_headers(path)
-        except InputError:
-            return {}
-        # Ramps have no 2-D image to describe, but say what they are.
-        facts = {fact: primary.get(card, image.get(card, "")) for fact, card in _CARDS.items()}
-        if primary.get("DATE-OBS") and primary.get("TIME-OBS"):
-            facts["date_obs"] = f"{primary['DATE-OBS']}T{primary['TIME-OBS']}"
-        return {fact: str(value) for fact, value in facts.items()}
+        return _ramp_facts(path)
     temperature = frame.temperature
     return {
         "instrument": frame.instrument,
@@ -132,6 +127,20 @@ def header_facts(path, recover=()):
         "temperature_c": "" if temperature is None else f"{temperature:g}",
         "date_obs": frame.date_obs or "",
     }
+
+
+def _ramp_facts(path):
+    """Return what the primary header of a file says that is no single image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            primary = fits.getheader(path, 0)
+    except OSError:
+        return {}
+    facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
+    if facts["date_obs"] and "TIME-OBS" in primary:
+        facts["date_obs"] += f"T{primary['TIME-OBS']}"
+    return facts
 
 
 def deliver(exposure, destination, archive, item):  # noqa: ARG001 (every archive has this call)

@@ -1,0 +1,102 @@
+"""NIRCam darks from raw files to certified reference files, simulated and from a folder."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.simulate import nircam
+from nircam_jwst import need_jwst, small_cache
+
+pytestmark = pytest.mark.end_to_end
+DARKS = {"detector": "NRCALONG", "subarray": "SUB160P", "exposures": 3, "nints": 2, "ngroups": 6}
+ITEM = {
+    "instrument": "nircam",
+    "nircam": {"superbias": {"pedigree": "DUMMY"}, "readnoise": {"pedigree": "DUMMY"}},
+}
+PRODUCTS = ("superbias.fits", "superbias_details.fits", "superbias.certified")
+
+
+@pytest.fixture
+def jwst_environment():
+    """Skip where the environment of the JWST pipeline is not there."""
+    need_jwst()
+
+
+def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout):
+    choice = checkout.campaign(items={"nrcalong": ITEM | {"simulate": DARKS}})
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("--config", choice)
+    results = checkout.folder / "results" / "small"
+    folder = results / "nrcalong"
+    for name in PRODUCTS:
+        assert (folder / name).is_file(), name
+    assert "0 errors" in (folder / "superbias.certified").read_text()
+    assert (results / "report.html").is_file()
+    assert not list(results.rglob("*.part*"))
+    table = (results / "crds" / "jwst.tsv").read_text().splitlines()
+    assert table[0] == "# context: jwst_0001.pmap"
+
+    truth = np.load(next((results / "raw" / "nrcalong" / "truth").glob("*.npz")))
+    with fits.open(folder / "superbias.fits") as hdus:
+        header = hdus[0].header
+        difference = hdus["SCI"].data - truth["bias"]
+        used = (hdus["DQ"].data == 0) & ~truth["reference"]
+        pulls = (difference - np.median(difference[used]))[used] / hdus["ERR"].data[used]
+    assert header["DETECTOR"] == "NRCALONG"
+    assert header["PEDIGREE"] == "DUMMY"
+    # Student's t with 5 degrees of freedom.
+    assert np.median(np.abs(pulls)) == pytest.approx(0.727, rel=0.1)
+    assert "Nothing to be done" in checkout.snakemake("--config", choice)
+
+    # A parameter of a step before the read noise touches neither transfers nor superbias.
+    changed = ITEM | {"simulate": DARKS}
+    changed["nircam"] = ITEM["nircam"] | {
+        "steps": {"parameters": {"refpix": {"odd_even_columns": False}}}
+    }
+    jobs = checkout.jobs("--config", checkout.campaign(items={"nrcalong": changed}))
+    assert not {"fetch", "superbias"} & jobs.keys()
+
+
+def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, checkout):
+    """A local folder, a cache that is there already, no server; one file is cut short."""
+    folder = checkout.folder / "data" / "otis_long_darks"
+    folder.mkdir(parents=True)
+    settings = DARKS | {"exposures": 4, "nints": 1}
+    for number, exposure in enumerate(nircam.plan(settings), 1):
+        made = folder / exposure.file
+        nircam.deliver(settings, exposure.name, made)
+        made.rename(folder / f"NRCN815A-LONG-7{number:09d}_1_484_SE_2017-09-02.fits")
+    shutil.rmtree(folder / "truth")
+    cut = sorted(folder.iterdir())[1]
+    cut.write_bytes(cut.read_bytes()[:-5000])
+    small_cache(checkout.folder / "cache", DARKS)
+    choice = checkout.campaign(
+        archive={"kind": "local", "folder": "data/otis_long_darks"},
+        crds={"jwst": {"context": "jwst_0001.pmap", "server": None, "path": "cache"}},
+        on_bad_exposure="exclude",
+        items={"nrcalong": ITEM | {"frames": {"dark": "NRC*_484_*.fits"}}},
+    )
+    checkout.snakemake("lock", "--config", choice)
+    lock = (checkout.folder / "small.lock.tsv").read_text()
+    assert "NRCALONG\tSUB160P\tRAPID" in lock
+    checkout.snakemake("--config", choice)
+    made = checkout.folder / "results" / "small" / "nrcalong"
+    assert "0 errors" in (made / "superbias.certified").read_text()
+    used = (made / "superbias_ramps.list").read_text().count("# sha256")
+    assert used == 3
+    status = json.loads((made / "calibrated" / "superbias" / f"{cut.stem}.json").read_text())
+    assert not status["accepted"]
+    assert status["reason"]
+
+
+def test_the_commissioning_campaign_needs_its_context_named(checkout):
+    choice = checkout.campaign(
+        archive={"kind": "local", "folder": "."},
+        items={"nrca1": ITEM | {"frames": {"dark": "*.yaml"}}},
+    )
+    checkout.snakemake("lock", "--config", choice)
+    text = checkout.snakemake("-n", "--config", choice, status=1)
+    assert "the campaign needs references of jwst; pin the context" in text
