@@ -29,24 +29,27 @@ ONLY_IN_HST = {"spherical-geometry", "tweakwcs", "python-dateutil"}
 PYPI_NAMES = {"matplotlib-base": "matplotlib"}
 PIN_NAMES = {"yaml": "pyyaml", "matplotlib": "matplotlib-base", "PIL": "pillow"}
 
+# One process for all: starting Snakemake costs more than reading the rules.
 RULES_OF = """
 import json, sys
 from pathlib import Path
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, ResourceSettings
 
-with SnakemakeApi() as api:
-    workflow = api.workflow(
-        resource_settings=ResourceSettings(cores=1),
-        config_settings=ConfigSettings(config={"campaign": sys.argv[1]}),
-        snakefile=Path("Snakefile"),
-    )._workflow
-    rules = [
-        {"name": rule.name, "conda": str(rule.conda_env or ""), "shell": rule.shellcmd or "",
-         "file": str(rule.snakefile)}
-        for rule in workflow.rules
-    ]
-print(json.dumps(rules))
+found = {}
+for campaign in sys.argv[1:]:
+    with SnakemakeApi() as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(config={"campaign": campaign}),
+            snakefile=Path("Snakefile"),
+        )._workflow
+        found[campaign] = [
+            {"name": rule.name, "conda": str(rule.conda_env or ""), "shell": rule.shellcmd or "",
+             "file": str(rule.snakefile)}
+            for rule in workflow.rules
+        ]
+print(json.dumps(found))
 """
 
 
@@ -76,10 +79,10 @@ def version_of(requirement):
 
 
 @cache
-def rules(campaign):
-    """Return what Snakemake itself reads in the rules of a campaign."""
+def all_rules():
+    """Return what Snakemake itself reads in the rules, ``{campaign: [rule, …]}``."""
     done = subprocess.run(
-        [sys.executable, "-c", RULES_OF, campaign],
+        [sys.executable, "-c", RULES_OF, *CAMPAIGNS],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -89,16 +92,23 @@ def rules(campaign):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def rules(campaign):
+    return all_rules()[campaign]
+
+
+@cache
 def imported(source):
-    """Yield the dotted names a source file imports, anywhere in it."""
+    """Return the dotted names a source file imports, anywhere in it."""
+    names = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
+@cache
 def library_files(name):
     """Return the files of the library that importing a dotted name runs."""
     parts = name.split(".")
@@ -261,7 +271,8 @@ def test_workflow_declares_what_the_rules_themselves_import():
 
 def test_workflow_declares_what_the_tests_import_and_some_toolset_what_their_helpers_do():
     files = list((ROOT / "tests").rglob("*.py"))
-    own = {"darkroom", "venvs"}.union(*(f.relative_to(ROOT).with_suffix("").parts for f in files))
+    programs = [*SCRIPTS.iterdir(), *(ROOT / "envs").glob("*.py"), *(ROOT / "tests").iterdir()]
+    own = {path.stem for path in [*files, *programs]}
     # A helper may be run in the environment of a pipeline or a peer; a test never is.
     for toolsets, sources in (
         (["workflow"], [f for f in files if f.stem.startswith(("test_", "conftest"))]),
