@@ -5,9 +5,9 @@ PYTHON ?=
 # Cores for `make demo`.
 CORES ?= all
 
-# One environment per toolset; peers holds what results are compared with, in tests alone.
+# One environment per toolset; the peers hold what results are compared with, in tests alone.
 TOOLSETS = workflow archive detector jwst hst
-TEST_TOOLSETS = $(TOOLSETS) peers
+TEST_TOOLSETS = $(TOOLSETS) peers peers-jwst
 
 # Always through its Python: an environment's own programs die when the folder is moved.
 RUN = .venv/bin/python -m
