@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 
@@ -14,6 +15,7 @@ def whole(path):
     A reader never sees a half-written file: the rename is atomic on one file system, and what
     was at `path` stays until then. Leftovers of killed writers of the same file are removed
     first, so an orphaned writer finds its temporary file gone and cannot overwrite the new one.
+    A name that is itself such a temporary one is given back as it is: whoever made it renames it.
 
     Parameters
     ----------
@@ -26,8 +28,11 @@ def whole(path):
         The temporary name to write to (the suffix of `path` is kept: writers look at it).
     """
     path = Path(path)
+    if path.name.startswith(".") and path.stem.endswith(".part"):
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+    for leftover in path.parent.glob(f".{escape(path.stem)}.*.part{path.suffix}"):
         leftover.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:

@@ -1,0 +1,55 @@
+"""A file is whole or not there, whoever is killed while writing it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from darkroom.atomic import whole, write_text
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+
+# A program that hands its temporary name to another writer, as fetch does to a simulator.
+KILLED_WRITER = """
+import os, signal, sys
+from darkroom.atomic import whole
+
+with whole(sys.argv[1]) as outer, whole(outer) as inner:
+    inner.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("name", ["frame.fits", "frame[1].fits"])
+def test_what_a_killed_writer_left_is_gone_after_the_next_one(tmp_path, name):
+    command = [sys.executable, "-c", KILLED_WRITER, tmp_path / name]
+    subprocess.run(command, env={"PYTHONPATH": str(SCRIPTS)}, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    write_text(tmp_path / name, "whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "whole"
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_text(tmp_path / "frame.fits", "old")
+    with pytest.raises(ZeroDivisionError), whole(tmp_path / "frame.fits") as temporary:
+        temporary.write_text("half")
+        1 / 0  # noqa: B018
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_writer_that_is_given_a_temporary_name_writes_to_it(tmp_path):
+    with whole(tmp_path / "frame.fits") as outer:
+        with whole(outer) as inner:
+            inner.write_text("frame")
+        assert inner == outer
+        assert not (tmp_path / "frame.fits").exists()
+    assert (tmp_path / "frame.fits").read_text() == "frame"
+
+
+def test_another_files_writer_is_left_alone(tmp_path):
+    with whole(tmp_path / "image.fits") as temporary:
+        temporary.write_text("at work")
+        write_text(tmp_path / "age.fits", "whole")
+        assert temporary.exists()
