@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.ccd.dq import MEANING
 from darkroom.errors import DarkroomError, InputError
 from darkroom.simulate import ccd
 
@@ -267,3 +268,53 @@ def test_headers_lose_no_comment(raw, tmp_path, monkeypatch, recwarn, options):
     """A card too long for its line would be cut, with a warning."""
     make(monkeypatch, raw, tmp_path, *options)
     assert [str(w.message) for w in recwarn if "truncated" in str(w.message)] == []
+
+
+def test_documentation_names_every_flag_and_extension(made, repository):
+    text = (repository / "docs/products-ccd.md").read_text()
+    for bit, meaning in MEANING.items():
+        assert f"| {int(bit)} | `{bit.name}` |" in text
+        assert meaning
+    for path in made.glob("*.fits"):
+        with fits.open(path) as hdus:
+            for hdu in hdus[1:]:
+                assert f"`{hdu.name}`" in text, (path.name, hdu.name)
+
+
+def alter(folder, raw, change):
+    """Copy the frames as 32-bit floats with something changed."""
+    for path in raw.iterdir():
+        image, header = fits.getdata(path, header=True)
+        image = image.astype(np.float32)
+        change(path.name, image, header)
+        fits.writeto(folder / path.name, image, header)
+    return folder
+
+
+def test_frames_with_missing_samples_are_used_without_them(raw, tmp_path, monkeypatch):
+    """NaN and infinite samples are left out, counted and flagged; no number is NaN elsewhere."""
+
+    def spoil(name, image, header):
+        image[3, 4] = np.nan
+        if name.endswith("2.FIT"):
+            image[5, 6] = np.inf
+
+    (tmp_path / "raw").mkdir()
+    out = make(monkeypatch, alter(tmp_path / "raw", raw, spoil), tmp_path)
+    for name in PRODUCTS[:4]:
+        with fits.open(out / f"{name}.fits") as hdus:
+            missing = ~np.isfinite(hdus["ERR"].data)
+            assert np.argwhere(missing).tolist() == [[3, 4]], name
+            assert hdus["DQ"].data[3, 4] & 1
+    with fits.open(out / "master_bias.fits") as hdus:
+        assert (hdus["COUNT"].data[3, 4], hdus["COUNT"].data[5, 6]) == (0, 5)
+
+
+def test_frames_without_a_temperature_are_one_group(raw, tmp_path, monkeypatch):
+    def forget(name, image, header):
+        del header["CCD-TEMP"]
+
+    (tmp_path / "raw").mkdir()
+    out = make(monkeypatch, alter(tmp_path / "raw", raw, forget), tmp_path)
+    header = fits.getheader(out / "dark_rate.fits", "SCI")
+    assert (header["TGROUP"], header["NDARKS"], header["CCD-TEMP"]) == (1, 9, None)

@@ -41,16 +41,17 @@ def box_medians(image, box):
     counts = [max(1, round(n / box)) for n in image.shape]
     mesh = np.array(
         [
-            [_median(part) for part in np.array_split(rows, counts[1], axis=1)]
+            [finite_median(part) for part in np.array_split(rows, counts[1], axis=1)]
             for rows in np.array_split(image, counts[0], axis=0)
         ]
     )
-    return np.where(np.isfinite(mesh), mesh, _median(mesh))
+    return np.where(np.isfinite(mesh), mesh, finite_median(mesh))
 
 
-def _median(values):
+def finite_median(values):
+    """Return the median of the finite values, NaN where there are none."""
     values = values[np.isfinite(values)]
-    return np.median(values) if values.size else np.nan
+    return float(np.median(values)) if values.size else np.nan
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def gradient(image, good=None, boxes=16):
     -------
     Gradient
         Errors follow from the scatter of the boxes about the plane, so a shape that is no plane
-        makes them larger.
+        makes them larger. All NaN where the good pixels span no plane.
     """
     values = image if good is None else np.where(good, image, np.nan)
     counts = [min(boxes, max(2, n // 4)) for n in image.shape]
@@ -108,6 +109,8 @@ def gradient(image, good=None, boxes=16):
     y, x = ((np.arange(n) + 0.5) / n - 0.5 for n in mesh.shape)
     matrix = np.stack([np.ones(mesh.size), *(g.ravel() for g in np.meshgrid(x, y))], axis=1)
     use = np.isfinite(mesh.ravel())
+    if np.linalg.matrix_rank(matrix[use]) < matrix.shape[1]:
+        return Gradient(*8 * [np.nan])
     plane, plane_error = _least_squares(matrix[use], mesh.ravel()[use])
     mesh = mesh[np.isfinite(mesh).any(axis=1)][:, np.isfinite(mesh).any(axis=0)]
     quarter = max(1, mesh.shape[1] // 4)

@@ -112,15 +112,14 @@ def _ours(arguments, clip, zero, chosen, time):
     best = ratefile.best(rates)
     flags = products.read_image(arguments.hot_pixels, "DQ")[0] | best.dq
     good = (flags & _FLAWED) == 0
-    common = header["CMERR"]
     return Ours(
         bias=bias,
         bias_error=bias_error,
         bias_std=noise,
         bias_std_error=noise_error,
-        bias_common=np.nan if common is None else common,
-        read_noise=noise_header["READNOIS"],
-        read_noise_error=noise_header["RNERR"],
+        bias_common=products.number(header, "CMERR"),
+        read_noise=products.number(noise_header, "READNOIS"),
+        read_noise_error=products.number(noise_header, "RNERR"),
         bias_variance=_variance([zero], clip, good, arguments),
         dark_variance=_variance(chosen, clip, good, arguments),
         rate=_mean(best),

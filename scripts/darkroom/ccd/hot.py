@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from darkroom.ccd.background import local_level, robust_std
+from darkroom.ccd.background import finite_median, local_level, robust_std
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.fit import estimator
 from darkroom.ccd.frames import group_temperature
@@ -113,7 +113,7 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
     excess = rate.rate - local_level(rate.rate)
     for half in halves:
         half -= local_level(half)
-    sigma = max(robust_std(excess), float(np.nanmedian(rate.error)))
+    sigma = np.fmax(robust_std(excess), finite_median(rate.error))
     dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
     return HotPixels(
@@ -165,7 +165,8 @@ def noise_curve(cell, seen, bias, gain=None):
     gain : float, optional
         When given, values are electrons and the slope is 1.
     """
-    dark = seen.noise**2
+    # A camera that rounds to whole steps has a noise of step / √12 at least.
+    dark = max(seen.noise**2, (seen.step * (gain or 1.0)) ** 2 / 12)
     if cell.role == "bias" or not np.isfinite(dark):
         return NoiseCurve(dark, 0.0, 0.0)
     excess = seen.sample - bias[:, seen.columns]

@@ -137,11 +137,11 @@ def read(path):
         error, count, dq = (
             products.read_image(path, name, number)[0] for name in ("ERR", "COUNT", "DQ")
         )
-        common = header["CMERR"]
+        common = products.number(header, "CMERR")
         found.append(
             MasterImage(
                 image, error, count, dq, header["EXPTIME"], header["TGROUP"], header["CCD-TEMP"],
-                np.nan if common is None else common,
+                common,
             )
         )  # fmt: skip
     return found

@@ -135,15 +135,10 @@ def read_image(path, name, extver=1):
         raise InputError(path, f"cannot be read as FITS ({error})") from error
 
 
-def read_table(path, name):
-    """Read a table of a product as an astropy FITS record array."""
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            return np.array(hdus[name].data)
-    except KeyError:
-        raise InputError(path, f"has no table {name}; the wrong product?") from None
-    except OSError as error:
-        raise InputError(path, f"cannot be read as FITS ({error})") from error
+def number(header, keyword):
+    """Return the number on a card, NaN where it is undefined."""
+    value = header[keyword]
+    return np.nan if value is None else float(value)
 
 
 def read_primary(path):

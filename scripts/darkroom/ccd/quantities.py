@@ -127,10 +127,10 @@ def table(bias, dark, ours, pixel, unit):
 
 
 def _bias_rows(bias, ours, pixel, unit):
-    brightest = int(np.argmax(bias.first))
+    brightest = int(np.nanargmax(bias.first))
     y, x = np.unravel_index(brightest, bias.first.shape)
-    structure = float(np.std(ours.bias, dtype=float))
-    level, median = float(np.mean(ours.bias, dtype=float)), float(np.median(ours.bias))
+    structure = float(np.nanstd(ours.bias, dtype=float))
+    level, median = float(np.nanmean(ours.bias, dtype=float)), float(np.nanmedian(ours.bias))
     factor = np.sqrt(stats.chi2.median(bias.nframes - 1) / (bias.nframes - 1))
     middle = float(np.nanmedian(ours.bias_std)) * c4(bias.nframes) / factor
     here = f"pixel ({pixel[0]}, {pixel[1]})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.ccd import products
+from darkroom.ccd.background import finite_median
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.frames import group_temperature
 from darkroom.ccd.levels import robust_mean
@@ -94,7 +95,7 @@ def _cards(stacks, made, k, group, per_second):
         ("RATEMEAN", np.mean(rate[finite], dtype=float), f"[{per_second}] mean of the pixels"),
         ("RATEMED", float(np.median(rate[finite])), f"[{per_second}] median"),
         ("RATELEV", robust_mean(rate), f"[{per_second}] mean without outliers"),
-        ("RATEERR", float(np.nanmedian(error)), f"[{per_second}] median of ERR"),
+        ("RATEERR", finite_median(error), f"[{per_second}] median of ERR"),
         ("RATECM", levels.rate_error[k], f"[{per_second}] error common to all pixels"),
         ("RATECMNU", levels.rate_freedom[k], "degrees of freedom of RATECM"),
         ("RATESYS", levels.rate_error[k] * levels.misfit, f"[{per_second}] RATECM x FITMISS"),
@@ -174,7 +175,7 @@ def read(path):
         found.append(
             Rate(
                 rate, error, covariance, dq, bias, bias_error,
-                header["TGROUP"], header["CCD-TEMP"], _number(header["RATESYS"]),
+                header["TGROUP"], header["CCD-TEMP"], products.number(header, "RATESYS"),
             )
         )  # fmt: skip
     return found
@@ -182,8 +183,4 @@ def read(path):
 
 def best(rates):
     """Return the group whose rate is known best (least median error)."""
-    return min(rates, key=lambda rate: np.nanmedian(rate.error))
-
-
-def _number(value):
-    return np.nan if value is None else float(value)
+    return min(rates, key=lambda rate: np.nan_to_num(finite_median(rate.error), nan=np.inf))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from darkroom.ccd import masterfile, products, ratefile
+from darkroom.ccd.background import finite_median
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.frames import Cell
 from darkroom.ccd.stack import opened, saturation_level
@@ -66,7 +65,7 @@ def make(frame, arguments):
             dark,
             level=level,
             flags=flags,
-            read_noise=header["READNOIS"],
+            read_noise=products.number(header, "READNOIS"),
             zero=rates[0].bias if arguments.gain else None,
         )
     except ValueError as error:
@@ -147,7 +146,7 @@ def _cards(frame, dark, result, before, after, bunit):
         ),
         (
             "DARKSTD",
-            float(np.sqrt(np.nanmedian(dark.error**2))),
+            finite_median(dark.error),
             f"[{bunit}] noise put in by the dark",
         ),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.ccd.background import Gradient, clipped_std, gradient
+from darkroom.ccd.background import Gradient, clipped_std, finite_median, gradient
 from darkroom.ccd.dq import DQ
 from darkroom.errors import InputError
 
@@ -189,9 +189,9 @@ def subtract(science, dark, *, level, flags=None, read_noise, zero=None):
     dq = dark.dq | (0 if flags is None else flags)
     dq = np.where(saturated, dq | DQ.SATURATED, dq)
     if zero is None:
-        typical = np.sqrt(np.nanmedian(dark.noise**2))
+        typical = finite_median(dark.noise)
         own = ((dq & (DQ.HOT | DQ.UNSTABLE)) > 0) & np.isfinite(dark.noise)
-        variance = np.where(own, dark.noise, max(typical, read_noise)) ** 2
+        variance = np.where(own, dark.noise, np.fmax(typical, read_noise)) ** 2
     else:
         variance = read_noise**2 + np.maximum(np.nan_to_num(science - zero), 0)
     image = science - dark.image
@@ -240,7 +240,7 @@ def quality(image, good, hot):
     """
     pairs = good[:, 1:] & good[:, :-1]
     return Quality(
-        background=float(np.nanmedian(image[good])),
+        background=finite_median(image[good]),
         spread=clipped_std(image[good]),
         fine=clipped_std((image[:, 1:] - image[:, :-1])[pairs]) / np.sqrt(2),
         hot=_residual(image, hot),

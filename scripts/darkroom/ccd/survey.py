@@ -143,11 +143,13 @@ def _read_sample(stack):
     for first in range(0, ny, band):
         rows = slice(first, min(first + band, ny))
         values = stack.read(rows)
-        sample[:, rows] = values[:, :, columns]
+        some = values[:, :, columns]
+        sample[:, rows] = np.where(np.isfinite(some), some, np.float32(np.nan))
         # Row sums first: the result then does not depend on the height of the bands.
         for row in np.moveaxis(values, 1, 0):
-            sums += np.nansum(row, axis=1, dtype=np.float64)
-            counts += np.isfinite(row).sum(axis=1)
+            finite = np.isfinite(row)
+            sums += np.where(finite, row, 0).sum(axis=1, dtype=np.float64)
+            counts += finite.sum(axis=1)
     return columns, sample, sums / np.maximum(counts, 1)
 
 
