@@ -18,6 +18,8 @@ import numpy as np
 from darkroom.cgi.stacks import RECOMMENDED_FRAMES
 from darkroom.errors import DarkroomError
 
+# Frames of a stack that the products' counts can hold, and stacks.
+_MOST_FRAMES, _MOST_STACKS = 32767, 255
 #: Stacks that must be usable in a pixel: three parameters, and one more to judge them by.
 LEAST_STACKS = 4
 # Dark signal expected in the image, for the check of cosmic-ray thresholds: F, C in e-, D in e-/s.
@@ -134,6 +136,8 @@ def check_stacks(stacks):
             f"{len(stacks)} stacks to fit ({names}): at least {LEAST_STACKS} of different EM gain "
             "and exposure time are needed"
         )
+    if len(stacks) > _MOST_STACKS:
+        raise DarkroomError(f"{len(stacks)} stacks to fit: at most {_MOST_STACKS} can be counted")
     shapes = Counter(stack.shape for stack in stacks)
     if len(shapes) > 1:
         usual = shapes.most_common(1)[0][0]
@@ -162,6 +166,10 @@ def check_stacks(stacks):
 
 
 def _check_values(stack):
+    if not 0 < stack.nframes <= _MOST_FRAMES:
+        raise DarkroomError(
+            f"{stack.name}: {stack.nframes} frames; from 1 to {_MOST_FRAMES} can be counted"
+        )
     if stack.em_gain < 1:
         raise DarkroomError(f"{stack.name}: its EM gain is {stack.em_gain:g}, it must be 1 or more")
     if stack.exptime < 0:

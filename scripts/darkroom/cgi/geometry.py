@@ -18,7 +18,8 @@ import numpy as np
 
 from darkroom.errors import InputError
 
-DEFAULT = Path(__file__).with_name("geometry_sci.json")
+#: Geometries that come with darkroom, by name: the flight detector's, and a small one for tests.
+SHIPPED = {name: Path(__file__).with_name(f"geometry_{name}.json") for name in ("sci", "small")}
 #: Populations of pixels in `Geometry.kinds`, in the order of their numbers.
 KINDS = ("rest", "parallel_overscan", "serial_overscan", "prescan", "imaging", "telemetry")
 IMAGING, TELEMETRY = KINDS.index("imaging"), KINDS.index("telemetry")
@@ -99,8 +100,8 @@ def read_geometry(path=None, arrtype="SCI"):
 
     Parameters
     ----------
-    path : path-like, optional
-        JSON file (see the module); by default the flight detector's.
+    path : path-like or str, optional
+        JSON file (see the module), or one of `SHIPPED`; by default the flight detector's.
     arrtype : str
         Array type, where the file has several.
 
@@ -114,7 +115,7 @@ def read_geometry(path=None, arrtype="SCI"):
         When the file is damaged, a region is missing or lies outside the frame, or telemetry
         rows reach into the image.
     """
-    path = Path(DEFAULT if path is None else path)
+    path = Path(SHIPPED.get(str(path), path) if path is not None else SHIPPED["sci"])
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

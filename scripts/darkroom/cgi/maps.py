@@ -88,11 +88,11 @@ class NoiseMaps:
         Chi-square of the fit.
     r2 : (ny, nx) float array
         Adjusted coefficient of determination.
-    usable : (ny, nx) int16 array
+    usable : (ny, nx) uint8 array
         Stacks with a usable sample.
-    unreliable : (ny, nx) int16 array
+    unreliable : (ny, nx) uint8 array
         Stacks that lack too many of their frames there.
-    counts : (M, ny, nx) uint16 array or None
+    counts : (M, ny, nx) int16 array or None
         Usable frames of each stack in the fit.
     bias : BiasOffset
     variances : (3,) float array
@@ -176,12 +176,13 @@ class BandReader:
     """
 
     def __init__(self, sources, nrows, nx, *, with_err=False):
-        self._sources = sources
-        self._moments = Moments.zeros((len(sources), nrows, nx), with_err=with_err)
+        self._sources, self._nx = sources, nx
+        self._room = Moments.zeros(len(sources) * nrows * nx, with_err=with_err)
 
     def read(self, rows):
         """Return the statistics of a band, (M, nrows, nx) arrays that the next call overwrites."""
-        band = self._moments.rows((slice(None), slice(0, rows.stop - rows.start)))
+        shape = (len(self._sources), rows.stop - rows.start, self._nx)
+        band = self._room.rows(slice(0, shape[0] * shape[1] * shape[2])).reshaped(shape)
         for array in (band.count, band.total, band.m2, band.err2, band.seen):
             if array is not None:
                 array[...] = 0

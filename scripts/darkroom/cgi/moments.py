@@ -53,6 +53,10 @@ class Moments:
         """Return a view of some rows."""
         return Moments(*(None if a is None else a[rows] for a in self._arrays()))
 
+    def reshaped(self, shape):
+        """Return a view of another shape."""
+        return Moments(*(None if a is None else a.reshape(shape) for a in self._arrays()))
+
     def _arrays(self):
         return self.count, self.total, self.m2, self.err2, self.seen
 

@@ -11,19 +11,9 @@ are read, and a frame that does not fit is refused in words. A single check can 
 from __future__ import annotations
 
 from darkroom.cgi.frame import ELECTRON, EM_ELECTRON
+from darkroom.cgi.options import CHECKS
 from darkroom.errors import DarkroomError, InputError
 
-#: Checks by name, and what each asks of a frame.
-CHECKS = {
-    "unit": "BUNIT says electrons, with or without EM gain as the product needs",
-    "bias": "the bias was subtracted",
-    "cosmic-rays": "cosmic rays were masked",
-    "linearity": "the non-linearity was corrected",
-    "desmear": "the frame was not desmeared",
-    "cti": "charge transfer was not corrected",
-    "shot-noise": "no shot noise was added to the error",
-    "dark": "no dark was subtracted",
-}
 # Each step leaves a sentence in HISTORY; a frame of level L2a has had them all.
 _DONE = {
     "bias": ("bias subtracted",),

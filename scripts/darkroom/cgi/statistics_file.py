@@ -27,12 +27,23 @@ _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
 
-def is_statistics(path):
-    """Tell whether a file holds statistics of a stack (and no frame)."""
+def frames_in_statistics(path):
+    """Return how many frames statistics are of, or None when a file holds no statistics."""
     try:
-        return fits.getval(path, "DATATYPE", 0) == DATATYPE
-    except (OSError, KeyError):
-        return False
+        with Path(path).open("rb") as stream:
+            header = fits.Header.fromfile(stream)
+    except OSError:
+        return None
+    return header["NFRAMES"] if header.get("DATATYPE") == DATATYPE else None
+
+
+def save_empty(path, *, inputs, settings):
+    """Write the statistics of no frame at all: of a part whose frames were all refused."""
+    primary = fits.PrimaryHDU()
+    primary.header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
+    primary.header["NFRAMES"] = (0, "number of frames")
+    _stamp(primary.header, inputs, settings)
+    write(path, [primary])
 
 
 def save_statistics(path, stack, moments, *, inputs, settings):
@@ -62,16 +73,23 @@ def save_statistics(path, stack, moments, *, inputs, settings):
     header["SUMTEMP"] = (stack.temperature_sum, "[C] sum of EXCAMT over the frames")
     for card, value in stack.earliest.items():
         header[card] = (value, "of the earliest frame")
-    provenance.stamp(
-        header, made_by="stack_statistics", inputs=inputs, settings=settings,
-        packages=("numpy", "astropy", "numba"),
-    )  # fmt: skip
+    _stamp(header, inputs, settings)
     images = {
         "SUM": moments.total, "M2": moments.m2, "ERR2": moments.err2,
         "COUNT": moments.count, "DQ": moments.seen,
     }  # fmt: skip
     hdus = [primary, *(fits.ImageHDU(images[name], name=name) for name in _IMAGES)]
     write(path, [*hdus, _frames_table(stack), _cards_table(stack.template)])
+
+
+def _stamp(header, inputs, settings):
+    provenance.stamp(
+        header,
+        made_by="stack_statistics",
+        inputs=inputs,
+        settings=settings,
+        packages=("numpy", "astropy", "numba"),
+    )
 
 
 def _frames_table(stack):

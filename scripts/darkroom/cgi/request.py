@@ -1,0 +1,140 @@
+"""Opening the input of the CGI road's programs: frames, their status files, or statistics."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkroom.archive.status import read_status
+from darkroom.cgi.frame import EM_ELECTRON
+from darkroom.cgi.gather import sort_out
+from darkroom.cgi.geometry import SHIPPED, read_geometry
+from darkroom.cgi.preconditions import check_names
+from darkroom.cgi.sources import FramesSource, join_parts
+from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics
+from darkroom.errors import DarkroomError, InputError
+from darkroom.provenance import sha256
+
+
+@dataclass
+class Opened:
+    """Input of a program.
+
+    Attributes
+    ----------
+    sources : list of sources
+        One a stack.
+    geometry : darkroom.cgi.geometry.Geometry
+    files : list of pathlib.Path
+        Files that a product names with their checksums: the geometry and statistics (frames are
+        in a table).
+    left_out : list of str
+        Frames that their header calls bad.
+    """
+
+    sources: list
+    geometry: object
+    files: list[Path]
+    left_out: list[str]
+
+
+@contextmanager
+def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False):
+    """Open frames, or files of stack statistics, as stacks.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        All frames, or all statistics.
+    geometry : str, optional
+    unit : str
+        BUNIT that frames must have.
+    waived : collection of str
+        Checks of frames that are not made.
+    checksums : bool
+        Take the SHA-256 of frames.
+
+    Yields
+    ------
+    Opened
+
+    Raises
+    ------
+    DarkroomError
+        When frames and statistics are mixed, or something does not fit.
+    """
+    check_names(waived)
+    regions = read_geometry(geometry)
+    files = geometry_files(geometry)
+    frames, sums = accepted_frames(paths, checksums=checksums)
+    numbers = [frames_in_statistics(path) for path in frames]
+    if len({number is None for number in numbers}) > 1:
+        raise DarkroomError("frames and statistics of stacks cannot be mixed in one call")
+    if numbers and numbers[0] is not None:
+        parts = [StatisticsSource(p) for p, number in zip(frames, numbers, strict=True) if number]
+        for part in parts:
+            _check_part(part, regions, unit)
+        sources = join_parts(parts)
+        if not sources:
+            raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
+        yield Opened(sources, regions, files + [part.path for part in parts], [])
+        return
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        gathered, left_out = sort_out(frames, regions, unit, waived, sums)
+        sources = [FramesSource(found, folder) for found in gathered]
+        yield Opened(sources, regions, files, left_out)
+
+
+def geometry_files(geometry):
+    """Return the file of a geometry that does not come with darkroom, as a list."""
+    return [] if geometry is None or geometry in SHIPPED else [Path(geometry)]
+
+
+def _check_part(part, geometry, unit):
+    if part.stack.shape != geometry.shape:
+        raise InputError(
+            part.path,
+            f"its frames are of {part.stack.shape[0]} x {part.stack.shape[1]}, geometry "
+            f"{geometry.name!r} has {geometry.shape[0]} x {geometry.shape[1]}",
+            "name the right one with --geometry",
+        )
+    if part.stack.unit != unit:
+        raise InputError(part.path, f"its frames are in {part.stack.unit!r}, {unit!r} is needed")
+
+
+def accepted_frames(paths, *, checksums=False):
+    """Return frames and their checksums.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Frames, or status files (``.json``) of exposures as the workflow fetches them: of those,
+        the accepted ones count.
+    checksums : bool
+        Take the SHA-256 of frames that have no status file.
+
+    Returns
+    -------
+    list of str
+    dict
+        ``{path: sha256}`` as far as known.
+    """
+    frames, sums = [], {}
+    for path in map(str, paths):
+        if not path.endswith(".json"):
+            frames.append(path)
+            if checksums:
+                sums[path] = sha256(path)
+            continue
+        status = read_status(path)
+        if status["accepted"]:
+            frames.append(status["path"])
+            sums[status["path"]] = status["sha256"]
+    return frames, sums
+
+
+def holds_statistics(paths):
+    """Tell whether the first of the files holds statistics of a stack."""
+    return not str(paths[0]).endswith(".json") and frames_in_statistics(paths[0]) is not None
