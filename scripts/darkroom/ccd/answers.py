@@ -69,7 +69,8 @@ def _noise(rows, word):
 
 def _held(rows, word):
     row, time = rows["dark_counts_in_bias"], rows["bias_exptime"].value
-    share = abs(row.value) / rows["mean_read_noise"].value
+    noise = rows["mean_read_noise"].value
+    share = abs(row.value) / noise if noise else np.inf
     text = (
         f"{plus_minus(row.value, row.uncertainty)} {word} in {time:g} s, "
         f"{100 * share:.2g} % of the read noise of one frame"
