@@ -150,6 +150,36 @@ rule superbias:
         "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
 
 
+rule readnoise:
+    """How noisy is a read of each pixel?"""
+    input:
+        unpack(lambda wildcards: previous_product(wildcards.item, "readnoise")),
+        ramps=f"{RESULTS}/{{item}}/readnoise_ramps.list",
+    output:
+        reference=f"{RESULTS}/{{item}}/readnoise.fits",
+        details=f"{RESULTS}/{{item}}/readnoise_details.fits",
+        quantities=f"{RESULTS}/{{item}}/readnoise.json",
+    log:
+        f"{RESULTS}/logs/readnoise/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/readnoise/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: product_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
+        previous=lambda wildcards, input: optional(input, "previous"),
+        code=program.digest("detector", "readnoise"),
+    message:
+        "Measuring the read noise of {wildcards.item}"
+    shell:
+        program("detector", "readnoise") + "--output {output.reference} "
+        "--details {output.details} --quantities {output.quantities} --threads {threads} "
+        "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
+
+
 rule certify:
     """Does CRDS take the reference file?"""
     input:

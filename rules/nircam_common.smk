@@ -27,6 +27,17 @@ SUPERBIAS_OPTIONS = FACTS_OPTIONS | {
     "previous_ramps": "--previous-ramps",
 }
 
+READNOISE_OPTIONS = FACTS_OPTIONS | {
+    "method": "--method",
+    "group_diff_type": "--pairs",
+    "clipping_sigma": "--clipping-sigma",
+    "max_clipping_iters": "--max-clipping-iters",
+    "single_value": "--single-value",
+    "noisy_sigma": "--noisy-sigma",
+    "telegraph_gain": "--telegraph-gain",
+    "spatial_pairs": "--spatial-pairs",
+}
+
 
 def nircam(item):
     """Settings of an item's NIRCam road."""
@@ -80,6 +91,9 @@ def optional(named, *names):
 
 def nircam_products(item):
     """Products of a NIRCam item."""
-    names = ["superbias.fits", "superbias_details.fits", "superbias.json"]
-    names += ["superbias.certified"]
+    names = [
+        f"{product}{suffix}"
+        for product in ("superbias", "readnoise")
+        for suffix in (".fits", "_details.fits", ".json", ".certified")
+    ]
     return [f"{RESULTS}/{item}/{name}" for name in names]

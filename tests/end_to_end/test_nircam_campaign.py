@@ -16,7 +16,11 @@ ITEM = {
     "instrument": "nircam",
     "nircam": {"superbias": {"pedigree": "DUMMY"}, "readnoise": {"pedigree": "DUMMY"}},
 }
-PRODUCTS = ("superbias.fits", "superbias_details.fits", "superbias.certified")
+PRODUCTS = [
+    f"{product}{suffix}"
+    for product in ("superbias", "readnoise")
+    for suffix in (".fits", "_details.fits", ".json", ".certified")
+]
 
 
 @pytest.fixture
@@ -33,7 +37,8 @@ def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout
     folder = results / "nrcalong"
     for name in PRODUCTS:
         assert (folder / name).is_file(), name
-    assert "0 errors" in (folder / "superbias.certified").read_text()
+    for product in ("superbias", "readnoise"):
+        assert "0 errors" in (folder / f"{product}.certified").read_text()
     assert (results / "report.html").is_file()
     assert not list(results.rglob("*.part*"))
     table = (results / "crds" / "jwst.tsv").read_text().splitlines()
@@ -49,6 +54,13 @@ def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout
     assert header["PEDIGREE"] == "DUMMY"
     # Student's t with 5 degrees of freedom.
     assert np.median(np.abs(pulls)) == pytest.approx(0.727, rel=0.1)
+    with fits.open(folder / "readnoise.fits") as hdus:
+        ratio = hdus["SCI"].data[~truth["reference"]] / truth["read_noise"][~truth["reference"]]
+    # 1/f noise adds to the white noise that the truth states.
+    assert 1.0 < np.nanmedian(ratio) / np.sqrt(2) < 1.25
+    header = fits.getheader(next((folder / "calibrated" / "readnoise").glob("*.fits")))
+    assert header["R_SUPERB"] == "superbias.fits"
+    assert header["S_REFPIX"] == "COMPLETE"
     assert "Nothing to be done" in checkout.snakemake("--config", choice)
 
     # A parameter of a step before the read noise touches neither transfers nor superbias.
@@ -57,7 +69,9 @@ def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout
         "steps": {"parameters": {"refpix": {"odd_even_columns": False}}}
     }
     jobs = checkout.jobs("--config", checkout.campaign(items={"nrcalong": changed}))
-    assert not {"fetch", "superbias"} & jobs.keys()
+    assert not {"fetch", "superbias", "bestrefs"} & jobs.keys()
+    assert jobs["calibrate"] == 3
+    assert jobs["readnoise"] == 1
 
 
 def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, checkout):
@@ -82,7 +96,7 @@ def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, c
     checkout.snakemake("lock", "--config", choice)
     lock = (checkout.folder / "small.lock.tsv").read_text()
     assert "NRCALONG\tSUB160P\tRAPID" in lock
-    checkout.snakemake("--config", choice)
+    checkout.snakemake("results/small/nrcalong/superbias.certified", "--config", choice)
     made = checkout.folder / "results" / "small" / "nrcalong"
     assert "0 errors" in (made / "superbias.certified").read_text()
     used = (made / "superbias_ramps.list").read_text().count("# sha256")

@@ -33,6 +33,32 @@ def power_law(law):
     return spectrum
 
 
+def correlated_variance(full, readout):
+    """Return the variance of the correlated noise that is not common to whole frames.
+
+    Parameters
+    ----------
+    full : dict
+        Settings of the simulator.
+    readout : darkroom.nircam.readout.Readout
+        What is read.
+
+    Returns
+    -------
+    float
+        Of one read, DN²: what is faster than a frame, as far as it is simulated.
+    """
+    if full["noise_sampling"] == "off":
+        return 0.0
+    by_row = full["noise_sampling"] == "row"
+    row = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
+    fastest = 0.5 / (row if by_row else PIXEL_TIME)
+    frequency = np.geomspace(min(1 / readout.frame_time, fastest), fastest, 10_000)
+    laws = ["common", "amplifier"] if by_row else ["common", "amplifier", "alternating"]
+    power = sum(power_law(full[law])(frequency) for law in laws)
+    return float(np.trapezoid(power, frequency))
+
+
 def synthesise(rng, spectrum, samples, interval):
     """Make noise of a given spectrum.
 

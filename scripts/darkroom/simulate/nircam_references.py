@@ -13,6 +13,7 @@ from darkroom.atomic import whole
 from darkroom.nircam.dq import Pixel
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.nircam_detector import make_detector, stream
+from darkroom.simulate.nircam_noise import correlated_variance
 from darkroom.simulate.nircam_uncal import instrument_cards
 from darkroom.simulate.nircam_values import PATTERNS, complete
 
@@ -163,7 +164,8 @@ def _linearity(_, detector):
 def _readnoise(full, detector):
     error = stream(full, "reference_readnoise").standard_normal(detector.readout.shape)
     nframes = PATTERNS[full["readpatt"]][0]
-    single = np.sqrt(detector.white**2 / nframes + 1 / 12)
+    correlated = correlated_variance(full, detector.readout)
+    single = np.sqrt((detector.white**2 + correlated) / nframes + 1 / 12)
     # Of the difference of two reads, as the pipeline wants it.
     return [_image(detector.readout.flip(np.sqrt(2) * single * (1 + READNOISE_ERROR * error)))]
 
