@@ -223,6 +223,11 @@ def _calibrate_reads(exposure, setup, ramp, run):
     zeroth_dq = np.zeros(exposure.shape, np.int16) | np.int16(exposure.dq(0))
     if setup.bad_pixels is not None:
         zeroth_dq |= setup.bad_pixels
+    every_read = setup.bad_pixels
+    if setup.steps["ZOFFCORR"] == "PERFORM":
+        every_read = zeroth_dq  # subtracting the zeroth read passes its flags on
+    elif every_read is None:
+        every_read = np.zeros(exposure.shape, np.int16)
     zero = zeroth
     if setup.steps["BLEVCORR"] == "PERFORM":
         zero = zeroth - bias_level(zeroth, setup.border)
@@ -234,11 +239,7 @@ def _calibrate_reads(exposure, setup, ramp, run):
         if setup.steps["BLEVCORR"] == "PERFORM":
             bias = bias_level(raw, setup.border)
             ramp.bias_levels.append(bias)
-        ramp.dq[k] = np.int16(exposure.dq(k))
-        if setup.bad_pixels is not None:
-            ramp.dq[k] |= setup.bad_pixels
-        if setup.steps["ZOFFCORR"] == "PERFORM":
-            ramp.dq[k] |= zeroth_dq
+        np.bitwise_or(every_read, np.int16(exposure.dq(k)), out=ramp.dq[k])
         dark = Planes(_NO_PLANE, _NO_PLANE, _NO_FLAGS)
         if setup.darks is not None:
             dark = setup.darks.at(ramp.exptimes[k])
@@ -354,12 +355,16 @@ def _fit(ramp, masked, scope, events, run):
     gain = ramp.amplifiers.mean_gain
     weights, dark = sample_weights(nsamp, gain), dark_counts(ramp.times, gain)
 
+    reads = (ramp.times, dark, marked, marked & (scope == "all"))
+    rule = (
+        ramp.rejection.ignore, ramp.rejection.threshold, gain, ramp.steps["ZSIGCORR"] == "PERFORM",
+        np.float32(ramp.zeroth_time), ramp.as_rate,
+    )  # fmt: skip
+    out = (image.sci, image.err, image.dq, image.samp, image.time)
+
     def work(first, last):
         kernels().fit_rows(
-            first, last, ramp.window, ramp.sci, ramp.err, ramp.dq, ramp.times, ramp.as_rate, dark,
-            marked, marked & (scope == "all"), weights, ramp.rejection.ignore,
-            ramp.rejection.threshold, gain, ramp.steps["ZSIGCORR"] == "PERFORM",
-            np.float32(ramp.zeroth_time), image.sci, image.err, image.dq, image.samp, image.time,
+            first, last, ramp.window, (ramp.sci, ramp.err, ramp.dq), reads, weights, rule, out,
             events, image.events if events else _NO_EVENTS,
         )  # fmt: skip
 

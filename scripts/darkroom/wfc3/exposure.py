@@ -40,7 +40,7 @@ class Exposure:
     switches : dict
         "PERFORM" or "OMIT" for each of `STEPS`.
     masked : tuple of int
-        EXTVERs whose DQ is the constant 1024.
+        EXTVERs whose DQ has 1024 in every pixel.
     """
 
     imsets: Imsets
@@ -74,10 +74,9 @@ class Exposure:
 
     def dq(self, k):
         """Return the DQ of read k: an int, or an int16 array; without the mask."""
-        value = self.imsets.constant("DQ", extver_of(k, self.nsamp))
-        if value is None:
-            return self.imsets.plane("DQ", extver_of(k, self.nsamp), np.int16)
-        return int(value) & ~MASKED
+        extver = extver_of(k, self.nsamp)
+        flags = _dq(self.imsets, extver)
+        return flags & ~MASKED if extver in self.masked else flags
 
 
 def open_exposure(imsets):
@@ -111,7 +110,7 @@ def open_exposure(imsets):
             f"has {nsamp} read{'s' if nsamp != 1 else ''} (NSAMP); a ramp needs {LEAST_READS} at "
             "least, the zeroth and two more",
         )
-    found = max((extver for name, extver in imsets.headers if name == "SCI"), default=0)
+    found = max((extver for name, extver in imsets.names if name == "SCI"), default=0)
     if found < nsamp:
         raise InputError(
             imsets.path, f"truncated: NSAMP is {nsamp}, but only {found} reads are there"
@@ -129,8 +128,14 @@ def open_exposure(imsets):
         exptimes=np.array([required(imsets, h["SCI"], "SAMPTIME") for h in headers], float),
         samples=np.array([imsets.constant("SAMP", e) for e in extvers], int),
         switches=switches,
-        masked=tuple(e for e in extvers if int(imsets.constant("DQ", e) or 0) & MASKED)[::-1],
+        masked=tuple(e for e in reversed(extvers) if np.all(_dq(imsets, e) & MASKED)),
     )
+
+
+def _dq(imsets, extver):
+    """Return the DQ of an image set: an int for a constant plane, else an int16 array."""
+    value = imsets.constant("DQ", extver)
+    return imsets.plane("DQ", extver, np.int16) if value is None else int(value)
 
 
 def _switches(imsets):

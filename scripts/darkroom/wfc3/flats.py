@@ -63,7 +63,7 @@ def _spread_alone(low, header, science, path):
     for axis in "12":
         key = f"LTM{axis}_{axis}"
         mine, other = float(header.get(key, 1.0)), float(science.get(key, 1.0))
-        ratios.append(max(1, int(round(1.0 / mine)) // int(round(1.0 / other))))
+        ratios.append(max(1, round(1.0 / mine) // round(1.0 / other)))
     shape = low.sci.shape[0] * ratios[1], low.sci.shape[1] * ratios[0]
     moved = header.copy()
     for axis, ratio in zip("12", ratios, strict=True):
@@ -121,7 +121,13 @@ def _blend(values, y, x, ratio, square):
 
 
 def _join_flags(dq, shape, ratio):
-    """Give each output pixel the flags of the pixels it lies between."""
+    """Give each output pixel the flags of the pixels it lies between.
+
+    Expanding both axes, calwf3 3.7.3 (unbin2d_ir) takes the flags of the top row for all rows; so
+    do we, to have its bits. No low-order flat of WFC3/IR is in use.
+    """
+    if ratio[0] > 1 and ratio[1] > 1:
+        dq, ratio = np.repeat(dq[-1:], shape[0], axis=0), [1, ratio[1]]
     for axis in (0, 1):
         if ratio[axis] == 1:
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from darkroom.atomic import whole
-from darkroom.errors import DarkroomError, InputError
+from darkroom.errors import DarkroomError
 from darkroom.wfc3.dqbits import MASKED
 from darkroom.wfc3.imsets import Imsets
 
@@ -82,26 +82,23 @@ def mask_copy(raw, target, reads):
     reads : iterable of int
         EXTVERs.
 
-    Raises
-    ------
-    InputError
-        When a read has a DQ image of its own: there PIXVALUE would not be looked at.
+    Notes
+    -----
+    The DQ of a RAW is a constant plane: 20 bytes of its header change (PIXVALUE). Where a read has
+    a DQ image of its own, PIXVALUE would not be looked at, so there the image gets the flag.
     """
     with Imsets(raw) as imsets:
         nsamp = int(imsets.primary.get("NSAMP", 0))
         reads = check_reads(reads, nsamp, Path(raw).name)
-        for read in reads:
-            if imsets.constant("DQ", read) is None:
-                raise InputError(
-                    raw,
-                    f"[DQ,{read}] is an image, so a mask in PIXVALUE would not be seen",
-                    "use the builtin engine, which takes masks directly",
-                )
         with whole(target) as temporary:
             shutil.copyfile(imsets.plain, temporary)
-            for read in reads:
-                value = int(imsets.constant("DQ", read)) | MASKED
-                fits.setval(temporary, "PIXVALUE", value=value, extname="DQ", extver=read)
+            with fits.open(temporary, mode="update", memmap=False) as hdus:
+                for read in reads:
+                    hdu = hdus["DQ", read]
+                    if imsets.constant("DQ", read) is None:
+                        hdu.data |= MASKED
+                    else:
+                        hdu.header["PIXVALUE"] |= MASKED
 
 
 def _listed(numbers):

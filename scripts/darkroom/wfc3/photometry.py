@@ -68,11 +68,9 @@ def _value(reference, hdus, name, mode):
     rows = hdus[name].data
     words = mode.lower().split()
     wanted = ",".join(word.split("#")[0] + "#" if "#" in word else word for word in words)
-    for row, text in enumerate(column(reference, rows, "OBSMODE")):
-        known = str(text).strip().lower()
-        if len(known) == len(wanted) and all(word in wanted for word in known.split(",")):
-            break
-    else:
+    known = [str(text).strip().lower() for text in column(reference, rows, "OBSMODE")]
+    row = next((i for i, text in enumerate(known) if _same_mode(text, wanted)), None)
+    if row is None:
         raise InputError(reference.path, f"[{name}] has no row for {wanted}")
     chosen = str(column(reference, rows, "DATACOL")[row]).strip()
     if chosen == name:
@@ -88,6 +86,11 @@ def _value(reference, hdus, name, mode):
     if not dates[0] <= date <= dates[-1] and not hdus[0].header.get("EXTRAP", False):
         return _OUTSIDE
     return _line(dates, values, date)
+
+
+def _same_mode(known, wanted):
+    """Tell whether two modes have the same words, in any order."""
+    return len(known) == len(wanted) and all(word in wanted for word in known.split(","))
 
 
 def _line(dates, values, date):

@@ -110,8 +110,11 @@ def linearity(imsets, shape, window, place):
     def get(name, extver=1, dtype=np.float32):
         return cut(imsets.plane(name, extver, dtype), imsets.path, shape, window, shift)
 
+    coefficients = np.empty((count, *shape), np.float32)
+    for j in range(count):
+        coefficients[j] = get("COEF", j + 1)
     return Linearity(
-        coefficients=np.stack([get("COEF", j + 1) for j in range(count)]),
+        coefficients=coefficients,
         node=get("NODE"),
         dq=get("DQ", dtype=np.int16),
         super_zero=get("ZSCI"),

@@ -1,4 +1,4 @@
-"""What the calibration of reads leaves: a ramp that CRCORR and FLATCORR can be run on repeatedly."""
+"""What the calibration of reads leaves: a ramp to run CRCORR and FLATCORR on, repeatedly."""
 
 from __future__ import annotations
 

@@ -196,18 +196,18 @@ def bad_pixels(reference, rows, shape, gain, chip, offset):
     if "CCDCHIP" in names:
         chosen &= _number_matches(column(reference, rows, "CCDCHIP"), chip)
     wanted = ("PIX1", "PIX2", "LENGTH", "AXIS", "VALUE")
-    fields = [np.asarray(column(reference, rows, name))[chosen] for name in wanted]
-    for pix1, pix2, length, axis, value in zip(*(f.tolist() for f in fields), strict=True):
-        # C's conversion to int truncates towards zero.
-        x, y = int(pix1 - 1 + offset[0]), int(pix2 - 1 + offset[1])
-        along_x = axis == 1
-        rows_, columns = (
-            (slice(y, y + 1), slice(max(x, 0), x + length))
-            if along_x
-            else (slice(max(y, 0), y + length), slice(x, x + 1))
-        )
-        if (y if along_x else x) >= 0 and (x if along_x else y) + length > 0 and axis in (1, 2):
-            flags[rows_, columns] |= np.int16(value)
+    pix1, pix2, length, axis, value = (
+        np.asarray(column(reference, rows, name))[chosen].astype(np.int64) for name in wanted
+    )
+    # C's conversion to int truncates towards zero.
+    x, y = np.trunc(pix1 - 1 + offset[0]), np.trunc(pix2 - 1 + offset[1])
+    known = np.isin(axis, (1, 2))
+    for step in range(int(length[known].max(initial=0))):
+        on = known & (length > step)
+        columns, lines = (x + step * (axis == 1))[on], (y + step * (axis == 2))[on]
+        inside = (columns >= 0) & (columns < shape[1]) & (lines >= 0) & (lines < shape[0])
+        place = lines[inside].astype(int), columns[inside].astype(int)
+        np.bitwise_or.at(flags, place, value[on][inside].astype(np.int16))
     return flags
 
 

@@ -1,0 +1,128 @@
+"""The real calwf3, run on a copy in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from astropy.io import fits
+
+from darkroom.errors import DarkroomError
+from darkroom.fits.verify import unpacked
+from darkroom.fits.write import write
+from darkroom.provenance import stamp
+from darkroom.wfc3 import exptime
+from darkroom.wfc3.headers import mask_cards
+from darkroom.wfc3.imsets import Imsets, extver_of
+from darkroom.wfc3.mask import check_reads, mask_copy
+from darkroom.wfc3.references import FILETYPES, locate
+
+PROGRAM = "calwf3.e"
+_LAST_WORDS = 3
+
+
+def program():
+    """Return the path of calwf3.e, or say what to do without it."""
+    found = shutil.which(PROGRAM)
+    if found is None:
+        raise DarkroomError(
+            f"{PROGRAM} is not on PATH: install hstcal from conda-forge (it is not on PyPI), "
+            "or use the builtin engine, which gives the same pixels"
+        )
+    return found
+
+
+def run(raw, references, folder, masked=()):
+    """Calibrate a RAW with calwf3.
+
+    Parameters
+    ----------
+    raw : path-like
+        RAW file (``.gz`` too); never touched.
+    references : path-like
+        Folder of references; those that are there as ``.gz`` alone are unpacked.
+    folder : path-like
+        Private, empty folder to work in.
+    masked : iterable of int
+        EXTVERs whose DQ is set to 1024 in the copy.
+
+    Returns
+    -------
+    (IMA, FLT) : tuple of pathlib.Path
+
+    Raises
+    ------
+    DarkroomError
+        When calwf3 is not there or fails; with its last words.
+    """
+    executable, folder = program(), Path(folder)
+    with Imsets(raw) as imsets:
+        root = Path(raw).name.removesuffix(".gz").removesuffix(".fits").removesuffix("_raw")
+        _gather_references(imsets.primary, references, folder / "iref")
+    copy = folder / f"{root}_raw.fits"
+    mask_copy(raw, copy, masked)
+    done = subprocess.run(
+        [executable, copy.name],
+        cwd=folder,
+        env={**os.environ, "iref": f"{(folder / 'iref').resolve()}/"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    products = tuple(folder / f"{root}_{kind}.fits" for kind in ("ima", "flt"))
+    if done.returncode or not all(path.exists() for path in products):
+        said = [line.strip() for line in done.stdout.splitlines() if "ERROR" in line]
+        words = "; ".join(said[:_LAST_WORDS]) or f"it ended with status {done.returncode}"
+        raise DarkroomError(f"calwf3 failed on {Path(raw).name}: {words}")
+    return products
+
+
+def _gather_references(primary, references, folder):
+    """Link the references a RAW names into a folder, under the names calwf3 looks for."""
+    folder.mkdir()
+    for keyword in FILETYPES:
+        found = locate(primary, keyword, references)
+        if found is None:
+            continue
+        label, path = found
+        target = folder / label.split("$", 1)[-1]
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".gz":
+            with unpacked(path) as plain:
+                shutil.copyfile(plain, target)
+        else:
+            target.symlink_to(path.resolve())
+
+
+def finish_flt(path, raw, masked, provenance):
+    """Say in an FLT of calwf3 what ran, and correct its exposure time for the reads left out.
+
+    Pixels stay as calwf3 wrote them, 1024 in DQ included.
+
+    Parameters
+    ----------
+    path : path-like
+        The FLT; replaced.
+    raw : path-like
+    masked : iterable of int
+        EXTVERs.
+    provenance : dict
+        For `darkroom.provenance.stamp`.
+    """
+    with Imsets(raw) as imsets, fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+        nsamp = int(imsets.primary["NSAMP"])
+        masked = check_reads(masked, nsamp, Path(raw).name)
+        science = [imsets.header("SCI", extver_of(k, nsamp)) for k in range(nsamp)]
+        primary = hdus[0].header
+        mask_cards(primary, "calwf3", masked, "calwf3")
+        stamp(primary, **provenance)
+        if masked:
+            times = [float(header["SAMPTIME"]) for header in science]
+            exptime.correct(primary, hdus["SCI"].header, science.__getitem__, times, masked)
+        write(path, hdus)

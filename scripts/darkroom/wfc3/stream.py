@@ -1,0 +1,100 @@
+"""Writing many image planes to one FITS file without holding them all.
+
+`darkroom.fits.write` takes HDUs that are all in memory; an IMA has 240 MB of planes that exist one
+at a time. The files are of the same kind: whole or not there, DATE in the primary header, CHECKSUM
+and DATASUM in every HDU, the same bytes every time but for those cards.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from darkroom.atomic import whole
+from darkroom.fits.verify import BLOCK
+
+_BITPIX = {"f4": -32, "i2": 16}
+_BUFFER = 1 << 16
+# Characters that the encoded checksum must not hold (FITS standard 4.0, appendix J).
+_PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
+
+
+def write_planes(path, hdus):
+    """Write HDUs to `path` as they come.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name.
+    hdus : iterable of (astropy.io.fits.Header, array or None)
+        The primary HDU first (None: no data). Arrays are (ny, nx), float32 or int16; their
+        headers' BITPIX, NAXIS and scaling cards are set here. Headers are changed.
+    """
+    with whole(path) as temporary, temporary.open("wb") as stream:
+        for number, (header, data) in enumerate(hdus):
+            if number == 0:
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+                header["DATE"] = (now, "time this file was written (UTC)")
+            if data is not None:
+                _describe(header, data)
+            total = 0 if data is None else _sum(data)
+            header["DATASUM"] = (str(total), "data unit checksum")
+            header["CHECKSUM"] = ("0" * 16, "HDU checksum")
+            text = np.frombuffer(header.tostring().encode("ascii"), ">u4")
+            header["CHECKSUM"] = (_encoded(_folded(int(text.sum(dtype=np.uint64)) + total)),)
+            stream.write(header.tostring().encode("ascii"))
+            if data is not None:
+                _write_data(stream, data)
+
+
+def _write_data(stream, data):
+    """Write an array, big-endian and padded, through a buffer (a large one costs page faults)."""
+    flat = data.reshape(-1)
+    buffer = np.empty(min(flat.size, _BUFFER), flat.dtype.newbyteorder(">"))
+    for start in range(0, flat.size, _BUFFER):
+        part = buffer[: min(_BUFFER, flat.size - start)]
+        part[...] = flat[start : start + part.size]
+        stream.write(part.data)
+    stream.write(b"\0" * (-data.nbytes % BLOCK))
+
+
+def _describe(header, data):
+    """Set the cards that say how the pixels are stored."""
+    for card in ("BSCALE", "BZERO", "BLANK", "NPIX1", "NPIX2", "PIXVALUE"):
+        header.remove(card, ignore_missing=True)
+    header["BITPIX"] = _BITPIX[data.dtype.str[1:]]
+    header["NAXIS"] = 2
+    header.set("NAXIS1", data.shape[1], after="NAXIS")
+    header.set("NAXIS2", data.shape[0], after="NAXIS1")
+
+
+def _sum(data):
+    """Return the 32-bit ones-complement sum of an array's bytes as they are stored."""
+    if data.dtype.itemsize == 4:
+        return _folded(int(data.view(np.uint32).sum(dtype=np.uint64)))
+    halves = data.reshape(-1).view(np.uint16)
+    high, low = (int(halves[i::2].sum(dtype=np.uint64)) for i in (0, 1))
+    return _folded((high << 16) + low)
+
+
+def _folded(total):
+    while total >> 32:
+        total = (total & 0xFFFFFFFF) + (total >> 32)
+    return total
+
+
+def _encoded(total):
+    """Return the 16 characters that make an HDU with sum `total` add up to zero."""
+    letters = [0] * 16
+    for i, byte in enumerate((0xFFFFFFFF - total).to_bytes(4, "big")):
+        quarter, rest = divmod(byte, 4)
+        four = [quarter + ord("0")] * 4
+        four[0] += rest
+        while _PUNCTUATION & set(four):
+            for j in (0, 2):
+                if _PUNCTUATION & {four[j], four[j + 1]}:
+                    four[j] += 1
+                    four[j + 1] -= 1
+        letters[i::4] = four
+    return bytes(letters[-1:] + letters[:-1]).decode("ascii")
