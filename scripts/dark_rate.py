@@ -21,7 +21,7 @@ def parse():
     options.add_output(parser)
     options.add_stacking(parser)
     options.add_tolerance(parser)
-    parser.add_argument("--bias", nargs="+", default=[], metavar="FILE", help="bias frames")
+    parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
     parser.add_argument(
         "--dark", nargs="+", required=True, metavar="FILE", help="darks of any exposure times"
     )

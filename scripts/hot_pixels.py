@@ -26,7 +26,7 @@ def parse():
         help="hot: dark rate above its surroundings by K robust standard deviations (default: 5)",
     )
     parser.add_argument("--rate", required=True, metavar="FILE", help="product of dark_rate")
-    parser.add_argument("--bias", nargs="+", default=[], metavar="FILE", help="bias frames")
+    parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
     parser.add_argument("--dark", nargs="+", required=True, metavar="FILE", help="dark frames")
     arguments = parser.parse_args()
     options.check(arguments)

@@ -100,6 +100,10 @@ def _gradient(rows, word):
 
 
 def _improved(cards, word):
+    question = f"Did dark subtraction improve {cards['name']}?"
+    if cards["SPRBEF"] is None or cards["SPRAFT"] is None:
+        return {"question": question, "answer": "it cannot be told: no pixel is without a flag"}
+
     def pair(key, digits=2):
         return f"{cards[key + 'BEF']:.{digits}f} to {cards[key + 'AFT']:.{digits}f} {word}"
 
@@ -115,4 +119,4 @@ def _improved(cards, word):
         f"{cards['DARKSTD']:.2f} {word} of it from the dark itself "
         f"({cards['DARKHOW']}, {cards['EXPTIME']:g} s)"
     )
-    return {"question": f"Did dark subtraction improve {cards['name']}?", "answer": text}
+    return {"question": question, "answer": text}
