@@ -62,7 +62,7 @@ def merge_headers(stacks, invalid=()):
         image["EMGAIN_M"] = -999.0
     for card in [card for card in image if card.startswith("FILE") and card[4:].isdigit()]:
         del image[card]
-    image["FILE0"] = (stacks[0].members[0].name, "first file; all are in table FRAMES")
+    image["FILE0"] = (stacks[0].members[0].name, "see FRAMES")
     image["BUNIT"] = ELECTRON
     image["DATALVL"] = "CAL"
     err["TRK_ERRS"], err["LAYER_1"], err["BUNIT"] = False, "combined_error", ELECTRON

@@ -1,0 +1,239 @@
+"""The pooled estimator: unbiased, with errors that are the errors."""
+
+import numpy as np
+import pytest
+
+from cgi_stacks import EXPTIMES, GAINS, source_of, sources, tiny_geometry, truth
+from darkroom.cgi.compiled import kernel
+from darkroom.cgi.darks import synthesized_dark
+from darkroom.cgi.design import Design
+from darkroom.cgi.geometry import IMAGING
+from darkroom.cgi.pooled import fit_pooled
+from darkroom.errors import DarkroomError
+
+SYNTHESIZED = ((1000.0, 10.0), (5000.0, 100.0), (30.0, 30.0))
+WORST = {"hot_fraction": 0.001, "masked": 0.03, "odd": (30.0, 2.0)}
+
+
+def unweighted(found, geometry):
+    """Return the signed maps of corgidrp 5.1.1's fit (weights: number of frames)."""
+    moments = [source._moments for source in found]
+    design = Design.of([source.stack for source in found], geometry.em_stages)
+    means = np.stack([m.mean().ravel() for m in moments])
+    counts = np.stack([m.count.ravel().astype(float) for m in moments])
+    maps = np.empty((3, means.shape[1]))
+    kernel("lsq_kernel").solve_weighted(design.matrix, means, counts, maps)
+    return maps.reshape(3, *geometry.shape)
+
+
+def realise(geometry, nframes, number, seed, *, hot_fraction=0.0, masked=0.0, odd=None):
+    """Simulate and fit again and again; return what the imaging area's pixels have."""
+    rng = np.random.default_rng(seed)
+    area, rows = geometry.imaging, []
+    for _ in range(number):
+        maps, hot = truth(geometry, rng, hot_fraction)
+        found = sources(geometry, maps, nframes, rng, masked=masked, odd=odd)
+        fit = fit_pooled(found, geometry)
+        deviation, error = fit.data - maps, fit.err
+        peer = unweighted(found, geometry) - maps
+        darks = []
+        for gain, exptime in SYNTHESIZED:
+            dark = synthesized_dark(fit, exptime, gain)
+            true = maps[0] / gain + exptime * maps[2] + maps[1]
+            darks += [dark.data - true, dark.err]
+        planes = np.concatenate([deviation, error, peer, darks, [hot]])
+        rows.append(planes[(slice(None), *area)].reshape(len(planes), -1))
+    return np.concatenate(rows, axis=1)
+
+
+def check(planes):
+    """Assert what is claimed of the estimator."""
+    good = np.isfinite(planes).all(axis=0)
+    assert good.mean() > 0.999
+    planes, hot = planes[:, good], planes[-1, good] > 0
+    for k, name in enumerate("FCD"):
+        deviation, error, peer = planes[k], planes[3 + k], planes[6 + k]
+        typical = np.median(error)
+        assert abs(deviation.mean()) < 0.1 * typical, name
+        assert (deviation / error).std() == pytest.approx(1.0, abs=0.05), name
+        assert deviation[~hot].std() < peer[~hot].std() / 1.35, name
+    for k, (gain, exptime) in enumerate(SYNTHESIZED):
+        deviation, error = planes[9 + 2 * k], planes[10 + 2 * k]
+        assert abs(deviation.mean()) < 0.1 * np.median(error), (gain, exptime)
+        assert (deviation / error).std() == pytest.approx(1.0, abs=0.05), (gain, exptime)
+
+
+@pytest.fixture
+def geometry(tmp_path):
+    return tiny_geometry(tmp_path)
+
+
+@pytest.mark.parametrize("hard", [{}, WORST], ids=["plain", "hot-masked-odd"])
+def test_eight_frames_a_stack_unbiased_true_errors_less_noise_than_the_peer(geometry, hard):
+    check(realise(geometry, 8, 40, seed=8, **hard))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("nframes", [8, 100])
+@pytest.mark.parametrize("hard", [{}, WORST], ids=["plain", "hot-masked-odd"])
+def test_two_hundred_realisations_unbiased_true_errors_less_noise_than_the_peer(
+    geometry, nframes, hard
+):
+    check(realise(geometry, nframes, 200, seed=nframes, **hard))
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("exptime", EXPTIMES)
+def test_whichever_stack_is_odd_its_noise_is_weighed_and_nothing_is_biased(geometry, gain, exptime):
+    planes = realise(geometry, 8, 3, seed=5, odd=(gain, exptime))
+    for k in range(3):
+        pull = planes[k] / planes[3 + k]
+        assert abs(pull.mean()) < 0.1 + 4 / np.sqrt(pull.size)
+        assert pull.std() == pytest.approx(1, abs=0.05)
+
+
+def test_hot_pixels_have_pulls_of_one_and_far_less_noise_than_the_peer(geometry):
+    planes = realise(geometry, 20, 6, seed=3, hot_fraction=0.05)
+    hot = planes[-1] > 0
+    for k in range(3):
+        assert (planes[k] / planes[3 + k])[hot].std() == pytest.approx(1, abs=0.15)
+        assert abs((planes[k] / planes[3 + k])[hot].mean()) < 0.2
+        assert planes[k, hot].std() < planes[6 + k, hot].std() / 1.5
+
+
+def test_normal_pixels_are_hardly_ever_called_hot(geometry):
+    rng = np.random.default_rng(1)
+    flagged = [
+        fit_pooled(sources(geometry, truth(geometry, rng)[0], 8, rng), geometry).hot
+        for _ in range(20)
+    ]
+    assert np.mean(np.array(flagged) > 0) < 1e-3
+
+
+def test_chi_square_is_that_of_the_degrees_of_freedom(geometry):
+    rng = np.random.default_rng(2)
+    fit = fit_pooled(sources(geometry, truth(geometry, rng)[0], 20, rng, masked=0.03), geometry)
+    chi2 = fit.chi2[geometry.kinds == IMAGING] / (fit.usable[geometry.kinds == IMAGING] - 3.0)
+    assert chi2.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_an_unmasked_cosmic_ray_does_not_spoil_the_pooled_variance(geometry):
+    rng = np.random.default_rng(4)
+    found = sources(geometry, truth(geometry, rng)[0], 8, rng)
+    clean = fit_pooled(found, geometry).reports[0].noise
+    found[0]._moments.m2[10, 30] += (1e5) ** 2
+    assert fit_pooled(found, geometry).reports[0].noise == pytest.approx(clean, rel=1e-2)
+
+
+def test_telemetry_rows_and_pixels_with_three_usable_stacks_are_nan_and_flagged(geometry):
+    rng = np.random.default_rng(6)
+    found = sources(geometry, truth(geometry, rng)[0], 4, rng)
+    for source in found[:9]:
+        moments = source._moments
+        moments.count[9, 30] = moments.total[9, 30] = moments.m2[9, 30] = 0
+        moments.seen[9, 30] = 128
+    fit = fit_pooled(found, geometry)
+    assert fit.dq[9, 30] == 128 | 1
+    assert np.isnan(fit.data[:, 9, 30]).all()
+    assert np.isnan(fit.err[:, 9, 30]).all()
+    assert (fit.dq[-1] == 1).all()
+    assert np.isnan(fit.data[:, -1]).all()
+    assert (fit.dq[:-1].astype(bool).sum(), fit.usable[9, 30]) == (1, 3)
+
+
+def test_four_usable_stacks_of_one_gain_determine_nothing_and_are_flagged(geometry):
+    rng = np.random.default_rng(7)
+    found = [
+        source_of(geometry, gain, exptime, rng.normal(5, 100, (5, *geometry.shape)))
+        for gain in (1.5, 30.0)
+        for exptime in (1.0, 2.0, 30.0, 100.0)
+    ]
+    for source in found[:4]:
+        for plane in (source._moments.count, source._moments.total, source._moments.m2):
+            plane[20, 40] = 0
+    fit = fit_pooled(sorted(found, key=lambda s: s.stack.key), geometry)
+    assert fit.usable[20, 40] == 4
+    assert fit.dq[20, 40] > 0
+    assert np.isnan(fit.data[:, 20, 40]).all()
+
+
+def test_the_covariance_is_that_of_the_estimates(geometry):
+    rng = np.random.default_rng(9)
+    maps, _ = truth(geometry, rng)
+    fits = [fit_pooled(sources(geometry, maps, 8, rng), geometry) for _ in range(30)]
+    scale = np.array([1.0, 300.0, 1e4])[:, None, None]
+    spread = np.stack([(fit.data - maps) * scale for fit in fits])[:, :, geometry.kinds == IMAGING]
+    measured = np.einsum("rip,rjp->ij", spread, spread) / spread[:, 0].size
+    for plane, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))):
+        quoted = fits[0].covariance[plane][geometry.kinds == IMAGING].mean()
+        quoted *= (scale[i] * scale[j]).item()
+        size = np.sqrt(measured[i, i] * measured[j, j])
+        assert measured[i, j] == pytest.approx(quoted, abs=0.06 * size)
+
+
+def test_the_offset_of_an_odd_stack_is_measured_in_the_prescan_and_subtracted(geometry):
+    rng = np.random.default_rng(10)
+    maps, _ = truth(geometry, rng)
+    found = sources(geometry, maps, 40, rng, odd=(1.5, 30.0), offset=20.0)
+    fit = fit_pooled(found, geometry)
+    odd = [report for report in fit.reports if report.corrected]
+    assert [(r.stack.em_gain, r.stack.exptime) for r in odd] == [(1.5, 30.0)]
+    assert odd[0].offset == pytest.approx(20.0, abs=4 * odd[0].offset_error)
+    assert any("off the other stacks', which was subtracted" in text for text in fit.warnings)
+    kept = fit_pooled(found, geometry, correct_offsets=False)
+    area = geometry.imaging
+    assert abs((fit.data - maps)[0][area].mean()) < abs((kept.data - maps)[0][area].mean())
+
+
+def test_stacks_that_agree_have_no_offset_and_a_bias_offset_of_zero_within_its_error(geometry):
+    rng = np.random.default_rng(11)
+    fit = fit_pooled(sources(geometry, truth(geometry, rng)[0], 8, rng), geometry)
+    assert not any(report.corrected for report in fit.reports)
+    assert fit.bias.measured
+    assert abs(fit.bias.value) < 4 * fit.bias.error < 1.0
+
+
+def test_six_stacks_cannot_tell_an_offset(geometry):
+    rng = np.random.default_rng(12)
+    fit = fit_pooled(sources(geometry, truth(geometry, rng)[0], 8, rng)[:6], geometry)
+    assert not fit.bias.measured
+    assert np.isnan([report.offset for report in fit.reports]).all()
+
+
+def test_read_noise_is_told_by_the_lowest_gain_and_nan_where_charge_dominates(geometry):
+    rng = np.random.default_rng(13)
+    maps, _ = truth(geometry, rng)
+    found = sources(geometry, maps, 8, rng)
+    assert fit_pooled(found, geometry).read_noise == pytest.approx(100, rel=0.03)
+    amplified = [source for source in found if source.stack.em_gain >= 500]
+    assert np.isnan(fit_pooled(amplified[1:], geometry).read_noise)
+
+
+def test_a_stack_whose_threshold_cuts_into_its_signal_is_left_out_and_named(geometry):
+    rng = np.random.default_rng(14)
+    found = sources(geometry, truth(geometry, rng)[0], 4, rng)
+    found[-1].stack.threshold_dn = 205.17
+    fit = fit_pooled(found, geometry)
+    assert [report.used for report in fit.reports] == [True] * 11 + [False]
+    assert "EM gain 5000 and 100 s: its cosmic-ray threshold of 1785 e-" in fit.warnings[0]
+    assert len(fit_pooled(found, geometry, check_thresholds=False).used) == 12
+
+
+def test_one_frame_a_stack_tells_no_noise(geometry):
+    rng = np.random.default_rng(15)
+    found = sources(geometry, truth(geometry, rng)[0], 1, rng)
+    with pytest.raises(DarkroomError, match="no pixel has two usable frames that differ"):
+        fit_pooled(found, geometry)
+
+
+def test_the_result_does_not_depend_on_how_the_frames_were_parted(geometry):
+    rng = np.random.default_rng(16)
+    frames = rng.normal(5, 100, (12, 9, *geometry.shape)).astype(np.float32)
+    pairs = [(g, t) for t in EXPTIMES for g in GAINS]
+    whole = [source_of(geometry, *p, f) for p, f in zip(pairs, frames, strict=True)]
+    parted = [source_of(geometry, *p, f[:4]) for p, f in zip(pairs, frames, strict=True)]
+    for source, rest, pair in zip(parted, frames, pairs, strict=True):
+        source._moments.merge(source_of(geometry, *pair, rest[4:])._moments)
+    one, two = fit_pooled(whole, geometry), fit_pooled(parted, geometry)
+    np.testing.assert_allclose(one.data, two.data, rtol=1e-9, equal_nan=True)
+    np.testing.assert_allclose(one.err, two.err, rtol=1e-12, equal_nan=True)
