@@ -189,11 +189,12 @@ def _judged(differences, rule):
             f"the longest step between reads is {steps.max():.3g} s, {rule.min_step_s:g} s are "
             f"needed (scatter {_typical(differences.full.sigma):.3g} {_unit(differences)} a pixel)"
         )
-    level, ratio = differences.full, differences.ratio
-    with np.errstate(divide="ignore", invalid="ignore"):
-        clear = (level.median > 0) & (differences.left.median > 0) & (differences.right.median > 0)
-        clear &= rule.nsigma * differences.ratio_error <= _USELESS * np.abs(ratio)
-        clear &= rule.nsigma * differences.level_error <= _USELESS * level.median
+    level = differences.full
+    # Errors against the typical sky, not an interval's own: else noise decides what is judged.
+    sky = _weighted_quantile(level.median[long_enough], steps[long_enough], 0.5)
+    errors = np.maximum(differences.level_error, differences.delta_error)
+    clear = (differences.left.median > 0) & (differences.right.median > 0)
+    clear &= rule.nsigma * errors <= _USELESS * sky
     judged = long_enough & clear
     if judged.sum() < _LEAST_INTERVALS:
         return judged, (

@@ -199,7 +199,7 @@ def sky_pixels(cube):
 
     A smooth surface (second order, so that a gradient is no source) is taken off the mean of the
     exposure without cosmic rays; what stands out by three sigma after smoothing over a pixel, and
-    its surroundings, is left out, and so is every flagged pixel. The mask is the same for all reads.
+    its surroundings, is left out, and so are flagged pixels. The mask is the same for all reads.
 
     Returns
     -------
