@@ -11,7 +11,7 @@ from darkroom.combine.compiled import reduce_block
 from darkroom.errors import DarkroomError
 
 IMAGES = ("mean", "median", "std", "std0", "error")
-LIMITS = ("low", "high")
+EXACT = ("low", "high", "mean64", "std064")
 DEFAULT_OUTPUTS = ("mean", "median", "std", "error")
 _MOST_FRAMES = np.iinfo(np.int16).max
 
@@ -33,6 +33,8 @@ class Combined:
     low, high : float64 array
         Last limits of the clip, in float64: the finite values outside are the rejected ones.
         Infinite where nothing comes near them.
+    mean64, std064 : float64 array
+        Mean and std0, not rounded.
     count : int16 array
         Number of values used.
     nclipped : int16 array
@@ -47,6 +49,8 @@ class Combined:
     error: np.ndarray | None
     low: np.ndarray | None
     high: np.ndarray | None
+    mean64: np.ndarray | None
+    std064: np.ndarray | None
     count: np.ndarray
     nclipped: np.ndarray
 
@@ -61,21 +65,21 @@ class Combined:
         DarkroomError
             When there are more frames than the counts can hold.
         """
-        unknown = set(outputs) - {*IMAGES, *LIMITS}
+        unknown = set(outputs) - {*IMAGES, *EXACT}
         if unknown:
-            msg = f"output {sorted(unknown)[0]!r} is none of {', '.join(IMAGES + LIMITS)}"
+            msg = f"output {sorted(unknown)[0]!r} is none of {', '.join(IMAGES + EXACT)}"
             raise ValueError(msg)
         if nframes > _MOST_FRAMES:
             msg = f"{nframes} frames in one stack: at most {_MOST_FRAMES} can be counted"
             raise DarkroomError(msg)
         images = {k: np.empty(shape, np.float32) if k in outputs else None for k in IMAGES}
-        limits = {k: np.empty(shape) if k in outputs else None for k in LIMITS}
+        exact = {k: np.empty(shape) if k in outputs else None for k in EXACT}
         return cls(
-            **images, **limits, count=np.empty(shape, np.int16), nclipped=np.empty(shape, np.int16)
+            **images, **exact, count=np.empty(shape, np.int16), nclipped=np.empty(shape, np.int16)
         )
 
 
-def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
+def clip_block(values, clip, outputs=DEFAULT_OUTPUTS, *, narrow=False):
     """Clip the columns of a block and reduce the survivors.
 
     Parameters
@@ -87,7 +91,10 @@ def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
         What to reject.
     outputs : tuple of str
         Images wanted, of ``"mean"``, ``"median"``, ``"std"``, ``"std0"``, ``"error"``,
-        ``"low"``, ``"high"``. Counts are always made.
+        ``"low"``, ``"high"``, ``"mean64"``, ``"std064"``. Counts are always made.
+    narrow : bool
+        Sum for the mean in the type of the values, and take deviations from that mean, as
+        numpy.ma.mean and numpy.ma.std do for float32.
 
     Returns
     -------
@@ -102,11 +109,11 @@ def clip_block(values, clip, outputs=DEFAULT_OUTPUTS):
     """
     values = np.asarray(values)
     result = Combined.empty(values.shape[0], values.shape[1:], outputs)
-    reduce_into(values, clip, result, slice(None))
+    reduce_into(values, clip, result, slice(None), narrow=narrow)
     return result
 
 
-def reduce_into(values, clip: Clip, result: Combined, rows):
+def reduce_into(values, clip: Clip, result: Combined, rows, *, narrow=False):
     """Reduce a block into part of a `Combined` (see `clip_block`).
 
     Parameters
@@ -119,6 +126,8 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
         Its arrays are written at ``[rows]``, which must be contiguous.
     rows : slice
         Where.
+    narrow : bool
+        See `clip_block`.
 
     Raises
     ------
@@ -133,11 +142,11 @@ def reduce_into(values, clip: Clip, result: Combined, rows):
         values = values.astype(np.float64, copy=False)
     values = np.ascontiguousarray(values.reshape(values.shape[0], -1))
     targets = []
-    for name, dtype in (*((k, np.float32) for k in IMAGES), *((k, np.float64) for k in LIMITS)):
+    for name, dtype in (*((k, np.float32) for k in IMAGES), *((k, np.float64) for k in EXACT)):
         image = getattr(result, name)
         targets.append(np.empty(0, dtype) if image is None else image[rows].reshape(-1))
     counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
     reduce_block(values.dtype)(
         values, METHODS.index(clip.method), float(clip.nsigma), float(clip.floor),
-        int(clip.iterations), *targets, *counts,
+        int(clip.iterations), narrow, *targets, *counts,
     )  # fmt: skip

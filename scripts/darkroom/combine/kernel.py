@@ -393,6 +393,28 @@ def _reduce_within(values, start, stop, low, high, used, mean, squares):
 
 
 @_helper
+def _add_within_narrow(source, low, high, total):
+    """Add in the type of the values themselves."""
+    for j in range(source.size):
+        value = np.float64(source[j])
+        inside = (low[j] <= value) & (value <= high[j]) & (abs(value) < np.inf)
+        total[j] += source[j] if inside else source.dtype.type(0)
+
+
+@_helper
+def _reduce_narrow(values, start, stop, low, high, used, total, mean, squares):
+    """Reduce a block of lanes as numpy's masked arrays do: the sum for the mean is not widened."""
+    total[:] = 0
+    squares[:] = 0.0
+    for f in range(values.shape[0]):
+        _add_within_narrow(values[f, start:stop], low, high, total)
+    for j in range(LANES):
+        mean[j] = np.float64(total[j]) / used[j]
+    for f in range(values.shape[0]):
+        _add_squares_within(values[f, start:stop], low, high, mean, squares)
+
+
+@_helper
 def _store(source, target):
     for j in range(target.size):
         target[j] = source[j]
@@ -411,8 +433,8 @@ def _store_deviations(squares, used, std, std0, error):
 
 
 def reduce_block(
-    values, method, nsigma, floor, rounds,
-    mean, median, std, std0, error, low, high, count, nclipped,
+    values, method, nsigma, floor, rounds, narrow,
+    mean, median, std, std0, error, low, high, mean64, std064, count, nclipped,
 ):  # fmt: skip
     """Clip every column of `values` and write the statistics of what survives.
 
@@ -428,12 +450,17 @@ def reduce_block(
         Least deviation the clip goes by.
     rounds : int
         Largest number of clip rounds.
+    narrow : bool
+        The sum for the mean runs in the type of the values, and the deviations are from that
+        mean: so do numpy's masked arrays.
     mean, median, std, std0, error : (npixels,) or (0,) float32 arrays
         Written to, unless empty: std has n - 1 in its denominator, std0 has n, error is that of
         the mean, std / sqrt(count).
     low, high : (npixels,) or (0,) float64 arrays
         Written to, unless empty: the last limits of the clip, both inside; infinite where the
         first round cannot reject anything.
+    mean64, std064 : (npixels,) or (0,) float64 arrays
+        Written to, unless empty: mean and std0, not rounded.
     count, nclipped : (npixels,) int16 arrays
         Written to: values used, and finite values the clip rejected.
     """
@@ -443,6 +470,7 @@ def reduce_block(
     nfinite, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     average, squares, centre = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     bottom, top = np.empty(LANES), np.empty(LANES)
+    total = np.empty(LANES, values.dtype)
     flagged = np.zeros(LANES, np.bool_)
     for start in range(0, npixels, LANES):
         stop = min(start + LANES, npixels)
@@ -467,11 +495,16 @@ def reduce_block(
                     used[j] = last - first
                     centre[j] = _middle(column, first, last) if used[j] > 0 else np.nan
             _reduce_within(values, start, stop, bottom, top, used, average, squares)
+        if narrow:
+            _reduce_narrow(values, start, stop, bottom, top, used, total, average, squares)
         _store(average, mean[start:stop])
         _store(centre, median[start:stop])
         _store_deviations(squares, used, std[start:stop], std0[start:stop], error[start:stop])
         _store(bottom, low[start:stop])
         _store(top, high[start:stop])
+        _store(average, mean64[start:stop])
+        for j in range(std064[start:stop].size):
+            std064[start + j] = math.sqrt(squares[j] / used[j])
         _store(used, count[start:stop])
         _store(nfinite - used, nclipped[start:stop])
 
@@ -484,7 +517,7 @@ def compiled(dtype):
     """
     block = types.Array(from_dtype(dtype), 2, "C", readonly=True)
     image, count = types.Array(types.float32, 1, "C"), types.Array(types.int16, 1, "C")
-    limit = types.Array(types.float64, 1, "C")
-    settings = types.int64, types.float64, types.float64, types.int64
-    signature = types.void(block, *settings, *(5 * (image,)), limit, limit, *(2 * (count,)))
+    exact = types.Array(types.float64, 1, "C")
+    settings = types.int64, types.float64, types.float64, types.int64, types.boolean
+    signature = types.void(block, *settings, *(5 * (image,)), *(4 * (exact,)), *(2 * (count,)))
     return njit([signature], nogil=True, error_model="numpy", cache=True)(reduce_block)

@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
+from darkroom.nircam.ramps import first_groups_digest
 from darkroom.nircam.readout import SIZE
 from darkroom.provenance import stamp
 
@@ -195,8 +196,8 @@ class Provenance:
     ----------
     made_by : str
         Name of the program.
-    inputs : sequence of (str, str)
-        File name and SHA-256 of the SCI samples that were used, as they are stored.
+    inputs : tuple of (str, str)
+        File name and SHA-256 of its group 0 (see `ramps.first_groups_digest`).
     settings : dict
         Every number and choice that shaped the result.
     """
@@ -205,13 +206,19 @@ class Provenance:
     inputs: tuple
     settings: dict
 
+    @classmethod
+    def of(cls, made_by, ramps, settings):
+        """Return the provenance of a product of all files of a `RampSet`."""
+        inputs = tuple((file.path.name, first_groups_digest(file)) for file in ramps.files)
+        return cls(made_by, inputs, settings)
+
     def stamp(self, header):
         """Write it into a primary header."""
         stamp(header, made_by=self.made_by, inputs=(), settings=self.settings)
         header["NINPUTS"] = len(self.inputs)
         for name, digest in self.inputs:
             name = name.encode("ascii", "backslashreplace").decode()
-            header.add_history(f"input {name} sha256 of its samples {digest}")
+            header.add_history(f"input {name} sha256 of group 0 {digest}")
 
 
 def primary(cards):

@@ -15,11 +15,11 @@ from itertools import pairwise
 import numpy as np
 
 from darkroom.combine import clip_block
-from darkroom.nircam.compiled import kernel
 from darkroom.nircam.superbias_reffiles import CLIP, flat_clip
 
 # Of NIRCam's four outputs the one that reads the subarrays, as the original takes it.
 _OUTPUT_COLUMNS = 4
+_STEP = {"independent": 2, "consecutive": 1}
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,35 @@ class CdsNoise:
     per_file: tuple
 
 
-def pairs_of(starts, pairs):
-    """Return the rows of a block that are subtracted from each other: (later, earlier).
+def differences(values, starts, pairs):
+    """Subtract groups of every ramp from each other.
 
     Parameters
     ----------
+    values : (ngroups, npixels) float32 array
+        Groups of all ramps.
     starts : (nramps + 1,) int array
         First row of each ramp.
     pairs : str
         ``"independent"``: 1 - 0, 3 - 2, …; ``"consecutive"``: 1 - 0, 2 - 1, …
+
+    Returns
+    -------
+    (npairs, npixels) float32 array
     """
-    step = 2 if pairs == "independent" else 1
-    later = [np.arange(a + 1, b, step) for a, b in pairwise(starts)]
-    later = np.concatenate(later)
-    return later, later - 1
+    step, done = _STEP[pairs], 0
+    result = np.empty((int(npairs_of(starts, pairs).sum()), values.shape[1]), np.float32)
+    for first, stop in pairwise(starts):
+        later = values[first + 1 : stop : step]
+        earlier = values[first : stop - 1 : step]
+        np.subtract(later, earlier, out=result[done : done + len(later)])
+        done += len(later)
+    return result
+
+
+def npairs_of(starts, pairs):
+    """Return the number of differences of every ramp, (nramps,) int."""
+    return np.diff(starts) // 2 if pairs == "independent" else np.diff(starts) - 1
 
 
 def measure(blocks, method, pairs="independent", clip=CLIP, *, threads=1):
@@ -75,22 +90,19 @@ def measure(blocks, method, pairs="independent", clip=CLIP, *, threads=1):
     CdsNoise
     """
     ramps = blocks.ramps
-    later, earlier = pairs_of(blocks.starts, pairs)
-    file_of_row = np.repeat([file for file, _ in ramps.ramps], np.diff(blocks.starts))
-    file_of_pair = file_of_row[later]
-    counts = np.bincount(file_of_pair, minlength=len(ramps.files))
-    result = CdsNoise(np.empty(ramps.shape), len(later), tuple(int(n) for n in counts))
+    counts = np.zeros(len(ramps.files), int)
+    np.add.at(counts, [file for file, _ in ramps.ramps], npairs_of(blocks.starts, pairs))
+    result = CdsNoise(np.empty(ramps.shape), int(counts.sum()), tuple(int(n) for n in counts))
     cuts = np.concatenate([[0], np.cumsum(counts)])
 
     def work(values, rows, columns):
-        differences = values[later]
-        differences -= values[earlier]
+        pairwise_differences = differences(values, blocks.starts, pairs)
         if method == "stack":
-            noise = _deviation(differences, clip, narrow=True)
+            noise = _clipped(pairwise_differences, clip, "std064")
         else:
-            parts = [differences[a:b] for a, b in pairwise(cuts)]
-            each = np.stack([_deviation(part, clip, narrow=True) for part in parts])
-            noise = _moments(each, clip, narrow=False)[0]
+            parts = [pairwise_differences[a:b] for a, b in pairwise(cuts)]
+            each = np.stack([_clipped(part, clip, "std064") for part in parts])
+            noise = _clipped(each, clip, "mean64")
         target = result.noise[rows, columns]
         target[...] = noise.reshape(target.shape)
 
@@ -98,18 +110,9 @@ def measure(blocks, method, pairs="independent", clip=CLIP, *, threads=1):
     return result
 
 
-def _deviation(differences, clip, *, narrow):
-    return _moments(differences, clip, narrow=narrow)[1]
-
-
-def _moments(values, clip, *, narrow):
-    """Return mean and deviation (n in its denominator) of what a clip leaves."""
-    limits = clip_block(values, clip, ("low", "high"))
-    mean, deviation = np.empty(values.shape[1]), np.empty(values.shape[1])
-    count = np.empty(values.shape[1], np.int16)
-    moments = kernel("superbias").moments
-    moments(values, limits.low, limits.high, narrow, mean, deviation, count)
-    return mean, deviation
+def _clipped(values, clip, name):
+    """Return what a clip leaves, as float64, by the sums of numpy's masked arrays."""
+    return getattr(clip_block(values, clip, (name,), narrow=True), name)
 
 
 def single_value(noise, layout, subarray, clip=CLIP):

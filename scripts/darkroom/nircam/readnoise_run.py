@@ -18,7 +18,7 @@ from darkroom.nircam.classes import Classes
 from darkroom.nircam.compare import compare, read_previous
 from darkroom.nircam.dq import Group
 from darkroom.nircam.products import Provenance, check_subarray, full_pedigree, save
-from darkroom.nircam.ramps import GroupStack, RampSet, samples_digest
+from darkroom.nircam.ramps import GroupStack, RampSet
 from darkroom.nircam.readnoise_tables import amplifier_table, stability
 from darkroom.nircam.superbias_offsets import check_ramps
 
@@ -186,12 +186,9 @@ def _made(cds, rest, facts, choices, before, ramps, classes):
         tables["COMPARE"] = (compared, {})
         rest.images["DIFF"] = (difference, "DN")
         numbers["compared"] = compared
-    inputs = tuple(
-        (file.path.name, samples_digest(file, range(file.sci.shape[1]))) for file in ramps.files
-    )
     names = _MEANT["line" if choices.method == "line" else "stack"]
     settings = {name: getattr(choices, name) for name in names}
-    provenance = Provenance("readnoise", inputs, settings)
+    provenance = Provenance.of("readnoise", ramps, settings)
     reference = partial(files.reference_hdus, cds, facts, ramps, provenance)
     details = partial(
         files.details,

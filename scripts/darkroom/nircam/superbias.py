@@ -8,7 +8,6 @@ noise alone: their clipped mean is the superbias, and their scatter over sqrt(co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntFlag
 
 import numpy as np
 from scipy import special
@@ -17,6 +16,7 @@ from darkroom.combine import Clip, clip_block
 from darkroom.errors import DarkroomError
 from darkroom.nircam.bands import over_bands
 from darkroom.nircam.compiled import kernel
+from darkroom.nircam.superbias_flags import Flag
 from darkroom.nircam.superbias_offsets import (
     Aligned,
     Offsets,
@@ -27,29 +27,6 @@ from darkroom.nircam.superbias_offsets import (
 
 LEAST_RAMPS = 3
 _IMAGES = ("mean", "median", "std", "error", "low", "high")
-
-
-class Flag(IntFlag):
-    """Why a pixel is flagged; the bits of the DQ image beside the superbias."""
-
-    DO_NOT_USE = 1
-    UNRELIABLE_BIAS = 2
-    HOT = 4
-    FEW = 8
-    NOISY = 16
-    DRIFT = 32
-    REFERENCE_PIXEL = 64
-
-
-MEANING = {
-    Flag.DO_NOT_USE: "no value, or NOISY",
-    Flag.UNRELIABLE_BIAS: "DO_NOT_USE, FEW, NOISY or DRIFT",
-    Flag.HOT: "slope over the first groups far above the others'",
-    Flag.FEW: "fewer than 3 samples left",
-    Flag.NOISY: "scatter far above that of its amplifier, parity and kind",
-    Flag.DRIFT: "bias changes with time, by Student's t of its slope",
-    Flag.REFERENCE_PIXEL: "reference pixel",
-}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Compiled parts of the superbias: moments of what survived a clip, trends, medians of classes.
+"""Compiled parts of the superbias: trends of what survived a clip, medians of classes.
 
 Loops run over frames outside and over pixels inside, so that they become vector instructions.
 """
@@ -16,81 +16,7 @@ _LEAST = -np.finfo(np.float64).max
 
 _helper = njit(nogil=True, error_model="numpy")
 _block32 = types.Array(float32, 2, "C", readonly=True)
-_block64 = types.Array(float64, 2, "C", readonly=True)
 _limit = types.Array(float64, 1, "C", readonly=True)
-
-
-@_helper
-def _add_inside(row, low, high, total, count):
-    for j in range(row.size):
-        value = np.float64(row[j])
-        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
-        total[j] += value if inside else 0.0
-        count[j] += 1 if inside else 0
-
-
-@_helper
-def _add_inside_narrow(row, low, high, total):
-    """Add in the precision of `row`, as numpy's masked arrays do."""
-    for j in range(row.size):
-        value = np.float64(row[j])
-        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
-        total[j] += row[j] if inside else np.float32(0.0)
-
-
-@_helper
-def _add_squares_inside(row, low, high, mean, squares):
-    for j in range(row.size):
-        value = np.float64(row[j])
-        inside = (value >= low[j]) & (value <= high[j]) & (abs(value) < np.inf)
-        difference = value - mean[j]
-        squares[j] += difference * difference if inside else 0.0
-
-
-@njit(
-    [
-        void(_block32, _limit, _limit, types.boolean, float64[::1], float64[::1], int16[::1]),
-        void(_block64, _limit, _limit, types.boolean, float64[::1], float64[::1], int16[::1]),
-    ],
-    nogil=True,
-    error_model="numpy",
-    cache=True,
-)
-def moments(values, low, high, narrow, mean, std0, count):
-    """Take mean and standard deviation (n in its denominator) of the values inside limits.
-
-    Parameters
-    ----------
-    values : (n, npixels) array
-        Frames; NaN and infinite values are left out.
-    low, high : (npixels,) float64 arrays
-        Limits, both inside.
-    narrow : bool
-        Sum for the mean in float32, frame after frame, whatever the type of the mean: numpy's
-        masked arrays of float32 do so, and the deviation is taken from that mean.
-    mean, std0 : (npixels,) float64 arrays
-        Written to; NaN where nothing is inside.
-    count : (npixels,) int16 array
-        Written to.
-    """
-    n, npixels = values.shape
-    mean[:] = 0.0
-    std0[:] = 0.0
-    count[:] = 0
-    for f in range(n):
-        _add_inside(values[f], low, high, mean, count)
-    if narrow:
-        total = np.zeros(npixels, np.float32)
-        for f in range(n):
-            _add_inside_narrow(values[f], low, high, total)
-        for j in range(npixels):
-            mean[j] = np.float64(total[j])
-    for j in range(npixels):
-        mean[j] /= count[j]
-    for f in range(n):
-        _add_squares_inside(values[f], low, high, mean, std0)
-    for j in range(npixels):
-        std0[j] = math.sqrt(std0[j] / count[j])
 
 
 @_helper

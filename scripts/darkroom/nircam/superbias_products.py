@@ -7,7 +7,7 @@ from enum import IntFlag
 import numpy as np
 
 from darkroom.nircam import products
-from darkroom.nircam.superbias import MEANING, Flag
+from darkroom.nircam.superbias_flags import MEANING, Flag
 
 
 class Bit(IntFlag):
@@ -74,34 +74,35 @@ def aligned_dq(dq):
     return result
 
 
-def reffiles_details(found, dq, threshold, ramps, provenance):
+def reffiles_details(count, threshold, ramps, tables, provenance, difference=None):
     """Make the HDUs of the product beside a superbias of method ``reffiles``.
+
+    The images of the reference file are not repeated: its ERR is the scatter of one read.
 
     Parameters
     ----------
-    found : darkroom.nircam.superbias_reffiles.ClippedMean
-    dq : (ny, nx) int array
-        Bits of `Bit`.
+    count : (ny, nx) int16 array
+        Samples used.
     threshold : float
         Of the scatter, DN.
     ramps : RampSet
+    tables : dict
+        ``{name: (rows, units)}``; empty ones are left out.
     provenance : darkroom.nircam.products.Provenance
+    difference : (ny, nx) array, optional
+        New minus previous, DN.
     """
     cards = (
         *_common_cards(ramps, "reffiles"),
         ("NRAMPS", len(ramps.files), "samples: group 0 of each first integration"),
-        ("THRESH", threshold, "[DN] STD above it is flagged"),
+        ("THRESH", threshold, "[DN] ERR above it is flagged"),
     )
     primary = products.primary(cards)
     provenance.stamp(primary.header)
-    return [
-        primary,
-        products.image("SCI", found.mean, "DN"),
-        products.image("STD", found.std, "DN"),
-        products.image("COUNT", found.count),
-        products.image("DQ", dq),
-        products.dq_table(REFFILES_BITS),
-    ]
+    hdus = [primary, products.image("COUNT", count)]
+    if difference is not None:
+        hdus.append(products.image("DIFF", difference, "DN"))
+    return hdus + [products.table(name, *rest) for name, rest in tables.items() if rest[0]]
 
 
 def aligned_details(found, ramps, classes, tables, provenance, difference=None):

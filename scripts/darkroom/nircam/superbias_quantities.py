@@ -26,6 +26,7 @@ def report(made, choices, pixel=None, path=None):
     entries = [*_common(made, choices), *_pixel(made, pixel)]
     if choices.method == "aligned":
         entries += _aligned(made.numbers, choices)
+    entries += _compared(made.numbers["compared"])
     log_quantities(entries)
     if path:
         write_quantities(path, entries)
@@ -147,17 +148,20 @@ def _aligned(numbers, choices):
             f"what the superbias's error leaves, for a coupling of {choices.coupling:g} to each",
         ),
     ]
-    for row in numbers["compared"]:
-        entries.append(
-            quantity(
-                f"change since the previous superbias, amplifier {row.amplifier}",
-                row.shift,
-                "DN",
-                f"median; scatter {row.scatter:.3g} DN where {row.predicted:.3g} is predicted, "
-                f"chi² {row.chi2:.3g}, {row.beyond:.2%} of pixels beyond 5 sigma",
-            )
-        )
     return entries
+
+
+def _compared(rows):
+    return [
+        quantity(
+            f"change since the previous superbias, amplifier {row.amplifier}",
+            row.shift,
+            "DN",
+            f"median; scatter {row.scatter:.3g} DN where {row.predicted:.3g} is predicted, "
+            f"chi² {row.chi2:.3g}, {row.beyond:.2%} of pixels beyond 5 sigma",
+        )
+        for row in rows
+    ]
 
 
 def _median(values):

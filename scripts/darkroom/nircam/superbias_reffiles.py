@@ -14,32 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.stats import sigma_clip
 
-from darkroom.combine import Clip, clip_block
-from darkroom.nircam.bands import over_bands
-from darkroom.nircam.compiled import kernel
+from darkroom.combine import Clip, combine_stack
 
 CLIP = Clip("sigma", 3.0, 3)
-
-
-@dataclass(frozen=True)
-class ClippedMean:
-    """Clipped mean of a stack with nothing rounded.
-
-    Attributes
-    ----------
-    mean, std : (ny, nx) float64 arrays
-        In the unit of the frames; std has n in its denominator. NaN where nothing is left.
-    count : (ny, nx) int16 array
-        Values used.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    count: np.ndarray
-
-    def rounded(self):
-        """Return the same in float32."""
-        return ClippedMean(self.mean.astype(np.float32), self.std.astype(np.float32), self.count)
 
 
 @dataclass(frozen=True)
@@ -58,37 +35,23 @@ class Threshold:
     nsigma: float = 5.0
 
 
-def clipped_mean(stack, clip=CLIP, *, narrow=False, threads=1, band_rows=None):
-    """Clip and average a stack of frames as astropy and numpy's masked arrays do.
+def clipped_mean(stack, clip=CLIP, *, threads=1):
+    """Clip and average a stack of frames.
 
     Parameters
     ----------
     stack : object with nframes, shape and read(rows)
         Frames of float32 values.
     clip : Clip
-    narrow : bool
-        Sum for the mean in float32, as numpy does for masked arrays of float32.
     threads : int
         Bands worked on at once.
-    band_rows : int, optional
-        Rows of a band; the result does not depend on it.
 
     Returns
     -------
-    ClippedMean
+    darkroom.combine.Combined
+        With mean64 and std064 (n in its denominator): nothing is rounded yet.
     """
-    ny, nx = stack.shape
-    result = ClippedMean(np.empty((ny, nx)), np.empty((ny, nx)), np.empty((ny, nx), np.int16))
-    moments = kernel("superbias").moments
-
-    def work(rows):
-        values = np.ascontiguousarray(stack.read(rows).reshape(stack.nframes, -1))
-        limits = clip_block(values, clip, ("low", "high"))
-        images = (image[rows].reshape(-1) for image in (result.mean, result.std, result.count))
-        moments(values, limits.low, limits.high, narrow, *images)
-
-    over_bands(work, ny, 8 * nx * stack.nframes, threads, band_rows)
-    return result
+    return combine_stack(stack, clip, threads=threads, outputs=("mean64", "std064"))
 
 
 def find_unreliable(error, rule=Threshold()):

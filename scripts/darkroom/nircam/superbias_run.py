@@ -15,13 +15,9 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam import superbias_products as files
 from darkroom.nircam.classes import Classes
 from darkroom.nircam.compare import compare, read_previous
-from darkroom.nircam.dq import Group, Pixel
-from darkroom.nircam.drift import drifts
+from darkroom.nircam.dq import Pixel
 from darkroom.nircam.products import Facts, Provenance, check_subarray, full_pedigree, save
-from darkroom.nircam.ramps import GroupStack, RampSet, read_pixeldq, samples_digest
-from darkroom.nircam.superbias import Settings, make_superbias
-from darkroom.nircam.superbias_intercept import InterceptStack
-from darkroom.nircam.superbias_noise import coupling, pair_noise, split_noise
+from darkroom.nircam.ramps import GroupStack, RampSet, read_pixeldq
 from darkroom.nircam.superbias_offsets import check_ramps
 from darkroom.nircam.superbias_reffiles import (
     Threshold,
@@ -31,7 +27,16 @@ from darkroom.nircam.superbias_reffiles import (
 )
 
 log = logging.getLogger(__name__)
-_UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
+_MEANT = {
+    "reffiles": (
+        *("method", "clipping_sigma", "max_clipping_iters", "bad_clipping_sigma"),
+        *("bad_max_clipping_iters", "bad_sigma_threshold", "previous_ramps"),
+    ),
+    "aligned": (
+        *("method", "sample", "intercept_groups", "clipping_sigma", "max_clipping_iters"),
+        *("bad_sigma_threshold", "drift_p", "hot_sigma", "coupling", "previous_ramps"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Choices:
     @property
     def clip(self):
         """Clip of method ``reffiles``."""
-        return Clip("sigma", self._sigma(3.0), self.max_clipping_iters)
+        return Clip("sigma", self.usual_sigma(3.0), self.max_clipping_iters)
 
     @property
     def rule(self):
@@ -64,19 +69,14 @@ class Choices:
         clip = Clip("sigma", self.bad_clipping_sigma, self.bad_max_clipping_iters)
         return Threshold(clip, self.bad_sigma_threshold)
 
-    @property
-    def settings(self):
-        """Settings of method ``aligned``."""
-        return Settings(
-            nsigma=self._sigma(4.0),
-            iterations=self.max_clipping_iters,
-            noisy_sigma=self.bad_sigma_threshold,
-            drift_p=self.drift_p,
-            hot_sigma=self.hot_sigma,
-        )
-
-    def _sigma(self, usual):
+    def usual_sigma(self, usual):
+        """Return the clip's width where none is chosen."""
         return usual if self.clipping_sigma is None else self.clipping_sigma
+
+    @property
+    def meant(self):
+        """Those choices that shape the result of the method, by name."""
+        return {name: getattr(self, name) for name in _MEANT[self.method]}
 
 
 @dataclass
@@ -117,7 +117,7 @@ def run(paths, facts: Facts, choices, *, previous=None, threads=1):
     facts : Facts
     choices : Choices
     previous : path-like, optional
-        Superbias to compare with (method ``aligned``).
+        Superbias to compare with.
     threads : int
 
     Returns
@@ -129,100 +129,48 @@ def run(paths, facts: Facts, choices, *, previous=None, threads=1):
     _, doubt = full_pedigree(facts, ramps.mjd)
     if doubt:
         log.warning(doubt)
-    if choices.method == "reffiles":
-        return _reffiles(ramps, facts, choices, threads)
     before = None if previous is None else read_previous(previous, ramps, choices.previous_ramps)
-    return _aligned(ramps, facts, choices, before, threads)
+    if choices.method == "reffiles":
+        return _reffiles(ramps, facts, choices, before, threads)
+    # Here, since the other method need not wait for its imports.
+    from darkroom.nircam.superbias_aligned import aligned
+
+    return aligned(ramps, facts, choices, before, threads)
 
 
-def _provenance(ramps, choices, groups, first_only=False):
-    inputs = tuple(
-        (file.path.name, samples_digest(file, groups, (0,) if first_only else None))
-        for file in ramps.files
-    )
-    names = _MEANT[choices.method]
-    settings = {name: getattr(choices, name) for name in names}
-    return Provenance("superbias", inputs, settings)
-
-
-_MEANT = {
-    "reffiles": (
-        *("method", "clipping_sigma", "max_clipping_iters", "bad_clipping_sigma"),
-        *("bad_max_clipping_iters", "bad_sigma_threshold"),
-    ),
-    "aligned": (
-        *("method", "sample", "intercept_groups", "clipping_sigma", "max_clipping_iters"),
-        *("bad_sigma_threshold", "drift_p", "hot_sigma", "coupling", "previous_ramps"),
-    ),
-}
-
-
-def _reffiles(ramps, facts, choices, threads):
+def _reffiles(ramps, facts, choices, before, threads):
     if len(ramps.files) < 2:
         raise DarkroomError(
             f"one exposure only, {ramps.files[0].path.name}: method reffiles takes one sample of "
             "each and needs at least 2 for a scatter; method aligned uses every integration"
         )
-    stack = GroupStack(ramps, 0, [(k, 0) for k in range(len(ramps.files))])
-    check_ramps(stack, Classes.of(ramps), lambda k: f"{ramps.files[k].path} integration 1", threads)
-    found = clipped_mean(stack, choices.clip, threads=threads)
-    bad, threshold = find_unreliable(found.std, choices.rule)
-    filled = _filled(found.mean, ramps, choices)
-    found = found.rounded()
-    dq = files.reffiles_dq(bad)
-    provenance = _provenance(ramps, choices, (0,), first_only=True)
-    reference = partial(
-        files.reference_hdus,
-        *(found.mean, found.std, dq, facts, ramps, provenance, files.REFFILES_BITS),
-    )
-    details = partial(files.reffiles_details, found, dq, threshold, ramps, provenance)
-    numbers = {"threshold": threshold, "nramps": len(ramps.files), "error": found.std}
-    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
-
-
-def _aligned(ramps, facts, choices, before, threads):
     classes = Classes.of(ramps)
-    first = GroupStack(ramps, 0, flags=_UNUSABLE)
-    groups, stack = (0,), first
-    if choices.sample == "intercept":
-        stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
-        groups = range(choices.intercept_groups)
-    found = make_superbias(
-        stack, classes, ramps.mjd, ramps.label, choices.settings, threads=threads
-    )
-    read = np.full((classes.noutputs, 2), np.nan)
-    if all(file.sci.shape[1] > 1 for file in ramps.files):
-        read = pair_noise(first, GroupStack(ramps, 1, flags=_UNUSABLE), classes)
-    noise = split_noise(found.std, found.count, classes, read)
-    integration = np.array([i for _, i in ramps.ramps])
-    drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
-    tables = {
-        "NOISE": (noise, dict.fromkeys(("scatter", "read", "ktc", "ktc_error"), "DN")),
-        "DRIFT": (drifting, {"slope": "DN/d", "slope_error": "DN/d", "median_slope": "DN/d"}),
-    }
-    difference, compared = None, []
+    stack = GroupStack(ramps, 0, [(k, 0) for k in range(len(ramps.files))])
+    check_ramps(stack, classes, lambda k: f"{ramps.files[k].path} integration 1", threads)
+    found = clipped_mean(stack, choices.clip, threads=threads)
+    bad, threshold = find_unreliable(found.std064, choices.rule)
+    filled = filled_superbias(found.mean64, ramps, choices)
+    mean, std = found.mean64.astype(np.float32), found.std064.astype(np.float32)
+    count, dq = found.count, files.reffiles_dq(bad)
+    del found  # its images are twice as large as the rounded ones
+    tables, difference = {}, None
     if before is not None:
-        difference, compared = compare(found.mean, found.error, before, classes)
+        error = std / np.sqrt(np.maximum(count, 1), dtype=np.float32)
+        difference, compared = compare(mean, error, before, classes)
         tables["COMPARE"] = (compared, {})
-    provenance = _provenance(ramps, choices, groups)
-    dq = files.aligned_dq(found.dq)
-    reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
-    details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
-    filled = _filled(found.mean, ramps, choices)
-    numbers = {
-        "nramps": len(ramps.ramps),
-        "error": found.error,
-        "active": classes.usable,
-        "offsets": found.offsets,
-        "noise": noise,
-        "drifts": drifting,
-        "compared": compared,
-        "coupling": coupling(found.error, found.mean, classes, choices.coupling),
-    }
-    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
+    provenance = Provenance.of("superbias", ramps, choices.meant)
+    reference = partial(
+        files.reference_hdus, mean, std, dq, facts, ramps, provenance, files.REFFILES_BITS
+    )
+    details = partial(
+        files.reffiles_details, count, threshold, ramps, tables, provenance, difference
+    )
+    numbers = {"threshold": threshold, "nramps": len(ramps.files), "error": std}
+    numbers["compared"] = tables.get("COMPARE", ((), {}))[0]
+    return Made(ramps, reference, details, mean, dq, filled, numbers)
 
 
-def _filled(mean, ramps, choices):
+def filled_superbias(mean, ramps, choices):
     """Return the superbias with high pixels smoothed away, when it is wanted."""
     if not choices.save_filled:
         return None

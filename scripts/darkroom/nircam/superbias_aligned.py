@@ -1,0 +1,85 @@
+"""Method ``aligned`` of the program `superbias`, from ramps to what is written."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from darkroom.nircam import superbias_products as files
+from darkroom.nircam.classes import Classes
+from darkroom.nircam.compare import compare
+from darkroom.nircam.dq import Group
+from darkroom.nircam.drift import drifts
+from darkroom.nircam.products import Provenance
+from darkroom.nircam.ramps import GroupStack
+from darkroom.nircam.superbias import Settings, make_superbias
+from darkroom.nircam.superbias_intercept import InterceptStack
+from darkroom.nircam.superbias_noise import coupling, pair_noise, split_noise
+from darkroom.nircam.superbias_run import Made, filled_superbias
+
+_UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
+
+
+def aligned(ramps, facts, choices, before, threads):
+    """Make a superbias of aligned ramps.
+
+    Parameters
+    ----------
+    ramps : RampSet
+    facts : darkroom.nircam.products.Facts
+    choices : darkroom.nircam.superbias_run.Choices
+    before : darkroom.nircam.compare.Previous or None
+    threads : int
+
+    Returns
+    -------
+    darkroom.nircam.superbias_run.Made
+    """
+    classes = Classes.of(ramps)
+    stack = first = GroupStack(ramps, 0, flags=_UNUSABLE)
+    if choices.sample == "intercept":
+        stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
+    settings = Settings(
+        nsigma=choices.usual_sigma(4.0),
+        iterations=choices.max_clipping_iters,
+        noisy_sigma=choices.bad_sigma_threshold,
+        drift_p=choices.drift_p,
+        hot_sigma=choices.hot_sigma,
+    )
+    found = make_superbias(stack, classes, ramps.mjd, ramps.label, settings, threads=threads)
+    numbers, tables = _measure(found, first, ramps, classes, choices)
+    difference = None
+    if before is not None:
+        difference, numbers["compared"] = compare(found.mean, found.error, before, classes)
+        tables["COMPARE"] = (numbers["compared"], {})
+    provenance = Provenance.of("superbias", ramps, choices.meant)
+    dq = files.aligned_dq(found.dq)
+    reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
+    details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
+    filled = filled_superbias(found.mean, ramps, choices)
+    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
+
+
+def _measure(found, first, ramps, classes, choices):
+    """Return the numbers and tables of what the superbias's noise and offsets are."""
+    read = np.full((classes.noutputs, 2), np.nan)
+    if all(file.sci.shape[1] > 1 for file in ramps.files):
+        read = pair_noise(first, GroupStack(ramps, 1, flags=_UNUSABLE), classes)
+    noise = split_noise(found.std, found.count, classes, read)
+    integration = np.array([i for _, i in ramps.ramps])
+    drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
+    tables = {
+        "NOISE": (noise, dict.fromkeys(("scatter", "read", "ktc", "ktc_error"), "DN")),
+        "DRIFT": (drifting, {"slope": "DN/d", "slope_error": "DN/d", "median_slope": "DN/d"}),
+    }
+    numbers = {
+        "nramps": len(ramps.ramps),
+        "error": found.error,
+        "offsets": found.offsets,
+        "noise": noise,
+        "drifts": drifting,
+        "compared": [],
+        "coupling": coupling(found.error, found.mean, classes, choices.coupling),
+    }
+    return numbers, tables
