@@ -53,7 +53,7 @@ class HotPixels:
     dq : int32 array
         Bits of `darkroom.ccd.dq.DQ`.
     excess : float32 array
-        Dark rate above that of the surroundings.
+        Dark rate above that of the surroundings; NaN in rows where frames disagree.
     halves : (2, ny, nx) float32 array
         The same from every other dark.
     noise_ratio : float32 array
@@ -110,9 +110,11 @@ def find(stacks, rate, *, nsigma=5.0, gain=None):
     halves, half_error, ratio, freedom, unstable = (
         np.concatenate(items, axis=-2) for items in zip(*pieces, strict=True)
     )
-    excess = rate.rate - local_level(rate.rate)
-    for half in halves:
-        half -= local_level(half)
+    # Rows where frames disagree have no say in what their neighbours' surroundings are.
+    excess = np.where(stacks.discordant[:, None], np.float32(np.nan), rate.rate)
+    halves[:, stacks.discordant] = np.nan
+    for image in (excess, *halves):
+        image -= local_level(image)
     sigma = np.fmax(robust_std(excess), finite_median(rate.error))
     dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
@@ -238,12 +240,12 @@ def _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, thresho
             _HALVES_ERRORS * half_error, _HALVES_FRACTION * np.abs(excess)
         )
         unstable |= (ratio > _limit(freedom)) | apart
-        unstable &= ~stacks.discordant[:, None]
+        unstable[stacks.discordant] = False
         both_high = (halves > threshold / 2).all(axis=0)
         both_low = (halves < -threshold / 2).all(axis=0)
         dq[(excess > threshold) & both_high & ~apart] |= DQ.HOT
         dq[(excess < -threshold) & both_low & ~apart] |= DQ.LOW
-        dq[ratio < low] |= DQ.LOW
+        dq[(ratio < low) & ~stacks.discordant[:, None]] |= DQ.LOW
     dq[unstable] |= DQ.UNSTABLE
     dq[stacks.saturated] |= DQ.SATURATED
     dq[stacks.discordant] |= DQ.DISCORDANT
