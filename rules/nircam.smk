@@ -62,7 +62,8 @@ rule calibrate:
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
     shell:
-        program("jwst", "calibrate", EXCLUDE) + "{params.place} --references {input.references} "
+        program("jwst", "calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
+        "--references {input.references} "
         "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
         "> {log} 2>&1"
 

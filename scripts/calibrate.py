@@ -28,6 +28,7 @@ def main():
     parser.add_argument("--output", type=Path, help="ramps, FITS (default: beside --status)")
     parser.add_argument("--status", type=Path, help="what came of it, JSON")
     parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
+    parser.add_argument("--maker", default="", help="digest of this program, for the provenance")
     arguments = parser.parse_args()
     if not (arguments.output or arguments.status):
         parser.error("give --output, --status or both")
@@ -54,33 +55,54 @@ def main():
 
 def calibrated(path, arguments):
     """Run the steps, write the ramps, and return what changes in the exposure's status."""
+    from astropy.io import fits
+
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
     from darkroom.crds.references import read_references
-    from darkroom.fits.write import write
-    from darkroom.nircam.steps import ramp_hdus, run_steps, verified_references
+    from darkroom.fits.verify import verify
+    from darkroom.nircam.kept import is_current
+    from darkroom.nircam.steps import verified_references
     from darkroom.provenance import sha256, stamp
 
+    verify(path)
     go_offline(arguments.cache, "jwst", arguments.context)
     chosen = read_references(arguments.references)
     references = verified_references(arguments.steps, chosen, Cache(arguments.cache, "jwst"))
-    parameters = json.loads(arguments.parameters)
-    model = run_steps(path, arguments.steps, references, parameters, arguments.superbias)
+    arguments.parameters = json.loads(arguments.parameters)
+    stamped = fits.Header()
+    stamp(
+        stamped,
+        made_by="calibrate",
+        inputs=[path, *references.values(), *filter(None, [arguments.superbias])],
+        settings={
+            "steps": arguments.steps,
+            "parameters": arguments.parameters,
+            "program": arguments.maker,
+        },
+        packages=("numpy", "astropy", "jwst", "stcal", "crds"),
+    )
+    if is_current(arguments.output, stamped):
+        print(f"{arguments.output.name}: made from the same before, kept")
+    else:
+        make_ramps(path, references, stamped, arguments)
+    output = arguments.output
+    return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
+
+
+def make_ramps(path, references, stamped, arguments):
+    """Run the steps on an exposure and write the ramps."""
+    from darkroom.fits.write import write
+    from darkroom.nircam.steps import ramp_hdus, run_steps
+
     names = {kind: f"crds://{reference.name}" for kind, reference in references.items()}
     if arguments.superbias and "superbias" in arguments.steps:
         names["superbias"] = arguments.superbias.name
+    model = run_steps(path, arguments.steps, references, arguments.parameters, arguments.superbias)
     hdus = ramp_hdus(model, arguments.output.name, names)
-    stamp(
-        hdus[0].header,
-        made_by="calibrate",
-        inputs=[path, *references.values(), *filter(None, [arguments.superbias])],
-        settings={"steps": arguments.steps, "parameters": parameters},
-        packages=("numpy", "astropy", "jwst", "stcal", "crds"),
-    )
+    hdus[0].header.extend(stamped)
     write(arguments.output, hdus, date=model.meta.date)
     model.close()
-    output = arguments.output
-    return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """NIRCam darks from raw files to certified reference files, simulated and from a folder."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+import yaml
 from astropy.io import fits
 
+from darkroom.crds.cache import mapping_sha1
 from darkroom.simulate import nircam
 from nircam_jwst import need_jwst, small_cache
 
@@ -21,6 +24,13 @@ PRODUCTS = [
     for product in ("superbias", "readnoise")
     for suffix in (".fits", "_details.fits", ".json", ".certified")
 ]
+
+
+def new_context(mappings, name):
+    """Write a context that says the same as the old one under a new name."""
+    text = (mappings / "jwst_0001.pmap").read_text().replace("jwst_0001.pmap", name)
+    stated = re.search(r"'sha1sum' : '(\w+)'", text)[1]
+    (mappings / name).write_text(text.replace(stated, mapping_sha1(text)))
 
 
 @pytest.fixture
@@ -104,6 +114,18 @@ def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, c
     status = json.loads((made / "calibrated" / "superbias" / f"{cut.stem}.json").read_text())
     assert not status["accepted"]
     assert status["reason"]
+
+    # Under a new context that changes no reference of these exposures no step runs again.
+    new_context(checkout.folder / "cache" / "mappings" / "jwst", "jwst_0002.pmap")
+    settings = yaml.safe_load((checkout.folder / "small.yaml").read_text())
+    settings["crds"]["jwst"]["context"] = "jwst_0002.pmap"
+    (checkout.folder / "small.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/small/nrcalong/superbias_ramps.list"
+    before = (checkout.folder / target).read_text()
+    checkout.snakemake(target, "--config", choice)
+    logs = (checkout.folder / "results/small/logs/calibrate/nrcalong/superbias").glob("*.log")
+    assert sum("made from the same before, kept" in path.read_text() for path in logs) == 3
+    assert (checkout.folder / target).read_text() == before
 
 
 def test_the_commissioning_campaign_needs_its_context_named(checkout):

@@ -196,7 +196,11 @@ def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):
         saved = np.load(world["folder"] / "chain.npy")
         np.testing.assert_array_equal(hdus["SCI"].data, saved)
     first = output.read_bytes()
-    program("calibrate", world["border"], *steps, *cache, "--output", output)
+    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    assert "made from the same before, kept" in done.stdout
+    output.unlink()
+    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    assert "kept" not in done.stdout
     assert output.read_bytes() == first
 
 
@@ -211,7 +215,8 @@ def test_an_exposure_no_step_can_use_is_recorded_or_stops_the_run_as_asked(world
     outputs = ["--status", status, "--output", tmp_path / "r.fits"]
     done = program("calibrate", broken, *common, *outputs, "--exclude")
     assert done.returncode == 0, done.stderr
-    assert "cannot open it as ramps" in json.loads(status.read_text())["reason"]
+    assert "broken_uncal.fits: " in json.loads(status.read_text())["reason"]
     done = program("calibrate", broken, *common, *outputs)
     assert done.returncode == 1
-    assert "broken_uncal.fits: jwst cannot open it" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("ERROR")
+    assert "broken_uncal.fits: " in done.stderr.splitlines()[-1]
