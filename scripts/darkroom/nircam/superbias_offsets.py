@@ -14,8 +14,9 @@ from darkroom.nircam.compiled import kernel
 #: Standard deviation of a median over that of a mean, many normal values.
 MEDIAN_COST = 1.2533141373155003
 CEILING = 65535.0  # DN, top of the 16-bit converter
-# Rows looked at for first guesses and checks: about so many, evenly spread.
+# Rows looked at for first guesses, and for checks: about so many, evenly spread.
 _SAMPLE_ROWS = 256
+_CHECK_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,18 @@ def check_ramps(stack, classes, label, threads=1):
     InputError
         When most usable pixels of a ramp have no finite value, or are at the converter's top.
     """
-    klass = classes.of_usable()[:: sample_rows(stack.shape[0])]
+    step = max(1, stack.shape[0] // _CHECK_ROWS)
+    usable = classes.usable[::step]
 
     def work(frame):
-        _refuse_empty(_sample(stack, frame)[klass >= 0], label(frame))
+        _refuse_empty(_sample(stack, frame, step)[usable], label(frame))
 
     over(work, range(stack.nframes), threads)
 
 
-def _sample(stack, frame):
+def _sample(stack, frame, step):
     """Return every so manieth row of a frame."""
-    rows = range(0, stack.shape[0], sample_rows(stack.shape[0]))
+    rows = range(0, stack.shape[0], step)
     sample = np.empty((len(rows), stack.shape[1]), np.float32)
     for values, row in zip(sample, rows, strict=True):
         stack.read_frame(frame, row, values[None])
@@ -121,14 +123,15 @@ def first_levels(stack, classes, label, threads=1):
     InputError
         When most usable pixels of a ramp have no finite value, or are at the converter's top.
     """
-    klass = np.ascontiguousarray(classes.of_usable()[:: sample_rows(stack.shape[0])])
+    step = sample_rows(stack.shape[0])
+    klass = np.ascontiguousarray(classes.of_usable()[::step])
     levels = np.empty((stack.nframes, len(classes)))
     zero = np.zeros(klass.shape, np.float32)
     offset = np.full(len(classes), 0.5 * CEILING)
     medians = kernel("superbias").class_medians
 
     def work(frame):
-        sample = _sample(stack, frame)
+        sample = _sample(stack, frame, step)
         _refuse_empty(sample[klass >= 0], label(frame))
         sigma, count = np.empty(len(classes)), np.empty(len(classes), np.int64)
         medians(sample, zero, klass, offset, levels[frame], sigma, count)
