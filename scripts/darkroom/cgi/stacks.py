@@ -14,7 +14,8 @@ from darkroom.errors import DarkroomError, InputError
 RECOMMENDED_FRAMES = 1176
 # EM gains of one stack may differ by this fraction: more changes the noise model.
 _GAIN_TOLERANCE = 0.02
-_THRESHOLD = re.compile(r"Cosmic ray threshold of\s*(\S+)\s*used\.")
+# HISTORY is wrapped anywhere, and a blank at the end of its line is lost.
+_THRESHOLD = re.compile(r"Cosmic\s*ray\s*threshold\s*of\s*(\S+?)\s*used\.")
 
 
 @dataclass(frozen=True)

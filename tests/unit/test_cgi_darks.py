@@ -1,0 +1,92 @@
+"""Traditional and synthesized darks: errors, flags, refusals."""
+
+import numpy as np
+import pytest
+
+from cgi_stacks import source_of, sources, tiny_geometry, truth
+from darkroom.cgi.darks import synthesized_dark, traditional_dark
+from darkroom.cgi.pooled import fit_pooled
+from darkroom.errors import DarkroomError
+
+
+@pytest.fixture
+def geometry(tmp_path):
+    return tiny_geometry(tmp_path)
+
+
+def stack(geometry, n=9, sigma=3.0, err=0.5, seed=1):
+    rng = np.random.default_rng(seed)
+    frames = rng.normal(2.0, sigma, (n, *geometry.shape))
+    dq = np.zeros(frames.shape, np.uint16)
+    dq[:, 10, 30] = 4
+    dq[1:, 11, 30] = 128
+    return source_of(geometry, 1.5, 10, frames, dq, np.full_like(frames, err))
+
+
+def test_error_is_the_scatter_of_the_mean_joined_with_the_error_the_frames_share(geometry):
+    source = stack(geometry)
+    dark = traditional_dark(source.stack, source._moments, geometry)
+    scatter = source._moments.m2[20, 30] / (9 * 8)
+    assert dark.err[20, 30] == pytest.approx(np.sqrt(scatter + 0.5**2), rel=1e-12)
+    assert dark.nfiles == 9
+
+
+def test_pulls_of_a_dark_whose_frames_have_no_error_of_their_own_are_one(geometry):
+    source = stack(geometry, n=200, err=0.0)
+    dark = traditional_dark(source.stack, source._moments, geometry)
+    image = geometry.section("image")
+    pull = ((dark.data - 2.0) / dark.err)[image]
+    assert np.nanstd(pull) == pytest.approx(1, abs=0.08)
+
+
+def test_telemetry_and_pixels_without_a_frame_are_nan_and_flagged(geometry):
+    source = stack(geometry)
+    dark = traditional_dark(source.stack, source._moments, geometry)
+    assert np.isnan(dark.data[10, 30])
+    assert np.isnan(dark.data[-1]).all()
+    assert (dark.dq[10, 30], dark.dq[-1, 0], dark.dq[11, 30]) == (5, 1, 0)
+    assert np.isfinite(dark.err[11, 30])
+
+
+def test_the_peers_way_has_zero_there(geometry):
+    source = stack(geometry)
+    dark = traditional_dark(source.stack, source._moments, geometry, way="peer")
+    assert dark.data[10, 30] == dark.err[10, 30] == 0
+    assert (dark.data[-1] == 0).all()
+    assert (dark.dq[10, 30], dark.dq[-1, 0]) == (4, 0)
+
+
+def test_a_stack_that_was_not_divided_is_divided_by_its_gain(geometry):
+    source = stack(geometry)
+    whole = traditional_dark(source.stack, source._moments, geometry)
+    divided = traditional_dark(source.stack, source._moments, geometry, divide_by=1.5)
+    np.testing.assert_allclose(divided.data, whole.data / 1.5, equal_nan=True)
+    np.testing.assert_allclose(divided.err, whole.err / 1.5, equal_nan=True)
+
+
+def test_one_usable_frame_everywhere_is_refused(geometry):
+    source = stack(geometry, n=1)
+    with pytest.raises(DarkroomError, match="no pixel has more than one usable frame"):
+        traditional_dark(source.stack, source._moments, geometry)
+
+
+def test_covariance_makes_the_error_of_a_synthesized_dark_smaller_than_quadrature(geometry):
+    rng = np.random.default_rng(3)
+    maps = fit_pooled(sources(geometry, truth(geometry, rng)[0], 8, rng), geometry)
+    full = synthesized_dark(maps, 10.0, 1000.0)
+    maps.covariance = None
+    quadrature = synthesized_dark(maps, 10.0, 1000.0)
+    assert np.array_equal(full.data, quadrature.data, equal_nan=True)
+    ratio = np.nanmedian((full.err / quadrature.err)[geometry.section("image")])
+    assert ratio == pytest.approx(0.785, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("gain", "exptime", "text"),
+    [(0.9, 10, "EM gain 0.9: a synthesized dark needs a gain of 1"), (10, -1, "exposure time -1")],
+)
+def test_gain_and_time_that_cannot_be_are_refused(geometry, gain, exptime, text):
+    rng = np.random.default_rng(4)
+    maps = fit_pooled(sources(geometry, truth(geometry, rng)[0], 4, rng), geometry)
+    with pytest.raises(DarkroomError, match=text):
+        synthesized_dark(maps, exptime, gain)
