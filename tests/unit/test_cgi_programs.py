@@ -1,0 +1,218 @@
+"""The programs of the coronagraph's road, from frames to products."""
+
+import hashlib
+import json
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.errors import DarkroomError, InputError
+from darkroom.simulate import cgi
+
+SETTINGS = {"seed": 7, "geometry": "small", "frames": 3, "fpn_spread": 5.0}
+VOLATILE = ("DATE", "CHECKSUM")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """Write all frames of a small campaign; return their paths by gain and time."""
+    folder, paths = tmp_path_factory.mktemp("frames"), {}
+    for exposure in cgi.plan(SETTINGS):
+        cgi.deliver(SETTINGS, exposure.name, folder / exposure.file)
+        paths.setdefault((exposure.gain, exposure.exptime), []).append(folder / exposure.file)
+    return paths
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Give a function that runs a program in this process."""
+
+    def call(program, *arguments):
+        words = [program, "--geometry", "small", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        import_module(program).main()
+
+    return call
+
+
+def everything(frames):
+    return [path for stack in frames.values() for path in stack]
+
+
+def content(path):
+    """Return all HDUs of a file without the cards that may change."""
+    with fits.open(path) as hdus:
+        headers = [
+            [c for c in map(str, hdu.header.cards) if not c.startswith(VOLATILE)] for hdu in hdus
+        ]
+        return headers, [None if h.data is None else h.data.tobytes() for h in hdus]
+
+
+def test_maps_from_statistics_are_those_from_frames(frames, run, tmp_path):
+    run("noise_maps", "--output", tmp_path / "direct.fits", *everything(frames))
+    parts = []
+    for number, stack in enumerate(frames.values()):
+        for part in (stack[:2], stack[2:]):
+            parts.append(tmp_path / f"{number}_{len(part)}.fits")
+            run("stack_statistics", "--output", parts[-1], *part)
+    run("noise_maps", "--output", tmp_path / "parts.fits", *parts)
+    with fits.open(tmp_path / "direct.fits") as one, fits.open(tmp_path / "parts.fits") as two:
+        for name in (1, "ERR", "COV"):
+            np.testing.assert_allclose(one[name].data, two[name].data, rtol=1e-4, equal_nan=True)
+        for name in ("DQ", "NFRAMES", "NSTACKS", "UNRELIAB"):
+            assert np.array_equal(one[name].data, two[name].data)
+        assert list(one["FRAMES"].data["FILE"]) == list(two["FRAMES"].data["FILE"])
+        assert two[0].header["NINPUTS"] == 24
+
+
+@pytest.mark.parametrize("weights", ["pooled", "frames", "peer-3.2"])
+def test_maps_made_again_are_the_same_bytes(frames, run, tmp_path, weights):
+    for name in ("one", "two"):
+        run("noise_maps", "--weights", weights, "--output", tmp_path / f"{name}.fits",
+            *everything(frames))  # fmt: skip
+    assert content(tmp_path / "one.fits") == content(tmp_path / "two.fits")
+
+
+def test_the_header_says_what_was_made_of_what(frames, run, tmp_path):
+    run("noise_maps", "--checksums", "--output", tmp_path / "maps.fits", *everything(frames))
+    with fits.open(tmp_path / "maps.fits", checksum=True) as hdus:
+        primary, image = hdus[0].header, hdus[1].header
+        assert primary["MADEBY"] == "noise_maps"
+        assert (image["DATATYPE"], image["BUNIT"]) == ("DetectorNoiseMaps", "detected electron")
+        assert (image["ESTIMATR"], image["SIGNED"], image["NSTACK"]) == ("pooled", True, 12)
+        assert image["EXPTIME"] == image["EMGAIN_C"] == image["KGAINPAR"] == -999
+        assert image["EXCAMT"] == -85
+        assert image["SCTSRT"] == "2026-01-06T00:00:00.000"
+        assert image["DC_IMM"] == pytest.approx(0.0012, abs=0.002)
+        table = hdus["FRAMES"].data
+        first = next(iter(frames.values()))[0]
+        digest = hashlib.sha256(first.read_bytes()).hexdigest()
+        assert (table["FILE"][0], table["SHA256"][0]) == (first.name, digest)
+        assert "12 of 12 stacks have fewer than the recommended 1176 frames" in str(
+            image["HISTORY"]
+        ).replace("\n", "")
+        assert not any("/" in str(value) for value in primary["HISTORY"] if "input" in str(value))
+
+
+def test_clipped_maps_say_so_and_have_no_negative_charge(frames, run, tmp_path):
+    run("noise_maps", "--clipped", "--output", tmp_path / "maps.fits", *everything(frames))
+    with fits.open(tmp_path / "maps.fits") as hdus:
+        assert hdus[1].header["SIGNED"] is False
+        assert np.nanmin(hdus[1].data[1:]) == 0
+        assert np.nanmin(hdus[1].data[0]) < 0
+
+
+def test_the_image_area_alone(frames, run, tmp_path):
+    for region in ("full", "image"):
+        run("noise_maps", "--region", region, "--output", tmp_path / f"{region}.fits",
+            *everything(frames))  # fmt: skip
+    with fits.open(tmp_path / "full.fits") as full, fits.open(tmp_path / "image.fits") as image:
+        assert np.array_equal(full[1].data[:, 2:106, 108:213], image[1].data)
+        assert image["NFRAMES"].shape == (12, 104, 105)
+
+
+def test_a_master_dark_from_statistics_is_that_from_frames(frames, run, tmp_path):
+    stack = frames[500.0, 30.0]
+    run("cgi_master_dark", "--undivided", "--output", tmp_path / "direct.fits", *stack)
+    run("stack_statistics", "--output", tmp_path / "statistics.fits", *stack)
+    run("cgi_master_dark", "--output", tmp_path / "dark.fits", tmp_path / "statistics.fits")
+    with fits.open(tmp_path / "direct.fits") as one, fits.open(tmp_path / "dark.fits") as two:
+        for name in (1, "ERR", "DQ", "COUNT"):
+            assert np.array_equal(one[name].data, two[name].data, equal_nan=True)
+        header = two[1].header
+        assert (header["DATATYPE"], header["IS_SYNTH"], header["DRPNFILE"]) == ("Dark", 0, 3)
+        assert (header["EXPTIME"], header["EMGAIN_C"], header["KGAINPAR"]) == (30, 500, 8.7)
+        assert "the mean was divided by the EM gain 500" in str(header["HISTORY"])
+
+
+def test_a_synthesized_dark_takes_gain_and_time_from_a_frame(frames, run, tmp_path):
+    run("noise_maps", "--output", tmp_path / "maps.fits", *everything(frames))
+    like = frames[500.0, 30.0][0]
+    run("synthesize_dark", "--like", like, "--output", tmp_path / "a.fits", tmp_path / "maps.fits")
+    run("synthesize_dark", "--gain", 500, "--exptime", 30, "--output", tmp_path / "b.fits",
+        tmp_path / "maps.fits")  # fmt: skip
+    with fits.open(tmp_path / "a.fits") as one, fits.open(tmp_path / "b.fits") as two:
+        assert np.array_equal(one[1].data, two[1].data, equal_nan=True)
+        header = one[1].header
+        assert (header["IS_SYNTH"], header["EXPTIME"], header["EMGAIN_C"]) == (1, 30, 500)
+        assert (header["KGAINPAR"], header["COVUSED"], header["SIGNED"]) == (8.7, True, True)
+        assert "B_O" not in header
+
+
+def test_status_files_stand_for_their_frames_and_refused_ones_are_left_out(frames, run, tmp_path):
+    statuses = []
+    for number, path in enumerate(frames[30.0, 2.0]):
+        status = {
+            "item": "x", "role": "dark", "exposure": path.stem, "file": path.name, "uri": "",
+            "accepted": number != 1, "reason": "", "size": path.stat().st_size,
+            "sha256": f"{number}" * 64, "facts": {}, "notes": [],
+        }  # fmt: skip
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        statuses.append(tmp_path / f"{number}.json")
+        statuses[-1].write_text(json.dumps(status))
+    run("stack_statistics", "--output", tmp_path / "out.fits", *statuses)
+    with fits.open(tmp_path / "out.fits") as hdus:
+        assert list(hdus["FRAMES"].data["SHA256"]) == ["0" * 64, "2" * 64]
+
+
+def test_a_part_without_an_accepted_frame_counts_for_nothing(frames, run, tmp_path):
+    path = frames[30.0, 2.0][0]
+    status = {"accepted": False, "file": path.name, "size": None, "sha256": ""}
+    (tmp_path / "refused.json").write_text(json.dumps(status))
+    run("stack_statistics", "--output", tmp_path / "empty.fits", tmp_path / "refused.json")
+    run("stack_statistics", "--output", tmp_path / "full.fits", path, frames[30.0, 2.0][1])
+    run("cgi_master_dark", "--output", tmp_path / "dark.fits", tmp_path / "full.fits",
+        tmp_path / "empty.fits")  # fmt: skip
+    with pytest.raises(DarkroomError, match="no part of any stack has a frame"):
+        run("cgi_master_dark", "--output", tmp_path / "x.fits", tmp_path / "empty.fits")
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "text"),
+    [
+        ("stack_statistics", ["all"], "frames of 12 stacks .*: statistics are of one"),
+        ("cgi_master_dark", ["stack"], "BUNIT is 'detected EM electron', 'detected electron'"),
+        ("cgi_master_dark", ["--undivided", "all"], "frames of 12 stacks .*: a dark is of one"),
+        ("noise_maps", ["stack"], "1 stacks to fit .* at least 4"),
+        ("noise_maps", ["--unweighted", "all"], "--unweighted goes with"),
+        ("noise_maps", ["--weights", "frames", "--clipped", "all"], "are always clipped"),
+        ("synthesize_dark", ["stack"], "DATATYPE is None, not 'DetectorNoiseMaps'"),
+        ("synthesize_dark", ["missing"], "no such file"),
+    ],
+)
+def test_wrong_input_is_refused_in_words(frames, run, tmp_path, program, arguments, text):
+    stand_ins = {"all": everything(frames), "stack": frames[30.0, 2.0], "missing": ["missing.fits"]}
+    if program == "synthesize_dark":
+        stand_ins["stack"] = frames[30.0, 2.0][:1]
+    words = [w for argument in arguments for w in stand_ins.get(argument, [argument])]
+    with pytest.raises(DarkroomError, match=text):
+        run(program, "--output", tmp_path / "out.fits", *words)
+    assert not (tmp_path / "out.fits").exists()
+
+
+def test_frames_and_statistics_are_not_mixed(frames, run, tmp_path):
+    run("stack_statistics", "--output", tmp_path / "s.fits", *frames[30.0, 2.0])
+    with pytest.raises(DarkroomError, match="cannot be mixed"):
+        run("noise_maps", "--output", tmp_path / "x.fits", tmp_path / "s.fits", *frames[30.0, 30.0])
+
+
+def test_the_wrong_geometry_is_named(frames, monkeypatch, tmp_path):
+    paths = map(str, frames[30.0, 2.0])
+    words = ["stack_statistics", "--output", str(tmp_path / "x.fits"), *paths]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(InputError, match=r"image of 120 rows x 220 columns, geometry 'EXCAM SCI'"):
+        import_module("stack_statistics").main()
+
+
+def test_a_waived_check_is_told_in_the_product(frames, run, tmp_path):
+    path = tmp_path / "desmeared.fits"
+    path.write_bytes(frames[30.0, 2.0][0].read_bytes())
+    fits.setval(path, "DESMEAR", value=True, ext=1)
+    stack = [path, frames[30.0, 2.0][1]]
+    with pytest.raises(InputError, match=r"was desmeared.*--waive desmear"):
+        run("stack_statistics", "--output", tmp_path / "x.fits", *stack)
+    run("stack_statistics", "--waive", "desmear", "--output", tmp_path / "x.fits", *stack)
+    assert 'setting waived = ["desmear"]' in str(fits.getheader(tmp_path / "x.fits")["HISTORY"])
