@@ -13,8 +13,8 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3 import dqbits, tables
+from darkroom.errors import DarkroomError
+from darkroom.wfc3 import dqbits
 from darkroom.wfc3.bias import bias_level
 from darkroom.wfc3.compiled import kernels
 from darkroom.wfc3.crrej import dark_counts, sample_weights
@@ -23,12 +23,11 @@ from darkroom.wfc3.flats import flat_for
 from darkroom.wfc3.imsets import Imsets, extver_of, read_of
 from darkroom.wfc3.mask import SCOPES, check_reads
 from darkroom.wfc3.parallel import row_workers
-from darkroom.wfc3.photometry import photmode, photometry
-from darkroom.wfc3.planes import Darks, Planes, corner, linearity, open_reference
-from darkroom.wfc3.ramp import Ramp, Reduced
+from darkroom.wfc3.planes import Planes
+from darkroom.wfc3.ramp import Reduced
+from darkroom.wfc3.setup import Setup
 
 _SIGNAL_SIGMAS = np.float32(4.0)
-_FLATS = ("PFLTFILE", "DFLTFILE", "LFLTFILE")
 _NO_PLANE = np.zeros((1, 1), np.float32)
 _NO_CUBE = np.zeros((1, 1, 1), np.float32)
 _NO_FLAGS = np.zeros((1, 1), np.int16)
@@ -64,149 +63,13 @@ def load(raw, references, *, threads=1):
     """
     with ExitStack() as stack:
         exposure = open_exposure(stack.enter_context(Imsets(raw)))
-        setup = _Setup(exposure, references, stack)
+        setup = Setup(exposure, references, stack)
         ramp = setup.empty_ramp()
         run = stack.enter_context(row_workers(threads))
         _calibrate_reads(exposure, setup, ramp, run)
         if ramp.steps["FLATCORR"] == "PERFORM":
             ramp.flat = flat_for(setup.flats, exposure.science, exposure.shape, ramp.window)
     return ramp
-
-
-class _Setup:
-    """Everything the steps need to know before the first pixel is touched."""
-
-    def __init__(self, exposure, folder, stack):
-        self.exposure, self._folder, self._stack = exposure, folder, stack
-        self.steps, self.references = dict(exposure.switches), {}
-        science, primary = exposure.science, exposure.primary
-        gain, chip = float(primary["CCDGAIN"]), int(science.get("CCDCHIP", 1))
-        binning = int(science.get("BINAXIS1", 1)), int(science.get("BINAXIS2", 1))
-        self.amplifiers = tables.amplifiers(*self._table("CCDTAB"), gain, chip, binning)
-        self.border = tables.border(*self._table("OSCNTAB"), exposure.shape, chip)
-        self.window = self.border.window(exposure.shape)
-        self.offset = tuple(float(science.get(f"LTV{axis}", 0.0)) for axis in "12")
-        self.bad_pixels = None
-        if self._wanted("DQICORR"):
-            rows = self._table("BPIXTAB", "DQICORR")
-            if self._wanted("DQICORR"):
-                self.bad_pixels = tables.bad_pixels(*rows, exposure.shape, gain, chip, self.offset)
-        self.rejection = None
-        if self._wanted("CRCORR"):
-            rows = self._table("CRREJTAB")
-            exptime = exposure.exptimes[-1]
-            if self._wanted("ZOFFCORR"):
-                exptime = exptime - exposure.exptimes[0]
-            self.rejection = tables.rejection(*rows, exposure.nsamp, exptime)
-        self._open_images()
-        self.photmode, self.photometry = photmode(primary), {}
-        if self._wanted("PHOTCORR"):
-            self._look_up_photometry()
-
-    def _open_images(self):
-        """Open linearity, dark and flats; read the linearity, which every read needs."""
-        exposure = self.exposure
-        self.linearity = self.darks = None
-        if self._wanted("ZSIGCORR") or self._wanted("NLINCORR"):
-            imsets = self._image("NLINFILE", "NLINCORR")
-            self.linearity = linearity(
-                imsets, exposure.shape, self.window, corner(exposure.science)
-            )
-        if self._wanted("DARKCORR"):
-            imsets = self._image("DARKFILE", "DARKCORR")
-            if self._wanted("DARKCORR"):
-                self.darks = Darks(imsets, exposure.primary, exposure.shape)
-        self.flats = {}
-        if self._wanted("FLATCORR"):
-            opened = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
-            named = {keyword: imsets for keyword, imsets in opened.items() if imsets is not None}
-            if not named:
-                raise self._not_named("PFLTFILE, DFLTFILE and LFLTFILE", "FLATCORR")
-            self.flats = {k: v for k, v in named.items() if not self.references[k].dummy}
-            if not self.flats:
-                self.steps["FLATCORR"] = "SKIPPED"
-
-    def _wanted(self, step):
-        return self.steps[step] == "PERFORM"
-
-    def _not_named(self, keyword, step):
-        return InputError(
-            self.exposure.imsets.path, f"names no {keyword}, which {step} needs", "set it or OMIT"
-        )
-
-    def _note(self, reference, step):
-        """Remember a reference; a dummy one switches its step off."""
-        self.references[reference.keyword] = reference
-        if reference.dummy and step is not None:
-            self.steps[step] = "SKIPPED" if self._wanted(step) else self.steps[step]
-
-    def _table(self, keyword, step=None):
-        """Return reference and rows of a table that must be there."""
-        found = tables.read_table(self.exposure.primary, keyword, self._folder)
-        if found is None:
-            raise self._not_named(keyword, step or "this exposure")
-        self._note(found[0], step)
-        if found[0].dummy and step is None:
-            raise InputError(found[0].path, f"is a dummy, a real {keyword} is needed")
-        return found
-
-    def _image(self, keyword, step, needed=True):
-        """Open an image that is closed with the exposure."""
-        found = open_reference(self.exposure.primary, keyword, self._folder)
-        if found is None:
-            if needed:
-                raise self._not_named(keyword, step)
-            return None
-        reference, imsets = found
-        self._stack.enter_context(imsets)
-        self._note(reference, step)
-        return imsets
-
-    def _look_up_photometry(self):
-        found = photometry(self.exposure.primary, self.photmode, self._folder)
-        if found is None:
-            raise self._not_named("IMPHTTAB", "PHOTCORR")
-        reference, self.photometry = found
-        self._note(reference, "PHOTCORR")
-
-    def empty_ramp(self):
-        """Make the `Ramp` that the reads are calibrated into."""
-        exposure = self.exposure
-        shape = (exposure.nsamp, *exposure.shape)
-        times, exptimes = exposure.times, exposure.exptimes
-        if self._wanted("ZOFFCORR"):
-            times, exptimes = times - times[0], exptimes - exptimes[0]
-        return Ramp(
-            sci=np.empty(shape, np.float32),
-            err=np.empty(shape, np.float32),
-            dq=np.empty(shape, np.int16),
-            times=times,
-            exptimes=exptimes,
-            zeroth_time=exposure.zeroth_time,
-            samples=exposure.samples,
-            border=self.border,
-            amplifiers=self.amplifiers,
-            rejection=self.rejection,
-            flat=None,
-            steps=self.steps,
-            references=self.references,
-            primary=exposure.primary,
-            headers=exposure.headers,
-            photmode=self.photmode,
-            photometry=self.photometry,
-            masked_in_file=exposure.masked,
-        )
-
-    @property
-    def split(self):
-        """First column and row of the right and upper amplifiers, inside the window."""
-        y0, y1, x0, x1 = self.window
-        trims = self.border.left, self.border.bottom
-        x, y = (
-            int(amp + offset - trim)
-            for amp, offset, trim in zip(self.amplifiers.split, self.offset, trims, strict=True)
-        )
-        return min(max(x, x0), x1), min(max(y, y0), y1)
 
 
 def _calibrate_reads(exposure, setup, ramp, run):

@@ -296,8 +296,8 @@ def calibrate_rows(
         Flags of the zeroth read before ZSIGCORR.
     saturated : (ny, nx) uint8 array
         Where an earlier read was saturated; brought up to date.
-    coefficients : (ncoef, ny, nx) float32 array
-        COEF of NLINFILE; node, nlin_dq : NODE and DQ of it.
+    coefficients, node, nlin_dq : (ncoef, ny, nx), (ny, nx), (ny, nx) arrays
+        COEF, NODE and DQ of NLINFILE.
     dark_sci, dark_err, dark_dq : (ny, nx) arrays
         The dark of this read.
     time : float

@@ -583,6 +583,43 @@ def _pixel_scratch(n):
     return s, e, d, member, flags, np.empty(n + 1, np.int32), np.empty(n, np.float32)
 
 
+@_helper
+def _fit_suspects(y, x, row, column, width, suspect, union, cube, scale, reads, weights, table,
+                  rule, work, out, keep_events, events):  # fmt: skip
+    """Fit, one by one, the pixels of a lane that are suspect or have a flag."""
+    sci, err, dq = cube
+    t, dark, masked, leave_out = reads
+    ignore, threshold, gain, zeroth_rule, zeroth_time, as_rate = rule
+    rate, error, out_dq, samples, seconds = out
+    s, e, d, member, flags, counts, deviation = work
+    for j in range(width):
+        if not suspect[j] and union[j] == 0:
+            continue
+        if zeroth_rule and dq[1, y, x + j] & _SATURATED:
+            d[:] = 0
+            value, sigma = sci[0, y, x + j], err[0, y, x + j]
+            flag, count, time = dq[0, y, x + j] & ~_ZEROTH_SIGNAL, 1, zeroth_time
+        else:
+            passed, some_left_out, some_zero = _gather(
+                sci, err, dq, y, x + j, scale, masked, leave_out, s, e, d
+            )
+            value, sigma, time, count, any_sample = _fit_pixel(
+                s, e, d, t, dark, leave_out, member, flags, counts, deviation, some_zero,
+                weights, table, ignore, threshold, gain,
+            )  # fmt: skip
+            flag = _finish_flags(passed, any_sample, some_left_out, leave_out, d)
+            if not as_rate:
+                value *= time
+                sigma *= time
+        i = column + j
+        rate[row, i], error[row, i], out_dq[row, i] = value, sigma, flag
+        samples[row, i], seconds[row, i] = count, time
+        if keep_events:
+            for k in range(d.size):
+                if d[k] or masked[k]:
+                    events[k, row, i] = _events(d[k])
+
+
 _F1, _F2 = types.Array(float32, 1, "C"), types.Array(float32, 2, "C")
 _F3, _D3 = types.Array(float32, 3, "C"), types.Array(int16, 3, "C")
 _D2, _B3 = types.Array(int16, 2, "C"), types.Array(uint8, 3, "C")
@@ -626,11 +663,9 @@ def fit_rows(first_row, last_row, window, cube, reads, weights, rule, out, keep_
     keep_events, events : bool, (n, rows, columns) uint8 array over the window
         Written when asked for: what was found in each read.
     """
-    sci, err, dq = cube
-    t, dark, masked, leave_out = reads
+    dq, (t, _, masked, leave_out) = cube[2], reads
     rate, error, out_dq, samples, seconds = out
-    ignore, threshold, gain, zeroth_rule, zeroth_time, as_rate = rule
-    n, (y0, _, x0, x1) = t.size, window
+    n, (y0, _, x0, x1), as_rate = t.size, window, rule[5]
     used = np.array([k for k in range(1, n) if not masked[k]], dtype=np.int64)
     scale = t.copy() if as_rate else np.ones(n, np.float32)
     table = _line_table(t, weights)
@@ -639,7 +674,7 @@ def fit_rows(first_row, last_row, window, cube, reads, weights, rule, out, keep_
         _tabulate(t, used, weights, shared)
     alike = _alike(used, reads)
     scratch = _lane_scratch(n)
-    s, e, d, member, flags, counts, deviation = _pixel_scratch(n)
+    work = _pixel_scratch(n)
     union, suspect = np.empty(LANES, np.int16), np.empty(LANES, np.bool_)
     for y in range(first_row, last_row):
         row = y - y0
@@ -659,29 +694,5 @@ def fit_rows(first_row, last_row, window, cube, reads, weights, rule, out, keep_
                 for k in range(n):
                     spike = masked[k] and not leave_out[k]
                     events[k, row, place] = _EVENT_SPIKE if spike else 0
-            for j in range(width):
-                if not suspect[j] and union[j] == 0:
-                    continue
-                if zeroth_rule and dq[1, y, x + j] & _SATURATED:
-                    d[:] = 0
-                    value, sigma = sci[0, y, x + j], err[0, y, x + j]
-                    flag, count, time = dq[0, y, x + j] & ~_ZEROTH_SIGNAL, 1, zeroth_time
-                else:
-                    passed, some_left_out, some_zero = _gather(
-                        sci, err, dq, y, x + j, scale, masked, leave_out, s, e, d
-                    )
-                    value, sigma, time, count, any_sample = _fit_pixel(
-                        s, e, d, t, dark, leave_out, member, flags, counts, deviation, some_zero,
-                        weights, table, ignore, threshold, gain,
-                    )  # fmt: skip
-                    flag = _finish_flags(passed, any_sample, some_left_out, leave_out, d)
-                    if not as_rate:
-                        value *= time
-                        sigma *= time
-                i = column + j
-                rate[row, i], error[row, i], out_dq[row, i] = value, sigma, flag
-                samples[row, i], seconds[row, i] = count, time
-                if keep_events:
-                    for k in range(n):
-                        if d[k] or masked[k]:
-                            events[k, row, i] = _events(d[k])
+            _fit_suspects(y, x, row, column, width, suspect, union, cube, scale, reads, weights,
+                          table, rule, work, out, keep_events, events)  # fmt: skip
