@@ -2,8 +2,10 @@
 
 BAD_ZEROTH_READ = 8
 BAD_DETECTOR = 4  # also written by CRCORR for spikes
+HOT = 16
 UNSTABLE = 32
 SATURATED = 256
+BLOB = 512  # dirt on a mirror, and other bad flats
 MASKED = 1024  # spikes inside CRCORR; the notebooks' mark of a bad read
 ZEROTH_SIGNAL = 2048
 COSMIC_RAY = 8192
