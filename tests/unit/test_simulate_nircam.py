@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import verify
-from darkroom.nircam.readout import PIXEL_TIME, Readout
+from darkroom.nircam.readout import DETECTORS, PIXEL_TIME, Readout
 from darkroom.simulate import nircam
 from darkroom.simulate.nircam_detector import make_detector
 from darkroom.simulate.nircam_noise import ReadoutNoise, power_law, synthesise
@@ -20,7 +20,7 @@ WHITE = {"white": 5.0}
 KTC = {"ktc": 20.0}
 
 
-def detector_frame(cube, detector="NRCA1"):
+def detector_frame(cube, detector):
     return Readout.full(detector, STILL["rows"]).flip(cube).astype(float)
 
 
@@ -139,8 +139,10 @@ def test_reference_pixels_have_no_charge_and_a_tenth_of_the_reset_noise():
     assert truth["ktc"][0][truth["reference"]].std() == pytest.approx(2.0, rel=0.05)
 
 
-def test_offsets_are_found_where_the_truth_says():
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_offsets_are_found_where_the_truth_says(detector):
     cube, truth = ramp(
+        detector=detector,
         nints=2,
         ramp_offset_rms=40.0,
         amplifier_ramp_rms=8.0,
@@ -148,8 +150,8 @@ def test_offsets_are_found_where_the_truth_says():
         pedestal_rms=15.0,
         amplifier_pedestal_rms=9.0,
     )
-    frames = detector_frame(cube) - 5000.0
-    readout = Readout.full("NRCA1", 64)
+    frames = detector_frame(cube, detector) - 5000.0
+    readout = Readout.full(detector, 64)
     for amplifier in range(4):
         for parity in range(2):
             where = (readout.amplifiers() == amplifier) & (readout.parity() == parity)
@@ -162,8 +164,9 @@ def test_offsets_are_found_where_the_truth_says():
             np.testing.assert_allclose(frames[..., where].mean(axis=-1), expected, atol=0.51)
 
 
-def test_cosmic_rays_are_where_and_what_the_truth_says():
-    cube, truth = ramp(cosmic_rays=3.0, nints=2, ngroups=6)
+@pytest.mark.parametrize("detector", ["NRCA1", "NRCB1"])
+def test_cosmic_rays_are_where_and_what_the_truth_says(detector):
+    cube, truth = ramp(detector=detector, cosmic_rays=3.0, nints=2, ngroups=6)
     expected = np.zeros(cube.shape)
     for hit in truth["cosmic_rays"]:
         expected[hit["integration"], hit["group"] :, hit["y"], hit["x"]] += hit["charge"]
@@ -171,8 +174,9 @@ def test_cosmic_rays_are_where_and_what_the_truth_says():
     np.testing.assert_allclose(cube - 5000.0, np.minimum(expected, 60535), atol=0.51)
 
 
-def test_telegraph_noise_is_where_and_what_the_truth_says():
-    cube, truth = ramp(rtn_fraction=0.01, ngroups=12)
+@pytest.mark.parametrize("detector", ["NRCA1", "NRCB1"])
+def test_telegraph_noise_is_where_and_what_the_truth_says(detector):
+    cube, truth = ramp(detector=detector, rtn_fraction=0.01, ngroups=12)
     where = truth["telegraph"] > 0
     assert where.mean() == pytest.approx(0.01, rel=0.2)
     expected = truth["telegraph"][where] * (truth["telegraph_state"][0] - 0.5)
