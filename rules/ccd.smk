@@ -32,7 +32,7 @@ rule master_bias:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
         code=program.digest("detector", "master_bias"),
@@ -57,7 +57,7 @@ rule read_noise:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
         code=program.digest("detector", "read_noise"),
@@ -82,7 +82,7 @@ rule master_dark:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
         code=program.digest("detector", "master_dark"),
@@ -108,7 +108,7 @@ rule dark_rate:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
         code=program.digest("detector", "dark_rate"),
@@ -135,7 +135,7 @@ rule hot_pixels:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", HOT),
         code=program.digest("detector", "hot_pixels"),
@@ -165,7 +165,7 @@ rule subtract_dark:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", SCIENCE),
         code=program.digest("detector", "subtract_dark"),
@@ -199,7 +199,7 @@ rule ccd_quantities:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", QUANTITIES),
         more=lambda wildcards, input: more_options(
@@ -234,7 +234,7 @@ rule ccd_truth:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 200),
     params:
         settings=lambda wildcards: [
             CAMPAIGN.tracked_archive,
@@ -273,7 +273,7 @@ rule ccd_figures:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 100),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", FIGURES),
         more=lambda wildcards, input: more_options(

@@ -66,6 +66,15 @@ def options(item, road, names):
     return command_options({"recover": settings["recover"], **settings[road]}, names)
 
 
+def image_memory(item, attempt, of_a_pixel):
+    """Memory in MB of a job that holds whole images: so many bytes a pixel, and the libraries."""
+    shapes = [row.facts.get("shape", "") for row in LOCK().of(item)]
+    pixels = max(
+        (int(a) * int(b) for a, _, b in (s.partition("x") for s in shapes) if b), default=0
+    )
+    return int(attempt * (500 + of_a_pixel * pixels / 1e6))
+
+
 def ccd_products(item):
     """Products of a CCD item."""
     if not (has_role(item, "bias") and has_role(item, "dark")):
