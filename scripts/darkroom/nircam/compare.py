@@ -9,8 +9,8 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.nircam.robust import mad_deviation
 
-_MAD_TO_STD = 1.482602218505602
 #: Median of chi² with one degree of freedom.
 _CHI2_MEDIAN = 0.4549364231195724
 
@@ -180,9 +180,4 @@ def _median(values):
 
 
 def _spread(values):
-    values = values[np.isfinite(values)]
-    return (
-        _MAD_TO_STD * float(np.median(np.abs(values - np.median(values))))
-        if values.size
-        else np.nan
-    )
+    return mad_deviation(values[np.isfinite(values)])

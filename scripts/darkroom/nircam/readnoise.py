@@ -15,11 +15,11 @@ import numpy as np
 from darkroom.errors import InputError
 from darkroom.nircam.compiled import kernel
 from darkroom.nircam.ramps import GroupStack
+from darkroom.nircam.robust import far_above
 from darkroom.nircam.superbias_noise import pair_noise
 
 LEAST_GROUPS = 3
 _SAMPLE_ROWS = 64
-_MAD_TO_STD = 1.482602218505602
 
 
 class Flag(IntFlag):
@@ -217,14 +217,8 @@ def _candidates(blocks, kind, step_noise, settings):
     blocks.over(work, layout=[(slice(y, y + 1), slice(0, nx)) for y in range(0, ny, every)])
     limits = []
     for values in map(np.concatenate, found):
-        limits.append(_far_above(values, settings.noisy_sigma) if values.size else np.inf)
+        limits.append(far_above(values, settings.noisy_sigma) if values.size else np.inf)
     return np.array(limits)
-
-
-def _far_above(values, nsigma):
-    """Return the median plus so many robust deviations."""
-    middle = np.median(values)
-    return float(middle + nsigma * _MAD_TO_STD * np.median(np.abs(values - middle)))
 
 
 def _room(shape):
@@ -267,5 +261,5 @@ def _flag(result, classes, kind, settings):
         good = values[np.isfinite(values)]
         if good.size:
             with np.errstate(invalid="ignore"):
-                noisy = values > _far_above(good, settings.noisy_sigma)
+                noisy = values > far_above(good, settings.noisy_sigma)
             dq[where] |= np.where(noisy, Flag.NOISY, 0)

@@ -13,19 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.nircam.ramps import GroupStack
+from darkroom.nircam.robust import CUT, middle_part
 
 BOX = 128
-_NSIGMA = 4.0
-_MAD_TO_STD = 1.482602218505602
-#: Standard deviation of a normal distribution cut at ± _NSIGMA, over that of the whole.
-_CUT = math.sqrt(
-    1
-    - 2
-    * _NSIGMA
-    * math.exp(-(_NSIGMA**2) / 2)
-    / math.sqrt(2 * math.pi)
-    / math.erf(_NSIGMA / math.sqrt(2))
-)
 
 
 @dataclass(frozen=True)
@@ -171,8 +161,7 @@ def box_noise(values):
     good = values[np.isfinite(values)]
     if good.size < 2:
         return math.nan, math.nan
-    middle = np.median(good)
-    reach = _NSIGMA * _MAD_TO_STD * np.median(np.abs(good - middle))
+    middle, reach = middle_part(good)
     with np.errstate(invalid="ignore"):
         kept = np.abs(values - middle) <= reach
     inside = np.where(kept, values - middle, 0.0).astype(np.float64)
@@ -181,6 +170,6 @@ def box_noise(values):
     filled = per_row > 0
     between = (row_sum[filled] ** 2 / per_row[filled]).sum()
     freedom = n - filled.sum()
-    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / _CUT if n > 1 else math.nan
-    without = math.sqrt(max(squares - between, 0.0) / freedom) / _CUT if freedom > 0 else math.nan
+    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / CUT if n > 1 else math.nan
+    without = math.sqrt(max(squares - between, 0.0) / freedom) / CUT if freedom > 0 else math.nan
     return plain, without

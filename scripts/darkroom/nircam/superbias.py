@@ -16,6 +16,7 @@ from darkroom.combine import Clip, clip_block
 from darkroom.errors import DarkroomError
 from darkroom.nircam.bands import over_bands
 from darkroom.nircam.compiled import kernel
+from darkroom.nircam.robust import far_above
 from darkroom.nircam.superbias_flags import Flag
 from darkroom.nircam.superbias_offsets import (
     Aligned,
@@ -247,9 +248,6 @@ def _above_class(image, classes, nsigma):
             where = kind & columns
             values = image[where]
             good = values[np.isfinite(values)]
-            if good.size:
-                middle = np.median(good)
-                reach = nsigma * 1.4826 * np.median(np.abs(good - middle))
-                with np.errstate(invalid="ignore"):
-                    above[where] = values > middle + reach
+            with np.errstate(invalid="ignore"):
+                above[where] = values > far_above(good, nsigma)
     return above

@@ -9,7 +9,7 @@ from darkroom.errors import InputError
 from darkroom.nircam.ramps import GroupStack
 from darkroom.nircam.superbias_noise import pair_noise
 
-#: A step between groups so many deviations from the pixel's usual one ends its line.
+#: A step so many deviations above the pixel's usual one ends its line: cosmic rays step up.
 JUMP_SIGMA = 5.0
 
 
@@ -25,7 +25,7 @@ class InterceptStack:
     ramps : RampSet
     classes : Classes
     ngroups : int
-        Groups used, at least 3.
+        Groups used, at least 2.
     flags : int
         GROUPDQ bits that make a sample unusable.
 
@@ -55,6 +55,8 @@ class InterceptStack:
         self._groups = [GroupStack(ramps, group, flags=flags) for group in range(ngroups)]
         self.nframes, self.shape = self._groups[0].nframes, ramps.shape
         pair = np.sqrt(2) * pair_noise(*self._groups[:2], classes)[:, 0]
+        # The usual step is the median of few, which is uncertain itself.
+        pair *= np.sqrt(1 + np.pi / 2 / (ngroups - 1))
         self._limit = (JUMP_SIGMA * pair)[classes.amplifier]
 
     def read(self, rows):
@@ -84,7 +86,7 @@ class InterceptStack:
         groups = groups.astype(np.float64)
         steps = np.diff(groups, axis=0)
         with np.errstate(invalid="ignore"):
-            same = np.abs(steps - np.median(steps, axis=0)) <= self._limit
+            same = steps - np.median(steps, axis=0) <= self._limit
         used = np.concatenate([np.ones((1, *shape), bool), np.logical_and.accumulate(same)])
         n = used.sum(axis=0)
         t = self._times[:, None, None]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from darkroom.nircam.robust import clipped_deviation, mad_deviation
 from darkroom.nircam.superbias_offsets import MEDIAN_COST, sample_rows
 
-_MAD_TO_STD = 1.482602218505602
 # Of the sample of rows, every so manieth is enough for the read noise of an amplifier.
 _EVERY = 4
 
@@ -105,8 +105,9 @@ def pair_noise(early, late, classes):
     Returns
     -------
     (noutputs, 2) array
-        Noise of one read of active and of reference pixels, DN: 1.4826 MAD / sqrt(2) of all
-        differences about the median of their ramp and class; NaN where there are none.
+        Noise of one read of active and of reference pixels, DN: scatter of all differences about
+        the median of their ramp and class, outliers left out, over sqrt(2); NaN where there are
+        none.
     """
     ny, nx = early.shape
     rows = range(0, ny, _EVERY * sample_rows(ny))
@@ -128,7 +129,7 @@ def pair_noise(early, late, classes):
 
 
 def _spread(difference, reference, classes):
-    """Return 1.4826 MAD of a difference image about its class medians, by amplifier and kind."""
+    """Return the scatter of a difference image about its class medians, by amplifier and kind."""
     spread = np.full((classes.noutputs, 2), np.nan)
     for amplifier in range(classes.noutputs):
         for kind in (0, 1):
@@ -140,7 +141,7 @@ def _spread(difference, reference, classes):
                 if values.size > 1:
                     parts.append(values - np.median(values))
             if parts:
-                spread[amplifier, kind] = _MAD_TO_STD * np.median(np.abs(np.concatenate(parts)))
+                spread[amplifier, kind] = clipped_deviation(np.concatenate(parts))
     return spread
 
 
@@ -173,7 +174,7 @@ def coupling(error, mean, classes, share):
     around = structure[inner - 1, 1:-1] + structure[inner + 1, 1:-1] - 4 * structure[inner, 1:-1]
     around += structure[inner, :-2] + structure[inner, 2:]
     around = around[np.isfinite(around)]
-    before = share * _MAD_TO_STD * float(np.median(np.abs(around - np.median(around))))
+    before = share * mad_deviation(around)
     # Errors of neighbours are independent: four of them and four times the pixel's own.
     after = share * np.sqrt(4 + 16) * float(np.median(error[active]))
     return before, after
