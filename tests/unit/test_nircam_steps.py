@@ -1,6 +1,7 @@
 """CRDS's rules and the JWST pipeline's steps run for real, offline, and are held to their work."""
 
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from astropy.io import fits
 
 from darkroom.archive.status import read_status
 from darkroom.nircam.dq import Pixel
+from darkroom.simulate import nircam
+from darkroom.simulate.nircam_uncal import primary_cards as uncal_cards
+from darkroom.simulate.nircam_values import complete
 from nircam_jwst import (
     CONTEXT,
     WITH_BORDER,
@@ -170,6 +174,31 @@ def test_crds_ending_the_process_becomes_one_sentence(world, tmp_path):
     best = {"path": path, "kinds": ["mask"], "context": CONTEXT}
     [(error, text)] = jwst(tmp_path, [["best_references", best]])
     assert (error, "CRDS ended (status" in text) == ("DarkroomError", True)
+
+
+def test_real_rules_choose_the_references_that_they_are_known_to_choose(reference_data, tmp_path):
+    """Real mappings of 2019 (jwst_0541.pmap): which files they name for A1 is known."""
+    archive = next((reference_data / "crds").glob("*.tgz"))
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="data")
+    exposure = nircam.plan({"detector": "NRCA1"})[0]
+    header = fits.PrimaryHDU()
+    header.header.extend(uncal_cards(complete({"detector": "NRCA1"}), exposure), update=True)
+    path = tmp_path / exposure.file
+    header.writeto(path)
+    kinds = ["mask", "saturation", "superbias", "linearity", "readnoise", "refpix"]
+    context = "jwst_0541.pmap"
+    call = ["best_references", {"path": str(path), "kinds": kinds, "context": context}]
+    [(error, found)] = jwst(tmp_path / "subset", [call], context)
+    assert error is None, found
+    assert found == {
+        "mask": "jwst_nircam_mask_0033.fits",
+        "saturation": "jwst_nircam_saturation_0064.fits",
+        "superbias": "jwst_nircam_superbias_0026.fits",
+        "linearity": "jwst_nircam_linearity_0056.fits",
+        "readnoise": "jwst_nircam_readnoise_0025.fits",
+        "refpix": "N/A",
+    }
 
 
 def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):

@@ -36,7 +36,7 @@ def uncal(full, exposure, data):
         PRIMARY with the header cards the pipeline reads, SCI, GROUP and INT_TIMES.
     """
     primary = fits.PrimaryHDU()
-    primary.header.extend(_cards(full, exposure), update=True)
+    primary.header.extend(primary_cards(full, exposure), update=True)
     science = fits.ImageHDU(data, name="SCI")
     science.header["BUNIT"] = ("DN", "physical units of the array values")
     return fits.HDUList(
@@ -69,7 +69,8 @@ def instrument_cards(full):
     ]
 
 
-def _cards(full, exposure):
+def primary_cards(full, exposure):
+    """Return the cards of a raw exposure's primary header."""
     times, readout, start = timing(full), layout(full), exposure.start
     end = start + timedelta(seconds=times.exposure)
     middle = start + (end - start) / 2
