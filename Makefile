@@ -53,8 +53,9 @@ lint: setup
 	$(call step,snakefmt,$(RUN) snakefmt --check Snakefile rules)
 	$(call step,snakemake --lint,$(RUN) snakemake --lint)
 
+# Two at a time, whole files: what a file prepares for its tests is prepared once.
 test: setup-tests lint
-	$(call step,pytest,$(RUN) pytest -m 'not heavy')
+	$(call step,pytest,$(RUN) pytest -m 'not heavy' -n 2 --dist loadfile)
 
 test-heavy: setup-tests
 	$(call step,pytest (heavy),$(RUN) pytest -m heavy)
