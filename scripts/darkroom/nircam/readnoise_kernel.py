@@ -273,24 +273,28 @@ def two_states(x, ends, nsegments, floor):
 
 
 @_helper
-def _telegraph(values, pixel, starts, usual, limit, floor, levels, ends):
+def _telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends):
     """Apply `two_states` to a pixel, its ramps cut at steps more than `limit` above the usual.
 
-    Without the cuts a cosmic ray would be taken for the high state; where telegraph noise is cut,
-    its steps down remain.
+    Where telegraph noise is cut, its steps down remain.
     """
-    count, product, lever = 0, 0.0, 0.0
+    count, nslopes = 0, 0
     for r in range(starts.size - 1):
         found, _ = _split(values, pixel, starts[r], starts[r + 1], usual, limit, ends[count:])
         for s in range(count, count + found):
             middle = 0.5 * (ends[s, 0] + ends[s, 1] - 1)
             base = np.float64(values[ends[s, 0], pixel])
+            product = lever = 0.0
             for g in range(ends[s, 0], ends[s, 1]):
                 levels[g] = np.float64(values[g, pixel]) - base
                 product += (g - middle) * levels[g]
                 lever += (g - middle) ** 2
+            if 2 * (ends[s, 1] - ends[s, 0]) > starts[r + 1] - starts[r]:
+                slopes[nslopes] = product / lever
+                nslopes += 1
         count += found
-    slope = product / lever if lever > 0.0 else 0.0
+    # The median, since a small cosmic ray that was not cut tilts its own segment.
+    slope = _median(slopes, nslopes) if nslopes else 0.0
     for s in range(count):
         for g in range(ends[s, 0], ends[s, 1]):
             levels[g] -= slope * (g - ends[s, 0])
@@ -417,12 +421,11 @@ def residuals(
             noisy = noisy and nu[j] > 0 and total[j] / nu[j] > candidate[kind[j]] ** 2
             if noisy:
                 floor = step_noise[kind[j]] / math.sqrt(2.0)
-                gain[j], amplitude[j], downs[j] = _telegraph(
-                    values, j, starts, usual, limit, floor, levels, ends
-                )
-                whole = _telegraph(values, j, starts, usual, np.inf, floor, levels, ends)
-                # Large steps are cut: the amplitude is that of whole ramps, if they step down.
-                amplitude[j] = whole[1] if whole[2] >= 1.5 else amplitude[j]
+                # Whole ramps if these step down; else there may be a cosmic ray, which is cut.
+                found = _telegraph(values, j, starts, usual, np.inf, floor, levels, steps, ends)
+                if found[2] < 1.5:
+                    found = _telegraph(values, j, starts, usual, limit, floor, levels, steps, ends)
+                gain[j], amplitude[j], downs[j] = found
         if not noisy:
             for r in range(nramps):
                 if kept[r, j] < np.inf:
