@@ -1,0 +1,155 @@
+"""What a noise spectrum comes to: band noise, knees, CDS noise, pedestals below the frame rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.nircam.spectrum_model import common_spectrum, own_spectrum
+
+#: Band of the quoted 1/f noise, Hz.
+BAND = (1.0, 1000.0)
+_POINTS = 4000
+
+
+def model_spectra(fit, frequency, half_rate):
+    """Return the model without the taper, part by part.
+
+    Parameters
+    ----------
+    fit : darkroom.nircam.spectrum_fit.Fit
+    frequency : (n,) array
+        Hz.
+    half_rate : float
+        Half the pixel rate, Hz.
+
+    Returns
+    -------
+    dict
+        ``common`` (n,) for a gain of 1; ``white``, ``own`` and ``alternating`` (namplifiers, n),
+        DN²/Hz.
+    """
+    layout, values = fit.layout, fit.values
+    zero = np.zeros_like(frequency)
+    common = common_spectrum(frequency, layout, values)[0] if layout.has_common else zero
+    parts = {"common": common, "white": [], "own": [], "alternating": []}
+    for a in range(layout.namplifiers):
+        start = layout.names.index(f"white_{a}")
+        own = own_spectrum(frequency, half_rate, values[start : start + 5])
+        # By the logarithm of an amplitude, a part is its own derivative.
+        for name, part in zip(("white", "own", "alternating"), own[[1, 2, 4]], strict=True):
+            parts[name].append(part)
+    return {name: np.array(part) for name, part in parts.items()}
+
+
+def band_noise(frequency, edges, spectrum, band):
+    """Return the noise of a binned spectrum within a band.
+
+    Parameters
+    ----------
+    frequency : (nbins,) array
+        Hz; bins without a value are NaN in `spectrum` and count with their neighbours' mean.
+    edges : (nbins + 1,) array
+        Hz.
+    spectrum : (nbins,) array
+        DN²/Hz.
+    band : (float, float)
+        Hz.
+
+    Returns
+    -------
+    float
+        DN; negative where the power is.
+    """
+    low, high = np.maximum(edges[:-1], band[0]), np.minimum(edges[1:], band[1])
+    width = np.maximum(high - low, 0)
+    known = np.isfinite(spectrum)
+    filled = np.interp(frequency, frequency[known], spectrum[known])
+    power = float((width * filled).sum())
+    return float(np.sign(power) * np.sqrt(abs(power)))
+
+
+def numbers(fit, grid):
+    """Return the derived numbers of a fit.
+
+    Parameters
+    ----------
+    fit : darkroom.nircam.spectrum_fit.Fit
+    grid : darkroom.nircam.spectrum_bins.Grid
+
+    Returns
+    -------
+    dict
+        ``white`` noise of one read by amplifier and its error; ``common_band``, ``own_band`` noise
+        in `BAND` (from the lowest frequency fitted, if that is higher); ``cds_*`` noise of the
+        difference of two reads of a pixel from the lowest frequency fitted up; ``knee`` Hz, where
+        common and own 1/f noise together are as strong as white noise. DN.
+    """
+    lowest = fit.above
+    frequency = np.geomspace(lowest, grid.half_rate * (1 - 1e-6), _POINTS)
+    mirrored = grid.half_rate - np.geomspace(lowest, grid.half_rate / 2, _POINTS)[::-1]
+    frequency = np.union1d(frequency[frequency < grid.half_rate / 2], mirrored)
+    parts = model_spectra(fit, frequency, grid.half_rate)
+    gains = fit.layout.gains(fit.values)
+    parts["common"] = gains[:, None] ** 2 * parts["common"]
+    inside = (frequency >= BAND[0]) & (frequency <= BAND[1])
+    found = {
+        f"{name}_band": np.sqrt(np.trapezoid(parts[name][:, inside], frequency[inside], axis=1))
+        for name in ("common", "own")
+    }
+    # A pixel is read once a frame: noise adds up as 1 - cos, which is 1 on average.
+    turn = 1 - np.cos(2 * np.pi * frequency * grid.frame_time)
+    smooth = np.where(frequency * grid.frame_time > 50, 1.0, turn)
+    for name in ("common", "own", "alternating"):
+        found[f"cds_{name}"] = np.sqrt(2 * np.trapezoid(parts[name] * smooth, frequency, axis=1))
+    half = grid.half_rate
+    white = np.array([fit.get(f"white_{a}") for a in range(fit.layout.namplifiers)])
+    found["white"] = np.sqrt(white[:, 0] * half)
+    found["white_error"] = found["white"] * white[:, 1] / white[:, 0] / 2
+    found["cds_white"] = np.sqrt(2) * found["white"]
+    found["cds"] = np.sqrt(
+        sum(found[f"cds_{name}"] ** 2 for name in ("white", "common", "own", "alternating"))
+    )
+    excess = parts["common"] + parts["own"] - parts["white"]
+    below = frequency < half / 2
+    found["knee"] = np.array([_crossing(frequency[below], part[below]) for part in excess])
+    return found
+
+
+def _crossing(frequency, excess):
+    """Return where a falling curve becomes negative; NaN where it never is positive or never is."""
+    negative = np.flatnonzero(excess <= 0)
+    if not negative.size or negative[0] == 0:
+        return np.nan
+    k = negative[0]
+    share = excess[k - 1] / (excess[k - 1] - excess[k])
+    return float(frequency[k - 1] * (frequency[k] / frequency[k - 1]) ** share)
+
+
+def pedestal_noise(pedestals):
+    """Return how much whole frames jump from one to the next, a steady slope taken off.
+
+    Parameters
+    ----------
+    pedestals : list of (ngroups, namplifiers) arrays
+        Level of every frame of each ramp, DN.
+
+    Returns
+    -------
+    common, own : float
+        Scatter of frames, DN: of the mean of the amplifiers, and of an amplifier about it (NaN
+        for one amplifier). For levels independent of each other, that of the levels themselves.
+    count : int
+        Differences of frames.
+    """
+    squares, dof, count = np.zeros(2), 0.0, 0
+    for levels in pedestals:
+        steps = np.diff(levels, axis=0)
+        n, amplifiers = steps.shape
+        steps -= steps.mean(axis=0)
+        common = steps.mean(axis=1)
+        own = ((steps - common[:, None]) ** 2).sum() / max(amplifiers - 1, 1)
+        squares += (common**2).sum(), own
+        dof += 2 * n * (1 - 1 / n**2)
+        count += n
+    common, own = np.sqrt(squares / dof)
+    return float(common), float(own) if amplifiers > 1 else np.nan, count

@@ -1,0 +1,213 @@
+"""Dark ramps as streams of noise: what a straight line through each pixel leaves, frame by frame.
+
+The line takes off bias, kTC noise, dark current and everything that repeats in every frame. Each
+integration is read twice, so memory does not grow with the number of groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from darkroom.errors import DarkroomError
+from darkroom.nircam.classes import Classes
+from darkroom.nircam.dq import Group
+from darkroom.nircam.ramps import GroupStack
+
+LEAST_GROUPS = 3
+_UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
+_FULL_SCALE = 65535  # of the 16 bits of raw exposures
+_SAMPLE_ROWS = 64
+_MAD_TO_STD = 1.482602218505602
+# A pixel is left out of an integration where its residuals are this improbable, or a step is this
+# many deviations from its slope.
+_IMPROBABLE, _JUMP = 1e-7, 5.0
+
+
+class RampSource:
+    """Groups of dark ramps in the detector frame.
+
+    Parameters
+    ----------
+    ramps : darkroom.nircam.ramps.RampSet
+
+    Attributes
+    ----------
+    readout : darkroom.nircam.readout.Readout
+    nramps : int
+        Integrations of all files.
+    usable : (ny, nx) bool array
+        Active pixels that are not marked DO_NOT_USE, detector frame.
+    nframes : int
+        Frames that the detector averages into a group.
+    """
+
+    def __init__(self, ramps):
+        self._ramps = ramps
+        self.readout = ramps.readout
+        self.nramps = len(ramps.ramps)
+        self.usable = ramps.readout.flip(Classes.of(ramps).usable)
+        self.nframes = int(ramps.files[0].header.get("NFRAMES") or 1)
+
+    def ngroups(self, ramp):
+        """Return the number of groups of a ramp."""
+        return self._ramps.files[self._ramps.ramps[ramp][0]].sci.shape[1]
+
+    def label(self, ramp):
+        """Name a ramp in messages."""
+        return self._ramps.label(ramp)
+
+    def read(self, ramp, group):
+        """Return a group: (ny, nx) float32, DN, detector frame; NaN where it cannot be used."""
+        which = self._ramps.ramps[ramp]
+        values = np.empty(self._ramps.shape, np.float32)
+        GroupStack(self._ramps, group, [which], _UNUSABLE).read_frame(0, 0, values)
+        if self._ramps.files[which[0]].sci.first.dtype.kind in "iu":
+            values[values >= _FULL_SCALE] = np.nan
+        return self.readout.flip(values)
+
+
+@dataclass
+class Lines:
+    """Straight lines through every pixel of one ramp.
+
+    Attributes
+    ----------
+    first : (ny, nx) float32 array
+        Group 0, DN.
+    mean, slope : (ny, nx) float32 array
+        Of the line: DN above group 0, DN per group; 0 where not `good`.
+    offsets : (ngroups, noutputs) float64 array
+        Median of each amplifier above group 0, DN; taken off before.
+    good : (ny, nx) bool array
+        Pixels that are usable in all groups, without jump, and as noisy as others.
+    noise : (noutputs,) float64 array
+        Typical noise of one read, DN; NaN for an amplifier without usable pixels.
+    """
+
+    first: np.ndarray
+    mean: np.ndarray
+    slope: np.ndarray
+    offsets: np.ndarray
+    good: np.ndarray
+    noise: np.ndarray
+
+    def place(self, group):
+        """Return the place of a group, counted from the middle of the ramp."""
+        return group - (len(self.offsets) - 1) / 2
+
+    def residual(self, values, group):
+        """Return what the line leaves of a group: (ny, nx) float32, DN; 0 where not good."""
+        width = values.shape[1] // self.offsets.shape[1]
+        left = values - self.first
+        left -= np.repeat(self.offsets[group].astype(np.float32), width)
+        left -= self.mean
+        left -= self.slope * np.float32(self.place(group))
+        left[~self.good] = 0
+        return left
+
+
+def check_groups(source):
+    """Refuse a ramp that a line would describe perfectly."""
+    for ramp in range(source.nramps):
+        if source.ngroups(ramp) < LEAST_GROUPS:
+            raise DarkroomError(
+                f"{source.label(ramp)}: {source.ngroups(ramp)} group(s), at least {LEAST_GROUPS} "
+                "are needed: noise is what a straight line through the groups of a pixel leaves"
+            )
+
+
+def fit_lines(source, ramp):
+    """Fit a straight line to every pixel of a ramp, and find the pixels to trust.
+
+    Parameters
+    ----------
+    source : RampSource
+    ramp : int
+
+    Returns
+    -------
+    Lines
+    """
+    readout, ngroups = source.readout, source.ngroups(ramp)
+    sample = _Sample(source)
+    first = np.ascontiguousarray(source.read(ramp, 0))
+    total, lever, squares = (np.zeros(readout.shape) for _ in range(3))
+    highest = np.full(readout.shape, -np.inf, np.float32)
+    lowest = np.full(readout.shape, np.inf, np.float32)
+    offsets = np.zeros((ngroups, readout.noutputs))
+    step_noise = np.zeros((ngroups - 1, readout.noutputs))
+    before = np.zeros(readout.shape, np.float32)
+    total[~np.isfinite(first)] = np.nan
+    for group in range(1, ngroups):
+        values = source.read(ramp, group) - first
+        offsets[group] = sample.medians(values)
+        values -= np.repeat(offsets[group].astype(np.float32), readout.columns_per_amplifier)
+        total += values
+        lever += values * np.float32(group - (ngroups - 1) / 2)
+        squares += np.square(values, dtype=np.float64)
+        before -= values
+        step_noise[group - 1] = sample.deviations(before)
+        np.maximum(highest, -before, out=highest)
+        np.minimum(lowest, -before, out=lowest)
+        before = values
+    total /= ngroups
+    length = ngroups * (ngroups**2 - 1) / 12
+    lever /= length
+    squares -= ngroups * total**2 + length * lever**2
+    farthest = np.maximum(highest - lever, lever - lowest)
+    good, noise = _trust(source, sample, squares, farthest, np.median(step_noise, axis=0), ngroups)
+    mean, slope = (np.where(good, x, 0).astype(np.float32) for x in (total, lever))
+    return Lines(first, mean, slope, offsets, good, noise)
+
+
+def _trust(source, sample, squares, farthest, step_noise, ngroups):
+    """Return the pixels to trust and the typical noise of each amplifier."""
+    readout, nu = source.readout, ngroups - 2
+    typical = sample.medians(squares) / stats.chi2.median(nu)
+    noise = np.sqrt(np.maximum(typical, 0.0))
+    high, low = stats.chi2.isf(_IMPROBABLE, nu), stats.chi2.ppf(_IMPROBABLE, nu)
+    by_column = np.repeat(
+        np.stack([typical * high, typical * low, _JUMP * step_noise]),
+        readout.columns_per_amplifier,
+        axis=1,
+    )
+    # Comparisons with NaN are false: what has no value is not good.
+    with np.errstate(invalid="ignore"):
+        good = source.usable & (squares <= by_column[0]) & (squares >= by_column[1])
+        good &= farthest <= by_column[2]
+    return good, noise
+
+
+class _Sample:
+    """Some rows of each amplifier, enough for a median."""
+
+    def __init__(self, source):
+        readout = source.readout
+        with_pixels = np.flatnonzero(source.usable.any(axis=1))
+        self.rows = with_pixels[:: max(1, with_pixels.size // _SAMPLE_ROWS)]
+        self.shape = (self.rows.size, readout.noutputs, readout.columns_per_amplifier)
+        self.usable = source.usable[self.rows].reshape(self.shape)
+
+    def _of_amplifiers(self, image):
+        values = image[self.rows].reshape(self.shape)
+        for amplifier in range(self.shape[1]):
+            here = values[:, amplifier][self.usable[:, amplifier]]
+            yield here[np.isfinite(here)]
+
+    def medians(self, image):
+        """Return the median of each amplifier, NaN without a pixel: (noutputs,) float64."""
+        found = [np.median(v) if v.size else np.nan for v in self._of_amplifiers(image)]
+        return np.array(found, np.float64)
+
+    def deviations(self, image):
+        """Return the robust standard deviation of each amplifier: (noutputs,) float64."""
+        found = []
+        for values in self._of_amplifiers(image):
+            middle = np.median(values) if values.size else np.nan
+            found.append(
+                _MAD_TO_STD * np.median(np.abs(values - middle)) if values.size else middle
+            )
+        return np.array(found, np.float64)
