@@ -11,7 +11,7 @@ import numpy as np
 
 from darkroom.simulate.wfc3_values import BORDER, FULL_SIDE, SUBARRAYS
 
-#: Gain (e-/DN) and noise of a read (e-) of the amplifiers A, B, C, D.
+#: Gain (e-/DN) and noise of the difference of two reads (e-) of the amplifiers A, B, C, D.
 GAINS = {"A": 2.252, "B": 2.203, "C": 2.188, "D": 2.265}
 READ_NOISE = {"A": 20.2, "B": 19.8, "C": 19.9, "D": 20.1}
 MEAN_GAIN = sum(GAINS.values()) / 4
@@ -40,7 +40,7 @@ class Detector:
     zero : float32 array
         Zeroth read without light, DN.
     gain, read_noise : float32 arrays
-        e-/DN and e-.
+        e-/DN, and noise of a single read, e-.
     node : float32 array
         Level of saturation, DN.
     curvature : float32 array
@@ -74,8 +74,12 @@ def stream(full, component, exposure=""):
 
 def detector_of(full):
     """Return the `Detector` as the subarray of complete settings sees it."""
-    key = json.dumps({name: full[name] for name in _SETTINGS}, sort_keys=True)
-    return _whole_detector(key).cut(SUBARRAYS[full["subarray"]][0])
+    return _whole_detector(detector_key(full)).cut(SUBARRAYS[full["subarray"]][0])
+
+
+def detector_key(full):
+    """Return everything that the detector depends on, as text."""
+    return json.dumps({name: full[name] for name in _SETTINGS}, sort_keys=True)
 
 
 def offset_of(side):
@@ -107,7 +111,7 @@ def _whole_detector(key):
         dark=dark.astype(np.float32),
         zero=(full["bias"] + full["bias_scatter"] * normal("zero")).astype(np.float32),
         gain=np.array([GAINS[a] for a in "ABCD"], np.float32)[quadrant],
-        read_noise=np.array([READ_NOISE[a] for a in "ABCD"], np.float32)[quadrant],
+        read_noise=np.array([READ_NOISE[a] / 2**0.5 for a in "ABCD"], np.float32)[quadrant],
         node=(full["saturation"] * (1 + 0.02 * normal("node"))).astype(np.float32),
         curvature=(1 + 0.05 * normal("curvature")).astype(np.float32),
         flags=flags,

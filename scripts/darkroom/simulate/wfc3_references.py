@@ -6,12 +6,14 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.atomic import whole
+from darkroom.errors import DarkroomError
 from darkroom.simulate import wfc3_tables
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.wfc3_detector import (
     HOT,
     MEAN_GAIN,
     NONLINEARITY,
+    detector_key,
     detector_of,
     offset_of,
     stream,
@@ -202,11 +204,23 @@ def write_references(cache, context, simulated, kinds):
         Settings of the simulator, one for each set of exposures; all of one detector.
     kinds : iterable of str
         Types of reference, of `PARKEYS`.
+
+    Raises
+    ------
+    DarkroomError
+        For a type that cannot be simulated, or sets of different detectors.
     """
     folder = cache.path / "references" / cache.observatory
     for stale in folder.glob("*.fits"):
         stale.unlink()
     sets = [complete(settings) for settings in simulated]
+    if len({detector_key(full) for full in sets}) > 1:
+        raise DarkroomError(
+            "simulated WFC3: the items have different detectors (seed or its settings), and one "
+            "set of references cannot serve them"
+        )
+    if unknown := set(kinds) - set(PARKEYS):
+        raise DarkroomError(f"cannot simulate {', '.join(sorted(unknown))} references")
     largest = max(sets, key=lambda full: SUBARRAYS[full["subarray"]][0])
     tables = [Kind(name, PARKEYS[name]) for name in sorted(kinds)]
     for table in tables:

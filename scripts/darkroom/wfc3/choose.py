@@ -108,6 +108,11 @@ def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
         raise DarkroomError(f"treatment {treatment!r} is not one of {', '.join(TREATMENTS)}")
     if given is not None:
         reads = check_reads(given, differences.nsamp, differences.name)
+        if reads and treatment == "flatten":
+            raise DarkroomError(
+                f"{differences.name}: reads are given, but flatten takes none out; choose another "
+                "treatment, or give none"
+            )
         words = f"given: EXTVER {ranges(reads)}" if reads else "given: no read is bad"
         return Choice("given", words, reads)
     if rule.method == "none":
