@@ -98,6 +98,40 @@ def _mad_deviation(column, first, stop, centre):
 
 
 @_helper
+def _sum(column, first, stop):
+    """Add up values, four sums at a time: one would wait for itself."""
+    a = b = c = d = 0.0
+    i = first
+    while i + 4 <= stop:
+        a += np.float64(column[i])
+        b += np.float64(column[i + 1])
+        c += np.float64(column[i + 2])
+        d += np.float64(column[i + 3])
+        i += 4
+    while i < stop:
+        a += np.float64(column[i])
+        i += 1
+    return (a + b) + (c + d)
+
+
+@_helper
+def _sum_of_squares(column, first, stop, centre):
+    """Add up the squared differences from a centre, four sums at a time."""
+    a = b = c = d = 0.0
+    i = first
+    while i + 4 <= stop:
+        a += (np.float64(column[i]) - centre) ** 2
+        b += (np.float64(column[i + 1]) - centre) ** 2
+        c += (np.float64(column[i + 2]) - centre) ** 2
+        d += (np.float64(column[i + 3]) - centre) ** 2
+        i += 4
+    while i < stop:
+        a += (np.float64(column[i]) - centre) ** 2
+        i += 1
+    return (a + b) + (c + d)
+
+
+@_helper
 def _limits(column, first, stop, method, nsigma, floor):
     """Return clip limits about the median, and how far rounding could move them."""
     n = stop - first
@@ -105,15 +139,8 @@ def _limits(column, first, stop, method, nsigma, floor):
     if method == MAD:
         deviation = max(_mad_deviation(column, first, stop, centre), floor)
         return centre - nsigma * deviation, centre + nsigma * deviation, 0.0
-    mean = 0.0
-    for i in range(first, stop):
-        mean += np.float64(column[i])
-    mean /= n
-    deviation = 0.0
-    for i in range(first, stop):
-        difference = mean - np.float64(column[i])
-        deviation += difference * difference
-    deviation = max(math.sqrt(deviation / n), floor)
+    mean = _sum(column, first, stop) / n
+    deviation = max(math.sqrt(_sum_of_squares(column, first, stop, mean) / n), floor)
     margin = _margin(np.float64(column[first]), np.float64(column[stop - 1]), n, nsigma)
     return centre - nsigma * deviation, centre + nsigma * deviation, margin
 
@@ -494,7 +521,8 @@ def reduce_block(
                     )  # fmt: skip
                     used[j] = last - first
                     centre[j] = _middle(column, first, last) if used[j] > 0 else np.nan
-            _reduce_within(values, start, stop, bottom, top, used, average, squares)
+            if not narrow:
+                _reduce_within(values, start, stop, bottom, top, used, average, squares)
         if narrow:
             _reduce_narrow(values, start, stop, bottom, top, used, total, average, squares)
         _store(average, mean[start:stop])
