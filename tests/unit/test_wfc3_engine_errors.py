@@ -218,6 +218,16 @@ def test_a_failed_run_leaves_nothing_behind(run, raw, tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_a_disk_that_fills_up_leaves_no_product(run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("darkroom.wfc3.products.write_ima", full)
+    with pytest.raises(OSError, match="No space left"):
+        run()
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_an_unknown_engine_or_scope(run):
     with refuses("engine 'idl' is not one of builtin, calwf3, both"):
         run(engine="idl")

@@ -8,6 +8,7 @@ from pathlib import Path
 from darkroom.errors import DarkroomError
 from darkroom.wfc3 import calwf3, compare, products
 from darkroom.wfc3 import engine as builtin
+from darkroom.wfc3.mask import SCOPES
 
 ENGINES = ("builtin", "calwf3", "both")
 
@@ -67,7 +68,8 @@ def calibrate(raw, references, folder, *, engine="builtin", masked=(), scope=Non
                 compare.require_equal(mine, other)
             made = own
         else:
-            calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw]})
+            used = sorted(path for _, path in calwf3.located_references(raw, references))
+            calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw, *used]})
         for source, target in zip(made, paths, strict=True):
             source.replace(target)
     return paths
@@ -77,6 +79,8 @@ def _scope(name, scope, masked):
     """Return the scope that holds; refuse one that the engine does not have."""
     if name not in ENGINES:
         raise DarkroomError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
+    if scope not in (None, *SCOPES):
+        raise DarkroomError(f"mask scope {scope!r} is not one of {', '.join(SCOPES)}")
     if name == "builtin":
         return scope or "all"
     if scope == "all" or (scope is None and masked):
@@ -88,10 +92,14 @@ def _scope(name, scope, masked):
 
 
 def _builtin(raw, references, paths, masked, scope, threads, provenance):
-    """Run the builtin engine and write its products, the FLT last: it means all is there."""
+    """Run the builtin engine and write its products, both or none."""
     ramp = builtin.load(raw, references, threads=threads)
     image = builtin.reduce(ramp, masked, scope=scope, events=True, threads=threads)
     inputs = [raw, *(reference.path for _, reference in sorted(ramp.references.items()))]
     signed = products.signature(image, inputs=inputs, **provenance)
-    products.write_ima(paths[0], ramp, image, signed)
     products.write_flt(paths[1], ramp, image, signed)
+    try:
+        products.write_ima(paths[0], ramp, image, signed)
+    except BaseException:
+        paths[1].unlink()
+        raise

@@ -58,9 +58,8 @@ def run(raw, references, folder, masked=()):
         When calwf3 is not there or fails; with its last words.
     """
     executable, folder = program(), Path(folder)
-    with Imsets(raw) as imsets:
-        root = Path(raw).name.removesuffix(".gz").removesuffix(".fits").removesuffix("_raw")
-        _gather_references(imsets.primary, references, folder / "iref")
+    root = Path(raw).name.removesuffix(".gz").removesuffix(".fits").removesuffix("_raw")
+    _gather_references(located_references(raw, references), folder / "iref")
     copy = folder / f"{root}_raw.fits"
     mask_copy(raw, copy, masked)
     done = subprocess.run(
@@ -81,14 +80,17 @@ def run(raw, references, folder, masked=()):
     return products
 
 
-def _gather_references(primary, references, folder):
-    """Link the references a RAW names into a folder, under the names calwf3 looks for."""
+def located_references(raw, folder):
+    """Return (label, path) of every reference that a RAW names."""
+    with Imsets(raw) as imsets:
+        found = [locate(imsets.primary, keyword, folder) for keyword in FILETYPES]
+    return [item for item in found if item is not None]
+
+
+def _gather_references(found, folder):
+    """Link references into a folder, under the names calwf3 looks for."""
     folder.mkdir()
-    for keyword in FILETYPES:
-        found = locate(primary, keyword, references)
-        if found is None:
-            continue
-        label, path = found
+    for label, path in found:
         target = folder / label.split("$", 1)[-1]
         if target.exists():
             continue

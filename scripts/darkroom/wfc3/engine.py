@@ -96,7 +96,10 @@ def _calibrate_reads(exposure, setup, ramp, run):
         zero = zeroth - bias_level(zeroth, setup.border)
     signal, found = _zeroth_signal(exposure, setup, zeroth, run, (gains, variances))
     saturated = np.zeros(exposure.shape, np.uint8)
-    for k in range(exposure.nsamp):
+    lin = setup.linearity
+    fitted = (lin.coefficients, lin.node, lin.dq) if lin else (_NO_CUBE, _NO_PLANE, _NO_FLAGS)
+
+    def calibrate(k):
         raw = zeroth if k == 0 else exposure.read(k)
         bias = np.float32(0)
         if setup.steps["BLEVCORR"] == "PERFORM":
@@ -109,11 +112,9 @@ def _calibrate_reads(exposure, setup, ramp, run):
             ramp.mean_darks.append(
                 code.mean_unflagged(window, dark.sci, dark.dq, dqbits.UNFIT_FOR_MEAN_DARK)
             )
-        lin = setup.linearity
-        fitted = (lin.coefficients, lin.node, lin.dq) if lin else (_NO_CUBE, _NO_PLANE, _NO_FLAGS)
         time = ramp.zeroth_time if k == 0 else float(ramp.times[k])
 
-        def work(first, last, k=k, raw=raw, bias=bias, dark=dark, fitted=fitted, time=time):
+        def work(first, last):
             code.calibrate_rows(
                 k, first, last, window, *split, gains, variances, raw, bias, zero, signal, found,
                 zeroth_dq, saturated, *fitted, dark.sci, dark.err, dark.dq, time, steps,
@@ -121,6 +122,9 @@ def _calibrate_reads(exposure, setup, ramp, run):
             )  # fmt: skip
 
         run(work, 0, ny)
+
+    for k in range(exposure.nsamp):
+        calibrate(k)  # a function, so that each read's planes are gone before the next one's
 
 
 def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
@@ -139,6 +143,7 @@ def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
         )  # fmt: skip
 
     run(work, y0, y1)
+    lin.super_zero = lin.super_error = None  # not needed again; 8 MB of a full frame
     return signal, found
 
 

@@ -86,7 +86,7 @@ def open_reference(primary, keyword, folder):
         raise
 
 
-@dataclass(frozen=True)
+@dataclass
 class Linearity:
     """NLINFILE, cut to the exposure: coefficients (ncoef, ny, nx) and (ny, nx) planes.
 
