@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from darkroom.crds.cache import mapping_sha1
 from darkroom.simulate import nircam
+from end_to_end.conftest import Checkout
 from nircam_jwst import need_jwst, small_cache
 
 pytestmark = pytest.mark.end_to_end
@@ -33,13 +34,14 @@ def new_context(mappings, name):
     (mappings / name).write_text(text.replace(stated, mapping_sha1(text)))
 
 
-@pytest.fixture
-def jwst_environment():
-    """Skip where the environment of the JWST pipeline is not there."""
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """Give one checkout for all campaigns here: kernels are compiled once."""
     need_jwst()
+    return Checkout(tmp_path_factory.mktemp("nircam") / "checkout")
 
 
-def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout):
+def test_simulated_darks_become_a_certified_superbias(checkout):
     choice = checkout.campaign(items={"nrcalong": ITEM | {"simulate": DARKS}})
     checkout.snakemake("lock", "--config", choice)
     checkout.snakemake("--config", choice)
@@ -84,7 +86,7 @@ def test_simulated_darks_become_a_certified_superbias(jwst_environment, checkout
     assert jobs["readnoise"] == 1
 
 
-def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, checkout):
+def test_ground_test_darks_of_other_names_take_the_same_road(checkout):
     """A local folder, a cache that is there already, no server; one file is cut short."""
     folder = checkout.folder / "data" / "otis_long_darks"
     folder.mkdir(parents=True)
@@ -98,16 +100,17 @@ def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, c
     cut.write_bytes(cut.read_bytes()[:-5000])
     small_cache(checkout.folder / "cache", DARKS)
     choice = checkout.campaign(
+        "ground",
         archive={"kind": "local", "folder": "data/otis_long_darks"},
         crds={"jwst": {"context": "jwst_0001.pmap", "server": None, "path": "cache"}},
         on_bad_exposure="exclude",
         items={"nrcalong": ITEM | {"frames": {"dark": "NRC*_484_*.fits"}}},
     )
     checkout.snakemake("lock", "--config", choice)
-    lock = (checkout.folder / "small.lock.tsv").read_text()
+    lock = (checkout.folder / "ground.lock.tsv").read_text()
     assert "NRCALONG\tSUB160P\tRAPID" in lock
-    checkout.snakemake("results/small/nrcalong/superbias.certified", "--config", choice)
-    made = checkout.folder / "results" / "small" / "nrcalong"
+    checkout.snakemake("results/ground/nrcalong/superbias.certified", "--config", choice)
+    made = checkout.folder / "results" / "ground" / "nrcalong"
     assert "0 errors" in (made / "superbias.certified").read_text()
     used = (made / "superbias_ramps.list").read_text().count("# sha256")
     assert used == 3
@@ -117,19 +120,20 @@ def test_ground_test_darks_of_other_names_take_the_same_road(jwst_environment, c
 
     # Under a new context that changes no reference of these exposures no step runs again.
     new_context(checkout.folder / "cache" / "mappings" / "jwst", "jwst_0002.pmap")
-    settings = yaml.safe_load((checkout.folder / "small.yaml").read_text())
+    settings = yaml.safe_load((checkout.folder / "ground.yaml").read_text())
     settings["crds"]["jwst"]["context"] = "jwst_0002.pmap"
-    (checkout.folder / "small.yaml").write_text(yaml.safe_dump(settings))
-    target = "results/small/nrcalong/superbias_ramps.list"
+    (checkout.folder / "ground.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/ground/nrcalong/superbias_ramps.list"
     before = (checkout.folder / target).read_text()
     checkout.snakemake(target, "--config", choice)
-    logs = (checkout.folder / "results/small/logs/calibrate/nrcalong/superbias").glob("*.log")
+    logs = (checkout.folder / "results/ground/logs/calibrate/nrcalong/superbias").glob("*.log")
     assert sum("made from the same before, kept" in path.read_text() for path in logs) == 3
     assert (checkout.folder / target).read_text() == before
 
 
 def test_the_commissioning_campaign_needs_its_context_named(checkout):
     choice = checkout.campaign(
+        "unpinned",
         archive={"kind": "local", "folder": "."},
         items={"nrca1": ITEM | {"frames": {"dark": "*.yaml"}}},
     )
