@@ -1,0 +1,247 @@
+"""How well reference pixels follow the active ones: levels of every frame, rows, single pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.errors import DarkroomError
+from darkroom.nircam.readout import BORDER, OUTPUTS
+from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
+
+EDGES = ("bottom", "top", "left", "right")
+#: Rows over which row means are smoothed.
+SMOOTHING = (1, 5, 11, 31, 101)
+_CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where reference pixels are, in the detector frame.
+
+    Attributes
+    ----------
+    y, x : (npixels,) int arrays
+        All reference pixels; corners belong to the bottom and top edges.
+    edge, amplifier, parity : (npixels,) int8 arrays
+        Place in `EDGES`; amplifier; 0 for an even column.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    edge: np.ndarray
+    amplifier: np.ndarray
+    parity: np.ndarray
+
+    @classmethod
+    def of(cls, readout):
+        """Return the regions of a readout.
+
+        Raises
+        ------
+        DarkroomError
+            When it holds no reference pixels.
+        """
+        y, x = np.nonzero(readout.reference_pixels())
+        if not y.size:
+            raise DarkroomError(
+                f"{readout.detector} {readout.subarray} holds no reference pixels: there is "
+                "nothing to compare the active ones with"
+            )
+        row, column = y + readout.origin[0], x + readout.origin[1]
+        edge = np.select(
+            [row < BORDER, row >= readout.rows - BORDER, column < BORDER], [0, 1, 2], 3
+        )
+        amplifier, parity = readout.amplifiers()[y, x], readout.parity()[y, x]
+        return cls(y, x, edge.astype(np.int8), amplifier, parity)
+
+    def classes(self):
+        """Yield (edge, amplifier, parity, pixels) of every class that is there."""
+        key = (self.edge * 4 + self.amplifier) * 2 + self.parity
+        for one in np.unique(key):
+            yield one // 8, one // 2 % 4, one % 2, np.flatnonzero(key == one)
+
+
+@dataclass
+class Levels:
+    """What reference and active pixels did.
+
+    Attributes
+    ----------
+    regions : Regions
+    reference : list of (ngroups, npixels) float32 arrays
+        Reference pixels of each ramp, DN.
+    edges : list of (ngroups, 4, noutputs, 2) arrays
+        Mean of each edge, amplifier and parity, above the ramp's group 0, DN; NaN where there are
+        no such pixels.
+    active : list of (ngroups, noutputs, 2) arrays
+        The same of the active pixels to trust.
+    nactive : (noutputs,) float64 array
+        These pixels, mean over the ramps.
+    noise : (noutputs,) float64 array
+        Typical noise of one read of an active pixel, DN.
+    rows : RowSums or None
+        Row means of side and active pixels; None without side pixels.
+    """
+
+    regions: Regions
+    reference: list
+    edges: list
+    active: list
+    nactive: np.ndarray
+    noise: np.ndarray
+    rows: RowSums | None
+
+
+class RowSums:
+    """Second moments of smoothed row means: of side reference pixels and of each amplifier.
+
+    Attributes
+    ----------
+    side : (nsmoothing,) array
+        Variance of the smoothed side means, DN².
+    active, cross : (nsmoothing, noutputs) arrays
+        Variance of the active row means; covariance with the side.
+    """
+
+    def __init__(self, noutputs=OUTPUTS):
+        self.side = np.zeros(len(SMOOTHING))
+        self.active, self.cross = (np.zeros((len(SMOOTHING), noutputs)) for _ in range(2))
+        self.dof = 0.0
+
+    def add(self, side, active):
+        """Add a frame's row means: (nrows,) and (nrows, noutputs), DN."""
+        active = active - active.mean(axis=0)
+        side = side - side.mean()
+        for k, width in enumerate(SMOOTHING):
+            if width > side.size // 4:
+                continue
+            s, a = _running_mean(side[:, None], width)[:, 0], _running_mean(active, width)
+            self.side[k] += (s**2).mean()
+            self.active[k] += (a**2).mean(axis=0)
+            self.cross[k] += (s[:, None] * a).mean(axis=0)
+
+    def finish(self):
+        """Turn sums into variances."""
+        for values in (self.side, self.active, self.cross):
+            values /= self.dof
+
+    @property
+    def correlation(self):
+        """Pearson's r, (nsmoothing, noutputs); NaN where the smoothing is too long."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.cross / np.sqrt(self.side[:, None] * self.active)
+
+    @property
+    def gain(self):
+        """What to multiply the side means with to leave least noise, (nsmoothing, noutputs)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.cross / self.side[:, None]
+
+
+def _running_mean(values, width):
+    sums = np.cumsum(np.vstack([np.zeros((1, values.shape[1])), values]), axis=0)
+    return (sums[width:] - sums[:-width]) / width
+
+
+def measure(source):
+    """Follow reference and active pixels through dark ramps.
+
+    Parameters
+    ----------
+    source : darkroom.nircam.spectrum_ramp.RampSource
+
+    Returns
+    -------
+    Levels
+    """
+    check_groups(source)
+    readout = source.readout
+    regions = Regions.of(readout)
+    sides = np.isin(regions.edge, (2, 3)).any() and readout.noutputs > 1
+    rows = RowSums() if sides else None
+    found = Levels(
+        regions, [], [], [], np.zeros(readout.noutputs), np.zeros(readout.noutputs), rows
+    )
+    for ramp in range(source.nramps):
+        lines = fit_lines(source, ramp)
+        found.nactive += lines.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
+        found.noise += lines.noise**2
+        _follow(source, ramp, lines, found)
+    found.nactive /= source.nramps
+    found.noise = np.sqrt(found.noise / source.nramps)
+    if rows is not None:
+        rows.finish()
+    return found
+
+
+def _follow(source, ramp, lines, found):
+    """Add the frames of one ramp."""
+    readout, regions = source.readout, found.regions
+    ngroups = source.ngroups(ramp)
+    reference = np.empty((ngroups, regions.y.size), np.float32)
+    active = np.empty((ngroups, readout.noutputs, 2))
+    rows = np.empty((ngroups, readout.ny, readout.noutputs))
+    shape = (readout.ny, readout.noutputs, -1)
+    counts = np.maximum(_by_class(lines.good, readout), 1)
+    in_row = np.maximum(lines.good.reshape(shape).sum(axis=2), 1)
+    steady, steep = (_by_class(image, readout) / counts for image in (lines.mean, lines.slope))
+    for group in range(ngroups):
+        values = source.read(ramp, group)
+        reference[group] = values[regions.y, regions.x]
+        left = lines.residual(values, group)
+        rows[group] = left.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
+        line = steady + steep * lines.place(group) + lines.offsets[group][:, None]
+        active[group] = _by_class(left, readout) / counts + line
+    found.active.append(active)
+    found.reference.append(reference)
+    found.edges.append(_edges(reference, regions, readout.noutputs))
+    if found.rows is not None:
+        inside, side = _side_rows(reference, regions)
+        for values, means in zip(side, rows[:, inside], strict=True):
+            found.rows.add(values, means)
+        found.rows.dof += ngroups - 2
+
+
+def line_residuals(values):
+    """Return what straight lines through the rows of (ngroups, npixels) leave, and the slopes."""
+    place = np.arange(len(values)) - (len(values) - 1) / 2
+    left = values - values.mean(axis=0, dtype=np.float64)
+    slope = place @ left / (place @ place)
+    return left - place[:, None] * slope, slope
+
+
+def _side_rows(reference, regions):
+    """Return the rows with side pixels, and their mean residual: (ngroups, nrows)."""
+    sides = np.isin(regions.edge, (2, 3))
+    left, _ = line_residuals(reference[:, sides])
+    inside, place = np.unique(regions.y[sides], return_inverse=True)
+    counts = np.bincount(place)
+    return inside, np.stack([np.bincount(place, values) / counts for values in left])
+
+
+def _by_class(image, readout):
+    """Return the sum of each amplifier and parity of a detector-frame image: (noutputs, 2)."""
+    columns = image.sum(axis=0, dtype=np.float64)
+    amplifier, parity = readout.amplifiers()[0], readout.parity()[0]
+    return np.bincount(2 * amplifier + parity, columns, 2 * readout.noutputs).reshape(-1, 2)
+
+
+def _edges(reference, regions, noutputs):
+    """Return clipped means above group 0 of each class: (ngroups, 4, noutputs, 2)."""
+    above = reference - reference[0]
+    means = np.full((len(reference), len(EDGES), noutputs, 2), np.nan)
+    for edge, amplifier, parity, pixels in regions.classes():
+        means[:, edge, amplifier, parity] = [clipped_mean(v) for v in above[:, pixels]]
+    return means
+
+
+def clipped_mean(values):
+    """Return the mean of values within 4 robust deviations of their median; NaN for none."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return np.nan
+    middle = np.median(values)
+    distance = np.abs(values - middle)
+    return float(values[distance <= _CLIP * _MAD_TO_STD * np.median(distance)].mean())

@@ -1,0 +1,160 @@
+"""How far reference pixels are from following: instability against its prediction, by amplifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from darkroom.nircam import refpix_predict as predict
+
+_FLAGGED = 0.999
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Frame-to-frame scatter of one quantity.
+
+    Attributes
+    ----------
+    name : str
+    value, error : float
+        Standard deviation of differences of frames / sqrt(2) and its standard error, DN.
+    ndiff : int
+        Differences of frames.
+    nu : float
+        Degrees of freedom that value² has.
+    """
+
+    name: str
+    value: float
+    error: float
+    ndiff: int
+    nu: float
+
+
+def frame_scatter(name, series):
+    """Return the `Scatter` of series, one (ngroups, …) a ramp; a steady slope is taken off."""
+    squares = scale = nu = 0.0
+    ndiff, width = 0, 1
+    for values in series:
+        steps = np.diff(values, axis=0)
+        n = len(steps)
+        width = steps[0].size
+        squares += ((steps - steps.mean(axis=0)) ** 2).sum()
+        scale += 2 * n * (1 - 1 / n**2) * width
+        # Neighbouring differences share a frame: they are worth two thirds.
+        nu += 2 / 3 * (n - 1) * width
+        ndiff += n
+    value = float(np.sqrt(squares / scale))
+    return Scatter(name, value, value / np.sqrt(2 * nu), ndiff, nu)
+
+
+@dataclass(frozen=True)
+class Instability:
+    """How an amplifier's reference pixels follow its active ones.
+
+    Attributes
+    ----------
+    amplifier : int
+    value, error : float
+        Scatter of active - reference from frame to frame / sqrt(2), DN.
+    predicted : float
+        What the noise spectrum says perfect reference pixels show, DN.
+    excess : float
+        sqrt(value² - predicted²), 0 where negative, DN.
+    p : float
+        Chance of so much more than predicted.
+    flagged : bool
+        p < 0.001.
+    """
+
+    amplifier: int
+    value: float
+    error: float
+    predicted: float
+    excess: float
+    p: float
+    flagged: bool
+
+
+def above_and_below(edges):
+    """Return the mean of bottom and top pixels of each amplifier: (ngroups, noutputs)."""
+    return _mean_known(edges[:, :2], (1, 3))
+
+
+def _mean_known(values, axis):
+    """Return the mean of what is not NaN, NaN where nothing is."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
+
+
+def instabilities(levels, readout, fit, sigma):
+    """Return the instability of every amplifier.
+
+    Parameters
+    ----------
+    levels : darkroom.nircam.refpix.Levels
+    readout : darkroom.nircam.readout.Readout
+    fit : object
+        Of the noise spectrum, see `darkroom.nircam.refpix_predict.read_fit`.
+    sigma : float
+        Noise of one read of a reference pixel, DN.
+
+    Returns
+    -------
+    list of Instability
+        Empty where there are no reference pixels below and above.
+    """
+    regions = levels.regions
+    outer = regions.edge < 2
+    if not outer.any():
+        return []
+    pixels = np.bincount(regions.amplifier[outer], minlength=readout.noutputs)
+    noise = (float(np.mean(levels.noise)), sigma)
+    expected = predict.instability(fit, readout, noise, np.stack([levels.nactive, pixels]))
+    found = []
+    for amplifier in range(readout.noutputs):
+        series = [
+            active[:, amplifier].mean(axis=1) - above_and_below(edges)[:, amplifier]
+            for active, edges in zip(levels.active, levels.edges, strict=True)
+        ]
+        one = frame_scatter("", series)
+        p = float(stats.chi2.sf(one.nu * one.value**2 / expected[amplifier] ** 2, one.nu))
+        excess = float(np.sqrt(max(one.value**2 - expected[amplifier] ** 2, 0.0)))
+        found.append(
+            Instability(
+                amplifier,
+                one.value,
+                one.error,
+                float(expected[amplifier]),
+                excess,
+                p,
+                p < 1 - _FLAGGED,
+            )
+        )
+    return found
+
+
+def scatters(levels):
+    """Return the frame-to-frame scatter of pedestals, even - odd, top - bottom: list of Scatter."""
+    active = [values.mean(axis=2) for values in levels.active]
+    n = active[0].shape[1]
+    found = [frame_scatter("common pedestal", [a.mean(axis=1) for a in active])]
+    if n > 1:
+        scale = np.sqrt(n / (n - 1))
+        own = [scale * (a - a.mean(axis=1, keepdims=True)) for a in active]
+        found.append(frame_scatter("pedestal of an amplifier", own))
+    found.append(
+        frame_scatter("even - odd, active", [a[..., 0] - a[..., 1] for a in levels.active])
+    )
+    outer = [edges[:, :2] for edges in levels.edges]
+    for name, values in (
+        ("even - odd, reference", [_mean_known(e[..., 0] - e[..., 1], 1) for e in outer]),
+        ("top - bottom", [_mean_known(e[:, 1] - e[:, 0], 2) for e in outer]),
+    ):
+        if np.isfinite(values[0]).all():
+            found.append(frame_scatter(name, values))
+    return found

@@ -1,0 +1,142 @@
+"""Reference pixels: what they must differ by is predicted, what is wrong with them is found."""
+
+import numpy as np
+import pytest
+
+from darkroom.errors import DarkroomError
+from darkroom.nircam import refpix, refpix_numbers, refpix_pixels
+from darkroom.nircam.readout import Readout
+from darkroom.nircam.refpix_predict import row_correlation
+from darkroom.nircam.refpix_residual import residual_noise
+from darkroom.nircam.spectrum import measure as measure_spectrum
+from nircam_spectra import Held, simulated
+
+ROWS = 64
+
+
+def instabilities(source):
+    """Return the instabilities of ramps, predicted from their own spectrum."""
+    fit = measure_spectrum(source).fit
+    levels = refpix.measure(source)
+    sigma = float(np.median(refpix_pixels.judge(levels).sigma))
+    return refpix_numbers.instabilities(levels, source.readout, fit, sigma)
+
+
+def test_perfect_reference_pixels_have_no_excess():
+    """The instability itself is 0.7 DN: 1/f noise at two edges is not that of the whole frame."""
+    source, *_ = simulated(2, rows=ROWS, pedestal_rms=15.0, amplifier_pedestal_rms=9.0)
+    found = instabilities(source)
+    assert not any(row.flagged for row in found)
+    assert 0.5 < np.mean([row.value for row in found]) < 1.0
+    ratio = np.sqrt(np.mean([(row.value / row.predicted) ** 2 for row in found]))
+    assert ratio == pytest.approx(1, abs=0.2)
+
+
+def test_injected_instability_is_recovered_and_flagged():
+    source, *_ = simulated(2, rows=ROWS, nints=1, ngroups=100)
+    rng = np.random.default_rng(1)
+    source.data = source.data.astype(np.float32)
+    frames = source.readout.flip(source.data)
+    reference, width = source.readout.reference_pixels(), 512
+    for a in range(4):
+        part = np.zeros_like(reference)
+        part[:, a * width : (a + 1) * width] = reference[:, a * width : (a + 1) * width]
+        frames[0][:, part] += 2.0 * rng.standard_normal((100, 1), dtype=np.float32)
+    found = instabilities(source)
+    assert all(row.flagged for row in found)
+    rms = np.sqrt(np.mean([row.excess**2 for row in found]))
+    assert rms == pytest.approx(2.0, rel=0.15)
+
+
+def test_frame_to_frame_scatter_is_recovered():
+    source, *_ = simulated(4, rows=ROWS, pedestal_rms=15.7, amplifier_pedestal_rms=9.0)
+    found = {row.name: row for row in refpix_numbers.scatters(refpix.measure(source))}
+    common, own = found["common pedestal"], found["pedestal of an amplifier"]
+    wanted = np.hypot(15.7, 9.0 / 2)
+    assert common.ndiff == 36
+    assert common.value == pytest.approx(wanted, abs=3 * wanted / np.sqrt(2 * common.ndiff))
+    assert own.value == pytest.approx(9.0, abs=3 * 9.0 / np.sqrt(2 * own.ndiff))
+
+
+def test_row_means_follow_side_pixels_as_the_spectrum_says():
+    source, *_ = simulated(5, rows=256, nints=2)
+    spectrum = measure_spectrum(source)
+    levels = refpix.measure(source)
+    sigma = float(np.median(refpix_pixels.judge(levels).sigma))
+    expected = row_correlation(spectrum.fit, source.readout, (5.05, sigma))
+    found = levels.rows.correlation
+    assert found[:3] == pytest.approx(expected[:3], abs=0.06)
+    assert (found[2] > found[0]).all()
+
+
+def test_noisy_telegraphic_and_drifting_pixels_are_found_and_no_others():
+    readout = Readout.full("NRCA1", ROWS)
+    rng = np.random.default_rng(7)
+    ngroups, sigma = 100, 4.0
+    data = 5000 + sigma * rng.standard_normal((1, ngroups, ROWS, 2048), dtype=np.float32)
+    y, x = np.nonzero(readout.reference_pixels())
+    chosen = rng.choice(y.size, 60, replace=False)
+    frames = readout.flip(data)[0]
+    for place, k in enumerate(chosen):
+        values = frames[:, y[k], x[k]]
+        if place < 40:
+            values += sigma * np.sqrt(8) * rng.standard_normal(ngroups)
+        elif place < 50:
+            values += 6 * sigma * (np.cumsum(rng.random(ngroups) < 0.2) % 2)
+        else:
+            values += 4 * sigma * np.linspace(0, 1, ngroups)
+    levels = refpix.measure(Held(data, readout))
+    bad = refpix_pixels.judge(levels).bad
+    wanted = np.zeros(y.size, bool)
+    wanted[chosen] = True
+    assert not (bad[~wanted] > 0).any()
+    assert (bad[chosen[:40]] & refpix_pixels.Bad.NOISY > 0).all()
+    assert (bad[chosen[40:50]] & refpix_pixels.Bad.TELEGRAPH > 0).sum() >= 9
+    assert (bad[chosen[50:]] & refpix_pixels.Bad.DRIFT > 0).sum() >= 9
+
+
+def test_dead_and_displaced_pixels_are_found():
+    readout = Readout.full("NRCA1", ROWS)
+    rng = np.random.default_rng(7)
+    data = 5000 + 4.0 * rng.standard_normal((1, 10, ROWS, 2048), dtype=np.float32)
+    frames = readout.flip(data)[0]
+    frames[:, 2, 700] = 5000
+    frames[:, 1, 1800] += 3000
+    levels = refpix.measure(Held(data, readout))
+    places = zip(levels.regions.y, levels.regions.x, strict=True)
+    where = {(int(y), int(x)): k for k, (y, x) in enumerate(places)}
+    bad = refpix_pixels.judge(levels).bad
+    assert bad[where[2, 700]] & refpix_pixels.Bad.DEAD
+    assert bad[where[1, 1800]] == refpix_pixels.Bad.LEVEL
+    assert (bad > 0).sum() == 2
+
+
+def test_row_noise_grows_with_the_common_noise_and_lies_above_its_floor():
+    quiet, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4)
+    loud, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4, common={"amplitude": 1.0})
+    before, after = residual_noise(quiet), residual_noise(loud)
+    assert (after[0] > 1.5 * before[0]).all()
+    assert (before[0] > before[2]).all()
+    assert before[2] == pytest.approx(np.sqrt(2) * 5 / np.sqrt(510), rel=0.15)
+
+
+def test_a_subarray_without_reference_pixels_is_refused():
+    readout = Readout("NRCALONG", "SUB160", -1, 2, 945, 945, 160, 160, 1)
+    data = np.random.default_rng(0).normal(100, 5, (1, 4, 160, 160)).astype(np.float32)
+    with pytest.raises(DarkroomError, match="SUB160 holds no reference pixels"):
+        refpix.measure(Held(data, readout))
+
+
+@pytest.mark.heavy
+def test_zero_injection_is_above_the_one_percent_level_as_often_as_chance_has_it():
+    found = []
+    for seed in range(1, 25):
+        source, *_ = simulated(seed, rows=ROWS, pedestal_rms=15.0, amplifier_pedestal_rms=9.0)
+        found += instabilities(source)
+    assert len(found) == 96
+    assert sum(row.p < 0.01 for row in found) <= 4
+    measured, expected = (
+        np.sqrt(np.mean([value**2 for value in values]))
+        for values in ([row.value for row in found], [row.predicted for row in found])
+    )
+    assert measured == pytest.approx(expected, rel=0.05)
