@@ -14,6 +14,10 @@ include: "rules/crds.smk"
 include: "rules/ccd.smk"
 include: "rules/nircam_common.smk"
 include: "rules/nircam.smk"
+include: "rules/wfc3_common.smk"
+include: "rules/wfc3.smk"
+include: "rules/cgi_common.smk"
+include: "rules/cgi.smk"
 include: "rules/report.smk"
 
 

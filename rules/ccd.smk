@@ -230,6 +230,8 @@ rule ccd_truth:
         f"{RESULTS}/logs/ccd_truth/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ccd_truth/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 1
@@ -269,6 +271,8 @@ rule ccd_figures:
         f"{RESULTS}/logs/ccd_figures/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ccd_figures/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 2

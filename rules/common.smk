@@ -50,6 +50,11 @@ def items_of(instrument):
     return [name for name, item in CAMPAIGN.items.items() if item["instrument"] == instrument]
 
 
+def only_items_of(instrument):
+    """Pattern of the items of one road, for a product that every road makes in its own way."""
+    return "|".join(items_of(instrument)) or "(?!)"
+
+
 def statuses(item):
     """Status files of an item's exposures, in the order of the lock."""
     return [f"{RESULTS}/raw/{item}/{row.exposure}.json" for row in LOCK().of(item)]
@@ -115,6 +120,10 @@ def campaign_products():
         found += ccd_products(item)
     for item in items_of("nircam"):
         found += nircam_products(item)
+    for item in items_of("cgi"):
+        found += cgi_products(item)
+    for item in wfc3_items():
+        found += wfc3_products(item)
     return found
 
 

@@ -35,10 +35,10 @@ def main():
     arguments = parser.parse_args()
 
     from darkroom.cgi.darks import traditional_dark
-    from darkroom.cgi.frame import ELECTRON, EM_ELECTRON
     from darkroom.cgi.moments import Moments
     from darkroom.cgi.product import write_dark
     from darkroom.cgi.request import holds_statistics, opened
+    from darkroom.cgi.units import ELECTRON, EM_ELECTRON
     from darkroom.errors import DarkroomError
 
     undivided = arguments.undivided or holds_statistics(arguments.files)

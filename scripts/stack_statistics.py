@@ -23,11 +23,11 @@ def main():
     )
     arguments = parser.parse_args()
 
-    from darkroom.cgi.frame import EM_ELECTRON
     from darkroom.cgi.gather import read_moments, sort_out
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.request import accepted_frames, geometry_files
     from darkroom.cgi.statistics_file import save_empty, save_statistics
+    from darkroom.cgi.units import EM_ELECTRON
     from darkroom.errors import DarkroomError
 
     geometry = read_geometry(arguments.geometry)

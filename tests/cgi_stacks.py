@@ -5,11 +5,11 @@ import json
 import numpy as np
 from astropy.io import fits
 
-from darkroom.cgi.frame import EM_ELECTRON
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.moments import Moments
 from darkroom.cgi.sources import MomentsSource
 from darkroom.cgi.stacks import Member, Stack, Template
+from darkroom.cgi.units import EM_ELECTRON
 from darkroom.simulate.cgi_register import amplify
 
 GAINS, EXPTIMES = (1.5, 30.0, 500.0, 5000.0), (2.0, 30.0, 100.0)

@@ -5,6 +5,7 @@ import pytest
 
 from cgi_stacks import source_of, sources, tiny_geometry, truth
 from darkroom.cgi.darks import synthesized_dark, traditional_dark
+from darkroom.cgi.geometry import IMAGING
 from darkroom.cgi.pooled import fit_pooled
 from darkroom.errors import DarkroomError
 
@@ -23,20 +24,45 @@ def stack(geometry, n=9, sigma=3.0, err=0.5, seed=1):
     return source_of(geometry, 1.5, 10, frames, dq, np.full_like(frames, err))
 
 
-def test_error_is_the_scatter_of_the_mean_joined_with_the_error_the_frames_share(geometry):
+def test_error_is_the_pooled_scatter_over_the_root_of_the_usable_frames(geometry):
     source = stack(geometry)
     dark = traditional_dark(source.stack, source._moments, geometry)
-    scatter = source._moments.m2[20, 30] / (9 * 8)
-    assert dark.err[20, 30] == pytest.approx(np.sqrt(scatter + 0.5**2), rel=1e-12)
+    area = geometry.kinds == IMAGING
+    moments = source._moments
+    pooled = moments.m2[area].sum() / np.maximum(moments.count[area] - 1.0, 0).sum()
+    assert dark.err[20, 30] == pytest.approx(np.sqrt(pooled / 9), rel=1e-6)
+    assert dark.err[11, 30] == pytest.approx(np.sqrt(pooled), rel=1e-6)
     assert dark.nfiles == 9
 
 
-def test_pulls_of_a_dark_whose_frames_have_no_error_of_their_own_are_one(geometry):
-    source = stack(geometry, n=200, err=0.0)
-    dark = traditional_dark(source.stack, source._moments, geometry)
-    image = geometry.section("image")
-    pull = ((dark.data - 2.0) / dark.err)[image]
-    assert np.nanstd(pull) == pytest.approx(1, abs=0.08)
+def deviations(geometry, nframes, gain, hot_fraction, number):
+    """Return deviation, error and true electrons of the imaging area of darks of 100 s."""
+    rng, rows, area = np.random.default_rng(2), [], geometry.imaging
+    for _ in range(number):
+        maps, _ = truth(geometry, rng, hot_fraction)
+        found = {s.stack.key: s for s in sources(geometry, maps, nframes, rng, masked=0.03)}
+        source = found[100.0, gain, 8.7]
+        dark = traditional_dark(source.stack, source._moments, geometry, divide_by=gain)
+        electrons = maps[1] + 100 * maps[2]
+        planes = np.array([dark.data - maps[0] / gain - electrons, dark.err, electrons])
+        rows.append(planes[(slice(None), *area)].reshape(3, -1))
+    planes = np.concatenate(rows, axis=1)
+    return planes[:, np.isfinite(planes).all(axis=0)]
+
+
+@pytest.mark.parametrize("nframes", [5, 30])
+@pytest.mark.parametrize("gain", [1.5, 500.0, 5000.0])
+def test_pulls_of_a_dark_are_one(geometry, nframes, gain):
+    deviation, error, _ = deviations(geometry, nframes, gain, 0.0, 8)
+    assert (deviation / error).std() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("gain", [1.5, 500.0, 5000.0])
+def test_pulls_of_hot_pixels_are_one(geometry, gain):
+    """Of those that cannot be a normal pixel's chance: ten electrons and more."""
+    deviation, error, electrons = deviations(geometry, 10, gain, 0.03, 8)
+    hot = electrons > 10
+    assert (deviation / error)[hot].std() == pytest.approx(1, abs=0.15)
 
 
 def test_telemetry_and_pixels_without_a_frame_are_nan_and_flagged(geometry):

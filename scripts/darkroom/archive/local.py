@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from darkroom.archive.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.describe import Recover, describe, stem
+from darkroom.fits.describe import Recover, describe, read_headers, stem
 
 # Cards of ramps of JWST and HST.
 _CARDS = {
@@ -120,11 +120,13 @@ def header_facts(path, recover=()):
     except InputError:
         return _ramp_facts(path)
     temperature = frame.temperature
+    gain = read_headers(path)[1].get("EMGAIN_C", "")
     return {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
         "exptime_s": f"{frame.exptime:g}",
         "temperature_c": "" if temperature is None else f"{temperature:g}",
+        "em_gain": f"{gain:g}" if isinstance(gain, int | float) else "",
         "date_obs": frame.date_obs or "",
     }
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.cgi.geometry import KINDS, TELEMETRY
 from darkroom.cgi.maps import PAIRS
 from darkroom.cgi.moments_kernel import NONFINITE
+from darkroom.cgi.pooling import pixel_variances, strips
 from darkroom.errors import DarkroomError
 
 WAYS = ("best", "peer")
@@ -57,10 +59,12 @@ def traditional_dark(stack, moments, geometry, *, way="best", divide_by=1.0):
         Of the full frame, with errors.
     geometry : darkroom.cgi.geometry.Geometry
     way : str
-        ``"best"``: the error of the mean is its scatter (ddof 1) over the root of the number of
-        frames, joined with the frames' own error as one that they share; pixels without a usable
-        frame and telemetry rows are NaN and flagged. ``"peer"``: as corgidrp's RAM mode, where
-        the scatter has ddof 0, telemetry rows are 0 and pixels without a frame are 0 and flagged.
+        ``"best"``: the error is the standard error of the mean by the scatter of the samples,
+        pooled over like pixels, a hot pixel's own; errors that came with the frames are not added
+        (what changes from frame to frame is in the scatter). Pixels without a usable frame and
+        telemetry rows are NaN and flagged. ``"peer"``: as corgidrp's RAM mode: each pixel's own
+        scatter (ddof 0) joined with the root mean square of the frames' errors, telemetry rows 0,
+        pixels without a frame 0 and flagged.
     divide_by : float
         EM gain that the frames were not divided by (1 when they were).
 
@@ -77,27 +81,47 @@ def traditional_dark(stack, moments, geometry, *, way="best", divide_by=1.0):
     count = moments.count
     if count.max() <= 1:
         raise DarkroomError(f"{stack.name}: no pixel has more than one usable frame")
-    telemetry = geometry.telemetry_rows
-    mean, scatter = moments.mean(), moments.std0() / np.sqrt(np.maximum(count, 1))
-    if way == "best":
-        scatter *= np.sqrt(count / np.maximum(count - 1.0, 1))
+    # What an electron is amplified to in the samples: nothing when they were divided.
+    gain = stack.em_gain if divide_by != 1 else 1.0
+    if way == "peer":
+        data, err, dq, nfiles = _peers_way(moments, geometry.telemetry_rows)
     else:
-        mean[telemetry] = scatter[telemetry] = 0.0
+        data, err, dq, nfiles = _best_way(moments, geometry, gain)
+    return MasterDark(
+        data / divide_by, err / divide_by, dq, count, stack.exptime, stack.em_gain, nfiles
+    )
+
+
+def _best_way(moments, geometry, gain):
+    count = moments.count
+    variance = np.empty(count.shape)
+    for rows in strips(count.shape[0]):
+        variance[rows] = pixel_variances(
+            count[rows].reshape(-1), moments.total[rows].reshape(-1),
+            moments.m2[rows].reshape(-1),
+            geometry.kinds[rows].reshape(-1), TELEMETRY, len(KINDS), gain,
+        ).reshape(variance[rows].shape)  # fmt: skip
+    data = moments.mean()
+    err = np.sqrt(variance / np.maximum(count, 1))
+    lost = count == 0
+    lost[geometry.telemetry_rows] = True
+    data[lost] = err[lost] = np.nan
+    dq = np.where(lost, moments.seen | NONFINITE, 0).astype(np.uint16)
+    dq[count > 0] = np.where(lost[count > 0], NONFINITE, 0)
+    used = np.delete(count, np.arange(*geometry.telemetry), axis=0)
+    return data, err, dq, round(float(used.mean()))
+
+
+def _peers_way(moments, telemetry):
+    count = moments.count
+    data, scatter = moments.mean(), moments.std0() / np.sqrt(np.maximum(count, 1))
+    data[telemetry] = scatter[telemetry] = 0.0
     # One sample tells no scatter: it gets that of a sample of the first pixel with the most.
     first = np.unravel_index(count.argmax(), count.shape)
     scatter[count == 1] = scatter[first] * np.sqrt(count[first])
-    data = mean / divide_by
-    err = np.sqrt(moments.rms_error() ** 2 + scatter**2) / divide_by
+    err = np.sqrt(moments.rms_error() ** 2 + scatter**2)
     dq = np.where(count == 0, moments.seen, 0).astype(np.uint16)
-    used = count
-    if way == "best":
-        lost = count == 0
-        lost[telemetry] = True
-        data[lost] = err[lost] = np.nan
-        dq[lost] |= NONFINITE
-        used = np.delete(count, np.arange(*geometry.telemetry), axis=0)
-    nfiles = round(float(used.mean()))
-    return MasterDark(data, err, dq, count, stack.exptime, stack.em_gain, nfiles)
+    return data, err, dq, round(float(count.mean()))
 
 
 def synthesized_dark(maps, exptime, em_gain):

@@ -20,9 +20,6 @@ from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
-EM_ELECTRON = "detected EM electron"
-ELECTRON = "detected electron"
-
 
 @dataclass(frozen=True)
 class Headers:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.cgi.frame import EM_ELECTRON, Pixels, open_frame
+from darkroom.cgi.frame import Pixels, open_frame
 from darkroom.cgi.moments import Moments
 from darkroom.cgi.preconditions import check_frame
 from darkroom.cgi.stacks import Stack
+from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 # Frames whose bytes are in memory together, and rows of them: a few megabytes, whatever comes.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from darkroom.cgi.frame import ELECTRON
+from darkroom.cgi.units import ELECTRON
 
 #: Cards that mean nothing for a product of many frames.
 _OF_ONE_FRAME = Path(__file__).with_name("cards_of_one_frame.txt").read_text("ascii").split()

@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammainccinv
 
-#: Normal pixels that may be taken for hot ones: this part.
-FALSE_ALARMS = 1e-5
+from darkroom.cgi.pooling import FALSE_ALARMS
+
+#: Bits of the flags.
 CIC, DARK = 1, 2
 
 

@@ -8,8 +8,6 @@ it is unbiased, and its covariance is the inverse of the normal matrix. Maps are
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from darkroom.cgi import hot, offsets
@@ -18,11 +16,9 @@ from darkroom.cgi.design import LEAST_STACKS, Design, check_stacks, number_warni
 from darkroom.cgi.geometry import IMAGING, KINDS, TELEMETRY
 from darkroom.cgi.maps import PAIRS, BandReader, BiasOffset, NoiseMaps, StackReport
 from darkroom.cgi.moments_kernel import NONFINITE
-from darkroom.cgi.pooling import Pool, runs_of
+from darkroom.cgi.pooling import Pool, runs_of, strips
 from darkroom.errors import DarkroomError
 
-#: Rows of a strip over which variances are pooled, about.
-STRIP = 64
 _MOST_TURNS = 4
 _HOT_TURNS = 3
 # Read noise is told only where the noise of charge is less than this part of the variance.
@@ -62,12 +58,6 @@ def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True
     for rows in strips(geometry.shape[0]):
         fit.fit_strip(rows)
     return fit.finish()
-
-
-def strips(ny):
-    """Return the strips of a frame of `ny` rows, as even as possible."""
-    edges = np.linspace(0, ny, max(round(ny / STRIP), 1) + 1).round().astype(int)
-    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 class _PooledFit:

@@ -12,7 +12,10 @@ mask took out.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+from scipy.special import gammainccinv
 
 from darkroom.cgi.compiled import kernel
 
@@ -21,7 +24,12 @@ _LARGEST_ELECTRON = 25.0
 _LARGEST_GAUSSIAN = 8.0
 _SLOPE = 8.0
 _SAMPLE = 4096
+#: Rows of a strip over which variances are pooled, about.
+STRIP = 64
+#: Normal pixels that may be taken for hot ones: this part.
+FALSE_ALARMS = 1e-5
 _TRIMMED = 0.01
+_TURNS = 4
 
 
 class Pool:
@@ -91,6 +99,83 @@ def _starting_variances(count, m2, runs, npopulations):
         if len(values):
             starts[population] = values.mean()
     return starts
+
+
+def pixel_variances(count, total, m2, kinds, excluded, npopulations, gain):
+    """Return the variance of a sample of every pixel of one stack.
+
+    Parameters
+    ----------
+    count : (npixels,) int32 array
+    total, m2 : (npixels,) float64 array
+        Samples, their sum [e-] and that of their squared deviations from their mean [e-²].
+    kinds : (npixels,) array
+        Population of each pixel.
+    excluded : int
+        A population that is left out.
+    npopulations : int
+    gain : float
+        EM gain.
+
+    Returns
+    -------
+    (npixels,) float64 array
+        The pooled variance of the pixel's population. A hot pixel, whose mean lies above what the
+        population can make, has 2 g times that excess more (noise of amplified electrons); one
+        whose scatter alone is too large has its own.
+
+    Notes
+    -----
+    Limits are quantiles of gamma distributions with the variance of the quantity and an upper
+    bound of its third moment: with a pooled variance V the third cumulant of a sample is at most
+    3 g V and the fourth 12 g² V, since electrons of rate r have 2 g² r ≤ V, 6 g³ r and 24 g⁴ r.
+    """
+    runs = runs_of(kinds, excluded)
+    pool = Pool(count[None], m2[None], runs, kinds, npopulations, np.array([gain]))
+    dof, n = np.maximum(count - 1.0, 0), np.maximum(count, 1)
+    mean, counted = total / n, (kinds != excluded) & (count > 0)
+    bright = loud = np.zeros(count.size, bool)
+    for _ in range(_TURNS):
+        hot = bright | loud
+        pooled = pool.variances(np.flatnonzero(hot))[0][kinds]
+        level, spread = _levels(mean, kinds, counted & ~hot, npopulations)
+        excess = mean - level[kinds]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sigma = np.sqrt(np.maximum(spread[kinds], pooled / n))
+            now_bright = counted & (excess > _gamma_limit(sigma, 3 * gain * pooled / n**2))
+            scatter = np.sqrt(n * (12 * gain**2 * pooled + 2 * pooled**2))
+            shape = (dof * pooled / scatter) ** 2
+            now_loud = counted & (m2 > scatter**2 / (dof * pooled) * _tail(shape))
+        if np.array_equal(now_bright | now_loud, hot):
+            break
+        bright, loud = now_bright, now_loud
+    variance = np.where(loud & ~bright, m2 / np.maximum(dof, 1), pooled)
+    return np.where(bright, pooled + 2 * gain * np.maximum(excess, 0), variance)
+
+
+def _levels(mean, kinds, chosen, npopulations):
+    """Return mean and variance of the pixels' means, by population."""
+    number = np.maximum(np.bincount(kinds[chosen], minlength=npopulations), 1)
+    level = np.bincount(kinds[chosen], mean[chosen], npopulations) / number
+    square = (mean[chosen] - level[kinds[chosen]]) ** 2
+    return level, np.bincount(kinds[chosen], square, npopulations) / number
+
+
+def _gamma_limit(sigma, third):
+    """Return what a quantity of a variance and third cumulant exceeds its mean by, hardly ever."""
+    skewness = np.maximum(third / sigma**3, 1e-3)
+    shape = 4 / skewness**2
+    return sigma * skewness / 2 * (_tail(shape) - shape)
+
+
+def _tail(shape):
+    return gammainccinv(shape, FALSE_ALARMS)
+
+
+def strips(ny):
+    """Return the strips of a frame of `ny` rows, as even as possible."""
+    edges = np.linspace(0, ny, max(round(ny / STRIP), 1) + 1).round().astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def runs_of(kinds, excluded):

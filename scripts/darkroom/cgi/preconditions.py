@@ -10,8 +10,8 @@ are read, and a frame that does not fit is refused in words. A single check can 
 
 from __future__ import annotations
 
-from darkroom.cgi.frame import ELECTRON, EM_ELECTRON
 from darkroom.cgi.options import CHECKS
+from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 # Each step leaves a sentence in HISTORY; a frame of level L2a has had them all.

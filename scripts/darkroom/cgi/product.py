@@ -6,6 +6,7 @@ and tables follow in extensions of their own, which its classes carry along.
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom import provenance
-from darkroom.cgi.frame import ELECTRON
 from darkroom.cgi.headers import (
     DARK_CARDS,
     OF_ONE_STACK,
@@ -23,6 +23,7 @@ from darkroom.cgi.headers import (
     product_name,
 )
 from darkroom.cgi.maps import MAPS, PAIRS, clipped
+from darkroom.cgi.units import ELECTRON
 from darkroom.errors import InputError
 from darkroom.fits.write import write
 
@@ -111,12 +112,19 @@ def _noise_map_cards(header, maps, is_signed):
     for name, value in zip(MAPS, maps.variances, strict=True):
         header[f"{name}VAR"] = (float(value), f"mean variance of the error of {name}, imaging")
     for report in maps.used:
-        header.add_history(
+        _add_history(
+            header,
             f"stack: exposure time {report.stack.exptime:g} s, EM gain {report.stack.em_gain:g}, "
-            f"{report.mean_count:.3f} frames a pixel"
+            f"{report.mean_count:.3f} frames a pixel",
         )
     for sentence in maps.warnings:
-        header.add_history(f"warning: {sentence}")
+        _add_history(header, f"warning: {sentence}")
+
+
+def _add_history(header, sentence):
+    """Add a sentence to HISTORY: broken at blanks, all lines but the first indented."""
+    for line in textwrap.wrap(sentence, 70, subsequent_indent="  "):
+        header.add_history(line)
 
 
 def _card(value):
@@ -177,7 +185,7 @@ def write_dark(path, dark, stacks, *, made_by, inputs, settings, notes=()):
     _stamp(primary, made_by, inputs, settings)
     _dark_cards(image, dark, synthesized=False)
     for sentence in notes:
-        image.add_history(sentence)
+        _add_history(image, sentence)
     hdus = _dark_hdus(dark, primary, image, err, dq)
     hdus.append(fits.ImageHDU(dark.count.astype(">i4"), name="COUNT"))
     write(path, [*hdus, frames_table(stacks)])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.archive.status import read_status
-from darkroom.cgi.frame import EM_ELECTRON
 from darkroom.cgi.gather import sort_out
 from darkroom.cgi.geometry import SHIPPED, read_geometry
 from darkroom.cgi.preconditions import check_names
 from darkroom.cgi.sources import FramesSource, join_parts
 from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics
+from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import sha256
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.cgi.frame import EM_ELECTRON
 from darkroom.cgi.geometry import read_geometry
+from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError
 from darkroom.schema import nearest
 from darkroom.simulate.cgi_register import add_cosmic_rays, amplify, partial_charge

@@ -1,0 +1,172 @@
+# CGI: statistics of stacks of darks, noise maps, master darks.
+
+
+rule stack_statistics:
+    """What do a part of a stack's frames add up to?"""
+    input:
+        statuses=lambda wildcards: part_statuses(wildcards.item, wildcards.stack, wildcards.part),
+    output:
+        f"{RESULTS}/{{item}}/stacks/{{stack}}/{{part}}.fits",
+    log:
+        f"{RESULTS}/logs/stack_statistics/{{item}}/{{stack}}/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/stack_statistics/{{item}}/{{stack}}/{{part}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", FRAME_OPTIONS),
+        code=program.digest("detector", "stack_statistics"),
+    message:
+        "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
+    shell:
+        program("detector", "stack_statistics") + "--output {output} {params.settings} "
+        "{input.statuses} > {log} 2>&1"
+
+
+rule noise_maps:
+    """How large are fixed pattern, clock-induced charge and dark current of each pixel?"""
+    input:
+        parts=lambda wildcards: part_statistics(wildcards.item),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        f"{RESULTS}/{{item}}/noise_maps.fits",
+    log:
+        f"{RESULTS}/logs/noise_maps/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/noise_maps/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", MAP_OPTIONS),
+        code=program.digest("detector", "noise_maps"),
+    message:
+        "Fitting the noise maps of {wildcards.item}"
+    shell:
+        program("detector", "noise_maps") + "--output {output} {params.settings} {input.parts} "
+        "> {log} 2>&1"
+
+
+rule cgi_master_dark:
+    """What does a pixel hold at one EM gain and exposure time, on average over its stack?"""
+    input:
+        parts=lambda wildcards: part_statistics(wildcards.item, wildcards.stack),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        f"{RESULTS}/{{item}}/darks/traditional_{{stack}}.fits",
+    log:
+        f"{RESULTS}/logs/cgi_master_dark/{{item}}/{{stack}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cgi_master_dark/{{item}}/{{stack}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
+        code=program.digest("detector", "cgi_master_dark"),
+    message:
+        "Averaging stack {wildcards.stack} of {wildcards.item}"
+    shell:
+        program("detector", "cgi_master_dark") + "--output {output} {params.settings} "
+        "{input.parts} > {log} 2>&1"
+
+
+rule synthesize_dark:
+    """What does a pixel hold at any EM gain and exposure time, by the noise maps?"""
+    input:
+        maps=f"{RESULTS}/{{item}}/noise_maps.fits",
+    output:
+        f"{RESULTS}/{{item}}/darks/synthesized_{{stack}}.fits",
+    log:
+        f"{RESULTS}/logs/synthesize_dark/{{item}}/{{stack}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/synthesize_dark/{{item}}/{{stack}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
+        dark=lambda wildcards: gain_and_time(wildcards.stack),
+        code=program.digest("detector", "synthesize_dark"),
+    message:
+        "Putting the dark {wildcards.stack} of {wildcards.item} together"
+    shell:
+        program("detector", "synthesize_dark") + "--output {output} {params.settings} "
+        "{params.dark} {input.maps} > {log} 2>&1"
+
+
+rule cgi_truth:
+    """How do maps and darks of simulated frames compare with what is hidden in them?"""
+    input:
+        maps=f"{RESULTS}/{{item}}/noise_maps.fits",
+        darks=lambda wildcards: cgi_darks(wildcards.item),
+    output:
+        truth=f"{RESULTS}/{{item}}/truth.fits",
+        comparison=f"{RESULTS}/{{item}}/truth.json",
+    log:
+        f"{RESULTS}/logs/cgi_truth/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cgi_truth/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("cgi"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.tracked_archive,
+            CAMPAIGN.selection(wildcards.item),
+        ],
+        code=program.digest("detector", "cgi_truth"),
+    message:
+        "Comparing {wildcards.item} with its truth"
+    shell:
+        program("detector", "cgi_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        "--output {output.truth} --comparison {output.comparison} --maps {input.maps} "
+        "--darks {input.darks} > {log} 2>&1"
+
+
+rule cgi_figures:
+    """What do maps, errors, residuals and darks look like?"""
+    input:
+        unpack(lambda wildcards: cgi_truth_files(wildcards.item)),
+        maps=f"{RESULTS}/{{item}}/noise_maps.fits",
+        darks=lambda wildcards: cgi_darks(wildcards.item),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        item=f"{RESULTS}/{{item}}/item.json",
+        figures=directory(f"{RESULTS}/{{item}}/figures"),
+    log:
+        f"{RESULTS}/logs/cgi_figures/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cgi_figures/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("cgi"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", {"geometry": "--geometry"}),
+        more=lambda wildcards, input: more_options(
+            input, {"truth": "--truth ", "comparison": "--comparison "}
+        ),
+        code=program.digest("detector", "cgi_figures"),
+    message:
+        "Drawing the figures of {wildcards.item}"
+    shell:
+        program("detector", "cgi_figures") + "--figures {output.figures} --output {output.item} "
+        "{params.settings} {params.more} --maps {input.maps} --frames {input.frames} "
+        "--darks {input.darks} > {log} 2>&1"
