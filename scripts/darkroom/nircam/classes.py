@@ -37,10 +37,13 @@ class Classes:
     @classmethod
     def of(cls, ramps):
         """Return the classes of a `RampSet`; bad pixels are those of its first file."""
-        layout = ramps.readout
+        return cls.of_layout(ramps.readout, read_pixeldq(ramps.files[0]))
+
+    @classmethod
+    def of_layout(cls, layout, pixeldq=None):
+        """Return the classes of a `Readout`; pixels that `pixeldq` marks bad are not usable."""
         column = layout.flip(2 * layout.amplifiers() + layout.parity())[0]
         reference = layout.flip(layout.reference_pixels())
-        pixeldq = read_pixeldq(ramps.files[0])
         usable = ~reference
         if pixeldq is not None:
             usable &= (pixeldq & Pixel.DO_NOT_USE) == 0

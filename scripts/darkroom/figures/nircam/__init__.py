@@ -1,0 +1,1 @@
+"""Figures of NIRCam's superbias and read noise."""

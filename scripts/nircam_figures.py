@@ -1,0 +1,81 @@
+"""Draw the figures of a NIRCam item, and write what the report shows of it.
+
+Superbias: the image with the notebook's logarithmic stretch and limits, and with limits that fit,
+the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
+flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
+by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
+pixels, and the scatter over pixels. Both products are optional, one must be given. Called:
+
+    nircam_figures.py --superbias superbias.fits superbias_details.fits
+        --readnoise readnoise.fits readnoise_details.fits
+        --quantities superbias.json readnoise.json --merged quantities.json
+        --figures figures --output item.json
+
+The folder --figures, --merged and every product must lie in the folder of --output.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    pair = {"nargs": 2, "type": Path, "metavar": ("REFERENCE", "DETAILS")}
+    parser.add_argument("--superbias", **pair, help="products of superbias")
+    parser.add_argument("--readnoise", **pair, help="products of readnoise")
+    for name in ("superbias", "readnoise"):
+        parser.add_argument(
+            f"--{name}-other", type=Path, metavar="FILE", help="reference file of another method"
+        )
+    parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
+    parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
+    parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
+    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
+    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    arguments = parser.parse_args()
+    if arguments.superbias is None and arguments.readnoise is None:
+        parser.error("give --superbias, --readnoise or both")
+    if bool(arguments.quantities) != bool(arguments.merged):
+        parser.error("--quantities and --merged need each other")
+    return arguments
+
+
+def main():
+    """Draw the figures and write the item file."""
+    arguments = parse()
+    from darkroom.figures.book import FigureBook
+    from darkroom.figures.nircam import item, readnoise, superbias
+    from darkroom.figures.nircam.inputs import Product
+    from darkroom.nircam.classes import Classes
+    from darkroom.nircam.quantities import write_quantities
+    from darkroom.nircam.readout import Readout
+    from darkroom.report.item import write_item
+
+    found, folder = {}, arguments.output.parent
+    # The item file goes first: it must never describe figures other than those beside it.
+    arguments.output.unlink(missing_ok=True)
+    with FigureBook(arguments.figures) as book:
+        for name, story in (("superbias", superbias), ("readnoise", readnoise)):
+            paths = getattr(arguments, name)
+            if paths is None:
+                continue
+            found[name] = tuple(map(Product, paths))
+            classes = Classes.of_layout(Readout.from_header(found[name][0].header))
+            other = getattr(arguments, f"{name}_other")
+            other = None if other is None else Product(other)
+            story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
+    described = item.describe(folder, **found)
+    described["figures"] = item.inside(arguments.figures / "figures.json", folder)
+    if arguments.merged:
+        write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))
+        described["quantities"] = item.inside(arguments.merged, folder)
+    write_item(arguments.output, "nircam", **described)
+    print(f"{arguments.figures}: {len(book.records)} figures")
+
+
+if __name__ == "__main__":
+    run(main)
