@@ -151,6 +151,33 @@ rule superbias:
         "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
 
 
+rule superbias_other:
+    """What superbias does the other method make of the same ramps?"""
+    input:
+        ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
+    output:
+        reference=f"{RESULTS}/{{item}}/superbias_other.fits",
+        details=f"{RESULTS}/{{item}}/superbias_other_details.fits",
+    log:
+        f"{RESULTS}/logs/superbias_other/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/superbias_other/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: other_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
+        code=program.digest("detector", "superbias"),
+    message:
+        "Making the superbias of {wildcards.item} by the other method"
+    shell:
+        program("detector", "superbias") + "--output {output.reference} "
+        "--details {output.details} --threads {threads} {params.settings} "
+        "@{input.ramps} > {log} 2>&1"
+
+
 rule readnoise:
     """How noisy is a read of each pixel?"""
     input:
@@ -181,6 +208,33 @@ rule readnoise:
         "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
 
 
+rule readnoise_other:
+    """What read noise does the other method find in the same ramps?"""
+    input:
+        ramps=f"{RESULTS}/{{item}}/readnoise_ramps.list",
+    output:
+        reference=f"{RESULTS}/{{item}}/readnoise_other.fits",
+        details=f"{RESULTS}/{{item}}/readnoise_other_details.fits",
+    log:
+        f"{RESULTS}/logs/readnoise_other/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/readnoise_other/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: other_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
+        code=program.digest("detector", "readnoise"),
+    message:
+        "Measuring the read noise of {wildcards.item} by the other method"
+    shell:
+        program("detector", "readnoise") + "--output {output.reference} "
+        "--details {output.details} --threads {threads} {params.settings} "
+        "@{input.ramps} > {log} 2>&1"
+
+
 rule certify:
     """Does CRDS take the reference file?"""
     input:
@@ -206,3 +260,38 @@ rule certify:
     shell:
         program("jwst", "certify") + "{params.place} {params.settings} --output {output.said} "
         "{input.reference} > {log} 2>&1"
+
+
+rule nircam_figures:
+    """What does all of it look like?"""
+    input:
+        unpack(lambda wildcards: nircam_figure_inputs(wildcards.item)),
+        superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
+        readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
+        quantities=[f"{RESULTS}/{{item}}/{name}.json" for name in ("superbias", "readnoise")],
+    output:
+        item=f"{RESULTS}/{{item}}/item.json",
+        quantities=f"{RESULTS}/{{item}}/quantities.json",
+        figures=directory(f"{RESULTS}/{{item}}/figures"),
+    log:
+        f"{RESULTS}/logs/nircam_figures/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/nircam_figures/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("nircam"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=lambda wildcards: nircam_figure_settings(wildcards.item),
+        others=lambda wildcards, input: nircam_figure_options(input),
+        code=program.digest("detector", "nircam_figures"),
+    message:
+        "Drawing the figures of {wildcards.item}"
+    shell:
+        program("detector", "nircam_figures") + "--superbias {input.superbias} "
+        "--readnoise {input.readnoise} {params.others} {params.settings} "
+        "--quantities {input.quantities} --merged {output.quantities} "
+        "--figures {output.figures} --output {output.item} > {log} 2>&1"

@@ -89,6 +89,43 @@ def optional(named, *names):
     return " ".join(f"--{name} {named[name]}" for name in names if name in named.keys())
 
 
+def other_method(item, product):
+    """The method whose result is shown beside that of a product, or None."""
+    settings = nircam(item)[product]
+    return (
+        None
+        if settings["other_method"] in ("none", settings["method"])
+        else settings["other_method"]
+    )
+
+
+def other_options(item, product, names):
+    """Settings of a product made by its other method, as options of its program."""
+    settings = nircam(item)[product] | {"method": other_method(item, product)}
+    return command_options(settings, names)
+
+
+def nircam_figure_inputs(item):
+    """Products of an item that its figures show besides those that every item has."""
+    return {
+        f"{product}_other": f"{RESULTS}/{item}/{product}_other.fits"
+        for product in ("superbias", "readnoise")
+        if other_method(item, product)
+    }
+
+
+def nircam_figure_options(named):
+    """Options that hand those products to the program of the figures."""
+    names = ("superbias_other", "readnoise_other")
+    return " ".join(f"--{n.replace('_', '-')} {named[n]}" for n in names if n in named.keys())
+
+
+def nircam_figure_settings(item):
+    """Option of the pixel that the figures mark, when one is chosen."""
+    pixel = nircam(item)["superbias"]["pixel"] or nircam(item)["readnoise"]["pixel"]
+    return f"--pixel {pixel[0]} {pixel[1]}" if pixel else ""
+
+
 def nircam_products(item):
     """Products of a NIRCam item."""
     names = [
@@ -96,4 +133,5 @@ def nircam_products(item):
         for product in ("superbias", "readnoise")
         for suffix in (".fits", "_details.fits", ".json", ".certified")
     ]
+    names += ["quantities.json", "item.json"]
     return [f"{RESULTS}/{item}/{name}" for name in names]
