@@ -195,6 +195,8 @@ rule ccd_quantities:
         f"{RESULTS}/logs/ccd_quantities/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ccd_quantities/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 2
