@@ -1,8 +1,9 @@
 # CRDS: which references the campaign needs, from where, and the options that say so.
 from darkroom.crds.settings import crds_settings
 from darkroom.nircam.plan import item_kinds
+from darkroom.wfc3.plan import KINDS as WFC3_KINDS
 
-OBSERVATORY = {"nircam": "jwst"}
+OBSERVATORY = {"nircam": "jwst", "wfc3": "hst"}
 CRDS = cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, config["results"]))
 
 
@@ -13,7 +14,8 @@ def observatory_of(item):
 
 def reference_items(observatory):
     """Items whose exposures need references of an observatory."""
-    return [item for item in CAMPAIGN.items if observatory_of(item) == observatory]
+    items = [item for item in CAMPAIGN.items if item not in archived_items()]
+    return [item for item in items if observatory_of(item) == observatory]
 
 
 def cache_option(observatory):
@@ -45,6 +47,8 @@ def bestrefs_options(item):
 
 def kinds_of(item):
     """Reference types that an item's exposures need."""
+    if CAMPAIGN.items[item]["instrument"] == "wfc3":
+        return WFC3_KINDS
     return item_kinds(CAMPAIGN.items[item]["nircam"])
 
 

@@ -240,13 +240,12 @@ def _expected(copies, header, shape, times):
     share = np.zeros((len(copies), x.size))
     for i, path in enumerate(copies):
         with fits.open(path, memmap=False) as hdus:
-            ny, nx = hdus["SCI", 1].shape
+            size = hdus["SCI", 1].shape
             found = WCS(hdus["SCI", 1].header, hdus).all_world2pix(*sky, 0, quiet=True)
         (u, ux, uy), (v, vx, vy) = (a.reshape(3, -1) for a in found)
-        inside = (u > _EDGE) & (u < nx - 1 - _EDGE) & (v > _EDGE) & (v < ny - 1 - _EDGE)
         # Drizzle divides by the area of an input pixel in output pixels.
         area = 4 * np.abs((ux - u) * (vy - v) - (uy - u) * (vx - v))
-        share[i] = np.where(inside, area, 0)
+        share[i] = area * _inside((u, v), size)
     return (y, x), np.array(times) @ share, share > 0
 
 
@@ -272,21 +271,37 @@ def _check_weights(report):
 
 
 def _holes(copies, header, weight, found, covered):
-    """Tell where nothing is left: in all, and under blobs that no exposure steps over."""
-    output = WCS(header)
-    blobs = holes = 0
+    """Tell where nothing is left: in all, and under blobs that no exposure steps over.
+
+    At the rim of a dithered visit, where only one exposure looks, holes cannot be helped.
+    """
+    output, looks = WCS(header), []
     for path in copies:
         with fits.open(path, memmap=False) as hdus:
-            y, x = np.nonzero(hdus["DQ", 1].data & BLOB)
-            if not y.size:
-                continue
-            ra, dec = WCS(hdus["SCI", 1].header, hdus).all_pix2world(x, y, 0)
-        u, v = (np.rint(a).astype(int) for a in output.all_world2pix(ra, dec, 0))
-        inside = (u >= 0) & (u < weight.shape[1]) & (v >= 0) & (v < weight.shape[0])
-        blobs += int(inside.sum())
-        holes += int((weight[v[inside], u[inside]] == 0).sum())
+            wcs = WCS(hdus["SCI", 1].header, hdus)
+            looks.append((wcs, hdus["SCI", 1].shape, np.nonzero(hdus["DQ", 1].data & BLOB)))
+    needed = min(2, len(copies))
+    blobs = holes = 0
+    for wcs, _, (y, x) in looks:
+        if not y.size:
+            continue
+        sky = wcs.all_pix2world(x, y, 0)
+        seen = sum(_inside(other.all_world2pix(*sky, 0, quiet=True), size)
+                   for other, size, _ in looks)  # fmt: skip
+        u, v = (np.rint(a).astype(int) for a in output.all_world2pix(*sky, 0))
+        there = (u >= 0) & (u < weight.shape[1]) & (v >= 0) & (v < weight.shape[0])
+        there &= seen >= needed
+        blobs += int(there.sum())
+        holes += int((weight[v[there], u[there]] == 0).sum())
     return {
         "empty_share": float((found[covered] == 0).mean()) if covered.any() else 1.0,
         "blob_pixels": blobs,
         "blob_holes": holes,
     }
+
+
+def _inside(place, size):
+    """Tell which places lie inside an exposure, its rim left out; 0 or 1."""
+    (u, v), (ny, nx) = place, size
+    inside = (u > _EDGE) & (u < nx - 1 - _EDGE) & (v > _EDGE) & (v < ny - 1 - _EDGE)
+    return inside.astype(int)

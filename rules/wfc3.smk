@@ -1,0 +1,217 @@
+# WFC3/IR: bad reads found and treated, the visit combined before and after.
+
+
+wildcard_constraints:
+    version="original|reprocessed",
+
+
+rule simulate_wfc3_references:
+    """What would CRDS have for the simulated detector? References, rules, their checksums."""
+    output:
+        f"{RESULTS}/crds/config/hst/server_config",
+    log:
+        f"{RESULTS}/logs/simulate_wfc3_references.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/simulate_wfc3_references.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.archive,
+            [CAMPAIGN.selection(item) for item in wfc3_items()],
+            f"--context {CRDS('hst').context} --kinds {' '.join(crds_kinds('hst'))}",
+        ],
+        place=lambda wildcards, output: cache_option("hst"),
+        code=program.digest("detector", "simulate_wfc3_references"),
+    message:
+        "Making the references of the simulated WFC3 detector"
+    shell:
+        program("detector", "simulate_wfc3_references", CAMPAIGN_ARGS) + "{params.place} "
+        "{params.settings[2]} > {log} 2>&1"
+
+
+rule calibrate_original:
+    """What is the count rate of each pixel, every read in use?"""
+    input:
+        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        # The references of this exposure alone decide; the cache must only be filled.
+        cache=ancient(f"{RESULTS}/crds/hst.tsv"),
+    output:
+        status=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/calibrate_original/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate_original/{{item}}/{{exposure}}.tsv"
+    conda:
+        f"../envs/{WFC3_ENV}.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+    params:
+        settings=lambda wildcards: options(wildcards.item, "wfc3", ENGINE_OPTIONS),
+        place=lambda wildcards, output: wfc3_place(),
+        code=program.digest(WFC3_ENV, "calibrate_original"),
+    message:
+        "Calibrating {wildcards.item}/{wildcards.exposure} as it was taken"
+    shell:
+        program(WFC3_ENV, "calibrate_original", EXCLUDE) + "{params.place} {params.settings} "
+        "--threads {threads} --references {input.references} --status {output.status} "
+        "{input.exposure} > {log} 2>&1"
+
+
+rule read_differences:
+    """How bright is the sky between two reads, at the left, at the right and everywhere?"""
+    input:
+        original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
+    output:
+        record=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/read_differences/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/read_differences/{{item}}/{{exposure}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+    params:
+        settings=lambda wildcards: options(wildcards.item, "wfc3", DIFFERENCE_OPTIONS),
+        code=program.digest("detector", "read_differences"),
+    message:
+        "Measuring the sky from read to read of {wildcards.item}/{wildcards.exposure}"
+    shell:
+        program("detector", "read_differences") + "{params.settings} --output {output.record} "
+        "{input.original} > {log} 2>&1"
+
+
+rule choose_reads:
+    """Which reads are bad?"""
+    input:
+        differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
+    output:
+        record=f"{RESULTS}/{{item}}/chosen/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/choose_reads/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/choose_reads/{{item}}/{{exposure}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        settings=lambda wildcards: [
+            options(wildcards.item, "wfc3", CHOICE_OPTIONS),
+            given_reads(wildcards.item, wildcards.exposure),
+        ],
+        code=program.digest("detector", "choose_reads"),
+    message:
+        "Choosing the bad reads of {wildcards.item}/{wildcards.exposure}"
+    shell:
+        program("detector", "choose_reads") + "{params.settings} --output {output.record} "
+        "{input.differences} > {log} 2>&1"
+
+
+rule treat_reads:
+    """What is the count rate of each pixel without the bad reads?"""
+    input:
+        original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
+        differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
+        choice=f"{RESULTS}/{{item}}/chosen/{{exposure}}.json",
+    output:
+        status=f"{RESULTS}/{{item}}/reprocessed/{{exposure}}.json",
+        record=f"{RESULTS}/{{item}}/measures/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/treat_reads/{{item}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/treat_reads/{{item}}/{{exposure}}.tsv"
+    conda:
+        f"../envs/{WFC3_ENV}.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2 * wfc3_memory(wildcards.item, attempt),
+    params:
+        settings=lambda wildcards: options(wildcards.item, "wfc3", TREAT_OPTIONS),
+        place=lambda wildcards, output: cache_option("hst"),
+        code=program.digest(WFC3_ENV, "treat_reads"),
+    message:
+        "Calibrating {wildcards.item}/{wildcards.exposure} without its bad reads"
+    shell:
+        program(WFC3_ENV, "treat_reads") + "{params.place} {params.settings} "
+        "--threads {threads} --differences {input.differences} --choice {input.choice} "
+        "--record {output.record} --status {output.status} {input.original} > {log} 2>&1"
+
+
+rule combine_visit:
+    """What does the whole visit see?"""
+    input:
+        exposures=lambda wildcards: visit_statuses(wildcards.item, wildcards.version),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        science=f"{RESULTS}/{{item}}/{{version}}_drz_sci.fits",
+        weight=f"{RESULTS}/{{item}}/{{version}}_drz_wht.fits",
+        report=f"{RESULTS}/{{item}}/{{version}}_drz.json",
+    log:
+        f"{RESULTS}/logs/combine_visit/{{item}}_{{version}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/combine_visit/{{item}}_{{version}}.tsv"
+    conda:
+        "../envs/hst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: drizzle_options(wildcards.item),
+        place=lambda wildcards, output: cache_option("hst"),
+        code=program.digest("hst", "combine_visit"),
+    message:
+        "Combining the {wildcards.version} exposures of {wildcards.item}"
+    shell:
+        program("hst", "combine_visit") + "{params.place} {params.settings} "
+        "--output {output.science} {input.exposures} > {log} 2>&1"
+
+
+rule wfc3_figures:
+    """What does all of it look like?"""
+    input:
+        unpack(lambda wildcards: archive_drz(wildcards.item)),
+        originals=lambda wildcards: visit_statuses(wildcards.item, "original"),
+        reprocessed=lambda wildcards: visit_statuses(wildcards.item, "reprocessed"),
+        reads=lambda wildcards: visit_records(wildcards.item, "reads"),
+        chosen=lambda wildcards: visit_records(wildcards.item, "chosen"),
+        measures=lambda wildcards: visit_records(wildcards.item, "measures"),
+        visits=expand(
+            f"{RESULTS}/{{{{item}}}}/{{version}}_drz{{part}}",
+            version=("original", "reprocessed"),
+            part=("_sci.fits", "_wht.fits", ".json"),
+        ),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        item=f"{RESULTS}/{{item}}/item.json",
+        table=f"{RESULTS}/{{item}}/quantities.tsv",
+        quantities=f"{RESULTS}/{{item}}/quantities.json",
+        figures=directory(f"{RESULTS}/{{item}}/figures"),
+    log:
+        f"{RESULTS}/logs/wfc3_figures/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/wfc3_figures/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("wfc3"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+    params:
+        settings=lambda wildcards: options(wildcards.item, "wfc3", {"differences": "--differences"}),
+        place=lambda wildcards, input: figure_options(wildcards.item, input),
+        code=program.digest("detector", "wfc3_figures"),
+    message:
+        "Drawing the figures of {wildcards.item}"
+    shell:
+        program("detector", "wfc3_figures") + "{params.settings} {params.place} "
+        "--figures {output.figures} --output {output.item} > {log} 2>&1"

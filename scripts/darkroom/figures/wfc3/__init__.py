@@ -1,0 +1,1 @@
+"""Figures of the WFC3/IR road."""
