@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from darkroom.errors import DarkroomError
-from darkroom.schema import nearest
 
 #: Reference types of the road, as CRDS calls them: header keywords in lower case.
 KINDS = (
@@ -41,8 +40,8 @@ def check_item(name, settings, exposures):
     for exposure in settings["reads"]:
         if exposure not in exposures:
             raise DarkroomError(
-                f"item {name}: reads names exposure {exposure!r}{nearest(exposure, exposures)}, "
-                f"which is not in its lock ({', '.join(exposures)})"
+                f"item {name}: reads names exposure {exposure!r}, which is not in its lock "
+                f"({', '.join(exposures)})"
             )
 
 
