@@ -1,0 +1,166 @@
+"""Which exposures and which facts make a NIRCam reference file, and which are refused."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.errors import DarkroomError, InputError
+from darkroom.nircam.classes import Classes
+from darkroom.nircam.products import Facts, check_subarray, full_pedigree
+from darkroom.nircam.ramps import RampSet, open_ramp
+from darkroom.nircam.readout import Readout
+from nircam_darks import make_darks, stripe, write_darks, write_ramp
+
+GOOD = {
+    "author": "A. Person",
+    "description": "Superbias for a test",
+    "pedigree": "DUMMY",
+    "useafter": "2022-01-01T00:00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"author": " "}, "author is empty"),
+        ({"description": "x" * 66}, "description has 66 characters"),
+        ({"description": ""}, "description has 0 characters"),
+        ({"pedigree": "GROND"}, "pedigree 'GROND' is none of GROUND, DUMMY, INFLIGHT"),
+        ({"pedigree": "INFLIGHT 2022-01-01"}, "is none of"),
+        ({"pedigree": "INFLIGHT 2022-02-30 2022-03-01"}, "pedigree '2022-02-30' is no date"),
+        ({"pedigree": "INFLIGHT 2022-03-01 2022-02-01"}, "the first date is after the second"),
+        ({"useafter": "yesterday"}, "useafter 'yesterday' is no date of the form YYYY-MM-DDThh"),
+        ({"useafter": "2022-1-1T0:0:0"}, "is no date"),
+    ],
+)
+def test_facts_that_crds_would_refuse_are_refused_first(change, words):
+    with pytest.raises(DarkroomError, match=words):
+        Facts(**GOOD | change)
+
+
+def test_dates_of_flight_exposures_are_filled_in():
+    facts = Facts(**GOOD | {"pedigree": "INFLIGHT"})
+    text, doubt = full_pedigree(facts, np.array([59600.9, 59612.1]))
+    assert text == "INFLIGHT 2022-01-21 2022-02-02"
+    assert not doubt
+
+
+def test_flight_exposures_without_dates_need_them_written():
+    facts = Facts(**GOOD | {"pedigree": "INFLIGHT"})
+    with pytest.raises(DarkroomError, match="pedigree INFLIGHT: not every exposure tells its date"):
+        full_pedigree(facts, np.array([59600.0, np.nan]))
+
+
+def test_ground_pedigree_of_flight_exposures_is_doubted():
+    _, doubt = full_pedigree(Facts(**GOOD | {"pedigree": "GROUND"}), np.array([59600.0]))
+    assert "after launch" in doubt
+
+
+def test_subarray_must_fit_the_exposures(tmp_path):
+    ramps = RampSet(write_darks(tmp_path, make_darks(stripe(), 1)), "superbias")
+    assert check_subarray(Facts(**GOOD), ramps) == "SUBGRISM64"
+    assert check_subarray(Facts(**GOOD, subarray="GENERIC"), ramps) == "GENERIC"
+    with pytest.raises(DarkroomError, match="FULL has 2048 × 2048 pixels, the exposures have 2048"):
+        check_subarray(Facts(**GOOD, subarray="FULL"), ramps)
+    with pytest.raises(DarkroomError, match="'sub 64' is no name"):
+        check_subarray(Facts(**GOOD, subarray="sub 64"), ramps)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Give four good exposures."""
+    return write_darks(tmp_path, make_darks(stripe(), 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("cards", "words"),
+    [
+        ({"DETECTOR": "NRCA2"}, "DETECTOR is NRCA2 among 4 of NRCA1 .first: dark000"),
+        ({"READPATT": "DEEP8"}, "READPATT is DEEP8 among 4 of RAPID"),
+        ({"READPATT": None}, "READPATT is missing among 4 of RAPID"),
+        ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128 among 4 of SUBGRISM64"),
+        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS among 4 of NIRCAM"),
+    ],
+)
+def test_exposure_of_another_kind_is_named(files, cards, words):
+    odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 64, 2048)), stripe(), **cards)
+    with pytest.raises(InputError, match=rf"odd\.fits: {words}.*; one superbias is made of"):
+        RampSet([*files, odd], "superbias")
+
+
+def test_exposure_of_another_size_is_named(files):
+    odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 32, 2048)), stripe())
+    with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32 among 4 of 2048"):
+        RampSet([*files, odd], "superbias")
+
+
+def test_file_without_sci_is_named(tmp_path):
+    path = tmp_path / "nothing.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros(3), name="ERR")]).writeto(path)
+    with pytest.raises(InputError, match=r"nothing\.fits: has no extension SCI .it holds PRIMARY"):
+        open_ramp(path)
+
+
+def test_rate_is_no_ramp(tmp_path):
+    path = tmp_path / "rate.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((4, 5)), name="SCI")]).writeto(path)
+    with pytest.raises(InputError, match=r"SCI has 2 axes \(4, 5\), a ramp has 4 .*not rates"):
+        open_ramp(path)
+
+
+def test_truncated_file_is_named(files):
+    with files[1].open("r+b") as stream:
+        stream.truncate(files[1].stat().st_size - 200_000)
+    with pytest.raises(InputError, match=r"dark001_uncal\.fits: truncated: SCI ends at byte"):
+        open_ramp(files[1])
+
+
+def test_file_that_is_no_fits_is_named(tmp_path):
+    path = tmp_path / "text.fits"
+    path.write_text("nothing of the kind")
+    with pytest.raises(InputError, match=r"text\.fits: cannot be read as FITS"):
+        open_ramp(path)
+
+
+def test_missing_file_twice_given_file_and_empty_list_are_refused(files):
+    with pytest.raises(InputError, match=r"none\.fits: no such file"):
+        RampSet([*files, files[0].with_name("none.fits")], "superbias")
+    with pytest.raises(InputError, match="is given twice"):
+        RampSet([*files, files[2]], "superbias")
+    with pytest.raises(DarkroomError, match="no exposures for a superbias"):
+        RampSet([], "superbias")
+
+
+def test_size_in_the_header_must_be_that_of_the_image(tmp_path):
+    path = write_ramp(tmp_path / "x.fits", np.zeros((1, 2, 64, 2048)), stripe(), SUBSIZE2=128)
+    with pytest.raises(InputError, match="SUBSIZE1 × SUBSIZE2 = 2048 × 128, but SCI has 2048 × 64"):
+        RampSet([path], "superbias")
+
+
+def test_times_come_from_the_best_source_there_is(tmp_path):
+    data = np.zeros((2, 5, 64, 2048), np.uint16)
+    layout = stripe()
+    start = write_ramp(tmp_path / "start.fits", data, layout, mjd=59000.0)
+    frame = layout.frame_time / 86400
+    np.testing.assert_allclose(open_ramp(start).mjd, 59000 + frame * np.array([2.5, 8.5]))
+    date = write_ramp(tmp_path / "date.fits", data, layout, mjd=None)
+    assert open_ramp(date).mjd[0] == pytest.approx(59600.0, abs=0.01)
+    none = write_ramp(tmp_path / "none.fits", data, layout, mjd=None, DATE_OBS=None)
+    assert np.isnan(open_ramp(none).mjd).all()
+    with fits.open(date) as hdus:
+        column = fits.Column("int_mid_MJD_UTC", "D", array=[59000.25, 59000.75])
+        hdus.append(fits.BinTableHDU.from_columns([column], name="INT_TIMES"))
+        hdus.writeto(tmp_path / "times.fits")
+    np.testing.assert_array_equal(open_ramp(tmp_path / "times.fits").mjd, [59000.25, 59000.75])
+
+
+def test_classes_follow_the_orientation_of_the_detector():
+    """Amplifier 0 is on the right where x is mirrored; the edge row of a stripe is reference."""
+    for detector in ("NRCA1", "NRCA2"):
+        layout = stripe(detector)
+        classes = Classes.of_layout(layout)
+        assert classes.amplifier[0] == (3 if layout.fastaxis < 0 else 0)
+        assert classes.reference[0].all()
+        assert not classes.reference[-1].all()
+    full = Classes.of_layout(Readout.full("NRCB1"))
+    assert full.reference.sum() == 2048**2 - 2040**2
