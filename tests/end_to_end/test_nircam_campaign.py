@@ -23,8 +23,9 @@ ITEM = {
 PRODUCTS = [
     f"{product}{suffix}"
     for product in ("superbias", "readnoise")
-    for suffix in (".fits", "_details.fits", ".json", ".certified")
+    for suffix in (".fits", "_details.fits", "_other.fits", ".json", ".certified")
 ]
+PRODUCTS += ["item.json", "quantities.json", "figures/figures.json"]
 
 
 def new_context(mappings, name):
