@@ -1,0 +1,95 @@
+"""Figures of the reference pixels: instability, correlation with rows, bad ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.figures import style
+from darkroom.figures.book import Panel
+
+_SECTION = "Reference pixels"
+
+
+def tell(book, product):
+    """Add the figures of a reference-pixel product.
+
+    Parameters
+    ----------
+    book : darkroom.figures.book.FigureBook
+    product : darkroom.figures.nircam.inputs.Product
+        What ``reference_pixels.py`` wrote.
+    """
+    for name, draw in (
+        ("INSTABILITY", _instability),
+        ("ROWS", _rows),
+        ("CORRECTIONS", _corrections),
+    ):
+        table = product.table(name)
+        if table:
+            draw(book, table)
+
+
+@style.drawn
+def _instability(book, table):
+    figure, axes = style.panel()
+    place = np.arange(len(table["AMPLIFIER"]))
+    axes.bar(place, table["VALUE"], yerr=table["ERROR"], color=style.BIAS, label="measured")
+    axes.hlines(
+        table["PREDICTED"], place - 0.4, place + 0.4, color=style.DARK, lw=2, label="predicted"
+    )
+    axes.set_xticks(place, [str(a) for a in table["AMPLIFIER"]])
+    top = max(table["VALUE"].max(), table["PREDICTED"].max())
+    axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * top))
+    axes.legend()
+    flagged = [str(a) for a, f in zip(table["AMPLIFIER"], table["FLAGGED"], strict=True) if f]
+    caption = (
+        "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
+        "show what is predicted from the noise spectrum, because 1/f noise at the edges of a frame "
+        "is not that of its mean; only more than that is theirs. Above the prediction at a chance "
+        f"of 1 in 1000: {'amplifiers ' + ', '.join(flagged) if flagged else 'none'}."
+    )
+    panel = Panel("", figure, "Instability by amplifier, measured and predicted")
+    book.add(_SECTION, "refpix_instability", "Stability of the reference pixels", caption, [panel])
+
+
+@style.drawn
+def _rows(book, table):
+    figure, axes = style.panel()
+    for amplifier, colour in zip(np.unique(table["AMPLIFIER"]), style.SERIES, strict=False):
+        here = table["AMPLIFIER"] == amplifier
+        rows = table["ROWS"][here]
+        axes.plot(rows, table["R"][here], "o", color=colour, label=f"amplifier {amplifier}")
+        axes.plot(rows, table["PREDICTED_R"][here], color=colour, lw=1)
+    axes.set(xscale="log", xlabel="rows smoothed", ylabel="correlation", ylim=(0, 1))
+    axes.legend()
+    caption = (
+        "Correlation of the mean of the side reference pixels with that of the active pixels of "
+        "the same rows, smoothed over more and more rows: points measured, lines predicted from "
+        "the noise spectrum. Few pixels are noisy; many rows are too slow for the 1/f noise."
+    )
+    panel = Panel("", figure, "Correlation of side pixels with row means against smoothing")
+    book.add(_SECTION, "refpix_rows", "Side pixels and row means", caption, [panel])
+
+
+@style.drawn
+def _corrections(book, table):
+    figure, axes = style.panel()
+    names = list(dict.fromkeys(table["CORRECTION"]))
+    for k, (name, colour) in enumerate(zip(names, style.SERIES, strict=False)):
+        here = table["CORRECTION"] == name
+        place = table["AMPLIFIER"][here] + (k - (len(names) - 1) / 2) * 0.8 / len(names)
+        axes.bar(place, table["ROW_NOISE"][here], 0.8 / len(names), color=colour, label=name)
+    floor = table["ROW_FLOOR"][table["CORRECTION"] == names[0]]
+    place = np.arange(floor.size)
+    axes.hlines(
+        floor, place - 0.45, place + 0.45, color=style.MODEL, lw=2, label="white noise alone"
+    )
+    axes.set_xticks(place)
+    axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * table["ROW_NOISE"].max()))
+    axes.legend()
+    caption = (
+        "Scatter of row means in differences of two groups, without and after a correction by "
+        "reference pixels, and what white noise alone leaves."
+    )
+    panel = Panel("", figure, "Row noise by amplifier and correction")
+    book.add(_SECTION, "refpix_corrections", "Row noise before and after", caption, [panel])
