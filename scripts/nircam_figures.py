@@ -4,7 +4,8 @@ Superbias: the image with the notebook's logarithmic stretch and limits, and wit
 the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
 flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
 by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
-pixels, and the scatter over pixels. Both products are optional, one must be given. Called:
+pixels, and the scatter over pixels. Both products are optional, one must be given. With
+--noise-spectrum and --reference-pixels the figures of those products are added. Called:
 
     nircam_figures.py --superbias superbias.fits superbias_details.fits
         --readnoise readnoise.fits readnoise_details.fits
@@ -31,6 +32,9 @@ def parse():
         parser.add_argument(
             f"--{name}-other", type=Path, metavar="FILE", help="reference file of another method"
         )
+    parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
+    parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
+    parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
     parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
     parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
     parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
@@ -68,6 +72,7 @@ def main():
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else Product(other)
             story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
+        _tell_noise(book, arguments)
     described = item.describe(folder, **found)
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)
     if arguments.merged:
@@ -75,6 +80,19 @@ def main():
         described["quantities"] = item.inside(arguments.merged, folder)
     write_item(arguments.output, "nircam", **described)
     print(f"{arguments.figures}: {len(book.records)} figures")
+
+
+def _tell_noise(book, arguments):
+    """Add the figures of the noise spectrum and of the reference pixels, where given."""
+    from darkroom.figures import nircam_refpix, nircam_spectrum
+    from darkroom.figures.nircam.inputs import Product
+
+    spectrum, previous = arguments.noise_spectrum, arguments.noise_previous
+    if spectrum is not None:
+        previous = None if previous is None else Product(previous)
+        nircam_spectrum.tell(book, Product(spectrum), previous)
+    if arguments.reference_pixels is not None:
+        nircam_refpix.tell(book, Product(arguments.reference_pixels))
 
 
 if __name__ == "__main__":
