@@ -11,6 +11,7 @@ from darkroom.frames import read_frames
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
 _WORKING = ("item.json", "figures.json")
+_BETWEEN = ("references", "superbias", "readnoise", "calibrated")
 
 
 def summary(campaign, results):
@@ -60,12 +61,12 @@ def _exposures(results, item, planned):
 
 
 def _products(folder):
-    """List the products of an item, figures as one line."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    """List the products of an item, figures as one line; what lies in between is left out."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name not in _BETWEEN)
     rows = [
         (p.relative_to(folder).as_posix(), _size(p.stat().st_size))
         for p in found
-        if p.suffix in _KINDS and p.name not in _WORKING
+        if p.suffix in _KINDS and not p.name.startswith(".") and p.name not in _WORKING
     ]
     figures = [p for p in found if p.suffix == ".png"]
     if figures:
