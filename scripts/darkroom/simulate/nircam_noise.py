@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.readout import PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.readout import OUTPUTS, PIXEL_TIME, ROW_OVERHEAD
 
 # Samples of one integration; above this the transform alone needs more than about 4 GB.
 _MOST_SAMPLES = 1.2e8
@@ -34,7 +34,7 @@ def power_law(law):
 
 
 def correlated_variance(full, readout):
-    """Return the variance of the correlated noise that is not common to whole frames.
+    """Return the variance of the correlated noise that reference pixels leave.
 
     Parameters
     ----------
@@ -46,14 +46,17 @@ def correlated_variance(full, readout):
     Returns
     -------
     float
-        Of one read, DN²: what is faster than a frame, as far as it is simulated.
+        Of one read, DN²: what is faster than the correction follows, as far as it is simulated.
+        The pipeline follows 11 rows by the reference columns of a full-width frame, and frames
+        by the reference rows alone of a smaller one.
     """
     if full["noise_sampling"] == "off":
         return 0.0
     by_row = full["noise_sampling"] == "row"
     row = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
     fastest = 0.5 / (row if by_row else PIXEL_TIME)
-    frequency = np.geomspace(min(1 / readout.frame_time, fastest), fastest, 10_000)
+    followed = 11 * row if readout.noutputs == OUTPUTS else readout.frame_time
+    frequency = np.geomspace(min(1 / followed, fastest), fastest, 10_000)
     laws = ["common", "amplifier"] if by_row else ["common", "amplifier", "alternating"]
     power = sum(power_law(full[law])(frequency) for law in laws)
     return float(np.trapezoid(power, frequency))
