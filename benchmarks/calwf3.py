@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 NSAMP, EARLY = 16, "11-15"
-REPEAT = 3  # the least of so many runs: other people's work only ever adds
+REPEAT = 5  # the least of so many runs: other people's work only ever adds
 IMPORTS = """
 import sys
 sys.path.insert(0, sys.argv[1])

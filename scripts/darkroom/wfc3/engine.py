@@ -33,10 +33,15 @@ _NO_CUBE = np.zeros((1, 1, 1), np.float32)
 _NO_FLAGS = np.zeros((1, 1), np.int16)
 _NO_BYTES = np.zeros((1, 1), np.uint8)
 _NO_EVENTS = np.zeros((1, 1, 1), np.uint8)
-_EVENT_FLAGS = (
-    (dqbits.EVENT_COSMIC_RAY, dqbits.COSMIC_RAY),
-    (dqbits.EVENT_SPIKE, dqbits.BAD_DETECTOR),
-    (dqbits.EVENT_UNSTABLE, dqbits.UNSTABLE),
+# DQ flags of every combination of events.
+_EVENT_FLAGS = np.array(
+    [
+        dqbits.COSMIC_RAY * bool(events & dqbits.EVENT_COSMIC_RAY)
+        | dqbits.BAD_DETECTOR * bool(events & dqbits.EVENT_SPIKE)
+        | dqbits.UNSTABLE * bool(events & dqbits.EVENT_UNSTABLE)
+        for events in range(8)
+    ],
+    np.int16,
 )
 
 
@@ -263,9 +268,7 @@ def calibrated_read(ramp, k, image=None):
         if extver_of(k, ramp.nsamp) in image.masked:
             dq |= np.int16(dqbits.MASKED)
         if image.events is not None:
-            inside = dq[y0:y1, x0:x1]
-            for event, flag in _EVENT_FLAGS:
-                inside[(image.events[k] & event) != 0] |= np.int16(flag)
+            dq[y0:y1, x0:x1] |= _EVENT_FLAGS[image.events[k]]
     if ramp.flat is not None:
         kernels().flat_field(
             0, ramp.shape[0], ramp.window, sci, err, dq, *vars(ramp.flat).values(),

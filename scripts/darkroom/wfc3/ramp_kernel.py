@@ -24,7 +24,7 @@ from numba import boolean, float32, int16, int64, njit, types, uint8, void
 
 LANES = 64
 MOST_COSMIC_RAYS = 4
-_SPIKE_SIGMA = 6.0
+_SPIKE_SIGMA = np.float32(6.0)
 # Signal-to-noise ratios above which an interval is fitted with the next power of weights.
 _STEPS = (np.float32(5), np.float32(10), np.float32(20), np.float32(50), np.float32(100))
 
@@ -272,6 +272,51 @@ def _split(d, leave_out, second, ignore, member, flags, counts):
 
 
 @_helper
+def _inspect_run(s, e, d, t, first, count, hit, deviation, weights, table, threshold):
+    """Do what `_inspect` does for reads without gaps, flags or errors of 0.
+
+    `hit`: the first read is a cosmic ray. Then no sample but that can have a flag, the jump between
+    neighbours is all there is to cosmic rays and bad first reads, and a spike has two of them.
+    """
+    sy, sxy = _ZERO, _ZERO
+    for j in range(count):
+        w = weights[count, j, 0]
+        sy += s[first + j] * w
+        sxy += t[first + j] * s[first + j] * w
+    if count == 2:
+        b = (s[first + 1] - s[first]) / (t[first + 1] - t[first])
+        a = s[first] - b * t[first]
+    else:
+        sw, sx = table[first, count, 0, 0], table[first, count, 0, 1]
+        sxx, determinant = table[first, count, 0, 2], table[first, count, 0, 3]
+        a = (sxx * sy - sx * sxy) / determinant
+        b = (sw * sxy - sx * sy) / determinant
+    for j in range(count):
+        deviation[j] = (s[first + j] - (a + b * t[first + j])) / e[first + j]
+    if hit:
+        deviation[0] = _ZERO
+    best, found = threshold, -1
+    for j in range(1, count):
+        jump = abs(deviation[j] - deviation[j - 1])
+        if jump > best:
+            best, found = jump, j
+    flag = _COSMIC_RAY
+    if best > _SPIKE_SIGMA:  # as large a jump is on both sides of a spike
+        peak, spike = _ZERO, -1
+        for j in range(1, count - 1):
+            left, middle, right = deviation[j - 1], deviation[j], deviation[j + 1]
+            stands_out = middle - left > _SPIKE_SIGMA and middle - right > _SPIKE_SIGMA
+            if stands_out and left < 0 and right < 0 and abs(middle) > peak:
+                peak, spike = middle, j
+        if spike >= 0:
+            found, flag = spike, _MASKED
+    if found < 0:
+        return 0, 0
+    d[first + found] |= flag
+    return flag, first + found
+
+
+@_helper
 def _reject(s, e, d, t, leave_out, member, flags, counts, deviation, some_zero, second, weights,
             table, ignore, threshold):  # fmt: skip
     """Flag samples until nothing more is found: number of intervals (-1: no samples), given up."""
@@ -284,8 +329,24 @@ def _reject(s, e, d, t, leave_out, member, flags, counts, deviation, some_zero, 
         for i in range(intervals):
             if counts[i] < 2:
                 continue
-            flag, k = _inspect(s, e, d, t, member, flags, i, counts[i], deviation, some_zero,
-                               second, weights, table, ignore, threshold)  # fmt: skip
+            first = member[i, 0]
+            if member[i, counts[i] - 1] - first == counts[i] - 1 and not (second or some_zero):
+                flag, k = _inspect_run(
+                    s,
+                    e,
+                    d,
+                    t,
+                    first,
+                    counts[i],
+                    flags[i, 0] != 0,
+                    deviation,
+                    weights,
+                    table,
+                    threshold,
+                )
+            else:
+                flag, k = _inspect(s, e, d, t, member, flags, i, counts[i], deviation, some_zero,
+                                   second, weights, table, ignore, threshold)  # fmt: skip
             if flag == _COSMIC_RAY:
                 cosmic_rays += 1
                 if cosmic_rays >= MOST_COSMIC_RAYS:
@@ -527,7 +588,7 @@ def _fit_lanes(y, x, width, cube, scale, used, shared, reads, weights, rule, scr
     """
     sci, err, _ = cube
     t, dark, gain = reads[0], reads[1], rule[2]
-    count, limit = used.size, min(rule[1], np.float32(_SPIKE_SIGMA))
+    count, limit = used.size, min(rule[1], _SPIKE_SIGMA)
     s, e, work, power = scratch
     sy, sxy, a, b, before = work[0], work[1], work[2], work[3], work[4]
     sy[:], sxy[:] = _ZERO, _ZERO
