@@ -16,6 +16,8 @@ MAD_TO_STD = 1.482602218505602
 #: A step is looked at closer from so many deviations on, and is a jump from so many.
 LOOK, JUMP = 4.0, 5.0
 _SHORTEST = 3  # groups that a line needs to leave a residual
+_MANY_RAMPS = 5  # from so many on, medians over ramps shrug off a ramp with a jump
+_CHUNK = 1024  # pixels whose sums stay in the processor's cache
 
 _helper = njit(nogil=True, error_model="numpy")
 _values = types.Array(float32, 2, "C", readonly=True)
@@ -47,24 +49,25 @@ def _add_pair(later, earlier, sd, sdd):
 
 
 @_helper
-def _fit_ramp(ramp, squares, slope, farthest):
-    """Fit a line to every pixel of a ramp: residual squares, slope, farthest step from it."""
-    n, npixels = ramp.shape
-    sx, sgx = np.zeros(npixels), np.zeros(npixels)
+def _fit_ramp(values, first, stop, left, right, squares, slope, farthest):
+    """Fit a line to pixels of a ramp: residual squares, slope, farthest step from it."""
+    n = stop - first
+    sx, sgx = np.zeros(right - left), np.zeros(right - left)
     squares[:] = 0.0
+    base = values[first, left:right]
     for g in range(n):
-        _add_group(ramp[g], ramp[0], g - 0.5 * (n - 1), sx, squares, sgx)
+        _add_group(values[first + g, left:right], base, g - 0.5 * (n - 1), sx, squares, sgx)
     lever = n * (n * n - 1.0) / 12.0
-    for j in range(npixels):
+    for j in range(right - left):
         slope[j] = sgx[j] / lever
         squares[j] = max(squares[j] - sx[j] * sx[j] / n - slope[j] * slope[j] * lever, 0.0)
         farthest[j] = 0.0
-    for g in range(1, n):
-        _farthest_step(ramp[g], ramp[g - 1], slope, farthest)
+    for g in range(first + 1, stop):
+        _farthest_step(values[g, left:right], values[g - 1, left:right], slope, farthest)
 
 
 @_helper
-def _pair_squares(ramp, stride, sd, sdd, scale):
+def _pair_squares(values, first, stop, left, right, stride, sd, sdd):
     """Scatter of the differences of group pairs about their mean, as squares of CDS noise.
 
     Returns the degrees of freedom; `stride` 2 takes independent pairs, 1 consecutive ones, whose
@@ -73,9 +76,10 @@ def _pair_squares(ramp, stride, sd, sdd, scale):
     sd[:] = 0.0
     sdd[:] = 0.0
     n = 0
-    for g in range(1, ramp.shape[0], stride):
-        _add_pair(ramp[g], ramp[g - 1], sd, sdd)
+    for g in range(first + 1, stop, stride):
+        _add_pair(values[g, left:right], values[g - 1, left:right], sd, sdd)
         n += 1
+    scale = 1.0 if stride == 2 else n / (n + 1.0)
     for j in range(sd.size):
         sdd[j] = (sdd[j] - sd[j] * sd[j] / n) * scale
     return n - 1
@@ -302,8 +306,35 @@ def _telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends)
 
 
 @_helper
-def _usual_step(values, pixel, starts, steps, floor):
-    """Return the median step of a pixel and how far above it a step is a jump."""
+def _usual_step(values, pixel, starts, squares, slopes, steps, floor):
+    """Return the usual step of a pixel and how far above it a step is a jump.
+
+    From medians over its ramps, which a jump in a few of them does not move; of few ramps, over
+    all steps.
+
+    Parameters
+    ----------
+    squares, slopes : (nramps,) arrays
+        Of lines through whole ramps; NaN where there is none.
+    steps : (ngroups,) float64 array
+        Room to work in.
+    floor : float
+        Typical noise of a step.
+    """
+    n = 0
+    for r in range(squares.size):
+        if squares[r] < np.inf:
+            steps[n] = slopes[r]
+            n += 1
+    if n >= _MANY_RAMPS:
+        usual, n = _median(steps, n), 0
+        for r in range(squares.size):
+            if squares[r] < np.inf:
+                free = starts[r + 1] - starts[r] - 2.0
+                # What the median of chi² is to its mean (Wilson and Hilferty).
+                steps[n] = 2.0 * squares[r] / free / (1.0 - 2.0 / (9.0 * free)) ** 3
+                n += 1
+        return usual, JUMP * max(math.sqrt(_median(steps, n)), floor)
     n = _steps_of(values, pixel, starts, steps)
     if n == 0:
         return 0.0, np.inf
@@ -326,6 +357,45 @@ def _add_odd_ramps(values, pixel, starts, odd, usual, limit, ends, total, nu, nj
             if n >= _SHORTEST:
                 total[pixel] += _segment_squares(values, pixel, ends[s, 0], ends[s, 1])
                 nu[pixel] += n - 2
+
+
+@_helper
+def _whole_ramps(
+    values, starts, left, right, stride, kind, step_noise, all_squares, all_slopes, odd,
+    total, nu, raw, raw_nu, pairs, pairs_nu,
+):  # fmt: skip
+    """Fit every ramp of the pixels from `left` to `right`; mark those to be looked at closer.
+
+    Arguments as of `residuals`, those by pixel cut to the pixels.
+    """
+    width = right - left
+    squares, slope, farthest = np.empty(width), np.empty(width), np.empty(width)
+    sd, sdd = np.empty(width), np.empty(width)
+    total[:] = 0.0
+    raw[:] = 0.0
+    pairs[:] = 0.0
+    nu[:] = 0
+    raw_nu[:] = 0
+    pairs_nu[:] = 0
+    for r in range(starts.size - 1):
+        first, stop = starts[r], starts[r + 1]
+        n = stop - first
+        if n < _SHORTEST:
+            continue
+        _fit_ramp(values, first, stop, left, right, squares, slope, farthest)
+        free = _pair_squares(values, first, stop, left, right, stride, sd, sdd)
+        for j in range(width):
+            finite = squares[j] < np.inf
+            strange = not finite or farthest[j] > LOOK * step_noise[kind[j]]
+            all_squares[r, left + j] = squares[j]
+            all_slopes[r, left + j] = slope[j]
+            odd[r, left + j] = strange
+            raw[j] += squares[j] if finite else 0.0
+            raw_nu[j] += n - 2 if finite else 0
+            total[j] += 0.0 if strange else squares[j]
+            nu[j] += 0 if strange else n - 2
+            pairs[j] += 0.0 if strange else sdd[j]
+            pairs_nu[j] += 0 if strange else free
 
 
 @njit(
@@ -373,40 +443,21 @@ def residuals(
         Added to: squares and degrees of freedom of the quiet pixels, ramp by ramp.
     """
     nramps, npixels = starts.size - 1, values.shape[1]
-    squares, slope, farthest = np.empty(npixels), np.empty(npixels), np.empty(npixels)
-    sd, sdd = np.empty(npixels), np.empty(npixels)
-    kept = np.full((nramps, npixels), np.float32(np.nan))
+    squares = np.full((nramps, npixels), np.float32(np.nan))
+    slopes = np.empty((nramps, npixels), np.float32)
     odd = np.zeros((nramps, npixels), np.bool_)
-    total[:] = 0.0
-    raw[:] = 0.0
-    pairs[:] = 0.0
-    nu[:] = 0
-    raw_nu[:] = 0
-    pairs_nu[:] = 0
+    for left in range(0, npixels, _CHUNK):
+        right = min(left + _CHUNK, npixels)
+        _whole_ramps(
+            values, starts, left, right, stride,
+            kind[left:right], step_noise, squares, slopes, odd,
+            total[left:right], nu[left:right], raw[left:right], raw_nu[left:right],
+            pairs[left:right], pairs_nu[left:right],
+        )  # fmt: skip
     njumps[:] = 0
     gain[:] = 0.0
     amplitude[:] = 0.0
     downs[:] = 0.0
-    for r in range(nramps):
-        n = starts[r + 1] - starts[r]
-        if n < _SHORTEST:
-            continue
-        ramp = values[starts[r] : starts[r + 1]]
-        _fit_ramp(ramp, squares, slope, farthest)
-        npairs = n // 2 if stride == 2 else n - 1
-        free = _pair_squares(ramp, stride, sd, sdd, 1.0 if stride == 2 else npairs / (npairs + 1.0))
-        for j in range(npixels):
-            if abs(squares[j]) < np.inf:
-                raw[j] += squares[j]
-                raw_nu[j] += n - 2
-            odd[r, j] = not farthest[j] <= LOOK * step_noise[kind[j]]
-            odd[r, j] |= not squares[j] < np.inf
-            if not odd[r, j]:
-                kept[r, j] = squares[j]
-                total[j] += squares[j]
-                nu[j] += n - 2
-                pairs[j] += sdd[j]
-                pairs_nu[j] += free
     steps, levels = np.empty(values.shape[0]), np.empty(values.shape[0])
     ends = np.empty((values.shape[0], 2), np.int64)
     for j in range(npixels):
@@ -415,12 +466,13 @@ def residuals(
         for r in range(nramps):
             any_odd |= odd[r, j]
         if any_odd or noisy:
-            usual, limit = _usual_step(values, j, starts, steps, step_noise[kind[j]])
+            noise = step_noise[kind[j]]
+            usual, limit = _usual_step(values, j, starts, squares[:, j], slopes[:, j], steps, noise)
             _add_odd_ramps(values, j, starts, odd, usual, limit, ends, total, nu, njumps)
             # Not what cosmic rays alone made noisy.
             noisy = noisy and nu[j] > 0 and total[j] / nu[j] > candidate[kind[j]] ** 2
             if noisy:
-                floor = step_noise[kind[j]] / math.sqrt(2.0)
+                floor = noise / math.sqrt(2.0)
                 # Whole ramps if these step down; else there may be a cosmic ray, which is cut.
                 found = _telegraph(values, j, starts, usual, np.inf, floor, levels, steps, ends)
                 if found[2] < 1.5:
@@ -428,6 +480,6 @@ def residuals(
                 gain[j], amplitude[j], downs[j] = found
         if not noisy:
             for r in range(nramps):
-                if kept[r, j] < np.inf:
-                    ramp_squares[r, kind[j]] += kept[r, j]
+                if squares[r, j] < np.inf and not odd[r, j]:
+                    ramp_squares[r, kind[j]] += squares[r, j]
                     ramp_nu[r, kind[j]] += starts[r + 1] - starts[r] - 2
