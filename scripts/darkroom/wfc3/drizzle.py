@@ -91,7 +91,8 @@ def combine(flts, references, private, *, parameters=None, database=False):
         matching of skies, or drops an exposure.
     """
     settings = {**NOTEBOOK, **(parameters or {})}
-    private = Path(private)
+    # Whole paths: AstroDrizzle works in the folder itself.
+    private = Path(private).resolve()
     copies = [_copy(path, private) for path in flts]
     _check_together(flts)
     _update_wcs(copies, references, private, database)
