@@ -180,7 +180,7 @@ def test_compressed_frames_count_like_plain_ones(make, geometry, tmp_path):
         with path.open("rb") as source, gzip.open(f"{path}.gz", "wb") as target:
             shutil.copyfileobj(source, target)
     packed = read_moments(sort_out([f"{p}.gz" for p in paths], geometry)[0][0], scratch=tmp_path)
-    for one, two in zip(plain._arrays(), packed._arrays(), strict=True):
+    for one, two in zip(plain.arrays(), packed.arrays(), strict=True):
         assert np.array_equal(one, two)
 
 

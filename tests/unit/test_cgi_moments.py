@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from darkroom.cgi.moments import Moments
-from darkroom.cgi.moments_kernel import NONFINITE
+from darkroom.cgi.units import NONFINITE
 
 SHAPE = (4, 5)
 

@@ -8,6 +8,7 @@ from darkroom.cgi.compiled import kernel
 from darkroom.cgi.darks import synthesized_dark
 from darkroom.cgi.design import Design
 from darkroom.cgi.geometry import IMAGING
+from darkroom.cgi.maps import PAIRS
 from darkroom.cgi.pooled import fit_pooled
 from darkroom.errors import DarkroomError
 
@@ -164,7 +165,7 @@ def test_the_covariance_is_that_of_the_estimates(geometry):
     scale = np.array([1.0, 300.0, 1e4])[:, None, None]
     spread = np.stack([(fit.data - maps) * scale for fit in fits])[:, :, geometry.kinds == IMAGING]
     measured = np.einsum("rip,rjp->ij", spread, spread) / spread[:, 0].size
-    for plane, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))):
+    for plane, (i, j) in enumerate(PAIRS):
         quoted = fits[0].covariance[plane][geometry.kinds == IMAGING].mean()
         quoted *= (scale[i] * scale[j]).item()
         size = np.sqrt(measured[i, i] * measured[j, j])

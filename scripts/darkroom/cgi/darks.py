@@ -8,8 +8,8 @@ import numpy as np
 
 from darkroom.cgi.geometry import KINDS, TELEMETRY
 from darkroom.cgi.maps import PAIRS
-from darkroom.cgi.moments_kernel import NONFINITE
 from darkroom.cgi.pooling import pixel_variances, strips
+from darkroom.cgi.units import NONFINITE
 from darkroom.errors import DarkroomError
 
 WAYS = ("best", "peer")
@@ -154,11 +154,10 @@ def synthesized_dark(maps, exptime, em_gain):
     factor = (1 / em_gain, 1.0, exptime)
     fixed, cic, dark = maps.data
     data = fixed / em_gain + exptime * dark + cic
-    if maps.covariance is None:
-        variance = sum((f * e) ** 2 for f, e in zip(factor, np.asarray(maps.err), strict=True))
-    else:
-        variance = sum(
-            (1 if i == j else 2) * factor[i] * factor[j] * np.asarray(plane, np.float64)
+    variance = sum((f * e) ** 2 for f, e in zip(factor, np.asarray(maps.err), strict=True))
+    if maps.covariance is not None:
+        variance = variance + sum(
+            2 * factor[i] * factor[j] * np.asarray(plane, np.float64)
             for (i, j), plane in zip(PAIRS, maps.covariance, strict=True)
         )
     err = np.sqrt(np.maximum(variance, 0))

@@ -11,9 +11,8 @@ and the skewness of the estimate.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammainccinv
 
-from darkroom.cgi.pooling import FALSE_ALARMS
+from darkroom.cgi.pooling import gamma_limit
 
 #: Bits of the flags.
 CIC, DARK = 1, 2
@@ -45,32 +44,8 @@ def limits(weights_matrix, variance, gain, exptime, count, base):
     found = []
     for row in weights_matrix[1:]:
         sigma = np.sqrt((row**2 * variance / count).sum())
-        skewness = max((row**3 * third / count**2).sum() / sigma**3, 1e-3)
-        shape = 4 / skewness**2
-        found.append(skewness / 2 * (gammainccinv(shape, FALSE_ALARMS) - shape))
+        found.append(float(gamma_limit(sigma, (row**3 * third / count**2).sum())) / sigma)
     return np.array(found)
-
-
-def flag(excess, covariance, limit):
-    """Return which pixels exceed a limit, as numbers `CIC`, `DARK` or both.
-
-    Parameters
-    ----------
-    excess : (3, npixels) array
-        Parameters over those of a normal pixel.
-    covariance : (6, npixels) array
-        In the order of `darkroom.cgi.maps.PAIRS`.
-    limit : (2,) array
-        As from `limits`.
-
-    Returns
-    -------
-    (npixels,) uint8 array
-    """
-    with np.errstate(invalid="ignore"):
-        cic = excess[1] > limit[0] * np.sqrt(covariance[3])
-        dark = excess[2] > limit[1] * np.sqrt(covariance[5])
-    return (cic * CIC + dark * DARK).astype(np.uint8)
 
 
 def own_variance(pooled, gain, enf2, exptime, excess, flags):

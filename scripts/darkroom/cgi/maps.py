@@ -11,7 +11,7 @@ from darkroom.cgi.moments import Moments
 #: Order of the planes.
 MAPS = ("FPN", "CIC", "DC")
 #: Planes of `NoiseMaps.covariance`: pairs of maps.
-PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 @dataclass
@@ -82,8 +82,9 @@ class NoiseMaps:
         The maps and their standard errors, in the order of `MAPS`.
     dq : (ny, nx) uint16 array
         Not zero where the maps mean nothing.
-    covariance : (6, ny, nx) float array or None
-        In the order of `PAIRS`; the peers' estimators have none.
+    covariance : (3, ny, nx) float array or None
+        Of two maps each, in the order of `PAIRS`; with the squares of `err` this is the full
+        matrix. The peers' estimators have none.
     chi2 : (ny, nx) float array or None
         Chi-square of the fit.
     r2 : (ny, nx) float array
@@ -92,7 +93,7 @@ class NoiseMaps:
         Stacks with a usable sample.
     unreliable : (ny, nx) uint8 array
         Stacks that lack too many of their frames there.
-    counts : (M, ny, nx) int16 array or None
+    counts : (M, ny, nx) uint8 or int16 array or None
         Usable frames of each stack in the fit.
     bias : BiasOffset
     variances : (3,) float array
@@ -189,6 +190,11 @@ class BandReader:
         for number, source in enumerate(self._sources):
             source.add_to(band.rows(number), rows)
         return band
+
+
+def count_dtype(stacks):
+    """Return the smallest type (as FITS has it) that counts the frames of all stacks."""
+    return np.dtype(">i2" if max(stack.nframes for stack in stacks) > 255 else np.uint8)
 
 
 def bands(ny, nrows):

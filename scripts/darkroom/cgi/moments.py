@@ -24,7 +24,7 @@ class Moments:
     err2 : float64 array or None
         Sum of their squared errors; None when errors were left unread.
     seen : uint16 array
-        Every flag that any frame has there (and `moments_kernel.NONFINITE`).
+        Every flag that any frame has there (and `units.NONFINITE`).
     """
 
     count: np.ndarray
@@ -51,13 +51,14 @@ class Moments:
 
     def rows(self, rows):
         """Return a view of some rows."""
-        return Moments(*(None if a is None else a[rows] for a in self._arrays()))
+        return Moments(*(None if a is None else a[rows] for a in self.arrays()))
 
     def reshaped(self, shape):
         """Return a view of another shape."""
-        return Moments(*(None if a is None else a.reshape(shape) for a in self._arrays()))
+        return Moments(*(None if a is None else a.reshape(shape) for a in self.arrays()))
 
-    def _arrays(self):
+    def arrays(self):
+        """Return all arrays, in the order of the attributes."""
         return self.count, self.total, self.m2, self.err2, self.seen
 
     def add(self, data, err, dq):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from darkroom.cgi.units import NONFINITE
+
 LANES = 256
-#: Flag that a sample without a finite value leaves in the statistics (corgidrp: bad pixel).
-NONFINITE = 1
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
 

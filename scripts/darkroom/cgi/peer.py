@@ -16,7 +16,7 @@ import numpy as np
 
 from darkroom.cgi.compiled import kernel
 from darkroom.cgi.design import Design, check_stacks, number_warnings, truncated
-from darkroom.cgi.maps import BandReader, BiasOffset, NoiseMaps, StackReport, bands
+from darkroom.cgi.maps import BandReader, BiasOffset, NoiseMaps, StackReport, bands, count_dtype
 from darkroom.errors import DarkroomError
 
 VERSIONS = ("frames", "peer-3.2")
@@ -95,7 +95,7 @@ class _PeerFit:
             r2=np.empty((ny, nx), dtype),
             usable=np.empty((ny, nx), np.uint8),
             unreliable=np.empty((ny, nx), np.uint8),
-            counts=np.empty((len(stacks), ny, nx), ">i2"),
+            counts=np.empty((len(stacks), ny, nx), count_dtype(stacks)),
             reports=self.reports,
             warnings=[r.reason for r in self.reports if r.reason] + number_warnings(stacks),
             settings={"weighting": weighting, "check_thresholds": check_thresholds},

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkroom.cgi import hot, offsets
+from darkroom.cgi import offsets
 from darkroom.cgi.compiled import kernel
-from darkroom.cgi.design import LEAST_STACKS, Design, check_stacks, number_warnings, truncated
-from darkroom.cgi.geometry import IMAGING, KINDS, TELEMETRY
-from darkroom.cgi.maps import PAIRS, BandReader, BiasOffset, NoiseMaps, StackReport
-from darkroom.cgi.moments_kernel import NONFINITE
-from darkroom.cgi.pooling import Pool, runs_of, strips
-from darkroom.errors import DarkroomError
+from darkroom.cgi.design import Design, check_stacks, number_warnings, truncated
+from darkroom.cgi.geometry import IMAGING
+from darkroom.cgi.maps import BandReader, BiasOffset, NoiseMaps, StackReport, count_dtype
+from darkroom.cgi.pooling import strips
+from darkroom.cgi.strip import Strip, room_for
+from darkroom.cgi.units import NONFINITE
 
-_MOST_TURNS = 4
-_HOT_TURNS = 3
 # Read noise is told only where the noise of charge is less than this part of the variance.
 _CHARGE_NOISE = 0.5
 
@@ -74,13 +72,11 @@ class _PooledFit:
         stacks = [source.stack for source in used]
         check_stacks(stacks)
         self.design = Design.of(stacks, geometry.em_stages)
-        matrix = self.design.matrix
-        self.scale = 1 / np.sqrt((matrix**2).mean(axis=0))
-        self.matrix = np.ascontiguousarray(matrix * self.scale)
         self.offsets = offsets.measure(used, geometry, self.design)
         self.subtracted = np.where(self.offsets.odd & correct_offsets, self.offsets.offset, 0.0)
         ny, nx = geometry.shape
         self.reader = BandReader(used, max(s.stop - s.start for s in strips(ny)), nx)
+        self.room = room_for(nx * max(s.stop - s.start for s in strips(ny)))
         nstacks = len(used)
         self.count_sums = np.zeros(nstacks)
         self.noise_sums, self.residual_sums = np.zeros((nstacks, 2)), np.zeros((nstacks, 2))
@@ -89,12 +85,12 @@ class _PooledFit:
             data=np.empty((3, ny, nx), dtype),
             err=np.empty((3, ny, nx), dtype),
             dq=np.zeros((ny, nx), np.uint16),
-            covariance=np.empty((6, ny, nx), dtype),
+            covariance=np.empty((3, ny, nx), dtype),
             chi2=np.empty((ny, nx), dtype),
             r2=np.empty((ny, nx), dtype),
             usable=np.empty((ny, nx), np.uint8),
             unreliable=np.empty((ny, nx), np.uint8),
-            counts=np.empty((nstacks, ny, nx), ">i2"),
+            counts=np.empty((nstacks, ny, nx), count_dtype(stacks)),
             hot=np.empty((ny, nx), np.uint8),
             reports=reports,
             warnings=[r.reason for r in reports if r.reason] + number_warnings(stacks),
@@ -102,49 +98,33 @@ class _PooledFit:
         )
 
     def fit_strip(self, rows):
-        """Fit the pixels of a strip, again as long as it changes which of them are hot."""
+        """Fit the pixels of a strip and put what comes of it into the maps."""
         band = self.reader.read(rows)
-        strip = _Strip(self, band, self.geometry.kinds[rows].reshape(-1))
-        for turn in range(_MOST_TURNS):
-            strip.fit()
-            if not strip.find_hot(dark_only=turn == 0):
-                break
-        self._store(rows, band, strip)
-
-    def _store(self, rows, band, strip):
-        """Put a strip's results into the maps, and add up what the reports tell."""
-        maps, shape = self.maps, band.count.shape[1:]
-        scale = self.scale[:, None]
-        covariance = strip.covariance_of_parameters()
-        theta = strip.theta * scale
-        error = np.sqrt(covariance[[0, 3, 5]])
-        outside = strip.kinds != IMAGING
-        known = np.isfinite(theta[0])
-        theta[2, outside & known] = error[2, outside & known] = 0.0
-        covariance[[2, 4, 5]] = np.where(outside & known, 0.0, covariance[[2, 4, 5]])
-        maps.data[:, rows] = theta.reshape(3, *shape)
-        maps.err[:, rows] = error.reshape(3, *shape)
-        maps.covariance[:, rows] = covariance.reshape(6, *shape)
+        kinds = self.geometry.kinds[rows].reshape(-1)
+        strip = Strip(self.design, self.subtracted, band, kinds, self.room)
+        strip.fit()
+        maps, (nstacks, *shape) = self.maps, band.count.shape
+        found = strip.results(np.float64 if maps.data.dtype.itemsize == 8 else np.float32)
+        for planes, values in zip((maps.data, maps.err, maps.covariance), found, strict=True):
+            planes[:, rows] = values.reshape(len(values), *shape)
         maps.chi2[rows] = strip.chi2.reshape(shape)
         maps.r2[rows] = strip.adjusted_r2().reshape(shape)
         maps.usable[rows] = strip.usable.reshape(shape)
-        maps.hot[rows] = strip.fitted_as.reshape(shape)
-        nframes = np.array([r.stack.nframes for r in maps.used])[:, None, None]
-        maps.unreliable[rows] = (2 * band.count < nframes).sum(axis=0)
+        maps.hot[rows] = strip.hot.reshape(shape)
         maps.counts[:, rows] = band.count
-        flags = np.bitwise_or.reduce(np.where(band.count == 0, band.seen, 0), axis=0)
-        maps.dq[rows] = np.where(known.reshape(shape), 0, flags | NONFINITE)
-        self.count_sums += band.count.sum(axis=(1, 2))
-        self._add_up(strip, known & ~outside)
-
-    def _add_up(self, strip, imaging):
-        """Add up variances and residuals of the imaging area, by stack."""
-        number = imaging.sum()
+        flags, unreliable = np.empty(strip.kinds.size, np.uint16), np.empty(strip.kinds.size, "u1")
+        kernel("pooled_kernel").summarize(
+            strip.count, band.seen.reshape(nstacks, -1),
+            np.array([report.stack.nframes for report in maps.used]), flags, unreliable,
+        )  # fmt: skip
+        known = np.isfinite(found[0][0])
+        maps.dq[rows] = np.where(known, 0, flags | NONFINITE).reshape(shape)
+        maps.unreliable[rows] = unreliable.reshape(shape)
+        self.count_sums += strip.count.sum(axis=1)
+        number, residual, residual_variance = strip.imaging_sums()
         variance = strip.variance[:, IMAGING]
         self.noise_sums += np.column_stack([number * variance, np.full_like(variance, number)])
-        self.residual_sums += np.column_stack(
-            [strip.residuals[:, IMAGING], strip.residual_variances(imaging)]
-        )
+        self.residual_sums += np.column_stack([residual, residual_variance])
 
     def finish(self):
         """Take what needs the full frame."""
@@ -175,141 +155,6 @@ class _PooledFit:
         maps.bias = _bias(self.offsets, design)
         maps.read_noise = _read_noise(design, noise**2, maps.means)
         return maps
-
-
-class _Strip:
-    """The pixels of a strip: their statistics, and their fit."""
-
-    def __init__(self, fit, band, kinds):
-        nstacks = len(band.count)
-        self.design, self.matrix, self.scale = fit.design, fit.matrix, fit.scale
-        self.subtracted, self.kinds = fit.subtracted, kinds
-        self.count, self.total, self.m2 = (
-            a.reshape(nstacks, -1) for a in (band.count, band.total, band.m2)
-        )
-        self.runs = runs_of(kinds, TELEMETRY)
-        self.pool = Pool(self.count, self.m2, self.runs, kinds, len(KINDS), self.design.gain)
-        npixels = kinds.size
-        self.theta, self.covariance = np.full((3, npixels), np.nan), np.full((6, npixels), np.nan)
-        self.chi2, self.null = np.full(npixels, np.nan), np.full(npixels, np.nan)
-        self.usable = np.zeros(npixels)
-        self.residuals = np.zeros((nstacks, len(KINDS)))
-        self.hot = np.zeros(npixels, np.uint8)
-        self.fitted_as = self.hot
-        self.variance, self.own = None, None
-
-    def fit(self):
-        """Fit all pixels with pooled variances, then the hot ones with their own."""
-        self.variance = self.pool.variances(np.flatnonzero(self.hot))
-        self._check_variance()
-        self.residuals[...] = 0.0
-        arrays = (
-            self.theta, self.covariance, self.chi2, self.null, self.usable, self.residuals
-        )  # fmt: skip
-        self._run(self.count, self.total, 1 / self.variance, self.runs, arrays)
-        self.fitted_as = self.hot
-        self.base = self._normal_parameters()
-        places = np.flatnonzero(self.hot)
-        for _ in range(_HOT_TURNS if places.size else 0):
-            self._fit_hot(places)
-
-    def _check_variance(self):
-        bad = ~(self.variance > 0).all(axis=1)
-        if bad.any():
-            m = int(np.argmax(bad))
-            raise DarkroomError(
-                f"stack of EM gain {self.design.gain[m]:g} and {self.design.exptime[m]:g} s: no "
-                "pixel has two usable frames that differ, so its noise is unknown"
-            )
-
-    def _run(self, count, total, inverse, runs, arrays):
-        kernel("pooled_kernel").fit(
-            self.matrix, LEAST_STACKS, count, total, self.subtracted, inverse, runs, *arrays
-        )
-
-    def _fit_hot(self, places):
-        """Fit hot pixels with the variance that their present parameters tell."""
-        pooled = self.variance[:, self.kinds[places]]
-        variance = hot.own_variance(
-            pooled, self.design.gain, self.design.enf2, self.design.exptime,
-            self._excess(places), self.hot[places],
-        )  # fmt: skip
-        number = np.arange(places.size)
-        arrays = [
-            np.ascontiguousarray(a[..., places])
-            for a in (self.theta, self.covariance, self.chi2, self.null, self.usable)
-        ]
-        residuals = np.zeros((len(self.matrix), places.size))
-        self._run(
-            np.ascontiguousarray(self.count[:, places]),
-            np.ascontiguousarray(self.total[:, places]),
-            1 / variance, np.column_stack([number, number + 1, number]), (*arrays, residuals),
-        )  # fmt: skip
-        for whole, part in zip(
-            (self.theta, self.covariance, self.chi2, self.null, self.usable), arrays, strict=True
-        ):
-            whole[..., places] = part
-        self.own = (places, variance)
-
-    def _normal_parameters(self):
-        """Return the mean parameters of each population's pixels that are not hot, (3, K)."""
-        known = np.isfinite(self.theta[0]) & (self.hot == 0)
-        base = np.zeros((3, len(KINDS)))
-        number = np.bincount(self.kinds[known], minlength=len(KINDS))
-        for k in range(3):
-            total = np.bincount(self.kinds[known], self.theta[k, known], len(KINDS))
-            base[k] = self.scale[k] * total / np.maximum(number, 1)
-        return base
-
-    def _excess(self, places=slice(None)):
-        """Return the parameters over those of the normal pixels around."""
-        theta = self.theta[:, places] * self.scale[:, None]
-        return theta - self.base[:, self.kinds[places]]
-
-    def covariance_of_parameters(self):
-        """Return the covariance in the units of the maps."""
-        pairs = np.array([self.scale[i] * self.scale[j] for i, j in PAIRS])
-        return self.covariance * pairs[:, None]
-
-    def find_hot(self, *, dark_only):
-        """Look for hot pixels; return whether there are others now.
-
-        The first look is for dark current alone: a pixel hot in that also seems hot in
-        clock-induced charge, as long as its noise is taken for that of a normal one.
-        """
-        limit = np.column_stack([self._limits(k) for k in range(len(KINDS))])
-        found = hot.flag(self._excess(), self.covariance_of_parameters(), limit[:, self.kinds])
-        # Once found hot in dark current, always so: with its own, larger noise it may not be.
-        found = (found & hot.DARK) if dark_only else found | (self.hot & hot.DARK)
-        changed = not np.array_equal(found, self.hot)
-        self.hot = found
-        return changed
-
-    def _limits(self, kind):
-        """Return the limits of `hot.limits` for a normal pixel of a population."""
-        here = np.concatenate(
-            [np.arange(0)] + [np.arange(a, b) for a, b, k in self.runs if k == kind]
-        )
-        if not here.size:
-            return np.full(2, np.inf)
-        count = np.maximum(np.median(self.count[:, here[:: here.size // 4096 + 1]], axis=1), 1)
-        variance = self.variance[:, kind]
-        weighted = self.matrix * (count / variance)[:, None]
-        estimator = np.linalg.pinv(weighted.T @ self.matrix) @ weighted.T * self.scale[:, None]
-        return hot.limits(
-            estimator, variance, self.design.gain, self.design.exptime, count, self.base[:, kind]
-        )
-
-    def adjusted_r2(self):
-        """Return the adjusted coefficient of determination of the weighted fit."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            left = (self.chi2 / (self.usable - 3)) / (self.null / (self.usable - 1))
-        return 1 - left
-
-    def residual_variances(self, chosen):
-        """Return the variance of the sum of residuals over pixels, one number a stack."""
-        number = np.maximum(self.count[:, chosen], 1)
-        return (self.variance[:, IMAGING][:, None] / number).sum(axis=1)
 
 
 def _offset_warnings(reports, found):

@@ -15,7 +15,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import gammainccinv
 
 from darkroom.cgi.compiled import kernel
 
@@ -23,11 +22,11 @@ from darkroom.cgi.compiled import kernel
 _LARGEST_ELECTRON = 25.0
 _LARGEST_GAUSSIAN = 8.0
 _SLOPE = 8.0
-_SAMPLE = 4096
+_SAMPLE = 1024
 #: Rows of a strip over which variances are pooled, about.
 STRIP = 64
 #: Normal pixels that may be taken for hot ones: this part.
-FALSE_ALARMS = 1e-5
+FALSE_ALARMS = 1e-6
 _TRIMMED = 0.01
 _TURNS = 4
 
@@ -52,11 +51,19 @@ class Pool:
     def __init__(self, count, m2, runs, kinds, npopulations, gain):
         self._count, self._m2, self._kinds = count, m2, kinds
         self._limits, self._sums = [], np.zeros((len(gain), npopulations, 2))
+        self._samples = [_sample(runs, population) for population in range(npopulations)]
         for m in range(len(gain)):
-            start = _starting_variances(count[m], m2[m], runs, npopulations)
+            start = _starting_variances(count[m], m2[m], self._samples)
             reach = _LARGEST_ELECTRON * gain[m] + _LARGEST_GAUSSIAN * np.sqrt(start)
             self._limits.append(np.column_stack([reach**2, _SLOPE * start]))
             kernel("pooled_kernel").pool(count[m], m2[m], self._limits[m], runs, self._sums[m])
+
+    def typical_count(self, population):
+        """Return the median number of samples of a pixel of a population, (M,); 0: no pixel."""
+        places = self._samples[population]
+        if not places.size:
+            return np.zeros(len(self._count))
+        return np.median(self._count[:, places], axis=1)
 
     def variances(self, left_out):
         """Return the pooled variances of a sample.
@@ -84,15 +91,20 @@ class Pool:
         return np.where(sums[..., 1] > 0, single, common[:, None])
 
 
-def _starting_variances(count, m2, runs, npopulations):
+def _sample(runs, population):
+    """Return pixels of a population, evenly spread, at most twice `_SAMPLE`."""
+    here = runs[runs[:, 2] == population]
+    lengths = here[:, 1] - here[:, 0]
+    step = max(int(lengths.sum()) // _SAMPLE, 1)
+    number = np.arange(0, lengths.sum(), step)
+    run = np.searchsorted(np.cumsum(lengths), number, side="right")
+    return here[run, 0] + number - (np.cumsum(lengths) - lengths)[run]
+
+
+def _starting_variances(count, m2, samples):
     """Return rough variances of each population: trimmed means over a sample of its pixels."""
-    starts = np.full(npopulations, np.inf)
-    for population in range(npopulations):
-        places = np.concatenate(
-            [np.empty(0, np.int64)]
-            + [np.arange(first, stop) for first, stop, k in runs if k == population]
-        )
-        places = places[:: max(len(places) // _SAMPLE, 1)]
+    starts = np.full(len(samples), np.inf)
+    for population, places in enumerate(samples):
         dof = count[places] - 1
         values = np.sort(m2[places][dof > 0] / dof[dof > 0])
         values = values[: len(values) - int(_TRIMMED * len(values))]
@@ -142,7 +154,7 @@ def pixel_variances(count, total, m2, kinds, excluded, npopulations, gain):
         excess = mean - level[kinds]
         with np.errstate(invalid="ignore", divide="ignore"):
             sigma = np.sqrt(np.maximum(spread[kinds], pooled / n))
-            now_bright = counted & (excess > _gamma_limit(sigma, 3 * gain * pooled / n**2))
+            now_bright = counted & (excess > gamma_limit(sigma, 3 * gain * pooled / n**2))
             scatter = np.sqrt(n * (12 * gain**2 * pooled + 2 * pooled**2))
             shape = (dof * pooled / scatter) ** 2
             now_loud = counted & (m2 > scatter**2 / (dof * pooled) * _tail(shape))
@@ -161,15 +173,29 @@ def _levels(mean, kinds, chosen, npopulations):
     return level, np.bincount(kinds[chosen], square, npopulations) / number
 
 
-def _gamma_limit(sigma, third):
-    """Return what a quantity of a variance and third cumulant exceeds its mean by, hardly ever."""
+def gamma_limit(sigma, third):
+    """Return by how much quantities exceed their means hardly ever.
+
+    Parameters
+    ----------
+    sigma, third : arrays or numbers
+        Standard deviation and third cumulant; their distributions are taken for gamma's.
+
+    Returns
+    -------
+    array
+        What only `FALSE_ALARMS` of them exceed.
+    """
     skewness = np.maximum(third / sigma**3, 1e-3)
     shape = 4 / skewness**2
     return sigma * skewness / 2 * (_tail(shape) - shape)
 
 
 def _tail(shape):
-    return gammainccinv(shape, FALSE_ALARMS)
+    limit = np.empty(np.shape(shape))
+    flat = np.ascontiguousarray(shape, np.float64).reshape(-1)
+    kernel("pooled_kernel").gamma_tail(flat, FALSE_ALARMS, limit.reshape(-1))
+    return limit
 
 
 def strips(ny):

@@ -27,7 +27,7 @@ from darkroom.cgi.units import ELECTRON
 from darkroom.errors import InputError
 from darkroom.fits.write import write
 
-_PACKAGES = ("numpy", "scipy", "astropy", "numba")
+_PACKAGES = ("numpy", "astropy", "numba")
 _MEANS = {
     "FPN_IMM": "[e-] mean of the imaging area's fixed pattern",
     "CIC_IMM": "[e-] mean of the imaging area's CIC",
@@ -82,7 +82,7 @@ def write_noise_maps(path, maps, geometry, *, inputs, settings, signed=True, reg
         fits.ImageHDU(cut(maps.r2, ">f4"), name="R2ADJ"),
         fits.ImageHDU(cut(maps.usable, np.uint8), name="NSTACKS"),
         fits.ImageHDU(cut(maps.unreliable, np.uint8), name="UNRELIAB"),
-        fits.ImageHDU(cut(maps.counts, ">i2"), name="NFRAMES"),
+        fits.ImageHDU(cut(maps.counts, maps.counts.dtype), name="NFRAMES"),
         _stacks_table(maps),
         frames_table(stacks),
     ]
@@ -222,7 +222,8 @@ class NoiseMapsFile:
     path : pathlib.Path
     data, err : (3, ny, nx) float64 arrays
     dq : (ny, nx) uint16 array
-    covariance : (6, ny, nx) float64 array or None
+    covariance : (3, ny, nx) float64 array or None
+        In the order of `darkroom.cgi.maps.PAIRS`.
     nfiles : int
     kgain : float
         Electrons per DN of the frames, -999 when they differ or it is unknown.

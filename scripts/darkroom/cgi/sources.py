@@ -36,7 +36,11 @@ class MomentsSource:
 
     def patch(self, rows, columns):
         """Return the statistics of a rectangle."""
-        return self._moments.rows((rows, columns))
+        return Moments(*map(_copy, self._moments.rows((rows, columns)).arrays()))
+
+
+def _copy(array):
+    return None if array is None else np.ascontiguousarray(array)
 
 
 class FramesSource:
@@ -68,7 +72,7 @@ class FramesSource:
 
     def patch(self, rows, columns):
         """Return the statistics of a rectangle; the frames' errors are left unread."""
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        shape = (len(range(rows.start, rows.stop, rows.step or 1)), columns.stop - columns.start)
         moments = Moments.zeros(shape, with_err=False)
         for _, pixels in self._gathered.sources:
             data, dq = pixels.read_patch(rows, columns)
@@ -134,9 +138,3 @@ def join_parts(sources):
         found[0] if len(found) == 1 else JoinedSource(found)
         for _, found in sorted(parts.items(), key=lambda item: item[0])
     ]
-
-
-def level_of(moments):
-    """Return the mean of each pixel, NaN where no sample is usable."""
-    with np.errstate(invalid="ignore"):
-        return np.where(moments.count > 0, moments.total / moments.count, np.nan)

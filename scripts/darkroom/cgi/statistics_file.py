@@ -23,6 +23,7 @@ from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.write import write
 
 DATATYPE = "StackStatistics"
+_BLOCK = 2880
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
@@ -31,6 +32,10 @@ def frames_in_statistics(path):
     """Return how many frames statistics are of, or None when a file holds no statistics."""
     try:
         with Path(path).open("rb") as stream:
+            # A whole header takes long to read, of a frame that is none.
+            if f"'{DATATYPE}'".encode() not in stream.read(_BLOCK):
+                return None
+            stream.seek(0)
             header = fits.Header.fromfile(stream)
     except OSError:
         return None
@@ -177,7 +182,8 @@ class StatisticsSource:
 
     def patch(self, rows, columns):
         """Return the statistics of a rectangle."""
-        bands = [self._band(name, rows)[:, columns] for name in ("COUNT", "SUM", "M2", "DQ")]
+        step = slice(None, None, rows.step)
+        bands = [self._band(name, rows)[step, columns] for name in ("COUNT", "SUM", "M2", "DQ")]
         count, total, m2, seen = map(np.ascontiguousarray, bands)
         return Moments(count, total, m2, None, seen)
 

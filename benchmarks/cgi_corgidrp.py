@@ -1,0 +1,137 @@
+"""What do noise maps cost, here and in corgidrp? CPU seconds and peak memory.
+
+Both fit the three maps to the same full frames (1200 x 2200) of twelve stacks and write them.
+corgidrp reads its frames one by one (its way for more frames than memory holds). Every process
+starts from nothing: its imports are in the figures, corgidrp's settings folder and numba's cache
+are filled before. Frames are made from a seed in a temporary folder and removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "scripts")]
+STACKS = 12
+# Frames made of noise; further ones are other names of the same bytes.
+OWN_FRAMES = 7
+
+PEER = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from corgidrp.darks import calibrate_darks_lsq
+from corgidrp.data import Dataset, DetectorParams
+output, *files = sys.argv[1:]
+if files:
+    dataset = Dataset(files, no_data=True, no_err=True, no_dq=True)
+    maps = calibrate_darks_lsq(dataset, DetectorParams({}))
+    maps.save(filedir=".", filename=output)
+"""
+
+
+def make_frames(folder, number):
+    """Write frames of all stacks; return nothing, so that this process's memory is its own."""
+    from darkroom.simulate import cgi
+
+    settings = {"seed": 84, "frames": number}
+    rng = np.random.default_rng(84)
+    # Noise is cut out of one long stream: drawing it anew would take longer than the work.
+    stream = 100 * rng.standard_normal(2 * 1200 * 2200, dtype=np.float32) + 4.9
+    hidden = None
+    for count, exposure in enumerate(cgi.plan(settings)):
+        primary, header = cgi.cards(settings, exposure)
+        own = count % number < OWN_FRAMES
+        if own:
+            start = rng.integers(0, 1200 * 2200)
+            image = stream[start : start + 1200 * 2200].reshape(1200, 2200).copy()
+            electrons = rng.random(image.shape, np.float32) < 0.0088 + 0.001 * exposure.exptime
+            image[electrons] += rng.exponential(exposure.gain, electrons.sum()).astype("f4")
+            dq = np.zeros(image.shape, np.uint16)
+            dq.ravel()[rng.integers(0, dq.size, 20000)] = 128
+            errors = fits.ImageHDU(np.full((1, *image.shape), 8.9, np.float32), name="ERR")
+            hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]
+            hdus.append(fits.ImageHDU(dq, name="DQ"))
+            fits.HDUList(hdus).writeto(folder / exposure.file)
+            hidden = hidden if count % number else []
+            hidden.append(folder / exposure.file)
+        else:
+            os.link(hidden[count % OWN_FRAMES], folder / exposure.file)
+
+
+def measure(command, folder, **environment):
+    """Run a program to its end; return its CPU seconds and peak memory in GB."""
+    process = subprocess.Popen(
+        list(map(str, command)),
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command[:4]} ended with status {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
+
+
+def agreement(ours, theirs):
+    """Return the largest difference of the fixed pattern of two files, in electrons."""
+    with fits.open(ours) as first, fits.open(theirs) as second:
+        return float(np.nanmax(np.abs(first[1].data[0] - second[1].data[0])))
+
+
+def run(folder, number, python, peer):
+    """Measure everything on frames of one number a stack and print the rows."""
+    frames = folder / f"{number}"
+    frames.mkdir()
+    # In a process of its own: a child's peak memory begins with what its parent once held.
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(make_frames, frames, number).result()
+    files = sorted(frames.glob("*.fits"))
+    names = folder / "files.list"
+    names.write_text("\n".join(map(str, files)) + "\n", encoding="utf-8")
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    maps = ROOT / "scripts" / "noise_maps.py"
+    rows = [
+        (f"darkroom {way}", [sys.executable, maps, "--weights", way, "--output", f"{way}.fits",
+                             f"@{names}"])
+        for way in ("pooled", "frames")
+    ]  # fmt: skip
+    if peer:
+        rows.append(("corgidrp 5.1.1", [python, "-c", PEER, "peer.fits", *files]))
+        measure([python, "-c", PEER, ""], folder, HOME=str(home))
+    for name, command in rows:
+        cpu, memory = measure(command, folder, HOME=str(home))
+        print(f"{name:20}{STACKS * number:6} frames{cpu:9.1f} s{memory:7.2f} GB", flush=True)
+    if peer:
+        worst = agreement(folder / "frames.fits", folder / "peer.fits")
+        print(f"fixed pattern, frames against corgidrp: differs by {worst:.1e} e- at most")
+
+
+def main():
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, nargs="+", default=[7], help="frames a stack")
+    parser.add_argument("--no-peer", action="store_true", help="darkroom alone")
+    named = os.environ.get("DARKROOM_PEERS_PYTHON")
+    parser.add_argument(
+        "--python", default=named or ROOT / ".venvs" / "peers-cgi" / "bin" / "python"
+    )
+    parser.add_argument("--scratch", type=Path, help="folder for the temporary one (2.2 GB)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="darkroom-", dir=arguments.scratch) as folder:
+        for number in arguments.frames:
+            run(Path(folder), number, arguments.python, not arguments.no_peer)
+
+
+if __name__ == "__main__":
+    main()
