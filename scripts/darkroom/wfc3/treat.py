@@ -190,12 +190,19 @@ def _flags_without(ramp, bad, image):
             continue
         flags |= read & everywhere
         if image.events is not None:
-            ray = (image.events[k] & dqbits.EVENT_COSMIC_RAY) != 0
-            before = np.zeros_like(ray)
-            if k > 1:
-                before = (image.events[k - 1] & dqbits.EVENT_COSMIC_RAY) != 0
-            # Events stay set up the ramp: the hit is where they begin.
-            flags[ray & ~before] |= np.int16(dqbits.COSMIC_RAY)
+            flags[_first_hit(image.events, k)] |= np.int16(dqbits.COSMIC_RAY)
     if ramp.flat is not None:
         flags |= ramp.flat.dq[y0:y1, x0:x1]
     return flags
+
+
+def _first_hit(events, k):
+    """Return the pixels in which a cosmic ray came between reads k-1 and k.
+
+    The event stays set up the ramp: the hit is where it begins. One before the first read looks to
+    CRCORR like a spike in it.
+    """
+    ray = (events[k] & dqbits.EVENT_COSMIC_RAY) != 0
+    if k == 1:
+        return ray | ((events[1] & dqbits.EVENT_SPIKE) != 0)
+    return ray & ((events[k - 1] & dqbits.EVENT_COSMIC_RAY) == 0)
