@@ -31,6 +31,15 @@ def open_model(path):
             return [type(model).__name__, list(data.shape), str(data.dtype)]
 
 
+def count_flags(path, names):
+    """Count the pixels of a reference file that its data model flags."""
+    from stdatamodels.jwst import datamodels
+
+    with datamodels.open(path) as model:
+        bits = datamodels.dqflags.pixel
+        return {name: int((model.dq & bits[name] > 0).sum()) for name in names}
+
+
 def best_references(path, kinds, context):
     """Choose references."""
     from darkroom.crds import bestrefs

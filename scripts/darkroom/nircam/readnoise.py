@@ -13,7 +13,7 @@ from enum import IntFlag
 import numpy as np
 
 from darkroom.errors import InputError
-from darkroom.nircam.compiled import kernel
+from darkroom.nircam.compiled import readnoise_kernel
 from darkroom.nircam.ramps import GroupStack
 from darkroom.nircam.robust import far_above
 from darkroom.nircam.superbias_noise import pair_noise
@@ -190,7 +190,7 @@ class _Sums:
 
     def collect(self, values, starts, kind, step_noise, candidate, settings):
         stride = 2 if settings.pairs == "independent" else 1
-        kernel("readnoise").residuals(
+        readnoise_kernel().residuals(
             values, starts, kind, step_noise, candidate, stride,
             self.total, self.nu, self.raw, self.raw_nu, self.pairs, self.pairs_nu, self.njumps,
             self.gain, self.amplitude, self.downs, self.ramp_squares, self.ramp_nu,

@@ -15,7 +15,7 @@ from scipy import special
 from darkroom.combine import Clip, clip_block
 from darkroom.errors import DarkroomError
 from darkroom.nircam.bands import over_bands
-from darkroom.nircam.compiled import kernel
+from darkroom.nircam.compiled import superbias_kernel
 from darkroom.nircam.robust import far_above
 from darkroom.nircam.superbias_flags import Flag
 from darkroom.nircam.superbias_offsets import (
@@ -210,7 +210,7 @@ def _reduce(values, where, clip, times, result, rows):
     found = clip_block(block, clip, _IMAGES)
     slope, tvalue = np.full((2, chosen.size), np.nan, np.float32)
     if np.isfinite(times).all():
-        kernel("superbias").trends(
+        superbias_kernel().trends(
             block, found.low, found.high, times, found.mean, found.std,
             found.count, slope, tvalue,
         )  # fmt: skip

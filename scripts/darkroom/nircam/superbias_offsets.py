@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import InputError
 from darkroom.nircam.bands import over
-from darkroom.nircam.compiled import kernel
+from darkroom.nircam.compiled import superbias_kernel
 
 #: Standard deviation of a median over that of a mean, many normal values.
 MEDIAN_COST = 1.2533141373155003
@@ -128,7 +128,7 @@ def first_levels(stack, classes, label, threads=1):
     levels = np.empty((stack.nframes, len(classes)))
     zero = np.zeros(klass.shape, np.float32)
     offset = np.full(len(classes), 0.5 * CEILING)
-    medians = kernel("superbias").class_medians
+    medians = superbias_kernel().class_medians
 
     def work(frame):
         sample = _sample(stack, frame, step)
@@ -194,7 +194,7 @@ def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
     nclasses = len(classes)
     median, sigma = np.empty((2, stack.nframes, nclasses))
     count = np.empty((stack.nframes, nclasses), np.int64)
-    medians = kernel("superbias").class_medians
+    medians = superbias_kernel().class_medians
 
     def work(frame):
         values = np.empty(stack.shape, np.float32)
