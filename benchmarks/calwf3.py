@@ -9,7 +9,6 @@ says what the imports cost. calwf3 is measured when calwf3.e is on PATH, and its
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from process import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
@@ -62,16 +62,6 @@ def make_exposure(folder, scattered):
     wfc3_case.write_case(folder, counts, dq=flags)
 
 
-def measure(command, **keywords):
-    """Run a program to its end; return its CPU seconds and peak memory in GB."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([str(word) for word in command], **{**quiet, **keywords})
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[0]} ended with status {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
-
-
 def least(program, raw, output, reads):
     """Run a program a few times; return its least CPU seconds and memory."""
     figures = []
@@ -100,8 +90,7 @@ def theirs(raw, output, reads):
 
     output.mkdir()
     mask_copy(raw, output / raw.name, parse_reads(reads))
-    environment = {**os.environ, "iref": f"{raw.parent / 'iref'}/"}
-    return measure(["calwf3.e", raw.name], cwd=output, env=environment)
+    return measure(["calwf3.e", raw.name], output, iref=f"{raw.parent / 'iref'}/")
 
 
 def compare(first, second):

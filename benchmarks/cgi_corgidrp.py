@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from process import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts")]
@@ -65,21 +65,6 @@ def make_frames(folder, number):
             hidden.append(folder / exposure.file)
         else:
             os.link(hidden[count % OWN_FRAMES], folder / exposure.file)
-
-
-def measure(command, folder, **environment):
-    """Run a program to its end; return its CPU seconds and peak memory in GB."""
-    process = subprocess.Popen(
-        list(map(str, command)),
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[:4]} ended with status {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
 
 
 def agreement(ours, theirs):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from process import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 64  # of how many rows one is compared
@@ -62,16 +62,6 @@ def make_frames(folder, number, size):
     return paths
 
 
-def measure(python, code, *arguments, **environment):
-    """Run a program to its end; return its CPU seconds and peak memory in GB."""
-    command = [python, "-c", code, *map(str, arguments)]
-    process = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{python} ended with status {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
-
-
 def run(folder, frames, size, python):
     """Measure every program on the same frames and print the table."""
     # In a process of its own: a child's peak memory begins with what its parent once held.
@@ -88,7 +78,7 @@ def run(folder, frames, size, python):
         ("darkroom, mean, median, std and error", "mean,median,std,error", 1),
     ]
     rows = [
-        (name, *measure(sys.executable, ours, *base, outputs, threads, *paths, **cache))
+        (name, *measure([sys.executable, "-c", ours, *base, outputs, threads, *paths], **cache))
         for name, outputs, threads in rows
     ]
     # The names select astropy's compiled clip; the functions are what its CCD guide writes.
@@ -101,7 +91,7 @@ def run(folder, frames, size, python):
         ),
     ):
         code = CCDPROC.format(every=EVERY, median=median, mad_std=mad_std)
-        rows.append((name, *measure(python, code, folder / "theirs.npy", *paths)))
+        rows.append((name, *measure([python, "-c", code, folder / "theirs.npy", *paths])))
     cpu, memory = rows[1][1:]
     print(f"{frames} frames of {size} x {size} uint16, 5 sigma MAD clip")
     print(f"{'program':44}{'CPU s':>8}{'ratio':>8}{'peak GB':>9}{'ratio':>8}")

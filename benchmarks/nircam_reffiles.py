@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from process import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
@@ -76,21 +76,6 @@ def make_files(folder, number, ngroups):
         write_ramp(folder / f"dark{k:03d}_ramp.fits", data, layout, mjd=59600 + 0.1 * k)
         counts = np.clip(np.rint(data), 0, 65535).astype(np.uint16)
         write_ramp(folder / f"dark{k:03d}_uncal.fits", counts, layout, mjd=59600 + 0.1 * k)
-
-
-def measure(command, folder, **environment):
-    """Run a program to its end; return its CPU seconds and peak memory in GB."""
-    process = subprocess.Popen(
-        list(map(str, command)),
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[:6]} ended with status {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
 
 
 def command_of(row, folder, number, python, threads):

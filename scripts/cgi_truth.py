@@ -21,13 +21,10 @@ def main():
     parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
     arguments = parser.parse_args()
 
-    import json
-
     import numpy as np
     from astropy.io import fits
 
     from darkroom.archive.simulated import simulator_settings
-    from darkroom.atomic import write_text
     from darkroom.campaign import open_campaign
     from darkroom.cgi.closure import compare_dark, compare_maps
     from darkroom.cgi.geometry import read_geometry
@@ -35,6 +32,7 @@ def main():
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
     from darkroom.simulate import cgi
+    from darkroom.truth import write_rows
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[1])
     settings = simulator_settings(campaign.archive, campaign.items[arguments.item])
@@ -59,9 +57,7 @@ def main():
     for name in ("hot", "bad"):
         hdus.append(fits.ImageHDU(truth[name].astype(np.uint8), name=name.upper()))
     write(arguments.output, hdus)
-    write_text(arguments.comparison, json.dumps(rows, indent=1) + "\n")
-    for entry in rows:
-        print("{quantity}: truth {truth:.6g}, found {found:.6g}, pull {pull}".format(**entry))
+    write_rows(arguments.comparison, rows)
 
 
 if __name__ == "__main__":

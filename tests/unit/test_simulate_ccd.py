@@ -159,7 +159,10 @@ def test_delivered_file_is_the_cameras(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"readnoise": 5}, "simulated CCD: no setting named readnoise; there are bias, "),
+        (
+            {"readnoise": 5},
+            r"simulated CCD: no setting named readnoise \(did you mean 'read_noise'\?\); there are bias, ",
+        ),
         ({"darks": [{"number": 3}]}, "darks: no setting named number"),
         ({"bias": {"n": 3}}, "bias: no setting named n"),
         ({"darks": 2 * [{"count": 1, "exptime": 5.0}]}, "dark_5s_001 is planned twice"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from darkroom.truth import row
+
 # Hot in truth, for the share that was found: so many times the threshold of the search.
 _CLEARLY = 2.0
 
@@ -31,19 +33,6 @@ def pulls(found, error, dof, truth):
     common = np.median((found - truth)[good])
     t = t[good] - common / error[good]
     return stats.norm.ppf(stats.t.cdf(t, dof[good]))
-
-
-def row(what, true, found, error, unit):
-    """Return one line of the comparison: quantity, truth, found, error, pull."""
-    pull = (found - true) / error if error else None
-    return {
-        "quantity": what,
-        "truth": float(true),
-        "found": float(found),
-        "error": None if error is None else float(error),
-        "pull": None if pull is None else float(pull),
-        "unit": unit,
-    }
 
 
 def compare(truth, factors, products, bias_exptime):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.truth import row
+
 _NAMES = (
     ("FPN", "fixed pattern", "e-", "fpn"),
     ("CIC", "clock-induced charge", "e-", "cic"),
@@ -19,19 +21,6 @@ def pulls(found, error, truth):
     with np.errstate(invalid="ignore", divide="ignore"):
         pull = (found - truth) / error
     return pull[np.isfinite(pull)]
-
-
-def row(what, true, found, error, unit):
-    """Return one line of the comparison: quantity, truth, found, error, pull."""
-    pull = (found - true) / error if error else None
-    return {
-        "quantity": what,
-        "truth": float(true),
-        "found": float(found),
-        "error": None if error is None else float(error),
-        "pull": None if pull is None else float(pull),
-        "unit": unit,
-    }
 
 
 def compare_maps(maps, truth, geometry):

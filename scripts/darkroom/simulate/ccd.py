@@ -12,13 +12,13 @@ all other components as they were, to the last bit.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from darkroom.errors import DarkroomError
+from darkroom.simulate.settings import check_names, planned, stream
 
 WARM, COLD = -4.817803680962, -5.23215684599
 _COLD_DARKS = (1, 2, 4, 5, 14, 15, 16, 17, 21, 22, 29)
@@ -103,26 +103,18 @@ def complete(settings):
     DarkroomError
         For a setting that does not exist.
     """
-    _check_names(settings, DEFAULTS, "")
+    check_names("CCD", settings, DEFAULTS)
     for name in ("dramatic", "bias"):
-        _check_names(settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
+        check_names("CCD", settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
     for dark in settings.get("darks", ()):
-        _check_names(dark, DEFAULTS["darks"][0], "darks: ")
+        check_names("CCD", dark, DEFAULTS["darks"][0], "darks: ")
     for target in settings.get("targets", ()):
-        _check_names(target, DEFAULTS["targets"][0], "targets: ")
+        check_names("CCD", target, DEFAULTS["targets"][0], "targets: ")
     full = DEFAULTS | settings
     for name in ("dramatic", "bias"):
         if full[name]:
             full[name] = DEFAULTS[name] | full[name]
     return full
-
-
-def _check_names(given, known, where):
-    if unknown := sorted(set(given) - set(known)):
-        raise DarkroomError(
-            f"simulated CCD: {where}no setting named {', '.join(unknown)}; "
-            f"there are {', '.join(sorted(known))}"
-        )
 
 
 def plan(settings):
@@ -181,12 +173,6 @@ def _dated(wanted, shape):
     return exposures
 
 
-def _stream(full, component, exposure=""):
-    """Return the random generator of one component of one exposure."""
-    key = (zlib.crc32(component.encode()), zlib.crc32(exposure.encode()))
-    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=key))
-
-
 def dark_factor(settings, temperature):
     """Return the dark rate at `temperature` (C) in units of that at ``dark_reference``."""
     full = complete(settings)
@@ -196,7 +182,7 @@ def dark_factor(settings, temperature):
 def frame_offset(settings, exposure):
     """Return the offset of an exposure in ADU, the same for all its pixels."""
     full = complete(settings)
-    return full["offset_rms"] * _stream(full, "offset", exposure.name).standard_normal()
+    return full["offset_rms"] * stream(full, "offset", exposure.name).standard_normal()
 
 
 def truth(settings):
@@ -222,10 +208,10 @@ def truth(settings):
     area = ny * nx
     x = np.arange(nx) / nx
     bias = full["level"] + full["gradient"] * np.exp(-x / full["gradient_scale"])
-    bias = bias + full["fixed_pattern"] * _stream(full, "pattern").standard_normal((ny, nx))
-    spread = full["read_noise_spread"] * _stream(full, "read_noise_map").standard_normal((ny, nx))
+    bias = bias + full["fixed_pattern"] * stream(full, "pattern").standard_normal((ny, nx))
+    spread = full["read_noise_spread"] * stream(full, "read_noise_map").standard_normal((ny, nx))
     noise = full["read_noise"] * np.exp(spread)
-    spread = full["dark_spread"] * _stream(full, "dark_map").standard_normal((ny, nx))
+    spread = full["dark_spread"] * stream(full, "dark_map").standard_normal((ny, nx))
     base = full["dark_rate"] * np.exp(spread) + full["dark_gradient"] * (1 - x)
 
     hot, hot_rate = _odd_pixels(full, "hot", area, 20.0, 200.0)
@@ -255,7 +241,7 @@ def truth(settings):
 
 def _odd_pixels(full, component, area, low, high):
     """Place pixels at random and give each a rate, log-uniform between two limits (ADU/s)."""
-    rng = _stream(full, component)
+    rng = stream(full, component)
     count = round(full[f"{component}_fraction"] * area)
     where = rng.choice(area, size=count, replace=False)
     mask, rate = np.zeros(area, bool), np.zeros(area)
@@ -267,7 +253,7 @@ def _odd_pixels(full, component, area, low, high):
 def _stars(full):
     """Return x, y (pixels) and rate (ADU/s) of stars, with counts as in a uniform space."""
     ny, nx = full["shape"]
-    rng = _stream(full, "stars")
+    rng = stream(full, "stars")
     count = round(full["stars"] * ny * nx / _AREA)
     place = rng.random((count, 2)) * (nx, ny)
     rate = np.minimum(60.0 * (1 - rng.random(count)) ** (-2 / 3), 2e4)
@@ -299,17 +285,17 @@ def frame(settings, exposure, hidden=None):
     time = exposure.exptime * dark_factor(settings, exposure.temperature)
 
     def poisson(component, adu):
-        return _stream(full, component, name).poisson(adu * gain) / gain
+        return stream(full, component, name).poisson(adu * gain) / gain
 
     image = hidden["bias"] + frame_offset(settings, exposure)
     noise = np.sqrt(hidden["read_noise"] ** 2 - 1 / 12)
-    image += noise * _stream(full, "read", name).standard_normal(shape)
-    image += full["row_noise"] * _stream(full, "row", name).standard_normal((shape[0], 1))
+    image += noise * stream(full, "read", name).standard_normal(shape)
+    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
     image += poisson("dark", hidden["base_rate"] * time)
     for component in ("hot", "warm", "dramatic"):
         rate = hidden[f"{component}_rate"]
         image[rate > 0] += poisson(f"{component}_dark", rate[rate > 0] * time)
-    up = _stream(full, "telegraph", name).random(shape) < 0.5
+    up = stream(full, "telegraph", name).random(shape) < 0.5
     image += hidden["unstable_rate"] * time * up
     _add_cosmic_rays(full, exposure, image)
     if exposure.role == "science":
@@ -321,7 +307,7 @@ def frame(settings, exposure, hidden=None):
 
 def _add_cosmic_rays(full, exposure, image):
     """Add hits of one to three pixels in a row; charge exponential, 300 ADU on average."""
-    rng = _stream(full, "cosmic", exposure.name)
+    rng = stream(full, "cosmic", exposure.name)
     ny, nx = image.shape
     hits = rng.poisson(full["cosmic_rays"] * exposure.exptime * image.size / _AREA)
     for _ in range(hits):
@@ -347,9 +333,9 @@ def _starlight(full, stars):
 
 def _cards(exposure):
     return [
-        ("OBJECT", "", ""),
-        ("TELESCOP", "Unknown Telescope", ""),
-        ("INSTRUME", "SBIG ST-402", ""),
+        ("OBJECT", ""),
+        ("TELESCOP", "Unknown Telescope"),
+        ("INSTRUME", "SBIG ST-402"),
         ("DATE-OBS", exposure.date_obs, "GMT START OF EXPOSURE"),
         ("EXPTIME", exposure.exptime, "EXPOSURE IN SECONDS"),
         ("CCD-TEMP", exposure.temperature, "CCD TEMP IN DEGREES C"),
@@ -371,7 +357,7 @@ def deliver(settings, name, path):
 
     from darkroom.atomic import whole
 
-    exposure = next(item for item in plan(settings) if item.name == name)
+    exposure = planned("CCD", plan(settings), name)
     image, cards = frame(settings, exposure)
     hdu = fits.PrimaryHDU(image)
     for card in cards:

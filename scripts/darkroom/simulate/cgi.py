@@ -12,7 +12,6 @@ all other components as they were, to the last bit.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,10 +20,9 @@ import numpy as np
 
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.errors import DarkroomError
-from darkroom.schema import nearest
 from darkroom.simulate.cgi_register import add_cosmic_rays, amplify, partial_charge
 from darkroom.simulate.cgi_truth import truth_maps
+from darkroom.simulate.settings import check_names, planned, stream
 
 #: Every setting with its default. Electrons unless said otherwise.
 DEFAULTS = {
@@ -106,19 +104,11 @@ def complete(settings):
     DarkroomError
         For a setting that does not exist.
     """
-    _check_names(settings, DEFAULTS, "")
+    check_names("CGI", settings, DEFAULTS)
     for stack in settings.get("stacks") or ():
-        _check_names(stack, _STACK_KEYS, "stacks: ")
-    _check_names(settings.get("odd_stack") or {}, _ODD_KEYS, "odd_stack: ")
+        check_names("CGI", stack, _STACK_KEYS, "stacks: ")
+    check_names("CGI", settings.get("odd_stack") or {}, _ODD_KEYS, "odd_stack: ")
     return DEFAULTS | settings
-
-
-def _check_names(given, known, where):
-    if unknown := sorted(set(given) - set(known)):
-        raise DarkroomError(
-            f"simulated CGI: {where}no setting named {unknown[0]}{nearest(unknown[0], known)}; "
-            f"there are {', '.join(known)}"
-        )
 
 
 def plan(settings):
@@ -161,12 +151,6 @@ def plan(settings):
     return exposures
 
 
-def _stream(full, component, exposure=""):
-    """Return the random generator of one component of one exposure."""
-    key = (zlib.crc32(component.encode()), zlib.crc32(exposure.encode()))
-    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=key))
-
-
 def truth(settings):
     """Make what is hidden in every frame.
 
@@ -183,10 +167,10 @@ def truth(settings):
     """
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
-    maps = truth_maps(full, geometry, lambda component: _stream(full, component))
+    maps = truth_maps(full, geometry, lambda component: stream(full, component))
     bad = np.zeros(geometry.shape, bool)
     imaging = bad[geometry.imaging]
-    imaging[...] = _stream(full, "bad").random(imaging.shape) < full["bad_fraction"]
+    imaging[...] = stream(full, "bad").random(imaging.shape) < full["bad_fraction"]
     return maps | {"bad": bad}
 
 
@@ -214,15 +198,15 @@ def frame(settings, exposure, hidden=None):
     geometry = read_geometry(full["geometry"])
     hidden = truth(settings) if hidden is None else hidden
     name, gain, shape = exposure.name, exposure.gain, geometry.shape
-    electrons = _stream(full, "charge", name).poisson(
+    electrons = stream(full, "charge", name).poisson(
         hidden["cic"] + exposure.exptime * hidden["dark"]
     )
-    image = amplify(electrons, gain, geometry.em_stages, _stream(full, "register", name))
+    image = amplify(electrons, gain, geometry.em_stages, stream(full, "register", name))
     if full["partial_cic"]:
-        image += partial_charge(full["partial_cic"], shape, gain, _stream(full, "partial", name))
+        image += partial_charge(full["partial_cic"], shape, gain, stream(full, "partial", name))
     well = min(gain * full["full_well_image"], full["full_well_register"])
     dq = np.where(hidden["bad"], BAD, 0).astype(np.uint16)
-    rng = _stream(full, "cosmic", name)
+    rng = stream(full, "cosmic", name)
     touched = add_cosmic_rays(
         image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well, rng
     )
@@ -231,8 +215,8 @@ def frame(settings, exposure, hidden=None):
     dq[image >= _SATURATION * well] |= SATURATED
     offset, factor = _oddness(full, exposure)
     image += hidden["fpn"] + offset
-    image += factor * full["read_noise"] * _stream(full, "read", name).standard_normal(shape)
-    image += full["row_noise"] * _stream(full, "row", name).standard_normal((shape[0], 1))
+    image += factor * full["read_noise"] * stream(full, "read", name).standard_normal(shape)
+    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
     image[hidden["bad"]] = 0.0
     image[geometry.telemetry_rows] = _TELEMETRY
     return image.astype(np.float32), np.full(shape, full["row_noise"], np.float32), dq
@@ -288,7 +272,7 @@ def deliver(settings, name, path):
 
     from darkroom.atomic import whole
 
-    exposure = next(item for item in plan(settings) if item.name == name)
+    exposure = planned("CGI", plan(settings), name)
     image, err, dq = frame(settings, exposure)
     primary, header = cards(settings, exposure)
     errors = fits.ImageHDU(err[None], name="ERR")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.errors import DarkroomError
 from darkroom.simulate.nircam_values import PATTERNS, complete
+from darkroom.simulate.settings import planned
 
 # No real program has this number.
 PROGRAM = "99062"
@@ -122,9 +122,7 @@ def deliver(settings, name, path):
     from darkroom.simulate.nircam_uncal import uncal
 
     full = complete(settings)
-    exposure = next((item for item in plan(settings) if item.name == name), None)
-    if exposure is None:
-        raise DarkroomError(f"simulated NIRCam: there is no exposure {name}")
+    exposure = planned("NIRCam", plan(settings), name)
     data, truth = make_ramp(full, name)
     if full["truth"]:
         with whole(path.parent / "truth" / f"{name}.npz") as temporary:

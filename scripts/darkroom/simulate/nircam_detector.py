@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from darkroom.nircam.readout import BORDER, OUTPUTS, SIZE, Readout
 from darkroom.nircam.subarrays import readout as named_readout
+from darkroom.simulate.settings import key
 
 
 def stream(full, component, *exposure):
@@ -16,8 +16,8 @@ def stream(full, component, *exposure):
 
     Each component has its own, so that switching one off leaves all others as they were.
     """
-    keys = [zlib.crc32(text.encode()) for text in (full["detector"], component, *exposure)]
-    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=tuple(keys)))
+    spawned = key(full["detector"], component, *exposure)
+    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=spawned))
 
 
 def layout(full):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.readout import DETECTORS
-from darkroom.schema import nearest
+from darkroom.simulate.settings import check_choice, check_names
 
 # bias: DN; ktc: DN; white: single-read noise of the four amplifiers, DN; common: common 1/f noise
 # of a difference of two reads, DN, as a fraction of the default law's; ramp, frame, amp: rms of the
@@ -119,14 +119,14 @@ def complete(settings):
     DarkroomError
         For a setting that does not exist, a detector, read pattern or sampling that is unknown.
     """
-    _check_names(settings, DEFAULTS, "")
+    check_names("NIRCam", settings, DEFAULTS)
     full = DEFAULTS | settings
     for name in _NESTED:
-        _check_names(settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
+        check_names("NIRCam", settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
         full[name] = DEFAULTS[name] | (settings.get(name) or {})
-    _check_choice("detector", full["detector"], DETECTORS)
-    _check_choice("readpatt", full["readpatt"], PATTERNS)
-    _check_choice("noise_sampling", full["noise_sampling"], ("tick", "row", "off"))
+    check_choice("NIRCam", "detector", full["detector"], DETECTORS)
+    check_choice("NIRCam", "readpatt", full["readpatt"], PATTERNS)
+    check_choice("NIRCam", "noise_sampling", full["noise_sampling"], ("tick", "row", "off"))
     if full["lines"] and full["noise_sampling"] != "tick":
         raise DarkroomError("simulated NIRCam: lines need noise_sampling: tick")
     for name in ("exposures", "nints", "ngroups"):
@@ -140,19 +140,3 @@ def complete(settings):
         scale = measured["common"] ** 2
         full["common"] |= {k: full["common"][k] * scale for k in ("amplitude", "excess")}
     return full
-
-
-def _check_names(given, known, where):
-    if unknown := sorted(set(given) - set(known)):
-        raise DarkroomError(
-            f"simulated NIRCam: {where}no setting named {', '.join(unknown)}"
-            f"{nearest(unknown[0], known)}; there are {', '.join(sorted(known))}"
-        )
-
-
-def _check_choice(name, value, known):
-    if value not in known:
-        raise DarkroomError(
-            f"simulated NIRCam: {name} is {value!r}{nearest(str(value), known)}; "
-            f"there are {', '.join(known)}"
-        )

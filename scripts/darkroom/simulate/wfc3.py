@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.errors import DarkroomError
+from darkroom.simulate.settings import planned
 from darkroom.simulate.wfc3_values import BORDER, SUBARRAYS, complete, sample_times
 
 # No real program has this name.
@@ -85,20 +85,6 @@ def association(full):
     return f"i{PROGRAM}{full['visit']:02d}020"
 
 
-def find(settings, name):
-    """Return one planned exposure.
-
-    Raises
-    ------
-    DarkroomError
-        When there is none of that name.
-    """
-    for exposure in plan(settings):
-        if exposure.name == name:
-            return exposure
-    raise DarkroomError(f"simulated WFC3: there is no exposure {name}")
-
-
 def deliver(settings, name, path):
     """Write the exposure `name` to `path` as the archive delivers it, and its truth beside.
 
@@ -111,7 +97,7 @@ def deliver(settings, name, path):
     from darkroom.simulate.wfc3_ramp import make_reads
     from darkroom.simulate.wfc3_raw import raw
 
-    full, exposure = complete(settings), find(settings, name)
+    full, exposure = complete(settings), planned("WFC3", plan(settings), name)
     reads, truth = make_reads(full, exposure)
     if full["truth"]:
         with whole(path.parent / "truth" / f"{name}.npz") as temporary:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
 
+from darkroom.simulate.settings import stream
 from darkroom.simulate.wfc3_values import BORDER, FULL_SIDE, SUBARRAYS
 
 #: Gain (e-/DN) and noise of the difference of two reads (e-) of the amplifiers A, B, C, D.
@@ -64,12 +64,6 @@ class Detector:
         first = (FULL_SIDE - side) // 2
         part = slice(first, first + side)
         return Detector(**{f.name: getattr(self, f.name)[part, part] for f in fields(self)})
-
-
-def stream(full, component, exposure=""):
-    """Return the random generator of one component of one exposure."""
-    key = (zlib.crc32(component.encode()), zlib.crc32(exposure.encode()))
-    return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=key))
 
 
 def detector_of(full):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.simulate.settings import stream
 from darkroom.simulate.wfc3_detector import (
     BAD_ZERO,
     MEAN_GAIN,
     UNSTABLE,
     detector_of,
     measured_from_true,
-    stream,
 )
 from darkroom.simulate.wfc3_sky import pointing_of, source_image, sources_of
 from darkroom.simulate.wfc3_values import BORDER, FULL_SIDE, sample_times

@@ -9,6 +9,7 @@ from darkroom.atomic import whole
 from darkroom.errors import DarkroomError
 from darkroom.simulate import wfc3_tables
 from darkroom.simulate.crds_cache import Kind, write_cache
+from darkroom.simulate.settings import stream
 from darkroom.simulate.wfc3_detector import (
     HOT,
     MEAN_GAIN,
@@ -16,7 +17,6 @@ from darkroom.simulate.wfc3_detector import (
     detector_key,
     detector_of,
     offset_of,
-    stream,
 )
 from darkroom.simulate.wfc3_values import (
     BORDER,

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import erf
 
-from darkroom.simulate.wfc3_detector import stream
+from darkroom.simulate.settings import stream
 from darkroom.simulate.wfc3_values import FULL_SIDE, SUBARRAYS
 
 #: Distortion of the simulated field: arcsec from the reference pixel, coefficients of x^j y^(i-j)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from darkroom.errors import DarkroomError
-from darkroom.schema import nearest
+from darkroom.simulate.settings import check_choice, check_names
 
 #: Pixels a side inside the border of 5, and seconds of a read, by SUBTYPE.
 SUBARRAYS = {
@@ -109,20 +109,20 @@ def complete(settings):
     DarkroomError
         For a setting that does not exist or a choice that is unknown.
     """
-    _check_names(settings, DEFAULTS, "")
+    check_names("WFC3", settings, DEFAULTS)
     full = DEFAULTS | settings
     for name, known in (("subarray", SUBARRAYS), ("filter", FILTERS), ("sampseq", SEQUENCES)):
-        _check_choice(name, full[name], known)
-    _check_choice("side", full["side"], ("left", "right"))
+        check_choice("WFC3", name, full[name], known)
+    check_choice("WFC3", "side", full["side"], ("left", "right"))
     if not isinstance(full["nsamp"], int) or not 1 <= full["nsamp"] <= MOST_READS:
         raise DarkroomError(
             f"simulated WFC3: nsamp is {full['nsamp']!r}; there are 1 to {MOST_READS} reads"
         )
     exposures = []
     for given in full["exposures"]:
-        _check_names(given, EXPOSURE, "exposures: ")
+        check_names("WFC3", given, EXPOSURE, "exposures: ")
         one = EXPOSURE | given
-        _check_choice("exposures: light", one["light"], LIGHTS)
+        check_choice("WFC3", "exposures: light", one["light"], LIGHTS)
         for name in ("strength", "duration_s", "side", "airglow"):
             one[name] = full[name] if one[name] is None else one[name]
         exposures.append(one)
@@ -165,19 +165,3 @@ def _step_times(read, step, nsamp):
         times.append(times[-1] + min(gap, step))
         gap = min(2 * gap, step)
     return times
-
-
-def _check_names(given, known, where):
-    if unknown := sorted(set(given) - set(known)):
-        raise DarkroomError(
-            f"simulated WFC3: {where}no setting named {', '.join(unknown)}"
-            f"{nearest(unknown[0], known)}; there are {', '.join(sorted(known))}"
-        )
-
-
-def _check_choice(name, value, known):
-    if value not in known:
-        raise DarkroomError(
-            f"simulated WFC3: {name} is {value!r}{nearest(str(value), known)}; "
-            f"there are {', '.join(known)}"
-        )
