@@ -161,7 +161,7 @@ def test_delivered_file_is_the_cameras(tmp_path):
     [
         (
             {"readnoise": 5},
-            r"simulated CCD: no setting named readnoise \(did you mean 'read_noise'\?\); there are ",
+            r"simulated CCD: no setting named readnoise \(did you mean 'read_noise'\?\); there ",
         ),
         ({"darks": [{"number": 3}]}, "darks: no setting named number"),
         ({"bias": {"n": 3}}, "bias: no setting named n"),
