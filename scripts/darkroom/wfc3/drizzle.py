@@ -104,10 +104,9 @@ def combine(flts, references, private, *, parameters=None, database=False):
             "AstroDrizzle could not match the skies and would have subtracted all of each "
             f"('{_line(log, _FALLBACK)}'); spherical-geometry must be older than 1.4"
         )
-    science = fits.open(private / "visit_drz_sci.fits", memmap=False)
-    weight = fits.getdata(private / "visit_drz_wht.fits")
-    report = _report(copies, flts, science[0].header, weight, settings)
-    return Visit(science[0].data, weight, science[0].header, report)
+    image, header = fits.getdata(private / "visit_drz_sci.fits", header=True, memmap=False)
+    weight = fits.getdata(private / "visit_drz_wht.fits", memmap=False)
+    return Visit(image, weight, header, _report(copies, flts, header, weight, settings))
 
 
 def _copy(path, private):

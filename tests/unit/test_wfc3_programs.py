@@ -1,0 +1,192 @@
+"""The road's programs one after the other, on a good exposure and on a refused one."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.crds.cache import Cache, FileFacts, sha1
+from darkroom.crds.references import write_references
+from darkroom.errors import DarkroomError
+from darkroom.report.item import read_item
+from darkroom.simulate import wfc3
+from darkroom.simulate import wfc3_references as simulated
+from darkroom.wfc3 import drizzle
+from darkroom.wfc3.plan import KINDS
+from wfc3_road import SMALL
+
+SETTINGS = SMALL | {"exposures": [{"light": "start"}]}
+NAME = "isim01aaq"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Give a folder with a RAW, a cache and the list of the exposure's references."""
+    folder = tmp_path_factory.mktemp("road")
+    wfc3.deliver(SETTINGS, NAME, folder / "raw" / f"{NAME}_raw.fits")
+    cache = Cache(folder / "crds", "hst")
+    simulated.write_references(cache, "hst_0001.pmap", [SETTINGS], KINDS)
+    found = {}
+    for kind in KINDS:
+        path = next((folder / "crds/references/hst").glob(f"*_{simulated._SUFFIXES[kind]}.fits"))
+        found[kind] = FileFacts(path.name, path.stat().st_size, sha1(path))
+    write_references(folder / "references.json", found)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(repository, folder):
+    """Run a program in the folder."""
+
+    def call(script, *arguments, status=0):
+        command = [sys.executable, repository / f"scripts/{script}.py", *arguments]
+        done = subprocess.run(
+            list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return call
+
+
+CRDS = ("--references", "references.json", "--cache", "crds", "--context", "hst_0001.pmap")
+
+
+@pytest.fixture(scope="module")
+def made(run):
+    """Run the road up to the treated exposure."""
+    run("calibrate_original", *CRDS, "--status", f"original/{NAME}.json", f"raw/{NAME}_raw.fits")
+    run("read_differences", "--output", f"reads/{NAME}.json", f"original/{NAME}.json")
+    run("choose_reads", "--output", f"chosen/{NAME}.json", f"reads/{NAME}.json")
+    run(
+        "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", f"chosen/{NAME}.json",
+        "--cache", "crds", "--record", f"measures/{NAME}.json", "--status",
+        f"reprocessed/{NAME}.json", f"original/{NAME}.json",
+    )  # fmt: skip
+
+
+def test_the_working_copy_names_references_and_context_and_the_raw_is_as_it_was(folder, made):
+    header = fits.getheader(folder / f"original/{NAME}_raw.fits")
+    assert header["DARKFILE"] == "iref$sim0001ii_drk.fits"
+    assert header["CRDS_CTX"] == "hst_0001.pmap"
+    assert fits.getheader(folder / f"raw/{NAME}_raw.fits")["DARKFILE"] == "N/A"
+    with fits.open(folder / f"original/{NAME}_raw.fits") as copy:
+        for hdu, other in zip(
+            copy[1:], fits.open(folder / f"raw/{NAME}_raw.fits")[1:], strict=True
+        ):
+            assert (hdu.data is None) == (other.data is None)
+            assert hdu.data is None or np.array_equal(hdu.data, other.data)
+
+
+def test_the_treated_exposure_tells_what_was_done(folder, made):
+    header = fits.getheader(folder / f"reprocessed/{NAME}_flt.fits")
+    assert (header["TREATMNT"], header["VERDICT"]) == ("mask", "chosen")
+    assert header["EXPTIME"] == pytest.approx(1000)
+    assert header["CRDS_CTX"] == "hst_0001.pmap"
+    record = json.loads((folder / f"measures/{NAME}.json").read_text())
+    assert abs(record["background"][1]["ratio"] - 1) < 0.02 < record["background"][0]["ratio"] - 1
+    status = json.loads((folder / f"reprocessed/{NAME}.json").read_text())
+    assert (status["accepted"], status["file"]) == (True, f"{NAME}_flt.fits")
+
+
+def test_the_same_treatment_gives_the_same_bytes_but_for_the_date(folder, made, run):
+    path = folder / f"reprocessed/{NAME}_flt.fits"
+    first = path.read_bytes()
+    run(
+        "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", f"chosen/{NAME}.json",
+        "--cache", "crds", "--record", f"measures/{NAME}.json", "--status",
+        f"reprocessed/{NAME}.json", f"original/{NAME}.json",
+    )  # fmt: skip
+    with fits.open(path) as new, fits.open(io.BytesIO(first)) as old:
+        differing = fits.FITSDiff(new, old, ignore_keywords=["DATE", "CHECKSUM"])
+        assert differing.identical, differing.report()
+
+
+def test_another_treatment_is_a_matter_of_the_choice(folder, made, run):
+    run("choose_reads", "--reads", "8", "--treatment", "subtract", "--output", "chosen/other.json",
+        f"reads/{NAME}.json")  # fmt: skip
+    run(
+        "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", "chosen/other.json",
+        "--cache", "crds", "--record", "measures/other.json", "--status", "other/status.json",
+        f"original/{NAME}.json",
+    )  # fmt: skip
+    header = fits.getheader(folder / f"other/{NAME}_flt.fits")
+    assert (header["TREATMNT"], header["IMA2FLT"], header["NPOP"]) == ("subtract", 1, 1)
+    assert header["EXPTIME"] == pytest.approx(1300.061)
+
+
+def test_a_refused_exposure_passes_through_and_leaves_no_product(folder, run):
+    raw = folder / "broken/isim01bbq_raw.fits"
+    raw.parent.mkdir()
+    raw.write_bytes((folder / f"raw/{NAME}_raw.fits").read_bytes()[:100_000])
+    text = run("calibrate_original", *CRDS, "--exclude", "--status", "broken/original.json", raw)
+    assert "truncated" in text
+    run("read_differences", "--output", "broken/reads.json", "broken/original.json")
+    run("choose_reads", "--output", "broken/chosen.json", "broken/reads.json")
+    run(
+        "treat_reads", "--differences", "broken/reads.json", "--choice", "broken/chosen.json",
+        "--cache", "crds", "--record", "broken/measures.json", "--status", "broken/treated.json",
+        "broken/original.json",
+    )  # fmt: skip
+    for name in ("reads", "chosen", "measures", "treated"):
+        record = json.loads((folder / f"broken/{name}.json").read_text())
+        assert not record["accepted"]
+        assert "truncated" in record["reason"]
+    assert list((folder / "broken").glob("*_flt.fits")) == []
+
+
+def test_a_changed_reference_is_refused(folder, run):
+    path = folder / "crds/references/hst/sim0001ii_crr.fits"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + b"x")
+    try:
+        text = run("calibrate_original", *CRDS, "--exclude", "--status", "bad/x.json",
+                   f"raw/{NAME}_raw.fits", status=1)  # fmt: skip
+    finally:
+        path.write_bytes(before)
+    assert "has SHA-1" in text.splitlines()[-1]
+    assert not (folder / "bad/x.json").exists()
+
+
+def test_figures_and_item_file_are_made_of_it(folder, made, run):
+    for version in ("original", "reprocessed"):
+        record = {
+            "accepted": True, "exposures": [NAME], "exptime": 1000.0, "weight_median": 1000.0,
+            "weight_ratio": 1.0, "skymethod": "match", "blob_holes": 0, "empty_share": 0.0,
+            "warnings": [],
+        }  # fmt: skip
+        (folder / f"{version}_drz.json").write_text(json.dumps(record))
+        for part in ("sci", "wht"):
+            fits.PrimaryHDU(np.ones((30, 30), np.float32)).writeto(
+                folder / f"{version}_drz_{part}.fits"
+            )
+    (folder / "frames.tsv").write_text("")
+    text = run("wfc3_figures", NAME, "--folder", ".", "--truth", "raw/truth", "--figures",
+               "figures", "--output", "item.json")  # fmt: skip
+    assert "Warning" not in text
+    item = read_item(folder)
+    titles = [table["title"] for table in item["tables"]]
+    assert titles == [
+        "Exposures", "Why reads are bad", "Combined images", "Against the truth",
+        "Please cite in publications",
+    ]  # fmt: skip
+    assert {figure["section"] for figure in item["figures"]} == {"Combined images", NAME}
+    assert {row["name"] for row in item["quantities"]} >= {f"{NAME} bad reads"}
+
+
+def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):
+    def fall_back(_, __):
+        (tmp_path / "astrodrizzle.log").write_text(
+            'x\nWARNING: Reverting sky computation to "localmin".\n'
+        )
+
+    monkeypatch.setattr(drizzle, "_copy", lambda path, _: path)
+    monkeypatch.setattr(drizzle, "_check_together", lambda _: None)
+    monkeypatch.setattr(drizzle, "_update_wcs", lambda *_: None)
+    monkeypatch.setattr(drizzle, "_astrodrizzle", fall_back)
+    with pytest.raises(DarkroomError, match=r"could not match the skies .* older than 1\.4"):
+        drizzle.combine([tmp_path / "a_flt.fits"], tmp_path, tmp_path)
