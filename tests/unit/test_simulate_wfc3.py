@@ -148,3 +148,17 @@ def test_references_cover_the_largest_subarray_but_darks_each_their_own(tmp_path
     }
     assert shapes["sim0001ii_lin.fits"] == shapes["sim0001ii_pfl.fits"] == (138, 138)
     assert (shapes["sim0001ii_drk.fits"], shapes["sim0002ii_drk.fits"]) == ((74, 74), (138, 138))
+
+
+@pytest.mark.parametrize("kind", ["bpx", "ccd", "crr", "idc", "imp", "osc"])
+def test_tables_have_the_cards_and_columns_of_those_that_calwf3_took(
+    tmp_path, reference_data, kind
+):
+    write_references(Cache(tmp_path, "hst"), "hst_0001.pmap", [SMALL], PARKEYS)
+    (made,) = (tmp_path / "references/hst").glob(f"*_{kind}.fits")
+    (taken,) = (reference_data / "peers/calwf3/n64_cr12/iref").glob(f"*_{kind}.fits*")
+    with fits.open(made) as ours, fits.open(taken) as theirs:
+        assert [hdu.name for hdu in ours] == [hdu.name for hdu in theirs]
+        for own, other in zip(ours, theirs, strict=True):
+            assert set(other.header) <= set(own.header)
+            assert (other.data is None) or set(other.columns.names) <= set(own.columns.names)

@@ -1,7 +1,9 @@
 """What can be wrong with an exposure, told in one sentence."""
 
+import importlib.util
 import os
 import stat
+import subprocess
 
 import numpy as np
 import pytest
@@ -249,17 +251,65 @@ def test_calwf3_that_is_not_there(run, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def stand_in(monkeypatch, tmp_path):
+def program(monkeypatch, tmp_path):
     """Put a shell script in the place of calwf3.e."""
 
     def put(text):
-        program = tmp_path / "bin/calwf3.e"
-        program.parent.mkdir()
-        program.write_text(f"#!/bin/sh\n{text}\n")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        path = tmp_path / "bin/calwf3.e"
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
 
     return put
+
+
+@pytest.fixture
+def stand_in(program, monkeypatch, tmp_path):
+    """Put a shell script in the place of calwf3.e, and what wfc3tools does in its place."""
+    package = tmp_path / "packages/wfc3tools.py"
+    package.parent.mkdir()
+    package.write_text(
+        "import subprocess\ndef calwf3(name):\n    subprocess.run(['calwf3.e', name])\n"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    return program
+
+
+def test_wfc3tools_that_is_not_there(run, program):
+    if importlib.util.find_spec("wfc3tools"):
+        pytest.skip("it is")
+    program("exit 0")
+    with refuses("wfc3tools, which starts calwf3, is not installed for this Python: use that of"):
+        run(engine="calwf3")
+
+
+def test_calwf3_is_started_by_the_real_wfc3tools(raw, program, repository, tmp_path):
+    python = repository / ".venvs/hst/bin/python"
+    if not python.exists():
+        pytest.skip(".venvs/hst is not built: make setup-tests")
+    program(f"echo $0 $1 $iref > {tmp_path}/started.txt; echo 'ERROR:    stop here'; exit 1")
+    done = subprocess.run(
+        [
+            python, repository / "scripts/calibrate_wfc3.py", "--engine", "calwf3", "--references",
+            raw.parent / "iref", "--output-dir", tmp_path / "out", raw,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(f"calwf3 failed on {raw.name}: ERROR:    stop here")
+    words = (tmp_path / "started.txt").read_text().split()
+    assert words[:2] == [str(tmp_path / "bin/calwf3.e"), raw.name]
+    assert words[2].endswith("/calwf3/iref/")
+
+
+def test_calwf3_that_dies_while_it_writes(run, stand_in, tmp_path):
+    ima, flt = run(folder=tmp_path / "other")
+    stand_in(f"cp {ima} . && head -c 20000 {flt} > {flt.name}; kill -9 $$")
+    with refuses(r"calwf3 failed on ixxx01aaq_raw\.fits: its ixxx01aaq_flt\.fits: truncated"):
+        run(engine="calwf3")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_calwf3_that_fails_is_quoted(run, stand_in, tmp_path):

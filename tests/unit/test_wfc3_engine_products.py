@@ -6,7 +6,8 @@ from astropy.io import fits
 
 import wfc3_case as case
 from darkroom.errors import DarkroomError
-from darkroom.wfc3 import exptime, mask, stream
+from darkroom.fits import stream
+from darkroom.wfc3 import exptime, mask
 from darkroom.wfc3.calibrate import calibrate
 from darkroom.wfc3.compare import differing_pixels, require_equal
 from darkroom.wfc3.imsets import Imsets

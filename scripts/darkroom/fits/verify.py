@@ -53,7 +53,7 @@ def verify(path, size=None):
     if size is not None and found != size:
         raise InputError(path, f"has {found} bytes, {size} are expected")
     with unpacked(path) as plain:
-        header = _check_structure(path, plain)
+        header = check_structure(path, plain)
         _check_sums(path, plain)
     return header
 
@@ -93,7 +93,7 @@ def unpacked(path, folder=None):
         yield Path(copy.name)
 
 
-def _check_structure(name, plain):
+def check_structure(name, plain):
     """Walk over all HDUs of `plain`; return the primary header. Faults are told of `name`."""
     length = plain.stat().st_size
     first = None

@@ -26,20 +26,21 @@ def bad_pixels(full, _):
     first = (FULL_SIDE - detector.flags.shape[0]) // 2
     y, x = np.nonzero(detector.flags)
     count = y.size
-    return [
-        _table(
-            {
-                "CCDAMP": ("4A", ["N/A"] * count),
-                "CCDCHIP": ("J", [-999] * count),
-                "CCDGAIN": ("E", [-999.0] * count),
-                "PIX1": ("J", x + first + 1),
-                "PIX2": ("J", y + first + 1),
-                "LENGTH": ("J", [1] * count),
-                "AXIS": ("J", [1] * count),
-                "VALUE": ("I", detector.flags[y, x]),
-            }
-        )
-    ]
+    table = _table(
+        {
+            "CCDAMP": ("4A", ["N/A"] * count),
+            "CCDCHIP": ("J", [-999] * count),
+            "CCDGAIN": ("E", [-999.0] * count),
+            "PIX1": ("J", x + first + 1),
+            "PIX2": ("J", y + first + 1),
+            "LENGTH": ("J", [1] * count),
+            "AXIS": ("J", [1] * count),
+            "VALUE": ("I", detector.flags[y, x]),
+        }
+    )
+    # Size of the array that the rows lie in; calwf3 insists on it.
+    table.header["SIZAXIS1"] = table.header["SIZAXIS2"] = FULL_SIDE + 2 * BORDER
+    return [table]
 
 
 def ccd(*_):

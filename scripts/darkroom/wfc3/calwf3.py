@@ -1,16 +1,23 @@
-"""The real calwf3, run on a copy in a folder of its own."""
+"""The real calwf3, run through wfc3tools on a copy in a folder of its own.
+
+wfc3tools takes paths and references from the process it runs in, and lets some failures of calwf3
+pass (status 1, a kill). So it gets a process to itself, and what counts is that the products are
+there.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from astropy.io import fits
 
-from darkroom.errors import DarkroomError
-from darkroom.fits.verify import unpacked
+from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.verify import check_structure, unpacked
 from darkroom.fits.write import write
 from darkroom.provenance import stamp
 from darkroom.wfc3 import exptime
@@ -19,19 +26,23 @@ from darkroom.wfc3.imsets import Imsets, extver_of
 from darkroom.wfc3.mask import check_reads, mask_copy
 from darkroom.wfc3.references import FILETYPES, locate
 
-PROGRAM = "calwf3.e"
+PROGRAM, WRAPPER = "calwf3.e", "wfc3tools"
+_CODE = f"import sys; from {WRAPPER} import calwf3; calwf3(sys.argv[1])"
 _LAST_WORDS = 3
 
 
-def program():
-    """Return the path of calwf3.e, or say what to do without it."""
-    found = shutil.which(PROGRAM)
-    if found is None:
+def require_calwf3():
+    """Say what to do when calwf3 or what starts it is not there."""
+    if shutil.which(PROGRAM) is None:
         raise DarkroomError(
             f"{PROGRAM} is not on PATH: install hstcal from conda-forge (it is not on PyPI), "
             "or use the builtin engine, which gives the same pixels"
         )
-    return found
+    if importlib.util.find_spec(WRAPPER) is None:
+        raise DarkroomError(
+            f"{WRAPPER}, which starts calwf3, is not installed for this Python: use that of the "
+            "toolset hst (.venvs/hst/bin/python), or the builtin engine"
+        )
 
 
 def run(raw, references, folder, masked=()):
@@ -55,15 +66,16 @@ def run(raw, references, folder, masked=()):
     Raises
     ------
     DarkroomError
-        When calwf3 is not there or fails; with its last words.
+        When calwf3 or wfc3tools is not there, or calwf3 fails; with its last words.
     """
-    executable, folder = program(), Path(folder)
+    require_calwf3()
+    folder = Path(folder)
     root = Path(raw).name.removesuffix(".gz").removesuffix(".fits").removesuffix("_raw")
     _gather_references(located_references(raw, references), folder / "iref")
     copy = folder / f"{root}_raw.fits"
     mask_copy(raw, copy, masked)
     done = subprocess.run(
-        [executable, copy.name],
+        [sys.executable, "-c", _CODE, copy.name],
         cwd=folder,
         env={**os.environ, "iref": f"{(folder / 'iref').resolve()}/"},
         stdout=subprocess.PIPE,
@@ -73,11 +85,25 @@ def run(raw, references, folder, masked=()):
         check=False,
     )
     products = tuple(folder / f"{root}_{kind}.fits" for kind in ("ima", "flt"))
-    if done.returncode or not all(path.exists() for path in products):
-        said = [line.strip() for line in done.stdout.splitlines() if "ERROR" in line]
-        words = "; ".join(said[:_LAST_WORDS]) or f"it ended with status {done.returncode}"
+    faults = [fault for path in products if (fault := _fault(path))]
+    if done.returncode or faults:
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        said = [line for line in lines if "ERROR" in line][:_LAST_WORDS]
+        words = "; ".join(said or faults or lines[-1:])
         raise DarkroomError(f"calwf3 failed on {Path(raw).name}: {words}")
     return products
+
+
+def _fault(path):
+    """Tell why a product is not there or not whole; empty when it is."""
+    if not path.exists():
+        return f"it wrote no {path.name}"
+    try:
+        # Not its checksums: calwf3 may leave those of the RAW in its headers.
+        check_structure(path, path)
+    except InputError as error:
+        return f"its {path.name}: {error.fault}"
+    return ""
 
 
 def located_references(raw, folder):

@@ -200,9 +200,6 @@ def _report(copies, flts, header, weight, settings):
         "parameters": {k: v for k, v in settings.items() if v is not None},
         "weight_checked": settings["final_wht_type"] == "EXP",
     }
-    unmatched = any(sky is None for sky in report["skies"]) and len(copies) > 1
-    if settings["skymethod"] == "match" and unmatched:
-        raise DarkroomError("AstroDrizzle matched no sky: MDRIZSKY is missing in an exposure")
     if report["weight_checked"]:
         ratio = found[covered & (found > 0)] / expected[covered & (found > 0)]
         report["weight_ratio"] = float(np.median(ratio)) if ratio.size else 0.0
@@ -210,6 +207,8 @@ def _report(copies, flts, header, weight, settings):
         report["weight_median"] = float(np.median(found[everywhere])) if everywhere.any() else None
         report["weight_of_each"] = _each(found, expected, share)
         _check_weights(report)
+    if settings["skymethod"] == "match":
+        _check_skies(report)
     report |= _holes(copies, header, weight, found, covered)
     report["warnings"] = []
     if report["blob_holes"]:
@@ -267,6 +266,16 @@ def _check_weights(report):
             f"the median weight is {ratio:.4f} of the summed exposure time "
             f"({report['exptime']:.1f} s), 1 ± {_WEIGHT:g} is needed: an exposure was dropped; "
             f"look at the flags of {report['exposures'][worst]}"
+        )
+
+
+def _check_skies(report):
+    """Refuse a visit in which the sky of an exposure was not matched."""
+    names = [n for n, sky in zip(report["exposures"], report["skies"], strict=True) if sky is None]
+    if names and len(report["skies"]) > 1:
+        raise DarkroomError(
+            f"AstroDrizzle matched no sky of {', '.join(names)}: MDRIZSKY is missing; do the "
+            "exposures overlap?"
         )
 
 

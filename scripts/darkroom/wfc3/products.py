@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.stream import write_planes
 from darkroom.provenance import stamp
 from darkroom.wfc3 import exptime
 from darkroom.wfc3.engine import calibrated_read
@@ -19,7 +20,6 @@ from darkroom.wfc3.headers import (
     single,
 )
 from darkroom.wfc3.imsets import PLANES, extver_of
-from darkroom.wfc3.stream import write_planes
 
 _ALL_FLAGS = 65535
 

@@ -1,7 +1,8 @@
-"""Writing many image planes to one FITS file without holding them all.
+"""Writing image planes that exist one at a time to one FITS file.
 
-`darkroom.fits.write` takes HDUs that are all in memory; an IMA has 240 MB of planes that exist one
-at a time. The files are of the same kind: whole or not there, DATE in the primary header, CHECKSUM
+`darkroom.fits.write` takes HDUs that are all in memory. Products whose planes together need far
+more memory than the work on one of them (an IMA of WFC3/IR: 240 MB in 80 planes) are streamed
+instead. The files are of the same kind: whole or not there, DATE in the primary header, CHECKSUM
 and DATASUM in every HDU, the same bytes every time but for those cards.
 """
 
