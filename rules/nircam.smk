@@ -262,6 +262,43 @@ rule certify:
         "{input.reference} > {log} 2>&1"
 
 
+rule nircam_truth:
+    """How do superbias and read noise compare with what is hidden in the simulated darks?"""
+    input:
+        superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
+        readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
+        ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
+    output:
+        truth=f"{RESULTS}/{{item}}/truth.fits",
+        comparison=f"{RESULTS}/{{item}}/truth.json",
+    log:
+        f"{RESULTS}/logs/nircam_truth/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/nircam_truth/{{item}}.tsv"
+    wildcard_constraints:
+        item=only_items_of("nircam"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 300),
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.tracked_archive,
+            CAMPAIGN.selection(wildcards.item),
+            nircam(wildcards.item)["superbias"]["method"],
+            nircam(wildcards.item)["superbias"]["sample"],
+        ],
+        folder=f"--truth {RESULTS}/raw/{{item}}/truth",
+        code=program.digest("detector", "nircam_truth"),
+    message:
+        "Comparing {wildcards.item} with its truth"
+    shell:
+        program("detector", "nircam_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        "--superbias {input.superbias} --readnoise {input.readnoise} {params.folder} "
+        "--output {output.truth} --comparison {output.comparison} @{input.ramps} > {log} 2>&1"
+
+
 rule nircam_figures:
     """What does all of it look like?"""
     input:

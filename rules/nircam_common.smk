@@ -107,16 +107,26 @@ def other_options(item, product, names):
 
 def nircam_figure_inputs(item):
     """Products of an item that its figures show besides those that every item has."""
-    return {
-        f"{product}_other": f"{RESULTS}/{item}/{product}_other.fits"
+    return nircam_truth_files(item) | {
+        f"{product}_other": [
+            f"{RESULTS}/{item}/{product}_other{kind}.fits" for kind in ("", "_details")
+        ]
         for product in ("superbias", "readnoise")
         if other_method(item, product)
     }
 
 
+def nircam_truth_files(item):
+    """Truth of an item and the comparison with it, when its simulated exposures came with it."""
+    if not truth_comparison(item) or not CAMPAIGN.items[item]["simulate"].get("truth", True):
+        return {}
+    files = {"truth": "truth.fits", "comparison": "truth.json"}
+    return {name: f"{RESULTS}/{item}/{file}" for name, file in files.items()}
+
+
 def nircam_figure_options(named):
     """Options that hand those products to the program of the figures."""
-    names = ("superbias_other", "readnoise_other")
+    names = ("superbias_other", "readnoise_other", "truth", "comparison")
     return " ".join(f"--{n.replace('_', '-')} {named[n]}" for n in names if n in named.keys())
 
 
@@ -134,4 +144,5 @@ def nircam_products(item):
         for suffix in (".fits", "_details.fits", ".json", ".certified")
     ]
     names += ["quantities.json", "item.json"]
-    return [f"{RESULTS}/{item}/{name}" for name in names]
+    made = [f"{RESULTS}/{item}/{name}" for name in names]
+    return [*made, *nircam_truth_files(item).values()]

@@ -29,9 +29,9 @@ def parse():
     parser.add_argument("--superbias", **pair, help="products of superbias")
     parser.add_argument("--readnoise", **pair, help="products of readnoise")
     for name in ("superbias", "readnoise"):
-        parser.add_argument(
-            f"--{name}-other", type=Path, metavar="FILE", help="reference file of another method"
-        )
+        parser.add_argument(f"--{name}-other", **pair, help="products of another method")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="truth of simulated darks")
+    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with it")
     parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
     parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
     parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
@@ -58,6 +58,7 @@ def main():
     from darkroom.nircam.quantities import write_quantities
     from darkroom.nircam.readout import Readout
     from darkroom.report.item import write_item
+    from darkroom.report.truth import truth_table
 
     found, folder = {}, arguments.output.parent
     # The item file goes first: it must never describe figures other than those beside it.
@@ -70,7 +71,7 @@ def main():
             found[name] = tuple(map(Product, paths))
             classes = Classes.of_layout(Readout.from_header(found[name][0].header))
             other = getattr(arguments, f"{name}_other")
-            other = None if other is None else Product(other)
+            other = None if other is None else tuple(map(Product, other))
             story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
         _tell_noise(book, arguments)
     described = item.describe(folder, **found)
@@ -78,6 +79,14 @@ def main():
     if arguments.merged:
         write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))
         described["quantities"] = item.inside(arguments.merged, folder)
+    if arguments.comparison:
+        described["tables"].insert(0, truth_table(arguments.comparison))
+    if arguments.truth:
+        text = {
+            "file": item.inside(arguments.truth, folder),
+            "what": "truth of the simulated darks",
+        }
+        described["products"].append(text)
     write_item(arguments.output, "nircam", **described)
     print(f"{arguments.figures}: {len(book.records)} figures")
 

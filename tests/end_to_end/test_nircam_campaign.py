@@ -25,7 +25,7 @@ PRODUCTS = [
     for product in ("superbias", "readnoise")
     for suffix in (".fits", "_details.fits", "_other.fits", ".json", ".certified")
 ]
-PRODUCTS += ["item.json", "quantities.json", "figures/figures.json"]
+PRODUCTS += ["truth.fits", "truth.json", "item.json", "quantities.json", "figures/figures.json"]
 
 
 def new_context(mappings, name):
@@ -71,6 +71,11 @@ def test_simulated_darks_become_a_certified_superbias(checkout):
         ratio = hdus["SCI"].data[~truth["reference"]] / truth["read_noise"][~truth["reference"]]
     # 1/f noise adds to the white noise that the truth states.
     assert 1.0 < np.nanmedian(ratio) / np.sqrt(2) < 1.25
+    against = {row["quantity"]: row for row in json.loads((folder / "truth.json").read_text())}
+    assert 0.9 < against["superbias, pulls of active pixels"]["found"] < 1.1
+    noise = against["read noise of one read, amplifier 0"]
+    assert noise["found"] == pytest.approx(noise["truth"], rel=0.05)
+    assert "Against the truth" in (folder / "item.json").read_text()
     header = fits.getheader(next((folder / "calibrated" / "readnoise").glob("*.fits")))
     assert header["R_SUPERB"] == "superbias.fits"
     assert header["S_REFPIX"] == "COMPLETE"

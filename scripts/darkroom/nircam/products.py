@@ -16,6 +16,8 @@ from darkroom.nircam.readout import SIZE
 from darkroom.provenance import stamp
 
 _LONGEST_DESCRIPTION = 65
+# What a card of 80 characters leaves to a text and its comment.
+_TEXT_AND_COMMENT = 65
 _LAUNCH = 59573.5  # MJD of 2021-12-25
 _USEAFTER = "%Y-%m-%dT%H:%M:%S"
 
@@ -200,35 +202,48 @@ class Provenance:
         File name and SHA-256 of its group 0 (see `ramps.first_groups_digest`).
     settings : dict
         Every number and choice that shaped the result.
+    previous : str
+        Name of the file that the result is compared with, if any.
     """
 
     made_by: str
     inputs: tuple
     settings: dict
+    previous: str = ""
 
     @classmethod
-    def of(cls, made_by, ramps, settings):
-        """Return the provenance of a product of all files of a `RampSet`."""
+    def of(cls, made_by, ramps, settings, before=None):
+        """Return the provenance of a product of all files of a `RampSet`.
+
+        `before` is the `darkroom.nircam.compare.Previous` that it is compared with, if any.
+        """
         inputs = tuple((file.path.name, first_groups_digest(file)) for file in ramps.files)
-        return cls(made_by, inputs, settings)
+        return cls(made_by, inputs, settings, "" if before is None else before.name)
 
     def stamp(self, header):
         """Write it into a primary header."""
         stamp(header, made_by=self.made_by, inputs=(), settings=self.settings)
         header["NINPUTS"] = len(self.inputs)
+        if self.previous:
+            header["PREVIOUS"] = self.previous  # which it was compared with
         for name, digest in self.inputs:
             name = name.encode("ascii", "backslashreplace").decode()
             header.add_history(f"input {name} sha256 of group 0 {digest}")
 
 
 def primary(cards):
-    """Make a primary HDU of (keyword, value, comment); not finite values become undefined."""
+    """Make a primary HDU of (keyword, value, comment); not finite values become undefined.
+
+    A comment that a text leaves no room for is left out.
+    """
     hdu = fits.PrimaryHDU()
     for keyword, value, comment in cards:
         if isinstance(value, (float, np.floating)):
             value = float(value) if np.isfinite(value) else None
         elif isinstance(value, np.integer):
             value = int(value)
+        elif isinstance(value, str) and len(value) + len(comment) > _TEXT_AND_COMMENT:
+            comment = ""
         hdu.header[keyword] = (value, comment)
     return hdu
 

@@ -188,7 +188,7 @@ def _made(cds, rest, facts, choices, before, ramps, classes):
         numbers["compared"] = compared
     names = _MEANT["line" if choices.method == "line" else "stack"]
     settings = {name: getattr(choices, name) for name in names}
-    provenance = Provenance.of("readnoise", ramps, settings)
+    provenance = Provenance.of("readnoise", ramps, settings, before)
     reference = partial(files.reference_hdus, cds, facts, ramps, provenance)
     details = partial(
         files.details,

@@ -53,7 +53,7 @@ def aligned(ramps, facts, choices, before, threads):
     if before is not None:
         difference, numbers["compared"] = compare(found.mean, found.error, before, classes)
         tables["COMPARE"] = (numbers["compared"], {})
-    provenance = Provenance.of("superbias", ramps, choices.meant)
+    provenance = Provenance.of("superbias", ramps, choices.meant, before)
     dq = files.aligned_dq(found.dq)
     reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
     details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)

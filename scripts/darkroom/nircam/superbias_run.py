@@ -158,7 +158,7 @@ def _reffiles(ramps, facts, choices, before, threads):
         error = std / np.sqrt(np.maximum(count, 1), dtype=np.float32)
         difference, compared = compare(mean, error, before, classes)
         tables["COMPARE"] = (compared, {})
-    provenance = Provenance.of("superbias", ramps, choices.meant)
+    provenance = Provenance.of("superbias", ramps, choices.meant, before)
     reference = partial(
         files.reference_hdus, mean, std, dq, facts, ramps, provenance, files.REFFILES_BITS
     )

@@ -45,21 +45,30 @@ def correlated_variance(full, readout):
 
     Returns
     -------
-    float
-        Of one read, DN²: what is faster than the correction follows, as far as it is simulated.
-        The pipeline follows 11 rows by the reference columns of a full-width frame, and frames
-        by the reference rows alone of a smaller one.
+    (ny, 1) float array
+        Of one read, DN², by row of the detector frame. The pipeline follows a full-width frame by
+        its reference columns, 11 rows at a time: what is faster stays. From a smaller one it takes
+        the mean of all its reference pixels: what a row differs from it stays, which grows with
+        the time between them.
     """
+    rows = np.zeros((readout.ny, 1))
     if full["noise_sampling"] == "off":
-        return 0.0
+        return rows
     by_row = full["noise_sampling"] == "row"
     row = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
     fastest = 0.5 / (row if by_row else PIXEL_TIME)
-    followed = 11 * row if readout.noutputs == OUTPUTS else readout.frame_time
-    frequency = np.geomspace(min(1 / followed, fastest), fastest, 10_000)
+    wide = readout.noutputs == OUTPUTS
+    slowest = 1 / (11 * row) if wide else 0.01 / readout.frame_time
+    frequency = np.geomspace(min(slowest, fastest), fastest, 3000)
     laws = ["common", "amplifier"] if by_row else ["common", "amplifier", "alternating"]
     power = sum(power_law(full[law])(frequency) for law in laws)
-    return float(np.trapezoid(power, frequency))
+    weight = readout.reference_pixels().sum(axis=1).astype(float)
+    if wide or not weight.any():
+        return rows + np.trapezoid(power, frequency)
+    # Fourier transform of the reference pixels' times, each row a window of its own length.
+    phase = np.exp(2j * np.pi * row * np.outer(np.arange(readout.ny), frequency))
+    mean = (weight / weight.sum()) @ phase * np.sinc(frequency * row)
+    return np.trapezoid(power * np.abs(phase - mean) ** 2, frequency, axis=1)[:, None]
 
 
 def synthesise(rng, spectrum, samples, interval):

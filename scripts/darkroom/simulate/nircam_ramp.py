@@ -32,6 +32,8 @@ def make_ramp(full, name):
         ``coupling`` (noutputs); ``ktc`` (nints, ny, nx); ``ramp_offset`` (nints),
         ``amplifier_ramp_offset`` (nints, noutputs), ``parity_ramp_offset`` (nints, noutputs, 2);
         ``pedestal`` (nints, ngroups), ``amplifier_pedestal`` (nints, ngroups, noutputs);
+        ``correlated_mean`` (nints, ngroups, noutputs, 2): mean of 1/f and alternating-column noise
+        over the active pixels of an amplifier and column parity;
         ``cosmic_rays``: table of integration, group, y, x (DMS) and charge; ``telegraph_state``
         (nints, ngroups, pixels of ``telegraph`` > 0 in order): share of the frames in the upper
         state.
@@ -70,6 +72,7 @@ class _Maker:
             "parity_ramp_offset": self._offsets(
                 "parity_ramp_offset", full["parity_ramp_rms"], nints, namp, 2
             ),
+            "correlated_mean": np.zeros((nints, ngroups, namp, 2)),
             "telegraph_state": np.zeros((nints, ngroups, self.telegraph_at[0].size), np.float32),
         }
         self.pedestals = self._offsets("pedestal", full["pedestal_rms"], nints, self.frames)
@@ -102,7 +105,11 @@ class _Maker:
                 self.hidden["telegraph_state"][integration, group] += upper / self.nframes
                 total += level + charge
                 self._add_telegraph(total, upper)
-                total += self._frame_noise(integration, frame, noise)
+                total += self._frame_noise(integration, frame)
+                if noise is not None:
+                    correlated = noise.frame(frame)
+                    self.hidden["correlated_mean"][integration, group] += self._means(correlated)
+                    total += correlated
                 frame, elapsed = frame + 1, 1
             frame, elapsed = frame + self.gap, 1 + self.gap
             total = np.rint(total / self.nframes)
@@ -149,14 +156,22 @@ class _Maker:
         height = self.readout.flip(self.detector.telegraph)[self.telegraph_at]
         in_dms[self.telegraph_at] += height * (upper - np.float32(0.5))
 
-    def _frame_noise(self, integration, frame, noise):
-        """Return pedestals, white and correlated noise of one frame: (ny, nx) float32."""
+    def _means(self, correlated):
+        """Return the share of one frame in the mean over active pixels, by class."""
+        readout, active = self.readout, ~self.detector.reference
+        by_column = np.einsum("yx,yx->x", correlated, active, dtype=np.float64)
+        klass = 2 * readout.amplifiers()[0] + readout.parity()[0]
+        total = np.bincount(klass, by_column, 2 * readout.noutputs)
+        count = np.bincount(klass, active.sum(axis=0), 2 * readout.noutputs)
+        return (total / count / self.nframes).reshape(-1, 2)
+
+    def _frame_noise(self, integration, frame):
+        """Return pedestals and white noise of one frame: (ny, nx) float32."""
         readout = self.readout
         white = self.stream("white").standard_normal(readout.shape, dtype=np.float32)
         white *= self.detector.white
         pedestal = self.amplifier_pedestals[integration, frame] + self.pedestals[integration, frame]
-        white += pedestal.astype(np.float32)[readout.amplifiers()]
-        return white if noise is None else white + noise.frame(frame)
+        return white + pedestal.astype(np.float32)[readout.amplifiers()]
 
     def _truth(self):
         detector, flip, full = self.detector, self.readout.flip, self.full

@@ -9,9 +9,12 @@ from astropy.visualization import ImageNormalize, LogStretch
 
 from darkroom.figures import histograms, images, series, style
 from darkroom.figures.book import Panel
+from darkroom.figures.nircam.inputs import codes_of
 from darkroom.figures.words import counted, number
 
 AMPLIFIERS = style.SERIES[:4]
+# Of a time axis: name, days, the longest first that fits.
+_UNITS = (("days", 1.0), ("hours", 1 / 24), ("minutes", 1 / 1440))
 
 
 @dataclass(frozen=True)
@@ -107,19 +110,32 @@ def show_by_amplifier(book, section, key, title, image, where, amplifier, *, uni
     book.add(section, key, title, caption, [Panel("", figure, f"{title}: histograms")])
 
 
-def show_flags(book, section, codes, names, words):
-    """Add a map of flagged pixels, and how many there are of each kind."""
-    figure = images.draw_flags(codes, names, title="flagged pixels")
-    counts = "; ".join(
-        f"{name} {int((codes == k).sum()):,}" for k, name in enumerate(names, 1) if name
+def show_flags(book, section, dq, bits, names):
+    """Add a map of flagged pixels, and how many there are of each kind.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section : str
+    dq : (ny, nx) int array
+    bits : dict
+        ``{name: value}`` of its bits.
+    names : sequence of str
+        Flags shown; where several meet, the last one. Those that `bits` lacks are left out.
+    """
+    names = [name for name in names if name in bits]
+    figure = images.draw_flags(codes_of(dq, bits, names), names, title="flagged pixels")
+    counts = "; ".join(f"{name} {int((dq & bits[name] > 0).sum()):,}" for name in names)
+    caption = (
+        f"Pixels with each flag: {counts}. A pixel with several is drawn with the one that stands "
+        "last in this list."
     )
-    caption = f"{words} {counts}. A pixel with several flags is shown with the last of them."
     key = f"{section.lower().replace(' ', '_')}_flags"
     panel = Panel("", figure, "map of flagged pixels")
     book.add(section, key, "Flagged pixels", caption, [panel])
 
 
-def show_change(book, section, difference, table, previous):
+def show_change(book, section, difference, table, details):
     """Add the difference to a previous file, as map and histogram.
 
     Parameters
@@ -130,8 +146,8 @@ def show_change(book, section, difference, table, previous):
         New - previous, medians of amplifiers and parities taken off, DN.
     table : dict
         Columns of the product's COMPARE.
-    previous : str
-        Name of the previous file.
+    details : Product
+        Its card PREVIOUS names the previous file.
     """
     unit = "new − previous [DN]"
     spread = float(np.median(table["SCATTER"]))
@@ -161,8 +177,8 @@ def show_change(book, section, difference, table, previous):
         )
     )
     caption = (
-        f"New minus previous ({previous}), the median of each amplifier and column parity taken "
-        f"off. {words}. Values beyond the limits are drawn at them."
+        f"New minus previous ({details.header['PREVIOUS']}), the median of each amplifier and "
+        f"column parity taken off. {words}. Values beyond the limits are drawn at them."
     )
     key = f"{section.lower().replace(' ', '_')}_change"
     book.add(section, key, "Change since the previous file", caption, panels)
@@ -178,10 +194,12 @@ def show_series(book, section, key, title, lines, *, ylabel, caption):
     lines : sequence of (label, colour, days, values, errors or None)
     ylabel, caption : str
     """
+    longest = max(np.ptp(days) for _, _, days, _, _ in lines)
+    unit, size = next((u for u in _UNITS if longest >= u[1]), _UNITS[-1])
     figure = series.draw_against(
-        [days for _, _, days, _, _ in lines],
+        [days / size for _, _, days, _, _ in lines],
         [(label, "o", colour, values, errors) for label, colour, _, values, errors in lines],
-        xlabel="time since the first ramp [days]",
+        xlabel=f"time since the first ramp [{unit}]",
         ylabel=ylabel,
         title=title,
     )

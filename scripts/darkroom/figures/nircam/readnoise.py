@@ -7,7 +7,7 @@ import numpy as np
 from darkroom.figures import histograms, images, style
 from darkroom.figures.book import Panel
 from darkroom.figures.nircam import panels
-from darkroom.figures.nircam.inputs import codes_of, flag_bits
+from darkroom.figures.nircam.inputs import flag_bits
 from darkroom.figures.words import number
 
 SECTION = "Read noise"
@@ -27,8 +27,8 @@ def tell(book, reference, details, classes, *, pixel=None, other=None):
     classes : darkroom.nircam.classes.Classes
     pixel : (int, int), optional
         Column and row of a pixel to mark.
-    other : Product, optional
-        Reference file of another method, made of the same exposures.
+    other : (Product, Product), optional
+        The same of another method, made of the same exposures.
     """
     cds = reference.image("SCI")
     method = details.header["METHOD"]
@@ -46,16 +46,13 @@ def tell(book, reference, details, classes, *, pixel=None, other=None):
     if classes.reference.any():
         _show_reference(book, cds, classes)
     if "DQ" in details:
-        bits = flag_bits(details)
-        names = [name for name in _FLAGS if name in bits]
-        codes = codes_of(details.image("DQ"), bits, names)
-        panels.show_flags(book, SECTION, codes, names, "Pixels by flag:")
+        panels.show_flags(book, SECTION, details.image("DQ"), flag_bits(details), _FLAGS)
     _show_stability(book, details.table("STABILITY"))
     if "BOXES" in details:
         _show_boxes(book, details)
     if "DIFF" in details:
         table = details.table("COMPARE")
-        panels.show_change(book, SECTION, details.image("DIFF"), table, "see HISTORY")
+        panels.show_change(book, SECTION, details.image("DIFF"), table, details)
     if other is not None:
         _show_methods(book, reference, other, method, classes)
 
@@ -97,6 +94,9 @@ def _show_boxes(book, details):
     boxes, table = details.image("BOXES"), details.table("SPATIAL")
     shown = images.linear(boxes)
     figure = images.draw_image(boxes, shown, unit="noise of one read [DN]", title="boxes of 128")
+    figure.axes[0].set(xlabel="x [box]", ylabel="y [box]")
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        axis.get_major_locator().set_params(integer=True)
     words = "; ".join(
         f"amplifier {a}: {number(over)} over pixels ({number(plain)} with rows), {number(time)} "
         "in time"
@@ -116,10 +116,11 @@ def _show_boxes(book, details):
 
 def _show_methods(book, reference, other, method, classes):
     """Add two methods side by side."""
+    other, beside = other
     first, second = (product.image("SCI")[classes.usable] for product in (reference, other))
     sets = [
         (f"{method} ({reference.name})", style.BIAS, first),
-        (f"other ({other.name})", style.DARK, second),
+        (f"{beside.header['METHOD']} ({other.name})", style.DARK, second),
     ]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = other.image("SCI") / reference.image("SCI")
@@ -132,7 +133,9 @@ def _show_methods(book, reference, other, method, classes):
         ),
         Panel(
             "ratio",
-            images.draw_image(ratio, shown, unit="other / this", title=shown.words),
+            images.draw_image(
+                ratio, shown, unit=f"{beside.header['METHOD']} / {method}", title=shown.words
+            ),
             "ratio of two methods' read noise",
         ),
     ]

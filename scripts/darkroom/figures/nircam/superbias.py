@@ -7,15 +7,15 @@ import numpy as np
 from darkroom.figures import histograms, images, style
 from darkroom.figures.book import Panel
 from darkroom.figures.nircam import panels
-from darkroom.figures.nircam.inputs import codes_of, flag_bits
+from darkroom.figures.nircam.inputs import flag_bits
 from darkroom.figures.words import counted, number
 
 SECTION = "Superbias"
 #: Limits of the notebook's image, DN.
 LIMITS = (0.0, 5000.0)
 # Of the product beside the aligned superbias, or of the reference file.
-_REASONS = ("HOT", "DRIFT", "FEW", "NOISY", "DO_NOT_USE")
-_FLAGS = ("HOT", "UNRELIABLE_BIAS", "DO_NOT_USE")
+_REASONS = ("DO_NOT_USE", "HOT", "DRIFT", "FEW", "NOISY")
+_FLAGS = ("DO_NOT_USE", "UNRELIABLE_BIAS", "HOT")
 
 
 def tell(book, reference, details, classes, *, pixel=None, other=None):
@@ -50,12 +50,11 @@ def tell(book, reference, details, classes, *, pixel=None, other=None):
         dq, bits, names = details.image("DQ"), flag_bits(details), _REASONS
     else:
         dq, bits, names = reference.image("DQ"), flag_bits(reference), _FLAGS
-    names = [name for name in names if name in bits]
-    panels.show_flags(book, SECTION, codes_of(dq, bits, names), names, "Pixels by flag:")
+    panels.show_flags(book, SECTION, dq, bits, names)
     _show_offsets(book, details.table("OFFSETS"))
     if "DIFF" in details:
         table = details.table("COMPARE")
-        panels.show_change(book, SECTION, details.image("DIFF"), table, "see HISTORY")
+        panels.show_change(book, SECTION, details.image("DIFF"), table, details)
     if other is not None:
         _show_methods(book, reference, other, details, classes)
 
@@ -133,18 +132,17 @@ def _show_offsets(book, table):
 
 def _show_methods(book, reference, other, details, classes):
     """Add the two methods side by side."""
-    count = details.image("COUNT").astype(np.float32)
-    sets, peer = [], details.header["METHOD"] == "reffiles"
-    for product, is_peer, colour in (
-        (reference, peer, style.BIAS),
-        (other, not peer, style.DARK),
+    sets = []
+    for (product, beside), colour in (
+        ((reference, details), style.BIAS),
+        (other, style.DARK),
     ):
-        error = product.image("ERR")
-        label = "reffiles, ERR / √n" if is_peer else "aligned, ERR"
-        if is_peer:
-            error = error / np.sqrt(np.maximum(count, 1))
+        error, label = product.image("ERR"), "aligned, ERR"
+        if beside.header["METHOD"] == "reffiles":
+            label = "reffiles, ERR / √n"
+            error = error / np.sqrt(np.maximum(beside.image("COUNT"), 1), dtype=np.float32)
         sets.append((label, colour, error[classes.usable]))
-    difference = reference.image("SCI") - other.image("SCI")
+    difference = reference.image("SCI") - other[0].image("SCI")
     for k in range(len(classes)):
         columns = classes.column == k
         difference[:, columns] -= np.nanmedian(difference[:, columns][classes.usable[:, columns]])
@@ -164,8 +162,9 @@ def _show_methods(book, reference, other, details, classes):
         ),
     ]
     caption = (
-        f"{reference.name} and {other.name} on the same exposures. The offsets of ramps are in the "
-        "errors of reffiles and not in those of aligned. The map is their difference, medians of "
-        "amplifiers and parities taken off."
+        f"{reference.name} and {other[0].name} of the same exposures. Errors of the mean: reffiles "
+        "counts the first integration of each file, and the offsets of ramps are in its errors; "
+        "aligned counts every integration, and they are not. The map is the difference of the "
+        "images, medians of amplifiers and parities taken off."
     )
     book.add(SECTION, "superbias_methods", "Two methods side by side", caption, pictures)
