@@ -2,8 +2,8 @@
 
 The steps run without any server on the references that were chosen for the exposure; each
 reference is verified (size, SHA-1) just before. Values are in DN. Steps, in the order given:
-dq_init (mask), saturation (flags), superbias (subtracts it), refpix (reference pixels),
-linearity, dark_current. The ramps come out with SCI, PIXELDQ and GROUPDQ.
+group_scale, dq_init (mask), saturation (flags), ipc, superbias (subtracts it), refpix (reference
+pixels), linearity, dark_current. The ramps come out with SCI, PIXELDQ and GROUPDQ.
 
 With --status it is also recorded what came of the exposure; with --exclude one that no step can use
 is then recorded as refused, and the program ends well.

@@ -24,7 +24,7 @@ from nircam_jwst import (
 )
 
 CHAIN = ["dq_init", "saturation", "superbias", "refpix", "linearity"]
-KINDS = ["mask", "saturation", "superbias", "linearity", "readnoise", "gain", "dark"]
+KINDS = ["mask", "saturation", "superbias", "linearity", "readnoise", "gain", "ipc", "dark"]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ def world(tmp_path_factory):
         ],
         "chain": steps(border, CHAIN, save=str(folder / "chain.npy")),
         "dark": steps(border, [*CHAIN, "dark_current"]),
+        "all": steps(border, ["group_scale", *CHAIN[:2], "ipc", *CHAIN[2:]]),
         "raw": steps(border, ["dq_init", "saturation"], save=str(folder / "raw.npy")),
         "no reference pixels": steps(inside, ["dq_init", "superbias", "refpix"], others),
         "holed": steps(border, ["dq_init", "superbias"], superbias=str(holed)),
@@ -121,7 +122,7 @@ def test_the_raw_file_opens_as_the_pipelines_own_model(world):
 def test_every_simulated_reference_opens_as_its_model_without_a_warning(world, kind):
     model, shape, _ = answer(world, f"open {kind}")
     assert model.lower() == f"{kind}model"
-    assert shape[-2:] == [160, 160]
+    assert shape[-2:] == ([3, 3] if kind == "ipc" else [160, 160])
 
 
 def test_crds_chooses_the_references_of_the_exposure_offline(world):
@@ -147,6 +148,11 @@ def test_the_steps_remove_what_the_detector_added(world):
 def test_a_step_can_be_left_out_or_given_a_parameter(world):
     assert answer(world, "off") != answer(world, "chain")
     assert answer(world, "dark") == pytest.approx(answer(world, "chain"), rel=0.1)
+
+
+def test_the_dark_pipelines_further_steps_can_be_chosen(world):
+    """No coupling and no groups to scale here, so that they change nothing."""
+    assert answer(world, "all") == answer(world, "chain")
 
 
 def test_a_reference_pixel_step_that_changed_nothing_is_an_error(world):

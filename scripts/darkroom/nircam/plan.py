@@ -12,8 +12,10 @@ from darkroom.errors import DarkroomError
 
 #: Reference types that each step of the pipeline needs, by the step's name.
 STEP_KINDS = {
+    "group_scale": (),
     "dq_init": ("mask",),
     "saturation": ("saturation", "superbias"),
+    "ipc": ("ipc",),
     "superbias": ("superbias",),
     "refpix": (),
     "linearity": ("linearity",),

@@ -39,18 +39,24 @@ class Step:
         Reference types that it asks for and that are not given to it.
     status : str
         What it reports as, where that is not its name.
+    may_skip : bool
+        It has nothing to do on most exposures, and says so.
     """
 
     module: str
     name: str
     unused: tuple = ()
     status: str = ""
+    may_skip: bool = False
 
 
 #: The steps that can be chosen; what references they need stands in `darkroom.nircam.plan`.
 STEPS = {
+    # Groups that the telescope divided by another number than that of their frames.
+    "group_scale": Step("jwst.group_scale", "GroupScaleStep", may_skip=True),
     "dq_init": Step("jwst.dq_init", "DQInitStep"),
     "saturation": Step("jwst.saturation", "SaturationStep"),
+    "ipc": Step("jwst.ipc", "IPCStep"),
     "superbias": Step("jwst.superbias", "SuperBiasStep"),
     "refpix": Step("jwst.refpix", "RefPixStep", ("refpix", "sirskernel")),
     "linearity": Step("jwst.linearity", "LinearityStep"),
@@ -156,7 +162,7 @@ def _run(path, name, step, model):
     except Exception as error:
         raise InputError(path, f"jwst's step {name} failed: {_one_line(error)}") from error
     status = getattr(result.meta.cal_step, STEPS[name].status or name)
-    if status != "COMPLETE":
+    if status != "COMPLETE" and not (status == "SKIPPED" and STEPS[name].may_skip):
         raise InputError(
             path, f"jwst's step {name} ended as {status}, not COMPLETE; see the log above"
         )

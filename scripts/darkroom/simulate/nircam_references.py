@@ -37,6 +37,7 @@ PARKEYS = {
     "linearity": (_DETECTOR, _SUBARRAY),
     "readnoise": (_DETECTOR, _PATTERN, _SUBARRAY),
     "gain": (_DETECTOR, _SUBARRAY),
+    "ipc": (_DETECTOR, _SUBARRAY),
     "dark": (_TYPE, _DETECTOR, _SUBARRAY),
 }
 _MODELS = {
@@ -46,10 +47,11 @@ _MODELS = {
     "linearity": "LinearityModel",
     "readnoise": "ReadnoiseModel",
     "gain": "GainModel",
+    "ipc": "IPCModel",
     "dark": "DarkModel",
 }
 #: Types that do not apply to NIRCam, or that no step here uses.
-NOT_APPLICABLE = ("area", "ipc", "persat", "refpix", "reset", "rscd", "sirskernel", "emicorr")
+NOT_APPLICABLE = ("area", "persat", "refpix", "reset", "rscd", "sirskernel", "emicorr")
 
 
 def reference(full, detector, kind, name):
@@ -174,6 +176,13 @@ def _gain(full, detector):
     return [_image(np.full(detector.readout.shape, full["gain"]), unit="ELECTRONS/DN")]
 
 
+def _ipc(*_):
+    # The simulated detectors have no coupling between pixels: a kernel that changes nothing.
+    kernel = np.zeros((3, 3))
+    kernel[1, 1] = 1
+    return [_image(kernel, unit=None)]
+
+
 def _dark(full, detector):
     nframes, gap = PATTERNS[full["readpatt"]]
     frames = np.arange(full["ngroups"]) * (nframes + gap) + (nframes + 1) / 2
@@ -189,6 +198,7 @@ _CONTENT = {
     "linearity": _linearity,
     "readnoise": _readnoise,
     "gain": _gain,
+    "ipc": _ipc,
     "dark": _dark,
 }
 
