@@ -37,9 +37,10 @@ def compare_maps(maps, truth, geometry):
     Returns
     -------
     list of dict
-        See `row`: mean over normal pixels (its error that of independent pixels), the standard
-        deviation of all pulls, of those of hot pixels, and the offset that the fixed pattern has
-        in common (rows share the noise of their bias, so its error is that of the rows).
+        See `row`: mean over normal pixels (its error that of independent pixels; of the fixed
+        pattern that of rows as well, which share the noise of their bias), the standard deviation
+        of all pulls, and of those of hot pixels that were told as such (of a fainter one nothing
+        tells that its noise is its own).
     """
     area, rows = geometry.imaging, []
     hot = truth["hot"][area]
@@ -53,7 +54,8 @@ def compare_maps(maps, truth, geometry):
             mean_error = np.hypot(mean_error, _error_of_rows(found - true, normal))
         label = f"{words}, mean of normal pixels"
         rows.append(row(label, true[normal].mean(), found[normal].mean(), mean_error, unit))
-        for which, chosen in (("all pixels", good), ("hot pixels", good & hot)):
+        told = good & hot & (maps.hot[area] > 0)
+        for which, chosen in (("all pixels", good), ("hot pixels told as such", told)):
             pull = pulls(found[chosen], error[chosen], true[chosen])
             if pull.size >= _FEWEST_PULLS:
                 rows.append(_pull_row(f"{words}, pulls of {which}", pull))

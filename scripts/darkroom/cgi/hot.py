@@ -18,7 +18,7 @@ from darkroom.cgi.pooling import gamma_limit
 CIC, DARK = 1, 2
 
 
-def limits(weights_matrix, variance, gain, exptime, count, base):
+def limits(weights_matrix, variance, gain, enf2, exptime, count, base):
     """Return how many standard errors of C and D an excess must have.
 
     Parameters
@@ -27,7 +27,8 @@ def limits(weights_matrix, variance, gain, exptime, count, base):
         The linear estimator of a normal pixel: parameters = matrix @ means.
     variance : (M,) array
         Pooled variance of a sample [e-²].
-    gain, exptime : (M,) arrays
+    gain, enf2, exptime : (M,) arrays
+        EM gain, squared excess-noise factor, exposure time [s].
     count : (M,) array
         Samples of a normal pixel.
     base : (3,) array
@@ -38,13 +39,22 @@ def limits(weights_matrix, variance, gain, exptime, count, base):
     (2,) array
         For C and D.
     """
-    electrons = np.maximum(base[1] + exptime * base[2], 0)
-    # Third cumulant of exponentially amplified electrons: 6 g^3 each (Poisson numbers of them).
-    third = 6 * gain**3 * electrons
+    # Where hardly any charge is, noise may make the parameters negative: the variance beyond that
+    # of the quietest stack tells the electrons as well.
+    told = (variance - variance.min()) / (gain**2 * enf2)
+    electrons = np.maximum(base[1] + exptime * base[2], told)
+    # Cumulants of exponentially amplified electrons, Poisson numbers of them.
+    charge, third = gain**2 * enf2 * electrons / count, 6 * gain**3 * electrons / count**2
     found = []
     for row in weights_matrix[1:]:
-        sigma = np.sqrt((row**2 * variance / count).sum())
-        found.append(float(gamma_limit(sigma, (row**3 * third / count**2).sum())) / sigma)
+        sigma2 = (row**2 * variance / count).sum()
+        # Charge of stacks with a negative weight is no cause of an excess, but a part of sigma.
+        upward = np.maximum(row, 0)
+        bright2 = (upward**2 * charge).sum()
+        skewed = (upward**3 * third).sum()
+        tail = gamma_limit(np.sqrt(bright2), skewed) if bright2 > 0 else 0.0
+        rest2 = max(sigma2 - bright2, 0)
+        found.append(np.sqrt((tail**2 + gamma_limit(1.0, 0.0) ** 2 * rest2) / sigma2))
     return np.array(found)
 
 

@@ -53,6 +53,8 @@ class StackReport:
         True when the offset was subtracted before the fit.
     noise : float
         Standard deviation of a sample in the imaging area, e-; NaN when not estimated.
+    expected_noise : float
+        What read noise and the charge of normal pixels make, e-; NaN when not known.
     residual, residual_error : float
         Mean over the imaging area of (mean frame - fit), and its error, e-.
     """
@@ -66,6 +68,7 @@ class StackReport:
     offset_error: float = np.nan
     corrected: bool = False
     noise: float = np.nan
+    expected_noise: float = np.nan
     residual: float = np.nan
     residual_error: float = np.nan
 
@@ -101,8 +104,8 @@ class NoiseMaps:
     means : dict
         ``FPN_IMM``, ``CIC_IMM``, ``DC_IMM`` (means over the imaging area) and ``FPN_IMME``
         (median of the fixed pattern).
-    read_noise : float
-        Read noise in e-, NaN when it cannot be trusted.
+    read_noise, read_noise_error : float
+        Read noise in e- and its error, NaN when it cannot be trusted.
     reports : list of StackReport
         One for every stack, used or not.
     warnings : list of str
@@ -126,6 +129,7 @@ class NoiseMaps:
     variances: np.ndarray | None = None
     means: dict = field(default_factory=dict)
     read_noise: float = np.nan
+    read_noise_error: float = np.nan
     reports: list[StackReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     settings: dict = field(default_factory=dict)

@@ -20,7 +20,9 @@ from darkroom.cgi.strip import Strip, room_for
 from darkroom.cgi.units import NONFINITE
 
 # Read noise is told only where the noise of charge is less than this part of the variance.
-_CHARGE_NOISE = 0.5
+_CHARGE_NOISE = 0.2
+# A stack whose noise is off the expected one by this factor is named.
+_ODD_NOISE = 1.3
 
 
 def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True,
@@ -153,8 +155,30 @@ class _PooledFit:
             [np.nanmean(np.square(plane[imaging], dtype=float)) for plane in maps.err]
         )
         maps.bias = _bias(self.offsets, design)
-        maps.read_noise = _read_noise(design, noise**2, maps.means)
+        normal = maps.hot[imaging] == 0
+        electrons = np.nanmean(cic[normal]) + design.exptime * np.nanmean(dark[normal])
+        self._judge_noise(np.maximum(electrons, 0), pixels)
         return maps
+
+    def _judge_noise(self, electrons, pixels):
+        """Tell the read noise, and which stacks have another noise than it and charge make.
+
+        `electrons` (M,): what a normal pixel of each stack holds; `pixels` (M,): how many there
+        are.
+        """
+        maps, design = self.maps, self.design
+        charge = design.gain**2 * design.enf2 * electrons
+        noise = np.array([report.noise for report in maps.used])
+        freedom = pixels * (np.array([report.mean_count for report in maps.used]) - 1)
+        maps.read_noise, maps.read_noise_error = _read_noise(noise**2, charge, freedom)
+        for report, expected in zip(maps.used, np.sqrt(maps.read_noise**2 + charge), strict=True):
+            report.expected_noise = expected
+            ratio = report.noise / expected
+            if ratio > _ODD_NOISE or ratio < 1 / _ODD_NOISE:
+                maps.warnings.append(
+                    f"{report.stack.name}: its noise of {report.noise:.4g} e- is {ratio:.2g} times "
+                    "what read noise and charge make; it weighs accordingly"
+                )
 
 
 def _offset_warnings(reports, found):
@@ -179,11 +203,17 @@ def _bias(found, design):
     return BiasOffset(value, error, value - error, value + error, measured=True)
 
 
-def _read_noise(design, variance, means):
-    """Return the read noise [e-] that the stack with least charge tells, NaN if it does not."""
-    charge = design.gain**2 * design.enf2 * (means["CIC_IMM"] + design.exptime * means["DC_IMM"])
-    least = int(np.argmin(design.gain * design.exptime))
-    own = max(charge[least], 0.0)
-    if not own < _CHARGE_NOISE * variance[least]:
-        return float("nan")
-    return float(np.sqrt(variance[least] - own))
+def _read_noise(variance, charge, freedom):
+    """Return the read noise [e-] and its error; NaN when no stack can be trusted to tell it.
+
+    Trusted are stacks in whose variance charge has a small part; the middle one of them tells,
+    so that one odd stack does not. The error is that of Gaussian noise with so many degrees of
+    freedom.
+    """
+    trusted = np.flatnonzero(charge < _CHARGE_NOISE * variance)
+    if not trusted.size:
+        return np.nan, np.nan
+    own = variance - charge
+    middle = trusted[np.argsort(own[trusted])[(trusted.size - 1) // 2]]
+    noise = np.sqrt(own[middle])
+    return float(noise), float(variance[middle] / noise / np.sqrt(2 * freedom[middle]))

@@ -105,6 +105,7 @@ def _noise_map_cards(header, maps, is_signed):
         ("NSTACK", len(maps.used), "stacks in the fit"),
         ("NSKIPPED", len(maps.reports) - len(maps.used), "stacks left out of the fit"),
         ("READNOIS", _card(maps.read_noise), "[e-] read noise; undefined: not to be trusted"),
+        ("READNERR", _card(maps.read_noise_error), "[e-] its error"),
     ):
         header[card] = (value, comment)
     for card, comment in _MEANS.items():
@@ -141,6 +142,7 @@ def _stacks_table(maps):
         "KGAIN": ("electron/DN", lambda r: r.stack.kgain),
         "MEANFRM": ("", lambda r: r.mean_count),
         "NOISE": ("electron", lambda r: r.noise),
+        "EXPNOISE": ("electron", lambda r: r.expected_noise),
         "LEVEL": ("electron", lambda r: r.level),
         "OFFSET": ("electron", lambda r: r.offset),
         "OFFSERR": ("electron", lambda r: r.offset_error),
@@ -224,6 +226,8 @@ class NoiseMapsFile:
     dq : (ny, nx) uint16 array
     covariance : (3, ny, nx) float64 array or None
         In the order of `darkroom.cgi.maps.PAIRS`.
+    hot : (ny, nx) uint8 array
+        Not 0: the variance of the pixel's own was used. All 0 where the file does not tell.
     nfiles : int
     kgain : float
         Electrons per DN of the frames, -999 when they differ or it is unknown.
@@ -237,6 +241,7 @@ class NoiseMapsFile:
     err: np.ndarray
     dq: np.ndarray
     covariance: np.ndarray | None
+    hot: np.ndarray
     nfiles: int
     kgain: float
     signed: bool
@@ -280,6 +285,7 @@ def _noise_maps_of(path, hdus):
         err=np.asarray(hdus["ERR"].data, np.float64).reshape(data.shape),
         dq=np.bitwise_or.reduce(np.asarray(hdus["DQ"].data, np.uint16), axis=0),
         covariance=np.asarray(hdus["COV"].data, np.float64) if "COV" in names else None,
+        hot=np.asarray(hdus["HOT"].data if "HOT" in names else np.zeros(data.shape[1:], np.uint8)),
         nfiles=int(image["DRPNFILE"]),
         kgain=kgain.pop() if len(kgain) == 1 else -999.0,
         signed=bool(image.get("SIGNED", False)),
@@ -289,8 +295,8 @@ def _noise_maps_of(path, hdus):
 
 _MAP_CARDS = (
     "B_O", "B_O_ERR", "B_O_UNIT", "B_O_LOW", "B_O_UP", "B_O_MEAS", "FPN_IMM", "CIC_IMM", "DC_IMM",
-    "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "NSTACK", "NSKIPPED", "CHECKSUM",
-    "DATASUM", "NAXIS3", "HISTORY",
+    "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "NSTACK", "NSKIPPED",
+    "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY",
 )  # fmt: skip
 
 

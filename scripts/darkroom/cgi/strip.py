@@ -171,8 +171,8 @@ class Strip:
         weighted = self._matrix * (count / variance)[:, None]
         estimator = np.linalg.pinv(weighted.T @ self._matrix) @ weighted.T
         return hot.limits(
-            estimator * self.scale[:, None], variance, self.design.gain, self.design.exptime,
-            count, self._base[kind] * self.scale,
+            estimator * self.scale[:, None], variance, self.design.gain, self.design.enf2,
+            self.design.exptime, count, self._base[kind] * self.scale,
         )  # fmt: skip
 
     def results(self, dtype):

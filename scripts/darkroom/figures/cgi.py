@@ -72,48 +72,29 @@ def tell(book, story):
 
 
 def _show_map(book, story, k, key, title, unit, colour):
-    quantity = f"{title.lower()} [{unit}]"
-    image, error = story.maps[k], story.errors[k]
-    area, area_error = image[story.imaging], error[story.imaging]
+    area, error = story.maps[k][story.imaging], story.errors[k][story.imaging]
+    flat, typical = measures.finite(area), float(np.nanmedian(error))
+    # Dark current is 0 elsewhere; thousandths of its unit leave room for the scale's digits.
+    shown, scale, small = (story.imaging, 1e3, "10⁻³ ") if k == 2 else ((...,), 1.0, "")
     panels = []
-    for name, part, words in (("map", image, quantity), ("error", error, f"1 σ of it [{unit}]")):
-        shown = part if k < 2 else part[story.imaging]
-        display = images.percentile(shown)
+    for name, image in (("map", story.maps[k]), ("error", story.errors[k])):
+        part = scale * image[shown]
+        display = images.percentile(part)
+        label = f"{title.lower() if name == 'map' else '1 σ'} [{small}{unit}]"
         panels.append(
             Panel(
                 name,
-                images.draw_image(shown, display, unit=words, title=name),
-                f"{title}: image of the {name}, {display.words} {unit}",
+                images.draw_image(part, display, unit=label, title=name),
+                f"{title}: image of the {name}, {display.words} {small}{unit}",
             )
         )
-    flat = measures.finite(area)
-    median, sigma = measures.level_and_spread(flat)
-    near = np.abs(flat - median) <= 6 * sigma if sigma > 0 else np.ones(flat.size, bool)
-    gaussian = measures.fit_core(flat)
-    panels.append(
-        Panel(
-            "histogram",
-            histograms.draw_histogram(
-                flat[near], unit=quantity, title="the bulk", gaussian=gaussian, colour=colour
-            ),
-            f"{title}: histogram of the bulk of the imaging area with a Gaussian",
-        )
-    )
-    panels.append(
-        Panel(
-            "histogram_log",
-            histograms.draw_histogram(
-                flat, unit=quantity, title="all pixels, log", log=True, colour=colour
-            ),
-            f"{title}: histogram of all pixels of the imaging area, log counts",
-        )
-    )
-    typical = float(np.nanmedian(area_error))
-    mean = float(np.nanmean(area))
-    lost = int((~np.isfinite(area)).sum())
-    mean_words = measured(mean, typical / np.sqrt(max(flat.size, 1)))
+    panels += _histograms(flat, typical, title, f"{title.lower()} [{unit}]", colour, k == 0)
+    words = measured(float(flat.mean()), typical / np.sqrt(max(flat.size, 1)))
+    if k == 2 and story.hot is not None:
+        normal = measures.finite(area[story.hot[story.imaging] == 0])
+        words += f" {unit}, without hot pixels {number(float(normal.mean()), 3)}"
     caption = (
-        f"Mean over the imaging area {mean_words} {unit}, "
+        f"Mean over the imaging area {words} {unit}, "
         f"scatter of pixels {number(float(flat.std()), 3)} {unit}, typical error of a pixel "
         f"{number(typical, 3)} {unit}. "
         + (
@@ -121,14 +102,39 @@ def _show_map(book, story, k, key, title, unit, colour):
             if story.cards.get("SIGNED")
             else "Negative values of charge are set to 0, which makes means too large. "
         )
-        + f"{counted(lost, 'pixel')} of the imaging area could not be fitted."
+        + f"{counted(area.size - flat.size, 'pixel')} of the imaging area could not be fitted."
         + (" Outside the imaging area there is no dark current." if k == 2 else "")
     )
     book.add("Noise maps", key, title, caption, panels)
 
 
+def _histograms(flat, typical, title, quantity, colour, is_gaussian):
+    """Draw the bulk of a map's pixels, and all of them on a logarithmic scale.
+
+    Few amplified electrons are no Gaussian: only a fixed pattern is held against one.
+    """
+    if is_gaussian:
+        more = {"gaussian": measures.fit_core(flat)}
+        middle, reach = measures.level_and_spread(flat)
+        reach *= 6
+    else:
+        more = {"marks": (("mean", flat.mean()), ("median", np.median(flat)))}
+        middle, reach = flat.mean(), 5 * typical
+    near = np.abs(flat - middle) <= reach if reach > 0 else np.ones(flat.size, bool)
+    bulk = histograms.draw_histogram(
+        flat[near], unit=quantity, title="the bulk", colour=colour, **more
+    )
+    everything = histograms.draw_histogram(
+        flat, unit=quantity, title="all pixels, log", log=True, colour=colour
+    )
+    return [
+        Panel("histogram", bulk, f"{title}: histogram of the bulk of the imaging area"),
+        Panel("histogram_log", everything, f"{title}: histogram of the imaging area, log counts"),
+    ]
+
+
 def _show_stacks(book, story):
-    """Residual of the mean of each stack, and its offset in the bias region."""
+    """Residual of the mean of each stack, its offset in the bias region, and its noise."""
     stacks = story.stacks
     used = stacks["USED"].astype(bool)
     panels = []
@@ -144,13 +150,14 @@ def _show_stacks(book, story):
             x, groups, xlabel="exposure time [s]", ylabel=f"{title} [σ]", title=words, xlog=True
         )
         panels.append(Panel(key, figure, f"{title} of every stack in units of its error, {words}"))
-    x, groups = _by_gain(stacks, used & np.isfinite(stacks["NOISE"]), lambda n: stacks["NOISE"][n])
-    if groups:
+    known = used & np.isfinite(stacks["EXPNOISE"])
+    if known.any():
+        x, groups = _by_gain(stacks, known, lambda n: stacks["NOISE"][n] / stacks["EXPNOISE"][n])
         figure = series.draw_against(
-            x, groups, xlabel="exposure time [s]", ylabel="noise of a sample [e⁻]",
+            x, groups, xlabel="exposure time [s]", ylabel="noise of a sample, found / expected",
             title="imaging area", xlog=True,
         )  # fmt: skip
-        panels.append(Panel("noise", figure, "noise of one sample of every stack"))
+        panels.append(Panel("noise", figure, "noise of every stack against the expected one"))
     odd = int(stacks["CORRECTD"].sum())
     caption = (
         f"{counted(int(used.sum()), 'stack')} fitted, {counted(int((~used).sum()), 'stack')} left "
@@ -161,9 +168,15 @@ def _show_stacks(book, story):
             else "No stack has a significant offset. "
         )
         + "An offset that all stacks share cannot be told from the fixed pattern."
+        + (
+            " Expected noise: read noise, and the amplified charge of normal pixels with the "
+            "register's excess noise."
+            if known.any()
+            else ""
+        )
     )
     if panels:
-        book.add("Stacks", "stacks", "Residuals, offsets and noise of the stacks", caption, panels)
+        book.add("The fit", "stacks", "Residuals, offsets and noise of the stacks", caption, panels)
 
 
 def _by_gain(stacks, chosen, values):
@@ -202,7 +215,7 @@ def _show_chi2(book, story):
         f"expected. {counted(hot, 'pixel')} ({share(hot, area.size)}) are hot: their noise is "
         "their own, not the pooled one."
     )
-    book.add("Stacks", "chi2", "How well the model describes the means", caption, panels)
+    book.add("The fit", "chi2", "How well the model describes the means", caption, panels)
 
 
 def _show_dark(book, words, data, error):
@@ -233,13 +246,13 @@ def _show_pulls(book, story):
             gaussian=measures.Gaussian(0.0, 1.0, inside.size), log=True,
         )  # fmt: skip
         panels.append(Panel(key, figure, f"histogram of the pulls of the {title.lower()}"))
-        words.append(f"{title.lower()} {number(float(pull.std()), 3)}")
+        words.append(f"{title.lower()} {pull.std():.3f}")
     caption = (
         f"Standard deviation of the pulls: {', '.join(words)}; 1 is right. The line is a Gaussian "
         "of width 1. With few electrons a pixel the distribution cannot be Gaussian: its width is "
         "still that of the quoted error."
     )
-    book.add("Against the truth", "pulls", "Are the errors the errors?", caption, panels)
+    book.add("Truth recovered", "pulls", "Are the errors the errors?", caption, panels)
 
 
 def _show_recovered(book, story):
@@ -268,7 +281,7 @@ def _show_recovered(book, story):
         "Pixels are sorted by their true value and averaged in forty classes, so that the noise of "
         "single pixels does not hide a bias; the line is equality. Hot pixels stand for themselves."
     )
-    book.add("Against the truth", "recovered", "Is the truth recovered?", caption, panels)
+    book.add("Truth recovered", "recovered", "Is the truth recovered?", caption, panels)
 
 
 def _classes(true, found, number_=40):

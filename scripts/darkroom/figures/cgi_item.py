@@ -9,12 +9,12 @@ from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.figures.cgi import Story
-from darkroom.figures.words import counted, number
+from darkroom.figures.words import counted, number, share
 
 _NUMBERS = (
     ("Fixed pattern, mean", "FPN_IMM", "FPNVAR", "e⁻"),
     ("Clock-induced charge, mean", "CIC_IMM", "CICVAR", "e⁻"),
-    ("Dark current, mean", "DC_IMM", "DCVAR", "e⁻/s"),
+    ("Dark current, mean (hot pixels too)", "DC_IMM", "DCVAR", "e⁻/s"),
 )
 
 
@@ -137,7 +137,7 @@ def _key_numbers(story):
     area = int(np.isfinite(story.maps[0][story.imaging]).sum())
     rows = [
         {"label": label, "value": cards[mean], "error": float(np.sqrt(cards[variance] / area)),
-         "unit": unit, "note": "imaging area; error of independent pixels"}
+         "unit": unit, "note": "imaging area; noise that rows share is not in the error"}
         for label, mean, variance, unit in _NUMBERS
     ]  # fmt: skip
     noise = cards.get("READNOIS")
@@ -145,11 +145,17 @@ def _key_numbers(story):
         {
             "label": "Read noise",
             "value": noise if isinstance(noise, float) else None,
-            "error": None,
+            "error": cards.get("READNERR"),
             "unit": "e⁻",
-            "note": "as the stack of least charge tells; – : not to be trusted",
+            "note": "as stacks with little charge tell; –: not to be trusted",
         }
     )
+    if story.hot is not None:
+        hot = int((story.hot[story.imaging] > 0).sum())
+        note = f"{share(hot, area)} of the imaging area: far more charge than the others"
+        rows.append(
+            {"label": "Hot pixels", "value": float(hot), "error": None, "unit": "", "note": note}
+        )
     return rows
 
 
