@@ -14,6 +14,7 @@ CHOICE_OPTIONS = {
     "treatment": "--treatment",
     "ratio_excess": "--ratio-excess",
     "level_excess": "--level-excess",
+    "trail_excess": "--trail-excess",
     "nsigma": "--nsigma",
     "min_step_s": "--min-step-s",
     "most": "--most",

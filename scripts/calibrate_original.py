@@ -44,8 +44,7 @@ def main():
 
 def calibrated(exposure, arguments):
     """Calibrate in a private folder, put the files in place; return what changes in the status."""
-    import tempfile
-
+    from darkroom.atomic import private_folder
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
     from darkroom.provenance import sha256
@@ -55,9 +54,8 @@ def calibrated(exposure, arguments):
     folder, name = arguments.status.parent, exposure["exposure"].removesuffix("_raw")
     chosen = read_references(arguments.references)
     references = verified_references(chosen, Cache(arguments.cache, "hst"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as private:
-        raw = Path(private) / f"{name}_raw.fits"
+    with private_folder(folder, name) as private:
+        raw = private / f"{name}_raw.fits"
         working_copy(exposure["path"], raw, references, arguments.context)
         made = calibrate(
             raw,

@@ -11,7 +11,7 @@ Answers: in which reads is the sky not what it is in the rest of the exposure?
 
 --reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. Never chosen: the
 zeroth read, all reads, more than --most of the exposure time, and, for --treatment mask, reads in
-the middle of the exposure.
+the middle of the exposure; a trail is only taken by --treatment subtract.
 """
 
 from pathlib import Path
@@ -21,6 +21,7 @@ from darkroom.cli import ListFileParser, run
 NUMBERS = (
     ("ratio_excess", 0.1, "change of left / right"),
     ("level_excess", 0.1, "excess of the level, fraction"),
+    ("trail_excess", 0.002, "more bright pixels, fraction of all"),
     ("nsigma", 5.0, "times the uncertainty"),
     ("min_step_s", 3.0, "shortest interval judged, s"),
     ("most", 0.5, "largest fraction of the exposure time"),

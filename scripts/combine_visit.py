@@ -42,9 +42,8 @@ def parse():
 def main():
     """Run the program."""
     arguments = parse()
-    import tempfile
-
     from darkroom.archive.given import given_exposure
+    from darkroom.atomic import private_folder
     from darkroom.crds.cache import Cache
     from darkroom.wfc3.drizzle import combine
     from darkroom.wfc3.records import write_record
@@ -58,13 +57,11 @@ def main():
         references = references_folder(flts[0], Cache(arguments.cache, "hst"))
     chosen = {name: getattr(arguments, name) for name in (*TEXTS, *NUMBERS)}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    folder = arguments.output.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".drizzle-", dir=folder) as private:
+    folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
+    with private_folder(folder, stem) as private:
         visit = combine(flts, references, private, parameters=chosen, database=arguments.astrometry)
     settings = visit.report["parameters"] | {"astrometry": arguments.astrometry}
     write_visit(arguments.output, visit, flts, settings)
-    stem = arguments.output.name.removesuffix("_sci.fits")
     write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
     print(f"{len(flts)} exposures, {visit.report['exptime']:.1f} s")
     for warning in visit.report["warnings"]:

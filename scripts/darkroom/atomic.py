@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -40,6 +41,36 @@ def whole(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def private_folder(parent, name):
+    """Give an empty folder ``.<name>.<pid>.work`` in `parent`; it is removed afterwards.
+
+    For programs that leave files wherever they work. What a killed one of the same name has left is
+    removed first.
+
+    Parameters
+    ----------
+    parent : path-like
+        Made when missing.
+    name : str
+        Of the product that is made in it.
+
+    Yields
+    ------
+    pathlib.Path
+    """
+    parent = Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    for leftover in parent.glob(f".{escape(name)}.*.work"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = parent / f".{name}.{os.getpid()}.work"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(path, text):

@@ -11,7 +11,10 @@ from darkroom.frames import read_frames
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
 _WORKING = ("item.json", "figures.json")
-_BETWEEN = ("references", "superbias", "readnoise", "calibrated")
+_BETWEEN = (
+    "references", "superbias", "readnoise", "calibrated",
+    "original", "reads", "chosen", "measures",
+)  # fmt: skip
 
 
 def summary(campaign, results):
@@ -67,6 +70,8 @@ def _products(folder):
         (p.relative_to(folder).as_posix(), _size(p.stat().st_size))
         for p in found
         if p.suffix in _KINDS and not p.name.startswith(".") and p.name not in _WORKING
+        # JSON deeper down is what the steps tell each other of one exposure.
+        if p.suffix != ".json" or p.parent == folder
     ]
     figures = [p for p in found if p.suffix == ".png"]
     if figures:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.atomic import whole, write_text
+from darkroom.atomic import private_folder, whole, write_text
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -53,3 +53,15 @@ def test_another_files_writer_is_left_alone(tmp_path):
         temporary.write_text("at work")
         write_text(tmp_path / "age.fits", "whole")
         assert temporary.exists()
+
+
+def test_a_private_folder_is_empty_and_gone_afterwards_and_so_is_what_a_killed_one_left(tmp_path):
+    left, other = tmp_path / ".visit_drz.1.work", tmp_path / ".visit.1.work"
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "half.fits").write_text("half")
+    with private_folder(tmp_path, "visit_drz") as folder:
+        assert folder.parent == tmp_path
+        assert list(folder.iterdir()) == []
+        (folder / "half.fits").write_text("half")
+    assert list(tmp_path.iterdir()) == [other]

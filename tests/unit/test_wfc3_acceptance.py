@@ -24,8 +24,11 @@ KINDS = {
     "start on a gradient": ({"light": "start"}, {"gradient": 0.1}),
     "start beside a galaxy": ({"light": "start"}, GALAXY),
     "end of STEP100": ({"light": "end", "duration_s": 300.0}, {"sampseq": "STEP100"}),
+    "trail": ({"light": "trail"}, {}),
 }
 QUIET = ("nominal", "gradient", "galaxy")
+# Of those that light has no part in, nothing must be found: trails included.
+SUBTRACTED = (*QUIET, "trail")
 
 
 def judge(folder, kind, count):
@@ -34,13 +37,17 @@ def judge(folder, kind, count):
     visit = Visit(folder, exposures=[one] * count, subarray="SQ128SUB", stars=600, **settings)
     found = []
     for number in range(count):
-        choice = choose(measure(cube_of(visit.ramp(number))))
+        treatment = "subtract" if kind in SUBTRACTED else "mask"
+        choice = choose(measure(cube_of(visit.ramp(number))), treatment=treatment)
         truth = visit.truth(number)
         side = truth["profile"][np.argsort(truth["profile"])[-26:]].mean()
         excess = truth["fading"] * side / 0.9
         n = len(excess) + 1
         surely = {int(n - j) for j in np.flatnonzero(excess > 0.3) + 1}
         innocent = {int(n - j) for j in np.flatnonzero(excess < 0.04) + 1}
+        if kind == "trail":
+            surely = set(truth["bad_reads"].tolist())
+            innocent -= surely
         found.append((set(choice.reads), surely, innocent))
         visit.raw(number).unlink()
     return found
@@ -57,7 +64,7 @@ def check(found, kind):
         assert not reads & innocent
 
 
-@pytest.mark.parametrize("kind", ["nominal", "start", "start beside a galaxy"])
+@pytest.mark.parametrize("kind", ["nominal", "start beside a galaxy", "trail"])
 def test_bad_reads_are_found_and_quiet_exposures_left_alone(tmp_path, kind):
     check(judge(tmp_path, kind, 3), kind)
 

@@ -14,7 +14,7 @@ LIMB = 0.9 + np.array([0.7, 0.6, 0.45, 0.3, 0.15] + [0.0] * 10)
 FAINT = 0.9 + np.array([0.1, 0.08, 0.06, 0.04, 0.02] + [0.0] * 10)
 
 
-def sky(left, right, full=None, *, times=TIMES, sigma=0.28, count=160_000):
+def sky(left, right, full=None, *, times=TIMES, sigma=0.28, count=160_000, bright=None):
     """The sky of an exposure: medians of the regions, errors of a full frame."""
     steps = np.diff(times)
 
@@ -26,6 +26,7 @@ def sky(left, right, full=None, *, times=TIMES, sigma=0.28, count=160_000):
     return Differences(
         "icqtbbbxq", "ELECTRONS/S", "instantaneous", "mask", times, region(full, 900_000),
         region(left, count), region(right, count),
+        steps * 2e-5 if bright is None else np.asarray(bright, float),
     )  # fmt: skip
 
 
@@ -117,6 +118,35 @@ def test_a_quiet_interval_between_two_bad_ones_goes_with_them():
     left = LIMB.copy()
     left[2] = 0.9
     assert choose(sky(left, QUIET)).reads == (11, 12, 13, 14, 15)
+
+
+STREAK = np.diff(TIMES) * 2e-5
+STREAK[7] += 0.005
+
+
+def test_a_trail_is_found_by_its_bright_pixels_and_subtracted():
+    choice = choose(sky(QUIET, QUIET, bright=STREAK), treatment="subtract")
+    assert (choice.verdict, choice.reads, choice.kind) == ("chosen", (8,), "trail")
+    assert choice.findings[8] == "0.70% of the pixels bright against 0.20%"
+
+
+@pytest.mark.parametrize("treatment", ["mask", "flatten"])
+def test_a_trail_is_told_of_where_it_is_not_subtracted(treatment):
+    choice = choose(sky(QUIET, QUIET, bright=STREAK), treatment=treatment)
+    assert (choice.verdict, choice.reads, choice.kind) == ("undecidable", (), "trail")
+    assert "like a satellite's trail, in EXTVER 8" in choice.words
+
+
+def test_a_mask_takes_the_light_and_leaves_the_trail_in():
+    choice = choose(sky(LIMB, FAINT, bright=STREAK))
+    assert (choice.reads, choice.kind) == ((11, 12, 13, 14, 15), "scattered light")
+    assert choice.words.endswith("left in, since mask cannot take it: EXTVER 8")
+
+
+def test_more_cosmic_rays_in_a_longer_interval_are_no_trail():
+    times = np.array([0, 2.9, 5.9, 8.8, 24.0, 49.0, 99.0, 199.0, 299.0, 399.0, 499.0])
+    quiet = np.full(10, 0.9)
+    assert choose(sky(quiet, quiet, times=times)).verdict == "quiet"
 
 
 def test_given_reads_override_the_choice_and_none_may_be_given():

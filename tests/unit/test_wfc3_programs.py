@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom import summary
 from darkroom.crds.cache import Cache, FileFacts, sha1
 from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
@@ -139,6 +140,13 @@ def test_a_refused_exposure_passes_through_and_leaves_no_product(folder, run):
     assert list((folder / "broken").glob("*_flt.fits")) == []
 
 
+def test_status_lists_the_treated_exposure_and_nothing_in_between(folder, made):
+    names = [name for name, _ in summary._products(folder)]
+    assert f"reprocessed/{NAME}_flt.fits" in names
+    assert not [n for n in names if n.split("/")[0] in ("original", "reads", "chosen", "measures")]
+    assert f"reprocessed/{NAME}.json" not in names
+
+
 def test_a_changed_reference_is_refused(folder, run):
     path = folder / "crds/references/hst/sim0001ii_crr.fits"
     before = path.read_bytes()
@@ -171,7 +179,8 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
     item = read_item(folder)
     titles = [table["title"] for table in item["tables"]]
     assert titles == [
-        "Exposures", "Why reads are bad", "Combined images", "Against the truth",
+        "What was done to each exposure", "Why reads are bad", "Combined images in numbers",
+        "Against the truth",
         "Please cite in publications",
     ]  # fmt: skip
     assert {figure["section"] for figure in item["figures"]} == {"Combined images", NAME}

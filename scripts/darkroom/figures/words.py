@@ -88,3 +88,9 @@ def share(part, whole):
     if fraction == 0 or fraction >= 1e-4:
         return f"{number(100 * fraction, 3)} %"
     return f"{number(1e6 * fraction, 3)} ppm"
+
+
+def sentence(words):
+    """Return what a program said as a sentence of the page."""
+    words = words.replace("e-/s", "e⁻/s")
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from darkroom.figures.words import counted
+from math import isfinite
+
+from darkroom.figures.words import counted, sentence
 from darkroom.wfc3.choose import Rule, choose
 from darkroom.wfc3.reads import ranges
 
@@ -61,7 +63,7 @@ def describe(tolds, visits, products, truths):
         "answers": [
             {
                 "question": f"Which reads of {told.name} are bad?",
-                "answer": told.choice["words"],
+                "answer": sentence(told.choice["words"]),
             }
             for told in tolds
         ],
@@ -92,7 +94,7 @@ def quantities(tolds):
             ),
             "exposure time": (left, told.measures["exptime"][1], None, "s"),
             "background left/right": (None, after["ratio"], after["ratio_error"], ""),
-            "noise": (None, after["noise"], None, "electron/s"),
+            "noise": (None, _digits(after["noise"], 4), None, "electron/s"),
         }  # fmt: skip
         rows += [
             {
@@ -144,13 +146,13 @@ def _key_numbers(tolds, visits):
         },
         {
             "label": "Exposure time used",
-            "value": round(times[1], 3),
+            "value": round(times[1], 1),
             "unit": "s",
             "note": f"of {times[0]:.0f} s taken",
         },
         {
             "label": "Weight over exposure time",
-            "value": visits["reprocessed"].get("weight_ratio"),
+            "value": _digits(visits["reprocessed"].get("weight_ratio"), 4),
             "note": "of the combined image, median; 1 when no exposure was dropped",
         },
     ]
@@ -172,7 +174,7 @@ def _exposures(tolds):
             ]
         )  # fmt: skip
     return {
-        "title": "Exposures",
+        "title": "What was done to each exposure",
         "columns": [
             "exposure", "verdict", "treatment", "bad reads [EXTVER]", "taken [s]", "used [s]",
             "left/right before", "after", "ramp off a line before [σ of a read]", "after",
@@ -203,7 +205,7 @@ def _visits(visits):
         for version, visit in visits.items()
     ]  # fmt: skip
     return {
-        "title": "Combined images",
+        "title": "Combined images in numbers",
         "columns": [
             "visit", "exposures", "exposure time [s]", "median weight [s]",
             "weight / exposure time", "sky method", "blob pixels without data", "empty [%]",
@@ -215,37 +217,54 @@ def _visits(visits):
 
 
 def _truth(truths):
-    if not truths:
-        return []
-    rows = []
-    for name, found in truths.items():
-        for version in ("original", "reprocessed"):
-            image = found[version]
-            rows.append(
-                [
-                    name, version, found["light"], found["injected"], found["chosen"],
-                    _digits(image["sky"], 3), image["stars"], _digits(image["offset"], 3),
-                    _digits(image["offset_error"], 2), _digits(image["pull"], 3),
-                ]
-            )  # fmt: skip
+    rows = [
+        [
+            name, version, found["light"], found["injected"], found["chosen"],
+            _digits(found[version]["ratio"], 5), _digits(found[version]["sky"], 3),
+            found[version]["stars"], _digits(found[version]["offset"], 3),
+            _digits(found[version]["offset_error"], 2),
+        ]
+        for name, found in truths.items()
+        for version in ("original", "reprocessed")
+        # An exposure in which nothing is bad has one image.
+        if version == "reprocessed" or found["original"] != found["reprocessed"]
+    ]  # fmt: skip
+    if rows:
+        rows.append(_all_stars([found["reprocessed"] for found in truths.values()]))
     return [
         {
             "title": "Against the truth",
             "columns": [
-                "exposure",
-                "image",
-                "light",
-                "injected reads",
-                "chosen",
-                "sky − truth [e⁻/s]",
-                "stars",
-                "light measured / true − 1",
-                "its error",
-                "scatter / error",
+                "exposure", "image", "light", "injected reads", "chosen", "left/right over true",
+                "sky − truth [e⁻/s]", "stars", "light of stars over true − 1", "its error",
             ],
             "rows": rows,
-            "note": "Simulated: scattered light that is left shows as sky above the truth.",
+            "note": "Simulated. Scattered light that is left shows as sky above the truth; "
+            "light in apertures, weighted mean.",
         }
+    ]  # fmt: skip
+
+
+def _all_stars(images):
+    """Return the row of all reprocessed exposures together."""
+    seen = [image for image in images if image["stars"]]
+    weights = [image["offset_error"] ** -2 for image in seen]
+    mean = error = None
+    if seen:
+        mean = sum(w * i["offset"] for w, i in zip(weights, seen, strict=True)) / sum(weights)
+        error = sum(weights) ** -0.5
+    stars = sum(image["stars"] for image in images)
+    return [
+        "all",
+        "reprocessed",
+        "",
+        "",
+        "",
+        None,
+        None,
+        stars,
+        _digits(mean, 3),
+        _digits(error, 2),
     ]
 
 
@@ -258,4 +277,4 @@ def _cite():
 
 
 def _digits(value, digits=6):
-    return None if value is None else float(f"{value:.{digits}g}")
+    return None if value is None or not isfinite(value) else float(f"{value:.{digits}g}")

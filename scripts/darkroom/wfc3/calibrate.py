@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
+from darkroom.atomic import private_folder
 from darkroom.errors import DarkroomError
 from darkroom.wfc3 import calwf3, compare, products
 from darkroom.wfc3 import engine as builtin
@@ -57,8 +55,7 @@ def calibrate(raw, references, folder, *, engine="builtin", masked=(), scope=Non
     if engine == "builtin":
         _builtin(raw, references, paths, masked, scope, threads, provenance)
         return paths
-    with tempfile.TemporaryDirectory(prefix=".calwf3-", dir=folder) as private:
-        private = Path(private)
+    with private_folder(folder, f"{paths[1].stem}.calwf3") as private:
         (private / "calwf3").mkdir()
         made = calwf3.run(raw, references, private / "calwf3", masked)
         if engine == "both":

@@ -8,14 +8,13 @@ import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.mask import check_reads
+from darkroom.wfc3.quiet import Quiet, weighted_quantile
 from darkroom.wfc3.reads import ranges
 
 METHODS = ("quiet", "notebook", "none")
 TREATMENTS = ("mask", "subtract", "flatten")
 # An interval tells nothing when even an excess of half the sky would not be significant in it.
 _USELESS = 0.5
-# Where the search for the quiet level starts: light is only ever added to it.
-_START_QUANTILE = 0.3
 _LEAST_INTERVALS = 3
 
 
@@ -31,8 +30,10 @@ class Rule:
         Change of left / right against the quiet ratio, either way, that makes a read bad.
     level_excess : float
         Excess of the whole field over the quiet level, as a fraction of it, that makes it bad.
+    trail_excess : float
+        More bright pixels than in the quiet part, as a fraction of all, that make it bad.
     nsigma : float
-        Both must exceed their uncertainty so many times.
+        All must exceed their uncertainty so many times.
     min_step_s : float
         Shorter intervals are not judged, s.
     most : float
@@ -44,6 +45,7 @@ class Rule:
     method: str = "quiet"
     ratio_excess: float = 0.1
     level_excess: float = 0.1
+    trail_excess: float = 0.002
     nsigma: float = 5.0
     min_step_s: float = 3.0
     most: float = 0.5
@@ -64,7 +66,8 @@ class Choice:
     findings : dict
         ``{EXTVER: why}`` of every interval found bad, chosen or not.
     kind : str
-        "scattered light" (one side), "airglow" (the whole field alike) or "".
+        "scattered light" (one side), "airglow" (the whole field alike), "trail" (bright pixels
+        alone) or "".
     quiet_level, quiet_ratio : float or None
         e-/s and left / right of the quiet part.
     """
@@ -90,7 +93,8 @@ def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
         Instantaneous ones.
     rule : Rule
     treatment : {"mask", "subtract", "flatten"}
-        What will be done: a mask can only take reads that reach to the start or the end.
+        What will be done: a mask can only take reads that reach to the start or the end; a trail is
+        only subtracted, since a fit takes it for cosmic rays.
     given : iterable of int, optional
         EXTVERs; then nothing else is looked at. An empty one means that none is bad.
 
@@ -145,7 +149,7 @@ def _against_quiet(differences, rule, treatment):
     judged, cause = _judged(differences, rule)
     if cause:
         return _undecidable(cause)
-    quiet = _Quiet(differences, rule, judged)
+    quiet = Quiet(differences, rule, judged)
     findings = quiet.findings()
     known = {
         "findings": {differences.nsamp - j: why for j, why in sorted(findings.items())},
@@ -154,8 +158,8 @@ def _against_quiet(differences, rule, treatment):
     }
     if not findings:
         return Choice("quiet", _calm(quiet), **known)
-    known["kind"] = "airglow" if quiet.even() else "scattered light"
-    runs = _runs(sorted(findings), judged)
+    known["kind"] = quiet.kind()
+    runs = _runs(sorted(findings if treatment == "subtract" else quiet.light()), judged)
     last = differences.nsamp - 1
     at_ends = [run for run in runs if run[0] == 1 or run[-1] == last]
     taken = at_ends if treatment == "mask" else runs
@@ -168,16 +172,22 @@ def _against_quiet(differences, rule, treatment):
             **known,
         )
     reads = tuple(sorted(differences.nsamp - j for j in chosen))
+    where = f"EXTVER {_listed(set(findings) - set(chosen), last + 1)}"
+    if not reads and known["kind"] == "trail":
+        return _undecidable(
+            f"many bright pixels, like a satellite's trail, in {where}; CRCORR takes most for "
+            "cosmic rays; to be rid of the interval, subtract it",
+            **known,
+        )
     if not reads:
         return _undecidable(
-            f"what differs is in the middle (EXTVER {_listed(findings, last + 1)}), where a mask "
-            "leaves its step in the ramp; subtract it",
+            f"what differs is in the middle ({where}), where a mask leaves its step in the ramp; "
+            "subtract it",
             **known,
         )
     words = f"EXTVER {ranges(reads)}: {known['kind']}, {_worst(quiet)}"
-    left = sorted(set(findings) - set(chosen))
-    if left:
-        words += f"; left in, since a mask cannot take the middle: EXTVER {_listed(left, last + 1)}"
+    if set(findings) - set(chosen):
+        words += f"; left in, since {treatment} cannot take it: {where}"
     return Choice("chosen", words, reads, **known)
 
 
@@ -196,7 +206,7 @@ def _judged(differences, rule):
         )
     level = differences.full
     # Errors against the typical sky, not an interval's own: else noise decides what is judged.
-    sky = _weighted_quantile(level.median[long_enough], steps[long_enough], 0.5)
+    sky = weighted_quantile(level.median[long_enough], steps[long_enough], 0.5)
     errors = np.maximum(differences.level_error, differences.delta_error)
     clear = (differences.left.median > 0) & (differences.right.median > 0)
     clear &= rule.nsigma * errors <= _USELESS * sky
@@ -217,70 +227,6 @@ def _typical(values):
 
 def _unit(differences):
     return differences.unit.lower().replace("electrons", "e-")
-
-
-class _Quiet:
-    """The quiet part of a ramp, found by leaving out what exceeds it until nothing changes."""
-
-    def __init__(self, differences, rule, judged):
-        self.differences, self.rule, self.judged = differences, rule, judged
-        steps = differences.steps
-        level, ratio = differences.full.median, differences.ratio
-        self.level = _weighted_quantile(level[judged], steps[judged], _START_QUANTILE)
-        self.ratio = _weighted_quantile(ratio[judged], steps[judged], 0.5)
-        calm = judged & ~self.brighter()
-        for _ in range(differences.nsamp):
-            if not calm.any():
-                break
-            self.level = _weighted_quantile(level[calm], steps[calm], 0.5)
-            self.ratio = _weighted_quantile(ratio[calm], steps[calm], 0.5)
-            found = judged & ~self.brighter() & ~self.lopsided()
-            if np.array_equal(found, calm):
-                break
-            calm = found
-        self.calm = calm
-
-    def brighter(self):
-        """Return the intervals whose field is brighter than the quiet level."""
-        excess, error = self.differences.full.median - self.level, self.differences.level_error
-        return (excess > self.rule.level_excess * self.level) & (excess > self.rule.nsigma * error)
-
-    def lopsided(self):
-        """Return the intervals whose sides differ otherwise than in the quiet part."""
-        off = np.abs(self.differences.ratio - self.ratio)
-        error = self.differences.ratio_error
-        return (off > self.rule.ratio_excess) & (off > self.rule.nsigma * error)
-
-    def findings(self):
-        """Return ``{j: why}`` of the bad intervals."""
-        brighter, lopsided = self.brighter() & self.judged, self.lopsided() & self.judged
-        found = {}
-        for i in np.flatnonzero(brighter | lopsided):
-            words = []
-            if lopsided[i]:
-                ratio, error = self.differences.ratio[i], self.differences.ratio_error[i]
-                words.append(
-                    f"left/right {ratio:.3f} against {self.ratio:.3f} "
-                    f"({abs(ratio - self.ratio) / error:.0f} sigma)"
-                )
-            if brighter[i]:
-                level, error = self.differences.full.median[i], self.differences.level_error[i]
-                words.append(
-                    f"level {level:.3f} against {self.level:.3f} "
-                    f"({(level - self.level) / error:.0f} sigma)"
-                )
-            found[int(i) + 1] = ", ".join(words)
-        return found
-
-    def even(self):
-        """Tell whether nothing but the level changes."""
-        return not (self.lopsided() & self.judged).any()
-
-
-def _weighted_quantile(values, weights, fraction):
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, fraction * total[-1])])
 
 
 def _runs(bad, judged):
@@ -319,7 +265,9 @@ def _calm(quiet):
 def _worst(quiet):
     """Say what is farthest from quiet."""
     differences = quiet.differences
-    if quiet.even():
+    if quiet.kind() == "trail":
+        return f"up to {differences.bright[quiet.judged].max():.2%} of the pixels bright"
+    if quiet.kind() == "airglow":
         return f"up to {np.nanmax(differences.full.median[quiet.judged]):.3f} " + (
             f"{_unit(differences)} against {quiet.level:.3f}"
         )

@@ -23,6 +23,8 @@ _REFERENCE_COLUMNS = 8
 _SMOOTH, _DETECT, _GROW = 1.0, 3.0, 3
 _BLOCKS = 16
 _PARTS, _LEAST_PARTS, _RAY = 5, 3, 4.0
+# A pixel is bright in an interval when it stands out by so many sigma of a pixel.
+_BRIGHT = 5.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class Differences:
         Fraction of the pixels inside the border that count as sky, in a typical difference.
     rows : int
         Rows of reference pixels that the level of a read was taken from.
+    bright : (n-1,) array
+        Fraction of the sky's pixels that are brighter in the interval than in the whole exposure by
+        five sigma: cosmic rays, and satellites' trails.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Differences:
     full: Regional
     left: Regional
     right: Regional
+    bright: np.ndarray
     boxes: dict = field(default_factory=dict)
     scaled: bool = False
     sky_share: float = 1.0
@@ -166,9 +172,12 @@ def measure(cube, *, method="instantaneous", sources="mask", limit=SOURCE_LIMIT,
         cube = limit_rates(cube, limit)
     whole = slice(BORDER, cube.shape[0] - BORDER), slice(BORDER, cube.shape[1] - BORDER)
     parts = {"full": whole, "left": region(left, cube.shape), "right": region(right, cube.shape)}
-    rows = {name: [] for name in parts}
+    rows, bright = {name: [] for name in parts}, []
     for j in range(1, cube.nsamp):
-        image = difference(cube, j, method)
+        image = difference(cube, j)
+        bright.append(_bright_share((image - cube.rates[-1])[whole][sky[whole]]))
+        if method != "instantaneous":
+            image = difference(cube, j, method)
         for name, part in parts.items():
             rows[name].append(_statistics(image[part][sky[part]]))
     return Differences(
@@ -177,6 +186,7 @@ def measure(cube, *, method="instantaneous", sources="mask", limit=SOURCE_LIMIT,
         method=method,
         sources=sources,
         times=cube.times,
+        bright=np.array(bright),
         boxes={n: [p[1].start, p[1].stop, p[0].start, p[0].stop] for n, p in parts.items()},
         scaled=cube.shape != (FULL_SIDE, FULL_SIDE),
         rows=cube.shape[0] - 2 * BORDER,
@@ -192,6 +202,12 @@ def _statistics(values):
     middle = np.median(values)
     sigma = _MAD_SIGMA * np.median(np.abs(values - middle))
     return middle, values.std(dtype=float), sigma, values.size
+
+
+def _bright_share(values):
+    """Return which fraction of the values stands out."""
+    middle, _, sigma, count = _statistics(values)
+    return float((values > middle + _BRIGHT * sigma).sum() / count) if count else 0.0
 
 
 def sky_pixels(cube):
@@ -290,4 +306,5 @@ def from_record(record):
         name: Regional(**{key: array(values) for key, values in record[name].items()})
         for name in ("full", "left", "right")
     }
-    return Differences(**{**record, "times": array(record["times"]), **parts})
+    plain = {key: array(record[key]) for key in ("times", "bright")}
+    return Differences(**{**record, **plain, **parts})

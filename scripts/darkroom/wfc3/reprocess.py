@@ -69,7 +69,7 @@ def reprocess(raw, references, choice, sky, pixels, *, scope="all", regions, thr
     if ramp.masked_in_file:
         raise DarkroomError(f"{raw}: EXTVER {ranges(ramp.masked_in_file)} is masked in the file")
     done, image, after = "none", plain, before
-    if treatment == "flatten" and choice["findings"]:
+    if treatment == "flatten" and choice["kind"] in ("airglow", "scattered light"):
         done = "flatten"
         ramp, mean = flatten(ramp, sky)
         image = engine.reduce(ramp, events=True, threads=threads)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from astropy.io import fits
 
+from darkroom.atomic import private_folder
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.wfc3 import calwf3, compare, products
@@ -52,11 +50,10 @@ def write_treated(made, raw, references, flt, engine):
     if engine == "builtin" or made.done in ("subtract", "flatten"):
         products.write_flt(flt, made.ramp, made.image, signed)
         return
-    flt.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".calwf3-", dir=flt.parent) as private:
-        _, other = calwf3.run(raw, references, Path(private), masked)
+    with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
+        _, other = calwf3.run(raw, references, private, masked)
         if engine == "both":
-            own = Path(private) / "own" / flt.name
+            own = private / "own" / flt.name
             products.write_flt(own, made.ramp, made.image, signed)
             compare.require_equal(own, other)
             own.replace(flt)

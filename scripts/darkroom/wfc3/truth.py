@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkroom.wfc3.reads import ranges
+from darkroom.wfc3.reads import BORDER, LEFT, RIGHT, ranges, region
 
 #: Radius of the aperture, inner and outer radius of the sky around it, distance to neighbours.
 APERTURE, SKY, APART = 2.5, (5.0, 9.0), 9.0
@@ -96,9 +96,20 @@ def against_truth(truth, reads, images):
         weight = 1 / sigma**2
         found[name] = {
             "sky": float(np.median((sci - truth["incident"])[good])),
+            "ratio": _sides(sci, good) / _sides(truth["incident"], good),
             "stars": int(known.sum()),
             "offset": float((ratio * weight).sum() / weight.sum()) if known.any() else None,
             "offset_error": float(weight.sum() ** -0.5) if known.any() else None,
             "pull": float(1.4826 * np.median(np.abs(ratio / sigma))) if known.any() else None,
         }
     return found
+
+
+def _sides(image, good):
+    """Return left over right of an image without border, from its good pixels."""
+    shape = tuple(size + 2 * BORDER for size in image.shape)
+    medians = []
+    for box in (LEFT, RIGHT):
+        part = tuple(slice(s.start - BORDER, s.stop - BORDER) for s in region(box, shape))
+        medians.append(float(np.median(image[part][good[part]])))
+    return medians[0] / medians[1]

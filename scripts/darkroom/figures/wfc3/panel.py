@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from darkroom.figures import images, style
-from darkroom.wfc3.reads import difference
+from darkroom.wfc3.reads import BORDER, difference
 
-_COLUMNS, _SIDE = 5, 110
+_COLUMNS, _SIDE = 4, 130
 _MARK = "#CC0066"
 
 
@@ -35,15 +35,16 @@ def draw_panel(cube, differences, reads, title):
     intervals = list(range(2, cube.nsamp)) or [1]
     rows = -(-len(intervals) // _COLUMNS)
     columns = min(_COLUMNS, len(intervals))
-    figure = Figure(figsize=(1.55 * columns + 0.2, 2.2 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(1.9 * columns + 0.2, 2.5 * rows + 0.4), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
     high = _limit(differences, intervals)
-    factor = max(1, round(cube.shape[0] / _SIDE))
+    (ny, nx), inside = cube.shape, slice(BORDER, -BORDER)
+    factor = max(1, round(ny / _SIDE))
     for place, j in enumerate(intervals):
         axes = figure.add_subplot(rows, columns, place + 1)
-        image = np.abs(difference(cube, j, differences.method))
+        image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
-        extent = (-0.5, cube.shape[1] - 0.5, -0.5, cube.shape[0] - 0.5)
+        extent = (BORDER - 0.5, nx - BORDER - 0.5, BORDER - 0.5, ny - BORDER - 0.5)
         axes.imshow(small, cmap="Greys_r", vmin=0, vmax=high, extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.grid(visible=False)
@@ -65,19 +66,19 @@ def _words(axes, differences, j, bad):
     full, left, right = differences.full, differences.left, differences.right
     colour = _MARK if bad else "#1A1A1A"
     axes.set_title(
-        f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}", fontsize=6.5,
+        f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}", fontsize=8.5,
         fontweight="bold" if bad else "normal", color=colour,
     )  # fmt: skip
     for x, region in ((0.03, left), (0.97, right)):
         axes.text(
             x, 0.5, f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", transform=axes.transAxes,
-            fontsize=5.8, ha="left" if x < 0.5 else "right", va="center", color="white",
+            fontsize=7.5, ha="left" if x < 0.5 else "right", va="center", color="white",
             bbox={"facecolor": "black", "alpha": 0.45, "lw": 0, "pad": 1.0},
         )  # fmt: skip
     axes.set_xlabel(
         f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
         f"Δt {differences.steps[i]:.1f} s".replace("-", "−"),
-        fontsize=6.2,
+        fontsize=8,
     )
     for spine in axes.spines.values():
         spine.set_visible(True)

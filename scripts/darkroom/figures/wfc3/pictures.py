@@ -21,7 +21,7 @@ def zscale(image):
 
 
 @style.drawn
-def draw_pair(first, second, titles, limits, unit, cmap="Greys_r"):
+def draw_pair(first, second, titles, limits, units, cmap="Greys_r"):
     """Draw two images of one size beside each other.
 
     Parameters
@@ -31,7 +31,7 @@ def draw_pair(first, second, titles, limits, unit, cmap="Greys_r"):
     titles : pair of str
     limits : sequence of (low, high)
         One pair for both images, or one for each.
-    unit : str
+    units : str or pair of str
         Of the colour bars.
     cmap : str
 
@@ -43,8 +43,9 @@ def draw_pair(first, second, titles, limits, unit, cmap="Greys_r"):
     panels = figure.subplots(1, 2)
     shared = len(limits) == 1
     limits = list(limits) * (2 if shared else 1)
-    for axes, image, title, (low, high) in zip(
-        panels, (first, second), titles, limits, strict=True
+    units = (units, units) if isinstance(units, str) else units
+    for axes, image, title, unit, (low, high) in zip(
+        panels, (first, second), titles, units, limits, strict=True
     ):
         image = np.asarray(image, float)
         small = images.reduce_blocks(image, max(1, max(image.shape) // _SIDE))
@@ -58,5 +59,5 @@ def draw_pair(first, second, titles, limits, unit, cmap="Greys_r"):
         if not shared:
             figure.colorbar(shown, ax=axes, label=unit, shrink=0.75, extend="both")
     if shared:
-        figure.colorbar(shown, ax=panels, label=unit, shrink=0.75, extend="both")
+        figure.colorbar(shown, ax=panels, label=units[0], shrink=0.75, extend="both")
     return figure

@@ -12,7 +12,7 @@ from darkroom.figures.book import Panel
 from darkroom.figures.wfc3.panel import draw_panel
 from darkroom.figures.wfc3.pictures import draw_pair, zscale
 from darkroom.figures.wfc3.ramp import draw_quality, draw_rates
-from darkroom.figures.words import measured, number
+from darkroom.figures.words import measured, number, sentence
 from darkroom.wfc3.diagnose import Differences, from_record
 from darkroom.wfc3.reads import ranges, read_ima
 from darkroom.wfc3.records import ima_of, read_record
@@ -77,7 +77,7 @@ def tell_exposure(book, told):
         "The sky between the reads",
         f"Median rate of the whole field, its left and its right ({told.differences.method} "
         f"differences, sources: {told.differences.sources}), with the uncertainty of each median; "
-        f"bad reads are shaded. {_sentence(told.choice['words'])}{scaled}",
+        f"bad reads are shaded. {sentence(told.choice['words'])}{scaled}",
         [
             Panel(
                 "",
@@ -129,10 +129,6 @@ def _flagged(quality):
     return f"{share} % of the pixels are flagged, {number(100 * quality['given_up'], 3)} % given up"
 
 
-def _sentence(words):
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
-
-
 def _tell_pair(book, told):
     """Add original and reprocessed image, and their difference."""
     first, second = (fits.getdata(path, ("SCI", 1)) for path in (told.original, told.reprocessed))
@@ -166,9 +162,9 @@ def _tell_pair(book, told):
                 draw_pair(
                     difference,
                     fits.getdata(told.reprocessed, ("TIME", 1)),
-                    ("Original − reprocessed", "Exposure time used [s]"),
+                    ("Original − reprocessed", "Exposure time used"),
                     [(low, high), (0, times[0])],
-                    f"{UNIT} · s",
+                    (UNIT, "s"),
                     "viridis",
                 ),
                 f"Difference of the two images of {told.name}, and the time used in each pixel",
