@@ -1,5 +1,5 @@
 # NIRCam: what its rules ask of a campaign.
-from darkroom.nircam.plan import calibrate_options, ramp_memory, subtracts_made
+from darkroom.nircam.plan import calibrate_options, check_alike, ramp_memory, subtracts_made
 
 FACTS_OPTIONS = {
     "author": "--author",
@@ -71,6 +71,7 @@ def previous_product(item, product):
 def calibrated(item, purpose):
     """Status files of an item's calibrated exposures, in the order of the lock."""
     folder = f"{RESULTS}/{item}/calibrated/{purpose}"
+    or_exit(check_alike, item, LOCK().of(item))
     return [f"{folder}/{row.exposure}.json" for row in LOCK().of(item)]
 
 

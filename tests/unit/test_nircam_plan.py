@@ -1,6 +1,7 @@
 """What the NIRCam and CRDS rules ask of a campaign, and the small programs between the big ones."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.frames import COLUMNS, write_frames
 from darkroom.nircam.plan import (
     calibrate_options,
+    check_alike,
     item_kinds,
     ramp_memory,
     reference_kinds,
@@ -206,3 +208,14 @@ def test_the_small_cache_holds_what_its_server_states(cache):
     files = sorted(p.name for p in (cache.path / "references" / "jwst").iterdir())
     assert len(files) == 16
     assert [name for name in files if stated.fault(stated.facts(name))] == []
+
+
+def test_an_item_of_two_detectors_or_patterns_is_refused_before_anything_runs():
+    same = {"detector": "NRCA1", "subarray": "FULL", "readpatt": "RAPID"}
+    rows = [SimpleNamespace(exposure=name, facts=same) for name in "abc"]
+    check_alike("darks", rows)
+    for fact, value in (("detector", "NRCA2"), ("subarray", "SUB160"), ("readpatt", "DEEP8")):
+        odd = SimpleNamespace(exposure="odd", facts=same | {fact: value})
+        words = f"item darks: {fact} of odd is {value}, of 3 other exposures {same[fact]}; one"
+        with pytest.raises(DarkroomError, match=words):
+            check_alike("darks", [odd, *rows])

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.classes import Classes
-from darkroom.nircam.products import Facts, check_subarray, full_pedigree
+from darkroom.nircam.products import Facts, check_subarray, full_pedigree, primary
 from darkroom.nircam.ramps import RampSet, open_ramp
 from darkroom.nircam.readout import Readout
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
@@ -164,3 +164,13 @@ def test_classes_follow_the_orientation_of_the_detector():
         assert not classes.reference[-1].all()
     full = Classes.of_layout(Readout.full("NRCB1"))
     assert full.reference.sum() == 2048**2 - 2040**2
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_texts_of_a_campaign_fit_their_cards():
+    """A text of 65 characters leaves no room for a comment: it goes without one."""
+    header = primary((("DESCRIP", "x" * 65, "description of the reference file"),)).header
+    assert header["DESCRIP"] == "x" * 65
+    assert header.comments["DESCRIP"] == ""
+    header = primary((("AUTHOR", "A. Person", "author of the reference file"),)).header
+    assert header.comments["AUTHOR"] == "author of the reference file"

@@ -1,6 +1,7 @@
 """The aligned superbias against simulated truth: values, errors, offsets, trends, flags."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -379,3 +380,27 @@ def test_welch_false_alarms_are_as_rare_as_stated():
     generator = np.random.default_rng(23)
     p = [welch(generator.normal(0, 3, 12), generator.normal(0, 1, 4))[2] for _ in range(2000)]
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.02)
+
+
+def test_clip_of_a_whole_image_has_the_bits_of_astropys():
+    """With gaps, infinities, ties and skewed values, of any size."""
+    from astropy.stats import sigma_clip
+
+    from darkroom.combine import Clip
+    from darkroom.nircam.superbias_reffiles import flat_clip
+
+    rng = np.random.default_rng(1)
+    for number in range(60):
+        image = 30 + 10 * rng.standard_t(2 + number % 6, rng.integers(3, 200, 2))
+        if number % 3 == 0:
+            image[rng.random(image.shape) < 0.05] = np.nan
+        if number % 7 == 0:
+            image[0, 0] = np.inf
+        if number % 5 == 0:
+            image = np.round(image)
+        clip = Clip("sigma", (1.5, 2.0, 3.0)[number % 3], 1 + number % 5)
+        with np.errstate(invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            kept = sigma_clip(image, sigma=clip.nsigma, maxiters=clip.iterations)
+        assert flat_clip(image, clip) == (float(np.mean(kept)), float(np.std(kept)))
+    assert np.isnan(flat_clip(np.full((3, 3), np.nan), Clip("sigma", 3.0, 3))).all()

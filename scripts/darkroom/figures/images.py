@@ -16,6 +16,8 @@ from darkroom.figures.words import number
 _ZOOM_SIDE = 500
 # Margins in device pixels: axis labels at left, colour bar at right, labels below, title above.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 120, 190, 96, 60
+# Characters of a flag's name that the margin beside a map has room for.
+_LONG_LABEL = 9
 
 
 @dataclass(frozen=True)
@@ -245,5 +247,7 @@ def draw_flags(codes, labels, *, title=""):
             borderaxespad=0,
             markerscale=5 / size,
             handletextpad=0.2,
+            # The margin is that of a colour bar.
+            fontsize="x-small" if max(map(len, labels)) > _LONG_LABEL else None,
         )
     return figure

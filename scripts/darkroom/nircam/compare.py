@@ -22,7 +22,7 @@ class Previous:
     Attributes
     ----------
     name : str
-        File name.
+        Name it has by itself (FILENAME), or that of the file.
     image : (ny, nx) float32 array
         In the unit of the new one.
     error : (ny, nx) float32 array or None
@@ -101,7 +101,7 @@ def read_previous(path, ramps, nsamples=0):
         raise InputError(path, f"SCI has shape {shape}, the exposures have {ramps.shape}")
     if error is not None and nsamples > 0:
         error = error / np.float32(np.sqrt(nsamples))
-    return Previous(Path(path).name, image, error)
+    return Previous(header.get("FILENAME", Path(path).name), image, error)
 
 
 def _plane(hdus, name):

@@ -82,6 +82,32 @@ def calibrate_options(nircam, purpose):
     return shlex.join(words)
 
 
+def check_alike(item, rows):
+    """Refuse an item whose exposures, by the lock, are not all of one kind.
+
+    Parameters
+    ----------
+    item : str
+    rows : sequence
+        Of the lock: ``exposure`` and ``facts``.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the first exposure that differs from most.
+    """
+    for fact in ("detector", "subarray", "readpatt"):
+        values = [row.facts.get(fact) for row in rows]
+        usual = max(values, key=values.count, default=None)
+        odd = next((row for row, value in zip(rows, values, strict=True) if value != usual), None)
+        if odd is not None:
+            raise DarkroomError(
+                f"item {item}: {fact} of {odd.exposure} is {odd.facts.get(fact) or 'unknown'}, of "
+                f"{values.count(usual)} other exposures {usual}; one reference file is made of "
+                "exposures of one kind: choose them, or make an item of each kind"
+            )
+
+
 def ramp_memory(facts, megabytes=800, bytes_per_sample=20):
     """Return the memory in MB that the pipeline's steps take on one exposure.
 

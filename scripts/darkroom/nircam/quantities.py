@@ -18,7 +18,7 @@ def quantity(name, value, unit, definition, *, uncertainty=None, notebook=None):
     ----------
     name : str
     value : float or int or None
-        Ours; not finite becomes None.
+        Ours; not finite becomes None. Without an uncertainty five digits of it are kept.
     unit, definition : str
     uncertainty : float, optional
         One standard deviation.
@@ -28,11 +28,17 @@ def quantity(name, value, unit, definition, *, uncertainty=None, notebook=None):
     return {
         "name": name,
         "notebook": _plain(notebook),
-        "value": _plain(value),
+        "value": _plain(value if uncertainty else _rounded(value)),
         "uncertainty": _plain(uncertainty),
         "unit": unit,
         "definition": definition,
     }
+
+
+def _rounded(value):
+    if value is None or not math.isfinite(value) or float(value).is_integer():
+        return value
+    return float(f"{value:.5g}")
 
 
 def _plain(value):

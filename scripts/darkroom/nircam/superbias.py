@@ -83,6 +83,8 @@ class Superbias:
     offsets : Offsets
     floors : dict
         Typical scatter of ``"active"`` and ``"reference"`` pixels, DN.
+    noisy_above : float
+        Scatter at which active pixels are NOISY, DN: the median of that of the classes.
     """
 
     mean: np.ndarray
@@ -97,6 +99,7 @@ class Superbias:
     dq: np.ndarray
     offsets: Offsets
     floors: dict = field(default_factory=dict)
+    noisy_above: float = np.nan
 
 
 def make_superbias(stack, classes, times, label, settings, *, threads=1, band_rows=None):
@@ -225,14 +228,15 @@ def _flag(result, classes, settings):
     dq = result.dq
     dq[classes.reference] |= Flag.REFERENCE_PIXEL
     dq[result.count < LEAST_RAMPS] |= Flag.FEW
-    dq[_above_class(result.std, classes, settings.noisy_sigma)] |= Flag.NOISY
+    noisy, result.noisy_above = _above_class(result.std, classes, settings.noisy_sigma)
+    dq[noisy] |= Flag.NOISY
     # Degrees of freedom differ from pixel to pixel: one limit for each.
     freedom = np.arange(result.count.max() + 1.0) - 2
     limit = -special.stdtrit(freedom, settings.drift_p / 2)
     with np.errstate(invalid="ignore"):
         dq[np.abs(result.trend_t) > limit[result.count]] |= Flag.DRIFT
     if result.slope is not None:
-        hot = _above_class(result.slope, classes, settings.hot_sigma)
+        hot, _ = _above_class(result.slope, classes, settings.hot_sigma)
         dq[hot & ~classes.reference] |= Flag.HOT
     dq[~np.isfinite(result.mean) | (dq & Flag.NOISY > 0)] |= Flag.DO_NOT_USE
     bad = Flag.DO_NOT_USE | Flag.FEW | Flag.NOISY | Flag.DRIFT
@@ -240,14 +244,18 @@ def _flag(result, classes, settings):
 
 
 def _above_class(image, classes, nsigma):
-    """Find pixels far above the median of their class, active and reference pixels apart."""
-    above = np.zeros(image.shape, bool)
+    """Find pixels far above the median of their class, active and reference pixels apart.
+
+    Returns their mask, and the median limit of the active pixels' classes.
+    """
+    above, limits = np.zeros(image.shape, bool), []
     for k in range(len(classes)):
         columns = classes.column == k
         for kind in (classes.reference, ~classes.reference):
             where = kind & columns
             values = image[where]
-            good = values[np.isfinite(values)]
+            limit = far_above(values[np.isfinite(values)], nsigma)
             with np.errstate(invalid="ignore"):
-                above[where] = values > far_above(good, nsigma)
-    return above
+                above[where] = values > limit
+        limits.append(limit)
+    return above, float(np.median(limits))

@@ -125,6 +125,7 @@ def aligned_details(found, ramps, classes, tables, provenance, difference=None):
         ("LEVELERR", float(found.offsets.level_error.mean()), "[DN] error common to a class"),
         ("FLOORACT", found.floors["active"], "[DN] typical scatter, active pixels"),
         ("FLOORREF", found.floors["reference"], "[DN] typical scatter, reference pixels"),
+        ("NOISYABV", found.noisy_above, "[DN] STD above it is NOISY, active pixels"),
     )
     primary = products.primary(cards)
     provenance.stamp(primary.header)

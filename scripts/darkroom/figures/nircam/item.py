@@ -62,9 +62,11 @@ def merge_quantities(paths):
     entries = []
     for path in paths:
         try:
-            entries += json.loads(Path(path).read_text(encoding="utf-8"))
+            more = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(path, f"holds no quantities ({error})", "make it again") from error
+        # Both products tell their number of exposures.
+        entries += [entry for entry in more if entry not in entries]
     return entries
 
 
@@ -91,7 +93,8 @@ def _plain(value, digits=6):
 
 def _key(label, value, error, unit, note):
     error = None if error is None else _plain(error, 3)
-    return {"label": label, "value": _plain(value), "error": error, "unit": unit, "note": note}
+    value = None if value is None else _plain(value)
+    return {"label": label, "value": value, "error": error, "unit": unit, "note": note}
 
 
 def _superbias_numbers(reference, details):
@@ -102,7 +105,7 @@ def _superbias_numbers(reference, details):
     name = "scatter of one read" if peer else "error of a pixel"
     return [
         _key("Superbias", median, level, "DN", "median over pixels"),
-        _key(f"Superbias, {name}", error, None, "DN", "median over pixels"),
+        _key(f"Superbias, {name}", _plain(error, 3), None, "DN", "median over pixels"),
         _key("Flagged DO_NOT_USE", int((dq & 1 > 0).sum()), None, "pixels", ""),
         _key("Flagged UNRELIABLE_BIAS", int((dq & 2 > 0).sum()), None, "pixels", ""),
     ]
@@ -110,7 +113,9 @@ def _superbias_numbers(reference, details):
 
 def _readnoise_numbers(reference):
     median = float(np.nanmedian(reference.image("SCI")))
-    return [_key("Read noise", median, None, "DN", "CDS: difference of two groups; median")]
+    return [
+        _key("Read noise", _plain(median, 4), None, "DN", "CDS: difference of two groups; median")
+    ]
 
 
 def _levels(details):

@@ -67,7 +67,7 @@ def _show_error(book, reference, details):
     good = error[np.isfinite(error)]
     threshold = details.header.get("THRESH")
     top = 3 * threshold if threshold else 4 * float(np.median(good))
-    marks = [("threshold", threshold)] if threshold else [("median", float(np.median(good)))]
+    marks = [("threshold", threshold)] if threshold else _usual_and_noisy(good, details)
     shown = images.percentile(error)
     pictures = [
         Panel(
@@ -88,6 +88,13 @@ def _show_error(book, reference, details):
     )
     caption = f"{words} The histogram leaves out {counted(above, 'pixel')} above it."
     book.add(SECTION, "superbias_error", "Error of the superbias", caption, pictures)
+
+
+def _usual_and_noisy(error, details):
+    """Return the lines of the aligned errors' histogram: median, and where NOISY begins."""
+    usual = float(np.median(error))
+    noisy = details.header["NOISYABV"] / np.sqrt(np.median(details.image("COUNT")))
+    return [("median", usual), ("NOISY, active", float(noisy))]
 
 
 def error_histogram(error, top, unit, marks):
