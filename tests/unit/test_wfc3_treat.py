@@ -178,3 +178,21 @@ def test_reprocessing_tells_in_header_and_record_what_was_done(visit, cases):
     assert (header["TREATMNT"], header["BADREADS"]) == ("mask", "11-15")
     assert header["RAMPDEV"] < 0.1 < header["RAMPDEV0"]
     assert any("EXTVER 14: left/right" in line for line in header["HISTORY"])
+
+
+def test_a_flattened_ramp_is_measured_anew(visit, cases):
+    _, sky, pixels, _, _ = cases["airglow"]
+    asked = {
+        "treatment": "flatten",
+        "reads": (),
+        "findings": {14: "level"},
+        "words": "",
+        "kind": "airglow",
+        "verdict": "chosen",
+    }
+    made = reprocess(
+        visit.raw(1), visit.references, asked, sky.full.median, pixels, regions=REGIONS
+    )
+    before, after = (quality["departure"] for quality in made.record["quality"])
+    assert made.done == "flatten"
+    assert 0 < after < 0.05 < 1 < before

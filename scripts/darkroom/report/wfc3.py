@@ -71,8 +71,9 @@ def describe(tolds, visits, products, truths):
         "tables": [table for table in tables if table["rows"]],
         "products": [{"file": file, "what": what} for file, what in products],
         "limits": [
-            "Bad reads are told by the sky at the left, at the right and over the whole field. What"
-            " changes on smaller scales (a satellite's trail) must be given as a list of reads.",
+            "Bad reads are told by the sky at the left, at the right and over the whole field. Of "
+            "what is smaller, a satellite's trail is found by its bright pixels; anything fainter "
+            "must be given as a list of reads.",
             "A mask takes reads at the start or the end of an exposure; in the middle it would "
             "leave its step of signal in the ramp.",
             "Scattered light that changes less than the limits of the campaign stays in.",
@@ -239,8 +240,8 @@ def _truth(truths):
                 "sky − truth [e⁻/s]", "stars", "light of stars over true − 1", "its error",
             ],
             "rows": rows,
-            "note": "Simulated. Scattered light that is left shows as sky above the truth; "
-            "light in apertures, weighted mean.",
+            "note": "Simulated. Scattered light that is left shows as sky above the truth, and so "
+            "does the mean of an airglow, which flatten keeps. Stars: in apertures, weighted mean.",
         }
     ]  # fmt: skip
 

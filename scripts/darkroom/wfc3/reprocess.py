@@ -73,7 +73,7 @@ def reprocess(raw, references, choice, sky, pixels, *, scope="all", regions, thr
         done = "flatten"
         ramp, mean = flatten(ramp, sky)
         image = engine.reduce(ramp, events=True, threads=threads)
-        after = ramp_quality(ramp, image, np.full(sky.shape, mean), pixels)
+        after = ramp_quality(ramp, image, _sky_between(ramp, pixels), pixels)
         _note(ramp, f"sky made constant at {mean:.5f} e-/s; it was, read by read from EXTVER "
                     f"{ramp.nsamp - 1} on:")  # fmt: skip
         for first in range(0, sky.size, 8):
@@ -96,6 +96,16 @@ def reprocess(raw, references, choice, sky, pixels, *, scope="all", regions, thr
         "warnings": _warnings(after, choice, done),
     }
     return Reprocessed(ramp, image, record, done)
+
+
+def _sky_between(ramp, pixels):
+    """Return the median of the sky's pixels in every interval of a ramp, e-/s."""
+    levels, before = [], np.float32(0)
+    for k in range(1, ramp.nsamp):
+        counts = engine.calibrated_read(ramp, k)[0][pixels] * np.float32(ramp.times[k])
+        levels.append(float(np.median(counts - before) / (ramp.times[k] - ramp.times[k - 1])))
+        before = counts
+    return np.array(levels)
 
 
 def _subtracted(ramp, references, reads, plain):
@@ -145,7 +155,8 @@ def _sign(ramp, choice, done, before, after):
 
 
 def _warnings(after, choice, done):
-    warnings = [after.warning] if after.warning else []
+    # Where counts were subtracted no line was fitted.
+    warnings = [after.warning] if after.warning and done != "subtract" else []
     if done == "flatten" and choice["kind"] == "scattered light":
         warnings.append(
             "the sky does not vary alike over the field: flatten leaves its gradient in"
