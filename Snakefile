@@ -8,6 +8,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/archive_common.smk"
 include: "rules/archive.smk"
 include: "rules/crds_common.smk"
 include: "rules/crds.smk"

@@ -1,18 +1,4 @@
 # From the archive to verified exposures.
-from darkroom.archive.pins import conflicts, read_pins
-
-ARCHIVE = CAMPAIGN.archive["kind"]
-ARCHIVE_ENV = "archive" if ARCHIVE == "mast" else "detector"
-ARCHIVE_MODULES = [f"darkroom.archive.{ARCHIVE}"]
-REPLACE = "--replace" if config.get("replace_lock") else ""
-MAKER_ARGS = ""
-if ARCHIVE == "simulated":
-    ARCHIVE_MODULES += sorted(
-        {f"darkroom.simulate.{item['instrument']}" for item in CAMPAIGN.items.values()}
-    )
-    # Simulated bytes follow from the simulator and from what it is asked.
-    MAKER = program.digest(ARCHIVE_ENV, "fetch", *ARCHIVE_MODULES)
-    MAKER_ARGS = f"--maker {MAKER}-{CAMPAIGN.query_digest()}"
 
 
 rule lock:
@@ -53,12 +39,17 @@ rule fetch:
             "archive": CAMPAIGN.tracked_archive,
             "selection": CAMPAIGN.selection(wildcards.item),
         },
-        code=program.digest(ARCHIVE_ENV, "fetch", *ARCHIVE_MODULES),
+        code=FETCH_CODE,
+        # Of the output, so that Snakemake does not compare it with earlier runs.
+        came=lambda wildcards, output: came_with_others(wildcards.item, wildcards.exposure),
+        note=lambda wildcards, output: note(wildcards.item, wildcards.exposure),
     message:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
-        program(ARCHIVE_ENV, "fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
-        + "--item {wildcards.item} --exposure {wildcards.exposure} "
+        ("{params.came} && cp {params.note} {output.status} > {log} 2>&1 || " if TOGETHER else "")
+        + program(ARCHIVE_ENV, "fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
+        + TOGETHER_ARGS
+        + " --item {wildcards.item} --exposure {wildcards.exposure} "
         "--output {output.status} > {log} 2>&1"
 
 

@@ -4,9 +4,12 @@ The exposure is written beside --output under its own name; --output is a small 
 accepted or refused, why, size, SHA-256, and what its header says. Without --exclude a refused
 exposure is an error; with it, the refusal is recorded and the program ends well. A failing archive
 is always an error: only bytes that were looked at can be refused.
+
+With --together, small exposures that are still to come are brought along, by a few processes that
+bring one after the other, and noted for their own call of this program. manifest.tsv in the folder
+above says what arrived, what did not, and why.
 """
 
-from importlib import import_module
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
@@ -21,37 +24,30 @@ def main():
     parser.add_argument("--folder", help="folder of a local archive, instead of the campaign's")
     parser.add_argument("--maker", default="", help="digest of the simulator, for the pins")
     parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
+    parser.add_argument("--together", action="store_true", help="take small ones along")
+    parser.add_argument("--code", default="", help="digest of this program, for the notes")
     parser.add_argument("--output", required=True, type=Path, help="status file, JSON")
     arguments = parser.parse_args()
 
+    from darkroom.archive.fetching import Fetching
     from darkroom.archive.lock import require_lock
     from darkroom.archive.pins import read_pins
-    from darkroom.archive.receive import receive
-    from darkroom.archive.status import refusal, write_status
+    from darkroom.archive.status import write_status
     from darkroom.campaign import open_campaign
-    from darkroom.errors import InputError
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[1], arguments.folder)
-    exposure = require_lock(campaign).get(arguments.item, arguments.exposure)
-    archive = import_module(f"darkroom.archive.{campaign.archive['kind']}")
-    item = campaign.items[arguments.item]
-    pins = read_pins(campaign.pins_path)
-    try:
-        status = receive(
-            exposure,
-            arguments.output.with_name(exposure.file),
-            lambda path: archive.deliver(exposure, path, campaign.archive, item),
-            item,
-            lambda found: pins.check(
-                exposure.item, exposure.exposure, found, exposure.file, arguments.maker
-            ),
-            # Simulated bytes follow from the simulator's code, not from what was made before.
-            known=None if arguments.maker else pins.sums.get((exposure.item, exposure.exposure)),
-        )
-    except InputError as error:
-        if not arguments.exclude:
-            raise
-        status = refusal(exposure, error)
+    lock = require_lock(campaign)
+    exposure = lock.get(arguments.item, arguments.exposure)
+    fetching = Fetching(
+        campaign,
+        lock,
+        read_pins(campaign.pins_path),
+        arguments.output.parents[1],
+        arguments.maker,
+        arguments.exclude,
+        arguments.code,
+    )
+    status = fetching.together(exposure) if arguments.together else fetching.one(exposure)
     write_status(arguments.output, status)
     print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
 

@@ -1,7 +1,8 @@
 """Ask the archive once which exposures a campaign has, and write its lock.
 
 A lock that is there is never replaced silently: when the archive's answer differs, the differences
-are printed and the program ends with status 1; --replace accepts them.
+are printed and the program ends with status 1; --replace accepts them. An answer that holds nothing
+of what the lock has is told apart from a failing archive, and never accepted.
 """
 
 from importlib import import_module
@@ -18,21 +19,39 @@ def main():
     parser.add_argument("--replace", action="store_true", help="accept what changed")
     arguments = parser.parse_args()
 
-    from darkroom.archive.lock import Lock, check_exposures, differences, read_lock
+    from darkroom.archive.lock import (
+        Lock,
+        NothingFound,
+        check_exposures,
+        differences,
+        read_lock,
+        total_size,
+    )
     from darkroom.campaign import open_campaign
     from darkroom.errors import DarkroomError
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[1], arguments.folder)
     archive = import_module(f"darkroom.archive.{campaign.archive['kind']}")
-    exposures = archive.find(campaign.archive, campaign.items)
-    check_exposures(exposures)
+    old = read_lock(campaign.lock_path)
+    kept = f"{campaign.lock_path} with its {len(old.exposures)} exposures is kept" if old else ""
+    try:
+        exposures = archive.find(campaign.archive, campaign.items)
+        check_exposures(exposures)
+    except NothingFound as error:
+        if not old or old.head.get("query") != campaign.query_digest():
+            raise
+        raise DarkroomError(
+            f"{error}; the same question was answered before, so the archive's catalogue is "
+            f"incomplete at the moment, or the data were withdrawn: {kept}, ask again later"
+        ) from error
+    except DarkroomError as error:
+        raise DarkroomError(f"{error}; {kept}" if old else str(error)) from error
     head = {
         "campaign": campaign.name,
         "archive": campaign.archive["kind"],
         "query": campaign.query_digest(),
     }
     new = Lock(campaign.lock_path, head, exposures)
-    old = read_lock(campaign.lock_path)
     changes = differences(old, new) if old else []
     if old and not changes:
         print(f"{campaign.lock_path}: {len(exposures)} exposures, nothing has changed")
@@ -45,7 +64,7 @@ def main():
             "places (above); accept them with: snakemake lock --config replace_lock=true"
         )
     new.write()
-    print(f"{campaign.lock_path}: {len(exposures)} exposures locked")
+    print(f"{campaign.lock_path}: {len(exposures)} exposures locked{total_size(exposures)}")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,7 @@ def whole(path):
         yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{escape(path.stem)}.*.part{path.suffix}"):
-        leftover.unlink(missing_ok=True)
+    remove_leftovers(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
@@ -71,6 +70,12 @@ def private_folder(parent, name):
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(path):
+    """Remove what killed writers of `path` left beside it."""
+    for leftover in path.parent.glob(f".{escape(path.stem)}.*.part{escape(path.suffix)}"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_text(path, text):

@@ -17,7 +17,7 @@ from darkroom.provenance import settings_digest
 from darkroom.schema import check, nearest, with_defaults
 
 # What a folder of exposures is called does not change a product.
-_UNTRACKED_ARCHIVE_KEYS = ("folder", "timeout_s", "retries", "parallel")
+_UNTRACKED_ARCHIVE_KEYS = ("folder", "timeout_s", "retries", "parallel", "confirm")
 # The part of an item that decides which exposures there are and what the lock says of them.
 _SELECTION_KEYS = ("instrument", "frames", "query", "simulate", "recover")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import traceback
 
+from darkroom.archive.token import VARIABLE
 from darkroom.errors import DarkroomError
 
 
@@ -26,12 +28,33 @@ class ListFileParser(argparse.ArgumentParser):
         return [] if not line or line.startswith("# ") else [line]
 
 
+class _Masked:
+    """A stream that writes asterisks where a secret would stand."""
+
+    def __init__(self, stream, secret):
+        self._stream, self._secret = stream, secret
+
+    def write(self, text):
+        return self._stream.write(text.replace(self._secret, "***"))
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def _mask_secrets():
+    """See to it that whatever this program prints, a library's or a traceback's, has no token."""
+    secret = os.environ.get(VARIABLE, "").strip()
+    if len(secret) >= 8:
+        sys.stdout, sys.stderr = _Masked(sys.stdout, secret), _Masked(sys.stderr, secret)
+
+
 def run(main):
     """Run a program's `main()` and end the process with its status.
 
     Log lines go to standard error. A `DarkroomError` ends in one sentence; any other exception
     prints its traceback first, so that the last line of a log is always the cause.
     """
+    _mask_secrets()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
     )

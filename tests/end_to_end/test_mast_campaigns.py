@@ -64,13 +64,17 @@ def test_a_failing_transfer_stops_nothing_else_and_the_next_run_makes_it_good(lo
     assert "icxt27hkq_raw.fits from http://127.0.0.1" in text
     assert "the connection broke off (2 attempts)" in text
     folder = checkout.folder / "results" / SMALL / "raw" / "icxt27020"
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".arrived") == [
         "icxt27hoq.json",
         "icxt27hoq_raw.fits",
     ]
+    manifest = (folder.parent / "manifest.tsv").read_text()
+    assert "icxt27hkq\ticxt27hkq_raw.fits\tdid not arrive\t" in manifest
+    assert "icxt27hoq\ticxt27hoq_raw.fits\tarrived\t279360\t" in manifest
     server.faults.clear()
     checkout.snakemake(FETCHED, "--config", f"campaign={SMALL}")
     assert server.asked("icxt27hoq_raw.fits") == 1
+    assert "did not arrive" not in (folder.parent / "manifest.tsv").read_text()
 
 
 def test_a_changed_archive_is_told_and_the_lock_kept(locked, server):

@@ -10,6 +10,7 @@ import gzip
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -42,6 +43,8 @@ FIELDS = {
         "size": "int",
         "parent_obsid": "string",
         "filters": "string",
+        "dataRights": "string",
+        "calib_level": "int",
     },
     NIRCAM: {
         "filename": "string",
@@ -65,6 +68,9 @@ FIELDS = {
 CONFIGURATION_OF = {"Mast.Caom.Cone": CAOM}
 
 
+LEVELS = {"RAW": 1, "UNCAL": 1, "FLT": 2, "DARK": 2, "DRZ": 3}
+
+
 @dataclass
 class Product:
     """A file: its place in the catalogue, and how its bytes are made when first needed."""
@@ -75,6 +81,7 @@ class Product:
     kind: str
     make: Callable[[], bytes]
     project: str = ""
+    rights: str = "PUBLIC"
     keywords: dict = field(default_factory=dict)
 
     @property
@@ -165,6 +172,8 @@ class Catalogue:
                 "size": len(p.content),
                 "parent_obsid": obsid,
                 "filters": o.filters,
+                "dataRights": p.rights,
+                "calib_level": LEVELS.get(p.kind, 1),
             }
             for obsid in obsids
             if (o := self.observations.get(obsid))
@@ -183,7 +192,14 @@ def _filtered(rows, filters):
     """Keep the rows that meet all conditions: one of the values, or within a range."""
     for condition in filters:
         name, values = condition["paramName"], condition["values"]
-        rows = [row for row in rows if any(_meets(row[name], value) for value in values)]
+        # As in SQL: % stands for anything.
+        pattern = condition.get("freeText", "").replace("%", "*")
+        rows = [
+            row
+            for row in rows
+            if any(_meets(row[name], value) for value in values)
+            or (pattern and fnmatchcase(str(row[name]), pattern))
+        ]
     return rows
 
 

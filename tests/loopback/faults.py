@@ -30,6 +30,12 @@ class Reply:
     """Seconds between two bytes of the body."""
     reset: bool = False
     """Whether the connection is reset after the body instead of being closed."""
+    headers: tuple = ()
+    """Further headers, as pairs."""
+    head_pause_s: float = 0.0
+    """Seconds between two lines of endless headers."""
+    answers: bool = True
+    """Whether there is any answer; the connection is closed without one."""
 
 
 def fault(*methods):
@@ -73,6 +79,24 @@ def trickle(reply):
 
 
 @fault("GET", "POST")
+def silent(reply):
+    """Nothing at all, on an open line."""
+    return replace(reply, answers=False, silence_s=30.0)
+
+
+@fault("GET")
+def endless_headers(reply):
+    """Headers that never end, a line at a time."""
+    return replace(reply, head_pause_s=0.05)
+
+
+@fault()
+def down(reply):
+    """The connection is closed without an answer."""
+    return replace(reply, answers=False)
+
+
+@fault("GET", "POST")
 def html(reply):
     """A web page and status 200."""
     page = b"<html><body>Scheduled maintenance</body></html>"
@@ -83,6 +107,18 @@ def html(reply):
 def empty(reply):
     """Status 200 and no bytes."""
     return replace(reply, body=b"")
+
+
+@fault("GET")
+def too_long(reply):
+    """A further FITS block of zeros after the end, and no length announced."""
+    return replace(reply, announce=None, body=reply.body + bytes(2880))
+
+
+@fault("GET")
+def padded_wrong(reply):
+    """The last byte changed, which is padding, the size right: no FITS checksum covers it."""
+    return replace(reply, body=reply.body[:-1] + b"\xff")
 
 
 @fault("GET")
@@ -97,6 +133,36 @@ def corrupt(reply):
 def unavailable(reply):
     """HTTP 503."""
     return replace(reply, status=503, body=b"try again later", content_type="text/plain")
+
+
+@fault()
+def busy(reply):
+    """HTTP 429 with Retry-After."""
+    headers = (("Retry-After", "7"),)
+    return replace(reply, status=429, body=b"slow down", content_type="text/plain", headers=headers)
+
+
+@fault("GET")
+def refused(reply):
+    """HTTP 403, as for data that are not public."""
+    return replace(reply, status=403, body=b"no", content_type="text/plain")
+
+
+@fault("GET")
+def another_part(reply):
+    """A part that begins elsewhere than asked for."""
+    if reply.status != 206:
+        return reply
+    headers = tuple((name, value.replace("bytes ", "bytes 1")) for name, value in reply.headers)
+    return replace(reply, headers=headers)
+
+
+@fault("GET")
+def another_file(reply):
+    """The right part, of a file with other bytes and the same ETag."""
+    if reply.status != 206:
+        return reply
+    return replace(reply, body=bytes(byte ^ 1 for byte in reply.body))
 
 
 @fault()

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
+import re
 import socket
 import struct
 import sys
@@ -46,10 +48,21 @@ class Mast(ThreadingHTTPServer):
         ``(method, subject, detail)`` of everything asked so far.
     cookies : set of str
         What came in the header Cookie.
+    versioned : bool
+        Whether files have an ETag and parts of them can be asked for.
+    at_once, most_at_once : int
+        Files being sent now, and at most so far.
+    parts : list of int
+        First bytes of the parts of files that were asked for.
+    after_sending : callable or None
+        Called when a file was sent.
+    hold : threading.Event or None
+        When set to one, half of each file goes out, `held` is set, and the rest waits for `hold`.
     """
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def __init__(self, catalogue: Catalogue | None = None, *, port=0):
         super().__init__(("127.0.0.1", port), _Handler)
@@ -59,6 +72,10 @@ class Mast(ThreadingHTTPServer):
         self.exclusive = set()
         self.requests = []
         self.cookies = set()
+        self.versioned, self.parts, self.after_sending = False, [], None
+        self.at_once = self.most_at_once = 0
+        self.hold, self.held = None, threading.Event()
+        self.counting = threading.Lock()
         self.closing = threading.Event()
 
     @property
@@ -81,6 +98,23 @@ class Mast(ThreadingHTTPServer):
         self.cookies.clear()
         self.token = None
         self.exclusive = set()
+        self.versioned, self.after_sending = False, None
+        self.parts.clear()
+        self.at_once = self.most_at_once = 0
+        self.hold = None
+        self.held.clear()
+
+    @contextlib.contextmanager
+    def sending(self):
+        """Count a file that is being sent."""
+        with self.counting:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            yield
+        finally:
+            with self.counting:
+                self.at_once -= 1
 
     def handle_error(self, request, client_address):
         """Say nothing of clients that go away: they are told to by the tests."""
@@ -139,15 +173,43 @@ class _Handler(BaseHTTPRequestHandler):
         elif name in self.server.exclusive and self._who()["anon"]:
             reply = Reply(401, b"not authorized", "text/plain")
         else:
-            reply = Reply(body=product.content, content_type="application/octet-stream")
-        self._reply(name, reply, uri, body=body)
+            reply = self._part(product.content)
+        with self.server.sending():
+            self._reply(name, reply, uri, body=body)
+        if self.server.after_sending:
+            self.server.after_sending()
+
+    def _part(self, content):
+        """Return the file, or the part of it that is asked for."""
+        kind = "application/octet-stream"
+        if not self.server.versioned:
+            return Reply(body=content, content_type=kind)
+        tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        begin = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if begin:
+            self.server.parts.append(int(begin[1]))
+        if begin is None or self.headers.get("If-Range", tag) != tag:
+            return Reply(body=content, content_type=kind, headers=(("ETag", tag),))
+        first, last = int(begin[1]), len(content) - 1
+        headers = (("ETag", tag), ("Content-Range", f"bytes {first}-{last}/{last + 1}"))
+        return Reply(206, content[first:], kind, headers=headers)
 
     def _reply(self, subject, reply, detail="", *, body=True):
         self.server.requests.append((self.command, subject, detail))
         self.server.cookies.update(self.headers.get_all("Cookie", []))
         reply = self.server.faults.apply(self.command, subject, reply)
+        if not reply.answers:
+            self.server.closing.wait(reply.silence_s)
+            self.close_connection = True
+            return
         length = len(reply.body) if reply.announce == -1 else reply.announce
         self.send_response(reply.status)
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        with contextlib.suppress(ConnectionError):
+            while reply.head_pause_s and not self.server.closing.wait(reply.head_pause_s):
+                self.flush_headers()
+                self.wfile.write(b"X-Wait: 1\r\n")
         self.send_header("Content-Type", reply.content_type)
         if length is not None:
             self.send_header("Content-Length", str(length))
@@ -165,6 +227,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(reply.body[k : k + 1])
                 if self.server.closing.wait(reply.byte_pause_s):
                     return
+        elif self.server.hold:
+            half = len(reply.body) // 2
+            self.wfile.write(reply.body[:half])
+            self.server.held.set()
+            self.server.hold.wait(30)
+            self.wfile.write(reply.body[half:])
         else:
             self.wfile.write(reply.body)
         self.server.closing.wait(reply.silence_s)

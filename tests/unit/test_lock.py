@@ -65,6 +65,37 @@ def test_a_damaged_lock_is_refused(tmp_path, old, new, message):
         read_lock(path)
 
 
+@pytest.mark.parametrize(
+    ("file", "fault"),
+    [
+        ("../x.fits", "leads to another folder"),
+        ("/x.fits", "leads to another folder"),
+        ("a\\x.fits", "leads to another folder"),
+        (".x.fits", "begins with a dot or a hyphen"),
+        ("-x.fits", "begins with a dot or a hyphen"),
+        ("..", "begins with a dot or a hyphen"),
+        ("x\0.fits", "holds a control character"),
+        ("x\x1b[2J.fits", "holds a control character"),
+        ("x" * 300 + ".fits", "is longer than 200 bytes"),
+        ("é" * 101, "is longer than 200 bytes"),
+        ("", "is empty"),
+    ],
+)
+@pytest.mark.parametrize("column", ["file", "exposure"])
+def test_a_lock_with_a_name_that_could_do_harm_is_refused(tmp_path, file, fault, column):
+    """A lock may come from somebody else."""
+    path = tmp_path / "trial.tsv"
+    names = {"exposure": "a", "file": "a.fits"} | {column: file}
+    row = Exposure("camera", "bias", names["exposure"], names["file"], "local:a.fits", 2880)
+    lock(path, row).write()
+    with pytest.raises(
+        DarkroomError, match=rf"trial\.tsv: row 1: {column} .* {fault}; no darkroom"
+    ):
+        read_lock(path)
+    with pytest.raises(DarkroomError, match=rf"item camera: the file name .* {fault}"):
+        check_exposures([row])
+
+
 def test_differences_name_what_was_added_lost_and_changed(tmp_path):
     old = lock(tmp_path, exposure("a"), exposure("b"), exposure("c", exptime_s="1"))
     new = lock(
@@ -74,7 +105,7 @@ def test_differences_name_what_was_added_lost_and_changed(tmp_path):
     assert differences(old, new) == [
         "~ query: 1234 -> 9",
         "- camera/a: no longer in the archive's answer",
-        "~ camera/b: size 2880 -> 5760",
+        "~ camera/b: size 2880 -> 5760 (other bytes than before: a pin of it will not hold)",
         "~ camera/c: exptime_s 1 -> 2",
         "+ camera/d: new, 2880 bytes",
     ]

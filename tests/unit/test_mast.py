@@ -4,14 +4,12 @@ import logging
 import os
 
 import pytest
-from astropy.io import fits
 
 from darkroom.archive import mast, mast_client, transfer
 from darkroom.archive.lock import Exposure
 from darkroom.archive.mast_client import Client
 from darkroom.archive.receive import receive
-from darkroom.errors import DarkroomError, InputError
-from loopback import exposures
+from darkroom.errors import DarkroomError
 from loopback.catalogue import FIELDS, PRODUCTS, Catalogue, Observation, Product, association, darks
 from loopback.mast import Mast
 
@@ -21,23 +19,16 @@ BB = {"mission": "hst", "obs_id": "icqtbb020"}
 DARKS = {"mission": "jwst", "program": 1062, "exp_type": "NRC_DARK"}
 
 
-@pytest.fixture(scope="module")
-def one_server():
-    """One for all tests: astroquery keeps its address for the life of a process."""
-    with Mast() as server:
-        yield server
-
-
 @pytest.fixture
-def server(one_server, monkeypatch):
+def server(queried_server, monkeypatch):
     """The loopback archive, without faults, token or anything asked so far."""
     monkeypatch.delenv("MAST_API_TOKEN", raising=False)
     monkeypatch.setattr(transfer, "sleep", lambda _: None)
     monkeypatch.setattr(mast_client, "sleep", lambda _: None)
-    one_server.reset()
-    catalogue, products = one_server.catalogue, dict(one_server.catalogue.products)
-    yield one_server
-    one_server.catalogue = catalogue
+    queried_server.reset()
+    catalogue, products = queried_server.catalogue, dict(queried_server.catalogue.products)
+    yield queried_server
+    queried_server.catalogue = catalogue
     catalogue.products = products
 
 
@@ -78,6 +69,40 @@ def test_a_row_has_name_address_and_size(archive, server):
     assert [(e.exposure, e.file, e.uri, e.size) for e in found] == [
         ("icqtbbbxq", "icqtbbbxq_raw.fits", RAW, len(server.catalogue.products[RAW].content))
     ]
+
+
+def test_an_exposure_of_an_association_is_found_by_its_own_name(archive):
+    """The catalogue does not list it; its visit's association does."""
+    (found,) = find(archive, BB | {"obs_id": "ICQTBBBXQ"})
+    assert (found.exposure, found.facts["association"]) == ("icqtbbbxq", "icqtbb020")
+
+
+def test_an_association_that_is_misspelt_beside_a_right_one_is_told(archive):
+    with pytest.raises(DarkroomError, match=r"MAST has no HST observation icqtbb0z0; an exposure"):
+        find(archive, BB | {"obs_id": ["icqtbb020", "icqtbb0z0"]})
+
+
+def test_the_calibration_level_chooses(archive):
+    kinds = {"products": ["RAW", "FLT", "DRZ"], "calib_level": [2, 3]}
+    names = [e.exposure for e in find(archive, BB | kinds)]
+    assert len(names) == 5
+    assert not [name for name in names if name.endswith("_raw")]
+
+
+def test_files_that_not_everybody_gets_are_told_when_there_is_no_token(
+    archive, server, monkeypatch, caplog
+):
+    monkeypatch.setattr(server.catalogue.products[RAW], "rights", "EXCLUSIVE_ACCESS")
+    find(archive, BB)
+    assert (
+        "item item: 1 of 4 files are not public (EXCLUSIVE_ACCESS: icqtbbbxq_raw.fits); put your "
+        "token into the environment variable MAST_API_TOKEN before they are fetched"
+    ) in caplog.text
+    caplog.clear()
+    server.token = TOKEN
+    monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
+    find(archive, BB)
+    assert "not public" not in caplog.text
 
 
 def test_facts_of_an_association_member(archive):
@@ -271,25 +296,10 @@ def test_a_query_that_fails_once_is_asked_again(archive, server, fault, subject)
     assert len(find(archive | {"retries": 1}, BB)) == 4
 
 
-def test_a_server_that_is_down_is_told(archive, server, tmp_path):
-    client = Client(archive)
-    client.observations._portal_api_connection.MAST_DOWNLOAD_URL = "http://127.0.0.1:9/file"
-    with pytest.raises(DarkroomError, match=r"no connection \(.*Connection refused.*\)"):
-        client.fetch(RAW, tmp_path / "x.fits", None)
-
-
 @pytest.mark.parametrize("address", ["mast.stsci.edu", "ftp://x", "http://", "https://me:pw@x"])
 def test_an_address_that_is_none_is_told(address):
     with pytest.raises(DarkroomError, match=r"archive\.server is .*; it must be an address such"):
         Client({"server": address})
-
-
-# What is brought
-
-
-def test_a_file_comes_as_it_is(archive, server, tmp_path):
-    mast.deliver(raw(server), tmp_path / "x.fits", archive, {})
-    assert (tmp_path / "x.fits").read_bytes() == server.catalogue.products[RAW].content
 
 
 @pytest.mark.parametrize(
@@ -297,107 +307,14 @@ def test_a_file_comes_as_it_is(archive, server, tmp_path):
 )
 def test_real_files_are_found_and_received(archive, reference_data, tmp_path, name, kind):
     (found,) = find(archive, {"mission": "hst", "obs_id": name, "products": [kind]})
-    assert received(archive, found, tmp_path)["size"] == found.size
-
-
-TRANSFER_FAULTS = [
-    ("cut", "the connection broke off"),
-    ("reset", "the connection broke off"),
-    ("hang", "the server fell silent"),
-    ("cut_without_length", r"139680 bytes came, 279360 are expected"),
-    ("html", r"47 bytes came, no FITS: 'Scheduled maintenance', 279360 are expected"),
-    ("empty", "0 bytes came, 279360 are expected"),
-    ("unavailable", "HTTP 503"),
-]
-
-
-@pytest.mark.parametrize(("fault", "told"), TRANSFER_FAULTS)
-def test_a_transfer_that_fails_is_told_and_leaves_nothing(archive, server, tmp_path, fault, told):
-    server.faults.add(fault, "*_raw.fits")
-    message = rf"fetching {RAW} from {server.url}: {told} \(1 attempt\); "
-    with pytest.raises(DarkroomError, match=message):
-        mast.deliver(raw(server), tmp_path / "x.fits", archive | {"timeout_s": 0.5}, {})
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("fault", [fault for fault, _ in TRANSFER_FAULTS])
-def test_a_transfer_that_fails_once_is_made_again(archive, server, tmp_path, fault):
-    server.faults.add(fault, "*_raw.fits", times=1)
-    impatient = archive | {"timeout_s": 0.5, "retries": 1}
-    mast.deliver(raw(server), tmp_path / "x.fits", impatient, {})
-    assert (tmp_path / "x.fits").read_bytes() == server.catalogue.products[RAW].content
-
-
-def test_a_trickle_is_ended(archive, server, tmp_path):
-    server.faults.add("trickle", "*_raw.fits")
-    with pytest.raises(DarkroomError, match=r"not done within 0\.3 s"):
-        mast.deliver(raw(server, size=None), tmp_path / "x.fits", archive | {"timeout_s": 0.3}, {})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_gone_is_not_asked_for_again(archive, server, tmp_path):
-    gone = raw(server, uri="mast:HST/product/gone_raw.fits")
-    with pytest.raises(DarkroomError, match=r"it is not there \(HTTP 404\).*lock the campaign"):
-        mast.deliver(gone, tmp_path / "x.fits", archive | {"retries": 3}, {})
-    assert [name for _, name, _ in server.requests] == ["gone_raw.fits"]
-
-
-def test_another_size_than_the_locks_is_refused(archive, server, tmp_path):
-    with pytest.raises(
-        DarkroomError, match=r"279360 bytes came, 2880 are expected.*snakemake lock"
-    ):
-        mast.deliver(raw(server, size=2880), tmp_path / "x.fits", archive, {})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unwritable_folder_is_told(archive, server, tmp_path):
-    with pytest.raises(DarkroomError, match=r"nowhere/x\.fits: cannot be written \(No such file"):
-        mast.deliver(raw(server), tmp_path / "nowhere" / "x.fits", archive, {})
-
-
-@pytest.fixture
-def summed(server):
-    """A file with checksums in the archive; real HST files have none."""
-    hdus = [fits.PrimaryHDU(), fits.ImageHDU(exposures.image("sum", 100.0))]
-    content = exposures.as_bytes(hdus, checksum=True)
-    product = Product("sum_raw.fits", "HST", "sum", "RAW", lambda: content)
-    server.catalogue.products[product.uri] = product
-    return raw(server, exposure="sum", file=product.name, uri=product.uri, size=len(content))
-
-
-def test_bytes_that_fail_their_checksum_are_brought_again(archive, server, tmp_path, summed):
-    server.faults.add("corrupt", summed.file, times=1)
-    mast.deliver(summed, tmp_path / "x.fits", archive, {})
-    assert (tmp_path / "x.fits").read_bytes() == server.catalogue.products[summed.uri].content
-
-
-def test_bytes_that_fail_their_checksum_twice_are_refused(archive, server, tmp_path, summed):
-    server.faults.add("corrupt", summed.file)
-    with pytest.raises(InputError, match=r"^sum_raw\.fits: Checksum verification failed"):
-        received(archive, summed, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def received(archive, exposure, folder):
-    """Receive an exposure as the workflow does."""
-    return receive(
-        exposure,
-        folder / exposure.file,
-        lambda path: mast.deliver(exposure, path, archive, {}),
+    status = receive(
+        found,
+        tmp_path / found.file,
+        lambda path: mast.deliver(found, path, archive, {}),
         {"instrument": "wfc3"},
         lambda _: None,
     )
-
-
-@pytest.mark.parametrize("fault", ["cut", "html", "unavailable"])
-def test_a_good_copy_survives_a_failed_refresh(archive, server, tmp_path, fault):
-    """The client alone destroys it (measured with astroquery 0.4.11)."""
-    received(archive, raw(server), tmp_path)
-    server.faults.add(fault, "*_raw.fits")
-    with pytest.raises(DarkroomError):
-        received(archive, raw(server), tmp_path)
-    (copy,) = tmp_path.iterdir()
-    assert copy.read_bytes() == server.catalogue.products[RAW].content
+    assert status["size"] == found.size
 
 
 # The token

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,10 @@ FACTS = (
     "date_obs",
 )
 COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *FACTS)
+
+
+class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a mistake)
+    """The archive answered, and its answer holds nothing of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,13 @@ def read_lock(path):
             raise InputError(
                 path, f"row {number}: size {row['size']!r} is no number", advice
             ) from None
+        for column in ("item", "exposure", "file"):
+            if fault := name_fault(row[column]):
+                raise InputError(
+                    path,
+                    f"row {number}: {column} {row[column][:80]!r} {fault}",
+                    "no darkroom wrote this lock; " + advice,
+                )
         facts = {name: row[name] for name in FACTS if row[name]}
         exposures.append(
             Exposure(
@@ -175,6 +187,24 @@ def read_lock(path):
             )
         )
     return Lock(path, head, exposures)
+
+
+def name_fault(name):
+    """Say why `name` may be no name of a file here; empty when it may.
+
+    Names come from archives, folders and locks of others; they become names in folders of ours.
+    """
+    if not name:
+        return "is empty"
+    if len(name.encode("utf-8", "surrogateescape")) > 200:
+        return "is longer than 200 bytes"
+    if "/" in name or "\\" in name:
+        return "leads to another folder"
+    if name.startswith((".", "-")):
+        return "begins with a dot or a hyphen"
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
+        return "holds a control character"
+    return ""
 
 
 def require_lock(campaign):
@@ -202,6 +232,13 @@ def require_lock(campaign):
             "lock was made; see what changes with: snakemake lock"
         )
     return lock
+
+
+# What a change means, where that is not plain.
+_MEANING = {
+    "size": " (other bytes than before: a pin of it will not hold)",
+    "uri": " (the archive has it under another address)",
+}
 
 
 def differences(old, new):
@@ -238,9 +275,20 @@ def differences(old, new):
 def _changes(name, before, after):
     return [
         f"~ {name}: {column} {before[column] or '(none)'} -> {after[column] or '(none)'}"
+        + _MEANING.get(column, "")
         for column in COLUMNS
         if before[column] != after[column]
     ]
+
+
+def total_size(exposures):
+    """Return how much the exposures are, as a person reads it; empty where no size is known."""
+    total = sum(row.size or 0 for row in exposures)
+    unknown = sum(row.size is None for row in exposures)
+    if not total:
+        return ""
+    more = f" and {unknown} of unknown size" if unknown else ""
+    return f", {total / 1e9:.3g} GB{more}"
 
 
 def check_exposures(exposures):
@@ -252,9 +300,12 @@ def check_exposures(exposures):
         Naming the item and the exposure.
     """
     if not exposures:
-        raise DarkroomError("the campaign's query found no exposure at all; look at its items")
+        raise NothingFound("the campaign's query found no exposure at all; look at its items")
     seen = {}
     for row in exposures:
+        for name in (row.exposure, row.file):
+            if fault := name_fault(name):
+                raise DarkroomError(f"item {row.item}: the file name {name[:80]!r} {fault}")
         key = (row.item, row.exposure)
         if key in seen:
             raise DarkroomError(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+import os
+from contextlib import nullcontext
 
-from darkroom.archive import mast_hst, mast_jwst
-from darkroom.archive.mast_client import Client
-from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.verify import verify
-
-log = logging.getLogger(__name__)
-
-_MISSIONS = {"hst": mast_hst.find, "jwst": mast_jwst.find}
+from darkroom.archive.mast_files import Files, most_seconds
+from darkroom.archive.token import VARIABLE
+from darkroom.archive.transfer import LONGEST_WAIT_S
+from darkroom.errors import DarkroomError
+from darkroom.provenance import settings_digest
 
 
 def find(archive, items):
@@ -37,24 +35,40 @@ def find(archive, items):
     for item, settings in items.items():
         if "query" not in settings:
             raise DarkroomError(f"item {item} lacks 'query', which says what to ask MAST for")
+    # Only who asks needs astroquery: it costs more than a small file.
+    from darkroom.archive import mast_hst, mast_jwst
+    from darkroom.archive.mast_client import Client
+
+    missions = {"hst": mast_hst.find, "jwst": mast_jwst.find}
     client = Client(archive)
     return [
         exposure
         for item, settings in items.items()
-        for exposure in _MISSIONS[settings["query"]["mission"]](client, item, settings["query"])
+        for exposure in missions[settings["query"]["mission"]](client, item, settings["query"])
     ]
 
 
-def deliver(exposure, destination, archive, item):  # noqa: ARG001 (every archive has this call)
+def deliver(exposure, destination, archive, item, turn=nullcontext):  # noqa: ARG001
     """Bring an exposure's file to `destination` (a temporary name; the caller verifies it).
 
-    Bytes that are no good FITS file are brought a second time: what comes twice is what the
-    archive has, and the caller refuses it.
+    The arguments are those of every archive, and ``turn``: ``with turn():`` waits before each
+    attempt until the archive may be asked.
     """
-    client = Client(archive)
-    client.fetch(exposure.uri, destination, exposure.size)
-    try:
-        verify(destination, exposure.size)
-    except InputError as error:
-        log.warning("%s: %s; bringing it once more", exposure.file, error.fault)
-        client.fetch(exposure.uri, destination, exposure.size)
+    _files(archive).fetch(exposure.uri, destination, exposure.size, turn)
+
+
+def longest_attempt_s(exposure, archive):
+    """Return the seconds that one attempt to bring an exposure may take, pause and all."""
+    return most_seconds(archive, exposure.size) + LONGEST_WAIT_S
+
+
+def _files(archive):
+    """Return the session of this process for files."""
+    key = settings_digest({"archive": archive, "secret": os.environ.get(VARIABLE, "")})
+    if key not in _sessions:
+        _sessions.clear()
+        _sessions[key] = Files(archive)
+    return _sessions[key]
+
+
+_sessions = {}

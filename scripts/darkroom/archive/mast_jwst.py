@@ -11,11 +11,13 @@ import re
 
 from astropy.time import Time
 
+from darkroom.archive.lock import NothingFound
 from darkroom.archive.mast_tables import (
     ask_observations,
     ask_products,
     make_exposure,
     some_of,
+    tell_rights,
     told,
 )
 from darkroom.errors import DarkroomError
@@ -69,6 +71,7 @@ def find(client, item, query):
     found = {name: found[name] for name in sorted(chosen)}
     kinds = [kind.lower() for kind in query.get("products", ["UNCAL"])]
     files = _files(client, item, found, kinds)
+    tell_rights(item, files.values())
     role = "dark" if query["exp_type"].endswith("_DARK") else "exposure"
     return [
         make_exposure(
@@ -99,7 +102,7 @@ def _check(item, query, chosen, found):
     """Refuse an empty answer, or one without a detector or exposure asked for."""
     asked = told(query, "program", "exp_type", *_COLUMNS, "date_min", "date_max")
     if not found:
-        raise DarkroomError(
+        raise NothingFound(
             f"item {item}: MAST has no NIRCam exposure with {asked}; look for a misspelt value, or "
             "data that are still proprietary (set MAST_API_TOKEN)"
         )
@@ -120,6 +123,7 @@ def _files(client, item, found, kinds):
             "productFilename": row["filename"],
             "dataURI": row["dataURI"],
             "size": row.get("fileSize"),
+            "dataRights": row.get("dataRights", "PUBLIC"),
         }
         for name, rows in found.items()
         for kind, row in rows.items()
@@ -134,6 +138,7 @@ def _files(client, item, found, kinds):
             name = _NAME.fullmatch(row["productFilename"])
             if name:
                 files.setdefault((name[1], name[2]), row)
+    files = {key: files[key] for key in sorted(wanted & files.keys())}
     missing = {f"{name}_{kind}.fits" for name, kind in wanted - files.keys()}
     if missing:
         raise DarkroomError(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 
 from darkroom.archive.lock import Exposure
+from darkroom.archive.token import VARIABLE
 from darkroom.errors import DarkroomError
+
+log = logging.getLogger(__name__)
 
 # What may become a file name here, whatever a catalogue says.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,150}", re.ASCII)
@@ -30,6 +35,22 @@ def ask_products(client, item, observations):
     )
     unique = {row["dataURI"]: row for row in reversed(rows)}
     return sorted(unique.values(), key=lambda row: row["productFilename"])
+
+
+def tell_rights(item, rows):
+    """Say in the log which files not everybody gets, while there is time to get a token."""
+    closed = [r for r in rows if r.get("dataRights", "PUBLIC") != "PUBLIC"]
+    if closed and not os.environ.get(VARIABLE):
+        log.warning(
+            "item %s: %d of %d files are not public (%s: %s); put your token into the environment "
+            "variable %s before they are fetched",
+            item,
+            len(closed),
+            len(rows),
+            ", ".join(sorted({row["dataRights"] for row in closed})),
+            some_of({row["productFilename"] for row in closed}),
+            VARIABLE,
+        )
 
 
 def make_exposure(item, role, name, product, facts):

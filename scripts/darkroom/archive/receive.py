@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import re
+from collections import Counter
+from contextlib import suppress
 
 from darkroom.archive.status import acceptance
 from darkroom.atomic import whole
-from darkroom.errors import InputError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe
 from darkroom.fits.verify import verify
 from darkroom.provenance import sha256
+
+log = logging.getLogger(__name__)
 
 # What IMAGETYP may say of each role of a CCD frame.
 _IMAGETYP = {"bias": r"bias|zero", "dark": r"dark", "science": r"light|object|science"}
 
 
-def receive(exposure, destination, deliver, item, check_pin, known=None):
+# A file of which no two copies are alike is given up after so many.
+_COPIES = 4
+
+
+def receive(exposure, destination, deliver, item, check_pin, known=None, *, confirm=False):
     """Bring an exposure to `destination` and verify it.
 
     Bytes that are there already and are the known ones are verified again, not brought again: an
-    edit of our own code must not cost an archive a thousand transfers.
+    edit of our own code must not cost an archive a thousand transfers. Bytes that are no good are
+    brought a second time: only what comes twice the same is what the archive has, and refused. Nor
+    is a copy that is there replaced by other bytes unless they come twice the same.
 
     Parameters
     ----------
@@ -36,6 +46,8 @@ def receive(exposure, destination, deliver, item, check_pin, known=None):
         ``check_pin(sha256)`` raises when the bytes are not the pinned ones.
     known : str, optional
         SHA-256 of the bytes received earlier.
+    confirm : bool
+        Believe good bytes, too, only when they come twice the same.
 
     Returns
     -------
@@ -46,22 +58,57 @@ def receive(exposure, destination, deliver, item, check_pin, known=None):
     ------
     InputError
         When the exposure must be refused, naming it and the fault.
+    DarkroomError
+        When no two copies are alike, or something that is no file is in the way.
     """
+    if destination.is_dir():
+        raise DarkroomError(f"{destination} is a folder, and the file should go there; remove it")
+    if known and _is_ours(destination) and sha256(destination) == known:
+        with suppress(InputError):
+            return _accept(destination, known, exposure, item, check_pin)
+    copies = Counter()
+    if _is_whole(destination, exposure.size):
+        copies[sha256(destination)], confirm = 1, True
     with whole(destination) as temporary:
-        if known and destination.is_file() and sha256(destination) == known:
-            os.link(destination, temporary)
-        else:
+        for _ in range(_COPIES):
             deliver(temporary)
-        try:
-            verify(temporary, exposure.size)
-            found = sha256(temporary)
-            check_pin(found)
-            facts, notes = _facts(temporary, exposure, item)
-        except InputError as error:
-            # The temporary name tells a person nothing.
-            raise InputError(exposure.file, error.fault, error.advice) from error
-        size = temporary.stat().st_size
-    return acceptance(exposure, size, found, facts, notes)
+            digest = sha256(temporary)
+            copies[digest] += 1
+            try:
+                status = _accept(temporary, digest, exposure, item, check_pin)
+            except InputError as error:
+                if copies[digest] > 1:
+                    # The temporary name tells a person nothing.
+                    raise InputError(exposure.file, error.fault, error.advice) from error
+                log.warning("%s: %s; bringing it once more", exposure.file, error.fault)
+                continue
+            if not confirm or copies[digest] > 1 or digest == known:
+                return status
+        raise DarkroomError(
+            f"{exposure.file} came {_COPIES} times, and no two copies were alike; the line or the "
+            "archive damages files: repeat the command later"
+        )
+
+
+def _is_ours(path):
+    """Tell whether `path` is a file, and no link to another's."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _is_whole(path, size):
+    """Tell whether `path` may be a good copy."""
+    try:
+        return _is_ours(path) and bool(verify(path, size))
+    except InputError:
+        return False
+
+
+def _accept(path, digest, exposure, item, check_pin):
+    """Return the status of bytes that hold in every respect; raise `InputError` about others."""
+    verify(path, exposure.size)
+    check_pin(digest)
+    facts, notes = _facts(path, exposure, item)
+    return acceptance(exposure, path.stat().st_size, digest, facts, notes)
 
 
 def _facts(path, exposure, item):

@@ -1,6 +1,6 @@
-"""What every transfer over a network needs: an end in time, further attempts, a guarded secret.
+"""What every request over a network needs: an end in time, further attempts, a guarded secret.
 
-astroquery 0.4.11 has no time limit on downloads and no further attempt after a failure, and once
+astroquery 0.4.11 has no time limit of its own and no further attempt after a failure, and once
 logged in it sends its token to every host and prints it at log level DEBUG. Here the session that
 it uses is given adapters that do better, whatever the client above them does.
 """
@@ -8,6 +8,7 @@ it uses is given adapters that do better, whatever the client above them does.
 from __future__ import annotations
 
 import logging
+import random
 import signal
 from contextlib import contextmanager
 from time import sleep
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 20
 LONGEST_PAUSE_S = 30
+# What an archive asks for with Retry-After is granted up to this.
+LONGEST_WAIT_S = 120
 
 
 class Unlucky(Exception):  # noqa: N818 (no error for a person: a reason to try again)
@@ -31,11 +34,14 @@ class Unlucky(Exception):  # noqa: N818 (no error for a person: a reason to try 
         What happened.
     advice : str, optional
         What to do when it happens every time.
+    wait_s : float, optional
+        Pause that the other side asked for, in seconds.
     """
 
-    def __init__(self, reason, advice=""):
+    def __init__(self, reason, advice="", wait_s=0.0):
         super().__init__(reason)
         self.advice = advice
+        self.wait_s = wait_s
 
 
 class _TimeUp(Exception):  # noqa: N818 (as above; not an OSError, which clients swallow)
@@ -83,7 +89,7 @@ def persistently(action, *, what, retries, advice):
     what : str
         What is being done, for messages: ``"x_raw.fits from https://…"``.
     retries : int
-        Further attempts after the first; pauses of 1, 2, 4 … s (at most 30) lie between them.
+        Further attempts after the first, see `pause`.
     advice : str
         What to do when all attempts failed and the last reason gives no advice of its own.
 
@@ -92,9 +98,10 @@ def persistently(action, *, what, retries, advice):
     DarkroomError
         With the last reason, when all attempts failed; at once when `action` raises one.
     """
+    last = Unlucky("")
     for attempt in range(retries + 1):
         if attempt:
-            sleep(min(2 ** (attempt - 1), LONGEST_PAUSE_S))
+            sleep(pause(attempt, last.wait_s))
         try:
             return action()
         except DarkroomError as error:
@@ -104,6 +111,23 @@ def persistently(action, *, what, retries, advice):
             log.warning("%s: attempt %d of %d: %s", what, attempt + 1, retries + 1, error)
     attempts = "1 attempt" if retries == 0 else f"{retries + 1} attempts"
     raise DarkroomError(f"{what}: {last} ({attempts}); {last.advice or advice}")
+
+
+def pause(attempt, wait_s=0.0):
+    """Return the seconds to wait before a further attempt.
+
+    They double from attempt to attempt, and half of them is left to chance: a thousand clients that
+    failed together do not come back together.
+
+    Parameters
+    ----------
+    attempt : int
+        1 for the first further attempt: 0.5 to 1 s; the next 1 to 2 s, … and at most 30 s.
+    wait_s : float
+        What the other side asked for, granted up to 120 s.
+    """
+    longest = min(2.0 ** (attempt - 1), LONGEST_PAUSE_S)
+    return max(random.uniform(longest / 2, longest), min(wait_s, LONGEST_WAIT_S))  # noqa: S311
 
 
 def guard(session, server, *, silence_s, token=None):

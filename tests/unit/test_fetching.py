@@ -1,0 +1,192 @@
+"""Small exposures come together: each noted for its own call, none lost, none brought twice."""
+
+import csv
+import os
+import signal
+import time
+
+import pytest
+
+from darkroom.archive import fetching, transfer
+from darkroom.archive.arrivals import MANIFEST
+from darkroom.archive.fetching import Fetching
+from darkroom.archive.lock import require_lock
+from darkroom.archive.pins import Pins
+from darkroom.errors import DarkroomError
+from loopback.campaigns import locked
+from loopback.catalogue import Catalogue, association
+from loopback.mast import Mast
+
+MEMBERS = [f"iaaa01{a}{b}q" for a in "abcd" for b in "abc"]
+URIS = [f"mast:HST/product/{name}_raw.fits" for name in MEMBERS]
+
+
+@pytest.fixture(scope="module")
+def one_server():
+    with Mast(Catalogue([association("iaaa01010", "1", MEMBERS, nsamp=1)])) as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server, monkeypatch):
+    monkeypatch.delenv("MAST_API_TOKEN", raising=False)
+    monkeypatch.setattr(transfer, "sleep", lambda _: None)
+    one_server.reset()
+    return one_server
+
+
+@pytest.fixture
+def campaign(server, tmp_path):
+    return locked(tmp_path, server, URIS, retries=1, timeout_s=20)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return tmp_path / "results" / "trial" / "raw"
+
+
+def program(campaign, raw, **options):
+    """What one call of the program has."""
+    return Fetching(campaign, require_lock(campaign), Pins(), raw, **options)
+
+
+def fetch(campaign, raw, name, **options):
+    run = program(campaign, raw, **options)
+    return run.together(run.lock.get("visit", name))
+
+
+def manifest(raw):
+    with (raw / MANIFEST).open(newline="") as stream:
+        return {row["exposure"]: row for row in csv.DictReader(stream, delimiter="\t")}
+
+
+def test_one_call_brings_all_small_ones(campaign, server, raw):
+    assert fetch(campaign, raw, MEMBERS[3])["accepted"]
+    for name, uri in zip(MEMBERS, URIS, strict=True):
+        content = server.catalogue.products[uri].content
+        assert (raw / "visit" / f"{name}_raw.fits").read_bytes() == content
+    assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
+
+
+def test_what_came_along_is_not_brought_again(campaign, server, raw):
+    fetch(campaign, raw, MEMBERS[0])
+    statuses = [fetch(campaign, raw, name) for name in MEMBERS]
+    assert [status["exposure"] for status in statuses] == MEMBERS
+    assert [server.asked(f"{name}_raw.fits") for name in MEMBERS] == [1] * len(MEMBERS)
+
+
+def test_an_edit_of_the_program_looks_again_at_what_is_there(campaign, server, raw):
+    """At the bytes on this disk, not at the archive's."""
+    fetch(campaign, raw, MEMBERS[0])
+    (raw / "visit" / f"{MEMBERS[5]}_raw.fits").write_bytes(b"damaged")
+    fetch(campaign, raw, MEMBERS[0], code="another")
+    asked = [server.asked(f"{name}_raw.fits") for name in MEMBERS]
+    assert asked == [1] * 5 + [2] + [1] * 6
+
+
+def test_a_file_that_was_touched_after_its_note_is_received_anew(campaign, server, raw):
+    fetch(campaign, raw, MEMBERS[0])
+    path = raw / "visit" / f"{MEMBERS[0]}_raw.fits"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"\x01")
+    os.utime(path, (time.time() + 5, time.time() + 5))
+    fetch(campaign, raw, MEMBERS[0])
+    assert path.read_bytes() == content
+
+
+def test_a_failing_companion_fails_nobody_else(campaign, server, raw):
+    server.faults.add("missing", f"{MEMBERS[4]}_raw.fits")
+    assert fetch(campaign, raw, MEMBERS[0])["accepted"]
+    rows = manifest(raw)
+    assert [name for name, row in rows.items() if row["state"] != "arrived"] == [MEMBERS[4]]
+    assert rows[MEMBERS[4]]["state"] == "did not arrive"
+    assert "it is not there (HTTP 404)" in rows[MEMBERS[4]]["why"]
+    with pytest.raises(DarkroomError, match="it is not there"):
+        fetch(campaign, raw, MEMBERS[4])
+
+
+def test_the_manifest_is_brought_up_to_date(campaign, server, raw):
+    server.faults.add("missing", f"{MEMBERS[4]}_raw.fits")
+    fetch(campaign, raw, MEMBERS[0])
+    server.faults.clear()
+    fetch(campaign, raw, MEMBERS[4])
+    row = manifest(raw)[MEMBERS[4]]
+    assert (row["state"], row["why"]) == ("arrived", "")
+    assert len(row["sha256"]) == 64
+
+
+def test_a_refused_exposure_is_recorded_when_the_campaign_says_so(campaign, server, raw):
+    """Bytes that come twice the same and are no FITS: what the archive has."""
+    product = server.catalogue.products[URIS[2]]
+    good = product.content
+    product.content = b"SIMPLE  =" + bytes(len(good) - 9)
+    try:
+        fetch(campaign, raw, MEMBERS[0], exclude=True)
+        status = fetch(campaign, raw, MEMBERS[2], exclude=True)
+    finally:
+        product.content = good
+    assert not status["accepted"]
+    assert manifest(raw)[MEMBERS[2]]["state"] == "refused"
+    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 2
+
+
+def test_big_files_are_left_to_their_own_call(campaign, server, raw, monkeypatch):
+    monkeypatch.setattr(fetching, "SMALL_BYTES", 100)
+    fetch(campaign, raw, MEMBERS[0])
+    states = [row["state"] for row in manifest(raw).values()]
+    assert states == ["arrived"] + ["not tried"] * 11
+
+
+def test_nobody_is_taken_along_for_ever(campaign, server, raw, monkeypatch):
+    monkeypatch.setattr(fetching, "TOGETHER_S", 0.0)
+    fetch(campaign, raw, MEMBERS[0])
+    assert sum(row["state"] == "arrived" for row in manifest(raw).values()) == 1
+
+
+def test_the_archive_is_asked_for_so_many_files_at_once(server, tmp_path, raw):
+    campaign = locked(tmp_path, server, URIS, parallel=2)
+    server.after_sending = lambda: time.sleep(0.02)
+    fetch(campaign, raw, MEMBERS[0])
+    assert server.most_at_once <= 2
+
+
+def test_an_archive_that_is_down_is_not_asked_for_everything(campaign, server, raw, monkeypatch):
+    """And the next calls ask it once, until it answers."""
+    server.faults.add("unavailable", "*")
+    with pytest.raises(DarkroomError, match=r"HTTP 503 \(2 attempts\)"):
+        fetch(campaign, raw, MEMBERS[0])
+    monkeypatch.setattr(fetching, "FAILURES", 1)
+    with pytest.raises(DarkroomError, match=r"HTTP 503"):
+        fetch(campaign, raw, MEMBERS[1])
+    server.requests.clear()
+    with pytest.raises(DarkroomError, match=r"HTTP 503 \(1 attempt\)"):
+        fetch(campaign, raw, MEMBERS[2])
+    server.faults.clear()
+    assert fetch(campaign, raw, MEMBERS[2])["accepted"]
+    assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
+
+
+def test_a_worker_that_is_killed_loses_nothing(campaign, server, raw):
+    """The kernel may kill any process that takes too much memory."""
+    run = program(campaign, raw)
+    one, marker = run.one, raw.parent / "killed"
+
+    def dying(exposure, **options):
+        if exposure.exposure == MEMBERS[5] and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return one(exposure, **options)
+
+    run.one = dying
+    assert run.together(run.lock.get("visit", MEMBERS[0]))["accepted"]
+    assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
+
+
+def test_a_disk_too_small_for_the_campaign_is_told_in_the_log(
+    campaign, server, raw, monkeypatch, caplog
+):
+    lock = require_lock(campaign)
+    wanted = sum(row.size for row in lock.exposures)
+    monkeypatch.setattr(fetching, "_free", lambda _: wanted - 1)
+    fetch(campaign, raw, MEMBERS[0])
+    assert "GB of exposures are still to come, and 0.0 GB are free" in caplog.text
