@@ -17,15 +17,18 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-tests demo test test-heavy lint format lock-envs clean
+.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint format lock-envs clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
 help:
 	@echo 'make setup       prepare the environments (.venv, .venvs/); PYTHON=… chooses the Python'
+	@echo 'make setup-slurm prepare what a Slurm cluster needs besides (docs/cluster.md)'
 	@echo 'make demo        run the simulated campaign and show what it made; CORES=… (default all)'
 	@echo 'make test        every check and every test but the long ones'
 	@echo 'make test-heavy  the tests that take minutes'
+	@echo 'make test-slurm  a campaign on a Slurm of one node, started for it (Debian: slurmctld slurmd munge)'
+	@echo 'make test-scale  a campaign of 2,000 jobs with failures, a kill and a full disk'
 	@echo 'make lint        the checks alone'
 	@echo 'make format      put code and rules into the one format'
 	@echo 'make lock-envs   compile envs/*.txt again after an edit of envs/*.yaml'
@@ -33,6 +36,9 @@ help:
 
 setup:
 	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TOOLSETS)
+
+setup-slurm: setup
+	@PYTHON='$(PYTHON)' sh envs/setup.sh slurm
 
 setup-tests:
 	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TEST_TOOLSETS)
@@ -55,10 +61,16 @@ lint: setup
 
 # Two at a time, whole files: what a file prepares for its tests is prepared once.
 test: setup-tests lint
-	$(call step,pytest,$(RUN) pytest -m 'not heavy' -n 2 --dist loadfile)
+	$(call step,pytest,$(RUN) pytest -m 'not heavy and not slurm and not scale' -n 2 --dist loadfile)
 
 test-heavy: setup-tests
 	$(call step,pytest (heavy),$(RUN) pytest -m heavy)
+
+test-slurm: setup-slurm
+	$(call step,pytest (slurm),$(RUN) pytest -m slurm)
+
+test-scale: setup
+	$(call step,pytest (scale),$(RUN) pytest -m scale)
 
 format: setup
 	@$(RUN) ruff check --quiet --fix

@@ -5,6 +5,7 @@ rule lock:
     """Ask the archive which exposures the campaign has, and write its lock."""
     log:
         f"{RESULTS}/logs/lock.log",
+    localrule: True
     conda:
         f"../envs/{ARCHIVE_ENV}.yaml"
     message:
@@ -28,6 +29,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
+    localrule: ARCHIVE == "mast"
     conda:
         f"../envs/{ARCHIVE_ENV}.yaml"
     threads: 1
@@ -61,6 +63,7 @@ rule status_list:
         list=f"{RESULTS}/{{item}}/statuses.list",
     log:
         f"{RESULTS}/logs/status_list/{{item}}.log",
+    localrule: True
     conda:
         "../envs/detector.yaml"
     message:
@@ -78,6 +81,7 @@ rule frames:
         table=f"{RESULTS}/{{item}}/frames.tsv",
     log:
         f"{RESULTS}/logs/frames/{{item}}.log",
+    localrule: True
     conda:
         "../envs/detector.yaml"
     params:
@@ -98,6 +102,7 @@ rule role_list:
         list=f"{RESULTS}/{{item}}/{{role}}.list",
     log:
         f"{RESULTS}/logs/role_list/{{item}}_{{role}}.log",
+    localrule: True
     conda:
         "../envs/detector.yaml"
     params:
@@ -118,6 +123,7 @@ rule pins:
         pins=f"{RESULTS}/pins.tsv",
     log:
         f"{RESULTS}/logs/pins.log",
+    localrule: True
     conda:
         "../envs/detector.yaml"
     params:

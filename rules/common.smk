@@ -10,6 +10,7 @@ from darkroom.archive.lock import require_lock
 from darkroom.campaign import open_campaign
 from darkroom.errors import DarkroomError
 from darkroom.failures import failure_summary
+from darkroom.slurm import check_slurm, watch_queue
 from darkroom.workflow import Programs, command_options, hold_folder
 
 
@@ -127,11 +128,21 @@ def campaign_products():
     return found
 
 
+def check_earlier_jobs():
+    """Refuse to start beside Slurm jobs that a killed run left at work in this folder."""
+    status_command = getattr(workflow.executor_settings, "status_command", None)
+    submits = workflow.executor_plugin.name == "slurm"
+    check_slurm(".", workflow.dag_settings.targets, submits, status_command)
+    if submits:
+        watch_queue(".", lambda sentence: print(f"darkroom: {sentence}", file=sys.stderr))
+
+
 onstart:
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
+    or_exit(check_earlier_jobs)
 
 
 onerror:
     text = "".join(Path(path).read_text() for path in log)
-    summary = failure_summary(text, f".venv/bin/python -m {REPEAT}")
+    summary = failure_summary(text, shlex.join(sys.orig_argv))
     print(f"\n{summary}", file=sys.stderr)

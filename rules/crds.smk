@@ -15,6 +15,7 @@ rule crds_context:
         f"{RESULTS}/logs/crds_context/{{observatory}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/crds_context/{{observatory}}.tsv"
+    localrule: True
     conda:
         "../envs/jwst.yaml"
     threads: 1
@@ -70,6 +71,7 @@ rule crds_sync:
         f"{RESULTS}/logs/crds_sync/{{observatory}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/crds_sync/{{observatory}}.tsv"
+    localrule: True
     conda:
         "../envs/jwst.yaml"
     threads: 1

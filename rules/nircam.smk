@@ -80,6 +80,7 @@ rule ramp_list:
         f"{RESULTS}/logs/ramp_list/{{item}}_{{purpose}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ramp_list/{{item}}_{{purpose}}.tsv"
+    localrule: True
     conda:
         "../envs/detector.yaml"
     threads: 1

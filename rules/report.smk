@@ -31,6 +31,7 @@ rule status:
     """Show what the campaign has made, what was excluded, and what is missing."""
     log:
         f"{RESULTS}/logs/status.log",
+    localrule: True
     conda:
         "../envs/detector.yaml"
     params:

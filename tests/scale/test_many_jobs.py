@@ -1,0 +1,141 @@
+"""A campaign of more than 2,000 real jobs meets a full disk, a kill and 5 % damaged exposures.
+
+Most of its items are one small frame each, brought, verified, sorted and listed; two go through all
+products. What is tested is the workflow around the jobs: that the rest completes, that each failure
+is named with its cause, and that a repeated command does only what is missing.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from darkroom.simulate import ccd
+from end_to_end.conftest import SMALL, Checkout
+
+pytestmark = pytest.mark.scale
+ITEMS = 600
+DAMAGED = ITEMS // 20
+CHOICE = "campaign=many.yaml"
+WHOLE = ("camera_a", "camera_b")
+
+
+def jobs_of(checkout, targets):
+    return checkout.jobs("--config", CHOICE, "--", *targets)
+
+
+def summary(text):
+    """Return ``{product: cause}`` of the failures that a run names at its end."""
+    told = text[text.rindex("jobs failed:") :]
+    return dict(re.findall(r"^  \w+  (\S+)\n      (.*)$", told, re.MULTILINE))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Give a function that makes a small disk, or gives it another size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def size(megabytes, *options):
+        choice = ",".join([*options, f"size={megabytes}m"])
+        command = ["mount", "-t", "tmpfs", "-o", choice, "tmpfs", folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"a small disk cannot be made here: {done.stderr.strip()}")
+        return folder
+
+    yield size
+    subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
+@pytest.fixture
+def many(tmp_path, disk):
+    """Give a checkout with the campaign locked, its results on a disk that is far too small."""
+    checkout = Checkout(tmp_path / "checkout")
+    frames = checkout.folder / "frames"
+    frames.mkdir()
+    bias = ccd.plan(SMALL)[0]
+    items = {}
+    ccd.deliver(SMALL, bias.name, frames / "first.FIT")
+    content = (frames / "first.FIT").read_bytes()
+    (frames / "first.FIT").unlink()
+    for k in range(ITEMS):
+        (frames / f"night{k:04d}.FIT").write_bytes(content)
+        items[f"night{k:04d}"] = {
+            "instrument": "ccd",
+            "frames": {"bias": f"night{k:04d}.FIT"},
+        }
+    for name in WHOLE:
+        for exposure in ccd.plan(SMALL):
+            ccd.deliver(SMALL, exposure.name, frames / f"{name}_{exposure.file}")
+        roles = {"bias": "bias_*", "dark": "dark_*", "science": "target*"}
+        items[name] = {
+            "instrument": "ccd",
+            "frames": {role: f"{name}_{pattern}" for role, pattern in roles.items()},
+        }
+    checkout.campaign("many", archive={"kind": "local", "folder": "frames"}, items=items)
+    checkout.snakemake("lock", "--config", CHOICE)
+    shutil.rmtree(checkout.folder / "results")
+    (checkout.folder / "results").symlink_to(disk(3))
+    return checkout
+
+
+def test_two_thousand_jobs_with_failures_a_kill_and_a_full_disk(many, disk):
+    frames = many.folder / "frames"
+    damaged = [f"night{k:04d}" for k in range(0, ITEMS, ITEMS // DAMAGED)]
+    whole = (frames / f"{damaged[0]}.FIT").read_bytes()
+    for name in damaged:
+        (frames / f"{name}.FIT").write_bytes(whole[:-2880])
+    results = "results/many"
+    targets = [f"{results}/night{k:04d}/bias.list" for k in range(ITEMS)]
+    targets += [f"{results}/{name}/item.json" for name in WHOLE]
+    planned = jobs_of(many, targets)
+    assert sum(planned.values()) > 2000
+    run = ("--cores", 2, "--config", CHOICE, "--", *targets)
+
+    # 1. The disk is full: the jobs that met it say so, and nothing is half written.
+    text = many.snakemake(*run, status=1)
+    assert "No space left on device" in text
+    assert not list((many.folder / results).rglob("*.part*"))
+    before = jobs_of(many, targets)
+    assert 0 < before["fetch"] < planned["fetch"]
+
+    # 2. There is room again; the run is killed.
+    disk(500, "remount")
+    process = subprocess.Popen(
+        many.command(*run),
+        cwd=many.folder,
+        env=many.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    statuses = many.folder / results / "raw"
+    there = len(list(statuses.glob("*/*.json")))
+    while len(list(statuses.glob("*/*.json"))) < there + 100:
+        assert process.poll() is None, "the run ended before it was killed"
+        time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    # 3. The same command goes on. Damaged exposures fail, by name and cause; the rest completes.
+    left = jobs_of(many, targets)
+    assert left["fetch"] <= before["fetch"] - 100
+    text = many.snakemake(*run, status=1)
+    failures = summary(text)
+    assert sorted(failures) == [f"{results}/raw/{name}/{name}.json" for name in damaged]
+    assert all("bytes" in cause and "expected" in cause for cause in failures.values())
+    missing = jobs_of(many, targets)
+    chain = ("fetch", "status_list", "frames", "role_list")
+    assert missing == dict.fromkeys(chain, DAMAGED)
+
+    # 4. They are mended: only what was missing is made, and then there is nothing to do.
+    for name in damaged:
+        (frames / f"{name}.FIT").write_bytes(whole)
+    text = many.snakemake(*run)
+    assert f"{4 * DAMAGED} of {4 * DAMAGED} steps (100%) done" in text
+    assert jobs_of(many, targets) == {}
