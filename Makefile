@@ -7,7 +7,7 @@ CORES ?= all
 
 # One environment per toolset; the peers hold what results are compared with, in tests alone.
 TOOLSETS = workflow archive detector jwst hst
-TEST_TOOLSETS = $(TOOLSETS) peers peers-jwst peers-cgi
+TEST_TOOLSETS = $(TOOLSETS) checks peers peers-jwst peers-cgi
 
 # Always through its Python: an environment's own programs die when the folder is moved.
 RUN = .venv/bin/python -m

@@ -1,0 +1,75 @@
+"""The container recipe, the workflows of GitHub Actions, and the campaign repository to copy."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKS = ROOT / ".venvs" / "checks" / "bin"
+TEMPLATE = ROOT / "docs" / "campaign-repository"
+WORKFLOWS = [*ROOT.glob(".github/workflows/*.yml"), *TEMPLATE.glob(".github/workflows/*.yml")]
+
+
+def lint(program, *arguments):
+    """Run a program of the environment of checks; return what it finds."""
+    if not (CHECKS / program).exists():
+        pytest.skip(".venvs/checks is not built: make setup-tests")
+    done = subprocess.run(
+        [CHECKS / program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def commands(workflow):
+    """Return the shell commands of a workflow."""
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+
+
+def test_hadolint_has_nothing_to_say_of_the_container_recipe():
+    assert lint("hadolint", "--no-color", "Dockerfile") == ""
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_of_github_actions_follow_its_schema(workflow):
+    assert lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow) == ""
+
+
+def test_what_recipe_and_workflows_make_is_a_target_of_the_makefile():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    recipe = re.sub(r"^#.*", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    texts = [recipe, *(c for w in WORKFLOWS for c in commands(w))]
+    asked = {t for text in texts for line in re.findall(r"\bmake ([\w -]+)", text)
+             for t in line.split() if not t.startswith("-")}  # fmt: skip
+    assert asked
+    assert asked <= targets
+
+
+def test_the_containers_context_leaves_out_what_git_ignores():
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    for name in (".venv", ".venvs", ".uv", ".cache", ".snakemake", "results"):
+        assert name in left_out
+
+
+def test_a_campaign_repository_is_planned_from_campaign_and_lock_alone(tmp_path):
+    """Without data, and without a network where the system can take it away."""
+    shutil.copytree(TEMPLATE, tmp_path / "mine")
+    (tmp_path / "mine" / "darkroom").symlink_to(ROOT)
+    (plan,) = [line for line in commands(TEMPLATE / ".github/workflows/plan.yml") if "plan" in line]
+    alone = ["unshare", "--net", "--map-root-user"]
+    tried = subprocess.run([*alone, "true"], check=False) if shutil.which(alone[0]) else None
+    possible = tried is not None and tried.returncode == 0
+    done = subprocess.run(
+        [*(alone if possible else []), plan],
+        cwd=tmp_path / "mine",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^fetch +16$", done.stdout + done.stderr, re.MULTILINE)
+    assert not (tmp_path / "mine" / "results" / "campaign" / "raw").exists()
