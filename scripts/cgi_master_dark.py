@@ -65,10 +65,10 @@ def main():
         arguments.output, dark, [source.stack], made_by="cgi_master_dark", inputs=given.files,
         settings={"way": way, "region": arguments.region, "undivided": undivided,
                   "geometry": given.geometry.name, "waived": sorted(arguments.waive)},
-        notes=[f"the mean was divided by the EM gain {gain:g}"] if undivided else [],
+        notes=given.notes + ([f"the mean was divided by the EM gain {gain:g}"] * undivided),
     )  # fmt: skip
-    for name in given.left_out:
-        print(f"left out, marked as bad in its header: {name}")
+    for sentence in given.notes:
+        print(sentence)
     print(f"{source.stack.name}: {source.stack.nframes} frames")
 
 

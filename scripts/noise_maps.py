@@ -76,6 +76,7 @@ def main():
                 given.sources, given.geometry, version=arguments.weights,
                 weighting=not arguments.unweighted, **common,
             )  # fmt: skip
+        maps.warnings += given.notes
         write_noise_maps(
             arguments.output, maps, given.geometry, inputs=given.files,
             settings={"weights": arguments.weights, "region": arguments.region,
@@ -83,8 +84,6 @@ def main():
                       **maps.settings},
             signed=not arguments.clipped, region=arguments.region,
         )  # fmt: skip
-    for name in given.left_out:
-        print(f"left out, marked as bad in its header: {name}")
     for sentence in maps.warnings:
         print(f"warning: {sentence}")
     print(f"{len(maps.used)} of {len(maps.reports)} stacks fitted, {maps.nfiles} frames a pixel")

@@ -34,19 +34,22 @@ def main():
     settings = {"geometry": geometry.name, "waived": sorted(arguments.waive)}
     inputs = geometry_files(arguments.geometry)
     frames, sums = accepted_frames(arguments.files, checksums=arguments.checksums)
-    if not frames:
-        save_empty(arguments.output, inputs=inputs, settings=settings)
+    stacks, left_out = (
+        sort_out(frames, geometry, EM_ELECTRON, arguments.waive, sums) if frames else ([], [])
+    )
+    for name in left_out:
+        print(f"left out, marked as bad in its header: {name}")
+    told = {"inputs": inputs, "settings": settings, "left_out": left_out}
+    if not stacks:
+        save_empty(arguments.output, **told)
         print("no frame was accepted")
         return
-    stacks, left_out = sort_out(frames, geometry, EM_ELECTRON, arguments.waive, sums)
     if len(stacks) > 1:
         names = "; ".join(found.stack.name for found in stacks)
         raise DarkroomError(f"frames of {len(stacks)} stacks ({names}): statistics are of one")
     moments = read_moments(stacks[0], scratch=arguments.output.parent)
-    save_statistics(arguments.output, stacks[0].stack, moments, inputs=inputs, settings=settings)
+    save_statistics(arguments.output, stacks[0].stack, moments, **told)
     print(f"{stacks[0].stack.name}: {stacks[0].stack.nframes} frames")
-    for name in left_out:
-        print(f"left out, marked as bad in its header: {name}")
 
 
 if __name__ == "__main__":

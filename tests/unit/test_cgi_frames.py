@@ -130,7 +130,7 @@ def test_the_cosmic_ray_threshold_is_that_of_history_across_its_lines_else_satur
             "not corrected for non-linearity",
         ),
         ({"DESMEAR": True}, [], EM_ELECTRON, "was desmeared"),
-        ({}, ["Desmear function applied to data"], EM_ELECTRON, "was desmeared"),
+        ({}, ["Desmear function applied to data with auto-decide off"], EM_ELECTRON, "desmeared"),
         ({"CTI_CORR": True}, [], EM_ELECTRON, "corrected for charge transfer"),
         ({}, ["Poisson/shot noise propagated to error map"], EM_ELECTRON, "shot noise added"),
         ({}, ["Dark subtracted using dark x."], EM_ELECTRON, "has a dark subtracted already"),
@@ -150,6 +150,13 @@ def test_history_alone_can_tell_that_all_steps_were_done(make):
         "Data corrected for non-linearity with x.fits",
     ]
     check_frame(headers(make(DATALVL="IM1", history=history)), EM_ELECTRON)
+
+
+def test_a_frame_that_auto_decide_left_as_it_was_is_not_desmeared(make):
+    history = ["Desmear function applied to data with auto-decide on"]
+    check_frame(headers(make(history=history, DESMEAR=False)), EM_ELECTRON)
+    with pytest.raises(InputError, match="was desmeared"):
+        check_frame(headers(make(history=history, DESMEAR=True)), EM_ELECTRON)
 
 
 def test_a_check_can_be_waived_by_the_name_the_refusal_tells(make):
@@ -223,5 +230,3 @@ def test_a_cut_off_frame_is_named(make, geometry):
 def test_no_frame_is_an_error(make, geometry):
     with pytest.raises(DarkroomError, match="no frames were given"):
         sort_out([], geometry)
-    with pytest.raises(DarkroomError, match="all frames are marked as bad"):
-        sort_out([make(IS_BAD=True)], geometry)

@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.cgi.gather import sort_out
+from darkroom.cgi.geometry import read_geometry
+from darkroom.cgi.pooled import fit_pooled
+from darkroom.cgi.product import write_noise_maps
+from darkroom.cgi.sources import FramesSource
 from darkroom.errors import DarkroomError, InputError
 from darkroom.simulate import cgi
 
@@ -36,6 +41,19 @@ def run(monkeypatch):
         import_module(program).main()
 
     return call
+
+
+@pytest.fixture(scope="module")
+def maps(frames, tmp_path_factory):
+    """Make signed noise maps of all frames."""
+    path = tmp_path_factory.mktemp("maps") / "maps.fits"
+    geometry = read_geometry("small")
+    sources = [
+        FramesSource(found, path.parent) for found in sort_out(everything(frames), geometry)[0]
+    ]
+    fit = fit_pooled(sources, geometry)
+    write_noise_maps(path, fit, geometry, inputs=[], settings={})
+    return path
 
 
 def everything(frames):
@@ -169,6 +187,31 @@ def test_a_part_without_an_accepted_frame_counts_for_nothing(frames, run, tmp_pa
         run("cgi_master_dark", "--output", tmp_path / "x.fits", tmp_path / "empty.fits")
 
 
+def marked_as_bad(path, folder):
+    copy = folder / f"bad_{path.name}"
+    copy.write_bytes(path.read_bytes())
+    fits.setval(copy, "IS_BAD", value=True, ext=1)
+    return copy
+
+
+def test_frames_marked_as_bad_are_left_out_and_every_product_names_them(frames, run, tmp_path):
+    bad = [marked_as_bad(path, tmp_path) for path in frames[30.0, 2.0][:2]]
+    parts = []
+    for number, stack in enumerate([*frames.values(), bad[:1]]):
+        parts.append(tmp_path / f"{number}.fits")
+        more = bad[1:] if stack is frames[30.0, 2.0] else []
+        run("stack_statistics", "--output", parts[-1], *stack, *more)
+    run("noise_maps", "--output", tmp_path / "maps.fits", *parts)
+    run("cgi_master_dark", "--output", tmp_path / "dark.fits", parts[1], parts[-1])
+    for name in ("maps", "dark"):
+        with fits.open(tmp_path / f"{name}.fits") as hdus:
+            history = " ".join(str(hdus[1].header["HISTORY"]).split())
+            assert "left out, marked as bad (IS_BAD) in their headers: bad_" in history
+            assert not any(file.startswith("bad_") for file in hdus["FRAMES"].data["FILE"])
+    with pytest.raises(DarkroomError, match="all frames are marked as bad"):
+        run("noise_maps", "--output", tmp_path / "x.fits", *bad)
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "text"),
     [
@@ -176,16 +219,33 @@ def test_a_part_without_an_accepted_frame_counts_for_nothing(frames, run, tmp_pa
         ("cgi_master_dark", ["stack"], "BUNIT is 'detected EM electron', 'detected electron'"),
         ("cgi_master_dark", ["--undivided", "all"], "frames of 12 stacks .*: a dark is of one"),
         ("noise_maps", ["stack"], "1 stacks to fit .* at least 4"),
+        ("synthesize_dark", ["--gain", "0.5", "--exptime", "1", "maps"], "needs a gain of 1 or"),
+        ("synthesize_dark", ["--gain", "5", "--exptime", "-1", "maps"], "it cannot be negative"),
+        ("synthesize_dark", ["--gain", "5", "maps"], "--gain and --exptime, or --like"),
+        ("synthesize_dark", ["--gain", "5", "--like", "x.fits", "maps"], "give one or the other"),
+        (
+            "synthesize_dark",
+            ["--gain", "5", "--exptime", "1", "--geometry", "sci", "maps"],
+            "maps of 120 x 220, geometry 'EXCAM SCI' has 1200 x 2200",
+        ),
+        (
+            "synthesize_dark",
+            ["--gain", "5", "--exptime", "1", "negative"],
+            r"clock-induced charge is negative in \d+ pixels, though the maps do not say",
+        ),
         ("noise_maps", ["--unweighted", "all"], "--unweighted goes with"),
         ("noise_maps", ["--weights", "frames", "--clipped", "all"], "are always clipped"),
         ("synthesize_dark", ["stack"], "DATATYPE is None, not 'DetectorNoiseMaps'"),
         ("synthesize_dark", ["missing"], "no such file"),
     ],
 )
-def test_wrong_input_is_refused_in_words(frames, run, tmp_path, program, arguments, text):
+def test_wrong_input_is_refused_in_words(frames, maps, run, tmp_path, program, arguments, text):
     stand_ins = {"all": everything(frames), "stack": frames[30.0, 2.0], "missing": ["missing.fits"]}
     if program == "synthesize_dark":
         stand_ins["stack"] = frames[30.0, 2.0][:1]
+        stand_ins |= {"maps": [maps], "negative": [tmp_path / "negative.fits"]}
+        (tmp_path / "negative.fits").write_bytes(maps.read_bytes())
+        fits.setval(tmp_path / "negative.fits", "SIGNED", value=False, ext=1)
     words = [w for argument in arguments for w in stand_ins.get(argument, [argument])]
     with pytest.raises(DarkroomError, match=text):
         run(program, "--output", tmp_path / "out.fits", *words)

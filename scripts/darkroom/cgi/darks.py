@@ -130,7 +130,7 @@ def synthesized_dark(maps, exptime, em_gain):
     Parameters
     ----------
     maps : NoiseMapsFile or NoiseMaps
-        With ``data``, ``err``, ``dq``, ``covariance`` and ``nfiles``.
+        With ``data``, ``err``, ``dq``, ``covariance``, ``nfiles`` and ``signed``.
     exptime : float
         Exposure time t in seconds.
     em_gain : float
@@ -145,7 +145,8 @@ def synthesized_dark(maps, exptime, em_gain):
     Raises
     ------
     DarkroomError
-        When the gain is below 1 or the time negative.
+        When the gain is below 1 or the time negative, or maps that do not say that they are
+        signed hold negative charge.
     """
     if em_gain < 1:
         raise DarkroomError(f"EM gain {em_gain:g}: a synthesized dark needs a gain of 1 or more")
@@ -153,6 +154,13 @@ def synthesized_dark(maps, exptime, em_gain):
         raise DarkroomError(f"exposure time {exptime:g} s: it cannot be negative")
     factor = (1 / em_gain, 1.0, exptime)
     fixed, cic, dark = maps.data
+    if not maps.signed:
+        for name, plane in (("clock-induced charge", cic), ("dark current", dark)):
+            if number := int((plane < 0).sum()):
+                raise DarkroomError(
+                    f"noise maps: {name} is negative in {number} pixels, though the maps do not "
+                    "say that they are signed (card SIGNED)"
+                )
     data = fixed / em_gain + exptime * dark + cic
     variance = sum((f * e) ** 2 for f, e in zip(factor, np.asarray(maps.err), strict=True))
     if maps.covariance is not None:

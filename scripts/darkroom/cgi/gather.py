@@ -52,15 +52,18 @@ def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
     Returns
     -------
     stacks : list of Gathered
-        In the order of exposure time, commanded gain, conversion gain.
+        In the order of exposure time, commanded gain, conversion gain; empty when all frames
+        are marked as bad.
     left_out : list of str
         Names of frames that their header calls bad (IS_BAD).
 
     Raises
     ------
     InputError, DarkroomError
-        When a frame does not fit, or none is left.
+        When a frame does not fit, or none was given.
     """
+    if not paths:
+        raise DarkroomError("nothing to make darks of: no frames were given")
     found, left_out = {}, []
     for path in map(Path, paths):
         with open_frame(path) as frame:
@@ -75,9 +78,6 @@ def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
                 found[key] = Gathered(Stack.begin(headers, pixels.shape))
             found[key].stack.join(headers, (sums or {}).get(str(path), ""))
             found[key].sources.append((path, None if path.suffix == ".gz" else pixels))
-    if not found:
-        none = "all frames are marked as bad (IS_BAD)" if left_out else "no frames were given"
-        raise DarkroomError(f"nothing to make darks of: {none}")
     stacks = [found[key] for key in sorted(found)]
     for gathered in stacks:
         gathered.stack.check()

@@ -145,9 +145,10 @@ class NoiseMaps:
         """Frames in the fit: the sum of mean usable frames a pixel, as corgidrp counts them."""
         return round(sum(report.mean_count for report in self.used))
 
-    def image_maps(self, geometry):
-        """Return the maps of the image area, a (3, rows, columns) view."""
-        return self.data[(slice(None), *geometry.section("image"))]
+    @property
+    def signed(self):
+        """True when negative charge stands for noise; the peers' estimators clip it."""
+        return self.estimator == "pooled"
 
 
 def clipped(maps):

@@ -74,7 +74,9 @@ def _faults(headers, unit):
                     f"say '{sentences[0]}')",
                     "bring it to level L2a first",
                 )
-    if headers.image.get("DESMEAR") or "Desmear function applied" in history:
+    # With auto-decide on, the sentence is there whatever was decided, and the card tells.
+    told = "Desmear function applied" in history and "auto-decide on" not in history
+    if headers.image.get("DESMEAR") or told:
         yield "desmear", "was desmeared, which darks must not be", ""
     if headers.image.get("CTI_CORR"):
         yield "cti", "was corrected for charge transfer, which darks must not be", ""

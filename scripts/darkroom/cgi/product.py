@@ -58,7 +58,7 @@ def write_noise_maps(path, maps, geometry, *, inputs, settings, signed=True, reg
     stacks = [report.stack for report in maps.used]
     primary, image, err, dq = merge_headers(stacks, OF_ONE_STACK)
     primary["FILENAME"] = product_name(stacks, "_dnm_cal")
-    _noise_map_cards(image, maps, signed and maps.estimator == "pooled")
+    _noise_map_cards(image, maps, signed and maps.signed)
     _stamp(primary, "noise_maps", inputs, settings)
     data = maps.data if signed else clipped(maps.data)
 

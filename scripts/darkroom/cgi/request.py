@@ -12,7 +12,7 @@ from darkroom.cgi.gather import sort_out
 from darkroom.cgi.geometry import SHIPPED, read_geometry
 from darkroom.cgi.preconditions import check_names
 from darkroom.cgi.sources import FramesSource, join_parts
-from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics
+from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics, left_out_of
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import sha256
@@ -38,6 +38,14 @@ class Opened:
     geometry: object
     files: list[Path]
     left_out: list[str]
+
+    @property
+    def notes(self):
+        """Sentences about the input that a product tells."""
+        if not self.left_out:
+            return []
+        names = ", ".join(self.left_out)
+        return [f"left out, marked as bad (IS_BAD) in their headers: {names}"]
 
 
 @contextmanager
@@ -79,10 +87,13 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
         sources = join_parts(parts)
         if not sources:
             raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
-        yield Opened(sources, regions, files + [part.path for part in parts], [])
+        left_out = [name for path in frames for name in left_out_of(path)]
+        yield Opened(sources, regions, files + [part.path for part in parts], left_out)
         return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         gathered, left_out = sort_out(frames, regions, unit, waived, sums)
+        if not gathered:
+            raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
         sources = [FramesSource(found, folder) for found in gathered]
         yield Opened(sources, regions, files, left_out)
 

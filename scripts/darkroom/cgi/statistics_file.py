@@ -24,6 +24,8 @@ from darkroom.fits.write import write
 
 DATATYPE = "StackStatistics"
 _BLOCK = 2880
+# How HISTORY begins to name a frame that was left out.
+_LEFT_OUT = "left out: "
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
@@ -42,16 +44,22 @@ def frames_in_statistics(path):
     return header["NFRAMES"] if header.get("DATATYPE") == DATATYPE else None
 
 
-def save_empty(path, *, inputs, settings):
+def left_out_of(path):
+    """Return the names of frames that a file of statistics left out, as marked as bad."""
+    history = map(str, fits.getheader(path).get("HISTORY", []))
+    return [line.removeprefix(_LEFT_OUT) for line in history if line.startswith(_LEFT_OUT)]
+
+
+def save_empty(path, *, inputs, settings, left_out=()):
     """Write the statistics of no frame at all: of a part whose frames were all refused."""
     primary = fits.PrimaryHDU()
     primary.header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
     primary.header["NFRAMES"] = (0, "number of frames")
-    _stamp(primary.header, inputs, settings)
+    _stamp(primary.header, inputs, settings, left_out)
     write(path, [primary])
 
 
-def save_statistics(path, stack, moments, *, inputs, settings):
+def save_statistics(path, stack, moments, *, inputs, settings, left_out=()):
     """Write the statistics of a stack.
 
     Parameters
@@ -64,6 +72,8 @@ def save_statistics(path, stack, moments, *, inputs, settings):
         Files to name with their checksums beside the frames (the geometry).
     settings : dict
         Numbers and choices that shaped the result.
+    left_out : sequence of str
+        Frames that their header calls bad.
     """
     primary = fits.PrimaryHDU()
     header = primary.header
@@ -78,7 +88,7 @@ def save_statistics(path, stack, moments, *, inputs, settings):
     header["SUMTEMP"] = (stack.temperature_sum, "[C] sum of EXCAMT over the frames")
     for card, value in stack.earliest.items():
         header[card] = (value, "of the earliest frame")
-    _stamp(header, inputs, settings)
+    _stamp(header, inputs, settings, left_out)
     images = {
         "SUM": moments.total, "M2": moments.m2, "ERR2": moments.err2,
         "COUNT": moments.count, "DQ": moments.seen,
@@ -87,7 +97,9 @@ def save_statistics(path, stack, moments, *, inputs, settings):
     write(path, [*hdus, _frames_table(stack), _cards_table(stack.template)])
 
 
-def _stamp(header, inputs, settings):
+def _stamp(header, inputs, settings, left_out):
+    for name in left_out:
+        header.add_history(f"{_LEFT_OUT}{name}")
     provenance.stamp(
         header,
         made_by="stack_statistics",
