@@ -173,8 +173,11 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
                 folder / f"{version}_drz_{part}.fits"
             )
     (folder / "frames.tsv").write_text("")
-    text = run("wfc3_figures", NAME, "--folder", ".", "--truth", "raw/truth", "--figures",
-               "figures", "--output", "item.json")  # fmt: skip
+    archived = [fits.PrimaryHDU(), fits.ImageHDU(np.ones((32, 32), np.float32), name="SCI")]
+    archived[0].header["EXPTIME"] = 1400.1
+    fits.HDUList(archived).writeto(folder / "isim01020_drz.fits")
+    text = run("wfc3_figures", NAME, "--folder", ".", "--truth", "raw/truth", "--archive",
+               "isim01020_drz.fits", "--figures", "figures", "--output", "item.json")  # fmt: skip
     assert "Warning" not in text
     item = read_item(folder)
     titles = [table["title"] for table in item["tables"]]
@@ -184,6 +187,8 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
         "Please cite in publications",
     ]  # fmt: skip
     assert {figure["section"] for figure in item["figures"]} == {"Combined images", NAME}
+    beside = [f["title"] for f in item["figures"] if f["section"] == "Combined images"]
+    assert "Reprocessed visit beside the archive's DRZ" in beside
     assert {row["name"] for row in item["quantities"]} >= {f"{NAME} bad reads"}
 
 

@@ -24,8 +24,6 @@ class Quiet:
     ----------
     level, ratio : float
         Sky (e-/s) and left / right of the quiet part.
-    calm : (n-1,) bool array
-        Its intervals.
     """
 
     def __init__(self, differences, rule, judged):
@@ -44,7 +42,6 @@ class Quiet:
             if np.array_equal(found, calm):
                 break
             calm = found
-        self.calm = calm
 
     def brighter(self):
         """Return the intervals whose field is brighter than the quiet level."""

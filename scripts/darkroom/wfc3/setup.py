@@ -155,9 +155,5 @@ class Setup:
     def split(self):
         """First column and row of the right and upper amplifiers, inside the window."""
         y0, y1, x0, x1 = self.window
-        trims = self.border.left, self.border.bottom
-        x, y = (
-            int(amp + offset - trim)
-            for amp, offset, trim in zip(self.amplifiers.split, self.offset, trims, strict=True)
-        )
+        x, y = self.amplifiers.corner(self.exposure.science, self.border)
         return min(max(x, x0), x1), min(max(y, y0), y1)

@@ -42,6 +42,21 @@ class Amplifiers:
             total += gain
         return total / np.float32(4)
 
+    def corner(self, science, border):
+        """Return the first column and row of the right and upper amplifiers in an array.
+
+        Parameters
+        ----------
+        science : astropy.io.fits.Header
+            Of a read, for LTV1 and LTV2.
+        border : Border
+        """
+        trims = border.left, border.bottom
+        return tuple(
+            int(first + float(science.get(f"LTV{axis}", 0.0)) - trim)
+            for first, axis, trim in zip(self.split, "12", trims, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Border:

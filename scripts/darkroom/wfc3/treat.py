@@ -163,13 +163,7 @@ def _variance(ramp, signal, charge, dark_error, stretches):
 def quadrants(ramp):
     """Return gain (e-/DN) and read noise (e-) of every pixel inside the border."""
     y0, y1, x0, x1 = ramp.window
-    science, border = ramp.headers[-1]["SCI"], ramp.border
-    right, upper = (
-        int(amp + float(science.get(f"LTV{axis}", 0.0)) - trim)
-        for amp, axis, trim in zip(
-            ramp.amplifiers.split, "12", (border.left, border.bottom), strict=True
-        )
-    )
+    right, upper = ramp.amplifiers.corner(ramp.headers[-1]["SCI"], ramp.border)
     y, x = np.mgrid[y0:y1, x0:x1]
     amplifier = np.where(y < upper, np.where(x < right, 1, 2), np.where(x < right, 0, 3))
     return (
