@@ -115,10 +115,11 @@ rule role_list:
 
 
 rule pins:
-    """Pin the bytes of every accepted exposure beside the lock."""
+    """Pin the bytes of every accepted exposure and of every reference beside the lock."""
     input:
         statuses=lambda wildcards: [s for item in CAMPAIGN.items for s in statuses(item)],
         lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
+        references=lambda wildcards: reference_tables(),
     output:
         pins=f"{RESULTS}/pins.tsv",
     log:
@@ -136,4 +137,4 @@ rule pins:
         "Pinning the bytes of every exposure"
     shell:
         program("detector", "pins", f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}", MAKER_ARGS)
-        + "--output {output.pins} $(printf '@%s ' {input.lists}) > {log} 2>&1"
+        + "--references {input.references} --output {output.pins} $(printf '@%s ' {input.lists}) > {log} 2>&1"

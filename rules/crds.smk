@@ -80,10 +80,12 @@ rule crds_sync:
     params:
         settings=lambda wildcards: f"--context {CRDS(wildcards.observatory).context}",
         place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
+        pins=lambda wildcards, output: reference_pins(),
         code=program.digest("jwst", "crds_sync"),
     message:
         "Filling and verifying the CRDS cache of {wildcards.observatory}"
     shell:
         r"printf '%s\n' {input.references} > {output.list} && "
         + program("jwst", "crds_sync")
-        + "{params.place} {params.settings} --output {output.table} @{output.list} > {log} 2>&1"
+        + "{params.place} {params.settings} {params.pins} --output {output.table} @{output.list} "
+        "> {log} 2>&1"

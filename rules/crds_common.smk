@@ -35,8 +35,7 @@ def crds_place(observatory, asking=False):
 def context_options(observatory):
     """Options that say which rules are needed."""
     words = ["--context", CRDS(observatory).context]
-    words += ["--instruments", *crds_instruments(observatory)]
-    return shlex.join([*words, "--kinds", *crds_kinds(observatory)])
+    return shlex.join([*words, "--instruments", *crds_instruments(observatory)])
 
 
 def bestrefs_options(item):
@@ -77,3 +76,15 @@ def references_of(item):
 def references_of_all(observatory):
     """Lists of best references of all exposures of an observatory."""
     return [path for item in reference_items(observatory) for path in references_of(item)]
+
+
+def reference_pins():
+    """Option that names the pins; simulated references follow from the simulator."""
+    return f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}" if ARCHIVE != "simulated" else ""
+
+
+def reference_tables():
+    """Tables of the verified references that are pinned."""
+    used = sorted({observatory_of(item) for item in CAMPAIGN.items} - {None})
+    used = [name for name in used if ARCHIVE != "simulated" and references_of_all(name)]
+    return [f"{RESULTS}/crds/{name}.tsv" for name in used]

@@ -1,8 +1,8 @@
 """Bring the CRDS mappings of a pinned context into the cache, and verify each one.
 
-Mappings are the rules that choose references. Each states its own SHA-1; one that is damaged is
-fetched anew. Without --server nothing is fetched: all must be there. The output lists the context
-and the verified mappings.
+Mappings are the rules that choose references. Each states its own SHA-1, and the server states size
+and SHA-1 of each; one that is damaged is fetched anew. Without --server nothing is fetched: all
+must be there. The output lists the context and the verified mappings.
 """
 
 from pathlib import Path
@@ -17,21 +17,24 @@ def main():
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
     parser.add_argument("--instruments", required=True, nargs="+", help="e.g. nircam")
-    parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
     parser.add_argument("--server", help="address of the CRDS server (default: ask nobody)")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds a call may take")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds a file may take")
     parser.add_argument("--output", required=True, type=Path, help="table of mappings")
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text
     from darkroom.crds.cache import Cache
-    from darkroom.crds.sync import Server, ensure_context
+    from darkroom.crds.fill import ensure_context
+    from darkroom.crds.server import Server
 
     cache = Cache(arguments.cache, arguments.observatory)
-    server = Server(cache, arguments.server, arguments.context, arguments.timeout)
-    names = ensure_context(server, arguments.instruments, arguments.kinds)
+    server = arguments.server and Server(arguments.server, arguments.observatory, arguments.timeout)
+    names = ensure_context(cache, server, arguments.context, arguments.instruments)
     write_text(arguments.output, f"# context: {arguments.context}\n" + "\n".join(names) + "\n")
     print(f"{len(names)} mappings of {arguments.context} are verified")
+    now = cache.description().operational
+    if now != arguments.context:
+        print(f"the observatory itself uses {now} now; a newer context may know better references")
 
 
 if __name__ == "__main__":

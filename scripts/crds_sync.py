@@ -1,9 +1,9 @@
 """Bring every reference that the exposures need into the CRDS cache, and verify each one.
 
-One process fills the cache, within a time limit; then every file's size and SHA-1 are compared with
-what the server states of it, whatever the client said. A damaged file is removed and fetched once
-more. Without --server nothing is fetched: all must be there. The output is a table: name, size in
-bytes, SHA-1.
+A file gets its name when its size and SHA-1 are those the server states of it, never before; one
+that is damaged is replaced. Without --server nothing is fetched: all must be there. With --pins,
+bytes that differ from pinned ones are refused. The output is a table: name, size in bytes, SHA-1
+and SHA-256.
 """
 
 from pathlib import Path
@@ -19,23 +19,28 @@ def main():
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
     parser.add_argument("--server", help="address of the CRDS server (default: ask nobody)")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds a call may take")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds a file may take")
+    parser.add_argument("--pins", type=Path, help="pins beside the lock")
     parser.add_argument("--output", required=True, type=Path, help="table of verified references")
     arguments = parser.parse_args()
 
-    from darkroom.atomic import write_text
+    from darkroom.archive.pins import Pins, read_pins
     from darkroom.crds.cache import Cache
-    from darkroom.crds.references import read_references
-    from darkroom.crds.sync import Server, ensure_references
+    from darkroom.crds.fill import ensure_references
+    from darkroom.crds.references import read_references, write_table
+    from darkroom.crds.server import Server
+    from darkroom.provenance import sha256
 
-    cache = Cache(arguments.cache, arguments.observatory)
-    server = Server(cache, arguments.server, arguments.context, arguments.timeout)
+    observatory = arguments.observatory
+    pinned = read_pins(arguments.pins) if arguments.pins else Pins()
+    cache = Cache(arguments.cache, observatory)
+    server = arguments.server and Server(arguments.server, observatory, arguments.timeout)
     listed = [read_references(path).values() for path in arguments.references]
     wanted = {facts for references in listed for facts in references if facts}
-    verified = ensure_references(server, wanted)
-    rows = [f"{facts.name}\t{facts.size}\t{facts.sha1}" for facts, _ in verified]
-    head = [f"# context: {arguments.context}", "name\tsize\tsha1"]
-    write_text(arguments.output, "\n".join([*head, *rows]) + "\n")
+    verified = [(facts, sha256(path)) for facts, path in ensure_references(cache, server, wanted)]
+    for facts, total in verified:
+        pinned.check(f"crds/{observatory}", facts.name, total, facts.name)
+    write_table(arguments.output, observatory, arguments.context, verified)
     total = sum(facts.size for facts, _ in verified)
     print(f"{len(verified)} references are verified ({total / 1e6:.1f} MB)")
 

@@ -1,4 +1,4 @@
-"""Pin the bytes of a campaign: the SHA-256 of every accepted exposure.
+"""Pin the bytes of a campaign: the SHA-256 of every accepted exposure and of every reference.
 
 Bytes that differ from those pinned already are refused; new ones are added. The pins lie beside
 the lock: with both, two people get the same bytes or a clear refusal.
@@ -15,11 +15,15 @@ def main():
     parser.add_argument("--pins", required=True, type=Path, help="pins beside the lock")
     parser.add_argument("--maker", default="", help="digest of the simulator")
     parser.add_argument("--output", required=True, type=Path, help="pins of this run")
+    parser.add_argument(
+        "--references", nargs="*", type=Path, default=(), help="tables of crds_sync"
+    )
     parser.add_argument("statuses", nargs="+", metavar="STATUS", help="status files (or @list)")
     arguments = parser.parse_args()
 
     from darkroom.archive.pins import Pins, read_pins
     from darkroom.archive.status import read_status
+    from darkroom.crds.references import read_table
 
     pinned = read_pins(arguments.pins)
     found = Pins(arguments.maker)
@@ -29,6 +33,10 @@ def main():
             key = (status["item"], status["exposure"])
             pinned.check(*key, status["sha256"], status["path"], arguments.maker)
             found.sums[key] = status["sha256"]
+    for path in arguments.references:
+        for key, total in read_table(path).items():
+            pinned.check(*key, total, key[1])
+            found.sums[key] = total
     kept = pinned.sums if pinned.maker == arguments.maker else {}
     found.sums = kept | found.sums
     if (found.maker, found.sums) != (pinned.maker, pinned.sums):

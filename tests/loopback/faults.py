@@ -125,7 +125,7 @@ def padded_wrong(reply):
 def corrupt(reply):
     """One bit of the last data turned, the size right."""
     changed = bytearray(reply.body)
-    changed[-2880] ^= 1
+    changed[-min(2880, len(changed))] ^= 1
     return replace(reply, body=bytes(changed))
 
 

@@ -6,18 +6,16 @@ import gzip
 import json
 import shutil
 import tarfile
-import time
 
 import pytest
 
-from darkroom.crds.cache import Cache, mapping_sha1
+from darkroom.crds.cache import Cache
+from darkroom.crds.fill import ensure_context, ensure_references
 from darkroom.crds.references import read_references, write_references
-from darkroom.crds.sync import Server, ensure_context, ensure_references
 from darkroom.errors import DarkroomError, InputError
 from nircam_jwst import CONTEXT, small_cache
 
 NAME = "jwst_nircam_mask_0001.fits"
-KINDS = ["mask", "superbias"]
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +30,6 @@ def cache(original, tmp_path):
     """Give a copy of the small cache."""
     shutil.copytree(original.path, tmp_path / "crds")
     return Cache(tmp_path / "crds", "jwst")
-
-
-class Mirror(Server):
-    """A server whose files are handed over as they are in a dictionary."""
-
-    def __init__(self, cache, files):
-        super().__init__(cache, "https://example.org", CONTEXT, 10)
-        self.files, self.asked = files, []
-
-    def fetch(self, *arguments):
-        self.asked.append(arguments)
-        for path, content in self.files.items():
-            if not path.exists():
-                path.write_bytes(content)
 
 
 def flip_a_bit(path):
@@ -103,17 +87,17 @@ def test_the_packed_form_that_the_real_server_sends_is_read_too(cache):
 
 
 def test_mappings_state_their_own_sum_and_a_change_is_found(cache):
-    names = ensure_context(Server(cache, None, CONTEXT, 1), ["nircam"], KINDS)
-    assert names == [
-        CONTEXT,
-        "jwst_nircam_0001.imap",
-        "jwst_nircam_mask_0001.rmap",
-        "jwst_nircam_superbias_0001.rmap",
-    ]
-    path = cache.mapping(names[2])
+    names = ensure_context(cache, None, CONTEXT, ["nircam"])
+    assert names[:2] == [CONTEXT, "jwst_nircam_0001.imap"]
+    assert {"jwst_nircam_mask_0001.rmap", "jwst_nircam_superbias_0001.rmap"} <= set(names[2:])
+    path = cache.mapping("jwst_nircam_mask_0001.rmap")
     path.write_text(path.read_text().replace("NRCB1", "NRCB2"))
+    with pytest.raises(DarkroomError, match=r"mask_0001.rmap has SHA-1 .*no server may be asked"):
+        ensure_context(cache, None, CONTEXT, ["nircam"])
+    config = ast.literal_eval(cache.server_config.read_text())
+    cache.server_config.write_text(repr(config | {"download_metadata": {}}))
     with pytest.raises(DarkroomError, match=r"mask_0001.rmap is damaged.*no server may be asked"):
-        ensure_context(Server(cache, None, CONTEXT, 1), ["nircam"], KINDS)
+        ensure_context(cache, None, CONTEXT, ["nircam"])
 
 
 def test_the_sums_of_real_mappings_agree(reference_data, tmp_path):
@@ -121,79 +105,14 @@ def test_the_sums_of_real_mappings_agree(reference_data, tmp_path):
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path, filter="data")
     cache = Cache(tmp_path / "subset", "jwst")
-    server = Server(cache, None, "jwst_0541.pmap", 1)
-    assert len(ensure_context(server, ["nircam"], [*KINDS, "linearity", "saturation"])) == 6
-
-
-def test_a_damaged_mapping_is_fetched_anew(cache):
-    path = cache.mapping("jwst_nircam_mask_0001.rmap")
-    sound = path.read_bytes()
-    path.write_text("selector = {}")
-    server = Mirror(cache, {path: sound})
-    ensure_context(server, ["nircam"], KINDS)
-    assert server.asked == [("--contexts", CONTEXT)]
-    assert mapping_sha1(path.read_text()) in path.read_text()
-
-
-def test_a_damaged_reference_is_removed_and_fetched_anew_and_sound_ones_are_left(cache):
-    path = cache.reference(NAME)
-    sound = path.read_bytes()
-    flip_a_bit(path)
-    server = Mirror(cache, {path: sound})
-    wanted = [cache.facts(NAME), cache.facts("jwst_nircam_superbias_0001.fits")]
-    verified = ensure_references(server, wanted)
-    assert [facts.name for facts, _ in verified] == [facts.name for facts in wanted]
-    assert server.asked == [("--files", NAME)]
-    assert path.read_bytes() == sound
-
-
-def test_a_complete_cache_asks_nobody(cache):
-    server = Mirror(cache, {})
-    ensure_references(server, [cache.facts(NAME)])
-    ensure_context(server, ["nircam"], KINDS)
-    assert server.asked == []
-
-
-def test_a_file_that_stays_wrong_stops_the_run_by_name(cache):
-    path = cache.reference(NAME)
-    flip_a_bit(path)
-    server = Mirror(cache, {path: path.read_bytes()})
-    with pytest.raises(DarkroomError, match=r"mask_0001.fits has SHA-1 .* did not mend that"):
-        ensure_references(server, [cache.facts(NAME)])
+    assert len(ensure_context(cache, None, "jwst_0541.pmap", ["nircam"])) == 23
 
 
 def test_without_a_server_a_missing_file_is_told(cache):
     facts = cache.facts(NAME)
     cache.reference(NAME).unlink()
     with pytest.raises(DarkroomError, match="is not in the cache, and no server may be asked"):
-        ensure_references(Server(cache, None, CONTEXT, 1), [facts])
-
-
-def test_a_server_that_stalls_is_given_up_with_all_its_processes(cache, tmp_path, monkeypatch):
-    stalling = tmp_path / "stalls"
-    left = cache.path / "references" / "jwst" / ".tmp_x.fits_1"
-    stalling.write_text(f"#!/bin/sh\ntouch {left}\nsleep 1000 &\necho $! > {tmp_path}/pid\nwait\n")
-    stalling.chmod(0o755)
-    monkeypatch.setattr("darkroom.crds.sync.sys.executable", str(stalling))
-    server = Server(cache, "https://example.org", CONTEXT, 1)
-    with pytest.raises(DarkroomError, match="did not deliver within 1 s"):
-        server.fetch("--files", NAME)
-    assert not left.exists()
-    pid = int((tmp_path / "pid").read_text())
-    for _ in range(50):
-        state = _state(pid)
-        if state in (None, "Z"):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"process {pid} is still there, in state {state}")
-
-
-def _state(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stream:  # noqa: PTH123
-            return stream.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return None
+        ensure_references(cache, None, [facts])
 
 
 def test_the_list_of_references_comes_back_as_it_was_written(cache, tmp_path):

@@ -1,4 +1,4 @@
-"""Pins: the SHA-256 of every exposure once it was fetched and verified."""
+"""Pins: the SHA-256 of every exposure and reference once it was fetched and verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Pins:
         Digest of the program that made the bytes, for simulated exposures; empty otherwise.
         Pins of another simulator say nothing about this one's bytes.
     sums : dict
-        ``{(item, exposure): sha256}``.
+        ``{(item, exposure): sha256}``; of a reference, ``("crds/jwst", name)``: no item's name
+        has a slash.
     """
 
     def __init__(self, maker="", sums=None):

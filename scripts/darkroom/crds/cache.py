@@ -8,38 +8,20 @@ standard library is used.
 from __future__ import annotations
 
 import ast
-import base64
-import gzip
 import hashlib
-import json
+import os
 import re
-from dataclasses import dataclass
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
+from darkroom.crds.description import MAPPING, Description
 from darkroom.errors import DarkroomError, InputError
 
 _BLOCK = 1 << 20
 _SHA1_LINE = re.compile(r"""['"]sha1sum['"]\s*:\s*['"]([0-9a-f]+)['"]""")
-_MAPPING = re.compile(r"[\w-]+\.(?:pmap|imap|rmap)")
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """What the server states of a file.
-
-    Parameters
-    ----------
-    name : str
-        File name.
-    size : int
-        Bytes.
-    sha1 : str
-        SHA-1, hexadecimal.
-    """
-
-    name: str
-    size: int
-    sha1: str
+# CRDS takes a folder with more files than this, and no word about its layout, for a flat one.
+_FLAT_FROM = 20
 
 
 class Cache:
@@ -55,12 +37,29 @@ class Cache:
 
     def __init__(self, path, observatory):
         self.path, self.observatory = Path(path), observatory
-        self._facts = None
+        self._read = None, None
 
     @property
     def server_config(self):
         """Where the server's description of itself and of all its files lies."""
         return self.path / "config" / self.observatory / "server_config"
+
+    def description(self):
+        """Return the server's description of itself, as it lies in the cache.
+
+        Raises
+        ------
+        InputError
+            When it is missing or damaged.
+        """
+        try:
+            state = self.server_config.stat()
+            state = state.st_mtime_ns, state.st_ino, state.st_size
+        except OSError:
+            state = None
+        if state is None or self._read[0] != state:
+            self._read = state, Description.read(self.server_config)
+        return self._read[1]
 
     def mapping(self, name):
         """Return where a mapping lies."""
@@ -74,37 +73,55 @@ class Cache:
         folder = self.path / "references" / self.observatory
         return next((p for p in (folder / name, *folder.glob(f"*/{name}")) if p.is_file()), None)
 
+    def place_for(self, name):
+        """Return where a file belongs: over the one that is there, or as the layout asks."""
+        if MAPPING.fullmatch(name):
+            return self.mapping(name)
+        folder = self.path / "references" / self.observatory
+        if found := self.reference(name):
+            return found
+        return folder / name if self.layout() == "flat" else folder / _instrument(name) / name
+
+    def layout(self):
+        """Return ``flat`` or ``instrument``, as CRDS's own client would find it."""
+        try:
+            return self.layout_file.read_text(encoding="ascii").strip()
+        except OSError:
+            folder = self.path / "references" / self.observatory
+            return "flat" if len([*folder.glob("*")]) > _FLAT_FROM else "instrument"
+
+    @property
+    def layout_file(self):
+        """Where CRDS's client keeps the layout of the references."""
+        return self.server_config.with_name("ref_cache_subdir_mode")
+
     def facts(self, name):
         """Return what the server states of a reference, as `FileFacts`.
 
         Raises
         ------
         DarkroomError
-            When the server's description is missing, or does not know the file: it cannot be
-            verified then.
+            When the server's description is missing or does not know the file, which cannot be
+            verified then, or when the observatory has withdrawn it.
         """
-        if self._facts is None:
-            self._facts = _read_facts(self.server_config)
-        known = self._facts.get(name)
-        if not isinstance(known, dict) or "size" not in known or "sha1sum" not in known:
+        description = self.description()
+        if description.withdrawn(name):
+            raise DarkroomError(
+                f"{name} was declared bad by the observatory (bad_files_list of "
+                f"{self.server_config}); choose a newer context"
+            )
+        facts = description.facts(name)
+        if facts is None:
             raise DarkroomError(
                 f"{self.server_config} states no size and SHA-1 of {name}, so it cannot be "
                 "verified; fill the cache from the server (crds: server)"
             )
-        return FileFacts(name, int(known["size"]), known["sha1sum"])
+        return facts
 
     def fault(self, facts):
         """Tell in words what is wrong with a reference in the cache; None when nothing is."""
         path = self.reference(facts.name)
-        if path is None:
-            return "is not in the cache"
-        size = path.stat().st_size
-        if size != facts.size:
-            return f"has {size} bytes, the server states {facts.size}"
-        found = sha1(path)
-        if found != facts.sha1:
-            return f"has SHA-1 {found}, the server states {facts.sha1}"
-        return None
+        return "is not in the cache" if path is None else difference(path, facts)
 
     def verified(self, facts):
         """Return the path of a reference after comparing it with what the server states.
@@ -118,18 +135,21 @@ class Cache:
             raise InputError(
                 self.reference(facts.name) or facts.name,
                 fault,
-                "remove it and the table of the cache (crds/*.tsv), and run again",
+                "remove the table of the cache (crds/*.tsv) and run again: the file is repaired",
             )
         return self.reference(facts.name)
 
     def mapping_fault(self, name):
         """Tell in words what is wrong with a mapping in the cache; None when nothing is.
 
-        A mapping carries its own SHA-1.
+        A mapping carries its own SHA-1, beside what the server states of its bytes.
         """
         path = self.mapping(name)
         if not path.is_file():
             return "is not in the cache"
+        facts = self.description().facts(name)
+        if facts and (fault := difference(path, facts)):
+            return fault
         text = path.read_text(encoding="utf-8", errors="replace")
         stated = _SHA1_LINE.search(text)
         if not stated:
@@ -138,16 +158,18 @@ class Cache:
             return "is damaged: its SHA-1 is not the one it states"
         return None
 
-    def closure(self, context, instruments, kinds):
-        """Return the mappings that decide the references of some kinds, the context first.
+    def closure(self, context, instruments):
+        """Return the mappings of some instruments, the context first.
+
+        CRDS loads all of an instrument's, whatever reference type is asked for.
 
         Parameters
         ----------
         context : str
             The ``.pmap``.
-        instruments, kinds : iterable of str
-            What is asked for; instruments and reference types that a mapping does not have are
-            left out, for a later look-up to tell.
+        instruments : iterable of str
+            What is asked for; those that the context does not have are left out, for a later
+            look-up to tell.
 
         Yields
         ------
@@ -161,8 +183,7 @@ class Cache:
             if imap is None:
                 continue
             yield imap
-            by_kind = self._selected(imap)
-            yield from (by_kind[k.upper()] for k in kinds if k.upper() in by_kind)
+            yield from self._selected(imap).values()
 
     def _selected(self, name):
         """Return ``{KEY: mapping}`` of a .pmap's or .imap's selector."""
@@ -171,8 +192,35 @@ class Cache:
         return {
             str(key).upper(): value
             for key, value in selector.items()
-            if isinstance(value, str) and _MAPPING.fullmatch(value)
+            if isinstance(value, str) and MAPPING.fullmatch(value)
         }
+
+
+@contextmanager
+def arriving(path):
+    """Give a private name beside `path`; rename it to `path` when the block ends well.
+
+    As `darkroom.atomic.whole`, but for folders that several hosts write to: the name is nobody
+    else's, and nobody else's file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def difference(path, facts):
+    """Tell in words how a file differs from what is stated of it; None when it does not."""
+    size = path.stat().st_size
+    if size != facts.size:
+        return f"has {size} bytes, the server states {facts.size}"
+    found = sha1(path)
+    if found != facts.sha1:
+        return f"has SHA-1 {found}, the server states {facts.sha1}"
+    return None
 
 
 def sha1(path):
@@ -190,15 +238,9 @@ def mapping_sha1(text):
     return hashlib.sha1("".join(lines).encode(), usedforsecurity=False).hexdigest()
 
 
-def _read_facts(path):
-    """Return ``{name: {size, sha1sum}}`` from a server's description of itself."""
-    try:
-        stated = ast.literal_eval(path.read_text(encoding="utf-8"))
-        facts = stated.get("download_metadata", {})
-        if "crds_payload" in facts:
-            facts = json.loads(gzip.decompress(base64.b64decode(facts["crds_payload"])))
-    except FileNotFoundError:
-        raise InputError(path, "no such file", "fill the cache first: run crds_context") from None
-    except (ValueError, SyntaxError, AttributeError, OSError) as error:
-        raise InputError(path, f"cannot be read ({error})", "remove it and run again") from error
-    return facts
+def _instrument(name):
+    """Return the folder of a reference where each instrument has one, as CRDS names it."""
+    if name.startswith(("jwst_", "hst_")):
+        return name.split("_")[1]
+    # The names of HST's older references end in a letter for the instrument.
+    return "wfc3" if name.partition("_")[0].endswith("i") else "."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from darkroom.crds.environment import offline_environment
+from darkroom.crds.environment import offline_process
 
 
 def certify(path, cache, observatory, context):
@@ -33,7 +32,7 @@ def certify(path, cache, observatory, context):
     path = Path(path).resolve()
     # CRDS tries its rules in a file of fixed name in the temporary folder: each check has its own.
     with tempfile.TemporaryDirectory() as scratch:
-        environment = os.environ | offline_environment(cache, observatory, context)
+        environment = offline_process(cache, observatory, context)
         done = subprocess.run(
             [sys.executable, "-m", "crds.certify", path, "--comparison-context", context],
             env=environment | {"TMPDIR": scratch},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from darkroom.archive.token import VARIABLE as TOKEN
+
 
 def offline_environment(cache, observatory, context):
     """Return the variables by which a process uses a filled cache and nothing else.
@@ -29,22 +31,25 @@ def offline_environment(cache, observatory, context):
     }
 
 
+def offline_process(cache, observatory, context):
+    """Return the whole environment of a process that uses a filled cache and nothing else.
+
+    What else the user's own CRDS_ variables say (other folders, plugins, modes) has no say in a
+    campaign; the archive's token is nobody's business here.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("CRDS_") and name != TOKEN
+    }
+    return kept | offline_environment(cache, observatory, context)
+
+
 def go_offline(cache, observatory, context):
     """Give this process the `offline_environment`.
 
     Call it before anything imports crds or jwst: both look at the environment then.
     """
-    os.environ |= offline_environment(cache, observatory, context)
-
-
-def server_environment(cache, observatory, context, server):
-    """Return the environment of a process that fills a cache from a server."""
-    return os.environ | {
-        "CRDS_PATH": str(Path(cache).resolve()),
-        "CRDS_SERVER_URL": server,
-        "CRDS_OBSERVATORY": observatory,
-        "CRDS_CONTEXT": context,
-        "CRDS_READONLY_CACHE": "0",
-        "CRDS_CLIENT_RETRY_COUNT": "3",
-        "CRDS_CLIENT_TIMEOUT_SECONDS": "60",
-    }
+    environment = offline_process(cache, observatory, context)
+    os.environ.clear()
+    os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""The list of an exposure's references: what was chosen, and what it must look like."""
+"""Lists of references: those chosen for an exposure, and those of a campaign as verified."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from darkroom.atomic import write_text
-from darkroom.crds.cache import FileFacts
-from darkroom.errors import InputError
+from darkroom.crds.description import FileFacts
+from darkroom.errors import DarkroomError, InputError
 
 
 def write_references(path, references):
@@ -34,7 +34,45 @@ def read_references(path):
         return {kind: facts and FileFacts(**facts) for kind, facts in content.items()}
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, DarkroomError) as error:
         raise InputError(
             path, f"is a damaged list of references ({error})", "remove it and run again"
         ) from error
+
+
+COLUMNS = ("name", "size", "sha1", "sha256")
+
+
+def write_table(path, observatory, context, references):
+    """Write the verified references of a campaign.
+
+    Parameters
+    ----------
+    path : path-like
+        The table, ``.tsv``.
+    observatory, context : str
+        What they belong to.
+    references : iterable of (FileFacts, str)
+        Each with the SHA-256 of its bytes.
+    """
+    rows = [(f.name, str(f.size), f.sha1, sha256) for f, sha256 in references]
+    head = [f"# crds/{observatory}", f"# context: {context}"]
+    write_text(path, "\n".join([*head, *map("\t".join, [COLUMNS, *rows])]) + "\n")
+
+
+def read_table(path):
+    """Read what `write_table` wrote, for the pins: ``{(crds/observatory, name): SHA-256}``.
+
+    Raises
+    ------
+    InputError
+        When the table is missing or damaged.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise InputError(path, "no such file") from None
+    rows = [line.split("\t") for line in lines[3:]]
+    if lines[2:3] != ["\t".join(COLUMNS)] or any(len(row) != len(COLUMNS) for row in rows):
+        raise InputError(path, "is a damaged table of references", "remove it and run again")
+    return {(lines[0].removeprefix("# "), row[0]): row[3] for row in rows}

@@ -27,7 +27,7 @@ class CrdsSettings:
     cache : str
         Folder of the cache.
     timeout : float
-        Seconds that one call of the client may take.
+        Seconds that one answer or one file may take.
     """
 
     observatory: str
@@ -57,7 +57,7 @@ def crds_settings(campaign, observatory, results):
     """
     if campaign.archive["kind"] == "simulated":
         context = SIMULATED_CONTEXT.format(observatory=observatory)
-        return CrdsSettings(observatory, context, None, f"{results}/{campaign.name}/crds", 3600)
+        return CrdsSettings(observatory, context, None, f"{results}/{campaign.name}/crds", 600)
     given = campaign.settings["crds"].get(observatory)
     if given is None:
         raise DarkroomError(
