@@ -137,4 +137,5 @@ rule pins:
         "Pinning the bytes of every exposure"
     shell:
         program("detector", "pins", f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}", MAKER_ARGS)
-        + "--references {input.references} --output {output.pins} $(printf '@%s ' {input.lists}) > {log} 2>&1"
+        + "--references {input.references} --output {output.pins} "
+        "$(printf '@%s ' {input.lists}) > {log} 2>&1"

@@ -58,6 +58,7 @@ class Crds(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def __init__(self, observatory, files, context, *, port=0):
         super().__init__(("127.0.0.1", port), _Handler)
@@ -67,7 +68,7 @@ class Crds(ThreadingHTTPServer):
             for name, content in files.items()
         }
         self.faults, self.instead = Faults(), {}
-        self.requests, self.cookies = [], set()
+        self.requests, self.cookies, self.hold = [], set(), None
         self.closing = threading.Event()
 
     @classmethod

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import logging
-import re
 import uuid
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from darkroom.archive.download import first_words
 from darkroom.archive.transfer import CONNECT_S, Unlucky, persistently, time_limit
 from darkroom.crds.cache import arriving, difference
 from darkroom.crds.description import Description
@@ -171,9 +171,9 @@ class Server:
         try:
             answer = json.loads(received)
         except (ValueError, RecursionError):
-            raise Unlucky(f"the answer is no JSON: {_words(received[:400])}") from None
+            raise Unlucky(f"the answer is no JSON: {first_words(bytes(received[:400]))}") from None
         if not isinstance(answer, dict) or not ("result" in answer or answer.get("error")):
-            raise Unlucky(f"the answer is none of CRDS: {_words(received[:400])}")
+            raise Unlucky(f"the answer is none of CRDS: {first_words(bytes(received[:400]))}")
         if error := answer.get("error"):
             told = error.get("message", error) if isinstance(error, dict) else error
             raise Unlucky(f"the server says: {html.unescape(str(told))[:300]}")
@@ -217,14 +217,7 @@ class Server:
 def _no_fits(name, start):
     """Tell what the first bytes of a FITS reference are when they are not FITS."""
     strange = name.endswith(".fits") and not start.startswith(b"SIMPLE  =")
-    return f", it is no FITS: {_words(start)}" if strange else ""
-
-
-def _words(text):
-    """Return the first words of an answer, without markup."""
-    text = re.sub(r"<[^>]*>|[^ -~]", " ", bytes(text).decode("latin-1"))
-    text = " ".join(text.split())
-    return repr(text[:60]) if text else "it is empty"
+    return f", it is no FITS: {first_words(start)}" if strange else ""
 
 
 def _innermost(error):
