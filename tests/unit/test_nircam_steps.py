@@ -1,6 +1,7 @@
 """CRDS's rules and the JWST pipeline's steps run for real, offline, and are held to their work."""
 
 import json
+import re
 import tarfile
 
 import numpy as np
@@ -75,6 +76,10 @@ def world(tmp_path_factory):
         "flagged": steps(border, ["dq_init", "superbias"], superbias=str(flagged)),
         "parameter": steps(border, ["refpix"], parameters={"refpix": {"odd_even": False}}),
         "off": steps(border, CHAIN, parameters={"refpix": {"odd_even_columns": False}}),
+        "saturated": steps(
+            _changed(border, folder / "full.fits", "top"), ["dq_init", "saturation"]
+        ),
+        "cut": steps(_changed(border, folder / "cut.fits", "rows"), ["dq_init"]),
         "no ramp": steps(references["mask"], ["dq_init"]),
         "flags": ["flags", {}],
     }
@@ -87,6 +92,19 @@ def _holed(source, path, *, flagged):
         hdus["SCI"].data[10:13, 10] = np.nan
         if flagged:
             hdus["DQ"].data[10:13, 10] = 1
+        hdus.writeto(path)
+    return path
+
+
+def _changed(source, path, what):
+    """Write a raw exposure that is saturated from the first group on, or lacks rows."""
+    with fits.open(source, do_not_scale_image_data=True) as hdus:
+        if what == "top":
+            hdus["SCI"].data[...] = 32767
+        else:
+            data, old = hdus["SCI"].data[..., :100, :].copy(), hdus["SCI"].header
+            hdus["SCI"] = fits.ImageHDU(data, name="SCI")
+            hdus["SCI"].header["BZERO"] = old["BZERO"]
         hdus.writeto(path)
     return path
 
@@ -173,6 +191,17 @@ def test_a_parameter_that_a_step_does_not_have_is_refused_with_those_it_has(worl
 
 def test_a_file_that_holds_no_ramps_is_refused(world):
     assert "jwst cannot open it as ramps" in refusal(world, "no ramp")
+
+
+def test_an_exposure_saturated_from_the_start_is_refused(world):
+    words = r"full\.fits: integration 1: 9\d% of its pixels have no usable value|: 100% of its"
+    assert re.search(words, refusal(world, "saturated"))
+
+
+def test_an_image_of_another_size_than_stated_is_refused(world):
+    assert "cut.fits: SCI has 160 × 100 pixels, SUBSIZE1 × SUBSIZE2 are 160 × 160" in refusal(
+        world, "cut"
+    )
 
 
 def test_crds_ending_the_process_becomes_one_sentence(world, tmp_path):

@@ -14,10 +14,13 @@ from importlib import import_module
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.nircam.dq import Group
 from darkroom.nircam.plan import STEP_KINDS, reference_kinds
 from darkroom.schema import nearest
 
 log = logging.getLogger(__name__)
+# Share of pixels without a value in the first group, above which an exposure is of no use.
+_MOST_LOST = 0.5
 _SKIPPED_HDUS = ("ASDF", "ERR")
 # Parameters every step has; none changes a number.
 _HOUSEKEEPING = {
@@ -133,6 +136,7 @@ def run_steps(path, steps, references, parameters, superbias=None):
         raise InputError(
             path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits"
         ) from error
+    _check_size(path, model)
     for name in steps:
         step = _make_step(name, parameters.get(name, {}))
         given = {kind: references[kind] for kind in STEP_KINDS[name]}
@@ -147,7 +151,31 @@ def run_steps(path, steps, references, parameters, superbias=None):
         model = _run(path, name, step, model)
         if name == "refpix":
             _check_refpix(path, before, model.data)
+    _check_usable(path, model)
     return model
+
+
+def _check_size(path, model):
+    """Refuse an image of another size than its header says: no reference would fit it."""
+    stated = (model.meta.subarray.ysize, model.meta.subarray.xsize)
+    if model.data.shape[2:] != stated:
+        ny, nx = model.data.shape[2:]
+        raise InputError(
+            path, f"SCI has {nx} × {ny} pixels, SUBSIZE1 × SUBSIZE2 are {stated[1]} × {stated[0]}"
+        )
+
+
+def _check_usable(path, model):
+    """Refuse an exposure with an integration that has hardly a value to measure."""
+    for number, (values, flags) in enumerate(zip(model.data, model.groupdq, strict=True), 1):
+        lost = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
+        if lost.mean() > _MOST_LOST:
+            raise InputError(
+                path,
+                f"integration {number}: {lost.mean():.0%} of its pixels have no usable value in "
+                "the first group (NaN or saturated)",
+                "leave this exposure out",
+            )
 
 
 def _run(path, name, step, model):
