@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
-from darkroom.nircam.ramps import first_groups_digest
+from darkroom.nircam.ramps import DIGEST_ROWS, first_rows_digest
 from darkroom.nircam.readout import SIZE
 from darkroom.provenance import stamp
 
@@ -199,7 +199,7 @@ class Provenance:
     made_by : str
         Name of the program.
     inputs : tuple of (str, str)
-        File name and SHA-256 of its group 0 (see `ramps.first_groups_digest`).
+        File name and SHA-256 of the first rows of its group 0 (see `ramps.first_rows_digest`).
     settings : dict
         Every number and choice that shaped the result.
     previous : str
@@ -217,7 +217,7 @@ class Provenance:
 
         `before` is the `darkroom.nircam.compare.Previous` that it is compared with, if any.
         """
-        inputs = tuple((file.path.name, first_groups_digest(file)) for file in ramps.files)
+        inputs = tuple((file.path.name, first_rows_digest(file)) for file in ramps.files)
         return cls(made_by, inputs, settings, "" if before is None else before.name)
 
     def stamp(self, header):
@@ -228,7 +228,7 @@ class Provenance:
             header["PREVIOUS"] = self.previous  # which it was compared with
         for name, digest in self.inputs:
             name = name.encode("ascii", "backslashreplace").decode()
-            header.add_history(f"input {name} sha256 of group 0 {digest}")
+            header.add_history(f"input {name} sha256 of {DIGEST_ROWS} rows of group 0 {digest}")
 
 
 def primary(cards):
