@@ -309,6 +309,13 @@ def test_saturated_ramp_is_refused_by_name(tmp_path):
         made(tmp_path, darks, nints=2)
 
 
+def test_ramp_that_shows_another_image_is_refused_by_name(tmp_path):
+    darks = make_darks(stripe(), 5)
+    darks.data[3] = 32767
+    with pytest.raises(InputError, match=r"dark003_uncal\.fits: integration 1: its pixels scatter"):
+        made(tmp_path, darks)
+
+
 def test_same_bias_at_another_time_differs_as_the_errors_say(tmp_path):
     darks = make_darks(stripe(), 40, seed=19)
     halves = [

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from darkroom.combine import Clip, clip_block
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.bands import over_bands
 from darkroom.nircam.compiled import superbias_kernel
 from darkroom.nircam.robust import far_above
@@ -27,6 +27,8 @@ from darkroom.nircam.superbias_offsets import (
 )
 
 LEAST_RAMPS = 3
+# Scatter about the common image, in units of the other ramps', above which one is refused.
+_STRANGE = 2.5
 _IMAGES = ("mean", "median", "std", "error", "low", "high")
 
 
@@ -130,7 +132,7 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     DarkroomError
         For fewer than 3 ramps.
     InputError
-        For a ramp without usable values, or saturated.
+        For a ramp without usable values, saturated, or unlike the others.
     """
     if stack.nframes < LEAST_RAMPS:
         raise DarkroomError(
@@ -142,6 +144,7 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     offsets = solve_offsets(
         stack, classes, levels, floors["active"], threads=threads, band_rows=band_rows
     )
+    _refuse_strange(offsets, label)
     result = _room(stack, offsets, floors)
     centred = times - times.mean()
     aligned = Aligned(stack, offsets.columns(classes))
@@ -161,6 +164,24 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     result.median += level
     _flag(result, classes, settings)
     return result
+
+
+def _refuse_strange(offsets, label):
+    """Refuse a ramp that does not show the image of the others, e.g. one of another level."""
+    usual = np.median(offsets.error, axis=0)
+    known = np.isfinite(usual) & (usual > 0)
+    if not known.any():
+        return
+    times = np.median(offsets.error[:, known] / usual[known], axis=1)
+    worst = int(np.argmax(times))
+    if times[worst] > _STRANGE:
+        path, _, integration = label(worst).partition(" integration ")
+        raise InputError(
+            path,
+            f"integration {integration}: its pixels scatter about the image of all ramps "
+            f"{times[worst]:.2g} times as much as those of the others",
+            "this is no dark like the others: leave it out",
+        )
 
 
 def _typical_scatter(stack, classes, levels):
