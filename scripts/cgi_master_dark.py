@@ -1,8 +1,9 @@
 """Traditional master dark of the coronagraph: the mean of a stack of dark frames.
 
 What goes in: frames of one exposure time and EM gain, divided by the gain (level L2a or L2b,
-detected electrons, full frame), their status files; or statistics of a stack of frames that were
-not divided, whose mean is then divided here. The output is a Dark file of corgidrp in detected
+detected electrons, full frame), or raw ones (level L1), which are prepared and divided on the way;
+their status files; or statistics of a stack of frames that were not divided, whose mean is then
+divided here. The output is a Dark file of corgidrp in detected
 electrons, full frame or image area, with the number of frames per pixel behind it.
 """
 
@@ -13,10 +14,11 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_frame_options
+    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
 
     parser = ListFileParser(description=__doc__)
     add_frame_options(parser)
+    add_raw_options(parser)
     parser.add_argument(
         "--undivided", action="store_true",
         help="the frames are in detected EM electrons: divide their mean by the EM gain",
@@ -46,6 +48,7 @@ def main():
     with opened(
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         unit=EM_ELECTRON if undivided else ELECTRON, checksums=arguments.checksums,
+        raw=lambda: raw_settings(arguments, divide=not undivided),
     ) as given:  # fmt: skip
         if len(given.sources) > 1:
             names = "; ".join(source.stack.name for source in given.sources)

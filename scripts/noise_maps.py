@@ -2,9 +2,9 @@
 
 Fits Y = F + g C + g t D to the means of stacks of dark frames of different EM gain g and exposure
 time t: F and C in electrons, D in electrons per second, each with its error, and their covariance
-per pixel. What goes in: frames (level L2a, detected EM electrons, full frame), their status files,
-or statistics of stacks (stack_statistics.py). The output is a DetectorNoiseMaps file of corgidrp
-with further planes and tables behind it.
+per pixel. What goes in: full frames (level L2a in detected EM electrons, or raw of level L1), their
+status files, or statistics of stacks (stack_statistics.py). The output is a DetectorNoiseMaps file
+of corgidrp with further planes and tables behind it.
 
   pooled     weights from variances pooled over like pixels: unbiased, honest errors, signed maps
   frames     as corgidrp 5.1.1 (weights: number of frames), for comparison
@@ -18,7 +18,7 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_frame_options
+    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
 
     parser = ListFileParser(description=__doc__)
     parser.add_argument(
@@ -26,6 +26,7 @@ def main():
         help="estimator (default: pooled)",
     )  # fmt: skip
     add_frame_options(parser)
+    add_raw_options(parser)
     parser.add_argument(
         "--keep-truncated", action="store_true",
         help="fit stacks too whose cosmic-ray threshold cuts into their dark signal",
@@ -64,7 +65,7 @@ def main():
         raise DarkroomError(f"maps of --weights {arguments.weights} are always clipped")
     with opened(
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
-        checksums=arguments.checksums,
+        checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
     ) as given:  # fmt: skip
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:

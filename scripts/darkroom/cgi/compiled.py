@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from darkroom.combine.compiled import cache_lock
+
+if TYPE_CHECKING:  # so that they belong to the digest of every program that may load them
+    from darkroom.cgi import (  # noqa: F401
+        l1_best_kernel,
+        l1_kernel,
+        l1_peer_kernel,
+        lsq_kernel,
+        moments_kernel,
+        pooled_kernel,
+        rank_kernel,
+    )
 
 
 @cache

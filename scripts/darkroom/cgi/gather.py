@@ -124,12 +124,22 @@ def read_moments(gathered, *, rows=None, with_err=True, into=None, scratch=None)
                 contexts.enter_context(open_frame(path, scratch)).pixels if found is None else found
                 for path, found in gathered.sources[start : start + _FRAMES]
             ]
-            _add_frames(into, pixels, first)
+            add_frames(into, pixels, first)
     return into
 
 
-def _add_frames(moments, pixels, first):
-    """Add frames, band by band; the statistics begin at row `first` of the frames."""
+def add_frames(moments, pixels, first):
+    """Add frames, band by band.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of rows of a frame.
+    pixels : list
+        `darkroom.cgi.frame.Pixels`, or prepared raw frames.
+    first : int
+        Row of the frames that the statistics begin at.
+    """
     nrows, nx = moments.shape
     dtype = np.float32 if all(frame.single for frame in pixels) else np.float64
     shape = (len(pixels), min(_ROWS, nrows), nx)

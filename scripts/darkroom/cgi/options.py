@@ -23,6 +23,56 @@ def add_geometry(parser):
     )
 
 
+def add_raw_options(parser):
+    """Add the options of raw frames: ``--preprocess`` and where calibrations come from."""
+    parser.add_argument(
+        "--preprocess",
+        choices=("best", "peer"),
+        default="best",
+        help="raw frames (level L1): cosmic rays by the physics of the register (best, default), "
+        "or exactly as corgidrp 5.1.1 (peer, for validation)",
+    )
+    parser.add_argument(
+        "--nonlinearity",
+        metavar="none|corgidrp|FILE",
+        help="raw frames: table of relative gains by DN and EM gain (FITS or text), the one in "
+        "corgidrp's wheel, or none for a linear detector; must be named",
+    )
+    parser.add_argument(
+        "--kgain",
+        metavar="NUMBER|FILE",
+        help="raw frames: electrons per DN, or corgidrp's KGain file (default: 8.7)",
+    )
+    parser.add_argument(
+        "--bias-offset",
+        metavar="FILE",
+        help="raw frames: noise maps whose bias offset (B_O) is taken back (default: none)",
+    )
+
+
+def raw_settings(arguments, *, divide=False, **more):
+    """Return the settings of raw frames that arguments say.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of a parser that `add_raw_options` extended.
+    divide : bool
+        Divide by the EM gain.
+    **more
+        Further fields of `darkroom.cgi.l1_prepare.Settings`.
+    """
+    from darkroom.cgi.l1_calibration import read_calibration
+    from darkroom.cgi.l1_prepare import Settings
+
+    calibration = read_calibration(
+        nonlinearity=arguments.nonlinearity,
+        kgain=arguments.kgain,
+        bias_offset=arguments.bias_offset,
+    )
+    return Settings(arguments.preprocess, calibration, divide, **more)
+
+
 def add_frame_options(parser):
     """Add ``--geometry``, ``--waive`` and ``--checksums``."""
     add_geometry(parser)

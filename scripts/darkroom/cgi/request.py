@@ -10,6 +10,7 @@ from pathlib import Path
 from darkroom.archive.status import read_status
 from darkroom.cgi.gather import sort_out
 from darkroom.cgi.geometry import SHIPPED, read_geometry
+from darkroom.cgi.l1_gather import are_raw, raw_sources
 from darkroom.cgi.preconditions import check_names
 from darkroom.cgi.sources import FramesSource, join_parts
 from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics, left_out_of
@@ -49,7 +50,7 @@ class Opened:
 
 
 @contextmanager
-def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False):
+def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False, raw=None):
     """Open frames, or files of stack statistics, as stacks.
 
     Parameters
@@ -63,6 +64,9 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
         Checks of frames that are not made.
     checksums : bool
         Take the SHA-256 of frames.
+    raw : callable, optional
+        Gives the `darkroom.cgi.l1_prepare.Settings` of raw frames (level L1), when there are any;
+        their unit is what these settings make of them.
 
     Yields
     ------
@@ -91,6 +95,13 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
         yield Opened(sources, regions, files + [part.path for part in parts], left_out)
         return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        if raw is not None and frames and are_raw(frames):
+            settings = raw()
+            sources, left_out = raw_sources(
+                frames, regions, settings, folder, sums=sums, waived=waived
+            )
+            yield Opened(sources, regions, [*files, *settings.calibration.files], left_out)
+            return
         gathered, left_out = sort_out(frames, regions, unit, waived, sums)
         if not gathered:
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")

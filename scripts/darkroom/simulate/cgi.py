@@ -3,7 +3,8 @@
 Every sample is F + EM register (Poisson(C + t D)) + read noise, with the fixed pattern F, the
 clock-induced charge C and the dark current D of truth maps that are either synthetic, or the ones
 that come with corgidrp (called thermal-vacuum-derived there), or a person's own. Frames are made
-as calibrated ones of level L2a: bias subtracted, in detected EM electrons, cosmic rays flagged.
+as calibrated ones of level L2a: bias subtracted, in detected EM electrons, cosmic rays flagged; or
+as raw ones of level L1: counts with a bias, non-linear, nothing flagged (`cgi_raw`).
 
 Every component of every frame has a random stream of its own, keyed by the seed, the component and
 the exposure's name: a frame can be made alone, in any order, and an amplitude set to zero leaves
@@ -20,13 +21,15 @@ import numpy as np
 
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.simulate.cgi_raw import digitize
 from darkroom.simulate.cgi_register import add_cosmic_rays, amplify, partial_charge
 from darkroom.simulate.cgi_truth import truth_maps
-from darkroom.simulate.settings import check_names, planned, stream
+from darkroom.simulate.settings import check_choice, check_names, planned, stream
 
 #: Every setting with its default. Electrons unless said otherwise.
 DEFAULTS = {
     "seed": 604,
+    "level": "L2a",  # or L1
     "geometry": "sci",  # sci (1200 x 2200), small (120 x 220) or a JSON file of detector regions
     # Frames are made for every gain at every time, unless stacks are listed one by one as
     # {gain, exptime, frames}.
@@ -54,13 +57,22 @@ DEFAULTS = {
     "bad_fraction": 1e-4,  # dead pixels, flagged in every frame
     # Hits per cm2 and second in the imaging area; a pixel is 13 microns. In orbit about 5.
     "cosmic_rays": 0.25,
+    "cosmic_charge": [1e4, 1e5],  # electrons of a hit, log-uniform
     "temperature": -85.0,  # C
     # One stack whose frames carry an offset and more read noise:
     # {gain, exptime, offset (e-), noise (factor)}.
     "odd_stack": None,
+    # Raw frames only: bias [DN], its slow drift over the rows and its scatter from row to row
+    # [DN], and the table of non-linearity ("none", "corgidrp" or a file).
+    "bias": 1000.0,
+    "bias_drift": 5.0,
+    "bias_rows": 2.0,
+    "nonlinearity": "none",
 }
+_LEVELS = ("L2a", "L1")
 _STACK_KEYS = ("gain", "exptime", "frames")
 _ODD_KEYS = ("gain", "exptime", "offset", "noise")
+_CALIBRATED_CARDS = ("IS_BAD", "FWC_PP_E", "FWC_EM_E", "SAT_DN", "RN", "RN_ERR", "KGAIN_ER")
 _START = datetime(2026, 1, 6)
 _READOUT = 5.0  # s between the end of an exposure and the start of the next
 _SATURATION = 0.95  # of the full well: from here on samples are flagged
@@ -108,6 +120,7 @@ def complete(settings):
     for stack in settings.get("stacks") or ():
         check_names("CGI", stack, _STACK_KEYS, "stacks: ")
     check_names("CGI", settings.get("odd_stack") or {}, _ODD_KEYS, "odd_stack: ")
+    check_choice("CGI", "level", settings.get("level", _LEVELS[0]), _LEVELS)
     return DEFAULTS | settings
 
 
@@ -135,7 +148,8 @@ def plan(settings):
     for stack in stacks:
         for _ in range(stack["frames"]):
             gain, exptime = float(stack["gain"]), float(stack["exptime"])
-            name = f"cgi_{_VISIT}_{start:%Y%m%dt%H%M%S}{start.microsecond // 100000}_l2a"
+            suffix = "l1_" if full["level"] == "L1" else "l2a"
+            name = f"cgi_{_VISIT}_{start:%Y%m%dt%H%M%S}{start.microsecond // 100000}_{suffix}"
             date = start.isoformat(timespec="milliseconds")
             facts = {
                 "instrument": "CGI",
@@ -171,11 +185,18 @@ def truth(settings):
     bad = np.zeros(geometry.shape, bool)
     imaging = bad[geometry.imaging]
     imaging[...] = stream(full, "bad").random(imaging.shape) < full["bad_fraction"]
+    if full["level"] == "L1":
+        # The bias is measured in the prescan: its pattern is the zero of all others. And a dead
+        # pixel, which nothing flags, holds nothing.
+        maps["fpn"][geometry.section("prescan")] = 0.0
+        for name in ("fpn", "cic", "dark"):
+            maps[name][bad] = 0.0
+        maps["hot"] &= ~bad
     return maps | {"bad": bad}
 
 
 def frame(settings, exposure, hidden=None):
-    """Make one calibrated frame.
+    """Make one calibrated frame (level L2a).
 
     Parameters
     ----------
@@ -197,6 +218,20 @@ def frame(settings, exposure, hidden=None):
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
     hidden = truth(settings) if hidden is None else hidden
+    name, shape = exposure.name, geometry.shape
+    image, touched, well = _exposed(full, exposure, hidden, geometry)
+    dq = np.where(hidden["bad"], BAD, 0).astype(np.uint16)
+    dq[touched] |= COSMIC
+    dq[image >= _SATURATION * well] |= SATURATED
+    _read_out(full, exposure, hidden, image)
+    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
+    image[hidden["bad"]] = 0.0
+    image[geometry.telemetry_rows] = _TELEMETRY
+    return image.astype(np.float32), np.full(shape, full["row_noise"], np.float32), dq
+
+
+def _exposed(full, exposure, hidden, geometry):
+    """Return electrons behind the register, which pixels a cosmic ray touched, the full well."""
     name, gain, shape = exposure.name, exposure.gain, geometry.shape
     electrons = stream(full, "charge", name).poisson(
         hidden["cic"] + exposure.exptime * hidden["dark"]
@@ -205,21 +240,47 @@ def frame(settings, exposure, hidden=None):
     if full["partial_cic"]:
         image += partial_charge(full["partial_cic"], shape, gain, stream(full, "partial", name))
     well = min(gain * full["full_well_image"], full["full_well_register"])
-    dq = np.where(hidden["bad"], BAD, 0).astype(np.uint16)
-    rng = stream(full, "cosmic", name)
     touched = add_cosmic_rays(
-        image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well, rng
-    )
-    dq[touched] |= COSMIC
-    np.minimum(image, well, out=image)
-    dq[image >= _SATURATION * well] |= SATURATED
+        image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,
+        stream(full, "cosmic", name), charges=full["cosmic_charge"], wrap=full["level"] == "L1",
+    )  # fmt: skip
+    return np.minimum(image, well, out=image), touched, well
+
+
+def _read_out(full, exposure, hidden, image):
+    """Add fixed pattern, offset and read noise in place."""
     offset, factor = _oddness(full, exposure)
     image += hidden["fpn"] + offset
-    image += factor * full["read_noise"] * stream(full, "read", name).standard_normal(shape)
-    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
+    noise = stream(full, "read", exposure.name).standard_normal(image.shape)
+    image += factor * full["read_noise"] * noise
+
+
+def raw_frame(settings, exposure, hidden=None):
+    """Make one raw frame (level L1).
+
+    Parameters
+    ----------
+    settings, exposure, hidden
+        As of `frame`.
+
+    Returns
+    -------
+    counts : (ny, nx) uint16 array
+        DN; telemetry rows hold arbitrary numbers.
+    touched : (ny, nx) bool array
+        Pixels that hold charge of a cosmic ray.
+    """
+    full = complete(settings)
+    geometry = read_geometry(full["geometry"])
+    hidden = truth(settings) if hidden is None else hidden
+    image, touched, _ = _exposed(full, exposure, hidden, geometry)
     image[hidden["bad"]] = 0.0
-    image[geometry.telemetry_rows] = _TELEMETRY
-    return image.astype(np.float32), np.full(shape, full["row_noise"], np.float32), dq
+    _read_out(full, exposure, hidden, image)
+    counts = digitize(full, exposure.gain, image, stream(full, "bias", exposure.name))
+    telemetry = counts[geometry.telemetry_rows]
+    rng = stream(full, "telemetry", exposure.name)
+    telemetry[...] = rng.integers(0, 1 << 16, telemetry.shape, np.uint16)
+    return counts, touched
 
 
 def _oddness(full, exposure):
@@ -247,10 +308,18 @@ def cards(settings, exposure):
     primary.update(FILENAME=exposure.file, FILETIME=exposure.start, OPGAIN=f"{exposure.gain:g}",
                    FRAMET=f"{exposure.exptime:g}", OBSNAME="DARK")  # fmt: skip
     image.update(
-        EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0, KGAINPAR=full["kgain"],
+        EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0,
         EXCAMT=full["temperature"], SCTSRT=exposure.start, MJDSRT=mjd,
         SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / 86400,
-        SAT_DN=_SATURATION * well / full["kgain"], RN=full["read_noise"], BUNIT=EM_ELECTRON,
+    )  # fmt: skip
+    if full["level"] == "L1":
+        for card in _CALIBRATED_CARDS:
+            image.remove(card, ignore_missing=True)
+        image.update(KGAINPAR=0.0, BUNIT="DN", DATALVL="L1")
+        return primary, image
+    image.update(
+        KGAINPAR=full["kgain"], SAT_DN=_SATURATION * well / full["kgain"],
+        RN=full["read_noise"], BUNIT=EM_ELECTRON,
         FWC_PP_E=full["full_well_image"], FWC_EM_E=full["full_well_register"], DATALVL="L2a",
     )  # fmt: skip
     for step in (
@@ -264,7 +333,7 @@ def cards(settings, exposure):
 
 
 def deliver(settings, name, path):
-    """Write the exposure `name` to `path` as a calibrated frame in corgidrp's layout.
+    """Write the exposure `name` to `path` as a frame in corgidrp's layout.
 
     The bytes depend on settings and name alone.
     """
@@ -273,8 +342,15 @@ def deliver(settings, name, path):
     from darkroom.atomic import whole
 
     exposure = planned("CGI", plan(settings), name)
-    image, err, dq = frame(settings, exposure)
     primary, header = cards(settings, exposure)
+    if complete(settings)["level"] == "L1":
+        counts, _ = raw_frame(settings, exposure)
+        with whole(path) as temporary:
+            fits.HDUList([fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]).writeto(
+                temporary
+            )
+        return
+    image, err, dq = frame(settings, exposure)
     errors = fits.ImageHDU(err[None], name="ERR")
     errors.header["TRK_ERRS"], errors.header["LAYER_1"] = False, "combined_error"
     hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]

@@ -69,7 +69,7 @@ def partial_charge(rate, shape, gain, rng):
     return out
 
 
-def add_cosmic_rays(image, area, fluence, gain, full_well, rng):
+def add_cosmic_rays(image, area, fluence, gain, full_well, rng, *, charges=(1e4, 1e5), wrap=False):
     """Add cosmic rays with the tails that a saturated register leaves.
 
     Parameters
@@ -84,6 +84,10 @@ def add_cosmic_rays(image, area, fluence, gain, full_well, rng):
     full_well : float
         Largest charge of the register, in electrons.
     rng : numpy.random.Generator
+    charges : tuple of float
+        Least and most electrons of a hit (log-uniform).
+    wrap : bool
+        Tails go on in the next row, as the register is read.
 
     Returns
     -------
@@ -92,21 +96,23 @@ def add_cosmic_rays(image, area, fluence, gain, full_well, rng):
 
     Notes
     -----
-    A hit is 10⁴ to 10⁵ electrons (log-uniform) over one to three pixels of a row, amplified and
-    cut at the full well; its tail falls exponentially along the row over 0.04 g pixels, starting
-    at a tenth of the hit.
+    A hit lies on one to three pixels of a row, is amplified and cut at the full well; its tail
+    falls exponentially along the row over 0.04 g pixels, starting at a tenth of the hit.
     """
     rows, columns = area
     size = (rows.stop - rows.start) * (columns.stop - columns.start)
     touched = np.zeros(image.shape, bool)
     length = 0.04 * gain
+    low, high = np.log10(charges)
+    flat, flat_touched = image.reshape(-1), touched.reshape(-1)
     for _ in range(rng.poisson(fluence * size * PIXEL_WIDTH**2)):
         row, column = rng.integers(rows.start, rows.stop), rng.integers(columns.start, columns.stop)
-        charge = min(10 ** rng.uniform(4, 5) * gain, full_well)
+        charge = min(10 ** rng.uniform(low, high) * gain, full_well)
         stop = min(column + rng.integers(1, 4), image.shape[1])
         image[row, column:stop] += charge
-        reach = min(int(6 * length), image.shape[1] - stop)
-        if reach > 0:
-            image[row, stop : stop + reach] += 0.1 * charge * np.exp(-np.arange(reach) / length)
-        touched[row, column : stop + max(reach, 0)] = True
+        start = row * image.shape[1] + stop
+        room = image.size - start if wrap else image.shape[1] - stop
+        reach = max(min(int(6 * length), room), 0)
+        flat[start : start + reach] += 0.1 * charge * np.exp(-np.arange(reach) / max(length, 1e-9))
+        flat_touched[start - stop + column : start + reach] = True
     return touched
