@@ -10,7 +10,8 @@ import pytest
 from astropy.io import fits
 
 from darkroom import summary
-from darkroom.crds.cache import Cache, FileFacts, sha1
+from darkroom.crds.cache import Cache, sha1
+from darkroom.crds.description import FileFacts
 from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
 from darkroom.report.item import read_item

@@ -153,7 +153,7 @@ def _key_numbers(tolds, visits):
         },
         {
             "label": "Weight over exposure time",
-            "value": _digits(visits["reprocessed"].get("weight_ratio"), 4),
+            "value": _digits(visits["reprocessed"].get("weight_ratio"), 5),
             "note": "of the combined image, median; 1 when no exposure was dropped",
         },
     ]

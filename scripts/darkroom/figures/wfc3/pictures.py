@@ -39,7 +39,7 @@ def draw_pair(first, second, titles, limits, units, cmap="Greys_r"):
     -------
     matplotlib Figure
     """
-    figure = Figure(figsize=(7.6, 3.7), layout="constrained")
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
     shared = len(limits) == 1
     limits = list(limits) * (2 if shared else 1)
