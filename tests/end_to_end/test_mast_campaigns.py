@@ -12,7 +12,6 @@ pytestmark = pytest.mark.end_to_end
 SMALL = "wfc3_icxt27020"
 # Everything fetched and verified, nothing calibrated: the exposures served here are too small.
 FETCHED = f"results/{SMALL}/pins.tsv"
-TOKEN = "5ec4e700000000000000000000000000"
 
 
 @pytest.fixture
@@ -93,20 +92,3 @@ def test_an_archive_without_the_campaign_is_told_and_no_lock_made(checkout, serv
     text = checkout.snakemake("lock", "--config", f"campaign={SMALL}", status=1)
     assert "item icxt27020: MAST has no HST observation with obs_id: icxt27020; look for" in text
     assert not (checkout.folder / "config/locks" / f"{SMALL}.tsv").exists()
-
-
-def test_the_token_is_in_no_file_of_a_run(locked, server, monkeypatch):
-    server.token, server.exclusive = TOKEN, {"icxt27hkq_raw.fits"}
-    monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
-    checkout = locked(SMALL)
-    text = checkout.snakemake(FETCHED, "-p", "--config", f"campaign={SMALL}")
-    assert TOKEN not in text
-    holders = [
-        path
-        for path in checkout.folder.rglob("*")
-        if path.is_file()
-        and not {".venv", ".venvs"} & set(path.parts)
-        and not path.is_relative_to(checkout.folder / "tests")
-        and TOKEN.encode() in path.read_bytes()
-    ]
-    assert holders == []

@@ -7,7 +7,9 @@ give. A new fault is one more function with the decorator.
 from __future__ import annotations
 
 import json
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -117,7 +119,7 @@ def too_long(reply):
 
 @fault("GET")
 def padded_wrong(reply):
-    """The last byte changed, which is padding, the size right: no FITS checksum covers it."""
+    """The last byte changed, which is padding, the size right; a file without checksums."""
     return replace(reply, body=reply.body[:-1] + b"\xff")
 
 
@@ -219,6 +221,8 @@ class Faults:
     def __init__(self):
         self._active = []
         self._lock = threading.Lock()
+        self._chance = None
+        self.struck = Counter()
 
     def add(self, kind, subject="*", times=None):
         """Switch a fault on.
@@ -238,10 +242,28 @@ class Faults:
         with self._lock:
             self._active.append([kind, subject, times])
 
+    def at_random(self, rate, kinds, subject, seed):
+        """Let a part of the requests meet a fault by chance.
+
+        Parameters
+        ----------
+        rate : float
+            Part of the requests with the method of a fault.
+        kinds : sequence of str
+            Names in `KINDS`; one of them strikes.
+        subject : str
+            As for `add`.
+        seed : int
+            Starts the chance.
+        """
+        self._chance = random.Random(seed), rate, list(kinds), subject
+
     def clear(self):
         """Switch all faults off."""
         with self._lock:
             self._active.clear()
+            self._chance = None
+            self.struck.clear()
 
     def apply(self, method, subject, reply):
         """Return the reply that goes out for a request with this method and subject."""
@@ -256,4 +278,14 @@ class Faults:
                 if times is not None:
                     entry[2] -= 1
                 return function(reply)
-        return reply
+            return self._by_chance(method, subject, reply)
+
+    def _by_chance(self, method, subject, reply):
+        if self._chance is None or method == "HEAD" or not fnmatchcase(subject, self._chance[3]):
+            return reply
+        chance, rate, kinds, _ = self._chance
+        if chance.random() >= rate:
+            return reply
+        kind = chance.choice(kinds)
+        self.struck[kind] += 1
+        return KINDS[kind][0](reply)

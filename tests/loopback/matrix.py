@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopback.faults import KINDS
+
 PAGE = Path(__file__).parents[2] / "docs" / "archive-faults.md"
 
 
@@ -64,10 +66,101 @@ class Query:
 QUERIES = (
     Query("unavailable", "HTTP 503"),
     Query("busy", "HTTP 429"),
-    Query("down", "no connection ("),
+    Query("down", "no connection"),
     Query("silent", "the server fell silent"),
     Query("html", "the answer is no JSON: 'Scheduled maintenance'"),
     Query("service_error", "the archive says: the database is locked"),
     Query("executing", "not done within 1.5 s"),
     Query("missing", "it is not there (HTTP 404)", again=False),
 )
+
+
+_HEAD = """# What each fault of the archive does
+
+This page is written from the table that the tests run (`tests/loopback/matrix.py`; `test_*_matrix`
+and `test_archive_queries` in `tests/unit`), with `timeout_s: 1.5, retries: 1`: two attempts for one
+copy of a file. A test fails when page and table differ.
+
+## Files
+
+What holds in every row:
+
+- **First run.** Nothing is accepted that differs from the archive's bytes; the one exception is
+  marked. A file that did not arrive leaves nothing under its name; `raw/manifest.tsv` says which
+  did not arrive, and why. The other files go on.
+- **Fault that passes.** Struck once, a further attempt brings the right bytes in the same run,
+  where one is made.
+- **Over a good copy.** The copy stays as it is. When its SHA-256 is pinned or noted, the archive is
+  not even asked. Other bytes replace it only when they come twice the same.
+- **Killed with -9 in the middle.** No process stays. At most a temporary file with a hidden name
+  stays, which nothing reads and the next run removes.
+- **Next run**, the fault gone: brings what is missing, whole, and leaves alone what is there.
+- **Time.** An attempt ends after 60 s of silence, and in any case after `timeout_s` (of a big file:
+  1 s for each 100 kB).
+
+| fault | what comes | asked | the person reads | on disk after the first run |
+|---|---|---|---|---|
+"""
+_ON_DISK = {
+    "fails": "nothing; the exposure *did not arrive*",
+    "refuses": "nothing; the exposure is *refused*, as it came twice the same",
+    "is deceived": "**the wrong bytes**; with a pin nothing, and it is *refused*",
+}
+_DECEIVED = """
+**What no check can see.** astropy's check of FITS checksums leaves out the padding after the data,
+and files of HST have no checksums at all (IMA and RAW looked at). Damage that leaves the size as it
+is shows there only when the file has a pin, or with `confirm: true`, which fetches a file without a
+pin twice and believes it when both copies are equal. With `confirm` and a fault that strikes once,
+the right bytes are accepted (third copy); a file that comes differently each time fails after four
+copies.
+
+## Queries
+
+`snakemake lock` writes the lock at its end and whole. Whatever happens before, a lock that is there
+stays byte for byte, `replace_lock=true` or not, and the message ends with `… is kept`; a first call
+leaves no lock. Killed in the middle: the same. The next call makes the right lock.
+
+| fault | what comes | asked | the person reads |
+|---|---|---|---|
+"""
+_EMPTY = (
+    "| `no_rows` | A good answer without rows. | 1 | `MAST has no HST observation with …; look for "
+    "a misspelt name …`; where there is a lock: `the same question was answered before, so the "
+    "archive's catalogue is incomplete at the moment, or the data were withdrawn: … is kept, ask "
+    "again later` |\n"
+    "| `wrong_size` | Product lists that give each file one FITS block more than it has. | 1 | "
+    "each difference, `~ …: size 279360 -> 282240 (other bytes than before …)`, and `… is kept: "
+    "the archive's answer differs from it` |\n"
+    """
+Not seen by these: an answer in which some rows are missing and nothing says so. A lock that is
+there shows them as `- …: no longer in the archive's answer`; on the first lock only detectors and
+exposures that the campaign names are missed.
+"""
+)
+
+
+def page():
+    """Return the page."""
+    text = _HEAD
+    for case in FILES:
+        reads = case.reads.format(half="N/2", size="N", more="N+2880") or "(no word)"
+        if case.pinned:
+            reads += f"`; with a pin `{case.pinned} …, pinned is …"
+        row = (f"`{case.fault}`", says(case.fault), str(case.asked), f"`{reads}`")
+        text += "| " + " | ".join((*row, _ON_DISK[case.ends])) + " |\n"
+    text += _DECEIVED
+    for case in QUERIES:
+        asked = "2" if case.again else "1"
+        asked = "until the time is over, twice" if case.fault == "executing" else asked
+        row = (f"`{case.fault}`", says(case.fault), asked, f"`{case.reads}`")
+        text += "| " + " | ".join(row) + " |\n"
+    return text + _EMPTY
+
+
+def says(fault):
+    """Return what a fault is, in its own words."""
+    return " ".join(KINDS[fault][0].__doc__.split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -22,7 +22,7 @@ from loopback import exposures
 from loopback.campaigns import ROOT, locked
 from loopback.catalogue import Catalogue, Observation, Product, association
 from loopback.mast import Mast
-from loopback.matrix import FILES
+from loopback.matrix import FILES, PAGE, page
 
 RAW = "mast:HST/product/iaaa01aaq_raw.fits"
 SUMMED = "mast:HST/product/iaaa01sum_raw.fits"
@@ -110,6 +110,11 @@ class Run:
 @pytest.fixture
 def run(server, tmp_path, case):
     return Run(tmp_path, server, uri_of(case))
+
+
+def test_the_page_in_the_documentation_is_this_table():
+    """Write it again with: PYTHONPATH=tests:scripts .venv/bin/python -m loopback.matrix"""
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 # The first run
