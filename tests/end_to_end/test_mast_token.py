@@ -34,7 +34,7 @@ class ProcessList(threading.Thread):
         self.text, self.seen, self.looks, self.over = text.encode(), [], 0, threading.Event()
 
     def run(self):
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.1):
             self.looks += 1
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
