@@ -112,11 +112,9 @@ def more_options(named, options):
     )
 
 
-def campaign_products():
-    """Every product of the campaign: a missing one is remade, whatever else is there."""
-    found = [f"{RESULTS}/pins.tsv", REPORT]
-    for item in CAMPAIGN.items:
-        found += [*statuses(item), f"{RESULTS}/{item}/frames.tsv"]
+def item_products():
+    """Products of every item."""
+    found = [f"{RESULTS}/{item}/frames.tsv" for item in CAMPAIGN.items]
     for item in items_of("ccd"):
         found += ccd_products(item)
     for item in items_of("nircam"):
@@ -126,6 +124,12 @@ def campaign_products():
     for item in wfc3_items():
         found += wfc3_products(item)
     return found
+
+
+def campaign_products():
+    """Every product of the campaign: a missing one is remade, whatever else is there."""
+    exposures = [status for item in CAMPAIGN.items for status in statuses(item)]
+    return [f"{RESULTS}/pins.tsv", REPORT, *exposures, *item_products()]
 
 
 def check_earlier_jobs():

@@ -1,6 +1,14 @@
 # The campaign on one page, and its state on the terminal.
 
 
+rule products:
+    """Make the products of every item: what `--batch products=1/10` divides."""
+    input:
+        lambda wildcards: item_products(),
+    message:
+        f"The products of campaign {CAMPAIGN.name} are there"
+
+
 rule report:
     """Put the whole campaign on one page."""
     input:

@@ -1,6 +1,7 @@
 """What the default profile promises, shown on a workflow of a few lines beside a copy of it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,3 +131,28 @@ def test_a_misspelt_key_is_refused(folder):
     status, said = snakemake(folder, "--dry-run")
     assert status != 0
     assert "kep-going" in said
+
+
+def profiles():
+    names = ("default", "slurm")
+    return [yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text()) for name in names]
+
+
+def test_the_slurm_profile_keeps_what_the_default_one_promises():
+    default, slurm = profiles()
+    kept = {k: v for k, v in default.items() if k not in ("cores", "default-resources")}
+    assert {key: slurm.get(key) for key in kept} == kept
+
+
+def test_the_slurm_profile_speaks_of_rules_that_exist_and_limits_the_time_of_every_grouped_one():
+    slurm = profiles()[1]
+    text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    rules = set(re.findall(r"^rule (\w+):", text, re.MULTILINE))
+    assert slurm["groups"].keys() <= rules
+    assert slurm["groups"].keys() == slurm["set-resources"].keys()
+    assert slurm["group-components"].keys() <= set(slurm["groups"].values())
+
+
+def test_no_rule_retries_since_that_would_keep_the_memory_of_the_first_attempt():
+    for path in (ROOT / "rules").glob("*.smk"):
+        assert not re.search(r"^    retries:", path.read_text(), re.MULTILINE), path.name
