@@ -15,8 +15,8 @@ from darkroom.cgi.stacks import Stack
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
-# Frames whose bytes are in memory together, and rows of them: a few megabytes, whatever comes.
-_FRAMES, _ROWS = 8, 64
+# Frames whose bytes are in memory together, and rows of them: they fit a processor's cache.
+_FRAMES, _ROWS = 8, 32
 
 
 @dataclass
