@@ -241,3 +241,15 @@ def test_the_result_does_not_depend_on_how_the_frames_were_parted(geometry):
     one, two = fit_pooled(whole, geometry), fit_pooled(parted, geometry)
     np.testing.assert_allclose(one.data, two.data, rtol=1e-9, equal_nan=True)
     np.testing.assert_allclose(one.err, two.err, rtol=1e-12, equal_nan=True)
+
+
+def test_a_stack_with_twice_the_noise_is_named_and_does_not_tell_the_read_noise(geometry):
+    """Here it is the one of least charge, which would tell it otherwise."""
+    rng = np.random.default_rng(17)
+    maps, _ = truth(geometry, rng)
+    fit = fit_pooled(sources(geometry, maps, 8, rng, odd=(1.5, 2.0), offset=0.0), geometry)
+    named = [text for text in fit.warnings if "times what read noise and charge make" in text]
+    assert len(named) == 1
+    assert named[0].startswith("stack of EM gain 1.5 and 2 s: its noise of 198.8 e- is 2 times")
+    assert abs(fit.read_noise - 100) < 4 * fit.read_noise_error
+    assert fit.read_noise_error == pytest.approx(100 / np.sqrt(2 * 7 * 33 * 32), rel=0.1)
