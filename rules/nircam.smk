@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    purpose="superbias|readnoise",
+    purpose="superbias|readnoise|noise",
 
 
 rule simulate_references:
@@ -306,7 +306,7 @@ rule nircam_figures:
         unpack(lambda wildcards: nircam_figure_inputs(wildcards.item)),
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
-        quantities=[f"{RESULTS}/{{item}}/{name}.json" for name in ("superbias", "readnoise")],
+        quantities=lambda wildcards: nircam_quantities(wildcards.item),
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         quantities=f"{RESULTS}/{{item}}/quantities.json",

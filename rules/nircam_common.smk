@@ -108,13 +108,14 @@ def other_options(item, product, names):
 
 def nircam_figure_inputs(item):
     """Products of an item that its figures show besides those that every item has."""
-    return nircam_truth_files(item) | {
+    others = nircam_truth_files(item) | {
         f"{product}_other": [
             f"{RESULTS}/{item}/{product}_other{kind}.fits" for kind in ("", "_details")
         ]
         for product in ("superbias", "readnoise")
         if other_method(item, product)
     }
+    return others | noise_figure_inputs(item)
 
 
 def nircam_truth_files(item):
@@ -127,8 +128,14 @@ def nircam_truth_files(item):
 
 def nircam_figure_options(named):
     """Options that hand those products to the program of the figures."""
-    names = ("superbias_other", "readnoise_other", "truth", "comparison")
+    names = ("superbias_other", "readnoise_other", "truth", "comparison", *NOISE_FIGURE_INPUTS)
     return " ".join(f"--{n.replace('_', '-')} {named[n]}" for n in names if n in named.keys())
+
+
+def nircam_quantities(item):
+    """Files of the numbers that an item's products wrote."""
+    made = [f"{RESULTS}/{item}/{product}.json" for product in ("superbias", "readnoise")]
+    return made + noise_quantities(item)
 
 
 def nircam_figure_settings(item):
@@ -146,4 +153,4 @@ def nircam_products(item):
     ]
     names += ["quantities.json", "item.json"]
     made = [f"{RESULTS}/{item}/{name}" for name in names]
-    return [*made, *nircam_truth_files(item).values()]
+    return [*made, *nircam_truth_files(item).values(), *noise_products(item)]

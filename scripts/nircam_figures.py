@@ -4,8 +4,8 @@ Superbias: the image with the notebook's logarithmic stretch and limits, and wit
 the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
 flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
 by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
-pixels, and the scatter over pixels. Both products are optional, one must be given. With
---noise-spectrum and --reference-pixels the figures of those products are added. Called:
+pixels, and the scatter over pixels. Both products are optional, one must be given. Noise spectrum,
+reference pixels and the comparison of corrections are added where they are given. Called:
 
     nircam_figures.py --superbias superbias.fits superbias_details.fits
         --readnoise readnoise.fits readnoise_details.fits
@@ -35,6 +35,8 @@ def parse():
     parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
     parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
     parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
+    parser.add_argument("--corrections", type=Path, metavar="FILE", help="corrections compared")
+    parser.add_argument("--noise-truth", type=Path, metavar="JSON", help="noise against its truth")
     parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
     parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
     parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
@@ -52,7 +54,7 @@ def main():
     """Draw the figures and write the item file."""
     arguments = parse()
     from darkroom.figures.book import FigureBook
-    from darkroom.figures.nircam import item, readnoise, superbias
+    from darkroom.figures.nircam import item, noise_item, readnoise, superbias
     from darkroom.figures.nircam.inputs import Product
     from darkroom.nircam.classes import Classes
     from darkroom.nircam.quantities import write_quantities
@@ -73,8 +75,10 @@ def main():
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
             story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
-        _tell_noise(book, arguments)
-    described = item.describe(folder, **found)
+        noise = _tell_noise(book, arguments)
+    described = noise_item.add(item.describe(folder, **found), folder, **noise)
+    if arguments.noise_truth:
+        described["tables"].append(truth_table(arguments.noise_truth))
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)
     if arguments.merged:
         write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))
@@ -92,16 +96,19 @@ def main():
 
 
 def _tell_noise(book, arguments):
-    """Add the figures of the noise spectrum and of the reference pixels, where given."""
+    """Add the figures of the noise products that are given, and return these."""
     from darkroom.figures import nircam_refpix, nircam_spectrum
     from darkroom.figures.nircam.inputs import Product
 
-    spectrum, previous = arguments.noise_spectrum, arguments.noise_previous
-    if spectrum is not None:
-        previous = None if previous is None else Product(previous)
-        nircam_spectrum.tell(book, Product(spectrum), previous)
-    if arguments.reference_pixels is not None:
-        nircam_refpix.tell(book, Product(arguments.reference_pixels))
+    names = ("noise_spectrum", "noise_previous", "reference_pixels", "corrections")
+    given = {name: getattr(arguments, name) for name in names}
+    made = {name: Product(path) for name, path in given.items() if path is not None}
+    previous = made.pop("noise_previous", None)
+    if "noise_spectrum" in made:
+        nircam_spectrum.tell(book, made["noise_spectrum"], previous)
+    if "reference_pixels" in made:
+        nircam_refpix.tell(book, made["reference_pixels"], made.get("corrections"))
+    return made
 
 
 if __name__ == "__main__":

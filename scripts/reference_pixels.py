@@ -4,14 +4,14 @@ What it answers: how much do frames jump, in common, by amplifier, odd against e
 against bottom; how far are reference pixels from active ones, and how much of that must be,
 because 1/f noise at the edges of a frame is not that of its mean (predicted from the noise
 spectrum: perfect reference pixels have no excess); how well do side pixels follow row means; which
-reference pixels are noisy, dead, drifting, telegraphic or off in level.
+reference pixels are noisy, dead, drifting, telegraphic or off in level; how do levels shift from
+ramp to ramp with time and temperature.
 
 Give dark ramps before any correction by reference pixels, with at least 3 groups, and their
-spectrum from noise_spectrum.py. With --corrected NAME FILE … the same exposures after a correction
-are measured the same way, so that corrections can be compared; it may be given several times.
+spectrum from noise_spectrum.py. What corrections leave is compared by compare_corrections.py.
 
 OUTPUT holds images BAD_REF_PIXEL (bits, see DQ_DEF) and SIGMA, and tables LEVELS, INSTABILITY,
-SCATTER, ROWS, CORRECTIONS, PIXELS, MASK, CHANGES. Units: DN.
+SCATTER, ROWS, COHERENCE, RAMPS, TRENDS, PIXELS, MASK, CHANGES. Units: DN.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def parse():
     parser.add_argument("--quantities", help="JSON file for the numbers of the report")
     parser.add_argument("--previous", metavar="FILE", help="this product of another epoch")
     parser.add_argument(
-        "--corrected",
-        nargs="+",
+        "--temperature-card",
         action="append",
         default=[],
-        metavar=("NAME", "FILE"),
-        help="name of a correction and the exposures after it",
+        metavar="CARD",
+        help="of primary headers, to hold levels of ramps against; several times",
     )
+    parser.add_argument("--best-side", metavar="JSON", help="best correction by side pixels")
     return parser.parse_args()
 
 
@@ -45,11 +45,15 @@ def main():
     from pathlib import Path
 
     from darkroom.nircam import refpix_run
+    from darkroom.nircam.refpix_corrections import write_best_side
 
-    corrected = [(words[0], words[1:]) for words in arguments.corrected]
-    made = refpix_run.run(arguments.files, arguments.spectrum, corrected, arguments.previous)
+    made = refpix_run.run(
+        arguments.files, arguments.spectrum, arguments.previous, arguments.temperature_card
+    )
     output = Path(arguments.output)
     refpix_run.write(made, output, arguments.table or output.with_suffix(".csv"))
+    if arguments.best_side:
+        write_best_side(arguments.best_side, made.levels.rows)
     refpix_run.report(made, arguments.quantities)
 
 

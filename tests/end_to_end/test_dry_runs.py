@@ -7,7 +7,7 @@ from darkroom.simulate import ccd
 pytestmark = pytest.mark.end_to_end
 
 
-@pytest.mark.parametrize(("name", "exposures"), [("demo", 106), ("asi178", 45)])
+@pytest.mark.parametrize(("name", "exposures"), [("demo", 108), ("asi178", 45)])
 def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exposures):
     monkeypatch.delenv("DARKROOM_REFERENCE_DATA", raising=False)
     jobs = checkout.jobs("--config", f"campaign={name}")

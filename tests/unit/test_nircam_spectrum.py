@@ -161,7 +161,7 @@ def test_one_output_gives_its_own_spectrum_and_no_common_part():
 
 def test_a_single_integration_of_three_groups_is_enough():
     spectrum, true = measured(3, rows=ROWS, nints=1, ngroups=3)
-    assert spectrum.dof == 1
+    assert spectrum.dof == pytest.approx(1, abs=0.01)
     assert np.abs(pulls(spectrum, true)["white"]).max() < 4
 
 

@@ -10,7 +10,7 @@ from darkroom.figures.book import Panel
 _SECTION = "Reference pixels"
 
 
-def tell(book, product):
+def tell(book, product, corrections=None):
     """Add the figures of a reference-pixel product.
 
     Parameters
@@ -18,15 +18,20 @@ def tell(book, product):
     book : darkroom.figures.book.FigureBook
     product : darkroom.figures.nircam.inputs.Product
         What ``reference_pixels.py`` wrote.
+    corrections : Product, optional
+        What ``compare_corrections.py`` wrote.
     """
     for name, draw in (
         ("INSTABILITY", _instability),
         ("ROWS", _rows),
-        ("CORRECTIONS", _corrections),
+        ("COHERENCE", _coherence),
+        ("RAMPS", _ramps),
     ):
         table = product.table(name)
         if table:
             draw(book, table)
+    if corrections is not None:
+        _corrections(book, corrections.table("CORRECTIONS"))
 
 
 @style.drawn
@@ -69,6 +74,43 @@ def _rows(book, table):
     )
     panel = Panel("", figure, "Correlation of side pixels with row means against smoothing")
     book.add(_SECTION, "refpix_rows", "Side pixels and row means", caption, [panel])
+
+
+@style.drawn
+def _coherence(book, table):
+    figure, axes = style.panel()
+    axes.plot(table["FREQUENCY"], table["COHERENCE"], "o-", color=style.BIAS, label="measured")
+    axes.plot(table["FREQUENCY"], table["BY_CHANCE"], color=style.DARK, ls="--", label="by chance")
+    axes.set(xscale="log", xlabel="Hz", ylabel="coherence", ylim=(0, 1))
+    axes.legend()
+    caption = (
+        "Share of the power that the left and the right reference pixels have in common, from row "
+        "to row. Where it falls to what chance gives, the two sides show nothing that a "
+        "correction could use."
+    )
+    panel = Panel("", figure, "Coherence of left and right reference pixels against frequency")
+    book.add(_SECTION, "refpix_coherence", "Left and right reference pixels", caption, [panel])
+
+
+@style.drawn
+def _ramps(book, table):
+    if np.unique(table["RAMP"]).size < 2:
+        return
+    figure, axes = style.panel()
+    for amplifier, colour in zip(np.unique(table["AMPLIFIER"]), style.SERIES, strict=False):
+        here = table["AMPLIFIER"] == amplifier
+        ramp, active, reference = (table[k][here] for k in ("RAMP", "ACTIVE", "REFERENCE"))
+        axes.plot(ramp, active, color=colour, lw=1, label=f"amplifier {amplifier}")
+        axes.plot(ramp, reference, "o", color=colour)
+    axes.set(xlabel="ramp", ylabel="DN above the first ramp")
+    axes.legend()
+    caption = (
+        "Level of the first group of each ramp above that of the first ramp: active pixels "
+        "(lines) and reference pixels (points). What the points do not follow is the bias drift "
+        "that reference pixels cannot take off."
+    )
+    panel = Panel("", figure, "Levels of ramps, active and reference pixels by amplifier")
+    book.add(_SECTION, "refpix_ramps", "From ramp to ramp", caption, [panel])
 
 
 @style.drawn

@@ -21,8 +21,16 @@ STEP_KINDS = {
     "linearity": ("linearity",),
     "dark_current": ("dark",),
 }
-#: The products that ramps are calibrated for.
+#: The reference files that are made; ramps are calibrated for each.
 PURPOSES = ("superbias", "readnoise")
+#: Parameters of the pipeline's step refpix for the corrections that are compared; those of the
+#: best one by side pixels are measured.
+CORRECTIONS = {
+    "top_bottom": {"use_side_ref_pixels": False},
+    "side": {"use_side_ref_pixels": True},
+    "optimal": None,
+}
+_CORRECTED_STEPS = ("dq_init", "saturation", "superbias", "refpix")
 
 
 def reference_kinds(steps):
@@ -46,7 +54,12 @@ def item_kinds(nircam):
     nircam : dict
         The item's settings of the NIRCam road.
     """
-    kinds = {kind for purpose in PURPOSES for kind in reference_kinds(nircam["steps"][purpose])}
+    steps = [nircam["steps"][purpose] for purpose in PURPOSES]
+    if nircam["spectrum"]["make"]:
+        steps.append(nircam["steps"]["noise"])
+    if nircam["reference_pixels"]["make"] and nircam["reference_pixels"]["corrections"]:
+        steps.append(_CORRECTED_STEPS)
+    kinds = {kind for names in steps for kind in reference_kinds(names)}
     kinds |= {purpose for purpose in PURPOSES if nircam[purpose]["previous"] == "crds"}
     return sorted(kinds)
 
@@ -76,9 +89,13 @@ def calibrate_options(nircam, purpose):
     chosen = {
         name: steps["parameters"][name] for name in steps[purpose] if name in steps["parameters"]
     }
-    words = ["--steps", *steps[purpose]]
-    if chosen:
-        words += ["--parameters", json.dumps(chosen, sort_keys=True)]
+    return _step_options(steps[purpose], chosen)
+
+
+def _step_options(steps, parameters):
+    words = ["--steps", *steps]
+    if parameters:
+        words += ["--parameters", json.dumps(parameters, sort_keys=True)]
     return shlex.join(words)
 
 
@@ -106,6 +123,33 @@ def check_alike(item, rows):
                 f"{values.count(usual)} other exposures {usual}; one reference file is made of "
                 "exposures of one kind: choose them, or make an item of each kind"
             )
+
+
+def noise_purpose(nircam):
+    """Return the purpose whose ramps the noise is measured on.
+
+    Those of the superbias when they are calibrated the same way, so that it is done once.
+    """
+    same = calibrate_options(nircam, "superbias") == calibrate_options(nircam, "noise")
+    return "superbias" if same else "noise"
+
+
+def correction_options(correction):
+    """Return the options of calibrate.py for one of `CORRECTIONS`, as one argument string."""
+    parameters = CORRECTIONS[correction]
+    return _step_options(_CORRECTED_STEPS, {"refpix": parameters} if parameters else {})
+
+
+def corrections_of(nircam, facts):
+    """Return the names of the corrections to compare for exposures with these facts of the lock.
+
+    Through one output the pipeline corrects by the mean of all reference pixels, whatever is said
+    of the sides.
+    """
+    chosen = nircam["reference_pixels"]["corrections"]
+    if facts.get("shape", "x2048").endswith("x2048"):
+        return list(chosen)
+    return ["top_bottom"] if chosen else []
 
 
 def ramp_memory(facts, megabytes=800, bytes_per_sample=20):

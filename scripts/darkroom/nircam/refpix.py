@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.readout import BORDER, OUTPUTS
+from darkroom.nircam.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.refpix_sides import RowSums, SideSpectra
 from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
 
 EDGES = ("bottom", "top", "left", "right")
-#: Rows over which row means are smoothed.
-SMOOTHING = (1, 5, 11, 31, 101)
 _CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
 
 
@@ -81,8 +80,13 @@ class Levels:
         These pixels, mean over the ramps.
     noise : (noutputs,) float64 array
         Typical noise of one read of an active pixel, DN.
-    rows : RowSums or None
+    reference_start, active_start : list of (noutputs,) arrays
+        Group 0 of each ramp above that of the first one, by amplifier, DN; reference pixels of the
+        bottom and top edges, NaN without.
+    rows : darkroom.nircam.refpix_sides.RowSums or None
         Row means of side and active pixels; None without side pixels.
+    sides : darkroom.nircam.refpix_sides.SideSpectra or None
+        Row means of left and right pixels.
     """
 
     regions: Regions
@@ -91,58 +95,10 @@ class Levels:
     active: list
     nactive: np.ndarray
     noise: np.ndarray
+    reference_start: list
+    active_start: list
     rows: RowSums | None
-
-
-class RowSums:
-    """Second moments of smoothed row means: of side reference pixels and of each amplifier.
-
-    Attributes
-    ----------
-    side : (nsmoothing,) array
-        Variance of the smoothed side means, DN².
-    active, cross : (nsmoothing, noutputs) arrays
-        Variance of the active row means; covariance with the side.
-    """
-
-    def __init__(self, noutputs=OUTPUTS):
-        self.side = np.zeros(len(SMOOTHING))
-        self.active, self.cross = (np.zeros((len(SMOOTHING), noutputs)) for _ in range(2))
-        self.dof = 0.0
-
-    def add(self, side, active):
-        """Add a frame's row means: (nrows,) and (nrows, noutputs), DN."""
-        active = active - active.mean(axis=0)
-        side = side - side.mean()
-        for k, width in enumerate(SMOOTHING):
-            if width > side.size // 4:
-                continue
-            s, a = _running_mean(side[:, None], width)[:, 0], _running_mean(active, width)
-            self.side[k] += (s**2).mean()
-            self.active[k] += (a**2).mean(axis=0)
-            self.cross[k] += (s[:, None] * a).mean(axis=0)
-
-    def finish(self):
-        """Turn sums into variances."""
-        for values in (self.side, self.active, self.cross):
-            values /= self.dof
-
-    @property
-    def correlation(self):
-        """Pearson's r, (nsmoothing, noutputs); NaN where the smoothing is too long."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.cross / np.sqrt(self.side[:, None] * self.active)
-
-    @property
-    def gain(self):
-        """What to multiply the side means with to leave least noise, (nsmoothing, noutputs)."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.cross / self.side[:, None]
-
-
-def _running_mean(values, width):
-    sums = np.cumsum(np.vstack([np.zeros((1, values.shape[1])), values]), axis=0)
-    return (sums[width:] - sums[:-width]) / width
+    sides: SideSpectra | None
 
 
 def measure(source):
@@ -159,16 +115,20 @@ def measure(source):
     check_groups(source)
     readout = source.readout
     regions = Regions.of(readout)
-    sides = np.isin(regions.edge, (2, 3)).any() and readout.noutputs > 1
-    rows = RowSums() if sides else None
-    found = Levels(
-        regions, [], [], [], np.zeros(readout.noutputs), np.zeros(readout.noutputs), rows
-    )
+    rows = sides = None
+    if readout.noutputs > 1 and (beside := np.isin(regions.edge, (2, 3))).any():
+        row_time = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
+        rows, sides = RowSums(), SideSpectra(np.unique(regions.y[beside]).size, row_time)
+    zeros = (np.zeros(readout.noutputs) for _ in range(2))
+    found = Levels(regions, [], [], [], *zeros, [], [], rows, sides)
+    first = None
     for ramp in range(source.nramps):
         lines = fit_lines(source, ramp)
         found.nactive += lines.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
         found.noise += lines.noise**2
         _follow(source, ramp, lines, found)
+        first = lines.first if first is None else first
+        _start(source, lines.first - first, found)
     found.nactive /= source.nramps
     found.noise = np.sqrt(found.noise / source.nramps)
     if rows is not None:
@@ -198,10 +158,25 @@ def _follow(source, ramp, lines, found):
     found.reference.append(reference)
     found.edges.append(_edges(reference, regions, readout.noutputs))
     if found.rows is not None:
-        inside, side = _side_rows(reference, regions)
-        for values, means in zip(side, rows[:, inside], strict=True):
-            found.rows.add(values, means)
+        inside, left, right = _side_rows(reference, regions)
+        for one, other, means in zip(left, right, rows[:, inside], strict=True):
+            found.rows.add((one + other) / 2, means)
+            found.sides.add(one, other)
         found.rows.dof += ngroups - 2
+        found.sides.dof += ngroups - 2
+
+
+def _start(source, above, found):
+    """Add the levels of a ramp's group 0 above that of the first ramp."""
+    regions, shape = found.regions, (source.readout.ny, source.readout.noutputs, -1)
+    usable = (source.usable & np.isfinite(above)).reshape(shape)
+    active = [np.median(above.reshape(shape)[:, a][usable[:, a]]) for a in range(shape[1])]
+    outer = above[regions.y, regions.x]
+    reference = [
+        clipped_mean(outer[(regions.edge < 2) & (regions.amplifier == a)]) for a in range(shape[1])
+    ]
+    found.active_start.append(np.array(active))
+    found.reference_start.append(np.array(reference))
 
 
 def line_residuals(values):
@@ -213,12 +188,15 @@ def line_residuals(values):
 
 
 def _side_rows(reference, regions):
-    """Return the rows with side pixels, and their mean residual: (ngroups, nrows)."""
-    sides = np.isin(regions.edge, (2, 3))
-    left, _ = line_residuals(reference[:, sides])
-    inside, place = np.unique(regions.y[sides], return_inverse=True)
-    counts = np.bincount(place)
-    return inside, np.stack([np.bincount(place, values) / counts for values in left])
+    """Return the rows with side pixels, and mean residuals left and right: (ngroups, nrows)."""
+    inside, means = None, []
+    for edge in (2, 3):
+        here = regions.edge == edge
+        left, _ = line_residuals(reference[:, here])
+        inside, place = np.unique(regions.y[here], return_inverse=True)
+        counts = np.bincount(place)
+        means.append(np.stack([np.bincount(place, values) / counts for values in left]))
+    return inside, *means
 
 
 def _by_class(image, readout):

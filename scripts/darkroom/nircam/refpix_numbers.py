@@ -91,6 +91,12 @@ def _mean_known(values, axis):
         return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
 
 
+def _side_above(edges, edge, amplifier):
+    """Return the mean of a side above bottom and top pixels of its amplifier: (ngroups,)."""
+    side = _mean_known(edges[:, edge, amplifier], 1)
+    return side - _mean_known(edges[:, :2, amplifier], (1, 2))
+
+
 def instabilities(levels, readout, fit, sigma):
     """Return the instability of every amplifier.
 
@@ -154,6 +160,8 @@ def scatters(levels):
     for name, values in (
         ("even - odd, reference", [_mean_known(e[..., 0] - e[..., 1], 1) for e in outer]),
         ("top - bottom", [_mean_known(e[:, 1] - e[:, 0], 2) for e in outer]),
+        ("left side - bottom and top", [_side_above(e, 2, 0) for e in levels.edges]),
+        ("right side - bottom and top", [_side_above(e, 3, -1) for e in levels.edges]),
     ):
         if np.isfinite(values[0]).all():
             found.append(frame_scatter(name, values))

@@ -15,7 +15,8 @@ from scipy import fft
 
 from darkroom.errors import InputError
 from darkroom.nircam.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
-from darkroom.nircam.refpix import SMOOTHING, Regions
+from darkroom.nircam.refpix import Regions
+from darkroom.nircam.refpix_sides import SMOOTHING
 from darkroom.nircam.spectrum_model import Layout
 from darkroom.nircam.spectrum_numbers import model_spectra
 

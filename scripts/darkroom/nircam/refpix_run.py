@@ -12,7 +12,8 @@ from darkroom.nircam import products, refpix, refpix_numbers, refpix_pixels, ref
 from darkroom.nircam.dq import Pixel
 from darkroom.nircam.quantities import log_quantities, quantity, write_quantities
 from darkroom.nircam.ramps import RampSet, read_pixeldq
-from darkroom.nircam.refpix_residual import residual_noise
+from darkroom.nircam.refpix_sides import SMOOTHING
+from darkroom.nircam.refpix_trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum_products import write_csv
 from darkroom.nircam.spectrum_ramp import RampSource
 
@@ -27,7 +28,7 @@ class Made:
     tables: dict
 
 
-def run(paths, spectrum, corrected=(), previous=None):
+def run(paths, spectrum, previous=None, temperature_cards=()):
     """Measure how stable the reference pixels are.
 
     Parameters
@@ -36,10 +37,10 @@ def run(paths, spectrum, corrected=(), previous=None):
         Dark ramps of one detector before any correction by reference pixels.
     spectrum : path-like
         Their noise spectrum, what ``noise_spectrum.py`` wrote.
-    corrected : sequence of (str, list of path-like)
-        Name of a correction and the same exposures after it.
     previous : path-like, optional
         This product of another epoch.
+    temperature_cards : sequence of str
+        Cards of the exposures' primary headers to hold levels of ramps against.
 
     Returns
     -------
@@ -49,8 +50,8 @@ def run(paths, spectrum, corrected=(), previous=None):
     readout = ramps.readout
     fit = refpix_predict.read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)
-    source = RampSource(ramps)
-    levels = refpix.measure(source)
+    temperatures = read_temperatures(ramps, temperature_cards)
+    levels = refpix.measure(RampSource(ramps))
     pixels = refpix_pixels.judge(levels)
     sigma = float(np.nanmedian(pixels.sigma))
     found = refpix_numbers.instabilities(levels, readout, fit, sigma)
@@ -58,7 +59,9 @@ def run(paths, spectrum, corrected=(), previous=None):
         "INSTABILITY": [asdict(row) for row in found],
         "SCATTER": [asdict(row) for row in refpix_numbers.scatters(levels)],
         "ROWS": _row_table(levels, fit, readout, sigma),
-        "CORRECTIONS": _corrections(source, corrected),
+        "COHERENCE": [] if levels.sides is None else levels.sides.table(),
+        "RAMPS": ramp_table(levels, ramps, temperatures),
+        "TRENDS": trend_table(levels, ramps, temperatures),
         "PIXELS": _pixel_table(levels.regions, pixels, readout),
         "MASK": _mask_table(levels.regions, pixels, ramps),
         "CHANGES": [] if before is None else _changes(found, before),
@@ -110,8 +113,9 @@ def _row_table(levels, fit, readout, sigma):
             "r": float(levels.rows.correlation[k, a]),
             "predicted_r": float(expected[k, a]),
             "gain": float(levels.rows.gain[k, a]),
+            "left": float(levels.rows.left[k, a]),
         }
-        for k, width in enumerate(refpix.SMOOTHING)
+        for k, width in enumerate(SMOOTHING)
         for a in range(readout.noutputs)
         if np.isfinite(levels.rows.correlation[k, a])
     ]
@@ -120,21 +124,6 @@ def _row_table(levels, fit, readout, sigma):
 def _whites(fit):
     names = fit.layout.names
     return [fit.values[names.index(f"white_{a}")] for a in range(fit.layout.namplifiers)]
-
-
-def _corrections(source, corrected):
-    rows = []
-    sets = [("none", source)]
-    sets += [(name, RampSource(RampSet(paths, f"correction {name}"))) for name, paths in corrected]
-    for name, one in sets:
-        if one.readout != source.readout:
-            raise InputError(
-                corrected[0][1][0], f"correction {name} is of another detector or subarray"
-            )
-        for a, (row, total, floor) in enumerate(zip(*residual_noise(one), strict=True)):
-            values = {"row_noise": float(row), "total": float(total), "row_floor": float(floor)}
-            rows.append({"correction": name, "amplifier": a} | values)
-    return rows
 
 
 def _pixel_table(regions, pixels, readout):
@@ -173,9 +162,12 @@ def _mask_table(regions, pixels, ramps):
 
 
 _UNITS = dict.fromkeys(
-    ("value", "error", "predicted", "excess", "row_noise", "total", "row_floor", "sigma", "level"),
+    (
+        *("value", "error", "predicted", "excess", "left", "sigma", "level", "jump"),
+        *("previous", "change", "previous_excess", "reference", "active", "scatter"),
+    ),
     "DN",
-) | {"slope": "DN/group", "jump": "DN", "previous": "DN", "change": "DN", "previous_excess": "DN"}
+) | {"slope": "DN/group", "frequency": "Hz", "mjd": "d"}
 
 
 def write(made, output, table):
@@ -244,10 +236,11 @@ def report(made, path=None):
         text = f"frame to frame / sqrt(2), {row['ndiff']} differences"
         name = f"scatter of frames, {row['name']}"
         entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
-    for row in made.tables["CORRECTIONS"]:
-        text = f"differences of two groups; pixels {row['total']:.4g} DN, white noise alone leaves "
-        name = f"row noise, correction {row['correction']}, amplifier {row['amplifier']}"
-        entries.append(quantity(name, row["row_noise"], "DN", text + f"{row['row_floor']:.3g} DN"))
+    for row in made.tables["TRENDS"]:
+        if row["against"] == "mjd" and row["amplifier"] < 0:
+            name = f"slope of ramps in time, {row['quantity']}"
+            text = f"mean of the amplifiers; scatter {row['scatter']:.3g} DN, p = {row['p']:.2g}"
+            entries.append(quantity(name, row["slope"], "DN/d", text, uncertainty=row["error"]))
     text = f"of {made.levels.regions.y.size}"
     for flag in refpix_pixels.Bad:
         count = int((made.pixels.bad & flag > 0).sum())

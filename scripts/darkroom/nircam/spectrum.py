@@ -13,6 +13,7 @@ from darkroom.nircam.readout import PIXEL_TIME
 from darkroom.nircam.spectrum_cross import CrossSpectra
 from darkroom.nircam.spectrum_fit import Fit, fit
 from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
+from darkroom.nircam.spectrum_split import split, to_matrix
 
 log = logging.getLogger(__name__)
 # An amplifier with a smaller share of pixels to trust, or less noise than rounding makes, is dead.
@@ -48,7 +49,8 @@ class Spectrum:
         Integral of the spectrum over the variance of the same residuals, minus 1.
     kept : (n,) array
         Share of the clock's ticks, weighted with the taper, whose samples were used.
-    dof : int
+    dof : float
+        Degrees of freedom of all integrations.
     nframes : int
         Frames averaged in a group; the spectra are those of single frames.
     """
@@ -69,7 +71,7 @@ class Spectrum:
     pedestals: list
     parseval: np.ndarray
     kept: np.ndarray
-    dof: int
+    dof: float
     nframes: int
 
 
@@ -112,7 +114,7 @@ def measure(source, threads=1):
     blur = sums.blur(search.clean)
     found, taken = search.find(blur)
     means, counts = grid.means(frequency, spectra, taken)
-    matrix = bins.to_matrix(means, pairs, n)
+    matrix = to_matrix(means, pairs, n)
     worth, alone = (
         np.nan_to_num(
             bins.independent_values(counts, sums.dof, float(sums.kept.mean()), together)
@@ -122,9 +124,10 @@ def measure(source, threads=1):
     )
     centre = _effective_frequency(frequency, taken, grid)
     fitted = fit(centre, np.nan_to_num(matrix), worth, grid)
+    expected = fitted.expected(centre, grid)
     gains = fitted.layout.gains(fitted.values)
-    common, own = bins.split(matrix, gains)
-    errors = _errors(parts, matrix, pairs, gains, alone)
+    common, own, _ = split(matrix, gains, expected)
+    errors = _errors(parts, matrix, pairs, gains, expected, alone)
     return Spectrum(
         amplifiers, grid, centre, counts, worth, matrix, *errors[:1], common, own, *errors[1:],
         found, fitted, pedestals, _parseval(spectra, sums, grid, source.nframes), sums.kept,
@@ -158,7 +161,7 @@ def _working(source):
 def _add_ramp(source, ramp, lines, sums):
     """Add the frames of a ramp; return their levels (ngroups, namplifiers)."""
     ngroups = source.ngroups(ramp)
-    sums.begin(lines.good, ngroups - 2)
+    sums.begin(lines.good, lines.dof)
     levels = lines.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
         levels[group] += sums.add(lines.residual(source.read(ramp, group), group))
@@ -198,7 +201,7 @@ def _parseval(spectra, sums, grid, nframes):
     return np.array(found)
 
 
-def _errors(parts, matrix, pairs, gains, worth):
+def _errors(parts, matrix, pairs, gains, expected, worth):
     """Return errors of auto spectra, common and own part.
 
     With enough integrations from leaving out one at a time, as scatter of the sums before the gap
@@ -208,19 +211,18 @@ def _errors(parts, matrix, pairs, gains, worth):
     own = np.diagonal(matrix, 0, 1, 2).real
     count = len(parts)
     if count < _ENOUGH:
-        common, _ = bins.split(matrix, gains)
+        common, _, errors = split(matrix, gains, expected)
         with np.errstate(divide="ignore", invalid="ignore"):
             own_error = own / np.sqrt(worth)[:, None]
-            weight = (np.outer(gains, gains)[np.triu_indices(n, 1)] ** 2).sum() if n > 1 else np.nan
-            mean = (own / gains**2).mean(axis=1)
-            # Each cross spectrum scatters by the geometric mean of its two auto spectra.
-            common_error = np.sqrt(common**2 + mean**2 / weight) / np.sqrt(worth)
-        return own_error, common_error, np.hypot(own_error, gains**2 * common_error[:, None])
+            errors = errors / np.sqrt(worth)[:, None]
+            # Strong common noise beyond the model scatters by as much more.
+            strong = np.maximum(common / (expected[:, 0, 0] / gains[0] ** 2), 1.0)
+        return own_error, errors[:, 0] * np.where(np.isfinite(strong), strong, 1), errors[:, 1:]
     total = sum(parts)
-    left = [bins.to_matrix((total - part) * count / (count - 1), pairs, n) for part in parts]
+    left = [to_matrix((total - part) * count / (count - 1), pairs, n) for part in parts]
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = (own.sum(axis=1) / np.trace(bins.to_matrix(total, pairs, n), 0, 1, 2).real)[:, None]
+        scale = (own.sum(axis=1) / np.trace(to_matrix(total, pairs, n), 0, 1, 2).real)[:, None]
         autos = [np.diagonal(m, 0, 1, 2).real * scale for m in left]
-        splits = [bins.split(m * scale[:, :, None], gains) for m in left]
+        splits = [split(m * scale[:, :, None], gains, expected) for m in left]
     groups = (autos, [s[0] for s in splits], [s[1] for s in splits])
     return tuple(np.sqrt(count - 1) * np.std(values, axis=0) for values in groups)

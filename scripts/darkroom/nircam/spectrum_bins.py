@@ -1,4 +1,4 @@
-"""Bins of a noise spectrum: edges, lines left out, what they are worth, common part apart."""
+"""Bins of a noise spectrum: edges, lines left out, what they are worth."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class LineSearch:
         DN²/Hz.
     pairs : list of (int, int)
     grid : Grid
-    dof : int
+    dof : float
         Degrees of freedom of a bin of 1/T.
 
     Attributes
@@ -190,8 +190,8 @@ def independent_values(counts, dof, kept, together=True):
     ----------
     counts : (nbins,) int array
         Values of the grid of 1/T in each bin.
-    dof : int
-        Degrees of freedom of each.
+    dof : float
+        Of each.
     kept : float
         Share of the samples that gaps leave.
     together : bool
@@ -207,38 +207,3 @@ def independent_values(counts, dof, kept, together=True):
     inside = [1.0, 1.0] if together else [np.maximum(n - k, 0) / n for k in (1, 2)]
     alike = sum(2 * r * share for r, share in zip(_NEIGHBOURS, inside, strict=True))
     return counts * dof * kept / (1 + alike)
-
-
-def split(matrix, gains):
-    """Split spectra into the part common to the amplifiers and those of their own.
-
-    Parameters
-    ----------
-    matrix : (..., n, n) complex array
-        Cross spectra, DN²/Hz.
-    gains : (n,) array
-        What each amplifier sees of the common noise.
-
-    Returns
-    -------
-    common : (...) float64 array
-        DN²/Hz; negative values of noise are kept. NaN for one amplifier.
-    own : (..., n) float64 array
-    """
-    n = len(gains)
-    upper = np.triu_indices(n, 1)
-    product = np.outer(gains, gains)[upper]
-    if not product.size:
-        return np.full(matrix.shape[:-2], np.nan), matrix[..., 0, 0].real[..., None]
-    common = (matrix[..., *upper].real * product).sum(axis=-1) / (product**2).sum()
-    own = np.diagonal(matrix, axis1=-2, axis2=-1).real - gains**2 * common[..., None]
-    return common, own
-
-
-def to_matrix(values, pairs, count):
-    """Return (n, count, count) Hermitian matrices of (npairs, n) spectra."""
-    matrix = np.empty((values.shape[1], count, count), np.complex128)
-    for k, (a, b) in enumerate(pairs):
-        matrix[:, a, b] = values[k]
-        matrix[:, b, a] = np.conj(values[k])
-    return matrix

@@ -41,8 +41,8 @@ class CrossSpectra:
         Sum over frames and ticks of (taper × residual)², DN².
     weight : (namplifiers,) float64 array
         The same sum for residuals of 1 DN, a degree of freedom each instead of a frame.
-    dof : int
-        Degrees of freedom of all integrations: frames - 2 each.
+    dof : float
+        Degrees of freedom of all integrations.
     """
 
     def __init__(self, readout, amplifiers, threads=1):
@@ -57,7 +57,7 @@ class CrossSpectra:
         shape = (len(self.pairs), self.length // 2 + 1)
         self.power, self._window = np.zeros(shape, np.complex64), np.zeros(shape, np.complex64)
         self.variance, self.weight = np.zeros(count), np.zeros(count)
-        self.dof, self._mask = 0, None
+        self.dof, self._mask = 0.0, None
 
     @property
     def padded_frequency(self):
@@ -71,8 +71,8 @@ class CrossSpectra:
         ----------
         good : (ny, nx) bool array
             Pixels taken, detector frame.
-        dof : int
-            Degrees of freedom of its residuals: groups - 2.
+        dof : float
+            Degrees of freedom of its residuals.
         """
         self._mask = self.readout.to_clock(good.astype(np.float32))[self.amplifiers] * self.taper
         self.dof += dof

@@ -17,11 +17,11 @@ from darkroom.nircam.spectrum_model import PIVOT, Layout, covariance
 _INDEX_RANGE = (0.3, 2.5)
 # Of an index that the data say nothing about.
 _INDEX_PRIOR, _INDEX_WIDTH = 1.0, 0.5
-_BIC_NEEDED = 10.0
+# What the low-frequency excess must improve -2 ln L by: what its two parameters do by chance. With
+# more (10 in Bayesian information is 33 here) a weak excess would be taken for common 1/f noise.
+_EXCESS_NEEDED = 4.0
 _ROUNDS = 200
 _CONVERGED = 1e-7
-# A law weaker than this fraction of its own error is at the edge of what can be said.
-_FAINTEST = 1e-6
 _LOW, _LOW_P = 20.0, 1e-6
 
 
@@ -59,6 +59,10 @@ class Fit:
             return value, error
         return float(np.exp(value)), float(np.exp(value) * error)
 
+    def expected(self, frequency, grid):
+        """Return the matrix of the model at frequencies in Hz: (n, namplifiers, namplifiers)."""
+        return covariance(frequency, grid.half_rate, self.layout, self.values, grid.frame_time)[0]
+
     def gains(self):
         """Return (gains, errors), (namplifiers,) each."""
         gains = self.layout.gains(self.values)
@@ -86,8 +90,8 @@ def fit(frequency, matrix, worth, grid):
     Returns
     -------
     Fit
-        With the low-frequency excess where that improves the Bayesian information by 10; above
-        20 Hz only where no model fits below.
+        With the low-frequency excess where that improves -2 ln L by more than 4; above 20 Hz only
+        where no model fits below.
 
     Raises
     ------
@@ -116,7 +120,7 @@ class _Problem:
         plain, cost = self._maximise(Layout(n, False), taken, None)
         if n > 1 and above == 0:
             excess, lower = self._maximise(Layout(n, True), taken, plain)
-            if cost - lower > _BIC_NEEDED + 2 * np.log(self.worth[taken].sum()):
+            if cost - lower > _EXCESS_NEEDED:
                 plain = excess
         return self._finish(plain, taken)
 

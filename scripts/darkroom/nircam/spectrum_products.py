@@ -139,7 +139,7 @@ def hdus(spectrum, derived, ramps, provenance):
         ("NFRAMES", spectrum.nframes, "frames averaged in a group"),
         ("NFILES", len(ramps.files), "exposures"),
         ("NRAMPS", len(ramps.ramps), "integrations"),
-        ("DOF", spectrum.dof, "degrees of freedom: groups - 2 of each"),
+        ("DOF", round(spectrum.dof, 3), "degrees of freedom of all"),
         ("NAMPS", len(spectrum.amplifiers), "amplifiers measured"),
         ("TFRAME", spectrum.grid.frame_time, "[s] frame time"),
         ("FNYQUIST", spectrum.grid.half_rate, "[Hz] half the pixel rate"),

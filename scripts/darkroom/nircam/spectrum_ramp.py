@@ -21,9 +21,10 @@ _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 _FULL_SCALE = 65535  # of the 16 bits of raw exposures
 _SAMPLE_ROWS = 64
 _MAD_TO_STD = 1.482602218505602
-# A pixel is left out of an integration where its residuals are this improbable, or a step is this
-# many deviations from its slope.
-_IMPROBABLE, _JUMP = 1e-7, 5.0
+# A pixel is left out of an integration where its residuals are this improbably large or small,
+# where a step is this many deviations from its slope, or its slope from that of others: the shot
+# noise of hot pixels is not the detector's.
+_LARGE, _SMALL, _JUMP, _HOT = 1e-4, 1e-7, 5.0, 5.0
 
 
 class RampSource:
@@ -85,6 +86,8 @@ class Lines:
         Pixels that are usable in all groups, without jump, and as noisy as others.
     noise : (noutputs,) float64 array
         Typical noise of one read, DN; NaN for an amplifier without usable pixels.
+    dof : float
+        Sum over the groups of a good pixel's squared residuals, over the variance of its noise.
     """
 
     first: np.ndarray
@@ -93,6 +96,7 @@ class Lines:
     offsets: np.ndarray
     good: np.ndarray
     noise: np.ndarray
+    dof: float
 
     def place(self, group):
         """Return the place of a group, counted from the middle of the ramp."""
@@ -158,17 +162,29 @@ def fit_lines(source, ramp):
     lever /= length
     squares -= ngroups * total**2 + length * lever**2
     farthest = np.maximum(highest - lever, lever - lowest)
-    good, noise = _trust(source, sample, squares, farthest, np.median(step_noise, axis=0), ngroups)
+    nu = ngroups - 2
+    good, noise = _trust(source, sample, squares, farthest, np.median(step_noise, axis=0), nu)
+    good &= _not_hot(source, sample, lever)
     mean, slope = (np.where(good, x, 0).astype(np.float32) for x in (total, lever))
-    return Lines(first, mean, slope, offsets, good, noise)
+    # Without the largest residuals the mean of the others is a little too small.
+    largest = stats.chi2.isf(_LARGE, nu)
+    dof = nu * stats.chi2.cdf(largest, nu + 2) / stats.chi2.cdf(largest, nu)
+    return Lines(first, mean, slope, offsets, good, noise, float(dof))
 
 
-def _trust(source, sample, squares, farthest, step_noise, ngroups):
+def _not_hot(source, sample, slope):
+    """Return the pixels whose slope is not far above the others' of their amplifier."""
+    limit = sample.medians(slope) + _HOT * sample.deviations(slope)
+    with np.errstate(invalid="ignore"):
+        return slope <= np.repeat(limit, source.readout.columns_per_amplifier)
+
+
+def _trust(source, sample, squares, farthest, step_noise, nu):
     """Return the pixels to trust and the typical noise of each amplifier."""
-    readout, nu = source.readout, ngroups - 2
+    readout = source.readout
     typical = sample.medians(squares) / stats.chi2.median(nu)
     noise = np.sqrt(np.maximum(typical, 0.0))
-    high, low = stats.chi2.isf(_IMPROBABLE, nu), stats.chi2.ppf(_IMPROBABLE, nu)
+    high, low = stats.chi2.isf(_LARGE, nu), stats.chi2.ppf(_SMALL, nu)
     by_column = np.repeat(
         np.stack([typical * high, typical * low, _JUMP * step_noise]),
         readout.columns_per_amplifier,

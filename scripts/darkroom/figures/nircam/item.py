@@ -91,7 +91,8 @@ def _plain(value, digits=6):
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
 
-def _key(label, value, error, unit, note):
+def key_number(label, value, error, unit, note):
+    """Return one of the key numbers of an item, rounded for a reader."""
     error = None if error is None else _plain(error, 3)
     value = None if value is None else _plain(value)
     return {"label": label, "value": value, "error": error, "unit": unit, "note": note}
@@ -104,17 +105,19 @@ def _superbias_numbers(reference, details):
     level = None if peer else details.header["LEVELERR"]
     name = "scatter of one read" if peer else "error of a pixel"
     return [
-        _key("Superbias", median, level, "DN", "median over pixels"),
-        _key(f"Superbias, {name}", _plain(error, 3), None, "DN", "median over pixels"),
-        _key("Flagged DO_NOT_USE", int((dq & 1 > 0).sum()), None, "pixels", ""),
-        _key("Flagged UNRELIABLE_BIAS", int((dq & 2 > 0).sum()), None, "pixels", ""),
+        key_number("Superbias", median, level, "DN", "median over pixels"),
+        key_number(f"Superbias, {name}", _plain(error, 3), None, "DN", "median over pixels"),
+        key_number("Flagged DO_NOT_USE", int((dq & 1 > 0).sum()), None, "pixels", ""),
+        key_number("Flagged UNRELIABLE_BIAS", int((dq & 2 > 0).sum()), None, "pixels", ""),
     ]
 
 
 def _readnoise_numbers(reference):
     median = float(np.nanmedian(reference.image("SCI")))
     return [
-        _key("Read noise", _plain(median, 4), None, "DN", "CDS: difference of two groups; median")
+        key_number(
+            "Read noise", _plain(median, 4), None, "DN", "CDS: difference of two groups; median"
+        )
     ]
 
 

@@ -1,0 +1,170 @@
+# NIRCam darks: noise spectrum, reference pixels, corrections by them.
+
+
+wildcard_constraints:
+    correction="top_bottom|side|optimal",
+
+
+rule noise_spectrum:
+    """How strong are white noise, 1/f noise common to the amplifiers, and that of each?"""
+    input:
+        unpack(lambda wildcards: previous_epoch(wildcards.item, "spectrum")),
+        ramps=lambda wildcards: noise_ramps(wildcards.item),
+    output:
+        product=f"{RESULTS}/{{item}}/noise_spectrum.fits",
+        table=f"{RESULTS}/{{item}}/noise_spectrum.csv",
+        fit=f"{RESULTS}/{{item}}/noise_spectrum_fit.csv",
+        quantities=f"{RESULTS}/{{item}}/noise_spectrum.json",
+    log:
+        f"{RESULTS}/logs/noise_spectrum/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/noise_spectrum/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards, input: optional(input, "previous"),
+        code=program.digest("detector", "noise_spectrum"),
+    message:
+        "Measuring the noise spectrum of {wildcards.item}"
+    shell:
+        program("detector", "noise_spectrum") + "--output {output.product} "
+        "--table {output.table} --fit {output.fit} --quantities {output.quantities} "
+        "--threads {threads} {params.settings} @{input.ramps} > {log} 2>&1"
+
+
+rule reference_pixels:
+    """How well do reference pixels follow the active ones, and which of them are bad?"""
+    input:
+        unpack(lambda wildcards: previous_epoch(wildcards.item, "reference_pixels")),
+        ramps=lambda wildcards: noise_ramps(wildcards.item),
+        spectrum=f"{RESULTS}/{{item}}/noise_spectrum.fits",
+    output:
+        product=f"{RESULTS}/{{item}}/reference_pixels.fits",
+        table=f"{RESULTS}/{{item}}/reference_pixels.csv",
+        best=f"{RESULTS}/{{item}}/best_side.json",
+        quantities=f"{RESULTS}/{{item}}/reference_pixels.json",
+    log:
+        f"{RESULTS}/logs/reference_pixels/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/reference_pixels/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1200 * attempt,
+    params:
+        settings=lambda wildcards: command_options(
+            nircam(wildcards.item)["reference_pixels"],
+            {"temperature_cards": "--temperature-card"},
+        ),
+        previous=lambda wildcards, input: optional(input, "previous"),
+        code=program.digest("detector", "reference_pixels"),
+    message:
+        "Measuring the reference pixels of {wildcards.item}"
+    shell:
+        program("detector", "reference_pixels") + "--spectrum {input.spectrum} "
+        "--output {output.product} --table {output.table} --best-side {output.best} "
+        "--quantities {output.quantities} {params.previous} {params.settings} "
+        "@{input.ramps} > {log} 2>&1"
+
+
+rule correct:
+    """What does a correction by reference pixels make of an exposure?"""
+    input:
+        unpack(lambda wildcards: correct_inputs(wildcards.item, wildcards.correction)),
+        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        status=f"{RESULTS}/{{item}}/corrected/{{correction}}/{{exposure}}.json",
+    log:
+        f"{RESULTS}/logs/correct/{{item}}/{{correction}}/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/correct/{{item}}/{{correction}}/{{exposure}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: calibrate_memory(
+            wildcards.item, wildcards.exposure, attempt
+        ),
+    params:
+        settings=lambda wildcards: correction_options(wildcards.correction),
+        place=lambda wildcards, output: calibrate_place(),
+        measured=lambda wildcards, input: measured_parameters(input),
+        superbias=lambda wildcards, input: optional(input, "superbias"),
+        code=program.digest("jwst", "calibrate"),
+    message:
+        "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
+    shell:
+        program("jwst", "calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
+        "--references {input.references} {params.superbias} {params.settings} "
+        "{params.measured} --status {output.status} {input.exposure} > {log} 2>&1"
+
+
+rule compare_corrections:
+    """What noise do the corrections leave?"""
+    input:
+        corrected=lambda wildcards: [
+            path
+            for name in corrections(wildcards.item)
+            for path in corrected(wildcards.item, name)
+        ],
+        raw=lambda wildcards: [
+            f"{RESULTS}/raw/{wildcards.item}/{name}.json"
+            for name in compared_exposures(wildcards.item)
+        ],
+    output:
+        product=f"{RESULTS}/{{item}}/corrections.fits",
+        table=f"{RESULTS}/{{item}}/corrections.csv",
+        quantities=f"{RESULTS}/{{item}}/corrections.json",
+    log:
+        f"{RESULTS}/logs/compare_corrections/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_corrections/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1200 * attempt,
+    params:
+        settings=lambda wildcards: corrected_options(wildcards.item),
+        code=program.digest("detector", "compare_corrections"),
+    message:
+        "Comparing corrections by reference pixels of {wildcards.item}"
+    shell:
+        program("detector", "compare_corrections") + "--output {output.product} "
+        "--table {output.table} --quantities {output.quantities} {params.settings} "
+        "-- {input.raw} > {log} 2>&1"
+
+
+rule noise_truth:
+    """How do noise spectrum and reference pixels of simulated darks compare with the truth?"""
+    input:
+        unpack(lambda wildcards: noise_truth_inputs(wildcards.item)),
+    output:
+        f"{RESULTS}/{{item}}/noise_truth.json",
+    log:
+        f"{RESULTS}/logs/noise_truth/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/noise_truth/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: [
+            CAMPAIGN.tracked_archive,
+            CAMPAIGN.selection(wildcards.item),
+        ],
+        reference=lambda wildcards, input: more_options(input, {"reference": "--reference-pixels "}),
+        code=program.digest("detector", "noise_truth"),
+    message:
+        "Comparing the noise of {wildcards.item} with its truth"
+    shell:
+        program("detector", "noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        "--spectrum {input.spectrum} {params.reference} --output {output} > {log} 2>&1"

@@ -1,0 +1,137 @@
+"""Side reference pixels: how rows follow them, and how the left ones follow the right ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.nircam.readout import OUTPUTS
+
+#: Rows over which row means are smoothed.
+SMOOTHING = (1, 5, 11, 31, 101)
+_PER_DECADE = 10
+_HANN_ALIKE = 1.944  # neighbours of the Hann periodogram that say the same
+
+
+class RowSums:
+    """Second moments of row means: of smoothed side reference pixels and of each amplifier.
+
+    Attributes
+    ----------
+    side : (nsmoothing,) array
+        Variance of the smoothed side means, DN².
+    active, cross : (nsmoothing, noutputs) arrays
+        Variance of the active row means smoothed alike; their covariance with the side.
+    follow : (nsmoothing, noutputs) array
+        Covariance of the smoothed side means with the active row means as they are.
+    single : (nsmoothing, noutputs) array
+        Variance of those.
+    """
+
+    def __init__(self, noutputs=OUTPUTS):
+        shape = (len(SMOOTHING), noutputs)
+        self.side = np.zeros(len(SMOOTHING))
+        self.active, self.cross, self.follow, self.single = (np.zeros(shape) for _ in range(4))
+        self.dof = 0.0
+
+    def add(self, side, active):
+        """Add a frame's row means: (nrows,) and (nrows, noutputs), DN."""
+        active = active - active.mean(axis=0)
+        side = side - side.mean()
+        for k, width in enumerate(SMOOTHING):
+            if width > side.size // 4:
+                continue
+            s, a = _running_mean(side[:, None], width), _running_mean(active, width)
+            middle = active[width // 2 : width // 2 + len(s)]
+            self.side[k] += (s**2).mean()
+            self.active[k] += (a**2).mean(axis=0)
+            self.cross[k] += (s * a).mean(axis=0)
+            self.follow[k] += (s * middle).mean(axis=0)
+            self.single[k] += (middle**2).mean(axis=0)
+
+    def finish(self):
+        """Turn sums into variances."""
+        for values in (self.side, self.active, self.cross, self.follow, self.single):
+            values /= self.dof
+
+    @property
+    def correlation(self):
+        """Pearson's r, (nsmoothing, noutputs); NaN where the smoothing is too long."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.cross / np.sqrt(self.side[:, None] * self.active)
+
+    @property
+    def gain(self):
+        """What to multiply the smoothed side means with to leave least noise in rows."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.follow / self.side[:, None]
+
+    @property
+    def left(self):
+        """Scatter of row means after that, DN, (nsmoothing, noutputs)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt(self.single - self.follow**2 / self.side[:, None])
+
+    def best(self):
+        """Return the smoothing (rows) and the gain that leave least noise, one for all outputs."""
+        gain = self.gain.mean(axis=1)
+        with np.errstate(invalid="ignore"):
+            left = (self.single - 2 * gain[:, None] * self.follow).mean(axis=1)
+            left += gain**2 * self.side
+        k = int(np.nanargmin(np.where(self.side > 0, left, np.nan)))
+        return SMOOTHING[k], float(gain[k])
+
+
+def _running_mean(values, width):
+    sums = np.cumsum(np.vstack([np.zeros((1, values.shape[1])), values]), axis=0)
+    return (sums[width:] - sums[:-width]) / width
+
+
+class SideSpectra:
+    """Cross spectrum of the row means of left and right reference pixels.
+
+    Parameters
+    ----------
+    nrows : int
+        Rows with side pixels.
+    row_time : float
+        Time from row to row, s.
+    """
+
+    def __init__(self, nrows, row_time):
+        self.frequency = np.fft.rfftfreq(nrows, row_time)
+        self._taper = np.hanning(nrows + 2)[1:-1]
+        self._powers = np.zeros((2, self.frequency.size))
+        self._cross = np.zeros(self.frequency.size, np.complex128)
+        self.dof = 0.0
+
+    def add(self, left, right):
+        """Add a frame's row means, (nrows,) each, DN."""
+        one, other = (np.fft.rfft((v - v.mean()) * self._taper) for v in (left, right))
+        self._powers += np.abs(one) ** 2, np.abs(other) ** 2
+        self._cross += one * np.conj(other)
+
+    def table(self):
+        """Return the coherence by bins of frequency, as dictionaries.
+
+        ``coherence`` |C|² / (C_left C_right) and ``by_chance``, its mean for unrelated noise.
+        """
+        inside = np.arange(2, self.frequency.size - 1)
+        if not inside.size:
+            return []
+        first, last = self.frequency[[inside[0], inside[-1]]]
+        count = max(1, round(_PER_DECADE * np.log10(last / first)))
+        edges = np.geomspace(first, last * 1.001, count + 1)
+        where = np.searchsorted(edges, self.frequency[inside], side="right") - 1
+        rows = []
+        for k in np.unique(where):
+            here = inside[where == k]
+            power = self._powers[:, here].sum(axis=1)
+            worth = max(here.size * self.dof / _HANN_ALIKE, 1.0)
+            rows.append(
+                {
+                    "frequency": float(self.frequency[here].mean()),
+                    "coherence": float(abs(self._cross[here].sum()) ** 2 / power.prod()),
+                    "by_chance": 1 / worth,
+                }
+            )
+        return rows
