@@ -78,7 +78,8 @@ def main():
         noise = _tell_noise(book, arguments)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     if arguments.noise_truth:
-        described["tables"].append(truth_table(arguments.noise_truth))
+        table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
+        described["tables"].append(table)
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)
     if arguments.merged:
         write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))

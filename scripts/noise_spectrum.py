@@ -12,9 +12,10 @@ at least 3 groups. Patterns that average frames are scaled to one frame.
 
 What cannot be told apart: with one amplifier (small subarrays) common noise counts as its own; with
 two, what they share is assumed equal. Below 1 / (frame time) only the levels of whole frames are
-known: table PEDESTAL.
+known: tables PEDESTAL and PEDESTAL_PSD, their spectrum.
 
-OUTPUT holds tables SPECTRUM, FIT, NUMBERS, PEDESTAL, LINES (and CHANGES with --previous).
+OUTPUT holds tables SPECTRUM, FIT, NUMBERS, PEDESTAL, PEDESTAL_PSD, LINES (and CHANGES with
+--previous), and the COVARIANCE of the fit.
 """
 
 from __future__ import annotations

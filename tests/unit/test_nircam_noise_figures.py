@@ -6,8 +6,9 @@ import pytest
 
 from darkroom.figures import nircam_refpix, nircam_spectrum
 from darkroom.figures.book import FigureBook
+from darkroom.figures.nircam import noise_item
 from darkroom.figures.nircam.inputs import Product
-from darkroom.nircam import refpix_run, spectrum_run
+from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
 from nircam_darks import stripe, write_ramp
 from nircam_spectra import simulated
 
@@ -22,22 +23,28 @@ def products(tmp_path_factory):
     made = spectrum_run.run([ramp])
     spectrum_run.write(made, spectrum, folder / "s.csv", folder / "f.csv")
     spectrum_run.report(made, folder / "s.json")
-    made = refpix_run.run([ramp], spectrum, [("same", [ramp])])
+    made = refpix_run.run([ramp], spectrum)
     refpix_run.write(made, reference, folder / "r.csv")
     refpix_run.report(made, folder / "r.json")
+    refpix_corrections.write_best_side(folder / "best.json", made.levels.rows)
+    ramps, rows = refpix_corrections.compare([ramp], [("same", [ramp])])
+    corrections = folder / "corrections.fits"
+    refpix_corrections.write(ramps, rows, corrections, folder / "c.csv", folder / "c.json")
     again = spectrum_run.run([ramp], previous=spectrum)
     assert max(abs(row["change"]) for row in again.changes) == 0
-    return spectrum, reference
+    return spectrum, reference, corrections
 
 
 def test_every_figure_is_drawn_with_words(products, tmp_path):
-    spectrum, reference = map(Product, products)
+    spectrum, reference, corrections = map(Product, products)
     with FigureBook(tmp_path / "figures") as book:
         nircam_spectrum.tell(book, spectrum, previous=spectrum)
-        nircam_refpix.tell(book, reference)
+        nircam_refpix.tell(book, reference, corrections)
     records = json.loads((tmp_path / "figures" / "figures.json").read_text())
     text = json.dumps(records)
-    for key in ("noise_spectrum_3", "noise_common", "noise_parts", "refpix_instability"):
+    keys = ("noise_spectrum_3", "noise_common", "noise_parts", "noise_pedestals")
+    keys += ("refpix_instability", "refpix_coherence", "refpix_ramps", "refpix_corrections")
+    for key in keys:
         assert (tmp_path / "figures" / f"{key}.png").stat().st_size > 5000
     assert "multiples of the frame rate" in text
 
@@ -46,3 +53,27 @@ def test_quantities_name_every_amplifier(products):
     for name, wanted in (("s.json", "white, amplifier 3"), ("r.json", "instability, amplifier 3")):
         entries = json.loads((products[0].parent / name).read_text())
         assert wanted in {entry["name"] for entry in entries}
+
+
+def test_no_correction_leaves_what_there_was(products):
+    table = Product(products[2]).table("CORRECTIONS")
+    none, same = (table["ROW_NOISE"][table["CORRECTION"] == name] for name in ("none", "same"))
+    assert (none == same).all()
+    assert (table["OVER_FLOOR"] > 1).all()
+
+
+def test_the_best_side_correction_is_written_as_parameters_of_the_pipeline(products):
+    chosen = json.loads((products[0].parent / "best.json").read_text())["refpix"]
+    assert chosen["side_smoothing_length"] in (1, 5, 11, 31, 101)
+    assert 0 < chosen["side_gain"] < 1.2
+
+
+def test_the_report_says_what_cannot_be_told(products):
+    """A stripe of 64 rows says nothing below 10 Hz, where whole frames differ."""
+    spectrum, reference, corrections = map(Product, products)
+    empty = {key: [] for key in ("tables", "key_numbers", "limits", "products")}
+    made = noise_item.add(empty, products[0].parent, spectrum, reference, corrections)
+    text = json.dumps(made)
+    assert "cannot be told" in text
+    assert "multiple of the frame rate" in text
+    assert {entry["file"] for entry in made["products"]} == {path.name for path in products}

@@ -6,7 +6,12 @@ import pytest
 from darkroom.errors import DarkroomError
 from darkroom.nircam.readout import Readout
 from darkroom.nircam.spectrum import measure
-from darkroom.nircam.spectrum_numbers import band_noise, numbers, pedestal_noise
+from darkroom.nircam.spectrum_numbers import (
+    band_noise,
+    numbers,
+    pedestal_noise,
+    pedestal_spectrum,
+)
 from nircam_sim import STILL
 from nircam_spectra import Held, measured, pulls, simulated
 
@@ -103,6 +108,8 @@ def test_pedestals_offsets_and_steady_slopes_leave_the_spectrum_alone_and_are_me
         value, error = jumpy.fit.get(name)
         assert value == pytest.approx(quiet.fit.get(name)[0], abs=error)
     common, own, count = pedestal_noise(jumpy.pedestals)
+    slow = pedestal_spectrum(jumpy.pedestals, 2.0)
+    assert np.mean([row["own"] for row in slow]) == pytest.approx(2 * 2.0 * own**2, rel=0.4)
     assert count == 36
     assert common == pytest.approx(np.hypot(30, 10 / 2), rel=3 / np.sqrt(2 * count))
     assert own == pytest.approx(10, rel=3 / np.sqrt(6 * count))

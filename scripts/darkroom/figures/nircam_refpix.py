@@ -53,6 +53,11 @@ def _instability(book, table):
         "is not that of its mean; only more than that is theirs. Above the prediction at a chance "
         f"of 1 in 1000: {'amplifiers ' + ', '.join(flagged) if flagged else 'none'}."
     )
+    if not table["JUDGED"].all():
+        caption += (
+            " Here that cannot be told: the spectrum does not reach below 8 Hz, where the common "
+            "noise of these detectors grows steeper."
+        )
     panel = Panel("", figure, "Instability by amplifier, measured and predicted")
     book.add(_SECTION, "refpix_instability", "Stability of the reference pixels", caption, [panel])
 

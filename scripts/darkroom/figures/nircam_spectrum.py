@@ -30,6 +30,7 @@ def tell(book, product, previous=None):
         _common(book, bins, before)
         _coherence(book, bins, amplifiers)
     _knees(book, numbers, amplifiers)
+    _pedestals(book, product)
 
 
 def _spectra(book, product, bins, amplifiers, before):
@@ -156,3 +157,22 @@ def _knees(book, numbers, amplifiers):
     )
     panel = Panel("", figure, "Knee frequencies and parts of the CDS variance by amplifier")
     book.add(_SECTION, "noise_parts", "Knees, and what the noise consists of", caption, [panel])
+
+
+@style.drawn
+def _pedestals(book, product):
+    table = product.table("PEDESTAL_PSD")
+    figure, axes = style.panel(style.WIDE)
+    names = ("COMMON", "OWN") if np.isfinite(table["OWN"]).all() else ("COMMON",)
+    for name, colour in zip(names, style.SERIES, strict=False):
+        axes.plot(table["FREQUENCY"], table[name], "o", color=colour, label=name.lower())
+    axes.set(xscale="log", yscale="log", xlabel="Hz", ylabel=_DENSITY)
+    axes.legend()
+    caption = (
+        "Spectrum of the levels of whole frames, below half the frame rate: of the mean of the "
+        "amplifiers (common), and of an amplifier about it (own). A straight line through each "
+        "ramp is taken off, and with it most of the lowest frequency. Level for jumps that are "
+        "independent from frame to frame; reference rows take these off."
+    )
+    panel = Panel("", figure, "Spectrum of frame levels, common and by amplifier")
+    book.add(_SECTION, "noise_pedestals", "Levels of whole frames", caption, [panel])

@@ -104,7 +104,10 @@ def compare_reference_pixels(product, full, namplifiers):
             rows.append(row(what, true[str(name)], value, float(error), "DN"))
     table = product.table("INSTABILITY")
     for k, a in enumerate(table.get("AMPLIFIER", ())):
+        if not table["JUDGED"][k]:
+            continue
         what = f"instability of perfect reference pixels, amplifier {a}"
-        found, error = table["VALUE"][k], float(table["ERROR"][k])
+        found = table["VALUE"][k]
+        error = float(np.hypot(table["ERROR"][k], table["PREDICTED_ERROR"][k]))
         rows.append(row(what, table["PREDICTED"][k], found, error, "DN"))
     return rows

@@ -10,6 +10,9 @@ from scipy import stats
 from darkroom.nircam import refpix_predict as predict
 
 _FLAGGED = 0.999
+# Below about this frequency the common noise of NIRCam's detectors steepens, Hz; a spectrum that
+# begins above does not tell what whole frames do.
+_STEEPENS = 8.0
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,26 @@ class Instability:
     amplifier : int
     value, error : float
         Scatter of active - reference from frame to frame / sqrt(2), DN.
-    predicted : float
-        What the noise spectrum says perfect reference pixels show, DN.
+    predicted, predicted_error : float
+        What the noise spectrum says perfect reference pixels show, DN; from the errors of its fit.
     excess : float
         sqrt(value² - predicted²), 0 where negative, DN.
     p : float
         Chance of so much more than predicted.
+    judged : bool
+        Whether the spectrum reaches down to where the common noise steepens.
     flagged : bool
-        p < 0.001.
+        Judged, and p < 0.001.
     """
 
     amplifier: int
     value: float
     error: float
     predicted: float
+    predicted_error: float
     excess: float
     p: float
+    judged: bool
     flagged: bool
 
 
@@ -120,7 +127,8 @@ def instabilities(levels, readout, fit, sigma):
         return []
     pixels = np.bincount(regions.amplifier[outer], minlength=readout.noutputs)
     noise = (float(np.mean(levels.noise)), sigma)
-    expected = predict.instability(fit, readout, noise, np.stack([levels.nactive, pixels]))
+    expected, unsure = predict.instability(fit, readout, noise, np.stack([levels.nactive, pixels]))
+    judged = fit.above < _STEEPENS
     found = []
     for amplifier in range(readout.noutputs):
         series = [
@@ -128,17 +136,22 @@ def instabilities(levels, readout, fit, sigma):
             for active, edges in zip(levels.active, levels.edges, strict=True)
         ]
         one = frame_scatter("", series)
-        p = float(stats.chi2.sf(one.nu * one.value**2 / expected[amplifier] ** 2, one.nu))
+        # Measured and predicted squares scatter as mean squares of so many values.
+        p = float(
+            stats.f.sf((one.value / expected[amplifier]) ** 2, one.nu, 2 / unsure[amplifier] ** 2)
+        )
         excess = float(np.sqrt(max(one.value**2 - expected[amplifier] ** 2, 0.0)))
         found.append(
             Instability(
-                amplifier,
-                one.value,
-                one.error,
-                float(expected[amplifier]),
-                excess,
-                p,
-                p < 1 - _FLAGGED,
+                amplifier=amplifier,
+                value=one.value,
+                error=one.error,
+                predicted=float(expected[amplifier]),
+                predicted_error=float(expected[amplifier] * unsure[amplifier] / 2),
+                excess=excess,
+                p=p,
+                judged=judged,
+                flagged=judged and p < 1 - _FLAGGED,
             )
         )
     return found

@@ -22,10 +22,11 @@ from darkroom.nircam.spectrum_numbers import model_spectra
 
 # Multiples of the row rate up to which responses are followed closely.
 _FINE_ROWS = 10
+_RESPONSE_BINS = 200  # a decade
 
 
 def read_fit(path, readout):
-    """Return the fit of a noise spectrum file: `layout` and `values`.
+    """Return the fit of a noise spectrum file: `layout`, `values`, `covariance`, `above`.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def read_fit(path, readout):
             known = {
                 (str(row["PARAMETER"]), int(row["AMPLIFIER"])): float(row["VALUE"]) for row in rows
             }
+            covariance = hdus["COVARIANCE"].data.astype(np.float64)
     except (OSError, KeyError) as error:
         raise InputError(path, f"is no noise spectrum ({error})") from error
     for card in ("DETECTOR", "SUBARRAY"):
@@ -64,7 +66,12 @@ def read_fit(path, readout):
         kind, _, place = name.rpartition("_")
         value = known[(kind, int(place))] if place.isdigit() else known[(name, -1)]
         values.append(value if "_index" in name else np.log(value))
-    return SimpleNamespace(layout=layout, values=np.array(values))
+    return SimpleNamespace(
+        layout=layout,
+        values=np.array(values),
+        covariance=covariance,
+        above=float(header["FLOWEST"]),
+    )
 
 
 def coloured_spectra(fit, frequency):
@@ -81,7 +88,7 @@ def instability(fit, readout, noise, counts):
     Parameters
     ----------
     fit : object
-        With `layout` and `values`, see `read_fit`.
+        With `layout`, `values` and `covariance`, see `read_fit`.
     readout : darkroom.nircam.readout.Readout
     noise : (2,) array
         Noise of one read of an active and of a reference pixel, DN.
@@ -90,9 +97,34 @@ def instability(fit, readout, noise, counts):
 
     Returns
     -------
-    (noutputs,) float64 array
+    value : (noutputs,) float64 array
         Standard deviation of a difference of frames / sqrt(2), DN.
+    error : (noutputs,) float64 array
+        Of its square over the square, from the covariance of the fit.
     """
+    response = _instability_response(readout)
+    white = np.asarray(noise)[:, None] ** 2 / counts
+
+    def variance(values):
+        frequency, power = response
+        spectra = coloured_spectra(SimpleNamespace(layout=fit.layout, values=values), frequency)
+        return (spectra * power).sum(axis=1)
+
+    coloured = variance(fit.values)
+    sigma = np.sqrt(np.diagonal(fit.covariance))
+    # Parameters that nothing is known of are not followed farther than a factor e.
+    steps = np.clip(sigma, 1e-6, 1.0)
+    slopes = [
+        (variance(fit.values + row) - variance(fit.values - row)) / 2 for row in np.diag(steps)
+    ]
+    correlation = fit.covariance / np.outer(sigma, sigma)
+    spread = np.einsum("ka,kl,la->a", slopes, np.nan_to_num(correlation), slopes)
+    total = coloured + white.sum(axis=0)
+    return np.sqrt(total), np.sqrt(np.maximum(spread, 0)) / total
+
+
+def _instability_response(readout):
+    """Return frequencies and what each DN²/Hz there adds to the variance: (n,), (noutputs, n)."""
     regions = Regions.of(readout)
     outer = np.zeros(readout.shape, bool)
     outer[regions.y, regions.x] = regions.edge < 2
@@ -100,12 +132,13 @@ def instability(fit, readout, noise, counts):
     weights = readout.to_clock(_unit(outer, readout) - _unit(active, readout))
     length = fft.next_fast_len(4 * readout.ticks, real=True)
     frequency = fft.rfftfreq(length, PIXEL_TIME)[1:-1]
-    power = np.abs(fft.rfft(weights, length)[:, 1:-1]) ** 2
-    step = 1 / (length * PIXEL_TIME)
-    turn = 2 * np.sin(np.pi * frequency * readout.frame_time) ** 2
-    coloured = (coloured_spectra(fit, frequency) * power * turn).sum(axis=1) * step
-    white = np.asarray(noise)[:, None] ** 2 / counts
-    return np.sqrt(coloured + white.sum(axis=0))
+    turn = 2 * np.sin(np.pi * frequency * readout.frame_time) ** 2 / (length * PIXEL_TIME)
+    # Spectra are smooth: narrow bins are enough, at the mean of a law as 1/f.
+    place = np.unique(np.floor(_RESPONSE_BINS * np.log10(frequency)), return_index=True)[1]
+    power = [np.abs(fft.rfft(one, length)[1:-1]) ** 2 * turn for one in weights]
+    power = np.stack([np.add.reduceat(one, place) for one in power])
+    counts = np.diff(np.append(place, frequency.size))
+    return counts / np.add.reduceat(1 / frequency, place), power
 
 
 def _unit(pixels, readout):

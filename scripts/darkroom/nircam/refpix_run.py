@@ -163,7 +163,17 @@ def _mask_table(regions, pixels, ramps):
 
 _UNITS = dict.fromkeys(
     (
-        *("value", "error", "predicted", "excess", "left", "sigma", "level", "jump"),
+        *(
+            "value",
+            "error",
+            "predicted",
+            "predicted_error",
+            "excess",
+            "left",
+            "sigma",
+            "level",
+            "jump",
+        ),
         *("previous", "change", "previous_excess", "reference", "active", "scatter"),
     ),
     "DN",
@@ -224,12 +234,13 @@ def report(made, path=None):
     for row in made.tables["INSTABILITY"]:
         text = (
             "active - reference pixels from frame to frame / sqrt(2); perfect reference pixels "
-            f"show {row['predicted']:.3g} DN of 1/f and white noise (p = {row['p']:.2g})"
+            f"show {row['predicted']:.3g} ± {row['predicted_error']:.2g} DN of 1/f and white noise "
+            f"(p = {row['p']:.2g})"
         )
         name = f"instability, amplifier {row['amplifier']}"
         entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
         text = "more than the prediction, in quadrature; flagged at p < 0.001: "
-        text += "yes" if row["flagged"] else "no"
+        text += ("yes" if row["flagged"] else "no") if row["judged"] else "cannot be told"
         name = f"instability of the reference pixels, amplifier {row['amplifier']}"
         entries.append(quantity(name, row["excess"], "DN", text))
     for row in made.tables["SCATTER"]:

@@ -35,6 +35,8 @@ class Fit:
     values, errors : (nparameters,) float64 array
         As `Layout.names`: natural logarithms of gains, amplitudes and the knee; indices. An error
         of a logarithm is relative.
+    covariance : (nparameters, nparameters) float64 array
+        Inverse of the Fisher matrix.
     taken : (nbins,) bool array
         Bins that went in.
     chi2, dof : float
@@ -46,6 +48,7 @@ class Fit:
     layout: Layout
     values: np.ndarray
     errors: np.ndarray
+    covariance: np.ndarray
     taken: np.ndarray
     chi2: float
     dof: int
@@ -228,14 +231,15 @@ class _Problem:
         matrix, derivatives = self._model(layout, values, taken)
         _, fisher = self._scores(matrix, derivatives, layout, values, taken)
         scale = 1 / np.sqrt(np.maximum(np.diagonal(fisher), 1e-300))
-        errors = scale * np.sqrt(
-            np.diagonal(np.linalg.pinv(fisher * np.outer(scale, scale), 1e-12, hermitian=True))
-        )
+        scale = np.outer(scale, scale)
+        inverse = scale * np.linalg.pinv(fisher * scale, 1e-12, hermitian=True)
+        errors = np.sqrt(np.diagonal(inverse))
         everywhere = self._model(layout, values, np.ones_like(taken))[0]
         deviation = self._deviations(everywhere) ** 2
         chi2 = float(deviation[taken].sum())
         dof = int(taken.sum() * layout.namplifiers - values.size)
-        return Fit(layout, values, errors, taken, chi2, dof, float(self.frequency[taken].min()))
+        lowest = float(self.frequency[taken].min())
+        return Fit(layout, values, errors, inverse, taken, chi2, dof, lowest)
 
     def _deviations(self, model):
         own = np.diagonal(model, 0, 1, 2)

@@ -153,3 +153,56 @@ def pedestal_noise(pedestals):
         count += n
     common, own = np.sqrt(squares / dof)
     return float(common), float(own) if amplifiers > 1 else np.nan, count
+
+
+def pedestal_spectrum(pedestals, group_time):
+    """Return the spectrum of the levels of whole frames, a straight line through each ramp off.
+
+    Parameters
+    ----------
+    pedestals : list of (ngroups, namplifiers) arrays
+        Level of every frame of each ramp, DN.
+    group_time : float
+        Time from group to group, s.
+
+    Returns
+    -------
+    list of dict
+        By ``ngroups`` of the ramps and ``frequency`` (Hz): ``common``, of the mean of the
+        amplifiers, and ``own``, of an amplifier about it (NaN for one amplifier), DN²/Hz,
+        one-sided; ``values``: spectra that were averaged. The line takes off most of the lowest
+        frequency.
+    """
+    rows = []
+    for ngroups in sorted({len(levels) for levels in pedestals}):
+        ramps = np.stack([levels for levels in pedestals if len(levels) == ngroups])
+        common = ramps.mean(axis=2, keepdims=True)
+        parts = _periodogram(common, group_time)[..., 0], _periodogram(ramps - common, group_time)
+        scale = ramps.shape[2] / (ramps.shape[2] - 1) if ramps.shape[2] > 1 else np.nan
+        means = parts[0].mean(axis=0), scale * parts[1].mean(axis=(0, 2))
+        for k, (shared, own) in enumerate(zip(*means, strict=True), 1):
+            rows.append(
+                {
+                    "ngroups": ngroups,
+                    "frequency": k / (ngroups * group_time),
+                    "common": float(shared),
+                    "own": float(own),
+                    "values": len(ramps),
+                }
+            )
+    return rows
+
+
+def _periodogram(series, interval):
+    """Return one-sided spectra of (nramps, n, m) series without their lines, frequencies above 0.
+
+    For white noise their mean over the frequencies is right.
+    """
+    n = series.shape[1]
+    place = np.arange(n) - (n - 1) / 2
+    left = series - series.mean(axis=1, keepdims=True)
+    slope = np.einsum("g,rgm->rm", place, left) / (place @ place)
+    left = left - place[:, None] * slope[:, None]
+    power = 2 * interval / n * np.abs(np.fft.rfft(left, axis=1)[:, 1:]) ** 2
+    # The slope is one degree of freedom of the n - 1 that the mean leaves.
+    return power * (n - 1) / (n - 2)

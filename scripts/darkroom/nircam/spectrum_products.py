@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.atomic import write_text
 from darkroom.nircam import products
 from darkroom.nircam.spectrum_model import PIVOT
-from darkroom.nircam.spectrum_numbers import model_spectra, pedestal_noise
+from darkroom.nircam.spectrum_numbers import model_spectra, pedestal_noise, pedestal_spectrum
 
 _DENSITY = "DN2/Hz"
 _UNITS = {
@@ -165,10 +165,17 @@ def hdus(spectrum, derived, ramps, provenance):
         products.table("NUMBERS", numbers, dict.fromkeys(numbers[0], "DN") | hertz),
         products.table("PEDESTAL", levels, {key: "DN" for key in levels[0] if "level" in key}),
     ]
+    header = ramps.files[0].header
+    group_time = float(header.get("TGROUP") or ramps.readout.frame_time * spectrum.nframes)
+    slow = pedestal_spectrum(spectrum.pedestals, group_time)
+    units = dict.fromkeys(("common", "own"), _DENSITY) | {"frequency": "Hz"}
+    tables.append(products.table("PEDESTAL_PSD", slow, units))
     if spectrum.lines:
         units = {"frequency": "Hz", "rms": "DN"}
         tables.append(products.table("LINES", spectrum.lines, units))
-    return [primary, *tables]
+    covariance = products.image("COVARIANCE", fit.covariance.astype(np.float64))
+    covariance.header["COMMENT"] = f"of {', '.join(fit.layout.names)}; logarithms but for indices"
+    return [primary, *tables, covariance]
 
 
 def write_csv(path, rows):

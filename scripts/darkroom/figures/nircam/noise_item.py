@@ -124,7 +124,7 @@ def _instability(product):
             str(int(table["AMPLIFIER"][k])),
             *(number(table[name][k], 3) for name in ("VALUE", "ERROR", "PREDICTED", "EXCESS")),
             f"{table['P'][k]:.2g}",
-            "yes" if table["FLAGGED"][k] else "no",
+            ("yes" if table["FLAGGED"][k] else "no") if table["JUDGED"][k] else "cannot be told",
         ]
         for k in range(len(table["AMPLIFIER"]))
     ]
@@ -137,7 +137,9 @@ def _instability(product):
         "rows": rows,
         "note": (
             "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
-            "show what is predicted; flagged where chance gives so much in less than 1 of 1000."
+            "show what is predicted; flagged where chance gives so much in less than 1 of 1000. It "
+            "cannot be told where the spectrum does not reach below 8 Hz, where common noise grows "
+            "steeper than the law above."
         ),
     }
 
