@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
+from darkroom.errors import InputError
 from darkroom.figures import nircam_refpix, nircam_spectrum
 from darkroom.figures.book import FigureBook
 from darkroom.figures.nircam import noise_item
 from darkroom.figures.nircam.inputs import Product
 from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
+from darkroom.nircam.refpix_predict import read_fit
 from nircam_darks import stripe, write_ramp
 from nircam_spectra import simulated
 
@@ -77,3 +81,20 @@ def test_the_report_says_what_cannot_be_told(products):
     assert "cannot be told" in text
     assert "multiple of the frame rate" in text
     assert {entry["file"] for entry in made["products"]} == {path.name for path in products}
+
+
+def test_a_spectrum_without_an_amplifier_predicts_nothing(products, tmp_path):
+    lacking = tmp_path / "lacking.fits"
+    with fits.open(products[0]) as hdus:
+        table = hdus["FIT"].data
+        hdus["FIT"].data = table[table["AMPLIFIER"] != 3]
+        hdus.writeto(lacking)
+    with pytest.raises(InputError, match="holds 3 amplifiers, 4 are needed"):
+        read_fit(lacking, stripe())
+
+
+def test_ramps_corrected_by_reference_pixels_are_refused(tmp_path):
+    data = np.full((1, 4, 64, 2048), 5000, np.uint16)
+    ramp = write_ramp(tmp_path / "corrected.fits", data, stripe(), S_REFPIX="COMPLETE")
+    with pytest.raises(InputError, match="was corrected by reference pixels"):
+        spectrum_run.run([ramp])

@@ -16,7 +16,10 @@ from darkroom.frames import COLUMNS, write_frames
 from darkroom.nircam.plan import (
     calibrate_options,
     check_alike,
+    correction_options,
+    corrections_of,
     item_kinds,
+    noise_purpose,
     ramp_memory,
     reference_kinds,
     subtracts_made,
@@ -52,6 +55,8 @@ def test_what_is_neither_used_nor_compared_with_is_not_asked_for(tmp_path):
         steps={"superbias": ["dq_init"], "readnoise": ["dq_init", "refpix", "dark_current"]},
         superbias={"previous": "none"},
         readnoise={"previous": "ground.fits"},
+        spectrum={"make": False},
+        reference_pixels={"make": False},
     )
     assert item_kinds(nircam) == ["dark", "mask"]
 
@@ -219,3 +224,23 @@ def test_an_item_of_two_detectors_or_patterns_is_refused_before_anything_runs():
         words = f"item darks: {fact} of odd is {value}, of 3 other exposures {same[fact]}; one"
         with pytest.raises(DarkroomError, match=words):
             check_alike("darks", [odd, *rows])
+
+
+def test_noise_is_measured_on_the_ramps_of_the_superbias_when_they_are_the_same(tmp_path):
+    assert noise_purpose(road(tmp_path)) == "superbias"
+    nircam = road(tmp_path, steps={"superbias": ["dq_init", "saturation", "refpix"]})
+    assert noise_purpose(nircam) == "noise"
+
+
+def test_corrections_differ_in_the_parameters_of_the_pipelines_step():
+    assert '"use_side_ref_pixels": false' in correction_options("top_bottom")
+    # Those of the best one are measured and come from a file.
+    assert "--parameters" not in correction_options("optimal")
+
+
+def test_sides_are_not_compared_where_the_pipeline_does_not_use_them(tmp_path):
+    nircam = road(tmp_path)
+    assert corrections_of(nircam, {"subarray": "SUB160"}) == ["top_bottom"]
+    assert corrections_of(nircam, {"subarray": "SUBGRISM64"}) == ["top_bottom", "side", "optimal"]
+    off = road(tmp_path, reference_pixels={"corrections": []})
+    assert corrections_of(off, {"subarray": "SUB160"}) == []

@@ -147,7 +147,8 @@ def corrections_of(nircam, facts):
     of the sides.
     """
     chosen = nircam["reference_pixels"]["corrections"]
-    if facts.get("shape", "x2048").endswith("x2048"):
+    subarray = facts.get("subarray") or "FULL"
+    if subarray == "FULL" or subarray.startswith("SUBGRISM"):
         return list(chosen)
     return ["top_bottom"] if chosen else []
 

@@ -15,7 +15,7 @@ from darkroom.nircam.ramps import RampSet, read_pixeldq
 from darkroom.nircam.refpix_sides import SMOOTHING
 from darkroom.nircam.refpix_trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum_products import write_csv
-from darkroom.nircam.spectrum_ramp import RampSource
+from darkroom.nircam.spectrum_ramp import RampSource, check_uncorrected
 
 
 @dataclass
@@ -47,6 +47,7 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     Made
     """
     ramps = RampSet(paths, "reference-pixel product")
+    check_uncorrected(ramps)
     readout = ramps.readout
     fit = refpix_predict.read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.classes import Classes
 from darkroom.nircam.dq import Group
 from darkroom.nircam.ramps import GroupStack
@@ -111,6 +111,23 @@ class Lines:
         left -= self.slope * np.float32(self.place(group))
         left[~self.good] = 0
         return left
+
+
+def check_uncorrected(ramps):
+    """Refuse ramps whose reference pixels were already used: part of the noise is taken off.
+
+    Raises
+    ------
+    InputError
+        Naming the first such file of a `darkroom.nircam.ramps.RampSet`.
+    """
+    for file in ramps.files:
+        if file.header.get("S_REFPIX") == "COMPLETE":
+            raise InputError(
+                file.path,
+                "was corrected by reference pixels (S_REFPIX is COMPLETE)",
+                f"a {ramps.product} needs ramps before that step, raw ones for instance",
+            )
 
 
 def check_groups(source):

@@ -14,7 +14,7 @@ from darkroom.nircam.quantities import log_quantities, quantity, write_quantitie
 from darkroom.nircam.ramps import RampSet
 from darkroom.nircam.spectrum import Spectrum, measure
 from darkroom.nircam.spectrum_numbers import BAND, numbers, pedestal_noise
-from darkroom.nircam.spectrum_ramp import RampSource
+from darkroom.nircam.spectrum_ramp import RampSource, check_uncorrected
 
 
 @dataclass
@@ -43,6 +43,7 @@ def run(paths, previous=None, threads=1):
     Made
     """
     ramps = RampSet(paths, "noise spectrum")
+    check_uncorrected(ramps)
     before = None if previous is None else read_parameters(previous, ramps)
     spectrum = measure(RampSource(ramps), threads)
     derived = numbers(spectrum.fit, spectrum.grid)
