@@ -75,7 +75,7 @@ def test_the_best_side_correction_is_written_as_parameters_of_the_pipeline(produ
 def test_the_report_says_what_cannot_be_told(products):
     """A stripe of 64 rows says nothing below 10 Hz, where whole frames differ."""
     spectrum, reference, corrections = map(Product, products)
-    empty = {key: [] for key in ("tables", "key_numbers", "limits", "products")}
+    empty = {"summary": ""} | {key: [] for key in ("tables", "key_numbers", "limits", "products")}
     made = noise_item.add(empty, products[0].parent, spectrum, reference, corrections)
     text = json.dumps(made)
     assert "cannot be told" in text

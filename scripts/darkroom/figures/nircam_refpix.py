@@ -39,17 +39,20 @@ def _instability(book, table):
     figure, axes = style.panel()
     place = np.arange(len(table["AMPLIFIER"]))
     axes.bar(place, table["VALUE"], yerr=table["ERROR"], color=style.BIAS, label="measured")
-    axes.hlines(
-        table["PREDICTED"], place - 0.4, place + 0.4, color=style.DARK, lw=2, label="predicted"
-    )
+    predicted, unsure = table["PREDICTED"], table["PREDICTED_ERROR"]
+    for x, value, error in zip(place, predicted, unsure, strict=True):
+        axes.fill_between(
+            [x - 0.4, x + 0.4], value - error, value + error, color=style.DARK, alpha=0.3
+        )
+    axes.hlines(predicted, place - 0.4, place + 0.4, color=style.DARK, lw=2, label="predicted")
     axes.set_xticks(place, [str(a) for a in table["AMPLIFIER"]])
-    top = max(table["VALUE"].max(), table["PREDICTED"].max())
+    top = max(table["VALUE"].max(), (predicted + unsure).max())
     axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * top))
     axes.legend()
     flagged = [str(a) for a, f in zip(table["AMPLIFIER"], table["FLAGGED"], strict=True) if f]
     caption = (
         "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
-        "show what is predicted from the noise spectrum, because 1/f noise at the edges of a frame "
+        "show what is predicted from the noise spectrum (band: its error), because 1/f noise at the edges of a frame "
         "is not that of its mean; only more than that is theirs. Above the prediction at a chance "
         f"of 1 in 1000: {'amplifiers ' + ', '.join(flagged) if flagged else 'none'}."
     )
@@ -87,6 +90,7 @@ def _coherence(book, table):
     axes.plot(table["FREQUENCY"], table["COHERENCE"], "o-", color=style.BIAS, label="measured")
     axes.plot(table["FREQUENCY"], table["BY_CHANCE"], color=style.DARK, ls="--", label="by chance")
     axes.set(xscale="log", xlabel="Hz", ylabel="coherence", ylim=(0, 1))
+    axes.xaxis.set_minor_formatter("")
     axes.legend()
     caption = (
         "Share of the power that the left and the right reference pixels have in common, from row "
@@ -108,6 +112,7 @@ def _ramps(book, table):
         axes.plot(ramp, active, color=colour, lw=1, label=f"amplifier {amplifier}")
         axes.plot(ramp, reference, "o", color=colour)
     axes.set(xlabel="ramp", ylabel="DN above the first ramp")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     caption = (
         "Level of the first group of each ramp above that of the first ramp: active pixels "

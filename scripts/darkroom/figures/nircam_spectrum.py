@@ -166,7 +166,7 @@ def _pedestals(book, product):
     names = ("COMMON", "OWN") if np.isfinite(table["OWN"]).all() else ("COMMON",)
     for name, colour in zip(names, style.SERIES, strict=False):
         axes.plot(table["FREQUENCY"], table[name], "o", color=colour, label=name.lower())
-    axes.set(xscale="log", yscale="log", xlabel="Hz", ylabel=_DENSITY)
+    axes.set(yscale="log", xlabel="Hz", ylabel=_DENSITY)
     axes.legend()
     caption = (
         "Spectrum of the levels of whole frames, below half the frame rate: of the mean of the "

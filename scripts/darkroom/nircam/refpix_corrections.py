@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from darkroom.archive.given import given_exposure
 from darkroom.atomic import write_text
@@ -78,13 +79,18 @@ def write(ramps, rows, output, table, quantities=None):
     products.save(output, [primary, products.table("CORRECTIONS", rows, UNITS)])
     write_csv(table, rows)
     entries = []
-    for row in rows:
-        name = f"correction {row['correction']}, amplifier {row['amplifier']}"
-        text = "scatter of row means of differences of two groups; white noise alone leaves "
-        text += f"{row['row_floor']:.3g} DN"
-        entries.append(quantity(f"row noise, {name}", row["row_noise"], "DN", text))
+    for name in dict.fromkeys(row["correction"] for row in rows):
+        here = [row for row in rows if row["correction"] == name]
+        noise, total, floor = (
+            math.sqrt(sum(row[key] ** 2 for row in here) / len(here))
+            for key in ("row_noise", "total", "row_floor")
+        )
+        text = (
+            f"scatter of row means of differences of two groups; white noise leaves {floor:.3g} DN"
+        )
+        entries.append(quantity(f"row noise, correction {name}", noise, "DN", text))
         text = "robust scatter of the pixels in differences of two groups"
-        entries.append(quantity(f"pixel noise, {name}", row["total"], "DN", text))
+        entries.append(quantity(f"pixel noise, correction {name}", total, "DN", text))
     log_quantities(entries)
     if quantities:
         write_quantities(quantities, entries)

@@ -9,7 +9,7 @@ _SPECTRUM_LIMITS = (
     "A line at a multiple of the frame rate repeats in each frame and goes with the straight line "
     "through each pixel; one at a multiple of the row rate is drowned by row overheads.",
     "Below 4 / (frame time) only the levels of whole frames are known.",
-    "White noise holds the shot noise of the dark current, and about 0.1 % of its power may be "
+    "White noise holds the shot noise of the dark current, and 0.1 to 0.3 % of its power may be "
     "telegraph noise and cosmic rays too weak to be found.",
     "The two parts of the common noise, the 1/f law and its excess at low frequencies, are told "
     "apart by their shapes only: below a few times the lowest frequency trust their sum.",
@@ -39,6 +39,9 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
         The same, longer.
     """
     made = []
+    words = [noise_spectrum and "noise spectrum", reference_pixels and "reference pixels"]
+    if said := " and ".join(filter(None, words)):
+        described["summary"] += f" {said.capitalize()} measured."
     if noise_spectrum is not None:
         made.append((noise_spectrum, "noise spectrum: bins, fit, lines, pedestals"))
         described["tables"].append(_fit(noise_spectrum))
