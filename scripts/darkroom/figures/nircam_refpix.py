@@ -50,11 +50,12 @@ def _instability(book, table):
     axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * top))
     axes.legend()
     flagged = [str(a) for a, f in zip(table["AMPLIFIER"], table["FLAGGED"], strict=True) if f]
+    over = f"amplifiers {', '.join(flagged)}" if flagged else "none"
     caption = (
         "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
-        "show what is predicted from the noise spectrum (band: its error), because 1/f noise at the edges of a frame "
-        "is not that of its mean; only more than that is theirs. Above the prediction at a chance "
-        f"of 1 in 1000: {'amplifiers ' + ', '.join(flagged) if flagged else 'none'}."
+        "show what is predicted from the noise spectrum (band: its error), because 1/f noise at "
+        "the edges of a frame is not that of its mean; only more than that is theirs. Above the "
+        f"prediction at a chance of 1 in 1000: {over}."
     )
     if not table["JUDGED"].all():
         caption += (
