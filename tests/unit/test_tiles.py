@@ -156,7 +156,7 @@ def test_truncated_data_are_refused_and_scratch_is_cleaned(tmp_path, packed):
         path = tmp_path / "short.fits.gz"
         content = gzip.compress(content)
     path.write_bytes(content)
-    fault = r"truncated: its image needs 22880 bytes, the file has 10000"
+    fault = r"truncated: HDU 0 should end at byte 23040, the file ends at 10000"
     with pytest.raises(InputError, match=r"short\.fits.*" + fault):
         FrameStack([path], scratch=tmp_path / "scratch")
     assert not list(tmp_path.glob("scratch/*"))

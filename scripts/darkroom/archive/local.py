@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import warnings
 from pathlib import Path
 
 from astropy.io import fits
 
 from darkroom.archive.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.describe import Recover, describe, read_headers, stem
+from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
 
 # Cards of ramps of JWST and HST.
 _CARDS = {
@@ -117,10 +116,10 @@ def header_facts(path, recover=()):
     """
     try:
         frame = describe(path, recover)
-    except InputError:
+        gain = read_headers(path)[1].get("EMGAIN_C", "")
+    except (InputError, fits.VerifyError):
         return _ramp_facts(path)
     temperature = frame.temperature
-    gain = read_headers(path)[1].get("EMGAIN_C", "")
     return {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -134,14 +133,12 @@ def header_facts(path, recover=()):
 def _ramp_facts(path):
     """Return what the primary header of a file says that is no single image."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            primary = fits.getheader(path, 0)
-    except OSError:
+        primary = first_header(path)
+        facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
+        if facts["date_obs"] and "TIME-OBS" in primary:
+            facts["date_obs"] += f"T{primary['TIME-OBS']}"
+    except (InputError, fits.VerifyError):
         return {}
-    facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
-    if facts["date_obs"] and "TIME-OBS" in primary:
-        facts["date_obs"] += f"T{primary['TIME-OBS']}"
     return facts
 
 

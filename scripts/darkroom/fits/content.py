@@ -7,6 +7,9 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from darkroom.fits.structure import CARD, padded, units
+from darkroom.fits.verify import primary_header
+
 # The cards that tell the time of writing, or follow from it.
 _OF_THE_TIME = (b"DATE    ", b"CHECKSUM")
 _BLOCK = 1 << 20
@@ -22,16 +25,15 @@ def content_sha256(path):
     path : path-like
         A FITS file that is not compressed.
     """
+    path = Path(path)
     digest = hashlib.sha256()
-    with fits.open(path, memmap=True) as hdus, Path(path).open("rb") as stream:
-        for hdu in hdus:
-            place = hdu.fileinfo()
-            stream.seek(place["hdrLoc"])
-            header = stream.read(place["datLoc"] - place["hdrLoc"])
-            for start in range(0, len(header), 80):
-                if header[start : start + 8] not in _OF_THE_TIME:
-                    digest.update(header[start : start + 80])
-            left = place["datSpan"]
+    with path.open("rb") as stream:
+        for unit in units(path):
+            for start in range(0, len(unit.header), CARD):
+                if unit.header[start : start + 8] not in _OF_THE_TIME:
+                    digest.update(unit.header[start : start + CARD])
+            stream.seek(unit.data_start)
+            left = padded(unit.data_bytes)
             while left:
                 block = stream.read(min(left, _BLOCK))
                 digest.update(block)
@@ -45,4 +47,8 @@ def is_product(path):
     with path.open("rb") as stream:
         if stream.read(6) != b"SIMPLE":
             return False
-    return str(fits.getheader(path).get("CREATOR", "")).startswith("darkroom ")
+    try:
+        creator = primary_header(path).get("CREATOR", "")
+    except fits.VerifyError:
+        return False
+    return str(creator).startswith("darkroom ")

@@ -11,6 +11,8 @@ from pathlib import Path
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.structure import units
+from darkroom.fits.verify import unpacked
 
 # Agreement asked of a card's recovered text and the second card: cameras round to 3 digits.
 _RECOVERY_TOLERANCE = 0.01
@@ -113,6 +115,14 @@ def describe(path, recover=()):
     """
     path = Path(path)
     primary, image = read_headers(path)
+    try:
+        return _described(path, primary, image, recover)
+    except (fits.VerifyError, ValueError, OverflowError) as error:
+        raise InputError(path, f"its header cannot be read ({error})") from error
+
+
+def _described(path, primary, image, recover):
+    """Return the `Frame` of two headers."""
     leave = {item.card: item for item in recover}
     notes = []
 
@@ -157,19 +167,31 @@ def read_headers(path):
         When the file is missing, unreadable, or holds no 2-D image.
     """
     path = Path(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False) as hdus:
-                headers = [hdu.header for hdu in hdus]
-    except FileNotFoundError:
-        raise InputError(path, "no such file") from None
-    except (OSError, EOFError) as error:
-        raise InputError(path, f"cannot be read as FITS ({error})") from error
-    for header in headers:
-        if header.get("NAXIS") == 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE":
-            return headers[0], header
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    with unpacked(path) as plain, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        primary = None
+        for unit in units(plain, path, whole=False):
+            header = fits.Header.fromstring(unit.header)
+            primary = header if primary is None else primary
+            if header["NAXIS"] == 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE":
+                return primary, header
     raise InputError(path, "holds no two-dimensional image")
+
+
+def first_header(path):
+    """Return the primary header of a file whose data may be anything.
+
+    Raises
+    ------
+    InputError
+        When the file is no FITS, or its header does not end or contradicts itself.
+    """
+    path = Path(path)
+    with unpacked(path) as plain, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fits.Header.fromstring(next(units(plain, path, whole=False)).header)
 
 
 def _text(primary, image, keyword):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from darkroom.atomic import whole
-from darkroom.fits.verify import BLOCK
+from darkroom.fits.structure import BLOCK
 
 _BITPIX = {"f4": -32, "i2": 16}
 _BUFFER = 1 << 16

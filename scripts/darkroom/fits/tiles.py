@@ -13,11 +13,11 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import unpacked
 
 #: Type of stored numbers by BITPIX.
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_MAGIC = b"SIMPLE  ="
 # Whole numbers up to here are exact in float32.
 _EXACT = 1 << 23
 
@@ -191,17 +191,17 @@ def _find_image(name, plain, ext):
 
     Returns the `Plane`, and its unpacked pixels when it is tile-compressed (else None).
     """
-    with plain.open("rb") as stream:
-        start = stream.read(len(_MAGIC))
-    if start != _MAGIC:  # astropy would unpack other formats unasked, and offsets would be wrong
-        raise InputError(name, f"not a FITS file: it begins with {start.decode('latin-1')!r}")
+    # Before astropy, which would unpack other formats unasked and allocate what a header says.
+    check_structure(plain, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(plain, memmap=False, do_not_scale_image_data=True) as hdus:
                 hdu = _image_hdu(name, hdus, ext)
-                return _describe(name, plain, hdu)
-    except (OSError, fits.VerifyError, ValueError) as error:
+                return _describe(plain, hdu)
+    except InputError:
+        raise
+    except Exception as error:
         raise InputError(name, f"cannot be read as FITS ({error})") from error
 
 
@@ -224,7 +224,7 @@ def _image_hdu(name, hdus, ext):
     raise InputError(name, f"no HDU holds a 2-D image (shapes found: {shapes})")
 
 
-def _describe(name, plain, hdu):
+def _describe(plain, hdu):
     """Read from the header where the pixels are and what they mean."""
     header = hdu.header
     if isinstance(hdu, fits.CompImageHDU):
@@ -241,15 +241,8 @@ def _describe(name, plain, hdu):
         dtype=dtype,
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),
-        blank=header.get("BLANK") if dtype.kind in "iu" else None,
+        blank=int(header["BLANK"]) if dtype.kind in "iu" and "BLANK" in header else None,
     )
-    length = plain.stat().st_size
-    if pixels is None and offset + image.nbytes > length:
-        raise InputError(
-            name,
-            f"truncated: its image needs {offset + image.nbytes} bytes, the file has {length}"
-            + ("" if plain == name else " (unpacked)"),
-        )
     return image, pixels
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.fits.structure import units
 
-BLOCK = 2880
+# Part of the free disk that an unpacked file may take.
+_SHARE = 0.5
 
 
 def verify(path, size=None):
@@ -53,7 +55,7 @@ def verify(path, size=None):
     if size is not None and found != size:
         raise InputError(path, f"has {found} bytes, {size} are expected")
     with unpacked(path) as plain:
-        header = check_structure(path, plain)
+        header = primary_header(plain, path)
         _check_sums(path, plain)
     return header
 
@@ -77,7 +79,7 @@ def unpacked(path, folder=None):
     Raises
     ------
     InputError
-        When the compressed data end early or are damaged.
+        When the compressed data end early, are damaged, or fill the disk.
     """
     path = Path(path)
     if path.suffix != ".gz":
@@ -86,81 +88,55 @@ def unpacked(path, folder=None):
     with tempfile.NamedTemporaryFile(suffix=".fits", prefix="darkroom-", dir=folder) as copy:
         try:
             with gzip.open(path) as packed:
-                shutil.copyfileobj(packed, copy, 1 << 20)
+                _unpack(path, packed, copy)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(path, f"gzip data are damaged or end early ({error})") from error
         copy.flush()
         yield Path(copy.name)
 
 
-def check_structure(name, plain):
-    """Walk over all HDUs of `plain`; return the primary header. Faults are told of `name`."""
-    length = plain.stat().st_size
-    first = None
-    with plain.open("rb") as stream:
-        start = stream.read(9)
-        if start != b"SIMPLE  =":
-            shown = (start + stream.read(31)).decode("latin-1").strip()
-            raise InputError(name, f"not a FITS file: it begins with {shown!r}")
-        stream.seek(0)
-        number = 0
-        while stream.tell() < length:
-            header = _read_header(name, stream, number)
-            first = header if first is None else first
-            end = stream.tell() + _padded(_data_bytes(name, header, number))
-            if end > length:
-                raise InputError(
-                    name,
-                    f"truncated: HDU {number} should end at byte {end}, the file ends at {length}"
-                    + ("" if plain == name else " (unpacked)"),
-                )
-            stream.seek(end)
-            number += 1
-    return first
+def _unpack(path, packed, copy):
+    """Copy a stream to a file, but not until the disk is full."""
+    room = int(_SHARE * shutil.disk_usage(Path(copy.name).parent).free)
+    while block := packed.read(1 << 20):
+        room -= len(block)
+        if room < 0:
+            size = path.stat().st_size
+            raise InputError(path, f"its {size} bytes unpack to more than the disk may take")
+        copy.write(block)
 
 
-def _read_header(name, stream, number):
-    """Read one header; `stream` is left at its data."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = fits.Header.fromfile(stream)
-    except (OSError, EOFError, ValueError) as error:
-        fault = f"header of HDU {number} cannot be read ({error})"
-        if number:
-            fault += ", or bytes follow the last HDU"
-        raise InputError(name, fault) from error
-    if number and "XTENSION" not in header:
-        raise InputError(name, f"bytes that are no HDU follow HDU {number - 1}")
-    return header
+def primary_header(path, name=None):
+    """Return the primary header of a plain file whose structure holds in every HDU.
 
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    name : path-like, optional
+        Its name in messages.
 
-def _data_bytes(name, header, number):
-    """Return the bytes of data that a header announces (without padding)."""
-    try:
-        axes = [int(header[f"NAXIS{k + 1}"]) for k in range(int(header["NAXIS"]))]
-        bits = abs(int(header["BITPIX"]))
-        count = int(header.get("GCOUNT", 1))
-        extra = int(header.get("PCOUNT", 0))
-    except (KeyError, ValueError, TypeError, fits.VerifyError) as error:
-        raise InputError(name, f"header of HDU {number} lacks its size ({error})") from error
-    if not axes:
-        return 0
-    pixels = 1
-    for axis in axes[1:] if axes[0] == 0 and header.get("GROUPS") else axes:
-        pixels *= axis
-    return bits // 8 * count * (extra + pixels)
-
-
-def _padded(size):
-    return -(-size // BLOCK) * BLOCK
+    Raises
+    ------
+    InputError
+        As by `darkroom.fits.structure.units`.
+    """
+    # All of them are walked over, the first is kept.
+    first, *_ = [unit.header if unit.number == 0 else None for unit in units(path, name)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fits.Header.fromstring(first)
 
 
 def _check_sums(name, plain):
     """Check every CHECKSUM and DATASUM card there is."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fits.open(plain, checksum=True, memmap=True, lazy_load_hdus=False).close()
+        try:
+            fits.open(plain, checksum=True, memmap=True, lazy_load_hdus=False).close()
+        # What astropy makes of cards that are none is manifold, and always the file's fault.
+        except Exception as error:
+            raise InputError(name, f"cannot be read as FITS ({error})") from error
     for warning in caught:
         text = str(warning.message).strip()
         if "verification failed" in text:

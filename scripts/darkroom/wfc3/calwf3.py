@@ -17,7 +17,8 @@ from pathlib import Path
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.verify import check_structure, unpacked
+from darkroom.fits.structure import check_structure
+from darkroom.fits.verify import unpacked
 from darkroom.fits.write import write
 from darkroom.provenance import stamp
 from darkroom.wfc3 import exptime
@@ -100,7 +101,7 @@ def _fault(path):
         return f"it wrote no {path.name}"
     try:
         # Not its checksums: calwf3 may leave those of the RAW in its headers.
-        check_structure(path, path)
+        check_structure(path)
     except InputError as error:
         return f"its {path.name}: {error.fault}"
     return ""
