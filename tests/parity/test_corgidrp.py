@@ -67,7 +67,7 @@ UNITS = (0.05, 1e-4, 1e-5)
 # Where a stack has no sample the peer's normal matrix has a condition of 1e9; and 3.2.1's weights
 # span five powers of ten: there it is the peer whose digits are lost.
 TOLERANCES = {
-    ("clean", "frames"): 1e-11,
+    ("clean", "frames"): 5e-12,
     ("equal", "frames"): 3e-6,
     ("clean", "peer-3.2"): 7e-5,
     ("equal", "peer-3.2"): 7e-5,
@@ -81,12 +81,12 @@ def test_maps_errors_flags_and_cards_are_the_peers(folder, geometry, case, versi
     theirs = peers(folder, name, VERSIONS[version])
     key = f"lsq_ram_w{int(weighting)}_"
     ours = fit_peer(sources(inputs, geometry), geometry, version=version, weighting=weighting)
-    tolerance = TOLERANCES[name, version] if weighting else 1e-11
+    tolerance = TOLERANCES[name, version] if weighting else 5e-12
     rows = slice(0, -1)
     for k, unit in enumerate(UNITS):
         data, err = theirs[key + "data"][k, rows], theirs[key + "err"][0, k, rows]
         assert disagreement(ours.data[k, rows], data, unit) < tolerance
-        assert disagreement(ours.err[k, rows], err, unit) < max(1e-13, tolerance * 0.1)
+        assert disagreement(ours.err[k, rows], err, unit) < (2e-13 if tolerance < 1e-11 else 0.1 * tolerance)
     assert np.array_equal(ours.dq, theirs[key + "dq"][0])
     assert ours.nfiles == theirs[key + "DRPNFILE"]
     small = 1e-12 if not weighting or version == "frames" else 1e-9
