@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgi_stacks import EXPTIMES, GAINS, source_of, sources, tiny_geometry, truth
+from cgi_stacks import EXPTIMES, GAINS, REGIONS, source_of, sources, tiny_geometry, truth
 from darkroom.cgi.compiled import kernel
 from darkroom.cgi.darks import synthesized_dark
 from darkroom.cgi.design import Design
@@ -253,3 +253,48 @@ def test_a_stack_with_twice_the_noise_is_named_and_does_not_tell_the_read_noise(
     assert named[0].startswith("stack of EM gain 1.5 and 2 s: its noise of 198.8 e- is 2 times")
     assert abs(fit.read_noise - 100) < 4 * fit.read_noise_error
     assert fit.read_noise_error == pytest.approx(100 / np.sqrt(2 * 7 * 33 * 32), rel=0.1)
+
+
+def mask(source, section):
+    """Take all samples of a stack out in a section."""
+    moments = source._moments
+    for plane in (moments.count, moments.total, moments.m2, moments.err2):
+        plane[section] = 0
+    moments.seen[section] = 128
+
+
+def test_a_strip_in_which_one_stack_is_all_masked_is_fitted_by_the_others(tmp_path):
+    """Strips are of about 64 rows, and each has pooled variances of its own."""
+    regions = REGIONS | {"frame_rows": 128}
+    for name, rows in (("image", 118), ("prescan", 128), ("prescan_reliable", 128)):
+        regions[name] = REGIONS[name] | {"rows": rows}
+    regions["serial_overscan"] = REGIONS["serial_overscan"] | {"rows": 128}
+    regions["parallel_overscan"] = REGIONS["parallel_overscan"] | {"r0c0": [121, 24]}
+    geometry = tiny_geometry(tmp_path, SCI=regions)
+    rng = np.random.default_rng(18)
+    maps, _ = truth(geometry, rng)
+    found = sources(geometry, maps, 8, rng)
+    mask(found[5], np.s_[:64])
+    fit = fit_pooled(found, geometry)
+    area = geometry.imaging
+    assert (fit.usable[area][:60] == 11).all()
+    assert (fit.usable[area][70:] == 12).all()
+    assert (fit.data - maps)[0][area].std() == pytest.approx(fit.err[0][area].mean(), rel=0.05)
+    assert fit.reports[5].noise == pytest.approx(fit.reports[5].expected_noise, rel=0.05)
+
+
+def test_a_stack_without_a_usable_frame_is_refused(geometry):
+    rng = np.random.default_rng(19)
+    found = sources(geometry, truth(geometry, rng)[0], 4, rng)
+    mask(found[3], np.s_[:])
+    with pytest.raises(DarkroomError, match="EM gain 5000 and 2 s: no pixel has a usable frame"):
+        fit_pooled(found, geometry)
+
+
+def test_an_imaging_area_that_cannot_be_fitted_is_refused(geometry):
+    rng = np.random.default_rng(20)
+    found = sources(geometry, truth(geometry, rng)[0], 4, rng)
+    for source in found[:9]:
+        mask(source, geometry.imaging)
+    with pytest.raises(DarkroomError, match="no pixel of the imaging area can be fitted"):
+        fit_pooled(found, geometry)

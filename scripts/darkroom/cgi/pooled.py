@@ -18,6 +18,7 @@ from darkroom.cgi.maps import BandReader, BiasOffset, NoiseMaps, StackReport, co
 from darkroom.cgi.pooling import strips
 from darkroom.cgi.strip import Strip, room_for
 from darkroom.cgi.units import NONFINITE
+from darkroom.errors import DarkroomError
 
 # Read noise is told only where the noise of charge is less than this part of the variance.
 _CHARGE_NOISE = 0.2
@@ -50,8 +51,8 @@ def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True
     Raises
     ------
     DarkroomError
-        When the stacks cannot be fitted (see `darkroom.cgi.design.check_stacks`), or one has no
-        pixel with two usable frames.
+        When the stacks cannot be fitted (see `darkroom.cgi.design.check_stacks`), one has no
+        pixel with two usable frames, or no pixel of the imaging area can be fitted.
     """
     check_stacks([source.stack for source in sources])
     fit = _PooledFit(sources, geometry, check_thresholds, correct_offsets, dtype)
@@ -125,7 +126,8 @@ class _PooledFit:
         self.count_sums += strip.count.sum(axis=1)
         number, residual, residual_variance = strip.imaging_sums()
         variance = strip.variance[:, IMAGING]
-        self.noise_sums += np.column_stack([number * variance, np.full_like(variance, number)])
+        here = np.where(strip.absent, 0, number)
+        self.noise_sums += np.column_stack([here * variance, here])
         self.residual_sums += np.column_stack([residual, residual_variance])
 
     def finish(self):
@@ -133,6 +135,14 @@ class _PooledFit:
         maps, geometry, design = self.maps, self.geometry, self.design
         imaging = geometry.imaging
         ny, nx = geometry.shape
+        if not np.isfinite(maps.data[0][imaging]).any():
+            raise DarkroomError(
+                "no pixel of the imaging area can be fitted: fewer than four stacks, or stacks of "
+                "one gain or one time only, have a usable sample there"
+            )
+        for report, total in zip(maps.used, self.count_sums, strict=True):
+            if not total:
+                raise DarkroomError(f"{report.stack.name}: no pixel has a usable frame")
         pixels = self.noise_sums[:, 1]
         with np.errstate(invalid="ignore", divide="ignore"):
             noise = np.sqrt(self.noise_sums[:, 0] / pixels)

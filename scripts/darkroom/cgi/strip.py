@@ -55,6 +55,8 @@ class Strip:
         Pooled variance of a sample [e-²].
     residuals : (M, K) array
         Sum of (mean - fit) over each population.
+    absent : (M,) bool array
+        Stacks without any usable sample in the strip.
     """
 
     def __init__(self, design, subtracted, moments, kinds, room=None):
@@ -66,6 +68,7 @@ class Strip:
             a.reshape(nstacks, -1) for a in (moments.count, moments.total, moments.m2)
         )
         self.runs = runs_of(kinds, TELEMETRY)
+        self.absent = ~self.count[:, kinds != TELEMETRY].any(axis=1)
         self._pool = Pool(self.count, self.m2, self.runs, kinds, len(KINDS), design.gain)
         room = np.empty(_PLANES * npixels) if room is None else room[: _PLANES * npixels]
         room = room.reshape(_PLANES, npixels)
@@ -99,6 +102,8 @@ class Strip:
         """Fit with pooled variances of the pixels that are not hot, if these have changed."""
         places = np.flatnonzero(flags)
         variance = self._pool.variances(places)
+        # A stack without a sample here has no weight, whatever its variance.
+        variance[self.absent] = 1.0
         self._check(variance)
         known = self.variance
         if known is not None and np.abs(variance / known - 1).max() < _SMALL_CHANGE:
