@@ -180,7 +180,11 @@ def _baseline(frequency, mean, grid):
     # Bins of few values follow a line; their neighbours do not.
     levels = ndimage.median_filter(np.log(np.maximum(levels, 1e-30)), 5, mode="nearest")
     smooth = np.exp(np.interp(frequency, centres, levels))
-    return smooth * ndimage.median_filter(mean / smooth, _RUNNING, mode="nearest")
+    # Outside the bins, where the taper mixes in what was taken off, there is nothing to learn.
+    inside = slice(bounds[0], bounds[-1])
+    ratio = mean[inside] / smooth[inside]
+    smooth[inside] *= ndimage.median_filter(ratio, _RUNNING, mode="reflect")
+    return smooth
 
 
 def independent_values(counts, dof, kept, together=True):
