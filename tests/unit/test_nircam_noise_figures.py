@@ -12,16 +12,27 @@ from darkroom.figures.book import FigureBook
 from darkroom.figures.nircam import noise_item
 from darkroom.figures.nircam.inputs import Product
 from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
+from darkroom.nircam.noise_truth import (
+    compare_reference_pixels,
+    compare_spectrum,
+    true_parameters,
+)
+from darkroom.nircam.refpix import line_residuals
 from darkroom.nircam.refpix_predict import read_fit
+from darkroom.simulate.nircam_detector import make_detector
+from darkroom.simulate.nircam_values import complete
 from nircam_darks import stripe, write_ramp
-from nircam_spectra import simulated
+from nircam_sim import STILL
+from nircam_spectra import NOISE, simulated
+
+DARKS = {"subarray": "SUBGRISM64", "rows": 2048, "nints": 2, "ngroups": 6}
 
 
 @pytest.fixture(scope="module")
 def products(tmp_path_factory):
     """Write both products of a simulated stripe through the programs' own roads."""
     folder = tmp_path_factory.mktemp("noise")
-    source, *_ = simulated(3, subarray="SUBGRISM64", rows=2048, nints=2, ngroups=6)
+    source, *_ = simulated(3, **DARKS)
     ramp = write_ramp(folder / "dark_uncal.fits", source.data, stripe())
     spectrum, reference = folder / "noise_spectrum.fits", folder / "reference_pixels.fits"
     made = spectrum_run.run([ramp])
@@ -98,3 +109,24 @@ def test_ramps_corrected_by_reference_pixels_are_refused(tmp_path):
     ramp = write_ramp(tmp_path / "corrected.fits", data, stripe(), S_REFPIX="COMPLETE")
     with pytest.raises(InputError, match="was corrected by reference pixels"):
         spectrum_run.run([ramp])
+
+
+def test_simulated_darks_are_held_against_their_truth(products):
+    full = complete(STILL | NOISE | {"seed": 3} | DARKS) | {"nframes": 1}
+    spectrum, reference, _ = map(Product, products)
+    true = true_parameters(full, make_detector(full).coupling, stripe().frame_time)
+    rows = compare_spectrum(spectrum, true)
+    assert {"common", "white, amplifier 3", "gain, amplifier 0"} <= {r["quantity"] for r in rows}
+    assert max(abs(row["pull"]) for row in rows) < 4
+    rows = compare_reference_pixels(reference, full, 4)
+    assert [row["truth"] for row in rows] == [0, 0]
+
+
+def test_shot_noise_of_the_dark_current_counts_as_white():
+    """It is a random walk, of which the line through each pixel takes a part off."""
+    full = complete(STILL | NOISE | {"dark": 2.0, "gain": 2.0, "ngroups": 5}) | {"nframes": 1}
+    without = true_parameters(full | {"dark": 0.0}, np.ones(4), 10.0)["white", 0]
+    shot = (true_parameters(full, np.ones(4), 10.0)["white", 0] - without) * 5e4
+    walks = np.cumsum(np.random.default_rng(1).standard_normal((5, 40_000)), axis=0)
+    left = line_residuals(walks)[0]
+    assert shot == pytest.approx(2.0 * 10 / 2.0**2 * (left**2).sum(axis=0).mean() / 3, rel=0.02)
