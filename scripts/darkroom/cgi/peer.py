@@ -16,6 +16,7 @@ import numpy as np
 
 from darkroom.cgi.compiled import kernel
 from darkroom.cgi.design import Design, check_stacks, number_warnings, truncated
+from darkroom.cgi.geometry import TELEMETRY
 from darkroom.cgi.maps import BandReader, BiasOffset, NoiseMaps, StackReport, bands, count_dtype
 from darkroom.errors import DarkroomError
 
@@ -159,9 +160,7 @@ class _PeerFit:
     def _fit_band(self, rows, band):
         maps, design, geometry = self.maps, self.design.matrix, self.geometry
         nstacks, nrows, nx = band.count.shape
-        telemetry = np.zeros(nrows, bool)
-        telemetry[max(geometry.telemetry[0] - rows.start, 0) : geometry.telemetry[1] - rows.start
-                  if geometry.telemetry[1] > rows.start else 0] = True  # fmt: skip
+        telemetry = geometry.kinds[rows][:, 0] == TELEMETRY
         means = band.mean()
         means[:, telemetry] = 1.0 if self.version == "frames" else np.nan
         parameters = np.empty((3, nrows * nx))
@@ -254,7 +253,7 @@ class _PeerFit:
         partner = _partner(design, least)
         one, two = (self._mean_image(k) for k in (least, partner))
         correlation = np.corrcoef(one.ravel(), two.ravel())[0, 1]
-        number = self.reports_used[least].mean_count
+        number = maps.used[least].mean_count
         fixed, cic, dark = (plane[imaging].astype(np.float64) for plane in maps.data)
         variance = (
             np.var(one) * number
@@ -267,10 +266,6 @@ class _PeerFit:
             )
             return np.nan
         return float(np.sqrt(variance))
-
-    @property
-    def reports_used(self):
-        return self.maps.used
 
     def _mean_image(self, number):
         rows, columns = self.geometry.imaging
