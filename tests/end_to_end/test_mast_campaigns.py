@@ -1,6 +1,8 @@
 """The shipped MAST campaigns against the loopback archive: locked, planned, fetched."""
 
 import json
+import subprocess
+import threading
 
 import pytest
 
@@ -74,6 +76,33 @@ def test_a_failing_transfer_stops_nothing_else_and_the_next_run_makes_it_good(lo
     checkout.snakemake(FETCHED, "--config", f"campaign={SMALL}")
     assert server.asked("icxt27hoq_raw.fits") == 1
     assert "did not arrive" not in (folder.parent / "manifest.tsv").read_text()
+
+
+def test_a_run_killed_in_the_middle_of_a_file_is_repeated_without_loss(locked, server):
+    """What the killed run's orphan is still bringing is waited for, not brought beside it."""
+    checkout = locked(SMALL)
+    server.hold = threading.Event()
+    command = checkout.command(FETCHED, "--config", f"campaign={SMALL}")
+    run = subprocess.Popen(
+        command,
+        cwd=checkout.folder,
+        env=checkout.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.held.wait(120)
+    run.kill()
+    run.wait()
+    release = threading.Timer(3.0, server.hold.set)
+    release.start()
+    checkout.snakemake(FETCHED, "--config", f"campaign={SMALL}")
+    release.join()
+    folder = checkout.folder / "results" / SMALL / "raw"
+    for item, name in (("icxt27020", "icxt27hkq_raw.fits"), ("icxt27020", "icxt27hoq_raw.fits")):
+        content = server.catalogue.products[f"mast:HST/product/{name}"].content
+        assert (folder / item / name).read_bytes() == content
+        assert server.asked(name) <= 2
+    assert list(folder.rglob("*.part*")) == []
 
 
 def test_a_changed_archive_is_told_and_the_lock_kept(locked, server):

@@ -52,6 +52,8 @@ class Mast(ThreadingHTTPServer):
         Whether files have an ETag and parts of them can be asked for.
     at_once, most_at_once : int
         Files being sent now, and at most so far.
+    moved_to : str or None
+        Address of another server that files are redirected to.
     parts : list of int
         First bytes of the parts of files that were asked for.
     after_sending : callable or None
@@ -72,6 +74,7 @@ class Mast(ThreadingHTTPServer):
         self.exclusive = set()
         self.requests = []
         self.cookies = set()
+        self.moved_to = None
         self.versioned, self.parts, self.after_sending = False, [], None
         self.at_once = self.most_at_once = 0
         self.hold, self.held = None, threading.Event()
@@ -98,7 +101,7 @@ class Mast(ThreadingHTTPServer):
         self.cookies.clear()
         self.token = None
         self.exclusive = set()
-        self.versioned, self.after_sending = False, None
+        self.versioned, self.after_sending, self.moved_to = False, None, None
         self.parts.clear()
         self.at_once = self.most_at_once = 0
         self.hold = None
@@ -174,6 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
             reply = Reply(401, b"not authorized", "text/plain")
         else:
             reply = self._part(product.content)
+        if self.server.moved_to:
+            reply = Reply(302, headers=(("Location", f"{self.server.moved_to}{self.path}"),))
         with self.server.sending():
             self._reply(name, reply, uri, body=body)
         if self.server.after_sending:

@@ -127,7 +127,19 @@ def test_a_refused_exposure_is_recorded_when_the_campaign_says_so(campaign, serv
         product.content = good
     assert not status["accepted"]
     assert manifest(raw)[MEMBERS[2]]["state"] == "refused"
-    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 2
+    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 4
+
+
+def test_a_refused_exposure_is_brought_again_when_it_is_asked_for_again(campaign, server, raw):
+    """Whoever removes its status wants another look at it."""
+    product = server.catalogue.products[URIS[2]]
+    good = product.content
+    product.content = b"SIMPLE  =" + bytes(len(good) - 9)
+    try:
+        assert not fetch(campaign, raw, MEMBERS[2], exclude=True)["accepted"]
+    finally:
+        product.content = good
+    assert fetch(campaign, raw, MEMBERS[2], exclude=True)["accepted"]
 
 
 def test_big_files_are_left_to_their_own_call(campaign, server, raw, monkeypatch):

@@ -348,6 +348,18 @@ def test_the_token_goes_to_no_other_host(archive, server, monkeypatch):
         assert (len(other.requests), other.cookies) == (1, set())
 
 
+def test_the_token_goes_to_no_host_that_the_archive_sends_us_to(
+    archive, server, tmp_path, monkeypatch
+):
+    server.token = TOKEN
+    monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
+    with Mast(server.catalogue) as other:
+        server.moved_to = other.url
+        mast.deliver(raw(server), tmp_path / "x.fits", archive, {})
+        assert (other.asked("icqtbbbxq_raw.fits"), other.cookies) == (1, set())
+    assert (tmp_path / "x.fits").read_bytes() == server.catalogue.products[RAW].content
+
+
 def test_the_token_is_in_no_log(archive, server, tmp_path, monkeypatch, caplog, capfd):
     """With everything at DEBUG, where the client prints the headers of its requests."""
     server.exclusive, server.token = {"icqtbbbxq_raw.fits"}, TOKEN

@@ -73,6 +73,17 @@ def test_a_server_that_is_not_there_is_told(tmp_path):
         files.fetch(URI, tmp_path / "x.fits", None)
 
 
+def test_a_proxy_is_respected(archive, server, content, tmp_path, monkeypatch):
+    """The loopback archive takes the proxy's part: it is asked for a host that is nowhere."""
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    files = Files(archive | {"server": "http://archive.invalid"})
+    files.fetch(URI, tmp_path / "x.fits", len(content))
+    assert (tmp_path / "x.fits").read_bytes() == content
+
+
 def test_another_size_than_the_locks_is_refused_before_the_body(archive, server, tmp_path):
     with pytest.raises(
         DarkroomError, match=r"279360 bytes came, 2880 are expected \(2 attempts\); lock the camp"

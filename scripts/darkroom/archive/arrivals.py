@@ -50,9 +50,9 @@ def arrival_key(campaign, exposure, pins, exclude, code):
 class Arrivals:
     """The notes of one campaign.
 
-    The note of an exposure is its status under ``<item>/.arrived/<exposure>.json``, and a key in a
-    file beside it that stands for everything the status follows from. With the key of now the note
-    is the status; with another one it still tells which bytes were received.
+    The note of an accepted exposure is its status under ``<item>/.arrived/<exposure>.json``, and a
+    key in a file beside it that stands for everything the status follows from. With the key of now
+    the note is the status; with another one it still tells which bytes were received.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Arrivals:
             status = json.loads(note.read_text(encoding="utf-8"))
             # The rule asks the same of a note: a file that changed later is received anew.
             file = self.folder / exposure.item / exposure.file
-            good = not status["accepted"] or file.stat().st_mtime <= note.stat().st_mtime
+            good = file.stat().st_mtime <= note.stat().st_mtime
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return status if good else None
@@ -83,14 +83,14 @@ class Arrivals:
         try:
             status = json.loads(self._note(exposure).read_text(encoding="utf-8"))
             same = status["uri"] == exposure.uri and status["file"] == exposure.file
-            if same and status["accepted"] and exposure.size in (None, status["size"]):
+            if same and exposure.size in (None, status["size"]):
                 return status["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
 
     def note(self, exposure, key, status):
-        """Take note of a status."""
+        """Take note of the status of an accepted exposure."""
         note = self._note(exposure)
         note.with_suffix(".key").unlink(missing_ok=True)
         write_status(note, status)
@@ -106,15 +106,16 @@ class Arrivals:
         ----------
         lock : darkroom.archive.lock.Lock
             Gives the lines and their order.
-        outcomes : list of tuple
-            ``(exposure, status or None, reason or "")`` of what was just tried.
+        outcomes : iterable of tuple
+            ``(exposure, status or None, error or None)`` of what was just tried.
         """
         path = self.folder / MANIFEST
         self.claims.wait(_MANIFEST_CLAIM)
         try:
             rows = _read(path)
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            for exposure, status, reason in outcomes:
+            for exposure, status, error in outcomes:
+                reason = str(error or "")
                 rows[exposure.item, exposure.exposure] = _row(exposure, status, reason, now)
             lines = [
                 rows.get((row.item, row.exposure)) or _row(row, None, "", "")

@@ -135,34 +135,41 @@ class Fetching:
         if status:
             return status
         self._warn_of_space()
+        outcomes = self._bring(own, numbers)
+        self.arrivals.write_manifest(self.lock, outcomes.values())
+        came = sum(bool(status) for _, status, _ in outcomes.values())
+        log.info("%d of %d files came", came, len(outcomes))
+        _, status, error = outcomes[id(own)]
+        if error:
+            raise error
+        return status
+
+    def _bring(self, own, numbers):
+        """Bring an exposure and those it takes along; return what came of each, by identity."""
         down = self.folder / ".archive_down"
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
             self._settings = self._settings | {"retries": 0}
-        outcomes, failure, in_a_row = [], None, 0
+        once = self._settings.get("retries") == 0
         count = self._settings.get("parallel", PARALLEL)
+        outcomes, in_a_row = {}, 0
         tasks = _Tasks(self, own, numbers)
-        for exposure, result, error in work_through(
-            self._work, tasks, count=count, seconds=self._seconds
-        ):
-            if result:
-                self.arrivals.note(exposure, self.key(exposure), result)
+        done = work_through(self._work, tasks, count=count, seconds=self._seconds)
+        for exposure, status, error in done:
+            outcomes[id(exposure)] = exposure, status, error
+            if status:
                 down.unlink(missing_ok=True)
+                # A refused one is looked at again when its own turn comes.
+                if status["accepted"]:
+                    self.arrivals.note(exposure, self.key(exposure), status)
             else:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)
             self.arrivals.claims.free(numbers[id(exposure)])
-            if exposure is own:
-                status, failure = result, error
-            outcomes.append((exposure, result, str(error or "")))
-            in_a_row = 0 if result or isinstance(error, InputError) else in_a_row + 1
-            if in_a_row >= FAILURES * count or (self._settings.get("retries") == 0 and failure):
+            in_a_row = 0 if status or isinstance(error, InputError) else in_a_row + 1
+            if in_a_row >= FAILURES * count or (in_a_row and once and exposure is own):
                 tasks.end()
                 down.touch()
-        self.arrivals.write_manifest(self.lock, outcomes)
-        log.info("%d of %d files came", sum(bool(r) for _, r, _ in outcomes), len(outcomes))
-        if failure:
-            raise failure
-        return status
+        return outcomes
 
     def key(self, exposure):
         """Return what an exposure's status follows from, see `arrival_key`."""
