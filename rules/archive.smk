@@ -139,3 +139,12 @@ rule pins:
         program("detector", "pins", f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}", MAKER_ARGS)
         + "--references {input.references} --output {output.pins} "
         "$(printf '@%s ' {input.lists}) > {log} 2>&1"
+
+
+rule exposures:
+    """Bring and verify every exposure, and make nothing of them."""
+    input:
+        expand(f"{RESULTS}/{{item}}/frames.tsv", item=CAMPAIGN.items),
+    localrule: True
+    message:
+        f"The exposures of campaign {CAMPAIGN.name} are here: {RESULTS}/raw"

@@ -19,14 +19,8 @@ def main():
     parser.add_argument("--replace", action="store_true", help="accept what changed")
     arguments = parser.parse_args()
 
-    from darkroom.archive.lock import (
-        Lock,
-        NothingFound,
-        check_exposures,
-        differences,
-        read_lock,
-        total_size,
-    )
+    from darkroom.archive.changes import differences, total_size
+    from darkroom.archive.lock import Lock, NothingFound, check_exposures, read_lock
     from darkroom.campaign import open_campaign
     from darkroom.errors import DarkroomError
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.end_to_end
 
 SMALL = "wfc3_icxt27020"
 # Everything fetched and verified, nothing calibrated: the exposures served here are too small.
-FETCHED = f"results/{SMALL}/pins.tsv"
+FETCHED = "exposures"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from loopback.mast import Mast
 pytestmark = pytest.mark.end_to_end
 
 CAMPAIGN = "wfc3_icxt27020"
-FETCHED = f"results/{CAMPAIGN}/pins.tsv"
+FETCHED = "exposures"
 TOKEN = "5ec4e700000000000000000000000000"
 # Read by every Python of the run: all loggers at DEBUG, and http.client prints what it sends.
 LOUD = """

@@ -2,11 +2,11 @@
 
 import pytest
 
+from darkroom.archive.changes import differences
 from darkroom.archive.lock import (
     Exposure,
     Lock,
     check_exposures,
-    differences,
     read_lock,
     require_lock,
 )

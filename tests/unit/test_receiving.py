@@ -23,7 +23,7 @@ def make_frame(path, exptime=1.0, shape=(20, 30), imagetyp=None, instrument="Tri
     if imagetyp:
         hdu.header["IMAGETYP"] = imagetyp
     path.parent.mkdir(exist_ok=True, parents=True)
-    hdu.writeto(path, checksum=True)
+    hdu.writeto(path, checksum=True, overwrite=True)
     return path
 
 
@@ -132,6 +132,29 @@ def test_known_bytes_are_verified_again_but_not_brought_again(folder, tmp_path):
 
     again = receive(row, destination, forbidden, ITEM, lambda _: None, first["sha256"])
     assert again == first
+
+
+def brought(folder, row, destination, **options):
+    """How often an exposure is brought over another good one."""
+    calls = []
+
+    def deliver(path):
+        calls.append(path)
+        make_frame(path, exptime=2.0)
+
+    make_frame(destination, exptime=1.0)
+    receive(row, destination, deliver, ITEM, lambda _: None, **options)
+    return len(calls)
+
+
+def test_other_bytes_replace_a_good_copy_when_they_come_twice(folder, tmp_path):
+    row = Exposure("camera", "bias", "x", "x.fits", "local:x.fits", None)
+    assert brought(folder, row, tmp_path / "raw" / "x.fits") == 2
+
+
+def test_a_simulator_may_change_its_mind(folder, tmp_path):
+    row = Exposure("camera", "bias", "x", "x.fits", "simulated:x.fits", None)
+    assert brought(folder, row, tmp_path / "raw" / "x.fits", fixed=False) == 1
 
 
 def test_a_frame_used_against_its_imagetyp_is_refused(folder, tmp_path):

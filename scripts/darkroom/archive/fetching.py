@@ -29,6 +29,8 @@ PARALLEL = 4
 SMALL_BYTES = 20_000_000
 # So long it goes on taking them along.
 TOGETHER_S = 60.0
+# Seconds between two lines in the log.
+PROGRESS_S = 15.0
 # So many failures for each worker without a file between them: the archive is down.
 FAILURES = 3
 # So long that is remembered: who asks then, asks once.
@@ -100,6 +102,7 @@ class Fetching:
                 ),
                 known=known,
                 confirm=bool(self._settings.get("confirm")) and not pinned,
+                fixed=not self.maker,
             )
         except InputError as error:
             if not self.exclude:
@@ -151,7 +154,7 @@ class Fetching:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
         count = self._settings.get("parallel", PARALLEL)
-        outcomes, in_a_row = {}, 0
+        outcomes, in_a_row, told = {}, 0, monotonic()
         tasks = _Tasks(self, own, numbers)
         done = work_through(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
@@ -165,6 +168,9 @@ class Fetching:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)
             self.arrivals.claims.free(numbers[id(exposure)])
+            if monotonic() - told > PROGRESS_S:
+                told = monotonic()
+                log.info("%d files came or failed so far", len(outcomes))
             in_a_row = 0 if status or isinstance(error, InputError) else in_a_row + 1
             if in_a_row >= FAILURES * count or (in_a_row and once and exposure is own):
                 tasks.end()

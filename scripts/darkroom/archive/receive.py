@@ -24,7 +24,9 @@ _IMAGETYP = {"bias": r"bias|zero", "dark": r"dark", "science": r"light|object|sc
 _COPIES = 4
 
 
-def receive(exposure, destination, deliver, item, check_pin, known=None, *, confirm=False):
+def receive(
+    exposure, destination, deliver, item, check_pin, known=None, *, confirm=False, fixed=True
+):
     """Bring an exposure to `destination` and verify it.
 
     Bytes that are there already and are the known ones are verified again, not brought again: an
@@ -48,6 +50,8 @@ def receive(exposure, destination, deliver, item, check_pin, known=None, *, conf
         SHA-256 of the bytes received earlier.
     confirm : bool
         Believe good bytes, too, only when they come twice the same.
+    fixed : bool
+        Whether the bytes of an exposure stay what they are; those of a simulated one may change.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def receive(exposure, destination, deliver, item, check_pin, known=None, *, conf
         with suppress(InputError):
             return _accept(destination, known, exposure, item, check_pin)
     copies = Counter()
-    if _is_whole(destination, exposure.size):
+    if fixed and _is_whole(destination, exposure.size):
         copies[sha256(destination)], confirm = 1, True
     with whole(destination) as temporary:
         for _ in range(_COPIES):
