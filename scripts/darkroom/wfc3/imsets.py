@@ -16,8 +16,9 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.fits.structure import BLOCK
 from darkroom.fits.tiles import DTYPES, Plane
-from darkroom.fits.verify import BLOCK, unpacked
+from darkroom.fits.verify import unpacked
 
 PLANES = ("SCI", "ERR", "DQ", "SAMP", "TIME")
 # The cards that say how to read an HDU; astropy takes 0.1 ms for each it is asked for.
