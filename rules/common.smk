@@ -34,6 +34,7 @@ CAMPAIGN_ARGS = f"--campaign {NAME}"
 FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
 REPEAT = f"snakemake --config campaign={NAME}"
 REPEAT_ARGS = f"--command {shlex.quote(REPEAT)}"
+NEXT_ARGS = f"--command {shlex.quote(f'.venv/bin/python -m {REPEAT}')}"
 EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
@@ -130,6 +131,11 @@ def campaign_products():
     """Every product of the campaign: a missing one is remade, whatever else is there."""
     exposures = [status for item in CAMPAIGN.items for status in statuses(item)]
     return [f"{RESULTS}/pins.tsv", REPORT, *exposures, *item_products()]
+
+
+def planned_products():
+    """Every product of the campaign; none when it has no lock yet."""
+    return campaign_products() if CAMPAIGN.lock_path.exists() else []
 
 
 def check_earlier_jobs():

@@ -44,7 +44,10 @@ rule status:
         "../envs/detector.yaml"
     params:
         results=config["results"],
+        planned=lambda wildcards: planned_products(),
     message:
         f"Looking at campaign {CAMPAIGN.name}"
     shell:
-        program("detector", "status", CAMPAIGN_ARGS) + "--results {params.results} 2>&1 | tee {log}"
+        r"printf '%s\n' {params.planned} | "
+        + program("detector", "status", CAMPAIGN_ARGS, NEXT_ARGS)
+        + "--planned --results {params.results} 2>&1 | tee {log}"

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 _BLOCK = re.compile(r"^Error in rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
+# A run that only looked, or asked the archive.
+_LOOKED = re.compile(r"^(status|lock) +1\n(all +1\n)?total +1$", re.MULTILINE)
 
 
 def failure_summary(run_log, command):
@@ -24,18 +26,50 @@ def failure_summary(run_log, command):
         One paragraph a job: rule and product, the last line of its log (the cause), where the
         log is; then the command. Empty when no job failed.
     """
+    jobs = failed_jobs(run_log)
+    if not jobs:
+        return ""
+    lines = [f"{len(jobs)} job{'s' if len(jobs) > 1 else ''} failed:"]
+    for rule, product, cause, log in jobs:
+        lines += [f"  {rule}  {product}".rstrip(), f"      {cause}"]
+        lines += [f"      log: {log}"] if log else []
+    lines += ["Whatever did not need these is made. When mended, go on with:", f"  {command}"]
+    return "\n".join(lines)
+
+
+def failed_jobs(run_log):
+    """Return the failed jobs of a run.
+
+    Parameters
+    ----------
+    run_log : str
+        Text of Snakemake's log of the run.
+
+    Returns
+    -------
+    list of tuple
+        ``(rule, first product, cause, path of its log)``, each job once.
+    """
     jobs = {}
     for rule, fields in _BLOCK.findall(run_log):
         product = _field(fields, "output").split(", ")[0]
         jobs[rule, product] = _field(fields, "log").split(" (check log")[0]
-    if not jobs:
-        return ""
-    lines = [f"{len(jobs)} job{'s' if len(jobs) > 1 else ''} failed:"]
-    for (rule, product), log in jobs.items():
-        lines += [f"  {rule}  {product}".rstrip(), f"      {_cause(log)}"]
-        lines += [f"      log: {log}"] if log else []
-    lines += ["Whatever did not need these is made. When mended, go on with:", f"  {command}"]
-    return "\n".join(lines)
+    return [(rule, product, _cause(log), log) for (rule, product), log in jobs.items()]
+
+
+def last_run_log(folder):
+    """Return the text of the newest of Snakemake's logs in which a job was run for products.
+
+    Parameters
+    ----------
+    folder : path-like
+        The working folder of the runs.
+    """
+    for path in sorted(Path(folder, ".snakemake", "log").glob("*.log"), reverse=True):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not _LOOKED.search(text):
+            return text
+    return ""
 
 
 def _field(fields, name):

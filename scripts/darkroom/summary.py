@@ -6,19 +6,21 @@ from pathlib import Path
 
 from darkroom.archive.lock import read_lock
 from darkroom.errors import DarkroomError
+from darkroom.failures import failed_jobs
 from darkroom.frames import read_frames
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
 _WORKING = ("item.json", "figures.json")
+_SHOWN = 4
 _BETWEEN = (
     "references", "superbias", "readnoise", "calibrated",
     "original", "reads", "chosen", "measures",
 )  # fmt: skip
 
 
-def summary(campaign, results):
-    """Return the table of what a campaign has made.
+def summary(campaign, results, planned=(), run_log="", command="snakemake"):
+    """Return the table of what a campaign has made, what is missing, and why.
 
     Parameters
     ----------
@@ -26,11 +28,18 @@ def summary(campaign, results):
         The campaign.
     results : path-like
         Its folder of results.
+    planned : sequence of str
+        Paths of every product of the campaign.
+    run_log : str
+        Text of Snakemake's log of the last run: what failed in it.
+    command : str
+        What a person types to go on.
 
     Returns
     -------
     str
-        Per item: exposures, products with their sizes, figures; then the report.
+        Per item: exposures, products with their sizes, figures; what failed and is still missing;
+        then the report, or the next command.
     """
     results = Path(results)
     lock = read_lock(campaign.lock_path)
@@ -46,9 +55,22 @@ def summary(campaign, results):
     report = results / "report.html"
     if report.is_file():
         lines += [f"Report: {report.resolve()}"]
-    else:
-        lines += ["The report is not made yet; go on with: .venv/bin/python -m snakemake"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_unfinished(planned, run_log, command)])
+
+
+def _unfinished(planned, run_log, command):
+    """Tell what is missing, which of it failed and why, and the next command."""
+    missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
+    if not missing:
+        return [f"All {len(planned)} products are there."] if planned else []
+    failed = failed_jobs(run_log)
+    lines = [f"  {rule}  {product}\n      {cause}" for rule, product, cause, _ in failed
+             if not Path(product).exists()]  # fmt: skip
+    if lines:
+        lines = ["Failed in the last run and still missing:", *lines, ""]
+    shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
+    lines += [f"Missing: {len(missing)} of {len(planned)} products ({shown})"]
+    return [*lines, f"Go on with: {command}"]
 
 
 def _exposures(results, item, planned):

@@ -6,15 +6,19 @@ it is read each time the workflow is planned, on every node.
 
 from __future__ import annotations
 
-import ast
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 from functools import cache
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
+
+# from module import a as b | from module import (a, b); and import module as a, another
+_FROM = re.compile(r"^[ \t]*from +(darkroom[\w.]*) +import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_PLAIN = re.compile(r"^[ \t]*import +([^\n#]+)", re.MULTILINE)
 
 
 class Programs:
@@ -130,11 +134,7 @@ def _closure(path):
         if source.suffix != ".py":
             continue
         if library in source.parents and source.parent != library:
-            queue += [
-                p
-                for p in source.parent.iterdir()
-                if p.is_file() and p.suffix not in (".py", ".pyc")
-            ]
+            queue += _beside(source.parent)
         for name in _imports(source):
             queue += _module_files(library, name)
     return found
@@ -142,17 +142,29 @@ def _closure(path):
 
 @cache
 def _imports(source):
-    """Return the dotted names of the library that a source file imports, anywhere in it."""
+    """Return the dotted names of the library that a source file imports, anywhere in it.
+
+    By pattern: parsing the whole library each time a workflow or one of its cluster jobs starts
+    would cost a second. A test holds the pattern against the parser on every file.
+    """
+    text = source.read_text(encoding="utf-8")
     names = set()
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    for module, listed in _FROM.findall(text):
+        parts = re.sub(r"#.*", "", listed).strip("()").split(",")
+        names.add(module)
+        names.update(f"{module}.{part.split()[0]}" for part in parts if part.strip())
+    for listed in _PLAIN.findall(text):
+        names.update(part.split()[0] for part in listed.split(",") if part.strip())
     return frozenset(name for name in names if name.split(".")[0] == "darkroom")
 
 
+@cache
+def _beside(folder):
+    """Return the files of a folder that are no Python."""
+    return [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+
+
+@cache
 def _module_files(library, name):
     """Return the files that importing a dotted name runs: the module and its packages."""
     parts = name.split(".")

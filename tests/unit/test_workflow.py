@@ -1,5 +1,6 @@
 """Digests follow what a program uses and nothing else; a folder is held by one run at a time."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,8 @@ def base(tmp_path, monkeypatch):
 
 
 def digest(base, *modules):
-    for function in (workflow._digest, workflow._closure, workflow._imports):
-        function.cache_clear()
+    for function in ("_digest", "_closure", "_imports", "_beside", "_module_files"):
+        getattr(workflow, function).cache_clear()
     return Programs(base, conda=False).digest("tools", "make", *modules)
 
 
@@ -62,6 +63,43 @@ def test_an_edit_of_what_is_not_used_changes_nothing(base, name):
     before = digest(base)
     (base / name).write_text("edited = 1\n")
     assert digest(base) == before
+
+
+def parsed_imports(source):
+    """Return what Python's own parser says is imported of the library."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in names if name.split(".")[0] == "darkroom"}
+
+
+def test_the_pattern_finds_in_every_file_the_imports_that_the_parser_finds():
+    library = Path(workflow.__file__).parents[1]
+    unlike = {
+        path.name
+        for path in library.rglob("*.py")
+        if workflow._imports(path) != parsed_imports(path)
+    }
+    assert unlike == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from darkroom.a import b as c, d\n",
+        "from darkroom.a import (  # why\n    b,  # this\n    d as e,\n)\n",
+        "def f():\n    import darkroom.a.b, json\n    from darkroom import a\n",
+        "import json, darkroom.a as x  # darkroom.c\n",
+    ],
+)
+def test_every_way_to_write_an_import_is_found(tmp_path, text):
+    source = tmp_path / "source.py"
+    source.write_text(text)
+    assert workflow._imports(source) == parsed_imports(source)
 
 
 def test_modules_imported_by_name_count_when_given(base):

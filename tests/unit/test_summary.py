@@ -1,0 +1,66 @@
+"""`snakemake status`: what is done, what is missing, what failed and why, and the next command."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from darkroom.archive.lock import Exposure, Lock
+from darkroom.failures import last_run_log
+from darkroom.summary import summary
+
+FAILED = """\
+Error in rule {rule}:
+    output: {product}
+    log: {log} (check log file(s) for error details)
+"""
+
+
+@pytest.fixture
+def campaign(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [Exposure("camera", "bias", f"bias_{k}", f"bias_{k}.FIT", "", None) for k in (1, 2)]
+    Lock("lock.tsv", {"campaign": "mine"}, rows).write()
+    for name in ("raw/camera/bias_1.json", "camera/made.fits"):
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return SimpleNamespace(
+        name="mine", settings={"title": "Mine"}, items={"camera": {}}, lock_path="lock.tsv"
+    )
+
+
+PLANNED = ("results/raw/camera/bias_1.json", "results/raw/camera/bias_2.json")
+PLANNED += ("results/camera/made.fits", "results/camera/more.fits")
+
+
+def test_what_is_missing_and_what_failed_of_it_is_told_with_the_next_command(campaign, tmp_path):
+    (tmp_path / "bias_2.log").write_text("ERROR bias_2.FIT: truncated\n")
+    log = FAILED.format(rule="fetch", product=PLANNED[1], log="bias_2.log")
+    # mended since
+    log += FAILED.format(rule="superbias", product=PLANNED[2], log="made.log")
+    text = summary(campaign, "results", PLANNED, log, "snakemake --config campaign=mine")
+    assert "1 of 2 exposures fetched" in text
+    assert text.splitlines()[-6:] == [
+        "Failed in the last run and still missing:",
+        f"  fetch  {PLANNED[1]}",
+        "      bias_2.FIT: truncated",
+        "",
+        f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
+        "Go on with: snakemake --config campaign=mine",
+    ]
+
+
+def test_a_whole_campaign_says_so(campaign):
+    assert summary(campaign, "results", PLANNED[::2]).endswith("All 2 products are there.")
+
+
+def test_the_last_run_is_the_newest_that_did_more_than_look(tmp_path):
+    logs = tmp_path / ".snakemake" / "log"
+    logs.mkdir(parents=True)
+    table = "job      count\n-----  -------\n{0}         1\ntotal        1\n"
+    (logs / "1.log").write_text("an older run")
+    (logs / "2.log").write_text("Error in rule fetch:\n")
+    (logs / "3.log").write_text(table.format("lock"))
+    (logs / "4.log").write_text(table.format("status"))
+    assert last_run_log(tmp_path) == "Error in rule fetch:\n"
+    assert last_run_log(tmp_path / "elsewhere") == ""
