@@ -26,6 +26,31 @@ rule stack_statistics:
         "{input.statuses} > {log} 2>&1"
 
 
+rule prepare_cgi:
+    """What do a part's raw frames hold, bias subtracted, masked, linear and in electrons?"""
+    input:
+        statuses=lambda wildcards: part_statuses(wildcards.item, wildcards.stack, wildcards.part),
+    output:
+        directory(f"{RESULTS}/{{item}}/prepared/{{stack}}/{{part}}"),
+    log:
+        f"{RESULTS}/logs/prepare_cgi/{{item}}/{{stack}}/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_cgi/{{item}}/{{stack}}/{{part}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: options(wildcards.item, "cgi", RAW_OPTIONS),
+        code=program.digest("detector", "prepare_cgi"),
+    message:
+        "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
+    shell:
+        program("detector", "prepare_cgi") + "--output {output} {params.settings} "
+        "{input.statuses} > {log} 2>&1"
+
+
 rule noise_maps:
     """How large are fixed pattern, clock-induced charge and dark current of each pixel?"""
     input:

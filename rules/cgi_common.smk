@@ -8,7 +8,14 @@ MAP_OPTIONS = {
     "keep_truncated": "--keep-truncated",
     "keep_offsets": "--keep-offsets",
 }
-FRAME_OPTIONS = {"geometry": "--geometry", "waive": "--waive"}
+RAW_OPTIONS = {
+    "geometry": "--geometry",
+    "preprocess": "--preprocess",
+    "nonlinearity": "--nonlinearity",
+    "kgain": "--kgain",
+    "bias_offset": "--bias-offset",
+}
+FRAME_OPTIONS = {**RAW_OPTIONS, "waive": "--waive"}
 DARK_OPTIONS = {"geometry": "--geometry", "region": "--region"}
 
 
@@ -33,6 +40,17 @@ def cgi_parts(item):
 def part_statuses(item, stack, part):
     """Status files of the exposures of one part of a stack."""
     return [f"{RESULTS}/raw/{item}/{name}.json" for name in cgi_parts(item)[stack][part]]
+
+
+def prepared_frames(item):
+    """Folders of an item's prepared frames, when they are to be kept."""
+    if not cgi_settings(item)["keep_prepared"]:
+        return []
+    return [
+        f"{RESULTS}/{item}/prepared/{name}/{part}"
+        for name, parts in cgi_parts(item).items()
+        for part in parts
+    ]
 
 
 def part_statistics(item, stack=None):
@@ -81,4 +99,8 @@ def cgi_products(item):
     """Products of a CGI item."""
     names = ["noise_maps.fits", "item.json"]
     names += ["truth.fits"] if truth_comparison(item) else []
-    return [*cgi_darks(item), *(f"{RESULTS}/{item}/{name}" for name in names)]
+    return [
+        *cgi_darks(item),
+        *prepared_frames(item),
+        *(f"{RESULTS}/{item}/{name}" for name in names),
+    ]

@@ -112,20 +112,21 @@ def row_bias(raw, gain, geometry, calibration):
     level = median.copy()
     odd = ~rows | (np.abs(off) > _ODD_ROW * scatter)
     level[odd] = smooth[odd]
-    prescan = _spread(raw.counts, level, (0, geometry.telemetry[0] or ny), (first, stop), 1)
-    rows, columns = geometry.imaging
+    # What spoils a row's prescan is no noise and no charge of it.
+    good, (rows, columns) = ~odd, geometry.imaging
+    prescan = _spread(raw.counts, level, good, (0, ny), (first, stop), 1)
     image = _spread(
-        raw.counts, level, (rows.start, rows.stop), (columns.start, columns.stop), _STEP
+        raw.counts, level, good, (rows.start, rows.stop), (columns.start, columns.stop), _STEP
     )
     unit = gain / calibration.kgain
-    charge = _prescan_charge(raw.counts, level, geometry, (first, stop), prescan[1], unit)
-    shift = _median_shift(charge, prescan[1], unit)
-    error = np.full(ny, math.sqrt(math.pi / 2) * prescan[1] / math.sqrt(stop - first))
+    charge = _prescan_charge(raw.counts, level, good, (first, stop), prescan, unit)
+    shift = _median_shift(charge, prescan, unit)
+    error = np.full(ny, math.sqrt(math.pi / 2) * prescan / math.sqrt(stop - first))
     error[odd] = scatter
     bias = Bias(
         level - shift - calibration.bias_offset, np.hypot(error, calibration.bias_offset_error)
     )
-    return bias, Noise(prescan[1], max(image[1], prescan[1]), charge)
+    return bias, Noise(prescan, max(image, prescan), charge)
 
 
 def _running_median(values, use):
@@ -142,26 +143,27 @@ def _running_median(values, use):
     return smooth
 
 
-def _spread(counts, level, rows, columns, step):
-    """Return median and lower standard deviation of an area above its bias [DN]."""
+def _spread(counts, level, use, rows, columns, step):
+    """Return the lower standard deviation of an area [DN]."""
     bins, low = np.zeros(_BINS, np.int64), -_BINS / 4.0
     kernel("l1_best_kernel").histogram(
-        counts, level, np.array(rows), np.array(columns), step, low, bins
+        counts, level, use, np.array(rows), np.array(columns), step, low, bins
     )
+    if not bins.any():
+        return 0.5
     sums = np.cumsum(bins) / bins.sum()
     edges = low + 0.5 * np.arange(1, _BINS + 1)
     below, middle = np.interp([_PER_SIGMA, 0.5], sums, edges)
-    return middle, max(middle - below, 0.5)
+    return max(middle - below, 0.5)
 
 
-def _prescan_charge(counts, level, geometry, columns, sigma, unit):
+def _prescan_charge(counts, level, use, columns, sigma, unit):
     """Return the clock-induced charge of the prescan: counted if the gain allows, else nominal."""
-    if unit < _COUNTABLE * sigma:
+    if unit < _COUNTABLE * sigma or not use.any():
         return CIC
     bins, low = np.zeros(2, np.int64), _COUNTED_FROM * sigma - 0.5
-    rows = (0, geometry.telemetry[0] or counts.shape[0])
     kernel("l1_best_kernel").histogram(
-        counts, level, np.array(rows), np.array(columns), 1, low, bins
+        counts, level, use, np.array((0, len(counts))), np.array(columns), 1, low, bins
     )
     part = bins[1] / bins.sum()
     ratio = sigma / unit

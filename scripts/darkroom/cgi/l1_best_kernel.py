@@ -25,10 +25,15 @@ _level = types.Array(types.float64, 1, "C")
 _counts = types.Array(types.int64, 1, "C")
 
 
-def _histogram(counts, level, rows, columns, step, low, out):
-    """Count bias-subtracted values in bins of half a DN, from `low` on; the ends take the rest."""
+def _histogram(counts, level, use, rows, columns, step, low, out):
+    """Count bias-subtracted values in bins of half a DN, from `low` on; the ends take the rest.
+
+    Rows that are not to be used (`use`) and columns outside `columns` are left out.
+    """
     last = out.size - 1
     for r in range(rows[0], rows[1], step):
+        if not use[r]:
+            continue
         line, shift = counts[r], 2.0 * (level[r] + low)
         for c in range(columns[0], columns[1]):
             place = np.int64(np.floor(2.0 * line[c] - shift))
@@ -36,8 +41,14 @@ def _histogram(counts, level, rows, columns, step, low, out):
 
 
 histogram = njit(
-    [types.void(_frame, _level, _counts, _counts, types.int64, types.float64, _counts)], **_plain
-)(_histogram)
+    [
+        types.void(
+            _frame, _level, types.Array(types.boolean, 1, "C"), _counts, _counts, types.int64,
+            types.float64, _counts,
+        )
+    ],
+    **_plain,
+)(_histogram)  # fmt: skip
 
 
 @_helper

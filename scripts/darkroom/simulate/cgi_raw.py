@@ -50,7 +50,8 @@ def measured(linear, gain, calibration: Calibration):
     table = calibration.nonlinearity
     curve = table.curve(gain)
     # Between its nodes the correction is a quadratic: more nodes make its inverse exact enough.
-    fine = np.linspace(table.counts[0], table.counts[-1], 16 * len(table.counts))
+    places = np.arange(len(table.counts))
+    fine = np.interp(np.linspace(0, places[-1], 32 * places[-1] + 1), places, table.counts)
     corrected = fine * np.interp(fine, table.counts, curve)
     inside = np.interp(linear, corrected, fine)
     return np.where(
