@@ -38,3 +38,15 @@ def test_raw_coronagraph_frames_are_planned_and_kept_when_asked(checkout):
     jobs = checkout.jobs("--config", choice)
     assert (jobs["fetch"], jobs["stack_statistics"], jobs["prepare_cgi"]) == (8, 4, 4)
     assert jobs["noise_maps"] == jobs["cgi_truth"] == 1
+
+
+def test_batches_divide_the_items_of_a_campaign(checkout):
+    """The first third of the demo's items; what they share is planned with them, no more."""
+    jobs = checkout.jobs("products", "--batch", "products=1/3", "--config", "campaign=demo")
+    whole = checkout.jobs("products", "--config", "campaign=demo")
+    assert 0 < jobs["fetch"] < whole["fetch"]
+    assert "report" not in whole
+    text = checkout.snakemake(
+        "products", "-n", "--batch", "products=3/3", "--config", "campaign=demo", status=1
+    )
+    assert "not all previous batches have been completed" in text
