@@ -88,7 +88,8 @@ def _show_map(book, story, k, key, title, unit, colour):
                 f"{title}: image of the {name}, {display.words} {small}{unit}",
             )
         )
-    panels += _histograms(flat, typical, title, f"{title.lower()} [{unit}]", colour, k == 0)
+    label = f"{title.lower()} [{small}{unit}]"
+    panels += _histograms(scale * flat, scale * typical, title, label, colour, k == 0)
     words = measured(float(flat.mean()), typical / np.sqrt(max(flat.size, 1)))
     if k == 2 and story.hot is not None:
         normal = measures.finite(area[story.hot[story.imaging] == 0])
