@@ -9,8 +9,19 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from nircam_reffiles import ROOT, make_files
 from process import measure
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+
+def make_files(folder, number, ngroups):
+    """Simulate full-frame darks of one detector, as it was measured on the ground."""
+    from darkroom.simulate import nircam
+
+    settings = {"exposures": number, "ngroups": ngroups, "truth": False}
+    for exposure in nircam.plan(settings):
+        nircam.deliver(settings, exposure.name, folder / exposure.file)
 
 
 def main():

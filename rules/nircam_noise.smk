@@ -54,7 +54,7 @@ rule reference_pixels:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1200 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         settings=lambda wildcards: command_options(
             nircam(wildcards.item)["reference_pixels"],

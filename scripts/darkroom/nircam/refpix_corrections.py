@@ -46,7 +46,10 @@ def compare(raw, corrected):
     usable = [k for k in range(len(raw)) if all(some[k]["accepted"] for some in exposures)]
     if not usable:
         reasons = {e["reason"] for some in exposures for e in some if not e["accepted"]}
-        raise DarkroomError(f"no exposure is left to compare corrections: {'; '.join(reasons)}")
+        raise DarkroomError(
+            f"no exposure is left to compare corrections: {'; '.join(reasons)}; take more of them "
+            "(reference_pixels.exposures)"
+        )
     rows, first = [], None
     for (name, _), some in zip(sets, exposures, strict=True):
         ramps = RampSet([some[k]["path"] for k in usable], f"correction {name}")
