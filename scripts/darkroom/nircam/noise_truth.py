@@ -33,13 +33,13 @@ def true_parameters(full, coupling, frame_time):
     if count > 1:
         true["common", -1] = mean**2 * common["amplitude"] * PIVOT["common"] ** -common["index"]
         true["common_index", -1] = common["index"]
+        true |= {("gain", a): coupling[a] / mean for a in range(count)}
         true["excess", -1] = mean**2 * common["excess"]
         true["excess_knee", -1] = common["knee_hz"]
     shot = full["dark"] * frame_time / full["gain"] ** 2 * _walk_left(full["ngroups"])
     # Rounding adds 1/12 DN² to a group.
     whites = np.resize(full["white"], count) ** 2 + full["nframes"] / 12 + shot
     for a in range(count):
-        true["gain", a] = coupling[a] / mean
         true["white", a] = whites[a] / half_rate
         true["own", a] = own["amplitude"] * PIVOT["own"] ** -own["index"]
         if count == 1:

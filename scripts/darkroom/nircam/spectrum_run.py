@@ -143,6 +143,8 @@ def report(made, path=None):
         "cds": "noise of the difference of two reads, from the fit, above "
         f"{spectrum.fit.above:.3g} Hz",
     }
+    if len(spectrum.amplifiers) == 1:
+        text = {name: words for name, words in text.items() if "common" not in name}
     for place, a in enumerate(spectrum.amplifiers):
         for name, definition in text.items():
             error = derived["white_error"][place] if name == "white" else None

@@ -11,8 +11,10 @@ _SPECTRUM_LIMITS = (
     "Below 4 / (frame time) only the levels of whole frames are known.",
     "White noise holds the shot noise of the dark current, and 0.1 to 0.3 % of its power may be "
     "telegraph noise and cosmic rays too weak to be found.",
+)
+_COMMON_LIMIT = (
     "The two parts of the common noise, the 1/f law and its excess at low frequencies, are told "
-    "apart by their shapes only: below a few times the lowest frequency trust their sum.",
+    "apart by their shapes only: below a few times the lowest frequency trust their sum."
 )
 _ONE_AMPLIFIER = "Read through one output: noise common to the amplifiers counts as its own."
 _REFERENCE_LIMITS = (
@@ -47,8 +49,8 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
         described["tables"].append(_fit(noise_spectrum))
         described["key_numbers"] += _spectrum_numbers(noise_spectrum)
         described["limits"] += _SPECTRUM_LIMITS
-        if noise_spectrum.header["NAMPS"] == 1:
-            described["limits"].append(_ONE_AMPLIFIER)
+        alone = noise_spectrum.header["NAMPS"] == 1
+        described["limits"].append(_ONE_AMPLIFIER if alone else _COMMON_LIMIT)
     if reference_pixels is not None:
         made.append((reference_pixels, "reference pixels: stability, bad ones, rows, ramps"))
         described["tables"] += [
