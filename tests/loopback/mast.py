@@ -19,6 +19,7 @@ import struct
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -51,7 +52,9 @@ class Mast(ThreadingHTTPServer):
     versioned : bool
         Whether files have an ETag and parts of them can be asked for.
     at_once, most_at_once : int
-        Files being sent now, and at most so far.
+        Answers being sent now, and at most so far.
+    slow_s : float
+        Seconds before the last byte of every answer.
     moved_to : str or None
         Address of another server that files are redirected to.
     parts : list of int
@@ -74,7 +77,7 @@ class Mast(ThreadingHTTPServer):
         self.exclusive = set()
         self.requests = []
         self.cookies = set()
-        self.moved_to = None
+        self.moved_to, self.slow_s = None, 0.0
         self.versioned, self.parts, self.after_sending = False, [], None
         self.at_once = self.most_at_once = 0
         self.hold, self.held = None, threading.Event()
@@ -102,6 +105,7 @@ class Mast(ThreadingHTTPServer):
         self.token = None
         self.exclusive = set()
         self.versioned, self.after_sending, self.moved_to = False, None, None
+        self.slow_s = 0.0
         self.parts.clear()
         self.at_once = self.most_at_once = 0
         self.hold = None
@@ -109,7 +113,7 @@ class Mast(ThreadingHTTPServer):
 
     @contextlib.contextmanager
     def sending(self):
-        """Count a file that is being sent."""
+        """Count an answer that is being sent."""
         with self.counting:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -179,8 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             reply = self._part(product.content)
         if self.server.moved_to:
             reply = Reply(302, headers=(("Location", f"{self.server.moved_to}{self.path}"),))
-        with self.server.sending():
-            self._reply(name, reply, uri, body=body)
+        self._reply(name, reply, uri, body=body)
         if self.server.after_sending:
             self.server.after_sending()
 
@@ -227,6 +230,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(reply)
 
     def _send(self, reply):
+        # The last byte after the count: who has it may ask for the next file at once.
+        with self.server.sending():
+            self._send_body(replace(reply, body=reply.body[:-1]))
+            self.server.closing.wait(self.server.slow_s)
+        self.wfile.write(reply.body[-1:])
+        self.server.closing.wait(reply.silence_s)
+        if reply.reset:
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def _send_body(self, reply):
         if reply.byte_pause_s:
             for k in range(len(reply.body)):
                 self.wfile.write(reply.body[k : k + 1])
@@ -240,11 +255,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body[half:])
         else:
             self.wfile.write(reply.body)
-        self.server.closing.wait(reply.silence_s)
-        if reply.reset:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
 
     def log_message(self, *arguments):
         """Say nothing: `Mast.requests` has it all."""
