@@ -18,6 +18,9 @@ from darkroom.errors import DarkroomError, InputError
 SATURATED, COSMIC = 32, 128
 _OUTLIER = 5.0
 _NO_HOLE = np.zeros((0, 0), bool)
+_STAGES = ("sort", "two", "four", "middle")
+# Background levels that 16 bits hold; beyond, the filter runs in 32.
+_EDGE = 32767
 
 
 # Keywords of corgidrp's function: the field of `Rules`, and how its text is read.
@@ -249,10 +252,6 @@ def _histogram_threshold(raw, bias, geometry, calibration, rules, hole, path):
     counts = np.zeros(high - low + 1, np.int64)
     special.count_keys(values, low, counts)
     return _first_minimum(counts, int(low), int(high), scale, rules.bins, path)
-
-
-_STAGES = ("sort", "two", "four", "middle")
-_EDGE = 32767
 
 
 def _first_minimum(counts, low, high, scale, bins, path):
