@@ -12,11 +12,14 @@ from darkroom.nircam.classes import Classes
 from darkroom.nircam.compare import Previous, compare
 from darkroom.nircam.dq import Group
 from darkroom.nircam.drift import drift, drifts, theil_sen, welch
+from darkroom.nircam.products import Facts
 from darkroom.nircam.ramps import GroupStack, RampSet
 from darkroom.nircam.superbias import Settings, make_superbias
+from darkroom.nircam.superbias_aligned import aligned
 from darkroom.nircam.superbias_flags import Flag
 from darkroom.nircam.superbias_intercept import InterceptStack
 from darkroom.nircam.superbias_noise import coupling, pair_noise, split_noise
+from darkroom.nircam.superbias_run import Choices
 from nircam_darks import classes as classes_of
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
@@ -246,6 +249,19 @@ def test_intercept_lowers_the_read_part_of_the_scatter_and_finds_hot_pixels(tmp_
     assert (found.dq[quiet] & Flag.HOT > 0).mean() < 1e-4
     # What dark current adds before group 0 is taken off.
     assert abs(np.median((found.mean - true_bias(darks))[hot & classes.usable])) < 5
+
+
+@pytest.mark.parametrize("sample", ["group0", "intercept"])
+def test_ktc_noise_is_the_same_whichever_sample_is_taken(tmp_path, sample):
+    """Two groups extrapolated to the reset have sqrt(5) times the read noise of one."""
+    darks = make_darks(stripe(), 12, 3, seed=19, ktc=5.0, read=5.0, cosmic_rays=0.0)
+    ramps, _ = opened(tmp_path, darks, counts=False)
+    facts = Facts("test", "test", "GROUND", "2000-01-01T00:00:00")
+    choices = Choices(sample=sample, intercept_groups=2)
+    for row in aligned(ramps, facts, choices, None, 1).numbers["noise"]:
+        if row.kind == "active":
+            assert row.ktc == pytest.approx(5.0, rel=0.03)
+            assert row.read == pytest.approx(5.0 * (1 if sample == "group0" else 5**0.5), rel=0.03)
 
 
 def test_intercept_ends_at_a_cosmic_ray(tmp_path):

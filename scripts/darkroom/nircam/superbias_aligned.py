@@ -38,8 +38,10 @@ def aligned(ramps, facts, choices, before, threads):
     """
     classes = Classes.of(ramps)
     stack = first = GroupStack(ramps, 0, flags=_UNUSABLE)
+    read_share = 1.0
     if choices.sample == "intercept":
         stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
+        read_share = stack.read_share
     settings = Settings(
         nsigma=choices.usual_sigma(4.0),
         iterations=choices.max_clipping_iters,
@@ -48,7 +50,7 @@ def aligned(ramps, facts, choices, before, threads):
         hot_sigma=choices.hot_sigma,
     )
     found = make_superbias(stack, classes, ramps.mjd, ramps.label, settings, threads=threads)
-    numbers, tables = _measure(found, first, ramps, classes, choices)
+    numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
     difference = None
     if before is not None:
         difference, numbers["compared"] = compare(found.mean, found.error, before, classes)
@@ -61,11 +63,14 @@ def aligned(ramps, facts, choices, before, threads):
     return Made(ramps, reference, details, found.mean, dq, filled, numbers)
 
 
-def _measure(found, first, ramps, classes, choices):
-    """Return the numbers and tables of what the superbias's noise and offsets are."""
+def _measure(found, first, read_share, ramps, classes, choices):
+    """Return the numbers and tables of what the superbias's noise and offsets are.
+
+    `read_share` is the read noise of a sample over that of one group.
+    """
     read = np.full((classes.noutputs, 2), np.nan)
     if all(file.sci.shape[1] > 1 for file in ramps.files):
-        read = pair_noise(first, GroupStack(ramps, 1, flags=_UNUSABLE), classes)
+        read = read_share * pair_noise(first, GroupStack(ramps, 1, flags=_UNUSABLE), classes)
     noise = split_noise(found.std, found.count, classes, read)
     integration = np.array([i for _, i in ramps.ramps])
     drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)

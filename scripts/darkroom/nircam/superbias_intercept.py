@@ -16,9 +16,8 @@ JUMP_SIGMA = 5.0
 class InterceptStack:
     """Value at the end of the reset of a line through the first groups, one frame per ramp.
 
-    kTC noise is common to all groups of a ramp, so only the read noise part of the sample gets
-    smaller; what dark current adds before group 0 is taken off. A line ends before the first
-    jump. A pixel with one group left before it keeps that group's value.
+    What dark current adds before group 0 is taken off. kTC noise is common to all groups of a ramp
+    and stays as it is; the read noise changes by `read_share`. A line ends before the first jump. A pixel with one group left before it keeps that group's value.
 
     Parameters
     ----------
@@ -33,6 +32,9 @@ class InterceptStack:
     ----------
     nframes, shape
         As of `GroupStack`.
+    read_share : float
+        Read noise of an intercept over that of one group, for lines through all groups: 1.05 for
+        5 groups of one frame each, which reach little farther than they are extrapolated.
 
     Raises
     ------
@@ -52,6 +54,8 @@ class InterceptStack:
             raise InputError(ramps.files[0].path, "lacks TGROUP or TFRAME: no times for a line")
         middle = frame * (header.get("NFRAMES", 1) + 1) / 2
         self._times = middle + step * np.arange(ngroups)
+        mean, lever = self._times.mean(), self._times.var() * ngroups
+        self.read_share = float(np.sqrt(1 / ngroups + mean**2 / lever))
         self._groups = [GroupStack(ramps, group, flags=flags) for group in range(ngroups)]
         self.nframes, self.shape = self._groups[0].nframes, ramps.shape
         pair = np.sqrt(2) * pair_noise(*self._groups[:2], classes)[:, 0]

@@ -27,7 +27,7 @@ class NoiseRow:
     scatter : float
         Typical standard deviation of one sample: kTC and read noise together.
     read : float
-        Read noise of one read, from differences of groups 0 and 1; NaN when unknown.
+        Read noise of one sample, from differences of groups 0 and 1; NaN when unknown.
     ktc : float
         sqrt(scatter² - read²); 0 where the scatter is not larger, NaN when read is unknown.
     ktc_error : float
@@ -54,7 +54,7 @@ def split_noise(std, count, classes, read):
         Samples used.
     classes : Classes
     read : (noutputs, 2) array
-        Read noise of active and of reference pixels, DN (see `pair_noise`).
+        Read noise of a sample, active and reference pixels, DN (see `pair_noise`).
 
     Returns
     -------
