@@ -180,6 +180,21 @@ def test_reprocessing_tells_in_header_and_record_what_was_done(visit, cases):
     assert any("EXTVER 14: left/right" in line for line in header["HISTORY"])
 
 
+def test_exposure_time_taken_off_in_the_middle_is_told_with_the_value_before(visit, cases):
+    _, sky, pixels, _, _ = cases["airglow"]
+    asked = {"treatment": "subtract", "reads": (8,), "findings": {}, "kind": ""}
+    asked |= {"verdict": "given", "words": ""}
+    made = reprocess(
+        visit.raw(1), visit.references, asked, sky.full.median, pixels, regions=REGIONS
+    )
+    header, science = made.ramp.primary, made.ramp.headers[-1]["SCI"]
+    assert header["EXPTIME"] == science["SAMPTIME"] == made.record["exptime"][1]
+    told = [line for line in header["HISTORY"] if "from the reads used" in line]
+    assert [line.split()[0] for line in told] == ["EXPTIME", "SAMPTIME"]
+    assert float(told[0].split()[2]) == header["EXPTIME"]
+    assert float(told[0].split()[-1]) == pytest.approx(made.record["exptime"][0])
+
+
 def test_a_flattened_ramp_is_measured_anew(visit, cases):
     _, sky, pixels, _, _ = cases["airglow"]
     asked = {

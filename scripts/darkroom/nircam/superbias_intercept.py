@@ -17,7 +17,8 @@ class InterceptStack:
     """Value at the end of the reset of a line through the first groups, one frame per ramp.
 
     What dark current adds before group 0 is taken off. kTC noise is common to all groups of a ramp
-    and stays as it is; the read noise changes by `read_share`. A line ends before the first jump. A pixel with one group left before it keeps that group's value.
+    and stays as it is; the read noise changes by `read_share`. A line ends before the first jump. A
+    pixel with one group left before it keeps that group's value.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def span(times, masked):
     return Span(first, last, *(round(gap, 6) for gap in gaps))
 
 
-def correct(primary, science, last_used, times, masked):
+def correct(primary, science, last_used, times, masked, exptime=None):
     """Set exposure time, start and end in the headers of an FLT with masked reads.
 
     EXPTIME, EXPSTART, EXPEND, DATE-OBS and TIME-OBS of the primary header and SAMPTIME, SAMPNUM
@@ -66,10 +66,13 @@ def correct(primary, science, last_used, times, masked):
         ``last_used(k)`` gives the RAW's SCI header of read k.
     times, masked
         As for `span`.
+    exptime : float, optional
+        Seconds used, where they are not those of the span: intervals in the middle were taken off.
     """
     part = span(times, masked)
-    _change(primary, primary, "EXPTIME", part.exptime)
-    _change(primary, science, "SAMPTIME", part.exptime)
+    exptime = part.exptime if exptime is None else exptime
+    _change(primary, primary, "EXPTIME", exptime)
+    _change(primary, science, "SAMPTIME", exptime)
     if part.late and "EXPSTART" in primary:
         _change(primary, primary, "EXPSTART", primary["EXPSTART"] + part.late / _DAY)
         _shift_clock(primary, part.late)

@@ -123,9 +123,9 @@ def _subtracted(ramp, references, reads, plain):
         result = subtract(ramp, reads, dark, plain)
     science = ramp.headers[-1]["SCI"]
     exptime.correct(
-        ramp.primary, science, lambda k: ramp.headers[k]["SCI"], ramp.exptimes, result.reads
-    )
-    ramp.primary["EXPTIME"] = science["SAMPTIME"] = result.exptime
+        ramp.primary, science, lambda k: ramp.headers[k]["SCI"], ramp.exptimes, result.reads,
+        result.exptime,
+    )  # fmt: skip
     ramp.primary["IMA2FLT"] = (1, "made from the last read, bad intervals subtracted")
     ramp.primary["NPOP"] = (len(result.reads), "number of reads subtracted")
     return result.image
