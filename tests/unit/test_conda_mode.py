@@ -128,7 +128,7 @@ def test_a_campaign_runs_in_environments_built_from_the_yaml_files_alone(tmp_pat
 
     def snakemake(*arguments):
         done = subprocess.run(
-            [BARE, "-m", "snakemake", "--sdm", "conda", *arguments, "--config", choice],
+            [BARE, "-m", "snakemake", *arguments, "--sdm", "conda", "--config", choice],
             cwd=checkout.folder,
             env=client,
             capture_output=True,
