@@ -172,7 +172,7 @@ rule combine_visit:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
         program("hst", "combine_visit") + "{params.place} {params.settings} "
-        "--output {output.science} {input.exposures} > {log} 2>&1"
+        "--frames {input.frames} --output {output.science} {input.exposures} > {log} 2>&1"
 
 
 rule wfc3_figures:
@@ -214,4 +214,4 @@ rule wfc3_figures:
         "Drawing the figures of {wildcards.item}"
     shell:
         program("detector", "wfc3_figures") + "{params.settings} {params.place} "
-        "--figures {output.figures} --output {output.item} > {log} 2>&1"
+        "--frames {input.frames} --figures {output.figures} --output {output.item} > {log} 2>&1"

@@ -21,6 +21,7 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", type=Path, help="FLTs or status files; or @list")
+    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
     parser.add_argument("--references", type=Path, help="folder of the references (iref$)")
     parser.add_argument("--cache", type=Path, help="CRDS cache, instead of --references")
     parser.add_argument(
@@ -45,13 +46,18 @@ def main():
     from darkroom.archive.given import given_exposure
     from darkroom.atomic import private_folder
     from darkroom.crds.cache import Cache
+    from darkroom.frames import accepted_exposures
     from darkroom.wfc3.drizzle import combine
     from darkroom.wfc3.records import write_record
     from darkroom.wfc3.visit import write_visit
     from darkroom.wfc3.working import references_folder
 
     given = [given_exposure(path) for path in arguments.exposures]
-    flts = [Path(one["path"]) for one in given if one["accepted"]]
+    used = [one for one in given if one["accepted"]]
+    if arguments.frames:
+        accepted = accepted_exposures(arguments.frames)
+        used = [one for one in used if one["exposure"] in accepted]
+    flts = [Path(one["path"]) for one in used]
     references = arguments.references
     if references is None and flts:
         references = references_folder(flts[0], Cache(arguments.cache, "hst"))

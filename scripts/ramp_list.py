@@ -21,11 +21,9 @@ def main():
     from darkroom.archive.status import read_status
     from darkroom.atomic import write_text
     from darkroom.errors import InputError
-    from darkroom.frames import read_frames, role_list
+    from darkroom.frames import accepted_exposures, role_list
 
-    accepted = {
-        row["exposure"] for row in read_frames(arguments.frames) if row["accepted"] == "yes"
-    }
+    accepted = accepted_exposures(arguments.frames)
     rows, refused = [], []
     for path in arguments.statuses:
         status = read_status(path)

@@ -24,6 +24,7 @@ def main():
     """Draw the figures and write the item file."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", help="names of the item's exposures")
+    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
     parser.add_argument("--folder", required=True, type=Path, help="folder of the item")
     parser.add_argument(
         "--differences", choices=("instantaneous", "cumulative"), default="instantaneous",
@@ -41,11 +42,15 @@ def main():
     from darkroom.figures.book import FigureBook
     from darkroom.figures.wfc3 import story
     from darkroom.figures.wfc3.visits import read_visits
+    from darkroom.frames import accepted_exposures
     from darkroom.report.item import write_item
     from darkroom.report.wfc3 import describe, quantities, quantities_table
 
-    folder = arguments.folder
-    tolds = story.read_exposures(folder, arguments.exposures, arguments.differences)
+    folder, names = arguments.folder, arguments.exposures
+    if arguments.frames:
+        accepted = accepted_exposures(arguments.frames)
+        names = [name for name in names if name in accepted]
+    tolds = story.read_exposures(folder, names, arguments.differences)
     visits, pictures = read_visits(folder, arguments.archive)
     # The item file goes first: it must never describe figures other than those beside it.
     arguments.output.unlink(missing_ok=True)

@@ -121,6 +121,11 @@ def read_frames(path):
     return rows
 
 
+def accepted_exposures(path):
+    """Return the names of the exposures that a frame table accepts."""
+    return {row["exposure"] for row in read_frames(path) if row["accepted"] == "yes"}
+
+
 def role_list(rows, role):
     """Return the text of a list of the accepted frames of one role, for ``@list`` arguments.
 

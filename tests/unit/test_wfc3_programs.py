@@ -14,6 +14,7 @@ from darkroom.crds.cache import Cache, sha1
 from darkroom.crds.description import FileFacts
 from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
+from darkroom.frames import COLUMNS, write_frames
 from darkroom.report.item import read_item
 from darkroom.simulate import wfc3
 from darkroom.simulate import wfc3_references as simulated
@@ -173,12 +174,14 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
             fits.PrimaryHDU(np.ones((30, 30), np.float32)).writeto(
                 folder / f"{version}_drz_{part}.fits"
             )
-    (folder / "frames.tsv").write_text("")
+    # Of the second exposure there is nothing at all: the frame table refused it.
+    _write_frames(folder, **{NAME: "yes", "isim01zzq": "no"})
     archived = [fits.PrimaryHDU(), fits.ImageHDU(np.ones((32, 32), np.float32), name="SCI")]
     archived[0].header["EXPTIME"] = 1400.1
     fits.HDUList(archived).writeto(folder / "isim01020_drz.fits")
-    text = run("wfc3_figures", NAME, "--folder", ".", "--truth", "raw/truth", "--archive",
-               "isim01020_drz.fits", "--figures", "figures", "--output", "item.json")  # fmt: skip
+    text = run("wfc3_figures", NAME, "isim01zzq", "--frames", "frames.tsv", "--folder", ".",
+               "--truth", "raw/truth", "--archive", "isim01020_drz.fits", "--figures", "figures",
+               "--output", "item.json")  # fmt: skip
     assert "Warning" not in text
     item = read_item(folder)
     titles = [table["title"] for table in item["tables"]]
@@ -191,6 +194,18 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
     beside = [f["title"] for f in item["figures"] if f["section"] == "Combined images"]
     assert "Reprocessed visit beside the archive's DRZ" in beside
     assert {row["name"] for row in item["quantities"]} >= {f"{NAME} bad reads"}
+
+
+def test_an_exposure_that_the_frame_table_refuses_is_not_combined(folder, made, run):
+    _write_frames(folder, **{NAME: "no"})
+    text = run("combine_visit", "--references", ".", "--frames", "frames.tsv", "--output",
+               "none_drz_sci.fits", f"original/{NAME}.json", status=1)  # fmt: skip
+    assert "there is no exposure to combine" in text
+
+
+def _write_frames(folder, **accepted):
+    rows = [{"exposure": name, "accepted": word} for name, word in accepted.items()]
+    write_frames(folder / "frames.tsv", [dict.fromkeys(COLUMNS, "") | row for row in rows])
 
 
 def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):
