@@ -8,7 +8,9 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.classes import Classes
 from darkroom.nircam.products import Facts, check_subarray, full_pedigree, primary
 from darkroom.nircam.ramps import RampSet, open_ramp
+from darkroom.nircam.readnoise_run import Choices as ReadnoiseChoices
 from darkroom.nircam.readout import Readout
+from darkroom.nircam.superbias_run import Choices as SuperbiasChoices
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 GOOD = {
@@ -36,6 +38,19 @@ GOOD = {
 def test_facts_that_crds_would_refuse_are_refused_first(change, words):
     with pytest.raises(DarkroomError, match=words):
         Facts(**GOOD | change)
+
+
+@pytest.mark.parametrize(("method", "sigma"), [("aligned", 4.0), ("reffiles", 3.0)])
+def test_the_clip_that_a_method_takes_by_itself_stands_in_the_provenance(method, sigma):
+    assert SuperbiasChoices(method).meant["clipping_sigma"] == sigma
+    assert SuperbiasChoices(method, clipping_sigma=2.5).meant["clipping_sigma"] == 2.5
+
+
+def test_the_clip_stands_in_the_provenance_where_a_read_noise_depends_on_it():
+    clip = {"clipping_sigma": 3.0, "max_clipping_iters": 3}
+    assert not clip.keys() & ReadnoiseChoices("line").meant.keys()
+    for choices in (ReadnoiseChoices("line", single_value=True), ReadnoiseChoices("stack")):
+        assert clip.items() <= choices.meant.items()
 
 
 def test_dates_of_flight_exposures_are_filled_in():

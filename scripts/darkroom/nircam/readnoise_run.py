@@ -46,6 +46,15 @@ class Choices:
         return Clip("sigma", self.clipping_sigma, self.max_clipping_iters)
 
     @property
+    def meant(self):
+        """Those choices that shape the result of the method, by name."""
+        line = self.method == "line"
+        names = _MEANT["line" if line else "stack"]
+        # Of method line, only the one value for all pixels is a clipped mean.
+        names = names if line and not self.single_value else (*names, *_CLIP)
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def settings(self):
         """Settings of the method ``line``."""
         return readnoise.Settings(self.pairs, self.noisy_sigma, self.telegraph_gain)
@@ -53,8 +62,9 @@ class Choices:
 
 _MEANT = {
     "line": ("method", "pairs", "single_value", "noisy_sigma", "telegraph_gain", "spatial_pairs"),
-    "stack": ("method", "pairs", "clipping_sigma", "max_clipping_iters", "single_value"),
+    "stack": ("method", "pairs", "single_value"),
 }
+_CLIP = ("clipping_sigma", "max_clipping_iters")
 
 
 @dataclass
@@ -186,9 +196,7 @@ def _made(cds, rest, facts, choices, before, ramps, classes):
         tables["COMPARE"] = (compared, {})
         rest.images["DIFF"] = (difference, "DN")
         numbers["compared"] = compared
-    names = _MEANT["line" if choices.method == "line" else "stack"]
-    settings = {name: getattr(choices, name) for name in names}
-    provenance = Provenance.of("readnoise", ramps, settings, before)
+    provenance = Provenance.of("readnoise", ramps, choices.meant, before)
     reference = partial(files.reference_hdus, cds, facts, ramps, provenance)
     details = partial(
         files.details,

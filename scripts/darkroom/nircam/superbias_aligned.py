@@ -43,7 +43,7 @@ def aligned(ramps, facts, choices, before, threads):
         stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
         read_share = stack.read_share
     settings = Settings(
-        nsigma=choices.usual_sigma(4.0),
+        nsigma=choices.sigma,
         iterations=choices.max_clipping_iters,
         noisy_sigma=choices.bad_sigma_threshold,
         drift_p=choices.drift_p,

@@ -27,6 +27,7 @@ from darkroom.nircam.superbias_reffiles import (
 )
 
 log = logging.getLogger(__name__)
+_USUAL_SIGMA = {"aligned": 4.0, "reffiles": 3.0}
 _MEANT = {
     "reffiles": (
         *("method", "clipping_sigma", "max_clipping_iters", "bad_clipping_sigma"),
@@ -61,7 +62,7 @@ class Choices:
     @property
     def clip(self):
         """Clip of method ``reffiles``."""
-        return Clip("sigma", self.usual_sigma(3.0), self.max_clipping_iters)
+        return Clip("sigma", self.sigma, self.max_clipping_iters)
 
     @property
     def rule(self):
@@ -69,14 +70,16 @@ class Choices:
         clip = Clip("sigma", self.bad_clipping_sigma, self.bad_max_clipping_iters)
         return Threshold(clip, self.bad_sigma_threshold)
 
-    def usual_sigma(self, usual):
-        """Return the clip's width where none is chosen."""
-        return usual if self.clipping_sigma is None else self.clipping_sigma
+    @property
+    def sigma(self):
+        """Width of the clip: that of the method where none is chosen."""
+        return _USUAL_SIGMA[self.method] if self.clipping_sigma is None else self.clipping_sigma
 
     @property
     def meant(self):
         """Those choices that shape the result of the method, by name."""
-        return {name: getattr(self, name) for name in _MEANT[self.method]}
+        chosen = {name: getattr(self, name) for name in _MEANT[self.method]}
+        return chosen | {"clipping_sigma": self.sigma}
 
 
 @dataclass
