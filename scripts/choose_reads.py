@@ -9,9 +9,9 @@ Answers: in which reads is the sky not what it is in the rest of the exposure?
          notebook  every read with left / right above --notebook-ratio, whatever its error
          none      do not look
 
---reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. Never chosen: the
-zeroth read, all reads, more than --most of the exposure time, and, for --treatment mask, reads in
-the middle of the exposure; a trail is only taken by --treatment subtract.
+--reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. Nothing takes the
+zeroth read or all reads; quiet never takes more than --most of the exposure time nor, for
+--treatment mask, reads in its middle; a trail is only taken by --treatment subtract.
 """
 
 from pathlib import Path

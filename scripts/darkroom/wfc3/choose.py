@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from darkroom.errors import DarkroomError
+from darkroom.wfc3.imsets import extver_of, read_of
 from darkroom.wfc3.mask import check_reads
 from darkroom.wfc3.quiet import Quiet, weighted_quantile
 from darkroom.wfc3.reads import ranges
@@ -131,12 +132,13 @@ def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
 def _notebook(differences, rule):
     """Take every read whose ratio exceeds the cut, whatever its error."""
     bad = np.flatnonzero(np.nan_to_num(differences.ratio) > rule.notebook_ratio) + 1
-    reads = tuple(sorted(differences.nsamp - int(j) for j in bad))
+    reads = tuple(sorted(extver_of(int(j), differences.nsamp) for j in bad))
     if not reads:
         return Choice("quiet", f"no ratio left/right above {rule.notebook_ratio:g}")
-    if len(reads) == differences.nsamp - 1:
+    nsamp = differences.nsamp
+    if len(reads) == nsamp - 1:
         return _undecidable(f"the ratio left/right is above {rule.notebook_ratio:g} in every read")
-    findings = {e: f"ratio {differences.ratio[differences.nsamp - e - 1]:.3f}" for e in reads}
+    findings = {e: f"ratio {differences.ratio[read_of(e, nsamp) - 1]:.3f}" for e in reads}
     words = f"EXTVER {ranges(reads)}: ratio left/right above {rule.notebook_ratio:g}"
     return Choice("chosen", words, reads, findings, "scattered light")
 
@@ -149,10 +151,10 @@ def _against_quiet(differences, rule, treatment):
     judged, cause = _judged(differences, rule)
     if cause:
         return _undecidable(cause)
-    quiet = Quiet(differences, rule, judged)
+    quiet, nsamp = Quiet(differences, rule, judged), differences.nsamp
     findings = quiet.findings()
     known = {
-        "findings": {differences.nsamp - j: why for j, why in sorted(findings.items())},
+        "findings": {extver_of(j, nsamp): why for j, why in sorted(findings.items())},
         "quiet_level": quiet.level,
         "quiet_ratio": quiet.ratio,
     }
@@ -160,7 +162,7 @@ def _against_quiet(differences, rule, treatment):
         return Choice("quiet", _calm(quiet), **known)
     known["kind"] = quiet.kind()
     runs = _runs(sorted(findings if treatment == "subtract" else quiet.light()), judged)
-    last = differences.nsamp - 1
+    last = nsamp - 1
     at_ends = [run for run in runs if run[0] == 1 or run[-1] == last]
     taken = at_ends if treatment == "mask" else runs
     chosen = sorted({j for run in taken for j in run})
@@ -171,8 +173,8 @@ def _against_quiet(differences, rule, treatment):
             f"{rule.most:.0%}; give the reads, or flatten a sky that varies alike over the field",
             **known,
         )
-    reads = tuple(sorted(differences.nsamp - j for j in chosen))
-    where = f"EXTVER {_listed(set(findings) - set(chosen), last + 1)}"
+    reads = tuple(sorted(extver_of(j, nsamp) for j in chosen))
+    where = f"EXTVER {_listed(set(findings) - set(chosen), nsamp)}"
     if not reads and known["kind"] == "trail":
         return _undecidable(
             f"many bright pixels, like a satellite's trail, in {where}; CRCORR takes most for "
@@ -192,7 +194,7 @@ def _against_quiet(differences, rule, treatment):
 
 
 def _listed(intervals, nsamp):
-    return ranges(sorted(nsamp - j for j in intervals))
+    return ranges(sorted(extver_of(j, nsamp) for j in intervals))
 
 
 def _judged(differences, rule):

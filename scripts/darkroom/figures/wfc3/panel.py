@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from darkroom.figures import images, style
+from darkroom.wfc3.imsets import extver_of
 from darkroom.wfc3.reads import BORDER, difference
 
 _COLUMNS, _SIDE = 4, 130
@@ -48,7 +49,7 @@ def draw_panel(cube, differences, reads, title):
         axes.imshow(small, cmap="Greys_r", vmin=0, vmax=high, extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.grid(visible=False)
-        _words(axes, differences, j, cube.nsamp - j in set(reads))
+        _words(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
         _boxes(axes, differences)
     return figure
 
