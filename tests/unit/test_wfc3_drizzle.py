@@ -99,6 +99,19 @@ def test_an_exposure_left_at_1024_is_freed_of_it_and_one_with_other_flags_is_mis
     assert last.endswith(f"an exposure was dropped; look at the flags of {flts[2].name[:9]}")
 
 
+def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap():
+    """Two fields of 100 s overlap in a tenth of their points; the second has no weight."""
+    share = np.zeros((2, 19), bool)
+    share[0, :10], share[1, 9:] = True, True
+    expected, found = 100.0 * share.sum(axis=0), 100.0 * share[0]
+    each = drizzle._each(found, expected, share)
+    report = {"exposures": ["one", "two"], "exptime": 200.0, "weight_of_each": each}
+    report["weight_ratio"] = float(np.median((found / expected)[found > 0]))
+    assert report["weight_ratio"] == 1
+    with pytest.raises(DarkroomError, match=r"where it looks is 0\.5000 .* the flags of two"):
+        drizzle._check_weights(report)
+
+
 def test_exposures_of_several_filters_are_refused(visit, tmp_path):
     other = tmp_path / "isim01xxq_flt.fits"
     other.write_bytes(visit.flts[0].read_bytes())

@@ -258,12 +258,17 @@ def _each(found, expected, share):
 
 
 def _check_weights(report):
-    """Refuse weights that are not the exposure time: an exposure was dropped."""
-    ratio = report["weight_ratio"]
+    """Refuse weights that are not the exposure time: an exposure was dropped.
+
+    In a mosaic the median of all need not notice: that of each exposure's own field does.
+    """
+    worst = int(np.argmin(report["weight_of_each"]))
+    ratio, where = report["weight_ratio"], ""
+    if abs(ratio - 1) <= _WEIGHT:
+        ratio, where = report["weight_of_each"][worst], " where it looks"
     if abs(ratio - 1) > _WEIGHT:
-        worst = int(np.argmin(report["weight_of_each"]))
         raise DarkroomError(
-            f"the median weight is {ratio:.4f} of the summed exposure time "
+            f"the median weight{where} is {ratio:.4f} of the summed exposure time "
             f"({report['exptime']:.1f} s), 1 ± {_WEIGHT:g} is needed: an exposure was dropped; "
             f"look at the flags of {report['exposures'][worst]}"
         )
