@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from darkroom.combine.compiled import cache_lock
+from darkroom.combine.compiled import cache_lock, collecting_nothing
 
 if TYPE_CHECKING:  # so that they belong to the digest of every program that may load them
     from darkroom.cgi import (  # noqa: F401
@@ -30,5 +30,5 @@ def kernel(name):
         Its name within this package, e.g. ``"moments_kernel"``. Its functions have explicit
         signatures: they are compiled when it is imported, and never outside the lock.
     """
-    with cache_lock():
+    with cache_lock(), collecting_nothing():
         return import_module(f"darkroom.cgi.{name}")

@@ -8,7 +8,6 @@ opened; pixels are read later, a band of rows at a time.
 from __future__ import annotations
 
 import math
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.fits.structure import units
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
@@ -211,68 +211,60 @@ def open_frame(path, folder=None):
 
 
 def _open(path, plain):
+    found = list(units(plain, path))
+    if len(found) < 2:
+        raise InputError(path, "has no image in its second HDU, as CGI frames have")
+    # Cards are read when they are asked for: astropy's own HDUs take twice as long.
+    headers = [fits.Header.fromstring(unit.header) for unit in found]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(plain, memmap=False, do_not_scale_image_data=True) as hdus:
-                found = {hdu.name: hdu for hdu in hdus[2:]}
-                if len(hdus) < 2:
-                    raise InputError(path, "has no image in its second HDU, as CGI frames have")
-                hdu = hdus[1]
-                _require_image(path, hdu, "the second HDU", ndim=2)
-                shape = hdu.shape
-                planes = {
-                    name: _first_plane(path, plain, found[name], name, shape)
-                    for name in ("ERR", "DQ")
-                    if name in found
-                }
-                empty = fits.Header()
-                headers = Headers(
-                    path,
-                    hdus[0].header,
-                    hdu.header,
-                    *(found[n].header if n in found else empty for n in ("ERR", "DQ")),
-                )
-                data = _plane(path, plain, hdu, shape)
-    except (OSError, fits.VerifyError, ValueError) as error:
+        shape = _shape(headers[1])
+        if len(shape) != 2:
+            raise InputError(path, f"the second HDU holds no 2-D image ({_told(shape)})")
+        planes = {"image": _plane(plain, found[1], headers[1], shape)}
+        kept = {}
+        for unit, header in zip(found[2:], headers[2:], strict=True):
+            name = str(header.get("EXTNAME", "")).strip().upper()
+            if name in ("ERR", "DQ"):
+                planes[name], kept[name] = _first_plane(path, plain, unit, header, shape), header
+    except (ValueError, fits.VerifyError) as error:
         raise InputError(path, f"cannot be read as FITS ({error})") from error
-    return Frame(headers, Pixels(data, planes.get("ERR"), planes.get("DQ")))
+    empty = fits.Header()
+    return Frame(
+        Headers(path, *headers[:2], kept.get("ERR", empty), kept.get("DQ", empty)),
+        Pixels(planes["image"], planes.get("ERR"), planes.get("DQ")),
+    )
 
 
-def _require_image(path, hdu, name, ndim):
-    if not hdu.is_image or len(hdu.shape) != ndim:
-        shape = hdu.shape if hdu.is_image else "a table"
-        raise InputError(path, f"{name} holds no {ndim}-D image ({shape})")
+def _shape(header):
+    """Return the shape of an image, the slowest axis first; () when it is none."""
+    if header.get("XTENSION") != "IMAGE":
+        return ()
+    return tuple(header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1))
 
 
-def _first_plane(path, plain, hdu, name, shape):
+def _told(shape):
+    return shape or "a table, or tile-compressed: unpack it with funpack"
+
+
+def _first_plane(path, plain, unit, header, shape):
     """Locate the (first) plane of ERR or DQ; it must have the shape of the image."""
-    if not hdu.is_image or len(hdu.shape) not in (2, 3) or hdu.shape[-2:] != shape:
+    found = _shape(header)
+    if len(found) not in (2, 3) or found[-2:] != shape:
         raise InputError(
-            path, f"{name} has the shape {hdu.shape if hdu.is_image else 'of a table'}, the "
-            f"image has {shape}"
-        )  # fmt: skip
-    return _plane(path, plain, hdu, shape)
+            path, f"{header['EXTNAME']} has the shape {_told(found)}, the image has {shape}"
+        )
+    return _plane(plain, unit, header, shape)
 
 
-def _plane(path, plain, hdu, shape):
-    if isinstance(hdu, fits.CompImageHDU):
-        raise InputError(path, "is tile-compressed", "unpack it with funpack")
-    header = hdu.header
-    plane = Plane(
+def _plane(plain, unit, header, shape):
+    return Plane(
         path=plain,
-        offset=hdu.fileinfo()["datLoc"],
+        offset=unit.data_start,
         shape=shape,
         dtype=np.dtype(DTYPES[header["BITPIX"]]),
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),
     )
-    length = plain.stat().st_size
-    if plane.offset + plane.nbytes > length:
-        raise InputError(
-            path, f"truncated: it needs {plane.offset + plane.nbytes} bytes and has {length}"
-        )
-    return plane
 
 
 def _is_single(plane):

@@ -11,6 +11,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from darkroom.cgi.units import ELECTRON
+from darkroom.fits.write import binary_table
 
 #: Cards that mean nothing for a product of many frames.
 _OF_ONE_FRAME = Path(__file__).with_name("cards_of_one_frame.txt").read_text("ascii").split()
@@ -107,4 +108,4 @@ def frames_table(stacks):
         fits.Column("EXPTIME", "D", unit="s", array=[s.exptime for s, _ in rows]),
         fits.Column("EMGAIN", "D", array=[m.em_gain for _, m in rows]),
     ]
-    return fits.BinTableHDU.from_columns(columns, name="FRAMES")
+    return binary_table(columns, "FRAMES")

@@ -25,7 +25,7 @@ from darkroom.cgi.headers import (
 from darkroom.cgi.maps import MAPS, PAIRS, clipped
 from darkroom.cgi.units import ELECTRON
 from darkroom.errors import InputError
-from darkroom.fits.write import write
+from darkroom.fits.write import binary_table, write
 
 _PACKAGES = ("numpy", "astropy", "numba")
 _MEANS = {
@@ -159,7 +159,7 @@ def _stacks_table(maps):
         fits.Column("CORRECTD", "L", array=[r.corrected for r in reports]),
         fits.Column("REASON", "160A", array=[r.reason for r in reports]),
     ]
-    return fits.BinTableHDU.from_columns(columns, name="STACKS")
+    return binary_table(columns, "STACKS")
 
 
 def _stamp(primary, made_by, inputs, settings):

@@ -20,7 +20,7 @@ from darkroom.cgi.moments import Moments
 from darkroom.cgi.stacks import Member, Stack, Template
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES, Plane
-from darkroom.fits.write import write
+from darkroom.fits.write import binary_table, write
 
 DATATYPE = "StackStatistics"
 _BLOCK = 2880
@@ -112,14 +112,14 @@ def _stamp(header, inputs, settings, left_out):
 def _frames_table(stack):
     members = stack.members
     width = max(len(m.name) for m in members)
-    return fits.BinTableHDU.from_columns(
+    return binary_table(
         [
             fits.Column("FILE", f"{width}A", array=[m.name for m in members]),
             fits.Column("SHA256", "64A", array=[m.sha256 for m in members]),
             fits.Column("SCTSRT", "32A", array=[m.start for m in members]),
             fits.Column("EMGAIN", "D", array=[m.em_gain for m in members]),
         ],
-        name="FRAMES",
+        "FRAMES",
     )
 
 
@@ -132,12 +132,12 @@ def _cards_table(template):
         for text in [header.tostring(sep="", endcard=False, padding=False)]
         for start in range(0, len(text), 80)
     ]
-    return fits.BinTableHDU.from_columns(
+    return binary_table(
         [
             fits.Column("HDU", "7A", array=[name for name, _ in rows]),
             fits.Column("CARD", "80A", array=[card for _, card in rows]),
         ],
-        name="CARDS",
+        "CARDS",
     )
 
 

@@ -68,7 +68,9 @@ class Strip:
             a.reshape(nstacks, -1) for a in (moments.count, moments.total, moments.m2)
         )
         self.runs = runs_of(kinds, TELEMETRY)
-        self.absent = ~self.count[:, kinds != TELEMETRY].any(axis=1)
+        self.absent = np.array(
+            [not any(c[first:stop].any() for first, stop, _ in self.runs) for c in self.count]
+        )
         self._pool = Pool(self.count, self.m2, self.runs, kinds, len(KINDS), design.gain)
         room = np.empty(_PLANES * npixels) if room is None else room[: _PLANES * npixels]
         room = room.reshape(_PLANES, npixels)

@@ -53,7 +53,7 @@ def cache_lock():
 
 
 @contextmanager
-def _collecting_nothing():
+def collecting_nothing():
     """Pause the garbage collector, which finds nothing in imports and takes a tenth of them."""
     pause = gc.isenabled()
     gc.disable()
@@ -74,7 +74,7 @@ def reduce_block(dtype):
     """
     with _compiling:
         if dtype not in _compiled:
-            with cache_lock(), _collecting_nothing():
+            with cache_lock(), collecting_nothing():
                 from darkroom.combine import kernel
 
                 _compiled[dtype] = kernel.compiled(dtype)

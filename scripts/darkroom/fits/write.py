@@ -9,6 +9,18 @@ from astropy.io import fits
 from darkroom.atomic import whole
 
 
+def binary_table(columns, name):
+    """Return a table HDU of `astropy.io.fits.Column`s.
+
+    The same as ``BinTableHDU.from_columns``, which imports all of astropy.table to ask whether its
+    data are one: a fifth of a second in every program.
+    """
+    hdu = fits.BinTableHDU()
+    hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(columns))
+    hdu.name = name
+    return hdu
+
+
 def write(path, hdus, date=None):
     """Write HDUs to `path` atomically, with DATE in the primary header and CHECKSUM in all.
 
