@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3 import engine
 from darkroom.wfc3.background import background
 from darkroom.wfc3.choose import choose
@@ -193,6 +194,15 @@ def test_exposure_time_taken_off_in_the_middle_is_told_with_the_value_before(vis
     assert [line.split()[0] for line in told] == ["EXPTIME", "SAMPTIME"]
     assert float(told[0].split()[2]) == header["EXPTIME"]
     assert float(told[0].split()[-1]) == pytest.approx(made.record["exptime"][0])
+
+
+def test_a_ramp_that_crcorr_is_told_to_leave_alone_is_refused(visit, cases, tmp_path):
+    _, sky, pixels, _, _ = cases["start"]
+    raw = tmp_path / visit.raw(0).name
+    raw.write_bytes(visit.raw(0).read_bytes())
+    fits.setval(raw, "CRCORR", value="OMIT")
+    with pytest.raises(InputError, match="CRCORR is OMIT"):
+        reprocess(raw, visit.references, {}, sky.full.median, pixels, regions=REGIONS)
 
 
 def test_a_flattened_ramp_is_measured_anew(visit, cases):

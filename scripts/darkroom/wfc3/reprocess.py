@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3 import engine, exptime
 from darkroom.wfc3.background import background
 from darkroom.wfc3.planes import Darks, open_reference
@@ -63,6 +63,8 @@ def reprocess(raw, references, choice, sky, pixels, *, scope="all", regions, thr
     Reprocessed
     """
     ramp = engine.load(raw, references, threads=threads)
+    if ramp.steps["CRCORR"] != "PERFORM":
+        raise InputError(raw, "CRCORR is OMIT, but it is what tells how straight the ramp is")
     plain = engine.reduce(ramp, events=True, threads=threads)
     before = ramp_quality(ramp, plain, sky, pixels)
     reads, treatment = tuple(choice["reads"]), choice["treatment"]
