@@ -122,6 +122,7 @@ rule treat_reads:
         original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
         differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
         choice=f"{RESULTS}/{{item}}/chosen/{{exposure}}.json",
+        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
     output:
         status=f"{RESULTS}/{{item}}/reprocessed/{{exposure}}.json",
         record=f"{RESULTS}/{{item}}/measures/{{exposure}}.json",
@@ -142,7 +143,8 @@ rule treat_reads:
         "Calibrating {wildcards.item}/{wildcards.exposure} without its bad reads"
     shell:
         program(WFC3_ENV, "treat_reads") + "{params.place} {params.settings} "
-        "--threads {threads} --differences {input.differences} --choice {input.choice} "
+        "--threads {threads} --references {input.references} "
+        "--differences {input.differences} --choice {input.choice} "
         "--record {output.record} --status {output.status} {input.original} > {log} 2>&1"
 
 

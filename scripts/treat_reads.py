@@ -1,6 +1,7 @@
 """Calibrate a WFC3/IR exposure without its bad reads, and measure what that changed.
 
-The treatment is the one the choice was made for:
+Each reference is verified (size, SHA-1) just before. The treatment is the one the choice was made
+for:
 
 mask      bad reads are left out of the fit up the ramp; for the start or the end of an exposure
 subtract  the counts of bad intervals are taken off the last read; for the middle; cosmic rays stay,
@@ -27,6 +28,7 @@ def parse():
     parser.add_argument("original", type=Path, help="status file of calibrate_original")
     parser.add_argument("--differences", required=True, type=Path, help="of read_differences")
     parser.add_argument("--choice", required=True, type=Path, help="of choose_reads")
+    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
     parser.add_argument("--mask-scope", choices=("all", "calwf3"), default="all")
@@ -66,16 +68,18 @@ def treated(exposure, choice, flt, arguments):
     import numpy as np
 
     from darkroom.crds.cache import Cache
+    from darkroom.crds.references import read_references
     from darkroom.wfc3.diagnose import from_record, sky_pixels
     from darkroom.wfc3.reads import read_ima
     from darkroom.wfc3.records import ima_of, read_record
     from darkroom.wfc3.reprocess import reprocess
     from darkroom.wfc3.treated import write_treated
-    from darkroom.wfc3.working import references_folder
+    from darkroom.wfc3.working import verified_references
 
     original = Path(exposure["path"])
     raw = original.with_name(original.name.replace("_flt.fits", "_raw.fits"))
-    references = references_folder(raw, Cache(arguments.cache, "hst"))
+    chosen = read_references(arguments.references)
+    references = verified_references(chosen, Cache(arguments.cache, "hst"))["ccdtab"].parent
     differences = from_record(read_record(arguments.differences)["instantaneous"])
     made = reprocess(
         raw,

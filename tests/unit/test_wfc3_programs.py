@@ -56,7 +56,8 @@ def run(repository, folder):
     return call
 
 
-CRDS = ("--references", "references.json", "--cache", "crds", "--context", "hst_0001.pmap")
+CACHED = ("--references", "references.json", "--cache", "crds")
+CRDS = (*CACHED, "--context", "hst_0001.pmap")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def made(run):
     run("choose_reads", "--output", f"chosen/{NAME}.json", f"reads/{NAME}.json")
     run(
         "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", f"chosen/{NAME}.json",
-        "--cache", "crds", "--record", f"measures/{NAME}.json", "--status",
+        *CACHED, "--record", f"measures/{NAME}.json", "--status",
         f"reprocessed/{NAME}.json", f"original/{NAME}.json",
     )  # fmt: skip
 
@@ -101,7 +102,7 @@ def test_the_same_treatment_gives_the_same_bytes_but_for_the_date(folder, made, 
     first = path.read_bytes()
     run(
         "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", f"chosen/{NAME}.json",
-        "--cache", "crds", "--record", f"measures/{NAME}.json", "--status",
+        *CACHED, "--record", f"measures/{NAME}.json", "--status",
         f"reprocessed/{NAME}.json", f"original/{NAME}.json",
     )  # fmt: skip
     with fits.open(path) as new, fits.open(io.BytesIO(first)) as old:
@@ -114,12 +115,26 @@ def test_another_treatment_is_a_matter_of_the_choice(folder, made, run):
         f"reads/{NAME}.json")  # fmt: skip
     run(
         "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", "chosen/other.json",
-        "--cache", "crds", "--record", "measures/other.json", "--status", "other/status.json",
+        *CACHED, "--record", "measures/other.json", "--status", "other/status.json",
         f"original/{NAME}.json",
     )  # fmt: skip
     header = fits.getheader(folder / f"other/{NAME}_flt.fits")
     assert (header["TREATMNT"], header["IMA2FLT"], header["NPOP"]) == ("subtract", 1, 1)
     assert header["EXPTIME"] == pytest.approx(1300.061)
+
+
+def test_bad_reads_are_not_treated_with_a_reference_that_changed_since(folder, made, run):
+    stated, dark = (folder / "references.json").read_text(), "sim0001ii_drk.fits"
+    digest = sha1(folder / "crds/references/hst" / dark)
+    (folder / "changed.json").write_text(stated.replace(digest, 40 * "0"))
+    text = run(
+        "treat_reads", "--differences", f"reads/{NAME}.json", "--choice", f"chosen/{NAME}.json",
+        "--references", "changed.json", "--cache", "crds", "--record", "measures/changed.json",
+        "--status", "changed/status.json", f"original/{NAME}.json", status=1,
+    )  # fmt: skip
+    assert dark in text
+    assert "SHA-1" in text
+    assert not (folder / "changed/status.json").exists()
 
 
 def test_a_refused_exposure_passes_through_and_leaves_no_product(folder, run):
@@ -132,7 +147,7 @@ def test_a_refused_exposure_passes_through_and_leaves_no_product(folder, run):
     run("choose_reads", "--output", "broken/chosen.json", "broken/reads.json")
     run(
         "treat_reads", "--differences", "broken/reads.json", "--choice", "broken/chosen.json",
-        "--cache", "crds", "--record", "broken/measures.json", "--status", "broken/treated.json",
+        *CACHED, "--record", "broken/measures.json", "--status", "broken/treated.json",
         "broken/original.json",
     )  # fmt: skip
     for name in ("reads", "chosen", "measures", "treated"):
