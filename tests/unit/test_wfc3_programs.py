@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
 from darkroom.frames import COLUMNS, write_frames
 from darkroom.report.item import read_item
+from darkroom.report.wfc3 import _key_numbers
 from darkroom.simulate import wfc3
 from darkroom.simulate import wfc3_references as simulated
 from darkroom.wfc3 import drizzle
@@ -221,6 +223,20 @@ def test_an_exposure_that_the_frame_table_refuses_is_not_combined(folder, made, 
 def _write_frames(folder, **accepted):
     rows = [{"exposure": name, "accepted": word} for name, word in accepted.items()]
     write_frames(folder / "frames.tsv", [dict.fromkeys(COLUMNS, "") | row for row in rows])
+
+
+def test_an_exposure_without_sky_at_one_side_does_not_stop_the_report():
+    """A source that fills the left region of a small subarray leaves no ratio to compare."""
+
+    def told(name, ratio):
+        sides = {"ratio": ratio, "ratio_error": 0.01}
+        return SimpleNamespace(
+            name=name, measures={"background": [sides, sides], "exptime": [9.0, 9.0]}
+        )
+
+    visits = {"reprocessed": {"weight_ratio": 1.0}}
+    for tolds, note in (([told("a", None), told("b", 1.0)], "b"), ([told("a", None)], "a")):
+        assert _key_numbers(tolds, visits)[0]["note"].startswith(f"{note}, the most lopsided")
 
 
 def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):

@@ -128,7 +128,7 @@ def _warnings(tolds, visits):
 
 
 def _key_numbers(tolds, visits):
-    worst = max(tolds, key=lambda told: abs(told.measures["background"][0]["ratio"] - 1))
+    worst = max(tolds, key=_lopsided)
     before, after = worst.measures["background"]
     times = [sum(t.measures["exptime"][i] for t in tolds) for i in (0, 1)]
     note = f"{worst.name}, the most lopsided exposure"
@@ -157,6 +157,12 @@ def _key_numbers(tolds, visits):
             "note": "of the combined image, median; 1 when no exposure was dropped",
         },
     ]
+
+
+def _lopsided(told):
+    """Return how far left over right is from 1; where a source covers a region nobody knows."""
+    ratio = told.measures["background"][0]["ratio"]
+    return -1.0 if ratio is None else abs(ratio - 1)
 
 
 def _exposures(tolds):
