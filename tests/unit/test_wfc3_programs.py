@@ -1,5 +1,6 @@
 """The road's programs one after the other, on a good exposure and on a refused one."""
 
+import gzip
 import io
 import json
 import subprocess
@@ -22,6 +23,7 @@ from darkroom.simulate import wfc3
 from darkroom.simulate import wfc3_references as simulated
 from darkroom.wfc3 import drizzle
 from darkroom.wfc3.plan import KINDS
+from darkroom.wfc3.working import working_copy
 from wfc3_road import SMALL
 
 SETTINGS = SMALL | {"exposures": [{"light": "start"}]}
@@ -86,6 +88,14 @@ def test_the_working_copy_names_references_and_context_and_the_raw_is_as_it_was(
         ):
             assert (hdu.data is None) == (other.data is None)
             assert hdu.data is None or np.array_equal(hdu.data, other.data)
+
+
+def test_a_packed_raw_gives_the_same_working_copy(folder, tmp_path):
+    raw, packed = folder / f"raw/{NAME}_raw.fits", tmp_path / f"{NAME}_raw.fits.gz"
+    packed.write_bytes(gzip.compress(raw.read_bytes()))
+    for source, name in ((raw, "plain"), (packed, "packed")):
+        working_copy(source, tmp_path / name, {}, "hst_0001.pmap")
+    assert (tmp_path / "packed").read_bytes() == (tmp_path / "plain").read_bytes()
 
 
 def test_the_treated_exposure_tells_what_was_done(folder, made):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from astropy.io import fits
 
 from darkroom.atomic import whole
 from darkroom.errors import DarkroomError
+from darkroom.fits.verify import unpacked
 from darkroom.wfc3.plan import KINDS
 
 
@@ -51,14 +53,15 @@ def working_copy(raw, target, references, context):
     Parameters
     ----------
     raw, target : path-like
-        The exposure as delivered, never changed, and the copy.
+        The exposure as delivered (``.gz`` too), never changed, and the copy.
     references : dict
         ``{kind: path}``.
     context : str
         The pinned ``.pmap``.
     """
     with whole(target) as temporary:
-        shutil.copyfile(raw, temporary)
+        with unpacked(Path(raw)) as plain:
+            shutil.copyfile(plain, temporary)
         with fits.open(
             temporary, mode="update", memmap=False, do_not_scale_image_data=True
         ) as hdus:
