@@ -6,6 +6,7 @@ import numpy as np
 
 from darkroom.wfc3.compiled import kernels
 from darkroom.wfc3.ramp import STEPS
+from darkroom.wfc3.reads import ranges
 
 #: Version of calwf3 whose bits the builtin engine gives.
 CALWF3 = "3.7.3"
@@ -162,18 +163,7 @@ def put_statistics(headers, window, sci, err, dq, flags):
 def mask_cards(primary, engine, masked, scope):
     """Say in a primary header which engine ran and which reads it left out."""
     primary["ENGINE"] = (engine, "engine of the calibration")
-    primary["MASKREAD"] = (_ranges(masked), "EXTVERs of the reads left out")
+    primary["MASKREAD"] = (ranges(masked) or "none", "EXTVERs of the reads left out")
     if masked:
         primary["NMASKED"] = (len(masked), "number of reads left out")
         primary["MASKSCOP"] = (scope, "pixels that the mask holds for")
-
-
-def _ranges(masked):
-    """Write EXTVERs as ranges: ``1-3,7``."""
-    parts, run = [], []
-    for extver in [*masked, None]:
-        if run and extver != run[-1] + 1:
-            parts.append(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}")
-            run = []
-        run.append(extver)
-    return ",".join(parts) or "none"
