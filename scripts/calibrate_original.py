@@ -34,7 +34,7 @@ def main():
             exposure |= calibrated(exposure, arguments)
     except InputError as error:
         # A faulty reference is no fault of the exposure.
-        if not arguments.exclude or not error.path.endswith("_raw.fits"):
+        if not arguments.exclude or not error.path.removesuffix(".gz").endswith("_raw.fits"):
             raise
         exposure |= {"accepted": False, "reason": str(error), "size": None, "sha256": ""}
     del exposure["path"]

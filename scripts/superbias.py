@@ -48,7 +48,7 @@ def parse():
     add("--save-filled", action="store_true", help="OUTPUT_filled: high pixels smoothed away")
     add("--box-width", type=int, default=3, help="box of that smoothing, pixels (default: 3)")
     add("--no-reffile", action="store_true", help="write only the details")
-    add("--previous", metavar="FILE", help="aligned: superbias to compare with")
+    add("--previous", metavar="FILE", help="superbias to compare with")
     add(
         "--previous-ramps",
         type=int,

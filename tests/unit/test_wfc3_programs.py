@@ -169,6 +169,15 @@ def test_a_refused_exposure_passes_through_and_leaves_no_product(folder, run):
     assert list((folder / "broken").glob("*_flt.fits")) == []
 
 
+def test_a_packed_exposure_that_ends_early_is_refused_too(folder, run):
+    raw = folder / "packed/isim01ccq_raw.fits.gz"
+    raw.parent.mkdir()
+    raw.write_bytes(gzip.compress((folder / f"raw/{NAME}_raw.fits").read_bytes())[:-1000])
+    text = run("calibrate_original", *CRDS, "--exclude", "--status", "packed/original.json", raw)
+    assert "gzip data are damaged or end early" in text
+    assert not json.loads((folder / "packed/original.json").read_text())["accepted"]
+
+
 def test_status_lists_the_treated_exposure_and_nothing_in_between(folder, made):
     names = [name for name, _ in summary._products(folder)]
     assert f"reprocessed/{NAME}_flt.fits" in names
