@@ -50,7 +50,18 @@ def add(checkout, paths):
         (checkout.folder / "frames" / path.name).write_bytes(path.read_bytes())
 
 
-def test_new_frames_are_read_and_old_ones_are_not(campaign, exposures):
+def test_new_frames_make_a_new_part_and_old_ones_are_not_read_again(campaign, exposures):
+    """One stack alone: what its part needs, and what two frames more need."""
+    parts = [f"results/cgi/excam/stacks/g5000_t100/{number}.fits" for number in ("001", "002")]
+    campaign.snakemake(parts[0], "--config", CHOICE)
+    add(campaign, [path for path in exposures[1] if fits.getval(path, "EMGAIN_C", 1) == 5000])
+    campaign.snakemake("lock", "--config", CHOICE, "replace_lock=true")
+    jobs = campaign.jobs(*parts, "--config", CHOICE)
+    assert (jobs["fetch"], jobs["stack_statistics"]) == (2, 1)
+
+
+@pytest.mark.heavy
+def test_maps_are_made_again_of_new_and_old_parts(campaign, exposures):
     """Frames are added to one stack: one new part, and what is made of all parts."""
     jobs = campaign.jobs(MAPS, "--config", CHOICE)
     assert (jobs["fetch"], jobs["stack_statistics"]) == (8, 4)

@@ -16,7 +16,7 @@ from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 # Frames whose bytes are in memory together, and rows of them: they fit a processor's cache.
-_FRAMES, _ROWS = 8, 32
+_FRAMES, _ROWS = 8, 64
 
 
 @dataclass
