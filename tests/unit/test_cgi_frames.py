@@ -227,6 +227,15 @@ def test_a_cut_off_frame_is_named(make, geometry):
         sort_out([path], geometry)
 
 
+def test_a_tile_compressed_frame_is_refused_with_a_way_out(make, geometry, tmp_path):
+    path = tmp_path / "packed.fits"
+    with fits.open(make()) as hdus:
+        packed = fits.CompImageHDU(hdus[1].data, hdus[1].header)
+        fits.HDUList([hdus[0], packed]).writeto(path)
+    with pytest.raises(InputError, match=r"packed\.fits: .*tile-compressed: unpack it with"):
+        sort_out([path], geometry)
+
+
 def test_no_frame_is_an_error(make, geometry):
     with pytest.raises(DarkroomError, match="no frames were given"):
         sort_out([], geometry)
