@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from darkroom.figures import histograms, images, measures, reduction, series, style, words
@@ -507,3 +508,15 @@ def test_one_frame_of_each_kind_is_drawn():
     book = Captions()
     tell(book, a_story(nbias=1, ndark=1))
     assert "not defined for one frame" in book.figures["bias_series"].caption
+
+
+def test_a_strip_has_room_for_the_words_of_its_colour_bar():
+    """A subarray of 128 rows and 2048 columns would be 44 pixels high; its rows are stretched."""
+    image = np.random.default_rng(1).normal(size=(128, 2048)).astype(np.float32)
+    figure = images.draw_image(image, images.linear(image), unit="CDS noise [DN]", title="strip")
+    shown, bar = figure.axes
+    box = shown.get_window_extent()
+    assert box.height == pytest.approx(7 * 44)
+    assert shown.get_title(loc="left") == "strip (rows 7 times as high)"
+    label = bar.yaxis.label.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert label.height <= box.height

@@ -16,6 +16,8 @@ from darkroom.figures.words import number
 _ZOOM_SIDE = 500
 # Margins in device pixels: axis labels at left, colour bar at right, labels below, title above.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 120, 190, 96, 60
+# A strip is drawn at least this high, its rows stretched: a colour bar needs room for its words.
+_LEAST_HEIGHT = 300
 # Characters of a flag's name that the margin beside a map has room for.
 _LONG_LABEL = 9
 
@@ -93,7 +95,10 @@ def _extremes(image):
 
 def _canvas(shape, dot, title):
     """Return figure, image axes and colour-bar axes: every dot whole device pixels."""
-    height, width = shape[0] * dot, shape[1] * dot
+    stretch = -(-_LEAST_HEIGHT // (shape[0] * dot))
+    height, width = stretch * shape[0] * dot, shape[1] * dot
+    if stretch > 1:
+        title = f"{title} (rows {stretch} times as high)".strip()
     full_w = max(_LEFT + width + _RIGHT, 700)
     full_h = _BOTTOM + height + _TOP
     figure = Figure(figsize=(full_w / style.DPI, full_h / style.DPI))
