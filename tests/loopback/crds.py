@@ -69,7 +69,7 @@ class Crds(ThreadingHTTPServer):
         }
         self.faults, self.instead = Faults(), {}
         self.requests, self.cookies, self.hold = [], set(), None
-        self.closing = threading.Event()
+        self.closing, self.slow_s, self.sending = threading.Event(), 0.0, contextlib.nullcontext
 
     @classmethod
     def of_cache(cls, cache, **options):

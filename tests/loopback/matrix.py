@@ -22,7 +22,7 @@ class File:
 
     fault: str
     reads: str
-    """The reason in what the person reads; ``{size}``, ``{half}``, ``{more}``: bytes."""
+    """The reason in what the person reads; ``{size}``, ``{half}``: bytes."""
     asked: int = 2
     """How often the archive is asked for the file."""
     ends: str = "fails"
@@ -43,7 +43,7 @@ FILES = (
     File("endless_headers", "not done within 1.5 s"),
     File("html", "47 bytes came, no FITS: 'Scheduled maintenance', {size} are expected"),
     File("empty", "0 bytes came, {size} are expected"),
-    File("too_long", "{more} bytes came, {size} are expected"),
+    File("too_long", "more bytes came than the {size} expected"),
     File("unavailable", "HTTP 503"),
     File("busy", "HTTP 429"),
     File("missing", "it is not there (HTTP 404)", asked=1),
@@ -143,7 +143,7 @@ def page():
     """Return the page."""
     text = _HEAD
     for case in FILES:
-        reads = case.reads.format(half="N/2", size="N", more="N+2880") or "(no word)"
+        reads = case.reads.format(half="N/2", size="N") or "(no word)"
         if case.pinned:
             reads += f"`; with a pin `{case.pinned} …, pinned is …"
         row = (f"`{case.fault}`", says(case.fault), str(case.asked), f"`{reads}`")

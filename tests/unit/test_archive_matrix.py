@@ -84,7 +84,7 @@ class Run:
     def reads(self, text):
         """A reason with this file's sizes in it, as a pattern."""
         size = len(self.content)
-        return re.escape(text.format(size=size, half=size // 2, more=size + 2880))
+        return re.escape(text.format(size=size, half=size // 2))
 
     def pins(self):
         """The pin of the archive's own bytes."""

@@ -86,7 +86,7 @@ def test_a_proxy_is_respected(archive, server, content, tmp_path, monkeypatch):
 
 def test_another_size_than_the_locks_is_refused_before_the_body(archive, server, tmp_path):
     with pytest.raises(
-        DarkroomError, match=r"279360 bytes came, 2880 are expected \(2 attempts\); lock the camp"
+        DarkroomError, match=r"more bytes came than the 2880 expected \(2 attempts\); lock the camp"
     ):
         Files(archive).fetch(URI, tmp_path / "x.fits", 2880)
     assert list(tmp_path.iterdir()) == []

@@ -143,6 +143,9 @@ class Download:
         """Raise `Unlucky` about a number of bytes and what they begin with."""
         fits = not start or start.startswith((b"SIMPLE  =", b"\x1f\x8b"))
         kind = "" if fits else f", no FITS: {first_words(start)}"
+        if self.size is not None and found > self.size:
+            # How many more depends on when reading stopped.
+            raise Unlucky(f"more bytes came{kind} than the {self.size} expected", _LOOK_AGAIN)
         expected = "some" if self.size is None else self.size
         raise Unlucky(f"{found} bytes came{kind}, {expected} are expected", _LOOK_AGAIN)
 
