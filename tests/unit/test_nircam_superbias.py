@@ -18,7 +18,7 @@ from darkroom.nircam.superbias import Settings, make_superbias
 from darkroom.nircam.superbias_aligned import aligned
 from darkroom.nircam.superbias_flags import Flag
 from darkroom.nircam.superbias_intercept import InterceptStack
-from darkroom.nircam.superbias_noise import coupling, pair_noise, split_noise
+from darkroom.nircam.superbias_noise import coupling, mean_variance, pair_noise, split_noise
 from darkroom.nircam.superbias_run import Choices
 from nircam_darks import classes as classes_of
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
@@ -63,6 +63,19 @@ def test_offsets_of_ramps_are_recovered_as_well_as_their_errors_say(twenty):
     miss = found.offsets.value - truth
     assert miss.std() < 0.4
     assert 0.8 < (miss / found.offsets.error).std() < 1.2
+
+
+def test_errors_of_offsets_hold_for_few_ramps_of_whole_dn(tmp_path):
+    """Four ramps' differences from their mean are multiples of 1/4 DN, a median of them too."""
+    pulls = []
+    for seed in range(40, 44):
+        darks = make_darks(stripe(), 4, seed=seed, ktc=4.0, read=1.0, cosmic_rays=0.0)
+        darks = dataclasses.replace(darks, data=np.rint(darks.data))
+        found, _ = made(tmp_path / str(seed), darks)
+        miss = found.offsets.value - (darks.offsets - darks.offsets.mean(axis=0))
+        pulls.append(miss / found.offsets.error)
+    # 3 of 4 deviations are independent: 96 of these.
+    assert abs(np.std(pulls) - 1) < 3 / np.sqrt(2 * 96)
 
 
 def test_scatter_is_that_of_ktc_and_read_noise(twenty):
@@ -294,6 +307,23 @@ def test_scatter_is_split_into_ktc_and_read_noise(tmp_path):
         assert active.ktc == pytest.approx(KTC, rel=0.02)
         assert abs(active.ktc - KTC) < 5 * active.ktc_error + 0.1
         assert reference.ktc == pytest.approx(0.1 * KTC, abs=0.6)
+
+
+def test_error_of_ktc_noise_holds_with_1_f_noise_that_changes_from_group_to_group():
+    """The variance of group 0 enters the scatter, that of groups 0 and 1 the read noise."""
+    classes = Classes.of_layout(stripe())
+    rng, pulls, nramps, ktc2 = np.random.default_rng(20), [], 20, 100.0
+    count = np.full(classes.reference.shape, nramps)
+    ratio = special.gammaincinv((nramps - 1) / 2, 0.5) * 2 / (nramps - 1)
+    for _ in range(30):
+        early, late = rng.gamma(2.0, 15.0, (2, nramps, 4, 2))
+        std = np.sqrt(ratio * (ktc2 + early.mean(axis=0)[classes.amplifier, 0]))
+        std = np.broadcast_to(std, count.shape)
+        read, error = mean_variance((early + late) / 2)
+        for row in split_noise(std, count, classes, np.sqrt(read), error):
+            if row.kind == "active":
+                pulls.append((row.ktc - np.sqrt(ktc2)) / row.ktc_error)
+    assert 0.8 < np.std(pulls) < 1.2
 
 
 def test_coupling_is_named_before_and_after_the_superbias(twenty):

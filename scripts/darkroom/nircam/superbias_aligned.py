@@ -15,7 +15,7 @@ from darkroom.nircam.products import Provenance
 from darkroom.nircam.ramps import GroupStack
 from darkroom.nircam.superbias import Settings, make_superbias
 from darkroom.nircam.superbias_intercept import InterceptStack
-from darkroom.nircam.superbias_noise import coupling, pair_noise, split_noise
+from darkroom.nircam.superbias_noise import coupling, mean_variance, pair_variances, split_noise
 from darkroom.nircam.superbias_run import Made, filled_superbias
 
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
@@ -68,10 +68,17 @@ def _measure(found, first, read_share, ramps, classes, choices):
 
     `read_share` is the read noise of a sample over that of one group.
     """
-    read = np.full((classes.noutputs, 2), np.nan)
+    read, read_error = np.full((2, classes.noutputs, 2), np.nan)
     if all(file.sci.shape[1] > 1 for file in ramps.files):
-        read = read_share * pair_noise(first, GroupStack(ramps, 1, flags=_UNUSABLE), classes)
-    noise = split_noise(found.std, found.count, classes, read)
+        second = GroupStack(ramps, 1, flags=_UNUSABLE)
+        read, read_error = mean_variance(pair_variances(first, second, classes))
+    noise = split_noise(
+        found.std,
+        found.count,
+        classes,
+        read_share * np.sqrt(read),
+        read_share**2 * read_error,
+    )
     integration = np.array([i for _, i in ramps.ramps])
     drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
     tables = {

@@ -1,4 +1,4 @@
-"""Compiled parts of the superbias: trends of what survived a clip, medians of classes.
+"""Compiled parts of the superbias: trends of what survived a clip, medians and means of classes.
 
 Loops run over frames outside and over pixels inside, so that they become vector instructions.
 """
@@ -182,3 +182,46 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
             below = histogram[k, : low[k]].sum()
             lower = inside[(count[k] - 1) // 2 - below]
             median[k] = 0.5 * (lower + inside[count[k] // 2 - below])
+
+
+@njit(
+    void(
+        _image, _image, types.Array(int8, 2, "C", readonly=True), _limit, _limit,
+        float64[::1], float64[::1],
+    ),
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)  # fmt: skip
+def class_means(frame, reference, classes, centre, reach, mean, error):
+    """Take the mean of frame - reference over the pixels of each class, outliers left out.
+
+    Parameters
+    ----------
+    frame, reference : (ny, nx) float32 arrays
+        Pixels where either is not finite are left out.
+    classes : (ny, nx) int8 array
+        Class of every pixel; those of class -1 are left out.
+    centre, reach : (nclasses,) float64 arrays
+        Differences farther than `reach` from `centre` are left out.
+    mean : (nclasses,) float64 array
+        Written to: mean less `centre`; NaN for an empty class.
+    error : (nclasses,) float64 array
+        Written to: standard error of the mean, of independent pixels.
+    """
+    nclasses, (ny, nx) = centre.size, frame.shape
+    number, total, squares = np.zeros((3, nclasses))
+    for y in range(ny):
+        for x in range(nx):
+            k = classes[y, x]
+            if k < 0:
+                continue
+            value = np.float64(frame[y, x]) - np.float64(reference[y, x]) - centre[k]
+            if abs(value) <= reach[k]:
+                number[k] += 1.0
+                total[k] += value
+                squares[k] += value * value
+    for k in range(nclasses):
+        mean[k] = total[k] / number[k]
+        variance = squares[k] / number[k] - mean[k] * mean[k]
+        error[k] = math.sqrt(max(variance, 0.0) / number[k])

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from darkroom.nircam.robust import clipped_deviation, mad_deviation
-from darkroom.nircam.superbias_offsets import MEDIAN_COST, sample_rows
+from darkroom.nircam.superbias_offsets import sample_rows
 
 # Of the sample of rows, every so manieth is enough for the read noise of an amplifier.
 _EVERY = 4
@@ -31,7 +31,8 @@ class NoiseRow:
     ktc : float
         sqrt(scatter² - read²); 0 where the scatter is not larger, NaN when read is unknown.
     ktc_error : float
-        Statistical error of ktc.
+        Statistical error of ktc: of the scatter, from the number of pixels, and of the read noise,
+        from its own scatter over the ramps.
     """
 
     amplifier: int
@@ -43,7 +44,7 @@ class NoiseRow:
     ktc_error: float
 
 
-def split_noise(std, count, classes, read):
+def split_noise(std, count, classes, read, read_error=None):
     """Split the scatter of samples into kTC and read noise, by amplifier and kind of pixel.
 
     Parameters
@@ -55,6 +56,8 @@ def split_noise(std, count, classes, read):
     classes : Classes
     read : (noutputs, 2) array
         Read noise of a sample, active and reference pixels, DN (see `pair_noise`).
+    read_error : (noutputs, 2) array, optional
+        Standard error of its square, DN²; without it the read noise counts as known.
 
     Returns
     -------
@@ -64,7 +67,15 @@ def split_noise(std, count, classes, read):
     -----
     The typical variance is the median over pixels divided by what the median of chi² with
     count - 1 degrees of freedom is to its mean: pixels far noisier than the rest do not count.
+
+    1/f noise has few degrees of freedom: its variance within a frame changes from group to group
+    by much more than pixels with independent noise would let it. With variances v0 and v1 of two
+    groups and their covariance c, what is left of it in ktc² is v0 - ((v0 + v1) / 2 - c) =
+    (v0 - v1) / 2 + c, which scatters as much as the read noise's square (v0 + v1) / 2 - c does.
+    The standard error of that mean over the ramps therefore stands for both.
     """
+    if read_error is None:
+        read_error = np.zeros_like(read)
     rows = []
     for amplifier in range(classes.noutputs):
         for kind, name in enumerate(("active", "reference")):
@@ -76,15 +87,23 @@ def split_noise(std, count, classes, read):
             freedom = float(np.median(count[where])) - 1
             ratio = 2 * special.gammaincinv(freedom / 2, 0.5) / freedom
             variance = float(np.median(std[where].astype(np.float64) ** 2)) / ratio
+            error2 = variance * _median_error(freedom) / np.sqrt(npixels)
+            error2 = float(np.hypot(error2, read_error[amplifier, kind]))
             rows.append(
-                _row(amplifier, name, npixels, variance, freedom, float(read[amplifier, kind]))
+                _row(amplifier, name, npixels, variance, error2, float(read[amplifier, kind]))
             )
     return rows
 
 
-def _row(amplifier, kind, npixels, variance, freedom, read):
+def _median_error(freedom):
+    """Return the relative error of the median of chi-square values, times sqrt(number)."""
+    half = special.gammaincinv(freedom / 2, 0.5)  # half the median
+    density = np.exp((freedom / 2 - 1) * np.log(half) - half - special.gammaln(freedom / 2)) / 2
+    return 1 / (2 * density) / (2 * half)
+
+
+def _row(amplifier, kind, npixels, variance, error2, read):
     ktc2 = variance - read**2
-    error2 = MEDIAN_COST * variance * np.sqrt(2 / freedom / npixels)
     if np.isnan(ktc2):
         ktc = error = np.nan
     else:
@@ -94,7 +113,42 @@ def _row(amplifier, kind, npixels, variance, freedom, read):
 
 
 def pair_noise(early, late, classes):
-    """Measure the read noise from the difference of two groups, on a sample of rows.
+    """Measure the read noise from the difference of two groups.
+
+    Parameters are those of `pair_variances`.
+
+    Returns
+    -------
+    (noutputs, 2) array
+        Noise of one read of active and of reference pixels, DN: root of the mean variance; NaN
+        where there is none.
+    """
+    return np.sqrt(mean_variance(pair_variances(early, late, classes))[0])
+
+
+def mean_variance(variances):
+    """Return the mean over ramps and its standard error.
+
+    Parameters
+    ----------
+    variances : (nramps, noutputs, 2) array
+        NaN where unknown.
+
+    Returns
+    -------
+    mean, error : (noutputs, 2) arrays
+        NaN without a ramp, the error also with one ramp alone.
+    """
+    good = np.isfinite(variances)
+    number = good.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(good, variances, 0.0).sum(axis=0) / number
+        squares = np.where(good, (variances - mean) ** 2, 0.0).sum(axis=0)
+        return mean, np.sqrt(squares / (number - 1) / number)
+
+
+def pair_variances(early, late, classes):
+    """Measure the variance of one read by ramp, from two groups, on a sample of rows.
 
     Parameters
     ----------
@@ -104,10 +158,9 @@ def pair_noise(early, late, classes):
 
     Returns
     -------
-    (noutputs, 2) array
-        Noise of one read of active and of reference pixels, DN: scatter of all differences about
-        the median of their ramp and class, outliers left out, over sqrt(2); NaN where there are
-        none.
+    (nramps, noutputs, 2) array
+        Variance of one read of active and of reference pixels, DN²: half that of the differences
+        about the median of their ramp and class, outliers left out; NaN where there are none.
     """
     ny, nx = early.shape
     rows = range(0, ny, _EVERY * sample_rows(ny))
@@ -122,10 +175,7 @@ def pair_noise(early, late, classes):
             difference[k] = second[0] - first[0]
             reference[k] = classes.reference[row]
         found[frame] = _spread(difference, reference, classes)
-    good = np.isfinite(found)
-    total = np.where(good, found**2, 0.0).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.sqrt(total / good.sum(axis=0) / 2)
+    return found**2 / 2
 
 
 def _spread(difference, reference, classes):

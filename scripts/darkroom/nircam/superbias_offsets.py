@@ -11,9 +11,9 @@ from darkroom.errors import InputError
 from darkroom.nircam.bands import over
 from darkroom.nircam.compiled import superbias_kernel
 
-#: Standard deviation of a median over that of a mean, many normal values.
-MEDIAN_COST = 1.2533141373155003
 CEILING = 65535.0  # DN, top of the 16-bit converter
+# Differences from the common image farther than so many deviations from their median do not count.
+_REACH = 4.0
 # Rows looked at for first guesses, and for checks: about so many, evenly spread.
 _SAMPLE_ROWS = 256
 _CHECK_ROWS = 32
@@ -30,7 +30,8 @@ class Offsets:
     value : (nramps, nclasses) float64 array
         Offset of each ramp from it; the sum over ramps is zero.
     error : (nramps, nclasses) float64 array
-        Statistical error of each offset, of pixels with independent noise.
+        Statistical error of each `value`, of pixels with independent noise. 1/f noise is not part
+        of it: its mean over the class in the ramp's sample belongs to the offset.
     """
 
     level: np.ndarray
@@ -166,8 +167,10 @@ def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
     """Solve for the offsets of all ramps against their common image.
 
     One step of alternation: the clipped mean image over ramps at their first levels, then each
-    ramp's median difference from that image. An error of the first levels is the same for all
+    ramp's clipped mean difference from that image. An error of the first levels is the same for all
     pixels of a class, so it goes into the image as a constant and the second step removes it.
+    A median would not do: samples are whole DN, so of N ramps differences from the image lie on a
+    grid of 1/N DN, which is as coarse as the error of a small subarray's offset.
 
     Parameters
     ----------
@@ -192,19 +195,19 @@ def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
     ).mean
     klass = classes.of_usable()
     nclasses = len(classes)
-    median, sigma = np.empty((2, stack.nframes, nclasses))
+    median, sigma, mean, error = np.empty((4, stack.nframes, nclasses))
     count = np.empty((stack.nframes, nclasses), np.int64)
-    medians = superbias_kernel().class_medians
+    kernel = superbias_kernel()
 
     def work(frame):
         values = np.empty(stack.shape, np.float32)
         stack.read_frame(frame, 0, values)
         own = start[frame].astype(np.float64)
-        medians(values, image, klass, own, median[frame], sigma[frame], count[frame])
+        kernel.class_medians(values, image, klass, own, median[frame], sigma[frame], count[frame])
+        centre, reach = own + median[frame], _REACH * sigma[frame]
+        kernel.class_means(values, image, klass, centre, reach, mean[frame], error[frame])
 
     over(work, range(stack.nframes), threads)
-    total = start + median
+    total = start + median + mean
     level = total.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = MEDIAN_COST * sigma / np.sqrt(count)
     return Offsets(level, total - level, error)

@@ -74,10 +74,13 @@ def row(what, true, found, error, unit):
     }
 
 
-def _spread_row(what, deviates, independent=True):
-    """Return the standard deviation of normal deviates against 1, outliers beyond 6 left out."""
+def _spread_row(what, deviates, independent=True, share=1.0):
+    """Return the standard deviation of normal deviates against 1, outliers beyond 6 left out.
+
+    Of the deviates a `share` are degrees of freedom.
+    """
     inside = deviates[np.abs(deviates) < 6]
-    error = (2 * max(inside.size, 1)) ** -0.5 if independent else None
+    error = (2 * share * max(inside.size, 1)) ** -0.5 if independent else None
     return row(what, 1.0, inside.std(), error, "σ")
 
 
@@ -139,7 +142,8 @@ def compare_superbias(reference, details, truth, classes, elapsed):
     for kind, where in (("active", normal), ("reference", truth["reference"])):
         chosen = pulls[where & np.isfinite(pulls)]
         if chosen.size:
-            # The few rows of reference pixels share the 1/f noise of those rows.
+            # Reference pixels share the 1/f noise of their few rows: it is in the scatter that
+            # their errors come from, but the median takes it out here. Expect less than 1.
             label = f"superbias, pulls of {kind} pixels"
             rows.append(_spread_row(label, chosen, independent=kind == "active"))
     rows += _of_offsets(details, truth) + _of_reset(details, truth, classes)
@@ -154,15 +158,18 @@ def _of_offsets(details, truth):
     found, error = (table[name].reshape(hidden.shape) for name in ("OFFSET", "ERROR"))
     hidden = hidden - hidden.mean(axis=0)
     number = len(hidden)
-    # Each deviation holds its share of the mean's.
-    pulls = (found - hidden) / error * np.sqrt(number / (number - 1))
     rows = []
     for a in range(hidden.shape[1]):
         true, measured = (np.sqrt((x[:, a] ** 2).sum() / 2 / (number - 1)) for x in (hidden, found))
-        apart = error[:, a].mean() / np.sqrt(2 * (number - 1))
+        # The quoted error is that of a deviation from the mean, which is less by this factor.
+        single = error[:, a].mean() * np.sqrt(number / (number - 1))
+        apart = single / np.sqrt(2 * (number - 1))
         label = f"superbias, offsets of ramps, rms, amplifier {a}"
         rows.append(row(label, true, measured, apart, "DN"))
-    return [*rows, _spread_row("superbias, pulls of offsets of ramps", pulls.ravel())]
+    # Deviations of a class add up to zero: of N ramps N - 1 are independent.
+    pulls = (found - hidden) / error
+    label = "superbias, pulls of offsets of ramps"
+    return [*rows, _spread_row(label, pulls.ravel(), share=(number - 1) / number)]
 
 
 def _of_reset(details, truth, classes):
@@ -217,8 +224,8 @@ def compare_readnoise(reference, details, truth, classes, correlated):
     truth : dict
         As from `read_truth`.
     classes : darkroom.nircam.classes.Classes
-    correlated : float or (ny, 1) array
-        Variance of the 1/f noise that reference pixels leave in one group, DN².
+    correlated : float or (ny, nx) array
+        Variance of the noise that reference pixels leave in one group and bring into it, DN².
 
     Returns
     -------

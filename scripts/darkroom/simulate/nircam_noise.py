@@ -9,6 +9,7 @@ import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.readout import OUTPUTS, PIXEL_TIME, ROW_OVERHEAD
+from darkroom.simulate.nircam_left import left_variance
 
 # Samples of one integration; above this the transform alone needs more than about 4 GB.
 _MOST_SAMPLES = 1.2e8
@@ -34,7 +35,7 @@ def power_law(law):
 
 
 def correlated_variance(full, readout):
-    """Return the variance of the correlated noise that reference pixels leave.
+    """Return the variance of the noise that the pipeline's reference pixels leave and bring in.
 
     Parameters
     ----------
@@ -45,30 +46,29 @@ def correlated_variance(full, readout):
 
     Returns
     -------
-    (ny, 1) float array
-        Of one read, DN², by row of the detector frame. The pipeline follows a full-width frame by
-        its reference columns, 11 rows at a time: what is faster stays. From a smaller one it takes
-        the mean of all its reference pixels: what a row differs from it stays, which grows with
-        the time between them.
+    (ny, nx) float array
+        Of one read, DN², detector frame. From a frame of one output the pipeline takes the mean of
+        all its reference pixels: what a row differs from it stays, which grows with the time
+        between them. For full-width frames see `darkroom.simulate.nircam_left`.
     """
-    rows = np.zeros((readout.ny, 1))
+    if readout.noutputs == OUTPUTS:
+        return left_variance(full, readout, lambda law, frequency: power_law(full[law])(frequency))
+    none = np.zeros(readout.shape)
+    weight = readout.reference_pixels().sum(axis=1).astype(float)
     if full["noise_sampling"] == "off":
-        return rows
+        return none
     by_row = full["noise_sampling"] == "row"
     row = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
     fastest = 0.5 / (row if by_row else PIXEL_TIME)
-    wide = readout.noutputs == OUTPUTS
-    slowest = 1 / (11 * row) if wide else 0.01 / readout.frame_time
-    frequency = np.geomspace(min(slowest, fastest), fastest, 3000)
+    frequency = np.geomspace(min(0.01 / readout.frame_time, fastest), fastest, 3000)
     laws = ["common", "amplifier"] if by_row else ["common", "amplifier", "alternating"]
     power = sum(power_law(full[law])(frequency) for law in laws)
-    weight = readout.reference_pixels().sum(axis=1).astype(float)
-    if wide or not weight.any():
-        return rows + np.trapezoid(power, frequency)
+    if not weight.any():
+        return none + np.trapezoid(power, frequency)
     # Fourier transform of the reference pixels' times, each row a window of its own length.
     phase = np.exp(2j * np.pi * row * np.outer(np.arange(readout.ny), frequency))
     mean = (weight / weight.sum()) @ phase * np.sinc(frequency * row)
-    return np.trapezoid(power * np.abs(phase - mean) ** 2, frequency, axis=1)[:, None]
+    return none + np.trapezoid(power * np.abs(phase - mean) ** 2, frequency, axis=1)[:, None]
 
 
 def synthesise(rng, spectrum, samples, interval):
