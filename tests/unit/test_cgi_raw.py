@@ -1,8 +1,10 @@
 """Raw frames of the coronagraph's camera (level L1), prepared in mode best."""
 
+import subprocess
 import sys
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from darkroom.cgi.l1_gather import raw_moments
 from darkroom.cgi.l1_peer import Rules
 from darkroom.cgi.l1_prepare import Settings, prepare
 from darkroom.cgi.network import tables
+from darkroom.cgi.product import read_noise_maps
 from darkroom.errors import DarkroomError, InputError
 from darkroom.simulate import cgi
 from darkroom.simulate.cgi_raw import measured
@@ -311,3 +314,27 @@ def test_raw_frames_and_others_are_not_mixed(frame, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", [*words, str(frame), str(other)])
     with pytest.raises(InputError, match=r"raw frames .* and others cannot be mixed"):
         import_module("noise_maps").main()
+
+
+@pytest.mark.heavy
+def test_noise_maps_of_raw_frames_are_unbiased_and_their_errors_true(tmp_path, geometry):
+    """From counts to maps, cosmic rays masked on the way: 4 realisations of 12 stacks of 8."""
+    planes = []
+    for seed in range(4):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        changes = {"seed": seed, "hot_fraction": 0.0, "partial_cic": 0.0}
+        paths = deliver(folder, **changes)
+        words = ["--geometry", "small", "--nonlinearity", "none", "--output", folder / "maps.fits"]
+        program = Path(cgi.__file__).parents[2] / "noise_maps.py"
+        subprocess.run([sys.executable, program, *words, *paths], check=True, capture_output=True)
+        maps, hidden = read_noise_maps(folder / "maps.fits"), cgi.truth(PLAIN | changes)
+        true = np.stack([hidden["fpn"], hidden["cic"], hidden["dark"]])
+        both = np.concatenate([maps.data - true, maps.err])
+        planes.append(both[(slice(None), *geometry.imaging)].reshape(6, -1))
+    planes = np.concatenate(planes, axis=1)
+    planes = planes[:, np.isfinite(planes).all(axis=0)]
+    assert planes.shape[1] > 0.99 * 4 * 106 * 107
+    for deviation, error in zip(planes[:3], planes[3:], strict=True):
+        assert abs(deviation.mean()) < 0.1 * np.median(error)
+        assert (deviation / error).std() == pytest.approx(1.0, abs=0.05)
