@@ -279,7 +279,7 @@ def stand_in(program, monkeypatch, tmp_path):
 
 def test_wfc3tools_that_is_not_there(run, program):
     if importlib.util.find_spec("wfc3tools"):
-        pytest.skip("it is")
+        pytest.skip("wfc3tools is installed here, so its absence cannot be tried")
     program("exit 0")
     with refuses("wfc3tools, which starts calwf3, is not installed for this Python: use that of"):
         run(engine="calwf3")
