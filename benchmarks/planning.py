@@ -4,8 +4,10 @@
 
 A campaign of WFC3 visits, NIRCam and CGI darks and CCD nights is written with its lock, and planned
 by a dry run from nothing. The bare workflow has the same rules, files and jobs, each rule with
-nothing but its output, its input looked up in a dictionary, and a `touch`. Reported: CPU seconds
-and peak memory of whole processes, one after the other in turns, the least of each.
+nothing but its output, its input looked up in a dictionary, and a `touch`. Two dry runs are
+measured: the plan alone (`-n --quiet`), and with each job's message and command put together
+(`-n --quiet rules`, which ends with the table of jobs). Reported: CPU seconds and peak memory of
+whole processes, one after the other in turns, the least of each.
 """
 
 from __future__ import annotations
@@ -135,11 +137,12 @@ def write_campaign(folder, archive, jobs):
     Lock(folder / "big.lock.tsv", head, rows).write()
 
 
-def planned(folder, snakefile, *arguments):
+def planned(folder, snakefile, quiet, *arguments):
     """Plan once; return CPU seconds and peak memory in MB of the whole process."""
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--cores", "1"]
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", *quiet, "--cores", "1"]
     command += ["--snakefile", str(snakefile), *arguments]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=folder, **silent)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}: status {status}")
@@ -156,18 +159,25 @@ def compare(folder, archive, jobs, repeat):
     bare.write_text(BARE)
     profile = ["--workflow-profile", str(ROOT / "profiles" / "default")]
     chosen = ["--config", "campaign=big.yaml"]
-    runs = {"darkroom": [], "bare": []}
-    for _ in range(repeat):
-        runs["darkroom"].append(planned(folder, ROOT / "Snakefile", *profile, *chosen))
-        runs["bare"].append(planned(folder, bare, *profile))
-    least = {
-        name: [min(column) for column in zip(*found, strict=True)] for name, found in runs.items()
-    }
     print(f"{archive['kind']}: {told.split()[-1]} jobs")
-    for name, (seconds, memory) in least.items():
-        print(f"  {name:<9} {seconds:6.1f} CPU s  {memory:5.0f} MB")
+    for name, quiet in {"plan": [], "plan and commands": ["rules"]}.items():
+        runs = {"darkroom": [], "bare": []}
+        for _ in range(repeat):
+            runs["darkroom"].append(planned(folder, ROOT / "Snakefile", quiet, *profile, *chosen))
+            runs["bare"].append(planned(folder, bare, quiet, *profile))
+        report(name, runs)
+
+
+def report(name, runs):
+    """Print the least time and memory of the runs, and their ratio."""
+    least = {
+        who: [min(column) for column in zip(*found, strict=True)] for who, found in runs.items()
+    }
+    print(f"  {name}")
+    for who, (seconds, memory) in least.items():
+        print(f"    {who:<9} {seconds:6.1f} CPU s  {memory:5.0f} MB")
     ratio = [a / b for a, b in zip(least["darkroom"], least["bare"], strict=True)]
-    print(f"  ratio     {ratio[0]:6.2f}        {ratio[1]:5.2f}", flush=True)
+    print(f"    ratio     {ratio[0]:6.2f}        {ratio[1]:5.2f}", flush=True)
 
 
 def main():

@@ -1,6 +1,7 @@
 # What the rules share: the campaign, its lock, and how commands begin.
 import shlex
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from darkroom.campaign import open_campaign
 from darkroom.errors import DarkroomError
 from darkroom.failures import failure_summary
 from darkroom.slurm import check_slurm, watch_queue
-from darkroom.workflow import Programs, command_options, hold_folder
+from darkroom.summary import success_summary
+from darkroom.workflow import Programs, command_options, hold_folder, remember_signatures
 
 
 def or_exit(work, *arguments):
@@ -22,6 +24,7 @@ def or_exit(work, *arguments):
         sys.exit(f"darkroom: {error}")
 
 
+STARTED = time.monotonic()
 CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))
 RESULTS = f"{config['results']}/{CAMPAIGN.name}"
 REPORT = f"{RESULTS}/report.html"
@@ -34,7 +37,8 @@ CAMPAIGN_ARGS = f"--campaign {NAME}"
 FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
 REPEAT = f"snakemake --config campaign={NAME}"
 REPEAT_ARGS = f"--command {shlex.quote(REPEAT)}"
-NEXT_ARGS = f"--command {shlex.quote(f'.venv/bin/python -m {REPEAT}')}"
+NEXT = f".venv/bin/python -m {REPEAT}"
+NEXT_ARGS = f"--command {shlex.quote(NEXT)}"
 EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
@@ -150,6 +154,19 @@ def check_earlier_jobs():
 onstart:
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
     or_exit(check_earlier_jobs)
+
+
+def tell_success(run_log):
+    """Say what a run has done, unless it only looked or asked the archive."""
+    if set(workflow.dag_settings.targets) & {"status", "lock"}:
+        return
+    seconds = time.monotonic() - STARTED
+    told = success_summary(CAMPAIGN, RESULTS, run_log, seconds, planned_products(), NEXT)
+    print(f"\n{told}", file=sys.stderr)
+
+
+onsuccess:
+    tell_success("".join(Path(path).read_text() for path in log))
 
 
 onerror:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from darkroom.archive.lock import read_lock
@@ -13,6 +14,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
 _WORKING = ("item.json", "figures.json")
 _SHOWN = 4
+_STEPS = re.compile(r"^(\d+) of \d+ steps \(\d+%\) done$", re.MULTILINE)
 _BETWEEN = (
     "references", "superbias", "readnoise", "calibrated",
     "original", "reads", "chosen", "measures",
@@ -56,6 +58,50 @@ def summary(campaign, results, planned=(), run_log="", command="snakemake"):
     if report.is_file():
         lines += [f"Report: {report.resolve()}"]
     return "\n".join([*lines, *_unfinished(planned, run_log, command)])
+
+
+def success_summary(campaign, results, run_log, seconds, planned, command):
+    """Tell in a few lines what a run that ended well has done.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.Campaign
+        The campaign; it has a lock.
+    results : path-like
+        Its folder of results.
+    run_log : str
+        Text of Snakemake's log of the run.
+    seconds : float
+        How long the run took.
+    planned : sequence of str
+        Paths of every product of the campaign.
+    command : str
+        What a person types to go on.
+
+    Returns
+    -------
+    str
+        Steps and time; items with excluded exposures; the report, or what is still missing (of a
+        run that was asked for a part) and the next command.
+    """
+    results = Path(results)
+    done = _STEPS.findall(run_log)
+    lines = [f"{done[-1] if done else 0} steps done in {_duration(seconds)}."]
+    lock = read_lock(campaign.lock_path)
+    told = {item: _exposures(results, item, len(lock.of(item))) for item in campaign.items}
+    excluded = [f"  {item}: {text}" for item, text in told.items() if "excluded" in text]
+    more = [f"  … and {len(excluded) - _SHOWN} more items"] if len(excluded) > _SHOWN else []
+    lines += excluded[:_SHOWN] + more + _unfinished(planned, "", command)
+    report = results / "report.html"
+    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if report.is_file() else [])])
+
+
+def _duration(seconds):
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _unfinished(planned, run_log, command):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import os
 import re
 import shlex
@@ -41,7 +42,8 @@ class Programs:
     def __call__(self, toolset, script, *arguments):
         """Return the start of a shell command: environment, interpreter, program, arguments.
 
-        Compiled kernels are cached inside the checkout, threads are what Snakemake grants. What
+        Compiled kernels are cached inside the checkout, threads are what Snakemake grants (it
+        sets OMP_NUM_THREADS and the like itself). What
         is given here is left out of Snakemake's comparison with earlier runs: folders and names,
         never numbers that change a product.
         """
@@ -50,7 +52,6 @@ class Programs:
         settings = (
             f"NUMBA_CACHE_DIR={cache_folder}/numba",
             "NUMBA_NUM_THREADS={threads}",
-            "OMP_NUM_THREADS={threads}",
             f"MPLCONFIGDIR={cache_folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE=1",
         )
@@ -111,6 +112,26 @@ def command_options(settings, names):
             values = value if isinstance(value, list) else [value]
             words += [option, *(shlex.quote(str(one)) for one in values)]
     return " ".join(words)
+
+
+def remember_signatures(rules):
+    """Keep the signature of every function of the rules beside it, as Python's own attribute.
+
+    Snakemake looks a function's signature up several times for each job; found anew each time
+    that is a twentieth of the plan of a large campaign.
+
+    Parameters
+    ----------
+    rules : iterable of snakemake.rules.Rule
+        The rules of the workflow.
+    """
+    for rule in rules:
+        given = [*rule.input, *rule.params]
+        given += [getattr(one, "_evaluator", None) for one in rule.resources.values()]
+        for one in given:
+            function = getattr(one, "callable", one)
+            if inspect.isfunction(function):
+                function.__signature__ = inspect.signature(function)
 
 
 @cache

@@ -40,6 +40,16 @@ def test_raw_coronagraph_frames_are_planned_and_kept_when_asked(checkout):
     assert jobs["noise_maps"] == jobs["cgi_truth"] == 1
 
 
+def test_a_campaign_reads_the_rules_of_its_own_instruments(checkout):
+    """Each cluster job reads them again; a campaign of all instruments has them all."""
+    choice = checkout.campaign(simulate={"shape": [16, 24]})
+    few = checkout.snakemake("--list-rules", "--config", choice).split()
+    assert {"fetch", "master_bias", "report"} <= set(few)
+    assert not {"superbias", "crds_sync", "treat_reads", "noise_maps"} & set(few)
+    whole = checkout.snakemake("--list-rules", "--config", "campaign=demo").split()
+    assert {"master_bias", "superbias", "crds_sync", "treat_reads", "noise_maps"} <= set(whole)
+
+
 def test_batches_divide_the_items_of_a_campaign(checkout):
     """The first third of the demo's items; what they share is planned with them, no more."""
     jobs = checkout.jobs("products", "--batch", "products=1/3", "--config", "campaign=demo")

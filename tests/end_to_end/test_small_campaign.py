@@ -1,6 +1,7 @@
 """A whole campaign: complete, repeatable, the same bytes everywhere, safe to kill."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,21 @@ def test_status_lists_the_products(finished):
     text = finished.snakemake("status", "--config", CHOICE)
     assert "master_bias.fits" in text
     assert "report.html" in text
+    assert "steps done in" not in text
+
+
+def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
+    (copy.folder / "results/small/report.html").unlink()
+    text = copy.snakemake("--config", CHOICE)
+    ended = re.search(
+        r"^2 steps done in \d+ s\.\nAll \d+ products are there\.\nReport: (.*)$", text, re.M
+    )
+    assert ended[1] == str(copy.folder / "results/small/report.html")
+    (copy.folder / "results/small/report.html").unlink()
+    (copy.folder / "results/small/camera/frames.tsv").unlink()
+    text = copy.snakemake("exposures", "--config", CHOICE)
+    assert "\nMissing: 1 of " in text
+    assert "Go on with: .venv/bin/python -m snakemake --config campaign=small.yaml" in text
 
 
 def test_a_moved_and_touched_checkout_reruns_nothing(copy):

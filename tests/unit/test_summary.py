@@ -6,7 +6,8 @@ import pytest
 
 from darkroom.archive.lock import Exposure, Lock
 from darkroom.failures import last_run_log
-from darkroom.summary import summary
+from darkroom.frames import write_frames
+from darkroom.summary import success_summary, summary
 
 FAILED = """\
 Error in rule {rule}:
@@ -52,6 +53,29 @@ def test_what_is_missing_and_what_failed_of_it_is_told_with_the_next_command(cam
 
 def test_a_whole_campaign_says_so(campaign):
     assert summary(campaign, "results", PLANNED[::2]).endswith("All 2 products are there.")
+
+
+def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign):
+    log = "[Fri]\n3 of 7 steps (43%) done\n7 of 7 steps (100%) done\n"
+    text = success_summary(campaign, "results", log, 3725.2, PLANNED, "snakemake")
+    assert text.splitlines() == [
+        "7 steps done in 1 h 2 min.",
+        f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
+        "Go on with: snakemake",
+    ]
+
+
+def test_a_whole_run_names_what_was_excluded_and_the_report(campaign, tmp_path):
+    (tmp_path / "results/report.html").write_text("<p>")
+    rows = [{"exposure": "bias_1", "accepted": "yes"}, {"exposure": "bias_2", "accepted": "no"}]
+    write_frames(tmp_path / "results/camera/frames.tsv", rows)
+    text = success_summary(campaign, "results", "", 61.7, PLANNED[::2], "snakemake")
+    assert text.splitlines() == [
+        "0 steps done in 1 min 2 s.",
+        "  camera: 1 exposures used, 1 excluded (the report says why)",
+        "All 2 products are there.",
+        f"Report: {tmp_path / 'results/report.html'}",
+    ]
 
 
 def test_the_last_run_is_the_newest_that_did_more_than_look(tmp_path):

@@ -1,9 +1,11 @@
 """Digests follow what a program uses and nothing else; a folder is held by one run at a time."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,3 +151,25 @@ def test_settings_become_options():
     assert command_options(settings, names) == ("--clip mad --flag --recover A=B --recover 'C=D*2'")
     assert command_options({"recover": []}, {"recover": "--recover"}) == ""
     assert command_options({"pixel": [100, -3]}, {"pixel": "--pixel"}) == "--pixel 100 -3"
+
+
+def test_signatures_of_a_rules_functions_are_found_once():
+    """Snakemake asks for them several times for each job."""
+
+    def listed(wildcards):
+        return wildcards
+
+    def settings(wildcards, input):
+        return wildcards, input
+
+    def memory(wildcards, attempt):
+        return wildcards, attempt
+
+    unpacked = SimpleNamespace(callable=listed)
+    resource = SimpleNamespace(_evaluator=memory)
+    rule = SimpleNamespace(
+        input=["a.fits", unpacked], params=[settings, 5], resources={"mem_mb": resource, "x": 1}
+    )
+    workflow.remember_signatures([rule])
+    for function in (listed, settings, memory):
+        assert inspect.signature(function) is inspect.signature(function)
