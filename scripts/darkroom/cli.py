@@ -48,6 +48,13 @@ def _mask_secrets():
         sys.stdout, sys.stderr = _Masked(sys.stdout, secret), _Masked(sys.stderr, secret)
 
 
+def _grant_threads():
+    """Give compiled loops the threads that Snakemake grants; numba asks when it is imported."""
+    granted = os.environ.get("OMP_NUM_THREADS")
+    if granted:
+        os.environ.setdefault("NUMBA_NUM_THREADS", granted)
+
+
 def run(main):
     """Run a program's `main()` and end the process with its status.
 
@@ -55,6 +62,7 @@ def run(main):
     prints its traceback first, so that the last line of a log is always the cause.
     """
     _mask_secrets()
+    _grant_threads()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
     )

@@ -42,16 +42,15 @@ class Programs:
     def __call__(self, toolset, script, *arguments):
         """Return the start of a shell command: environment, interpreter, program, arguments.
 
-        Compiled kernels are cached inside the checkout, threads are what Snakemake grants (it
-        sets OMP_NUM_THREADS and the like itself). What
-        is given here is left out of Snakemake's comparison with earlier runs: folders and names,
-        never numbers that change a product.
+        Compiled kernels are cached inside the checkout. Snakemake itself sets OMP_NUM_THREADS to
+        the threads it grants, and `darkroom.cli.run` gives compiled loops as many. What is given
+        here is left out of Snakemake's comparison with earlier runs: folders and names, never
+        numbers that change a product.
         """
         cache_folder = self.base / ".cache"
         python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
         settings = (
             f"NUMBA_CACHE_DIR={cache_folder}/numba",
-            "NUMBA_NUM_THREADS={threads}",
             f"MPLCONFIGDIR={cache_folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE=1",
         )

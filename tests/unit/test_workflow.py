@@ -173,3 +173,18 @@ def test_signatures_of_a_rules_functions_are_found_once():
     workflow.remember_signatures([rule])
     for function in (listed, settings, memory):
         assert inspect.signature(function) is inspect.signature(function)
+
+
+def test_compiled_loops_get_the_threads_that_snakemake_grants(tmp_path):
+    scripts = Path(__file__).parents[2] / "scripts"
+    (tmp_path / "loops.py").write_text(
+        "import os\nfrom darkroom.cli import run\n"
+        "run(lambda: print(os.environ['NUMBA_NUM_THREADS']))\n"
+    )
+    (tmp_path / "Snakefile").write_text(
+        'rule loops:\n    output: "told"\n    threads: 3\n'
+        f'    shell: "PYTHONPATH={scripts} {sys.executable} loops.py > {{output}}"\n'
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "3", "--quiet", "all"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "told").read_text() == "3\n"
