@@ -77,13 +77,16 @@ def options(item, road, names):
     return command_options({"recover": settings["recover"], **settings[road]}, names)
 
 
+@cache
+def largest_image(item):
+    """Pixels of the largest image of an item; found once, not for each job."""
+    shapes = {row.facts.get("shape", "") for row in LOCK().of(item)}
+    return max((int(a) * int(b) for a, _, b in (s.partition("x") for s in shapes) if b), default=0)
+
+
 def image_memory(item, attempt, of_a_pixel):
     """Memory in MB of a job that holds whole images: so many bytes a pixel, and the libraries."""
-    shapes = [row.facts.get("shape", "") for row in LOCK().of(item)]
-    pixels = max(
-        (int(a) * int(b) for a, _, b in (s.partition("x") for s in shapes) if b), default=0
-    )
-    return int(attempt * (500 + of_a_pixel * pixels / 1e6))
+    return int(attempt * (500 + of_a_pixel * largest_image(item) / 1e6))
 
 
 def ccd_products(item):

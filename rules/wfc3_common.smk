@@ -66,11 +66,17 @@ def wfc3_place():
     return f"{cache_option('hst')} --context {CRDS('hst').context}"
 
 
+@cache
+def largest_ramp(item):
+    """Memory in MB of the largest ramp of an item; found once, not for each exposure's job."""
+    facts = [row.facts for row in LOCK().of(item)]
+    sizes = {(f.get("shape") or "1024x1024", int(f.get("nsamp") or 16)) for f in facts}
+    return max(wfc3_ramp_memory(*size) for size in sizes)
+
+
 def wfc3_memory(item, attempt):
     """Memory in MB of a job that holds a ramp."""
-    facts = [row.facts for row in LOCK().of(item)]
-    sizes = [(f.get("shape") or "1024x1024", int(f.get("nsamp") or 16)) for f in facts]
-    return attempt * max(wfc3_ramp_memory(*size) for size in sizes)
+    return attempt * largest_ramp(item)
 
 
 def given_reads(item, exposure):
