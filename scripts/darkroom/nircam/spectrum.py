@@ -43,6 +43,10 @@ class Spectrum:
         Split without a model: (m,) for a gain of 1 and (m, n), DN²/Hz.
     lines : list of darkroom.nircam.spectrum_bins.Line
     fit : darkroom.nircam.spectrum_fit.Fit
+        White noise without that of `weak`.
+    weak, weak_error : (n,) arrays
+        Mean square noise that telegraph pixels and cosmic rays too weak to be found add to a read;
+        it is white and in all spectra, DN².
     pedestals : list of (ngroups, n) arrays
         Level of every frame of each ramp above its first, DN.
     parseval : (n,) array
@@ -68,6 +72,8 @@ class Spectrum:
     own_error: np.ndarray
     lines: list
     fit: Fit
+    weak: np.ndarray
+    weak_error: np.ndarray
     pedestals: list
     parseval: np.ndarray
     kept: np.ndarray
@@ -99,8 +105,10 @@ def measure(source, threads=1):
     amplifiers, lines = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, parts, before = [], [], 0
+    weak = []
     for ramp in range(source.nramps):
         fitted = lines if ramp == 0 else fit_lines(source, ramp)
+        weak.append(fitted.dof * np.stack([fitted.weak, fitted.weak_error])[:, amplifiers])
         lines = None
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
         total = grid.means(sums.padded_frequency, sums.power)[0]
@@ -128,9 +136,12 @@ def measure(source, threads=1):
     gains = fitted.layout.gains(fitted.values)
     common, own, _ = split(matrix, gains, expected)
     errors = _errors(parts, matrix, pairs, gains, expected, alone)
+    added, unsure = np.stack(weak, axis=1) * source.nframes / sums.dof
+    weak = added.sum(axis=0), np.sqrt((unsure**2).sum(axis=0))
+    fitted = fitted.without_white(*(power / grid.half_rate for power in weak))
     return Spectrum(
         amplifiers, grid, centre, counts, worth, matrix, *errors[:1], common, own, *errors[1:],
-        found, fitted, pedestals, _parseval(spectra, sums, grid, source.nframes), sums.kept,
+        found, fitted, *weak, pedestals, _parseval(spectra, sums, grid, source.nframes), sums.kept,
         sums.dof, source.nframes,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ are those of the Fisher matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -21,7 +21,9 @@ _INDEX_PRIOR, _INDEX_WIDTH = 1.0, 0.5
 # more (10 in Bayesian information is 33 here) a weak excess would be taken for common 1/f noise.
 _EXCESS_NEEDED = 4.0
 _ROUNDS = 200
-_CONVERGED = 1e-7
+# In -2 ln L, where a standard error is 1. A step held short gains little anywhere: only one that
+# the damping leaves at least half its length can tell.
+_CONVERGED, _FREE = 1e-4, 1.0
 _LOW, _LOW_P = 20.0, 1e-6
 
 
@@ -75,6 +77,25 @@ class Fit:
             errors[:-1] = self.errors[: n - 1]
             errors[-1] = errors[:-1].mean()
         return gains, gains * errors
+
+    def without_white(self, power, error):
+        """Return the fit with so much less white noise.
+
+        Parameters
+        ----------
+        power, error : (namplifiers,) arrays
+            DN²/Hz; an error that does not depend on those of the fit.
+        """
+        values, variance = self.values.copy(), self.covariance.copy()
+        for a in range(self.layout.namplifiers):
+            k = self.layout.names.index(f"white_{a}")
+            white = np.exp(values[k])
+            values[k] = np.log(white - power[a])
+            variance[k] *= white / (white - power[a])
+            variance[:, k] *= white / (white - power[a])
+            variance[k, k] += (error[a] / (white - power[a])) ** 2
+        errors = np.sqrt(np.diagonal(variance))
+        return replace(self, values=values, errors=errors, covariance=variance)
 
 
 def fit(frequency, matrix, worth, grid):
@@ -158,11 +179,11 @@ class _Problem:
                 if damping > 1e12:
                     return (layout, values), cost
                 continue
-            gained = cost - lower
+            found = cost - lower < _CONVERGED and damping <= _FREE
             values, cost, (matrix, derivatives) = trial, lower, model
-            damping = max(damping / 8, 1e-9)
-            if gained < _CONVERGED:
+            if found:
                 return (layout, values), cost
+            damping = max(damping / 8, 1e-9)
         raise DarkroomError(
             f"the fit of the noise spectrum did not converge in {_ROUNDS} rounds; look at the "
             "spectrum: the model may not describe this detector"

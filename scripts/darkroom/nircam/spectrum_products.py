@@ -104,6 +104,7 @@ def derived_rows(spectrum, derived):
     return [
         {"amplifier": a}
         | {name: float(values[place]) for name, values in derived.items()}
+        | {"weak": float(spectrum.weak[place]), "weak_error": float(spectrum.weak_error[place])}
         | {"parseval": float(spectrum.parseval[place]), "kept": float(spectrum.kept[place])}
         for place, a in enumerate(spectrum.amplifiers)
     ]
@@ -157,6 +158,7 @@ def hdus(spectrum, derived, ramps, provenance):
     units = dict.fromkeys(rows[0], _DENSITY) | dict.fromkeys(("frequency", "low", "high"), "Hz")
     units["values"] = None
     hertz = {"knee": "Hz", "parseval": None, "kept": None, "amplifier": None}
+    hertz |= dict.fromkeys(("weak", "weak_error"), "DN2")
     numbers = derived_rows(spectrum, derived)
     levels = pedestal_rows(spectrum)
     tables = [

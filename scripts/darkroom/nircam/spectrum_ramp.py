@@ -15,6 +15,8 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.classes import Classes
 from darkroom.nircam.dq import Group
 from darkroom.nircam.ramps import GroupStack
+from darkroom.nircam.spectrum_sums import LineSums
+from darkroom.nircam.spectrum_weak import weak_noise
 
 LEAST_GROUPS = 3
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
@@ -25,6 +27,8 @@ _MAD_TO_STD = 1.482602218505602
 # where a step is this many deviations from its slope, or its slope from that of others: the shot
 # noise of hot pixels is not the detector's.
 _LARGE, _SMALL, _JUMP, _HOT = 1e-4, 1e-7, 5.0, 5.0
+# Deviations within which pixels count in the mean of their row.
+_ROW_LIMIT = 6.0
 
 
 class RampSource:
@@ -88,6 +92,8 @@ class Lines:
         Typical noise of one read, DN; NaN for an amplifier without usable pixels.
     dof : float
         Sum over the groups of a good pixel's squared residuals, over the variance of its noise.
+    weak, weak_error : (noutputs,) float64 arrays
+        Mean square noise that weak telegraph pixels and cosmic rays add to the good pixels, DN².
     """
 
     first: np.ndarray
@@ -97,6 +103,8 @@ class Lines:
     good: np.ndarray
     noise: np.ndarray
     dof: float
+    weak: np.ndarray
+    weak_error: np.ndarray
 
     def place(self, group):
         """Return the place of a group, counted from the middle of the ramp."""
@@ -155,38 +163,26 @@ def fit_lines(source, ramp):
     readout, ngroups = source.readout, source.ngroups(ramp)
     sample = _Sample(source)
     first = np.ascontiguousarray(source.read(ramp, 0))
-    total, lever, squares = (np.zeros(readout.shape) for _ in range(3))
-    highest = np.full(readout.shape, -np.inf, np.float32)
-    lowest = np.full(readout.shape, np.inf, np.float32)
+    sums = LineSums(readout.shape, ngroups, readout.noutputs)
     offsets = np.zeros((ngroups, readout.noutputs))
     step_noise = np.zeros((ngroups - 1, readout.noutputs))
-    before = np.zeros(readout.shape, np.float32)
-    total[~np.isfinite(first)] = np.nan
     for group in range(1, ngroups):
         values = source.read(ramp, group) - first
         offsets[group] = sample.medians(values)
         values -= np.repeat(offsets[group].astype(np.float32), readout.columns_per_amplifier)
-        total += values
-        lever += values * np.float32(group - (ngroups - 1) / 2)
-        squares += np.square(values, dtype=np.float64)
-        before -= values
-        step_noise[group - 1] = sample.deviations(before)
-        np.maximum(highest, -before, out=highest)
-        np.minimum(lowest, -before, out=lowest)
-        before = values
-    total /= ngroups
-    length = ngroups * (ngroups**2 - 1) / 12
-    lever /= length
-    squares -= ngroups * total**2 + length * lever**2
-    farthest = np.maximum(highest - lever, lever - lowest)
+        if group == 1:
+            limit = _ROW_LIMIT * sample.deviations(values)
+        step_noise[group - 1] = sample.deviations(sums.add(values, group, limit))
+    squares, farthest = sums.judge()
     nu = ngroups - 2
     good, noise = _trust(source, sample, squares, farthest, np.median(step_noise, axis=0), nu)
-    good &= _not_hot(source, sample, lever)
-    mean, slope = (np.where(good, x, 0).astype(np.float32) for x in (total, lever))
+    good &= _not_hot(source, sample, sums.slope)
+    mean, slope = (np.where(good, x, 0).astype(np.float32) for x in sums.line())
     # Without the largest residuals the mean of the others is a little too small.
     largest = stats.chi2.isf(_LARGE, nu)
     dof = nu * stats.chi2.cdf(largest, nu + 2) / stats.chi2.cdf(largest, nu)
-    return Lines(first, mean, slope, offsets, good, noise, float(dof))
+    weak = weak_noise(squares, good, noise**2, nu, largest)
+    return Lines(first, mean, slope, offsets, good, noise, float(dof), *weak)
 
 
 def _not_hot(source, sample, slope):
