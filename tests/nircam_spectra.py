@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from darkroom.nircam.noise_truth import true_parameters
 from darkroom.nircam.spectrum import measure
 from darkroom.simulate.nircam_detector import layout
 from darkroom.simulate.nircam_ramp import make_ramp
@@ -78,3 +79,21 @@ def pulls(spectrum, true):
             kind = name.rstrip("0123456789").rstrip("_")
             found.setdefault(kind, []).append((value - true[name]) / error)
     return found
+
+
+def closure(detector, rows, nints, ngroups=10):
+    """Simulate a detector with everything measured of the real one, and measure its spectrum.
+
+    Returns
+    -------
+    spectrum : darkroom.nircam.spectrum.Spectrum
+    true : dict
+        Of every parameter of the model, names as the fit's.
+    """
+    settings = {"detector": detector, "rows": rows, "nints": nints, "ngroups": ngroups}
+    full = complete(settings) | {"nframes": 1}
+    data, truth = make_ramp(full, "x")
+    true = true_parameters(full, truth["coupling"], layout(full).frame_time)
+    del truth
+    spectrum = measure(Held(data, layout(full)))
+    return spectrum, {k if a < 0 else f"{k}_{a}": value for (k, a), value in true.items()}

@@ -14,6 +14,7 @@ from darkroom.nircam.spectrum_cross import CrossSpectra
 from darkroom.nircam.spectrum_fit import Fit, fit
 from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
 from darkroom.nircam.spectrum_split import split, to_matrix
+from darkroom.nircam.spectrum_weak import mean_weak_noise
 
 log = logging.getLogger(__name__)
 # An amplifier with a smaller share of pixels to trust, or less noise than rounding makes, is dead.
@@ -104,11 +105,10 @@ def measure(source, threads=1):
     grid = bins.Grid.of(readout.frame_time, PIXEL_TIME)
     amplifiers, lines = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
-    pedestals, parts, before = [], [], 0
-    weak = []
+    pedestals, weak, parts, before = [], [], [], 0
     for ramp in range(source.nramps):
-        fitted = lines if ramp == 0 else fit_lines(source, ramp)
-        weak.append(fitted.dof * np.stack([fitted.weak, fitted.weak_error])[:, amplifiers])
+        fitted = lines if ramp == 0 else _lines(source, ramp, amplifiers)
+        weak.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
         lines = None
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
         total = grid.means(sums.padded_frequency, sums.power)[0]
@@ -136,9 +136,8 @@ def measure(source, threads=1):
     gains = fitted.layout.gains(fitted.values)
     common, own, _ = split(matrix, gains, expected)
     errors = _errors(parts, matrix, pairs, gains, expected, alone)
-    added, unsure = np.stack(weak, axis=1) * source.nframes / sums.dof
-    weak = added.sum(axis=0), np.sqrt((unsure**2).sum(axis=0))
-    fitted = fitted.without_white(*(power / grid.half_rate for power in weak))
+    weak = [source.nframes * values for values in mean_weak_noise(*zip(*weak, strict=True))]
+    fitted = fitted.without_white(*(values / grid.half_rate for values in weak))
     return Spectrum(
         amplifiers, grid, centre, counts, worth, matrix, *errors[:1], common, own, *errors[1:],
         found, fitted, *weak, pedestals, _parseval(spectra, sums, grid, source.nframes), sums.kept,
@@ -149,24 +148,38 @@ def measure(source, threads=1):
 def _working(source):
     """Return the amplifiers with noise to measure, and the lines through the first ramp."""
     lines = fit_lines(source, 0)
-    readout = source.readout
-    shape = (readout.ny, readout.noutputs, -1)
-    share = lines.good.reshape(shape).mean(axis=(0, 2))
-    working = []
-    for amplifier, noise in enumerate(lines.noise):
-        if share[amplifier] < _LEAST_KEPT or not noise > _LEAST_NOISE:
-            log.warning(
-                "amplifier %d left out: %.0f %% of its pixels can be used, their noise is %.3g DN",
-                amplifier, 100 * share[amplifier], noise,
-            )  # fmt: skip
-        else:
-            working.append(amplifier)
+    failed = _failed(source.readout, lines)
+    for amplifier, why in failed.items():
+        log.warning("amplifier %d left out: %s", amplifier, why)
+    working = [a for a in range(source.readout.noutputs) if a not in failed]
     if not working:
         raise DarkroomError(
             f"{source.label(0)}: no amplifier can be measured: each has less than "
             f"{100 * _LEAST_KEPT:.0f} % of its pixels to trust, or noise below {_LEAST_NOISE} DN"
         )
     return working, lines
+
+
+def _failed(readout, lines):
+    """Return what is wrong with amplifiers that a ramp tells nothing about: {amplifier: words}."""
+    share = lines.good.reshape(readout.ny, readout.noutputs, -1).mean(axis=(0, 2))
+    return {
+        a: f"{100 * share[a]:.0f} % of its pixels can be used, their noise is {noise:.3g} DN"
+        for a, noise in enumerate(lines.noise)
+        if share[a] < _LEAST_KEPT or not noise > _LEAST_NOISE
+    }
+
+
+def _lines(source, ramp, amplifiers):
+    """Return the lines through a further ramp, in which the amplifiers must work, too."""
+    lines = fit_lines(source, ramp)
+    for amplifier, why in _failed(source.readout, lines).items():
+        if amplifier in amplifiers:
+            raise DarkroomError(
+                f"{source.label(ramp)}: amplifier {amplifier} works in {source.label(0)}, but "
+                f"here {why}; leave this exposure out"
+            )
+    return lines
 
 
 def _add_ramp(source, ramp, lines, sums):

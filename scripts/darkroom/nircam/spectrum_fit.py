@@ -21,9 +21,10 @@ _INDEX_PRIOR, _INDEX_WIDTH = 1.0, 0.5
 # more (10 in Bayesian information is 33 here) a weak excess would be taken for common 1/f noise.
 _EXCESS_NEEDED = 4.0
 _ROUNDS = 200
-# In -2 ln L, where a standard error is 1. A step held short gains little anywhere: only one that
-# the damping leaves at least half its length can tell.
-_CONVERGED, _FREE = 1e-4, 1.0
+# In -2 ln L, where a standard error is 1. A step held short gains little anywhere: one that the
+# damping leaves at least half its length can tell, or so many rounds, steps that failed included
+# (where there is no excess its knee wanders for ever).
+_CONVERGED, _FREE, _PATIENCE = 1e-4, 1.0, 10
 _LOW, _LOW_P = 20.0, 1e-6
 
 
@@ -85,15 +86,26 @@ class Fit:
         ----------
         power, error : (namplifiers,) arrays
             DN²/Hz; an error that does not depend on those of the fit.
+
+        Raises
+        ------
+        DarkroomError
+            When nothing would be left.
         """
         values, variance = self.values.copy(), self.covariance.copy()
         for a in range(self.layout.namplifiers):
             k = self.layout.names.index(f"white_{a}")
             white = np.exp(values[k])
-            values[k] = np.log(white - power[a])
-            variance[k] *= white / (white - power[a])
-            variance[:, k] *= white / (white - power[a])
-            variance[k, k] += (error[a] / (white - power[a])) ** 2
+            left = white - power[a]
+            if not left > 0:
+                raise DarkroomError(
+                    f"amplifier place {a}: weak telegraph pixels and cosmic rays seem to make all "
+                    "of its white noise; its pixels differ too much to be measured together"
+                )
+            values[k] = np.log(left)
+            variance[k] *= white / left
+            variance[:, k] *= white / left
+            variance[k, k] += (error[a] / left) ** 2
         errors = np.sqrt(np.diagonal(variance))
         return replace(self, values=values, errors=errors, covariance=variance)
 
@@ -168,16 +180,18 @@ class _Problem:
         low, high = self._bounds(layout, values)
         matrix, derivatives = self._model(layout, values, taken)
         cost, damping = self._cost(matrix, layout, values, taken), 1e-3
+        history = []
         for _ in range(_ROUNDS):
+            history.append(cost)
+            if len(history) > _PATIENCE and history[-_PATIENCE - 1] - cost < _CONVERGED:
+                return (layout, values), cost
             gradient, fisher = self._scores(matrix, derivatives, layout, values, taken)
             step = _damped(gradient, fisher, damping, values, low, high)
             trial = np.clip(values + step, low, high)
             model = self._model(layout, trial, taken)
             lower = self._cost(model[0], layout, trial, taken)
-            if lower > cost:
+            if not lower <= cost:
                 damping *= 8
-                if damping > 1e12:
-                    return (layout, values), cost
                 continue
             found = cost - lower < _CONVERGED and damping <= _FREE
             values, cost, (matrix, derivatives) = trial, lower, model

@@ -93,7 +93,8 @@ class Lines:
     dof : float
         Sum over the groups of a good pixel's squared residuals, over the variance of its noise.
     weak, weak_error : (noutputs,) float64 arrays
-        Mean square noise that weak telegraph pixels and cosmic rays add to the good pixels, DN².
+        Mean square noise that weak telegraph pixels and cosmic rays add to the good pixels, DN²,
+        and its error of chance.
     """
 
     first: np.ndarray
