@@ -178,7 +178,7 @@ def fit_lines(source, ramp):
     nu = ngroups - 2
     good, noise = _trust(source, sample, squares, farthest, np.median(step_noise, axis=0), nu)
     good &= _not_hot(source, sample, sums.slope)
-    mean, slope = (np.where(good, x, 0).astype(np.float32) for x in sums.line())
+    mean, slope = (np.where(good, x, np.float32(0)) for x in sums.line())
     # Without the largest residuals the mean of the others is a little too small.
     largest = stats.chi2.isf(_LARGE, nu)
     dof = nu * stats.chi2.cdf(largest, nu + 2) / stats.chi2.cdf(largest, nu)

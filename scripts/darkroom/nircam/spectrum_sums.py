@@ -23,7 +23,8 @@ class LineSums:
 
     def __init__(self, shape, ngroups, noutputs):
         self._ngroups, self._by_row = ngroups, (shape[0], noutputs, -1)
-        self._total, self._lever, self._squares = (np.zeros(shape) for _ in range(3))
+        # Level and hot pixels are off, so single precision is a hundred-thousandth of the noise.
+        self._total, self._lever, self._squares = (np.zeros(shape, np.float32) for _ in range(3))
         self._highest = np.full(shape, -np.inf, np.float32)
         self._lowest = np.full(shape, np.inf, np.float32)
         self._before = np.zeros(shape, np.float32)
@@ -47,13 +48,13 @@ class LineSums:
         (ny, nx) float32 array
             Step down from the group before, DN.
         """
-        means = row_means(values.reshape(self._by_row), limit)
-        self._rows[group] = means
         by_row = values.reshape(self._by_row)
+        means = row_means(by_row, limit)
+        self._rows[group] = means
         by_row -= means[:, :, None].astype(np.float32)
         self._total += values
         self._lever += values * np.float32(group - (self._ngroups - 1) / 2)
-        self._squares += np.square(values, dtype=np.float64)
+        self._squares += np.square(values)
         step, self._before = self._before, values
         step -= values
         np.maximum(self._highest, -step, out=self._highest)
@@ -62,31 +63,32 @@ class LineSums:
 
     @property
     def slope(self):
-        """Slope beside the row: (ny, nx) float64, DN per group."""
-        return self._lever / self._length
+        """Slope beside the row: (ny, nx) float32, DN per group."""
+        return self._lever / np.float32(self._length)
 
     def judge(self):
         """Return the sum of squared residuals and the largest step, both beside the row.
 
         Returns
         -------
-        squares : (ny, nx) float64 array
+        squares : (ny, nx) float32 array
             DN².
-        farthest : (ny, nx) float64 array
+        farthest : (ny, nx) float32 array
             Largest distance of a step from the slope, DN.
         """
-        mean, slope = self._total / self._ngroups, self.slope
-        squares = self._squares - self._ngroups * mean**2 - self._length * slope**2
+        mean, slope = self._total / np.float32(self._ngroups), self.slope
+        squares = self._squares - np.float32(self._ngroups) * np.square(mean)
+        squares -= np.float32(self._length) * np.square(slope)
         return squares, np.maximum(self._highest - slope, slope - self._lowest)
 
     def line(self):
-        """Return mean and slope of the whole line: (ny, nx) float64, DN and DN per group."""
+        """Return mean and slope of the whole line: (ny, nx) float32, DN and DN per group."""
         place = np.arange(self._ngroups) - (self._ngroups - 1) / 2
         rows = self._rows.mean(axis=0), np.tensordot(place, self._rows, 1) / self._length
-        own = self._total / self._ngroups, self.slope
+        own = self._total / np.float32(self._ngroups), self.slope
         shape = self._total.shape
         return tuple(
-            (image.reshape(self._by_row) + row[:, :, None]).reshape(shape)
+            (image.reshape(self._by_row) + row.astype(np.float32)[:, :, None]).reshape(shape)
             for image, row in zip(own, rows, strict=True)
         )
 
@@ -108,5 +110,5 @@ def row_means(values, limit):
     """
     # A comparison with NaN is false.
     near = np.abs(values) < np.asarray(limit, values.dtype)[:, None]
-    total = np.where(near, values, 0).sum(axis=2, dtype=np.float64)
-    return total / np.maximum(near.sum(axis=2), 1)
+    total = np.where(near, values, np.float32(0)).sum(axis=2)
+    return total / np.maximum(np.count_nonzero(near, axis=2), 1)

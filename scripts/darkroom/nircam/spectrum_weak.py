@@ -49,7 +49,8 @@ def weak_noise(squares, good, typical, nu, largest):
     count = len(typical)
     power, error = (np.full(count, np.nan) for _ in range(2))
     with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = squares * np.repeat(_BINS / largest / typical, squares.shape[1] // count)
+        scale = (_BINS / largest / typical).astype(squares.dtype)
+        scaled = squares * np.repeat(scale, squares.shape[1] // count)
     # Each amplifier has its bins, and one for pixels not taken. Rounding leaves sums just below 0.
     taken = good & (scaled < _BINS)
     places = np.where(taken, np.maximum(scaled, 0), _BINS).astype(np.int32)
