@@ -60,7 +60,7 @@ def row(detector, spectrum, true):
 
     error = np.sqrt(np.mean(found["white_error"] ** 2)) / 2
     value, of_common = fit.get("common")
-    white = "{:.3f}, {:.3f}".format(*rms("white")) + f" ± {error:.3f}"
+    white = "{:.4f}, {:.4f}".format(*rms("white")) + f" ± {error:.4f}"
     common = f"{1e3 * true['common']:.2f}, {1e3 * value:.2f} ± {1e3 * of_common:.2f}"
     cds = ["{:.2f}, {:.2f}".format(*rms(f"cds_{part}")) for part in ("common", "own")]
     return (

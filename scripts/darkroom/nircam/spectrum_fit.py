@@ -15,8 +15,9 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.spectrum_model import PIVOT, Layout, covariance
 
 _INDEX_RANGE = (0.3, 2.5)
-# Of an index that the data say nothing about.
-_INDEX_PRIOR, _INDEX_WIDTH = 1.0, 0.5
+# Mean and width for what the data say nothing about: indices of noise that is not there, and
+# logarithms of gains without common noise.
+_INDEX_PRIOR, _GAIN_PRIOR = (1.0, 0.5), (0.0, 0.3)
 # What the low-frequency excess must improve -2 ln L by: what its two parameters do by chance. With
 # more (10 in Bayesian information is 33 here) a weak excess would be taken for common 1/f noise.
 _EXCESS_NEEDED = 4.0
@@ -161,12 +162,12 @@ class _Problem:
         return self._finish(plain, taken)
 
     def _cost(self, matrix, layout, values, taken):
-        """Return -2 ln L plus the weak prior of the indices."""
+        """Return -2 ln L plus the weak priors."""
         sign, log = np.linalg.slogdet(matrix)
         if (sign <= 0).any():
             return np.inf
         trace = np.linalg.solve(matrix, self.matrix[taken]).trace(axis1=1, axis2=2)
-        prior = sum(((values[k] - _INDEX_PRIOR) / _INDEX_WIDTH) ** 2 for k in _indices(layout))
+        prior = sum(((values[k] - mean) / width) ** 2 for k, mean, width in _priors(layout))
         return float(2 * (self.worth[taken] * (log + trace)).sum() + prior)
 
     def _model(self, layout, values, taken):
@@ -213,9 +214,9 @@ class _Problem:
         count = len(values)
         left = (whitened * worth[None, :, None, None]).reshape(count, -1)
         fisher = left @ whitened.swapaxes(-1, -2).reshape(count, -1).T
-        for k in _indices(layout):
-            gradient[k] -= (values[k] - _INDEX_PRIOR) / _INDEX_WIDTH**2
-            fisher[k, k] += 1 / _INDEX_WIDTH**2
+        for k, mean, width in _priors(layout):
+            gradient[k] -= (values[k] - mean) / width**2
+            fisher[k, k] += 1 / width**2
         return gradient, fisher
 
     def _start(self, layout, taken, start):
@@ -292,8 +293,13 @@ class _Problem:
         return stats.chi2.sf(deviation.sum(), low.sum()) < _LOW_P
 
 
-def _indices(layout):
-    return [k for k, name in enumerate(layout.names) if "_index" in name]
+def _priors(layout):
+    """Return (place, mean, width) of the parameters with a weak prior."""
+    return [
+        (k, *(_INDEX_PRIOR if "_index" in name else _GAIN_PRIOR))
+        for k, name in enumerate(layout.names)
+        if "_index" in name or name.startswith("gain")
+    ]
 
 
 def _damped(gradient, fisher, damping, values, low, high):
