@@ -19,7 +19,8 @@ LIMITS = {
     "alternating": 0.12,
 }
 
-#: Of 1024 rows with cosmic rays, telegraph noise, hot pixels, lines and a broken law.
+#: Of the mean of three sets of 1024 rows with cosmic rays, telegraph noise, hot pixels, lines and a
+#: broken law.
 CONTAMINATED = {"white": 0.001, "common": 0.013, "own": 0.024}
 
 
@@ -98,25 +99,32 @@ def test_pulls_of_a_hundred_seeds_have_unit_deviation():
 
 @pytest.mark.heavy
 def test_contaminated_ramps_of_1024_rows_are_within_the_limits():
-    spectrum, true = measured(
-        7,
-        rows=1024,
-        cosmic_rays=0.019,  # 1 % of the pixels in the 54 s of a ramp
-        rtn_fraction=0.002,
-        hot_fraction=0.001,
-        pedestal_rms=15.0,
-        amplifier_pedestal_rms=9.0,
-        ktc=20.0,
-        common={"amplitude": 0.24, "index": 1.0, "excess": 3.0, "knee_hz": 2.0},
-        lines=[{"hz": hz, "rms": 0.3} for hz in (61.3, 1777.0, 20123.4)],
-    )
-    print({kind: np.round(values, 4) for kind, values in _kinds(spectrum, true).items()})
-    assert [round(line.frequency) for line in spectrum.lines] == [61, 1777, 20123]
-    found = _kinds(spectrum, true)
-    for kind, limit in (LIMITS | CONTAMINATED).items():
-        assert np.abs(found[kind]).max() < limit, kind
-    for kind, values in pulls(spectrum, true).items():
-        assert np.abs(values).max() < 4, kind
+    everything = {}
+    for seed in (7, 8, 9):
+        spectrum, true = measured(
+            seed,
+            rows=1024,
+            cosmic_rays=0.019,  # 1 % of the pixels in the 54 s of a ramp
+            rtn_fraction=0.002,
+            hot_fraction=0.001,
+            pedestal_rms=15.0,
+            amplifier_pedestal_rms=9.0,
+            ktc=20.0,
+            common={"amplitude": 0.24, "index": 1.0, "excess": 3.0, "knee_hz": 2.0},
+            lines=[{"hz": hz, "rms": 0.3} for hz in (61.3, 1777.0, 20123.4)],
+        )
+        assert [round(line.frequency) for line in spectrum.lines] == [61, 1777, 20123]
+        found = _kinds(spectrum, true)
+        print({kind: np.round(values, 4) for kind, values in found.items()})
+        for kind, limit in LIMITS.items():
+            assert np.abs(found[kind]).max() < limit, kind
+        for kind, values in pulls(spectrum, true).items():
+            print(kind, np.round(values, 2))
+            assert np.abs(values).max() < 4, kind
+        for kind, values in found.items():
+            everything.setdefault(kind, []).append(values)
+    for kind, limit in CONTAMINATED.items():
+        assert np.abs(np.mean(everything[kind], axis=0)).max() < limit, kind
 
 
 @pytest.mark.heavy

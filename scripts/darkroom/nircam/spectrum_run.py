@@ -156,6 +156,14 @@ def report(made, path=None):
             )  # fmt: skip
         entries.append(
             quantity(
+                f"weak pixels, amplifier {a}", spectrum.weak[place], "DN2",
+                "mean square noise of telegraph pixels and cosmic rays too weak to be found, from "
+                "the tail of the pixels' noise; taken off white noise",
+                uncertainty=spectrum.weak_error[place],
+            )
+        )  # fmt: skip
+        entries.append(
+            quantity(
                 f"knee, amplifier {a}", derived["knee"][place], "Hz",
                 "where 1/f noise, common and own, is as strong as white noise",
             )
