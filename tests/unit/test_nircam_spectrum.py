@@ -137,7 +137,7 @@ def test_white_noise_alone_shows_no_common_noise():
     weights = spectrum.counts[below]
     mean = np.average(spectrum.common[below], weights=weights)
     level = 25 / 5e4
-    error = level / np.sqrt(6 * spectrum.worth[below].sum())
+    error = level / np.sqrt(12 * spectrum.worth[below].sum())
     assert abs(mean) < 3.5 * error
     assert spectrum.fit.get("common")[0] < 0.02 * level
     assert numbers(spectrum.fit, spectrum.grid)["white"] == pytest.approx(5.0, rel=0.005)
