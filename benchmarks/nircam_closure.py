@@ -42,7 +42,8 @@ def true_fit(fit, true):
     """Return the fit with the values put in."""
     layout = Layout(fit.layout.namplifiers, True)
     values = [true[n] if "_index" in n else np.log(true[n]) for n in layout.names]
-    return dataclasses.replace(fit, layout=layout, values=np.array(values))
+    nothing = np.zeros((len(values), len(values)))
+    return dataclasses.replace(fit, layout=layout, values=np.array(values), covariance=nothing)
 
 
 def row(detector, spectrum, true):
@@ -62,7 +63,11 @@ def row(detector, spectrum, true):
     value, of_common = fit.get("common")
     white = "{:.4f}, {:.4f}".format(*rms("white")) + f" ± {error:.4f}"
     common = f"{1e3 * true['common']:.2f}, {1e3 * value:.2f} ± {1e3 * of_common:.2f}"
-    cds = ["{:.2f}, {:.2f}".format(*rms(f"cds_{part}")) for part in ("common", "own")]
+    cds = [
+        "{:.2f}, {:.2f}".format(*rms(f"cds_{part}"))
+        + f" ± {np.mean(found[f'cds_{part}_error']):.2f}"
+        for part in ("common", "own")
+    ]
     return (
         detector, white, common, mean("own", 1e3), mean("alternating", 1e3), *cds,
         *PUBLISHED[detector],

@@ -1,5 +1,7 @@
 """Pixels of a noise spectrum: judged beside their row; what the weak ones among them add."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,6 +10,7 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.spectrum_bins import Grid
 from darkroom.nircam.spectrum_fit import fit
 from darkroom.nircam.spectrum_model import Layout, covariance
+from darkroom.nircam.spectrum_numbers import numbers
 from darkroom.nircam.spectrum_sums import LineSums, row_means
 from darkroom.nircam.spectrum_weak import mean_weak_noise, weak_noise
 
@@ -183,6 +186,19 @@ def test_a_fit_without_excess_ends_for_every_draw():
             pulls.append((found.values[here] - values[k]) / found.errors[here])
     assert excesses < 7
     assert np.std(pulls) == pytest.approx(1, abs=0.2)
+
+
+def test_errors_of_derived_numbers_are_those_of_parameters_drawn_from_the_covariance():
+    grid, frequency, matrix, _ = model(256)
+    worth = np.maximum(np.diff(grid.edges) * grid.frame_time, 1) * 64
+    found = fit(frequency, matrix.astype(complex), worth, grid)
+    rng = np.random.default_rng(2)
+    drawn = rng.multivariate_normal(found.values, found.covariance, 150)
+    ensemble = [numbers(dataclasses.replace(found, values=values), grid) for values in drawn]
+    stated = numbers(found, grid)
+    for name in [name.removesuffix("_error") for name in stated if name.endswith("_error")]:
+        scatter = np.std([one[name] for one in ensemble], axis=0)
+        assert stated[f"{name}_error"] == pytest.approx(scatter, rel=0.25), name
 
 
 def test_less_white_noise_changes_nothing_else():

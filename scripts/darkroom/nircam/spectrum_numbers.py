@@ -79,39 +79,82 @@ def numbers(fit, grid):
     Returns
     -------
     dict
-        ``white`` noise of one read by amplifier and its error; ``common_band``, ``own_band`` noise
-        in `BAND` (from the lowest frequency fitted, if that is higher); ``cds_*`` noise of the
-        difference of two reads of a pixel from the lowest frequency fitted up; ``knee`` Hz, where
-        common and own 1/f noise together are as strong as white noise. DN.
+        By amplifier ``white`` noise of one read; ``common_band``, ``own_band`` noise in `BAND`
+        (from the lowest frequency fitted, if that is higher); ``cds_*`` noise of the difference of
+        two reads of a pixel from the lowest frequency fitted up, by part and in all, DN. Each with
+        its error, ``*_error``, from the covariance of the fit. ``knee`` Hz, where common and own
+        1/f noise together are as strong as white noise.
     """
     lowest = fit.above
     frequency = np.geomspace(lowest, grid.half_rate * (1 - 1e-6), _POINTS)
     mirrored = grid.half_rate - np.geomspace(lowest, grid.half_rate / 2, _POINTS)[::-1]
     frequency = np.union1d(frequency[frequency < grid.half_rate / 2], mirrored)
-    parts = model_spectra(fit, frequency, grid.half_rate)
-    gains = fit.layout.gains(fit.values)
-    parts["common"] = gains[:, None] ** 2 * parts["common"]
-    inside = (frequency >= BAND[0]) & (frequency <= BAND[1])
-    found = {
-        f"{name}_band": np.sqrt(np.trapezoid(parts[name][:, inside], frequency[inside], axis=1))
-        for name in ("common", "own")
-    }
+    inside = frequency[(frequency >= BAND[0]) & (frequency <= BAND[1])]
     # A pixel is read once a frame: noise adds up as 1 - cos, which is 1 on average.
     turn = 1 - np.cos(2 * np.pi * frequency * grid.frame_time)
-    smooth = np.where(frequency * grid.frame_time > 50, 1.0, turn)
-    for name in ("common", "own", "alternating"):
-        found[f"cds_{name}"] = np.sqrt(2 * np.trapezoid(parts[name] * smooth, frequency, axis=1))
-    half = grid.half_rate
-    white = np.array([fit.get(f"white_{a}") for a in range(fit.layout.namplifiers)])
-    found["white"] = np.sqrt(white[:, 0] * half)
-    found["white_error"] = found["white"] * white[:, 1] / white[:, 0] / 2
-    found["cds_white"] = np.sqrt(2) * found["white"]
-    found["cds"] = np.sqrt(
-        sum(found[f"cds_{name}"] ** 2 for name in ("white", "common", "own", "alternating"))
-    )
-    excess = parts["common"] + parts["own"] - parts["white"]
-    below = frequency < half / 2
+    twice = 2 * np.where(frequency * grid.frame_time > 50, 1.0, turn)
+    in_band = _powers(fit, inside, grid.half_rate, 1.0)
+    difference = _powers(fit, frequency, grid.half_rate, twice)
+    powers = {f"{part}_band": in_band[part] for part in ("common", "own")}
+    powers |= {f"cds_{part}": difference[part] for part in ("common", "own", "alternating")}
+    every = _powers(fit, frequency[[0, -1]], grid.half_rate, 1.0)["white"]
+    # White noise does not depend on the frequency: over all of it, not over what is fitted.
+    scale = grid.half_rate / np.ptp(frequency)
+    powers["white"] = scale * every[0], scale * every[1]
+    powers["cds_white"] = 2 * powers["white"][0], 2 * powers["white"][1]
+    of_difference = [values for name, values in powers.items() if name.startswith("cds_")]
+    powers["cds"] = tuple(sum(values) for values in zip(*of_difference, strict=True))
+    found = {}
+    for name, (power, gradient) in powers.items():
+        found[name] = np.sqrt(power)
+        variance = np.einsum("ap,pq,aq->a", gradient, fit.covariance, gradient)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[f"{name}_error"] = np.sqrt(variance) / (2 * found[name])
+    parts = model_spectra(fit, frequency, grid.half_rate)
+    gains = fit.layout.gains(fit.values)
+    excess = gains[:, None] ** 2 * parts["common"] + parts["own"] - parts["white"]
+    below = frequency < grid.half_rate / 2
     found["knee"] = np.array([_crossing(frequency[below], part[below]) for part in excess])
+    return found
+
+
+def _powers(fit, frequency, half_rate, weight):
+    """Integrate the parts of the model, times a weight, over the frequency.
+
+    Returns
+    -------
+    dict
+        By part: powers (namplifiers,), DN², and their derivatives by the parameters of the fit
+        (namplifiers, nparameters).
+    """
+    layout, values = fit.layout, fit.values
+    n, names = layout.namplifiers, layout.names
+
+    def integrate(spectra):
+        return np.trapezoid(spectra * weight, frequency, axis=-1)
+
+    found = {
+        part: (np.zeros(n), np.zeros((n, len(names))))
+        for part in ("common", "white", "own", "alternating")
+    }
+    if layout.has_common:
+        start = names.index("common")
+        shared = integrate(common_spectrum(frequency, layout, values))
+        power, gradient = found["common"]
+        seen = layout.gains(values) ** 2
+        power += seen * shared[0]
+        gradient[:, start : start + shared.size - 1] = np.outer(seen, shared[1:])
+        if n > 2:
+            # The last gain is what makes the product of all 1.
+            gradient[np.arange(n - 1), np.arange(n - 1)] = 2 * power[:-1]
+            gradient[-1, : n - 1] = -2 * power[-1]
+    for a in range(n):
+        start = names.index(f"white_{a}")
+        own = integrate(own_spectrum(frequency, half_rate, values[start : start + 5]))
+        for part, places in (("white", [0]), ("own", [1, 2]), ("alternating", [3, 4])):
+            # By the logarithm of an amplitude, a part is its own derivative.
+            found[part][0][a] = own[1 + places[0]]
+            found[part][1][a, [start + k for k in places]] = own[[1 + k for k in places]]
     return found
 
 

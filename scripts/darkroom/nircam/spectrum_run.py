@@ -147,11 +147,10 @@ def report(made, path=None):
         text = {name: words for name, words in text.items() if "common" not in name}
     for place, a in enumerate(spectrum.amplifiers):
         for name, definition in text.items():
-            error = derived["white_error"][place] if name == "white" else None
             entries.append(
                 quantity(
                     f"{name.replace('_', ' ')}, amplifier {a}", derived[name][place], "DN",
-                    definition, uncertainty=error,
+                    definition, uncertainty=derived[f"{name}_error"][place],
                 )
             )  # fmt: skip
         entries.append(
