@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from darkroom.nircam.spectrum_model import Layout  # noqa: E402
 from darkroom.nircam.spectrum_numbers import numbers  # noqa: E402
-from darkroom.simulate.nircam_values import MEASURED  # noqa: E402
+from darkroom.simulate.nircam_values import DEFAULTS, MEASURED  # noqa: E402
 from nircam_spectra import closure, pulls  # noqa: E402
 
 #: Noise of the difference of two reads on the ground, DN: white, common and own 1/f (pynrc).
@@ -79,11 +79,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2048, help="rows of a frame (default: 2048)")
     parser.add_argument("--ramps", type=int, default=2, help="ramps of ten groups (default: 2)")
+    parser.add_argument("--seed", type=int, default=DEFAULTS["seed"], help="of the simulator")
     arguments = parser.parse_args()
     print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}")
     deviations, weak = {}, []
     for detector in sorted(MEASURED):
-        spectrum, true = closure(detector, arguments.rows, arguments.ramps)
+        spectrum, true = closure(detector, arguments.rows, arguments.ramps, seed=arguments.seed)
         print(f"| {' | '.join(row(detector, spectrum, true))} |", flush=True)
         for kind, values in pulls(spectrum, true).items():
             deviations.setdefault(kind, []).extend(values)

@@ -6,7 +6,7 @@ from darkroom.nircam.noise_truth import true_parameters
 from darkroom.nircam.spectrum import measure
 from darkroom.simulate.nircam_detector import layout
 from darkroom.simulate.nircam_ramp import make_ramp
-from darkroom.simulate.nircam_values import complete
+from darkroom.simulate.nircam_values import DEFAULTS, complete
 from nircam_sim import STILL
 
 #: White, common and own 1/f, alternating-column noise; amplitudes at 1 Hz, DN²/Hz.
@@ -81,7 +81,7 @@ def pulls(spectrum, true):
     return found
 
 
-def closure(detector, rows, nints, ngroups=10):
+def closure(detector, rows, nints, ngroups=10, seed=DEFAULTS["seed"]):
     """Simulate a detector with everything measured of the real one, and measure its spectrum.
 
     Returns
@@ -91,7 +91,7 @@ def closure(detector, rows, nints, ngroups=10):
         Of every parameter of the model, names as the fit's.
     """
     settings = {"detector": detector, "rows": rows, "nints": nints, "ngroups": ngroups}
-    full = complete(settings) | {"nframes": 1}
+    full = complete(settings | {"seed": seed}) | {"nframes": 1}
     data, truth = make_ramp(full, "x")
     true = true_parameters(full, truth["coupling"], layout(full).frame_time)
     del truth
