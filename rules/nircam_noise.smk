@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    correction="top_bottom|side|optimal",
+    correction="top_bottom|side|sirs|optimal",
 
 
 rule noise_spectrum:
@@ -71,6 +71,29 @@ rule reference_pixels:
         "@{input.ramps} > {log} 2>&1"
 
 
+rule sirs_kernel:
+    """Which weights of side reference pixels leave least noise, as the pipeline loads them?"""
+    input:
+        f"{RESULTS}/{{item}}/reference_pixels.fits",
+    output:
+        f"{RESULTS}/{{item}}/sirs_kernel.asdf",
+    log:
+        f"{RESULTS}/logs/sirs_kernel/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sirs_kernel/{{item}}.tsv"
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        code=program.digest("jwst", "sirs_kernel"),
+    message:
+        "Writing the SIRS kernels of {wildcards.item}"
+    shell:
+        program("jwst", "sirs_kernel") + "--output {output} {input} > {log} 2>&1"
+
+
 rule correct:
     """What does a correction by reference pixels make of an exposure?"""
     input:
@@ -94,7 +117,7 @@ rule correct:
     params:
         settings=lambda wildcards: correction_options(wildcards.correction),
         place=lambda wildcards, output: calibrate_place(),
-        measured=lambda wildcards, input: measured_parameters(input),
+        measured=lambda wildcards, input: measured_options(input),
         superbias=lambda wildcards, input: optional(input, "superbias"),
         code=program.digest("jwst", "calibrate"),
     message:
@@ -117,6 +140,7 @@ rule compare_corrections:
             f"{RESULTS}/raw/{wildcards.item}/{name}.json"
             for name in compared_exposures(wildcards.item)
         ],
+        spectrum=f"{RESULTS}/{{item}}/noise_spectrum.fits",
     output:
         product=f"{RESULTS}/{{item}}/corrections.fits",
         table=f"{RESULTS}/{{item}}/corrections.csv",
@@ -136,7 +160,8 @@ rule compare_corrections:
     message:
         "Comparing corrections by reference pixels of {wildcards.item}"
     shell:
-        program("detector", "compare_corrections") + "--output {output.product} "
+        program("detector", "compare_corrections") + "--spectrum {input.spectrum} "
+        "--output {output.product} "
         "--table {output.table} --quantities {output.quantities} {params.settings} "
         "-- {input.raw} > {log} 2>&1"
 

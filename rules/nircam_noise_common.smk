@@ -36,11 +36,16 @@ def previous_epoch(item, product):
     return {} if previous == "none" else {"previous": previous}
 
 
+def chosen_corrections(item):
+    """Corrections of an item by name, with the reason where one cannot be made."""
+    if not makes_reference_pixels(item):
+        return {}
+    return corrections_of(nircam(item), LOCK().of(item)[0].facts)
+
+
 def corrections(item):
     """Names of the corrections that are compared for an item."""
-    if not makes_reference_pixels(item):
-        return []
-    return corrections_of(nircam(item), LOCK().of(item)[0].facts)
+    return [name for name, why in chosen_corrections(item).items() if not why]
 
 
 def compared_exposures(item):
@@ -56,23 +61,31 @@ def corrected(item, correction):
 
 
 def correct_inputs(item, correction):
-    """What a correction needs besides the exposure: superbias, and measured parameters."""
+    """What a correction needs besides the exposure: superbias, what was measured for it."""
     made = nircam(item)["steps"]["superbias_from"] == "made"
     found = {"superbias": f"{RESULTS}/{item}/superbias.fits"} if made else {}
     if correction == "optimal":
         found["best"] = f"{RESULTS}/{item}/best_side.json"
+    if correction == "sirs":
+        found["kernel"] = f"{RESULTS}/{item}/sirs_kernel.asdf"
     return found
 
 
-def measured_parameters(named):
-    """Option of the parameters that were measured, when a correction has them."""
-    return f"--parameters @{named['best']}" if "best" in named.keys() else ""
+def measured_options(named):
+    """Options of what was measured for a correction: parameters or kernels."""
+    options = {"best": "--parameters @", "kernel": "--sirs-kernel "}
+    return " ".join(
+        option + named[name] for name, option in options.items() if name in named.keys()
+    )
 
 
 def corrected_options(item):
-    """Options that name the corrections and the exposures after them."""
-    words = [" ".join(["--corrected", name, *corrected(item, name)]) for name in corrections(item)]
-    return " ".join(words)
+    """Options that name the corrections and the exposures after them, and those not possible."""
+    words = [["--corrected", name, *corrected(item, name)] for name in corrections(item)]
+    words += [
+        ["--not-possible", name, why] for name, why in chosen_corrections(item).items() if why
+    ]
+    return " ".join(map(shlex.join, words))
 
 
 def noise_truth_inputs(item):

@@ -2,8 +2,8 @@
 
 The rules run on this machine, from the cache alone; the exposure is only read. The output lists,
 for each reference type, file name, size (bytes) and SHA-1 as the server states them, or null where
-the rules say that none applies. A type for which the rules have no file is an error. An exposure
-that was refused needs none.
+the rules say that none applies. A type for which the rules have no file is an error, but for those
+that a step works without (sirskernel). An exposure that was refused needs none.
 """
 
 from pathlib import Path
@@ -27,6 +27,7 @@ def main():
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
     from darkroom.crds.references import write_references
+    from darkroom.nircam.plan import OPTIONAL_KINDS
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
     exposure = given_exposure(arguments.exposure)
@@ -36,7 +37,11 @@ def main():
         return
     cache = Cache(arguments.cache, arguments.observatory)
     names = best_references(
-        exposure["path"], arguments.kinds, arguments.context, arguments.observatory
+        exposure["path"],
+        arguments.kinds,
+        arguments.context,
+        arguments.observatory,
+        OPTIONAL_KINDS,
     )
     facts = {
         kind: None if name == NOT_APPLICABLE else cache.facts(name) for kind, name in names.items()

@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--superbias", type=Path, help="subtract this one, not that of CRDS")
+    parser.add_argument("--sirs-kernel", type=Path, help="of this detector, where CRDS has none")
     parser.add_argument("--parameters", default="{}", help='JSON: {"step": {"parameter": value}}')
     parser.add_argument("--output", type=Path, help="ramps, FITS (default: beside --status)")
     parser.add_argument("--status", type=Path, help="what came of it, JSON")
@@ -61,6 +62,7 @@ def calibrated(path, arguments):
     from darkroom.crds.environment import go_offline
     from darkroom.crds.references import read_references
     from darkroom.fits.verify import verify
+    from darkroom.nircam import sirs
     from darkroom.nircam.kept import is_current
     from darkroom.nircam.steps import verified_references
     from darkroom.provenance import sha256, stamp
@@ -68,8 +70,12 @@ def calibrated(path, arguments):
     verify(path)
     go_offline(arguments.cache, "jwst", arguments.context)
     chosen = read_references(arguments.references)
-    references = verified_references(arguments.steps, chosen, Cache(arguments.cache, "jwst"))
+    cache = Cache(arguments.cache, "jwst")
+    references = verified_references(arguments.steps, chosen, cache)
     arguments.parameters = json.loads(arguments.parameters)
+    if sirs.asks_for_sirs(arguments.steps, arguments.parameters):
+        best = cache.verified(chosen[sirs.KIND]) if chosen.get(sirs.KIND) else None
+        references[sirs.KIND] = sirs.choose_kernel(path, (best, arguments.sirs_kernel))
     stamped = fits.Header()
     stamp(
         stamped,
@@ -93,11 +99,14 @@ def calibrated(path, arguments):
 def make_ramps(path, references, stamped, arguments):
     """Run the steps on an exposure and write the ramps."""
     from darkroom.fits.write import write
+    from darkroom.nircam.sirs import KIND
     from darkroom.nircam.steps import ramp_hdus, run_steps
 
     names = {kind: f"crds://{reference.name}" for kind, reference in references.items()}
     if arguments.superbias and "superbias" in arguments.steps:
         names["superbias"] = arguments.superbias.name
+    if arguments.sirs_kernel and references.get(KIND) == arguments.sirs_kernel:
+        names[KIND] = arguments.sirs_kernel.name
     model = run_steps(path, arguments.steps, references, arguments.parameters, arguments.superbias)
     hdus = ramp_hdus(model, arguments.output.name, names)
     hdus[0].header.extend(stamped)

@@ -22,10 +22,11 @@ def main():
     from darkroom.campaign import open_campaign
     from darkroom.crds.cache import Cache
     from darkroom.errors import DarkroomError
-    from darkroom.simulate.nircam_references import PARKEYS, write_references
+    from darkroom.simulate.nircam_references import NOT_APPLICABLE, PARKEYS, write_references
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[1])
-    if unknown := set(arguments.kinds) - set(PARKEYS):
+    kinds = set(arguments.kinds) - set(NOT_APPLICABLE)
+    if unknown := kinds - set(PARKEYS):
         raise DarkroomError(f"cannot simulate {', '.join(sorted(unknown))} references")
     simulated = [
         simulator_settings(campaign.archive, item)
@@ -33,8 +34,8 @@ def main():
         if item["instrument"] == "nircam"
     ]
     cache = Cache(arguments.cache, "jwst")
-    write_references(cache, arguments.context, simulated, arguments.kinds)
-    print(f"{len(simulated)} detectors, {', '.join(sorted(arguments.kinds))}")
+    write_references(cache, arguments.context, simulated, kinds)
+    print(f"{len(simulated)} detectors, {', '.join(sorted(kinds))}")
 
 
 if __name__ == "__main__":

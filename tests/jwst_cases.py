@@ -59,6 +59,28 @@ def run_steps(path, steps, references, parameters, superbias=None, save=None):
     return float(np.sqrt(np.mean(np.diff(model.data, axis=1) ** 2)))
 
 
+def choose_kernel(path, candidates):
+    """Choose the SIRS kernels of an exposure."""
+    from darkroom.nircam import sirs
+
+    return str(sirs.choose_kernel(path, candidates))
+
+
+def sirs_kernels(path, detector):
+    """Return the kernels that the pipeline makes of a file, by side and amplifier; None for none.
+
+    With the defaults of its step.
+    """
+    from jwst.refpix import RefPixStep
+    from jwst.refpix.optimized_convolution import make_kernels
+    from stdatamodels.jwst import datamodels
+
+    step = RefPixStep()
+    with datamodels.SIRSKernelModel(path) as model:
+        kernels = make_kernels(model, detector, step.gaussmooth, step.halfwidth)
+    return kernels and [[kernel.tolist() for kernel in side] for side in kernels]
+
+
 def flags():
     """Return the pipeline's data-quality bits."""
     from stdatamodels.jwst.datamodels import dqflags

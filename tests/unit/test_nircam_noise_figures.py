@@ -42,7 +42,7 @@ def products(tmp_path_factory):
     refpix_run.write(made, reference, folder / "r.csv")
     refpix_run.report(made, folder / "r.json")
     refpix_corrections.write_best_side(folder / "best.json", made.levels.rows)
-    ramps, rows = refpix_corrections.compare([ramp], [("same", [ramp])])
+    ramps, rows = refpix_corrections.compare([ramp], [("same", [ramp])], spectrum)
     corrections = folder / "corrections.fits"
     refpix_corrections.write(ramps, rows, corrections, folder / "c.csv", folder / "c.json")
     again = spectrum_run.run([ramp], previous=spectrum)
@@ -58,7 +58,8 @@ def test_every_figure_is_drawn_with_words(products, tmp_path):
     records = json.loads((tmp_path / "figures" / "figures.json").read_text())
     text = json.dumps(records)
     keys = ("noise_spectrum_3", "noise_common", "noise_parts", "noise_pedestals")
-    keys += ("refpix_instability", "refpix_coherence", "refpix_ramps", "refpix_corrections")
+    keys += ("refpix_levels", "refpix_instability", "refpix_coherence_left_and_right")
+    keys += ("refpix_coherence_sides_and_edges", "refpix_ramps", "refpix_corrections")
     for key in keys:
         assert (tmp_path / "figures" / f"{key}.png").stat().st_size > 5000
     assert "multiples of the frame rate" in text

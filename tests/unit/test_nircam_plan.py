@@ -46,7 +46,13 @@ def road(tmp_path, **nircam):
 
 def test_by_default_an_item_needs_the_references_of_the_notebooks_steps(tmp_path):
     kinds = item_kinds(road(tmp_path))
-    assert kinds == ["linearity", "mask", "readnoise", "saturation", "superbias"]
+    needed = ["linearity", "mask", "readnoise", "saturation"]
+    assert kinds == [*needed, "sirskernel", "superbias"]
+    kept = road(tmp_path, reference_pixels={"corrections": ["side"]})
+    assert item_kinds(kept) == [*needed, "superbias"]
+    asked = {"parameters": {"refpix": {"refpix_algorithm": "sirs"}}}
+    kept = road(tmp_path, steps=asked, reference_pixels={"corrections": []})
+    assert "sirskernel" in item_kinds(kept)
 
 
 def test_what_is_neither_used_nor_compared_with_is_not_asked_for(tmp_path):
@@ -240,7 +246,20 @@ def test_corrections_differ_in_the_parameters_of_the_pipelines_step():
 
 def test_sides_are_not_compared_where_the_pipeline_does_not_use_them(tmp_path):
     nircam = road(tmp_path)
-    assert corrections_of(nircam, {"subarray": "SUB160"}) == ["top_bottom"]
-    assert corrections_of(nircam, {"subarray": "SUBGRISM64"}) == ["top_bottom", "side", "optimal"]
+
+    def possible(subarray, road=nircam):
+        found = corrections_of(road, {"subarray": subarray})
+        return [name for name, why in found.items() if not why]
+
+    every = ["top_bottom", "side", "sirs", "optimal"]
+    assert list(corrections_of(nircam, {"subarray": "SUB160"})) == every
+    assert possible("SUB160") == ["top_bottom"]
+    assert "one output" in corrections_of(nircam, {"subarray": "SUB160"})["sirs"]
+    assert possible("SUBGRISM64") == ["top_bottom", "side", "optimal"]
+    assert "full frames only" in corrections_of(nircam, {"subarray": "SUBGRISM64"})["sirs"]
+    assert possible("FULL") == every
+    # Something is always compared.
+    alone = road(tmp_path, reference_pixels={"corrections": ["sirs"]})
+    assert possible("SUBGRISM64", alone) == ["top_bottom"]
     off = road(tmp_path, reference_pixels={"corrections": []})
-    assert corrections_of(off, {"subarray": "SUB160"}) == []
+    assert corrections_of(off, {"subarray": "SUB160"}) == {}

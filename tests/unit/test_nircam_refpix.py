@@ -126,10 +126,12 @@ def test_dead_and_displaced_pixels_are_found():
 def test_row_noise_grows_with_the_common_noise_and_lies_above_its_floor():
     quiet, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4)
     loud, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4, common={"amplitude": 1.0})
-    before, after = residual_noise(quiet), residual_noise(loud)
+    white = [4.8, 5.0, 5.1, 5.3]
+    before, after = residual_noise(quiet, white), residual_noise(loud, white)
     assert (after[0] > 1.5 * before[0]).all()
     assert (before[0] > before[2]).all()
-    assert before[2] == pytest.approx(np.sqrt(2) * 5 / np.sqrt(510), rel=0.15)
+    columns = np.array([508, 512, 512, 508])
+    assert before[2] == pytest.approx(np.sqrt(2 / columns) * white, rel=0.01)
 
 
 def test_a_subarray_without_reference_pixels_is_refused():
@@ -158,7 +160,7 @@ def test_levels_of_ramps_are_held_against_time_and_temperature():
 
 def test_a_correction_of_other_exposures_is_refused():
     with pytest.raises(DarkroomError, match=r"correction side: 1 exposure\(s\), 2 before"):
-        compare(["a.fits", "b.fits"], [("side", ["a.fits"])])
+        compare(["a.fits", "b.fits"], [("side", ["a.fits"])], "spectrum.fits")
 
 
 @pytest.mark.heavy

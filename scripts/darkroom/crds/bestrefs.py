@@ -15,7 +15,7 @@ _UNKNOWN = re.compile(
 )
 
 
-def best_references(path, kinds, context, observatory):
+def best_references(path, kinds, context, observatory, optional=()):
     """Return the names of the best references of an exposure.
 
     The exposure is only read. `darkroom.crds.environment.go_offline` must have been called.
@@ -30,11 +30,14 @@ def best_references(path, kinds, context, observatory):
         The pinned ``.pmap``.
     observatory : str
         ``jwst`` or ``hst``.
+    optional : sequence of str
+        Those of `kinds` that the rules need not have.
 
     Returns
     -------
     dict
-        ``{kind: name}``; ``N/A`` where the rules say that none applies.
+        ``{kind: name}``; ``N/A`` where the rules say that none applies, and for an optional kind
+        that they have nothing for.
 
     Raises
     ------
@@ -54,7 +57,15 @@ def best_references(path, kinds, context, observatory):
         found = crds.getrecommendations(
             header, reftypes=kinds, context=context, observatory=observatory
         )
-        return {kind: _name(path, kind, found.get(kind), context, header) for kind in kinds}
+        named = {}
+        for kind in kinds:
+            try:
+                named[kind] = _name(path, kind, found.get(kind), context, header)
+            except InputError:
+                if kind not in optional:
+                    raise
+                named[kind] = NOT_APPLICABLE
+        return named
     # CRDS ends the process where it should raise.
     except SystemExit as error:
         raise DarkroomError(

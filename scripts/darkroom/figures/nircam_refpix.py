@@ -6,6 +6,7 @@ import numpy as np
 
 from darkroom.figures import style
 from darkroom.figures.book import Panel
+from darkroom.nircam.refpix_sirs import SIDES, smoothed
 
 _SECTION = "Reference pixels"
 
@@ -22,9 +23,11 @@ def tell(book, product, corrections=None):
         What ``compare_corrections.py`` wrote.
     """
     for name, draw in (
+        ("LEVELS", _levels),
         ("INSTABILITY", _instability),
         ("ROWS", _rows),
         ("COHERENCE", _coherence),
+        ("SIRS_KERNEL", _kernels),
         ("RAMPS", _ramps),
     ):
         table = product.table(name)
@@ -32,6 +35,58 @@ def tell(book, product, corrections=None):
             draw(book, table)
     if corrections is not None:
         _corrections(book, corrections.table("CORRECTIONS"))
+
+
+@style.drawn
+def _levels(book, table):
+    first = table["RAMP"] == table["RAMP"][0]
+    time = np.unique(table["TIME"][first])
+    figure, axes = style.panel(style.WIDE)
+    for amplifier, colour in zip(np.unique(table["AMPLIFIER"]), style.SERIES, strict=False):
+        for active, look in ((True, "-"), (False, "o")):
+            here = first & (table["AMPLIFIER"] == amplifier)
+            here &= (table["REGION"] == "active") == active
+            means = [np.mean(table["MEAN"][here & (table["TIME"] == t)]) for t in time]
+            label = f"amplifier {amplifier}" if active else None
+            axes.plot(time, means, look, color=colour, lw=1, label=label)
+    axes.set(xlabel="s", ylabel="DN above the first group")
+    _legend_above(axes, 0.3)
+    caption = (
+        "Level of every frame of the first ramp: active pixels (lines), and the mean of the "
+        "reference pixels of all edges of the same amplifier (points), which should follow them."
+    )
+    panel = Panel("", figure, "Levels of frames, active and reference pixels by amplifier")
+    book.add(_SECTION, "refpix_levels", "From frame to frame", caption, [panel])
+
+
+def _legend_above(axes, share, ncols=2):
+    """Leave a share of the height free above the data, and put the legend there."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + share * (high - low))
+    axes.legend(loc="upper center", ncols=ncols)
+
+
+@style.drawn
+def _kernels(book, table):
+    figure = style.panel(style.WIDE)[0]
+    figure.clear()
+    both = figure.subplots(1, 2, sharey=True)
+    for axes, side in zip(both, SIDES, strict=True):
+        for amplifier, colour in zip(np.unique(table["AMPLIFIER"]), style.SERIES, strict=False):
+            here = (table["SIDE"] == side) & (table["AMPLIFIER"] == amplifier)
+            before, weight = table["ROWS_BEFORE"][here], smoothed(table["WEIGHT"][here])
+            label = f"amplifier {amplifier}: {weight.sum():.2f}"
+            axes.plot(-before, weight, color=colour, lw=1, label=label)
+        axes.set(xlabel="rows after the corrected one", title=f"{side} pixels")
+        _legend_above(axes, 0.5, ncols=1)
+    both[0].set_ylabel("weight of a row")
+    caption = (
+        "SIRS: weights of the side reference pixels of a row for rows around it that leave least "
+        "noise, as the pipeline applies them; in the legend their sum, the part of a slow change "
+        "that is subtracted."
+    )
+    panel = Panel("", figure, "SIRS weights of left and right reference pixels by amplifier")
+    book.add(_SECTION, "refpix_sirs", "SIRS kernels", caption, [panel])
 
 
 @style.drawn
@@ -85,21 +140,30 @@ def _rows(book, table):
     book.add(_SECTION, "refpix_rows", "Side pixels and row means", caption, [panel])
 
 
-@style.drawn
 def _coherence(book, table):
-    figure, axes = style.panel()
-    axes.plot(table["FREQUENCY"], table["COHERENCE"], "o-", color=style.BIAS, label="measured")
-    axes.plot(table["FREQUENCY"], table["BY_CHANCE"], color=style.DARK, ls="--", label="by chance")
-    axes.set(xscale="log", xlabel="Hz", ylabel="coherence", ylim=(0, 1))
-    axes.xaxis.set_minor_formatter("")
-    axes.legend()
+    panels = [_pair(table, pair) for pair in dict.fromkeys(table["PAIR"])]
     caption = (
-        "Share of the power that the left and the right reference pixels have in common, from row "
-        "to row. Where it falls to what chance gives, the two sides show nothing that a "
-        "correction could use."
+        "Share of the power that reference pixels have in common: the left and the right ones from "
+        "row to row, the sides and those above and below from frame to frame. Where it falls to "
+        "what chance gives, one shows nothing of the other that a correction could use."
     )
-    panel = Panel("", figure, "Coherence of left and right reference pixels against frequency")
-    book.add(_SECTION, "refpix_coherence", "Left and right reference pixels", caption, [panel])
+    book.add(_SECTION, "refpix_coherence", "Coherence of reference pixels", caption, panels)
+
+
+@style.drawn
+def _pair(table, pair):
+    figure, axes = style.panel()
+    here = table["PAIR"] == pair
+    frequency = table["FREQUENCY"][here]
+    axes.plot(frequency, table["COHERENCE"][here], "o-", color=style.BIAS, label="measured")
+    axes.plot(frequency, table["BY_CHANCE"][here], color=style.DARK, ls="--", label="by chance")
+    axes.set(xlabel="Hz", ylabel="coherence", ylim=(0, 1.05), title=pair)
+    if frequency.max() > 10 * frequency.min():
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter("")
+    axes.legend()
+    alt = f"Coherence of {pair} against frequency"
+    return Panel(str(pair).replace(" ", "_"), figure, alt)
 
 
 @style.drawn

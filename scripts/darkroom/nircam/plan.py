@@ -21,6 +21,8 @@ STEP_KINDS = {
     "linearity": ("linearity",),
     "dark_current": ("dark",),
 }
+#: Types that an exposure may do without: rules need not have them.
+OPTIONAL_KINDS = ("sirskernel",)
 #: The reference files that are made; ramps are calibrated for each.
 PURPOSES = ("superbias", "readnoise")
 #: Parameters of the pipeline's step refpix for the corrections that are compared; those of the
@@ -28,8 +30,11 @@ PURPOSES = ("superbias", "readnoise")
 CORRECTIONS = {
     "top_bottom": {"use_side_ref_pixels": False},
     "side": {"use_side_ref_pixels": True},
+    "sirs": {"refpix_algorithm": "sirs"},
     "optimal": None,
 }
+_ONE_OUTPUT = "through one output the pipeline subtracts one mean, whatever is said of the sides"
+_NO_FULL_FRAME = "the pipeline applies SIRS kernels to full frames only"
 _CORRECTED_STEPS = ("dq_init", "saturation", "superbias", "refpix")
 
 
@@ -57,9 +62,13 @@ def item_kinds(nircam):
     steps = [nircam["steps"][purpose] for purpose in PURPOSES]
     if nircam["spectrum"]["make"]:
         steps.append(nircam["steps"]["noise"])
+    chosen = [nircam["steps"]["parameters"].get("refpix", {}).get("refpix_algorithm")]
     if nircam["reference_pixels"]["make"] and nircam["reference_pixels"]["corrections"]:
         steps.append(_CORRECTED_STEPS)
+        chosen += nircam["reference_pixels"]["corrections"]
     kinds = {kind for names in steps for kind in reference_kinds(names)}
+    if "sirs" in chosen:
+        kinds |= set(OPTIONAL_KINDS)
     kinds |= {purpose for purpose in PURPOSES if nircam[purpose]["previous"] == "crds"}
     return sorted(kinds)
 
@@ -141,16 +150,24 @@ def correction_options(correction):
 
 
 def corrections_of(nircam, facts):
-    """Return the names of the corrections to compare for exposures with these facts of the lock.
+    """Return the corrections to compare for exposures with these facts of the lock.
 
-    Through one output the pipeline corrects by the mean of all reference pixels, whatever is said
-    of the sides.
+    Returns
+    -------
+    dict
+        ``{name: ""}``, or why that correction cannot be made of such exposures. One that can be is
+        always among them, unless none was chosen.
     """
     chosen = nircam["reference_pixels"]["corrections"]
     subarray = facts.get("subarray") or "FULL"
-    if subarray == "FULL" or subarray.startswith("SUBGRISM"):
-        return list(chosen)
-    return ["top_bottom"] if chosen else []
+    if subarray == "FULL":
+        why = {}
+    elif subarray.startswith("SUBGRISM"):
+        why = {"sirs": _NO_FULL_FRAME}
+    else:
+        why = dict.fromkeys(("side", "sirs", "optimal"), _ONE_OUTPUT)
+    found = {name: why.get(name, "") for name in chosen}
+    return found if not found or "" in found.values() else {"top_bottom": ""} | found
 
 
 def ramp_memory(facts, megabytes=800, bytes_per_sample=20):

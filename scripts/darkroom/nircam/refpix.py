@@ -9,6 +9,7 @@ import numpy as np
 from darkroom.errors import DarkroomError
 from darkroom.nircam.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.refpix_sides import RowSums, SideSpectra
+from darkroom.nircam.refpix_sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
 
 EDGES = ("bottom", "top", "left", "right")
@@ -87,6 +88,8 @@ class Levels:
         Row means of side and active pixels; None without side pixels.
     sides : darkroom.nircam.refpix_sides.SideSpectra or None
         Row means of left and right pixels.
+    sirs : darkroom.nircam.refpix_sirs.SirsSums or None
+        Their covariances; None but for whole frames, to which alone the pipeline applies kernels.
     """
 
     regions: Regions
@@ -99,6 +102,7 @@ class Levels:
     active_start: list
     rows: RowSums | None
     sides: SideSpectra | None
+    sirs: SirsSums | None
 
 
 def measure(source):
@@ -115,12 +119,14 @@ def measure(source):
     check_groups(source)
     readout = source.readout
     regions = Regions.of(readout)
-    rows = sides = None
+    rows = sides = sirs = None
     if readout.noutputs > 1 and (beside := np.isin(regions.edge, (2, 3))).any():
         row_time = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
-        rows, sides = RowSums(), SideSpectra(np.unique(regions.y[beside]).size, row_time)
+        nrows = np.unique(regions.y[beside]).size
+        rows, sides = RowSums(), SideSpectra(nrows, row_time)
+        sirs = SirsSums(nrows) if readout.subarray == "FULL" and enough_rows(nrows) else None
     zeros = (np.zeros(readout.noutputs) for _ in range(2))
-    found = Levels(regions, [], [], [], *zeros, [], [], rows, sides)
+    found = Levels(regions, [], [], [], *zeros, [], [], rows, sides, sirs)
     first = None
     for ramp in range(source.nramps):
         lines = fit_lines(source, ramp)
@@ -162,8 +168,10 @@ def _follow(source, ramp, lines, found):
         for one, other, means in zip(left, right, rows[:, inside], strict=True):
             found.rows.add((one + other) / 2, means)
             found.sides.add(one, other)
-        found.rows.dof += ngroups - 2
-        found.sides.dof += ngroups - 2
+            if found.sirs is not None:
+                found.sirs.add(one, other, means)
+        for sums in filter(None, (found.rows, found.sides, found.sirs)):
+            sums.dof += ngroups - 2
 
 
 def _start(source, above, found):
@@ -188,13 +196,18 @@ def line_residuals(values):
 
 
 def _side_rows(reference, regions):
-    """Return the rows with side pixels, and mean residuals left and right: (ngroups, nrows)."""
+    """Return the rows with side pixels, and mean residuals left and right: (ngroups, nrows).
+
+    A pixel without a value in some group does not count; a row of such pixels has 0.
+    """
     inside, means = None, []
     for edge in (2, 3):
         here = regions.edge == edge
         left, _ = line_residuals(reference[:, here])
         inside, place = np.unique(regions.y[here], return_inverse=True)
-        counts = np.bincount(place)
+        known = np.isfinite(left).all(axis=0)
+        left[:, ~known] = 0
+        counts = np.maximum(np.bincount(place, known), 1)
         means.append(np.stack([np.bincount(place, values) / counts for values in left]))
     return inside, *means
 

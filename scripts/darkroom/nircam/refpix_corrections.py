@@ -11,14 +11,16 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam import products
 from darkroom.nircam.quantities import log_quantities, quantity, write_quantities
 from darkroom.nircam.ramps import RampSet
+from darkroom.nircam.refpix_predict import read_fit, white_noise
 from darkroom.nircam.refpix_residual import residual_noise
 from darkroom.nircam.spectrum_products import write_csv
 from darkroom.nircam.spectrum_ramp import RampSource
 
-UNITS = dict.fromkeys(("row_noise", "total", "row_floor"), "DN")
+UNITS = dict.fromkeys(("row_noise", "total", "row_floor", "white"), "DN")
+_SIRS_CARD = "R_SIRSKL"  # of the pipeline's, the kernel it used
 
 
-def compare(raw, corrected):
+def compare(raw, corrected, spectrum):
     """Measure the noise of exposures before and after corrections.
 
     Parameters
@@ -27,14 +29,18 @@ def compare(raw, corrected):
         Exposures before any correction, or their status files.
     corrected : list of (str, list of path-like)
         Name of a correction, and the same exposures in the same order after it.
+    spectrum : path-like
+        Their noise spectrum, what ``noise_spectrum.py`` wrote.
 
     Returns
     -------
     ramps : darkroom.nircam.ramps.RampSet
         Of the exposures before.
     rows : list of dict
-        By correction and amplifier, ``none`` first: ``row_noise``, ``total``, ``row_floor`` (DN,
-        of differences of two groups) and ``over_floor``, the first over the last.
+        By correction and amplifier, ``none`` first: ``row_noise`` of rows and ``total`` of pixels;
+        ``row_floor`` and ``white``, what white noise alone leaves of them (DN, of differences of
+        two groups); ``over_floor`` and ``over_white``, the first two over these; ``kernel``, the
+        SIRS kernels' file where they were used.
     """
     sets = [("none", raw), *corrected]
     for name, paths in sets:
@@ -50,26 +56,31 @@ def compare(raw, corrected):
             f"no exposure is left to compare corrections: {'; '.join(reasons)}; take more of them "
             "(reference_pixels.exposures)"
         )
-    rows, first = [], None
+    rows, first, white = [], None, None
     for (name, _), some in zip(sets, exposures, strict=True):
         ramps = RampSet([some[k]["path"] for k in usable], f"correction {name}")
-        first = first or ramps
+        if first is None:
+            first, white = ramps, white_noise(read_fit(spectrum, ramps.readout))
         if ramps.readout != first.readout:
             raise InputError(
                 ramps.files[0].path, f"correction {name} is of another detector or subarray"
             )
-        found = residual_noise(RampSource(ramps))
-        for a, (row, total, floor) in enumerate(zip(*found, strict=True)):
-            values = {"row_noise": row, "total": total, "row_floor": floor}
-            values["over_floor"] = row / floor
-            rows.append(
-                {"correction": name, "amplifier": a} | {k: float(v) for k, v in values.items()}
-            )
+        source = RampSource(ramps)
+        alone = math.sqrt(2 / source.nframes) * white
+        kernel = str(ramps.files[0].header.get(_SIRS_CARD, ""))
+        for a, (row, total, floor) in enumerate(zip(*residual_noise(source, white), strict=True)):
+            values = {"row_noise": row, "total": total, "row_floor": floor, "white": alone[a]}
+            values |= {"over_floor": row / floor, "over_white": total / alone[a]}
+            numbers = {key: float(value) for key, value in values.items()}
+            rows.append({"correction": name, "amplifier": a, **numbers, "kernel": kernel})
     return first, rows
 
 
-def write(ramps, rows, output, table, quantities=None):
-    """Write the comparison as FITS and CSV, and its numbers for the report when a path is given."""
+def write(ramps, rows, output, table, quantities=None, not_possible=()):
+    """Write the comparison as FITS and CSV, and its numbers for the report when a path is given.
+
+    `not_possible` lists (correction, why not) of those that such exposures cannot be given.
+    """
     primary = products.primary(
         (
             ("INSTRUME", "NIRCAM", "instrument"),
@@ -79,7 +90,11 @@ def write(ramps, rows, output, table, quantities=None):
         )
     )
     products.Provenance.of("compare_corrections", ramps, {}).stamp(primary.header)
-    products.save(output, [primary, products.table("CORRECTIONS", rows, UNITS)])
+    hdus = [primary, products.table("CORRECTIONS", rows, UNITS)]
+    lacking = [{"correction": name, "why": why} for name, why in not_possible]
+    if lacking:
+        hdus.append(products.table("NOT_POSSIBLE", lacking))
+    products.save(output, hdus)
     write_csv(table, rows)
     entries = []
     for name in dict.fromkeys(row["correction"] for row in rows):
@@ -92,7 +107,11 @@ def write(ramps, rows, output, table, quantities=None):
             f"scatter of row means of differences of two groups; white noise leaves {floor:.3g} DN"
         )
         entries.append(quantity(f"row noise, correction {name}", noise, "DN", text))
-        text = "robust scatter of the pixels in differences of two groups"
+        white = math.sqrt(sum(row["white"] ** 2 for row in here) / len(here))
+        text = (
+            "robust scatter of the pixels in differences of two groups; white noise alone: "
+            f"{white:.3g} DN"
+        )
         entries.append(quantity(f"pixel noise, correction {name}", total, "DN", text))
     log_quantities(entries)
     if quantities:

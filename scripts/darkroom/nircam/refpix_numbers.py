@@ -104,6 +104,27 @@ def _side_above(edges, edge, amplifier):
     return side - _mean_known(edges[:, :2, amplifier], (1, 2))
 
 
+def sides_and_edges(edges):
+    """Return levels of the sides, and of bottom and top of the same amplifiers, frame by frame.
+
+    Parameters
+    ----------
+    edges : list of (ngroups, 4, noutputs, 2) arrays
+        Of `darkroom.nircam.refpix.Levels`.
+
+    Returns
+    -------
+    list of (ngroups, 2) arrays
+        One a ramp; empty where either is not there.
+    """
+    series = []
+    for ramp in edges:
+        sides = [_mean_known(ramp[:, edge, a], 1) for edge, a in ((2, 0), (3, -1))]
+        rows = [_mean_known(ramp[:, :2, a], (1, 2)) for a in (0, -1)]
+        series.append(np.stack([np.mean(sides, axis=0), np.mean(rows, axis=0)], axis=1))
+    return series if np.isfinite(series[0]).all() else []
+
+
 def instabilities(levels, readout, fit, sigma):
     """Return the instability of every amplifier.
 

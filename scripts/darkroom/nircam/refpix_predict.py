@@ -74,6 +74,13 @@ def read_fit(path, readout):
     )
 
 
+def white_noise(fit):
+    """Return the white noise of one read of each amplifier: (namplifiers,) DN."""
+    names = fit.layout.names
+    whites = [fit.values[names.index(f"white_{a}")] for a in range(fit.layout.namplifiers)]
+    return np.sqrt(np.exp(whites) * 0.5 / PIXEL_TIME)
+
+
 def coloured_spectra(fit, frequency):
     """Return all but the white noise of each amplifier: (namplifiers, n), DN²/Hz."""
     half_rate = 0.5 / PIXEL_TIME

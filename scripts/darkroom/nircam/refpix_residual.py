@@ -9,13 +9,15 @@ from darkroom.nircam.spectrum_ramp import fit_lines
 _MAD_TO_STD = 1.482602218505602
 
 
-def residual_noise(source):
+def residual_noise(source, white):
     """Measure the noise of differences of two groups.
 
     Parameters
     ----------
     source : darkroom.nircam.spectrum_ramp.RampSource
         Ramps, with or without a correction by reference pixels.
+    white : (noutputs,) array
+        White noise of one frame, DN.
 
     Returns
     -------
@@ -26,6 +28,7 @@ def residual_noise(source):
     readout = source.readout
     shape = (readout.ny, readout.noutputs, -1)
     squares, total, floor, npairs = (np.zeros(readout.noutputs) for _ in range(4))
+    white = 2 * np.asarray(white) ** 2 / source.nframes
     for ramp in range(source.nramps):
         good = fit_lines(source, ramp).good
         for group in range(0, source.ngroups(ramp) - 1, 2):
@@ -39,6 +42,6 @@ def residual_noise(source):
                 left = (values[inside] - means[:, None])[here[inside]][::7]
                 within = _MAD_TO_STD * np.median(np.abs(left))
                 total[a] += within**2 + means.var(ddof=1)
-                floor[a] += within**2 * np.mean(1 / counts)
+                floor[a] += white[a] * np.mean(1 / counts)
             npairs += 1
     return tuple(np.sqrt(values / npairs) for values in (squares, total, floor))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.nircam import products, refpix, refpix_numbers, refpix_pixels, refpix_predict
-from darkroom.nircam.dq import Pixel
+from darkroom.nircam import (
+    products,
+    refpix,
+    refpix_numbers,
+    refpix_pixels,
+    refpix_predict,
+    refpix_tables,
+)
 from darkroom.nircam.quantities import log_quantities, quantity, write_quantities
-from darkroom.nircam.ramps import RampSet, read_pixeldq
-from darkroom.nircam.refpix_sides import SMOOTHING
+from darkroom.nircam.ramps import RampSet
 from darkroom.nircam.refpix_trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum_products import write_csv
 from darkroom.nircam.spectrum_ramp import RampSource, check_uncorrected
@@ -26,6 +32,8 @@ class Made:
     levels: refpix.Levels
     pixels: refpix_pixels.Pixels
     tables: dict
+    settings: dict
+    previous: Path | None
 
 
 def run(paths, spectrum, previous=None, temperature_cards=()):
@@ -59,126 +67,58 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     tables = {
         "INSTABILITY": [asdict(row) for row in found],
         "SCATTER": [asdict(row) for row in refpix_numbers.scatters(levels)],
-        "ROWS": _row_table(levels, fit, readout, sigma),
-        "COHERENCE": [] if levels.sides is None else levels.sides.table(),
+        "ROWS": refpix_tables.row_table(levels, fit, readout, sigma),
+        "COHERENCE": refpix_tables.coherence_table(levels, ramps),
+        **refpix_tables.sirs_tables(levels.sirs),
         "RAMPS": ramp_table(levels, ramps, temperatures),
         "TRENDS": trend_table(levels, ramps, temperatures),
-        "PIXELS": _pixel_table(levels.regions, pixels, readout),
-        "MASK": _mask_table(levels.regions, pixels, ramps),
-        "CHANGES": [] if before is None else _changes(found, before),
+        "PIXELS": refpix_tables.pixel_table(levels.regions, pixels, readout),
+        "MASK": refpix_tables.mask_table(levels.regions, pixels, ramps),
     }
-    return Made(ramps, levels, pixels, tables)
+    if before is not None:
+        bad = _image(ramps, levels.regions, pixels.bad)
+        tables["CHANGES"] = refpix_tables.change_table(tables, bad, before)
+    settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
+    return Made(ramps, levels, pixels, tables, settings, previous and Path(previous))
 
 
 def _read_previous(path, readout):
+    """Return what `refpix_tables.change_table` needs of another epoch."""
+    tables = {}
     try:
         with fits.open(path) as hdus:
-            detector, rows = hdus[0].header.get("DETECTOR"), hdus["INSTABILITY"].data
-            found = {
-                int(r["AMPLIFIER"]): (float(r["VALUE"]), float(r["ERROR"]), float(r["EXCESS"]))
-                for r in rows
-            }
+            detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data
+            names = [hdu.name for hdu in hdus]
+            for name in ("INSTABILITY", "SCATTER"):
+                rows = hdus[name].data if name in names else []
+                tables[name] = [
+                    {column.lower(): row[column] for column in rows.names} for row in rows
+                ]
     except (OSError, KeyError) as error:
         raise InputError(path, f"is no reference-pixel product ({error})") from error
     if detector != readout.detector:
         raise InputError(path, f"DETECTOR is {detector}, the exposures' is {readout.detector}")
-    return found
+    if bad.shape != readout.shape:
+        raise InputError(path, "is of another subarray", "compare like with like")
+    values = {
+        name: (float(value), float(error))
+        for name, (value, error) in refpix_tables.stability(tables).items()
+    }
+    return {"values": values, "bad": bad}
 
 
-def _changes(found, before):
-    rows = []
-    for row in found:
-        if row.amplifier in before:
-            value, error, excess = before[row.amplifier]
-            rows.append(
-                {
-                    "amplifier": row.amplifier,
-                    "previous": value,
-                    "previous_excess": excess,
-                    "change": row.value - value,
-                    "error": float(np.hypot(row.error, error)),
-                }
-            )
-    return rows
-
-
-def _row_table(levels, fit, readout, sigma):
-    if levels.rows is None:
-        return []
-    white = np.sqrt([np.exp(v) for v in _whites(fit)]) * np.sqrt(0.5e5)
-    expected = refpix_predict.row_correlation(fit, readout, (float(white.mean()), sigma))
-    return [
-        {
-            "rows": width,
-            "amplifier": a,
-            "r": float(levels.rows.correlation[k, a]),
-            "predicted_r": float(expected[k, a]),
-            "gain": float(levels.rows.gain[k, a]),
-            "left": float(levels.rows.left[k, a]),
-        }
-        for k, width in enumerate(SMOOTHING)
-        for a in range(readout.noutputs)
-        if np.isfinite(levels.rows.correlation[k, a])
-    ]
-
-
-def _whites(fit):
-    names = fit.layout.names
-    return [fit.values[names.index(f"white_{a}")] for a in range(fit.layout.namplifiers)]
-
-
-def _pixel_table(regions, pixels, readout):
-    """Return one row per flagged pixel, DMS coordinates from 0."""
-    rows = []
-    for k in np.flatnonzero(pixels.bad):
-        y, x = int(regions.y[k]), int(regions.x[k])
-        names = [flag.name for flag in refpix_pixels.Bad if pixels.bad[k] & flag]
-        rows.append(
-            {
-                "x": readout.nx - 1 - x if readout.fastaxis < 0 else x,
-                "y": readout.ny - 1 - y if readout.slowaxis < 0 else y,
-                "edge": refpix.EDGES[regions.edge[k]],
-                "amplifier": int(regions.amplifier[k]),
-                "reasons": "+".join(names),
-                "sigma": float(pixels.sigma[k]),
-                "level": float(pixels.level[k]),
-                "slope": float(pixels.slope[k]),
-                "slope_t": float(pixels.slope_t[k]),
-                "jump": float(pixels.jump[k]),
-                "kurtosis": float(pixels.kurtosis[k]),
-            }
-        )
-    return rows
-
-
-def _mask_table(regions, pixels, ramps):
-    """Compare with what the exposures' PIXELDQ says of the reference pixels."""
-    pixeldq = read_pixeldq(ramps.files[0])
-    if pixeldq is None:
-        return []
-    masked = ramps.readout.flip(pixeldq)[regions.y, regions.x] & Pixel.DO_NOT_USE > 0
-    bad = pixels.bad > 0
-    counts = {"both": bad & masked, "only_here": bad & ~masked, "only_mask": ~bad & masked}
-    return [{name: int(where.sum()) for name, where in counts.items()} | {"pixels": bad.size}]
-
-
-_UNITS = dict.fromkeys(
-    (
-        *(
-            "value",
-            "error",
-            "predicted",
-            "predicted_error",
-            "excess",
-            "left",
-            "sigma",
-            "level",
-            "jump",
-        ),
-        *("previous", "change", "previous_excess", "reference", "active", "scatter"),
-    ),
-    "DN",
-) | {"slope": "DN/group", "frequency": "Hz", "mjd": "d"}
+_DN = (
+    *("value", "error", "predicted", "predicted_error", "excess", "left", "before", "mean"),
+    *("sigma", "level", "jump", "reference", "active", "scatter"),
+)
+_UNITS = dict.fromkeys(_DN, "DN") | {
+    "slope": "DN/group",
+    "frequency": "Hz",
+    "mjd": "d",
+    "time": "s",
+}
+# Slopes are per what they are against; changes say their unit row by row.
+_UNITS_OF = {"TRENDS": {"scatter": "DN"}, "CHANGES": {}}
 
 
 def write(made, output, table):
@@ -196,37 +136,30 @@ def write(made, output, table):
             ("NBAD", int((made.pixels.bad > 0).sum()), "of them bad"),
         )
     )
-    products.Provenance.of("reference_pixels", ramps, {}).stamp(primary.header)
-    images = {}
-    for name, values in (("BAD_REF_PIXEL", made.pixels.bad), ("SIGMA", made.pixels.sigma)):
-        image = np.zeros(ramps.shape, np.int32 if name == "BAD_REF_PIXEL" else np.float32)
-        image[regions.y, regions.x] = values
-        images[name] = np.ascontiguousarray(ramps.readout.flip(image))
+    where = products.Provenance.of("reference_pixels", ramps, made.settings, made.previous)
+    where.stamp(primary.header)
     hdus = [
         primary,
-        products.image("BAD_REF_PIXEL", images["BAD_REF_PIXEL"]),
-        products.image("SIGMA", images["SIGMA"], "DN"),
+        products.image("BAD_REF_PIXEL", _image(ramps, regions, made.pixels.bad)),
+        products.image("SIGMA", _image(ramps, regions, made.pixels.sigma.astype(np.float32)), "DN"),
         products.dq_table(refpix_pixels.MEANING),
-        products.table("LEVELS", _level_table(made), {"mean": "DN"}),
+        products.table("LEVELS", refpix_tables.level_table(made.levels, ramps), _UNITS),
     ]
-    hdus += [products.table(name, rows, _UNITS) for name, rows in made.tables.items() if rows]
+    hdus += [
+        products.table(name, rows, _UNITS_OF.get(name, _UNITS))
+        for name, rows in made.tables.items()
+        if rows
+    ]
     products.save(output, hdus)
     empty = [{"x": "", "y": "", "edge": "", "amplifier": "", "reasons": "none"}]
     write_csv(table, made.tables["PIXELS"] or empty)
 
 
-def _level_table(made):
-    """Return the mean of each region in every frame, above group 0 of its ramp."""
-    rows = []
-    for ramp, (edges, active) in enumerate(zip(made.levels.edges, made.levels.active, strict=True)):
-        for (group, a, parity), mean in np.ndenumerate(active):
-            where = {"ramp": ramp, "group": group, "amplifier": a, "parity": parity}
-            rows.append(where | {"region": "active", "mean": float(mean)})
-            for edge, name in enumerate(refpix.EDGES):
-                if np.isfinite(edges[group, edge, a, parity]):
-                    value = float(edges[group, edge, a, parity])
-                    rows.append(where | {"region": name, "mean": value})
-    return rows
+def _image(ramps, regions, values):
+    """Return values of the reference pixels as an image in the DMS frame, 0 elsewhere."""
+    image = np.zeros(ramps.shape, values.dtype)
+    image[regions.y, regions.x] = values
+    return np.ascontiguousarray(ramps.readout.flip(image))
 
 
 def report(made, path=None):
@@ -257,10 +190,10 @@ def report(made, path=None):
     for flag in refpix_pixels.Bad:
         count = int((made.pixels.bad & flag > 0).sum())
         entries.append(quantity(f"reference pixels {flag.name}", count, "pixels", text))
-    for row in made.tables["CHANGES"]:
-        name = f"change of the instability, amplifier {row['amplifier']}"
-        text = f"since the previous epoch ({row['previous']:.3g} DN)"
-        entries.append(quantity(name, row["change"], "DN", text, uncertainty=row["error"]))
+    for row in made.tables.get("CHANGES", []):
+        text = f"since the previous epoch ({row['previous']:.3g} {row['unit']})"
+        name = f"change, {row['quantity']}"
+        entries.append(quantity(name, row["change"], row["unit"], text, uncertainty=row["error"]))
     log_quantities(entries)
     if path:
         write_quantities(path, entries)

@@ -8,7 +8,10 @@ from darkroom.nircam.readout import OUTPUTS
 
 #: Rows over which row means are smoothed.
 SMOOTHING = (1, 5, 11, 31, 101)
+#: Names of pairs whose coherence is measured.
+LEFT_RIGHT, SIDES_EDGES = "left and right", "sides and edges"
 _PER_DECADE = 10
+_LEAST_WORTH = 4  # independent values that a bin of frames has at least
 _HANN_ALIKE = 1.944  # neighbours of the Hann periodogram that say the same
 
 
@@ -135,3 +138,45 @@ class SideSpectra:
                 }
             )
         return rows
+
+
+def frame_coherence(series, group_time):
+    """Return the coherence of two levels from frame to frame, as dictionaries.
+
+    Parameters
+    ----------
+    series : list of (ngroups, 2) arrays
+        One a ramp, DN; a straight line is taken off each.
+    group_time : float
+        Time from group to group, s.
+
+    Returns
+    -------
+    list of dict
+        As of `SideSpectra.table`; ramps as long as the first one count.
+    """
+    ngroups = len(series[0])
+    place = np.vander(np.arange(ngroups), 2)
+    powers, cross, count = np.zeros((2, ngroups // 2)), np.zeros(ngroups // 2, complex), 0
+    for values in series:
+        if len(values) == ngroups:
+            left = values - place @ np.linalg.lstsq(place, values, rcond=None)[0]
+            one, other = np.fft.rfft(left, axis=0)[1:].T
+            powers += np.abs(one) ** 2, np.abs(other) ** 2
+            cross += one * np.conj(other)
+            count += 1
+    frequency = np.fft.rfftfreq(ngroups, group_time)[1:]
+    size = max(1, -(-_LEAST_WORTH // count))
+    rows = []
+    for first in range(0, frequency.size - size + 1, size):
+        here = slice(first, first + size)
+        power = powers[:, here].sum(axis=1)
+        if power.all():
+            rows.append(
+                {
+                    "frequency": float(frequency[here].mean()),
+                    "coherence": float(abs(cross[here].sum()) ** 2 / power.prod()),
+                    "by_chance": 1 / (size * count),
+                }
+            )
+    return rows

@@ -38,8 +38,8 @@ class Step:
     ----------
     module, name : str
         Where its class is.
-    unused : tuple of str
-        Reference types that it asks for and that are not given to it.
+    optional : tuple of str
+        Reference types that it asks for and works without; given where `run_steps` gets them.
     status : str
         What it reports as, where that is not its name.
     may_skip : bool
@@ -48,7 +48,7 @@ class Step:
 
     module: str
     name: str
-    unused: tuple = ()
+    optional: tuple = ()
     status: str = ""
     may_skip: bool = False
 
@@ -110,7 +110,7 @@ def run_steps(path, steps, references, parameters, superbias=None):
     steps : sequence of str
         Of `STEPS`, in this order.
     references : dict
-        ``{type: path}`` of every type that the steps need.
+        ``{type: path}`` of every type that the steps need, and of those they can use.
     parameters : dict
         ``{step: {parameter: value}}``, over the pipeline's defaults.
     superbias : path-like, optional
@@ -143,8 +143,8 @@ def run_steps(path, steps, references, parameters, superbias=None):
         if name == "superbias":
             given["superbias"] = superbias or given["superbias"]
             check_superbias(given["superbias"])
-        for kind in STEPS[name].unused:
-            given[kind] = "N/A"
+        for kind in STEPS[name].optional:
+            given[kind] = references.get(kind, "N/A")
         for kind, reference in given.items():
             setattr(step, f"override_{kind}", str(reference))
         before = np.array(model.data) if name == "refpix" else None
@@ -236,7 +236,14 @@ def check_superbias(path):
 
 
 def _check_refpix(path, before, after):
-    """Refuse a reference-pixel correction that changed nothing."""
+    """Refuse a reference-pixel correction that changed nothing, or left values that are none."""
+    if lost := int((np.isfinite(before) & ~np.isfinite(after)).sum()):
+        raise InputError(
+            path,
+            f"jwst's step refpix made {lost} values NaN or infinite: rows or columns without "
+            "usable reference pixels",
+            "leave this exposure out, or mend the mask",
+        )
     if not np.any(before != after):
         raise InputError(
             path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from darkroom.figures.nircam.inputs import flag_bits
 from darkroom.figures.nircam.item import inside, key_number
 from darkroom.figures.words import counted, number
 
@@ -21,6 +22,14 @@ _REFERENCE_LIMITS = (
     "An instability of reference pixels below about the prediction × (6 / n)^¼, with n differences "
     "of frames, cannot be seen.",
     "Telegraph noise of reference pixels is told from other noise from 30 groups on.",
+    "Reference pixels that all jump together with the active ones, and a drift of a whole class of "
+    "them between ramps, look like the detector's own; only the levels of ramps show the latter.",
+)
+_NO_SIDES = (
+    "Rows cannot be judged: there are no reference pixels at the sides, or one output reads all."
+)
+_NO_INSTABILITY = (
+    "The instability cannot be measured: there are no reference pixels below or above."
 )
 
 
@@ -53,8 +62,9 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
         described["limits"].append(_ONE_AMPLIFIER if alone else _COMMON_LIMIT)
     if reference_pixels is not None:
         made.append((reference_pixels, "reference pixels: stability, bad ones, rows, ramps"))
+        made_of = (_instability, _scatter, _bad_pixels, _changes)
         described["tables"] += [
-            table for table in (_instability(reference_pixels), _scatter(reference_pixels)) if table
+            table for table in (make(reference_pixels) for make in made_of) if table
         ]
         bad, count = (reference_pixels.header[card] for card in ("NBAD", "NREF"))
         note = f"of {counted(int(count), 'pixel')}"
@@ -62,9 +72,18 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
             key_number("Bad reference pixels", bad, None, "pixels", note)
         )
         described["limits"] += _REFERENCE_LIMITS
+        lacking = {"ROWS": _NO_SIDES, "INSTABILITY": _NO_INSTABILITY}
+        described["limits"] += [
+            words for name, words in lacking.items() if name not in reference_pixels
+        ]
     if corrections is not None:
         made.append((corrections, "corrections by reference pixels compared"))
         described["tables"].append(_corrections(corrections))
+        lacking = corrections.table("NOT_POSSIBLE")
+        described["limits"] += [
+            f"Correction {name} is not possible here: {why}."
+            for name, why in zip(lacking.get("CORRECTION", ()), lacking.get("WHY", ()), strict=True)
+        ]
     described["products"] += [
         {"file": inside(product.path, folder), "what": what} for product, what in made
     ]
@@ -165,9 +184,56 @@ def _scatter(product):
     }
 
 
+def _bad_pixels(product):
+    bad, bits = product.image("BAD_REF_PIXEL"), flag_bits(product)
+    rows = [
+        [name, str(int((bad & value > 0).sum()))]
+        for name, value in bits.items()
+        if (bad & value > 0).any()
+    ]
+    mask = product.table("MASK")
+    if mask:
+        both, here, there = (int(mask[k][0]) for k in ("BOTH", "ONLY_HERE", "ONLY_MASK"))
+        rows += [
+            ["bad here and in the present mask", str(both)],
+            ["bad here alone", str(here)],
+            ["bad in the present mask alone", str(there)],
+        ]
+    if not rows:
+        return None
+    note = "By reason; a pixel may have several." if len(rows) > (3 if mask else 0) else "None bad."
+    if not mask:
+        note += " The exposures carry no mask to compare with."
+    return {
+        "title": "Bad reference pixels",
+        "columns": ["what", "pixels"],
+        "rows": rows,
+        "note": note,
+    }
+
+
+def _changes(product):
+    table = product.table("CHANGES")
+    if not table:
+        return None
+    columns = ("QUANTITY", "PREVIOUS", "CHANGE", "ERROR", "UNIT")
+    rows = [
+        [str(name), number(before, 3), number(change, 3), number(error, 2), str(unit)]
+        for name, before, change, error, unit in zip(
+            *(table[column] for column in columns), strict=True
+        )
+    ]
+    return {
+        "title": "Reference pixels: change since the previous epoch",
+        "columns": ["quantity", "before", "change", "error", "unit"],
+        "rows": rows,
+        "note": f"The previous product: {product.header.get('PREVIOUS', 'not named')}.",
+    }
+
+
 def _corrections(product):
     table = product.table("CORRECTIONS")
-    names = ("ROW_NOISE", "OVER_FLOOR", "TOTAL")
+    names = ("ROW_NOISE", "OVER_FLOOR", "TOTAL", "OVER_WHITE")
     rows = [
         [str(table["CORRECTION"][k]), str(int(table["AMPLIFIER"][k]))]
         + [number(table[name][k], 3) for name in names]
@@ -177,11 +243,22 @@ def _corrections(product):
         "title": "Corrections by reference pixels",
         "columns": [
             *("correction", "amplifier", "row noise [DN]", "over the white floor"),
-            "pixel noise [DN]",
+            *("pixel noise [DN]", "over white noise"),
         ],
         "rows": rows,
         "note": (
             "In differences of two groups; corrected by the pipeline's own step. optimal: the "
-            "smoothing and gain of the side pixels that leave least noise in these exposures."
-        ),
+            "smoothing and gain of the side pixels that leave least noise in these exposures. "
+            + _kernel_words(table)
+        ).strip(),
     }
+
+
+def _kernel_words(table):
+    """Say which SIRS kernels were used, if any."""
+    used = {str(name) for name in table["KERNEL"][table["CORRECTION"] == "sirs"]}
+    if not used:
+        return ""
+    name = used.pop()
+    source = "CRDS's" if name.startswith("crds://") else "made of these reference pixels"
+    return f"sirs: the pipeline's SIRS kernels, {source} ({name.removeprefix('crds://')})."
