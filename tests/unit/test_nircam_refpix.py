@@ -16,6 +16,8 @@ from darkroom.nircam.spectrum import measure as measure_spectrum
 from nircam_spectra import Held, simulated
 
 ROWS = 64
+#: So many rows tell noise below 8 Hz.
+JUDGED = 128
 
 
 def instabilities(source):
@@ -36,8 +38,8 @@ def test_perfect_reference_pixels_have_no_excess():
     assert ratio == pytest.approx(1, abs=0.2)
 
 
-def test_injected_instability_is_recovered_and_flagged():
-    source, *_ = simulated(2, rows=ROWS, nints=1, ngroups=100)
+def unsettle(source, rms=2.0):
+    """Let the reference pixels of every amplifier jump on their own from frame to frame, DN."""
     rng = np.random.default_rng(1)
     source.data = source.data.astype(np.float32)
     frames = source.readout.flip(source.data)
@@ -45,13 +47,45 @@ def test_injected_instability_is_recovered_and_flagged():
     for a in range(4):
         part = np.zeros_like(reference)
         part[:, a * width : (a + 1) * width] = reference[:, a * width : (a + 1) * width]
-        frames[0][:, part] += 2.0 * rng.standard_normal((100, 1), dtype=np.float32)
+        jumps = rng.standard_normal((source.ngroups(0), 1), dtype=np.float32)
+        frames[0][:, part] += rms * jumps
+
+
+def test_injected_instability_is_recovered_but_not_judged_from_few_rows():
+    source, *_ = simulated(2, rows=ROWS, nints=1, ngroups=100)
+    unsettle(source)
     found = instabilities(source)
     assert all(row.p < 0.001 for row in found)
     # So few rows do not tell what is below 8 Hz: nothing is flagged.
     assert not any(row.judged or row.flagged for row in found)
     rms = np.sqrt(np.mean([row.excess**2 for row in found]))
     assert rms == pytest.approx(2.0, rel=0.15)
+
+
+@pytest.mark.heavy
+def test_where_it_is_judged_an_instability_is_flagged_and_perfect_pixels_are_not():
+    source, *_ = simulated(2, rows=JUDGED, nints=1, ngroups=100, pedestal_rms=15.0)
+    found = instabilities(source)
+    assert all(row.judged for row in found)
+    assert not any(row.flagged for row in found)
+    unsettle(source)
+    found = instabilities(source)
+    assert all(row.flagged for row in found)
+    rms = np.sqrt(np.mean([row.excess**2 for row in found]))
+    assert rms == pytest.approx(2.0, rel=0.15)
+
+
+@pytest.mark.heavy
+def test_perfect_pixels_under_the_noise_of_the_real_detectors_are_not_flagged():
+    """Whose common noise steepens below 10 Hz, where the spectrum ends."""
+    real = {"amplitude": 0.24, "index": 1.0, "excess": 3.0, "knee_hz": 2.0}
+    found = []
+    for seed in range(1, 13):
+        source, *_ = simulated(seed, rows=JUDGED, common=real, pedestal_rms=15.0)
+        found += instabilities(source)
+    assert all(row.judged for row in found)
+    assert not any(row.flagged for row in found)
+    assert sum(row.p < 0.01 for row in found) <= 4
 
 
 def test_frame_to_frame_scatter_is_recovered():
@@ -105,6 +139,20 @@ def test_noisy_telegraphic_and_drifting_pixels_are_found_and_no_others():
     assert (bad[chosen[:40]] & refpix_pixels.Bad.NOISY > 0).all()
     assert (bad[chosen[40:50]] & refpix_pixels.Bad.TELEGRAPH > 0).sum() >= 9
     assert (bad[chosen[50:]] & refpix_pixels.Bad.DRIFT > 0).sum() >= 9
+
+
+@pytest.mark.parametrize(("nints", "ngroups"), [(1, 3), (2, 6), (1, 30)])
+def test_however_few_the_groups_no_good_pixel_is_called_bad(nints, ngroups):
+    """With 3 groups a tenth of them have less than a fifth of the usual noise, by chance."""
+    readout = Readout.full("NRCA1", ROWS)
+    rng = np.random.default_rng(7)
+    shape = (nints, ngroups, ROWS, 2048)
+    data = np.rint(5000 + 4.0 * rng.standard_normal(shape, dtype=np.float32))
+    levels = refpix.measure(Held(data, readout))
+    pixels = refpix_pixels.judge(levels)
+    assert (pixels.bad == 0).all()
+    steps = np.abs(np.diff(levels.reference[0][:, 0]))
+    assert pixels.jump[0] >= steps.max() - 4.0
 
 
 def test_dead_and_displaced_pixels_are_found():

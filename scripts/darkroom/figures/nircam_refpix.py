@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 
 from darkroom.figures import style
 from darkroom.figures.book import Panel
@@ -46,10 +47,12 @@ def _levels(book, table):
         for active, look in ((True, "-"), (False, "o")):
             here = first & (table["AMPLIFIER"] == amplifier)
             here &= (table["REGION"] == "active") == active
+            if not here.any():
+                continue
             means = [np.mean(table["MEAN"][here & (table["TIME"] == t)]) for t in time]
             label = f"amplifier {amplifier}" if active else None
             axes.plot(time, means, look, color=colour, lw=1, label=label)
-    axes.set(xlabel="s", ylabel="DN above the first group")
+    axes.set(xlabel="time since the first group [s]", ylabel="level above it [DN]")
     _legend_above(axes, 0.3)
     caption = (
         "Level of every frame of the first ramp: active pixels (lines), and the mean of the "
@@ -102,7 +105,7 @@ def _instability(book, table):
     axes.hlines(predicted, place - 0.4, place + 0.4, color=style.DARK, lw=2, label="predicted")
     axes.set_xticks(place, [str(a) for a in table["AMPLIFIER"]])
     top = max(table["VALUE"].max(), (predicted + unsure).max())
-    axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * top))
+    axes.set(xlabel="amplifier", ylabel="instability [DN]", ylim=(0, 1.5 * top))
     axes.legend()
     flagged = [str(a) for a, f in zip(table["AMPLIFIER"], table["FLAGGED"], strict=True) if f]
     over = f"amplifiers {', '.join(flagged)}" if flagged else "none"
@@ -129,7 +132,11 @@ def _rows(book, table):
         rows = table["ROWS"][here]
         axes.plot(rows, table["R"][here], "o", color=colour, label=f"amplifier {amplifier}")
         axes.plot(rows, table["PREDICTED_R"][here], color=colour, lw=1)
-    axes.set(xscale="log", xlabel="rows smoothed", ylabel="correlation", ylim=(0, 1))
+    axes.plot([], [], color=style.REFERENCE, lw=1, label="predicted")
+    axes.set(xscale="log", xlabel="rows smoothed", ylabel="correlation", ylim=(0, 1.02))
+    widths = np.unique(table["ROWS"])
+    axes.set_xticks(widths, [str(width) for width in widths], minor=False)
+    axes.set_xticks([], minor=True)
     axes.legend()
     caption = (
         "Correlation of the mean of the side reference pixels with that of the active pixels of "
@@ -157,10 +164,11 @@ def _pair(table, pair):
     frequency = table["FREQUENCY"][here]
     axes.plot(frequency, table["COHERENCE"][here], "o-", color=style.BIAS, label="measured")
     axes.plot(frequency, table["BY_CHANCE"][here], color=style.DARK, ls="--", label="by chance")
-    axes.set(xlabel="Hz", ylabel="coherence", ylim=(0, 1.05), title=pair)
+    axes.set(xlabel="frequency [Hz]", ylabel="coherence", ylim=(0, 1.05), title=pair)
     if frequency.max() > 10 * frequency.min():
         axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter("")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.legend()
     alt = f"Coherence of {pair} against frequency"
     return Panel(str(pair).replace(" ", "_"), figure, alt)
@@ -176,7 +184,7 @@ def _ramps(book, table):
         ramp, active, reference = (table[k][here] for k in ("RAMP", "ACTIVE", "REFERENCE"))
         axes.plot(ramp, active, color=colour, lw=1, label=f"amplifier {amplifier}")
         axes.plot(ramp, reference, "o", color=colour)
-    axes.set(xlabel="ramp", ylabel="DN above the first ramp")
+    axes.set(xlabel="ramp", ylabel="level above the first ramp [DN]")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     caption = (
@@ -202,8 +210,9 @@ def _corrections(book, table):
         floor, place - 0.45, place + 0.45, color=style.MODEL, lw=2, label="white noise alone"
     )
     axes.set_xticks(place)
-    axes.set(xlabel="amplifier", ylabel="DN", ylim=(0, 1.5 * table["ROW_NOISE"].max()))
-    axes.legend()
+    top = 1.6 * table["ROW_NOISE"].max()
+    axes.set(xlabel="amplifier", ylabel="row noise [DN]", ylim=(0, top))
+    axes.legend(ncols=2)
     caption = (
         "Scatter of row means in differences of two groups, without and after a correction by "
         "reference pixels, and what white noise alone leaves."

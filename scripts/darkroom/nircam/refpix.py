@@ -13,6 +13,9 @@ from darkroom.nircam.refpix_sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
 
 EDGES = ("bottom", "top", "left", "right")
+# An amplifier with a smaller share of pixels to trust, or less noise (DN) than rounding makes, is
+# dead; as for the noise spectrum.
+_LEAST_KEPT, _LEAST_NOISE = 0.25, 0.25
 _CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
 
 
@@ -130,6 +133,7 @@ def measure(source):
     first = None
     for ramp in range(source.nramps):
         lines = fit_lines(source, ramp)
+        check_alive(source, ramp, lines)
         found.nactive += lines.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
         found.noise += lines.noise**2
         _follow(source, ramp, lines, found)
@@ -140,6 +144,34 @@ def measure(source):
     if rows is not None:
         rows.finish()
     return found
+
+
+def check_alive(source, ramp, lines):
+    """Refuse a ramp with a dead amplifier: nothing follows it, and 0 would pass for perfect.
+
+    Parameters
+    ----------
+    source : darkroom.nircam.spectrum_ramp.RampSource
+    ramp : int
+    lines : darkroom.nircam.spectrum_ramp.Lines
+        Of this ramp.
+
+    Raises
+    ------
+    DarkroomError
+        Naming ramp and amplifier.
+    """
+    usable, good = (
+        image.reshape(source.readout.ny, source.readout.noutputs, -1).sum(axis=(0, 2))
+        for image in (source.usable, lines.good)
+    )
+    for amplifier, noise in enumerate(lines.noise):
+        if not noise > _LEAST_NOISE or good[amplifier] < _LEAST_KEPT * usable[amplifier]:
+            raise DarkroomError(
+                f"{source.label(ramp)}: amplifier {amplifier} is dead, or bad for the most part "
+                f"({good[amplifier]} of {usable[amplifier]} pixels to trust, noise "
+                f"{noise:.2g} DN); leave these exposures out"
+            )
 
 
 def _follow(source, ramp, lines, found):
@@ -164,9 +196,11 @@ def _follow(source, ramp, lines, found):
     found.reference.append(reference)
     found.edges.append(_edges(reference, regions, readout.noutputs))
     if found.rows is not None:
-        inside, left, right = _side_rows(reference, regions)
+        inside, (left, right), here = _side_rows(reference, regions)
+        # As the pipeline does: where one side has no pixel the other one counts alone.
+        share = here / np.maximum(here.sum(axis=0), 1)
         for one, other, means in zip(left, right, rows[:, inside], strict=True):
-            found.rows.add((one + other) / 2, means)
+            found.rows.add(share[0] * one + share[1] * other, means)
             found.sides.add(one, other)
             if found.sirs is not None:
                 found.sirs.add(one, other, means)
@@ -196,20 +230,30 @@ def line_residuals(values):
 
 
 def _side_rows(reference, regions):
-    """Return the rows with side pixels, and mean residuals left and right: (ngroups, nrows).
+    """Return the rows with side pixels, mean residuals of left and right, and where they are.
 
-    A pixel without a value in some group does not count; a row of such pixels has 0.
+    A pixel without a value in some group does not count.
+
+    Returns
+    -------
+    rows : (nrows,) int array
+    means : list of two (ngroups, nrows) arrays
+        DN; 0 for a row without a pixel that counts.
+    here : (2, nrows) bool array
+        Where there is such a pixel.
     """
-    inside, means = None, []
+    inside, means, there = None, [], []
     for edge in (2, 3):
         here = regions.edge == edge
         left, _ = line_residuals(reference[:, here])
         inside, place = np.unique(regions.y[here], return_inverse=True)
         known = np.isfinite(left).all(axis=0)
         left[:, ~known] = 0
-        counts = np.maximum(np.bincount(place, known), 1)
+        counts = np.bincount(place, known)
+        there.append(counts > 0)
+        counts = np.maximum(counts, 1)
         means.append(np.stack([np.bincount(place, values) / counts for values in left]))
-    return inside, *means
+    return inside, means, np.array(there)
 
 
 def _by_class(image, readout):

@@ -65,6 +65,12 @@ def compare(raw, corrected, spectrum):
             raise InputError(
                 ramps.files[0].path, f"correction {name} is of another detector or subarray"
             )
+        for file, before in zip(ramps.files, first.files, strict=True):
+            if file.sci.shape != before.sci.shape:
+                raise InputError(
+                    file.path,
+                    f"correction {name} has {_size(file)}, {before.path.name} has {_size(before)}",
+                )
         source = RampSource(ramps)
         alone = math.sqrt(2 / source.nframes) * white
         kernel = str(ramps.files[0].header.get(_SIRS_CARD, ""))
@@ -74,6 +80,11 @@ def compare(raw, corrected, spectrum):
             numbers = {key: float(value) for key, value in values.items()}
             rows.append({"correction": name, "amplifier": a, **numbers, "kernel": kernel})
     return first, rows
+
+
+def _size(file):
+    nints, ngroups = file.sci.shape[:2]
+    return f"{nints} integration(s) of {ngroups} groups"
 
 
 def write(ramps, rows, output, table, quantities=None, not_possible=()):

@@ -140,7 +140,7 @@ def instabilities(levels, readout, fit, sigma):
     Returns
     -------
     list of Instability
-        Empty where there are no reference pixels below and above.
+        None of an amplifier without usable reference pixels below and above.
     """
     regions = levels.regions
     outer = regions.edge < 2
@@ -157,6 +157,8 @@ def instabilities(levels, readout, fit, sigma):
             for active, edges in zip(levels.active, levels.edges, strict=True)
         ]
         one = frame_scatter("", series)
+        if not np.isfinite(one.value):
+            continue
         # Measured and predicted squares scatter as mean squares of so many values.
         p = float(
             stats.f.sf((one.value / expected[amplifier]) ** 2, one.nu, 2 / unsure[amplifier] ** 2)

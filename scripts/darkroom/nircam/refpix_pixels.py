@@ -11,7 +11,10 @@ from scipy import stats
 from darkroom.nircam.refpix import line_residuals
 
 _MAD_TO_STD = 1.482602218505602
-_NOISY, _DEAD, _LEVEL, _DRIFT_P = 5.0, 0.2, 6.0, 1e-6
+_NOISY, _DEAD, _LEVEL = 5.0, 0.2, 6.0
+_ROUNDING = 1 / 12  # DN², of whole numbers
+# What chance alone gives to fewer pixels than this share is taken for theirs.
+_CHANCE = 1e-6
 # Two levels leave this share of the variance within them; a normal distribution cut at its middle
 # leaves 0.36 on average. With fewer groups it cannot be told.
 _TWO_LEVELS, _ENOUGH = 0.22, 30
@@ -29,8 +32,8 @@ class Bad(IntFlag):
 
 
 MEANING = {
-    Bad.NOISY: "noise 5 robust deviations above that of its class",
-    Bad.DEAD: "noise below 0.2 of that of its class",
+    Bad.NOISY: "noise 5 robust deviations above that of its class, p < 1e-6",
+    Bad.DEAD: "noise below 0.2 of that of its class, p < 1e-6",
     Bad.DRIFT: "drifts against its class within ramps, p < 1e-6",
     Bad.TELEGRAPH: "noisy, and at one of two levels",
     Bad.LEVEL: "level 6 robust deviations from that of its class",
@@ -80,7 +83,11 @@ def judge(levels):
     """
     count = levels.regions.y.size
     found = Pixels(*(np.full(count, np.nan) for _ in range(6)), np.zeros(count, np.int32))
+    with_value = np.all([np.isfinite(ramp).all(axis=0) for ramp in levels.reference], axis=0)
     for *_, pixels in levels.regions.classes():
+        if not with_value[pixels].any():
+            found.bad[pixels] = Bad.NO_VALUE
+            continue
         _measure(levels, pixels, found)
         _flag(found, pixels, sum(len(ramp) - 2 for ramp in levels.reference))
     return found
@@ -106,6 +113,7 @@ def _measure(levels, pixels, found):
     found.sigma[pixels] = sigma
     found.level[pixels] = level - np.nanmedian(level)
     found.slope[pixels] = slopes / weights
+    found.jump[pixels] = jump
     with np.errstate(invalid="ignore", divide="ignore"):
         found.slope_t[pixels] = slopes / np.sqrt(weights) / sigma
         found.kurtosis[pixels] = (left**4).mean(axis=0) / (left**2).mean(axis=0) ** 2 - 3
@@ -132,13 +140,22 @@ def _flag(found, pixels, dof):
     sigma, level = found.sigma[pixels], found.level[pixels]
     bad = found.bad[pixels]
     middle, spread = _robust(sigma)
-    noisy = sigma > middle + _NOISY * spread
+    # With few groups noise scatters so much that chance alone goes far up and down.
+    high, low = np.sqrt(
+        [stats.chi2.isf(_CHANCE, dof), stats.chi2.ppf(_CHANCE, dof)] / stats.chi2.median(dof)
+    )
+    noisy = sigma > max(middle + _NOISY * spread, high * middle)
     # Two levels far apart are noise; what looks like two levels in quiet pixels is chance.
     bad &= np.where(noisy, -1, 0)
     bad |= np.where(noisy, Bad.NOISY, 0)
-    bad |= np.where(sigma < _DEAD * middle, Bad.DEAD, 0)
-    limit = stats.t.isf(_DRIFT_P / 2, dof)
-    bad |= np.where(np.abs(found.slope_t[pixels]) > limit, Bad.DRIFT, 0)
+    # Whole numbers may lie on a line by chance.
+    rounded = np.sqrt(sigma**2 + _ROUNDING)
+    bad |= np.where(rounded < min(_DEAD, low) * middle, Bad.DEAD, 0)
+    limit = stats.t.isf(_CHANCE / 2, dof)
+    # Nor is a pixel quieter than its class, a dead one apart, which has no drift either.
+    with np.errstate(invalid="ignore"):
+        drift = np.abs(found.slope_t[pixels]) * np.minimum(sigma / middle, 1)
+        bad |= np.where(drift > limit, Bad.DRIFT, 0)
     bad |= np.where(np.abs(level) > _LEVEL * _robust(level)[1], Bad.LEVEL, 0)
     bad |= np.where(np.isfinite(sigma), 0, Bad.NO_VALUE)
     found.bad[pixels] = bad

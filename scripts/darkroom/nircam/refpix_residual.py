@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.nircam.refpix import check_alive
 from darkroom.nircam.spectrum_ramp import fit_lines
 
 _MAD_TO_STD = 1.482602218505602
@@ -30,7 +31,9 @@ def residual_noise(source, white):
     squares, total, floor, npairs = (np.zeros(readout.noutputs) for _ in range(4))
     white = 2 * np.asarray(white) ** 2 / source.nframes
     for ramp in range(source.nramps):
-        good = fit_lines(source, ramp).good
+        lines = fit_lines(source, ramp)
+        check_alive(source, ramp, lines)
+        good = lines.good
         for group in range(0, source.ngroups(ramp) - 1, 2):
             step = source.read(ramp, group + 1) - source.read(ramp, group)
             for a in range(readout.noutputs):

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.fits.verify import verify
 from darkroom.nircam import (
     products,
     refpix,
@@ -57,6 +58,7 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     ramps = RampSet(paths, "reference-pixel product")
     check_uncorrected(ramps)
     readout = ramps.readout
+    _check_whole(spectrum)
     fit = refpix_predict.read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)
     temperatures = read_temperatures(ramps, temperature_cards)
@@ -82,9 +84,16 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     return Made(ramps, levels, pixels, tables, settings, previous and Path(previous))
 
 
+def _check_whole(path):
+    """Refuse a product that is cut short; one that is no FITS file is refused where it is read."""
+    if Path(path).is_file():
+        verify(path)
+
+
 def _read_previous(path, readout):
     """Return what `refpix_tables.change_table` needs of another epoch."""
     tables = {}
+    _check_whole(path)
     try:
         with fits.open(path) as hdus:
             detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data

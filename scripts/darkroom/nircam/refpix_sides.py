@@ -129,6 +129,8 @@ class SideSpectra:
         for k in np.unique(where):
             here = inside[where == k]
             power = self._powers[:, here].sum(axis=1)
+            if not power.all():
+                continue
             worth = max(here.size * self.dof / _HANN_ALIKE, 1.0)
             rows.append(
                 {

@@ -21,9 +21,12 @@ def read_temperatures(ramps, cards):
     for card in cards:
         values = []
         for file in ramps.files:
-            value = fits.getval(file.path, card) if card in fits.getheader(file.path) else None
-            if not isinstance(value, int | float):
-                raise InputError(file.path, f"card {card} is {value!r}, a temperature is needed")
+            value = fits.getheader(file.path).get(card)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                told = "there is no card" if value is None else f"{value!r} is no temperature: card"
+                raise InputError(
+                    file.path, f"{told} {card}", "name others (reference_pixels.temperature_cards)"
+                )
             values.append(float(value))
         found[card] = np.array([values[k] for k, _ in ramps.ramps])
     return found
