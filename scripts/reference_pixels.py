@@ -5,13 +5,14 @@ against bottom; how far are reference pixels from active ones, and how much of t
 because 1/f noise at the edges of a frame is not that of its mean (predicted from the noise
 spectrum: perfect reference pixels have no excess); how well do side pixels follow row means; which
 reference pixels are noisy, dead, drifting, telegraphic or off in level; how do levels shift from
-ramp to ramp with time and temperature.
+ramp to ramp with time and temperature. Of full frames: which weights of the side pixels leave least
+noise in rows (SIRS; sirs_kernel.py makes a file of the pipeline of them).
 
 Give dark ramps before any correction by reference pixels, with at least 3 groups, and their
 spectrum from noise_spectrum.py. What corrections leave is compared by compare_corrections.py.
 
 OUTPUT holds images BAD_REF_PIXEL (bits, see DQ_DEF) and SIGMA, and tables LEVELS, INSTABILITY,
-SCATTER, ROWS, COHERENCE, RAMPS, TRENDS, PIXELS, MASK, CHANGES. Units: DN.
+SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGES. Units: DN.
 """
 
 from __future__ import annotations

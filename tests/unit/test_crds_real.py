@@ -37,6 +37,8 @@ NIRCAM = {
     "linearity": "jwst_nircam_linearity_0056.fits",
     "dark": "jwst_nircam_dark_0040.fits",
     "refpix": "N/A",
+    # A type that these rules do not know yet.
+    "sirskernel": "N/A",
 }
 F160W = {
     "TELESCOP": "HST", "INSTRUME": "WFC3", "DETECTOR": "IR", "FILTER": "F160W",
@@ -55,12 +57,13 @@ import json, sys
 from darkroom.crds.bestrefs import best_references
 from darkroom.crds.environment import go_offline
 from darkroom.errors import DarkroomError
+from darkroom.nircam.plan import OPTIONAL_KINDS
 cache, observatory, context, cases = sys.argv[1:]
 go_offline(cache, observatory, context)
 answers = []
 for path, kinds in json.loads(cases):
     try:
-        answers.append(best_references(path, kinds, context, observatory))
+        answers.append(best_references(path, kinds, context, observatory, OPTIONAL_KINDS))
     except DarkroomError as error:
         answers.append(str(error))
 print("ANSWERS", json.dumps(answers))

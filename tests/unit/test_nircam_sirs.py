@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.crds.cache import Cache
+from darkroom.crds.cache import Cache, sha1
 from darkroom.errors import InputError
 from darkroom.nircam import products, refpix, refpix_tables, sirs
 from darkroom.nircam.plan import correction_options
 from darkroom.nircam.refpix_sirs import GAUSSIAN, HALF_WIDTH, SirsSums
 from darkroom.simulate import nircam
+from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.nircam_references import write_references
 from nircam_jwst import CONTEXT, jwst, need_jwst, own_program, program
 from nircam_spectra import simulated
@@ -123,7 +124,8 @@ def test_the_pipeline_makes_these_kernels_of_the_file(product, tmp_path):
 
 def asked(folder, subarray="FULL", detector="NRCA2"):
     """Write the header of an exposure; return its path."""
-    header = fits.Header({"DETECTOR": detector, "SUBARRAY": subarray})
+    header = fits.Header({"TELESCOP": "JWST", "INSTRUME": "NIRCAM", "DETECTOR": detector})
+    header.update({"SUBARRAY": subarray, "DATE-OBS": "2022-05-01", "TIME-OBS": "00:00:00.0"})
     fits.PrimaryHDU(header=header).writeto(folder / "x_uncal.fits", overwrite=True)
     return str(folder / "x_uncal.fits")
 
@@ -166,6 +168,23 @@ def test_kernels_of_crds_come_first_where_they_hold_the_detector(product, tmp_pa
     assert broken_kind == "InputError"
     assert "broken.asdf: cannot be read as SIRS kernels" in damaged
     assert "SUBGRISM256; the pipeline's step refpix applies SIRS kernels to full frames" in stripe
+
+
+def test_rules_that_have_kernels_choose_them_for_every_detector(product, tmp_path):
+    """As the real rules do: one file for all detectors."""
+    need_jwst()
+    cache = Cache(tmp_path / "crds", "jwst")
+    kernel = cache.path / "references" / "jwst" / "jwst_nircam_sirskernel_0001.asdf"
+    kernel.parent.mkdir(parents=True)
+    assert program("sirs_kernel", product[0], "--output", kernel).returncode == 0
+    kind = Kind("sirskernel", (), {(): {"2022-01-01 00:00:00": kernel.name}})
+    times = ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")
+    write_cache(cache, CONTEXT, "nircam", [kind], (), times)
+    chosen, place = tmp_path / "chosen.json", ["--cache", cache.path, "--context", CONTEXT]
+    more = ["--kinds", "sirskernel", "--output", chosen]
+    done = program("bestrefs", asked(tmp_path), *place, *more)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(chosen.read_text())["sirskernel"]["name"] == kernel.name
 
 
 def test_a_product_without_kernels_is_refused(tmp_path):
@@ -221,6 +240,16 @@ def corrected_frames(folder, settings):
         done(program("calibrate", here, *place, *more, *steps))
         words += ["--corrected", name, folder / f"{name}.fits"]
     assert fits.getval(folder / "sirs.fits", "R_SIRSKL") == "k.asdf"
+    # The same kernels from CRDS, which come first.
+    theirs = cache.path / "references" / "jwst" / "jwst_nircam_sirskernel_0001.asdf"
+    shutil.copy(kernel, theirs)
+    facts = {"name": theirs.name, "size": theirs.stat().st_size, "sha1": sha1(theirs)}
+    chosen.write_text(json.dumps(json.loads(chosen.read_text()) | {"sirskernel": facts}))
+    more = ["--references", chosen, "--output", folder / "theirs.fits"]
+    done(program("calibrate", here, *place, *more, *shlex.split(correction_options("sirs"))))
+    assert fits.getval(folder / "theirs.fits", "R_SIRSKL") == f"crds://{theirs.name}"
+    made, same = (fits.getdata(folder / f"{name}.fits", "SCI") for name in ("sirs", "theirs"))
+    assert (made == same).all()
     assert "R_SIRSKL" not in fits.getheader(folder / "side.fits")
     output = folder / "corrections.fits"
     more = ["--spectrum", spectrum, "--output", output]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.ticker import LogFormatter, ScalarFormatter
+from matplotlib.ticker import LogFormatter
 
 from darkroom.figures import style
 from darkroom.figures.book import Panel
@@ -81,7 +81,9 @@ def _kernels(book, table):
             label = f"amplifier {amplifier}: {weight.sum():.2f}"
             axes.plot(-before, weight, color=colour, lw=1, label=label)
         axes.set(xlabel="rows after the corrected one", title=f"{side} pixels")
-        _legend_above(axes, 0.5, ncols=1)
+    # Both share their axis: room is made once.
+    _legend_above(both[0], 0.7, ncols=1)
+    both[1].legend(loc="upper center")
     both[0].set_ylabel("weight of a row")
     caption = (
         "SIRS: weights of the side reference pixels of a row for rows around it that leave least "
@@ -163,11 +165,12 @@ def _pair(table, pair):
     here = table["PAIR"] == pair
     frequency = table["FREQUENCY"][here]
     axes.plot(frequency, table["COHERENCE"][here], "o-", color=style.BIAS, label="measured")
-    axes.plot(frequency, table["BY_CHANCE"][here], color=style.DARK, ls="--", label="by chance")
+    chance = table["BY_CHANCE"][here]
+    axes.plot(frequency, chance, ".--", color=style.DARK, label="by chance")
     axes.set(xlabel="frequency [Hz]", ylabel="coherence", ylim=(0, 1.05), title=pair)
     if frequency.max() > 10 * frequency.min():
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.legend()
     alt = f"Coherence of {pair} against frequency"

@@ -25,6 +25,10 @@ _REFERENCE_LIMITS = (
     "Reference pixels that all jump together with the active ones, and a drift of a whole class of "
     "them between ramps, look like the detector's own; only the levels of ramps show the latter.",
 )
+_CORRECTION_LIMIT = (
+    "Smoothing and gain of the correction optimal, and SIRS kernels that were made here, come from "
+    "the ramps that they are compared on; they hold for noise like theirs."
+)
 _NO_SIDES = (
     "Rows cannot be judged: there are no reference pixels at the sides, or one output reads all."
 )
@@ -79,6 +83,7 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
     if corrections is not None:
         made.append((corrections, "corrections by reference pixels compared"))
         described["tables"].append(_corrections(corrections))
+        described["limits"].append(_CORRECTION_LIMIT)
         lacking = corrections.table("NOT_POSSIBLE")
         described["limits"] += [
             f"Correction {name} is not possible here: {why}."
