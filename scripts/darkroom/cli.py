@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -58,8 +59,8 @@ def _grant_threads():
 def run(main):
     """Run a program's `main()` and end the process with its status.
 
-    Log lines go to standard error. A `DarkroomError` ends in one sentence; any other exception
-    prints its traceback first, so that the last line of a log is always the cause.
+    Log lines go to standard error. A `DarkroomError` and a full disk end in one sentence; any
+    other exception prints its traceback first, so that the last line of a log is always the cause.
     """
     _mask_secrets()
     _grant_threads()
@@ -78,8 +79,19 @@ def run(main):
         print("ERROR interrupted", file=sys.stderr)
         status = 130
     except Exception as error:
-        traceback.print_exc()
-        cause = str(error).strip().splitlines()
-        print(f"ERROR {type(error).__name__}: {cause[0] if cause else ''}", file=sys.stderr)
+        full = _is_full(error)
+        if not full:
+            traceback.print_exc()
+        first = str(error).strip().partition("\n")[0]
+        what = "the disk is full, make room and repeat" if full else type(error).__name__
+        print(f"ERROR {what}: {first}", file=sys.stderr)
         status = 1
     sys.exit(status or 0)
+
+
+def _is_full(error):
+    """Tell whether a disk or a quota had no room; astropy keeps the words, not the number."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, OSError) and (
+        error.errno in full or any(os.strerror(number) in str(error) for number in full)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from tempfile import TemporaryFile
 
 _BLOCK = re.compile(r"^Error in rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 # A run that only looked, or asked the archive.
@@ -84,4 +85,22 @@ def _cause(log):
     except OSError:
         lines = []
     written = [line.strip() for line in lines if line.strip()]
-    return written[-1].removeprefix("ERROR ") if written else "it ended without a word (killed?)"
+    last = written[-1] if written else ""
+    if last.startswith("ERROR "):
+        return last.removeprefix("ERROR ")
+    # What was to follow found no room, and the last line that did is no cause.
+    if log and (fault := _fault_of_writing(Path(log).parent)):
+        return f"nothing more could be written to its log: {fault}"
+    return last or "it ended without a word (killed?)"
+
+
+def _fault_of_writing(folder):
+    """Return why nothing can be written to a folder (full disk, used quota); empty when it can."""
+    try:
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror
+    return ""

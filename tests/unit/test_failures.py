@@ -1,5 +1,13 @@
 """A failed run names each job, its cause and the command to go on."""
 
+import errno
+import os
+
+import pytest
+
+from darkroom import failures
+from darkroom.cli import run
+from darkroom.errors import DarkroomError
 from darkroom.failures import failure_summary
 
 LOG = """\
@@ -38,3 +46,50 @@ def test_a_job_that_died_silently_is_said_to(tmp_path):
 
 def test_a_run_without_failed_jobs_says_nothing():
     assert failure_summary("Building DAG of jobs...\n", "x") == ""
+
+
+def test_a_log_that_had_no_room_is_no_silent_death(tmp_path, monkeypatch):
+    """Its last line, if it has one, is not the cause; a cause that is written whole is."""
+
+    def full(dir):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(failures, "TemporaryFile", full)
+    log = tmp_path / "dark_1.log"
+    for text in ("", "INFO bringing dark_1.FIT\n"):
+        log.write_text(text)
+        told = failure_summary(LOG.format(log=log), "x")
+        assert "nothing more could be written to its log: No space left on device" in told
+    log.write_text("ERROR dark_1.FIT: truncated\n")
+    assert "      dark_1.FIT: truncated\n" in failure_summary(LOG.format(log=log), "x")
+
+
+@pytest.mark.parametrize(
+    ("error", "last", "traced"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full, make room", False),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full, make room", False),
+        # as astropy tells it
+        (
+            OSError("Not enough space on disk: [Errno 28] No space left on device"),
+            "the disk is full, make room and repeat: Not enough space",
+            False,
+        ),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x.fits"), "FileNotFoundError: ", True),
+        (ValueError("first\nsecond"), "ValueError: first", True),
+        (DarkroomError("x.fits: truncated"), "x.fits: truncated", False),
+    ],
+)
+def test_the_last_line_of_a_program_is_its_cause(capsys, monkeypatch, error, last, traced):
+    # The log of this process stays pytest's.
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run(main)
+    said = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 1
+    assert said[-1].startswith(f"ERROR {last}")
+    assert ("Traceback (most recent call last):" in said) == traced
