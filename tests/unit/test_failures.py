@@ -44,6 +44,71 @@ def test_a_job_that_died_silently_is_said_to(tmp_path):
     assert "it ended without a word (killed?)" in failure_summary(LOG.format(log=log), "x")
 
 
+GROUP = """\
+[Fri Nov 27 12:10:19 2026]
+    message: Error in group arrival
+    log: {folder}/slurm.log (check log file(s) for error details)
+    jobs:
+        rule fetch:
+            jobid: 3
+            output: {folder}/dark_1.json
+            log: {folder}/dark_1.log (check log file(s) for error details)
+        rule fetch:
+            jobid: 4
+            output: {folder}/dark_2.json, {folder}/dark_2.FIT
+            log: {folder}/dark_2.log (check log file(s) for error details)
+        rule fetch:
+            jobid: 5
+            output: {folder}/dark_3.json
+            log: {folder}/dark_3.log (check log file(s) for error details)
+            shell:
+                python fetch.py
+Logfile {folder}/slurm.log:
+"""
+INSIDE = """\
+Error in rule fetch:
+    message: None
+    jobid: 0
+    output: {folder}/dark_1.json
+    log: {folder}/dark_1.log (check log file(s) for error details)
+"""
+
+
+def test_jobs_that_shared_a_slurm_job_with_a_failed_one_are_counted(tmp_path):
+    """Snakemake drops the whole group: what to type to make the others is told."""
+    (tmp_path / "dark_1.log").write_text("ERROR dark_1.FIT: truncated\n")
+    # Each attempt tells of the same jobs.
+    text = failure_summary(2 * (GROUP + INSIDE).format(folder=tmp_path), "snakemake")
+    assert text.splitlines()[:3] == [
+        "1 job failed:",
+        f"  fetch  {tmp_path}/dark_1.json",
+        "      dark_1.FIT: truncated",
+    ]
+    assert "2 other jobs shared a Slurm job with these" in text
+    assert "\n  snakemake --group-components arrival=1\n" in text
+    (tmp_path / "dark_2.json").touch()
+    assert "1 other job shared" in failure_summary(
+        (GROUP + INSIDE).format(folder=tmp_path), "snakemake"
+    )
+
+
+def test_a_group_that_slurm_ended_is_named_with_slurms_last_word(tmp_path):
+    (tmp_path / "slurm.log").write_text("begun\nslurmstepd: error: JOB 7 DUE TO TIME LIMIT\n")
+    text = failure_summary(GROUP.format(folder=tmp_path), "snakemake")
+    assert text.splitlines()[:4] == [
+        "1 job failed:",
+        "  group  arrival (3 jobs)",
+        "      slurmstepd: error: JOB 7 DUE TO TIME LIMIT",
+        f"      log: {tmp_path}/slurm.log",
+    ]
+
+
+def test_what_a_further_attempt_has_made_did_not_fail(tmp_path):
+    for name in ("dark_1", "dark_2", "dark_3"):
+        (tmp_path / f"{name}.json").touch()
+    assert failure_summary((GROUP + INSIDE).format(folder=tmp_path), "x") == ""
+
+
 def test_a_run_without_failed_jobs_says_nothing():
     assert failure_summary("Building DAG of jobs...\n", "x") == ""
 
