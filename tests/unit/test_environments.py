@@ -52,6 +52,21 @@ for campaign in sys.argv[1:]:
 print(json.dumps(found))
 """
 
+# conda's own reading of a line of a YAML file, in its strict syntax.
+READ_SPECS = """
+import json, sys
+from rattler import MatchSpec
+
+found = {}
+for text in json.load(sys.stdin):
+    try:
+        spec = MatchSpec(text, strict=True)
+        found[text] = [spec.name.normalized, spec.version]
+    except Exception as error:
+        found[text] = f"{type(error).__name__}: {error}"
+print(json.dumps(found))
+"""
+
 
 def environment(toolset):
     return yaml.safe_load((ROOT / "envs" / f"{toolset}.yaml").read_text(encoding="utf-8"))
@@ -172,6 +187,48 @@ def test_yaml_holds_exact_pins_from_conda_forge_and_no_user_channels(toolset):
     assert [line for line in from_pip if not re.fullmatch(r"[a-z0-9-]+==[\d.]+", line)] == []
 
 
+def read_specs(specs):
+    """Return ``{spec: [name, version it matches] or what is wrong}``, as conda reads them."""
+    python = ROOT / ".venvs" / "checks" / "bin" / "python"
+    if not python.exists():
+        pytest.skip(".venvs/checks is not built: make setup-tests")
+    done = subprocess.run(
+        [python, "-I", "-c", READ_SPECS],
+        input=json.dumps(specs),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_conda_reads_in_its_strict_syntax_what_the_yaml_means():
+    wanted = {}
+    for toolset in TOOLSETS:
+        for line in environment(toolset)["dependencies"]:
+            if isinstance(line, str):
+                name, _, version = line.partition(" ")
+                exact = f"{version.removeprefix('=')}.*" if version.startswith("=") else version
+                wanted[line] = [name, exact or None]
+    assert len(wanted) > len(TOOLSETS)
+    assert read_specs(list(wanted)) == wanted
+
+
+def test_what_only_a_lenient_reader_takes_is_refused():
+    wrong = ["numpy=1.26.*", "numpy>==1", "numpy 1.26", "numpy =", "numpy =1.26 =2"]
+    accepted = [text for text, found in read_specs(wrong).items() if isinstance(found, list)]
+    assert accepted == []
+
+
+def test_calwf3_alone_is_in_conda_and_in_no_venv():
+    left_out = {
+        toolset: [n for n in pins(toolset) if n in NOT_FROM_PYPI - {"python", "pip"}]
+        for toolset in TOOLSETS
+    }
+    assert {toolset: names for toolset, names in left_out.items() if names} == {"hst": ["hstcal"]}
+
+
 @pytest.mark.parametrize("toolset", TOOLSETS)
 def test_lock_has_every_pin_of_the_yaml(toolset):
     lock = {r.name: version_of(r) for r in locked(toolset)}
@@ -259,6 +316,27 @@ def test_toolset_declares_what_the_programs_of_its_rules_import(campaign):
             if found := undeclared(third_party(sources), toolset):
                 missing[f"{script} in {toolset}"] = found
     assert missing == {}
+
+
+def test_environments_have_what_the_programs_of_their_rules_import():
+    """Found, not imported: the pipelines take seconds, and their own tests run them."""
+    wanted = {}
+    for campaign in CAMPAIGNS:
+        for rule in rules(campaign):
+            scripts = re.findall(r"scripts/(\w+)\.py", rule["shell"])
+            found = third_party([SCRIPTS / f"{script}.py" for script in scripts])
+            wanted.setdefault(Path(rule["conda"]).stem, set()).update(found)
+    code = (
+        "import importlib.util as u, sys\n"
+        "print(*[name for name in sys.argv[1:] if u.find_spec(name) is None])"
+    )
+    for toolset, names in wanted.items():
+        python = ROOT / ".venvs" / toolset / "bin" / "python"
+        if names and python.exists():
+            done = subprocess.run(
+                [python, "-I", "-c", code, *names], capture_output=True, text=True, check=True
+            )
+            assert done.stdout.split() == [], toolset
 
 
 def test_workflow_declares_what_the_rules_themselves_import():
