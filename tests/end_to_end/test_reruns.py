@@ -1,0 +1,179 @@
+"""An edit or a changed number reruns exactly what it touches, on every instrument's road.
+
+The campaign is finished in seconds: by our own rules, with their inputs and params, each job makes
+empty files of its products' names. Those are all that the plan of a second run looks at.
+"""
+
+import pytest
+
+from darkroom.simulate import ccd, cgi, nircam, wfc3
+from end_to_end.conftest import SMALL, Checkout
+
+pytestmark = pytest.mark.end_to_end
+CHOICE = "campaign=roads.yaml"
+# item: its simulator, what that is asked for, its role and its road
+ROADS = {
+    "camera": (ccd, SMALL, {"bias": "bias*", "dark": "dark*", "science": "target*"}, {}),
+    "nrcalong": (
+        nircam,
+        {"detector": "NRCALONG", "subarray": "SUB160P", "exposures": 2, "nints": 1, "ngroups": 4},
+        {"dark": "*.fits"},
+        {},
+    ),
+    "visit": (
+        wfc3,
+        {"subarray": "SQ64SUB", "stars": 9, "blobs": 9, "exposures": [{}, {"dither": [2.0, 0.5]}]},
+        {"science": "*_raw.fits"},
+        {},
+    ),
+    "excam": (
+        cgi,
+        {"geometry": "small", "gains": [1.5, 500], "exptimes": [2, 100], "frames": 1},
+        {"dark": "*.fits"},
+        {"geometry": "small"},
+    ),
+}
+CONTEXTS = {"jwst": {"context": "jwst_1234.pmap"}, "hst": {"context": "hst_1234.pmap"}}
+EMPTY = """
+include: "Snakefile"
+
+from darkroom.archive.pins import Pins
+
+
+def empty_files(output_of_rule):
+    def run(input, output, *others):
+        for path, file in zip(map(Path, output), output_of_rule):
+            if path.name == "pins.tsv":
+                Pins().write(path)
+            elif "directory" in file.flags:
+                path.mkdir()
+            else:
+                path.touch()
+
+    return run
+
+
+for made in workflow.rules:
+    made._benchmark = None
+    made.run_func = made.run_func and empty_files(list(made.output))
+"""
+
+
+def write(checkout, changes=None, contexts=None):
+    """Write the campaign; `changes` are those of an item's road."""
+    items = {}
+    for name, (simulator, _, frames, road) in ROADS.items():
+        instrument = simulator.__name__.rpartition(".")[2]
+        patterns = {role: f"{name}/{pattern}" for role, pattern in frames.items()}
+        changed = road | (changes or {}).get(name, {})
+        items[name] = {"instrument": instrument, "frames": patterns, instrument: changed}
+    archive = {"kind": "local", "folder": "frames"}
+    checkout.campaign("roads", archive=archive, items=items, crds=contexts or CONTEXTS)
+
+
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory):
+    """Give a checkout with a finished campaign of all roads."""
+    checkout = Checkout(tmp_path_factory.mktemp("roads") / "checkout")
+    for name, (simulator, settings, _, _) in ROADS.items():
+        folder = checkout.folder / "frames" / name
+        folder.mkdir(parents=True)
+        for exposure in simulator.plan(settings):
+            simulator.deliver(settings, exposure.name, folder / exposure.file)
+    write(checkout)
+    checkout.snakemake("lock", "--config", CHOICE)
+    (checkout.folder / "Empty").write_text(EMPTY)
+    checkout.snakemake("all", "--snakefile", "Empty", "--config", CHOICE)
+    return checkout
+
+
+END = ("report", "all")
+READNOISE = ("readnoise", "readnoise_other", "certify", "nircam_figures", *END)
+REDUCED = {"treat_reads": 2} | dict.fromkeys(("combine_visit", "wfc3_figures", *END), 1)
+
+
+def once(*rules, **more):
+    return dict.fromkeys(rules, 1) | more
+
+
+def test_a_finished_campaign_has_nothing_to_do(roads):
+    assert roads.jobs("--config", CHOICE) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "jobs"),
+    [
+        ("nircam/readnoise.py", once(*READNOISE)),
+        ("wfc3/treat.py", REDUCED),
+        ("cgi/moments.py", once("noise_maps", "cgi_figures", *END, stack_statistics=4)),
+    ],
+)
+def test_an_edited_module_reruns_what_uses_it(roads, module, jobs):
+    path = roads.folder / "scripts" / "darkroom" / module
+    before = path.read_text()
+    path.write_text(before + "\n# an edit\n")
+    try:
+        assert roads.jobs("--config", CHOICE) == jobs
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("item", "change", "jobs"),
+    [
+        ("nrcalong", {"readnoise": {"clipping_sigma": 3}}, once(*READNOISE)),
+        # The superbias is subtracted from the two exposures of which the read noise is made.
+        (
+            "nrcalong",
+            {"superbias": {"clipping_sigma": 4}},
+            once(
+                "superbias", "superbias_other", "ramp_list", "correct", "compare_corrections",
+                *READNOISE, calibrate=2, certify=2,
+            ),
+        ),
+        ("visit", {"left": [10, 20, 30, 40]}, REDUCED | {"read_differences": 2, "choose_reads": 2}),
+        # The images of the exposures as taken and as reprocessed.
+        (
+            "visit",
+            {"drizzle": {"final_pixfrac": 0.9}},
+            once("wfc3_figures", *END, combine_visit=2),
+        ),
+        ("excam", {"weights": "frames"}, once("noise_maps", "cgi_figures", *END)),
+    ],
+)  # fmt: skip
+def test_a_changed_number_reruns_what_it_touches(roads, item, change, jobs):
+    write(roads, {item: change})
+    try:
+        assert roads.jobs("--config", CHOICE) == jobs
+    finally:
+        write(roads)
+
+
+@pytest.mark.parametrize(
+    ("observatory", "jobs"),
+    [
+        (
+            "hst",
+            REDUCED
+            | once("crds_context", "crds_sync", "pins")
+            | dict.fromkeys(("bestrefs", "calibrate_original", "read_differences"), 2)
+            | {"choose_reads": 2, "combine_visit": 2},
+        ),
+        (
+            "jwst",
+            once(
+                "crds_context", "crds_sync", "pins", "superbias", "superbias_other",
+                "noise_spectrum", "reference_pixels", "correct", "compare_corrections",
+                *READNOISE, bestrefs=2, calibrate=4, previous=2, ramp_list=2, certify=2,
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_another_context_reruns_its_observatorys_road_and_fetches_nothing(roads, observatory, jobs):
+    """The plan cannot know that a reference stays the same; a step then keeps what it has made."""
+    contexts = CONTEXTS | {observatory: {"context": f"{observatory}_1235.pmap"}}
+    write(roads, contexts=contexts)
+    try:
+        assert roads.jobs("--config", CHOICE) == jobs
+    finally:
+        write(roads)
