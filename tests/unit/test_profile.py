@@ -144,6 +144,26 @@ def test_the_slurm_profile_keeps_what_the_default_one_promises():
     assert {key: slurm.get(key) for key in kept} == kept
 
 
+@pytest.mark.parametrize("name", ["all", "gpu-long"])
+def test_a_partition_of_any_name_arrives_when_it_is_written_as_documented(folder, name):
+    """Without the inner quotes `all` would be Python's."""
+    shown = '  slurm_partition: "{}"\n'
+    documented = (ROOT / "docs/cluster.md").read_text()
+    profile = (ROOT / "profiles/slurm/config.yaml").read_text()
+    assert shown.format("'short'") in documented
+    assert shown.format("''") in profile
+    (folder / "profiles/default/config.yaml").write_text(
+        "cores: 1\ndefault-resources:\n" + shown.format(f"'{name}'")
+    )
+    (folder / "Snakefile").write_text(
+        "rule all:\n    output: 'partition.txt'\n"
+        "    shell: 'echo {resources.slurm_partition} > {output}'\n"
+    )
+    status, said = snakemake(folder)
+    assert status == 0, said
+    assert (folder / "partition.txt").read_text().strip() == name
+
+
 def test_the_slurm_profile_speaks_of_rules_that_exist_and_limits_the_time_of_every_grouped_one():
     slurm = profiles()[1]
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
