@@ -6,11 +6,15 @@ import argparse
 import errno
 import logging
 import os
+import re
 import sys
 import traceback
 
 from darkroom.archive.token import VARIABLE
 from darkroom.errors import DarkroomError
+
+# A full disk as astropy and numpy tell it, without the system's number.
+_NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")
 
 
 class ListFileParser(argparse.ArgumentParser):
@@ -90,8 +94,7 @@ def run(main):
 
 
 def _is_full(error):
-    """Tell whether a disk or a quota had no room; astropy keeps the words, not the number."""
-    full = (errno.ENOSPC, errno.EDQUOT)
+    """Tell whether a disk or a quota had no room."""
     return isinstance(error, OSError) and (
-        error.errno in full or any(os.strerror(number) in str(error) for number in full)
+        error.errno in (errno.ENOSPC, errno.EDQUOT) or bool(_NO_ROOM.search(str(error)))
     )

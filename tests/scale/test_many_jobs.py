@@ -16,7 +16,7 @@ import time
 import pytest
 
 from darkroom.simulate import ccd
-from end_to_end.conftest import SMALL, Checkout
+from end_to_end.conftest import ROOT, SMALL, Checkout
 
 pytestmark = pytest.mark.scale
 # Fewer for a quick look; 600 make more than 2,000 jobs.
@@ -80,23 +80,26 @@ def disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
 
 
+def nights(checkout, count):
+    """Put small frames into a checkout's archive; return items of one frame each."""
+    frames = checkout.folder / "frames"
+    frames.mkdir()
+    ccd.deliver(SMALL, ccd.plan(SMALL)[0].name, frames / "first.FIT")
+    content = (frames / "first.FIT").read_bytes()
+    (frames / "first.FIT").unlink()
+    items = {}
+    for k in range(count):
+        (frames / f"night{k:04d}.FIT").write_bytes(content)
+        items[f"night{k:04d}"] = {"instrument": "ccd", "frames": {"bias": f"night{k:04d}.FIT"}}
+    return items
+
+
 @pytest.fixture
 def many(tmp_path, disk):
     """Give a checkout with the campaign locked, its results on a disk that is far too small."""
     checkout = Checkout(tmp_path / "checkout")
     frames = checkout.folder / "frames"
-    frames.mkdir()
-    bias = ccd.plan(SMALL)[0]
-    items = {}
-    ccd.deliver(SMALL, bias.name, frames / "first.FIT")
-    content = (frames / "first.FIT").read_bytes()
-    (frames / "first.FIT").unlink()
-    for k in range(ITEMS):
-        (frames / f"night{k:04d}.FIT").write_bytes(content)
-        items[f"night{k:04d}"] = {
-            "instrument": "ccd",
-            "frames": {"bias": f"night{k:04d}.FIT"},
-        }
+    items = nights(checkout, ITEMS)
     for name in WHOLE:
         for exposure in ccd.plan(SMALL):
             ccd.deliver(SMALL, exposure.name, frames / f"{name}_{exposure.file}")
@@ -181,3 +184,47 @@ def test_two_thousand_jobs_with_failures_a_kill_and_a_full_disk(many, disk, caps
     assert f"{4 * DAMAGED} of {4 * DAMAGED} steps (100%) done" in text
     assert jobs_of(many, targets) == {}
     stages.done("mended")
+
+
+def test_a_disk_that_is_full_for_snakemake_too_costs_a_repeat_and_no_more(disk):
+    """The whole working folder is on it, with all that Snakemake notes of its jobs."""
+    checkout = Checkout(disk(200_000) / "checkout")
+    checkout.campaign(
+        "many", archive={"kind": "local", "folder": "frames"}, items=nights(checkout, 30)
+    )
+    checkout.snakemake("lock", "--config", CHOICE)
+    targets = [f"results/many/night{k:04d}/bias.list" for k in range(30)]
+    used = shutil.disk_usage(checkout.folder).used // 1024
+    disk(used + 700, "remount")
+    text = checkout.snakemake("--cores", 2, "--config", CHOICE, "--", *targets, status=1)
+    assert "No space left on device" in text
+    made = {p: p.stat().st_mtime_ns for p in checkout.folder.glob("results/many/*/bias.list")}
+    assert 0 < len(made) < len(targets)
+    disk(200_000, "remount")
+    checkout.snakemake("--cores", 2, "--config", CHOICE, "--", *targets)
+    assert jobs_of(checkout, targets) == {}
+    kept = [path for path, when in made.items() if path.stat().st_mtime_ns == when]
+    assert len(kept) >= len(made) - 2
+    for path in map(checkout.folder.joinpath, targets):
+        frame = checkout.folder / path.read_text().splitlines()[-1]
+        assert frame.stat().st_size == (checkout.folder / "frames/night0000.FIT").stat().st_size
+    assert left_over(checkout.folder / "results") == []
+
+
+def test_a_product_that_outgrows_the_disk_says_so_and_leaves_nothing(disk, tmp_path):
+    frames = []
+    for exposure in ccd.plan(SMALL)[:5]:
+        frames.append(tmp_path / exposure.file)
+        ccd.deliver(SMALL, exposure.name, frames[-1])
+    folder = disk(40)
+    program = [ROOT / ".venvs/detector/bin/python", ROOT / "scripts/master_bias.py"]
+    done = subprocess.run(
+        [*program, *frames, "--output", folder / "master_bias.fits"],
+        env={"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("ERROR the disk is full, make room and repeat")
+    assert list(folder.iterdir()) == []

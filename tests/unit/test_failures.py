@@ -136,10 +136,12 @@ def test_a_log_that_had_no_room_is_no_silent_death(tmp_path, monkeypatch):
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk is full, make room", False),
         # as astropy tells it
         (
-            OSError("Not enough space on disk: [Errno 28] No space left on device"),
+            OSError("Not enough space on disk: requested 6144, available 0. "),
             "the disk is full, make room and repeat: Not enough space",
             False,
         ),
+        # as numpy does
+        (OSError("3072 requested and 320 written"), "the disk is full, make room", False),
         (FileNotFoundError(errno.ENOENT, "No such file", "x.fits"), "FileNotFoundError: ", True),
         (ValueError("first\nsecond"), "ValueError: first", True),
         (DarkroomError("x.fits: truncated"), "x.fits: truncated", False),
