@@ -39,6 +39,44 @@ def test_workflows_of_github_actions_follow_its_schema(workflow):
     assert lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow) == ""
 
 
+SCRIPTS = [ROOT / "envs/setup.sh", ROOT / ".ci/run", TEMPLATE / "plan.sh"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_has_nothing_to_say_of_the_shell_scripts(script):
+    assert lint("shellcheck", script) == ""
+
+
+def test_shellcheck_has_nothing_to_say_of_the_commands_of_workflows(tmp_path):
+    assert WORKFLOWS
+    for workflow in WORKFLOWS:
+        for number, command in enumerate(commands(workflow)):
+            script = tmp_path / f"{workflow.stem}_{number}"
+            script.write_text(command)
+            assert lint("shellcheck", "--shell=bash", script) == ""
+
+
+def test_every_shell_script_is_among_those_that_are_checked():
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("no git repository: nobody knows which files belong to it")
+    files = [ROOT / name for name in listed.stdout.splitlines()]
+    begins = {file: file.read_bytes()[:30] for file in files if file.is_file()}
+    assert {f for f, b in begins.items() if re.match(rb"#!.*\b(ba)?sh\n", b)} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_checkout_leaves_no_token_behind_and_no_step_may_write(workflow):
+    settings = yaml.safe_load(workflow.read_text())
+    assert settings["permissions"] == {"contents": "read"}
+    for job in settings["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
 def test_what_recipe_and_workflows_make_is_a_target_of_the_makefile():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     recipe = re.sub(r"^#.*", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
