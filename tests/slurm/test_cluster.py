@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.simulate import ccd
 from end_to_end.conftest import ROOT, SMALL, Checkout
 from slurm_node import SlurmNode, missing
 
 pytestmark = pytest.mark.slurm
 CHOICE = "campaign=small.yaml"
+FEW = SMALL | {"bias": {"count": 3}, "darks": [{"count": 3, "exptime": 5}]}
 # The shipped profile, told the size of this node, and to look at its jobs more often than is
 # polite on a cluster that others use.
 PROFILE = ("--workflow-profile", "profiles/slurm", "--cores", "4", "--resources", "mem_mb=6000")
@@ -78,6 +80,20 @@ def run(node, folder, *arguments):
     return done.returncode, done.stdout
 
 
+def begin(node, folder, *arguments, said=subprocess.DEVNULL):
+    """Start Snakemake in a session of its own."""
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=node.environment(),
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # What runs in a shell's background ignores interrupts, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
 def wait_until(ready, process=None):
     while not ready():
         assert process is None or process.poll() is None, "the run ended before its time"
@@ -93,18 +109,9 @@ def test_a_killed_run_is_refused_until_its_jobs_are_gone_and_then_goes_on_to_the
     node, checkout
 ):
     """No partition and no account are named: the cluster's own partition serves."""
-    checkout.campaign(
-        simulate=SMALL | {"bias": {"count": 3}, "darks": [{"count": 3, "exptime": 5}]}
-    )
+    checkout.campaign(simulate=FEW)
     checkout.snakemake("lock", "--config", CHOICE)
-    with subprocess.Popen(
-        command("--config", CHOICE),
-        cwd=checkout.folder,
-        env=node.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+    with begin(node, checkout.folder, "--config", CHOICE) as process:
         wait_until(node.jobs, process)
         # What is asked while it runs changes nothing.
         assert "A small one" in checkout.snakemake("status", "--config", CHOICE)
@@ -130,6 +137,60 @@ def test_a_killed_run_is_refused_until_its_jobs_are_gone_and_then_goes_on_to_the
     assert status == 0, said
     assert (checkout.folder / "results/small/report.html").stat().st_size > 10_000
     assert "Nothing to be done" in run(node, checkout.folder, "--config", CHOICE)[1]
+
+
+@pytest.fixture
+def damaged(checkout):
+    """Give a campaign of a local folder, locked, in which one frame is cut short."""
+    folder = checkout.folder / "frames"
+    folder.mkdir()
+    for exposure in ccd.plan(FEW):
+        ccd.deliver(FEW, exposure.name, folder / exposure.file)
+    cut = folder / "dark_5s_002.FIT"
+    cut.write_bytes(cut.read_bytes()[:-2880])
+    frames = {"bias": "bias_*", "dark": "dark_*", "science": "target*"}
+    archive = {"kind": "local", "folder": "frames"}
+    checkout.campaign(archive=archive, items={"camera": {"instrument": "ccd", "frames": frames}})
+    checkout.snakemake("lock", "--config", CHOICE)
+    return checkout
+
+
+def test_a_failure_in_a_group_is_named_and_the_rest_can_be_made_by_itself(node, damaged):
+    """All exposures travel in one Slurm job, which Snakemake drops when one of them fails."""
+    cause = "\n      dark_5s_002.FIT: truncated: HDU 0 should end at byte 11520"
+    target = "results/small/camera/frames.tsv"
+    status, said = run(node, damaged.folder, target, "--retries", "0", "--config", CHOICE)
+    assert status == 1
+    told = said[said.rindex("1 job failed:") :]
+    assert "fetch  results/small/raw/camera/dark_5s_002.json" in told
+    assert cause in told
+    assert "6 other jobs shared a Slurm job with these" in told
+    alone = re.search(r"(--group-components \S+)\n", told)[1].split()
+    arguments = [target, "--retries", "0", "--config", CHOICE, *alone]
+    status, said = run(node, damaged.folder, *arguments)
+    assert status == 1
+    assert cause in said[said.rindex("1 job failed:") :]
+    assert "shared a Slurm job" not in said
+    jobs = damaged.jobs(target, "--config", CHOICE)
+    assert jobs == {"fetch": 1, "status_list": 1, "frames": 1}
+
+
+def test_a_group_larger_than_the_node_is_told_and_an_interrupt_empties_the_queue(
+    node, damaged, tmp_path
+):
+    heard = tmp_path / "heard"
+    larger = ("--cores", "16", "--resources", "mem_mb=30000", "--config", CHOICE)
+    with (
+        heard.open("w") as said,
+        begin(node, damaged.folder, *larger, said=said) as process,
+    ):
+        wait_until(lambda: "will never start" in heard.read_text(), process)
+        process.send_signal(signal.SIGINT)
+    told = re.search(r"darkroom: Slurm job .* will never start: .*", heard.read_text())[0]
+    assert "(arrival_fetch)" in told
+    assert "It asks for 7 cores, 7000MB" in told
+    assert "group-components" in told
+    wait_until(lambda: not node.jobs())
 
 
 @pytest.fixture
