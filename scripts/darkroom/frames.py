@@ -113,10 +113,10 @@ def read_frames(path):
     try:
         with Path(path).open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream, delimiter="\t")
-            rows = list(reader)
+            columns, rows = tuple(reader.fieldnames or ()), list(reader)
     except FileNotFoundError:
         raise InputError(path, "no such frame table") from None
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    if columns != COLUMNS:
         raise InputError(path, f"is no frame table: its columns must be {', '.join(COLUMNS)}")
     return rows
 

@@ -56,6 +56,11 @@ def empty_files(output_of_rule):
 for made in workflow.rules:
     made._benchmark = None
     made.run_func = made.run_func and empty_files(list(made.output))
+
+
+# Ours counts exposures, of which there are none.
+onsuccess:
+    pass
 """
 
 

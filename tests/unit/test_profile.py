@@ -98,7 +98,7 @@ def test_a_killed_run_is_repeated_by_the_same_command_and_its_half_file_made_aga
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as run:
-        while not (folder / "slow.txt").exists():
+        while not ((folder / "slow.txt").exists() and (folder / "slow.txt").read_text()):
             assert run.poll() is None, "ended before its job began"
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGKILL)

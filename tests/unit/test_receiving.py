@@ -197,6 +197,16 @@ def test_the_table_is_read_back_and_lists_follow_the_bytes(folder, tmp_path):
     assert role_list(rows, "science") == ""
 
 
+@pytest.mark.parametrize("text", ["", "name\tvalue\n"])
+def test_what_is_no_frame_table_is_refused(tmp_path, text):
+    (tmp_path / "frames.tsv").write_text(text)
+    with pytest.raises(InputError, match="is no frame table: its columns must be"):
+        read_frames(tmp_path / "frames.tsv")
+    (tmp_path / "frames.tsv").unlink()
+    with pytest.raises(InputError, match="no such frame table"):
+        read_frames(tmp_path / "frames.tsv")
+
+
 def test_a_verified_frame_that_is_gone_is_missed_by_name(folder, tmp_path):
     statuses(folder, tmp_path, "bias_1")
     (tmp_path / "raw" / "bias_1.fits").unlink()
