@@ -164,8 +164,13 @@ def tell_success(run_log):
     if set(workflow.dag_settings.targets) & {"status", "lock"}:
         return
     seconds = time.monotonic() - STARTED
-    told = success_summary(CAMPAIGN, RESULTS, run_log, seconds, planned_products(), NEXT)
-    print(f"\n{told}", file=sys.stderr)
+    try:
+        planned, fault = planned_products(), ""
+    except SystemExit as end:
+        # What was asked for is made, though the whole campaign cannot be planned.
+        planned, fault = [], f"\n{end}"
+    told = success_summary(CAMPAIGN, RESULTS, run_log, seconds, planned, NEXT)
+    print(f"\n{told}{fault}", file=sys.stderr)
 
 
 onsuccess:

@@ -48,7 +48,6 @@ class Checkout:
     def environment(self):
         """Return the environment of a call: nothing of this process's own paths."""
         return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        # Compiled kernels are shared by all checkouts of a session, as on a person's machine.
 
     def snakemake(self, *arguments, status=0):
         """Run snakemake to its end; return what it printed."""

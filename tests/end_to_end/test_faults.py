@@ -58,6 +58,21 @@ def test_a_missing_folder_and_an_empty_query_are_one_message(checkout):
     assert "item camera: no file in none matches the bias pattern 'bias_*.FIT'" in text
 
 
+def test_a_part_is_made_though_the_whole_cannot_be_planned(checkout):
+    """An item without darks has no road to its end, but its exposures are brought and listed."""
+    (checkout.folder / "frames").mkdir()
+    bias = ccd.plan(SMALL)[0]
+    ccd.deliver(SMALL, bias.name, checkout.folder / "frames" / bias.file)
+    choice = checkout.campaign(
+        archive={"kind": "local", "folder": "frames"},
+        items={"camera": {"instrument": "ccd", "frames": {"bias": "*.FIT"}}},
+    )
+    checkout.snakemake("lock", "--config", choice)
+    text = checkout.snakemake("results/small/camera/bias.list", "--config", choice)
+    assert "4 steps done in" in text
+    assert "darkroom: item camera: the CCD road needs bias frames and darks" in text
+
+
 def test_an_edited_selection_asks_for_a_new_lock_and_never_replaces_it_silently(checkout):
     choice = checkout.campaign()
     checkout.snakemake("lock", "--config", choice)
