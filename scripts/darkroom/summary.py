@@ -109,9 +109,9 @@ def _unfinished(planned, run_log, command):
     missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
     if not missing:
         return [f"All {len(planned)} products are there."] if planned else []
-    failed = failed_jobs(run_log)
-    lines = [f"  {rule}  {product}\n      {cause}" for rule, product, cause, _ in failed
-             if not Path(product).exists()]  # fmt: skip
+    lines = [
+        f"  {rule}  {product}\n      {cause}" for rule, product, cause, _ in failed_jobs(run_log)
+    ]
     if lines:
         lines = ["Failed in the last run and still missing:", *lines, ""]
     shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
