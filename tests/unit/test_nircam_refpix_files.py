@@ -8,6 +8,8 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.figures.nircam import noise_item
+from darkroom.figures.nircam.inputs import Product
 from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
 from darkroom.nircam.readout import ORIENTATION, Readout
 from darkroom.nircam.refpix_pixels import Bad
@@ -253,6 +255,20 @@ def test_the_present_mask_is_compared_pixel_by_pixel(world):
     table = world.product(path).tables["MASK"][0]
     assert (table["both"], table["only_here"], table["only_mask"]) == (1, 0, 1)
     assert table["pixels"] == 4 * 2048 + 60 * 8
+
+
+def test_the_kernels_that_were_used_are_named(world):
+    cards = {"R_SIRSKL": "crds://jwst_nircam_sirskernel_0001.asdf"}
+    path = write_ramp(world.folder / "sirs.fits", world.data, world.readout, **cards)
+    _, rows = refpix_corrections.compare([world.ramp], [("sirs", [path])], world.spectrum)
+    assert [row["kernel"] for row in rows[::4]] == ["", cards["R_SIRSKL"]]
+    output = world.folder / "kernels.fits"
+    ramps = refpix_run.RampSet([world.ramp], "x")
+    refpix_corrections.write(ramps, rows, output, world.folder / "kernels.csv")
+    empty = {"summary": ""} | {key: [] for key in ("tables", "key_numbers", "limits", "products")}
+    made = noise_item.add(empty, world.folder, corrections=Product(output))
+    note = made["tables"][0]["note"]
+    assert note.endswith("CRDS's (jwst_nircam_sirskernel_0001.asdf).")
 
 
 def test_a_correction_that_is_not_possible_is_named_with_its_reason(world):
