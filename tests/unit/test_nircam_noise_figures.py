@@ -92,6 +92,14 @@ def test_the_report_says_what_cannot_be_told(products):
     text = json.dumps(made)
     assert "cannot be told" in text
     assert "multiple of the frame rate" in text
+    # A prediction that lacks what is below 8 Hz leaves no excess to tell.
+    shown = next(t for t in made["tables"] if t["title"] == "Reference pixels: instability")
+    assert all(row[-3:] == ["–", "–", "cannot be told"] for row in shown["rows"])
+    entries = json.loads((products[0].parent / "r.json").read_text())
+    name = "instability of the reference pixels"
+    excess = [entry for entry in entries if entry["name"].startswith(name)]
+    assert len(excess) == 4
+    assert all(entry["value"] is None for entry in excess)
     assert {entry["file"] for entry in made["products"]} == {path.name for path in products}
 
 

@@ -104,7 +104,11 @@ def _instability(book, table):
         axes.fill_between(
             [x - 0.4, x + 0.4], value - error, value + error, color=style.DARK, alpha=0.3
         )
-    axes.hlines(predicted, place - 0.4, place + 0.4, color=style.DARK, lw=2, label="predicted")
+    judged = table["JUDGED"].all()
+    known, line = ("predicted", "-") if judged else ("predicted, without what is below 8 Hz", ":")
+    axes.hlines(
+        predicted, place - 0.4, place + 0.4, color=style.DARK, lw=2, linestyle=line, label=known
+    )
     axes.set_xticks(place, [str(a) for a in table["AMPLIFIER"]])
     top = max(table["VALUE"].max(), (predicted + unsure).max())
     axes.set(xlabel="amplifier", ylabel="instability [DN]", ylim=(0, 1.5 * top))
@@ -114,13 +118,14 @@ def _instability(book, table):
     caption = (
         "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
         "show what is predicted from the noise spectrum (band: its error), because 1/f noise at "
-        "the edges of a frame is not that of its mean; only more than that is theirs. Above the "
-        f"prediction at a chance of 1 in 1000: {over}."
+        "the edges of a frame is not that of its mean; only more than that is theirs. "
     )
-    if not table["JUDGED"].all():
+    if judged:
+        caption += f"Above the prediction at a chance of 1 in 1000: {over}."
+    else:
         caption += (
-            " Here that cannot be told: the spectrum does not reach below 8 Hz, where the common "
-            "noise of these detectors grows steeper."
+            "Here that cannot be told: the spectrum does not reach below 8 Hz, where the common "
+            "noise of these detectors grows steeper, and the prediction may be too low."
         )
     panel = Panel("", figure, "Instability by amplifier, measured and predicted")
     book.add(_SECTION, "refpix_instability", "Stability of the reference pixels", caption, [panel])

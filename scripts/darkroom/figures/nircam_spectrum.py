@@ -8,7 +8,7 @@ from darkroom.figures import style
 from darkroom.figures.book import Panel
 
 _SECTION = "Noise spectrum"
-_DENSITY = "DN²/Hz"
+_DENSITY = "power [DN²/Hz]"
 
 
 def tell(book, product, previous=None):
@@ -76,7 +76,7 @@ def _spectrum(bins, amplifier, before):
     axes.legend()
     below.errorbar(frequency, total / model, error / model, fmt=".", ms=2, lw=0.6, color=style.BIAS)
     below.axhline(1, color=style.DARK, lw=1)
-    below.set(xlabel="Hz", ylabel="ratio", ylim=(0.6, 1.4))
+    below.set(xlabel="frequency [Hz]", ylabel="ratio", ylim=(0.6, 1.4))
     alt = f"Noise spectrum of amplifier {amplifier} with model and ratio"
     return Panel(str(amplifier), figure, alt)
 
@@ -93,7 +93,7 @@ def _common(book, bins, before):
     axes.plot(frequency, common, color=style.BIAS, lw=1, label="measured")
     axes.plot(frequency, bins["COMMON_MODEL"], color=style.DARK, label="model")
     lowest = 0.2 * np.nanmin(bins["COMMON_MODEL"])
-    axes.set(xscale="log", yscale="log", xlabel="Hz", ylabel=_DENSITY)
+    axes.set(xscale="log", yscale="log", xlabel="frequency [Hz]", ylabel=_DENSITY)
     axes.set_ylim(bottom=lowest)
     axes.legend()
     negative = int((common < 0).sum())
@@ -115,7 +115,7 @@ def _coherence(book, bins, amplifiers):
         power = bins[f"CROSS_REAL_{a}{b}"] ** 2 + bins[f"CROSS_IMAG_{a}{b}"] ** 2
         shared = power / (bins[f"TOTAL_{a}"] * bins[f"TOTAL_{b}"])
         axes.plot(frequency, shared, lw=1, color=colour, label=f"{a} and {b}")
-    axes.set(xscale="log", xlabel="Hz", ylabel="coherence", ylim=(0, 1))
+    axes.set(xscale="log", xlabel="frequency [Hz]", ylabel="coherence", ylim=(0, 1))
     axes.legend(ncols=2)
     caption = (
         "Share of the power that two amplifiers have in common, 1 for the same noise, pair by "
@@ -132,7 +132,7 @@ def _knees(book, numbers, amplifiers):
     left, right = figure.subplots(1, 2)
     place = np.arange(len(amplifiers))
     left.bar(place, numbers["KNEE"], color=style.BIAS)
-    left.set(ylabel="Hz", title="Knee")
+    left.set(ylabel="frequency [Hz]", title="Knee")
     bottom = np.zeros(place.size)
     parts = (
         ("WHITE", "white"),
@@ -144,7 +144,9 @@ def _knees(book, numbers, amplifiers):
         power = numbers[f"CDS_{name}"] ** 2
         right.bar(place, power, bottom=bottom, color=colour, label=label)
         bottom += power
-    right.set(ylabel="DN²", title="Difference of two reads", ylim=(0, 1.45 * bottom.max()))
+    right.set(
+        ylabel="variance [DN²]", title="Difference of two reads", ylim=(0, 1.45 * bottom.max())
+    )
     right.legend(ncols=2)
     for axes in (left, right):
         axes.set_xticks(place, [str(a) for a in amplifiers])
@@ -166,7 +168,7 @@ def _pedestals(book, product):
     names = ("COMMON", "OWN") if np.isfinite(table["OWN"]).all() else ("COMMON",)
     for name, colour in zip(names, style.SERIES, strict=False):
         axes.plot(table["FREQUENCY"], table[name], "o", color=colour, label=name.lower())
-    axes.set(yscale="log", xlabel="Hz", ylabel=_DENSITY)
+    axes.set(yscale="log", xlabel="frequency [Hz]", ylabel=_DENSITY)
     axes.legend()
     caption = (
         "Spectrum of the levels of whole frames, below half the frame rate: of the mean of the "

@@ -182,10 +182,13 @@ def report(made, path=None):
         )
         name = f"instability, amplifier {row['amplifier']}"
         entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
-        text = "more than the prediction, in quadrature; flagged at p < 0.001: "
-        text += ("yes" if row["flagged"] else "no") if row["judged"] else "cannot be told"
+        text, excess = "more than the prediction, in quadrature; flagged at p < 0.001: ", None
+        if row["judged"]:
+            text, excess = text + ("yes" if row["flagged"] else "no"), row["excess"]
+        else:
+            text += "cannot be told, as the spectrum does not reach below 8 Hz"
         name = f"instability of the reference pixels, amplifier {row['amplifier']}"
-        entries.append(quantity(name, row["excess"], "DN", text))
+        entries.append(quantity(name, excess, "DN", text))
     for row in made.tables["SCATTER"]:
         text = f"frame to frame / sqrt(2), {row['ndiff']} differences"
         name = f"scatter of frames, {row['name']}"

@@ -10,8 +10,9 @@ _SPECTRUM_LIMITS = (
     "A line at a multiple of the frame rate repeats in each frame and goes with the straight line "
     "through each pixel; one at a multiple of the row rate is drowned by row overheads.",
     "Below 4 / (frame time) only the levels of whole frames are known.",
-    "White noise holds the shot noise of the dark current, and 0.1 to 0.3 % of its power may be "
-    "telegraph noise and cosmic rays too weak to be found.",
+    "White noise holds the shot noise of the dark current. What telegraph noise and cosmic rays "
+    "too weak to be found add is estimated and taken off; steps of few deviations, of many pixels "
+    "alike, are not told from the spread of normal pixels.",
 )
 _COMMON_LIMIT = (
     "The two parts of the common noise, the 1/f law and its excess at low frequencies, are told "
@@ -148,15 +149,14 @@ def _instability(product):
     table = product.table("INSTABILITY")
     if not table:
         return None
-    rows = [
-        [
-            str(int(table["AMPLIFIER"][k])),
-            *(number(table[name][k], 3) for name in ("VALUE", "ERROR", "PREDICTED", "EXCESS")),
-            f"{table['P'][k]:.2g}",
-            ("yes" if table["FLAGGED"][k] else "no") if table["JUDGED"][k] else "cannot be told",
-        ]
-        for k in range(len(table["AMPLIFIER"]))
-    ]
+    rows = []
+    for k in range(len(table["AMPLIFIER"])):
+        measured = (number(table[name][k], 3) for name in ("VALUE", "ERROR", "PREDICTED"))
+        verdict = ["–", "–", "cannot be told"]
+        if table["JUDGED"][k]:
+            chance, flagged = f"{table['P'][k]:.2g}", "yes" if table["FLAGGED"][k] else "no"
+            verdict = [number(table["EXCESS"][k], 3), chance, flagged]
+        rows.append([str(int(table["AMPLIFIER"][k])), *measured, *verdict])
     return {
         "title": "Reference pixels: instability",
         "columns": [
@@ -167,8 +167,8 @@ def _instability(product):
         "note": (
             "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
             "show what is predicted; flagged where chance gives so much in less than 1 of 1000. It "
-            "cannot be told where the spectrum does not reach below 8 Hz, where common noise grows "
-            "steeper than the law above."
+            "cannot be told where the spectrum does not reach below 8 Hz: there common noise grows "
+            "steeper than the law that the prediction carries on, which may then be too low."
         ),
     }
 
