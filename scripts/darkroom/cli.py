@@ -55,9 +55,10 @@ def _mask_secrets():
 
 def _grant_threads():
     """Give compiled loops the threads that Snakemake grants; numba asks when it is imported."""
-    granted = os.environ.get("OMP_NUM_THREADS")
-    if granted:
-        os.environ.setdefault("NUMBA_NUM_THREADS", granted)
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    # By hand it may also be a list, one number a level, which numba does not read.
+    if granted.isdigit():
+        os.environ["NUMBA_NUM_THREADS"] = granted
 
 
 def run(main):

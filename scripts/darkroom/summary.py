@@ -93,7 +93,9 @@ def success_summary(campaign, results, run_log, seconds, planned, command):
     more = [f"  … and {len(excluded) - _SHOWN} more items"] if len(excluded) > _SHOWN else []
     lines += excluded[:_SHOWN] + more + _unfinished(planned, "", command)
     report = results / "report.html"
-    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if report.is_file() else [])])
+    # A report of before tells nothing of what is missing now.
+    whole = bool(planned) and all(Path(path).exists() for path in planned)
+    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if whole else [])])
 
 
 def _duration(seconds):

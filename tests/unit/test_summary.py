@@ -55,7 +55,8 @@ def test_a_whole_campaign_says_so(campaign):
     assert summary(campaign, "results", PLANNED[::2]).endswith("All 2 products are there.")
 
 
-def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign):
+def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
+    (tmp_path / "results/report.html").write_text("of before")
     log = "[Fri]\n3 of 7 steps (43%) done\n7 of 7 steps (100%) done\n"
     text = success_summary(campaign, "results", log, 3725.2, PLANNED, "snakemake")
     assert text.splitlines() == [

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,5 +187,19 @@ def test_compiled_loops_get_the_threads_that_snakemake_grants(tmp_path):
         f'    shell: "PYTHONPATH={scripts} {sys.executable} loops.py > {{output}}"\n'
     )
     command = [sys.executable, "-m", "snakemake", "--cores", "3", "--quiet", "all"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    # Whatever a person's own environment says: a job keeps to its threads.
+    own = {**os.environ, "NUMBA_NUM_THREADS": "64"}
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, env=own)
     assert (tmp_path / "told").read_text() == "3\n"
+
+
+def test_a_list_of_threads_is_left_to_those_who_read_it(tmp_path):
+    scripts = Path(__file__).parents[2] / "scripts"
+    told = "import os; from darkroom.cli import run; "
+    told += "run(lambda: print(os.environ.get('NUMBA_NUM_THREADS')))"
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}
+    environment |= {"OMP_NUM_THREADS": "4,2", "PYTHONPATH": str(scripts)}
+    done = subprocess.run(
+        [sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "None\n"

@@ -10,12 +10,9 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.refpix_sides import RowSums, SideSpectra
 from darkroom.nircam.refpix_sirs import SirsSums, enough_rows
-from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
+from darkroom.nircam.spectrum_ramp import LEAST_KEPT, LEAST_NOISE, check_groups, fit_lines
 
 EDGES = ("bottom", "top", "left", "right")
-# An amplifier with a smaller share of pixels to trust, or less noise (DN) than rounding makes, is
-# dead; as for the noise spectrum.
-_LEAST_KEPT, _LEAST_NOISE = 0.25, 0.25
 _CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
 
 
@@ -166,7 +163,7 @@ def check_alive(source, ramp, lines):
         for image in (source.usable, lines.good)
     )
     for amplifier, noise in enumerate(lines.noise):
-        if not noise > _LEAST_NOISE or good[amplifier] < _LEAST_KEPT * usable[amplifier]:
+        if not noise > LEAST_NOISE or good[amplifier] < LEAST_KEPT * usable[amplifier]:
             raise DarkroomError(
                 f"{source.label(ramp)}: amplifier {amplifier} is dead, or bad for the most part "
                 f"({good[amplifier]} of {usable[amplifier]} pixels to trust, noise "

@@ -12,13 +12,11 @@ from darkroom.nircam import spectrum_bins as bins
 from darkroom.nircam.readout import PIXEL_TIME
 from darkroom.nircam.spectrum_cross import CrossSpectra
 from darkroom.nircam.spectrum_fit import Fit, fit
-from darkroom.nircam.spectrum_ramp import check_groups, fit_lines
+from darkroom.nircam.spectrum_ramp import LEAST_KEPT, LEAST_NOISE, check_groups, fit_lines
 from darkroom.nircam.spectrum_split import split, to_matrix
 from darkroom.nircam.spectrum_weak import mean_weak_noise
 
 log = logging.getLogger(__name__)
-# An amplifier with a smaller share of pixels to trust, or less noise than rounding makes, is dead.
-_LEAST_KEPT, _LEAST_NOISE = 0.25, 0.25
 # Integrations from which their own scatter gives the errors of the bins.
 _ENOUGH = 4
 
@@ -155,7 +153,7 @@ def _working(source):
     if not working:
         raise DarkroomError(
             f"{source.label(0)}: no amplifier can be measured: each has less than "
-            f"{100 * _LEAST_KEPT:.0f} % of its pixels to trust, or noise below {_LEAST_NOISE} DN"
+            f"{100 * LEAST_KEPT:.0f} % of its pixels to trust, or noise below {LEAST_NOISE} DN"
         )
     return working, lines
 
@@ -166,7 +164,7 @@ def _failed(readout, lines):
     return {
         a: f"{100 * share[a]:.0f} % of its pixels can be used, their noise is {noise:.3g} DN"
         for a, noise in enumerate(lines.noise)
-        if share[a] < _LEAST_KEPT or not noise > _LEAST_NOISE
+        if share[a] < LEAST_KEPT or not noise > LEAST_NOISE
     }
 
 
@@ -194,10 +192,10 @@ def _add_ramp(source, ramp, lines, sums):
 
 def _check_kept(sums, readout):
     for amplifier, kept in zip(sums.amplifiers, sums.kept, strict=True):
-        if kept < _LEAST_KEPT:
+        if kept < LEAST_KEPT:
             raise DarkroomError(
                 f"amplifier {amplifier} of {readout.detector}: {100 * kept:.0f} % of its clock has "
-                f"samples to use, at least {100 * _LEAST_KEPT:.0f} % are needed; leave out the "
+                f"samples to use, at least {100 * LEAST_KEPT:.0f} % are needed; leave out the "
                 "exposures with most flags"
             )
 

@@ -19,6 +19,9 @@ from darkroom.nircam.spectrum_sums import LineSums
 from darkroom.nircam.spectrum_weak import weak_noise
 
 LEAST_GROUPS = 3
+#: An amplifier with a smaller share of pixels to trust, or less noise (DN) than rounding makes, is
+#: dead.
+LEAST_KEPT, LEAST_NOISE = 0.25, 0.25
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 _FULL_SCALE = 65535  # of the 16 bits of raw exposures
 _SAMPLE_ROWS = 64
