@@ -13,7 +13,15 @@ from darkroom.errors import DarkroomError
 from darkroom.failures import failure_summary
 from darkroom.slurm import check_slurm, watch_queue
 from darkroom.summary import success_summary
-from darkroom.workflow import Programs, command_options, hold_folder, remember_signatures
+from darkroom.workflow import (
+    Programs,
+    collect_rarely,
+    command_options,
+    hold_folder,
+    remember_signatures,
+)
+
+collect_rarely()
 
 
 def or_exit(work, *arguments):

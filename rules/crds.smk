@@ -60,12 +60,34 @@ rule bestrefs:
         "--output {output.references} {input.exposure} > {log} 2>&1"
 
 
+rule item_references:
+    """Put together which references an item's exposures need."""
+    input:
+        references=lambda wildcards: references_of(wildcards.item),
+    output:
+        list=f"{RESULTS}/{{item}}/references.list",
+        needed=f"{RESULTS}/{{item}}/references.json",
+    log:
+        f"{RESULTS}/logs/item_references/{{item}}.log",
+    localrule: True
+    conda:
+        "../envs/jwst.yaml"
+    params:
+        code=program.digest("jwst", "item_references"),
+    message:
+        "Listing the references of {wildcards.item}"
+    shell:
+        r"printf '%s\n' {input.references} > {output.list} && "
+        + program("jwst", "item_references")
+        + "--output {output.needed} @{output.list} > {log} 2>&1"
+
+
 rule crds_sync:
     """Bring every reference that is needed, by one process, and verify each file."""
     input:
+        # Items, not exposures: every job that waits for this one is held against each of its inputs.
         references=lambda wildcards: references_of_all(wildcards.observatory),
     output:
-        list=f"{RESULTS}/crds/{{observatory}}.list",
         table=f"{RESULTS}/crds/{{observatory}}.tsv",
     log:
         f"{RESULTS}/logs/crds_sync/{{observatory}}.log",
@@ -85,7 +107,5 @@ rule crds_sync:
     message:
         "Filling and verifying the CRDS cache of {wildcards.observatory}"
     shell:
-        r"printf '%s\n' {input.references} > {output.list} && "
-        + program("jwst", "crds_sync")
-        + "{params.place} {params.settings} {params.pins} --output {output.table} @{output.list} "
-        "> {log} 2>&1"
+        program("jwst", "crds_sync") + "{params.place} {params.settings} {params.pins} "
+        "--output {output.table} {input.references} > {log} 2>&1"

@@ -74,8 +74,9 @@ def references_of(item):
 
 
 def references_of_all(observatory):
-    """Lists of best references of all exposures of an observatory."""
-    return [path for item in reference_items(observatory) for path in references_of(item)]
+    """References that each item of an observatory needs, when it has exposures."""
+    items = [item for item in reference_items(observatory) if LOCK().of(item)]
+    return [f"{RESULTS}/{item}/references.json" for item in items]
 
 
 def reference_pins():

@@ -14,7 +14,7 @@ from darkroom.cli import ListFileParser, run
 def main():
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("references", nargs="+", type=Path, help="made by bestrefs, JSON; or @list")
+    parser.add_argument("references", nargs="+", type=Path, help="made by item_references")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")

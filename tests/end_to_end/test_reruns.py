@@ -160,14 +160,15 @@ def test_a_changed_number_reruns_what_it_touches(roads, item, change, jobs):
         (
             "hst",
             REDUCED
-            | once("crds_context", "crds_sync", "pins")
+            | once("crds_context", "item_references", "crds_sync", "pins")
             | dict.fromkeys(("bestrefs", "calibrate_original", "read_differences"), 2)
             | {"choose_reads": 2, "combine_visit": 2},
         ),
         (
             "jwst",
             once(
-                "crds_context", "crds_sync", "pins", "superbias", "superbias_other",
+                "crds_context", "item_references", "crds_sync", "pins",
+                "superbias", "superbias_other",
                 "noise_spectrum", "reference_pixels", "correct", "compare_corrections",
                 *READNOISE, bestrefs=2, calibrate=4, previous=2, ramp_list=2, certify=2,
             ),

@@ -6,12 +6,13 @@ import gzip
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 
 import pytest
 
 from darkroom.crds.cache import Cache
 from darkroom.crds.fill import ensure_context, ensure_references
-from darkroom.crds.references import read_references, write_references
+from darkroom.crds.references import needed_references, read_references, write_references
 from darkroom.errors import DarkroomError, InputError
 from nircam_jwst import CONTEXT, small_cache
 
@@ -123,3 +124,27 @@ def test_the_list_of_references_comes_back_as_it_was_written(cache, tmp_path):
     path.write_text("{}}")
     with pytest.raises(InputError, match="is a damaged list of references"):
         read_references(path)
+
+
+def test_an_item_needs_each_reference_once(cache, tmp_path):
+    facts = cache.facts(NAME)
+    lists = [tmp_path / f"{k}.json" for k in range(3)]
+    write_references(lists[0], {"mask": facts})
+    write_references(lists[1], {"mask": facts, "refpix": None})
+    write_references(lists[2], {})
+    needed = needed_references(lists)
+    assert needed == {NAME: facts}
+    write_references(tmp_path / "references.json", needed)
+    assert read_references(tmp_path / "references.json") == needed
+    lists[2].write_text("{}}")
+    with pytest.raises(InputError, match=r"2\.json.*is a damaged list of references"):
+        needed_references(lists)
+
+
+def test_a_reference_that_was_replaced_between_two_choices_is_told(cache, tmp_path):
+    facts = cache.facts(NAME)
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    write_references(before, {"mask": facts})
+    write_references(after, {"mask": replace(facts, size=facts.size + 1)})
+    with pytest.raises(InputError, match=rf"after\.json.*other bytes of {NAME}.*before\.json"):
+        needed_references([before, after])

@@ -1,6 +1,7 @@
 """Digests follow what a program uses and nothing else; a folder is held by one run at a time."""
 
 import ast
+import gc
 import inspect
 import os
 import subprocess
@@ -174,6 +175,16 @@ def test_signatures_of_a_rules_functions_are_found_once():
     workflow.remember_signatures([rule])
     for function in (listed, settings, memory):
         assert inspect.signature(function) is inspect.signature(function)
+
+
+def test_dead_cycles_are_looked_for_rarely():
+    before = gc.get_threshold()
+    try:
+        workflow.collect_rarely()
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] > 10 * 700
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_compiled_loops_get_the_threads_that_snakemake_grants(tmp_path):

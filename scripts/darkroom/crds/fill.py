@@ -129,8 +129,8 @@ class _Session:
             if stated not in (None, facts):
                 failures.append(
                     f"{self.server.url} now states {stated.size} bytes and SHA-1 {stated.sha1} of "
-                    f"{facts.name}, {facts.size} and {facts.sha1} when it was chosen: remove its "
-                    "lists (references/*.json) to choose anew"
+                    f"{facts.name}, {facts.size} and {facts.sha1} when it was chosen: remove "
+                    "references.json and references/*.json of the items that name it to choose anew"
                 )
                 continue
             try:

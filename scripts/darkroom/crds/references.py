@@ -40,6 +40,39 @@ def read_references(path):
         ) from error
 
 
+def needed_references(paths):
+    """Return the references that several exposures need, each once.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files of `write_references`, one of each exposure.
+
+    Returns
+    -------
+    dict
+        ``{name: FileFacts}``.
+
+    Raises
+    ------
+    InputError
+        When a file is missing or damaged, or states another size or sum of a reference than one
+        before it.
+    """
+    needed, told_by = {}, {}
+    for path in paths:
+        for facts in filter(None, read_references(path).values()):
+            if needed.setdefault(facts.name, facts) != facts:
+                raise InputError(
+                    path,
+                    f"states other bytes of {facts.name} than {told_by[facts.name]}: CRDS has "
+                    "replaced it in between",
+                    "remove both and run again, to choose anew",
+                )
+            told_by.setdefault(facts.name, path)
+    return needed
+
+
 COLUMNS = ("name", "size", "sha1", "sha256")
 
 
