@@ -42,6 +42,7 @@ def wfc3(item):
     return CAMPAIGN.items[item]["wfc3"]
 
 
+@cache
 def archived_items():
     """Items that only hold what another one is compared with."""
     return {wfc3(item)["archive_drz"] for item in items_of("wfc3")} - {None}

@@ -1,5 +1,7 @@
 """Every shipped campaign is planned from its lock alone: no data, no network."""
 
+import re
+
 import pytest
 
 from darkroom.simulate import ccd
@@ -48,6 +50,15 @@ def test_a_campaign_reads_the_rules_of_its_own_instruments(checkout):
     assert not {"superbias", "crds_sync", "treat_reads", "noise_maps"} & set(few)
     whole = checkout.snakemake("--list-rules", "--config", "campaign=demo").split()
     assert {"master_bias", "superbias", "crds_sync", "treat_reads", "noise_maps"} <= set(whole)
+
+
+def test_what_every_exposure_waits_for_waits_for_items(checkout):
+    """Snakemake compares each that waits with each input: by exposures the plan is quadratic."""
+    graph = checkout.snakemake("--dag", "--config", "campaign=demo")
+    rules = dict(re.findall(r'(\d+)\[label = "(\w+)', graph))
+    edges = [(rules[a], rules[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)]
+    assert {before for before, after in edges if after == "crds_sync"} == {"item_references"}
+    assert ("crds_sync", "calibrate") in edges
 
 
 def test_batches_divide_the_items_of_a_campaign(checkout):

@@ -65,8 +65,8 @@ def needed_references(paths):
             if needed.setdefault(facts.name, facts) != facts:
                 raise InputError(
                     path,
-                    f"states other bytes of {facts.name} than {told_by[facts.name]}: CRDS has "
-                    "replaced it in between",
+                    f"states other bytes of {facts.name} than {told_by[facts.name]} does: CRDS "
+                    "has replaced it in between",
                     "remove both and run again, to choose anew",
                 )
             told_by.setdefault(facts.name, path)
