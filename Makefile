@@ -45,7 +45,7 @@ setup-tests:
 
 demo: setup
 	@$(RUN) snakemake --cores $(CORES) $(LOGGER) --config campaign=demo
-	@.venv/bin/python scripts/status.py --campaign demo
+	@.venv/bin/python scripts/report/status.py --campaign demo
 
 # Each step says what it is, and the one that fails says so last.
 define step

@@ -27,9 +27,10 @@ REPEAT = 5  # the least of so many runs: other people's work only ever adds
 IMPORTS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from darkroom.wfc3 import calibrate
-from darkroom.wfc3.compiled import kernels
-kernels()
+from darkroom.compiled import load_kernel
+from darkroom.wfc3.engine import calibrate
+for name in ("kernel", "ramp_kernel", "output_kernel"):
+    load_kernel(f"darkroom.wfc3.engine.{name}")
 """
 FURTHER_MASK = """
 import sys, time
@@ -78,7 +79,7 @@ def imports(*_):
 
 def ours(raw, output, reads):
     """Measure the builtin engine."""
-    program = ROOT / "scripts/calibrate_wfc3.py"
+    program = ROOT / "scripts/wfc3/calibrate.py"
     references = ("--references", raw.parent / "iref", "--output-dir", output)
     mask = ("--mask-reads", reads, "--mask-scope", "calwf3")
     return measure([sys.executable, program, *references, *mask, raw])
@@ -86,7 +87,7 @@ def ours(raw, output, reads):
 
 def theirs(raw, output, reads):
     """Measure calwf3 on a (masked) copy."""
-    from darkroom.wfc3.mask import mask_copy, parse_reads
+    from darkroom.wfc3.files.mask import mask_copy, parse_reads
 
     output.mkdir()
     mask_copy(raw, output / raw.name, parse_reads(reads))
@@ -95,7 +96,7 @@ def theirs(raw, output, reads):
 
 def compare(first, second):
     """Return the number of pixels that differ between two folders' products."""
-    from darkroom.wfc3.compare import differing_pixels
+    from darkroom.wfc3.engine.compare import differing_pixels
 
     pairs = ((path, second / path.name) for path in first.glob("*.fits"))
     return sum(sum(differing_pixels(*pair).values()) for pair in pairs)

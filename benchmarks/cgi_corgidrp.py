@@ -42,7 +42,7 @@ if files:
 
 def make_frames(folder, number):
     """Write frames of all stacks; return nothing, so that this process's memory is its own."""
-    from darkroom.simulate import cgi
+    from darkroom.cgi.simulate import exposures as cgi
 
     settings = {"seed": 84, "frames": number}
     rng = np.random.default_rng(84)
@@ -87,7 +87,9 @@ def run(folder, number, python, peer, turns):
     names.write_text("\n".join(map(str, files)) + "\n", encoding="utf-8")
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    maps, statistics = (ROOT / "scripts" / f"{n}.py" for n in ("noise_maps", "stack_statistics"))
+    maps, statistics = (
+        ROOT / "scripts" / "cgi" / f"{n}.py" for n in ("noise_maps", "stack_statistics")
+    )
     parts = [f"{k}.statistics" for k in range(STACKS)]
     ways = {
         "darkroom": [[sys.executable, maps, "--output", "pooled.fits", f"@{names}"]],

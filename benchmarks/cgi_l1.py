@@ -60,13 +60,14 @@ OURS = """
 import json, sys, time
 start = time.process_time()
 import numpy as np
-from darkroom.cgi.compiled import kernel
+from darkroom.compiled import load_kernel
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.l1_calibration import read_calibration
-from darkroom.cgi.l1_gather import raw_moments
-from darkroom.cgi.l1_prepare import Settings, prepare
-for name in ("l1_kernel", "l1_peer_kernel", "l1_best_kernel", "rank_kernel", "moments_kernel"):
-    kernel(name)
+from darkroom.cgi.raw.calibration import read_calibration
+from darkroom.cgi.raw.gather import raw_moments
+from darkroom.cgi.raw.prepare import Settings, prepare
+for name in ("kernel", "peer_kernel", "best_kernel", "rank_kernel"):
+    load_kernel(f"darkroom.cgi.raw.{name}")
+load_kernel("darkroom.cgi.stacks.moments_kernel")
 jobs, nonlinearity, kgain = json.loads(sys.argv[1]), *sys.argv[2:]
 found, geometry = {"imports": time.process_time() - start}, read_geometry()
 calibration = read_calibration(nonlinearity=nonlinearity, kgain=kgain)
@@ -83,8 +84,8 @@ COMPARE = """
 import json, sys
 import numpy as np
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.l1_calibration import read_calibration
-from darkroom.cgi.l1_prepare import Settings, prepare
+from darkroom.cgi.raw.calibration import read_calibration
+from darkroom.cgi.raw.prepare import Settings, prepare
 jobs, nonlinearity, kgain = json.loads(sys.argv[1]), *sys.argv[2:]
 settings = Settings("peer", read_calibration(nonlinearity=nonlinearity, kgain=kgain))
 pixels, worst = 0, 0.0
@@ -101,7 +102,7 @@ print(json.dumps([pixels, worst]))
 
 def make_frames(folder, number, rays):
     """Write raw frames; return ``{gain: [path, ...]}``."""
-    from darkroom.simulate import cgi
+    from darkroom.cgi.simulate import exposures as cgi
 
     area = 1037 * 1056 * 1.69e-6
     settings = {

@@ -14,9 +14,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from darkroom.nircam.spectrum_model import Layout  # noqa: E402
-from darkroom.nircam.spectrum_numbers import numbers  # noqa: E402
-from darkroom.simulate.nircam_values import DEFAULTS, MEASURED  # noqa: E402
+from darkroom.nircam.simulate.values import DEFAULTS, MEASURED  # noqa: E402
+from darkroom.nircam.spectrum.model import Layout  # noqa: E402
+from darkroom.nircam.spectrum.numbers import numbers  # noqa: E402
 from nircam_spectra import closure, pulls  # noqa: E402
 
 #: Noise of the difference of two reads on the ground, DN: white, common and own 1/f (pynrc).

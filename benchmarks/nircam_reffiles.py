@@ -49,7 +49,7 @@ ROWS = (
 
 def make_files(folder, number, ngroups):
     """Write darks of one detector: bias, offsets, kTC and read noise, cosmic rays."""
-    from darkroom.nircam.readout import Readout
+    from darkroom.nircam.detector.readout import Readout
     from nircam_darks import write_ramp
 
     layout, size = Readout.full("NRCA1"), 2048
@@ -88,7 +88,7 @@ def command_of(row, folder, number, python, threads):
         return [python, "-c", PEER, module, function, output, json.dumps(settings), *files], output
     names = folder / f"{kind}.list"
     names.write_text("\n".join(map(str, files)) + "\n", encoding="utf-8")
-    script = ROOT / "scripts" / f"{program}.py"
+    script = ROOT / "scripts" / "nircam" / f"{program}.py"
     listed = ("--threads", threads, "--output", output, f"@{names}")
     return [sys.executable, script, *options, *listed], output
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 def make_files(folder, number, ngroups):
     """Simulate full-frame darks of one detector, as it was measured on the ground."""
-    from darkroom.simulate import nircam
+    from darkroom.nircam.simulate import exposures as nircam
 
     settings = {"exposures": number, "ngroups": ngroups, "truth": False}
     for exposure in nircam.plan(settings):
@@ -43,7 +43,7 @@ def main():
         }
         print("| program | CPU s | peak GB |\n|---|---|---|")
         for program, options in calls.items():
-            script = ROOT / "scripts" / f"{program}.py"
+            script = ROOT / "scripts" / "nircam" / f"{program}.py"
             cpu, memory = measure([sys.executable, script, *files, *options])
             print(f"| `{program}` | {cpu:.1f} | {memory:.2f} |", flush=True)
 

@@ -25,8 +25,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from darkroom.archive.lock import Exposure, Lock  # noqa: E402
-from darkroom.campaign import open_campaign  # noqa: E402
+from darkroom.campaign.campaign import open_campaign  # noqa: E402
+from darkroom.campaign.lock import Exposure, Lock  # noqa: E402
 
 # Exposures of one item, and how many items there are in a campaign of about 50,000 jobs.
 SHARES = {"wfc3": (20, 280), "nircam": (100, 32), "cgi": (200, 16), "ccd": (120, 16)}
@@ -69,7 +69,7 @@ rule everything:
 COLLECT_RARELY = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "scripts")!r})
-from darkroom.workflow import collect_rarely
+from darkroom.workflow.programs import collect_rarely  # noqa: E402
 collect_rarely()
 """
 

@@ -15,9 +15,16 @@ version() {
     "$1" --version 2>&1
 }
 
+finds_library() { # the line by which its Python finds scripts/darkroom
+    for path in "$(folder "$1")"/lib/python3*/site-packages/darkroom.pth; do
+        [ -f "$path" ] && return
+    done
+    return 1
+}
+
 ready() { # built from the pins as they are, with a Python that is still there and the chosen one
     python=$(folder "$1")/bin/python
-    cmp -s "envs/$1.txt" "$(folder "$1")/pins.txt" && [ -x "$python" ] &&
+    cmp -s "envs/$1.txt" "$(folder "$1")/pins.txt" && [ -x "$python" ] && finds_library "$1" &&
         { [ -z "${PYTHON:-}" ] || [ "$(version "$python")" = "$(version "$PYTHON")" ]; }
 }
 

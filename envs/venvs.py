@@ -39,12 +39,33 @@ def folder(toolset):
     return ROOT / ".venv" if toolset == "workflow" else ROOT / ".venvs" / toolset
 
 
+def library_paths(toolset):
+    """Return the files by which the environment of `toolset` finds the library in `scripts/`."""
+    return list(folder(toolset).glob("lib/python3*/site-packages/darkroom.pth"))
+
+
+def name_library(toolset):
+    """Let `import darkroom` work in the environment, wherever the checkout is moved to.
+
+    Python runs this line when it starts. The checkout is found from the environment's own folder,
+    by name: in a folder of links it is the one that holds the link.
+    """
+    up = folder(toolset).relative_to(ROOT).parts
+    checkout = "sys.prefix"
+    for _ in up:
+        checkout = f"os.path.dirname({checkout})"
+    line = f"import os, sys; sys.path.append(os.path.join({checkout}, 'scripts'))\n"
+    for packages in folder(toolset).glob("lib/python3*/site-packages"):
+        (packages / "darkroom.pth").write_text(line, encoding="utf-8")
+
+
 def ready(toolset):
     """Tell whether the environment of `toolset` was built from its lock, with this Python."""
     stamp, made_with = folder(toolset) / "pins.txt", folder(toolset) / "pyvenv.cfg"
     lock = ROOT / "envs" / f"{toolset}.txt"
     return (
         stamp.exists()
+        and bool(library_paths(toolset))
         and filecmp.cmp(lock, stamp, shallow=False)
         and (folder(toolset) / "bin" / "python").exists()
         and platform.python_version() in made_with.read_text(encoding="utf-8")
@@ -138,6 +159,7 @@ def build(toolset):
         if not build_with_pip(target, lock):
             message = f"{shown} could not be built: the reason is above. Is PyPI reachable?"
             raise SetupError(message)
+    name_library(toolset)
     stamp = target / "pins.txt"
     shutil.copyfile(lock, stamp.with_suffix(".part"))
     os.replace(stamp.with_suffix(".part"), stamp)

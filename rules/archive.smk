@@ -13,7 +13,7 @@ rule lock:
     shell:
         program(
             ARCHIVE_ENV,
-            "lock",
+            "archive/lock",
             CAMPAIGN_ARGS,
             FOLDER_ARGS,
             "--replace" if config.get("replace_lock") else "",
@@ -49,7 +49,7 @@ rule fetch:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
         ("{params.came} && cp {params.note} {output.status} > {log} 2>&1 || " if TOGETHER else "")
-        + program(ARCHIVE_ENV, "fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
+        + program(ARCHIVE_ENV, "archive/fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
         + TOGETHER_ARGS
         + " --item {wildcards.item} --exposure {wildcards.exposure} "
         "--output {output.status} > {log} 2>&1"
@@ -86,11 +86,11 @@ rule frames:
         "../envs/detector.yaml"
     params:
         settings=EXCLUDE,
-        code=program.digest("detector", "frames"),
+        code=program.digest("detector", "archive/frames"),
     message:
         "Making the frame table of {wildcards.item}"
     shell:
-        program("detector", "frames") + "--item {wildcards.item} {params.settings} "
+        program("detector", "archive/frames") + "--item {wildcards.item} {params.settings} "
         "--output {output.table} @{input.list} > {log} 2>&1"
 
 
@@ -106,11 +106,11 @@ rule role_list:
     conda:
         "../envs/detector.yaml"
     params:
-        code=program.digest("detector", "role_list"),
+        code=program.digest("detector", "archive/role_list"),
     message:
         "Listing the {wildcards.role} frames of {wildcards.item}"
     shell:
-        program("detector", "role_list") + "--role {wildcards.role} "
+        program("detector", "archive/role_list") + "--role {wildcards.role} "
         "--output {output.list} {input.table} > {log} 2>&1"
 
 
@@ -132,11 +132,16 @@ rule pins:
         disagreement=conflicts(
             *map(read_pins, (CAMPAIGN.pins_path, f"{RESULTS}/pins.tsv")),
         ),
-        code=program.digest("detector", "pins"),
+        code=program.digest("detector", "archive/pins"),
     message:
         "Pinning the bytes of every exposure"
     shell:
-        program("detector", "pins", f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}", MAKER_ARGS)
+        program(
+            "detector",
+            "archive/pins",
+            f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}",
+            MAKER_ARGS,
+        )
         + "--references {input.references} --output {output.pins} "
         "$(printf '@%s ' {input.lists}) > {log} 2>&1"
 

@@ -2,16 +2,16 @@
 from functools import cache
 
 from darkroom.archive.arrivals import arrival_key
-from darkroom.archive.pins import conflicts, read_pins
+from darkroom.campaign.pins import conflicts, read_pins
 
 ARCHIVE = CAMPAIGN.archive["kind"]
 ARCHIVE_ENV = "archive" if ARCHIVE == "mast" else "detector"
 ARCHIVE_MODULES = [f"darkroom.archive.{ARCHIVE}"]
 if ARCHIVE == "simulated":
     ARCHIVE_MODULES += sorted(
-        {f"darkroom.simulate.{item['instrument']}" for item in CAMPAIGN.items.values()}
+        {f"darkroom.{item['instrument']}.simulate.exposures" for item in CAMPAIGN.items.values()}
     )
-FETCH_CODE = program.digest(ARCHIVE_ENV, "fetch", *ARCHIVE_MODULES)
+FETCH_CODE = program.digest(ARCHIVE_ENV, "archive/fetch", *ARCHIVE_MODULES)
 # Simulated bytes follow from the simulator and from what it is asked.
 MAKER_ARGS = f"--maker {FETCH_CODE}-{CAMPAIGN.query_digest()}" if ARCHIVE == "simulated" else ""
 # Small files come many at a time, brought by the program of the first of them.

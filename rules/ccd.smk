@@ -35,11 +35,11 @@ rule master_bias:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
-        code=program.digest("detector", "master_bias"),
+        code=program.digest("detector", "ccd/master_bias"),
     message:
         "Combining the bias frames of {wildcards.item}"
     shell:
-        program("detector", "master_bias") + "--output {output} --threads {threads} "
+        program("detector", "ccd/master_bias") + "--output {output} --threads {threads} "
         "{params.settings} @{input.bias} > {log} 2>&1"
 
 
@@ -60,11 +60,11 @@ rule read_noise:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
-        code=program.digest("detector", "read_noise"),
+        code=program.digest("detector", "ccd/read_noise"),
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "read_noise") + "--output {output} --threads {threads} "
+        program("detector", "ccd/read_noise") + "--output {output} --threads {threads} "
         "{params.settings} @{input.bias} > {log} 2>&1"
 
 
@@ -85,11 +85,11 @@ rule master_dark:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
-        code=program.digest("detector", "master_dark"),
+        code=program.digest("detector", "ccd/master_dark"),
     message:
         "Combining the darks of {wildcards.item}"
     shell:
-        program("detector", "master_dark") + "--output {output} --threads {threads} "
+        program("detector", "ccd/master_dark") + "--output {output} --threads {threads} "
         "{params.settings} @{input.dark} > {log} 2>&1"
 
 
@@ -111,11 +111,11 @@ rule dark_rate:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
-        code=program.digest("detector", "dark_rate"),
+        code=program.digest("detector", "ccd/dark_rate"),
     message:
         "Fitting the dark rate of {wildcards.item}"
     shell:
-        program("detector", "dark_rate") + "--output {output} --threads {threads} "
+        program("detector", "ccd/dark_rate") + "--output {output} --threads {threads} "
         "{params.settings} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
@@ -138,11 +138,11 @@ rule hot_pixels:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", HOT),
-        code=program.digest("detector", "hot_pixels"),
+        code=program.digest("detector", "ccd/hot_pixels"),
     message:
         "Finding the odd pixels of {wildcards.item}"
     shell:
-        program("detector", "hot_pixels") + "--output {output} --threads {threads} "
+        program("detector", "ccd/hot_pixels") + "--output {output} --threads {threads} "
         "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
@@ -168,11 +168,12 @@ rule subtract_dark:
         mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: options(wildcards.item, "ccd", SCIENCE),
-        code=program.digest("detector", "subtract_dark"),
+        code=program.digest("detector", "ccd/subtract_dark"),
     message:
         "Subtracting the dark from the science frames of {wildcards.item}"
     shell:
-        program("detector", "subtract_dark") + "--output-dir {output.folder} --list {output.list} "
+        program("detector", "ccd/subtract_dark")
+        + "--output-dir {output.folder} --list {output.list} "
         "{params.settings} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
         "--read-noise {input.read_noise} --hot-pixels {input.hot_pixels} @{input.science} "
         "> {log} 2>&1"
@@ -207,11 +208,11 @@ rule ccd_quantities:
         more=lambda wildcards, input: more_options(
             input, {"science": "--science @", "subtracted": "--subtracted @"}
         ),
-        code=program.digest("detector", "ccd_quantities"),
+        code=program.digest("detector", "ccd/quantities"),
     message:
         "Measuring the quantities of {wildcards.item}"
     shell:
-        program("detector", "ccd_quantities") + "--output {output.table} --threads {threads} "
+        program("detector", "ccd/quantities") + "--output {output.table} --threads {threads} "
         "{params.settings} --master-bias {input.master_bias} --read-noise {input.read_noise} "
         "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} "
         "--bias @{input.bias} --dark @{input.dark} {params.more} "
@@ -244,11 +245,11 @@ rule ccd_truth:
             CAMPAIGN.tracked_archive,
             CAMPAIGN.selection(wildcards.item),
         ],
-        code=program.digest("detector", "ccd_truth"),
+        code=program.digest("detector", "ccd/truth"),
     message:
         "Comparing {wildcards.item} with its truth"
     shell:
-        program("detector", "ccd_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        program("detector", "ccd/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--output {output.truth} --comparison {output.comparison} "
         "--master-bias {input.master_bias} --read-noise {input.read_noise} "
         "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} > {log} 2>&1"
@@ -285,11 +286,11 @@ rule ccd_figures:
         more=lambda wildcards, input: more_options(
             input, {"subtracted": "--science @", "truth": "--truth "}
         ),
-        code=program.digest("detector", "ccd_figures"),
+        code=program.digest("detector", "ccd/figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "ccd_figures") + "--figures {output.figures} --output {output.item} "
+        program("detector", "ccd/figures") + "--figures {output.figures} --output {output.item} "
         "--threads {threads} {params.settings} --frames {input.frames} "
         "--master-bias {input.master_bias} --read-noise {input.read_noise} "
         "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "

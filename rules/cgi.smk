@@ -18,11 +18,11 @@ rule stack_statistics:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "cgi", FRAME_OPTIONS),
-        code=program.digest("detector", "stack_statistics"),
+        code=program.digest("detector", "cgi/stack_statistics"),
     message:
         "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "stack_statistics") + "--output {output} {params.settings} "
+        program("detector", "cgi/stack_statistics") + "--output {output} {params.settings} "
         "{input.statuses} > {log} 2>&1"
 
 
@@ -43,11 +43,11 @@ rule prepare_cgi:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "cgi", RAW_OPTIONS),
-        code=program.digest("detector", "prepare_cgi"),
+        code=program.digest("detector", "cgi/prepare"),
     message:
         "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "prepare_cgi") + "--output {output} {params.settings} "
+        program("detector", "cgi/prepare") + "--output {output} {params.settings} "
         "{input.statuses} > {log} 2>&1"
 
 
@@ -69,11 +69,12 @@ rule noise_maps:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "cgi", MAP_OPTIONS),
-        code=program.digest("detector", "noise_maps"),
+        code=program.digest("detector", "cgi/noise_maps"),
     message:
         "Fitting the noise maps of {wildcards.item}"
     shell:
-        program("detector", "noise_maps") + "--output {output} {params.settings} {input.parts} "
+        program("detector", "cgi/noise_maps")
+        + "--output {output} {params.settings} {input.parts} "
         "> {log} 2>&1"
 
 
@@ -95,11 +96,11 @@ rule cgi_master_dark:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
-        code=program.digest("detector", "cgi_master_dark"),
+        code=program.digest("detector", "cgi/master_dark"),
     message:
         "Averaging stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi_master_dark") + "--output {output} {params.settings} "
+        program("detector", "cgi/master_dark") + "--output {output} {params.settings} "
         "{input.parts} > {log} 2>&1"
 
 
@@ -121,11 +122,11 @@ rule synthesize_dark:
     params:
         settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
         dark=lambda wildcards: gain_and_time(wildcards.stack),
-        code=program.digest("detector", "synthesize_dark"),
+        code=program.digest("detector", "cgi/synthesize_dark"),
     message:
         "Putting the dark {wildcards.stack} of {wildcards.item} together"
     shell:
-        program("detector", "synthesize_dark") + "--output {output} {params.settings} "
+        program("detector", "cgi/synthesize_dark") + "--output {output} {params.settings} "
         "{params.dark} {input.maps} > {log} 2>&1"
 
 
@@ -153,11 +154,11 @@ rule cgi_truth:
             CAMPAIGN.tracked_archive,
             CAMPAIGN.selection(wildcards.item),
         ],
-        code=program.digest("detector", "cgi_truth"),
+        code=program.digest("detector", "cgi/truth"),
     message:
         "Comparing {wildcards.item} with its truth"
     shell:
-        program("detector", "cgi_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        program("detector", "cgi/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--output {output.truth} --comparison {output.comparison} --maps {input.maps} "
         "--darks {input.darks} > {log} 2>&1"
 
@@ -188,10 +189,10 @@ rule cgi_figures:
         more=lambda wildcards, input: more_options(
             input, {"truth": "--truth ", "comparison": "--comparison "}
         ),
-        code=program.digest("detector", "cgi_figures"),
+        code=program.digest("detector", "cgi/figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "cgi_figures") + "--figures {output.figures} --output {output.item} "
+        program("detector", "cgi/figures") + "--figures {output.figures} --output {output.item} "
         "{params.settings} {params.more} --maps {input.maps} --frames {input.frames} "
         "--darks {input.darks} > {log} 2>&1"

@@ -1,5 +1,5 @@
 # CGI: what its rules ask of a campaign.
-from darkroom.cgi.plan import parts_of, stack_name, stacks_of
+from darkroom.cgi.pipeline import parts_of, stack_name, stacks_of
 
 MAP_OPTIONS = {
     "geometry": "--geometry",

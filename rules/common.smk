@@ -7,13 +7,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
-from darkroom.archive.lock import require_lock
-from darkroom.campaign import open_campaign
+from darkroom.campaign.lock import require_lock
+from darkroom.campaign.campaign import open_campaign
 from darkroom.errors import DarkroomError
-from darkroom.failures import failure_summary
-from darkroom.slurm import check_slurm, watch_queue
-from darkroom.summary import success_summary
-from darkroom.workflow import (
+from darkroom.workflow.failures import failure_summary
+from darkroom.workflow.slurm import check_slurm, watch_queue
+from darkroom.workflow.summary import success_summary
+from darkroom.workflow.programs import (
     Programs,
     collect_rarely,
     command_options,

@@ -25,11 +25,11 @@ rule crds_context:
         settings=lambda wildcards: context_options(wildcards.observatory),
         # Where things lie changes no product: a parameter made from `output` is not compared.
         place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
-        code=program.digest("jwst", "crds_context"),
+        code=program.digest("jwst", "references/context"),
     message:
         "Verifying the CRDS rules of {wildcards.observatory}"
     shell:
-        program("jwst", "crds_context") + "{params.place} {params.settings} "
+        program("jwst", "references/context") + "{params.place} {params.settings} "
         "--output {output.mappings} > {log} 2>&1"
 
 
@@ -52,11 +52,11 @@ rule bestrefs:
     params:
         settings=lambda wildcards: bestrefs_options(wildcards.item),
         place=lambda wildcards, output: crds_place(observatory_of(wildcards.item)),
-        code=program.digest("jwst", "bestrefs"),
+        code=program.digest("jwst", "references/bestrefs"),
     message:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("jwst", "bestrefs") + "{params.place} {params.settings} "
+        program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
         "--output {output.references} {input.exposure} > {log} 2>&1"
 
 
@@ -73,12 +73,12 @@ rule item_references:
     conda:
         "../envs/jwst.yaml"
     params:
-        code=program.digest("jwst", "item_references"),
+        code=program.digest("jwst", "references/item_references"),
     message:
         "Listing the references of {wildcards.item}"
     shell:
         r"printf '%s\n' {input.references} > {output.list} && "
-        + program("jwst", "item_references")
+        + program("jwst", "references/item_references")
         + "--output {output.needed} @{output.list} > {log} 2>&1"
 
 
@@ -103,9 +103,9 @@ rule crds_sync:
         settings=lambda wildcards: f"--context {CRDS(wildcards.observatory).context}",
         place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
         pins=lambda wildcards, output: reference_pins(),
-        code=program.digest("jwst", "crds_sync"),
+        code=program.digest("jwst", "references/sync"),
     message:
         "Filling and verifying the CRDS cache of {wildcards.observatory}"
     shell:
-        program("jwst", "crds_sync") + "{params.place} {params.settings} {params.pins} "
+        program("jwst", "references/sync") + "{params.place} {params.settings} {params.pins} "
         "--output {output.table} {input.references} > {log} 2>&1"

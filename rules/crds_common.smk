@@ -1,7 +1,7 @@
 # CRDS: which references the campaign needs, from where, and the options that say so.
 from darkroom.crds.settings import crds_settings
-from darkroom.nircam.plan import item_kinds
-from darkroom.wfc3.plan import KINDS as WFC3_KINDS
+from darkroom.nircam.pipeline import item_kinds
+from darkroom.wfc3.pipeline import KINDS as WFC3_KINDS
 
 OBSERVATORY = {"nircam": "jwst", "wfc3": "hst"}
 CRDS = cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, config["results"]))

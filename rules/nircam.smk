@@ -25,11 +25,11 @@ rule simulate_references:
             f"--context {CRDS('jwst').context} --kinds {' '.join(crds_kinds('jwst'))}",
         ],
         place=lambda wildcards, output: cache_option("jwst"),
-        code=program.digest("detector", "simulate_references"),
+        code=program.digest("detector", "nircam/simulate_references"),
     message:
         "Making the references of the simulated detectors"
     shell:
-        program("detector", "simulate_references", CAMPAIGN_ARGS) + "{params.place} "
+        program("detector", "nircam/simulate_references", CAMPAIGN_ARGS) + "{params.place} "
         "{params.settings[2]} > {log} 2>&1"
 
 
@@ -58,11 +58,11 @@ rule calibrate:
         settings=lambda wildcards: calibrate_options(nircam(wildcards.item), wildcards.purpose),
         place=lambda wildcards, output: calibrate_place(),
         superbias=lambda wildcards, input: optional(input, "superbias"),
-        code=program.digest("jwst", "calibrate"),
+        code=program.digest("jwst", "nircam/calibrate"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
     shell:
-        program("jwst", "calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
+        program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
         "--references {input.references} "
         "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
         "> {log} 2>&1"
@@ -87,12 +87,12 @@ rule ramp_list:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        code=program.digest("detector", "ramp_list"),
+        code=program.digest("detector", "nircam/ramp_list"),
     message:
         "Listing the ramps of {wildcards.item} for the {wildcards.purpose}"
     shell:
         r"printf '%s\n' {input.statuses} > {output.statuses} && "
-        + program("detector", "ramp_list")
+        + program("detector", "nircam/ramp_list")
         + "--frames {input.frames} --output {output.list} @{output.statuses} > {log} 2>&1"
 
 
@@ -114,11 +114,11 @@ rule previous:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         place=lambda wildcards, output: crds_place("jwst"),
-        code=program.digest("detector", "previous"),
+        code=program.digest("detector", "nircam/previous"),
     message:
         "Finding the earlier {wildcards.purpose} of {wildcards.item}"
     shell:
-        program("detector", "previous") + "{params.place} --kind {wildcards.purpose} "
+        program("detector", "nircam/previous") + "{params.place} --kind {wildcards.purpose} "
         "--output {output} {input.references} > {log} 2>&1"
 
 
@@ -143,11 +143,11 @@ rule superbias:
     params:
         settings=lambda wildcards: product_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
         previous=lambda wildcards, input: optional(input, "previous"),
-        code=program.digest("detector", "superbias"),
+        code=program.digest("detector", "nircam/superbias"),
     message:
         "Making the superbias of {wildcards.item}"
     shell:
-        program("detector", "superbias") + "--output {output.reference} "
+        program("detector", "nircam/superbias") + "--output {output.reference} "
         "--details {output.details} --quantities {output.quantities} --threads {threads} "
         "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
 
@@ -170,11 +170,11 @@ rule superbias_other:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: other_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
-        code=program.digest("detector", "superbias"),
+        code=program.digest("detector", "nircam/superbias"),
     message:
         "Making the superbias of {wildcards.item} by the other method"
     shell:
-        program("detector", "superbias") + "--output {output.reference} "
+        program("detector", "nircam/superbias") + "--output {output.reference} "
         "--details {output.details} --threads {threads} {params.settings} "
         "@{input.ramps} > {log} 2>&1"
 
@@ -200,11 +200,11 @@ rule readnoise:
     params:
         settings=lambda wildcards: product_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
         previous=lambda wildcards, input: optional(input, "previous"),
-        code=program.digest("detector", "readnoise"),
+        code=program.digest("detector", "nircam/readnoise"),
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "readnoise") + "--output {output.reference} "
+        program("detector", "nircam/readnoise") + "--output {output.reference} "
         "--details {output.details} --quantities {output.quantities} --threads {threads} "
         "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
 
@@ -227,11 +227,11 @@ rule readnoise_other:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: other_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
-        code=program.digest("detector", "readnoise"),
+        code=program.digest("detector", "nircam/readnoise"),
     message:
         "Measuring the read noise of {wildcards.item} by the other method"
     shell:
-        program("detector", "readnoise") + "--output {output.reference} "
+        program("detector", "nircam/readnoise") + "--output {output.reference} "
         "--details {output.details} --threads {threads} {params.settings} "
         "@{input.ramps} > {log} 2>&1"
 
@@ -255,11 +255,12 @@ rule certify:
     params:
         settings=lambda wildcards: f"--context {CRDS('jwst').context}",
         place=lambda wildcards, output: crds_place("jwst"),
-        code=program.digest("jwst", "certify"),
+        code=program.digest("jwst", "references/certify"),
     message:
         "Letting CRDS certify the {wildcards.purpose} of {wildcards.item}"
     shell:
-        program("jwst", "certify") + "{params.place} {params.settings} --output {output.said} "
+        program("jwst", "references/certify")
+        + "{params.place} {params.settings} --output {output.said} "
         "{input.reference} > {log} 2>&1"
 
 
@@ -291,11 +292,11 @@ rule nircam_truth:
             nircam(wildcards.item)["superbias"]["sample"],
         ],
         folder=f"--truth {RESULTS}/raw/{{item}}/truth",
-        code=program.digest("detector", "nircam_truth"),
+        code=program.digest("detector", "nircam/truth"),
     message:
         "Comparing {wildcards.item} with its truth"
     shell:
-        program("detector", "nircam_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--superbias {input.superbias} --readnoise {input.readnoise} {params.folder} "
         "--output {output.truth} --comparison {output.comparison} @{input.ramps} > {log} 2>&1"
 
@@ -325,11 +326,11 @@ rule nircam_figures:
     params:
         settings=lambda wildcards: nircam_figure_settings(wildcards.item),
         others=lambda wildcards, input: nircam_figure_options(input),
-        code=program.digest("detector", "nircam_figures"),
+        code=program.digest("detector", "nircam/figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "nircam_figures") + "--superbias {input.superbias} "
+        program("detector", "nircam/figures") + "--superbias {input.superbias} "
         "--readnoise {input.readnoise} {params.others} {params.settings} "
         "--quantities {input.quantities} --merged {output.quantities} "
         "--figures {output.figures} --output {output.item} > {log} 2>&1"

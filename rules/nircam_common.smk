@@ -1,5 +1,5 @@
 # NIRCam: what its rules ask of a campaign.
-from darkroom.nircam.plan import calibrate_options, check_alike, ramp_memory, subtracts_made
+from darkroom.nircam.pipeline import calibrate_options, check_alike, ramp_memory, subtracts_made
 
 FACTS_OPTIONS = {
     "author": "--author",

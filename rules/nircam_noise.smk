@@ -26,11 +26,11 @@ rule noise_spectrum:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards, input: optional(input, "previous"),
-        code=program.digest("detector", "noise_spectrum"),
+        code=program.digest("detector", "nircam/noise_spectrum"),
     message:
         "Measuring the noise spectrum of {wildcards.item}"
     shell:
-        program("detector", "noise_spectrum") + "--output {output.product} "
+        program("detector", "nircam/noise_spectrum") + "--output {output.product} "
         "--table {output.table} --fit {output.fit} --quantities {output.quantities} "
         "--threads {threads} {params.settings} @{input.ramps} > {log} 2>&1"
 
@@ -61,11 +61,11 @@ rule reference_pixels:
             {"temperature_cards": "--temperature-card"},
         ),
         previous=lambda wildcards, input: optional(input, "previous"),
-        code=program.digest("detector", "reference_pixels"),
+        code=program.digest("detector", "nircam/reference_pixels"),
     message:
         "Measuring the reference pixels of {wildcards.item}"
     shell:
-        program("detector", "reference_pixels") + "--spectrum {input.spectrum} "
+        program("detector", "nircam/reference_pixels") + "--spectrum {input.spectrum} "
         "--output {output.product} --table {output.table} --best-side {output.best} "
         "--quantities {output.quantities} {params.previous} {params.settings} "
         "@{input.ramps} > {log} 2>&1"
@@ -87,11 +87,11 @@ rule sirs_kernel:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        code=program.digest("jwst", "sirs_kernel"),
+        code=program.digest("jwst", "nircam/sirs_kernel"),
     message:
         "Writing the SIRS kernels of {wildcards.item}"
     shell:
-        program("jwst", "sirs_kernel") + "--output {output} {input} > {log} 2>&1"
+        program("jwst", "nircam/sirs_kernel") + "--output {output} {input} > {log} 2>&1"
 
 
 rule correct:
@@ -119,11 +119,11 @@ rule correct:
         place=lambda wildcards, output: calibrate_place(),
         measured=lambda wildcards, input: measured_options(input),
         superbias=lambda wildcards, input: optional(input, "superbias"),
-        code=program.digest("jwst", "calibrate"),
+        code=program.digest("jwst", "nircam/calibrate"),
     message:
         "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
     shell:
-        program("jwst", "calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
+        program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
         "--references {input.references} {params.superbias} {params.settings} "
         "{params.measured} --status {output.status} {input.exposure} > {log} 2>&1"
 
@@ -156,11 +156,11 @@ rule compare_corrections:
         mem_mb=lambda wildcards, attempt: 1200 * attempt,
     params:
         settings=lambda wildcards: corrected_options(wildcards.item),
-        code=program.digest("detector", "compare_corrections"),
+        code=program.digest("detector", "nircam/compare_corrections"),
     message:
         "Comparing corrections by reference pixels of {wildcards.item}"
     shell:
-        program("detector", "compare_corrections") + "--spectrum {input.spectrum} "
+        program("detector", "nircam/compare_corrections") + "--spectrum {input.spectrum} "
         "--output {output.product} "
         "--table {output.table} --quantities {output.quantities} {params.settings} "
         "-- {input.raw} > {log} 2>&1"
@@ -187,9 +187,9 @@ rule noise_truth:
             CAMPAIGN.selection(wildcards.item),
         ],
         reference=lambda wildcards, input: more_options(input, {"reference": "--reference-pixels "}),
-        code=program.digest("detector", "noise_truth"),
+        code=program.digest("detector", "nircam/noise_truth"),
     message:
         "Comparing the noise of {wildcards.item} with its truth"
     shell:
-        program("detector", "noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
+        program("detector", "nircam/noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--spectrum {input.spectrum} {params.reference} --output {output} > {log} 2>&1"

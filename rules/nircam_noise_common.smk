@@ -1,5 +1,5 @@
 # NIRCam noise spectrum and reference pixels: what their rules ask of a campaign.
-from darkroom.nircam.plan import correction_options, corrections_of, noise_purpose
+from darkroom.nircam.pipeline import correction_options, corrections_of, noise_purpose
 
 NOISE_FIGURE_INPUTS = (
     "noise_spectrum",

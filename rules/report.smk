@@ -27,11 +27,11 @@ rule report:
     params:
         settings=CAMPAIGN.settings,
         folders=[f"{RESULTS}/{item}" for item in CAMPAIGN.items],
-        code=program.digest("detector", "report"),
+        code=program.digest("detector", "report/report"),
     message:
         f"Writing the report of campaign {CAMPAIGN.name}"
     shell:
-        program("detector", "report", CAMPAIGN_ARGS, REPEAT_ARGS)
+        program("detector", "report/report", CAMPAIGN_ARGS, REPEAT_ARGS)
         + "--output {output.page} {params.folders} > {log} 2>&1"
 
 
@@ -49,5 +49,5 @@ rule status:
         f"Looking at campaign {CAMPAIGN.name}"
     shell:
         r"printf '%s\n' {params.planned} | "
-        + program("detector", "status", CAMPAIGN_ARGS, NEXT_ARGS)
+        + program("detector", "report/status", CAMPAIGN_ARGS, NEXT_ARGS)
         + "--planned --results {params.results} 2>&1 | tee {log}"

@@ -25,11 +25,11 @@ rule simulate_wfc3_references:
             f"--context {CRDS('hst').context} --kinds {' '.join(crds_kinds('hst'))}",
         ],
         place=lambda wildcards, output: cache_option("hst"),
-        code=program.digest("detector", "simulate_wfc3_references"),
+        code=program.digest("detector", "wfc3/simulate_references"),
     message:
         "Making the references of the simulated WFC3 detector"
     shell:
-        program("detector", "simulate_wfc3_references", CAMPAIGN_ARGS) + "{params.place} "
+        program("detector", "wfc3/simulate_references", CAMPAIGN_ARGS) + "{params.place} "
         "{params.settings[2]} > {log} 2>&1"
 
 
@@ -54,11 +54,11 @@ rule calibrate_original:
     params:
         settings=lambda wildcards: options(wildcards.item, "wfc3", ENGINE_OPTIONS),
         place=lambda wildcards, output: wfc3_place(),
-        code=program.digest(WFC3_ENV, "calibrate_original"),
+        code=program.digest(WFC3_ENV, "wfc3/calibrate_original"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} as it was taken"
     shell:
-        program(WFC3_ENV, "calibrate_original", EXCLUDE) + "{params.place} {params.settings} "
+        program(WFC3_ENV, "wfc3/calibrate_original", EXCLUDE) + "{params.place} {params.settings} "
         "--threads {threads} --references {input.references} --status {output.status} "
         "{input.exposure} > {log} 2>&1"
 
@@ -80,11 +80,12 @@ rule read_differences:
         mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: options(wildcards.item, "wfc3", DIFFERENCE_OPTIONS),
-        code=program.digest("detector", "read_differences"),
+        code=program.digest("detector", "wfc3/read_differences"),
     message:
         "Measuring the sky from read to read of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("detector", "read_differences") + "{params.settings} --output {output.record} "
+        program("detector", "wfc3/read_differences")
+        + "{params.settings} --output {output.record} "
         "{input.original} > {log} 2>&1"
 
 
@@ -108,11 +109,11 @@ rule choose_reads:
             options(wildcards.item, "wfc3", CHOICE_OPTIONS),
             given_reads(wildcards.item, wildcards.exposure),
         ],
-        code=program.digest("detector", "choose_reads"),
+        code=program.digest("detector", "wfc3/choose_reads"),
     message:
         "Choosing the bad reads of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("detector", "choose_reads") + "{params.settings} --output {output.record} "
+        program("detector", "wfc3/choose_reads") + "{params.settings} --output {output.record} "
         "{input.differences} > {log} 2>&1"
 
 
@@ -138,11 +139,11 @@ rule treat_reads:
     params:
         settings=lambda wildcards: options(wildcards.item, "wfc3", TREAT_OPTIONS),
         place=lambda wildcards, output: cache_option("hst"),
-        code=program.digest(WFC3_ENV, "treat_reads"),
+        code=program.digest(WFC3_ENV, "wfc3/treat_reads"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} without its bad reads"
     shell:
-        program(WFC3_ENV, "treat_reads") + "{params.place} {params.settings} "
+        program(WFC3_ENV, "wfc3/treat_reads") + "{params.place} {params.settings} "
         "--threads {threads} --references {input.references} "
         "--differences {input.differences} --choice {input.choice} "
         "--record {output.record} --status {output.status} {input.original} > {log} 2>&1"
@@ -169,11 +170,11 @@ rule combine_visit:
     params:
         settings=lambda wildcards: drizzle_options(wildcards.item),
         place=lambda wildcards, output: cache_option("hst"),
-        code=program.digest("hst", "combine_visit"),
+        code=program.digest("hst", "wfc3/combine_visit"),
     message:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
-        program("hst", "combine_visit") + "{params.place} {params.settings} "
+        program("hst", "wfc3/combine_visit") + "{params.place} {params.settings} "
         "--frames {input.frames} --output {output.science} {input.exposures} > {log} 2>&1"
 
 
@@ -211,9 +212,9 @@ rule wfc3_figures:
     params:
         settings=lambda wildcards: options(wildcards.item, "wfc3", {"differences": "--differences"}),
         place=lambda wildcards, input: figure_options(wildcards.item, input),
-        code=program.digest("detector", "wfc3_figures"),
+        code=program.digest("detector", "wfc3/figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "wfc3_figures") + "{params.settings} {params.place} "
+        program("detector", "wfc3/figures") + "{params.settings} {params.place} "
         "--frames {input.frames} --figures {output.figures} --output {output.item} > {log} 2>&1"

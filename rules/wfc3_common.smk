@@ -1,6 +1,6 @@
 # WFC3/IR: what its rules ask of a campaign.
-from darkroom.wfc3.plan import check_item, reads_of
-from darkroom.wfc3.plan import ramp_memory as wfc3_ramp_memory
+from darkroom.wfc3.pipeline import check_item, reads_of
+from darkroom.wfc3.pipeline import ramp_memory as wfc3_ramp_memory
 
 ENGINE_OPTIONS = {"engine": "--engine"}
 DIFFERENCE_OPTIONS = {

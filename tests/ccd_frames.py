@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.ccd.cellstacks import CellStacks
-from darkroom.ccd.frames import cells, group_temperature
-from darkroom.ccd.rate import dark_rate
-from darkroom.ccd.ratefile import Rate
-from darkroom.ccd.stack import Cube, Stack
+from darkroom.ccd.cells import cells, group_temperature
+from darkroom.ccd.products.dark_rate import Rate
+from darkroom.ccd.rate.cells_combined import CellStacks
+from darkroom.ccd.rate.dark_rate import dark_rate
+from darkroom.ccd.simulate import exposures as simulator
+from darkroom.ccd.stack.frames_in_unit import Cube, Stack
 from darkroom.combine import Clip
 from darkroom.fits.describe import Frame
-from darkroom.simulate import ccd as simulator
 
 CLIP = Clip("mad", 5.0, 5)
 

@@ -6,11 +6,11 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.moments import Moments
-from darkroom.cgi.sources import MomentsSource
-from darkroom.cgi.stacks import Member, Stack, Template
+from darkroom.cgi.simulate.register import amplify
+from darkroom.cgi.stacks.moments import Moments
+from darkroom.cgi.stacks.sources import MomentsSource
+from darkroom.cgi.stacks.stacks import Member, Stack, Template
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.simulate.cgi_register import amplify
 
 GAINS, EXPTIMES = (1.5, 30.0, 500.0, 5000.0), (2.0, 30.0, 100.0)
 READ_NOISE = 100.0

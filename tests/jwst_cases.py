@@ -61,7 +61,7 @@ def run_steps(path, steps, references, parameters, superbias=None, save=None):
 
 def choose_kernel(path, candidates):
     """Choose the SIRS kernels of an exposure."""
-    from darkroom.nircam import sirs
+    from darkroom.nircam.refpix import sirs_file as sirs
 
     return str(sirs.choose_kernel(path, candidates))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.io import fits
 
-from darkroom.nircam.readout import ORIENTATION, Readout
+from darkroom.nircam.detector.readout import ORIENTATION, Readout
 
 MJD = 59600.0
 

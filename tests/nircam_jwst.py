@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.crds.cache import Cache
-from darkroom.simulate import nircam
-from darkroom.simulate.nircam_references import PARKEYS, write_references
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.simulate.references import PARKEYS, write_references
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venvs" / "jwst" / "bin" / "python"

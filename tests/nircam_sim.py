@@ -1,7 +1,7 @@
 """Small simulated NIRCam exposures for tests: everything off, then what a test needs on."""
 
-from darkroom.simulate.nircam_ramp import make_ramp
-from darkroom.simulate.nircam_values import complete
+from darkroom.nircam.simulate.ramp import make_ramp
+from darkroom.nircam.simulate.values import complete
 
 #: A detector that shows one level and nothing else.
 STILL = {

@@ -3,10 +3,10 @@
 import numpy as np
 
 from darkroom.nircam.noise_truth import true_parameters
-from darkroom.nircam.spectrum import measure
-from darkroom.simulate.nircam_detector import layout
-from darkroom.simulate.nircam_ramp import make_ramp
-from darkroom.simulate.nircam_values import DEFAULTS, complete
+from darkroom.nircam.simulate.detector import layout
+from darkroom.nircam.simulate.ramp import make_ramp
+from darkroom.nircam.simulate.values import DEFAULTS, complete
+from darkroom.nircam.spectrum.measure import measure
 from nircam_sim import STILL
 
 #: White, common and own 1/f, alternating-column noise; amplitudes at 1 Hz, DN²/Hz.
@@ -86,7 +86,7 @@ def closure(detector, rows, nints, ngroups=10, seed=DEFAULTS["seed"]):
 
     Returns
     -------
-    spectrum : darkroom.nircam.spectrum.Spectrum
+    spectrum : darkroom.nircam.spectrum.measure.Spectrum
     true : dict
         Of every parameter of the model, names as the fit's.
     """

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from darkroom.simulate import wfc3
-from darkroom.simulate.wfc3_references import write_folder
-from darkroom.wfc3 import engine
-from darkroom.wfc3.reads import Cube
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.files.reads import Cube
+from darkroom.wfc3.simulate import exposures as wfc3
+from darkroom.wfc3.simulate.references import write_folder
 
 SMALL = {"subarray": "SQ64SUB", "seed": 7, "stars": 3000, "blobs": 900, "blob_radius": [2.5, 4.0]}
 REGIONS = (50, 250, 100, 900), (700, 900, 100, 900)

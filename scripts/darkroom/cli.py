@@ -10,8 +10,8 @@ import re
 import sys
 import traceback
 
-from darkroom.archive.token import VARIABLE
 from darkroom.errors import DarkroomError
+from darkroom.transport.token import VARIABLE
 
 # A full disk as astropy and numpy tell it, without the system's number.
 _NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.simulate import cgi
+from darkroom.cgi.simulate import exposures as cgi
 
 pytestmark = pytest.mark.end_to_end
 STACKS = [(1.5, 2), (500, 2), (30, 100), (5000, 100)]

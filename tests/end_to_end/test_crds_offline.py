@@ -3,7 +3,7 @@
 import pytest
 
 from darkroom.crds.cache import Cache
-from darkroom.simulate import nircam
+from darkroom.nircam.simulate import exposures as nircam
 from end_to_end.conftest import Checkout
 from loopback.crds import Crds
 from nircam_jwst import need_jwst, small_cache

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from darkroom.simulate import ccd
+from darkroom.ccd.simulate import exposures as ccd
 
 pytestmark = pytest.mark.end_to_end
 

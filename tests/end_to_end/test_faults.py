@@ -5,7 +5,7 @@ import gzip
 import pytest
 import yaml
 
-from darkroom.simulate import ccd
+from darkroom.ccd.simulate import exposures as ccd
 from end_to_end.conftest import SMALL
 
 pytestmark = pytest.mark.end_to_end

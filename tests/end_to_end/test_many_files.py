@@ -69,7 +69,7 @@ class Watch(threading.Thread):
 
     def _resident(self, path):
         try:
-            if b"scripts/fetch.py" not in (path / "cmdline").read_bytes():
+            if b"scripts/archive/fetch.py" not in (path / "cmdline").read_bytes():
                 return 0
             text = (path / "status").read_text()
         except OSError:

@@ -10,7 +10,7 @@ import yaml
 from astropy.io import fits
 
 from darkroom.crds.cache import mapping_sha1
-from darkroom.simulate import nircam
+from darkroom.nircam.simulate import exposures as nircam
 from end_to_end.conftest import Checkout
 from nircam_jwst import need_jwst, small_cache
 

@@ -6,7 +6,10 @@ empty files of its products' names. Those are all that the plan of a second run 
 
 import pytest
 
-from darkroom.simulate import ccd, cgi, nircam, wfc3
+from darkroom.ccd.simulate import exposures as ccd
+from darkroom.cgi.simulate import exposures as cgi
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.wfc3.simulate import exposures as wfc3
 from end_to_end.conftest import SMALL, Checkout
 
 pytestmark = pytest.mark.end_to_end
@@ -37,7 +40,7 @@ CONTEXTS = {"jwst": {"context": "jwst_1234.pmap"}, "hst": {"context": "hst_1234.
 EMPTY = """
 include: "Snakefile"
 
-from darkroom.archive.pins import Pins
+from darkroom.campaign.pins import Pins
 
 
 def empty_files(output_of_rule):
@@ -108,9 +111,9 @@ def test_a_finished_campaign_has_nothing_to_do(roads):
 @pytest.mark.parametrize(
     ("module", "jobs"),
     [
-        ("nircam/readnoise.py", once(*READNOISE)),
-        ("wfc3/treat.py", REDUCED),
-        ("cgi/moments.py", once("noise_maps", "cgi_figures", *END, stack_statistics=4)),
+        ("nircam/readnoise/measure.py", once(*READNOISE)),
+        ("wfc3/reads/treat.py", REDUCED),
+        ("cgi/stacks/moments.py", once("noise_maps", "cgi_figures", *END, stack_statistics=4)),
     ],
 )
 def test_an_edited_module_reruns_what_uses_it(roads, module, jobs):

@@ -125,7 +125,7 @@ def test_a_clone_and_a_checkout_rerun_nothing(copy):
     git(folder, "add", "--all", "--", ":!.venv", ":!.venvs")
     git(folder, "commit", "--message=now")
     git(folder, "checkout", "-b", "other")
-    module = folder / "scripts/darkroom/ccd/hot.py"
+    module = folder / "scripts/darkroom/ccd/rate/hot_pixels.py"
     module.write_text(module.read_text() + "\n# an edit\n")
     git(folder, "commit", "--all", "--message=edit")
     git(folder, "checkout", "main")

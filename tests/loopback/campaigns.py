@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from darkroom.archive.lock import Exposure, Lock
-from darkroom.campaign import open_campaign
+from darkroom.campaign.campaign import open_campaign
+from darkroom.campaign.lock import Exposure, Lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +72,7 @@ def locked(folder, server, uris, *, sizes=None, **archive):
 
     Returns
     -------
-    darkroom.campaign.Campaign
+    darkroom.campaign.campaign.Campaign
         The campaign.
     """
     campaign = write_campaign(folder, server, {"mission": "hst", "proposal_id": 1}, **archive)

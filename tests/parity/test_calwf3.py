@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from darkroom.wfc3.calibrate import calibrate
-from darkroom.wfc3.compare import differing_pixels
+from darkroom.wfc3.engine.calibrate import calibrate
+from darkroom.wfc3.engine.compare import differing_pixels
 
 pytestmark = pytest.mark.parity
 

@@ -8,12 +8,12 @@ import pytest
 from astropy.io import fits
 
 from cgi_stacks import source_of
-from darkroom.cgi.darks import synthesized_dark, traditional_dark
-from darkroom.cgi.frame import open_frame
+from darkroom.cgi.darks.darks import synthesized_dark, traditional_dark
+from darkroom.cgi.darks.mean import mean_combine
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.maps import NoiseMaps
-from darkroom.cgi.mean import mean_combine
-from darkroom.cgi.peer import fit_peer
+from darkroom.cgi.maps.maps import NoiseMaps
+from darkroom.cgi.maps.peer import fit_peer
+from darkroom.cgi.stacks.frame import open_frame
 
 pytestmark = pytest.mark.parity
 
@@ -228,7 +228,7 @@ def products(repository, tmp_path_factory):
     python = repository / ".venvs" / "peers-cgi" / "bin" / "python"
     if not python.exists():
         pytest.skip("peers-cgi is not built: make setup-tests")
-    from darkroom.simulate import cgi
+    from darkroom.cgi.simulate import exposures as cgi
 
     folder = tmp_path_factory.mktemp("cgi")
     settings = {"seed": 1, "geometry": "small", "frames": 4, "fpn_spread": 5.0}
@@ -241,7 +241,7 @@ def products(repository, tmp_path_factory):
 
     def ours(program, *arguments):
         subprocess.run(
-            [repository / ".venv" / "bin" / "python", repository / "scripts" / f"{program}.py",
+            [repository / ".venv" / "bin" / "python", repository / f"scripts/cgi/{program}.py",
              "--geometry", "small", *map(str, arguments)],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -249,7 +249,7 @@ def products(repository, tmp_path_factory):
     ours("noise_maps", "--output", folder / "maps.fits", *everything)
     ours("noise_maps", "--clipped", "--output", folder / "clipped.fits", *everything)
     stack = paths[500.0, 100.0]
-    ours("cgi_master_dark", "--undivided", "--output", folder / "traditional.fits", *stack)
+    ours("master_dark", "--undivided", "--output", folder / "traditional.fits", *stack)
     ours("synthesize_dark", "--like", stack[0], "--output", folder / "synthesized.fits",
          folder / "maps.fits")  # fmt: skip
     regions = repository / "scripts" / "darkroom" / "cgi" / "geometry_small.json"

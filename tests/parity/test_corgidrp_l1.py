@@ -8,10 +8,10 @@ import pytest
 from astropy.io import fits
 
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.l1_calibration import Calibration, Nonlinearity
-from darkroom.cgi.l1_peer import Rules
-from darkroom.cgi.l1_prepare import Settings, prepare
-from darkroom.cgi.l1_product import write_prepared
+from darkroom.cgi.raw.calibration import Calibration, Nonlinearity
+from darkroom.cgi.raw.peer import Rules
+from darkroom.cgi.raw.prepare import Settings, prepare
+from darkroom.cgi.raw.product import write_prepared
 from darkroom.errors import InputError
 
 pytestmark = pytest.mark.parity

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.nircam import readnoise_run, superbias_run
+from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.products import Facts
-from darkroom.nircam.readout import Readout
+from darkroom.nircam.readnoise import run as readnoise_run
+from darkroom.nircam.superbias import run as superbias_run
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 pytestmark = pytest.mark.parity

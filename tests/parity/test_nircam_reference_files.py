@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.nircam.subarrays import readout
+from darkroom.nircam.detector.subarrays import readout
 from nircam_darks import make_darks, write_darks
 from nircam_jwst import CONTEXT, WITH_BORDER, jwst, need_jwst, own_program, program, small_cache
 
@@ -65,7 +65,7 @@ def test_crds_certifies_them(world, tmp_path, product, method):
     cache, folder = world
     reference, said = folder / f"{product}_{method}.fits", tmp_path / "said"
     where = ("--cache", cache.path, "--context", CONTEXT, "--output", said)
-    done = program("certify", *where, reference)
+    done = program("references/certify", *where, reference)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 errors" in said.read_text(encoding="utf-8")
 
@@ -80,7 +80,7 @@ def test_crds_certifies_them_by_its_real_rules(world, reference_data, tmp_path, 
     (cache,) = tmp_path.iterdir()
     reference, said = folder / f"{product}_{method}.fits", tmp_path / "said"
     where = ("--cache", cache, "--context", "jwst_0541.pmap", "--output", said)
-    done = program("certify", *where, reference)
+    done = program("references/certify", *where, reference)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -92,7 +92,7 @@ def test_crds_refuses_what_it_should(world, tmp_path):
         hdus[0].header.remove("HISTORY", remove_all=True)
         hdus.writeto(tmp_path / "bad.fits")
     where = ("--cache", cache.path, "--context", CONTEXT, "--output", tmp_path / "said")
-    done = program("certify", *where, tmp_path / "bad.fits")
+    done = program("references/certify", *where, tmp_path / "bad.fits")
     assert done.returncode == 1
     assert "CRDS does not certify it" in done.stderr
 

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from darkroom.simulate import ccd
+from darkroom.ccd.simulate import exposures as ccd
 from end_to_end.conftest import ROOT, SMALL, Checkout
 
 pytestmark = pytest.mark.scale
@@ -217,7 +217,7 @@ def test_a_product_that_outgrows_the_disk_says_so_and_leaves_nothing(disk, tmp_p
         frames.append(tmp_path / exposure.file)
         ccd.deliver(SMALL, exposure.name, frames[-1])
     folder = disk(40)
-    program = [ROOT / ".venvs/detector/bin/python", ROOT / "scripts/master_bias.py"]
+    program = [ROOT / ".venvs/detector/bin/python", ROOT / "scripts/ccd/master_bias.py"]
     done = subprocess.run(
         [*program, *frames, "--output", folder / "master_bias.fits"],
         env={"NUMBA_CACHE_DIR": str(tmp_path)},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.simulate import ccd
+from darkroom.ccd.simulate import exposures as ccd
 from end_to_end.conftest import ROOT, SMALL, Checkout
 from slurm_node import SlurmNode, missing
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from darkroom.archive import mast_server, transfer
+from darkroom.archive import mast_server
 from darkroom.archive.fetching import Fetching
-from darkroom.archive.lock import require_lock
-from darkroom.archive.pins import Pins
+from darkroom.campaign.lock import require_lock
+from darkroom.campaign.pins import Pins
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import sha256
+from darkroom.transport import transfer
 from loopback import exposures
 from loopback.campaigns import ROOT, locked
 from loopback.catalogue import Catalogue, Observation, Product, association
@@ -101,7 +102,7 @@ class Run:
         return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
     def command(self):
-        script, output = ROOT / "scripts" / "fetch.py", self.file.with_suffix(".json")
+        script, output = ROOT / "scripts" / "archive" / "fetch.py", self.file.with_suffix(".json")
         words = ["--campaign", self.campaign.path, "--item", "visit", "--together"]
         words += ["--exposure", self.exposure.exposure, "--output", output]
         return [sys.executable, str(script), *map(str, words)]

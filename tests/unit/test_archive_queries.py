@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-import lock as program
-from darkroom.archive import mast_client, mast_server, transfer
+import programs
+from darkroom.archive import mast_client, mast_server
 from darkroom.errors import DarkroomError
+from darkroom.transport import transfer
 from loopback.campaigns import ROOT, write_campaign
 from loopback.matrix import QUERIES
 
@@ -42,7 +43,7 @@ def make_lock(campaign, monkeypatch):
 
     def call(*options):
         monkeypatch.setattr(sys, "argv", ["lock", "--campaign", str(campaign.path), *options])
-        program.main()
+        programs.load("archive/lock").main()
 
     return call
 
@@ -122,7 +123,12 @@ def test_killed_while_it_asks(server, campaign, make_lock, tmp_path):
     make_lock()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     server.faults.add("silent", "Mast.Caom.Products")
-    command = [sys.executable, str(ROOT / "scripts/lock.py"), "--campaign", str(campaign.path)]
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/archive/lock.py"),
+        "--campaign",
+        str(campaign.path),
+    ]
     server.requests.clear()
     process = subprocess.Popen([*command, "--replace"], stderr=subprocess.DEVNULL)
     while not server.asked("Mast.Caom.Products") and process.poll() is None:

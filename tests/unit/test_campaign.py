@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.campaign import load_campaign, open_campaign
+from darkroom.campaign.campaign import load_campaign, open_campaign
 from darkroom.errors import DarkroomError
 
 ROOT = Path(__file__).parents[2]

@@ -5,13 +5,13 @@ import pytest
 from scipy import stats
 
 from ccd_frames import CLIP, Simulated, rate_of
-from darkroom.ccd import hot
+from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.fit import estimator
-from darkroom.ccd.frames import group_temperature
-from darkroom.ccd.master import master
-from darkroom.ccd.rate import dark_rate
-from darkroom.ccd.readnoise import read_noise
+from darkroom.ccd.rate import hot_pixels as hot
+from darkroom.ccd.rate.dark_rate import dark_rate
+from darkroom.ccd.rate.line import estimator
+from darkroom.ccd.stack.master import master
+from darkroom.ccd.stack.read_noise import read_noise
 from darkroom.combine.bias import c4
 
 SEEDS = range(24)

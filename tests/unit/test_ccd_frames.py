@@ -4,7 +4,7 @@ import pytest
 from astropy.io import fits
 
 from ccd_frames import facts
-from darkroom.ccd.frames import bias_cell, cells, group_temperature, load, temperature_groups
+from darkroom.ccd.cells import bias_cell, cells, group_temperature, load, temperature_groups
 from darkroom.errors import InputError
 
 

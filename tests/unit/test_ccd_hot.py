@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ccd_frames import Simulated, rate_of
-from darkroom.ccd import hot
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.ratefile import Rate
+from darkroom.ccd.products.dark_rate import Rate
+from darkroom.ccd.rate import hot_pixels as hot
 from darkroom.errors import DarkroomError
 
 SETTINGS = {

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from ccd_frames import facts
-from darkroom.ccd.frames import Cell
-from darkroom.ccd.levels import fit_levels, robust_mean
-from darkroom.ccd.report import below_bias, confounding, misfit, noise_growth
-from darkroom.ccd.temperature import doubling, regressions
+from darkroom.ccd.cells import Cell
+from darkroom.ccd.products.warnings_text import below_bias, confounding, misfit, noise_growth
+from darkroom.ccd.rate.levels import fit_levels, robust_mean
+from darkroom.ccd.rate.temperature import doubling, regressions
 
 
 def cell(exptime, number, temperature=-5.0, group=1):

@@ -6,10 +6,10 @@ from scipy import stats
 
 from ccd_frames import CLIP
 from darkroom.ccd.background import clipped_std, gradient, local_level
-from darkroom.ccd.master import floored, master
-from darkroom.ccd.noise import clip_variance_factor, correct_std, pooled
-from darkroom.ccd.readnoise import read_noise
-from darkroom.ccd.stack import Cube, Stack
+from darkroom.ccd.stack.frames_in_unit import Cube, Stack
+from darkroom.ccd.stack.master import floored, master
+from darkroom.ccd.stack.noise import clip_variance_factor, correct_std, pooled
+from darkroom.ccd.stack.read_noise import read_noise
 from darkroom.combine import Clip, combine_array
 from darkroom.errors import DarkroomError
 

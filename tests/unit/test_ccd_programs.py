@@ -1,6 +1,5 @@
 """The CCD programs as a person runs them, on a small simulated camera."""
 
-import importlib
 import json
 import logging
 import subprocess
@@ -11,8 +10,9 @@ import pytest
 from astropy.io import fits
 
 from darkroom.ccd.dq import MEANING
+from darkroom.ccd.simulate import exposures as ccd
 from darkroom.errors import DarkroomError, InputError
-from darkroom.simulate import ccd
+from programs import load
 
 SETTINGS = {
     "shape": [48, 64],
@@ -31,7 +31,7 @@ PRODUCTS = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels
 def call(monkeypatch, program, *arguments):
     """Run the `main` of a program in this process."""
     monkeypatch.setattr(sys, "argv", [program, *map(str, arguments)])
-    importlib.import_module(program).main()
+    load(f"ccd/{program}").main()
 
 
 def inputs(raw):
@@ -59,7 +59,7 @@ def make(monkeypatch, raw, out, *options):
     )  # fmt: skip
     made = [out / f"{frame.stem}_dsub.fits" for frame in science]
     call(
-        monkeypatch, "ccd_quantities", "--output", out / "quantities.tsv", *products(out), *options,
+        monkeypatch, "quantities", "--output", out / "quantities.tsv", *products(out), *options,
         *both, "--science", *science, "--subtracted", *made,
     )  # fmt: skip
     return out
@@ -254,7 +254,7 @@ def test_products_in_adu_and_a_gain_are_refused(raw, made, tmp_path, monkeypatch
 
 def test_a_fault_ends_in_one_sentence_and_status_1(repository, tmp_path):
     done = subprocess.run(
-        [sys.executable, repository / "scripts/master_bias.py", "--output", tmp_path / "o.fits",
+        [sys.executable, repository / "scripts/ccd/master_bias.py", "--output", tmp_path / "o.fits",
          "--gain", "-1", "nowhere.fits"],
         capture_output=True, text=True,
     )  # fmt: skip

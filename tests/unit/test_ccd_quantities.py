@@ -5,9 +5,9 @@ import pytest
 
 from darkroom.ccd.answers import answers, plus_minus
 from darkroom.ccd.background import gradient
-from darkroom.ccd.noise import Pooled
+from darkroom.ccd.products.quantities_text import plain, tsv
 from darkroom.ccd.quantities import Ours, Plain, added_noise, table
-from darkroom.ccd.tabletext import plain, tsv
+from darkroom.ccd.stack.noise import Pooled
 
 SHAPE = (60, 80)
 

@@ -5,8 +5,8 @@ import pytest
 
 from ccd_frames import facts
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.masterfile import MasterImage
-from darkroom.ccd.ratefile import Rate
+from darkroom.ccd.products.dark_rate import Rate
+from darkroom.ccd.products.master import MasterImage
 from darkroom.ccd.subtract import choose, quality, subtract
 from darkroom.errors import InputError
 

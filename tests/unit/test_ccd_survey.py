@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from darkroom.ccd import survey as module
-from darkroom.ccd.stack import Cube, Stack, saturation_level
-from darkroom.ccd.survey import survey
+from darkroom.ccd.stack import survey as module
+from darkroom.ccd.stack.frames_in_unit import Cube, Stack, saturation_level
+from darkroom.ccd.stack.survey import survey
 
 SHAPE = (60, 80)
 OFFSETS = np.array([0.0, 3.0, -1.0, 0.5, -2.5])

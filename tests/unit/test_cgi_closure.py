@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cgi_stacks import tiny_geometry
-from darkroom.cgi.closure import compare_dark, compare_maps
+from darkroom.cgi.truth import compare_dark, compare_maps
 
 
 @pytest.fixture

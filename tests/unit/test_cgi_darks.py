@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cgi_stacks import source_of, sources, tiny_geometry, truth
-from darkroom.cgi.darks import synthesized_dark, traditional_dark
+from darkroom.cgi.darks.darks import synthesized_dark, traditional_dark
 from darkroom.cgi.geometry import IMAGING
-from darkroom.cgi.pooled import fit_pooled
+from darkroom.cgi.maps.pooled import fit_pooled
 from darkroom.errors import DarkroomError
 
 

@@ -8,10 +8,10 @@ import pytest
 from astropy.io import fits
 
 from cgi_stacks import tiny_geometry
-from darkroom.cgi.frame import open_frame
-from darkroom.cgi.gather import read_moments, sort_out
-from darkroom.cgi.preconditions import check_frame
-from darkroom.cgi.stacks import threshold_dn
+from darkroom.cgi.stacks.frame import open_frame
+from darkroom.cgi.stacks.gather import read_moments, sort_out
+from darkroom.cgi.stacks.preconditions import check_frame
+from darkroom.cgi.stacks.stacks import threshold_dn
 from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 

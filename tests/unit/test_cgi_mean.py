@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkroom.cgi.mean import independent_error, mean_combine
+from darkroom.cgi.darks.mean import independent_error, mean_combine
 
 FRAME, GOOD = np.full((2, 3), 3.0), np.zeros((2, 3), int)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from darkroom.cgi.moments import Moments
+from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.units import NONFINITE
 
 SHAPE = (4, 5)

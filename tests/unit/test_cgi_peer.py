@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cgi_stacks import EXPTIMES, GAINS, source_of, tiny_geometry
-from darkroom.cgi.peer import fit_peer
-from darkroom.cgi.pooled import fit_pooled
-from darkroom.cgi.sources import JoinedSource, join_parts
+from darkroom.cgi.maps.peer import fit_peer
+from darkroom.cgi.maps.pooled import fit_pooled
+from darkroom.cgi.stacks.sources import JoinedSource, join_parts
 from darkroom.errors import DarkroomError
 
 

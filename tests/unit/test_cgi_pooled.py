@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from cgi_stacks import EXPTIMES, GAINS, REGIONS, source_of, sources, tiny_geometry, truth
-from darkroom.cgi.compiled import kernel
-from darkroom.cgi.darks import synthesized_dark
-from darkroom.cgi.design import Design
+from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.geometry import IMAGING
-from darkroom.cgi.maps import PAIRS
-from darkroom.cgi.pooled import fit_pooled
+from darkroom.cgi.maps.design import Design
+from darkroom.cgi.maps.maps import PAIRS
+from darkroom.cgi.maps.pooled import fit_pooled
+from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
 SYNTHESIZED = ((1000.0, 10.0), (5000.0, 100.0), (30.0, 30.0))
@@ -23,7 +23,7 @@ def unweighted(found, geometry):
     means = np.stack([m.mean().ravel() for m in moments])
     counts = np.stack([m.count.ravel().astype(float) for m in moments])
     maps = np.empty((3, means.shape[1]))
-    kernel("lsq_kernel").solve_weighted(design.matrix, means, counts, maps)
+    load_kernel("darkroom.cgi.maps.lsq_kernel").solve_weighted(design.matrix, means, counts, maps)
     return maps.reshape(3, *geometry.shape)
 
 

@@ -3,19 +3,19 @@
 import hashlib
 import json
 import sys
-from importlib import import_module
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.cgi.gather import sort_out
+from darkroom.cgi.darks.product import write_noise_maps
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.pooled import fit_pooled
-from darkroom.cgi.product import write_noise_maps
-from darkroom.cgi.sources import FramesSource
+from darkroom.cgi.maps.pooled import fit_pooled
+from darkroom.cgi.simulate import exposures as cgi
+from darkroom.cgi.stacks.gather import sort_out
+from darkroom.cgi.stacks.sources import FramesSource
 from darkroom.errors import DarkroomError, InputError
-from darkroom.simulate import cgi
+from programs import load
 
 SETTINGS = {"seed": 7, "geometry": "small", "frames": 3, "fpn_spread": 5.0}
 VOLATILE = ("DATE", "CHECKSUM")
@@ -38,7 +38,7 @@ def run(monkeypatch):
     def call(program, *arguments):
         words = [program, "--geometry", "small", *map(str, arguments)]
         monkeypatch.setattr(sys, "argv", words)
-        import_module(program).main()
+        load(f"cgi/{program}").main()
 
     return call
 
@@ -133,9 +133,9 @@ def test_the_image_area_alone(frames, run, tmp_path):
 
 def test_a_master_dark_from_statistics_is_that_from_frames(frames, run, tmp_path):
     stack = frames[500.0, 30.0]
-    run("cgi_master_dark", "--undivided", "--output", tmp_path / "direct.fits", *stack)
+    run("master_dark", "--undivided", "--output", tmp_path / "direct.fits", *stack)
     run("stack_statistics", "--output", tmp_path / "statistics.fits", *stack)
-    run("cgi_master_dark", "--output", tmp_path / "dark.fits", tmp_path / "statistics.fits")
+    run("master_dark", "--output", tmp_path / "dark.fits", tmp_path / "statistics.fits")
     with fits.open(tmp_path / "direct.fits") as one, fits.open(tmp_path / "dark.fits") as two:
         for name in (1, "ERR", "DQ", "COUNT"):
             assert np.array_equal(one[name].data, two[name].data, equal_nan=True)
@@ -181,10 +181,10 @@ def test_a_part_without_an_accepted_frame_counts_for_nothing(frames, run, tmp_pa
     (tmp_path / "refused.json").write_text(json.dumps(status))
     run("stack_statistics", "--output", tmp_path / "empty.fits", tmp_path / "refused.json")
     run("stack_statistics", "--output", tmp_path / "full.fits", path, frames[30.0, 2.0][1])
-    run("cgi_master_dark", "--output", tmp_path / "dark.fits", tmp_path / "full.fits",
+    run("master_dark", "--output", tmp_path / "dark.fits", tmp_path / "full.fits",
         tmp_path / "empty.fits")  # fmt: skip
     with pytest.raises(DarkroomError, match="no part of any stack has a frame"):
-        run("cgi_master_dark", "--output", tmp_path / "x.fits", tmp_path / "empty.fits")
+        run("master_dark", "--output", tmp_path / "x.fits", tmp_path / "empty.fits")
 
 
 def marked_as_bad(path, folder):
@@ -202,7 +202,7 @@ def test_frames_marked_as_bad_are_left_out_and_every_product_names_them(frames, 
         more = bad[1:] if stack is frames[30.0, 2.0] else []
         run("stack_statistics", "--output", parts[-1], *stack, *more)
     run("noise_maps", "--output", tmp_path / "maps.fits", *parts)
-    run("cgi_master_dark", "--output", tmp_path / "dark.fits", parts[1], parts[-1])
+    run("master_dark", "--output", tmp_path / "dark.fits", parts[1], parts[-1])
     for name in ("maps", "dark"):
         with fits.open(tmp_path / f"{name}.fits") as hdus:
             history = " ".join(str(hdus[1].header["HISTORY"]).split())
@@ -216,8 +216,8 @@ def test_frames_marked_as_bad_are_left_out_and_every_product_names_them(frames, 
     ("program", "arguments", "text"),
     [
         ("stack_statistics", ["all"], "frames of 12 stacks .*: statistics are of one"),
-        ("cgi_master_dark", ["stack"], "BUNIT is 'detected EM electron', 'detected electron'"),
-        ("cgi_master_dark", ["--undivided", "all"], "frames of 12 stacks .*: a dark is of one"),
+        ("master_dark", ["stack"], "BUNIT is 'detected EM electron', 'detected electron'"),
+        ("master_dark", ["--undivided", "all"], "frames of 12 stacks .*: a dark is of one"),
         ("noise_maps", ["stack"], "1 stacks to fit .* at least 4"),
         ("synthesize_dark", ["--gain", "0.5", "--exptime", "1", "maps"], "needs a gain of 1 or"),
         ("synthesize_dark", ["--gain", "5", "--exptime", "-1", "maps"], "it cannot be negative"),
@@ -263,7 +263,7 @@ def test_the_wrong_geometry_is_named(frames, monkeypatch, tmp_path):
     words = ["stack_statistics", "--output", str(tmp_path / "x.fits"), *paths]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(InputError, match=r"image of 120 rows x 220 columns, geometry 'EXCAM SCI'"):
-        import_module("stack_statistics").main()
+        load("cgi/stack_statistics").main()
 
 
 def test_a_waived_check_is_told_in_the_product(frames, run, tmp_path):

@@ -3,24 +3,24 @@
 import subprocess
 import sys
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.cgi.compiled import kernel
+from darkroom.cgi.darks.product import read_noise_maps
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.l1_calibration import Calibration, read_calibration
-from darkroom.cgi.l1_gather import raw_moments
-from darkroom.cgi.l1_peer import Rules
-from darkroom.cgi.l1_prepare import Settings, prepare
-from darkroom.cgi.network import tables
-from darkroom.cgi.product import read_noise_maps
+from darkroom.cgi.raw.calibration import Calibration, read_calibration
+from darkroom.cgi.raw.gather import raw_moments
+from darkroom.cgi.raw.network import tables
+from darkroom.cgi.raw.peer import Rules
+from darkroom.cgi.raw.prepare import Settings, prepare
+from darkroom.cgi.simulate import exposures as cgi
+from darkroom.cgi.simulate.raw import measured
+from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
-from darkroom.simulate import cgi
-from darkroom.simulate.cgi_raw import measured
+from programs import load
 
 BEST = Settings("best", Calibration(kgain=8.7))
 PLAIN = {"level": "L1", "geometry": "small", "bad_fraction": 0.0}
@@ -63,7 +63,7 @@ def test_the_rank_filter_is_that_of_sorted_windows():
               for end in ("", "_order")]  # fmt: skip
     for number in (np.int16, np.int32):
         out = np.empty(image.shape, number)
-        kernel("rank_kernel").rank_filter(padded.astype(number), *stages, out)
+        load_kernel("darkroom.cgi.raw.rank_kernel").rank_filter(padded.astype(number), *stages, out)
         assert np.array_equal(out, wanted)
 
 
@@ -158,7 +158,7 @@ def test_the_corrected_signal_of_a_nonlinear_detector_is_linear(tmp_path):
         counts = measured(linear, gain, calibration)[None]
         raw = np.rint(counts + 1000).astype(np.uint16)
         out = np.empty(raw.shape)
-        kernel("l1_kernel").electrons(
+        load_kernel("darkroom.cgi.raw.kernel").electrons(
             raw, raw.max(axis=1).astype(np.int64), np.full(1, 1000.0),
             calibration.nonlinearity.counts, calibration.nonlinearity.curve(gain), 8.7, 1.0, out,
         )  # fmt: skip
@@ -183,11 +183,11 @@ def test_statistics_of_raw_frames_are_those_of_the_prepared_ones(tmp_path, monke
     def run(program, *words):
         words = [program, "--geometry", "small", *map(str, words)]
         monkeypatch.setattr(sys, "argv", words)
-        import_module(program).main()
+        load(f"cgi/{program}").main()
 
     raw = ("--nonlinearity", "none", "--output")
     run("stack_statistics", *raw, tmp_path / "direct.fits", *paths)
-    run("prepare_cgi", *raw, tmp_path / "prepared", *paths)
+    run("prepare", *raw, tmp_path / "prepared", *paths)
     run("stack_statistics", "--output", tmp_path / "two.fits",
         *sorted((tmp_path / "prepared").glob("*.fits")))  # fmt: skip
     with fits.open(tmp_path / "direct.fits") as one, fits.open(tmp_path / "two.fits") as two:
@@ -198,9 +198,9 @@ def test_statistics_of_raw_frames_are_those_of_the_prepared_ones(tmp_path, monke
 
 def test_a_dark_of_raw_frames_is_divided_by_their_gain(tmp_path, monkeypatch):
     paths = one_stack(tmp_path, 500.0, 30.0, frames=3)
-    words = ["cgi_master_dark", "--geometry", "small", "--nonlinearity", "none", "--output"]
+    words = ["master_dark", "--geometry", "small", "--nonlinearity", "none", "--output"]
     monkeypatch.setattr(sys, "argv", [*words, *map(str, [tmp_path / "dark.fits", *paths])])
-    import_module("cgi_master_dark").main()
+    load("cgi/master_dark").main()
     with fits.open(tmp_path / "dark.fits") as hdus:
         assert hdus[1].header["BUNIT"] == "detected electron"
         assert np.nanmean(hdus[1].data) == pytest.approx(0.0486, abs=0.03)
@@ -313,7 +313,7 @@ def test_raw_frames_and_others_are_not_mixed(frame, tmp_path, monkeypatch):
     words = ["noise_maps", "--geometry", "small", "--output", str(tmp_path / "maps.fits")]
     monkeypatch.setattr(sys, "argv", [*words, str(frame), str(other)])
     with pytest.raises(InputError, match=r"raw frames .* and others cannot be mixed"):
-        import_module("noise_maps").main()
+        load("cgi/noise_maps").main()
 
 
 @pytest.mark.heavy
@@ -326,7 +326,7 @@ def test_noise_maps_of_raw_frames_are_unbiased_and_their_errors_true(tmp_path, g
         changes = {"seed": seed, "hot_fraction": 0.0, "partial_cic": 0.0}
         paths = deliver(folder, **changes)
         words = ["--geometry", "small", "--nonlinearity", "none", "--output", folder / "maps.fits"]
-        program = Path(cgi.__file__).parents[2] / "noise_maps.py"
+        program = Path(cgi.__file__).parents[2] / "cgi" / "noise_maps.py"
         subprocess.run([sys.executable, program, *words, *paths], check=True, capture_output=True)
         maps, hidden = read_noise_maps(folder / "maps.fits"), cgi.truth(PLAIN | changes)
         true = np.stack([hidden["fpn"], hidden["cic"], hidden["dark"]])

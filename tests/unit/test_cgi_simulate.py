@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.cgi.simulate import exposures as cgi
+from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, excess_noise2, partial_charge
 from darkroom.errors import DarkroomError, InputError
-from darkroom.simulate import cgi
-from darkroom.simulate.cgi_register import add_cosmic_rays, amplify, excess_noise2, partial_charge
 
 SETTINGS = {"seed": 2, "geometry": "small", "frames": 2}
 

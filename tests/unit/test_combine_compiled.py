@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from darkroom.combine.compiled import cache_lock
+from darkroom.compiled import cache_lock
 from darkroom.errors import DarkroomError
 
 CLIP_TWO_VALUES = """

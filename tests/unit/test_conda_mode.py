@@ -156,7 +156,7 @@ def test_a_program_runs_in_a_python_that_has_its_environment_and_nothing_else(tm
         pytest.skip("detector is not built: make setup")
     status = tmp_path / "raw/st402/bias_001.json"
     status.parent.mkdir(parents=True)
-    command = [python, "-E", "-s", ROOT / "scripts/fetch.py", "--campaign", "demo"]
+    command = [python, "-E", "-s", ROOT / "scripts/archive/fetch.py", "--campaign", "demo"]
     command += ["--item", "st402", "--exposure", "bias_001", "--output", status]
     done = subprocess.run(
         command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False

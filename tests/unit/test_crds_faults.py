@@ -39,7 +39,7 @@ def complete(tmp_path_factory):
 def server(complete, monkeypatch):
     """Give a running server of it, and a client that does not pause."""
     monkeypatch.setenv("no_proxy", "localhost")
-    monkeypatch.setattr("darkroom.archive.transfer.sleep", lambda _: None)
+    monkeypatch.setattr("darkroom.transport.transfer.sleep", lambda _: None)
     monkeypatch.setattr("darkroom.crds.server.SILENCE_S", SILENCE_S)
     with Crds.of_cache(complete) as running:
         yield running
@@ -122,13 +122,13 @@ def test_a_fault_that_passes_costs_another_attempt_and_nothing_else(kind, subjec
 
 @EVERY_FAULT
 def test_a_process_killed_in_the_middle_is_in_nobodys_way(fault, server, complete, cache, tmp_path):
-    subject, program = SUBJECTS[fault.subject], ["crds_context"]
+    subject, program = SUBJECTS[fault.subject], ["references/context"]
     words = ["--instruments", "nircam"]
     if fault.subject == REFERENCE:
         client = Server(server.url, "jwst", PATIENCE_S)
         ensure_context(cache, client, CONTEXT, ["nircam"])
         write_references(tmp_path / "wanted.json", {f.name: f for f in wanted(cache)})
-        program, words = ["crds_sync", tmp_path / "wanted.json"], []
+        program, words = ["references/sync", tmp_path / "wanted.json"], []
     before = server.asked(subject)
     fault.switch(server, subject)
     command = [sys.executable, ROOT / "scripts" / f"{program[0]}.py", *program[1:], *words]

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from darkroom.archive.pins import Pins
-from darkroom.archive.status import write_status
+from darkroom.campaign.pins import Pins
+from darkroom.campaign.status import write_status
 from darkroom.crds.cache import Cache
 from darkroom.crds.environment import offline_process
 from darkroom.crds.fill import ensure_context
@@ -42,7 +42,7 @@ def context(server, folder, **changes):
     place = {"--cache": folder / "cache", "--context": CONTEXT, "--server": server.url} | changes
     words = [word for pair in place.items() for word in pair]
     output = folder / "context.txt"
-    return own_program("crds_context", "--instruments", "nircam", *words, "--output", output)
+    return own_program("references/context", "--instruments", "nircam", *words, "--output", output)
 
 
 def sync(server, folder, *more):
@@ -51,7 +51,7 @@ def sync(server, folder, *more):
     names = [f"jwst_nircam_{kind}_0001.fits" for kind in KINDS]
     write_references(wanted, {name: cache.facts(name) for name in names})
     place = ["--cache", cache.path, "--context", CONTEXT, "--server", server.url]
-    return own_program("crds_sync", wanted, *place, *more, "--output", folder / "jwst.tsv")
+    return own_program("references/sync", wanted, *place, *more, "--output", folder / "jwst.tsv")
 
 
 def test_the_programs_fill_an_empty_cache_and_list_what_they_verified(server, tmp_path):
@@ -78,7 +78,7 @@ def test_references_are_pinned_and_other_bytes_are_refused_even_if_the_server_ag
     refused = tmp_path / "refused.json"
     write_status(refused, {"accepted": False, "file": "y.fits", "size": 0})
     done = own_program(
-        "pins", "--pins", pins, "--references", tmp_path / "jwst.tsv",
+        "archive/pins", "--pins", pins, "--references", tmp_path / "jwst.tsv",
         "--output", tmp_path / "made.tsv", refused,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -115,7 +115,7 @@ def test_a_proxy_is_used_and_its_password_is_nowhere(server, tmp_path, monkeypat
 
 def test_a_proxy_that_is_down_is_told_without_its_password(server, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://user:{SECRET}@127.0.0.1:9")
-    monkeypatch.setattr("darkroom.archive.transfer.sleep", lambda _: None)
+    monkeypatch.setattr("darkroom.transport.transfer.sleep", lambda _: None)
     client = Server("http://crds.example.org", "jwst", 5)
     with pytest.raises(DarkroomError, match="the proxy does not help") as caught:
         client.describe()

@@ -74,7 +74,12 @@ def fill(cache, server, timeout_s=20):
 def test_two_at_once_bring_a_slow_file_once_and_both_have_it(server, tmp_path):
     server.requests.clear()
     server.instead = {SLOW: Reply(body=server.files[SLOW], byte_pause_s=0.002)}
-    command = [sys.executable, ROOT / "scripts" / "crds_context.py", "--cache", tmp_path / "crds"]
+    command = [
+        sys.executable,
+        ROOT / "scripts/references/context.py",
+        "--cache",
+        tmp_path / "crds",
+    ]
     command += ["--context", CONTEXT, "--server", server.url, "--instruments", "nircam"]
     command += ["--output"]
     both = [

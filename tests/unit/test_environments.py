@@ -150,11 +150,13 @@ def third_party(sources):
 
 def found_by_name(script, campaign):
     """Return the modules of the library that a program imports by a name in the campaign."""
-    if script not in ("fetch", "lock"):
+    if script not in ("archive/fetch", "archive/lock"):
         return []
     archive = campaign["archive"]["kind"]
     instruments = {item["instrument"] for item in campaign["items"].values()}
-    simulators = [f"darkroom.simulate.{name}" for name in instruments if archive == "simulated"]
+    simulators = [
+        f"darkroom.{name}.simulate.exposures" for name in instruments if archive == "simulated"
+    ]
     return [f"darkroom.archive.{archive}", *simulators]
 
 
@@ -309,7 +311,7 @@ def test_toolset_declares_what_the_programs_of_its_rules_import(campaign):
     missing = {}
     for rule in rules(campaign):
         toolset = Path(rule["conda"]).stem
-        for script in re.findall(r"scripts/(\w+)\.py", rule["shell"]):
+        for script in re.findall(r"scripts/(\w+/\w+)\.py", rule["shell"]):
             modules = found_by_name(script, settings)
             sources = [file for name in modules for file in library_files(name)]
             sources.append(SCRIPTS / f"{script}.py")
@@ -323,7 +325,7 @@ def test_environments_have_what_the_programs_of_their_rules_import():
     wanted = {}
     for campaign in CAMPAIGNS:
         for rule in rules(campaign):
-            scripts = re.findall(r"scripts/(\w+)\.py", rule["shell"])
+            scripts = re.findall(r"scripts/(\w+/\w+)\.py", rule["shell"])
             found = third_party([SCRIPTS / f"{script}.py" for script in scripts])
             wanted.setdefault(Path(rule["conda"]).stem, set()).update(found)
     code = (

@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-from darkroom import failures
 from darkroom.cli import run
 from darkroom.errors import DarkroomError
-from darkroom.failures import failure_summary
+from darkroom.workflow import failures
+from darkroom.workflow.failures import failure_summary
 
 LOG = """\
 Error in rule fetch:

@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from darkroom.archive import fetching, transfer
+from darkroom.archive import fetching
 from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
-from darkroom.archive.lock import require_lock
-from darkroom.archive.pins import Pins
+from darkroom.campaign.lock import require_lock
+from darkroom.campaign.pins import Pins
 from darkroom.errors import DarkroomError
+from darkroom.transport import transfer
 from loopback.campaigns import locked
 from loopback.catalogue import Catalogue, association
 from loopback.mast import Mast

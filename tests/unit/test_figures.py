@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from darkroom.figures import histograms, images, measures, reduction, series, style, words
-from darkroom.figures.book import FigureBook, Panel
-from darkroom.figures.ccd import drift, frame, stack
-from darkroom.figures.ccd.inputs import history_records
-from darkroom.figures.ccd.planes import Planes
-from darkroom.figures.ccd.story import Story, tell
+from darkroom import words
+from darkroom.ccd.figures import drift, frame, stack
+from darkroom.ccd.figures.inputs import history_records
+from darkroom.ccd.figures.planes import Planes
+from darkroom.ccd.figures.story import Story, tell
+from darkroom.plot import histograms, images, measures, reduction, series, style
+from darkroom.plot.book import FigureBook, Panel
 
 NY, NX = 48, 60
 NBIAS, NDARK = 4, 6

@@ -10,13 +10,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from darkroom.archive.local import header_facts
-from darkroom.archive.transfer import time_limit
 from darkroom.errors import InputError
 from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.describe import describe
 from darkroom.fits.structure import BLOCK, LONGEST_HEADER, check_structure
 from darkroom.fits.tiles import FrameStack
 from darkroom.fits.verify import verify
+from darkroom.transport.transfer import time_limit
 
 # Far above what the small files here need, far below what their headers announce.
 MOST_BYTES, MOST_SECONDS = 64_000_000, 60

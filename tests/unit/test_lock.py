@@ -2,16 +2,10 @@
 
 import pytest
 
-from darkroom.archive.changes import differences
-from darkroom.archive.lock import (
-    Exposure,
-    Lock,
-    check_exposures,
-    read_lock,
-    require_lock,
-)
-from darkroom.archive.pins import Pins, conflicts, read_pins
-from darkroom.campaign import Campaign
+from darkroom.campaign.campaign import Campaign
+from darkroom.campaign.changes import differences
+from darkroom.campaign.lock import Exposure, Lock, check_exposures, read_lock, require_lock
+from darkroom.campaign.pins import Pins, conflicts, read_pins
 from darkroom.errors import DarkroomError
 
 

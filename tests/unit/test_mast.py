@@ -5,11 +5,12 @@ import os
 
 import pytest
 
-from darkroom.archive import mast, mast_client, transfer
-from darkroom.archive.lock import Exposure
+from darkroom.archive import mast, mast_client
 from darkroom.archive.mast_client import Client
 from darkroom.archive.receive import receive
+from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
+from darkroom.transport import transfer
 from loopback.catalogue import FIELDS, PRODUCTS, Catalogue, Observation, Product, association, darks
 from loopback.mast import Mast
 

@@ -5,11 +5,12 @@ from collections import namedtuple
 
 import pytest
 
-from darkroom.archive import download, mast, transfer
-from darkroom.archive.lock import Exposure
+from darkroom.archive import mast
 from darkroom.archive.mast_files import Files
 from darkroom.archive.receive import receive
+from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
+from darkroom.transport import download, transfer
 from loopback.catalogue import Catalogue, association
 from loopback.mast import Mast
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.simulate import nircam
+from darkroom.nircam.simulate import exposures as nircam
 from nircam_jwst import jwst, need_jwst, own_program, small_cache
 
 DARKS = {"detector": "NRCALONG", "subarray": "SUB160P", "exposures": 30, "ngroups": 2}
@@ -22,7 +22,7 @@ def closure(tmp_path_factory):
         nircam.deliver(DARKS, exposure.name, paths[-1])
     superbias = folder / "superbias.fits"
     done = own_program(
-        "superbias", *paths[:MADE_FROM], "--output", superbias, "--pedigree", "DUMMY"
+        "nircam/superbias", *paths[:MADE_FROM], "--output", superbias, "--pedigree", "DUMMY"
     )
     assert done.returncode == 0, done.stderr
     cache = small_cache(folder / "crds", DARKS)

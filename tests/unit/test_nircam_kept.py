@@ -4,7 +4,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.fits.write import write
-from darkroom.nircam.kept import is_current
+from darkroom.nircam.up_to_date import is_current
 from darkroom.provenance import stamp
 
 

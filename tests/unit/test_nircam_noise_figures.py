@@ -7,20 +7,23 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.figures import nircam_refpix, nircam_spectrum
-from darkroom.figures.book import FigureBook
-from darkroom.figures.nircam import noise_item
-from darkroom.figures.nircam.inputs import Product
-from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
+from darkroom.nircam.figures import noise_item
+from darkroom.nircam.figures import refpix as nircam_refpix
+from darkroom.nircam.figures import spectrum as nircam_spectrum
+from darkroom.nircam.figures.inputs import Product
 from darkroom.nircam.noise_truth import (
     compare_reference_pixels,
     compare_spectrum,
     true_parameters,
 )
-from darkroom.nircam.refpix import line_residuals
-from darkroom.nircam.refpix_predict import read_fit
-from darkroom.simulate.nircam_detector import make_detector
-from darkroom.simulate.nircam_values import complete
+from darkroom.nircam.refpix import corrections as refpix_corrections
+from darkroom.nircam.refpix import run as refpix_run
+from darkroom.nircam.refpix.levels import line_residuals
+from darkroom.nircam.refpix.predict import read_fit
+from darkroom.nircam.simulate.detector import make_detector
+from darkroom.nircam.simulate.values import complete
+from darkroom.nircam.spectrum import run as spectrum_run
+from darkroom.plot.book import FigureBook
 from nircam_darks import stripe, write_ramp
 from nircam_sim import STILL
 from nircam_spectra import NOISE, simulated

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from darkroom.archive.status import write_status
-from darkroom.campaign import open_campaign
+from darkroom.campaign.campaign import open_campaign
+from darkroom.campaign.frames import COLUMNS, write_frames
+from darkroom.campaign.status import write_status
 from darkroom.crds.cache import Cache
 from darkroom.crds.references import write_references
 from darkroom.crds.settings import crds_settings
 from darkroom.errors import DarkroomError, InputError
-from darkroom.frames import COLUMNS, write_frames
-from darkroom.nircam.plan import (
+from darkroom.nircam.pipeline import (
     calibrate_options,
     check_alike,
     correction_options,
@@ -155,12 +155,12 @@ def test_the_earlier_reference_is_the_one_all_exposures_have(cache, tmp_path):
     write_references(refused, {})
     output = tmp_path / "previous.fits"
     options = ["--kind", "superbias", "--cache", cache.path, "--output", output]
-    done = own_program("previous", *lists[:2], refused, *options)
+    done = own_program("nircam/previous", *lists[:2], refused, *options)
     assert done.returncode == 0, done.stderr
     assert output.read_bytes() == cache.reference("jwst_nircam_superbias_0001.fits").read_bytes()
-    done = own_program("previous", *lists, *options)
+    done = own_program("nircam/previous", *lists, *options)
     assert "the exposures have different superbias references" in done.stderr
-    done = own_program("previous", refused, *options)
+    done = own_program("nircam/previous", refused, *options)
     assert "CRDS has no superbias for these exposures" in done.stderr
 
 
@@ -191,10 +191,10 @@ def test_ramps_are_used_when_neither_the_frame_table_nor_a_step_refused_them(tmp
     write_frames(tmp_path / "frames.tsv", rows)
     output = tmp_path / "ramps.list"
     options = ["--frames", tmp_path / "frames.tsv", "--output", output]
-    done = own_program("ramp_list", *statuses, *options)
+    done = own_program("nircam/ramp_list", *statuses, *options)
     assert done.returncode == 0, done.stderr
     assert [x for x in output.read_text().splitlines() if x[0] != "#"] == [f"{tmp_path}/a.fits"]
-    done = own_program("ramp_list", *statuses[1:], *options)
+    done = own_program("nircam/ramp_list", *statuses[1:], *options)
     assert done.returncode == 1
     assert "no exposure is left to use: no ramps; c: see the frame table" in done.stderr
 
@@ -208,7 +208,7 @@ def test_a_reference_file_that_crds_does_not_take_is_an_error(cache, tmp_path):
         hdus[0].header["PEDIGREE"] = "GROND"
         hdus.writeto(reference)
     place = ["--cache", cache.path, "--context", CONTEXT]
-    done = program("certify", reference, *place, "--output", tmp_path / "said.txt")
+    done = program("references/certify", reference, *place, "--output", tmp_path / "said.txt")
     assert done.returncode == 1
     assert "superbias.fits: CRDS does not certify it" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "said.txt").exists()

@@ -5,12 +5,12 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.classes import Classes
+from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.products import Facts, check_subarray, full_pedigree, primary
-from darkroom.nircam.ramps import RampSet, open_ramp
-from darkroom.nircam.readnoise_run import Choices as ReadnoiseChoices
-from darkroom.nircam.readout import Readout
-from darkroom.nircam.superbias_run import Choices as SuperbiasChoices
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.ramps.ramps import RampSet, open_ramp
+from darkroom.nircam.readnoise.run import Choices as ReadnoiseChoices
+from darkroom.nircam.superbias.run import Choices as SuperbiasChoices
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 GOOD = {

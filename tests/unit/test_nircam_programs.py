@@ -13,7 +13,11 @@ from nircam_darks import make_darks, stripe, write_darks
 
 def run(repository, script, *arguments):
     """Run a program; return its status and the last line it wrote."""
-    command = [sys.executable, repository / "scripts" / f"{script}.py", *map(str, arguments)]
+    command = [
+        sys.executable,
+        repository / f"scripts/nircam/{script}.py",
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = (done.stderr + done.stdout).strip().splitlines()
     return done.returncode, lines[-1] if lines else ""
@@ -167,7 +171,7 @@ def test_same_inputs_give_the_same_bytes(repository, products, tmp_path):
 def test_figures_and_item_file_show_both_products(repository, products):
     """Every picture is there, and the item file names only what is."""
     status, said = run(
-        repository, "nircam_figures",
+        repository, "figures",
         "--superbias", products / "superbias_aligned.fits",
         products / "superbias_aligned_details.fits",
         "--readnoise", products / "readnoise_line.fits", products / "readnoise_line_details.fits",

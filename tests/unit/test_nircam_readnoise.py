@@ -8,14 +8,15 @@ from scipy import special
 
 from darkroom.combine.bias import clipped_std_factor_mean
 from darkroom.errors import InputError
-from darkroom.nircam import readnoise_reffiles, readnoise_spatial
-from darkroom.nircam.blocks import RampBlocks
-from darkroom.nircam.classes import Classes
-from darkroom.nircam.dq import Group
-from darkroom.nircam.ramps import RampSet
-from darkroom.nircam.readnoise import Flag, Settings, measure
-from darkroom.nircam.readnoise_tables import amplifier_table, mode_of, stability
-from darkroom.nircam.superbias_reffiles import CLIP
+from darkroom.nircam.detector.dq import Group
+from darkroom.nircam.ramps.blocks import RampBlocks
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.ramps.ramps import RampSet
+from darkroom.nircam.readnoise import reffiles as readnoise_reffiles
+from darkroom.nircam.readnoise import spatial as readnoise_spatial
+from darkroom.nircam.readnoise.measure import Flag, Settings, measure
+from darkroom.nircam.readnoise.tables import amplifier_table, mode_of, stability
+from darkroom.nircam.superbias.reffiles import CLIP
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 READ = 5.0
@@ -251,7 +252,7 @@ def test_threads_and_blocks_do_not_change_a_bit(tmp_path, monkeypatch):
     darks = darks_of(4, 8, seed=17, cosmic_rays=0.01)
     first, _ = made(tmp_path, darks)
     for size in (200_000, 10_000):  # bands of rows, parts of a row
-        monkeypatch.setattr("darkroom.nircam.blocks._BYTES", size)
+        monkeypatch.setattr("darkroom.nircam.ramps.blocks._BYTES", size)
         blocks, classes = opened(tmp_path, darks)
         second = measure(blocks, classes, Settings(), threads=3)
         for name in ("single", "error", "nu", "pair", "njumps", "telegraph", "dq"):
@@ -323,7 +324,7 @@ def test_box_noise_leaves_outliers_out():
 
 def test_single_value_is_that_of_the_output_that_reads_subarrays():
     """Output 7: the first quarter of the detector's columns, wherever the file puts it."""
-    from darkroom.nircam.readout import Readout
+    from darkroom.nircam.detector.readout import Readout
 
     for detector, columns in (
         ("NRCA1", np.s_[1536:]),

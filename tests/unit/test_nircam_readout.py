@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.readout import DETECTORS, OUTPUTS, SIZE, Readout, flip
-from darkroom.nircam.subarrays import readout
+from darkroom.nircam.detector.readout import DETECTORS, OUTPUTS, SIZE, Readout, flip
+from darkroom.nircam.detector.subarrays import readout
 
 
 def small(detector="NRCA1", rows=64):

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam import refpix, refpix_numbers, refpix_pixels
-from darkroom.nircam.readout import Readout
-from darkroom.nircam.refpix_corrections import compare
-from darkroom.nircam.refpix_predict import row_correlation
-from darkroom.nircam.refpix_residual import residual_noise
-from darkroom.nircam.refpix_trends import trend_table
-from darkroom.nircam.spectrum import measure as measure_spectrum
+from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.refpix import levels as refpix
+from darkroom.nircam.refpix import numbers as refpix_numbers
+from darkroom.nircam.refpix import pixels as refpix_pixels
+from darkroom.nircam.refpix.corrections import compare
+from darkroom.nircam.refpix.predict import row_correlation
+from darkroom.nircam.refpix.residual import residual_noise
+from darkroom.nircam.refpix.trends import trend_table
+from darkroom.nircam.spectrum.measure import measure as measure_spectrum
 from nircam_spectra import Held, simulated
 
 ROWS = 64

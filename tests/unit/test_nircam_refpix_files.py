@@ -8,11 +8,13 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.figures.nircam import noise_item
-from darkroom.figures.nircam.inputs import Product
-from darkroom.nircam import refpix_corrections, refpix_run, spectrum_run
-from darkroom.nircam.readout import ORIENTATION, Readout
-from darkroom.nircam.refpix_pixels import Bad
+from darkroom.nircam.detector.readout import ORIENTATION, Readout
+from darkroom.nircam.figures import noise_item
+from darkroom.nircam.figures.inputs import Product
+from darkroom.nircam.refpix import corrections as refpix_corrections
+from darkroom.nircam.refpix import run as refpix_run
+from darkroom.nircam.refpix.pixels import Bad
+from darkroom.nircam.spectrum import run as spectrum_run
 from nircam_darks import stripe, write_ramp
 from nircam_jwst import own_program
 from nircam_spectra import simulated
@@ -275,7 +277,7 @@ def test_a_correction_that_is_not_possible_is_named_with_its_reason(world):
     output = world.folder / "c.fits"
     words = ["--corrected", "side", world.ramp, "--not-possible", "sirs", "for full frames only"]
     done = own_program(
-        "compare_corrections", *words, "--spectrum", world.spectrum, "--output", output,
+        "nircam/compare_corrections", *words, "--spectrum", world.spectrum, "--output", output,
         "--", world.ramp,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

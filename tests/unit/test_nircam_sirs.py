@@ -10,12 +10,15 @@ from astropy.io import fits
 
 from darkroom.crds.cache import Cache, sha1
 from darkroom.errors import InputError
-from darkroom.nircam import products, refpix, refpix_tables, sirs
-from darkroom.nircam.plan import correction_options
-from darkroom.nircam.refpix_sirs import GAUSSIAN, HALF_WIDTH, SirsSums
-from darkroom.simulate import nircam
+from darkroom.nircam import products
+from darkroom.nircam.pipeline import correction_options
+from darkroom.nircam.refpix import levels as refpix
+from darkroom.nircam.refpix import sirs_file as sirs
+from darkroom.nircam.refpix import tables as refpix_tables
+from darkroom.nircam.refpix.sirs import GAUSSIAN, HALF_WIDTH, SirsSums
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.simulate.references import write_references
 from darkroom.simulate.crds_cache import Kind, write_cache
-from darkroom.simulate.nircam_references import write_references
 from nircam_jwst import CONTEXT, jwst, need_jwst, own_program, program
 from nircam_spectra import simulated
 
@@ -102,10 +105,10 @@ def test_the_pipeline_makes_these_kernels_of_the_file(product, tmp_path):
     """The file opens as the pipeline's model, and its own code gives back weights and rows."""
     path, weights = product
     made = tmp_path / "sirs_kernel.asdf"
-    done = program("sirs_kernel", path, "--output", made)
+    done = program("nircam/sirs_kernel", path, "--output", made)
     assert done.returncode == 0, done.stderr
     again = tmp_path / "again.asdf"
-    program("sirs_kernel", path, "--output", again)
+    program("nircam/sirs_kernel", path, "--output", again)
     assert made.read_bytes() == again.read_bytes()
     (error, answer), (_, nothing) = jwst(
         tmp_path,
@@ -137,8 +140,8 @@ def test_kernels_of_crds_come_first_where_they_hold_the_detector(product, tmp_pa
     with fits.open(path) as hdus:
         hdus[0].header["DETECTOR"] = "NRCA1"
         hdus.writeto(tmp_path / "other.fits")
-    assert program("sirs_kernel", path, "--output", made).returncode == 0
-    assert program("sirs_kernel", tmp_path / "other.fits", "--output", other).returncode == 0
+    assert program("nircam/sirs_kernel", path, "--output", made).returncode == 0
+    assert program("nircam/sirs_kernel", tmp_path / "other.fits", "--output", other).returncode == 0
 
     def choose(exposure, *candidates):
         return ["choose_kernel", {"path": exposure, "candidates": list(map(str, candidates))}]
@@ -176,13 +179,13 @@ def test_rules_that_have_kernels_choose_them_for_every_detector(product, tmp_pat
     cache = Cache(tmp_path / "crds", "jwst")
     kernel = cache.path / "references" / "jwst" / "jwst_nircam_sirskernel_0001.asdf"
     kernel.parent.mkdir(parents=True)
-    assert program("sirs_kernel", product[0], "--output", kernel).returncode == 0
+    assert program("nircam/sirs_kernel", product[0], "--output", kernel).returncode == 0
     kind = Kind("sirskernel", (), {(): {"2022-01-01 00:00:00": kernel.name}})
     times = ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")
     write_cache(cache, CONTEXT, "nircam", [kind], (), times)
     chosen, place = tmp_path / "chosen.json", ["--cache", cache.path, "--context", CONTEXT]
     more = ["--kinds", "sirskernel", "--output", chosen]
-    done = program("bestrefs", asked(tmp_path), *place, *more)
+    done = program("references/bestrefs", asked(tmp_path), *place, *more)
     assert done.returncode == 0, done.stderr
     assert json.loads(chosen.read_text())["sirskernel"]["name"] == kernel.name
 
@@ -217,11 +220,11 @@ def corrected_frames(folder, settings):
     def done(answer):
         assert answer.returncode == 0, answer.stderr[-2000:]
 
-    done(own_program("noise_spectrum", "--output", spectrum, *others))
+    done(own_program("nircam/noise_spectrum", "--output", spectrum, *others))
     more = ["--spectrum", spectrum, "--best-side", best, "--output", found]
-    done(own_program("reference_pixels", *more, *others))
-    done(program("sirs_kernel", found, "--output", kernel))
-    done(program("bestrefs", here, *place, *kinds, "--output", chosen))
+    done(own_program("nircam/reference_pixels", *more, *others))
+    done(program("nircam/sirs_kernel", found, "--output", kernel))
+    done(program("references/bestrefs", here, *place, *kinds, "--output", chosen))
     assert json.loads(chosen.read_text())["sirskernel"] is None
     names = ("top_bottom", "side", "sirs", "optimal")
     words = []
@@ -237,7 +240,7 @@ def corrected_frames(folder, settings):
             "--output",
             folder / f"{name}.fits",
         ]
-        done(program("calibrate", here, *place, *more, *steps))
+        done(program("nircam/calibrate", here, *place, *more, *steps))
         words += ["--corrected", name, folder / f"{name}.fits"]
     assert fits.getval(folder / "sirs.fits", "R_SIRSKL") == "k.asdf"
     # The same kernels from CRDS, which come first.
@@ -246,14 +249,14 @@ def corrected_frames(folder, settings):
     facts = {"name": theirs.name, "size": theirs.stat().st_size, "sha1": sha1(theirs)}
     chosen.write_text(json.dumps(json.loads(chosen.read_text()) | {"sirskernel": facts}))
     more = ["--references", chosen, "--output", folder / "theirs.fits"]
-    done(program("calibrate", here, *place, *more, *shlex.split(correction_options("sirs"))))
+    done(program("nircam/calibrate", here, *place, *more, *shlex.split(correction_options("sirs"))))
     assert fits.getval(folder / "theirs.fits", "R_SIRSKL") == f"crds://{theirs.name}"
     made, same = (fits.getdata(folder / f"{name}.fits", "SCI") for name in ("sirs", "theirs"))
     assert (made == same).all()
     assert "R_SIRSKL" not in fits.getheader(folder / "side.fits")
     output = folder / "corrections.fits"
     more = ["--spectrum", spectrum, "--output", output]
-    done(own_program("compare_corrections", *words, *more, "--", here))
+    done(own_program("nircam/compare_corrections", *words, *more, "--", here))
     shutil.rmtree(folder / "raw")
     with fits.open(output) as hdus, fits.open(found) as product:
         table, predicted = hdus["CORRECTIONS"].data, product["SIRS"].data

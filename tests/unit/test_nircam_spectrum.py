@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.readout import Readout
-from darkroom.nircam.spectrum import measure
-from darkroom.nircam.spectrum_numbers import (
-    band_noise,
-    numbers,
-    pedestal_noise,
-    pedestal_spectrum,
-)
+from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.spectrum.measure import measure
+from darkroom.nircam.spectrum.numbers import band_noise, numbers, pedestal_noise, pedestal_spectrum
 from nircam_sim import STILL
 from nircam_spectra import Held, measured, pulls, simulated
 

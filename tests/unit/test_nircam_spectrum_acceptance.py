@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from darkroom.nircam.readout import Readout
-from darkroom.nircam.spectrum import measure
-from darkroom.nircam.spectrum_numbers import band_noise, numbers
-from darkroom.simulate.nircam_values import MEASURED
+from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.simulate.values import MEASURED
+from darkroom.nircam.spectrum.measure import measure
+from darkroom.nircam.spectrum.numbers import band_noise, numbers
 from nircam_spectra import Held, closure, measured, pulls
 
 #: Relative, or for indices absolute, of a single measurement of 512 rows.

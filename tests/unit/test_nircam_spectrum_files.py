@@ -8,8 +8,8 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam import spectrum_run
-from darkroom.nircam.dq import Pixel
+from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.spectrum import run as spectrum_run
 from nircam_darks import stripe, write_ramp
 from nircam_spectra import NOISE, simulated
 
@@ -47,7 +47,13 @@ def run(repository, tmp_path, path):
     """Run the program on a file; return status, last line, and whether it wrote anything."""
     output = tmp_path / "made" / "spectrum.fits"
     output.parent.mkdir()
-    command = [sys.executable, repository / "scripts/noise_spectrum.py", "--output", output, path]
+    command = [
+        sys.executable,
+        repository / "scripts/nircam/noise_spectrum.py",
+        "--output",
+        output,
+        path,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr.strip().splitlines()[-1], list(output.parent.iterdir())
 

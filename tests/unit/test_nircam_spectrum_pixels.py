@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.spectrum_bins import Grid
-from darkroom.nircam.spectrum_fit import fit
-from darkroom.nircam.spectrum_model import Layout, covariance
-from darkroom.nircam.spectrum_numbers import numbers
-from darkroom.nircam.spectrum_sums import LineSums, row_means
-from darkroom.nircam.spectrum_weak import mean_weak_noise, weak_noise
+from darkroom.nircam.spectrum.bins import Grid
+from darkroom.nircam.spectrum.fit import fit
+from darkroom.nircam.spectrum.model import Layout, covariance
+from darkroom.nircam.spectrum.numbers import numbers
+from darkroom.nircam.spectrum.sums import LineSums, row_means
+from darkroom.nircam.spectrum.weak import mean_weak_noise, weak_noise
 
 NGROUPS, SHAPE = 6, (12, 64)
 NU = 8

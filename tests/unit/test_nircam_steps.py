@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.archive.status import read_status
-from darkroom.nircam.dq import Pixel
-from darkroom.simulate import nircam
-from darkroom.simulate.nircam_uncal import primary_cards as uncal_cards
-from darkroom.simulate.nircam_values import complete
+from darkroom.campaign.status import read_status
+from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.simulate.uncal import primary_cards as uncal_cards
+from darkroom.nircam.simulate.values import complete
 from nircam_jwst import (
     CONTEXT,
     WITH_BORDER,
@@ -239,15 +239,17 @@ def test_real_rules_choose_the_references_that_they_are_known_to_choose(referenc
 def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):
     cache = ["--cache", world["cache"].path, "--context", CONTEXT]
     references = tmp_path / "references.json"
-    done = program("bestrefs", world["border"], "--kinds", *KINDS, *cache, "--output", references)
+    done = program(
+        "references/bestrefs", world["border"], "--kinds", *KINDS, *cache, "--output", references
+    )
     assert done.returncode == 0, done.stderr
     table = tmp_path / "crds.tsv"
-    done = program("crds_sync", references, *cache, "--output", table)
+    done = program("references/sync", references, *cache, "--output", table)
     assert done.returncode == 0, done.stderr
     assert len(table.read_text().splitlines()) == 3 + len(KINDS)
     output, status = tmp_path / "ramps.fits", tmp_path / "ramps.json"
     steps = ["--steps", *CHAIN, "--references", references, "--status", status]
-    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    done = program("nircam/calibrate", world["border"], *steps, *cache, "--output", output)
     assert done.returncode == 0, done.stderr
     assert read_status(status)["accepted"]
     with fits.open(output, checksum=True) as hdus:
@@ -260,10 +262,10 @@ def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):
         saved = np.load(world["folder"] / "chain.npy")
         np.testing.assert_array_equal(hdus["SCI"].data, saved)
     first = output.read_bytes()
-    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    done = program("nircam/calibrate", world["border"], *steps, *cache, "--output", output)
     assert "made from the same before, kept" in done.stdout
     output.unlink()
-    done = program("calibrate", world["border"], *steps, *cache, "--output", output)
+    done = program("nircam/calibrate", world["border"], *steps, *cache, "--output", output)
     assert "kept" not in done.stdout
     assert output.read_bytes() == first
 
@@ -273,14 +275,16 @@ def test_an_exposure_no_step_can_use_is_recorded_or_stops_the_run_as_asked(world
     references = tmp_path / "references.json"
     broken = tmp_path / "broken_uncal.fits"
     broken.write_bytes(world["border"].read_bytes()[:3000])
-    program("bestrefs", world["border"], "--kinds", "mask", *cache, "--output", references)
+    program(
+        "references/bestrefs", world["border"], "--kinds", "mask", *cache, "--output", references
+    )
     status = tmp_path / "s.json"
     common = ["--steps", "dq_init", "--references", references, *cache]
     outputs = ["--status", status, "--output", tmp_path / "r.fits"]
-    done = program("calibrate", broken, *common, *outputs, "--exclude")
+    done = program("nircam/calibrate", broken, *common, *outputs, "--exclude")
     assert done.returncode == 0, done.stderr
     assert "broken_uncal.fits: " in json.loads(status.read_text())["reason"]
-    done = program("calibrate", broken, *common, *outputs)
+    done = program("nircam/calibrate", broken, *common, *outputs)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("ERROR")
     assert "broken_uncal.fits: " in done.stderr.splitlines()[-1]

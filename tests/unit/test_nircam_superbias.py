@@ -8,18 +8,18 @@ import pytest
 from scipy import special
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.classes import Classes
 from darkroom.nircam.compare import Previous, compare
-from darkroom.nircam.dq import Group
-from darkroom.nircam.drift import drift, drifts, theil_sen, welch
+from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.products import Facts
-from darkroom.nircam.ramps import GroupStack, RampSet
-from darkroom.nircam.superbias import Settings, make_superbias
-from darkroom.nircam.superbias_aligned import aligned
-from darkroom.nircam.superbias_flags import Flag
-from darkroom.nircam.superbias_intercept import InterceptStack
-from darkroom.nircam.superbias_noise import coupling, mean_variance, pair_noise, split_noise
-from darkroom.nircam.superbias_run import Choices
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.ramps.drift import drift, drifts, theil_sen, welch
+from darkroom.nircam.ramps.ramps import GroupStack, RampSet
+from darkroom.nircam.superbias.aligned import aligned
+from darkroom.nircam.superbias.flags import Flag
+from darkroom.nircam.superbias.intercept import InterceptStack
+from darkroom.nircam.superbias.measure import Settings, make_superbias
+from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_noise, split_noise
+from darkroom.nircam.superbias.run import Choices
 from nircam_darks import classes as classes_of
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
@@ -115,7 +115,7 @@ def test_pixels_hit_by_cosmic_rays_are_as_good_as_others(twenty):
 
 def test_jwst_reffiles_error_is_not_that_of_the_mean(twenty, tmp_path):
     """With offsets inside, the peer's deviation over sqrt(n) is far too large for one pixel."""
-    from darkroom.nircam.superbias_reffiles import clipped_mean
+    from darkroom.nircam.superbias.reffiles import clipped_mean
 
     darks, _, classes = twenty
     ramps, _ = opened(tmp_path, darks)
@@ -440,7 +440,7 @@ def test_clip_of_a_whole_image_has_the_bits_of_astropys():
     from astropy.stats import sigma_clip
 
     from darkroom.combine import Clip
-    from darkroom.nircam.superbias_reffiles import flat_clip
+    from darkroom.nircam.superbias.reffiles import flat_clip
 
     rng = np.random.default_rng(1)
     for number in range(60):

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from darkroom.errors import InputError
-from darkroom.figures.nircam.inputs import Product
-from darkroom.nircam import readnoise_run, superbias_run
-from darkroom.nircam.classes import Classes
+from darkroom.nircam.figures.inputs import Product
 from darkroom.nircam.products import Facts
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.readnoise import run as readnoise_run
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.simulate.detector import layout
+from darkroom.nircam.simulate.noise import ReadoutNoise, correlated_variance
+from darkroom.nircam.simulate.refpix_residual import SMOOTHING
+from darkroom.nircam.simulate.values import complete
+from darkroom.nircam.superbias import run as superbias_run
 from darkroom.nircam.truth import compare_readnoise, compare_superbias, read_truth
-from darkroom.simulate import nircam
-from darkroom.simulate.nircam_detector import layout
-from darkroom.simulate.nircam_left import SMOOTHING
-from darkroom.simulate.nircam_noise import ReadoutNoise, correlated_variance
-from darkroom.simulate.nircam_values import complete
 
 FACTS = Facts("darkroom", "test", "DUMMY", "2000-01-01T00:00:00")
 # Without what reference pixels would have to take out: no pipeline step runs here.

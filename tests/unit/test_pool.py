@@ -9,7 +9,7 @@ import time
 import pytest
 
 from darkroom.archive.pool import work_through
-from darkroom.archive.turns import Claims, Turns
+from darkroom.archive.slots import Claims, Turns
 from darkroom.errors import DarkroomError
 from loopback.campaigns import ROOT
 

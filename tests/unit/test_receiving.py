@@ -7,11 +7,17 @@ import pytest
 from astropy.io import fits
 
 from darkroom.archive import local
-from darkroom.archive.lock import Exposure
 from darkroom.archive.receive import receive
-from darkroom.archive.status import acceptance, read_status, refusal, write_status
+from darkroom.campaign.frames import (
+    frame_table,
+    read_frames,
+    require_accepted,
+    role_list,
+    write_frames,
+)
+from darkroom.campaign.lock import Exposure
+from darkroom.campaign.status import acceptance, read_status, refusal, write_status
 from darkroom.errors import DarkroomError, InputError
-from darkroom.frames import frame_table, read_frames, require_accepted, role_list, write_frames
 
 ITEM = {"instrument": "ccd", "recover": []}
 

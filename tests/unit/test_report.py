@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.archive.lock import Exposure, Lock
+from darkroom.campaign.frames import COLUMNS, write_frames
+from darkroom.campaign.lock import Exposure, Lock
 from darkroom.errors import DarkroomError, InputError
-from darkroom.figures import series
-from darkroom.figures.book import FigureBook, Panel
-from darkroom.frames import COLUMNS, write_frames
+from darkroom.plot import series
+from darkroom.plot.book import FigureBook, Panel
 from darkroom.report import exposures, page
 from darkroom.report.campaign import page_context
 from darkroom.report.item import read_item, write_item
+from programs import load
 
 NASTY = '<script>alert("x")</script> & "quoted"'
 
@@ -320,7 +321,7 @@ def table(name, **columns):
 
 
 def make_ccd_item(folder):
-    """Write frames and products of a small CCD item; return the arguments of ccd_figures."""
+    """Write frames and products of a small CCD item; return the arguments of its figures."""
     rng = np.random.default_rng(7)
     level, error = rng.normal(1000, 5, SHAPE), np.full(SHAPE, 2.0)
     rows = []
@@ -373,12 +374,12 @@ def make_ccd_item(folder):
 
 @pytest.fixture(scope="module")
 def ccd_item(tmp_path_factory):
-    import ccd_figures
+    figures = load("ccd/figures")
 
     folder = tmp_path_factory.mktemp("item")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["ccd_figures.py", *make_ccd_item(folder)])
-        ccd_figures.main()
+        patch.setattr("sys.argv", ["figures.py", *make_ccd_item(folder)])
+        figures.main()
     return folder, read_item(folder)
 
 
@@ -408,7 +409,7 @@ def test_key_numbers_warnings_and_answers_come_from_the_products(ccd_item):
 
 
 def test_a_file_outside_the_items_folder_is_refused(ccd_item, tmp_path):
-    from darkroom.report.ccd import _inside
+    from darkroom.ccd.figures.item import _inside
 
     folder, _ = ccd_item
     with pytest.raises(InputError, match="does not lie in the item's folder"):

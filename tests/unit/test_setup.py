@@ -25,7 +25,7 @@ echo "$1" >> calls
 for last; do :; done
 if [ "$1" = venv ]; then
     [ -e "$last" ] && exit 2
-    mkdir -p "$last/bin"
+    mkdir -p "$last/bin" "$last/lib/python3.11/site-packages"
     ln -s "$4" "$last/bin/python"
     "$4" -c 'import platform; print(platform.python_version())' > "$last/pyvenv.cfg"
 else
@@ -230,3 +230,30 @@ def test_real_environments_survive_kills_at_any_time(tmp_path):
             allowed *= 2
     code = "import numba, scipy, astropy.io.fits, matplotlib.pyplot, jinja2"
     subprocess.run([tmp_path / ".venvs/detector/bin/python", "-c", code], check=True)
+
+
+def test_an_environment_finds_the_library_of_the_checkout_it_is_linked_into(folder, tmp_path):
+    """Tests and Slurm jobs share environments by a link: the checkout is the folder of the link."""
+    real = Path(sys.prefix)
+    if not (real / "pins.txt").exists():
+        pytest.skip("these tests do not run in an environment of make setup")
+    (tmp_path / "elsewhere/scripts/darkroom").mkdir(parents=True)
+    (tmp_path / "elsewhere/scripts/darkroom/__init__.py").write_text("")
+    (tmp_path / "elsewhere/.venv").symlink_to(real)
+    code = "import darkroom; print(darkroom.__file__)"
+    for python, root in ((real, ROOT), (tmp_path / "elsewhere/.venv", tmp_path / "elsewhere")):
+        done = subprocess.run(
+            [python / "bin/python", "-c", code],
+            cwd="/", capture_output=True, text=True, check=True, env={},
+        )  # fmt: skip
+        assert done.stdout.strip() == str(root / "scripts/darkroom/__init__.py")
+
+
+def test_an_environment_that_does_not_find_the_library_is_built_again(folder):
+    setup(folder)
+    (path,) = folder.glob(".venvs/detector/lib/*/site-packages/darkroom.pth")
+    assert "scripts" in path.read_text()
+    path.unlink()
+    setup(folder)
+    assert path.exists()
+    assert calls(folder) == ["venv", "pip"] * 3

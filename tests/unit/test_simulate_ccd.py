@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.ccd.simulate import exposures as ccd
 from darkroom.errors import DarkroomError
-from darkroom.simulate import ccd
 
 SMALL = {"shape": [40, 60], "hot_fraction": 0.01, "warm_fraction": 0.02, "unstable_fraction": 0.01}
 

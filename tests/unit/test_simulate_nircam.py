@@ -6,11 +6,11 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import verify
-from darkroom.nircam.readout import DETECTORS, PIXEL_TIME, Readout
-from darkroom.simulate import nircam
-from darkroom.simulate.nircam_detector import make_detector
-from darkroom.simulate.nircam_noise import ReadoutNoise, power_law, synthesise
-from darkroom.simulate.nircam_values import DEFAULTS, complete
+from darkroom.nircam.detector.readout import DETECTORS, PIXEL_TIME, Readout
+from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.simulate.detector import make_detector
+from darkroom.nircam.simulate.noise import ReadoutNoise, power_law, synthesise
+from darkroom.nircam.simulate.values import DEFAULTS, complete
 from nircam_sim import STILL, ramp
 
 SMALL = {"detector": "NRCB1", "subarray": "SUB64P", "exposures": 2, "nints": 2, "ngroups": 3}

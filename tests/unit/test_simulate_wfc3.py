@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.archive.lock import FACTS
+from darkroom.campaign.lock import FACTS
 from darkroom.crds.cache import Cache
 from darkroom.errors import DarkroomError
-from darkroom.simulate import wfc3
-from darkroom.simulate.wfc3_detector import detector_of, measured_from_true
-from darkroom.simulate.wfc3_ramp import make_reads
-from darkroom.simulate.wfc3_references import PARKEYS, write_references
-from darkroom.simulate.wfc3_sky import pointing_of
-from darkroom.simulate.wfc3_values import complete, sample_times
-from darkroom.wfc3 import engine
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.simulate import exposures as wfc3
+from darkroom.wfc3.simulate.detector import detector_of, measured_from_true
+from darkroom.wfc3.simulate.ramp import make_reads
+from darkroom.wfc3.simulate.references import PARKEYS, write_references
+from darkroom.wfc3.simulate.sky import pointing_of
+from darkroom.wfc3.simulate.values import complete, sample_times
 from wfc3_road import SMALL, Visit
 
 

@@ -6,7 +6,7 @@ import queue
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.slurm import check_slurm, jobs_never_started, watch_queue
+from darkroom.workflow.slurm import check_slurm, jobs_never_started, watch_queue
 
 NO_ACCOUNTS = "AccountingStorageType   = accounting_storage/none\nMinJobAge = 300 sec\n"
 FORGETFUL = "AccountingStorageType   = accounting_storage/slurmdbd\nMinJobAge = 30 sec\n"

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from darkroom.archive.lock import Exposure, Lock
-from darkroom.failures import last_run_log
-from darkroom.frames import write_frames
-from darkroom.summary import success_summary, summary
+from darkroom.campaign.frames import write_frames
+from darkroom.campaign.lock import Exposure, Lock
+from darkroom.workflow.failures import last_run_log
+from darkroom.workflow.summary import success_summary, summary
 
 FAILED = """\
 Error in rule {rule}:

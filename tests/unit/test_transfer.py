@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from darkroom.archive import transfer
-from darkroom.archive.transfer import Unlucky, persistently, time_limit
 from darkroom.errors import DarkroomError
+from darkroom.transport import transfer
+from darkroom.transport.transfer import Unlucky, persistently, time_limit
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from darkroom.ccd.closure import pulls, row
+from darkroom.ccd.truth import pulls, row
 from darkroom.errors import DarkroomError
 from darkroom.report.truth import truth_table
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from darkroom.wfc3 import engine
-from darkroom.wfc3.background import background
-from darkroom.wfc3.choose import choose
-from darkroom.wfc3.diagnose import measure, sky_pixels
-from darkroom.wfc3.treat import flatten
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.reads.background import background
+from darkroom.wfc3.reads.choose import choose
+from darkroom.wfc3.reads.diagnose import measure, sky_pixels
+from darkroom.wfc3.reads.treat import flatten
 from darkroom.wfc3.truth import against_truth
 from wfc3_road import REGIONS, Visit, cube_of
 

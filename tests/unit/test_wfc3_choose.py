@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.choose import Rule, choose
-from darkroom.wfc3.diagnose import Differences, Regional
-from darkroom.wfc3.plan import check_item, reads_of
+from darkroom.wfc3.pipeline import check_item, reads_of
+from darkroom.wfc3.reads.choose import Rule, choose
+from darkroom.wfc3.reads.diagnose import Differences, Regional
 
 TIMES = np.array([0.0, 2.932, *(2.932 + 100.0 * np.arange(1, 15))])
 QUIET = np.full(15, 0.9)

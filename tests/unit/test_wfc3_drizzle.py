@@ -10,7 +10,8 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError
-from darkroom.wfc3 import drizzle, engine, products
+from darkroom.wfc3.engine import engine, products
+from darkroom.wfc3.visit import drizzle
 from wfc3_road import Visit
 
 DITHERS = [[0.0, 0.0], [1.1, 0.3], [0.2, 1.2]]
@@ -44,7 +45,7 @@ def combine(repository, visit, tmp_path):
 
     def run(flts, *arguments, status=0):
         output = tmp_path / "out" / "visit_drz_sci.fits"
-        command = [python, repository / "scripts/combine_visit.py", "--output", output]
+        command = [python, repository / "scripts/wfc3/combine_visit.py", "--output", output]
         command += ["--references", visit.references, *arguments, *flts]
         done = subprocess.run(
             list(map(str, command)), capture_output=True, text=True, check=False, cwd=tmp_path,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import wfc3_case as case
-from darkroom.wfc3 import engine
+from darkroom.wfc3.engine import engine
 
 NSAMP = 8
 RATE = 30.0  # e-/s
@@ -184,8 +184,8 @@ def test_a_dummy_reference_skips_its_step(tmp_path):
 
 
 def test_the_bias_level_ignores_a_hit_reference_pixel(tmp_path):
-    from darkroom.wfc3.bias import bias_level
-    from darkroom.wfc3.tables import Border
+    from darkroom.wfc3.engine.bias import bias_level
+    from darkroom.wfc3.engine.tables import Border
 
     border = Border(5, 5, 5, 5, ((1, 4), (37, 40)))
     read = np.random.default_rng(4).normal(11000, 5, case.SHAPE).round().astype(np.float32)

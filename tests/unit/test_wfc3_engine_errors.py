@@ -11,8 +11,8 @@ from astropy.io import fits
 
 import wfc3_case as case
 from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3 import mask
-from darkroom.wfc3.calibrate import calibrate
+from darkroom.wfc3.engine.calibrate import calibrate
+from darkroom.wfc3.files import mask
 
 NSAMP = 4
 
@@ -224,7 +224,7 @@ def test_a_disk_that_fills_up_leaves_no_product(run, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("darkroom.wfc3.products.write_ima", full)
+    monkeypatch.setattr("darkroom.wfc3.engine.products.write_ima", full)
     with pytest.raises(OSError, match="No space left"):
         run()
     assert not list((tmp_path / "out").iterdir())
@@ -292,7 +292,7 @@ def test_calwf3_is_started_by_the_real_wfc3tools(raw, program, repository, tmp_p
     program(f"echo $0 $1 $iref > {tmp_path}/started.txt; echo 'ERROR:    stop here'; exit 1")
     done = subprocess.run(
         [
-            python, repository / "scripts/calibrate_wfc3.py", "--engine", "calwf3", "--references",
+            python, repository / "scripts/wfc3/calibrate.py", "--engine", "calwf3", "--references",
             raw.parent / "iref", "--output-dir", tmp_path / "out", raw,
         ],
         capture_output=True, text=True, check=False,

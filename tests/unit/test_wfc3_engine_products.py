@@ -7,10 +7,11 @@ from astropy.io import fits
 import wfc3_case as case
 from darkroom.errors import DarkroomError
 from darkroom.fits import stream
-from darkroom.wfc3 import exptime, mask
-from darkroom.wfc3.calibrate import calibrate
-from darkroom.wfc3.compare import differing_pixels, require_equal
-from darkroom.wfc3.imsets import Imsets
+from darkroom.wfc3.engine import exptime
+from darkroom.wfc3.engine.calibrate import calibrate
+from darkroom.wfc3.engine.compare import differing_pixels, require_equal
+from darkroom.wfc3.files import mask
+from darkroom.wfc3.files.imsets import Imsets
 
 NSAMP = 6
 LAST = float(case.times(NSAMP)[-1])

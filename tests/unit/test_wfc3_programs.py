@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom import summary
+from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.crds.cache import Cache, sha1
 from darkroom.crds.description import FileFacts
 from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
-from darkroom.frames import COLUMNS, write_frames
 from darkroom.report.item import read_item
-from darkroom.report.wfc3 import _key_numbers
-from darkroom.simulate import wfc3
-from darkroom.simulate import wfc3_references as simulated
-from darkroom.wfc3 import drizzle
-from darkroom.wfc3.plan import KINDS
-from darkroom.wfc3.working import working_copy
+from darkroom.wfc3.engine.working import working_copy
+from darkroom.wfc3.figures.item import _key_numbers
+from darkroom.wfc3.pipeline import KINDS
+from darkroom.wfc3.simulate import exposures as wfc3
+from darkroom.wfc3.simulate import references as simulated
+from darkroom.wfc3.visit import drizzle
+from darkroom.workflow import summary
 from wfc3_road import SMALL
 
 SETTINGS = SMALL | {"exposures": [{"light": "start"}]}
@@ -50,7 +50,7 @@ def run(repository, folder):
     """Run a program in the folder."""
 
     def call(script, *arguments, status=0):
-        command = [sys.executable, repository / f"scripts/{script}.py", *arguments]
+        command = [sys.executable, repository / f"scripts/wfc3/{script}.py", *arguments]
         done = subprocess.run(
             list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False
         )
@@ -215,7 +215,7 @@ def test_figures_and_item_file_are_made_of_it(folder, made, run):
     archived = [fits.PrimaryHDU(), fits.ImageHDU(np.ones((32, 32), np.float32), name="SCI")]
     archived[0].header["EXPTIME"] = 1400.1
     fits.HDUList(archived).writeto(folder / "isim01020_drz.fits")
-    text = run("wfc3_figures", NAME, "isim01zzq", "--frames", "frames.tsv", "--folder", ".",
+    text = run("figures", NAME, "isim01zzq", "--frames", "frames.tsv", "--folder", ".",
                "--truth", "raw/truth", "--archive", "isim01020_drz.fits", "--figures", "figures",
                "--output", "item.json")  # fmt: skip
     assert "Warning" not in text

@@ -5,15 +5,15 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3 import engine
-from darkroom.wfc3.background import background
-from darkroom.wfc3.choose import choose
-from darkroom.wfc3.diagnose import measure, sky_pixels
-from darkroom.wfc3.imsets import Imsets
-from darkroom.wfc3.planes import Darks
-from darkroom.wfc3.quality import ramp_quality
-from darkroom.wfc3.reprocess import reprocess
-from darkroom.wfc3.treat import flatten, subtract
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.engine.planes import Darks
+from darkroom.wfc3.files.imsets import Imsets
+from darkroom.wfc3.reads.background import background
+from darkroom.wfc3.reads.choose import choose
+from darkroom.wfc3.reads.diagnose import measure, sky_pixels
+from darkroom.wfc3.reads.quality import ramp_quality
+from darkroom.wfc3.reads.reprocess import reprocess
+from darkroom.wfc3.reads.treat import flatten, subtract
 from wfc3_road import REGIONS, Visit, cube_of
 
 LIGHTS = ("start", "airglow", "trail", "nominal")

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from darkroom import workflow
 from darkroom.errors import DarkroomError
-from darkroom.workflow import Programs, command_options, hold_folder
+from darkroom.workflow import programs as workflow
+from darkroom.workflow.programs import Programs, command_options, hold_folder
 
 
 @pytest.fixture
@@ -78,6 +78,8 @@ def parsed_imports(source):
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_kernel":
+            names.add(node.args[0].value if isinstance(node.args[0], ast.Constant) else "")
     return {name for name in names if name.split(".")[0] == "darkroom"}
 
 
@@ -98,6 +100,7 @@ def test_the_pattern_finds_in_every_file_the_imports_that_the_parser_finds():
         "from darkroom.a import (  # why\n    b,  # this\n    d as e,\n)\n",
         "def f():\n    import darkroom.a.b, json\n    from darkroom import a\n",
         "import json, darkroom.a as x  # darkroom.c\n",
+        'load_kernel("darkroom.a.kernel").add(1)\nload_kernel(\n    "darkroom.b", float\n)\n',
     ],
 )
 def test_every_way_to_write_an_import_is_found(tmp_path, text):
@@ -124,7 +127,7 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone(base):
         [
             sys.executable,
             "-c",
-            "import sys, time; from darkroom.workflow import hold_folder\n"
+            "import sys, time; from darkroom.workflow.programs import hold_folder\n"
             "hold_folder('.', ['all']); print('held', flush=True); time.sleep(60)",
         ],
         stdout=subprocess.PIPE,

@@ -8,9 +8,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from darkroom.archive.status import write_status
-from darkroom.archive.turns import Claims
+from darkroom.archive.slots import Claims
 from darkroom.atomic import write_text
+from darkroom.campaign.status import write_status
 from darkroom.provenance import settings_digest
 
 COLUMNS = ("item", "exposure", "file", "state", "bytes", "sha256", "tried", "why")
@@ -24,11 +24,11 @@ def arrival_key(campaign, exposure, pins, exclude, code):
 
     Parameters
     ----------
-    campaign : darkroom.campaign.Campaign
+    campaign : darkroom.campaign.campaign.Campaign
         The campaign.
-    exposure : darkroom.archive.lock.Exposure
+    exposure : darkroom.campaign.lock.Exposure
         The row of the lock.
-    pins : darkroom.archive.pins.Pins
+    pins : darkroom.campaign.pins.Pins
         What its bytes must be.
     exclude : bool
         Whether a refusal is recorded.
@@ -104,7 +104,7 @@ class Arrivals:
 
         Parameters
         ----------
-        lock : darkroom.archive.lock.Lock
+        lock : darkroom.campaign.lock.Lock
             Gives the lines and their order.
         outcomes : iterable of tuple
             ``(exposure, status or None, error or None)`` of what was just tried.

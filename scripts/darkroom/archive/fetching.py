@@ -11,14 +11,14 @@ from pathlib import Path
 from time import monotonic, time
 
 from darkroom.archive.arrivals import Arrivals, arrival_key
-from darkroom.archive.lock import Lock
-from darkroom.archive.pins import Pins
 from darkroom.archive.pool import work_through
 from darkroom.archive.receive import receive
-from darkroom.archive.status import refusal
-from darkroom.archive.turns import Turns
+from darkroom.archive.slots import Turns
 from darkroom.atomic import remove_leftovers
-from darkroom.campaign import Campaign
+from darkroom.campaign.campaign import Campaign
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.pins import Pins
+from darkroom.campaign.status import refusal
 from darkroom.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,11 @@ class Fetching:
 
     Parameters
     ----------
-    campaign : darkroom.campaign.Campaign
+    campaign : darkroom.campaign.campaign.Campaign
         The campaign.
-    lock : darkroom.archive.lock.Lock
+    lock : darkroom.campaign.lock.Lock
         Its exposures.
-    pins : darkroom.archive.pins.Pins
+    pins : darkroom.campaign.pins.Pins
         What their bytes must be.
     folder : pathlib.Path
         Folder of exposures, with a folder for each item.
@@ -117,7 +117,7 @@ class Fetching:
 
         Parameters
         ----------
-        own : darkroom.archive.lock.Exposure
+        own : darkroom.campaign.lock.Exposure
             The exposure that was asked for.
 
         Returns

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from darkroom.archive.lock import Exposure
+from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
 

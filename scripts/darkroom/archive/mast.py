@@ -6,10 +6,10 @@ import os
 from contextlib import nullcontext
 
 from darkroom.archive.mast_files import Files, most_seconds
-from darkroom.archive.token import VARIABLE
-from darkroom.archive.transfer import LONGEST_WAIT_S
 from darkroom.errors import DarkroomError
 from darkroom.provenance import settings_digest
+from darkroom.transport.token import VARIABLE
+from darkroom.transport.transfer import LONGEST_WAIT_S
 
 
 def find(archive, items):

@@ -15,8 +15,8 @@ from pathlib import Path
 from time import sleep
 
 from darkroom.archive.mast_server import Server
-from darkroom.archive.transfer import Unlucky
 from darkroom.errors import DarkroomError
+from darkroom.transport.transfer import Unlucky
 
 # Seconds between two questions whether a query is done (astroquery itself does not pause).
 POLL_S = 1.0

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import requests
 
 import darkroom
-from darkroom.archive.download import Download
 from darkroom.archive.mast_server import TIMEOUT_S, Server, http_failure
+from darkroom.transport.download import Download
 
 # A file may take `timeout_s`, and more when it is big: this rate is the least.
 SLOWEST_BYTES_PER_S = 100e3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from darkroom.archive.lock import NothingFound
 from darkroom.archive.mast_tables import (
     ask_observations,
     ask_products,
@@ -12,6 +11,7 @@ from darkroom.archive.mast_tables import (
     tell_rights,
     told,
 )
+from darkroom.campaign.lock import NothingFound
 from darkroom.errors import DarkroomError
 
 # Characters of the name of an exposure, and those of it that name its visit (ipppssoot).

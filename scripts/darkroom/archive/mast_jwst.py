@@ -11,7 +11,6 @@ import re
 
 from astropy.time import Time
 
-from darkroom.archive.lock import NothingFound
 from darkroom.archive.mast_tables import (
     ask_observations,
     ask_products,
@@ -20,6 +19,7 @@ from darkroom.archive.mast_tables import (
     tell_rights,
     told,
 )
+from darkroom.campaign.lock import NothingFound
 from darkroom.errors import DarkroomError
 
 SERVICE = "Mast.Jwst.Filtered.Nircam"

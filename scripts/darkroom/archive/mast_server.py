@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from darkroom.archive.download import first_words
-from darkroom.archive.token import VARIABLE, read_token
-from darkroom.archive.transfer import Unlucky, guard, persistently, time_limit
 from darkroom.errors import DarkroomError
+from darkroom.transport.download import first_words
+from darkroom.transport.token import VARIABLE, read_token
+from darkroom.transport.transfer import Unlucky, guard, persistently, time_limit
 
 SERVER = "https://mast.stsci.edu"
 TIMEOUT_S = 600

@@ -6,9 +6,9 @@ import logging
 import os
 import re
 
-from darkroom.archive.lock import Exposure
-from darkroom.archive.token import VARIABLE
+from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
+from darkroom.transport.token import VARIABLE
 
 log = logging.getLogger(__name__)
 

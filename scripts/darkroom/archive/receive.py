@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from contextlib import suppress
 
-from darkroom.archive.status import acceptance
 from darkroom.atomic import whole
+from darkroom.campaign.status import acceptance
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe
 from darkroom.fits.verify import verify
@@ -36,7 +36,7 @@ def receive(
 
     Parameters
     ----------
-    exposure : darkroom.archive.lock.Exposure
+    exposure : darkroom.campaign.lock.Exposure
         The row of the lock: its size and role must be met.
     destination : pathlib.Path
         Final name; nothing is there under this name unless everything holds.
@@ -56,7 +56,7 @@ def receive(
     Returns
     -------
     dict
-        The status, see `darkroom.archive.status.acceptance`.
+        The status, see `darkroom.campaign.status.acceptance`.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from darkroom.archive.lock import Exposure
+from darkroom.campaign.lock import Exposure
 
 
 def find(archive, items):
@@ -44,7 +44,7 @@ def deliver(exposure, destination, archive, item):
 
 def simulator(item):
     """Return the simulator module of an item's instrument."""
-    return import_module(f"darkroom.simulate.{item['instrument']}")
+    return import_module(f"darkroom.{item['instrument']}.simulate.exposures")
 
 
 def simulator_settings(archive, item):

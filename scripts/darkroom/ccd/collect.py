@@ -6,14 +6,15 @@ from collections import Counter
 
 import numpy as np
 
-from darkroom.ccd import products, ratefile
 from darkroom.ccd.background import gradient
+from darkroom.ccd.cells import bias_cell, cells, load, load_roles
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.frames import bias_cell, cells, load, load_roles
-from darkroom.ccd.master import floored, master
-from darkroom.ccd.noise import Pooled, clip_variance_factor, pooled
+from darkroom.ccd.products import dark_rate as ratefile
+from darkroom.ccd.products import hdus as products
 from darkroom.ccd.quantities import Ours, Plain, Quantity, table
-from darkroom.ccd.stack import opened
+from darkroom.ccd.stack.frames_in_unit import opened
+from darkroom.ccd.stack.master import floored, master
+from darkroom.ccd.stack.noise import Pooled, clip_variance_factor, pooled
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import DarkroomError
 

@@ -56,9 +56,9 @@ def choose(frame, masters, rates, tolerance):
     frame : darkroom.fits.describe.Frame
         The science frame.
     masters : sequence of Master
-        From `darkroom.ccd.masterfile.read`.
+        From `darkroom.ccd.products.master.read`.
     rates : sequence of Rate
-        From `darkroom.ccd.ratefile.read`; may be empty.
+        From `darkroom.ccd.products.dark_rate.read`; may be empty.
     tolerance : float
         How far outside the temperatures of a group the frame may lie, degrees Celsius.
 

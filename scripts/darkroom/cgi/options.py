@@ -60,10 +60,10 @@ def raw_settings(arguments, *, divide=False, **more):
     divide : bool
         Divide by the EM gain.
     **more
-        Further fields of `darkroom.cgi.l1_prepare.Settings`.
+        Further fields of `darkroom.cgi.raw.prepare.Settings`.
     """
-    from darkroom.cgi.l1_calibration import read_calibration
-    from darkroom.cgi.l1_prepare import Settings
+    from darkroom.cgi.raw.calibration import read_calibration
+    from darkroom.cgi.raw.prepare import Settings
 
     calibration = read_calibration(
         nonlinearity=arguments.nonlinearity,

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.archive.status import read_status
-from darkroom.cgi.gather import sort_out
+from darkroom.campaign.status import read_status
 from darkroom.cgi.geometry import SHIPPED, read_geometry
-from darkroom.cgi.l1_gather import are_raw, raw_sources
-from darkroom.cgi.preconditions import check_names
-from darkroom.cgi.sources import FramesSource, join_parts
-from darkroom.cgi.statistics_file import StatisticsSource, frames_in_statistics, left_out_of
+from darkroom.cgi.raw.gather import are_raw, raw_sources
+from darkroom.cgi.stacks.file import StatisticsSource, frames_in_statistics, left_out_of
+from darkroom.cgi.stacks.gather import sort_out
+from darkroom.cgi.stacks.preconditions import check_names
+from darkroom.cgi.stacks.sources import FramesSource, join_parts
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import sha256
@@ -65,7 +65,7 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
     checksums : bool
         Take the SHA-256 of frames.
     raw : callable, optional
-        Gives the `darkroom.cgi.l1_prepare.Settings` of raw frames (level L1), when there are any;
+        Gives the `darkroom.cgi.raw.prepare.Settings` of raw frames (level L1), when there are any;
         their unit is what these settings make of them.
 
     Yields

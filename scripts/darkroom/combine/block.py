@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.combine.clip import METHODS, Clip
-from darkroom.combine.compiled import reduce_block
+from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
 IMAGES = ("mean", "median", "std", "std0", "error")
@@ -146,7 +146,7 @@ def reduce_into(values, clip: Clip, result: Combined, rows, *, narrow=False):
         image = getattr(result, name)
         targets.append(np.empty(0, dtype) if image is None else image[rows].reshape(-1))
     counts = [result.count[rows].reshape(-1), result.nclipped[rows].reshape(-1)]
-    reduce_block(values.dtype)(
+    load_kernel("darkroom.combine.kernel", values.dtype)(
         values, METHODS.index(clip.method), float(clip.nsigma), float(clip.floor),
         int(clip.iterations), narrow, *targets, *counts,
     )  # fmt: skip

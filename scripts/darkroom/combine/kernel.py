@@ -1,7 +1,7 @@
 """The compiled heart of the engine: clip and reduce blocks of pixels.
 
 Everything compiled lives in this one file, because numba's on-disk cache notices changes of the
-file a function is written in and of no other. Import it through `darkroom.combine.compiled`.
+file a function is written in and of no other. Import it through `darkroom.compiled`.
 
 How it is fast. Pixels are handled in lanes of `LANES` neighbours, so that every inner loop runs
 over contiguous values of different pixels and becomes vector instructions (each such loop is a

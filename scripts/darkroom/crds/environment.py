@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from darkroom.archive.token import VARIABLE as TOKEN
+from darkroom.transport.token import VARIABLE as TOKEN
 
 
 def offline_environment(cache, observatory, context):

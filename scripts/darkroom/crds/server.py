@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from darkroom.archive.download import first_words
-from darkroom.archive.transfer import CONNECT_S, Unlucky, persistently, time_limit
 from darkroom.crds.cache import arriving, difference
 from darkroom.crds.description import Description
 from darkroom.errors import DarkroomError
+from darkroom.transport.download import first_words
+from darkroom.transport.transfer import CONNECT_S, Unlucky, persistently, time_limit
 
 log = logging.getLogger(__name__)
 

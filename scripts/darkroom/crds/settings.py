@@ -42,7 +42,7 @@ def crds_settings(campaign, observatory, results):
 
     Parameters
     ----------
-    campaign : darkroom.campaign.Campaign
+    campaign : darkroom.campaign.campaign.Campaign
         Its ``crds`` says context, server and path; simulated exposures bring their own cache.
     observatory : str
         ``jwst`` or ``hst``.

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.nircam.robust import mad_deviation
+from darkroom.nircam.ramps.robust import mad_deviation
 
 #: Median of chi² with one degree of freedom.
 _CHI2_MEDIAN = 0.4549364231195724

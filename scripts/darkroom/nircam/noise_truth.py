@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkroom.nircam.readout import PIXEL_TIME
-from darkroom.nircam.spectrum_model import PIVOT
-from darkroom.truth import row
+from darkroom.nircam.detector.readout import PIXEL_TIME
+from darkroom.nircam.spectrum.model import PIVOT
+from darkroom.report.truth_rows import row
 
 
 def true_parameters(full, coupling, frame_time):
@@ -69,7 +69,7 @@ def compare_spectrum(product, true):
 
     Parameters
     ----------
-    product : darkroom.figures.nircam.inputs.Product
+    product : darkroom.nircam.figures.inputs.Product
         What ``noise_spectrum.py`` wrote.
     true : dict
         Of `true_parameters`.
@@ -88,7 +88,7 @@ def compare_reference_pixels(product, full, namplifiers):
 
     Parameters
     ----------
-    product : darkroom.figures.nircam.inputs.Product
+    product : darkroom.nircam.figures.inputs.Product
         What ``reference_pixels.py`` wrote.
     full : dict
         Complete settings of the simulator.

@@ -11,8 +11,8 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
-from darkroom.nircam.ramps import DIGEST_ROWS, first_rows_digest
-from darkroom.nircam.readout import SIZE
+from darkroom.nircam.detector.readout import SIZE
+from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
 from darkroom.provenance import stamp
 
 _LONGEST_DESCRIPTION = 65

@@ -13,10 +13,10 @@ from importlib import import_module
 
 import numpy as np
 
+from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.dq import Group
-from darkroom.nircam.plan import STEP_KINDS, reference_kinds
-from darkroom.schema import nearest
+from darkroom.nircam.detector.dq import Group
+from darkroom.nircam.pipeline import STEP_KINDS, reference_kinds
 
 log = logging.getLogger(__name__)
 # Share of pixels without a value in the first group, above which an exposure is of no use.
@@ -53,7 +53,7 @@ class Step:
     may_skip: bool = False
 
 
-#: The steps that can be chosen; what references they need stands in `darkroom.nircam.plan`.
+#: The steps that can be chosen; what references they need stands in `darkroom.nircam.pipeline`.
 STEPS = {
     # Groups that the telescope divided by another number than that of their frames.
     "group_scale": Step("jwst.group_scale", "GroupScaleStep", may_skip=True),
@@ -223,7 +223,7 @@ def check_superbias(path):
     """
     from jwst import datamodels
 
-    from darkroom.nircam.dq import Pixel
+    from darkroom.nircam.detector.dq import Pixel
 
     with datamodels.SuperBiasModel(str(path)) as model:
         lost = ~np.isfinite(model.data) & ((model.dq & Pixel.DO_NOT_USE) == 0)

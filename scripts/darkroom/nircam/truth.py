@@ -89,10 +89,10 @@ def superbias_pulls(reference, details, truth, classes, elapsed):
 
     Parameters
     ----------
-    reference, details : darkroom.figures.nircam.inputs.Product
+    reference, details : darkroom.nircam.figures.inputs.Product
     truth : dict
         As from `read_truth`.
-    classes : darkroom.nircam.classes.Classes
+    classes : darkroom.nircam.ramps.classes.Classes
     elapsed : float
         Seconds of dark current in a sample.
 
@@ -190,11 +190,11 @@ def readnoise_pulls(details, true, classes):
 
     Parameters
     ----------
-    details : darkroom.figures.nircam.inputs.Product
+    details : darkroom.nircam.figures.inputs.Product
         Of method ``line``.
     true : (ny, nx) array
         Noise of one read, DN.
-    classes : darkroom.nircam.classes.Classes
+    classes : darkroom.nircam.ramps.classes.Classes
 
     Returns
     -------
@@ -220,10 +220,10 @@ def compare_readnoise(reference, details, truth, classes, correlated):
 
     Parameters
     ----------
-    reference, details : darkroom.figures.nircam.inputs.Product
+    reference, details : darkroom.nircam.figures.inputs.Product
     truth : dict
         As from `read_truth`.
-    classes : darkroom.nircam.classes.Classes
+    classes : darkroom.nircam.ramps.classes.Classes
     correlated : float or (ny, nx) array
         Variance of the noise that reference pixels leave in one group and bring into it, DN².
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import darkroom
+from darkroom.campaign.frames import read_frames
+from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError
-from darkroom.figures.words import counted
-from darkroom.frames import read_frames
 from darkroom.provenance import settings_digest, sha256, tool_versions
 from darkroom.report import exposures
 from darkroom.report.item import read_item
 from darkroom.report.page import item_context, merge_versions, verdict
-from darkroom.schema import nearest
+from darkroom.words import counted
 
 _OWN_TOOLS = ("numpy", "astropy", "matplotlib", "jinja2")
 
@@ -22,8 +22,8 @@ def page_context(campaign, lock, folders, command, written):
 
     Parameters
     ----------
-    campaign : darkroom.campaign.Campaign
-    lock : darkroom.archive.lock.Lock
+    campaign : darkroom.campaign.campaign.Campaign
+    lock : darkroom.campaign.lock.Lock
     folders : sequence of path-like
         One an item, each named like its item.
     command : str

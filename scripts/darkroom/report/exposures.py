@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from darkroom.figures.words import number
+from darkroom.words import number
 
 # Temperatures are counted in steps of this many degrees: the first with few enough columns.
 _STEPS_C = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -19,7 +19,7 @@ def summarize(rows):
     Parameters
     ----------
     rows : list of dict
-        As read by `darkroom.frames.read_frames`.
+        As read by `darkroom.campaign.frames.read_frames`.
 
     Returns
     -------

@@ -9,7 +9,7 @@ be missing:
 ``key_numbers``   list of {label, value, error, unit, note}; value and error are numbers or null
 ``answers``       list of {question, answer}
 ``tables``        list of {title, columns, rows, note}
-``figures``       file written by `darkroom.figures.book.FigureBook`
+``figures``       file written by `darkroom.plot.book.FigureBook`
 ``quantities``    file: list of {name, notebook, value, uncertainty, unit, definition}
 ``products``      list of {file, what}
 ``limits``        sentences: what the numbers cannot tell

@@ -13,8 +13,8 @@ from astropy.io import fits
 from markupsafe import Markup
 
 from darkroom.errors import InputError
-from darkroom.figures.words import counted, measured, number, unit
 from darkroom.provenance import sha256
+from darkroom.words import counted, measured, number, unit
 
 # An inch of a picture takes this many pixels of the page; its own pixels an inch are in its file.
 _PAGE_DPI = 100.0

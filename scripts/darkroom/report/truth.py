@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from darkroom.errors import InputError
-from darkroom.figures.words import number
+from darkroom.words import number
 
 
 def truth_table(path):

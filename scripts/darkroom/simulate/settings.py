@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 
+from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError
-from darkroom.schema import nearest
 
 
 def check_names(camera, given, known, where=""):

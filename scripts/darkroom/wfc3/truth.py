@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkroom.wfc3.reads import BORDER, LEFT, RIGHT, ranges, region
+from darkroom.wfc3.files.reads import BORDER, LEFT, RIGHT, ranges, region
 
 #: Radius of the aperture, inner and outer radius of the sky around it, distance to neighbours.
 APERTURE, SKY, APART = 2.5, (5.0, 9.0), 9.0
@@ -66,7 +66,7 @@ def against_truth(truth, reads, images):
     Parameters
     ----------
     truth : mapping
-        See `darkroom.simulate.wfc3_ramp.make_reads`.
+        See `darkroom.wfc3.simulate.ramp.make_reads`.
     reads : iterable of int
         EXTVERs chosen.
     images : dict

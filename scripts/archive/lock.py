@@ -1,0 +1,65 @@
+"""Ask the archive once which exposures a campaign has, and write its lock.
+
+A lock that is there is never replaced silently: when the archive's answer differs, the differences
+are printed and the program ends with status 1; --replace accepts them. An answer that holds nothing
+of what the lock has is told apart from a failing archive, and never accepted.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--folder", help="folder of a local archive, instead of the campaign's")
+    parser.add_argument("--replace", action="store_true", help="accept what changed")
+    arguments = parser.parse_args()
+
+    from darkroom.campaign.campaign import open_campaign
+    from darkroom.campaign.changes import differences, total_size
+    from darkroom.campaign.lock import Lock, NothingFound, check_exposures, read_lock
+    from darkroom.errors import DarkroomError
+
+    campaign = open_campaign(arguments.campaign, Path(__file__).parents[2], arguments.folder)
+    archive = import_module(f"darkroom.archive.{campaign.archive['kind']}")
+    old = read_lock(campaign.lock_path)
+    kept = f"{campaign.lock_path} with its {len(old.exposures)} exposures is kept" if old else ""
+    try:
+        exposures = archive.find(campaign.archive, campaign.items)
+        check_exposures(exposures)
+    except NothingFound as error:
+        if not old or old.head.get("query") != campaign.query_digest():
+            raise
+        raise DarkroomError(
+            f"{error}; the same question was answered before, so the archive's catalogue is "
+            f"incomplete at the moment, or the data were withdrawn: {kept}, ask again later"
+        ) from error
+    except DarkroomError as error:
+        raise DarkroomError(f"{error}; {kept}" if old else str(error)) from error
+    head = {
+        "campaign": campaign.name,
+        "archive": campaign.archive["kind"],
+        "query": campaign.query_digest(),
+    }
+    new = Lock(campaign.lock_path, head, exposures)
+    changes = differences(old, new) if old else []
+    if old and not changes:
+        print(f"{campaign.lock_path}: {len(exposures)} exposures, nothing has changed")
+        return
+    for line in changes:
+        print(line)
+    if changes and not arguments.replace:
+        raise DarkroomError(
+            f"{campaign.lock_path} is kept: the archive's answer differs from it in {len(changes)} "
+            "places (above); accept them with: snakemake lock --config replace_lock=true"
+        )
+    new.write()
+    print(f"{campaign.lock_path}: {len(exposures)} exposures locked{total_size(exposures)}")
+
+
+if __name__ == "__main__":
+    run(main)

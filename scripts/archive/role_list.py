@@ -1,0 +1,27 @@
+"""List the accepted frames of one role, one path a line, for the @list argument of programs."""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--role", required=True, help="bias, dark, science or exposure")
+    parser.add_argument("--output", required=True, type=Path, help="list of paths")
+    parser.add_argument("frames", type=Path, metavar="FRAMES.tsv", help="frame table")
+    arguments = parser.parse_args()
+
+    from darkroom.atomic import write_text
+    from darkroom.campaign.frames import read_frames, role_list
+    from darkroom.errors import InputError
+
+    text = role_list(read_frames(arguments.frames), arguments.role)
+    if not text:
+        raise InputError(arguments.frames, f"no {arguments.role} frame was accepted")
+    write_text(arguments.output, text)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,78 @@
+"""Fit bias + dark rate x time to every pixel, over all exposure times, for each temperature group.
+
+Exposure times are used as they are: a bias frame of 0.04 s holds 0.04 s of dark counts. Numbered
+by EXTVER from the coldest group up: SCI (counts per second; negative where the frames say so), ERR
+(from the scatter of the frames), COUNT, DQ, DOF (degrees of freedom of ERR), COVAR (of rate and
+bias). Once: BIAS and BIASERR (level at zero exposure time), CHI2 (residuals of the line), DQ_DEF,
+OFFSETS (one row a frame), CELLS (one row an exposure time and group) and LEVELFIT (levels against
+time, without and with temperature). The card RATECM of each SCI is the error that all pixels share,
+from the scatter of the frame offsets; RATESYS is the same scaled up by the misfit of the line.
+"""
+
+from __future__ import annotations
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__, epilog=options.UNITS)
+    options.add_output(parser)
+    options.add_stacking(parser)
+    options.add_tolerance(parser)
+    parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
+    parser.add_argument(
+        "--dark", nargs="+", required=True, metavar="FILE", help="darks of any exposure times"
+    )
+    arguments = parser.parse_args()
+    options.check(arguments)
+    return arguments
+
+
+def main():
+    """Make the dark-rate product."""
+    arguments = parse()
+    import logging
+    from functools import partial
+
+    from darkroom.ccd.cells import cells, load_roles
+    from darkroom.ccd.products import dark_rate as ratefile
+    from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.products import master as masterfile
+    from darkroom.ccd.products import warnings_text as report
+    from darkroom.ccd.rate.cells_combined import open_cells
+    from darkroom.ccd.rate.dark_rate import check_times, dark_rate
+    from darkroom.ccd.rate.temperature import regressions
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+
+    darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
+    found = cells(darks, biases, tolerance=arguments.temperature_tolerance)
+    check_times(found)
+    with open_cells(
+        found,
+        options.clip(arguments),
+        saturation=arguments.saturation,
+        gain=arguments.gain,
+        threads=arguments.threads,
+    ) as stacks:
+        made = dark_rate(stacks)
+    lines = regressions(found, stacks.surveys, stacks.levels)
+    for sentence in report.sentences(stacks, lines):
+        logging.warning(sentence)
+    record = partial(
+        stamp,
+        made_by="dark_rate",
+        inputs=[*arguments.bias, *arguments.dark],
+        settings=options.settings(arguments),
+    )
+    first = masterfile.header(found, arguments.gain, record)
+    products.add_cards(first.header, ratefile.cards(stacks, arguments.gain))
+    for sentence in report.sentences(stacks, lines):
+        first.header.add_history(f"warning: {sentence}".replace("±", "+-"))
+    write(arguments.output, [first, *ratefile.hdus(stacks, made, lines, arguments.gain)])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,84 @@
+"""Find hot, unstable, saturated, non-linear and dead pixels from darks, biases and the dark rate.
+
+Writes DQ (flags of every pixel) with DQ_DEF, EXCESS (dark rate above that of the surroundings),
+NOISE (standard deviation in time over the expected one), and the table HOTTEST. The criteria, with
+the numbers they came to, are cards of the header; docs/products-ccd.md says them in full. The
+brightest pixel of the first bias frame is in the cards BRIGHTY, BRIGHTX, BRIGHTV (counted from 0).
+"""
+
+from __future__ import annotations
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__, epilog=options.UNITS)
+    options.add_output(parser)
+    options.add_stacking(parser)
+    options.add_tolerance(parser)
+    parser.add_argument(
+        "--hot-nsigma",
+        type=float,
+        default=5.0,
+        metavar="K",
+        help="hot: dark rate above its surroundings by K robust standard deviations (default: 5)",
+    )
+    parser.add_argument("--rate", required=True, metavar="FILE", help="product of dark_rate")
+    parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
+    parser.add_argument("--dark", nargs="+", required=True, metavar="FILE", help="dark frames")
+    arguments = parser.parse_args()
+    options.check(arguments)
+    return arguments
+
+
+def main():
+    """Make the hot-pixel product."""
+    arguments = parse()
+    import logging
+    from functools import partial
+
+    from darkroom.ccd.cells import cells, load_roles
+    from darkroom.ccd.products import dark_rate as ratefile
+    from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.products import hot_pixels as hotfile
+    from darkroom.ccd.products import master as masterfile
+    from darkroom.ccd.rate import hot_pixels as hot
+    from darkroom.ccd.rate.cells_combined import open_cells
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+
+    darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
+    found = cells(darks, biases, tolerance=arguments.temperature_tolerance)
+    rate = ratefile.best(ratefile.read(arguments.rate))
+    products.same_shape(rate.rate, darks[0].shape, arguments.rate, darks[0].path)
+    with open_cells(
+        found,
+        options.clip(arguments),
+        saturation=arguments.saturation,
+        gain=arguments.gain,
+        threads=arguments.threads,
+    ) as stacks:
+        made = hot.find(
+            stacks,
+            rate,
+            nsigma=arguments.hot_nsigma,
+            gain=arguments.gain,
+        )
+    record = partial(
+        stamp,
+        made_by="hot_pixels",
+        inputs=[arguments.rate, *arguments.bias, *arguments.dark],
+        settings=options.settings(arguments, "hot_nsigma"),
+    )
+    first = masterfile.header(found, arguments.gain, record)
+    cards = hotfile.cards(made, rate, (biases or darks)[0], stacks, arguments)
+    products.add_cards(first.header, cards)
+    for keyword, value, comment in cards:
+        logging.info("%s = %s (%s)", keyword, value, comment)
+    write(arguments.output, [first, *hotfile.hdus(made, rate, arguments.gain)])
+
+
+if __name__ == "__main__":
+    run(main)

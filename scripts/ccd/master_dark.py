@@ -1,0 +1,55 @@
+"""Combine darks: one master for each exposure time and temperature group.
+
+Writes SCI (clipped mean), ERR, COUNT and DQ, numbered by EXTVER: by exposure time, then from the
+coldest temperature group up; the cards EXPTIME, CCD-TEMP and TGROUP tell which is which. ERR is
+the standard error from the scatter of the pixel itself; the card CMERR is the further error that
+all pixels share, because the frames' common offsets wander. OFFSETS holds them.
+"""
+
+from __future__ import annotations
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__, epilog=options.UNITS)
+    options.add_output(parser)
+    options.add_stacking(parser)
+    options.add_tolerance(parser)
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="dark frames")
+    arguments = parser.parse_args()
+    options.check(arguments)
+    return arguments
+
+
+def main():
+    """Make the master darks."""
+    arguments = parse()
+    from functools import partial
+
+    from darkroom.ccd.cells import cells, load
+    from darkroom.ccd.products import master as masterfile
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+
+    found = cells(
+        load(arguments.frames, options.recover(arguments)),
+        tolerance=arguments.temperature_tolerance,
+    )
+    made = [masterfile.make(cell, arguments) for cell in found]
+    record = partial(
+        stamp,
+        made_by="master_dark",
+        inputs=arguments.frames,
+        settings=options.settings(arguments),
+    )
+    hdus = [masterfile.header(found, arguments.gain, record)]
+    for number, (cell, one) in enumerate(zip(found, made, strict=True), 1):
+        hdus += masterfile.images(cell, one, arguments.gain, number)
+    write(arguments.output, [*hdus, *masterfile.tables(found, made, arguments.gain)])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,91 @@
+"""Measure the read noise of every pixel from bias frames.
+
+Writes SCI (standard deviation in time, n - 1 in its denominator, as it comes: what notebooks show),
+CORR (offsets and outliers removed, and the bias of few samples: its mean over pixels is the true
+noise), ERR (of CORR), COUNT, DQ with DQ_DEF, OFFSETS. Cards hold mean and median under both
+definitions and READNOIS, one value for the detector pooled over the variances of all pixels but
+those that are noisier than normal noise can be, with its error RNERR.
+"""
+
+from __future__ import annotations
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__, epilog=options.UNITS)
+    options.add_output(parser)
+    options.add_stacking(parser)
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames, at least 2")
+    arguments = parser.parse_args()
+    options.check(arguments)
+    return arguments
+
+
+def cards(made, bunit):
+    """Return what goes into the header of SCI."""
+    import numpy as np
+
+    noise, seen = made.pooled, made.survey
+    return [
+        ("NFRAMES", len(seen.offsets), "frames used"),
+        ("RNMEAN", np.nanmean(made.raw, dtype=float), f"[{bunit}] mean of SCI (biased low)"),
+        ("RNMEDIAN", float(np.nanmedian(made.raw)), f"[{bunit}] median of SCI (biased low)"),
+        ("RNCMEAN", np.nanmean(made.corrected, dtype=float), f"[{bunit}] mean of CORR"),
+        ("RNCMED", float(np.nanmedian(made.corrected)), f"[{bunit}] median of CORR"),
+        ("READNOIS", noise.std, f"[{bunit}] pooled over the pixels"),
+        ("RNERR", noise.error, f"[{bunit}] standard error of READNOIS"),
+        ("RNUSED", noise.used, "fraction of the pixels in READNOIS"),
+        ("OFFRMS", seen.scatter, f"[{bunit}] std of the frame offsets (not in CORR)"),
+        ("ROWNOISE", seen.row_noise, f"[{bunit}] std of the noise common to a row"),
+        ("NDISCORD", int(seen.discordant.sum()), "rows where frames disagree"),
+    ]
+
+
+def main():
+    """Make the read-noise product."""
+    arguments = parse()
+    import logging
+    from functools import partial
+
+    from darkroom.ccd.cells import bias_cell, load
+    from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.products import master as masterfile
+    from darkroom.ccd.products.warnings_text import discordance
+    from darkroom.ccd.stack.frames_in_unit import opened
+    from darkroom.ccd.stack.read_noise import read_noise
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+
+    cell = bias_cell(load(arguments.frames, options.recover(arguments)))
+    with opened(cell.paths, arguments.gain) as stack:
+        made = read_noise(stack, options.clip(arguments), threads=arguments.threads)
+    if sentence := discordance(cell, made.survey):
+        logging.warning(sentence)
+    bunit = products.unit(arguments.gain)
+    logging.info("read noise %.4f ± %.4f %s", made.pooled.std, made.pooled.error, bunit)
+    record = partial(
+        stamp,
+        made_by="read_noise",
+        inputs=arguments.frames,
+        settings=options.settings(arguments),
+    )
+    write(
+        arguments.output,
+        [
+            masterfile.header([cell], arguments.gain, record),
+            products.image("SCI", made.raw, bunit, cards=cards(made, bunit)),
+            products.image("CORR", made.corrected, bunit),
+            products.image("ERR", made.error, bunit),
+            products.image("COUNT", made.count, ""),
+            products.image("DQ", made.dq, ""),
+            products.dq_def(*masterfile.BITS),
+            products.table("OFFSETS", products.offsets_columns([cell], [made.survey], bunit)),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,87 @@
+"""Subtract the dark from science frames, with its error, and say whether that improved them.
+
+Takes the master dark of the same exposure time and a matching temperature; where the exposure time
+differs, bias + rate x time of a matching temperature from the dark-rate product. Refuses when no
+temperature matches. Writes SCI, ERR, DQ with DQ_DEF. ERR holds read noise, dark counts and the
+error of the dark; photon noise of sky and sources only with --gain (card ERRPHOT). Cards that end
+in BEF and AFT compare the frame before and after.
+"""
+
+from __future__ import annotations
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__, epilog=options.UNITS)
+    parser.add_argument(
+        "--output-dir", required=True, metavar="DIR", help="folder of the products NAME_dsub.fits"
+    )
+    parser.add_argument("--list", metavar="FILE", help="list of the products, in order, to write")
+    parser.add_argument(
+        "--master-dark", required=True, metavar="FILE", help="product of master_dark"
+    )
+    parser.add_argument("--dark-rate", required=True, metavar="FILE", help="product of dark_rate")
+    parser.add_argument("--read-noise", required=True, metavar="FILE", help="product of read_noise")
+    parser.add_argument("--hot-pixels", required=True, metavar="FILE", help="product of hot_pixels")
+    options.add_tolerance(parser)
+    options.add_saturation(parser)
+    options.add_gain(parser)
+    options.add_recover(parser)
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="science frames")
+    arguments = parser.parse_args()
+    options.check(arguments)
+    return arguments
+
+
+def subtract(arguments, path, output):
+    """Make one dark-subtracted frame."""
+    import logging
+    from functools import partial
+
+    from darkroom.ccd.products import science as sciencefile
+    from darkroom.fits.describe import describe
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+
+    frame = describe(path, options.recover(arguments))
+    made = sciencefile.make(frame, arguments)
+    for keyword, value, comment in made.cards:
+        logging.info("%s: %s = %s (%s)", frame.name, keyword, value, comment)
+    record = partial(
+        stamp,
+        made_by="subtract_dark",
+        inputs=[
+            arguments.master_dark,
+            arguments.dark_rate,
+            arguments.read_noise,
+            arguments.hot_pixels,
+            path,
+        ],
+        settings=options.settings(arguments),
+    )
+    write(output, sciencefile.hdus(frame, made, arguments.gain, record))
+
+
+def main():
+    """Make the dark-subtracted frames, and their list."""
+    arguments = parse()
+    from pathlib import Path
+
+    from darkroom.atomic import write_text
+    from darkroom.fits.content import content_sha256
+    from darkroom.fits.describe import stem
+
+    lines = []
+    for path in arguments.frames:
+        output = Path(arguments.output_dir) / f"{stem(path)}_dsub.fits"
+        subtract(arguments, path, output)
+        lines += [f"# content sha256 {content_sha256(output)}", str(output)]
+    if arguments.list:
+        write_text(arguments.list, "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

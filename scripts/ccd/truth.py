@@ -1,0 +1,64 @@
+"""Save what is hidden in an item's simulated frames, and hold the products against it.
+
+Writes the truth as FITS images (bias without dark, read noise, dark rate at the reference
+temperature, masks of hot, warm and unstable pixels) and the comparison as JSON: quantity, truth,
+found, quoted error, and their difference in units of that error.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+PRODUCTS = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
+
+
+def main():
+    """Write truth and comparison."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--item", required=True, help="work item of the campaign")
+    for name in PRODUCTS:
+        parser.add_argument(f"--{name.replace('_', '-')}", required=True, metavar="FILE")
+    parser.add_argument("--output", required=True, type=Path, help="truth, FITS")
+    parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
+    arguments = parser.parse_args()
+
+    from contextlib import ExitStack
+
+    import numpy as np
+    from astropy.io import fits
+
+    from darkroom.archive.simulated import simulator_settings
+    from darkroom.campaign.campaign import open_campaign
+    from darkroom.ccd.simulate import exposures as ccd
+    from darkroom.ccd.truth import compare
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+    from darkroom.report.truth_rows import write_rows
+
+    campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])
+    settings = simulator_settings(campaign.archive, campaign.items[arguments.item])
+    truth = ccd.truth(settings)
+    with ExitStack() as stack:
+        products = {
+            name: stack.enter_context(fits.open(getattr(arguments, name))) for name in PRODUCTS
+        }
+        bias = products["master_bias"]["SCI"].header
+        rates = [hdu for hdu in products["dark_rate"] if hdu.name == "SCI"]
+        factors = [
+            ccd.dark_factor(settings, header["CCD-TEMP"])
+            for header in (bias, *(hdu.header for hdu in rates))
+        ]
+        rows = compare(truth, factors, products, bias["EXPTIME"])
+    hdus = [fits.PrimaryHDU()]
+    stamp(hdus[0].header, made_by="ccd_truth", inputs=[], settings=settings)
+    for name in ("bias", "read_noise", "dark_rate"):
+        hdus.append(fits.ImageHDU(truth[name].astype(np.float32), name=name.upper()))
+    for name in ("hot", "warm", "unstable"):
+        hdus.append(fits.ImageHDU(truth[name].astype(np.uint8), name=name.upper()))
+    write(arguments.output, hdus)
+    write_rows(arguments.comparison, rows)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Draw every figure of a CGI item, and write what the report shows of it.
+
+Shown are the three noise maps with their errors and histograms, residuals, offsets and noise of the
+stacks, the chi-square, the darks, and for simulated frames the pulls and the truth recovered. The
+figures and figures.json replace the folder --figures at once; --output is the item's JSON file.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Draw the figures and write the item file."""
+    from darkroom.cgi.options import add_geometry
+
+    parser = ListFileParser(description=__doc__)
+    add_geometry(parser)
+    parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
+    parser.add_argument("--darks", nargs="*", default=[], type=Path, help="darks")
+    parser.add_argument("--frames", required=True, type=Path, help="frame table of the item")
+    parser.add_argument("--truth", type=Path, help="truth of simulated frames, FITS")
+    parser.add_argument("--comparison", type=Path, help="comparison with the truth, JSON")
+    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
+    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    arguments = parser.parse_args()
+
+    from darkroom.cgi.figures.item import describe, read_story
+    from darkroom.cgi.figures.maps import tell
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.plot.book import FigureBook
+    from darkroom.report.item import write_item
+    from darkroom.report.truth import truth_table
+
+    geometry = read_geometry(arguments.geometry)
+    story = read_story(arguments.maps, arguments.darks, geometry, arguments.truth)
+    others = [(arguments.frames, "every exposure: accepted or refused, why, what its header says")]
+    if arguments.truth:
+        others.append((arguments.truth, "truth of the simulated frames"))
+    # The item file goes first: it must never describe figures other than those beside it.
+    arguments.output.unlink(missing_ok=True)
+    with FigureBook(arguments.figures) as book:
+        tell(book, story)
+    described = describe(
+        story, arguments.maps, arguments.darks, arguments.figures, others, arguments.output.parent
+    )
+    if arguments.comparison:
+        described["tables"].insert(0, truth_table(arguments.comparison))
+    write_item(arguments.output, "cgi", **described)
+    print(f"{arguments.figures}: {len(book.records)} figures")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,94 @@
+"""Noise maps of the coronagraph's detector: fixed pattern, clock-induced charge, dark current.
+
+Fits Y = F + g C + g t D to the means of stacks of dark frames of different EM gain g and exposure
+time t: F and C in electrons, D in electrons per second, each with its error, and their covariance
+per pixel. What goes in: full frames (level L2a in detected EM electrons, or raw of level L1), their
+status files, or statistics of stacks (stack_statistics.py). The output is a DetectorNoiseMaps file
+of corgidrp with further planes and tables behind it.
+
+  pooled     weights from variances pooled over like pixels: unbiased, honest errors, signed maps
+  frames     as corgidrp 5.1.1 (weights: number of frames), for comparison
+  peer-3.2   as corgidrp 3.2.1 (weights: one over the error of the mean), for comparison
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
+
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument(
+        "--weights", choices=("pooled", "frames", "peer-3.2"), default="pooled",
+        help="estimator (default: pooled)",
+    )  # fmt: skip
+    add_frame_options(parser)
+    add_raw_options(parser)
+    parser.add_argument(
+        "--keep-truncated", action="store_true",
+        help="fit stacks too whose cosmic-ray threshold cuts into their dark signal",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep-offsets", action="store_true",
+        help="pooled: measure the offset of an odd stack but leave it in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unweighted", action="store_true", help="frames, peer-3.2: all stacks weigh the same"
+    )
+    parser.add_argument(
+        "--clipped", action="store_true",
+        help="pooled: set negative CIC and dark current to 0 (biased; corgidrp's own synthesized "
+        "dark needs it); the header says so",
+    )  # fmt: skip
+    parser.add_argument(
+        "--region", choices=("full", "image"), default="full", help="frame area (default: full)"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="noise maps, FITS")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="frames, status files or statistics (or @list)"
+    )
+    arguments = parser.parse_args()
+
+    from darkroom.cgi.darks.product import write_noise_maps
+    from darkroom.cgi.maps.peer import fit_peer
+    from darkroom.cgi.maps.pooled import fit_pooled
+    from darkroom.cgi.request import opened
+    from darkroom.errors import DarkroomError
+
+    pooled = arguments.weights == "pooled"
+    if pooled and arguments.unweighted:
+        raise DarkroomError("--unweighted goes with --weights frames or peer-3.2 only")
+    if not pooled and arguments.clipped:
+        raise DarkroomError(f"maps of --weights {arguments.weights} are always clipped")
+    with opened(
+        arguments.files, geometry=arguments.geometry, waived=arguments.waive,
+        checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
+    ) as given:  # fmt: skip
+        common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
+        if pooled:
+            maps = fit_pooled(
+                given.sources, given.geometry, correct_offsets=not arguments.keep_offsets, **common
+            )
+        else:
+            maps = fit_peer(
+                given.sources, given.geometry, version=arguments.weights,
+                weighting=not arguments.unweighted, **common,
+            )  # fmt: skip
+        maps.warnings += given.notes
+        write_noise_maps(
+            arguments.output, maps, given.geometry, inputs=given.files,
+            settings={"weights": arguments.weights, "region": arguments.region,
+                      "geometry": given.geometry.name, "waived": sorted(arguments.waive),
+                      **maps.settings},
+            signed=not arguments.clipped, region=arguments.region,
+        )  # fmt: skip
+    for sentence in maps.warnings:
+        print(f"warning: {sentence}")
+    print(f"{len(maps.used)} of {len(maps.reports)} stacks fitted, {maps.nfiles} frames a pixel")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,68 @@
+"""Prepare raw frames of the coronagraph's camera (level L1): bias, masks, linearity, electrons.
+
+What comes out are frames of level L2a in corgidrp's layout: image, ERR (error of each row's bias),
+DQ (32 saturated, 128 cosmic ray) and BIAS (what was subtracted from each row), in detected EM
+electrons, or divided by the EM gain for traditional darks. Darks are made of raw frames directly
+(stack_statistics.py, noise_maps.py, cgi_master_dark.py prepare them alike, nothing is stored): this
+program is for looking at single frames, and for other software.
+
+  best   threshold from read noise and EM gain, tails followed, hot pixels kept; frames of one gain
+         and time that follow each other are judged together (the more, the better: up to 8)
+  peer   as corgidrp 5.1.1, for validation: the frames given are one data set, in their order
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    from darkroom.cgi.options import add_geometry, add_raw_options, raw_settings
+
+    parser = ListFileParser(description=__doc__)
+    add_geometry(parser)
+    add_raw_options(parser)
+    parser.add_argument(
+        "--divide", action="store_true", help="divide by the EM gain, each frame by its own"
+    )
+    parser.add_argument(
+        "--discard", action="store_true",
+        help="peer: take oversaturated frames out instead of marking them (IS_BAD)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rule", action="append", default=[], metavar="NAME=VALUE",
+        help="peer: a keyword of corgidrp's detect_cosmic_rays other than in its recipes for "
+        "darks, e.g. median_filter_mode=1 (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--output", required=True, type=Path, help="folder of prepared frames")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="frames or status files (or @list)"
+    )
+    arguments = parser.parse_args()
+
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.raw.peer import Rules
+    from darkroom.cgi.raw.prepare import prepare
+    from darkroom.cgi.raw.product import write_prepared
+    from darkroom.cgi.request import accepted_frames
+
+    settings = raw_settings(
+        arguments, divide=arguments.divide, discard=arguments.discard,
+        rules=Rules.of(arguments.rule),
+    )  # fmt: skip
+    geometry = read_geometry(arguments.geometry)
+    frames, _ = accepted_frames(arguments.files)
+    number = 0
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for frame in prepare(frames, geometry, settings, arguments.output):
+        path = write_prepared(arguments.output, frame)
+        flagged = (frame.dq > 0).mean()
+        print(f"{path.name}: {flagged:.2%} flagged{', marked as bad' if frame.bad else ''}")
+        number += 1
+    if number < len(frames):
+        print(f"left out: {len(frames) - number} setup or oversaturated frames")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,77 @@
+"""Running statistics of a stack of dark frames: usable samples, sum, squared deviations, flags.
+
+What goes in: frames of one exposure time and EM gain, full frame: calibrated ones (level L2a, in
+detected EM electrons), or raw ones (level L1), which are prepared on the way; or status files.
+What comes out: a FITS file with the images COUNT, SUM, M2, ERR2 and DQ, from which noise maps and
+master darks are made. Statistics of parts of a stack are merged when they are used: new frames
+make a new part, old ones are never read again.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
+
+    parser = ListFileParser(description=__doc__)
+    add_frame_options(parser)
+    add_raw_options(parser)
+    parser.add_argument("--output", required=True, type=Path, help="statistics, FITS")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="frames or status files (or @list)"
+    )
+    arguments = parser.parse_args()
+
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.raw.gather import are_raw, described
+    from darkroom.cgi.request import accepted_frames, geometry_files
+    from darkroom.cgi.stacks.file import save_empty, save_statistics
+
+    geometry = read_geometry(arguments.geometry)
+    settings = {"geometry": geometry.name, "waived": sorted(arguments.waive)}
+    inputs = geometry_files(arguments.geometry)
+    frames, sums = accepted_frames(arguments.files, checksums=arguments.checksums)
+    raw = raw_settings(arguments) if frames and are_raw(frames) else None
+    if raw:
+        settings |= described(raw)
+        inputs += raw.calibration.files
+    stack, moments, left_out = add_up(frames, geometry, raw, sums, arguments)
+    for name in left_out:
+        print(f"left out, marked as bad in its header: {name}")
+    told = {"inputs": inputs, "settings": settings, "left_out": left_out}
+    if stack is None:
+        save_empty(arguments.output, **told)
+        print("no frame was accepted")
+        return
+    save_statistics(arguments.output, stack, moments, **told)
+    print(f"{stack.name}: {stack.nframes} frames")
+
+
+def add_up(frames, geometry, raw, sums, arguments):
+    """Return the stack of frames, its statistics, and which frames were left out."""
+    from darkroom.cgi.raw.gather import raw_moments
+    from darkroom.cgi.stacks.gather import read_moments, sort_out
+    from darkroom.cgi.units import EM_ELECTRON
+    from darkroom.errors import DarkroomError
+
+    scratch = arguments.output.parent
+    if raw:
+        return raw_moments(
+            frames, geometry, raw, sums=sums, waived=arguments.waive, scratch=scratch
+        )
+    stacks, left_out = (
+        sort_out(frames, geometry, EM_ELECTRON, arguments.waive, sums) if frames else ([], [])
+    )
+    if len(stacks) > 1:
+        names = "; ".join(found.stack.name for found in stacks)
+        raise DarkroomError(f"frames of {len(stacks)} stacks ({names}): statistics are of one")
+    if not stacks:
+        return None, None, left_out
+    return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out
+
+
+if __name__ == "__main__":
+    run(main)

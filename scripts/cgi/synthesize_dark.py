@@ -1,0 +1,70 @@
+"""Synthesized dark of the coronagraph: F / g + t D + C, put together from noise maps.
+
+What goes in: noise maps (noise_maps.py, or corgidrp's DetectorNoiseMaps), an EM gain g and an
+exposure time t. The output is a Dark file of corgidrp in detected electrons. Its error takes the
+covariance of the three maps into account when the file has it.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    from darkroom.cgi.options import add_geometry
+
+    parser = ListFileParser(description=__doc__)
+    add_geometry(parser)
+    parser.add_argument("--gain", type=float, help="EM gain, at least 1")
+    parser.add_argument("--exptime", type=float, help="exposure time in seconds")
+    parser.add_argument(
+        "--like", type=Path, metavar="FRAME",
+        help="take gain, exposure time and conversion gain from this frame's header",
+    )  # fmt: skip
+    parser.add_argument(
+        "--region", choices=("image", "full"), default="image", help="area (default: image)"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="dark, FITS")
+    parser.add_argument("maps", type=Path, metavar="NOISE_MAPS.fits")
+    arguments = parser.parse_args()
+
+    from darkroom.cgi.darks.darks import synthesized_dark
+    from darkroom.cgi.darks.product import read_noise_maps, write_synthesized_dark
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.stacks.frame import open_frame
+    from darkroom.errors import DarkroomError, InputError
+
+    maps = read_noise_maps(arguments.maps)
+    gain, exptime = arguments.gain, arguments.exptime
+    if arguments.like:
+        if gain is not None or exptime is not None:
+            raise DarkroomError(
+                "--like takes the place of --gain and --exptime: give one or the other"
+            )
+        with open_frame(arguments.like) as frame:
+            gain, exptime = frame.headers.em_gain, frame.headers.exptime
+            maps.kgain = frame.headers.kgain
+    if gain is None or exptime is None:
+        raise DarkroomError("--gain and --exptime, or --like, must be given")
+    dark = synthesized_dark(maps, exptime, gain)
+    geometry = read_geometry(arguments.geometry)
+    if dark.data.shape != geometry.shape:
+        raise InputError(
+            arguments.maps,
+            f"maps of {dark.data.shape[0]} x {dark.data.shape[1]}, geometry {geometry.name!r} has "
+            f"{geometry.shape[0]} x {geometry.shape[1]}",
+            "name the right one with --geometry",
+        )
+    if arguments.region == "image":
+        dark = dark.cut(geometry.section("image"))
+    write_synthesized_dark(
+        arguments.output, dark, maps,
+        settings={"exptime_s": exptime, "em_gain": gain, "region": arguments.region,
+                  "geometry": geometry.name},
+    )  # fmt: skip
+    print(f"EM gain {gain:g}, {exptime:g} s, from {maps.path.name}")
+
+
+if __name__ == "__main__":
+    run(main)

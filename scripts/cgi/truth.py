@@ -1,0 +1,64 @@
+"""Save what is hidden in an item's simulated frames, and hold noise maps and darks against it.
+
+Writes the truth as FITS images (fixed pattern, clock-induced charge, dark current, masks of hot and
+dead pixels) and the comparison as JSON: quantity, truth, found, quoted error, and their difference
+in units of that error. The standard deviation of pulls is 1 when the quoted errors are right.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Write truth and comparison."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--item", required=True, help="work item of the campaign")
+    parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
+    parser.add_argument("--darks", nargs="*", default=[], type=Path, help="darks of the image area")
+    parser.add_argument("--output", required=True, type=Path, help="truth, FITS")
+    parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
+    arguments = parser.parse_args()
+
+    import numpy as np
+    from astropy.io import fits
+
+    from darkroom.archive.simulated import simulator_settings
+    from darkroom.campaign.campaign import open_campaign
+    from darkroom.cgi.darks.product import read_noise_maps
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.simulate import exposures as cgi
+    from darkroom.cgi.truth import compare_dark, compare_maps
+    from darkroom.fits.write import write
+    from darkroom.provenance import stamp
+    from darkroom.report.truth_rows import write_rows
+
+    campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])
+    settings = simulator_settings(campaign.archive, campaign.items[arguments.item])
+    truth, geometry = cgi.truth(settings), read_geometry(cgi.complete(settings)["geometry"])
+    rows = compare_maps(read_noise_maps(arguments.maps), truth, geometry)
+    for path in arguments.darks:
+        with fits.open(path) as hdus:
+            header = hdus[1].header
+            gain, exptime = header["EMGAIN_C"], header["EXPTIME"]
+            kind = "synthesized" if header["IS_SYNTH"] else "traditional"
+            section = geometry.section("image")
+            if hdus[1].shape == geometry.shape:
+                section = (slice(None), slice(None))
+            name = f"{kind} dark of EM gain {gain:g} and {exptime:g} s"
+            rows += compare_dark(
+                hdus[1].data, hdus["ERR"].data[0], exptime, gain, truth, section, name
+            )
+    hdus = [fits.PrimaryHDU()]
+    stamp(hdus[0].header, made_by="cgi_truth", inputs=[], settings=settings)
+    for name in ("fpn", "cic", "dark"):
+        hdus.append(fits.ImageHDU(truth[name].astype(np.float32), name=name.upper()))
+    for name in ("hot", "bad"):
+        hdus.append(fits.ImageHDU(truth[name].astype(np.uint8), name=name.upper()))
+    write(arguments.output, hdus)
+    write_rows(arguments.comparison, rows)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""A campaign: its settings, lock, pins, and what came of each exposure."""

@@ -1,0 +1,258 @@
+"""The lock: exactly which exposures a campaign has, asked of the archive once.
+
+The workflow plans from the lock alone, so only the standard library is used here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom.atomic import write_text
+from darkroom.errors import DarkroomError, InputError
+
+FORMAT = "darkroom lock 1"
+# Header values that shape the plan or that a person wants to see; blank when unknown.
+FACTS = (
+    "instrument",
+    "detector",
+    "subarray",
+    "readpatt",
+    "sampseq",
+    "nsamp",
+    "nints",
+    "ngroups",
+    "shape",
+    "exptime_s",
+    "temperature_c",
+    "em_gain",
+    "filter",
+    "association",
+    "date_obs",
+)
+COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *FACTS)
+
+
+class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a mistake)
+    """The archive answered, and its answer holds nothing of what was asked for."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure of a campaign.
+
+    Parameters
+    ----------
+    item : str
+        Work item of the campaign that uses it.
+    role : str
+        What it is for: ``bias``, ``dark``, ``science``, ``exposure``.
+    exposure : str
+        Name, unique within the item; names its products.
+    file : str
+        File name under which it is delivered.
+    uri : str
+        Where the archive has it: ``mast:…``, ``local:…`` (relative to the folder), ``simulated:…``.
+    size : int or None
+        Bytes, when the archive tells.
+    facts : dict
+        Values of `FACTS`, as text.
+    """
+
+    item: str
+    role: str
+    exposure: str
+    file: str
+    uri: str
+    size: int | None
+    facts: dict = field(default_factory=dict)
+
+    def row(self):
+        """Return the exposure as a dictionary of text, one entry a column."""
+        size = "" if self.size is None else str(self.size)
+        row = dict(
+            zip(
+                COLUMNS,
+                (self.item, self.role, self.exposure, self.file, self.uri, size),
+                strict=False,
+            )
+        )
+        return row | {name: str(self.facts.get(name, "") or "") for name in FACTS}
+
+
+class Lock:
+    """A campaign's exposures, in order.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the lock lies.
+    head : dict
+        ``campaign``, ``archive``, ``query`` (digest of the question) and pinned contexts.
+    exposures : list of Exposure
+        The rows.
+    """
+
+    def __init__(self, path, head, exposures):
+        self.path = Path(path)
+        self.head = head
+        self.exposures = exposures
+        self.by_item = {}
+        for row in exposures:
+            self.by_item.setdefault(row.item, {})[row.exposure] = row
+
+    def of(self, item, role=None):
+        """Return the exposures of an item, optionally only those of one role."""
+        rows = self.by_item.get(item, {}).values()
+        return [row for row in rows if role in (None, row.role)]
+
+    def get(self, item, exposure):
+        """Return one exposure.
+
+        Raises
+        ------
+        DarkroomError
+            When the lock has no such exposure.
+        """
+        try:
+            return self.by_item[item][exposure]
+        except KeyError:
+            raise DarkroomError(f"{self.path} has no exposure {item}/{exposure}") from None
+
+    def text(self):
+        """Return the lock as it is written to its file."""
+        stream = io.StringIO()
+        stream.write(f"# {FORMAT}\n")
+        for key, value in self.head.items():
+            stream.write(f"# {key}: {value}\n")
+        writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.row() for row in self.exposures)
+        return stream.getvalue()
+
+    def write(self):
+        """Write the lock, whole or not at all."""
+        write_text(self.path, self.text())
+
+
+def read_lock(path):
+    """Read a lock.
+
+    Returns
+    -------
+    Lock or None
+        None when there is no such file.
+
+    Raises
+    ------
+    InputError
+        When it is not a lock, or a row is damaged.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    advice = "make it again: move it away and run snakemake lock"
+    if not lines or lines[0] != f"# {FORMAT}":
+        raise InputError(path, f"does not begin with '# {FORMAT}'", advice)
+    head = dict(line[2:].split(": ", 1) for line in lines[1:] if line.startswith("# "))
+    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        raise InputError(path, "its columns are not those of this version of darkroom", advice)
+    exposures = []
+    for number, row in enumerate(rows, 1):
+        if None in row.values() or None in row:
+            raise InputError(path, f"row {number} has not {len(COLUMNS)} columns", advice)
+        try:
+            size = int(row["size"]) if row["size"] else None
+        except ValueError:
+            raise InputError(
+                path, f"row {number}: size {row['size']!r} is no number", advice
+            ) from None
+        for column in ("item", "exposure", "file"):
+            if fault := name_fault(row[column]):
+                raise InputError(
+                    path,
+                    f"row {number}: {column} {row[column][:80]!r} {fault}",
+                    "no darkroom wrote this lock; " + advice,
+                )
+        facts = {name: row[name] for name in FACTS if row[name]}
+        exposures.append(
+            Exposure(
+                row["item"], row["role"], row["exposure"], row["file"], row["uri"], size, facts
+            )
+        )
+    return Lock(path, head, exposures)
+
+
+def name_fault(name):
+    """Say why `name` may be no name of a file here; empty when it may.
+
+    Names come from archives, folders and locks of others; they become names in folders of ours.
+    """
+    if not name:
+        return "is empty"
+    if len(name.encode("utf-8", "surrogateescape")) > 200:
+        return "is longer than 200 bytes"
+    if "/" in name or "\\" in name:
+        return "leads to another folder"
+    if name.startswith((".", "-")):
+        return "begins with a dot or a hyphen"
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
+        return "holds a control character"
+    return ""
+
+
+def require_lock(campaign):
+    """Read a campaign's lock and check that it answers the campaign's question.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.campaign.Campaign
+        The campaign.
+
+    Raises
+    ------
+    DarkroomError
+        When there is no lock, or the campaign's selection was edited since it was made.
+    """
+    lock = read_lock(campaign.lock_path)
+    if lock is None:
+        raise DarkroomError(
+            f"campaign {campaign.name} has no lock ({campaign.lock_path.name}) yet; "
+            "make it with: snakemake lock"
+        )
+    if lock.head.get("query") != campaign.query_digest():
+        raise DarkroomError(
+            f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
+            "lock was made; see what changes with: snakemake lock"
+        )
+    return lock
+
+
+def check_exposures(exposures):
+    """Refuse names that would collide, and an empty answer.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the item and the exposure.
+    """
+    if not exposures:
+        raise NothingFound("the campaign's query found no exposure at all; look at its items")
+    seen = {}
+    for row in exposures:
+        for name in (row.exposure, row.file):
+            if fault := name_fault(name):
+                raise DarkroomError(f"item {row.item}: the file name {name[:80]!r} {fault}")
+        key = (row.item, row.exposure)
+        if key in seen:
+            raise DarkroomError(
+                f"item {row.item}: {row.file} and {seen[key]} are both exposure {row.exposure!r}; "
+                "give each exposure one role and its own name"
+            )
+        seen[key] = row.file

@@ -1,0 +1,1 @@
+"""The figures of a CCD item and the text beside them."""

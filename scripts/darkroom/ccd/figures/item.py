@@ -1,0 +1,226 @@
+"""What the report shows of a CCD item besides its figures: key numbers, tables, limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.ccd.figures.inputs import history_records, read_table
+from darkroom.errors import InputError
+from darkroom.words import counted, number, share
+
+_PRODUCTS = (
+    ("master_bias", "master bias: mean, uncertainty of the mean, samples used, DQ"),
+    ("read_noise", "read noise of every pixel: raw and corrected, uncertainty, samples used, DQ"),
+    ("master_dark", "master dark of every exposure time and temperature group"),
+    ("dark_rate", "dark rate of every temperature group, fitted over all exposure times"),
+    ("hot_pixels", "flags of hot, unstable and other pixels, and the hottest ones in a table"),
+    ("quantities", "the notebook's quantities beside ours"),
+    ("frames", "every exposure: accepted or refused, why, and what its header says"),
+)
+# Digits of an error are few; other numbers have six.
+_DIGITS = dict.fromkeys(("CMERR", "OFFRMS", "RATEERR", "RATESYS", "rateerr", "noise"), 3)
+# Rows of the table of hottest pixels that the page shows.
+_HOTTEST = 10
+
+
+def describe(paths, science, figures, story, warnings):
+    """Gather the content of a CCD item's ``item.json``.
+
+    Parameters
+    ----------
+    paths : dict
+        Path of every product and table, by name (see `_PRODUCTS`).
+    science : sequence of path-like
+        Dark-subtracted frames.
+    figures : path-like
+        Folder of the figures.
+    story : darkroom.ccd.figures.story.Story
+    warnings : list of str
+        From the figures; those of the dark-rate product are added.
+
+    Returns
+    -------
+    dict
+        Keywords of `darkroom.report.item.write_item`; files relative to the folder of the frame
+        table.
+
+    Raises
+    ------
+    InputError
+        When a file lies outside that folder: the page could not find it again.
+    """
+    folder = Path(paths["frames"]).parent
+    found = [(paths[name], what) for name, what in _PRODUCTS]
+    found += [(path, "science frame, dark subtracted: data, uncertainty, DQ") for path in science]
+    return {
+        "summary": _summary(story),
+        "warnings": [*warnings, *_told_by(paths["dark_rate"])],
+        "answers": _answers(paths["quantities"]),
+        "key_numbers": _key_numbers(story),
+        "tables": [_darks(story), _rates(story), _hottest(paths["hot_pixels"], story.unit)],
+        "figures": _inside(Path(figures) / "figures.json", folder),
+        "quantities": _inside(paths["quantities"], folder),
+        "products": [{"file": _inside(path, folder), "what": what} for path, what in found],
+        "limits": _limits(story),
+    }
+
+
+def _inside(path, folder):
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        raise InputError(path, f"does not lie in the item's folder {folder}") from None
+
+
+def _told_by(product):
+    """Return the warnings that a product's HISTORY holds, as sentences."""
+    found = [text.replace("+-", "±").strip() for text in history_records(product, "warning: ")]
+    return [text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".") for text in found]
+
+
+def _answers(path):
+    """Return the answers to the notebook's questions that stand beside the quantities."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))["answers"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(path, f"holds no answers ({error!r})", "make it again") from error
+
+
+def _flag_count(story, name):
+    bits = [value for value, found, _ in story.flag_names if found == name]
+    return int(np.count_nonzero(story.flags & bits[0])) if bits else 0
+
+
+def _summary(story):
+    nbias, ndark = len(story.levels.pick("bias")), len(story.levels.pick("dark"))
+    made = [
+        f"one master bias and a read-noise map from {counted(nbias, 'bias frame')}",
+        f"{counted(len(story.darks), 'master dark')} and the dark rate of "
+        f"{counted(len(story.rates), 'temperature group')} from {counted(ndark, 'dark')}",
+        f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
+        f"{_flag_count(story, 'UNSTABLE'):,} unstable",
+    ]
+    if story.sciences:
+        made.append(counted(len(story.sciences), "dark-subtracted science frame"))
+    return f"Made: {'; '.join(made)}."
+
+
+def _key_numbers(story):
+    bias, noise, rate = story.bias.header, story.read_noise.header, story.best_rate.header
+    unit, hot = story.unit, _flag_count(story, "HOT")
+    temperature = rate.get("CCD-TEMP")
+    where = "" if temperature is None else f" at {temperature:.2f} °C".replace("-", "−")
+    return [
+        {
+            "label": "Bias level",
+            "value": bias["MEAN"],
+            "error": bias["CMERR"],
+            "unit": unit,
+            "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
+        },
+        {
+            "label": "Read noise",
+            "value": noise["READNOIS"],
+            "error": noise["RNERR"],
+            "unit": unit,
+            "note": f"bias of few samples removed; raw mean {number(noise['RNMEAN'], 5)}",
+        },
+        {
+            "label": f"Dark rate{where}",
+            "value": rate["RATELEV"],
+            "error": rate["RATESYS"],
+            "unit": f"{unit}/s",
+            "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all "
+            "pixels",
+        },
+        {
+            "label": "Hot pixels",
+            "value": hot,
+            "note": f"{share(hot, story.flags.size)} of all; unstable: "
+            f"{_flag_count(story, 'UNSTABLE'):,}",
+        },
+    ]
+
+
+def _darks(story):
+    keys = ("EXPTIME", "CCD-TEMP", "NFRAMES", "MEAN", "MEDIAN", "CMERR", "OFFRMS", "NOISE")
+    unit = story.unit
+    return {
+        "title": "Master darks",
+        "columns": [
+            "exposure time [s]", "temperature [°C]", "frames", f"mean [{unit}]",
+            f"median [{unit}]", f"common error [{unit}]", f"scatter of offsets [{unit}]",
+            f"noise in time [{unit}]",
+        ],
+        "rows": [_cells(planes.header, keys) for planes in story.darks],
+        "note": "The common error is that of the level of all pixels at once, from the scatter of "
+        "the frames' offsets; a single frame tells none.",
+    }  # fmt: skip
+
+
+def _rates(story):
+    keys = ("TGROUP", "CCD-TEMP", "NDARKS", "RATEMEAN", "RATEMED", "RATELEV", "RATEERR", "RATESYS")
+    rate = f"[{story.unit}/s]"
+    return {
+        "title": "Dark rate of every temperature group",
+        "columns": [
+            "group", "temperature [°C]", "darks", f"mean {rate}", f"median {rate}",
+            f"mean without outliers {rate}", f"error of a pixel {rate}", f"common error {rate}",
+        ],
+        "rows": [_cells(planes.header, keys) for planes in story.rates],
+        "note": "The common error holds the misfit of the straight line level = bias + rate × "
+        "time, where there is one.",
+    }  # fmt: skip
+
+
+def _hottest(path, unit):
+    table = read_table(path, "HOTTEST")
+    columns = {
+        "y": "y", "x": "x", "rate": f"dark rate [{unit}/s]", "rateerr": f"its error [{unit}/s]",
+        "noise": "noise / expected", "flags": "flags",
+    }  # fmt: skip
+    rows = zip(*(table[name][:_HOTTEST].tolist() for name in columns), strict=True)
+    return {
+        "title": "Hottest pixels",
+        "columns": list(columns.values()),
+        "rows": [
+            [_cell(cell, _DIGITS.get(name, 6)) for name, cell in zip(columns, row, strict=True)]
+            for row in rows
+        ],
+        "note": f"The first {_HOTTEST} of the table HOTTEST of {Path(path).name}; pixels too "
+        "saturated for a rate come first.",
+    }
+
+
+def _cells(header, keys):
+    """Return cards as table cells."""
+    return [_cell(header.get(key), _DIGITS.get(key, 6)) for key in keys]
+
+
+def _cell(value, digits):
+    """Return a table cell as JSON knows it: floats are rounded, NaN becomes null."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+
+
+def _limits(story):
+    limits = [
+        "Nothing in these frames tells their true zero: the offset of each is known only against "
+        "the others of its set. What that leaves open is given as the error common to all pixels.",
+        "A pixel's own uncertainty comes from the scatter of its own few samples; compare it "
+        "through Student's t with COUNT − 1 degrees of freedom.",
+    ]
+    if story.unit == "ADU":
+        limits.append(
+            "No gain was given: values are in ADU, and shot noise cannot be told from other noise."
+        )
+    if len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
+        limits.append(
+            "All darks have one exposure time: that counts grow in proportion to time is assumed, "
+            "not tested."
+        )
+    return limits

@@ -1,0 +1,258 @@
+"""Figures of the dark rate, its error, the offsets of its frames, and the flagged pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.plot import histograms, images, measures, series, style
+from darkroom.plot.book import Panel
+from darkroom.words import counted, measured, number, share
+
+_SECTION = "Dark rate"
+# A group whose error is this many times the smallest one would only stretch the axis.
+_MOST_ERROR = 10
+# A class with more than this fraction of the pixels is counted, not drawn: its map is solid.
+_MOST_DRAWN = 0.1
+
+
+def show_rate(book, label, rate, error, common_error, unit):
+    """Add the dark-rate map of one temperature group, its error and its histogram.
+
+    Parameters
+    ----------
+    book : FigureBook
+    label : str
+        The group in words, e.g. ``"group 1, −4.82 °C"``.
+    rate, error : (ny, nx) arrays
+        In `unit` per second; the error is a pixel's own, without what all pixels share.
+    common_error : float or None
+        1 sigma that all pixels share (offsets of the frames), in `unit` per second.
+    unit : str
+    """
+    quantity = f"dark rate [{unit}/s]"
+    maps = (
+        ("map", rate, images.percentile(rate), quantity, "dark rate"),
+        ("error", error, images.percentile(error), f"1 σ of the rate [{unit}/s]", "uncertainty"),
+    )
+    panels = [
+        Panel(
+            name,
+            images.draw_image(image, display, unit=words, title=title),
+            f"dark rate, {label}: image of the {title}, {display.words} {unit}/s",
+        )
+        for name, image, display, words, title in maps
+    ]
+    flat = measures.finite(rate)
+    gaussian = measures.fit_core(flat)
+    panels.append(
+        Panel(
+            "histogram_log",
+            histograms.draw_histogram(
+                flat, unit=quantity, title="all pixels, log", log=True, colour=style.DARK
+            ),
+            f"dark rate, {label}: histogram of all pixels, log counts",
+        )
+    )
+    bulk = _bulk(flat)
+    panels.append(
+        Panel(
+            "histogram_bulk",
+            histograms.draw_histogram(
+                bulk,
+                unit=quantity,
+                title="the bulk, with a Gaussian",
+                gaussian=gaussian,
+                colour=style.DARK,
+            ),
+            f"dark rate, {label}: histogram of the bulk with a Gaussian",
+        )
+    )
+    caption = _rate_words(label, rate, error, common_error, gaussian, unit)
+    book.add(_SECTION, "dark_rate", f"Dark rate, {label}", caption, panels)
+
+
+def _bulk(flat):
+    if not flat.size:
+        return flat
+    median, sigma = float(np.median(flat)), measures.spread(flat)
+    near = np.abs(flat - median) <= 6 * sigma
+    return flat[near] if sigma > 0 else flat
+
+
+def _rate_words(label, rate, error, common_error, gaussian, unit):
+    flat, errors = measures.finite(rate), measures.finite(error)
+    if not flat.size:
+        return f"{label}: no pixel has a rate."
+    typical = float(np.median(errors)) if errors.size else np.nan
+    words = (
+        f"{label}: median {number(float(np.median(flat)), 5)}, mean "
+        f"{number(float(flat.mean(dtype=float)), 5)} {unit}/s; a pixel's own uncertainty is "
+        f"typically {number(typical, 3)} {unit}/s."
+    )
+    if common_error is not None and np.isfinite(common_error):
+        words += (
+            f" All pixels share a further uncertainty of {number(common_error, 3)} {unit}/s, from "
+            "the offsets that move whole frames."
+        )
+    if gaussian is not None:
+        words += f" Core of the distribution: σ {number(gaussian.sigma, 3)} {unit}/s."
+    missing = rate.size - flat.size
+    if missing:
+        words += f" {counted(missing, 'pixel')} without a rate (grey)."
+    return words
+
+
+def show_maps(book, groups, unit):
+    """Add the rate maps of further temperature groups side by side.
+
+    Parameters
+    ----------
+    book : FigureBook
+    groups : sequence of (number, label, Planes)
+    unit : str
+    """
+    panels = []
+    for group, label, planes in groups:
+        rate = planes["SCI"]
+        figure = images.draw_image(
+            rate, images.percentile(rate), unit=f"dark rate [{unit}/s]", title=label
+        )
+        alt = f"dark rate, {label}: image, 0.5 to 99.5 percentile"
+        panels.append(Panel(str(group), figure, alt))
+    words = [
+        f"{label}: median {number(planes.header['RATEMED'], 4)} {unit}/s"
+        for _, label, planes in groups
+    ]
+    title = "Dark rate of the other temperature groups"
+    caption = f"Shown from the 0.5 to the 99.5 percentile. {'; '.join(words)}."
+    book.add(_SECTION, "dark_rate_others", title, caption, panels)
+
+
+def show_group_rates(book, temperatures, rates, errors, labels, unit):
+    """Add the median dark rate of every temperature group against temperature.
+
+    Parameters
+    ----------
+    book : FigureBook
+    temperatures, rates, errors : (n,) arrays
+        Degrees Celsius, `unit` per second, 1 sigma shared by all pixels (NaN if unknown).
+    labels : sequence of str
+        What each group holds, for the caption.
+    unit : str
+    """
+    bars = np.where(np.isfinite(errors), errors, 0.0)
+    drawn = bars <= _MOST_ERROR * max(np.min(bars[bars > 0], initial=np.inf), 0)
+    figure = series.draw_against(
+        [temperatures[drawn]],
+        [("median rate ± common-mode error", "o", style.DARK, rates[drawn], bars[drawn])],
+        xlabel="temperature of the group [°C]",
+        ylabel=f"dark rate [{unit}/s]",
+        title="dark rate and temperature",
+    )
+    words = [
+        f"{label}: {measured(rate, error, f'{unit}/s')}"
+        for label, rate, error in zip(labels, rates, errors, strict=True)
+    ]
+    caption = (
+        f"{'; '.join(words)}. Bars are the 1 σ error that all pixels of a group share. Dark "
+        "current rises with temperature; a negative rate, or one that falls with temperature, "
+        "says that the camera's offset moved between exposure times."
+    )
+    if not drawn.all():
+        caption += (
+            f" Not drawn, with more than {_MOST_ERROR} times the smallest error: "
+            f"{', '.join(label for label, shown in zip(labels, drawn, strict=True) if not shown)}."
+        )
+    title = "Dark rate against temperature"
+    alt = "median dark rate of every temperature group against temperature with error bars"
+    book.add(_SECTION, "dark_rate_temperature", title, caption, [Panel("", figure, alt)])
+
+
+def show_offsets(book, roles, offsets, errors, temperatures, unit):
+    """Add the fitted offset of every frame with its error, coloured by temperature.
+
+    Parameters
+    ----------
+    book : FigureBook
+    roles : (n,) array of str
+    offsets, errors, temperatures : (n,) arrays
+        In the order of time; `unit`, `unit`, degrees Celsius.
+    unit : str
+    """
+    frames = np.arange(1, len(offsets) + 1)
+    groups, xs, shades = [], [], []
+    for role, marker in (("bias", "s"), ("dark", "o")):
+        chosen = np.flatnonzero(np.asarray(roles) == role)
+        if chosen.size:
+            groups.append((role, marker, style.DARK, offsets[chosen], errors[chosen]))
+            xs.append(frames[chosen])
+            shades.append(temperatures[chosen])
+    coloured = any(np.isfinite(part).any() for part in shades)
+    figure = series.draw_against(
+        xs,
+        groups,
+        xlabel="frame number, in order of time",
+        ylabel=f"offset [{unit}]",
+        title="offset of every frame",
+        colour_values=shades if coloured else None,
+        colour_label="temperature [°C]",
+    )
+    good = offsets[np.isfinite(offsets)]
+    caption = (
+        f"Offset of each of {counted(good.size, 'frame')} from the fit. Offsets sum to zero within "
+        "each set of equal exposure time and temperature, since a free offset is degenerate with "
+        "the mean; their scatter is the common-mode error of the rate."
+    )
+    if good.size > 1:
+        caption += f" Standard deviation {number(float(good.std(ddof=1)), 3)} {unit}."
+    title = "Offsets of the frames"
+    alt = "offset of every frame against frame number, coloured by temperature"
+    book.add(_SECTION, "offsets", title, caption, [Panel("", figure, alt)])
+
+
+def show_flags(book, dq, definitions, rate, unit):
+    """Add the map of flagged pixels by class, and the zoom on the hottest pixel.
+
+    Parameters
+    ----------
+    book : FigureBook
+    dq : (ny, nx) int array
+    definitions : sequence of (value, name, meaning)
+        Bits of `dq`; earlier ones are drawn where a pixel has several.
+    rate : (ny, nx) array
+        Dark rate, `unit` per second.
+    unit : str
+    """
+    present = [item for item in definitions if np.any(dq & item[0])]
+    drawn = [item for item in present if np.count_nonzero(dq & item[0]) <= _MOST_DRAWN * dq.size]
+    codes = np.zeros(dq.shape, np.uint8)
+    for code, (value, _, _) in reversed(list(enumerate(drawn, 1))):
+        codes[(dq & value) != 0] = code
+    figure = images.draw_flags(
+        codes,
+        [f"{name}\n{np.count_nonzero(dq & value):,}" for value, name, _ in drawn],
+        title="flagged pixels",
+    )
+    panels = [Panel("map", figure, "map of the flagged pixels, one colour a class")]
+    if measures.finite(rate).size:
+        filled = np.where(np.isfinite(rate), rate, -np.inf)
+        y, x = (int(v) for v in np.unravel_index(int(np.argmax(filled)), rate.shape))
+        zoom = images.draw_zoom(
+            rate, y, x, unit=f"dark rate [{unit}/s]", title=f"hottest: y {y}, x {x}"
+        )
+        panels.append(Panel("hottest", zoom, f"16 × 16 pixels around the hottest, y {y}, x {x}"))
+    words = [
+        f"{name} ({meaning}): {int(np.count_nonzero(dq & value)):,}"
+        for value, name, meaning in present
+    ]
+    flagged = int(np.count_nonzero(dq))
+    caption = (
+        f"{counted(flagged, 'pixel')} of {dq.size:,} flagged ({share(flagged, dq.size)}). "
+        f"{'; '.join(words)}."
+        if present
+        else "No pixel is flagged."
+    )
+    if len(drawn) < len(present):
+        names = ", ".join(item[1] for item in present if item not in drawn)
+        caption += f" Counted, but too many to draw: {names}."
+    book.add(_SECTION, "hot_pixels", "Hot, unstable and other flagged pixels", caption, panels)

@@ -1,0 +1,217 @@
+"""The order in which the figures of a CCD item are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from darkroom.ccd.figures import drift, frame, rate, science, stack
+from darkroom.ccd.figures.planes import Planes
+from darkroom.plot import images, style
+from darkroom.words import number
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the figures of a CCD item are drawn from.
+
+    Attributes
+    ----------
+    unit : str
+        ``"ADU"`` or ``"e⁻"``.
+    first : dict
+        Role to (exposure name, (ny, nx) image) of its first frame.
+    series : dict
+        Role to a list of (words, (y, x), (n,) values).
+    levels : darkroom.ccd.figures.drift.Levels
+    bias, read_noise : Planes
+    dark_noise : (std, frames, exptime)
+        As from `darkroom.ccd.figures.inputs.noise_in_time`.
+    darks : list of Planes
+        Every master dark.
+    rates : list of Planes
+        The dark rate of every temperature group.
+    offsets : dict or None
+        Columns of the OFFSETS table of the dark rate.
+    level_fits : dict or None
+        Columns of its LEVELFIT table.
+    flags : (ny, nx) int array
+    flag_names : sequence of (value, name, meaning)
+    sciences : sequence of (name, read)
+        ``read()`` returns the frame before and after, and the header of the subtracted one.
+    display_range : (float, float)
+        Fixed range of bias-subtracted images, in `unit`.
+    """
+
+    unit: str
+    first: dict
+    series: dict
+    levels: drift.Levels
+    bias: Planes
+    read_noise: Planes
+    dark_noise: tuple
+    darks: list
+    rates: list
+    offsets: dict | None
+    level_fits: dict | None
+    flags: np.ndarray
+    flag_names: tuple
+    sciences: tuple = field(default=())
+    display_range: tuple = (-30.0, 50.0)
+
+    @property
+    def best_rate(self):
+        """The dark rate of the group whose pixels are known best (least median error)."""
+        return min(self.rates, key=lambda planes: _known(planes.header.get("RATEERR")))
+
+
+def tell(book, story):
+    """Draw every figure of a CCD item into a book.
+
+    Returns
+    -------
+    list of str
+        Warnings for the head of the report.
+    """
+    _one_bias(book, story)
+    _bias_stack(book, story)
+    _one_dark(book, story)
+    _dark_stack(book, story)
+    warnings = drift.show_drift(book, story.levels, story.level_fits, story.unit)
+    _rates(book, story)
+    for name, read in story.sciences:
+        science.show_science(book, name, *read(), story.unit)
+    return warnings
+
+
+def _one_bias(book, story):
+    name, image = story.first["bias"]
+    quantity = f"bias signal [{story.unit}]"
+    shown = frame.Shown("One bias frame", "bias", name, quantity, story.unit, style.BIAS)
+    displays = (images.linear(image), images.asinh(image), images.percentile(image))
+    frame.show_image(book, shown, image, displays)
+    frame.show_hot_pixel(book, shown, image)
+    frame.show_histograms(book, shown, image)
+
+
+def _bias_stack(book, story):
+    section, unit = "The bias stack", story.unit
+    bias, noise = story.bias, story.read_noise
+    nframes = len(story.levels.pick("bias"))
+    stack.show_pixel_series(
+        book, section, "bias_series", "bias", story.series["bias"], unit, style.BIAS
+    )
+    stack.show_mean(book, section, "master_bias", "Master bias", bias, unit, style.BIAS)
+    stack.show_noise(
+        book, section, "read_noise", "Read noise", noise["SCI"], nframes, unit, style.BIAS
+    )
+
+
+def _one_dark(book, story):
+    section, unit = "One dark frame", story.unit
+    name, image = story.first["dark"]
+    quantity = f"dark signal [{unit}]"
+    shown = frame.Shown(section, "dark", name, quantity, unit, style.DARK)
+    frame.show_image(book, shown, image, (images.linear(image), images.asinh(image)))
+    frame.show_hot_pixel(book, shown, image)
+    difference = image - story.bias["SCI"]
+    name, quantity = f"{name} minus bias", f"dark − bias [{unit}]"
+    shown = frame.Shown(section, "dark_minus_bias", name, quantity, unit, style.DARK)
+    displays = (images.asinh(difference), images.fixed(*story.display_range))
+    frame.show_image(book, shown, difference, displays)
+    frame.show_histograms(book, shown, difference)
+
+
+def _dark_stack(book, story):
+    section, unit = "The dark stack", story.unit
+    stack.show_pixel_series(
+        book, section, "dark_series", "dark", story.series["dark"], unit, style.DARK
+    )
+    noise, nframes, exptime = story.dark_noise
+    chosen = max(
+        (p for p in story.darks if np.isclose(p.header["EXPTIME"], exptime, rtol=1e-3)),
+        key=lambda planes: planes.header["NFRAMES"],
+    )
+    words = _set_words(chosen)
+    stack.show_mean(book, section, "master_dark", f"Master dark, {words}", chosen, unit, style.DARK)
+    every = f"{number(exptime)} s"
+    stack.show_noise(
+        book, section, "dark_noise", f"Dark noise, {every}", noise, nframes, unit, style.DARK
+    )
+    sets = [
+        (f"dark {every}", style.DARK, noise, nframes),
+        ("bias", style.BIAS, story.read_noise["SCI"], len(story.levels.pick("bias"))),
+    ]
+    stack.show_noise_comparison(book, section, sets, unit)
+    profiles = [
+        ("master bias", style.BIAS, story.bias["SCI"]),
+        (f"master dark ({words}) − bias", style.DARK, chosen["SCI"] - story.bias["SCI"]),
+    ]
+    title = "Is the gradient in the bias or in the dark?"
+    stack.show_profiles(book, section, "profiles", title, profiles, unit)
+
+
+def _set_words(planes):
+    header = planes.header
+    words = f"{number(float(header['EXPTIME']))} s"
+    temperature = header.get("CCD-TEMP")
+    return words if temperature is None else f"{words} at {number(float(temperature), 3)} °C"
+
+
+def _rates(book, story):
+    unit = story.unit
+    labels = [_group_words(planes, len(story.rates)) for planes in story.rates]
+    planes = story.best_rate
+    best = story.rates.index(planes)
+    common = planes.header.get("RATESYS")
+    rate.show_rate(book, labels[best], planes["SCI"], planes["ERR"], common, unit)
+    others = [
+        (other.header["TGROUP"], label, other)
+        for index, (other, label) in enumerate(zip(story.rates, labels, strict=True))
+        if index != best
+    ]
+    if others:
+        rate.show_maps(book, others, unit)
+        _rate_and_temperature(book, story, labels)
+    if story.offsets is not None:
+        _offsets(book, story)
+    rate.show_flags(book, story.flags, story.flag_names, planes["SCI"], unit)
+
+
+def _group_words(planes, ngroups):
+    temperature = planes.header.get("CCD-TEMP")
+    words = "all darks" if ngroups == 1 else f"group {planes.header['TGROUP']}"
+    if temperature is None:
+        return words
+    return f"{words} ({temperature:.2f} °C)".replace("-", "−")
+
+
+def _rate_and_temperature(book, story, labels):
+    headers = [planes.header for planes in story.rates]
+    temperatures = np.array([_float(header.get("CCD-TEMP")) for header in headers])
+    if np.isfinite(temperatures).all():
+        medians = np.array([_float(header.get("RATEMED")) for header in headers])
+        errors = np.array([_float(header.get("RATESYS")) for header in headers])
+        rate.show_group_rates(book, temperatures, medians, errors, labels, story.unit)
+
+
+def _known(error):
+    return np.inf if error is None else error
+
+
+def _float(value):
+    return float("nan") if value is None else float(value)
+
+
+def _offsets(book, story):
+    table = story.offsets
+    order = np.argsort(table["mjd"], kind="stable")
+    rate.show_offsets(
+        book,
+        np.array([str(role) for role in table["role"]])[order],
+        table["offset"][order],
+        table["offerr"][order],
+        table["temp"][order],
+        story.unit,
+    )

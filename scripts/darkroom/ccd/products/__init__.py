@@ -1,0 +1,1 @@
+"""The CCD products as files: images, tables, provenance."""

@@ -1,0 +1,97 @@
+"""The hot-pixel product as a file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.products import hdus as products
+
+BITS = (
+    DQ.NONFINITE, DQ.SATURATED, DQ.HOT, DQ.UNSTABLE, DQ.LOW, DQ.NONLINEAR, DQ.DISCORDANT,
+)  # fmt: skip
+_LISTED = 50
+
+
+def cards(made, rate, first_frame, stacks, arguments):
+    """Return the cards of the primary header: criteria, counts, brightest pixel.
+
+    Parameters
+    ----------
+    made : darkroom.ccd.rate.hot_pixels.HotPixels
+        The flags.
+    rate : darkroom.ccd.products.dark_rate.Rate
+        The rate they rest on.
+    first_frame : darkroom.ccd.cells.Frame
+        First bias frame (first dark without biases), for its brightest pixel.
+    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+        The frames.
+    arguments : argparse.Namespace
+        Of the program.
+    """
+    from darkroom.ccd.stack.frames_in_unit import opened
+
+    with opened([first_frame.path], arguments.gain) as stack:
+        image = stack.read(slice(None))[0]
+    index = int(np.nanargmax(image))
+    y, x = np.unravel_index(index, image.shape)
+    per_second = products.unit(arguments.gain, per_second=True)
+    return [
+        ("RGROUP", rate.group, "temperature group the rates are of"),
+        ("HOTNSIG", arguments.hot_nsigma, "hot: robust sigma above the surroundings"),
+        ("HOTSIGMA", made.sigma, f"[{per_second}] robust sigma of the rate"),
+        ("HOTRATE", made.threshold, f"[{per_second}] hot: excess above this"),
+        ("SATLEVEL", stacks.saturation, "saturated: a sample at or above this"),
+        *(
+            (f"N{bit.name}"[:8], int(((made.dq & bit) > 0).sum()), f"pixels flagged {bit.name}")
+            for bit in BITS
+        ),
+        ("BRIGHTF", first_frame.name, "frame of the brightest pixel"),
+        ("BRIGHTY", int(y), "row of its brightest pixel, from 0"),
+        ("BRIGHTX", int(x), "column of its brightest pixel, from 0"),
+        ("BRIGHTI", index, "its index in the flattened image"),
+        ("BRIGHTV", float(image[y, x]), f"[{products.unit(arguments.gain)}] its value"),
+    ]
+
+
+def hdus(made, rate, gain):
+    """Make the HDUs of a hot-pixel product after its primary one."""
+    per_second = products.unit(gain, per_second=True)
+    return [
+        products.image("DQ", made.dq, ""),
+        products.image("EXCESS", made.excess, per_second),
+        products.image("NOISE", made.noise_ratio, ""),
+        products.dq_def(*BITS),
+        products.table("HOTTEST", _hottest(made, rate, gain)),
+    ]
+
+
+def _hottest(made, rate, gain):
+    """Return the columns of the table of hottest pixels: those without a rate come first."""
+    flagged = (made.dq & (DQ.HOT | DQ.UNSTABLE | DQ.SATURATED)) > 0
+    where = np.flatnonzero(flagged)
+    key = np.where(np.isfinite(made.excess), made.excess, np.inf).ravel()[where]
+    where = where[np.argsort(-key, kind="stable")][:_LISTED]
+    y, x = np.unravel_index(where, made.dq.shape)
+    bunit, per_second = products.unit(gain), products.unit(gain, per_second=True)
+
+    def column(image):
+        return image.ravel()[where].astype(float).tolist()
+
+    return {
+        "Y": (y.tolist(), "pixel"),
+        "X": (x.tolist(), "pixel"),
+        "RATE": (column(rate.rate), per_second),
+        "RATEERR": (column(rate.error), per_second),
+        "EXCESS": (column(made.excess), per_second),
+        "HALF1": (column(made.halves[0]), per_second),
+        "HALF2": (column(made.halves[1]), per_second),
+        "NOISE": (column(made.noise_ratio), ""),
+        "BIAS": (column(rate.bias), bunit),
+        "DQ": (made.dq.ravel()[where].tolist(), ""),
+        "FLAGS": ([_names(value) for value in made.dq.ravel()[where]], ""),
+    }
+
+
+def _names(value):
+    return "+".join(bit.name for bit in BITS if value & bit)

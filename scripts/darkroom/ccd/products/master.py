@@ -1,0 +1,149 @@
+"""Master frames as files: what master_bias and master_dark write."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.ccd import options
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products import warnings_text as report
+from darkroom.ccd.stack.frames_in_unit import opened
+from darkroom.ccd.stack.master import master
+
+BITS = (DQ.NONFINITE, DQ.SATURATED, DQ.DISCORDANT, DQ.CLIPPED, DQ.NO_ERROR)
+log = logging.getLogger(__name__)
+
+
+def make(cell, arguments):
+    """Combine the frames of a cell as the command line asks, and say what is odd about them.
+
+    Parameters
+    ----------
+    cell : darkroom.ccd.cells.Cell
+        Frames of one exposure time and temperature group.
+    arguments : argparse.Namespace
+        With the options of `darkroom.ccd.options.add_stacking`; ``align`` if it has it.
+
+    Returns
+    -------
+    darkroom.ccd.stack.master.Master
+        Of the frames.
+    """
+    with opened(cell.paths, arguments.gain) as stack:
+        made = master(
+            stack,
+            options.clip(arguments),
+            saturation=arguments.saturation,
+            align=getattr(arguments, "align", True),
+            threads=arguments.threads,
+        )
+    for frame in cell.frames:
+        for note in frame.notes:
+            log.info("%s: %s", frame.name, note)
+    sentence = report.discordance(cell, made.survey)
+    if sentence:
+        log.warning(sentence)
+    log.info(
+        "%s: level %.3f, offsets scatter by %.3f", cell, np.nanmedian(made.combined.mean),
+        made.survey.scatter,
+    )  # fmt: skip
+    return made
+
+
+def header(cells, gain, stamp):
+    """Make the primary HDU of a master frame: cards of the detector and provenance."""
+    first = cells[0].frames[0]
+    notes = sorted({note for cell in cells for frame in cell.frames for note in frame.notes})
+    hdu = products.primary(
+        [
+            ("INSTRUME", first.instrument, "detector"),
+            ("BINNING", first.binning, "columns x rows"),
+            ("GAIN", gain, "[e-/ADU] gain applied (undefined: none)"),
+        ],
+        stamp,
+    )
+    for note in notes:
+        hdu.header.add_history(f"recovered: {note}")
+    return hdu
+
+
+def images(cell, made, gain, extver=1):
+    """Make SCI, ERR, COUNT and DQ of a master frame."""
+    bunit = products.unit(gain)
+    combined, seen = made.combined, made.survey
+    cards = [
+        ("EXPTIME", cell.exptime, "[s] exposure time"),
+        ("CCD-TEMP", cell.temperature, "[Celsius] mean detector temperature"),
+        ("TGROUP", cell.group, "temperature group, 1 is the coldest (0: all)"),
+        ("NFRAMES", len(cell.frames), "frames combined"),
+        ("MEAN", np.nanmean(combined.mean, dtype=float), f"[{bunit}] mean of the image"),
+        ("MEDIAN", float(np.nanmedian(combined.mean)), f"[{bunit}] median of the image"),
+        ("CMERR", seen.common_error, f"[{bunit}] error common to all pixels"),
+        ("OFFRMS", seen.scatter, f"[{bunit}] std of the frame offsets"),
+        ("NOISE", seen.noise, f"[{bunit}] std of a pixel in time, pooled"),
+        ("ROWNOISE", seen.row_noise, f"[{bunit}] std of the noise common to a row"),
+        ("NCLIPPED", int(combined.nclipped.sum(dtype=int)), "samples rejected"),
+        ("NDISCORD", int(seen.discordant.sum()), "rows where frames disagree"),
+    ]
+    return [
+        products.image("SCI", combined.mean, bunit, extver=extver, cards=cards),
+        products.image("ERR", combined.error, bunit, extver=extver),
+        products.image("COUNT", combined.count, "", extver=extver),
+        products.image("DQ", made.dq, "", extver=extver),
+    ]
+
+
+def tables(cells, made, gain):
+    """Make the tables DQ_DEF and OFFSETS of master frames."""
+    columns = products.offsets_columns(cells, [m.survey for m in made], products.unit(gain))
+    return [products.dq_def(*BITS), products.table("OFFSETS", columns)]
+
+
+@dataclass(frozen=True)
+class MasterImage:
+    """One master of a product, as read back.
+
+    Attributes
+    ----------
+    image, error, count, dq : (ny, nx) arrays
+        Mean, its standard error, samples, flags.
+    exptime : float
+        Exposure time in seconds.
+    group : int
+        Temperature group.
+    temperature : float or None
+        Mean temperature, degrees Celsius.
+    common : float
+        Error common to all pixels; NaN for a single frame.
+    """
+
+    image: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+    dq: np.ndarray
+    exptime: float
+    group: int
+    temperature: float | None
+    common: float
+
+
+def read(path):
+    """Read all masters of a product."""
+    found = []
+    for number in products.versions(path, "SCI"):
+        image, header = products.read_image(path, "SCI", number)
+        error, count, dq = (
+            products.read_image(path, name, number)[0] for name in ("ERR", "COUNT", "DQ")
+        )
+        common = products.number(header, "CMERR")
+        found.append(
+            MasterImage(
+                image, error, count, dq, header["EXPTIME"], header["TGROUP"], header["CCD-TEMP"],
+                common,
+            )
+        )  # fmt: skip
+    return found

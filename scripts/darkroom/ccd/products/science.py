@@ -1,0 +1,154 @@
+"""A dark-subtracted science frame as a file, with the comparison of before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.ccd.background import finite_median
+from darkroom.ccd.cells import Cell
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.products import dark_rate as ratefile
+from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products import master as masterfile
+from darkroom.ccd.stack.frames_in_unit import opened, saturation_level
+from darkroom.ccd.stack.survey import survey
+from darkroom.ccd.subtract import Dark, Quality, Subtracted, choose, quality, subtract
+from darkroom.errors import InputError
+
+_FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
+
+
+@dataclass(frozen=True)
+class Science:
+    """A subtracted frame, what was subtracted, and its quality before and after."""
+
+    result: Subtracted
+    dark: Dark
+    before: Quality
+    after: Quality
+    cards: list
+
+
+def make(frame, arguments):
+    """Subtract the dark that fits a science frame.
+
+    Parameters
+    ----------
+    frame : darkroom.fits.describe.Frame
+        The science frame.
+    arguments : argparse.Namespace
+        Of the program subtract_dark.
+
+    Returns
+    -------
+    Science
+        In ADU, or in electrons with a gain.
+    """
+    masters, rates = masterfile.read(arguments.master_dark), ratefile.read(arguments.dark_rate)
+    header = products.read_image(arguments.read_noise, "SCI")[1]
+    flags = products.read_image(arguments.hot_pixels, "DQ")[0]
+    bunit = products.unit(arguments.gain)
+    for path in (arguments.master_dark, arguments.read_noise):
+        _check_unit(path, bunit)
+    for path, image in (
+        (arguments.master_dark, masters[0].image),
+        (arguments.dark_rate, rates[0].rate),
+        (arguments.hot_pixels, flags),
+    ):
+        products.same_shape(image, frame.shape, path, frame.path)
+    _check_detector(frame, arguments.master_dark)
+    with opened([frame.path], arguments.gain) as stack:
+        level = saturation_level(arguments.saturation, survey(stack).step, arguments.gain)
+        image = stack.read(slice(None))[0]
+    dark = choose(frame, masters, rates, arguments.temperature_tolerance)
+    try:
+        result = subtract(
+            image,
+            dark,
+            level=level,
+            flags=flags,
+            read_noise=products.number(header, "READNOIS"),
+            zero=rates[0].bias if arguments.gain else None,
+        )
+    except ValueError as error:
+        raise InputError(frame.path, str(error)) from None
+    good = (result.dq & _FLAWED) == 0
+    hot = ((flags & DQ.HOT) > 0) & ((result.dq & DQ.SATURATED) == 0)
+    before, after = quality(image, good, hot), quality(result.image, good, hot)
+    cards = _cards(frame, dark, result, before, after, bunit)
+    return Science(result, dark, before, after, cards)
+
+
+def hdus(frame, made, gain, stamp):
+    """Make the HDUs of a subtracted frame."""
+    cell = Cell("science", frame.exptime, made.dark.group, frame.temperature, (frame,))
+    bunit = products.unit(gain)
+    bits = [bit for bit in DQ if bit not in (DQ.NO_ERROR,)]
+    return [
+        masterfile.header([cell], gain, stamp),
+        products.image("SCI", made.result.image, bunit, cards=made.cards),
+        products.image("ERR", made.result.error, bunit),
+        products.image("DQ", made.result.dq, ""),
+        products.dq_def(*bits, DQ.NO_ERROR),
+    ]
+
+
+def _check_unit(path, bunit):
+    found = products.read_image(path, "SCI")[1]["BUNIT"]
+    if found != bunit:
+        raise InputError(
+            path, f"is in {found}, {bunit} is needed", "use the same gain for all products"
+        )
+
+
+def _check_detector(frame, path):
+    header = products.read_primary(path)
+    for keyword, value in (("INSTRUME", frame.instrument), ("BINNING", frame.binning)):
+        if header.get(keyword) != value:
+            raise InputError(
+                frame.path, f"{keyword} is {value}, that of the darks is {header.get(keyword)}"
+            )
+
+
+def _cards(frame, dark, result, before, after, bunit):
+    """Return the cards that say what was done and whether it helped."""
+    pairs = [
+        ("BKG", "background", "median of the good pixels"),
+        ("SPR", "spread", "clipped std of the good pixels"),
+        ("FIN", "fine", "clipped std, pixel to pixel"),
+        ("HOT", "hot", "residual of hot pixels, as a std"),
+    ]
+    shape = [
+        ("GRX", "x", "plane, first to last column"),
+        ("GRY", "y", "plane, first to last row"),
+        ("RNG", "column_range", "range of the column profile"),
+    ]
+    return [
+        ("EXPTIME", frame.exptime, "[s] exposure time"),
+        ("CCD-TEMP", frame.temperature, "[Celsius] detector temperature"),
+        ("DARKHOW", dark.how, "matched exposure time, or scaled by rate"),
+        ("DARKTGRP", dark.group, "temperature group of the dark"),
+        ("DARKTEMP", dark.temperature, "[Celsius] temperature of the dark"),
+        ("DARKCM", dark.common, f"[{bunit}] error common to all pixels"),
+        ("ERRPHOT", result.photon_noise, "ERR holds the photon noise of the light"),
+        ("NSATUR", int(((result.dq & DQ.SATURATED) > 0).sum()), "pixels flagged SATURATED"),
+        *(
+            (f"{key}{when}", getattr(side, name), f"[{bunit}] {words}")
+            for key, name, words in pairs
+            for when, side in (("BEF", before), ("AFT", after))
+        ),
+        *(
+            (f"{key}{when}", getattr(side.gradient, name), f"[{bunit}] {words}")
+            for key, name, words in shape
+            for when, side in (("BEF", before), ("AFT", after))
+        ),
+        *(
+            (f"GRX{when}E", side.gradient.x_error, f"[{bunit}] error of GRX{when}")
+            for when, side in (("BEF", before), ("AFT", after))
+        ),
+        (
+            "DARKSTD",
+            finite_median(dark.error),
+            f"[{bunit}] noise put in by the dark",
+        ),
+    ]

@@ -1,0 +1,119 @@
+"""Dark rate from frames of any exposure times: one image per temperature group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.rate.line import Lines, design, fit
+from darkroom.errors import DarkroomError
+
+# Chance that a pixel whose counts grow in proportion to time is called non-linear.
+_NONLINEAR_CHANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class DarkRate:
+    """Bias and dark rate of every pixel, in the unit of the frames (per second).
+
+    Attributes
+    ----------
+    lines : Lines
+        Bias and rates with their errors, as images (ny, nx) and (ngroups, ny, nx) float32.
+    dq : (ngroups, ny, nx) int32 array
+        Bits of `darkroom.ccd.dq.DQ`.
+    """
+
+    lines: Lines
+    dq: np.ndarray
+
+
+def check_times(cells):
+    """Refuse exposure times from which no rate follows.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the exposure times.
+    """
+    matrix = design([cell.exptime for cell in cells], [cell.group for cell in cells])
+    scaled = matrix / np.maximum(np.abs(matrix).max(axis=0), 1e-300)
+    if np.linalg.matrix_rank(scaled, tol=1e-6) < matrix.shape[1]:
+        listed = ", ".join(f"{time:g} s" for time in sorted({cell.exptime for cell in cells}))
+        groups = matrix.shape[1] - 1
+        raise DarkroomError(
+            f"exposure times of {listed} cannot tell the bias and the dark rates of {groups} "
+            f"temperature group{'s' * (groups > 1)} apart; add bias frames or darks of another "
+            "exposure time, or widen the temperature tolerance"
+        )
+
+
+def dark_rate(stacks):
+    """Fit bias and dark rate to every pixel, band by band.
+
+    Parameters
+    ----------
+    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+        Darks, and biases with their own exposure times if there are any.
+
+    Returns
+    -------
+    DarkRate
+        Negative rates are kept as they are.
+    """
+    floor = np.array([seen.noise**2 for seen in stacks.surveys])
+    bands, clipped = [], []
+    for rows in stacks.bands():
+        parts = [part for (part,) in stacks.combine(rows)]
+        clipped.append(np.any([part.nclipped > 0 for part in parts], axis=0))
+        band = fit(
+            stacks.design,
+            stacks.nframes,
+            np.stack([part.mean.ravel() for part in parts]).astype(float),
+            np.stack([part.std.ravel() for part in parts]).astype(float) ** 2,
+            np.stack([part.count.ravel() for part in parts]),
+            floor=floor,
+            common=stacks.levels.residual,
+        )
+        bands.append({name: _narrow(getattr(band, name)) for name in Lines.__dataclass_fields__})
+    lines = _join(bands, stacks.shape)
+    dq = np.zeros(lines.rate.shape, np.int32)
+    dq[~np.isfinite(lines.rate)] |= DQ.NONFINITE
+    dq[np.isfinite(lines.rate) & ~np.isfinite(lines.rate_error)] |= DQ.NO_ERROR
+    dq[:, stacks.saturated] |= DQ.SATURATED
+    dq[:, np.concatenate(clipped)] |= DQ.CLIPPED
+    dq[:, stacks.discordant] |= DQ.DISCORDANT
+    dq[:, nonlinear(lines.chi2, stacks.levels.freedom)] |= DQ.NONLINEAR
+    return DarkRate(lines, dq)
+
+
+def nonlinear(chi2, freedom):
+    """Mark pixels that the line misses by more than noise explains.
+
+    Parameters
+    ----------
+    chi2 : array
+        Per degree of freedom.
+    freedom : int
+        Degrees of freedom; with none nothing is marked.
+    """
+    if freedom < 1:
+        return np.zeros(chi2.shape, bool)
+    with np.errstate(invalid="ignore"):
+        return chi2 > stats.chi2.isf(_NONLINEAR_CHANCE, freedom) / freedom
+
+
+def _join(bands, shape):
+    """Put bands of pixels together to images; the bands are used up."""
+    images = {}
+    for name in Lines.__dataclass_fields__:
+        values = np.concatenate([band.pop(name) for band in bands], axis=-1)
+        images[name] = values.reshape(*values.shape[:-1], *shape)
+    return Lines(**images)
+
+
+def _narrow(values):
+    return values.astype(np.float32) if values.dtype == np.float64 else values

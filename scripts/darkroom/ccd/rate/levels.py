@@ -1,0 +1,152 @@
+"""Mean levels of the cells: what all pixels have in common, and how well a line describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from darkroom.ccd.rate.line import design, estimator
+
+# Chance below which the offsets of the cells are taken to scatter differently.
+_SAME_SCATTER = 1e-3
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of the cells and the line through them.
+
+    Attributes
+    ----------
+    level, error : (ncells,) arrays
+        Robust mean level, and its error common to all pixels: the scatter of the frame offsets
+        over the root of the number of frames.
+    residual : (ncells,) array
+        Level minus the fitted line.
+    above_bias, above_error : (ncells,) arrays
+        Level minus that of all bias frames, and its error; NaN without bias frames.
+    rate, rate_error : (ngroups,) arrays
+        Rate from the levels; the error is the common-mode error of every rate of the group.
+    rate_covariance : (ngroups, ngroups) array
+        Common-mode covariance of the rates (they share the bias frames).
+    rate_freedom : (ngroups,) array
+        Degrees of freedom of `rate_error` (Welch and Satterthwaite where cells differ).
+    offset_scatter : (ncells,) array
+        Standard deviation of the frame offsets: pooled over all cells, or the cell's own where
+        Bartlett's test finds that cells differ (chance below 0.1 %).
+    chi2, freedom : float, int
+        Squared residuals over the squared errors, and degrees of freedom left over.
+    """
+
+    level: np.ndarray
+    error: np.ndarray
+    residual: np.ndarray
+    above_bias: np.ndarray
+    above_error: np.ndarray
+    rate: np.ndarray
+    rate_error: np.ndarray
+    rate_covariance: np.ndarray
+    rate_freedom: np.ndarray
+    offset_scatter: np.ndarray
+    chi2: float
+    freedom: int
+
+    @property
+    def misfit(self):
+        """Factor by which the line misses the levels; 1 where it fits or cannot be judged."""
+        return float(np.sqrt(max(self.chi2 / self.freedom, 1.0))) if self.freedom else 1.0
+
+
+def fit_levels(cells, surveys):
+    """Measure the level of each cell and fit bias and one rate per temperature group.
+
+    Parameters
+    ----------
+    cells : sequence of darkroom.ccd.cells.Cell
+        Cells of biases and darks.
+    surveys : sequence of darkroom.ccd.stack.survey.Survey
+        One per cell, of one detector.
+
+    Returns
+    -------
+    Levels
+        In the unit of the frames.
+
+    Notes
+    -----
+    Levels are robust means of the difference from the first cell, so the fixed pattern drops
+    out and hot pixels do not count. A common-mode error cannot be averaged down by more pixels,
+    only by more frames.
+    """
+    counts = np.array([len(cell.frames) for cell in cells], float)
+    reference = surveys[0].sample
+    level = np.array([robust_mean(seen.sample - reference) for seen in surveys])
+    level += robust_mean(reference)
+    scatter, freedom = _offset_scatter([seen.offsets for seen in surveys])
+    error = scatter / np.sqrt(counts)
+
+    matrix = design([cell.exptime for cell in cells], [cell.group for cell in cells])
+    solve = estimator(matrix, counts)
+    known = np.where(np.isnan(solve), 0.0, solve)
+    residual = level - matrix @ (known @ level)
+    covariance = (solve * error**2) @ solve.T
+    left = len(cells) - np.linalg.matrix_rank(matrix / np.abs(matrix).max(axis=0))
+    above, above_error = _above_bias(cells, counts, level, error)
+    return Levels(
+        level=level,
+        error=error,
+        residual=residual,
+        above_bias=above,
+        above_error=above_error,
+        rate=(solve @ level)[1:],
+        rate_error=np.sqrt(np.diag(covariance)[1:]),
+        rate_covariance=covariance[1:, 1:],
+        rate_freedom=_welch(solve[1:] ** 2 * error**2, freedom),
+        offset_scatter=scatter,
+        chi2=float(np.square(residual / error).sum()) if left else np.nan,
+        freedom=int(left),
+    )
+
+
+def _offset_scatter(offsets):
+    """Return the scatter of the offsets in each cell and its degrees of freedom ."""
+    several = [values for values in offsets if len(values) > 1]
+    freedom = sum(len(values) - 1 for values in several)
+    squares = sum(float(np.square(values).sum()) for values in several)
+    shared = np.sqrt(squares / freedom) if freedom else np.nan
+    scatter, own = np.full(len(offsets), shared), np.full(len(offsets), freedom)
+    testable = len(several) > 1 and all(np.ptp(values) > 0 for values in several)
+    if testable and stats.bartlett(*several).pvalue < _SAME_SCATTER:
+        for i, values in enumerate(offsets):
+            if len(values) > 1:
+                scatter[i], own[i] = values.std(ddof=1), len(values) - 1
+    return scatter, own
+
+
+def _welch(parts, freedom):
+    """Effective degrees of freedom of sums of variances (rows of `parts`)."""
+    if np.ptp(freedom) == 0:
+        return np.full(len(parts), float(freedom[0]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return parts.sum(axis=1) ** 2 / (parts**2 / freedom).sum(axis=1)
+
+
+def _above_bias(cells, counts, level, error):
+    """Return each cell's level above the mean of the bias frames, and its error."""
+    bias = np.array([cell.role == "bias" for cell in cells])
+    if not bias.any():
+        return np.full(len(level), np.nan), np.full(len(level), np.nan)
+    weights = counts[bias] / counts[bias].sum()
+    zero, zero_error = weights @ level[bias], np.sqrt(weights**2 @ error[bias] ** 2)
+    return level - zero, np.hypot(error, zero_error)
+
+
+def robust_mean(values):
+    """Mean without what lies beyond 5 robust standard deviations (1.4826 MAD) of the median."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return np.nan
+    distance = np.abs(values - np.median(values))
+    scale = 1.4826 * np.median(distance) or values.std()
+    return float(values[distance <= 5.0 * scale].mean(dtype=np.float64))

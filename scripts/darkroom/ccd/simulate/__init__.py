@@ -1,0 +1,1 @@
+"""A simulated CCD or CMOS camera whose truth is known."""

@@ -1,0 +1,1 @@
+"""Stacks of like CCD frames: survey, master frames, read noise."""

@@ -1,0 +1,85 @@
+"""Read noise of every pixel from the scatter of like frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.stack.master import floored, quality
+from darkroom.ccd.stack.noise import Pooled, clip_variance_factor, correct_std, pooled
+from darkroom.ccd.stack.survey import Survey, survey
+from darkroom.combine import Clip, combine_stack
+from darkroom.errors import DarkroomError
+
+
+@dataclass(frozen=True)
+class ReadNoise:
+    """Read noise, in the unit of the frames.
+
+    Attributes
+    ----------
+    raw : (ny, nx) float32 array
+        Standard deviation of the frames as they are, n - 1 in its denominator: no clip, offsets
+        left in, biased low by c4(n) in the mean. What the CCD notebook shows.
+    corrected, error : (ny, nx) float32 arrays
+        Unbiased standard deviation of one sample, offsets and outliers removed; its error.
+    count : (ny, nx) int16 array
+        Samples used in `corrected`.
+    pooled : Pooled
+        One value for the detector, from the variances of all pixels but the noisy ones.
+    survey : Survey
+        Offsets and row noise.
+    dq : (ny, nx) int32 array
+        Bits of `darkroom.ccd.dq.DQ`.
+    """
+
+    raw: np.ndarray
+    corrected: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+    pooled: Pooled
+    survey: Survey
+    dq: np.ndarray
+
+
+def read_noise(stack, clip, *, threads=1):
+    """Measure the read noise.
+
+    Parameters
+    ----------
+    stack : darkroom.ccd.stack.frames_in_unit.Stack
+        At least two bias frames.
+    clip : Clip
+        What to reject in the corrected image (see `darkroom.ccd.stack.master.floored`).
+    threads : int
+        Bands worked on at once.
+
+    Returns
+    -------
+    ReadNoise
+        Rounding to whole numbers by the camera is part of it (1/12 ADU² for steps of 1 ADU), and
+        so is noise common to a row.
+
+    Raises
+    ------
+    DarkroomError
+        For a single frame.
+    """
+    if stack.nframes < 2:
+        raise DarkroomError("1 bias frame: a scatter needs at least 2")
+    seen = survey(stack)
+    clip = floored(clip, seen.noise)
+    raw = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",))
+    clean = combine_stack(stack, clip, offsets=seen.offsets, threads=threads, outputs=("std",))
+    corrected, error = correct_std(clean.std, clean.count, clip, stack.nframes)
+    good = np.broadcast_to(~seen.discordant[:, None], clean.count.shape)
+    whole = pooled(clean.std, clean.count, good)
+    factor = clip_variance_factor(clip, stack.nframes)
+    # The offset of each frame was measured on these pixels: one degree of freedom less in each.
+    factor *= 1 - 1 / seen.sample.size
+    whole = Pooled(whole.variance / factor, whole.variance_error / factor, whole.used)
+    dq = quality(clean, seen.discordant)
+    dq[clean.count < 2] |= DQ.NO_ERROR
+    return ReadNoise(raw.std, corrected, error, clean.count, whole, seen, dq)

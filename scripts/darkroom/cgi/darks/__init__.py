@@ -1,0 +1,1 @@
+"""Master darks of the CGI detector in corgidrp's layout."""

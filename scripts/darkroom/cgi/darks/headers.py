@@ -1,0 +1,111 @@
+"""Headers of products, merged from those of the frames the way corgidrp's calibrations have them.
+
+The latest frame gives the cards; the start of the time span is the earliest frame's; what holds for
+one frame only (pointing, mechanisms, wavefront, ...) becomes -999 of its own type.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from astropy.io import fits
+
+from darkroom.cgi.units import ELECTRON
+from darkroom.fits.write import binary_table
+
+#: Cards that mean nothing for a product of many frames.
+_OF_ONE_FRAME = Path(__file__).with_name("cards_of_one_frame.txt").read_text("ascii").split()
+#: Further ones for a product of several gains and times.
+OF_ONE_STACK = ("EXPTIME", "EMGAIN_C", "EMGAIN_A", "KGAINPAR", "KGAIN_ER", "HVCBIAS")
+# Cards of the files a frame was made of, of the software that made it, of the FITS form.
+_DROPPED = ("LOCAMT", "CYCLES", "LASTEXP", "DRPVERSN", "DRPCTIME", "HISTORY", "COMMENT")
+_FORM = (
+    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "NAXIS3", "NAXIS4", "EXTEND",
+    "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "CHECKSUM", "DATASUM", "DATE", "EXTNAME",
+)  # fmt: skip
+#: Cards that corgidrp's Dark has whatever it is made of.
+DARK_CARDS = {
+    "PCTHRESH": -999.0, "NUM_FR": -999, "FRMSEL01": -999.0, "FRMSEL02": False,
+    "FRMSEL03": -999.0, "FRMSEL04": -999.0, "FRMSEL05": -999.0, "FRMSEL06": -999.0,
+}  # fmt: skip
+
+
+def merge_headers(stacks, invalid=()):
+    """Merge the headers of stacks.
+
+    Parameters
+    ----------
+    stacks : list of darkroom.cgi.stacks.stacks.Stack
+    invalid : sequence of str
+        Further cards that become -999.
+
+    Returns
+    -------
+    primary, image, err, dq : astropy.io.fits.Header
+    """
+    latest = max(stacks, key=lambda stack: stack.template.start).template
+    earliest = min(stacks, key=lambda stack: str(stack.earliest.get("SCTSRT", ""))).earliest
+    headers = [
+        _without(header, (*_DROPPED, *_FORM))
+        for header in (latest.primary, latest.image, latest.err, latest.dq)
+    ]
+    primary, image, err, dq = headers
+    nframes = sum(stack.nframes for stack in stacks)
+    if "EXCAMT" in image:
+        image["EXCAMT"] = sum(stack.temperature_sum for stack in stacks) / nframes
+    for card, value in earliest.items():
+        image[card] = value
+    for header in (primary, image):
+        for card in (*_OF_ONE_FRAME, *invalid):
+            if card in header:
+                header[card] = _invalid(header[card])
+    if "EMGAIN_M" in image:
+        image["EMGAIN_M"] = -999.0
+    for card in [card for card in image if card.startswith("FILE") and card[4:].isdigit()]:
+        del image[card]
+    image["FILE0"] = (stacks[0].members[0].name, "see FRAMES")
+    image["BUNIT"] = ELECTRON
+    image["DATALVL"] = "CAL"
+    err["TRK_ERRS"], err["LAYER_1"], err["BUNIT"] = False, "combined_error", ELECTRON
+    primary["ORIGIN"] = "darkroom"
+    return primary, image, err, dq
+
+
+def _without(header, cards):
+    copy = header.copy()
+    for card in cards:
+        while card in copy:
+            del copy[card]
+    return copy
+
+
+def _invalid(value):
+    """Return what stands for no value, in the type of a card."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return -999
+    return -999.0 if isinstance(value, float) else "-999"
+
+
+def product_name(stacks, suffix):
+    """Return the name corgidrp would give: that of the latest frame, level replaced."""
+    latest = max(stacks, key=lambda stack: stack.template.start).template
+    name = str(latest.primary.get("FILENAME", "")) or stacks[-1].members[-1].name
+    stem = name.split(".fits")[0]
+    for level in ("_l1_", "_l2a", "_l2b"):
+        stem = stem.replace(level, "")
+    return f"{stem}{suffix}.fits"
+
+
+def frames_table(stacks):
+    """Return the table FRAMES: every frame that went in, and its stack."""
+    rows = [(stack, member) for stack in stacks for member in stack.members]
+    width = max(len(member.name) for _, member in rows)
+    columns = [
+        fits.Column("FILE", f"{width}A", array=[m.name for _, m in rows]),
+        fits.Column("SHA256", "64A", array=[m.sha256 for _, m in rows]),
+        fits.Column("EXPTIME", "D", unit="s", array=[s.exptime for s, _ in rows]),
+        fits.Column("EMGAIN", "D", array=[m.em_gain for _, m in rows]),
+    ]
+    return binary_table(columns, "FRAMES")

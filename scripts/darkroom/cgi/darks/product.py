@@ -1,0 +1,329 @@
+"""Noise maps and darks as FITS, in corgidrp's layout with more behind it.
+
+The primary header, the image, ``ERR`` and ``DQ`` are what corgidrp's classes read; further planes
+and tables follow in extensions of their own, which its classes carry along.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom import provenance
+from darkroom.cgi.darks.headers import (
+    DARK_CARDS,
+    OF_ONE_STACK,
+    frames_table,
+    merge_headers,
+    product_name,
+)
+from darkroom.cgi.maps.maps import MAPS, PAIRS, clipped
+from darkroom.cgi.units import ELECTRON
+from darkroom.errors import InputError
+from darkroom.fits.write import binary_table, write
+
+_PACKAGES = ("numpy", "astropy", "numba")
+_MEANS = {
+    "FPN_IMM": "[e-] mean of the imaging area's fixed pattern",
+    "CIC_IMM": "[e-] mean of the imaging area's CIC",
+    "DC_IMM": "[e-/s] mean of the imaging area's dark current",
+    "FPN_IMME": "[e-] median of the imaging area's fixed pattern",
+}
+
+
+def write_noise_maps(path, maps, geometry, *, inputs, settings, signed=True, region="full"):
+    """Write noise maps as corgidrp's DetectorNoiseMaps.
+
+    Parameters
+    ----------
+    path : path-like
+    maps : darkroom.cgi.maps.maps.NoiseMaps
+    geometry : darkroom.cgi.geometry.Geometry
+    inputs : sequence of path-like
+        Files to name with their checksums, beside the frames.
+    settings : dict
+        Choices that shaped the result.
+    signed : bool
+        False sets negative CIC and dark current to 0: corgidrp's synthesized dark refuses signed
+        maps. The header says which it is.
+    region : str
+        ``"full"`` frame or ``"image"`` area.
+    """
+    section = (slice(None), slice(None)) if region == "full" else geometry.section("image")
+    stacks = [report.stack for report in maps.used]
+    primary, image, err, dq = merge_headers(stacks, OF_ONE_STACK)
+    primary["FILENAME"] = product_name(stacks, "_dnm_cal")
+    _noise_map_cards(image, maps, signed and maps.signed)
+    _stamp(primary, "noise_maps", inputs, settings)
+    data = maps.data if signed else clipped(maps.data)
+
+    def cut(planes, dtype):
+        return np.ascontiguousarray(planes[(..., *section)], dtype)
+
+    flags = cut(maps.dq, np.uint16)
+    hdus = [
+        fits.PrimaryHDU(header=primary),
+        fits.ImageHDU(cut(data, ">f4"), header=image),
+        fits.ImageHDU(cut(maps.err, ">f4")[None], header=err, name="ERR"),
+        fits.ImageHDU(np.stack([flags] * 3), header=dq, name="DQ"),
+    ]
+    if maps.covariance is not None:
+        hdus.append(fits.ImageHDU(cut(maps.covariance, ">f4"), name="COV"))
+        planes = ", ".join(f"{MAPS[i]} {MAPS[j]}" for i, j in PAIRS)
+        hdus[-1].header["PLANES"] = planes
+        hdus.append(fits.ImageHDU(cut(maps.chi2, ">f4"), name="CHI2"))
+        hdus.append(fits.ImageHDU(cut(maps.hot, np.uint8), name="HOT"))
+    hdus += [
+        fits.ImageHDU(cut(maps.r2, ">f4"), name="R2ADJ"),
+        fits.ImageHDU(cut(maps.usable, np.uint8), name="NSTACKS"),
+        fits.ImageHDU(cut(maps.unreliable, np.uint8), name="UNRELIAB"),
+        fits.ImageHDU(cut(maps.counts, maps.counts.dtype), name="NFRAMES"),
+        _stacks_table(maps),
+        frames_table(stacks),
+    ]
+    write(path, hdus)
+
+
+def _noise_map_cards(header, maps, is_signed):
+    bias = maps.bias
+    header["DATATYPE"] = "DetectorNoiseMaps"
+    for card, value, comment in (
+        ("B_O", bias.value, "[DN] bias offset"),
+        ("B_O_ERR", bias.error, "[DN] its error"),
+        ("B_O_UNIT", "DN", "unit of the bias offset"),
+        ("B_O_LOW", bias.low, "[DN] lower bound of the bias offset"),
+        ("B_O_UP", bias.up, "[DN] upper bound of the bias offset"),
+        ("B_O_MEAS", bias.measured, "could the bias offset be measured?"),
+        ("DRPNFILE", maps.nfiles, "# of files used to create this processed frame"),
+        ("ESTIMATR", maps.estimator, "estimator of the maps"),
+        ("SIGNED", is_signed, "F: negative CIC and dark current are set to 0"),
+        ("NSTACK", len(maps.used), "stacks in the fit"),
+        ("NSKIPPED", len(maps.reports) - len(maps.used), "stacks left out of the fit"),
+        ("READNOIS", _card(maps.read_noise), "[e-] read noise; undefined: not to be trusted"),
+        ("READNERR", _card(maps.read_noise_error), "[e-] its error"),
+    ):
+        header[card] = (value, comment)
+    for card, comment in _MEANS.items():
+        header[card] = (float(maps.means[card]), comment)
+    for name, value in zip(MAPS, maps.variances, strict=True):
+        header[f"{name}VAR"] = (float(value), f"mean variance of the error of {name}, imaging")
+    for report in maps.used:
+        _add_history(
+            header,
+            f"stack: exposure time {report.stack.exptime:g} s, EM gain {report.stack.em_gain:g}, "
+            f"{report.mean_count:.3f} frames a pixel",
+        )
+    for sentence in maps.warnings:
+        _add_history(header, f"warning: {sentence}")
+
+
+def _add_history(header, sentence):
+    """Add a sentence to HISTORY: broken at blanks, all lines but the first indented."""
+    for line in textwrap.wrap(sentence, 70, subsequent_indent="  "):
+        header.add_history(line)
+
+
+def _card(value):
+    """Return a number as FITS can hold it: what is not finite is undefined."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _stacks_table(maps):
+    reports = maps.reports
+    numbers = {
+        "EXPTIME": ("s", lambda r: r.stack.exptime),
+        "EMGAIN": ("", lambda r: r.stack.em_gain),
+        "EMGAIN_C": ("", lambda r: r.stack.commanded_gain),
+        "KGAIN": ("electron/DN", lambda r: r.stack.kgain),
+        "MEANFRM": ("", lambda r: r.mean_count),
+        "NOISE": ("electron", lambda r: r.noise),
+        "EXPNOISE": ("electron", lambda r: r.expected_noise),
+        "LEVEL": ("electron", lambda r: r.level),
+        "OFFSET": ("electron", lambda r: r.offset),
+        "OFFSERR": ("electron", lambda r: r.offset_error),
+        "RESIDUAL": ("electron", lambda r: r.residual),
+        "RESERR": ("electron", lambda r: r.residual_error),
+    }
+    columns = [
+        fits.Column(name, "D", unit=unit or None, array=[value(r) for r in reports])
+        for name, (unit, value) in numbers.items()
+    ]
+    columns += [
+        fits.Column("NFRAMES", "J", array=[r.stack.nframes for r in reports]),
+        fits.Column("USED", "L", array=[r.used for r in reports]),
+        fits.Column("CORRECTD", "L", array=[r.corrected for r in reports]),
+        fits.Column("REASON", "160A", array=[r.reason for r in reports]),
+    ]
+    return binary_table(columns, "STACKS")
+
+
+def _stamp(primary, made_by, inputs, settings):
+    provenance.stamp(primary, made_by=made_by, inputs=inputs, settings=settings, packages=_PACKAGES)
+
+
+def write_dark(path, dark, stacks, *, made_by, inputs, settings, notes=()):
+    """Write a traditional master dark as corgidrp's Dark.
+
+    Parameters
+    ----------
+    path : path-like
+    dark : darkroom.cgi.darks.darks.MasterDark
+        Full frame or image area.
+    stacks : list of darkroom.cgi.stacks.stacks.Stack
+        The one stack it is of.
+    made_by : str
+    inputs, settings
+        As in `write_noise_maps`.
+    notes : sequence of str
+        Sentences for HISTORY.
+    """
+    primary, image, err, dq = merge_headers(stacks)
+    primary["FILENAME"] = product_name(stacks, "_drk_cal")
+    _stamp(primary, made_by, inputs, settings)
+    _dark_cards(image, dark, synthesized=False)
+    for sentence in notes:
+        _add_history(image, sentence)
+    hdus = _dark_hdus(dark, primary, image, err, dq)
+    hdus.append(fits.ImageHDU(dark.count.astype(">i4"), name="COUNT"))
+    write(path, [*hdus, frames_table(stacks)])
+
+
+def _dark_cards(header, dark, *, synthesized):
+    kind = "put together from noise maps" if synthesized else "mean of a stack of frames"
+    header["DATATYPE"] = "Dark"
+    header["PC_STAT"] = "analog master dark"
+    header["IS_SYNTH"] = (int(synthesized), "1: put together from noise maps")
+    header["DRPNFILE"] = (dark.nfiles, "# of files used to create this processed frame")
+    for card, value in DARK_CARDS.items():
+        header.setdefault(card, value)
+    header.add_history(f"master dark of {dark.exptime:g} s and EM gain {dark.em_gain:g}, {kind}")
+
+
+def _dark_hdus(dark, primary, image, err, dq):
+    for card in ("KGAINPAR", "KGAIN_ER", "RN", "RN_ERR"):
+        err[card] = image.get(card, -999.0)
+    return [
+        fits.PrimaryHDU(header=primary),
+        fits.ImageHDU(dark.data.astype(">f4"), header=image),
+        fits.ImageHDU(dark.err.astype(">f4")[None], header=err, name="ERR"),
+        fits.ImageHDU(dark.dq.astype(np.uint16), header=dq, name="DQ"),
+    ]
+
+
+@dataclass
+class NoiseMapsFile:
+    """Noise maps read from a file, ours or corgidrp's.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    data, err : (3, ny, nx) float64 arrays
+    dq : (ny, nx) uint16 array
+    covariance : (3, ny, nx) float64 array or None
+        In the order of `darkroom.cgi.maps.maps.PAIRS`.
+    hot : (ny, nx) uint8 array
+        Not 0: the variance of the pixel's own was used. All 0 where the file does not tell.
+    nfiles : int
+    kgain : float
+        Electrons per DN of the frames, -999 when they differ or it is unknown.
+    signed : bool
+    headers : tuple of astropy.io.fits.Header
+        Primary, image, ERR, DQ.
+    """
+
+    path: Path
+    data: np.ndarray
+    err: np.ndarray
+    dq: np.ndarray
+    covariance: np.ndarray | None
+    hot: np.ndarray
+    nfiles: int
+    kgain: float
+    signed: bool
+    headers: tuple
+
+
+def read_noise_maps(path):
+    """Read noise maps.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or holds something else.
+    """
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False) as hdus:
+                return _noise_maps_of(path, hdus)
+    except FileNotFoundError:
+        raise InputError(path, "no such file") from None
+    except (OSError, KeyError, IndexError, fits.VerifyError) as error:
+        raise InputError(path, f"holds no noise maps ({error})") from error
+
+
+def _noise_maps_of(path, hdus):
+    image = hdus[1].header
+    if image.get("DATATYPE") != "DetectorNoiseMaps":
+        raise InputError(path, f"DATATYPE is {image.get('DATATYPE')!r}, not 'DetectorNoiseMaps'")
+    data = np.asarray(hdus[1].data, np.float64)
+    if data.ndim != 3 or len(data) != 3:
+        raise InputError(
+            path, f"its image has the shape {data.shape}, (3, rows, columns) is needed"
+        )
+    names = [hdu.name for hdu in hdus]
+    kgain = {float(k) for k in hdus["STACKS"].data["KGAIN"]} if "STACKS" in names else set()
+    return NoiseMapsFile(
+        path=path,
+        data=data,
+        err=np.asarray(hdus["ERR"].data, np.float64).reshape(data.shape),
+        dq=np.bitwise_or.reduce(np.asarray(hdus["DQ"].data, np.uint16), axis=0),
+        covariance=np.asarray(hdus["COV"].data, np.float64) if "COV" in names else None,
+        hot=np.asarray(hdus["HOT"].data if "HOT" in names else np.zeros(data.shape[1:], np.uint8)),
+        nfiles=int(image["DRPNFILE"]),
+        kgain=kgain.pop() if len(kgain) == 1 else -999.0,
+        signed=bool(image.get("SIGNED", False)),
+        headers=(hdus[0].header, image, hdus["ERR"].header, hdus["DQ"].header),
+    )
+
+
+_MAP_CARDS = (
+    "B_O", "B_O_ERR", "B_O_UNIT", "B_O_LOW", "B_O_UP", "B_O_MEAS", "FPN_IMM", "CIC_IMM", "DC_IMM",
+    "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "NSTACK", "NSKIPPED",
+    "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY",
+)  # fmt: skip
+
+
+def write_synthesized_dark(path, dark, maps, *, settings):
+    """Write a synthesized dark as corgidrp's Dark.
+
+    Parameters
+    ----------
+    path : path-like
+    dark : darkroom.cgi.darks.darks.MasterDark
+    maps : NoiseMapsFile
+        What it is made of.
+    settings : dict
+        Choices that shaped the result.
+    """
+    primary, image, err, dq = (header.copy() for header in maps.headers)
+    for header in (image, primary, err, dq):
+        for card in _MAP_CARDS:
+            while card in header:
+                del header[card]
+    image["EMGAIN_C"], image["EXPTIME"] = dark.em_gain, dark.exptime
+    image["KGAINPAR"], image["BUNIT"] = maps.kgain, ELECTRON
+    image["NOISEMAP"] = (maps.path.name, "noise maps it is made of")
+    image["ESTIMATR"] = (image.get("ESTIMATR", "corgidrp"), "estimator of the maps")
+    image["SIGNED"] = (maps.signed, "F: negative CIC and dark current were set to 0")
+    image["COVUSED"] = (maps.covariance is not None, "does the error take covariance into account?")
+    primary["FILENAME"] = str(primary.get("FILENAME", "")).replace("_dnm_cal", "_drk_cal")
+    _stamp(primary, "synthesize_dark", [maps.path], settings)
+    _dark_cards(image, dark, synthesized=True)
+    write(path, _dark_hdus(dark, primary, image, err, dq))

@@ -1,0 +1,1 @@
+"""The figures of a CGI item and the text beside them."""

@@ -1,0 +1,186 @@
+"""What the report shows of a CGI item besides its figures, and what the figures are drawn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.cgi.figures.maps import Story
+from darkroom.errors import InputError
+from darkroom.words import counted, number, share
+
+_NUMBERS = (
+    ("Fixed pattern, mean", "FPN_IMM", "FPNVAR", "e⁻"),
+    ("Clock-induced charge, mean", "CIC_IMM", "CICVAR", "e⁻"),
+    ("Dark current, mean (hot pixels too)", "DC_IMM", "DCVAR", "e⁻/s"),
+)
+
+
+def read_story(maps, darks, geometry, truth=None):
+    """Read all that the figures are drawn from.
+
+    Parameters
+    ----------
+    maps : path-like
+        Noise maps of the full frame.
+    darks : sequence of path-like
+    geometry : darkroom.cgi.geometry.Geometry
+    truth : path-like, optional
+        Truth of simulated frames.
+
+    Returns
+    -------
+    darkroom.cgi.figures.maps.Story
+    """
+    with fits.open(maps, memmap=False) as hdus:
+        names = [hdu.name for hdu in hdus]
+        stacks = {
+            name: np.array(hdus["STACKS"].data[name]) for name in hdus["STACKS"].columns.names
+        }
+        chi2 = hot = None
+        if "CHI2" in names:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                chi2 = hdus["CHI2"].data / (hdus["NSTACKS"].data - 3.0)
+            chi2[hdus["NSTACKS"].data < 4] = np.nan
+            hot = np.array(hdus["HOT"].data)
+        story = {
+            "maps": np.array(hdus[1].data, float), "errors": np.array(hdus["ERR"].data[0], float),
+            "imaging": geometry.imaging, "hot": hot, "chi2": chi2, "stacks": stacks,
+            "cards": dict(hdus[1].header), "darks": [_read_dark(path) for path in darks],
+        }  # fmt: skip
+    if truth is not None:
+        with fits.open(truth, memmap=False) as hdus:
+            story["truth"] = np.array([hdus[name].data for name in ("FPN", "CIC", "DARK")], float)
+            story["truly_hot"] = hdus["HOT"].data > 0
+    return Story(**story)
+
+
+def _read_dark(path):
+    with fits.open(path, memmap=False) as hdus:
+        header = hdus[1].header
+        kind = "synthesized" if header["IS_SYNTH"] else "traditional"
+        words = f"{kind} dark, EM gain {header['EMGAIN_C']:g}, {header['EXPTIME']:g} s"
+        return words, np.array(hdus[1].data, float), np.array(hdus["ERR"].data[0], float)
+
+
+def describe(story, maps, darks, figures, others, folder):
+    """Gather the content of a CGI item's ``item.json``.
+
+    Parameters
+    ----------
+    story : Story
+    maps : path-like
+    darks : sequence of path-like
+    figures : path-like
+        Folder of the figures.
+    others : list of (path, words)
+        Further products.
+    folder : path-like
+        Folder of the item; all files lie in it.
+
+    Returns
+    -------
+    dict
+        Keywords of `darkroom.report.item.write_item`.
+    """
+    cards, stacks = story.cards, story.stacks
+    used = stacks["USED"].astype(bool)
+    products = [(maps, "noise maps: fixed pattern, CIC, dark current, errors, covariance, flags")]
+    products += [
+        (path, f"{words}: data, error, flags")
+        for path, (words, *_) in zip(darks, story.darks, strict=True)
+    ]
+    return {
+        "summary": (
+            f"Made: noise maps from {counted(int(stacks['NFRAMES'][used].sum()), 'frame')} in "
+            f"{counted(int(used.sum()), 'stack')}, and {counted(len(darks), 'dark')}."
+        ),
+        "warnings": _warnings(maps),
+        "key_numbers": _key_numbers(story),
+        "tables": [_stacks_table(stacks)],
+        "figures": _inside(Path(figures) / "figures.json", folder),
+        "products": [
+            {"file": _inside(path, folder), "what": words} for path, words in [*products, *others]
+        ],
+        "limits": [
+            "An offset of the bias that all stacks share cannot be told from the fixed pattern.",
+            "Gains, exposure times and the conversion gain are taken as exact.",
+            "Single pixels of the maps are mostly noise: use their errors and covariance.",
+        ]
+        + ([] if cards.get("SIGNED") else ["Clipped maps: means of charge are too large."]),
+    }
+
+
+def _inside(path, folder):
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        raise InputError(path, f"does not lie in the item's folder {folder}") from None
+
+
+def _warnings(maps):
+    """Return the warnings in the HISTORY of a product; indented lines go on with a sentence."""
+    sentences = []
+    for line in map(str, fits.getheader(maps, 1).get("HISTORY", [])):
+        if line.startswith("  ") and sentences:
+            sentences[-1] += f" {line.strip()}"
+        else:
+            sentences.append(line)
+    found = [s.removeprefix("warning: ") for s in sentences if s.startswith("warning: ")]
+    return [f"{text[:1].upper()}{text[1:]}." for text in found]
+
+
+def _key_numbers(story):
+    cards = story.cards
+    area = int(np.isfinite(story.maps[0][story.imaging]).sum())
+    rows = [
+        {"label": label, "value": cards[mean], "error": float(np.sqrt(cards[variance] / area)),
+         "unit": unit, "note": "imaging area; noise that rows share is not in the error"}
+        for label, mean, variance, unit in _NUMBERS
+    ]  # fmt: skip
+    noise = cards.get("READNOIS")
+    rows.append(
+        {
+            "label": "Read noise",
+            "value": noise if isinstance(noise, float) else None,
+            "error": cards.get("READNERR"),
+            "unit": "e⁻",
+            "note": "as stacks with little charge tell; –: not to be trusted",
+        }
+    )
+    if story.hot is not None:
+        hot = int((story.hot[story.imaging] > 0).sum())
+        note = f"{share(hot, area)} of the imaging area: far more charge than the others"
+        rows.append(
+            {"label": "Hot pixels", "value": float(hot), "error": None, "unit": "", "note": note}
+        )
+    return rows
+
+
+def _stacks_table(stacks):
+    rows = []
+    for k in range(len(stacks["EXPTIME"])):
+        used = bool(stacks["USED"][k])
+        rows.append(
+            [
+                number(float(stacks["EMGAIN"][k])),
+                number(float(stacks["EXPTIME"][k])),
+                str(int(stacks["NFRAMES"][k])),
+                number(float(stacks["MEANFRM"][k])),
+                number(float(stacks["NOISE"][k])),
+                number(float(stacks["OFFSET"][k]), 3),
+                number(float(stacks["OFFSERR"][k]), 2),
+                ("offset subtracted" if stacks["CORRECTD"][k] else "")
+                if used
+                else str(stacks["REASON"][k]).strip(),
+            ]
+        )
+    return {
+        "title": "Stacks",
+        "columns": ["EM gain", "time [s]", "frames", "usable a pixel", "noise [e⁻]",
+                    "offset [e⁻]", "its error [e⁻]", "note"],
+        "rows": rows,
+        "note": "Noise: standard deviation of one sample in the imaging area.",
+    }  # fmt: skip

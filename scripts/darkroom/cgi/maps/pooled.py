@@ -1,0 +1,229 @@
+"""Noise maps by weighted least squares with pooled variances: the estimator ``pooled``.
+
+Every stack's weight is the number of usable samples over the variance of a sample, which is pooled
+over the pixels of a population (`darkroom.cgi.maps.pooling`), or is a hot pixel's own
+(`darkroom.cgi.maps.hot`). The estimate is linear in the means with weights that hardly depend on
+them: it is unbiased, and its covariance is the inverse of the normal matrix. Maps are signed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.cgi.geometry import IMAGING
+from darkroom.cgi.maps import offsets
+from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncated
+from darkroom.cgi.maps.maps import BandReader, BiasOffset, NoiseMaps, StackReport, count_dtype
+from darkroom.cgi.maps.pooling import strips
+from darkroom.cgi.maps.strip import Strip, room_for
+from darkroom.cgi.units import NONFINITE
+from darkroom.compiled import load_kernel
+from darkroom.errors import DarkroomError
+
+# Read noise is told only where the noise of charge is less than this part of the variance.
+_CHARGE_NOISE = 0.2
+# A stack whose noise is off the expected one by this factor is named.
+_ODD_NOISE = 1.3
+
+
+def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True,
+               dtype=np.float64):  # fmt: skip
+    """Fit the noise maps.
+
+    Parameters
+    ----------
+    sources : list of sources
+        One a stack, in the order of `darkroom.cgi.stacks.sources.join_parts`.
+    geometry : darkroom.cgi.geometry.Geometry
+    check_thresholds : bool
+        Leave out stacks whose cosmic-ray threshold cuts into their dark signal.
+    correct_offsets : bool
+        Subtract the offset of a stack whose prescan disagrees with the others'.
+    dtype : dtype
+        Of the maps.
+
+    Returns
+    -------
+    NoiseMaps
+        Full frame; NaN and flagged in telemetry rows and where fewer than four stacks, or not
+        the right ones, have a usable sample.
+
+    Raises
+    ------
+    DarkroomError
+        When the stacks cannot be fitted (see `darkroom.cgi.maps.design.check_stacks`), one has no
+        pixel with two usable frames, or no pixel of the imaging area can be fitted.
+    """
+    check_stacks([source.stack for source in sources])
+    fit = _PooledFit(sources, geometry, check_thresholds, correct_offsets, dtype)
+    for rows in strips(geometry.shape[0]):
+        fit.fit_strip(rows)
+    return fit.finish()
+
+
+class _PooledFit:
+    """One fit: what is fixed before, and what is gathered strip by strip."""
+
+    def __init__(self, sources, geometry, check_thresholds, correct_offsets, dtype):
+        self.geometry = geometry
+        reports = [StackReport(source.stack) for source in sources]
+        for report in reports:
+            if check_thresholds:
+                report.reason = truncated(report.stack, geometry.em_stages)
+            report.used = not report.reason
+        used = [s for s, report in zip(sources, reports, strict=True) if report.used]
+        stacks = [source.stack for source in used]
+        check_stacks(stacks)
+        self.design = Design.of(stacks, geometry.em_stages)
+        self.offsets = offsets.measure(used, geometry, self.design)
+        self.subtracted = np.where(self.offsets.odd & correct_offsets, self.offsets.offset, 0.0)
+        ny, nx = geometry.shape
+        self.reader = BandReader(used, max(s.stop - s.start for s in strips(ny)), nx)
+        self.room = room_for(nx * max(s.stop - s.start for s in strips(ny)))
+        nstacks = len(used)
+        self.count_sums = np.zeros(nstacks)
+        self.noise_sums, self.residual_sums = np.zeros((nstacks, 2)), np.zeros((nstacks, 2))
+        self.maps = NoiseMaps(
+            estimator="pooled",
+            data=np.empty((3, ny, nx), dtype),
+            err=np.empty((3, ny, nx), dtype),
+            dq=np.zeros((ny, nx), np.uint16),
+            covariance=np.empty((3, ny, nx), dtype),
+            chi2=np.empty((ny, nx), dtype),
+            r2=np.empty((ny, nx), dtype),
+            usable=np.empty((ny, nx), np.uint8),
+            unreliable=np.empty((ny, nx), np.uint8),
+            counts=np.empty((nstacks, ny, nx), count_dtype(stacks)),
+            hot=np.empty((ny, nx), np.uint8),
+            reports=reports,
+            warnings=[r.reason for r in reports if r.reason] + number_warnings(stacks),
+            settings={"check_thresholds": check_thresholds, "correct_offsets": correct_offsets},
+        )
+
+    def fit_strip(self, rows):
+        """Fit the pixels of a strip and put what comes of it into the maps."""
+        band = self.reader.read(rows)
+        kinds = self.geometry.kinds[rows].reshape(-1)
+        strip = Strip(self.design, self.subtracted, band, kinds, self.room)
+        strip.fit()
+        maps, (nstacks, *shape) = self.maps, band.count.shape
+        found = strip.results(np.float64 if maps.data.dtype.itemsize == 8 else np.float32)
+        for planes, values in zip((maps.data, maps.err, maps.covariance), found, strict=True):
+            planes[:, rows] = values.reshape(len(values), *shape)
+        maps.chi2[rows] = strip.chi2.reshape(shape)
+        maps.r2[rows] = strip.adjusted_r2().reshape(shape)
+        maps.usable[rows] = strip.usable.reshape(shape)
+        maps.hot[rows] = strip.hot.reshape(shape)
+        maps.counts[:, rows] = band.count
+        flags, unreliable = np.empty(strip.kinds.size, np.uint16), np.empty(strip.kinds.size, "u1")
+        load_kernel("darkroom.cgi.maps.pooled_kernel").summarize(
+            strip.count, band.seen.reshape(nstacks, -1),
+            np.array([report.stack.nframes for report in maps.used]), flags, unreliable,
+        )  # fmt: skip
+        known = np.isfinite(found[0][0])
+        maps.dq[rows] = np.where(known, 0, flags | NONFINITE).reshape(shape)
+        maps.unreliable[rows] = unreliable.reshape(shape)
+        self.count_sums += strip.count.sum(axis=1)
+        number, residual, residual_variance = strip.imaging_sums()
+        variance = strip.variance[:, IMAGING]
+        here = np.where(strip.absent, 0, number)
+        self.noise_sums += np.column_stack([here * variance, here])
+        self.residual_sums += np.column_stack([residual, residual_variance])
+
+    def finish(self):
+        """Take what needs the full frame."""
+        maps, geometry, design = self.maps, self.geometry, self.design
+        imaging = geometry.imaging
+        ny, nx = geometry.shape
+        if not np.isfinite(maps.data[0][imaging]).any():
+            raise DarkroomError(
+                "no pixel of the imaging area can be fitted: fewer than four stacks, or stacks of "
+                "one gain or one time only, have a usable sample there"
+            )
+        for report, total in zip(maps.used, self.count_sums, strict=True):
+            if not total:
+                raise DarkroomError(f"{report.stack.name}: no pixel has a usable frame")
+        pixels = self.noise_sums[:, 1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            noise = np.sqrt(self.noise_sums[:, 0] / pixels)
+            residual = self.residual_sums[:, 0] / pixels
+            residual_error = np.sqrt(self.residual_sums[:, 1]) / pixels
+        for m, report in enumerate(maps.used):
+            report.mean_count = self.count_sums[m] / (ny * nx)
+            report.level, report.offset = self.offsets.level[m], self.offsets.offset[m]
+            report.offset_error = self.offsets.offset_error[m]
+            report.corrected = bool(self.subtracted[m])
+            report.noise = noise[m]
+            report.residual, report.residual_error = residual[m], residual_error[m]
+        maps.warnings += _offset_warnings(maps.used, self.offsets)
+        fixed, cic, dark = (plane[imaging] for plane in maps.data)
+        maps.means = {
+            "FPN_IMM": np.nanmean(fixed, dtype=float), "CIC_IMM": np.nanmean(cic, dtype=float),
+            "DC_IMM": np.nanmean(dark, dtype=float), "FPN_IMME": float(np.nanmedian(fixed)),
+        }  # fmt: skip
+        maps.variances = np.array(
+            [np.nanmean(np.square(plane[imaging], dtype=float)) for plane in maps.err]
+        )
+        maps.bias = _bias(self.offsets, design)
+        normal = maps.hot[imaging] == 0
+        electrons = np.nanmean(cic[normal]) + design.exptime * np.nanmean(dark[normal])
+        self._judge_noise(np.maximum(electrons, 0), pixels)
+        return maps
+
+    def _judge_noise(self, electrons, pixels):
+        """Tell the read noise, and which stacks have another noise than it and charge make.
+
+        `electrons` (M,): what a normal pixel of each stack holds; `pixels` (M,): how many there
+        are.
+        """
+        maps, design = self.maps, self.design
+        charge = design.gain**2 * design.enf2 * electrons
+        noise = np.array([report.noise for report in maps.used])
+        freedom = pixels * (np.array([report.mean_count for report in maps.used]) - 1)
+        maps.read_noise, maps.read_noise_error = _read_noise(noise**2, charge, freedom)
+        for report, expected in zip(maps.used, np.sqrt(maps.read_noise**2 + charge), strict=True):
+            report.expected_noise = expected
+            ratio = report.noise / expected
+            if ratio > _ODD_NOISE or ratio < 1 / _ODD_NOISE:
+                maps.warnings.append(
+                    f"{report.stack.name}: its noise of {report.noise:.4g} e- is {ratio:.2g} times "
+                    "what read noise and charge make; it weighs accordingly"
+                )
+
+
+def _offset_warnings(reports, found):
+    """Say which stacks are odd."""
+    return [
+        f"{report.stack.name}: its bias region is {report.offset:+.2f} +- "
+        f"{report.offset_error:.2f} e- off the other stacks'"
+        + (", which was subtracted" if report.corrected else ", which was left in")
+        for report, odd in zip(reports, found.odd, strict=True)
+        if odd
+    ]
+
+
+def _bias(found, design):
+    """Return the offset that is left in the bias region, over the stacks that agree, in DN."""
+    if not found.measured:
+        return BiasOffset()
+    agree = ~found.odd
+    weight = (design.kgain / found.offset_error)[agree] ** 2
+    value = float((weight * (found.offset / design.kgain)[agree]).sum() / weight.sum())
+    error = float(1 / np.sqrt(weight.sum()))
+    return BiasOffset(value, error, value - error, value + error, measured=True)
+
+
+def _read_noise(variance, charge, freedom):
+    """Return the read noise [e-] and its error; NaN when no stack can be trusted to tell it.
+
+    Trusted are stacks in whose variance charge has a small part; the middle one of them tells,
+    so that one odd stack does not. The error is that of Gaussian noise with so many degrees of
+    freedom.
+    """
+    trusted = np.flatnonzero(charge < _CHARGE_NOISE * variance)
+    if not trusted.size:
+        return np.nan, np.nan
+    own = variance - charge
+    middle = trusted[np.argsort(own[trusted])[(trusted.size - 1) // 2]]
+    noise = np.sqrt(own[middle])
+    return float(noise), float(variance[middle] / noise / np.sqrt(2 * freedom[middle]))

@@ -1,0 +1,306 @@
+"""Compiled search for cosmic rays by the physics of the EM register.
+
+Import it through `darkroom.compiled`, which guards numba's cache. Levels are in DN above the
+bias; `unit` is what one electron becomes on average, in DN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+#: Bits of `marks`: above the threshold, part of a hit or its tail, too bright for the register.
+HIT, RAY, TRUNCATED = 1, 2, 4
+# Narrowest block of a tail, and the part of the way so far that a block is long.
+_BLOCK, _PART = 8, 4
+
+_helper = njit(nogil=True, inline="always", error_model="numpy")
+_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_cube = types.Array(types.uint16, 3, "C")
+_frame = types.Array(types.uint16, 2, "C")
+_marks = types.Array(types.uint8, 3, "C")
+_marks_frame = types.Array(types.uint8, 2, "C")
+_levels = types.Array(types.float64, 2, "C")
+_level = types.Array(types.float64, 1, "C")
+_counts = types.Array(types.int64, 1, "C")
+
+
+def _histogram(counts, level, use, rows, columns, step, low, out):
+    """Count bias-subtracted values in bins of half a DN, from `low` on; the ends take the rest.
+
+    Rows that are not to be used (`use`) and columns outside `columns` are left out.
+    """
+    last = out.size - 1
+    for r in range(rows[0], rows[1], step):
+        if not use[r]:
+            continue
+        line, shift = counts[r], 2.0 * (level[r] + low)
+        for c in range(columns[0], columns[1]):
+            place = np.int64(np.floor(2.0 * line[c] - shift))
+            out[min(max(place, 0), last)] += 1
+
+
+histogram = njit(
+    [
+        types.void(
+            _frame, _level, types.Array(types.boolean, 1, "C"), _counts, _counts, types.int64,
+            types.float64, _counts,
+        )
+    ],
+    **_plain,
+)(_histogram)  # fmt: skip
+
+
+@_helper
+def threshold(electrons, base, unit, depth):
+    """Return the level that amplified electrons exceed with a probability of about exp(-depth).
+
+    Chernoff's bound of a Poisson number of exponentials: (sqrt(mean) + sqrt(depth))².
+    """
+    root = np.sqrt(electrons) + np.sqrt(depth)
+    return base + unit * root * root
+
+
+@_helper
+def _lower_median(values, n, without):
+    """Return the lower median of values, one of them left out (none when it is -1)."""
+    kept = np.empty(n)
+    m = 0
+    for k in range(n):
+        if k == without:
+            continue
+        v, j = values[k], m
+        while j > 0 and kept[j - 1] > v:
+            kept[j] = kept[j - 1]
+            j -= 1
+        kept[j] = v
+        m += 1
+    return kept[(m - 1) // 2]
+
+
+@_helper
+def _judge(counts, level, r, c, base, unit, depth, electrons, saturation, margin, marks):
+    """Decide in which frames a pixel is hit, by what the other frames have there."""
+    n = counts.shape[0]
+    values = np.empty(n)
+    for f in range(n):
+        values[f] = np.float64(counts[f, r, c]) - level[f, r]
+    if n > 2:
+        own = max(_lower_median(values, n, -1), 0.0) / unit
+        if own > 1.0 and threshold(own, 0.0, unit, margin) > saturation:
+            for f in range(n):
+                marks[f, r, c] |= np.uint8(TRUNCATED)
+    for f in range(n):
+        mean = electrons
+        if n > 1:
+            mean = max(mean, _lower_median(values, n, f) / unit)
+        if values[f] > threshold(mean, base, unit, depth):
+            marks[f, r, c] |= np.uint8(HIT)
+
+
+def _find_hits(
+    counts, level, rows, columns, lowest, base, unit, depth, electrons, saturation, margin, marks
+):
+    """Find pixels that dark signal does not explain.
+
+    Parameters
+    ----------
+    counts : (n, ny, nx) uint16 array
+        Frames of one stack.
+    level : (n, ny) float64 array
+        Bias of their rows.
+    rows, columns : (2,) int64 arrays
+        First and stop of the area.
+    lowest : float64
+        Pixels above it, in any frame, are looked at.
+    base : float64
+        Part of the threshold that noise asks for.
+    unit : float64
+        One electron.
+    depth : float64
+        Probability of a false hit is about exp(-depth).
+    electrons : float64
+        Electrons that a pixel has at least expected.
+    saturation : float64
+    margin : float64
+        As depth, for what the register cannot hold.
+    marks : (n, ny, nx) uint8 array
+        Bits are set.
+
+    Notes
+    -----
+    A pixel's own mean is the lower median of the other frames: a hot pixel keeps its signal, and
+    no sample takes part in the decision about itself.
+    """
+    n = counts.shape[0]
+    for r in range(rows[0], rows[1]):
+        for f in range(n):
+            line, cut = counts[f, r], level[f, r] + lowest
+            whole = np.uint16(min(max(np.floor(cut), 0.0), 65535.0))
+            found = 0
+            for c in range(columns[0], columns[1]):
+                found += line[c] > whole
+            if not found:
+                continue
+            for c in range(columns[0], columns[1]):
+                if line[c] <= whole:
+                    continue
+                seen = False
+                for before in range(f):
+                    seen |= np.float64(counts[before, r, c]) - level[before, r] > lowest
+                if not seen:
+                    _judge(
+                        counts, level, r, c, base, unit, depth, electrons, saturation, margin,
+                        marks,
+                    )  # fmt: skip
+
+
+find_hits = njit(
+    [
+        types.void(
+            _cube, _levels, _counts, _counts, *(5 * (types.float64,)), types.float64,
+            types.float64, _marks,
+        )
+    ],
+    **_plain,
+)(_find_hits)  # fmt: skip
+
+
+@_helper
+def _block_level(counts, level, start, stop, shift, room):
+    """Return the median of a block of the flattened frame, moved by `shift` pixels."""
+    nx = counts.shape[1]
+    n = stop - start
+    for k in range(n):
+        p = start + k + shift
+        r = p // nx
+        room[k] = np.float64(counts[r, p - r * nx]) - level[r]
+    return np.partition(room[:n], n // 2)[n // 2]
+
+
+@_helper
+def _tail_end(counts, level, start, end, sigma, limit):
+    """Follow a tail along the flattened frame; return where it ends.
+
+    Blocks grow with the way so far, so that few are needed and the last ones tell faint levels.
+    The level of a block is compared with the same columns of the rows above and below.
+    """
+    nx = counts.shape[1]
+    last = start
+    at, found = start, False
+    room = np.empty(_BLOCK + (end - start) // _PART + 1)
+    while at < end:
+        width = max(_BLOCK, (at - start) // _PART)
+        stop = min(at + width, end)
+        here = _block_level(counts, level, at, stop, 0, room)
+        around = np.inf
+        if at >= nx:
+            around = _block_level(counts, level, at, stop, -nx, room)
+        if stop + nx <= end:
+            around = min(around, _block_level(counts, level, at, stop, nx, room))
+        last = stop
+        if here - around <= limit * sigma * np.sqrt(2.0 / (stop - at)):
+            break
+        found = True
+        at = stop
+    return last, found
+
+
+@_helper
+def _mark(marks, start, stop):
+    nx = marks.shape[1]
+    for p in range(start, min(stop, marks.size)):
+        marks[p // nx, p % nx] |= np.uint8(RAY)
+
+
+def _grow(counts, level, rows, columns, saturation, sigma, limit, end, marks):
+    """Turn hits into masks: themselves, their surroundings when they are strong, their tails.
+
+    Parameters
+    ----------
+    counts : (ny, nx) uint16 array
+    level : (ny,) float64 array
+    rows, columns : (2,) int64 arrays
+        Where hits are.
+    saturation : float64
+    sigma : float64
+        Noise of a pixel.
+    limit : float64
+        Blocks of a tail stand out by so many standard errors.
+    end : int64
+        Where the flattened frame ends for tails.
+    marks : (ny, nx) uint8 array
+        Bits are set.
+
+    Returns
+    -------
+    hits, tails : int64
+        Number of runs that were hit, and pixels of tails.
+    """
+    ny, nx = counts.shape
+    hits, length = 0, 0
+    for r in range(rows[0], rows[1]):
+        c = columns[0]
+        while c < columns[1]:
+            if not marks[r, c] & HIT:
+                c += 1
+                continue
+            first, strong = c, False
+            while c < columns[1] and marks[r, c] & HIT:
+                strong |= np.float64(counts[r, c]) - level[r] >= saturation
+                for y in (r - 1, r + 1):
+                    strong |= 0 <= y < ny and marks[y, c] & HIT != 0
+                c += 1
+            strong |= c - first > 1
+            hits += 1
+            _mark(marks, r * nx + first, r * nx + c)
+            if strong:
+                for y in range(max(r - 1, 0), min(r + 2, ny)):
+                    _mark(marks, y * nx + max(first - 1, 0), y * nx + min(c + 1, nx))
+            stop, followed = _tail_end(counts, level, r * nx + c, end, sigma, limit)
+            if followed or strong:
+                _mark(marks, r * nx + c, stop)
+                length += stop - r * nx - c
+    return hits, length
+
+
+grow = njit(
+    [
+        types.UniTuple(types.int64, 2)(
+            _frame, _level, _counts, _counts, types.float64, types.float64, types.float64,
+            types.int64, _marks_frame,
+        )
+    ],
+    **_plain,
+)(_grow)  # fmt: skip
+
+
+def _quality(counts, level, saturation, marks, telemetry, saturated, cosmic, unknown, out):
+    """Make DQ; return how many pixels are flagged as rays."""
+    rays = 0
+    for r in range(counts.shape[0]):
+        line, bits, target = counts[r], marks[r], out[r]
+        cut = min(max(np.ceil(level[r] + saturation), 0.0), 65536.0)
+        for c in range(line.size):
+            flag = np.uint16(0)
+            ray = bits[c] & RAY != 0
+            rays += ray
+            flag |= cosmic if ray else np.uint16(0)
+            full = (np.float64(line[c]) >= cut) | (bits[c] & TRUNCATED != 0)
+            flag |= saturated if full else np.uint16(0)
+            target[c] = flag
+        if telemetry[0] <= r < telemetry[1]:
+            for c in range(line.size):
+                target[c] |= unknown
+    return rays
+
+
+quality = njit(
+    [
+        types.int64(
+            _frame, _level, types.float64, _marks_frame, _counts, types.uint16, types.uint16,
+            types.uint16, _frame,
+        )
+    ],
+    **_plain,
+)(_quality)  # fmt: skip

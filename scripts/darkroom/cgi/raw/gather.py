@@ -1,0 +1,136 @@
+"""From raw frames to the statistics of their stack: nothing is stored in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.cgi.raw.frames import is_raw
+from darkroom.cgi.raw.prepare import BATCH, prepare
+from darkroom.cgi.stacks.file import StatisticsSource, save_statistics
+from darkroom.cgi.stacks.frame import open_frame
+from darkroom.cgi.stacks.gather import add_frames
+from darkroom.cgi.stacks.moments import Moments
+from darkroom.cgi.stacks.preconditions import check_frame
+from darkroom.cgi.stacks.stacks import Stack
+from darkroom.cgi.units import ELECTRON, EM_ELECTRON
+from darkroom.errors import DarkroomError, InputError
+
+
+def are_raw(paths):
+    """Tell whether frames are of level L1.
+
+    Raises
+    ------
+    InputError
+        When the last one is of another level than the first.
+    """
+    found = []
+    for path in (paths[0], paths[-1]):
+        with open_frame(path) as frame:
+            found.append(is_raw(frame.headers))
+    if found[0] != found[1]:
+        raise InputError(paths[-1], "raw frames (level L1) and others cannot be mixed in one call")
+    return found[0]
+
+
+def raw_moments(paths, geometry, settings, *, sums=None, waived=(), scratch=None):
+    """Prepare the raw frames of one stack and add them up.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+    geometry : darkroom.cgi.geometry.Geometry
+    settings : darkroom.cgi.raw.prepare.Settings
+    sums : dict, optional
+        ``{path: sha256}`` of files whose bytes were verified before.
+    waived : collection of str
+        Checks that are not made (see `darkroom.cgi.stacks.preconditions`).
+    scratch : path-like, optional
+        Folder for unpacked copies of compressed frames.
+
+    Returns
+    -------
+    stack : darkroom.cgi.stacks.stacks.Stack or None
+        None when no frame is left.
+    moments : darkroom.cgi.stacks.moments.Moments
+    left_out : list of str
+        Names of frames that are bad.
+
+    Raises
+    ------
+    InputError, DarkroomError
+        When a frame does not fit.
+    """
+    sums = {Path(path): digest for path, digest in (sums or {}).items()}
+    unit = ELECTRON if settings.divide else EM_ELECTRON
+    stack, moments, left_out, waiting = None, Moments.zeros(geometry.shape), [], []
+    for frame in prepare(paths, geometry, settings, scratch):
+        headers = frame.headers
+        check_frame(headers, unit, waived)
+        if frame.bad:
+            left_out.append(headers.path.name)
+            continue
+        if stack is None:
+            stack = Stack.begin(headers, geometry.shape)
+        stack.join(headers, sums.get(headers.path, ""))
+        waiting.append(frame)
+        if len(waiting) == BATCH:
+            add_frames(moments, waiting, 0)
+            waiting = []
+    if waiting:
+        add_frames(moments, waiting, 0)
+    if stack is not None:
+        stack.check()
+    return stack, moments, left_out
+
+
+def raw_sources(paths, geometry, settings, folder, *, sums=None, waived=()):
+    """Make sources of raw frames of any number of stacks.
+
+    Parameters
+    ----------
+    paths, geometry, settings, sums, waived
+        As of `raw_moments`.
+    folder : path-like
+        Where the statistics of each stack are kept; whoever owns it removes it.
+
+    Returns
+    -------
+    sources : list of darkroom.cgi.stacks.file.StatisticsSource
+        One a stack, in the order of exposure time, commanded gain.
+    left_out : list of str
+    """
+    groups = {}
+    for path in map(Path, paths):
+        with open_frame(path) as frame:
+            headers = frame.headers
+            groups.setdefault((headers.exptime, headers.commanded_gain), []).append(path)
+    sources, left_out = [], []
+    for number, key in enumerate(sorted(groups)):
+        stack, moments, bad = raw_moments(
+            groups[key], geometry, settings, sums=sums, waived=waived, scratch=folder
+        )
+        left_out += bad
+        if stack is None:
+            continue
+        file = Path(folder) / f"stack_{number:03d}.fits"
+        save_statistics(file, stack, moments, inputs=[], settings={})
+        sources.append(StatisticsSource(file))
+    if not sources:
+        raise DarkroomError(
+            f"nothing to make darks of: of all {len(paths)} frames too much is masked (IS_BAD), or "
+            "they are setup frames"
+        )
+    return sources, left_out
+
+
+def described(settings):
+    """Return settings of raw frames as a product names them."""
+    calibration = settings.calibration
+    return {
+        "preprocess": settings.mode,
+        "nonlinearity": calibration.nonlinearity.name or "none",
+        "kgain": calibration.kgain,
+        "bias_offset": calibration.bias_offset,
+        "full_wells": [calibration.well_image, calibration.well_register],
+    }

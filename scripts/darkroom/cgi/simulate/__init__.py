@@ -1,0 +1,1 @@
+"""A simulated EXCAM camera whose truth is known."""

@@ -1,0 +1,359 @@
+"""A simulated coronagraph camera (EXCAM): dark frames of several EM gains and times, with truth.
+
+Every sample is F + EM register (Poisson(C + t D)) + read noise, with the fixed pattern F, the
+clock-induced charge C and the dark current D of truth maps that are either synthetic, or the ones
+that come with corgidrp (called thermal-vacuum-derived there), or a person's own. Frames are made
+as calibrated ones of level L2a: bias subtracted, in detected EM electrons, cosmic rays flagged; or
+as raw ones of level L1: counts with a bias, non-linear, nothing flagged (`cgi_raw`).
+
+Every component of every frame has a random stream of its own, keyed by the seed, the component and
+the exposure's name: a frame can be made alone, in any order, and an amplitude set to zero leaves
+all other components as they were, to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.cgi.geometry import read_geometry
+from darkroom.cgi.simulate.raw import digitize
+from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
+from darkroom.cgi.simulate.truth import truth_maps
+from darkroom.cgi.units import EM_ELECTRON
+from darkroom.simulate.settings import check_choice, check_names, planned, stream
+
+#: Every setting with its default. Electrons unless said otherwise.
+DEFAULTS = {
+    "seed": 604,
+    "level": "L2a",  # or L1
+    "geometry": "sci",  # sci (1200 x 2200), small (120 x 220) or a JSON file of detector regions
+    # Frames are made for every gain at every time, unless stacks are listed one by one as
+    # {gain, exptime, frames}.
+    "gains": [1.5, 30.0, 500.0, 5000.0],
+    "exptimes": [2.0, 30.0, 100.0],  # s
+    "frames": 8,
+    "stacks": None,
+    # Truth: "synthetic", "corgidrp" (its wheel's maps; it must be installed) or a folder with
+    # fpn.fits, cic.fits and dark.fits of the image area.
+    "maps": "synthetic",
+    "fpn_mean": 4.9,
+    "fpn_spread": 69.0,
+    "cic": 0.0088,
+    "cic_spread": 0.0018,
+    "dark": 0.001,  # e-/s
+    "dark_spread": 0.00016,  # e-/s
+    "hot_fraction": 1e-3,  # of the imaging area; log-uniform dark current between:
+    "hot_dark": [0.01, 1.0],  # e-/s
+    "partial_cic": 0.0,  # electrons a pixel made inside the register
+    "read_noise": 100.0,
+    "row_noise": 8.9,  # common to the pixels of one row of one frame: error of its bias
+    "kgain": 8.7,  # e-/DN
+    "full_well_image": 90000.0,
+    "full_well_register": 105000.0,
+    "bad_fraction": 1e-4,  # dead pixels, flagged in every frame
+    # Hits per cm2 and second in the imaging area; a pixel is 13 microns. In orbit about 5.
+    "cosmic_rays": 0.25,
+    "cosmic_charge": [1e4, 1e5],  # electrons of a hit, log-uniform
+    "temperature": -85.0,  # C
+    # One stack whose frames carry an offset and more read noise:
+    # {gain, exptime, offset (e-), noise (factor)}.
+    "odd_stack": None,
+    # Raw frames only: bias [DN], its slow drift over the rows and its scatter from row to row
+    # [DN], and the table of non-linearity ("none", "corgidrp" or a file).
+    "bias": 1000.0,
+    "bias_drift": 5.0,
+    "bias_rows": 2.0,
+    "nonlinearity": "none",
+}
+_LEVELS = ("L2a", "L1")
+_STACK_KEYS = ("gain", "exptime", "frames")
+_ODD_KEYS = ("gain", "exptime", "offset", "noise")
+_CALIBRATED_CARDS = ("IS_BAD", "FWC_PP_E", "FWC_EM_E", "SAT_DN", "RN", "RN_ERR", "KGAIN_ER")
+_START = datetime(2026, 1, 6)
+_READOUT = 5.0  # s between the end of an exposure and the start of the next
+_SATURATION = 0.95  # of the full well: from here on samples are flagged
+_TELEMETRY = 1e5  # what telemetry looks like among electrons
+_VISIT = "0200001001001001001"
+BAD, SATURATED, COSMIC = 4, 32, 128
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One exposure as planned.
+
+    Parameters
+    ----------
+    name, role, file : str
+        Name, ``dark``, file name.
+    gain : float
+        Commanded EM gain.
+    exptime : float
+        Exposure time in seconds.
+    start : str
+        Start of the exposure, ISO.
+    facts : dict
+        The header values a lock keeps.
+    """
+
+    name: str
+    role: str
+    file: str
+    gain: float
+    exptime: float
+    start: str
+    facts: dict
+
+
+def complete(settings):
+    """Return `DEFAULTS` overlaid with `settings`.
+
+    Raises
+    ------
+    DarkroomError
+        For a setting that does not exist.
+    """
+    check_names("CGI", settings, DEFAULTS)
+    for stack in settings.get("stacks") or ():
+        check_names("CGI", stack, _STACK_KEYS, "stacks: ")
+    check_names("CGI", settings.get("odd_stack") or {}, _ODD_KEYS, "odd_stack: ")
+    check_choice("CGI", "level", settings.get("level", _LEVELS[0]), _LEVELS)
+    return DEFAULTS | settings
+
+
+def plan(settings):
+    """List the exposures of the camera; no pixel is made.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+
+    Returns
+    -------
+    list of Exposure
+        In the order they are taken: stack by stack.
+    """
+    full = complete(settings)
+    shape = read_geometry(full["geometry"]).shape
+    stacks = full["stacks"] or [
+        {"gain": gain, "exptime": exptime, "frames": full["frames"]}
+        for exptime in full["exptimes"]
+        for gain in full["gains"]
+    ]
+    exposures, start = [], _START
+    for stack in stacks:
+        for _ in range(stack["frames"]):
+            gain, exptime = float(stack["gain"]), float(stack["exptime"])
+            suffix = "l1_" if full["level"] == "L1" else "l2a"
+            name = f"cgi_{_VISIT}_{start:%Y%m%dt%H%M%S}{start.microsecond // 100000}_{suffix}"
+            date = start.isoformat(timespec="milliseconds")
+            facts = {
+                "instrument": "CGI",
+                "detector": "EXCAM",
+                "shape": f"{shape[0]}x{shape[1]}",
+                "exptime_s": f"{exptime:g}",
+                "em_gain": f"{gain:g}",
+                "temperature_c": f"{full['temperature']:g}",
+                "date_obs": date,
+            }
+            exposures.append(Exposure(name, "dark", f"{name}.fits", gain, exptime, date, facts))
+            start += timedelta(seconds=exptime + _READOUT)
+    return exposures
+
+
+def truth(settings):
+    """Make what is hidden in every frame.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+
+    Returns
+    -------
+    dict
+        Full-frame arrays ``fpn`` [e-], ``cic`` [e-], ``dark`` [e-/s], and bool arrays ``hot``,
+        ``bad``.
+    """
+    full = complete(settings)
+    geometry = read_geometry(full["geometry"])
+    maps = truth_maps(full, geometry, lambda component: stream(full, component))
+    bad = np.zeros(geometry.shape, bool)
+    imaging = bad[geometry.imaging]
+    imaging[...] = stream(full, "bad").random(imaging.shape) < full["bad_fraction"]
+    if full["level"] == "L1":
+        # The bias is measured in the prescan: its pattern is the zero of all others. And a dead
+        # pixel, which nothing flags, holds nothing.
+        maps["fpn"][geometry.section("prescan")] = 0.0
+        for name in ("fpn", "cic", "dark"):
+            maps[name][bad] = 0.0
+        maps["hot"] &= ~bad
+    return maps | {"bad": bad}
+
+
+def frame(settings, exposure, hidden=None):
+    """Make one calibrated frame (level L2a).
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `DEFAULTS`.
+    exposure : Exposure
+        One of `plan(settings)`.
+    hidden : dict, optional
+        `truth(settings)`, when it is at hand (it is the same for all frames).
+
+    Returns
+    -------
+    image : (ny, nx) float32 array
+        Detected EM electrons.
+    err : (ny, nx) float32 array
+        Error of the bias of each row.
+    dq : (ny, nx) uint16 array
+    """
+    full = complete(settings)
+    geometry = read_geometry(full["geometry"])
+    hidden = truth(settings) if hidden is None else hidden
+    name, shape = exposure.name, geometry.shape
+    image, touched, well = _exposed(full, exposure, hidden, geometry)
+    dq = np.where(hidden["bad"], BAD, 0).astype(np.uint16)
+    dq[touched] |= COSMIC
+    dq[image >= _SATURATION * well] |= SATURATED
+    _read_out(full, exposure, hidden, image)
+    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
+    image[hidden["bad"]] = 0.0
+    image[geometry.telemetry_rows] = _TELEMETRY
+    return image.astype(np.float32), np.full(shape, full["row_noise"], np.float32), dq
+
+
+def _exposed(full, exposure, hidden, geometry):
+    """Return electrons behind the register, which pixels a cosmic ray touched, the full well."""
+    name, gain, shape = exposure.name, exposure.gain, geometry.shape
+    electrons = stream(full, "charge", name).poisson(
+        hidden["cic"] + exposure.exptime * hidden["dark"]
+    )
+    image = amplify(electrons, gain, geometry.em_stages, stream(full, "register", name))
+    if full["partial_cic"]:
+        image += partial_charge(full["partial_cic"], shape, gain, stream(full, "partial", name))
+    well = min(gain * full["full_well_image"], full["full_well_register"])
+    touched = add_cosmic_rays(
+        image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,
+        stream(full, "cosmic", name), charges=full["cosmic_charge"], wrap=full["level"] == "L1",
+    )  # fmt: skip
+    return np.minimum(image, well, out=image), touched, well
+
+
+def _read_out(full, exposure, hidden, image):
+    """Add fixed pattern, offset and read noise in place."""
+    offset, factor = _oddness(full, exposure)
+    image += hidden["fpn"] + offset
+    noise = stream(full, "read", exposure.name).standard_normal(image.shape)
+    image += factor * full["read_noise"] * noise
+
+
+def raw_frame(settings, exposure, hidden=None):
+    """Make one raw frame (level L1).
+
+    Parameters
+    ----------
+    settings, exposure, hidden
+        As of `frame`.
+
+    Returns
+    -------
+    counts : (ny, nx) uint16 array
+        DN; telemetry rows hold arbitrary numbers.
+    touched : (ny, nx) bool array
+        Pixels that hold charge of a cosmic ray.
+    """
+    full = complete(settings)
+    geometry = read_geometry(full["geometry"])
+    hidden = truth(settings) if hidden is None else hidden
+    image, touched, _ = _exposed(full, exposure, hidden, geometry)
+    image[hidden["bad"]] = 0.0
+    _read_out(full, exposure, hidden, image)
+    counts = digitize(full, exposure.gain, image, stream(full, "bias", exposure.name))
+    telemetry = counts[geometry.telemetry_rows]
+    rng = stream(full, "telemetry", exposure.name)
+    telemetry[...] = rng.integers(0, 1 << 16, telemetry.shape, np.uint16)
+    return counts, touched
+
+
+def _oddness(full, exposure):
+    """Return offset and noise factor of an exposure."""
+    odd = full["odd_stack"]
+    if odd and (odd["gain"], odd["exptime"]) == (exposure.gain, exposure.exptime):
+        return odd.get("offset", 0.0), odd.get("noise", 1.0)
+    return 0.0, 1.0
+
+
+def cards(settings, exposure):
+    """Return the primary and the image header of a frame (`astropy.io.fits.Header`)."""
+    from astropy.io import fits
+
+    full = complete(settings)
+    text = Path(__file__).with_name("cards.txt").read_text(encoding="ascii")
+    _, primary, image = text.split("[")
+    primary, image = (
+        fits.Header.fromstring(part.partition("]\n")[2], sep="\n") for part in (primary, image)
+    )
+    start = datetime.fromisoformat(exposure.start)
+    stop = start + timedelta(seconds=exposure.exptime)
+    mjd = (start - datetime(1858, 11, 17)).total_seconds() / 86400
+    well = min(exposure.gain * full["full_well_image"], full["full_well_register"])
+    primary.update(FILENAME=exposure.file, FILETIME=exposure.start, OPGAIN=f"{exposure.gain:g}",
+                   FRAMET=f"{exposure.exptime:g}", OBSNAME="DARK")  # fmt: skip
+    image.update(
+        EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0,
+        EXCAMT=full["temperature"], SCTSRT=exposure.start, MJDSRT=mjd,
+        SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / 86400,
+    )  # fmt: skip
+    if full["level"] == "L1":
+        for card in _CALIBRATED_CARDS:
+            image.remove(card, ignore_missing=True)
+        image.update(KGAINPAR=0.0, BUNIT="DN", DATALVL="L1")
+        return primary, image
+    image.update(
+        KGAINPAR=full["kgain"], SAT_DN=_SATURATION * well / full["kgain"],
+        RN=full["read_noise"], BUNIT=EM_ELECTRON,
+        FWC_PP_E=full["full_well_image"], FWC_EM_E=full["full_well_register"], DATALVL="L2a",
+    )  # fmt: skip
+    for step in (
+        "Bias subtracted",
+        "Cosmic ray mask created from the simulated truth",
+        "Data corrected for non-linearity: simulated linear",
+        f"data converted to detected EM electrons by kgain {full['kgain']:g}",
+    ):
+        image.add_history(step)
+    return primary, image
+
+
+def deliver(settings, name, path):
+    """Write the exposure `name` to `path` as a frame in corgidrp's layout.
+
+    The bytes depend on settings and name alone.
+    """
+    from astropy.io import fits
+
+    from darkroom.atomic import whole
+
+    exposure = planned("CGI", plan(settings), name)
+    primary, header = cards(settings, exposure)
+    if complete(settings)["level"] == "L1":
+        counts, _ = raw_frame(settings, exposure)
+        with whole(path) as temporary:
+            fits.HDUList([fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]).writeto(
+                temporary
+            )
+        return
+    image, err, dq = frame(settings, exposure)
+    errors = fits.ImageHDU(err[None], name="ERR")
+    errors.header["TRK_ERRS"], errors.header["LAYER_1"] = False, "combined_error"
+    hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]
+    hdus.append(fits.ImageHDU(dq, name="DQ"))
+    with whole(path) as temporary:
+        fits.HDUList(hdus).writeto(temporary)

@@ -1,0 +1,89 @@
+"""Truth maps of the simulated coronagraph camera."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.errors import DarkroomError, InputError
+
+# Files in the folder data/default_calibs of corgidrp's wheel, and in a person's own folder.
+_CORGIDRP = {
+    "fpn": "fpn_20240322.fits",
+    "cic": "cic_20240322.fits",
+    "dark": "dark_current_20240322.fits",
+}
+_OWN = {"fpn": "fpn.fits", "cic": "cic.fits", "dark": "dark.fits"}
+
+
+def truth_maps(full, geometry, stream):
+    """Make the maps of fixed pattern, clock-induced charge and dark current.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of `darkroom.cgi.simulate.exposures`.
+    geometry : darkroom.cgi.geometry.Geometry
+    stream : callable
+        ``stream(component)`` gives that component's random generator.
+
+    Returns
+    -------
+    dict
+        ``fpn`` [e-], ``cic`` [e-] and ``dark`` [e-/s] of the full frame, and where it is ``hot``.
+        Dark current is 0 outside the imaging area.
+    """
+    shape = geometry.shape
+
+    def spread(component, mean, sigma):
+        return mean + sigma * stream(component).standard_normal(shape)
+
+    maps = {
+        "fpn": spread("fpn", full["fpn_mean"], full["fpn_spread"]),
+        "cic": np.maximum(spread("cic", full["cic"], full["cic_spread"]), 0),
+        "dark": np.zeros(shape),
+    }
+    imaging = geometry.imaging
+    dark = np.maximum(spread("dark", full["dark"], full["dark_spread"]), 0)
+    maps["dark"][imaging] = dark[imaging]
+    if full["maps"] != "synthetic":
+        for name, path in _files(full["maps"]).items():
+            maps[name][geometry.section("image")] = _load(path, geometry)
+    rng = stream("hot")
+    hot = np.zeros(shape, bool)
+    hot[imaging] = rng.random(hot[imaging].shape) < full["hot_fraction"]
+    low, high = full["hot_dark"]
+    maps["dark"][hot] = low * (high / low) ** rng.random(int(hot.sum()))
+    return maps | {"hot": hot}
+
+
+def _files(choice):
+    """Return the files of maps that are not synthetic."""
+    if choice != "corgidrp":
+        return {name: Path(choice).expanduser() / file for name, file in _OWN.items()}
+    found = find_spec("corgidrp")
+    if found is None or not found.origin:
+        raise DarkroomError(
+            "simulated CGI: maps: corgidrp needs the package corgidrp (5.1.1) in the environment "
+            "that simulates; install it there, or use maps: synthetic"
+        )
+    folder = Path(found.origin).parent / "data" / "default_calibs"
+    return {name: folder / file for name, file in _CORGIDRP.items()}
+
+
+def _load(path, geometry):
+    """Read a map of the image area, the first image in a file."""
+    from astropy.io import fits
+
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            image = next(h.data for h in hdus if h.is_image and h.data is not None)
+    except (OSError, StopIteration) as error:
+        raise InputError(path, f"holds no truth map ({error or 'no image'})") from error
+    rows, columns = geometry.section("image")
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    if image.shape[0] < shape[0] or image.shape[1] < shape[1]:
+        raise InputError(path, f"map of {image.shape}, the image area needs {shape}")
+    return np.asarray(image[: shape[0], : shape[1]], float)

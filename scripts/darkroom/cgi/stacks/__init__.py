@@ -1,0 +1,1 @@
+"""Stacks of CGI frames and their statistics."""

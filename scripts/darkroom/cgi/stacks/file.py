@@ -1,0 +1,231 @@
+"""Statistics of a stack, or of a part of one, in a file.
+
+FITS with the primary header (what the stack is, provenance), the images ``COUNT`` (usable samples),
+``SUM`` (of their values), ``M2`` (of their squared deviations from the mean), ``ERR2`` (of their
+squared errors) and ``DQ`` (all flags seen), the table ``FRAMES`` and the table ``CARDS`` (the
+headers that a product inherits). Parts of one stack are merged when they are read: new frames make
+a new part, and no frame is read twice.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom import provenance
+from darkroom.cgi.stacks.moments import Moments
+from darkroom.cgi.stacks.stacks import Member, Stack, Template
+from darkroom.errors import InputError
+from darkroom.fits.tiles import DTYPES, Plane
+from darkroom.fits.write import binary_table, write
+
+DATATYPE = "StackStatistics"
+_BLOCK = 2880
+# How HISTORY begins to name a frame that was left out.
+_LEFT_OUT = "left out: "
+_IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
+_HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
+
+
+def frames_in_statistics(path):
+    """Return how many frames statistics are of, or None when a file holds no statistics."""
+    try:
+        with Path(path).open("rb") as stream:
+            # A whole header takes long to read, of a frame that is none.
+            if f"'{DATATYPE}'".encode() not in stream.read(_BLOCK):
+                return None
+            stream.seek(0)
+            header = fits.Header.fromfile(stream)
+    except OSError:
+        return None
+    return header["NFRAMES"] if header.get("DATATYPE") == DATATYPE else None
+
+
+def left_out_of(path):
+    """Return the names of frames that a file of statistics left out, as marked as bad."""
+    history = map(str, fits.getheader(path).get("HISTORY", []))
+    return [line.removeprefix(_LEFT_OUT) for line in history if line.startswith(_LEFT_OUT)]
+
+
+def save_empty(path, *, inputs, settings, left_out=()):
+    """Write the statistics of no frame at all: of a part whose frames were all refused."""
+    primary = fits.PrimaryHDU()
+    primary.header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
+    primary.header["NFRAMES"] = (0, "number of frames")
+    _stamp(primary.header, inputs, settings, left_out)
+    write(path, [primary])
+
+
+def save_statistics(path, stack, moments, *, inputs, settings, left_out=()):
+    """Write the statistics of a stack.
+
+    Parameters
+    ----------
+    path : path-like
+    stack : darkroom.cgi.stacks.stacks.Stack
+    moments : Moments
+        Of the full frame, with errors.
+    inputs : sequence of path-like
+        Files to name with their checksums beside the frames (the geometry).
+    settings : dict
+        Numbers and choices that shaped the result.
+    left_out : sequence of str
+        Frames that their header calls bad.
+    """
+    primary = fits.PrimaryHDU()
+    header = primary.header
+    header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
+    header["EXPTIME"] = (stack.exptime, "[s] exposure time")
+    header["EMGAIN_C"] = (stack.commanded_gain, "commanded EM gain")
+    header["EMGAIN"] = (stack.em_gain, "EM gain (measured, applied or commanded)")
+    header["KGAINPAR"] = (stack.kgain, "[e-/DN] conversion gain")
+    header["BUNIT"] = (stack.unit, "unit of the frames")
+    header["CRTHRESH"] = (stack.threshold_dn, "[DN] cosmic-ray threshold of the first frame")
+    header["NFRAMES"] = (stack.nframes, "number of frames")
+    header["SUMTEMP"] = (stack.temperature_sum, "[C] sum of EXCAMT over the frames")
+    for card, value in stack.earliest.items():
+        header[card] = (value, "of the earliest frame")
+    _stamp(header, inputs, settings, left_out)
+    images = {
+        "SUM": moments.total, "M2": moments.m2, "ERR2": moments.err2,
+        "COUNT": moments.count, "DQ": moments.seen,
+    }  # fmt: skip
+    hdus = [primary, *(fits.ImageHDU(images[name], name=name) for name in _IMAGES)]
+    write(path, [*hdus, _frames_table(stack), _cards_table(stack.template)])
+
+
+def _stamp(header, inputs, settings, left_out):
+    for name in left_out:
+        header.add_history(f"{_LEFT_OUT}{name}")
+    provenance.stamp(
+        header,
+        made_by="stack_statistics",
+        inputs=inputs,
+        settings=settings,
+        packages=("numpy", "astropy", "numba"),
+    )
+
+
+def _frames_table(stack):
+    members = stack.members
+    width = max(len(m.name) for m in members)
+    return binary_table(
+        [
+            fits.Column("FILE", f"{width}A", array=[m.name for m in members]),
+            fits.Column("SHA256", "64A", array=[m.sha256 for m in members]),
+            fits.Column("SCTSRT", "32A", array=[m.start for m in members]),
+            fits.Column("EMGAIN", "D", array=[m.em_gain for m in members]),
+        ],
+        "FRAMES",
+    )
+
+
+def _cards_table(template):
+    """Store the cards of the template headers as text, one a row."""
+    headers = (template.primary, template.image, template.err, template.dq)
+    rows = [
+        (name, text[start : start + 80])
+        for name, header in zip(_HEADERS, headers, strict=True)
+        for text in [header.tostring(sep="", endcard=False, padding=False)]
+        for start in range(0, len(text), 80)
+    ]
+    return binary_table(
+        [
+            fits.Column("HDU", "7A", array=[name for name, _ in rows]),
+            fits.Column("CARD", "80A", array=[card for _, card in rows]),
+        ],
+        "CARDS",
+    )
+
+
+class StatisticsSource:
+    """The statistics of a stack (or a part of one), read from their file band by band.
+
+    Parameters
+    ----------
+    path : path-like
+        As `save_statistics` writes it.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged or holds something else.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with fits.open(self.path, memmap=False, do_not_scale_image_data=True) as hdus:
+                    self._planes = {name: self._plane(hdus[name]) for name in _IMAGES}
+                    self.stack = _read_stack(hdus, self._planes["COUNT"].shape)
+        except FileNotFoundError:
+            raise InputError(self.path, "no such file") from None
+        except (OSError, KeyError, ValueError, fits.VerifyError) as error:
+            raise InputError(
+                self.path, f"holds no statistics of a stack ({error})", "make it again"
+            ) from error
+
+    def _plane(self, hdu):
+        plane = Plane(
+            self.path, hdu.fileinfo()["datLoc"], hdu.shape,
+            np.dtype(DTYPES[hdu.header["BITPIX"]]), bzero=float(hdu.header.get("BZERO", 0)),
+        )  # fmt: skip
+        if plane.offset + plane.nbytes > self.path.stat().st_size:
+            raise ValueError("it is cut off")
+        return plane
+
+    def _band(self, name, rows):
+        plane = self._planes[name]
+        stored = plane.stored(rows.start, rows.stop - rows.start)
+        if name == "DQ":
+            return (stored.view(">u2") ^ np.uint16(1 << 15)).astype(np.uint16)
+        return stored.astype(stored.dtype.newbyteorder("="))
+
+    def add_to(self, moments, rows):
+        """Add the statistics of a band of rows to `moments`."""
+        err2 = None if moments.err2 is None else self._band("ERR2", rows)
+        band = {name: self._band(name, rows) for name in ("COUNT", "SUM", "M2", "DQ")}
+        moments.merge(Moments(band["COUNT"], band["SUM"], band["M2"], err2, band["DQ"]))
+
+    def patch(self, rows, columns):
+        """Return the statistics of a rectangle."""
+        step = slice(None, None, rows.step)
+        bands = [self._band(name, rows)[step, columns] for name in ("COUNT", "SUM", "M2", "DQ")]
+        count, total, m2, seen = map(np.ascontiguousarray, bands)
+        return Moments(count, total, m2, None, seen)
+
+
+def _read_stack(hdus, shape):
+    header, frames = hdus[0].header, hdus["FRAMES"].data
+    if header.get("DATATYPE") != DATATYPE:
+        raise ValueError(f"DATATYPE is {header.get('DATATYPE')!r}")
+    members = [
+        Member(str(row["FILE"]), str(row["SHA256"]), str(row["SCTSRT"]), float(row["EMGAIN"]))
+        for row in frames
+    ]
+    return Stack(
+        exptime=float(header["EXPTIME"]),
+        commanded_gain=float(header["EMGAIN_C"]),
+        kgain=float(header["KGAINPAR"]),
+        unit=header["BUNIT"],
+        shape=shape,
+        threshold_dn=header["CRTHRESH"] if isinstance(header["CRTHRESH"], float) else None,
+        template=_read_template(hdus["CARDS"].data),
+        earliest={card: header[card] for card in ("SCTSRT", "MJDSRT") if card in header},
+        members=members,
+        temperature_sum=float(header["SUMTEMP"]),
+    )
+
+
+def _read_template(table):
+    names, cards = np.char.strip(table["HDU"]), [str(c).ljust(80) for c in table["CARD"]]
+    headers = [
+        fits.Header.fromstring("".join(c for n, c in zip(names, cards, strict=True) if n == name))
+        for name in _HEADERS
+    ]
+    return Template(str(headers[1].get("SCTSRT", "")), *headers)

@@ -1,0 +1,228 @@
+"""Stacks: frames of one exposure time, commanded EM gain and conversion gain."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from astropy.io import fits
+
+from darkroom.errors import DarkroomError, InputError
+
+#: Frames of a stack that the instrument team recommends at least.
+RECOMMENDED_FRAMES = 1176
+# EM gains of one stack may differ by this fraction: more changes the noise model.
+_GAIN_TOLERANCE = 0.02
+# HISTORY is wrapped anywhere, and a blank at the end of its line is lost.
+_THRESHOLD = re.compile(r"Cosmic\s*ray\s*threshold\s*of\s*(\S+?)\s*used\.")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One frame of a stack.
+
+    Attributes
+    ----------
+    name : str
+        File name without folder.
+    sha256 : str
+        Of the file's bytes; empty when it was not taken.
+    start : str
+        SCTSRT.
+    em_gain : float
+        EM gain (see `darkroom.cgi.stacks.frame.Headers.em_gain`).
+    """
+
+    name: str
+    sha256: str
+    start: str
+    em_gain: float
+
+
+@dataclass(frozen=True)
+class Template:
+    """Headers that a product inherits: those of the latest frame, and what all frames share.
+
+    Attributes
+    ----------
+    start : str
+        SCTSRT of the frame.
+    primary, image, err, dq : astropy.io.fits.Header
+    """
+
+    start: str
+    primary: fits.Header
+    image: fits.Header
+    err: fits.Header
+    dq: fits.Header
+
+    @classmethod
+    def of(cls, headers):
+        """Take over the headers of a frame."""
+        return cls(headers.start, headers.primary, headers.image, headers.err, headers.dq)
+
+
+@dataclass
+class Stack:
+    """What is known of a stack but its pixels.
+
+    Attributes
+    ----------
+    exptime : float
+        Exposure time in seconds.
+    commanded_gain : float
+        EMGAIN_C.
+    kgain : float
+        Electrons per DN.
+    unit : str
+        BUNIT.
+    shape : tuple of int
+        Rows and columns of its frames.
+    threshold_dn : float or None
+        Cosmic-ray threshold of its first frame: as HISTORY says, else SAT_DN.
+    members : list of Member
+        Its frames, in order.
+    template : Template
+        Headers of its latest frame.
+    earliest : dict
+        SCTSRT and MJDSRT of its earliest frame.
+    temperature_sum : float
+        Sum of EXCAMT over its frames.
+    """
+
+    exptime: float
+    commanded_gain: float
+    kgain: float
+    unit: str
+    shape: tuple[int, int]
+    threshold_dn: float | None
+    template: Template
+    earliest: dict
+    members: list[Member] = field(default_factory=list)
+    temperature_sum: float = 0.0
+
+    @classmethod
+    def begin(cls, headers, shape):
+        """Start the stack that a frame belongs to, without that frame."""
+        return cls(
+            exptime=headers.exptime,
+            commanded_gain=headers.commanded_gain,
+            kgain=headers.kgain,
+            unit=str(headers.image.get("BUNIT", "")).strip(),
+            shape=shape,
+            threshold_dn=threshold_dn(headers),
+            template=Template.of(headers),
+            earliest=_start_cards(headers.image),
+        )
+
+    @property
+    def key(self):
+        """Exposure time, commanded gain, conversion gain: what its frames agree in."""
+        return self.exptime, self.commanded_gain, self.kgain
+
+    @property
+    def name(self):
+        """How messages name it."""
+        return f"stack of EM gain {self.commanded_gain:g} and {self.exptime:g} s"
+
+    @property
+    def nframes(self):
+        """Number of frames."""
+        return len(self.members)
+
+    @property
+    def em_gain(self):
+        """EM gain: the mean of its frames'."""
+        gains = [member.em_gain for member in self.members]
+        return gains[0] if len(set(gains)) == 1 else sum(gains) / len(gains)
+
+    @property
+    def threshold_e(self):
+        """Cosmic-ray threshold in electrons, or None when it is unknown."""
+        return None if self.threshold_dn is None else self.threshold_dn * self.kgain
+
+    def join(self, headers, sha256=""):
+        """Take in a frame.
+
+        Raises
+        ------
+        InputError
+            When it is not one of this stack, or was taken in before.
+        """
+        found = (headers.exptime, headers.commanded_gain, headers.kgain)
+        if found != self.key:
+            raise InputError(
+                headers.path,
+                f"exposure time, commanded EM gain and conversion gain are {found}, those of "
+                f"the stack are {self.key}",
+            )
+        unit = str(headers.image.get("BUNIT", "")).strip()
+        if unit != self.unit:
+            raise InputError(headers.path, f"BUNIT is {unit!r}, that of its stack {self.unit!r}")
+        self.members.append(Member(headers.path.name, sha256, headers.start, headers.em_gain))
+        if headers.start >= self.template.start:
+            self.template = Template.of(headers)
+        start = _start_cards(headers.image)
+        if str(start.get("SCTSRT", "")) < str(self.earliest.get("SCTSRT", "")):
+            self.earliest = start
+        temperature = headers.image.get("EXCAMT", 0.0)
+        self.temperature_sum += temperature if isinstance(temperature, int | float) else 0.0
+
+    def merge(self, other):
+        """Take in the frames of another part of the same stack."""
+        if other.key != self.key or other.unit != self.unit or other.shape != self.shape:
+            raise DarkroomError(f"{self.name}: a part of {other.name} cannot be merged into it")
+        self.members += other.members
+        if other.template.start >= self.template.start:
+            self.template = other.template
+        if str(other.earliest.get("SCTSRT", "")) < str(self.earliest.get("SCTSRT", "")):
+            self.earliest = other.earliest
+        self.temperature_sum += other.temperature_sum
+
+    def check(self):
+        """Refuse frames that are there twice, and EM gains that differ.
+
+        Raises
+        ------
+        DarkroomError
+            Naming the frames or the gains.
+        """
+        for label, values in (
+            ("file", [m.name for m in self.members]),
+            ("content", [m.sha256 for m in self.members if m.sha256]),
+        ):
+            value, times = Counter(values).most_common(1)[0] if values else ("", 0)
+            if times > 1:
+                name = next(m.name for m in self.members if value in (m.name, m.sha256))
+                raise DarkroomError(
+                    f"{self.name}: {name} is there twice (same {label}); each exposure may "
+                    "count once"
+                )
+        gains = [member.em_gain for member in self.members]
+        if max(gains) - min(gains) > _GAIN_TOLERANCE * max(gains):
+            raise DarkroomError(
+                f"{self.name}: EM gains of its frames run from {min(gains):g} to {max(gains):g}, "
+                f"more than {_GAIN_TOLERANCE:.0%} apart"
+            )
+
+
+def threshold_dn(headers):
+    """Return the cosmic-ray threshold that a frame's header tells, in DN.
+
+    It is the one in HISTORY, else the saturation level SAT_DN; None when neither is known.
+    """
+    match = _THRESHOLD.search(headers.history)
+    if match:
+        try:
+            return float(match[1])
+        except ValueError:
+            raise InputError(
+                headers.path, f"HISTORY names the cosmic-ray threshold {match[1]!r}, no number"
+            ) from None
+    value = headers.image.get("SAT_DN")
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _start_cards(header):
+    return {card: header[card] for card in ("SCTSRT", "MJDSRT") if card in header}

@@ -1,1 +1,0 @@
-"""The figures of the CCD road: single frames, stacks, drifts, science frames."""

@@ -1,1 +1,0 @@
-"""Figures of NIRCam's superbias and read noise."""

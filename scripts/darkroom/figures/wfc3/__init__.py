@@ -1,1 +1,0 @@
-"""Figures of the WFC3/IR road."""

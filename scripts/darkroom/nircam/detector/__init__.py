@@ -1,0 +1,1 @@
+"""NIRCam's detectors: read-out clock, subarrays, data-quality flags."""

@@ -1,0 +1,1 @@
+"""The figures of a NIRCam item and the text beside them."""

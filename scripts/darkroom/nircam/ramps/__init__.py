@@ -1,0 +1,1 @@
+"""Ramps of NIRCam darks: reading, sorting pixels into classes, robust statistics."""

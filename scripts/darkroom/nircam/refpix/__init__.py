@@ -1,0 +1,1 @@
+"""Reference pixels: stability, and the corrections that use them."""

@@ -1,0 +1,219 @@
+"""What the noise spectrum says reference pixels must differ from active ones by.
+
+1/f noise is not the same at the edges of a frame, where reference pixels are read, and on average
+over the frame, where active ones are. Perfect reference pixels therefore do not follow perfectly,
+and only what exceeds this prediction is theirs.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+from astropy.io import fits
+from scipy import fft
+
+from darkroom.errors import InputError
+from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.refpix.levels import Regions
+from darkroom.nircam.refpix.sides import SMOOTHING
+from darkroom.nircam.spectrum.model import Layout
+from darkroom.nircam.spectrum.numbers import model_spectra
+
+# Multiples of the row rate up to which responses are followed closely.
+_FINE_ROWS = 10
+_RESPONSE_BINS = 200  # a decade
+
+
+def read_fit(path, readout):
+    """Return the fit of a noise spectrum file: `layout`, `values`, `covariance`, `above`.
+
+    Parameters
+    ----------
+    path : path-like
+        What ``noise_spectrum.py`` wrote.
+    readout : darkroom.nircam.detector.readout.Readout
+        Of the exposures it is for.
+
+    Raises
+    ------
+    InputError
+        When it is none, of another detector or subarray, or lacks an amplifier.
+    """
+    try:
+        with fits.open(path) as hdus:
+            header, rows = hdus[0].header, hdus["FIT"].data
+            known = {
+                (str(row["PARAMETER"]), int(row["AMPLIFIER"])): float(row["VALUE"]) for row in rows
+            }
+            covariance = hdus["COVARIANCE"].data.astype(np.float64)
+    except (OSError, KeyError) as error:
+        raise InputError(path, f"is no noise spectrum ({error})") from error
+    for card in ("DETECTOR", "SUBARRAY"):
+        here = getattr(readout, card.lower())
+        if header.get(card) != here:
+            raise InputError(path, f"{card} is {header.get(card)}, the exposures' is {here}")
+    count = sum(name == "white" for name, _ in known)
+    if count != readout.noutputs:
+        raise InputError(
+            path,
+            f"holds {count} amplifiers, {readout.noutputs} are needed",
+            "reference pixels can be judged only where all amplifiers work",
+        )
+    layout = Layout(count, ("excess", -1) in known)
+    values = []
+    for name in layout.names:
+        kind, _, place = name.rpartition("_")
+        value = known[(kind, int(place))] if place.isdigit() else known[(name, -1)]
+        values.append(value if "_index" in name else np.log(value))
+    return SimpleNamespace(
+        layout=layout,
+        values=np.array(values),
+        covariance=covariance,
+        above=float(header["FLOWEST"]),
+    )
+
+
+def white_noise(fit):
+    """Return the white noise of one read of each amplifier: (namplifiers,) DN."""
+    names = fit.layout.names
+    whites = [fit.values[names.index(f"white_{a}")] for a in range(fit.layout.namplifiers)]
+    return np.sqrt(np.exp(whites) * 0.5 / PIXEL_TIME)
+
+
+def coloured_spectra(fit, frequency):
+    """Return all but the white noise of each amplifier: (namplifiers, n), DN²/Hz."""
+    half_rate = 0.5 / PIXEL_TIME
+    parts = model_spectra(fit, frequency, half_rate)
+    gains = fit.layout.gains(fit.values)[:, None]
+    return gains**2 * parts["common"] + parts["own"] + parts["alternating"]
+
+
+def instability(fit, readout, noise, counts):
+    """Predict the frame-to-frame difference of active and reference pixels.
+
+    Parameters
+    ----------
+    fit : object
+        With `layout`, `values` and `covariance`, see `read_fit`.
+    readout : darkroom.nircam.detector.readout.Readout
+    noise : (2,) array
+        Noise of one read of an active and of a reference pixel, DN.
+    counts : (2, noutputs) array
+        Active and reference pixels of the means.
+
+    Returns
+    -------
+    value : (noutputs,) float64 array
+        Standard deviation of a difference of frames / sqrt(2), DN.
+    error : (noutputs,) float64 array
+        Of its square over the square, from the covariance of the fit.
+    """
+    response = _instability_response(readout)
+    white = np.asarray(noise)[:, None] ** 2 / counts
+
+    def variance(values):
+        frequency, power = response
+        spectra = coloured_spectra(SimpleNamespace(layout=fit.layout, values=values), frequency)
+        return (spectra * power).sum(axis=1)
+
+    coloured = variance(fit.values)
+    sigma = np.sqrt(np.diagonal(fit.covariance))
+    # Parameters that nothing is known of are not followed farther than a factor e.
+    steps = np.clip(sigma, 1e-6, 1.0)
+    slopes = [
+        (variance(fit.values + row) - variance(fit.values - row)) / 2 for row in np.diag(steps)
+    ]
+    correlation = fit.covariance / np.outer(sigma, sigma)
+    spread = np.einsum("ka,kl,la->a", slopes, np.nan_to_num(correlation), slopes)
+    total = coloured + white.sum(axis=0)
+    return np.sqrt(total), np.sqrt(np.maximum(spread, 0)) / total
+
+
+def _instability_response(readout):
+    """Return frequencies and what each DN²/Hz there adds to the variance: (n,), (noutputs, n)."""
+    regions = Regions.of(readout)
+    outer = np.zeros(readout.shape, bool)
+    outer[regions.y, regions.x] = regions.edge < 2
+    active = ~readout.reference_pixels()
+    weights = readout.to_clock(_unit(outer, readout) - _unit(active, readout))
+    length = fft.next_fast_len(4 * readout.ticks, real=True)
+    frequency = fft.rfftfreq(length, PIXEL_TIME)[1:-1]
+    turn = 2 * np.sin(np.pi * frequency * readout.frame_time) ** 2 / (length * PIXEL_TIME)
+    # Spectra are smooth: narrow bins are enough, at the mean of a law as 1/f.
+    place = np.unique(np.floor(_RESPONSE_BINS * np.log10(frequency)), return_index=True)[1]
+    power = [np.abs(fft.rfft(one, length)[1:-1]) ** 2 * turn for one in weights]
+    power = np.stack([np.add.reduceat(one, place) for one in power])
+    counts = np.diff(np.append(place, frequency.size))
+    return counts / np.add.reduceat(1 / frequency, place), power
+
+
+def _unit(pixels, readout):
+    """Return weights of pixels that add up to 1 in each amplifier: (ny, nx) float64."""
+    shape = (readout.ny, readout.noutputs, -1)
+    counts = pixels.reshape(shape).sum(axis=(0, 2))
+    weights = pixels.reshape(shape) / np.maximum(counts, 1)[None, :, None]
+    return weights.reshape(readout.shape)
+
+
+def row_correlation(fit, readout, noise):
+    """Predict Pearson's r of smoothed row means of side reference and active pixels.
+
+    Parameters
+    ----------
+    fit : object
+        As for `instability`.
+    readout : darkroom.nircam.detector.readout.Readout
+        With four outputs.
+    noise : (2,) array
+        Noise of one read of an active and of a reference pixel, DN.
+
+    Returns
+    -------
+    (nsmoothing, noutputs) float64 array
+    """
+    columns, row = readout.columns_per_amplifier, readout.columns_per_amplifier + ROW_OVERHEAD
+    time = readout.frame_time
+    fine = np.arange(1, int(_FINE_ROWS * 4 * readout.ny) + 1) / (4 * time)
+    frequency = np.union1d(fine, np.linspace(fine[-1], 0.5 / PIXEL_TIME, 5000)[:-1])
+    # The mean of the frame is taken off.
+    seen = 1 - np.sinc(frequency * time) ** 2
+    gains = fit.layout.gains(fit.values)
+    parts = model_spectra(fit, frequency, 0.5 / PIXEL_TIME)
+    own = parts["own"] + parts["alternating"]
+    # Amplifiers 0 and 3 read their side pixels first in a row.
+    side_gain, side_own = (gains[0] + gains[3]) / 2, (own[0] + own[3]) / 4
+    lag = np.cos(np.pi * frequency * (columns - BORDER) * PIXEL_TIME)
+    found = []
+    for width in SMOOTHING:
+        rows = _mean_response(frequency * row * PIXEL_TIME, width)
+        first = rows * _mean_response(frequency * PIXEL_TIME, BORDER)
+        whole = rows * _mean_response(frequency * PIXEL_TIME, columns)
+
+        side = _power(frequency, seen * (side_gain**2 * parts["common"] + side_own), first, first)
+        side += noise[1] ** 2 / (2 * BORDER * width)
+        active = _power(
+            frequency, seen * (gains[:, None] ** 2 * parts["common"] + own), whole, whole
+        )
+        active += noise[0] ** 2 / (width * columns)
+        cross = _power(
+            frequency, seen * side_gain * gains[:, None] * parts["common"], first, whole * lag
+        )
+        cross[[0, 3]] += _power(frequency, seen * own[[0, 3]] / 2, first, whole * lag)
+        found.append(cross / np.sqrt(side * active))
+    return np.array(found)
+
+
+def _mean_response(cycles, count):
+    """Return the response of the mean of `count` samples, `cycles` per sample apart."""
+    angle = np.pi * cycles
+    wave = np.sin(angle)
+    whole = np.abs(wave) < 1e-9
+    wave[whole] = 1
+    response = np.sin(count * angle) / (count * wave)
+    response[whole] = np.cos(count * angle[whole]) * np.cos(angle[whole])
+    return response
+
+
+def _power(frequency, spectrum, one, other):
+    return np.trapezoid(spectrum * one * other, frequency, axis=-1)

@@ -1,0 +1,209 @@
+"""From dark ramps to the files of the reference-pixel product."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.errors import InputError
+from darkroom.fits.verify import verify
+from darkroom.nircam import products
+from darkroom.nircam.ramps.ramps import RampSet
+from darkroom.nircam.refpix import levels as refpix
+from darkroom.nircam.refpix import numbers as refpix_numbers
+from darkroom.nircam.refpix import pixels as refpix_pixels
+from darkroom.nircam.refpix import predict as refpix_predict
+from darkroom.nircam.refpix import tables as refpix_tables
+from darkroom.nircam.refpix.trends import ramp_table, read_temperatures, trend_table
+from darkroom.nircam.spectrum.products import write_csv
+from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.report.quantities import log_quantities, quantity, write_quantities
+
+
+@dataclass
+class Made:
+    """What a run made."""
+
+    ramps: RampSet
+    levels: refpix.Levels
+    pixels: refpix_pixels.Pixels
+    tables: dict
+    settings: dict
+    previous: Path | None
+
+
+def run(paths, spectrum, previous=None, temperature_cards=()):
+    """Measure how stable the reference pixels are.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Dark ramps of one detector before any correction by reference pixels.
+    spectrum : path-like
+        Their noise spectrum, what ``noise_spectrum.py`` wrote.
+    previous : path-like, optional
+        This product of another epoch.
+    temperature_cards : sequence of str
+        Cards of the exposures' primary headers to hold levels of ramps against.
+
+    Returns
+    -------
+    Made
+    """
+    ramps = RampSet(paths, "reference-pixel product")
+    check_uncorrected(ramps)
+    readout = ramps.readout
+    _check_whole(spectrum)
+    fit = refpix_predict.read_fit(spectrum, readout)
+    before = None if previous is None else _read_previous(previous, readout)
+    temperatures = read_temperatures(ramps, temperature_cards)
+    levels = refpix.measure(RampSource(ramps))
+    pixels = refpix_pixels.judge(levels)
+    sigma = float(np.nanmedian(pixels.sigma))
+    found = refpix_numbers.instabilities(levels, readout, fit, sigma)
+    tables = {
+        "INSTABILITY": [asdict(row) for row in found],
+        "SCATTER": [asdict(row) for row in refpix_numbers.scatters(levels)],
+        "ROWS": refpix_tables.row_table(levels, fit, readout, sigma),
+        "COHERENCE": refpix_tables.coherence_table(levels, ramps),
+        **refpix_tables.sirs_tables(levels.sirs),
+        "RAMPS": ramp_table(levels, ramps, temperatures),
+        "TRENDS": trend_table(levels, ramps, temperatures),
+        "PIXELS": refpix_tables.pixel_table(levels.regions, pixels, readout),
+        "MASK": refpix_tables.mask_table(levels.regions, pixels, ramps),
+    }
+    if before is not None:
+        bad = _image(ramps, levels.regions, pixels.bad)
+        tables["CHANGES"] = refpix_tables.change_table(tables, bad, before)
+    settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
+    return Made(ramps, levels, pixels, tables, settings, previous and Path(previous))
+
+
+def _check_whole(path):
+    """Refuse a product that is cut short; one that is no FITS file is refused where it is read."""
+    if Path(path).is_file():
+        verify(path)
+
+
+def _read_previous(path, readout):
+    """Return what `refpix_tables.change_table` needs of another epoch."""
+    tables = {}
+    _check_whole(path)
+    try:
+        with fits.open(path) as hdus:
+            detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data
+            names = [hdu.name for hdu in hdus]
+            for name in ("INSTABILITY", "SCATTER"):
+                rows = hdus[name].data if name in names else []
+                tables[name] = [
+                    {column.lower(): row[column] for column in rows.names} for row in rows
+                ]
+    except (OSError, KeyError) as error:
+        raise InputError(path, f"is no reference-pixel product ({error})") from error
+    if detector != readout.detector:
+        raise InputError(path, f"DETECTOR is {detector}, the exposures' is {readout.detector}")
+    if bad.shape != readout.shape:
+        raise InputError(path, "is of another subarray", "compare like with like")
+    values = {
+        name: (float(value), float(error))
+        for name, (value, error) in refpix_tables.stability(tables).items()
+    }
+    return {"values": values, "bad": bad}
+
+
+_DN = (
+    *("value", "error", "predicted", "predicted_error", "excess", "left", "before", "mean"),
+    *("sigma", "level", "jump", "reference", "active", "scatter"),
+)
+_UNITS = dict.fromkeys(_DN, "DN") | {
+    "slope": "DN/group",
+    "frequency": "Hz",
+    "mjd": "d",
+    "time": "s",
+}
+# Slopes are per what they are against; changes say their unit row by row.
+_UNITS_OF = {"TRENDS": {"scatter": "DN"}, "CHANGES": {}}
+
+
+def write(made, output, table):
+    """Write the product, and the flagged pixels as CSV (a header alone when there are none)."""
+    ramps, regions = made.ramps, made.levels.regions
+    header = ramps.files[0].header
+    primary = products.primary(
+        (
+            ("INSTRUME", "NIRCAM", "instrument"),
+            ("DETECTOR", ramps.readout.detector, "detector"),
+            ("SUBARRAY", ramps.readout.subarray, "subarray"),
+            ("READPATT", header.get("READPATT", ""), "readout pattern"),
+            ("NRAMPS", len(ramps.ramps), "integrations"),
+            ("NREF", regions.y.size, "reference pixels"),
+            ("NBAD", int((made.pixels.bad > 0).sum()), "of them bad"),
+        )
+    )
+    where = products.Provenance.of("reference_pixels", ramps, made.settings, made.previous)
+    where.stamp(primary.header)
+    hdus = [
+        primary,
+        products.image("BAD_REF_PIXEL", _image(ramps, regions, made.pixels.bad)),
+        products.image("SIGMA", _image(ramps, regions, made.pixels.sigma.astype(np.float32)), "DN"),
+        products.dq_table(refpix_pixels.MEANING),
+        products.table("LEVELS", refpix_tables.level_table(made.levels, ramps), _UNITS),
+    ]
+    hdus += [
+        products.table(name, rows, _UNITS_OF.get(name, _UNITS))
+        for name, rows in made.tables.items()
+        if rows
+    ]
+    products.save(output, hdus)
+    empty = [{"x": "", "y": "", "edge": "", "amplifier": "", "reasons": "none"}]
+    write_csv(table, made.tables["PIXELS"] or empty)
+
+
+def _image(ramps, regions, values):
+    """Return values of the reference pixels as an image in the DMS frame, 0 elsewhere."""
+    image = np.zeros(ramps.shape, values.dtype)
+    image[regions.y, regions.x] = values
+    return np.ascontiguousarray(ramps.readout.flip(image))
+
+
+def report(made, path=None):
+    """Log the numbers, and write them when a path is given."""
+    entries = [quantity("ramps", len(made.ramps.ramps), "", "integrations of all files")]
+    for row in made.tables["INSTABILITY"]:
+        text = (
+            "active - reference pixels from frame to frame / sqrt(2); perfect reference pixels "
+            f"show {row['predicted']:.3g} ± {row['predicted_error']:.2g} DN of 1/f and white noise "
+            f"(p = {row['p']:.2g})"
+        )
+        name = f"instability, amplifier {row['amplifier']}"
+        entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
+        text, excess = "more than the prediction, in quadrature; flagged at p < 0.001: ", None
+        if row["judged"]:
+            text, excess = text + ("yes" if row["flagged"] else "no"), row["excess"]
+        else:
+            text += "cannot be told, as the spectrum does not reach below 8 Hz"
+        name = f"instability of the reference pixels, amplifier {row['amplifier']}"
+        entries.append(quantity(name, excess, "DN", text))
+    for row in made.tables["SCATTER"]:
+        text = f"frame to frame / sqrt(2), {row['ndiff']} differences"
+        name = f"scatter of frames, {row['name']}"
+        entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
+    for row in made.tables["TRENDS"]:
+        if row["against"] == "mjd" and row["amplifier"] < 0:
+            name = f"slope of ramps in time, {row['quantity']}"
+            text = f"mean of the amplifiers; scatter {row['scatter']:.3g} DN, p = {row['p']:.2g}"
+            entries.append(quantity(name, row["slope"], "DN/d", text, uncertainty=row["error"]))
+    text = f"of {made.levels.regions.y.size}"
+    for flag in refpix_pixels.Bad:
+        count = int((made.pixels.bad & flag > 0).sum())
+        entries.append(quantity(f"reference pixels {flag.name}", count, "pixels", text))
+    for row in made.tables.get("CHANGES", []):
+        text = f"since the previous epoch ({row['previous']:.3g} {row['unit']})"
+        name = f"change, {row['quantity']}"
+        entries.append(quantity(name, row["change"], row["unit"], text, uncertainty=row["error"]))
+    log_quantities(entries)
+    if path:
+        write_quantities(path, entries)

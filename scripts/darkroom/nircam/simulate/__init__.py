@@ -1,0 +1,1 @@
+"""Simulated NIRCam darks whose truth is known."""

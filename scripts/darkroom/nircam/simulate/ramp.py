@@ -1,0 +1,207 @@
+"""Simulated NIRCam ramps: every read of one exposure, and what is hidden in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.nircam.simulate.detector import make_detector, stream
+from darkroom.nircam.simulate.noise import ReadoutNoise
+from darkroom.nircam.simulate.values import PATTERNS
+
+SATURATION = 65535  # DN, the largest number a pixel can have
+
+
+def make_ramp(full, name):
+    """Make the groups of an exposure.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings.
+    name : str
+        Name of the exposure: with the seed it decides every random number.
+
+    Returns
+    -------
+    data : (nints, ngroups, ny, nx) uint16 array
+        DN, DMS frame.
+    truth : dict of arrays
+        Maps are in the DMS frame, amplifiers counted from the left of the detector frame. DN.
+        ``bias``, ``read_noise`` (one group, rounding included), ``ktc_rms``, ``dark_rate`` (DN/s,
+        hot pixels included), ``hot``, ``telegraph``, ``reference``, ``noisy_reference`` (ny, nx);
+        ``coupling`` (noutputs); ``ktc`` (nints, ny, nx); ``ramp_offset`` (nints),
+        ``amplifier_ramp_offset`` (nints, noutputs), ``parity_ramp_offset`` (nints, noutputs, 2);
+        ``pedestal`` (nints, ngroups), ``amplifier_pedestal`` (nints, ngroups, noutputs);
+        ``correlated_mean`` (nints, ngroups, noutputs, 2): mean of 1/f and alternating-column noise
+        over the active pixels of an amplifier and column parity;
+        ``cosmic_rays``: table of integration, group, y, x (DMS) and charge; ``telegraph_state``
+        (nints, ngroups, pixels of ``telegraph`` > 0 in order): share of the frames in the upper
+        state.
+    """
+    return _Maker(full, name).make()
+
+
+class _Maker:
+    """One exposure in the making: its random streams and what they gave."""
+
+    def __init__(self, full, name):
+        self.full, self.name = full, name
+        self.detector = make_detector(full)
+        self.readout = self.detector.readout
+        self.nframes, self.gap = PATTERNS[full["readpatt"]]
+        self.frames = (full["ngroups"] - 1) * (self.nframes + self.gap) + self.nframes
+        self.streams = {}
+
+    def stream(self, component):
+        """Return the random generator of a component of this exposure, always the same one."""
+        if component not in self.streams:
+            self.streams[component] = stream(self.full, component, self.name)
+        return self.streams[component]
+
+    def make(self):
+        full, readout = self.full, self.readout
+        nints, ngroups, namp = full["nints"], full["ngroups"], readout.noutputs
+        data = np.empty((nints, ngroups, *readout.shape), np.uint16)
+        self.telegraph_at = np.nonzero(readout.flip(self.detector.telegraph))
+        self.hidden = {
+            "ktc": np.empty((nints, *readout.shape), np.float32),
+            "ramp_offset": self._offsets("ramp_offset", full["ramp_offset_rms"], nints),
+            "amplifier_ramp_offset": self._offsets(
+                "amplifier_ramp_offset", full["amplifier_ramp_rms"], nints, namp
+            ),
+            "parity_ramp_offset": self._offsets(
+                "parity_ramp_offset", full["parity_ramp_rms"], nints, namp, 2
+            ),
+            "correlated_mean": np.zeros((nints, ngroups, namp, 2)),
+            "telegraph_state": np.zeros((nints, ngroups, self.telegraph_at[0].size), np.float32),
+        }
+        self.pedestals = self._offsets("pedestal", full["pedestal_rms"], nints, self.frames)
+        self.amplifier_pedestals = self._offsets(
+            "amplifier_pedestal", full["amplifier_pedestal_rms"], nints, self.frames, namp
+        )
+        self.hits = []
+        for integration in range(nints):
+            self._integrate(integration, data[integration])
+        return data, self._truth()
+
+    def _offsets(self, component, rms, *shape):
+        return rms * self.stream(component).standard_normal(shape)
+
+    def _integrate(self, integration, groups):
+        """Fill the groups (ngroups, ny, nx) of one integration."""
+        readout, full = self.readout, self.full
+        level = self._level(integration)
+        noise = None
+        if full["noise_sampling"] != "off":
+            noise = ReadoutNoise(full, readout, self.frames, self.detector.coupling, self.stream)
+        charge = np.zeros(readout.shape, np.float32)
+        upper = self.stream("rtn_state").random(self.telegraph_at[0].size) < 0.5
+        frame, elapsed = 0, 1
+        for group in range(full["ngroups"]):
+            total = np.zeros(readout.shape, np.float32)
+            for _ in range(self.nframes):
+                self._collect(charge, integration, group, elapsed)
+                upper = self._switch(upper, elapsed)
+                self.hidden["telegraph_state"][integration, group] += upper / self.nframes
+                total += level + charge
+                self._add_telegraph(total, upper)
+                total += self._frame_noise(integration, frame)
+                if noise is not None:
+                    correlated = noise.frame(frame)
+                    self.hidden["correlated_mean"][integration, group] += self._means(correlated)
+                    total += correlated
+                frame, elapsed = frame + 1, 1
+            frame, elapsed = frame + self.gap, 1 + self.gap
+            total = np.rint(total / self.nframes)
+            groups[group] = readout.flip(np.clip(total, 0, SATURATION, out=total))
+
+    def _level(self, integration):
+        """Return bias and what this reset left behind: (ny, nx) float32."""
+        readout, detector, hidden = self.readout, self.detector, self.hidden
+        ktc = self.stream("ktc").standard_normal(readout.shape, dtype=np.float32) * detector.ktc
+        hidden["ktc"][integration] = readout.flip(ktc)
+        offsets = hidden["parity_ramp_offset"][integration].copy()
+        offsets += hidden["amplifier_ramp_offset"][integration][:, None]
+        offsets += hidden["ramp_offset"][integration]
+        table = offsets.astype(np.float32)[readout.amplifiers(), readout.parity()]
+        return detector.bias + ktc + table
+
+    def _collect(self, charge, integration, group, elapsed):
+        """Add the charge (DN) that active pixels collect in so many frame times."""
+        full, detector, shape = self.full, self.detector, self.readout.shape
+        seconds = elapsed * self.readout.frame_time
+        gain = np.float32(full["gain"])
+        active = ~detector.reference
+        electrons = self.stream("dark").poisson(full["dark"] * seconds, shape)
+        charge += electrons.astype(np.float32) * active / gain
+        hot = detector.hot > 0
+        charge[hot] += self.stream("hot_charge").poisson(detector.hot[hot] * seconds) / gain
+        rng = self.stream("cosmic_rays")
+        count = rng.poisson(full["cosmic_rays"] * seconds / 100 * charge.size)
+        y, x = (rng.integers(n, size=count) for n in shape)
+        size = rng.exponential(full["cosmic_ray_mean"], count).astype(np.float32)
+        # Drawn over all pixels and kept where there is silicon to be hit.
+        hit = active[y, x]
+        np.add.at(charge, (y[hit], x[hit]), size[hit])
+        self.hits.append((integration, group, y[hit], x[hit], size[hit]))
+
+    def _switch(self, upper, elapsed):
+        """Return the states of the telegraph pixels after so many frame times."""
+        switched = 0.5 * (1 - (1 - 2 * self.full["rtn_switch"]) ** elapsed)
+        return upper ^ (self.stream("rtn_switch").random(upper.size) < switched)
+
+    def _add_telegraph(self, total, upper):
+        # The pixels are counted in the DMS frame, as the truth is written.
+        in_dms = self.readout.flip(total)
+        height = self.readout.flip(self.detector.telegraph)[self.telegraph_at]
+        in_dms[self.telegraph_at] += height * (upper - np.float32(0.5))
+
+    def _means(self, correlated):
+        """Return the share of one frame in the mean over active pixels, by class."""
+        readout, active = self.readout, ~self.detector.reference
+        by_column = np.einsum("yx,yx->x", correlated, active, dtype=np.float64)
+        klass = 2 * readout.amplifiers()[0] + readout.parity()[0]
+        total = np.bincount(klass, by_column, 2 * readout.noutputs)
+        count = np.bincount(klass, active.sum(axis=0), 2 * readout.noutputs)
+        return (total / count / self.nframes).reshape(-1, 2)
+
+    def _frame_noise(self, integration, frame):
+        """Return pedestals and white noise of one frame: (ny, nx) float32."""
+        readout = self.readout
+        white = self.stream("white").standard_normal(readout.shape, dtype=np.float32)
+        white *= self.detector.white
+        pedestal = self.amplifier_pedestals[integration, frame] + self.pedestals[integration, frame]
+        return white + pedestal.astype(np.float32)[readout.amplifiers()]
+
+    def _truth(self):
+        detector, flip, full = self.detector, self.readout.flip, self.full
+        kept = np.arange(full["ngroups"])[:, None] * (self.nframes + self.gap)
+        kept = kept + np.arange(self.nframes)
+        read_noise = np.sqrt(detector.white**2 / self.nframes + 1 / 12).astype(np.float32)
+        return self.hidden | {
+            "bias": flip(detector.bias),
+            "read_noise": flip(read_noise),
+            "ktc_rms": flip(detector.ktc),
+            "dark_rate": flip((detector.dark + detector.hot) / np.float32(full["gain"])),
+            "hot": flip(detector.hot > 0),
+            "telegraph": flip(detector.telegraph),
+            "reference": flip(detector.reference),
+            "noisy_reference": flip(detector.noisy_reference),
+            "coupling": detector.coupling,
+            "pedestal": self.pedestals[:, kept].mean(axis=2),
+            "amplifier_pedestal": self.amplifier_pedestals[:, kept].mean(axis=2),
+            "cosmic_rays": self._hit_table(),
+        }
+
+    def _hit_table(self):
+        ny, nx = self.readout.shape
+        kinds = [(n, "i4") for n in ("integration", "group", "y", "x")] + [("charge", "f4")]
+        table = np.empty(sum(hit[2].size for hit in self.hits), kinds)
+        start = 0
+        for integration, group, y, x, size in self.hits:
+            part = table[start : start + y.size]
+            part["integration"], part["group"], part["charge"] = integration, group, size
+            part["y"] = y if self.readout.slowaxis > 0 else ny - 1 - y
+            part["x"] = x if self.readout.fastaxis > 0 else nx - 1 - x
+            start += y.size
+        return table

@@ -1,0 +1,190 @@
+"""The noise spectrum as FITS tables and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+
+from darkroom.atomic import write_text
+from darkroom.nircam import products
+from darkroom.nircam.spectrum.model import PIVOT
+from darkroom.nircam.spectrum.numbers import model_spectra, pedestal_noise, pedestal_spectrum
+
+_DENSITY = "DN2/Hz"
+_UNITS = {
+    "white": _DENSITY,
+    "own": _DENSITY,
+    "alternating": _DENSITY,
+    "common": _DENSITY,
+    "excess": _DENSITY,
+    "excess_knee": "Hz",
+}
+_MEANING = {
+    "gain": "what the amplifier sees of the common noise; geometric mean 1",
+    "common": f"common 1/f noise at {PIVOT['common']:g} Hz",
+    "common_index": "index of the common 1/f noise",
+    "excess": "low-frequency excess of the common noise, DN2 of A/f",
+    "excess_knee": "frequency above which the excess falls as f^-3",
+    "white": "white noise",
+    "own": f"1/f noise of the amplifier at {PIVOT['own']:g} Hz",
+    "own_index": "index of the amplifier's 1/f noise",
+    "alternating": f"alternating-column noise {PIVOT['alternating']:g} Hz from half the pixel rate",
+    "alternating_index": "index of the alternating-column noise",
+}
+
+
+def bin_rows(spectrum):
+    """Return one dictionary per bin: measured, split and modelled spectra, DN²/Hz."""
+    found = spectrum
+    parts = model_spectra(found.fit, found.frequency, found.grid.half_rate)
+    gains = found.fit.layout.gains(found.fit.values)
+    rows = []
+    for k, frequency in enumerate(found.frequency):
+        row = {
+            "frequency": float(frequency),
+            "low": float(found.grid.edges[k]),
+            "high": float(found.grid.edges[k + 1]),
+            "values": int(found.counts[k]),
+            "common": float(found.common[k]),
+            "common_error": float(found.common_error[k]),
+            "common_model": float(parts["common"][k]) if len(gains) > 1 else np.nan,
+        }
+        for place, a in enumerate(found.amplifiers):
+            own = sum(float(parts[name][place, k]) for name in ("white", "own", "alternating"))
+            row |= {
+                f"total_{a}": float(found.matrix[k, place, place].real),
+                f"total_error_{a}": float(found.matrix_error[k, place]),
+                f"total_model_{a}": own + float(gains[place] ** 2 * parts["common"][k]),
+                f"own_{a}": float(found.own[k, place]),
+                f"own_error_{a}": float(found.own_error[k, place]),
+                f"own_model_{a}": own,
+            }
+        row |= {
+            f"cross_{part}_{a}{b}": float(getattr(found.matrix[k, i, j], name))
+            for i, a in enumerate(found.amplifiers)
+            for j, b in enumerate(found.amplifiers)
+            if i < j
+            for part, name in (("real", "real"), ("imag", "imag"))
+        }
+        rows.append(row)
+    return rows
+
+
+def parameter_rows(spectrum):
+    """Return one dictionary per parameter of the fit."""
+    fit, rows = spectrum.fit, []
+    gains, errors = fit.gains()
+    for a, gain, error in zip(spectrum.amplifiers, gains, errors, strict=True):
+        rows.append(_parameter("gain", a, gain, error))
+    for name in fit.layout.names:
+        if name.startswith("gain"):
+            continue
+        kind, _, place = name.rpartition("_")
+        of_amplifier = place.isdigit()
+        amplifier = spectrum.amplifiers[int(place)] if of_amplifier else -1
+        rows.append(_parameter(kind if of_amplifier else name, amplifier, *fit.get(name)))
+    return rows
+
+
+def _parameter(name, amplifier, value, error):
+    return {
+        "parameter": name,
+        "amplifier": amplifier,
+        "value": float(value),
+        "error": float(error),
+        "unit": _UNITS.get(name, ""),
+        "meaning": _MEANING[name],
+    }
+
+
+def derived_rows(spectrum, derived):
+    """Return one dictionary per amplifier of the derived numbers."""
+    return [
+        {"amplifier": a}
+        | {name: float(values[place]) for name, values in derived.items()}
+        | {"weak": float(spectrum.weak[place]), "weak_error": float(spectrum.weak_error[place])}
+        | {"parseval": float(spectrum.parseval[place]), "kept": float(spectrum.kept[place])}
+        for place, a in enumerate(spectrum.amplifiers)
+    ]
+
+
+def pedestal_rows(spectrum):
+    """Return one dictionary per frame: its level above the ramp's first, amplifier by amplifier."""
+    return [
+        {"ramp": ramp, "group": group}
+        | {f"level_{a}": float(v) for a, v in zip(spectrum.amplifiers, values, strict=True)}
+        for ramp, levels in enumerate(spectrum.pedestals)
+        for group, values in enumerate(levels)
+    ]
+
+
+def hdus(spectrum, derived, ramps, provenance):
+    """Make the HDUs of the product.
+
+    Parameters
+    ----------
+    spectrum : darkroom.nircam.spectrum.measure.Spectrum
+    derived : dict
+        Of `darkroom.nircam.spectrum.numbers.numbers`.
+    ramps : darkroom.nircam.ramps.ramps.RampSet
+    provenance : darkroom.nircam.products.Provenance
+    """
+    fit = spectrum.fit
+    common, own, count = pedestal_noise(spectrum.pedestals)
+    cards = (
+        ("INSTRUME", "NIRCAM", "instrument"),
+        ("DETECTOR", ramps.readout.detector, "detector"),
+        ("SUBARRAY", ramps.readout.subarray, "subarray"),
+        ("NFRAMES", spectrum.nframes, "frames averaged in a group"),
+        ("NFILES", len(ramps.files), "exposures"),
+        ("NRAMPS", len(ramps.ramps), "integrations"),
+        ("DOF", round(spectrum.dof, 3), "degrees of freedom of all"),
+        ("NAMPS", len(spectrum.amplifiers), "amplifiers measured"),
+        ("TFRAME", spectrum.grid.frame_time, "[s] frame time"),
+        ("FNYQUIST", spectrum.grid.half_rate, "[Hz] half the pixel rate"),
+        ("FLOWEST", fit.above, "[Hz] lowest frequency of the fit"),
+        ("EXCESS", fit.layout.excess, "low-frequency excess in the fit"),
+        ("CHI2", fit.chi2, "of the auto spectra about the fit"),
+        ("CHI2DOF", fit.dof, "bins - parameters"),
+        ("PEDCOM", common, "[DN] scatter of frames, mean of amplifiers"),
+        ("PEDOWN", own, "[DN] scatter of frames, amplifier about it"),
+        ("PEDN", count, "differences of frames for these"),
+    )
+    primary = products.primary(cards)
+    provenance.stamp(primary.header)
+    rows = bin_rows(spectrum)
+    units = dict.fromkeys(rows[0], _DENSITY) | dict.fromkeys(("frequency", "low", "high"), "Hz")
+    units["values"] = None
+    hertz = {"knee": "Hz", "parseval": None, "kept": None, "amplifier": None}
+    hertz |= dict.fromkeys(("weak", "weak_error"), "DN2")
+    numbers = derived_rows(spectrum, derived)
+    levels = pedestal_rows(spectrum)
+    tables = [
+        products.table("SPECTRUM", rows, units),
+        products.table("FIT", parameter_rows(spectrum)),
+        products.table("NUMBERS", numbers, dict.fromkeys(numbers[0], "DN") | hertz),
+        products.table("PEDESTAL", levels, {key: "DN" for key in levels[0] if "level" in key}),
+    ]
+    header = ramps.files[0].header
+    group_time = float(header.get("TGROUP") or ramps.readout.frame_time * spectrum.nframes)
+    slow = pedestal_spectrum(spectrum.pedestals, group_time)
+    units = dict.fromkeys(("common", "own"), _DENSITY) | {"frequency": "Hz"}
+    tables.append(products.table("PEDESTAL_PSD", slow, units))
+    if spectrum.lines:
+        units = {"frequency": "Hz", "rms": "DN"}
+        tables.append(products.table("LINES", spectrum.lines, units))
+    covariance = products.image("COVARIANCE", fit.covariance.astype(np.float64))
+    covariance.header["COMMENT"] = f"of {', '.join(fit.layout.names)}; logarithms but for indices"
+    return [primary, *tables, covariance]
+
+
+def write_csv(path, rows):
+    """Write dictionaries of one kind as CSV, numbers to 7 digits."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_text(path, text.getvalue())

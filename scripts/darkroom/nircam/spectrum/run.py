@@ -1,0 +1,189 @@
+"""From dark ramps to the files of a noise spectrum: the work between options and exit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.errors import InputError
+from darkroom.nircam.products import Provenance, save
+from darkroom.nircam.ramps.ramps import RampSet
+from darkroom.nircam.spectrum import products as files
+from darkroom.nircam.spectrum.measure import Spectrum, measure
+from darkroom.nircam.spectrum.numbers import BAND, numbers, pedestal_noise
+from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.report.quantities import log_quantities, quantity, write_quantities
+
+
+@dataclass
+class Made:
+    """What a run made: the ramps, the spectrum, its numbers and the change since another."""
+
+    ramps: RampSet
+    spectrum: Spectrum
+    derived: dict
+    changes: list
+
+
+def run(paths, previous=None, threads=1):
+    """Measure the noise spectrum of exposures.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Dark ramps of one detector.
+    previous : path-like, optional
+        Noise spectrum of another epoch to compare with.
+    threads : int
+
+    Returns
+    -------
+    Made
+    """
+    ramps = RampSet(paths, "noise spectrum")
+    check_uncorrected(ramps)
+    before = None if previous is None else read_parameters(previous, ramps)
+    spectrum = measure(RampSource(ramps), threads)
+    derived = numbers(spectrum.fit, spectrum.grid)
+    changes = [] if before is None else compare(files.parameter_rows(spectrum), before)
+    return Made(ramps, spectrum, derived, changes)
+
+
+def read_parameters(path, ramps):
+    """Return the fit of an earlier noise spectrum: {(parameter, amplifier): (value, error)}.
+
+    Raises
+    ------
+    InputError
+        When it is no noise spectrum, or of another detector or subarray.
+    """
+    try:
+        with fits.open(path) as hdus:
+            header, table = hdus[0].header, hdus["FIT"].data
+            found = {
+                (str(row["PARAMETER"]), int(row["AMPLIFIER"])): (
+                    float(row["VALUE"]),
+                    float(row["ERROR"]),
+                )
+                for row in table
+            }
+    except (OSError, KeyError) as error:
+        raise InputError(path, f"is no noise spectrum ({error})") from error
+    for card, here in (
+        ("DETECTOR", ramps.readout.detector),
+        ("SUBARRAY", ramps.readout.subarray),
+    ):
+        if header.get(card) != here:
+            raise InputError(
+                path,
+                f"{card} is {header.get(card)}, the exposures' is {here}",
+                "compare like with like",
+            )
+    return found
+
+
+def compare(rows, before):
+    """Return the change of every parameter that both epochs have."""
+    changes = []
+    for row in rows:
+        key = row["parameter"], row["amplifier"]
+        if key in before:
+            value, error = before[key]
+            total = float(np.hypot(row["error"], error))
+            changes.append(
+                {
+                    "parameter": key[0],
+                    "amplifier": key[1],
+                    "previous": value,
+                    "previous_error": error,
+                    "change": row["value"] - value,
+                    "error": total,
+                    "sigma": (row["value"] - value) / total if total > 0 else float("nan"),
+                }
+            )
+    return changes
+
+
+def write(made, output, table, numbers_table):
+    """Write the product, and as CSV the spectrum and its numbers.
+
+    Parameters
+    ----------
+    made : Made
+    output : path-like
+        FITS.
+    table, numbers_table : path-like
+        CSV: bins; parameters of the fit.
+    """
+    ramps = made.ramps
+    provenance = Provenance.of("noise_spectrum", ramps, {})
+    hdus = files.hdus(made.spectrum, made.derived, ramps, provenance)
+    if made.changes:
+        hdus.append(files.products.table("CHANGES", made.changes))
+    save(output, hdus)
+    files.write_csv(table, files.bin_rows(made.spectrum))
+    files.write_csv(numbers_table, files.parameter_rows(made.spectrum))
+
+
+def report(made, path=None):
+    """Log the numbers of a noise spectrum, and write them when a path is given."""
+    spectrum, derived = made.spectrum, made.derived
+    entries = [
+        quantity("exposures", len(made.ramps.files), "", "files that went in"),
+        quantity("ramps", len(made.ramps.ramps), "", "integrations of all files"),
+    ]
+    low = max(BAND[0], spectrum.fit.above)
+    text = {
+        "white": "white noise of one read",
+        "common_band": f"common 1/f noise of one read, {low:.3g} to {BAND[1]:g} Hz, from the fit",
+        "own_band": f"1/f noise of the amplifier, {low:.3g} to {BAND[1]:g} Hz, from the fit",
+        "cds_common": "common 1/f noise of the difference of two reads, from the fit",
+        "cds": "noise of the difference of two reads, from the fit, above "
+        f"{spectrum.fit.above:.3g} Hz",
+    }
+    if len(spectrum.amplifiers) == 1:
+        text = {name: words for name, words in text.items() if "common" not in name}
+    for place, a in enumerate(spectrum.amplifiers):
+        for name, definition in text.items():
+            entries.append(
+                quantity(
+                    f"{name.replace('_', ' ')}, amplifier {a}", derived[name][place], "DN",
+                    definition, uncertainty=derived[f"{name}_error"][place],
+                )
+            )  # fmt: skip
+        entries.append(
+            quantity(
+                f"weak pixels, amplifier {a}", spectrum.weak[place], "DN2",
+                "mean square noise of telegraph pixels and cosmic rays too weak to be found, from "
+                "the tail of the pixels' noise; taken off white noise",
+                uncertainty=spectrum.weak_error[place],
+            )
+        )  # fmt: skip
+        entries.append(
+            quantity(
+                f"knee, amplifier {a}", derived["knee"][place], "Hz",
+                "where 1/f noise, common and own, is as strong as white noise",
+            )
+        )  # fmt: skip
+    common, own, count = pedestal_noise(spectrum.pedestals)
+    text = f"from {count} differences of frames / sqrt(2)"
+    entries += [
+        quantity("frame to frame, common", common, "DN", "mean of the amplifiers, " + text),
+        quantity("frame to frame, amplifier", own, "DN", "amplifier about that mean, " + text),
+    ]
+    for line in spectrum.lines:
+        text = f"coherence between amplifiers {line.coherence:.2f}; {line.nbins} bins left out"
+        entries.append(quantity(f"line at {line.frequency:.2f} Hz", line.rms, "DN", text))
+    for row in made.changes:
+        text = f"since the previous epoch ({row['previous']:.4g}); {row['sigma']:.1f} sigma"
+        name = row["parameter"] + (
+            "" if row["amplifier"] < 0 else f", amplifier {row['amplifier']}"
+        )
+        entries.append(
+            quantity(f"change of {name}", row["change"], "", text, uncertainty=row["error"])
+        )
+    log_quantities(entries)
+    if path:
+        write_quantities(path, entries)

@@ -1,0 +1,1 @@
+"""The superbias: the level of each pixel after its reset."""

@@ -1,0 +1,192 @@
+"""Superbias reference files and the richer product beside them."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+from darkroom.nircam import products
+from darkroom.nircam.superbias.flags import MEANING, Flag
+
+
+class Bit(IntFlag):
+    """Bits of a superbias reference file's DQ, explained by its DQ_DEF."""
+
+    DO_NOT_USE = 1
+    UNRELIABLE_BIAS = 2
+    HOT = 4
+
+
+#: Bits that method ``aligned`` can set and what they mean.
+BITS = {
+    Bit.DO_NOT_USE: "no usable bias",
+    Bit.UNRELIABLE_BIAS: "bias uncertain: noisy, drifting or of too few samples",
+    Bit.HOT: "dark current far above the others'",
+}
+#: Bits that method ``reffiles`` can set and what they mean.
+REFFILES_BITS = {
+    Bit.DO_NOT_USE: "scatter above the threshold, or no value",
+    Bit.UNRELIABLE_BIAS: "scatter above the threshold, or no value",
+}
+
+
+def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
+    """Make the HDUs of a SuperBiasModel.
+
+    Parameters
+    ----------
+    mean, error : (ny, nx) float32 arrays
+        DN, DMS frame.
+    dq : (ny, nx) int array
+        Bits of `Bit`.
+    facts : darkroom.nircam.products.Facts
+    ramps : RampSet
+    provenance : darkroom.nircam.products.Provenance
+    bits : dict
+        Bits that can be set and what they mean.
+    """
+    primary = products.reference_primary("SuperBiasModel", "SUPERBIAS", facts, ramps, provenance)
+    return [
+        primary,
+        products.image("SCI", mean, "DN"),
+        products.image("ERR", error, "DN"),
+        products.image("DQ", dq.astype(np.uint32)),
+        products.dq_table(bits),
+    ]
+
+
+def reffiles_dq(flagged):
+    """Return the DQ of jwst_reffiles' superbias, with the flag that its own file loses."""
+    return flagged * np.int32(Bit.DO_NOT_USE | Bit.UNRELIABLE_BIAS)
+
+
+def aligned_dq(dq):
+    """Return the reference file's DQ of an aligned superbias's own (bits of `Flag`)."""
+    pairs = (
+        (Flag.DO_NOT_USE, Bit.DO_NOT_USE),
+        (Flag.UNRELIABLE_BIAS, Bit.UNRELIABLE_BIAS),
+        (Flag.HOT, Bit.HOT),
+    )
+    result = np.zeros(dq.shape, np.int32)
+    for flag, bit in pairs:
+        result[dq & flag > 0] |= bit
+    return result
+
+
+def reffiles_details(count, threshold, ramps, tables, provenance, difference=None):
+    """Make the HDUs of the product beside a superbias of method ``reffiles``.
+
+    The images of the reference file are not repeated: its ERR is the scatter of one read.
+
+    Parameters
+    ----------
+    count : (ny, nx) int16 array
+        Samples used.
+    threshold : float
+        Of the scatter, DN.
+    ramps : RampSet
+    tables : dict
+        ``{name: (rows, units)}``; empty ones are left out.
+    provenance : darkroom.nircam.products.Provenance
+    difference : (ny, nx) array, optional
+        New minus previous, DN.
+    """
+    cards = (
+        *_common_cards(ramps, "reffiles"),
+        ("NRAMPS", len(ramps.files), "samples: group 0 of each first integration"),
+        ("THRESH", threshold, "[DN] ERR above it is flagged"),
+    )
+    primary = products.primary(cards)
+    provenance.stamp(primary.header)
+    hdus = [primary, products.image("COUNT", count)]
+    if difference is not None:
+        hdus.append(products.image("DIFF", difference, "DN"))
+    return hdus + [products.table(name, *rest) for name, rest in tables.items() if rest[0]]
+
+
+def aligned_details(found, ramps, classes, tables, provenance, difference=None):
+    """Make the HDUs of the product beside an aligned superbias.
+
+    Parameters
+    ----------
+    found : darkroom.nircam.superbias.measure.Superbias
+    ramps : RampSet
+    classes : Classes
+    tables : dict
+        ``{name: (rows, units)}`` of further tables; empty ones are left out.
+    provenance : darkroom.nircam.products.Provenance
+    difference : (ny, nx) array, optional
+        New minus previous, DN.
+    """
+    cards = (
+        *_common_cards(ramps, "aligned"),
+        ("NRAMPS", len(ramps.ramps), "samples: integrations of all exposures"),
+        ("LEVELERR", float(found.offsets.level_error.mean()), "[DN] error common to a class"),
+        ("FLOORACT", found.floors["active"], "[DN] typical scatter, active pixels"),
+        ("FLOORREF", found.floors["reference"], "[DN] typical scatter, reference pixels"),
+        ("NOISYABV", found.noisy_above, "[DN] STD above it is NOISY, active pixels"),
+    )
+    primary = products.primary(cards)
+    provenance.stamp(primary.header)
+    images = {
+        "SCI": (found.mean, "DN"),
+        "ERR": (found.error, "DN"),
+        "STD": (found.std, "DN"),
+        "MEDIAN": (found.median, "DN"),
+        "COUNT": (found.count, ""),
+        "NCLIP": (found.nclipped, ""),
+        "TREND": (found.trend, "DN/d"),
+        "TREND_T": (found.trend_t, ""),
+        "SLOPE": (found.slope, "DN/s"),
+        "DIFF": (difference, "DN"),
+        "DQ": (found.dq, ""),
+    }
+    hdus = [products.image(k, data, unit) for k, (data, unit) in images.items() if data is not None]
+    tables = {"LEVELS": (_levels(found, classes), {"level": "DN", "error": "DN"})} | tables
+    tables["OFFSETS"] = (
+        _offsets(found, ramps, classes),
+        {"mjd": "d", "offset": "DN", "error": "DN"},
+    )
+    made = [products.table(name, rows, units) for name, (rows, units) in tables.items() if rows]
+    return [primary, *hdus, products.dq_table(MEANING), *made]
+
+
+def _common_cards(ramps, method):
+    layout = ramps.readout
+    return (
+        ("INSTRUME", "NIRCAM", "instrument"),
+        ("DETECTOR", layout.detector, "detector"),
+        ("SUBARRAY", layout.subarray, "subarray"),
+        ("READPATT", ramps.files[0].header.get("READPATT", ""), "readout pattern of the exposures"),
+        ("METHOD", method, "how the superbias was made"),
+        ("NFILES", len(ramps.files), "exposures"),
+    )
+
+
+def _levels(found, classes):
+    """Return the mean level of every class and its standard error."""
+    parts = zip(classes.names, found.offsets.level, found.offsets.level_error, strict=True)
+    return [
+        {"class": name, "level": float(level), "error": float(error)}
+        for name, level, error in parts
+    ]
+
+
+def _offsets(found, ramps, classes):
+    """Return one row per ramp and class."""
+    rows = []
+    for ramp, ((file, integration), mjd) in enumerate(zip(ramps.ramps, ramps.mjd, strict=True)):
+        for k in range(len(classes)):
+            rows.append(
+                {
+                    "exposure": ramps.files[file].path.name,
+                    "integration": integration + 1,
+                    "mjd": float(mjd),
+                    "amplifier": k // 2,
+                    "parity": k % 2,
+                    "offset": float(found.offsets.value[ramp, k]),
+                    "error": float(found.offsets.error[ramp, k]),
+                }
+            )
+    return rows

@@ -1,0 +1,1 @@
+"""Drawing: one style, and pure functions that draw images, histograms and series."""

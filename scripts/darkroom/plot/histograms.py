@@ -1,0 +1,114 @@
+"""Histograms of pixel values, with what is left out and a Gaussian over them."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.ticker import EngFormatter
+
+from darkroom.plot import measures, style
+from darkroom.words import number
+
+
+@style.drawn
+def draw_histogram(
+    values, *, unit, title="", log=False, gaussian=None, marks=(), bins=50, colour=style.BIAS
+):
+    """Draw the distribution of pixel values.
+
+    Parameters
+    ----------
+    values : array
+        Only finite values count; their number stands in the legend.
+    unit : str
+        Quantity and unit of the horizontal axis.
+    title : str
+    log : bool
+        Logarithmic counts, from half a pixel up, so that single pixels are seen.
+    gaussian : darkroom.plot.measures.Gaussian, optional
+        Drawn over the histogram, its parameters in the legend.
+    marks : sequence of (label, value)
+        Vertical lines, e.g. median (dashed) and mean (dotted), in that order.
+    bins : int
+    colour : str
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, axes = style.panel()
+    flat = measures.finite(values)
+    edges = measures.bin_edges(flat, bins)
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set(xlabel=unit, ylabel="pixels per bin", title=title)
+    if edges is None:
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
+        return figure
+    counts, _ = np.histogram(flat, edges)
+    axes.stairs(counts, edges, fill=True, color=colour, alpha=0.75, label=f"{flat.size:,} pixels")
+    highest = counts.max()
+    if gaussian is not None:
+        highest = max(highest, _overlay(axes, gaussian, edges, log))
+    for (label, value), line in zip(marks, ("--", ":"), strict=False):
+        axes.axvline(value, color=style.MODEL, ls=line, lw=1.2, label=f"{label} {number(value, 6)}")
+    if log:
+        axes.set_yscale("log")
+        axes.set_ylim(0.5, 4 * highest)
+    else:
+        axes.set_ylim(0, 1.08 * highest)
+    axes.legend(loc="upper right")
+    return figure
+
+
+def _overlay(axes, gaussian, edges, log):
+    """Draw the Gaussian, on log counts where it is half a pixel high or more; return its top."""
+    x = np.linspace(edges[0], edges[-1], 1200)
+    y = gaussian.counts(x, edges[1] - edges[0])
+    label = f"Gaussian {number(gaussian.centre, 6)} ± {number(gaussian.sigma, 4)}"
+    shown = y > 0.5 if log else np.ones(y.size, bool)
+    axes.plot(x[shown], y[shown], color=style.MODEL, lw=1.3, label=label)
+    return float(y.max())
+
+
+@style.drawn
+def draw_overlaid(sets, *, unit, title="", bins=50, limits=None, log=False):
+    """Draw several distributions over each other on the same bins.
+
+    Parameters
+    ----------
+    sets : sequence of (label, colour, values)
+        Each gets a dashed line at its median and a dotted one at its mean.
+    unit, title : str
+    bins : int
+    limits : (float, float), optional
+        Range of the axis; default from 0 to 1.3 times the highest 99 % quantile.
+    log : bool
+
+    Returns
+    -------
+    matplotlib Figure
+        Counts are drawn per pixel of each set, so sets of any size compare.
+    """
+    figure, axes = style.panel()
+    axes.set(xlabel=unit, ylabel="fraction of pixels per bin", title=title)
+    flats = [measures.finite(values) for _, _, values in sets]
+    if limits is None:
+        tops = [np.quantile(flat, 0.99) for flat in flats if flat.size]
+        limits = (0.0, 1.3 * max(tops, default=1.0) or 1.0)
+    edges = np.linspace(*limits, bins + 1)
+    for (label, colour, _), flat in zip(sets, flats, strict=True):
+        if not flat.size:
+            continue
+        counts, _ = np.histogram(flat, edges)
+        fraction = counts / flat.size
+        axes.stairs(fraction, edges, fill=True, color=colour, alpha=0.35)
+        axes.stairs(fraction, edges, color=colour, lw=1.4, label=label)
+        median, mean = float(np.median(flat)), float(flat.mean(dtype=float))
+        for value, line, what in ((median, "--", "median"), (mean, ":", "mean")):
+            text = f"{what} {number(value, 5)}"
+            axes.axvline(value, color=colour, ls=line, lw=1.2, label=text)
+    if log:
+        axes.set_yscale("log")
+    axes.set_xlim(*limits)
+    if any(flat.size for flat in flats):
+        axes.legend(loc="best")
+    return figure

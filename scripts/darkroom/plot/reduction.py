@@ -1,0 +1,88 @@
+"""Images made small enough for a page without losing what stands out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.plot import measures
+
+# Device pixels of an image's longer side: 350 on the page, doubled for sharp screens.
+SIDE = 700
+# A pixel this many robust sigma from the image's median stays visible when blocks are averaged, but
+# at most this fraction of the dots: more would outshine the rest. The strongest are always shown.
+_KEEP = 8.0
+_MOST_KEPT = 0.02
+_STRONGEST = 10
+
+
+def block_factor(shape):
+    """Return how many pixels a side one dot of the picture stands for, and its device pixels.
+
+    Returns
+    -------
+    factor, dot : int
+        `factor` pixels a side are drawn as a square of `dot` device pixels a side.
+    """
+    side = max(shape)
+    if side <= SIDE // 2:
+        return 1, max(2, SIDE // side)
+    factors = range(1, side + 1)
+    best = min(factors, key=lambda f: abs(np.log(2 * -(-side // f) / SIDE)))
+    return best, 2
+
+
+def reduce_blocks(image, factor):
+    """Average blocks of pixels, but let outliers stand for their block.
+
+    A plain mean dims a hot pixel by the block's area until nobody sees it; a plain maximum
+    makes noise look like signal. Here a block shows its mean, unless it holds a pixel more than
+    8 robust sigma from the image's median: then it shows that pixel. Where more than 2 % of the
+    blocks do, the ten strongest and an even choice of the others are shown (the strongest alone
+    would follow a gradient of the image): an image rich in hot pixels keeps its level. NaN are
+    left out.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+    factor : int
+        Pixels a side of a block.
+
+    Returns
+    -------
+    (ceil(ny/factor), ceil(nx/factor)) array
+        float32 for float32 images, else float64.
+    """
+    image = np.asarray(image)
+    image = image if image.dtype == np.float32 else image.astype(float)
+    if factor == 1:
+        return image
+    blocks = _blocks(image, factor, np.nan)
+    good = np.isfinite(blocks)
+    count = good.sum(axis=(1, 3))
+    total = np.where(good, blocks, 0).sum(axis=(1, 3), dtype=float)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    median, sigma = measures.level_and_spread(image)
+    highest = np.where(good, blocks, median).max(axis=(1, 3))
+    lowest = np.where(good, blocks, median).min(axis=(1, 3))
+    extreme = np.where(highest - median >= median - lowest, highest, lowest)
+    deviation = np.where(count > 0, np.abs(extreme - median), 0)
+    kept = np.flatnonzero((deviation > _KEEP * sigma) & (deviation > 0))
+    most = max(_STRONGEST, int(_MOST_KEPT * deviation.size))
+    if kept.size > most:
+        strongest = np.argsort(-deviation.ravel()[kept], kind="stable")[:_STRONGEST]
+        kept = np.concatenate([kept[strongest], kept[:: -(-kept.size // most)]])
+    mean.ravel()[kept] = extreme.ravel()[kept]
+    return mean
+
+
+def reduce_flags(codes, factor):
+    """Return the largest code of each block: one flagged pixel keeps its block flagged."""
+    return _blocks(np.asarray(codes), factor, 0).max(axis=(1, 3))
+
+
+def _blocks(image, factor, fill):
+    """View an image as (rows of blocks, factor, columns of blocks, factor), padded with `fill`."""
+    ny, nx = image.shape
+    pad = ((0, -ny % factor), (0, -nx % factor))
+    padded = np.pad(image, pad, constant_values=fill)
+    return padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)

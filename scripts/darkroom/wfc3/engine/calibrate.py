@@ -1,0 +1,102 @@
+"""An exposure from RAW to IMA and FLT, by the engine of choice."""
+
+from __future__ import annotations
+
+from darkroom.atomic import private_folder
+from darkroom.errors import DarkroomError
+from darkroom.wfc3.engine import calwf3, compare, products
+from darkroom.wfc3.engine import engine as builtin
+from darkroom.wfc3.files.mask import SCOPES
+
+ENGINES = ("builtin", "calwf3", "both")
+
+
+def calibrate(raw, references, folder, *, engine="builtin", masked=(), scope=None, reason="",
+              threads=1):  # fmt: skip
+    """Calibrate a RAW and write its IMA and FLT.
+
+    Parameters
+    ----------
+    raw : path-like
+        RAW file (``.gz`` too).
+    references : path-like
+        Folder of the reference files that it names.
+    folder : path-like
+        Where the products go; made when missing.
+    engine : {"builtin", "calwf3", "both"}
+        "both" writes the builtin's products after calwf3 gave the same pixels.
+    masked : iterable of int
+        EXTVERs of reads to leave out.
+    scope : {"all", "calwf3"}, optional
+        Pixels that the mask holds for: by default "all" of the builtin engine. Reads masked for
+        another engine need "calwf3" said, since that is all it can do.
+    reason : str
+        Why reads are masked, for HISTORY.
+    threads : int
+        Threads of the builtin engine.
+
+    Returns
+    -------
+    (IMA, FLT) : tuple of pathlib.Path
+
+    Raises
+    ------
+    DarkroomError
+        For anything that keeps the products from being right and whole.
+    """
+    masked = tuple(masked)
+    scope = _scope(engine, scope, masked)
+    paths = products.product_paths(raw, folder)
+    settings = {
+        "engine": engine, "mask_reads": list(masked), "mask_scope": scope,
+        "mask_reason": reason,
+    }  # fmt: skip
+    provenance = {"made_by": "calibrate_wfc3", "settings": settings}
+    if engine == "builtin":
+        _builtin(raw, references, paths, masked, scope, threads, provenance)
+        return paths
+    with private_folder(folder, f"{paths[1].stem}.calwf3") as private:
+        (private / "calwf3").mkdir()
+        made = calwf3.run(raw, references, private / "calwf3", masked)
+        if engine == "both":
+            own = tuple(private / path.name for path in paths)
+            _builtin(raw, references, own, masked, scope, threads, provenance)
+            for mine, other in zip(own, made, strict=True):
+                compare.require_equal(mine, other)
+            made = own
+        else:
+            used = sorted(path for _, path in calwf3.located_references(raw, references))
+            calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw, *used]})
+        for source, target in zip(made, paths, strict=True):
+            source.replace(target)
+    return paths
+
+
+def _scope(name, scope, masked):
+    """Return the scope that holds; refuse one that the engine does not have."""
+    if name not in ENGINES:
+        raise DarkroomError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
+    if scope not in (None, *SCOPES):
+        raise DarkroomError(f"mask scope {scope!r} is not one of {', '.join(SCOPES)}")
+    if name == "builtin":
+        return scope or "all"
+    if scope == "all" or (scope is None and masked):
+        raise DarkroomError(
+            f"engine {name} cannot leave masked reads out for every pixel (mask scope all)"
+            "; use mask scope calwf3, or the builtin engine"
+        )
+    return "calwf3"
+
+
+def _builtin(raw, references, paths, masked, scope, threads, provenance):
+    """Run the builtin engine and write its products, both or none."""
+    ramp = builtin.load(raw, references, threads=threads)
+    image = builtin.reduce(ramp, masked, scope=scope, events=True, threads=threads)
+    inputs = [raw, *(reference.path for _, reference in sorted(ramp.references.items()))]
+    signed = products.signature(image, inputs=inputs, **provenance)
+    products.write_flt(paths[1], ramp, image, signed)
+    try:
+        products.write_ima(paths[0], ramp, image, signed)
+    except BaseException:
+        paths[1].unlink()
+        raise

@@ -1,0 +1,56 @@
+"""Two products of one exposure, held against each other pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.errors import DarkroomError
+from darkroom.wfc3.files.imsets import Imsets
+
+
+def differing_pixels(first, second):
+    """Count the pixels that differ in two files of image sets.
+
+    Parameters
+    ----------
+    first, second : path-like
+        Files with the same extensions; a constant plane equals an image of that value. NaN equals
+        NaN.
+
+    Returns
+    -------
+    dict
+        Number by (EXTNAME, EXTVER), of the planes that differ.
+
+    Raises
+    ------
+    DarkroomError
+        When the files do not have the same extensions and sizes.
+    """
+    differing = {}
+    with Imsets(first) as one, Imsets(second) as other:
+        if one.names != other.names:
+            raise DarkroomError(f"{first} and {second} do not have the same extensions")
+        for name, extver in one.names:
+            sizes = one.shape(name, extver), other.shape(name, extver)
+            if sizes[0] != sizes[1]:
+                raise DarkroomError(
+                    f"[{name},{extver}] has {sizes[0]} pixels in {first}, {sizes[1]} in {second}"
+                )
+            dtype = np.float32 if name in ("SCI", "ERR", "TIME") else np.int16
+            a, b = one.plane(name, extver, dtype), other.plane(name, extver, dtype)
+            number = int(np.count_nonzero((a != b) & ~((a != a) & (b != b))))
+            if number:
+                differing[name, extver] = number
+    return differing
+
+
+def require_equal(first, second):
+    """Refuse files of which any pixel differs, with the number in each plane."""
+    differing = differing_pixels(first, second)
+    if differing:
+        planes = ", ".join(f"[{name},{e}] {n}" for (name, e), n in list(differing.items())[:8])
+        raise DarkroomError(
+            f"{first} and {second} differ in {sum(differing.values())} pixels of "
+            f"{len(differing)} planes: {planes}"
+        )

@@ -1,0 +1,126 @@
+"""Compiled last steps: FLATCORR and the statistics of headers.
+
+All arithmetic is that of C `float` where nothing else is said (see `darkroom.wfc3.engine.kernel`);
+sums of statistics run in double over the pixels in memory order, as calwf3's do. numba's on-disk
+cache looks at this file alone: nothing compiled may be imported here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import float32, float64, int16, int64, njit, types, void
+
+_F = types.Array(float32, 2, "C")
+_D = types.Array(int16, 2, "C")
+_WINDOW = types.UniTuple(int64, 4)
+_kernel = {"nogil": True, "error_model": "numpy", "cache": True}
+_helper = njit(nogil=True, error_model="numpy")
+_ZERO = np.float32(0)
+
+
+@_helper
+def _row_flat(sci, err, dq, flat, flat_err, flat_dq):
+    """Divide by the flat; its error adds in quadrature, a flat of 0 gives 0."""
+    for x in range(sci.size):
+        s, e, f, g = sci[x], err[x], flat[x], flat_err[x]
+        square = f * f
+        ratio = s / f
+        error = math.sqrt(e * e / square + s * s * g * g / (square * square))
+        sci[x] = ratio if f != _ZERO else _ZERO
+        err[x] = error if f != _ZERO else _ZERO
+        dq[x] |= flat_dq[x]
+
+
+@_helper
+def _row_scale(values, factor):
+    for x in range(values.size):
+        values[x] *= factor
+
+
+@njit(void(int64, int64, _WINDOW, _F, _F, _D, _F, _F, _D, float32), **_kernel)
+def flat_field(first_row, last_row, window, sci, err, dq, flat, flat_err, flat_dq, gain):
+    """Flat-field rows in place inside the window, then turn DN into electrons everywhere.
+
+    Parameters
+    ----------
+    first_row, last_row : int
+        Rows to work on.
+    window : tuple of int
+        (y0, y1, x0, x1) that is divided by the flat.
+    sci, err, dq, flat, flat_err, flat_dq : (ny, nx) arrays
+        Image and flat.
+    gain : float32
+        e-/DN.
+    """
+    y0, y1, x0, x1 = window
+    for y in range(first_row, last_row):
+        if y0 <= y < y1:
+            _row_flat(sci[y, x0:x1], err[y, x0:x1], dq[y, x0:x1], flat[y, x0:x1],
+                      flat_err[y, x0:x1], flat_dq[y, x0:x1])  # fmt: skip
+        _row_scale(sci[y], gain)
+        _row_scale(err[y], gain)
+
+
+@njit(float32(_WINDOW, _F, _D, int64), **_kernel)
+def mean_unflagged(window, values, dq, flags):
+    """Return the mean of the finite values in a window that have none of some flags, 0 without."""
+    total, count = 0.0, 0
+    y0, y1, x0, x1 = window
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            value = values[y, x]
+            if not dq[y, x] & flags and abs(value) < np.inf:
+                total += np.float64(value)
+                count += 1
+    return np.float32(total / count) if count else _ZERO
+
+
+@njit(types.Tuple((int64, types.UniTuple(float64, 9)))(_WINDOW, _F, _F, _D, int64), **_kernel)
+def good_statistics(window, sci, err, dq, flags):
+    """Return the statistics of pixels in a window without certain flags and with an error > 0.
+
+    Returns
+    -------
+    count : int
+    (mean, least, greatest) of the values, of the errors, of value / error : 9 float
+        As C `float`. A new least value is not tried as the greatest.
+    """
+    y0, y1, x0, x1 = window
+    count = 0
+    values = errors = ratios = 0.0
+    v0 = v1 = e0 = e1 = r0 = r1 = _ZERO
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if dq[y, x] & flags or err[y, x] <= _ZERO:
+                continue
+            value, error = np.float64(sci[y, x]), np.float64(err[y, x])
+            ratio = value / error
+            values += value
+            errors += error
+            ratios += ratio
+            count += 1
+            if count == 1:
+                v0 = v1 = np.float32(value)
+                e0 = e1 = np.float32(error)
+                r0 = r1 = np.float32(ratio)
+                continue
+            if value < v0:
+                v0 = np.float32(value)
+            elif value > v1:
+                v1 = np.float32(value)
+            if error < e0:
+                e0 = np.float32(error)
+            elif error > e1:
+                e1 = np.float32(error)
+            if ratio < r0:
+                r0 = np.float32(ratio)
+            elif ratio > r1:
+                r1 = np.float32(ratio)
+    n = max(count, 1)
+    return count, (
+        np.float32(values / n), v0, v1,
+        np.float32(errors / n), e0, e1,
+        np.float32(ratios / n), r0, r1,
+    )  # fmt: skip

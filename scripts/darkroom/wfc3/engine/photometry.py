@@ -1,0 +1,115 @@
+"""PHOTCORR: the photometric keywords of an exposure from IMPHTTAB."""
+
+from __future__ import annotations
+
+import math
+
+from astropy.io import fits
+
+from darkroom.errors import InputError
+from darkroom.wfc3.engine.references import describe, locate
+from darkroom.wfc3.engine.tables import column
+
+_QUANTITIES = ("PHOTFLAM", "PHOTPLAM", "PHOTBW")
+_OUTSIDE = -9999.0  # calwf3's answer outside the table when it may not extrapolate
+
+
+def photmode(primary):
+    """Return PHOTMODE: instrument, detector, filter and the date that throughputs depend on."""
+    words = ["WFC3", "IR"]
+    if not primary["FILTER"].startswith("CLEAR"):
+        words.append(primary["FILTER"].strip())
+    return " ".join([*words, f"MJD#{primary['EXPSTART']:.4f}"])
+
+
+def photometry(primary, mode, folder):
+    """Return the photometric keywords for an observing mode.
+
+    Parameters
+    ----------
+    primary : astropy.io.fits.Header
+        Primary header of the RAW, which names IMPHTTAB.
+    mode : str
+        From `photmode`.
+    folder : path-like
+        Folder of references.
+
+    Returns
+    -------
+    reference : darkroom.wfc3.engine.references.Reference
+    values : dict
+        PHOTFLAM (erg cm-2 A-1 e-1), PHOTFNU (Jy s e-1), PHOTZPT, PHOTPLAM and PHOTBW (A).
+
+    Raises
+    ------
+    InputError
+        When the table is missing or has no row for the mode.
+    """
+    found = locate(primary, "IMPHTTAB", folder)
+    if found is None:
+        return None
+    label, path = found
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            reference = describe("IMPHTTAB", label, path, hdus[0].header, primary)
+            if reference.dummy:
+                return reference, {}
+            header = hdus[0].header
+            values = {name: _value(reference, hdus, name, mode) for name in _QUANTITIES}
+            values["PHOTZPT"] = float(header["PHOTZPT"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"cannot be read as an IMPHTTAB ({error})") from error
+    values["PHOTFNU"] = 3.33564e4 * values["PHOTFLAM"] * values["PHOTPLAM"] * values["PHOTPLAM"]
+    return reference, values
+
+
+def _value(reference, hdus, name, mode):
+    """Look a quantity up in the extension of its name."""
+    rows = hdus[name].data
+    words = mode.lower().split()
+    wanted = ",".join(word.split("#")[0] + "#" if "#" in word else word for word in words)
+    known = [str(text).strip().lower() for text in column(reference, rows, "OBSMODE")]
+    row = next((i for i, text in enumerate(known) if _same_mode(text, wanted)), None)
+    if row is None:
+        raise InputError(reference.path, f"[{name}] has no row for {wanted}")
+    chosen = str(column(reference, rows, "DATACOL")[row]).strip()
+    if chosen == name:
+        return float(column(reference, rows, name)[row])
+    if chosen != f"{name}1":
+        raise InputError(reference.path, f"[{name}] depends on more than one parameter ({chosen})")
+    count = int(column(reference, rows, "NELEM1")[row])
+    dates = [float(date) for date in column(reference, rows, "PAR1VALUES")[row][:count]]
+    values = [float(value) for value in column(reference, rows, f"{name}1")[row][:count]]
+    if count < 2:
+        raise InputError(reference.path, f"[{name}] has {count} date for {wanted}, 2 are needed")
+    date = float(words[-1].split("#")[1])
+    if not dates[0] <= date <= dates[-1] and not hdus[0].header.get("EXTRAP", False):
+        return _OUTSIDE
+    return _line(dates, values, date)
+
+
+def _same_mode(known, wanted):
+    """Tell whether two modes have the same words, in any order."""
+    return len(known) == len(wanted) and all(word in wanted for word in known.split(","))
+
+
+def _line(dates, values, date):
+    """Interpolate in a table; outside it along the line through its first or last two points."""
+    if date < dates[0]:
+        place = 0.0
+    elif date > dates[-1]:
+        place = len(dates) - 1.0
+    else:
+        i = _interval(dates, date)
+        place = i + (date - dates[i]) / (dates[i + 1] - dates[i])
+    i = min(math.floor(place), len(dates) - 2)
+    rise = (date - dates[i]) * (values[i + 1] - values[i]) / (dates[i + 1] - dates[i])
+    return values[i] + rise
+
+
+def _interval(dates, date):
+    """Return the interval that holds a date (the last one for the last date)."""
+    i = 0
+    while i < len(dates) - 2 and dates[i + 1] <= date:
+        i += 1
+    return i

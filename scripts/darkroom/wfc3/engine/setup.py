@@ -1,0 +1,159 @@
+"""What the steps need before the first pixel is touched: switches, tables, reference images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from darkroom.errors import InputError
+from darkroom.wfc3.engine import tables
+from darkroom.wfc3.engine.photometry import photmode, photometry
+from darkroom.wfc3.engine.planes import Darks, corner, linearity, open_reference
+from darkroom.wfc3.engine.ramp import Ramp
+
+_FLATS = ("PFLTFILE", "DFLTFILE", "LFLTFILE")
+
+
+class Setup:
+    """References of an exposure, opened, checked and cut to its size.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    folder : path-like
+        Folder of the references.
+    stack : contextlib.ExitStack
+        Closes the files.
+
+    Raises
+    ------
+    InputError
+        When a reference that a step needs is missing or not the right one.
+    """
+
+    def __init__(self, exposure, folder, stack):
+        self.exposure, self._folder, self._stack = exposure, folder, stack
+        self.steps, self.references = dict(exposure.switches), {}
+        science, primary = exposure.science, exposure.primary
+        gain, chip = float(primary["CCDGAIN"]), int(science.get("CCDCHIP", 1))
+        binning = int(science.get("BINAXIS1", 1)), int(science.get("BINAXIS2", 1))
+        self.amplifiers = tables.amplifiers(*self._table("CCDTAB"), gain, chip, binning)
+        self.border = tables.border(*self._table("OSCNTAB"), exposure.shape, chip)
+        self.window = self.border.window(exposure.shape)
+        self.offset = tuple(float(science.get(f"LTV{axis}", 0.0)) for axis in "12")
+        self.bad_pixels = None
+        if self._wanted("DQICORR"):
+            rows = self._table("BPIXTAB", "DQICORR")
+            if self._wanted("DQICORR"):
+                self.bad_pixels = tables.bad_pixels(*rows, exposure.shape, gain, chip, self.offset)
+        self.rejection = None
+        if self._wanted("CRCORR"):
+            rows = self._table("CRREJTAB")
+            exptime = exposure.exptimes[-1]
+            if self._wanted("ZOFFCORR"):
+                exptime = exptime - exposure.exptimes[0]
+            self.rejection = tables.rejection(*rows, exposure.nsamp, exptime)
+        self._open_images()
+        self.photmode, self.photometry = photmode(primary), {}
+        if self._wanted("PHOTCORR"):
+            self._look_up_photometry()
+
+    def _open_images(self):
+        """Open linearity, dark and flats; read the linearity, which every read needs."""
+        exposure = self.exposure
+        self.linearity = self.darks = None
+        if self._wanted("ZSIGCORR") or self._wanted("NLINCORR"):
+            imsets = self._image("NLINFILE", "NLINCORR")
+            self.linearity = linearity(
+                imsets, exposure.shape, self.window, corner(exposure.science)
+            )
+        if self._wanted("DARKCORR"):
+            imsets = self._image("DARKFILE", "DARKCORR")
+            if self._wanted("DARKCORR"):
+                self.darks = Darks(imsets, exposure.primary, exposure.shape)
+        self.flats = {}
+        if self._wanted("FLATCORR"):
+            opened = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
+            named = {keyword: imsets for keyword, imsets in opened.items() if imsets is not None}
+            if not named:
+                raise self._not_named("PFLTFILE, DFLTFILE and LFLTFILE", "FLATCORR")
+            self.flats = {k: v for k, v in named.items() if not self.references[k].dummy}
+            if not self.flats:
+                self.steps["FLATCORR"] = "SKIPPED"
+
+    def _wanted(self, step):
+        return self.steps[step] == "PERFORM"
+
+    def _not_named(self, keyword, step):
+        return InputError(
+            self.exposure.imsets.path, f"names no {keyword}, which {step} needs", "set it or OMIT"
+        )
+
+    def _note(self, reference, step):
+        """Remember a reference; a dummy one switches its step off."""
+        self.references[reference.keyword] = reference
+        if reference.dummy and step is not None:
+            self.steps[step] = "SKIPPED" if self._wanted(step) else self.steps[step]
+
+    def _table(self, keyword, step=None):
+        """Return reference and rows of a table that must be there."""
+        found = tables.read_table(self.exposure.primary, keyword, self._folder)
+        if found is None:
+            raise self._not_named(keyword, step or "this exposure")
+        self._note(found[0], step)
+        if found[0].dummy and step is None:
+            raise InputError(found[0].path, f"is a dummy, a real {keyword} is needed")
+        return found
+
+    def _image(self, keyword, step, needed=True):
+        """Open an image that is closed with the exposure."""
+        found = open_reference(self.exposure.primary, keyword, self._folder)
+        if found is None:
+            if needed:
+                raise self._not_named(keyword, step)
+            return None
+        reference, imsets = found
+        self._stack.enter_context(imsets)
+        self._note(reference, step)
+        return imsets
+
+    def _look_up_photometry(self):
+        found = photometry(self.exposure.primary, self.photmode, self._folder)
+        if found is None:
+            raise self._not_named("IMPHTTAB", "PHOTCORR")
+        reference, self.photometry = found
+        self._note(reference, "PHOTCORR")
+
+    def empty_ramp(self):
+        """Make the `Ramp` that the reads are calibrated into."""
+        exposure = self.exposure
+        shape = (exposure.nsamp, *exposure.shape)
+        times, exptimes = exposure.times, exposure.exptimes
+        if self._wanted("ZOFFCORR"):
+            times, exptimes = times - times[0], exptimes - exptimes[0]
+        return Ramp(
+            sci=np.empty(shape, np.float32),
+            err=np.empty(shape, np.float32),
+            dq=np.empty(shape, np.int16),
+            times=times,
+            exptimes=exptimes,
+            zeroth_time=exposure.zeroth_time,
+            samples=exposure.samples,
+            border=self.border,
+            amplifiers=self.amplifiers,
+            rejection=self.rejection,
+            flat=None,
+            steps=self.steps,
+            references=self.references,
+            primary=exposure.primary,
+            headers=exposure.headers,
+            photmode=self.photmode,
+            photometry=self.photometry,
+            masked_in_file=exposure.masked,
+        )
+
+    @property
+    def split(self):
+        """First column and row of the right and upper amplifiers, inside the window."""
+        y0, y1, x0, x1 = self.window
+        x, y = self.amplifiers.corner(self.exposure.science, self.border)
+        return min(max(x, x0), x1), min(max(y, y0), y1)

@@ -1,0 +1,1 @@
+"""WFC3/IR files: image sets, reads, masks."""

@@ -1,0 +1,1 @@
+"""Reads spoiled by time-variable background: measured, chosen, treated."""

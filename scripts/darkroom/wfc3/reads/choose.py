@@ -1,0 +1,277 @@
+"""Which reads are bad: the automatic choice, the notebook's cut, or a list given by a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from darkroom.errors import DarkroomError
+from darkroom.wfc3.files.imsets import extver_of, read_of
+from darkroom.wfc3.files.mask import check_reads
+from darkroom.wfc3.files.reads import ranges
+from darkroom.wfc3.reads.quiet import Quiet, weighted_quantile
+
+METHODS = ("quiet", "notebook", "none")
+TREATMENTS = ("mask", "subtract", "flatten")
+# An interval tells nothing when even an excess of half the sky would not be significant in it.
+_USELESS = 0.5
+_LEAST_INTERVALS = 3
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How reads are judged.
+
+    Parameters
+    ----------
+    method : {"quiet", "notebook", "none"}
+        Against the ramp's own quiet level; ratio above `notebook_ratio`; not at all.
+    ratio_excess : float
+        Change of left / right against the quiet ratio, either way, that makes a read bad.
+    level_excess : float
+        Excess of the whole field over the quiet level, as a fraction of it, that makes it bad.
+    trail_excess : float
+        More bright pixels than in the quiet part, as a fraction of all, that make it bad.
+    nsigma : float
+        All must exceed their uncertainty so many times.
+    min_step_s : float
+        Shorter intervals are not judged, s.
+    most : float
+        Largest fraction of the exposure time that an automatic choice may take.
+    notebook_ratio : float
+        The notebook's cut.
+    """
+
+    method: str = "quiet"
+    ratio_excess: float = 0.1
+    level_excess: float = 0.1
+    trail_excess: float = 0.002
+    nsigma: float = 5.0
+    min_step_s: float = 3.0
+    most: float = 0.5
+    notebook_ratio: float = 1.1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be done with an exposure.
+
+    Parameters
+    ----------
+    verdict : {"chosen", "quiet", "undecidable", "given", "none"}
+    words : str
+        The verdict in a sentence.
+    reads : tuple of int
+        EXTVERs to leave out.
+    findings : dict
+        ``{EXTVER: why}`` of every interval found bad, chosen or not.
+    kind : str
+        "scattered light" (one side), "airglow" (the whole field alike), "trail" (bright pixels
+        alone) or "".
+    quiet_level, quiet_ratio : float or None
+        e-/s and left / right of the quiet part.
+    """
+
+    verdict: str
+    words: str
+    reads: tuple[int, ...] = ()
+    findings: dict[int, str] = field(default_factory=dict)
+    kind: str = ""
+    quiet_level: float | None = None
+    quiet_ratio: float | None = None
+
+
+DEFAULT = Rule()
+
+
+def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
+    """Choose the bad reads of an exposure.
+
+    Parameters
+    ----------
+    differences : darkroom.wfc3.reads.diagnose.Differences
+        Instantaneous ones.
+    rule : Rule
+    treatment : {"mask", "subtract", "flatten"}
+        What will be done: a mask can only take reads that reach to the start or the end; a trail is
+        only subtracted, since a fit takes it for cosmic rays.
+    given : iterable of int, optional
+        EXTVERs; then nothing else is looked at. An empty one means that none is bad.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    DarkroomError
+        For given reads that cannot be left out (the zeroth, all, or ones that are not there), or an
+        unknown method.
+    """
+    if treatment not in TREATMENTS:
+        raise DarkroomError(f"treatment {treatment!r} is not one of {', '.join(TREATMENTS)}")
+    if given is not None:
+        reads = check_reads(given, differences.nsamp, differences.name)
+        if reads and treatment == "flatten":
+            raise DarkroomError(
+                f"{differences.name}: reads are given, but flatten takes none out; choose another "
+                "treatment, or give none"
+            )
+        words = f"given: EXTVER {ranges(reads)}" if reads else "given: no read is bad"
+        return Choice("given", words, reads)
+    if rule.method == "none":
+        return Choice("none", "not looked for")
+    if rule.method == "notebook":
+        return _notebook(differences, rule)
+    if rule.method != "quiet":
+        raise DarkroomError(f"method {rule.method!r} is not one of {', '.join(METHODS)}")
+    return _against_quiet(differences, rule, treatment)
+
+
+def _notebook(differences, rule):
+    """Take every read whose ratio exceeds the cut, whatever its error."""
+    bad = np.flatnonzero(np.nan_to_num(differences.ratio) > rule.notebook_ratio) + 1
+    reads = tuple(sorted(extver_of(int(j), differences.nsamp) for j in bad))
+    if not reads:
+        return Choice("quiet", f"no ratio left/right above {rule.notebook_ratio:g}")
+    nsamp = differences.nsamp
+    if len(reads) == nsamp - 1:
+        return _undecidable(f"the ratio left/right is above {rule.notebook_ratio:g} in every read")
+    findings = {e: f"ratio {differences.ratio[read_of(e, nsamp) - 1]:.3f}" for e in reads}
+    words = f"EXTVER {ranges(reads)}: ratio left/right above {rule.notebook_ratio:g}"
+    return Choice("chosen", words, reads, findings, "scattered light")
+
+
+def _undecidable(why, **more):
+    return Choice("undecidable", f"undecidable, none chosen: {why}", **more)
+
+
+def _against_quiet(differences, rule, treatment):
+    judged, cause = _judged(differences, rule)
+    if cause:
+        return _undecidable(cause)
+    quiet, nsamp = Quiet(differences, rule, judged), differences.nsamp
+    findings = quiet.findings()
+    known = {
+        "findings": {extver_of(j, nsamp): why for j, why in sorted(findings.items())},
+        "quiet_level": quiet.level,
+        "quiet_ratio": quiet.ratio,
+    }
+    if not findings:
+        return Choice("quiet", _calm(quiet), **known)
+    known["kind"] = quiet.kind()
+    runs = _runs(sorted(findings if treatment == "subtract" else quiet.light()), judged)
+    last = nsamp - 1
+    at_ends = [run for run in runs if run[0] == 1 or run[-1] == last]
+    taken = at_ends if treatment == "mask" else runs
+    chosen = sorted({j for run in taken for j in run})
+    share = differences.steps[[j - 1 for j in chosen]].sum() / differences.times[-1]
+    if share > rule.most:
+        return _undecidable(
+            f"{share:.0%} of the exposure differs from its quiet part ({known['kind']}), more than "
+            f"{rule.most:.0%}; give the reads, or flatten a sky that varies alike over the field",
+            **known,
+        )
+    reads = tuple(sorted(extver_of(j, nsamp) for j in chosen))
+    where = f"EXTVER {_listed(set(findings) - set(chosen), nsamp)}"
+    if not reads and known["kind"] == "trail":
+        return _undecidable(
+            f"many bright pixels, like a satellite's trail, in {where}; CRCORR takes most for "
+            "cosmic rays; to be rid of the interval, subtract it",
+            **known,
+        )
+    if not reads:
+        return _undecidable(
+            f"what differs is in the middle ({where}), where a mask leaves its step in the ramp; "
+            "subtract it",
+            **known,
+        )
+    words = f"EXTVER {ranges(reads)}: {known['kind']}, {_worst(quiet)}"
+    if set(findings) - set(chosen):
+        words += f"; left in, since {treatment} cannot take it: {where}"
+    return Choice("chosen", words, reads, **known)
+
+
+def _listed(intervals, nsamp):
+    return ranges(sorted(extver_of(j, nsamp) for j in intervals))
+
+
+def _judged(differences, rule):
+    """Return which intervals can be judged (index j - 1), and why too few can, if so."""
+    steps = differences.steps
+    long_enough = steps >= rule.min_step_s
+    if not long_enough.any():
+        return long_enough, (
+            f"the longest step between reads is {steps.max():.3g} s, {rule.min_step_s:g} s are "
+            f"needed (scatter {_typical(differences.full.sigma):.3g} {_unit(differences)} a pixel)"
+        )
+    level = differences.full
+    # Errors against the typical sky, not an interval's own: else noise decides what is judged.
+    sky = weighted_quantile(level.median[long_enough], steps[long_enough], 0.5)
+    errors = np.maximum(differences.level_error, differences.delta_error)
+    clear = (differences.left.median > 0) & (differences.right.median > 0)
+    clear &= rule.nsigma * errors <= _USELESS * sky
+    judged = long_enough & clear
+    if judged.sum() < _LEAST_INTERVALS:
+        return judged, (
+            f"the sky can be measured in {judged.sum()} of {steps.size} intervals, "
+            f"{_LEAST_INTERVALS} are needed (level {_typical(level.median):.3g}, scatter "
+            f"{_typical(level.sigma):.3g} {_unit(differences)} a pixel, "
+            f"{differences.sky_share:.0%} of the pixels are sky)"
+        )
+    return judged, ""
+
+
+def _typical(values):
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _unit(differences):
+    return differences.unit.lower().replace("electrons", "e-")
+
+
+def _runs(bad, judged):
+    """Join bad intervals to runs over gaps of one, and over those too short to be judged.
+
+    Light that is bad in the first interval that can be judged was there before it as well.
+    """
+    last = judged.size
+    joined = set(bad)
+    for j in range(1, last + 1):
+        if j in joined:
+            continue
+        before = max((b for b in bad if b < j), default=None)
+        after = min((b for b in bad if b > j), default=None)
+        between = range((before or 0) + 1, after or last + 1)
+        unjudged = not any(judged[i - 1] for i in between)
+        if unjudged or (before is not None and after is not None and after - before == 2):
+            joined.add(j)
+    runs = []
+    for j in sorted(joined):
+        if runs and runs[-1][-1] == j - 1:
+            runs[-1].append(j)
+        else:
+            runs.append([j])
+    return runs
+
+
+def _calm(quiet):
+    change = np.ptp(quiet.differences.full.median[quiet.judged]) / quiet.level
+    return (
+        f"quiet: level {quiet.level:.3f} {_unit(quiet.differences)} (varies by {change:.1%}), "
+        f"left/right {quiet.ratio:.3f} in all {quiet.judged.sum()} intervals judged"
+    )
+
+
+def _worst(quiet):
+    """Say what is farthest from quiet."""
+    differences = quiet.differences
+    if quiet.kind() == "trail":
+        return f"up to {differences.bright[quiet.judged].max():.2%} of the pixels bright"
+    if quiet.kind() == "airglow":
+        return f"up to {np.nanmax(differences.full.median[quiet.judged]):.3f} " + (
+            f"{_unit(differences)} against {quiet.level:.3f}"
+        )
+    off = np.where(quiet.judged, np.abs(differences.ratio - quiet.ratio), -1)
+    return f"left/right up to {differences.ratio[np.argmax(off)]:.3f} against {quiet.ratio:.3f}"

@@ -1,0 +1,73 @@
+"""The FLT of a treated exposure, by the engine of choice."""
+
+from __future__ import annotations
+
+from astropy.io import fits
+
+from darkroom.atomic import private_folder
+from darkroom.errors import DarkroomError
+from darkroom.fits.write import write
+from darkroom.wfc3.engine import calwf3, compare, products
+
+#: Cards that tell of the treatment, see `darkroom.wfc3.reads.reprocess`.
+CARDS = (
+    "TREATMNT", "BADREADS", "VERDICT", "RAMPDEV", "RAMPSTEP", "RAMPCR", "RAMPGUP", "RAMPDEV0",
+    "RAMPCR0", "RAMPGUP0",
+)  # fmt: skip
+
+
+def write_treated(made, raw, references, flt, engine):
+    """Write the FLT of a treated exposure.
+
+    Parameters
+    ----------
+    made : darkroom.wfc3.reads.reprocess.Reprocessed
+    raw, references : path-like
+        Working copy of the RAW and the folder of its references.
+    flt : pathlib.Path
+        Replaced when it is there.
+    engine : {"builtin", "calwf3", "both"}
+        "both": calwf3 masks the same reads, and its pixels must be the same.
+
+    Raises
+    ------
+    DarkroomError
+        When calwf3 is asked for what it cannot do, is not there, or its pixels differ.
+    """
+    masked = made.image.masked
+    if engine != "builtin" and made.done == "mask" and made.image.scope != "calwf3":
+        raise DarkroomError(
+            f"engine {engine} cannot leave masked reads out for every pixel (mask_scope: all); use "
+            "mask_scope: calwf3, or the builtin engine"
+        )
+    if engine == "calwf3" and made.done in ("subtract", "flatten"):
+        raise DarkroomError(f"engine calwf3 cannot {made.done} bad reads; use builtin or both")
+    settings = {"engine": engine, "treatment": made.done, "reads": made.record["reads"]}
+    settings["mask_scope"] = made.image.scope
+    inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
+    provenance = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
+    signed = products.signature(made.image, **provenance)
+    if engine == "builtin" or made.done in ("subtract", "flatten"):
+        products.write_flt(flt, made.ramp, made.image, signed)
+        return
+    with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
+        _, other = calwf3.run(raw, references, private, masked)
+        if engine == "both":
+            own = private / "own" / flt.name
+            products.write_flt(own, made.ramp, made.image, signed)
+            compare.require_equal(own, other)
+            own.replace(flt)
+            return
+        calwf3.finish_flt(other, raw, masked, provenance)
+        _tell(other, made.ramp.primary, flt)
+
+
+def _tell(path, primary, flt):
+    """Write an FLT of calwf3 with the cards of the treatment."""
+    with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+        for card in CARDS:
+            if card in primary:
+                hdus[0].header[card] = (primary[card], primary.comments[card])
+        for line in primary.get("HISTORY", []):
+            hdus[0].header.add_history(line)
+        write(flt, hdus)

@@ -1,0 +1,1 @@
+"""Simulated WFC3/IR exposures whose truth is known."""

@@ -1,0 +1,1 @@
+"""The exposures of a visit combined with AstroDrizzle."""

@@ -1,0 +1,1 @@
+"""What the workflow needs around its programs: commands, digests, Slurm, summaries."""

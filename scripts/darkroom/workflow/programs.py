@@ -1,0 +1,250 @@
+"""How a rule's command begins, and the digest by which an edit reruns what it touches.
+
+The one part of the library that knows of the workflow; it uses only the standard library, since
+it is read each time the workflow is planned, on every node.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import hashlib
+import inspect
+import os
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+from darkroom.errors import DarkroomError
+
+# from module import a as b | from module import (a, b); and import module as a, another
+_FROM = re.compile(r"^[ \t]*from +(darkroom[\w.]*) +import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+# load_kernel("module"): imported by name, under a lock
+_KERNEL = re.compile(r"\bload_kernel\(\s*\"(darkroom[\w.]*)\"")
+_PLAIN = re.compile(r"^[ \t]*import +([^\n#]+)", re.MULTILINE)
+
+
+class Programs:
+    """The command-line programs of the workflow, each run by the Python of its toolset.
+
+    Parameters
+    ----------
+    base : path-like
+        Folder of the Snakefile.
+    conda : bool
+        True when Snakemake activates the environments itself (``--sdm conda``); else each rule's
+        command starts with the Python of ``.venvs/<toolset>``, by a path relative to the working
+        folder, so that a moved checkout reruns nothing.
+    """
+
+    def __init__(self, base, conda):
+        self.base = Path(os.path.relpath(base))
+        self.conda = conda
+
+    def __call__(self, toolset, script, *arguments):
+        """Return the start of a shell command: environment, interpreter, program, arguments.
+
+        Compiled kernels are cached inside the checkout. Snakemake itself sets OMP_NUM_THREADS to
+        the threads it grants, and `darkroom.cli.run` gives compiled loops as many. What is given
+        here is left out of Snakemake's comparison with earlier runs: folders and names, never
+        numbers that change a product.
+        """
+        cache_folder = self.base / ".cache"
+        python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
+        settings = (
+            f"NUMBA_CACHE_DIR={cache_folder}/numba",
+            f"MPLCONFIGDIR={cache_folder}/matplotlib",
+            "PYTHONDONTWRITEBYTECODE=1",
+        )
+        if self.conda:  # the venvs find the library by themselves (envs/venvs.py)
+            settings = (*settings, f"PYTHONPATH={self.base}/scripts")
+        words = (*settings, python, f"{self.base}/scripts/{script}.py", *filter(None, arguments))
+        return " ".join(words) + " "
+
+    def digest(self, toolset, script, *modules):
+        """Return a digest of a program, the library parts it uses and its toolset's pins.
+
+        Snakemake tracks neither an imported module nor the content of a script; a rule that
+        carries this digest among its params reruns when any of them is edited, and only then.
+
+        Parameters
+        ----------
+        toolset, script : str
+            Name of the environment and of the program.
+        *modules : str
+            Dotted names of modules that the program imports by name at run time.
+        """
+        total = hashlib.sha256()
+        library = self.base / "scripts"
+        files = {self.base / "envs" / f"{toolset}.txt", *_closure(library / f"{script}.py")}
+        for name in modules:
+            for path in _module_files(library, name):
+                files |= _closure(path)
+        for path in sorted(files):
+            name = path.relative_to(self.base)
+            total.update(f"{name}\0{_digest(path)}\n".encode())
+        return total.hexdigest()[:16]
+
+
+def command_options(settings, names):
+    """Return settings as the options of a program.
+
+    Parameters
+    ----------
+    settings : dict
+        Settings of an item's road. None and an empty list are left out, true is the option alone,
+        false nothing; a list of texts repeats the option, a list of numbers follows it.
+    names : dict
+        ``{key of the settings: option}``, e.g. ``{"nsigma": "--nsigma"}``.
+
+    Returns
+    -------
+    str
+        In the order of `names`.
+    """
+    words = []
+    for key, option in names.items():
+        value = settings[key]
+        if value is True:
+            words.append(option)
+        elif value is None or value is False:
+            continue
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+            for one in value:
+                words += [option, shlex.quote(one)]
+        else:
+            values = value if isinstance(value, list) else [value]
+            words += [option, *(shlex.quote(str(one)) for one in values)]
+    return " ".join(words)
+
+
+def collect_rarely():
+    """Let Python look for cycles of dead objects every 50,000 new ones, not every 700.
+
+    A plan is many objects that all live on: looking through them again and again was a ninth of
+    the time of planning 50,000 jobs, and freed nothing (`benchmarks/planning.py`).
+    """
+    gc.set_threshold(50_000)
+
+
+def remember_signatures(rules):
+    """Keep the signature of every function of the rules beside it, as Python's own attribute.
+
+    Snakemake looks a function's signature up several times for each job; found anew each time
+    that is a twentieth of the plan of a large campaign.
+
+    Parameters
+    ----------
+    rules : iterable of snakemake.rules.Rule
+        The rules of the workflow.
+    """
+    for rule in rules:
+        given = [*rule.input, *rule.params]
+        given += [getattr(one, "_evaluator", None) for one in rule.resources.values()]
+        for one in given:
+            function = getattr(one, "callable", one)
+            if inspect.isfunction(function):
+                function.__signature__ = inspect.signature(function)
+
+
+@cache
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+
+
+@cache
+def _closure(path):
+    """Return a source file and every part of the library it leads to.
+
+    A template or table beside a module (any file of its folder that is no Python) belongs to it.
+    """
+    found, queue = set(), [path]
+    library = next(p for p in path.parents if (p / "darkroom").is_dir())
+    while queue:
+        source = queue.pop()
+        if source in found:
+            continue
+        found.add(source)
+        if source.suffix != ".py":
+            continue
+        if library in source.parents and source.parent != library:
+            queue += _beside(source.parent)
+        for name in _imports(source):
+            queue += _module_files(library, name)
+    return found
+
+
+@cache
+def _imports(source):
+    """Return the dotted names of the library that a source file imports, anywhere in it.
+
+    By pattern: parsing the whole library each time a workflow or one of its cluster jobs starts
+    would cost a second. A test holds the pattern against the parser on every file.
+    """
+    text = source.read_text(encoding="utf-8")
+    names = set()
+    for module, listed in _FROM.findall(text):
+        parts = re.sub(r"#.*", "", listed).strip("()").split(",")
+        names.add(module)
+        names.update(f"{module}.{part.split()[0]}" for part in parts if part.strip())
+    names.update(_KERNEL.findall(text))
+    for listed in _PLAIN.findall(text):
+        names.update(part.split()[0] for part in listed.split(",") if part.strip())
+    return frozenset(name for name in names if name.split(".")[0] == "darkroom")
+
+
+@cache
+def _beside(folder):
+    """Return the files of a folder that are no Python."""
+    return [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+
+
+@cache
+def _module_files(library, name):
+    """Return the files that importing a dotted name runs: the module and its packages."""
+    parts = name.split(".")
+    files = [library.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
+    files.append(library.joinpath(*parts).with_suffix(".py"))
+    return [path for path in files if path.is_file()]
+
+
+_holds = []
+
+
+def hold_folder(folder, targets):
+    """Hold a working folder for this run; a second run at once is refused.
+
+    The hold is a lock of the kernel on an open file: it ends with the process, however that dies,
+    so a killed run never has to be unlocked. A call that only looks (``status``) needs none.
+
+    Parameters
+    ----------
+    folder : path-like
+        The working folder.
+    targets : collection of str
+        What the run was asked for.
+
+    Raises
+    ------
+    DarkroomError
+        When another run is at work here.
+    """
+    if set(targets) == {"status"}:
+        return
+    path = Path(folder) / ".snakemake" / "at_work"
+    path.parent.mkdir(exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.seek(0)
+        holder = stream.read().strip()
+        stream.close()
+        raise DarkroomError(
+            f"another run is at work in this folder ({holder}); wait for it, or stop it first"
+        ) from None
+    stream.truncate(0)
+    stream.write(f"process {os.getpid()} on {os.uname().nodename}")
+    stream.flush()
+    _holds.append(stream)

@@ -1,0 +1,157 @@
+"""A campaign's state as a table for the terminal; the standard library only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from darkroom.campaign.frames import read_frames
+from darkroom.campaign.lock import read_lock
+from darkroom.errors import DarkroomError
+from darkroom.workflow.failures import failed_jobs
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
+_WORKING = ("item.json", "figures.json")
+_SHOWN = 4
+_STEPS = re.compile(r"^(\d+) of \d+ steps \(\d+%\) done$", re.MULTILINE)
+_BETWEEN = (
+    "references", "superbias", "readnoise", "calibrated",
+    "original", "reads", "chosen", "measures",
+)  # fmt: skip
+
+
+def summary(campaign, results, planned=(), run_log="", command="snakemake"):
+    """Return the table of what a campaign has made, what is missing, and why.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.campaign.Campaign
+        The campaign.
+    results : path-like
+        Its folder of results.
+    planned : sequence of str
+        Paths of every product of the campaign.
+    run_log : str
+        Text of Snakemake's log of the last run: what failed in it.
+    command : str
+        What a person types to go on.
+
+    Returns
+    -------
+    str
+        Per item: exposures, products with their sizes, figures; what failed and is still missing;
+        then the report, or the next command.
+    """
+    results = Path(results)
+    lock = read_lock(campaign.lock_path)
+    if lock is None:
+        return f"Campaign {campaign.name} has no lock yet; make it with: snakemake lock"
+    lines = [f"Campaign {campaign.name}: {campaign.settings['title']}", ""]
+    for item in campaign.items:
+        lines += [f"  {item}: {_exposures(results, item, len(lock.of(item)))}"]
+        products = _products(results / item)
+        width = max((len(name) for name, _ in products), default=0)
+        lines += [f"    {name:<{width}}  {size:>8}" for name, size in products]
+        lines += [""]
+    report = results / "report.html"
+    if report.is_file():
+        lines += [f"Report: {report.resolve()}"]
+    return "\n".join([*lines, *_unfinished(planned, run_log, command)])
+
+
+def success_summary(campaign, results, run_log, seconds, planned, command):
+    """Tell in a few lines what a run that ended well has done.
+
+    Parameters
+    ----------
+    campaign : darkroom.campaign.campaign.Campaign
+        The campaign; it has a lock.
+    results : path-like
+        Its folder of results.
+    run_log : str
+        Text of Snakemake's log of the run.
+    seconds : float
+        How long the run took.
+    planned : sequence of str
+        Paths of every product of the campaign.
+    command : str
+        What a person types to go on.
+
+    Returns
+    -------
+    str
+        Steps and time; items with excluded exposures; the report, or what is still missing (of a
+        run that was asked for a part) and the next command.
+    """
+    results = Path(results)
+    done = _STEPS.findall(run_log)
+    lines = [f"{done[-1] if done else 0} steps done in {_duration(seconds)}."]
+    lock = read_lock(campaign.lock_path)
+    told = {item: _exposures(results, item, len(lock.of(item))) for item in campaign.items}
+    excluded = [f"  {item}: {text}" for item, text in told.items() if "excluded" in text]
+    more = [f"  … and {len(excluded) - _SHOWN} more items"] if len(excluded) > _SHOWN else []
+    lines += excluded[:_SHOWN] + more + _unfinished(planned, "", command)
+    report = results / "report.html"
+    # A report of before tells nothing of what is missing now.
+    whole = bool(planned) and all(Path(path).exists() for path in planned)
+    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if whole else [])])
+
+
+def _duration(seconds):
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _unfinished(planned, run_log, command):
+    """Tell what is missing, which of it failed and why, and the next command."""
+    missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
+    if not missing:
+        return [f"All {len(planned)} products are there."] if planned else []
+    lines = [
+        f"  {rule}  {product}\n      {cause}" for rule, product, cause, _ in failed_jobs(run_log)
+    ]
+    if lines:
+        lines = ["Failed in the last run and still missing:", *lines, ""]
+    shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
+    lines += [f"Missing: {len(missing)} of {len(planned)} products ({shown})"]
+    return [*lines, f"Go on with: {command}"]
+
+
+def _exposures(results, item, planned):
+    """Tell how many exposures of an item are used, refused and not there yet."""
+    try:
+        rows = read_frames(results / item / "frames.tsv")
+    except DarkroomError:
+        arrived = len(list((results / "raw" / item).glob("*.json")))
+        return f"{arrived} of {planned} exposures fetched"
+    refused = sum(row["accepted"] == "no" for row in rows)
+    text = f"{len(rows) - refused} exposures used"
+    return f"{text}, {refused} excluded (the report says why)" if refused else text
+
+
+def _products(folder):
+    """List the products of an item, figures as one line; what lies in between is left out."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name not in _BETWEEN)
+    rows = [
+        (p.relative_to(folder).as_posix(), _size(p.stat().st_size))
+        for p in found
+        if p.suffix in _KINDS and not p.name.startswith(".") and p.name not in _WORKING
+        # JSON deeper down is what the steps tell each other of one exposure.
+        if p.suffix != ".json" or p.parent == folder
+    ]
+    figures = [p for p in found if p.suffix == ".png"]
+    if figures:
+        rows.append((f"{len(figures)} figures", _size(sum(p.stat().st_size for p in figures))))
+    return rows
+
+
+def _size(size):
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""

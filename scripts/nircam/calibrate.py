@@ -1,0 +1,118 @@
+"""Run the JWST pipeline's own steps on one raw exposure, and believe none that did not work.
+
+The steps run without any server on the references that were chosen for the exposure; each
+reference is verified (size, SHA-1) just before. Values are in DN. Steps, in the order given:
+group_scale, dq_init (mask), saturation (flags), ipc, superbias (subtracts it), refpix (reference
+pixels), linearity, dark_current. The ramps come out with SCI, PIXELDQ and GROUPDQ.
+
+With --status it is also recorded what came of the exposure; with --exclude one that no step can use
+is then recorded as refused, and the program ends well.
+"""
+
+import json
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("exposure", type=Path, help="raw exposure, _uncal.fits, or its status file")
+    parser.add_argument("--steps", required=True, nargs="+", help="names of steps, in order")
+    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
+    parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
+    parser.add_argument("--superbias", type=Path, help="subtract this one, not that of CRDS")
+    parser.add_argument("--sirs-kernel", type=Path, help="of this detector, where CRDS has none")
+    parser.add_argument("--parameters", default="{}", help='JSON: {"step": {"parameter": value}}')
+    parser.add_argument("--output", type=Path, help="ramps, FITS (default: beside --status)")
+    parser.add_argument("--status", type=Path, help="what came of it, JSON")
+    parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
+    parser.add_argument("--maker", default="", help="digest of this program, for the provenance")
+    arguments = parser.parse_args()
+    if not (arguments.output or arguments.status):
+        parser.error("give --output, --status or both")
+    arguments.output = arguments.output or arguments.status.with_suffix(".fits")
+
+    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.status import write_status
+    from darkroom.errors import InputError
+
+    exposure = given_exposure(arguments.exposure)
+    try:
+        if exposure["accepted"]:
+            exposure |= calibrated(exposure["path"], arguments)
+    except InputError as error:
+        # A faulty reference or superbias is no fault of the exposure.
+        if not arguments.exclude or error.path != exposure["path"]:
+            raise
+        exposure |= {"accepted": False, "reason": str(error), "size": None, "sha256": ""}
+    if arguments.status:
+        del exposure["path"]
+        write_status(arguments.status, exposure)
+    print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
+
+
+def calibrated(path, arguments):
+    """Run the steps, write the ramps, and return what changes in the exposure's status."""
+    from astropy.io import fits
+
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.environment import go_offline
+    from darkroom.crds.references import read_references
+    from darkroom.fits.verify import verify
+    from darkroom.nircam.refpix import sirs_file as sirs
+    from darkroom.nircam.steps import verified_references
+    from darkroom.nircam.up_to_date import is_current
+    from darkroom.provenance import sha256, stamp
+
+    verify(path)
+    go_offline(arguments.cache, "jwst", arguments.context)
+    chosen = read_references(arguments.references)
+    cache = Cache(arguments.cache, "jwst")
+    references = verified_references(arguments.steps, chosen, cache)
+    arguments.parameters = json.loads(arguments.parameters)
+    if sirs.asks_for_sirs(arguments.steps, arguments.parameters):
+        best = cache.verified(chosen[sirs.KIND]) if chosen.get(sirs.KIND) else None
+        references[sirs.KIND] = sirs.choose_kernel(path, (best, arguments.sirs_kernel))
+    stamped = fits.Header()
+    stamp(
+        stamped,
+        made_by="calibrate",
+        inputs=[path, *references.values(), *filter(None, [arguments.superbias])],
+        settings={
+            "steps": arguments.steps,
+            "parameters": arguments.parameters,
+            "program": arguments.maker,
+        },
+        packages=("numpy", "astropy", "jwst", "stcal", "crds"),
+    )
+    if is_current(arguments.output, stamped):
+        print(f"{arguments.output.name}: made from the same before, kept")
+    else:
+        make_ramps(path, references, stamped, arguments)
+    output = arguments.output
+    return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
+
+
+def make_ramps(path, references, stamped, arguments):
+    """Run the steps on an exposure and write the ramps."""
+    from darkroom.fits.write import write
+    from darkroom.nircam.refpix.sirs_file import KIND
+    from darkroom.nircam.steps import ramp_hdus, run_steps
+
+    names = {kind: f"crds://{reference.name}" for kind, reference in references.items()}
+    if arguments.superbias and "superbias" in arguments.steps:
+        names["superbias"] = arguments.superbias.name
+    if arguments.sirs_kernel and references.get(KIND) == arguments.sirs_kernel:
+        names[KIND] = arguments.sirs_kernel.name
+    model = run_steps(path, arguments.steps, references, arguments.parameters, arguments.superbias)
+    hdus = ramp_hdus(model, arguments.output.name, names)
+    hdus[0].header.extend(stamped)
+    write(arguments.output, hdus, date=model.meta.date)
+    model.close()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,117 @@
+"""Draw the figures of a NIRCam item, and write what the report shows of it.
+
+Superbias: the image with the notebook's logarithmic stretch and limits, and with limits that fit,
+the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
+flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
+by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
+pixels, and the scatter over pixels. Both products are optional, one must be given. Noise spectrum,
+reference pixels and the comparison of corrections are added where they are given. Called:
+
+    nircam_figures.py --superbias superbias.fits superbias_details.fits
+        --readnoise readnoise.fits readnoise_details.fits
+        --quantities superbias.json readnoise.json --merged quantities.json
+        --figures figures --output item.json
+
+The folder --figures, --merged and every product must lie in the folder of --output.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    pair = {"nargs": 2, "type": Path, "metavar": ("REFERENCE", "DETAILS")}
+    parser.add_argument("--superbias", **pair, help="products of superbias")
+    parser.add_argument("--readnoise", **pair, help="products of readnoise")
+    for name in ("superbias", "readnoise"):
+        parser.add_argument(f"--{name}-other", **pair, help="products of another method")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="truth of simulated darks")
+    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with it")
+    parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
+    parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
+    parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
+    parser.add_argument("--corrections", type=Path, metavar="FILE", help="corrections compared")
+    parser.add_argument("--noise-truth", type=Path, metavar="JSON", help="noise against its truth")
+    parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
+    parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
+    parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
+    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
+    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    arguments = parser.parse_args()
+    if arguments.superbias is None and arguments.readnoise is None:
+        parser.error("give --superbias, --readnoise or both")
+    if bool(arguments.quantities) != bool(arguments.merged):
+        parser.error("--quantities and --merged need each other")
+    return arguments
+
+
+def main():
+    """Draw the figures and write the item file."""
+    arguments = parse()
+    from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.figures import item, noise_item, readnoise, superbias
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.plot.book import FigureBook
+    from darkroom.report.item import write_item
+    from darkroom.report.quantities import write_quantities
+    from darkroom.report.truth import truth_table
+
+    found, folder = {}, arguments.output.parent
+    # The item file goes first: it must never describe figures other than those beside it.
+    arguments.output.unlink(missing_ok=True)
+    with FigureBook(arguments.figures) as book:
+        for name, story in (("superbias", superbias), ("readnoise", readnoise)):
+            paths = getattr(arguments, name)
+            if paths is None:
+                continue
+            found[name] = tuple(map(Product, paths))
+            classes = Classes.of_layout(Readout.from_header(found[name][0].header))
+            other = getattr(arguments, f"{name}_other")
+            other = None if other is None else tuple(map(Product, other))
+            story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
+        noise = _tell_noise(book, arguments)
+    described = noise_item.add(item.describe(folder, **found), folder, **noise)
+    if arguments.noise_truth:
+        table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
+        described["tables"].append(table)
+    described["figures"] = item.inside(arguments.figures / "figures.json", folder)
+    if arguments.merged:
+        write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))
+        described["quantities"] = item.inside(arguments.merged, folder)
+    if arguments.comparison:
+        described["tables"].insert(0, truth_table(arguments.comparison))
+    if arguments.truth:
+        text = {
+            "file": item.inside(arguments.truth, folder),
+            "what": "truth of the simulated darks",
+        }
+        described["products"].append(text)
+    write_item(arguments.output, "nircam", **described)
+    print(f"{arguments.figures}: {len(book.records)} figures")
+
+
+def _tell_noise(book, arguments):
+    """Add the figures of the noise products that are given, and return these."""
+    from darkroom.nircam.figures import refpix as nircam_refpix
+    from darkroom.nircam.figures import spectrum as nircam_spectrum
+    from darkroom.nircam.figures.inputs import Product
+
+    names = ("noise_spectrum", "noise_previous", "reference_pixels", "corrections")
+    given = {name: getattr(arguments, name) for name in names}
+    made = {name: Product(path) for name, path in given.items() if path is not None}
+    previous = made.pop("noise_previous", None)
+    if "noise_spectrum" in made:
+        nircam_spectrum.tell(book, made["noise_spectrum"], previous)
+    if "reference_pixels" in made:
+        nircam_refpix.tell(book, made["reference_pixels"], made.get("corrections"))
+    return made
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""Hold the superbias and read noise of simulated darks against what is hidden in them.
+
+Writes the truth as FITS images (bias, noise of one read without 1/f, kTC noise, dark current, hot
+and telegraph pixels) and the comparison as JSON: quantity, truth, found, quoted error, and their
+difference in units of that error. The standard deviation of pulls is 1 when the quoted errors are
+right. What reference pixels leave of the 1/f noise is predicted from its spectrum, roughly.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Write truth and comparison."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--item", required=True, help="work item of the campaign")
+    pair = {"nargs": 2, "type": Path, "required": True, "metavar": ("REFERENCE", "DETAILS")}
+    parser.add_argument("--superbias", **pair, help="products of superbias")
+    parser.add_argument("--readnoise", **pair, help="products of readnoise")
+    parser.add_argument("--truth", required=True, type=Path, help="folder of the exposures' truth")
+    parser.add_argument("--output", required=True, type=Path, help="truth, FITS")
+    parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
+    parser.add_argument("ramps", nargs="+", type=Path, metavar="RAMPS", help="exposures used")
+    arguments = parser.parse_args()
+
+    import json
+
+    import numpy as np
+    from astropy.io import fits
+
+    from darkroom.archive.simulated import simulator_settings
+    from darkroom.atomic import write_text
+    from darkroom.campaign.campaign import open_campaign
+    from darkroom.fits.write import write
+    from darkroom.nircam import truth as hidden
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.simulate.detector import layout
+    from darkroom.nircam.simulate.noise import correlated_variance
+    from darkroom.nircam.simulate.values import PATTERNS, complete
+    from darkroom.provenance import stamp
+
+    campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])
+    item = campaign.items[arguments.item]
+    settings = complete(simulator_settings(campaign.archive, item))
+    readout, nframes = layout(settings), PATTERNS[settings["readpatt"]][0]
+    truth = hidden.read_truth(arguments.truth, [path.stem for path in arguments.ramps])
+    classes = Classes.of_layout(readout)
+    superbias, readnoise = (
+        tuple(map(Product, paths)) for paths in (arguments.superbias, arguments.readnoise)
+    )
+    elapsed = (nframes + 1) / 2 * readout.frame_time
+    made = item["nircam"]["superbias"]
+    if (made["method"], made["sample"]) == ("aligned", "intercept"):
+        elapsed = 0.0  # the sample is the value right after the reset
+    correlated = readout.flip(correlated_variance(settings, readout)) / nframes
+    rows = hidden.compare_superbias(*superbias, truth, classes, elapsed)
+    rows += hidden.compare_readnoise(*readnoise, truth, classes, correlated)
+
+    hdus = [fits.PrimaryHDU()]
+    stamp(hdus[0].header, made_by="nircam_truth", inputs=[], settings=settings)
+    for name in hidden.IMAGES:
+        image = truth[name]
+        kind = np.uint8 if image.dtype == bool else np.float32
+        hdus.append(fits.ImageHDU(image.astype(kind), name=name.upper()))
+    write(arguments.output, hdus)
+    write_text(arguments.comparison, json.dumps(rows, indent=1) + "\n")
+    for entry in rows:
+        print("{quantity}: truth {truth:.6g}, found {found:.6g}, pull {pull}".format(**entry))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,55 @@
+"""Choose the best CRDS references of one exposure under a pinned context.
+
+The rules run on this machine, from the cache alone; the exposure is only read. The output lists,
+for each reference type, file name, size (bytes) and SHA-1 as the server states them, or null where
+the rules say that none applies. A type for which the rules have no file is an error, but for those
+that a step works without (sirskernel). An exposure that was refused needs none.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
+    parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
+    parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
+    parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
+    parser.add_argument("--output", required=True, type=Path, help="references, JSON")
+    arguments = parser.parse_args()
+
+    from darkroom.campaign.given import given_exposure
+    from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.environment import go_offline
+    from darkroom.crds.references import write_references
+    from darkroom.nircam.pipeline import OPTIONAL_KINDS
+
+    go_offline(arguments.cache, arguments.observatory, arguments.context)
+    exposure = given_exposure(arguments.exposure)
+    if not exposure["accepted"]:
+        write_references(arguments.output, {})
+        print(f"{exposure['file']}: refused, needs no references")
+        return
+    cache = Cache(arguments.cache, arguments.observatory)
+    names = best_references(
+        exposure["path"],
+        arguments.kinds,
+        arguments.context,
+        arguments.observatory,
+        OPTIONAL_KINDS,
+    )
+    facts = {
+        kind: None if name == NOT_APPLICABLE else cache.facts(name) for kind, name in names.items()
+    }
+    write_references(arguments.output, facts)
+    for kind, name in names.items():
+        print(f"{kind}: {name}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,74 @@
+"""Calibrate a WFC3/IR exposure as it was taken: every read in use, references chosen anew.
+
+The RAW is only read: its working copy, which names the references, and the products IMA and FLT are
+written beside --status under the exposure's own name. Each reference is verified (size, SHA-1) just
+before. --status records what came of the exposure; with --exclude one that cannot be calibrated is
+recorded as refused, and the program ends well.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("exposure", type=Path, help="RAW, or its status file")
+    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
+    parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
+    parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
+    parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
+    parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
+    arguments = parser.parse_args()
+
+    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.status import write_status
+    from darkroom.errors import InputError
+
+    exposure = given_exposure(arguments.exposure)
+    try:
+        if exposure["accepted"]:
+            exposure |= calibrated(exposure, arguments)
+    except InputError as error:
+        # A faulty reference is no fault of the exposure.
+        if not arguments.exclude or not error.path.removesuffix(".gz").endswith("_raw.fits"):
+            raise
+        exposure |= {"accepted": False, "reason": str(error), "size": None, "sha256": ""}
+    del exposure["path"]
+    write_status(arguments.status, exposure)
+    print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
+
+
+def calibrated(exposure, arguments):
+    """Calibrate in a private folder, put the files in place; return what changes in the status."""
+    from darkroom.atomic import private_folder
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.references import read_references
+    from darkroom.provenance import sha256
+    from darkroom.wfc3.engine.calibrate import calibrate
+    from darkroom.wfc3.engine.working import verified_references, working_copy
+
+    folder, name = arguments.status.parent, exposure["exposure"].removesuffix("_raw")
+    chosen = read_references(arguments.references)
+    references = verified_references(chosen, Cache(arguments.cache, "hst"))
+    with private_folder(folder, name) as private:
+        raw = private / f"{name}_raw.fits"
+        working_copy(exposure["path"], raw, references, arguments.context)
+        made = calibrate(
+            raw,
+            references["ccdtab"].parent,
+            private,
+            engine=arguments.engine,
+            threads=arguments.threads,
+        )
+        for path in (raw, *made):
+            path.replace(folder / path.name)
+    flt = folder / made[1].name
+    return {"file": flt.name, "size": flt.stat().st_size, "sha256": sha256(flt)}
+
+
+if __name__ == "__main__":
+    run(main)

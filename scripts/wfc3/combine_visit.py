@@ -1,0 +1,78 @@
+"""Combine the exposures of a WFC3/IR visit with updatewcs and AstroDrizzle.
+
+Works on copies in a private folder; the FLTs are never changed. Parameters are those of the WFC3
+team's notebook unless said otherwise. It is an error when AstroDrizzle silently falls back on
+another matching of skies, or drops an exposure: the median weight must be the summed exposure time
+of the exposures that cover a pixel, within 0.5 %. Holes that remain under blobs are warned about.
+
+Written to --output: the image (e-/s) and beside it, in place of _sci, the weights _wht (s) and the
+report .json.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+TEXTS = ("skymethod", "final_bits", "final_wht_type", "final_kernel")
+NUMBERS = ("final_pixfrac", "final_scale", "final_rot")
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("exposures", nargs="+", type=Path, help="FLTs or status files; or @list")
+    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
+    parser.add_argument("--references", type=Path, help="folder of the references (iref$)")
+    parser.add_argument("--cache", type=Path, help="CRDS cache, instead of --references")
+    parser.add_argument(
+        "--astrometry", action="store_true", help="ask the astrometric database (network)"
+    )
+    for name in TEXTS:
+        parser.add_argument(f"--{name.replace('_', '-')}", help="of AstroDrizzle")
+    for name in NUMBERS:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, help="of AstroDrizzle")
+    parser.add_argument("--output", required=True, type=Path, help="NAME_drz_sci.fits")
+    arguments = parser.parse_args()
+    if not (arguments.references or arguments.cache):
+        parser.error("give --references or --cache")
+    if not arguments.output.name.endswith("_sci.fits"):
+        parser.error("--output must end in _sci.fits")
+    return arguments
+
+
+def main():
+    """Run the program."""
+    arguments = parse()
+    from darkroom.atomic import private_folder
+    from darkroom.campaign.frames import accepted_exposures
+    from darkroom.campaign.given import given_exposure
+    from darkroom.crds.cache import Cache
+    from darkroom.wfc3.engine.working import references_folder
+    from darkroom.wfc3.reads.records import write_record
+    from darkroom.wfc3.visit.drizzle import combine
+    from darkroom.wfc3.visit.visit import write_visit
+
+    given = [given_exposure(path) for path in arguments.exposures]
+    used = [one for one in given if one["accepted"]]
+    if arguments.frames:
+        accepted = accepted_exposures(arguments.frames)
+        used = [one for one in used if one["exposure"] in accepted]
+    flts = [Path(one["path"]) for one in used]
+    references = arguments.references
+    if references is None and flts:
+        references = references_folder(flts[0], Cache(arguments.cache, "hst"))
+    chosen = {name: getattr(arguments, name) for name in (*TEXTS, *NUMBERS)}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
+    with private_folder(folder, stem) as private:
+        visit = combine(flts, references, private, parameters=chosen, database=arguments.astrometry)
+    settings = visit.report["parameters"] | {"astrometry": arguments.astrometry}
+    write_visit(arguments.output, visit, flts, settings)
+    write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
+    print(f"{len(flts)} exposures, {visit.report['exptime']:.1f} s")
+    for warning in visit.report["warnings"]:
+        print(f"WARNING {warning}")
+
+
+if __name__ == "__main__":
+    run(main)

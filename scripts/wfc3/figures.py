@@ -1,0 +1,100 @@
+"""Draw every figure of a WFC3/IR item, and write what the report shows of it.
+
+Reads what the road made in --folder: original/, reads/, chosen/, measures/, reprocessed/ and the
+two combined images. The figures and figures.json replace the folder --figures at once; --output is
+the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With --truth
+(folder of a simulated exposure's .npz files) everything is also compared with the truth.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+PRODUCTS = (
+    ("frames.tsv", "every exposure: accepted or refused, why, and what its header says"),
+    ("quantities.json", "the notebook's quantities beside ours"),
+)
+VISIT = (
+    ("{}_drz_sci.fits", "combined image of the visit, {}, e-/s"),
+    ("{}_drz_wht.fits", "its weights, s"),
+)
+
+
+def main():
+    """Draw the figures and write the item file."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("exposures", nargs="+", help="names of the item's exposures")
+    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
+    parser.add_argument("--folder", required=True, type=Path, help="folder of the item")
+    parser.add_argument(
+        "--differences", choices=("instantaneous", "cumulative"), default="instantaneous",
+        help="kind of read differences that is shown",
+    )  # fmt: skip
+    parser.add_argument("--archive", type=Path, help="the archive's combined image, or its status")
+    parser.add_argument("--truth", type=Path, help="folder with the truth of simulated exposures")
+    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
+    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    arguments = parser.parse_args()
+
+    import json
+
+    from darkroom.atomic import write_text
+    from darkroom.campaign.frames import accepted_exposures
+    from darkroom.plot.book import FigureBook
+    from darkroom.report.item import write_item
+    from darkroom.wfc3.figures import story
+    from darkroom.wfc3.figures.item import describe, quantities, quantities_table
+    from darkroom.wfc3.figures.visits import read_visits
+
+    folder, names = arguments.folder, arguments.exposures
+    if arguments.frames:
+        accepted = accepted_exposures(arguments.frames)
+        names = [name for name in names if name in accepted]
+    tolds = story.read_exposures(folder, names, arguments.differences)
+    visits, pictures = read_visits(folder, arguments.archive)
+    # The item file goes first: it must never describe figures other than those beside it.
+    arguments.output.unlink(missing_ok=True)
+    with FigureBook(arguments.figures) as book:
+        story.tell_visit(book, pictures)
+        for told in tolds:
+            story.tell_exposure(book, told)
+    rows = quantities(tolds)
+    text = json.dumps({"quantities": rows}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(folder / "quantities.json", text + "\n")
+    write_text(folder / "quantities.tsv", quantities_table(rows))
+    products = [
+        (file.format(version), what.format(version))
+        for version in ("reprocessed", "original")
+        for file, what in VISIT
+    ]
+    for version in ("reprocessed", "original"):
+        products += [(f"{version}/{t.reprocessed.name}", f"FLT, {version}") for t in tolds]
+    described = describe(tolds, visits, [*products, *PRODUCTS], truths(tolds, arguments.truth))
+    figures = arguments.figures.relative_to(folder) / "figures.json"
+    write_item(
+        arguments.output, "wfc3", figures=figures.as_posix(), quantities="quantities.json",
+        **described,
+    )  # fmt: skip
+    print(f"{arguments.figures}: {len(book.records)} figures")
+
+
+def truths(tolds, folder):
+    """Compare every exposure with its truth, when there is one."""
+    import numpy as np
+    from astropy.io import fits
+
+    from darkroom.wfc3.truth import against_truth
+
+    found = {}
+    for told in tolds if folder else ():
+        images = {}
+        for version, path in (("original", told.original), ("reprocessed", told.reprocessed)):
+            with fits.open(path) as hdus:
+                images[version] = tuple(hdus[name, 1].data for name in ("SCI", "ERR", "DQ"))
+        with np.load(folder / f"{told.name}.npz") as truth:
+            found[told.name] = against_truth(truth, told.choice["reads"], images)
+    return found
+
+
+if __name__ == "__main__":
+    run(main)

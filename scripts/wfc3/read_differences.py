@@ -1,0 +1,63 @@
+"""Measure the sky from read to read of a WFC3/IR exposure.
+
+Answers: how bright is the sky in each interval between two reads, in the whole field, at its left
+and at its right? Rates in e-/s, times in s; medians with uncertainties (1.2533 sigma / sqrt(N),
+sigma robust), ratio and difference of left and right. Both kinds of difference are measured: the
+mean rate between two reads (instantaneous) and r(j-1) - r(j) (cumulative).
+
+--sources mask   leave out pixels where a source is found, and flagged ones
+          limit  leave out rates beyond --source-limit (e-/s), as the WFC3 team's notebook does
+          none   leave out nothing
+
+Regions are x0 x1 y0 y1 in pixels of the full 1024 x 1024 array, upper ends excluded; for a subarray
+they are scaled to it.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def main():
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("ima", type=Path, help="IMA, or a status file beside it")
+    parser.add_argument("--sources", choices=("mask", "limit", "none"), default="mask")
+    parser.add_argument("--source-limit", type=float, default=3.0, help="e-/s (default 3)")
+    box = {"type": int, "nargs": 4, "metavar": ("X0", "X1", "Y0", "Y1")}
+    parser.add_argument("--left", default=(50, 250, 100, 900), help="default 50 250 100 900", **box)
+    parser.add_argument(
+        "--right", default=(700, 900, 100, 900), help="default 700 900 100 900", **box
+    )
+    parser.add_argument("--output", required=True, type=Path, help="measurements, JSON")
+    arguments = parser.parse_args()
+
+    from darkroom.wfc3.reads.records import ima_of, write_record
+
+    ima, refusal = ima_of(arguments.ima)
+    if refusal:
+        write_record(arguments.output, {"accepted": False, "reason": refusal})
+        print(f"not used: {refusal}")
+        return
+
+    from darkroom.wfc3.files.reads import METHODS, read_ima
+    from darkroom.wfc3.reads.diagnose import measure, to_record
+
+    cube = read_ima(ima)
+    record = {"accepted": True, "ima": ima.name}
+    for method in METHODS:
+        found = measure(
+            cube,
+            method=method,
+            sources=arguments.sources,
+            limit=arguments.source_limit,
+            left=arguments.left,
+            right=arguments.right,
+        )
+        record[method] = to_record(found)
+    write_record(arguments.output, record)
+    print(f"{cube.name}: {cube.nsamp} reads, {found.sky_share:.0%} of the pixels are sky")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,99 @@
+"""Calibrate a WFC3/IR exposure without its bad reads, and measure what that changed.
+
+Each reference is verified (size, SHA-1) just before. The treatment is the one the choice was made
+for:
+
+mask      bad reads are left out of the fit up the ramp; for the start or the end of an exposure
+subtract  the counts of bad intervals are taken off the last read; for the middle; cosmic rays stay,
+          flagged 8192
+flatten   the changing part of a sky that is alike over the field is taken off every read before the
+          fit; no exposure time is lost
+
+Written beside --status: the FLT (e-/s), whose header says which reads were treated and why, how
+straight the sky's ramp is (RAMPDEV, sigma of a read), which fraction of the pixels CRCORR flagged
+(RAMPCR) or gave up (RAMPGUP), and the times of the reads used. --record holds the measures before
+and after: background left and right, noise, the ramp.
+
+--engine both compares with calwf3 itself; that and calwf3 can only mask, with --mask-scope calwf3.
+"""
+
+from pathlib import Path
+
+from darkroom.cli import ListFileParser, run
+
+
+def parse():
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("original", type=Path, help="status file of calibrate_original")
+    parser.add_argument("--differences", required=True, type=Path, help="of read_differences")
+    parser.add_argument("--choice", required=True, type=Path, help="of choose_reads")
+    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
+    parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
+    parser.add_argument("--mask-scope", choices=("all", "calwf3"), default="all")
+    box = {"type": int, "nargs": 4, "metavar": ("X0", "X1", "Y0", "Y1")}
+    parser.add_argument("--left", default=(50, 250, 100, 900), help="left region", **box)
+    parser.add_argument("--right", default=(700, 900, 100, 900), help="right region", **box)
+    parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
+    parser.add_argument("--record", required=True, type=Path, help="measures, JSON")
+    parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
+    return parser.parse_args()
+
+
+def main():
+    """Run the program."""
+    arguments = parse()
+    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.status import write_status
+    from darkroom.provenance import sha256
+    from darkroom.wfc3.reads.records import read_record, write_record
+
+    exposure, choice = given_exposure(arguments.original), read_record(arguments.choice)
+    if exposure["accepted"]:
+        flt = arguments.status.parent / exposure["file"]
+        record = {"accepted": True, "exposure": exposure["exposure"]}
+        record |= treated(exposure, choice, flt, arguments)
+        exposure |= {"size": flt.stat().st_size, "sha256": sha256(flt)}
+    else:
+        record = {"accepted": False, "reason": exposure["reason"]}
+    del exposure["path"]
+    write_record(arguments.record, record)
+    write_status(arguments.status, exposure)
+    print(f"{exposure['file']}: {record.get('done') or exposure['reason']}; {choice.get('words')}")
+
+
+def treated(exposure, choice, flt, arguments):
+    """Write the FLT of an exposure; return its measures."""
+    import numpy as np
+
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.references import read_references
+    from darkroom.wfc3.engine.working import verified_references
+    from darkroom.wfc3.files.reads import read_ima
+    from darkroom.wfc3.reads.diagnose import from_record, sky_pixels
+    from darkroom.wfc3.reads.records import ima_of, read_record
+    from darkroom.wfc3.reads.reprocess import reprocess
+    from darkroom.wfc3.reads.treated import write_treated
+
+    original = Path(exposure["path"])
+    raw = original.with_name(original.name.replace("_flt.fits", "_raw.fits"))
+    chosen = read_references(arguments.references)
+    references = verified_references(chosen, Cache(arguments.cache, "hst"))["ccdtab"].parent
+    differences = from_record(read_record(arguments.differences)["instantaneous"])
+    made = reprocess(
+        raw,
+        references,
+        choice,
+        np.asarray(differences.full.median),
+        sky_pixels(read_ima(ima_of(arguments.original)[0])),
+        scope=arguments.mask_scope,
+        regions=(arguments.left, arguments.right),
+        threads=arguments.threads,
+    )
+    write_treated(made, raw, references, flt, arguments.engine)
+    return made.record
+
+
+if __name__ == "__main__":
+    run(main)
