@@ -77,9 +77,9 @@ QUERIES = (
 
 _HEAD = """# What each fault of the archive does
 
-This page is written from the table that the tests run (`tests/loopback/matrix.py`; `test_*_matrix`
-and `test_archive_queries` in `tests/unit`), with `timeout_s: 1.5, retries: 1`: two attempts for one
-copy of a file. A test fails when page and table differ.
+This page is written from the table that the tests run (`tests/loopback/matrix.py`; the tests are
+in `tests/unit/archive`), with `timeout_s: 1.5, retries: 1`: two attempts for one copy of a file. A
+test fails when page and table differ.
 
 ## Files
 

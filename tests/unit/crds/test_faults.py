@@ -17,7 +17,7 @@ from loopback.crds import Crds
 from loopback.crds_faults import FAULTS, MAPPING, REFERENCE, RPC, table
 from nircam_jwst import CONTEXT, small_cache
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KINDS = ["mask", "superbias"]
 SUBJECTS = {
     RPC: RPC,

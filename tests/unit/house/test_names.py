@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TOOLSETS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 
 # The brackets keep this file from finding itself.

@@ -12,7 +12,7 @@ from astropy.io import fits
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.engine import engine, products
 from darkroom.wfc3.visit import drizzle
-from wfc3_road import Visit
+from wfc3_visits import Visit
 
 DITHERS = [[0.0, 0.0], [1.1, 0.3], [0.2, 1.2]]
 

@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from end_to_end.conftest import SMALL, Checkout
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Snakemake and its executor alone: what a job finds here it has from its own environment.
 BARE = ROOT / ".venvs" / "slurm" / "bin" / "python"
 PRODUCT = "results/demo/raw/st402/bias_001.FIT"

@@ -8,7 +8,7 @@ import pytest
 from darkroom.campaign.campaign import load_campaign, open_campaign
 from darkroom.errors import DarkroomError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "config" / "schemas" / "campaign.schema.json"
 GOOD = """\
 title: A test

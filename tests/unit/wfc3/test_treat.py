@@ -14,7 +14,7 @@ from darkroom.wfc3.reads.diagnose import measure, sky_pixels
 from darkroom.wfc3.reads.quality import ramp_quality
 from darkroom.wfc3.reads.reprocess import reprocess
 from darkroom.wfc3.reads.treat import flatten, subtract
-from wfc3_road import REGIONS, Visit, cube_of
+from wfc3_visits import REGIONS, Visit, cube_of
 
 LIGHTS = ("start", "airglow", "trail", "nominal")
 

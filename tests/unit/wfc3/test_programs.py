@@ -24,7 +24,7 @@ from darkroom.wfc3.simulate import exposures as wfc3
 from darkroom.wfc3.simulate import references as simulated
 from darkroom.wfc3.visit import drizzle
 from darkroom.workflow import summary
-from wfc3_road import SMALL
+from wfc3_visits import SMALL
 
 SETTINGS = SMALL | {"exposures": [{"light": "start"}]}
 NAME = "isim01aaq"

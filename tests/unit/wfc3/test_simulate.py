@@ -14,7 +14,7 @@ from darkroom.wfc3.simulate.ramp import make_reads
 from darkroom.wfc3.simulate.references import PARKEYS, write_references
 from darkroom.wfc3.simulate.sky import pointing_of
 from darkroom.wfc3.simulate.values import complete, sample_times
-from wfc3_road import SMALL, Visit
+from wfc3_visits import SMALL, Visit
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from darkroom.nircam.pipeline import (
 )
 from nircam_jwst import CONTEXT, need_jwst, own_program, program, small_cache
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def campaign(tmp_path, nircam=None, **top):

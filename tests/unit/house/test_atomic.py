@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.atomic import private_folder, whole, write_text
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 # A program that hands its temporary name to another writer, as fetch does to a simulator.
 KILLED_WRITER = """

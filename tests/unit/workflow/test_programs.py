@@ -191,7 +191,7 @@ def test_dead_cycles_are_looked_for_rarely():
 
 
 def test_compiled_loops_get_the_threads_that_snakemake_grants(tmp_path):
-    scripts = Path(__file__).parents[2] / "scripts"
+    scripts = Path(__file__).parents[3] / "scripts"
     (tmp_path / "loops.py").write_text(
         "import os\nfrom darkroom.cli import run\n"
         "run(lambda: print(os.environ['NUMBA_NUM_THREADS']))\n"
@@ -208,7 +208,7 @@ def test_compiled_loops_get_the_threads_that_snakemake_grants(tmp_path):
 
 
 def test_a_list_of_threads_is_left_to_those_who_read_it(tmp_path):
-    scripts = Path(__file__).parents[2] / "scripts"
+    scripts = Path(__file__).parents[3] / "scripts"
     told = "import os; from darkroom.cli import run; "
     told += "run(lambda: print(os.environ.get('NUMBA_NUM_THREADS')))"
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}

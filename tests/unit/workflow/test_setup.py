@@ -16,7 +16,7 @@ import pytest
 
 import venvs
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # uv venv --quiet --python PYTHON FOLDER, and
 # uv pip install … --python FOLDER/bin/python --requirement LOCK

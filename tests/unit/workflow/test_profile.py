@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # `sum` reads a frame larger than the size up to which Snakemake compares contents by default.
 WORKFLOW = """

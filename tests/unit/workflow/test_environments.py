@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from compile_locks import NOT_FROM_PYPI
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
 TOOLSETS = sorted(path.stem for path in (ROOT / "envs").glob("*.yaml"))
 CAMPAIGNS = sorted(path.stem for path in (ROOT / "config" / "campaigns").glob("*.yaml"))

@@ -9,7 +9,7 @@ from darkroom.wfc3.reads.choose import choose
 from darkroom.wfc3.reads.diagnose import measure, sky_pixels
 from darkroom.wfc3.reads.treat import flatten
 from darkroom.wfc3.truth import against_truth
-from wfc3_road import REGIONS, Visit, cube_of
+from wfc3_visits import REGIONS, Visit, cube_of
 
 GALAXY = {"big_galaxy": {"rate": 20000.0, "radius": 10.0, "x": 0.25, "y": 0.5}}
 #: Settings of one exposure and of all, by kind.

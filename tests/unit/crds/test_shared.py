@@ -17,7 +17,7 @@ from loopback.crds import Crds
 from loopback.faults import Reply
 from nircam_jwst import CONTEXT, small_cache
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KINDS = ["mask", "superbias"]
 SLOW = "jwst_nircam_mask_0001.rmap"
 HOLD = """
