@@ -61,7 +61,7 @@ def main():
     arguments = parse()
     from darkroom.ccd.figures.inputs import read_story
     from darkroom.ccd.figures.item import describe
-    from darkroom.ccd.figures.story import tell
+    from darkroom.ccd.figures.story import draw_figures
     from darkroom.plot.book import FigureBook
     from darkroom.report.item import write_item
     from darkroom.report.truth import truth_table
@@ -77,7 +77,7 @@ def main():
     # The item file goes first: it must never describe figures other than those beside it.
     arguments.output.unlink(missing_ok=True)
     with FigureBook(arguments.figures) as book:
-        warnings = tell(book, story)
+        warnings = draw_figures(book, story)
     described = describe(paths, arguments.science, arguments.figures, story, warnings)
     if arguments.truth:
         described["tables"].insert(0, truth_table(arguments.truth))

@@ -26,7 +26,7 @@ def main():
     arguments = parser.parse_args()
 
     from darkroom.cgi.figures.item import describe, read_story
-    from darkroom.cgi.figures.maps import tell
+    from darkroom.cgi.figures.maps import draw_figures
     from darkroom.cgi.geometry import read_geometry
     from darkroom.plot.book import FigureBook
     from darkroom.report.item import write_item
@@ -40,7 +40,7 @@ def main():
     # The item file goes first: it must never describe figures other than those beside it.
     arguments.output.unlink(missing_ok=True)
     with FigureBook(arguments.figures) as book:
-        tell(book, story)
+        draw_figures(book, story)
     described = describe(
         story, arguments.maps, arguments.darks, arguments.figures, others, arguments.output.parent
     )

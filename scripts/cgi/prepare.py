@@ -49,7 +49,7 @@ def main():
 
     settings = raw_settings(
         arguments, divide=arguments.divide, discard=arguments.discard,
-        rules=Rules.of(arguments.rule),
+        rules=Rules.from_words(arguments.rule),
     )  # fmt: skip
     geometry = read_geometry(arguments.geometry)
     frames, _ = accepted_frames(arguments.files)

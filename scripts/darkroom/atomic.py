@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path):
+def written_atomically(path):
     """Give a temporary name beside `path`; rename it to `path` when the block ends well.
 
     A reader never sees a half-written file: the rename is atomic on one file system, and what
@@ -80,5 +80,5 @@ def remove_leftovers(path):
 
 def write_text(path, text):
     """Write `text` (UTF-8) to `path`, whole or not at all."""
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

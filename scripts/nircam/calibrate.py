@@ -35,11 +35,11 @@ def main():
         parser.error("give --output, --status or both")
     arguments.output = arguments.output or arguments.status.with_suffix(".fits")
 
-    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.given import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = given_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure["path"], arguments)

@@ -74,7 +74,7 @@ def main():
             classes = Classes.of_layout(Readout.from_header(found[name][0].header))
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
-            story.tell(book, *found[name], classes, pixel=arguments.pixel, other=other)
+            story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
         noise = _tell_noise(book, arguments)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     if arguments.noise_truth:
@@ -107,9 +107,9 @@ def _tell_noise(book, arguments):
     made = {name: Product(path) for name, path in given.items() if path is not None}
     previous = made.pop("noise_previous", None)
     if "noise_spectrum" in made:
-        nircam_spectrum.tell(book, made["noise_spectrum"], previous)
+        nircam_spectrum.draw_figures(book, made["noise_spectrum"], previous)
     if "reference_pixels" in made:
-        nircam_refpix.tell(book, made["reference_pixels"], made.get("corrections"))
+        nircam_refpix.draw_figures(book, made["reference_pixels"], made.get("corrections"))
     return made
 
 

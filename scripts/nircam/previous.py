@@ -21,7 +21,7 @@ def main():
 
     import shutil
 
-    from darkroom.atomic import whole
+    from darkroom.atomic import written_atomically
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
     from darkroom.errors import DarkroomError
@@ -41,7 +41,7 @@ def main():
             f"by its path ({kind}: previous), or make items of the exposures of one epoch"
         )
     source = Cache(arguments.cache, arguments.observatory).verified(chosen.pop())
-    with whole(arguments.output) as temporary:
+    with written_atomically(arguments.output) as temporary:
         shutil.copyfile(source, temporary)
     print(f"{arguments.output}: {source.name}")
 

@@ -22,7 +22,7 @@ def main():
     parser.add_argument("--output", required=True, type=Path, help="references, JSON")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.given import read_exposure
     from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
@@ -30,7 +30,7 @@ def main():
     from darkroom.nircam.pipeline import OPTIONAL_KINDS
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
-    exposure = given_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure)
     if not exposure["accepted"]:
         write_references(arguments.output, {})
         print(f"{exposure['file']}: refused, needs no references")

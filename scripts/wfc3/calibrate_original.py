@@ -24,11 +24,11 @@ def main():
     parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.given import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = given_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure, arguments)

@@ -45,14 +45,14 @@ def main():
     arguments = parse()
     from darkroom.atomic import private_folder
     from darkroom.campaign.frames import accepted_exposures
-    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.given import read_exposure
     from darkroom.crds.cache import Cache
     from darkroom.wfc3.engine.working import references_folder
     from darkroom.wfc3.reads.records import write_record
     from darkroom.wfc3.visit.drizzle import combine
     from darkroom.wfc3.visit.visit import write_visit
 
-    given = [given_exposure(path) for path in arguments.exposures]
+    given = [read_exposure(path) for path in arguments.exposures]
     used = [one for one in given if one["accepted"]]
     if arguments.frames:
         accepted = accepted_exposures(arguments.frames)

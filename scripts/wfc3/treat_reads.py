@@ -44,12 +44,12 @@ def parse():
 def main():
     """Run the program."""
     arguments = parse()
-    from darkroom.campaign.given import given_exposure
+    from darkroom.campaign.given import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.provenance import sha256
     from darkroom.wfc3.reads.records import read_record, write_record
 
-    exposure, choice = given_exposure(arguments.original), read_record(arguments.choice)
+    exposure, choice = read_exposure(arguments.original), read_record(arguments.choice)
     if exposure["accepted"]:
         flt = arguments.status.parent / exposure["file"]
         record = {"accepted": True, "exposure": exposure["exposure"]}

@@ -71,7 +71,7 @@ def write(checkout, changes=None, contexts=None):
     """Write the campaign; `changes` are those of an item's road."""
     items = {}
     for name, (simulator, _, frames, road) in ROADS.items():
-        instrument = simulator.__name__.rpartition(".")[2]
+        instrument = simulator.__name__.split(".")[1]
         patterns = {role: f"{name}/{pattern}" for role, pattern in frames.items()}
         changed = road | (changes or {}).get(name, {})
         items[name] = {"instrument": instrument, "frames": patterns, instrument: changed}

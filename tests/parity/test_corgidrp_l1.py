@@ -75,7 +75,7 @@ def settings_of(folder, meta, divide=True):
     call = meta["call"]
     names = ("mode", "median_filter_mode", "cosm_thresh", "plat_thresh", "cosm_filter",
              "cosm_box", "cosm_tail", "median_filter_histogram_nbins")  # fmt: skip
-    rules = Rules.of([f"{name}={call[name]}" for name in names])
+    rules = Rules.from_words([f"{name}={call[name]}" for name in names])
     discard = call.get("discard_oversat", False)
     return Settings("peer", calibration_of(folder, meta), divide, rules, discard)
 

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.nircam.detector.readout import Readout
-from darkroom.nircam.products import Facts
+from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.readnoise import run as readnoise_run
 from darkroom.nircam.superbias import run as superbias_run
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
@@ -32,7 +32,7 @@ for name, (product, settings, files) in json.load(open("jobs.json")).items():
         faults[name] = repr(error)
 json.dump(faults, open("faults.json", "w"))
 """
-FACTS = Facts("nobody", "for a test", "DUMMY", "2022-01-01T00:00:00")
+FACTS = ReferenceMetadata("nobody", "for a test", "DUMMY", "2022-01-01T00:00:00")
 
 
 class Peer:
@@ -177,7 +177,7 @@ def test_single_value_of_a_generic_file_has_the_same_bits(peer, exposures, tmp_p
     settings = {"single_value": True, "subarray": "GENERIC"}
     jobs = {kind: ("readnoise", settings, paths) for kind, paths in exposures.items()}
     assert peer(tmp_path, jobs) == {}
-    facts = Facts("nobody", "test", "DUMMY", "2022-01-01T00:00:00", subarray="GENERIC")
+    facts = ReferenceMetadata("nobody", "test", "DUMMY", "2022-01-01T00:00:00", subarray="GENERIC")
     choices = readnoise_run.Choices(method="stack", single_value=True)
     for kind, paths in exposures.items():
         mine = readnoise_run.run(paths, facts, choices).cds

@@ -28,7 +28,7 @@ def world(tmp_path_factory):
     paths = write_darks(folder / "raw", darks)
     for product, method in MADE:
         done = own_program(
-            product, "--method", method, "--pedigree", "INFLIGHT", "--output",
+            f"nircam/{product}", "--method", method, "--pedigree", "INFLIGHT", "--output",
             folder / f"{product}_{method}.fits", *paths,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from time import monotonic, time
 from darkroom.archive.arrivals import Arrivals, arrival_key
 from darkroom.archive.pool import work_through
 from darkroom.archive.receive import receive
-from darkroom.archive.slots import Turns
+from darkroom.archive.slots import TransferSlots
 from darkroom.atomic import remove_leftovers
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.lock import Lock
@@ -183,7 +183,7 @@ class Fetching:
 
     def _work(self, exposure, beat):
         parallel = self._settings.get("parallel", PARALLEL)
-        turns = Turns(self.folder.parent.parent / ".archive_turns", parallel, beat)
+        turns = TransferSlots(self.folder.parent.parent / ".archive_turns", parallel, beat)
         return self.one(exposure, turn=turns)
 
     def _seconds(self, exposure):

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.campaign.status import acceptance
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe
@@ -73,7 +73,7 @@ def receive(
     copies = Counter()
     if fixed and _is_whole(destination, exposure.size):
         copies[sha256(destination)], confirm = 1, True
-    with whole(destination) as temporary:
+    with written_atomically(destination) as temporary:
         for _ in range(_COPIES):
             deliver(temporary)
             digest = sha256(temporary)

@@ -51,7 +51,7 @@ class Claims:
         return self._file
 
 
-class Turns:
+class TransferSlots:
     """At most so many transfers at once, counted over all processes that share a file.
 
     Parameters

@@ -8,7 +8,7 @@ from darkroom.campaign.status import read_status
 from darkroom.errors import InputError
 
 
-def given_exposure(path):
+def read_exposure(path):
     """Return the status of an exposure, see `darkroom.campaign.status`.
 
     Parameters

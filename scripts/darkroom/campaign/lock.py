@@ -16,7 +16,7 @@ from darkroom.errors import DarkroomError, InputError
 
 FORMAT = "darkroom lock 1"
 # Header values that shape the plan or that a person wants to see; blank when unknown.
-FACTS = (
+HEADER_VALUES = (
     "instrument",
     "detector",
     "subarray",
@@ -33,7 +33,7 @@ FACTS = (
     "association",
     "date_obs",
 )
-COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *FACTS)
+COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *HEADER_VALUES)
 
 
 class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a mistake)
@@ -59,7 +59,7 @@ class Exposure:
     size : int or None
         Bytes, when the archive tells.
     facts : dict
-        Values of `FACTS`, as text.
+        Values of `HEADER_VALUES`, as text.
     """
 
     item: str
@@ -80,7 +80,7 @@ class Exposure:
                 strict=False,
             )
         )
-        return row | {name: str(self.facts.get(name, "") or "") for name in FACTS}
+        return row | {name: str(self.facts.get(name, "") or "") for name in HEADER_VALUES}
 
 
 class Lock:
@@ -180,7 +180,7 @@ def read_lock(path):
                     f"row {number}: {column} {row[column][:80]!r} {fault}",
                     "no darkroom wrote this lock; " + advice,
                 )
-        facts = {name: row[name] for name in FACTS if row[name]}
+        facts = {name: row[name] for name in HEADER_VALUES if row[name]}
         exposures.append(
             Exposure(
                 row["item"], row["role"], row["exposure"], row["file"], row["uri"], size, facts

@@ -11,7 +11,7 @@ from darkroom.ccd.cells import bias_cell, cells, load, load_roles
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
-from darkroom.ccd.quantities import Ours, Plain, Quantity, table
+from darkroom.ccd.quantities import CameraNumbers, Plain, Quantity, table
 from darkroom.ccd.stack.frames_in_unit import opened
 from darkroom.ccd.stack.master import floored, master
 from darkroom.ccd.stack.noise import Pooled, clip_variance_factor, pooled
@@ -113,7 +113,7 @@ def _ours(arguments, clip, zero, chosen, time):
     best = ratefile.best(rates)
     flags = products.read_image(arguments.hot_pixels, "DQ")[0] | best.dq
     good = (flags & _FLAWED) == 0
-    return Ours(
+    return CameraNumbers(
         bias=bias,
         bias_error=bias_error,
         bias_std=noise,

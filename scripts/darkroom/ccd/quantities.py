@@ -60,7 +60,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Ours:
+class CameraNumbers:
     """Our numbers on the same frames.
 
     Attributes
@@ -106,7 +106,7 @@ def table(bias, dark, ours, pixel, unit):
     ----------
     bias, dark : Plain
         The bias frames; the darks of one exposure time, whatever their temperature.
-    ours : Ours
+    ours : CameraNumbers
         Our numbers.
     pixel : (y, x)
         The pixel whose time series is looked at.

@@ -20,7 +20,7 @@ from darkroom.provenance import sha256
 
 
 @dataclass
-class Opened:
+class StackInput:
     """Input of a program.
 
     Attributes
@@ -70,7 +70,7 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
 
     Yields
     ------
-    Opened
+    StackInput
 
     Raises
     ------
@@ -92,7 +92,7 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
         if not sources:
             raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
         left_out = [name for path in frames for name in left_out_of(path)]
-        yield Opened(sources, regions, files + [part.path for part in parts], left_out)
+        yield StackInput(sources, regions, files + [part.path for part in parts], left_out)
         return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         if raw is not None and frames and are_raw(frames):
@@ -100,13 +100,13 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
             sources, left_out = raw_sources(
                 frames, regions, settings, folder, sums=sums, waived=waived
             )
-            yield Opened(sources, regions, [*files, *settings.calibration.files], left_out)
+            yield StackInput(sources, regions, [*files, *settings.calibration.files], left_out)
             return
         gathered, left_out = sort_out(frames, regions, unit, waived, sums)
         if not gathered:
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
         sources = [FramesSource(found, folder) for found in gathered]
-        yield Opened(sources, regions, files, left_out)
+        yield StackInput(sources, regions, files, left_out)
 
 
 def geometry_files(geometry):

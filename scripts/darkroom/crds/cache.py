@@ -96,7 +96,7 @@ class Cache:
         return self.server_config.with_name("ref_cache_subdir_mode")
 
     def facts(self, name):
-        """Return what the server states of a reference, as `FileFacts`.
+        """Return what the server states of a reference, as `FileRecord`.
 
         Raises
         ------
@@ -200,8 +200,8 @@ class Cache:
 def arriving(path):
     """Give a private name beside `path`; rename it to `path` when the block ends well.
 
-    As `darkroom.atomic.whole`, but for folders that several hosts write to: the name is nobody
-    else's, and nobody else's file is removed.
+    As `darkroom.atomic.written_atomically`, but for folders that several hosts write to: the name
+    is nobody else's, and nobody else's file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.part")

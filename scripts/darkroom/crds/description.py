@@ -18,7 +18,7 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class FileRecord:
     """What the server states of a file.
 
     Parameters
@@ -94,14 +94,14 @@ class Description:
             ) from error
 
     def facts(self, name):
-        """Return what is stated of a file as `FileFacts`; None when that is nothing."""
+        """Return what is stated of a file as `FileRecord`; None when that is nothing."""
         known = self._files.get(name)
         if not isinstance(known, dict):
             return None
         size, sum_ = str(known.get("size")), str(known.get("sha1sum")).lower()
         if not size.isascii() or not size.isdigit() or not _SHA1.fullmatch(sum_):
             return None
-        return FileFacts(name, int(size), sum_)
+        return FileRecord(name, int(size), sum_)
 
     def withdrawn(self, name):
         """Tell whether the observatory has declared a file scientifically bad."""

@@ -72,12 +72,12 @@ def ensure_references(cache, server, wanted):
     ----------
     cache, server
         As of `ensure_context`.
-    wanted : iterable of darkroom.crds.description.FileFacts
+    wanted : iterable of darkroom.crds.description.FileRecord
         What must be there.
 
     Returns
     -------
-    list of (FileFacts, pathlib.Path)
+    list of (FileRecord, pathlib.Path)
         All of them, verified, in the order of their names.
 
     Raises

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from darkroom.atomic import write_text
-from darkroom.crds.description import FileFacts
+from darkroom.crds.description import FileRecord
 from darkroom.errors import DarkroomError, InputError
 
 
 def write_references(path, references):
-    """Write an exposure's references: ``{kind: FileFacts or None}``, None where none applies.
+    """Write an exposure's references: ``{kind: FileRecord or None}``, None where none applies.
 
     The context is not among them: a new one under which nothing changed leaves the file, and all
     that was made with it, as it is.
@@ -31,7 +31,7 @@ def read_references(path):
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        return {kind: facts and FileFacts(**facts) for kind, facts in content.items()}
+        return {kind: facts and FileRecord(**facts) for kind, facts in content.items()}
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
     except (ValueError, TypeError, AttributeError, DarkroomError) as error:
@@ -51,7 +51,7 @@ def needed_references(paths):
     Returns
     -------
     dict
-        ``{name: FileFacts}``.
+        ``{name: FileRecord}``.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def write_table(path, observatory, context, references):
         The table, ``.tsv``.
     observatory, context : str
         What they belong to.
-    references : iterable of (FileFacts, str)
+    references : iterable of (FileRecord, str)
         Each with the SHA-256 of its bytes.
     """
     rows = [(f.name, str(f.size), f.sha1, sha256) for f, sha256 in references]

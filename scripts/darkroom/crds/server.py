@@ -114,7 +114,7 @@ class Server:
 
         Parameters
         ----------
-        facts : darkroom.crds.description.FileFacts
+        facts : darkroom.crds.description.FileRecord
             What it must be.
         folder : str
             Address of the folder that it lies in.

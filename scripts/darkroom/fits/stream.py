@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.fits.structure import BLOCK
 
 _BITPIX = {"f4": -32, "i2": 16}
@@ -32,7 +32,7 @@ def write_planes(path, hdus):
         The primary HDU first (None: no data). Arrays are (ny, nx), float32 or int16; their
         headers' BITPIX, NAXIS and scaling cards are set here. Headers are changed.
     """
-    with whole(path) as temporary, temporary.open("wb") as stream:
+    with written_atomically(path) as temporary, temporary.open("wb") as stream:
         for number, (header, data) in enumerate(hdus):
             if number == 0:
                 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")

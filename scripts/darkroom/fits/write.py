@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 
 
 def binary_table(columns, name):
@@ -45,5 +45,5 @@ def write(path, hdus, date=None):
         hdu.add_checksum(when="HDU checksum")
         hdu.header.comments["DATASUM"] = "data unit checksum"
         hdu.add_checksum(when="HDU checksum", override_datasum=False)
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         hdulist.writeto(temporary, output_verify="exception", checksum=False)

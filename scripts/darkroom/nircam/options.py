@@ -36,10 +36,10 @@ def add_facts(parser, description, useafter):
 
 
 def facts_of(options):
-    """Return the `Facts` of parsed options, checked."""
-    from darkroom.nircam.products import Facts
+    """Return the `ReferenceMetadata` of parsed options, checked."""
+    from darkroom.nircam.products import ReferenceMetadata
 
-    return Facts(
+    return ReferenceMetadata(
         author=options.author,
         description=options.description,
         pedigree=options.pedigree,

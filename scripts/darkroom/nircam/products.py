@@ -23,7 +23,7 @@ _USEAFTER = "%Y-%m-%dT%H:%M:%S"
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReferenceMetadata:
     """What CRDS asks to know about a reference file.
 
     Parameters
@@ -98,7 +98,7 @@ def full_pedigree(facts, mjd):
 
     Parameters
     ----------
-    facts : Facts
+    facts : ReferenceMetadata
     mjd : (n,) array
         When the exposures were taken; NaN when unknown.
 
@@ -154,7 +154,7 @@ def reference_primary(model, reftype, facts, ramps, provenance):
     ----------
     model, reftype : str
         ``SuperBiasModel`` and ``SUPERBIAS``, or ``ReadnoiseModel`` and ``READNOISE``.
-    facts : Facts
+    facts : ReferenceMetadata
     ramps : RampSet
     provenance : Provenance
 
@@ -212,7 +212,7 @@ class Provenance:
     previous: str = ""
 
     @classmethod
-    def of(cls, made_by, ramps, settings, before=None):
+    def from_ramps(cls, made_by, ramps, settings, before=None):
         """Return the provenance of a product of all files of a `RampSet`.
 
         `before` is the `darkroom.nircam.compare.Previous` that it is compared with, if any.

@@ -75,7 +75,7 @@ def verified_references(steps, chosen, cache):
     steps : sequence of str
         Of `STEPS`.
     chosen : dict
-        ``{type: FileFacts or None}`` of the exposure.
+        ``{type: FileRecord or None}`` of the exposure.
     cache : darkroom.crds.cache.Cache
         Where they lie.
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from darkroom.archive.pool import work_through
-from darkroom.archive.slots import Claims, Turns
+from darkroom.archive.slots import Claims, TransferSlots
 from darkroom.errors import DarkroomError
 from loopback.campaigns import ROOT
 
@@ -116,7 +116,7 @@ def test_no_worker_outlives_a_killed_program():
 
 def test_a_turn_is_held_by_so_many_processes_at_once(tmp_path):
     def work(task, beat):
-        with Turns(tmp_path / "turns", 2, beat)():
+        with TransferSlots(tmp_path / "turns", 2, beat)():
             (tmp_path / f"{task}.begun").touch()
             begun = len(list(tmp_path.glob("*.begun"))) - len(list(tmp_path.glob("*.done")))
             time.sleep(0.05)

@@ -6,7 +6,7 @@ import pytest
 from darkroom.ccd.answers import answers, plus_minus
 from darkroom.ccd.background import gradient
 from darkroom.ccd.products.quantities_text import plain, tsv
-from darkroom.ccd.quantities import Ours, Plain, added_noise, table
+from darkroom.ccd.quantities import CameraNumbers, Plain, added_noise, table
 from darkroom.ccd.stack.noise import Pooled
 
 SHAPE = (60, 80)
@@ -44,7 +44,7 @@ def ours(**changes):
         "bias_gradient": gradient(BIAS.mean(axis=0)),
         "dark_gradient": gradient(DARK.mean(axis=0) - BIAS.mean(axis=0)),
     }
-    return Ours(**(values | changes))
+    return CameraNumbers(**(values | changes))
 
 
 def rows(**changes):

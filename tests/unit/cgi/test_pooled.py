@@ -19,7 +19,7 @@ WORST = {"hot_fraction": 0.001, "masked": 0.03, "odd": (30.0, 2.0)}
 def unweighted(found, geometry):
     """Return the signed maps of corgidrp 5.1.1's fit (weights: number of frames)."""
     moments = [source._moments for source in found]
-    design = Design.of([source.stack for source in found], geometry.em_stages)
+    design = Design.from_stacks([source.stack for source in found], geometry.em_stages)
     means = np.stack([m.mean().ravel() for m in moments])
     counts = np.stack([m.count.ravel().astype(float) for m in moments])
     maps = np.empty((3, means.shape[1]))

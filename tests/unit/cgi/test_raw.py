@@ -301,9 +301,9 @@ def test_a_table_that_is_none_is_refused_in_words(tmp_path, table, text):
 
 def test_a_rule_that_does_not_exist_is_refused_in_words():
     with pytest.raises(DarkroomError, match="no rule named 'cosm_tresh'"):
-        Rules.of(["cosm_tresh=1"])
+        Rules.from_words(["cosm_tresh=1"])
     with pytest.raises(DarkroomError, match="rule mode cannot be 'half'"):
-        Rules.of(["mode=half"])
+        Rules.from_words(["mode=half"])
 
 
 def test_raw_frames_and_others_are_not_mixed(frame, tmp_path, monkeypatch):

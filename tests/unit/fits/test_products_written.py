@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.verify import verify
 from darkroom.fits.write import write
@@ -56,7 +56,7 @@ def test_another_content_is_another_digest(tmp_path):
 def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     path = product(tmp_path / "a.fits")
     before = path.read_bytes()
-    with pytest.raises(RuntimeError), whole(path) as temporary:
+    with pytest.raises(RuntimeError), written_atomically(path) as temporary:
         temporary.write_bytes(b"half")
         raise RuntimeError
     assert path.read_bytes() == before
@@ -66,9 +66,9 @@ def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_an_orphaned_writer_cannot_overwrite(tmp_path):
     """A writer that was overtaken finds its temporary file gone and fails at the rename."""
     path = tmp_path / "a.txt"
-    with pytest.raises(FileNotFoundError), whole(path) as orphan:
+    with pytest.raises(FileNotFoundError), written_atomically(path) as orphan:
         orphan.write_text("old")
-        with whole(path) as again:
+        with written_atomically(path) as again:
             # In life another process, with another name.
             assert again == orphan
             again.write_text("new")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.atomic import private_folder, whole, write_text
+from darkroom.atomic import private_folder, write_text, written_atomically
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 # A program that hands its temporary name to another writer, as fetch does to a simulator.
 KILLED_WRITER = """
 import os, signal, sys
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 
-with whole(sys.argv[1]) as outer, whole(outer) as inner:
+with written_atomically(sys.argv[1]) as outer, written_atomically(outer) as inner:
     inner.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -33,15 +33,15 @@ def test_what_a_killed_writer_left_is_gone_after_the_next_one(tmp_path, name):
 
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     write_text(tmp_path / "frame.fits", "old")
-    with pytest.raises(ZeroDivisionError), whole(tmp_path / "frame.fits") as temporary:
+    with pytest.raises(ZeroDivisionError), written_atomically(tmp_path / "frame.fits") as temporary:
         temporary.write_text("half")
         1 / 0  # noqa: B018
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_a_writer_that_is_given_a_temporary_name_writes_to_it(tmp_path):
-    with whole(tmp_path / "frame.fits") as outer:
-        with whole(outer) as inner:
+    with written_atomically(tmp_path / "frame.fits") as outer:
+        with written_atomically(outer) as inner:
             inner.write_text("frame")
         assert inner == outer
         assert not (tmp_path / "frame.fits").exists()
@@ -49,7 +49,7 @@ def test_a_writer_that_is_given_a_temporary_name_writes_to_it(tmp_path):
 
 
 def test_another_files_writer_is_left_alone(tmp_path):
-    with whole(tmp_path / "image.fits") as temporary:
+    with written_atomically(tmp_path / "image.fits") as temporary:
         temporary.write_text("at work")
         write_text(tmp_path / "age.fits", "whole")
         assert temporary.exists()

@@ -56,8 +56,8 @@ def products(tmp_path_factory):
 def test_every_figure_is_drawn_with_words(products, tmp_path):
     spectrum, reference, corrections = map(Product, products)
     with FigureBook(tmp_path / "figures") as book:
-        nircam_spectrum.tell(book, spectrum, previous=spectrum)
-        nircam_refpix.tell(book, reference, corrections)
+        nircam_spectrum.draw_figures(book, spectrum, previous=spectrum)
+        nircam_refpix.draw_figures(book, reference, corrections)
     records = json.loads((tmp_path / "figures" / "figures.json").read_text())
     text = json.dumps(records)
     keys = ("noise_spectrum_3", "noise_common", "noise_parts", "noise_pedestals")

@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.readout import Readout
-from darkroom.nircam.products import Facts, check_subarray, full_pedigree, primary
+from darkroom.nircam.products import ReferenceMetadata, check_subarray, full_pedigree, primary
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import RampSet, open_ramp
 from darkroom.nircam.readnoise.run import Choices as ReadnoiseChoices
@@ -37,48 +37,50 @@ GOOD = {
 )
 def test_facts_that_crds_would_refuse_are_refused_first(change, words):
     with pytest.raises(DarkroomError, match=words):
-        Facts(**GOOD | change)
+        ReferenceMetadata(**GOOD | change)
 
 
 @pytest.mark.parametrize(("method", "sigma"), [("aligned", 4.0), ("reffiles", 3.0)])
 def test_the_clip_that_a_method_takes_by_itself_stands_in_the_provenance(method, sigma):
-    assert SuperbiasChoices(method).meant["clipping_sigma"] == sigma
-    assert SuperbiasChoices(method, clipping_sigma=2.5).meant["clipping_sigma"] == 2.5
+    assert SuperbiasChoices(method).effective_settings["clipping_sigma"] == sigma
+    assert SuperbiasChoices(method, clipping_sigma=2.5).effective_settings["clipping_sigma"] == 2.5
 
 
 def test_the_clip_stands_in_the_provenance_where_a_read_noise_depends_on_it():
     clip = {"clipping_sigma": 3.0, "max_clipping_iters": 3}
-    assert not clip.keys() & ReadnoiseChoices("line").meant.keys()
+    assert not clip.keys() & ReadnoiseChoices("line").effective_settings.keys()
     for choices in (ReadnoiseChoices("line", single_value=True), ReadnoiseChoices("stack")):
-        assert clip.items() <= choices.meant.items()
+        assert clip.items() <= choices.effective_settings.items()
 
 
 def test_dates_of_flight_exposures_are_filled_in():
-    facts = Facts(**GOOD | {"pedigree": "INFLIGHT"})
+    facts = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
     text, doubt = full_pedigree(facts, np.array([59600.9, 59612.1]))
     assert text == "INFLIGHT 2022-01-21 2022-02-02"
     assert not doubt
 
 
 def test_flight_exposures_without_dates_need_them_written():
-    facts = Facts(**GOOD | {"pedigree": "INFLIGHT"})
+    facts = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
     with pytest.raises(DarkroomError, match="pedigree INFLIGHT: not every exposure tells its date"):
         full_pedigree(facts, np.array([59600.0, np.nan]))
 
 
 def test_ground_pedigree_of_flight_exposures_is_doubted():
-    _, doubt = full_pedigree(Facts(**GOOD | {"pedigree": "GROUND"}), np.array([59600.0]))
+    _, doubt = full_pedigree(
+        ReferenceMetadata(**GOOD | {"pedigree": "GROUND"}), np.array([59600.0])
+    )
     assert "after launch" in doubt
 
 
 def test_subarray_must_fit_the_exposures(tmp_path):
     ramps = RampSet(write_darks(tmp_path, make_darks(stripe(), 1)), "superbias")
-    assert check_subarray(Facts(**GOOD), ramps) == "SUBGRISM64"
-    assert check_subarray(Facts(**GOOD, subarray="GENERIC"), ramps) == "GENERIC"
+    assert check_subarray(ReferenceMetadata(**GOOD), ramps) == "SUBGRISM64"
+    assert check_subarray(ReferenceMetadata(**GOOD, subarray="GENERIC"), ramps) == "GENERIC"
     with pytest.raises(DarkroomError, match="FULL has 2048 × 2048 pixels, the exposures have 2048"):
-        check_subarray(Facts(**GOOD, subarray="FULL"), ramps)
+        check_subarray(ReferenceMetadata(**GOOD, subarray="FULL"), ramps)
     with pytest.raises(DarkroomError, match="'sub 64' is no name"):
-        check_subarray(Facts(**GOOD, subarray="sub 64"), ramps)
+        check_subarray(ReferenceMetadata(**GOOD, subarray="sub 64"), ramps)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ UNUSABLE = Group.DO_NOT_USE | Group.SATURATED
 
 def opened(folder, darks, **how):
     ramps = RampSet(write_darks(folder, darks, **({"counts": False} | how)), "read noise")
-    return RampBlocks(ramps, UNUSABLE), Classes.of(ramps)
+    return RampBlocks(ramps, UNUSABLE), Classes.from_ramps(ramps)
 
 
 def made(folder, darks, settings=None, **how):
@@ -243,7 +243,7 @@ def test_saturated_groups_are_left_out(tmp_path):
         for k, data in enumerate(darks.data)
     ]
     ramps = RampSet(paths, "read noise")
-    found = measure(RampBlocks(ramps, UNUSABLE), Classes.of(ramps), Settings())
+    found = measure(RampBlocks(ramps, UNUSABLE), Classes.from_ramps(ramps), Settings())
     assert (found.nu[30, 4:-4] == 12).all()
     assert np.sqrt(np.mean(found.single[30, 4:-4] ** 2.0)) == pytest.approx(READ, rel=0.05)
 

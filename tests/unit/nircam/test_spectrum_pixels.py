@@ -149,7 +149,7 @@ def test_an_amplifier_without_pixels_or_noise_has_no_value():
 def model(rows=2048, excess=False):
     """Return bins of a full frame and the model of `nircam_spectra.NOISE` in them."""
     frame_time = (524 * (rows + 1) + 1) * 1e-5
-    grid = Grid.of(frame_time, 1e-5)
+    grid = Grid.from_times(frame_time, 1e-5)
     frequency = np.sqrt(grid.edges[:-1] * grid.edges[1:])
     own = [np.log(5e-4), np.log(7e-4), 1.0, np.log(3e-4), 1.0]
     values = np.array([0.01, 0.01, -0.03, np.log(0.008), 1.0, *own * 4])

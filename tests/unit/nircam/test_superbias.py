@@ -10,7 +10,7 @@ from scipy import special
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.compare import Previous, compare
 from darkroom.nircam.detector.dq import Group
-from darkroom.nircam.products import Facts
+from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.drift import drift, drifts, theil_sen, welch
 from darkroom.nircam.ramps.ramps import GroupStack, RampSet
@@ -30,7 +30,7 @@ UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 
 def opened(folder, darks, **how):
     ramps = RampSet(write_darks(folder, darks, **how), "superbias")
-    return ramps, Classes.of(ramps)
+    return ramps, Classes.from_ramps(ramps)
 
 
 def made(folder, darks, stack=None, **how):
@@ -220,7 +220,7 @@ def test_samples_that_the_pipeline_flagged_are_left_out(tmp_path):
         paths.append(write_ramp(path, data[None], darks.readout, groupdq=groupdq))
     ramps = RampSet(paths, "superbias")
     stack = GroupStack(ramps, flags=UNUSABLE)
-    found = make_superbias(stack, Classes.of(ramps), ramps.mjd, ramps.label, Settings())
+    found = make_superbias(stack, Classes.from_ramps(ramps), ramps.mjd, ramps.label, Settings())
     assert found.count[30, 40] == 4
     assert found.count[30, 41] == 6
 
@@ -240,7 +240,7 @@ def test_pixels_marked_bad_do_not_enter_the_offsets(tmp_path):
         write_ramp(tmp_path / f"d{k}.fits", data[None], darks.readout, pixeldq=pixeldq)
         for k, data in enumerate(darks.data)
     ]
-    assert not Classes.of(RampSet(paths, "superbias")).usable[:, 1000:].any()
+    assert not Classes.from_ramps(RampSet(paths, "superbias")).usable[:, 1000:].any()
 
 
 def test_intercept_lowers_the_read_part_of_the_scatter_and_finds_hot_pixels(tmp_path):
@@ -269,7 +269,7 @@ def test_ktc_noise_is_the_same_whichever_sample_is_taken(tmp_path, sample):
     """Two groups extrapolated to the reset have sqrt(5) times the read noise of one."""
     darks = make_darks(stripe(), 12, 3, seed=19, ktc=5.0, read=5.0, cosmic_rays=0.0)
     ramps, _ = opened(tmp_path, darks, counts=False)
-    facts = Facts("test", "test", "GROUND", "2000-01-01T00:00:00")
+    facts = ReferenceMetadata("test", "test", "GROUND", "2000-01-01T00:00:00")
     choices = Choices(sample=sample, intercept_groups=2)
     for row in aligned(ramps, facts, choices, None, 1).numbers["noise"]:
         if row.kind == "active":
@@ -388,7 +388,9 @@ def test_changed_bias_is_seen_in_its_amplifier(twenty):
 def test_amplifier_drift_is_seen_against_the_others(tmp_path):
     """40 DN over the span hide in the common pedestal and stand out in the difference."""
     generator = np.random.default_rng(20)
-    classes = Classes.of(RampSet(write_darks(tmp_path, make_darks(stripe(), 1)), "superbias"))
+    classes = Classes.from_ramps(
+        RampSet(write_darks(tmp_path, make_darks(stripe(), 1)), "superbias")
+    )
     times = np.linspace(0, 10, 20)
     offsets = 30 * generator.standard_normal((20, 1)) + 4 * generator.standard_normal((20, 8))
     offsets[:, 4:6] += (40 * times / 10)[:, None]

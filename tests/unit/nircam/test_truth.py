@@ -5,7 +5,7 @@ import pytest
 
 from darkroom.errors import InputError
 from darkroom.nircam.figures.inputs import Product
-from darkroom.nircam.products import Facts
+from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.readnoise import run as readnoise_run
 from darkroom.nircam.simulate import exposures as nircam
@@ -16,7 +16,7 @@ from darkroom.nircam.simulate.values import complete
 from darkroom.nircam.superbias import run as superbias_run
 from darkroom.nircam.truth import compare_readnoise, compare_superbias, read_truth
 
-FACTS = Facts("darkroom", "test", "DUMMY", "2000-01-01T00:00:00")
+FACTS = ReferenceMetadata("darkroom", "test", "DUMMY", "2000-01-01T00:00:00")
 # Without what reference pixels would have to take out: no pipeline step runs here.
 DARKS = {
     "detector": "NRCALONG",

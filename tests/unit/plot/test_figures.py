@@ -16,7 +16,7 @@ from darkroom import words
 from darkroom.ccd.figures import drift, frame, stack
 from darkroom.ccd.figures.inputs import history_records
 from darkroom.ccd.figures.planes import Planes
-from darkroom.ccd.figures.story import Story, tell
+from darkroom.ccd.figures.story import Story, draw_figures
 from darkroom.plot import histograms, images, measures, reduction, series, style
 from darkroom.plot.book import FigureBook, Panel
 
@@ -452,7 +452,7 @@ def a_story(nbias=NBIAS, ndark=NDARK):
 def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("story") / "figures"
     with FigureBook(folder) as book:
-        warnings = tell(book, a_story())
+        warnings = draw_figures(book, a_story())
     records = json.loads((folder / "figures.json").read_text())["figures"]
     return folder, {record["key"]: record for record in records}, warnings
 
@@ -507,7 +507,7 @@ def test_captions_hold_the_numbers(told):
 
 def test_one_frame_of_each_kind_is_drawn():
     book = Captions()
-    tell(book, a_story(nbias=1, ndark=1))
+    draw_figures(book, a_story(nbias=1, ndark=1))
     assert "not defined for one frame" in book.figures["bias_series"].caption
 
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 
 from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.crds.cache import Cache, sha1
-from darkroom.crds.description import FileFacts
+from darkroom.crds.description import FileRecord
 from darkroom.crds.references import write_references
 from darkroom.errors import DarkroomError
 from darkroom.report.item import read_item
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     found = {}
     for kind in KINDS:
         path = next((folder / "crds/references/hst").glob(f"*_{simulated._SUFFIXES[kind]}.fits"))
-        found[kind] = FileFacts(path.name, path.stat().st_size, sha1(path))
+        found[kind] = FileRecord(path.name, path.stat().st_size, sha1(path))
     write_references(folder / "references.json", found)
     return folder
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.campaign.lock import FACTS
+from darkroom.campaign.lock import HEADER_VALUES
 from darkroom.crds.cache import Cache
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.engine import engine
@@ -35,7 +35,7 @@ def test_sample_sequences_are_those_of_the_handbook(sequence, times):
 def test_a_plan_tells_what_a_lock_keeps_and_makes_no_pixel():
     planned = wfc3.plan(SMALL | {"exposures": [{}, {"light": "end"}]})
     assert [p.name for p in planned] == ["isim01aaq", "isim01abq"]
-    assert set(planned[0].facts) <= set(FACTS)
+    assert set(planned[0].facts) <= set(HEADER_VALUES)
     assert planned[0].facts["shape"] == "74x74"
 
 

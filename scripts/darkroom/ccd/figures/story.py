@@ -66,7 +66,7 @@ class Story:
         return min(self.rates, key=lambda planes: _known(planes.header.get("RATEERR")))
 
 
-def tell(book, story):
+def draw_figures(book, story):
     """Draw every figure of a CCD item into a book.
 
     Returns

@@ -355,12 +355,12 @@ def deliver(settings, name, path):
     """
     from astropy.io import fits
 
-    from darkroom.atomic import whole
+    from darkroom.atomic import written_atomically
 
     exposure = planned("CCD", plan(settings), name)
     image, cards = frame(settings, exposure)
     hdu = fits.PrimaryHDU(image)
     for card in cards:
         hdu.header.append(card)
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         hdu.writeto(temporary)

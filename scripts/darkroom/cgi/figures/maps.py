@@ -57,7 +57,7 @@ class Story:
     truly_hot: np.ndarray | None = None
 
 
-def tell(book, story):
+def draw_figures(book, story):
     """Draw every figure of a CGI item into a book."""
     for k, (key, title, unit, colour) in enumerate(_MAPS):
         _show_map(book, story, k, key, title, unit, colour)

@@ -45,7 +45,7 @@ class Design:
     enf2: np.ndarray
 
     @classmethod
-    def of(cls, stacks, em_stages):
+    def from_stacks(cls, stacks, em_stages):
         """Make the design of stacks (`darkroom.cgi.stacks.stacks.Stack`)."""
         gain = np.array([stack.em_gain for stack in stacks])
         return cls(

@@ -93,7 +93,7 @@ class _PeerFit:
         check_stacks(stacks)
         self.nall = len(sources)
         self.all_frames = sum(source.stack.nframes for source in sources)
-        self.design = Design.of(stacks, geometry.em_stages)
+        self.design = Design.from_stacks(stacks, geometry.em_stages)
         ny, nx = geometry.shape
         self.maps = NoiseMaps(
             estimator=version,

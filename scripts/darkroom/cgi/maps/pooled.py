@@ -74,7 +74,7 @@ class _PooledFit:
         used = [s for s, report in zip(sources, reports, strict=True) if report.used]
         stacks = [source.stack for source in used]
         check_stacks(stacks)
-        self.design = Design.of(stacks, geometry.em_stages)
+        self.design = Design.from_stacks(stacks, geometry.em_stages)
         self.offsets = offsets.measure(used, geometry, self.design)
         self.subtracted = np.where(self.offsets.odd & correct_offsets, self.offsets.offset, 0.0)
         ny, nx = geometry.shape

@@ -30,7 +30,7 @@ class Raw:
     highest: np.ndarray
 
     @classmethod
-    def of(cls, counts):
+    def from_counts(cls, counts):
         """Wrap numbers that are in memory."""
         counts = np.ascontiguousarray(counts, np.uint16)
         return cls(counts, counts.max(axis=1).astype(np.int64))
@@ -103,7 +103,7 @@ def read_raw(path, plane):
             f"pixels from {values.min():g} to {values.max():g} are no counts: whole numbers from "
             f"0 to {_HIGHEST} are needed",
         )
-    return Raw.of(values)
+    return Raw.from_counts(values)
 
 
 def as_peer_reads(headers):

@@ -77,7 +77,7 @@ class Rules:
     percent: float = 20.0
 
     @classmethod
-    def of(cls, words):
+    def from_words(cls, words):
         """Return rules of ``name=value`` in the peer's names (see `_KEYWORDS`).
 
         Raises

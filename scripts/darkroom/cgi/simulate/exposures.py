@@ -339,13 +339,13 @@ def deliver(settings, name, path):
     """
     from astropy.io import fits
 
-    from darkroom.atomic import whole
+    from darkroom.atomic import written_atomically
 
     exposure = planned("CGI", plan(settings), name)
     primary, header = cards(settings, exposure)
     if complete(settings)["level"] == "L1":
         counts, _ = raw_frame(settings, exposure)
-        with whole(path) as temporary:
+        with written_atomically(path) as temporary:
             fits.HDUList([fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]).writeto(
                 temporary
             )
@@ -355,5 +355,5 @@ def deliver(settings, name, path):
     errors.header["TRK_ERRS"], errors.header["LAYER_1"] = False, "combined_error"
     hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]
     hdus.append(fits.ImageHDU(dq, name="DQ"))
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         fits.HDUList(hdus).writeto(temporary)

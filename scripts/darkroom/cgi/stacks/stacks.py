@@ -58,7 +58,7 @@ class Template:
     dq: fits.Header
 
     @classmethod
-    def of(cls, headers):
+    def from_headers(cls, headers):
         """Take over the headers of a frame."""
         return cls(headers.start, headers.primary, headers.image, headers.err, headers.dq)
 
@@ -112,7 +112,7 @@ class Stack:
             unit=str(headers.image.get("BUNIT", "")).strip(),
             shape=shape,
             threshold_dn=threshold_dn(headers),
-            template=Template.of(headers),
+            template=Template.from_headers(headers),
             earliest=_start_cards(headers.image),
         )
 
@@ -162,7 +162,7 @@ class Stack:
             raise InputError(headers.path, f"BUNIT is {unit!r}, that of its stack {self.unit!r}")
         self.members.append(Member(headers.path.name, sha256, headers.start, headers.em_gain))
         if headers.start >= self.template.start:
-            self.template = Template.of(headers)
+            self.template = Template.from_headers(headers)
         start = _start_cards(headers.image)
         if str(start.get("SCTSRT", "")) < str(self.earliest.get("SCTSRT", "")):
             self.earliest = start

@@ -16,7 +16,7 @@ LIMITS = (5.0, 100.0)
 _FLAGS = ("FEW", "NOISY", "TELEGRAPH", "NO_VALUE")
 
 
-def tell(book, reference, details, classes, *, pixel=None, other=None):
+def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
     """Add every figure of a read noise.
 
     Parameters

@@ -12,7 +12,7 @@ from darkroom.plot.book import Panel
 _SECTION = "Reference pixels"
 
 
-def tell(book, product, corrections=None):
+def draw_figures(book, product, corrections=None):
     """Add the figures of a reference-pixel product.
 
     Parameters

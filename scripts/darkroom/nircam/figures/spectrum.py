@@ -11,7 +11,7 @@ _SECTION = "Noise spectrum"
 _DENSITY = "power [DN²/Hz]"
 
 
-def tell(book, product, previous=None):
+def draw_figures(book, product, previous=None):
     """Add the figures of a noise spectrum.
 
     Parameters

@@ -18,7 +18,7 @@ _REASONS = ("DO_NOT_USE", "HOT", "DRIFT", "FEW", "NOISY")
 _FLAGS = ("DO_NOT_USE", "UNRELIABLE_BIAS", "HOT")
 
 
-def tell(book, reference, details, classes, *, pixel=None, other=None):
+def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
     """Add every figure of a superbias.
 
     Parameters

@@ -35,7 +35,7 @@ class Classes:
     noutputs: int
 
     @classmethod
-    def of(cls, ramps):
+    def from_ramps(cls, ramps):
         """Return the classes of a `RampSet`; bad pixels are those of its first file."""
         return cls.of_layout(ramps.readout, read_pixeldq(ramps.files[0]))
 

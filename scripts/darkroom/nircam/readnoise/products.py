@@ -15,7 +15,7 @@ def reference_hdus(cds, facts, ramps, provenance):
     ----------
     cds : (ny, nx) float32 array
         Noise of the difference of two groups, DN, DMS frame.
-    facts : darkroom.nircam.products.Facts
+    facts : darkroom.nircam.products.ReferenceMetadata
     ramps : RampSet
     provenance : darkroom.nircam.products.Provenance
     """

@@ -18,7 +18,7 @@ def report(made, choices, pixel=None, path=None):
 
     Parameters
     ----------
-    made : darkroom.nircam.readnoise.run.Made
+    made : darkroom.nircam.readnoise.run.ReadnoiseResult
     choices : darkroom.nircam.readnoise.run.Choices
     pixel : (int, int), optional
         Column and row from 0 whose value is wanted.

@@ -48,7 +48,7 @@ class Choices:
         return Clip("sigma", self.clipping_sigma, self.max_clipping_iters)
 
     @property
-    def meant(self):
+    def effective_settings(self):
         """Those choices that shape the result of the method, by name."""
         line = self.method == "line"
         names = _MEANT["line" if line else "stack"]
@@ -70,7 +70,7 @@ _CLIP = ("clipping_sigma", "max_clipping_iters")
 
 
 @dataclass
-class Made:
+class ReadnoiseResult:
     """What a run made.
 
     Attributes
@@ -97,7 +97,7 @@ def run(paths, facts, choices, *, previous=None, threads=1):
     Parameters
     ----------
     paths : sequence of path-like
-    facts : darkroom.nircam.products.Facts
+    facts : darkroom.nircam.products.ReferenceMetadata
     choices : Choices
     previous : path-like, optional
         Read noise file to compare with.
@@ -105,7 +105,7 @@ def run(paths, facts, choices, *, previous=None, threads=1):
 
     Returns
     -------
-    Made
+    ReadnoiseResult
     """
     ramps = RampSet(paths, "read noise")
     subarray = check_subarray(facts, ramps)
@@ -115,7 +115,7 @@ def run(paths, facts, choices, *, previous=None, threads=1):
     _check_ngroups(ramps)
     readnoise.check_groups(ramps, readnoise.LEAST_GROUPS if choices.method == "line" else 2)
     before = None if previous is None else read_previous(previous, ramps)
-    classes = Classes.of(ramps)
+    classes = Classes.from_ramps(ramps)
     flags = _UNUSABLE if choices.method == "line" else 0
     check_ramps(GroupStack(ramps, flags=flags), classes, ramps.label, threads)
     blocks = RampBlocks(ramps, flags)
@@ -198,13 +198,13 @@ def _made(cds, rest, facts, choices, before, ramps, classes):
         tables["COMPARE"] = (compared, {})
         rest.images["DIFF"] = (difference, "DN")
         numbers["compared"] = compared
-    provenance = Provenance.of("readnoise", ramps, choices.meant, before)
+    provenance = Provenance.from_ramps("readnoise", ramps, choices.effective_settings, before)
     reference = partial(files.reference_hdus, cds, facts, ramps, provenance)
     details = partial(
         files.details,
         *(cds, ramps, choices.method, rest.cards, tables, provenance, rest.found, rest.images),
     )
-    return Made(ramps, reference, details, cds, numbers)
+    return ReadnoiseResult(ramps, reference, details, cds, numbers)
 
 
 def write(made, output, details):

@@ -6,7 +6,7 @@ import json
 import math
 
 from darkroom.atomic import write_text
-from darkroom.campaign.given import given_exposure
+from darkroom.campaign.given import read_exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam import products
 from darkroom.nircam.ramps.ramps import RampSet
@@ -48,7 +48,7 @@ def compare(raw, corrected, spectrum):
             raise DarkroomError(
                 f"correction {name}: {len(paths)} exposure(s), {len(raw)} before the correction"
             )
-    exposures = [[given_exposure(path) for path in paths] for _, paths in sets]
+    exposures = [[read_exposure(path) for path in paths] for _, paths in sets]
     usable = [k for k in range(len(raw)) if all(some[k]["accepted"] for some in exposures)]
     if not usable:
         reasons = {e["reason"] for some in exposures for e in some if not e["accepted"]}
@@ -100,7 +100,7 @@ def write(ramps, rows, output, table, quantities=None, not_possible=()):
             ("NRAMPS", len(ramps.ramps), "integrations"),
         )
     )
-    products.Provenance.of("compare_corrections", ramps, {}).stamp(primary.header)
+    products.Provenance.from_ramps("compare_corrections", ramps, {}).stamp(primary.header)
     hdus = [primary, products.table("CORRECTIONS", rows, UNITS)]
     lacking = [{"correction": name, "why": why} for name, why in not_possible]
     if lacking:

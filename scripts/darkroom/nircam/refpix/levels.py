@@ -35,7 +35,7 @@ class Regions:
     parity: np.ndarray
 
     @classmethod
-    def of(cls, readout):
+    def from_readout(cls, readout):
         """Return the regions of a readout.
 
         Raises
@@ -118,7 +118,7 @@ def measure(source):
     """
     check_groups(source)
     readout = source.readout
-    regions = Regions.of(readout)
+    regions = Regions.from_readout(readout)
     rows = sides = sirs = None
     if readout.noutputs > 1 and (beside := np.isin(regions.edge, (2, 3))).any():
         row_time = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME

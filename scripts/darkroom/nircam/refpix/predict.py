@@ -132,7 +132,7 @@ def instability(fit, readout, noise, counts):
 
 def _instability_response(readout):
     """Return frequencies and what each DN²/Hz there adds to the variance: (n,), (noutputs, n)."""
-    regions = Regions.of(readout)
+    regions = Regions.from_readout(readout)
     outer = np.zeros(readout.shape, bool)
     outer[regions.y, regions.x] = regions.edge < 2
     active = ~readout.reference_pixels()

@@ -24,7 +24,7 @@ from darkroom.report.quantities import log_quantities, quantity, write_quantitie
 
 
 @dataclass
-class Made:
+class ReferencePixelResult:
     """What a run made."""
 
     ramps: RampSet
@@ -51,7 +51,7 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
 
     Returns
     -------
-    Made
+    ReferencePixelResult
     """
     ramps = RampSet(paths, "reference-pixel product")
     check_uncorrected(ramps)
@@ -79,7 +79,9 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
         bad = _image(ramps, levels.regions, pixels.bad)
         tables["CHANGES"] = refpix_tables.change_table(tables, bad, before)
     settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
-    return Made(ramps, levels, pixels, tables, settings, previous and Path(previous))
+    return ReferencePixelResult(
+        ramps, levels, pixels, tables, settings, previous and Path(previous)
+    )
 
 
 def _check_whole(path):
@@ -143,7 +145,7 @@ def write(made, output, table):
             ("NBAD", int((made.pixels.bad > 0).sum()), "of them bad"),
         )
     )
-    where = products.Provenance.of("reference_pixels", ramps, made.settings, made.previous)
+    where = products.Provenance.from_ramps("reference_pixels", ramps, made.settings, made.previous)
     where.stamp(primary.header)
     hdus = [
         primary,

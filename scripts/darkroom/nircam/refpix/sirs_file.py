@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.refpix.sirs import SIDES
 
@@ -147,5 +147,5 @@ def write_kernel(output, detector, weights, made_from):
         "author": "darkroom",
     }
     tree = {"meta": meta, detector.lower(): both, "darkroom": made_from}
-    with whole(output) as temporary:
+    with written_atomically(output) as temporary:
         asdf.AsdfFile(tree).write_to(temporary)

@@ -117,7 +117,7 @@ def deliver(settings, name, path):
     """
     import numpy as np
 
-    from darkroom.atomic import whole
+    from darkroom.atomic import written_atomically
     from darkroom.nircam.simulate.ramp import make_ramp
     from darkroom.nircam.simulate.uncal import uncal
 
@@ -125,7 +125,7 @@ def deliver(settings, name, path):
     exposure = planned("NIRCam", plan(settings), name)
     data, truth = make_ramp(full, name)
     if full["truth"]:
-        with whole(path.parent / "truth" / f"{name}.npz") as temporary:
+        with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         uncal(full, exposure, data).writeto(temporary)

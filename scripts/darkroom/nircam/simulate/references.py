@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.simulate.detector import make_detector, stream
 from darkroom.nircam.simulate.noise import correlated_variance
@@ -251,5 +251,5 @@ def _write_set(folder, full, tables):
         name = f"jwst_nircam_{table.name}_{len(table.rows) + 1:04d}.fits"
         row = tuple(values[key] for key in table.parkey)
         table.rows[row] = {USEAFTER.replace("T", " "): name}
-        with whole(folder / name) as temporary:
+        with written_atomically(folder / name) as temporary:
             reference(full, detector, table.name, name).writeto(temporary)

@@ -38,7 +38,7 @@ class Grid:
     edges: np.ndarray
 
     @classmethod
-    def of(cls, frame_time, pixel_time):
+    def from_times(cls, frame_time, pixel_time):
         """Return the bins for a frame time and a pixel time in seconds."""
         half_rate = 0.5 / pixel_time
         first = (_FIRST - 0.5) / frame_time

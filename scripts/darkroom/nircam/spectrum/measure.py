@@ -100,7 +100,7 @@ def measure(source, threads=1):
     """
     check_groups(source)
     readout = source.readout
-    grid = bins.Grid.of(readout.frame_time, PIXEL_TIME)
+    grid = bins.Grid.from_times(readout.frame_time, PIXEL_TIME)
     amplifiers, lines = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak, parts, before = [], [], [], 0

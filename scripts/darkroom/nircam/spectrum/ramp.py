@@ -56,7 +56,7 @@ class RampSource:
         self._ramps = ramps
         self.readout = ramps.readout
         self.nramps = len(ramps.ramps)
-        self.usable = ramps.readout.flip(Classes.of(ramps).usable)
+        self.usable = ramps.readout.flip(Classes.from_ramps(ramps).usable)
         self.nframes = int(ramps.files[0].header.get("NFRAMES") or 1)
 
     def ngroups(self, ramp):

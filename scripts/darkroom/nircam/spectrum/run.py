@@ -18,7 +18,7 @@ from darkroom.report.quantities import log_quantities, quantity, write_quantitie
 
 
 @dataclass
-class Made:
+class SpectrumResult:
     """What a run made: the ramps, the spectrum, its numbers and the change since another."""
 
     ramps: RampSet
@@ -40,7 +40,7 @@ def run(paths, previous=None, threads=1):
 
     Returns
     -------
-    Made
+    SpectrumResult
     """
     ramps = RampSet(paths, "noise spectrum")
     check_uncorrected(ramps)
@@ -48,7 +48,7 @@ def run(paths, previous=None, threads=1):
     spectrum = measure(RampSource(ramps), threads)
     derived = numbers(spectrum.fit, spectrum.grid)
     changes = [] if before is None else compare(files.parameter_rows(spectrum), before)
-    return Made(ramps, spectrum, derived, changes)
+    return SpectrumResult(ramps, spectrum, derived, changes)
 
 
 def read_parameters(path, ramps):
@@ -111,14 +111,14 @@ def write(made, output, table, numbers_table):
 
     Parameters
     ----------
-    made : Made
+    made : SpectrumResult
     output : path-like
         FITS.
     table, numbers_table : path-like
         CSV: bins; parameters of the fit.
     """
     ramps = made.ramps
-    provenance = Provenance.of("noise_spectrum", ramps, {})
+    provenance = Provenance.from_ramps("noise_spectrum", ramps, {})
     hdus = files.hdus(made.spectrum, made.derived, ramps, provenance)
     if made.changes:
         hdus.append(files.products.table("CHANGES", made.changes))

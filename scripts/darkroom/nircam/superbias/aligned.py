@@ -16,7 +16,7 @@ from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.intercept import InterceptStack
 from darkroom.nircam.superbias.measure import Settings, make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
-from darkroom.nircam.superbias.run import Made, filled_superbias
+from darkroom.nircam.superbias.run import SuperbiasResult, filled_superbias
 
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 
@@ -27,16 +27,16 @@ def aligned(ramps, facts, choices, before, threads):
     Parameters
     ----------
     ramps : RampSet
-    facts : darkroom.nircam.products.Facts
+    facts : darkroom.nircam.products.ReferenceMetadata
     choices : darkroom.nircam.superbias.run.Choices
     before : darkroom.nircam.compare.Previous or None
     threads : int
 
     Returns
     -------
-    darkroom.nircam.superbias.run.Made
+    darkroom.nircam.superbias.run.SuperbiasResult
     """
-    classes = Classes.of(ramps)
+    classes = Classes.from_ramps(ramps)
     stack = first = GroupStack(ramps, 0, flags=_UNUSABLE)
     read_share = 1.0
     if choices.sample == "intercept":
@@ -55,12 +55,12 @@ def aligned(ramps, facts, choices, before, threads):
     if before is not None:
         difference, numbers["compared"] = compare(found.mean, found.error, before, classes)
         tables["COMPARE"] = (numbers["compared"], {})
-    provenance = Provenance.of("superbias", ramps, choices.meant, before)
+    provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, before)
     dq = files.aligned_dq(found.dq)
     reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
     details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
     filled = filled_superbias(found.mean, ramps, choices)
-    return Made(ramps, reference, details, found.mean, dq, filled, numbers)
+    return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers)
 
 
 def _measure(found, first, read_share, ramps, classes, choices):

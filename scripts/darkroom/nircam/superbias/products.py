@@ -40,7 +40,7 @@ def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
         DN, DMS frame.
     dq : (ny, nx) int array
         Bits of `Bit`.
-    facts : darkroom.nircam.products.Facts
+    facts : darkroom.nircam.products.ReferenceMetadata
     ramps : RampSet
     provenance : darkroom.nircam.products.Provenance
     bits : dict

@@ -17,7 +17,7 @@ def report(made, choices, pixel=None, path=None):
 
     Parameters
     ----------
-    made : darkroom.nircam.superbias.run.Made
+    made : darkroom.nircam.superbias.run.SuperbiasResult
     choices : darkroom.nircam.superbias.run.Choices
     pixel : (int, int), optional
         Column and row from 0 whose value is wanted.

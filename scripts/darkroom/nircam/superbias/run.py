@@ -14,7 +14,13 @@ from darkroom.combine import Clip
 from darkroom.errors import DarkroomError
 from darkroom.nircam.compare import compare, read_previous
 from darkroom.nircam.detector.dq import Pixel
-from darkroom.nircam.products import Facts, Provenance, check_subarray, full_pedigree, save
+from darkroom.nircam.products import (
+    Provenance,
+    ReferenceMetadata,
+    check_subarray,
+    full_pedigree,
+    save,
+)
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack, RampSet, read_pixeldq
 from darkroom.nircam.superbias import products as files
@@ -71,14 +77,14 @@ class Choices:
         return _USUAL_SIGMA[self.method] if self.clipping_sigma is None else self.clipping_sigma
 
     @property
-    def meant(self):
+    def effective_settings(self):
         """Those choices that shape the result of the method, by name."""
         chosen = {name: getattr(self, name) for name in _MEANT[self.method]}
         return chosen | {"clipping_sigma": self.sigma}
 
 
 @dataclass
-class Made:
+class SuperbiasResult:
     """What a run made.
 
     Attributes
@@ -106,13 +112,13 @@ class Made:
     numbers: dict = field(default_factory=dict)
 
 
-def run(paths, facts: Facts, choices, *, previous=None, threads=1):
+def run(paths, facts: ReferenceMetadata, choices, *, previous=None, threads=1):
     """Make a superbias.
 
     Parameters
     ----------
     paths : sequence of path-like
-    facts : Facts
+    facts : ReferenceMetadata
     choices : Choices
     previous : path-like, optional
         Superbias to compare with.
@@ -120,7 +126,7 @@ def run(paths, facts: Facts, choices, *, previous=None, threads=1):
 
     Returns
     -------
-    Made
+    SuperbiasResult
     """
     ramps = RampSet(paths, "superbias")
     check_subarray(facts, ramps)
@@ -142,7 +148,7 @@ def _reffiles(ramps, facts, choices, before, threads):
             f"one exposure only, {ramps.files[0].path.name}: method reffiles takes one sample of "
             "each and needs at least 2 for a scatter; method aligned uses every integration"
         )
-    classes = Classes.of(ramps)
+    classes = Classes.from_ramps(ramps)
     stack = GroupStack(ramps, 0, [(k, 0) for k in range(len(ramps.files))])
     check_ramps(stack, classes, lambda k: f"{ramps.files[k].path} integration 1", threads)
     found = clipped_mean(stack, choices.clip, threads=threads)
@@ -156,7 +162,7 @@ def _reffiles(ramps, facts, choices, before, threads):
         error = std / np.sqrt(np.maximum(count, 1), dtype=np.float32)
         difference, compared = compare(mean, error, before, classes)
         tables["COMPARE"] = (compared, {})
-    provenance = Provenance.of("superbias", ramps, choices.meant, before)
+    provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, before)
     reference = partial(
         files.reference_hdus, mean, std, dq, facts, ramps, provenance, files.REFFILES_BITS
     )
@@ -165,7 +171,7 @@ def _reffiles(ramps, facts, choices, before, threads):
     )
     numbers = {"threshold": threshold, "nramps": len(ramps.files), "error": std}
     numbers["compared"] = tables.get("COMPARE", ((), {}))[0]
-    return Made(ramps, reference, details, mean, dq, filled, numbers)
+    return SuperbiasResult(ramps, reference, details, mean, dq, filled, numbers)
 
 
 def filled_superbias(mean, ramps, choices):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
 from darkroom.wfc3.pipeline import KINDS
@@ -19,7 +19,7 @@ def verified_references(chosen, cache):
     Parameters
     ----------
     chosen : dict
-        ``{kind: FileFacts or None}``, as by `darkroom.crds.references.read_references`.
+        ``{kind: FileRecord or None}``, as by `darkroom.crds.references.read_references`.
     cache : darkroom.crds.cache.Cache
 
     Raises
@@ -59,7 +59,7 @@ def working_copy(raw, target, references, context):
     context : str
         The pinned ``.pmap``.
     """
-    with whole(target) as temporary:
+    with written_atomically(target) as temporary:
         with unpacked(Path(raw)) as plain:
             shutil.copyfile(plain, temporary)
         with fits.open(

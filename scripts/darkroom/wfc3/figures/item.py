@@ -40,7 +40,7 @@ def describe(tolds, visits, products, truths):
 
     Parameters
     ----------
-    tolds : list of darkroom.wfc3.figures.story.Told
+    tolds : list of darkroom.wfc3.figures.story.ExposureStory
     visits : dict
         Records of combine_visit: ``original`` and ``reprocessed``.
     products : list of (str, str)

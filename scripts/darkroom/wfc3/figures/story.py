@@ -21,7 +21,7 @@ UNIT = "e⁻/s"
 
 
 @dataclass(frozen=True)
-class Told:
+class ExposureStory:
     """What is told of one exposure.
 
     Parameters
@@ -45,7 +45,7 @@ class Told:
 
 
 def read_exposures(folder, names, method):
-    """Return the `Told` of the exposures of an item that were not refused."""
+    """Return the `ExposureStory` of the exposures of an item that were not refused."""
     found = []
     for name in names:
         original = folder / "original" / f"{name}.json"
@@ -54,7 +54,7 @@ def read_exposures(folder, names, method):
             continue
         flt = Path(ima.name.replace("_ima.fits", "_flt.fits"))
         found.append(
-            Told(
+            ExposureStory(
                 name=flt.name.removesuffix("_flt.fits"),
                 choice=read_record(folder / "chosen" / f"{name}.json"),
                 measures=read_record(folder / "measures" / f"{name}.json"),

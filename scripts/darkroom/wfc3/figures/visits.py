@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-from darkroom.campaign.given import given_exposure
+from darkroom.campaign.given import read_exposure
 from darkroom.errors import InputError
 from darkroom.wfc3.reads.records import read_record
 
@@ -37,7 +37,7 @@ def read_visits(folder, archive=None):
         pictures[version] = seen, records[version]["exptime"], words[version]
         pictures["weight" if version == "reprocessed" else "original_weight"] = weight
     if archive is not None:
-        found = given_exposure(archive)
+        found = read_exposure(archive)
         if found["accepted"]:
             pictures["archive"] = _archived(found["path"])
     return records, pictures

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.files.imsets import Imsets
@@ -90,7 +90,7 @@ def mask_copy(raw, target, reads):
     with Imsets(raw) as imsets:
         nsamp = int(imsets.primary.get("NSAMP", 0))
         reads = check_reads(reads, nsamp, Path(raw).name)
-        with whole(target) as temporary:
+        with written_atomically(target) as temporary:
             shutil.copyfile(imsets.plain, temporary)
             with fits.open(temporary, mode="update", memmap=False) as hdus:
                 for read in reads:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from darkroom.atomic import write_text
-from darkroom.campaign.given import given_exposure
+from darkroom.campaign.given import read_exposure
 from darkroom.errors import InputError
 
 
@@ -48,7 +48,7 @@ def ima_of(path):
     refusal : str
         Why the exposure was refused; empty when it was not.
     """
-    given = given_exposure(path)
+    given = read_exposure(path)
     if not given["accepted"]:
         return None, given["reason"]
     found = Path(given["path"])

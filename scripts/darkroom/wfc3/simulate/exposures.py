@@ -93,14 +93,14 @@ def deliver(settings, name, path):
     """
     import numpy as np
 
-    from darkroom.atomic import whole
+    from darkroom.atomic import written_atomically
     from darkroom.wfc3.simulate.ramp import make_reads
     from darkroom.wfc3.simulate.raw import raw
 
     full, exposure = complete(settings), planned("WFC3", plan(settings), name)
     reads, truth = make_reads(full, exposure)
     if full["truth"]:
-        with whole(path.parent / "truth" / f"{name}.npz") as temporary:
+        with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
-    with whole(path) as temporary:
+    with written_atomically(path) as temporary:
         raw(full, exposure, reads).writeto(temporary)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-from darkroom.atomic import whole
+from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.settings import stream
@@ -186,7 +186,7 @@ def write_folder(folder, settings):
     for kind in PARKEYS:
         name = f"sim0001ii_{_SUFFIXES[kind]}.fits"
         names[kind.upper()] = name
-        with whole(folder / name) as temporary:
+        with written_atomically(folder / name) as temporary:
             reference(full, kind).writeto(temporary)
     return names
 
@@ -240,5 +240,5 @@ def _enter(folder, table, full):
         return
     name = f"sim{len(table.rows) + 1:04d}ii_{_SUFFIXES[table.name]}.fits"
     table.rows[row] = {"2009-01-01 00:00:00": name}
-    with whole(folder / name) as temporary:
+    with written_atomically(folder / name) as temporary:
         reference(full, table.name).writeto(temporary)
