@@ -1,4 +1,5 @@
 # From the archive to verified exposures.
+from darkroom.campaign.pins import conflicts, read_pins
 
 
 rule lock:
@@ -7,12 +8,12 @@ rule lock:
         f"{RESULTS}/logs/lock.log",
     localrule: True
     conda:
-        f"../envs/{ARCHIVE_ENV}.yaml"
+        f"../envs/{ARRIVALS.toolset}.yaml"
     message:
         f"Asking the archive for the exposures of campaign {CAMPAIGN.name}"
     shell:
         program(
-            ARCHIVE_ENV,
+            ARRIVALS.toolset,
             "archive/lock",
             CAMPAIGN_ARGS,
             FOLDER_ARGS,
@@ -29,28 +30,35 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
-    localrule: ARCHIVE == "mast"
+    localrule: ARRIVALS.together
     conda:
-        f"../envs/{ARCHIVE_ENV}.yaml"
+        f"../envs/{ARRIVALS.toolset}.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: {
-            "exposure": LOCK().get(wildcards.item, wildcards.exposure).row(),
-            "archive": CAMPAIGN.tracked_archive,
-            "selection": CAMPAIGN.selection(wildcards.item),
-        },
-        code=FETCH_CODE,
+        settings=lambda wildcards: ARRIVALS.fetch_settings(wildcards.item, wildcards.exposure),
+        code=ARRIVALS.code,
         # Of the output, so that Snakemake does not compare it with earlier runs.
-        came=lambda wildcards, output: came_with_others(wildcards.item, wildcards.exposure),
-        note=lambda wildcards, output: note(wildcards.item, wildcards.exposure),
+        came=lambda wildcards, output: ARRIVALS.came_with_others(wildcards.item, wildcards.exposure),
+        note=lambda wildcards, output: ARRIVALS.note(wildcards.item, wildcards.exposure),
     message:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
-        ("{params.came} && cp {params.note} {output.status} > {log} 2>&1 || " if TOGETHER else "")
-        + program(ARCHIVE_ENV, "archive/fetch", CAMPAIGN_ARGS, FOLDER_ARGS, EXCLUDE, MAKER_ARGS)
-        + TOGETHER_ARGS
+        (
+            "{params.came} && cp {params.note} {output.status} > {log} 2>&1 || "
+            if ARRIVALS.together
+            else ""
+        )
+        + program(
+            ARRIVALS.toolset,
+            "archive/fetch",
+            CAMPAIGN_ARGS,
+            FOLDER_ARGS,
+            EXCLUDE,
+            ARRIVALS.maker_option,
+        )
+        + ARRIVALS.together_options
         + " --item {wildcards.item} --exposure {wildcards.exposure} "
         "--output {output.status} > {log} 2>&1"
 
@@ -58,7 +66,7 @@ rule fetch:
 rule status_list:
     """List the status files of an item's exposures."""
     input:
-        statuses=lambda wildcards: statuses(wildcards.item),
+        statuses=lambda wildcards: PLAN.statuses(wildcards.item),
     output:
         list=f"{RESULTS}/{{item}}/statuses.list",
     log:
@@ -75,7 +83,7 @@ rule status_list:
 rule frames:
     """Make the table of an item's frames: what is used, what is not, and why."""
     input:
-        statuses=lambda wildcards: statuses(wildcards.item),
+        statuses=lambda wildcards: PLAN.statuses(wildcards.item),
         list=f"{RESULTS}/{{item}}/statuses.list",
     output:
         table=f"{RESULTS}/{{item}}/frames.tsv",
@@ -117,9 +125,9 @@ rule role_list:
 rule pins:
     """Pin the bytes of every accepted exposure and of every reference beside the lock."""
     input:
-        statuses=lambda wildcards: [s for item in CAMPAIGN.items for s in statuses(item)],
+        statuses=lambda wildcards: PLAN.all_statuses(),
         lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
-        references=lambda wildcards: reference_tables(),
+        references=lambda wildcards: REFERENCES.tables(),
     output:
         pins=f"{RESULTS}/pins.tsv",
     log:
@@ -140,7 +148,7 @@ rule pins:
             "detector",
             "archive/pins",
             f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}",
-            MAKER_ARGS,
+            ARRIVALS.maker_option,
         )
         + "--references {input.references} --output {output.pins} "
         "$(printf '@%s ' {input.lists}) > {log} 2>&1"

@@ -1,21 +1,5 @@
 # CCD: bias, read noise, dark, hot pixels, dark-subtracted science frames.
-STACKING = {
-    "clip": "--clip",
-    "nsigma": "--nsigma",
-    "iterations": "--iterations",
-    "saturation_adu": "--saturation",
-    "gain_e_per_adu": "--gain",
-    "recover": "--recover",
-}
-GROUPING = STACKING | {"temperature_tolerance_c": "--temperature-tolerance"}
-HOT = GROUPING | {"hot_nsigma": "--hot-nsigma"}
-SCIENCE = {
-    key: GROUPING[key]
-    for key in ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", "recover")
-}
-
-QUANTITIES = GROUPING | {"pixel": "--pixel"}
-FIGURES = {"pixel": "--pixel", "display_range_adu": "--display-range"}
+ccd = PIPELINES["ccd"]
 
 
 rule master_bias:
@@ -32,9 +16,9 @@ rule master_bias:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
+        settings=lambda wildcards: ccd.options(wildcards.item, "master_bias"),
         code=program.digest("detector", "ccd/master_bias"),
     message:
         "Combining the bias frames of {wildcards.item}"
@@ -57,9 +41,9 @@ rule read_noise:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", STACKING),
+        settings=lambda wildcards: ccd.options(wildcards.item, "read_noise"),
         code=program.digest("detector", "ccd/read_noise"),
     message:
         "Measuring the read noise of {wildcards.item}"
@@ -82,9 +66,9 @@ rule master_dark:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
+        settings=lambda wildcards: ccd.options(wildcards.item, "master_dark"),
         code=program.digest("detector", "ccd/master_dark"),
     message:
         "Combining the darks of {wildcards.item}"
@@ -108,9 +92,9 @@ rule dark_rate:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", GROUPING),
+        settings=lambda wildcards: ccd.options(wildcards.item, "dark_rate"),
         code=program.digest("detector", "ccd/dark_rate"),
     message:
         "Fitting the dark rate of {wildcards.item}"
@@ -135,9 +119,9 @@ rule hot_pixels:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", HOT),
+        settings=lambda wildcards: ccd.options(wildcards.item, "hot_pixels"),
         code=program.digest("detector", "ccd/hot_pixels"),
     message:
         "Finding the odd pixels of {wildcards.item}"
@@ -165,9 +149,9 @@ rule subtract_dark:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", SCIENCE),
+        settings=lambda wildcards: ccd.options(wildcards.item, "subtract_dark"),
         code=program.digest("detector", "ccd/subtract_dark"),
     message:
         "Subtracting the dark from the science frames of {wildcards.item}"
@@ -182,7 +166,7 @@ rule subtract_dark:
 rule ccd_quantities:
     """What are the camera's numbers, by the notebook's definitions and by ours?"""
     input:
-        unpack(lambda wildcards: science_lists(wildcards.item)),
+        unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
         bias=f"{RESULTS}/{{item}}/bias.list",
         dark=f"{RESULTS}/{{item}}/dark.list",
         master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
@@ -197,15 +181,15 @@ rule ccd_quantities:
     benchmark:
         f"{RESULTS}/benchmarks/ccd_quantities/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("ccd"),
+        item=PLAN.only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 150),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", QUANTITIES),
-        more=lambda wildcards, input: more_options(
+        settings=lambda wildcards: ccd.options(wildcards.item, "quantities"),
+        more=lambda wildcards, input: input_options(
             input, {"science": "--science @", "subtracted": "--subtracted @"}
         ),
         code=program.digest("detector", "ccd/quantities"),
@@ -234,17 +218,14 @@ rule ccd_truth:
     benchmark:
         f"{RESULTS}/benchmarks/ccd_truth/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("ccd"),
+        item=PLAN.only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 200),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 200),
     params:
-        settings=lambda wildcards: [
-            CAMPAIGN.tracked_archive,
-            CAMPAIGN.selection(wildcards.item),
-        ],
+        settings=lambda wildcards: PLAN.truth_settings(wildcards.item),
         code=program.digest("detector", "ccd/truth"),
     message:
         "Comparing {wildcards.item} with its truth"
@@ -258,8 +239,8 @@ rule ccd_truth:
 rule ccd_figures:
     """What does all of it look like?"""
     input:
-        unpack(lambda wildcards: science_lists(wildcards.item)),
-        unpack(lambda wildcards: truth_comparison(wildcards.item)),
+        unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
+        unpack(lambda wildcards: PLAN.truth_comparison(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
         master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
         read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
@@ -275,15 +256,15 @@ rule ccd_figures:
     benchmark:
         f"{RESULTS}/benchmarks/ccd_figures/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("ccd"),
+        item=PLAN.only_items_of("ccd"),
     conda:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 100),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
     params:
-        settings=lambda wildcards: options(wildcards.item, "ccd", FIGURES),
-        more=lambda wildcards, input: more_options(
+        settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
+        more=lambda wildcards, input: input_options(
             input, {"subtracted": "--science @", "truth": "--truth "}
         ),
         code=program.digest("detector", "ccd/figures"),

@@ -1,10 +1,20 @@
 # CGI: statistics of stacks of darks, noise maps, master darks.
+from darkroom.cgi.pipeline import gain_and_time
+
+cgi = PIPELINES["cgi"]
+
+
+wildcard_constraints:
+    stack=r"g[\d.e+-]+_t[\d.e+-]+",
+    part=r"\d+",
 
 
 rule stack_statistics:
     """What do a part of a stack's frames add up to?"""
     input:
-        statuses=lambda wildcards: part_statuses(wildcards.item, wildcards.stack, wildcards.part),
+        statuses=lambda wildcards: cgi.part_statuses(
+            wildcards.item, wildcards.stack, wildcards.part
+        ),
     output:
         f"{RESULTS}/{{item}}/stacks/{{stack}}/{{part}}.fits",
     log:
@@ -17,7 +27,7 @@ rule stack_statistics:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", FRAME_OPTIONS),
+        settings=lambda wildcards: cgi.options(wildcards.item, "stack_statistics"),
         code=program.digest("detector", "cgi/stack_statistics"),
     message:
         "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
@@ -29,7 +39,9 @@ rule stack_statistics:
 rule prepare_cgi:
     """What do a part's raw frames hold, bias subtracted, masked, linear and in electrons?"""
     input:
-        statuses=lambda wildcards: part_statuses(wildcards.item, wildcards.stack, wildcards.part),
+        statuses=lambda wildcards: cgi.part_statuses(
+            wildcards.item, wildcards.stack, wildcards.part
+        ),
     output:
         directory(f"{RESULTS}/{{item}}/prepared/{{stack}}/{{part}}"),
     log:
@@ -42,7 +54,7 @@ rule prepare_cgi:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", RAW_OPTIONS),
+        settings=lambda wildcards: cgi.options(wildcards.item, "prepare"),
         code=program.digest("detector", "cgi/prepare"),
     message:
         "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
@@ -54,7 +66,7 @@ rule prepare_cgi:
 rule noise_maps:
     """How large are fixed pattern, clock-induced charge and dark current of each pixel?"""
     input:
-        parts=lambda wildcards: part_statistics(wildcards.item),
+        parts=lambda wildcards: cgi.part_statistics(wildcards.item),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/noise_maps.fits",
@@ -68,7 +80,7 @@ rule noise_maps:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", MAP_OPTIONS),
+        settings=lambda wildcards: cgi.options(wildcards.item, "noise_maps"),
         code=program.digest("detector", "cgi/noise_maps"),
     message:
         "Fitting the noise maps of {wildcards.item}"
@@ -81,7 +93,7 @@ rule noise_maps:
 rule cgi_master_dark:
     """What does a pixel hold at one EM gain and exposure time, on average over its stack?"""
     input:
-        parts=lambda wildcards: part_statistics(wildcards.item, wildcards.stack),
+        parts=lambda wildcards: cgi.part_statistics(wildcards.item, wildcards.stack),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/darks/traditional_{{stack}}.fits",
@@ -95,7 +107,7 @@ rule cgi_master_dark:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
+        settings=lambda wildcards: cgi.options(wildcards.item, "master_dark"),
         code=program.digest("detector", "cgi/master_dark"),
     message:
         "Averaging stack {wildcards.stack} of {wildcards.item}"
@@ -120,7 +132,7 @@ rule synthesize_dark:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", DARK_OPTIONS),
+        settings=lambda wildcards: cgi.options(wildcards.item, "synthesize_dark"),
         dark=lambda wildcards: gain_and_time(wildcards.stack),
         code=program.digest("detector", "cgi/synthesize_dark"),
     message:
@@ -134,7 +146,7 @@ rule cgi_truth:
     """How do maps and darks of simulated frames compare with what is hidden in them?"""
     input:
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
-        darks=lambda wildcards: cgi_darks(wildcards.item),
+        darks=lambda wildcards: cgi.darks(wildcards.item),
     output:
         truth=f"{RESULTS}/{{item}}/truth.fits",
         comparison=f"{RESULTS}/{{item}}/truth.json",
@@ -143,17 +155,14 @@ rule cgi_truth:
     benchmark:
         f"{RESULTS}/benchmarks/cgi_truth/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("cgi"),
+        item=PLAN.only_items_of("cgi"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: [
-            CAMPAIGN.tracked_archive,
-            CAMPAIGN.selection(wildcards.item),
-        ],
+        settings=lambda wildcards: PLAN.truth_settings(wildcards.item),
         code=program.digest("detector", "cgi/truth"),
     message:
         "Comparing {wildcards.item} with its truth"
@@ -166,9 +175,9 @@ rule cgi_truth:
 rule cgi_figures:
     """What do maps, errors, residuals and darks look like?"""
     input:
-        unpack(lambda wildcards: cgi_truth_files(wildcards.item)),
+        unpack(lambda wildcards: cgi.truth_files(wildcards.item)),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
-        darks=lambda wildcards: cgi_darks(wildcards.item),
+        darks=lambda wildcards: cgi.darks(wildcards.item),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         item=f"{RESULTS}/{{item}}/item.json",
@@ -178,15 +187,15 @@ rule cgi_figures:
     benchmark:
         f"{RESULTS}/benchmarks/cgi_figures/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("cgi"),
+        item=PLAN.only_items_of("cgi"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        settings=lambda wildcards: options(wildcards.item, "cgi", {"geometry": "--geometry"}),
-        more=lambda wildcards, input: more_options(
+        settings=lambda wildcards: cgi.options(wildcards.item, "figures"),
+        more=lambda wildcards, input: input_options(
             input, {"truth": "--truth ", "comparison": "--comparison "}
         ),
         code=program.digest("detector", "cgi/figures"),

@@ -8,7 +8,7 @@ wildcard_constraints:
 rule crds_context:
     """Which rules choose the references? Bring those of the pinned context, and verify them."""
     input:
-        source=lambda wildcards: crds_source(wildcards.observatory),
+        source=lambda wildcards: REFERENCES.source(wildcards.observatory),
     output:
         mappings=f"{RESULTS}/crds/{{observatory}}.mappings",
     log:
@@ -22,9 +22,9 @@ rule crds_context:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: context_options(wildcards.observatory),
+        settings=lambda wildcards: REFERENCES.context_options(wildcards.observatory),
         # Where things lie changes no product: a parameter made from `output` is not compared.
-        place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
+        place=lambda wildcards, output: REFERENCES.place(wildcards.observatory, asking=True),
         code=program.digest("jwst", "references/context"),
     message:
         "Verifying the CRDS rules of {wildcards.observatory}"
@@ -37,7 +37,7 @@ rule bestrefs:
     """Which references are the best ones for an exposure?"""
     input:
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        mappings=lambda wildcards: f"{RESULTS}/crds/{observatory_of(wildcards.item)}.mappings",
+        mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
     output:
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
     log:
@@ -50,8 +50,8 @@ rule bestrefs:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: bestrefs_options(wildcards.item),
-        place=lambda wildcards, output: crds_place(observatory_of(wildcards.item)),
+        settings=lambda wildcards: REFERENCES.bestrefs_options(wildcards.item),
+        place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
         code=program.digest("jwst", "references/bestrefs"),
     message:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
@@ -63,7 +63,7 @@ rule bestrefs:
 rule item_references:
     """Put together which references an item's exposures need."""
     input:
-        references=lambda wildcards: references_of(wildcards.item),
+        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
     output:
         list=f"{RESULTS}/{{item}}/references.list",
         needed=f"{RESULTS}/{{item}}/references.json",
@@ -86,7 +86,7 @@ rule crds_sync:
     """Bring every reference that is needed, by one process, and verify each file."""
     input:
         # Items, not exposures: every job that waits for this one is held against each of its inputs.
-        references=lambda wildcards: references_of_all(wildcards.observatory),
+        references=lambda wildcards: REFERENCES.of_items(wildcards.observatory),
     output:
         table=f"{RESULTS}/crds/{{observatory}}.tsv",
     log:
@@ -100,9 +100,9 @@ rule crds_sync:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: f"--context {CRDS(wildcards.observatory).context}",
-        place=lambda wildcards, output: crds_place(wildcards.observatory, asking=True),
-        pins=lambda wildcards, output: reference_pins(),
+        settings=lambda wildcards: REFERENCES.context_option(wildcards.observatory),
+        place=lambda wildcards, output: REFERENCES.place(wildcards.observatory, asking=True),
+        pins=lambda wildcards, output: REFERENCES.pins_option(),
         code=program.digest("jwst", "references/sync"),
     message:
         "Filling and verifying the CRDS cache of {wildcards.observatory}"

@@ -1,4 +1,8 @@
 # NIRCam darks: superbias and read noise reference files.
+nircam = PIPELINES["nircam"]
+
+
+include: "nircam_noise.smk"
 
 
 wildcard_constraints:
@@ -21,10 +25,10 @@ rule simulate_references:
     params:
         settings=lambda wildcards: [
             CAMPAIGN.archive,
-            [CAMPAIGN.selection(item) for item in items_of("nircam")],
-            f"--context {CRDS('jwst').context} --kinds {' '.join(crds_kinds('jwst'))}",
+            [CAMPAIGN.selection(item) for item in nircam.items],
+            REFERENCES.simulate_options("jwst"),
         ],
-        place=lambda wildcards, output: cache_option("jwst"),
+        place=lambda wildcards, output: REFERENCES.cache_option("jwst"),
         code=program.digest("detector", "nircam/simulate_references"),
     message:
         "Making the references of the simulated detectors"
@@ -36,7 +40,7 @@ rule simulate_references:
 rule calibrate:
     """What do the pipeline's own steps make of an exposure?"""
     input:
-        unpack(lambda wildcards: superbias_made(wildcards.item, wildcards.purpose)),
+        unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         # The references of this exposure alone decide; the cache must only be filled.
@@ -51,13 +55,13 @@ rule calibrate:
         "../envs/jwst.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: calibrate_memory(
+        mem_mb=lambda wildcards, attempt: nircam.ramp_memory(
             wildcards.item, wildcards.exposure, attempt
         ),
     params:
-        settings=lambda wildcards: calibrate_options(nircam(wildcards.item), wildcards.purpose),
-        place=lambda wildcards, output: calibrate_place(),
-        superbias=lambda wildcards, input: optional(input, "superbias"),
+        settings=lambda wildcards: nircam.calibrate_options(wildcards.item, wildcards.purpose),
+        place=lambda wildcards, output: nircam.place(),
+        superbias=lambda wildcards, input: named_options(input, "superbias"),
         code=program.digest("jwst", "nircam/calibrate"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
@@ -71,7 +75,7 @@ rule calibrate:
 rule ramp_list:
     """Which calibrated exposures are used?"""
     input:
-        statuses=lambda wildcards: calibrated(wildcards.item, wildcards.purpose),
+        statuses=lambda wildcards: nircam.calibrated(wildcards.item, wildcards.purpose),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         statuses=f"{RESULTS}/{{item}}/{{purpose}}_statuses.list",
@@ -99,7 +103,7 @@ rule ramp_list:
 rule previous:
     """What does CRDS have now for an item's exposures, to compare with?"""
     input:
-        references=lambda wildcards: references_of(wildcards.item),
+        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
         f"{RESULTS}/{{item}}/previous_{{purpose}}.fits",
@@ -113,7 +117,7 @@ rule previous:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        place=lambda wildcards, output: crds_place("jwst"),
+        place=lambda wildcards, output: REFERENCES.place("jwst"),
         code=program.digest("detector", "nircam/previous"),
     message:
         "Finding the earlier {wildcards.purpose} of {wildcards.item}"
@@ -125,7 +129,7 @@ rule previous:
 rule superbias:
     """What is the level of each pixel after its reset, and how well is it known?"""
     input:
-        unpack(lambda wildcards: previous_product(wildcards.item, "superbias")),
+        unpack(lambda wildcards: nircam.previous(wildcards.item, "superbias")),
         ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
     output:
         reference=f"{RESULTS}/{{item}}/superbias.fits",
@@ -141,19 +145,18 @@ rule superbias:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: product_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
-        previous=lambda wildcards, input: optional(input, "previous"),
+        settings=lambda wildcards: nircam.options(wildcards.item, "superbias"),
+        more=lambda wildcards, input, output: nircam.product_options(input, output),
         code=program.digest("detector", "nircam/superbias"),
     message:
         "Making the superbias of {wildcards.item}"
     shell:
         program("detector", "nircam/superbias") + "--output {output.reference} "
-        "--details {output.details} --quantities {output.quantities} --threads {threads} "
-        "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
+        "--details {output.details} --threads {threads} "
+        "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
 
 
-rule superbias_other:
-    """What superbias does the other method make of the same ramps?"""
+use rule superbias as superbias_other with:
     input:
         ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
     output:
@@ -163,26 +166,18 @@ rule superbias_other:
         f"{RESULTS}/logs/superbias_other/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/superbias_other/{{item}}.tsv"
-    conda:
-        "../envs/detector.yaml"
-    threads: 2
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: other_options(wildcards.item, "superbias", SUPERBIAS_OPTIONS),
+        settings=lambda wildcards: nircam.other_options(wildcards.item, "superbias"),
+        more="",
         code=program.digest("detector", "nircam/superbias"),
     message:
         "Making the superbias of {wildcards.item} by the other method"
-    shell:
-        program("detector", "nircam/superbias") + "--output {output.reference} "
-        "--details {output.details} --threads {threads} {params.settings} "
-        "@{input.ramps} > {log} 2>&1"
 
 
 rule readnoise:
     """How noisy is a read of each pixel?"""
     input:
-        unpack(lambda wildcards: previous_product(wildcards.item, "readnoise")),
+        unpack(lambda wildcards: nircam.previous(wildcards.item, "readnoise")),
         ramps=f"{RESULTS}/{{item}}/readnoise_ramps.list",
     output:
         reference=f"{RESULTS}/{{item}}/readnoise.fits",
@@ -198,19 +193,18 @@ rule readnoise:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: product_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
-        previous=lambda wildcards, input: optional(input, "previous"),
+        settings=lambda wildcards: nircam.options(wildcards.item, "readnoise"),
+        more=lambda wildcards, input, output: nircam.product_options(input, output),
         code=program.digest("detector", "nircam/readnoise"),
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
         program("detector", "nircam/readnoise") + "--output {output.reference} "
-        "--details {output.details} --quantities {output.quantities} --threads {threads} "
-        "{params.settings} {params.previous} @{input.ramps} > {log} 2>&1"
+        "--details {output.details} --threads {threads} "
+        "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
 
 
-rule readnoise_other:
-    """What read noise does the other method find in the same ramps?"""
+use rule readnoise as readnoise_other with:
     input:
         ramps=f"{RESULTS}/{{item}}/readnoise_ramps.list",
     output:
@@ -220,20 +214,12 @@ rule readnoise_other:
         f"{RESULTS}/logs/readnoise_other/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/readnoise_other/{{item}}.tsv"
-    conda:
-        "../envs/detector.yaml"
-    threads: 2
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: other_options(wildcards.item, "readnoise", READNOISE_OPTIONS),
+        settings=lambda wildcards: nircam.other_options(wildcards.item, "readnoise"),
+        more="",
         code=program.digest("detector", "nircam/readnoise"),
     message:
         "Measuring the read noise of {wildcards.item} by the other method"
-    shell:
-        program("detector", "nircam/readnoise") + "--output {output.reference} "
-        "--details {output.details} --threads {threads} {params.settings} "
-        "@{input.ramps} > {log} 2>&1"
 
 
 rule certify:
@@ -253,8 +239,8 @@ rule certify:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards: f"--context {CRDS('jwst').context}",
-        place=lambda wildcards, output: crds_place("jwst"),
+        settings=lambda wildcards: REFERENCES.context_option("jwst"),
+        place=lambda wildcards, output: REFERENCES.place("jwst"),
         code=program.digest("jwst", "references/certify"),
     message:
         "Letting CRDS certify the {wildcards.purpose} of {wildcards.item}"
@@ -278,19 +264,14 @@ rule nircam_truth:
     benchmark:
         f"{RESULTS}/benchmarks/nircam_truth/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("nircam"),
+        item=PLAN.only_items_of("nircam"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: image_memory(wildcards.item, attempt, 300),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 300),
     params:
-        settings=lambda wildcards: [
-            CAMPAIGN.tracked_archive,
-            CAMPAIGN.selection(wildcards.item),
-            nircam(wildcards.item)["superbias"]["method"],
-            nircam(wildcards.item)["superbias"]["sample"],
-        ],
+        settings=lambda wildcards: nircam.truth_settings(wildcards.item),
         folder=f"--truth {RESULTS}/raw/{{item}}/truth",
         code=program.digest("detector", "nircam/truth"),
     message:
@@ -304,10 +285,10 @@ rule nircam_truth:
 rule nircam_figures:
     """What does all of it look like?"""
     input:
-        unpack(lambda wildcards: nircam_figure_inputs(wildcards.item)),
+        unpack(lambda wildcards: nircam.figure_inputs(wildcards.item)),
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
-        quantities=lambda wildcards: nircam_quantities(wildcards.item),
+        quantities=lambda wildcards: nircam.quantities(wildcards.item),
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         quantities=f"{RESULTS}/{{item}}/quantities.json",
@@ -317,20 +298,19 @@ rule nircam_figures:
     benchmark:
         f"{RESULTS}/benchmarks/nircam_figures/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("nircam"),
+        item=PLAN.only_items_of("nircam"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        settings=lambda wildcards: nircam_figure_settings(wildcards.item),
-        others=lambda wildcards, input: nircam_figure_options(input),
+        settings=lambda wildcards, input: nircam.figure_options(wildcards.item, input),
         code=program.digest("detector", "nircam/figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
         program("detector", "nircam/figures") + "--superbias {input.superbias} "
-        "--readnoise {input.readnoise} {params.others} {params.settings} "
+        "--readnoise {input.readnoise} {params.settings} "
         "--quantities {input.quantities} --merged {output.quantities} "
         "--figures {output.figures} --output {output.item} > {log} 2>&1"

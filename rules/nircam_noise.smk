@@ -1,4 +1,6 @@
 # NIRCam darks: noise spectrum, reference pixels, corrections by them.
+from darkroom.nircam.pipeline import measured_options
+from darkroom.nircam.planning import correction_options
 
 
 wildcard_constraints:
@@ -8,8 +10,8 @@ wildcard_constraints:
 rule noise_spectrum:
     """How strong are white noise, 1/f noise common to the amplifiers, and that of each?"""
     input:
-        unpack(lambda wildcards: previous_epoch(wildcards.item, "spectrum")),
-        ramps=lambda wildcards: noise_ramps(wildcards.item),
+        unpack(lambda wildcards: nircam.previous_epoch(wildcards.item, "spectrum")),
+        ramps=lambda wildcards: nircam.noise_ramps(wildcards.item),
     output:
         product=f"{RESULTS}/{{item}}/noise_spectrum.fits",
         table=f"{RESULTS}/{{item}}/noise_spectrum.csv",
@@ -25,7 +27,7 @@ rule noise_spectrum:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards, input: optional(input, "previous"),
+        settings=lambda wildcards, input: named_options(input, "previous"),
         code=program.digest("detector", "nircam/noise_spectrum"),
     message:
         "Measuring the noise spectrum of {wildcards.item}"
@@ -38,8 +40,8 @@ rule noise_spectrum:
 rule reference_pixels:
     """How well do reference pixels follow the active ones, and which of them are bad?"""
     input:
-        unpack(lambda wildcards: previous_epoch(wildcards.item, "reference_pixels")),
-        ramps=lambda wildcards: noise_ramps(wildcards.item),
+        unpack(lambda wildcards: nircam.previous_epoch(wildcards.item, "reference_pixels")),
+        ramps=lambda wildcards: nircam.noise_ramps(wildcards.item),
         spectrum=f"{RESULTS}/{{item}}/noise_spectrum.fits",
     output:
         product=f"{RESULTS}/{{item}}/reference_pixels.fits",
@@ -56,11 +58,8 @@ rule reference_pixels:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
-        settings=lambda wildcards: command_options(
-            nircam(wildcards.item)["reference_pixels"],
-            {"temperature_cards": "--temperature-card"},
-        ),
-        previous=lambda wildcards, input: optional(input, "previous"),
+        settings=lambda wildcards: nircam.options(wildcards.item, "reference_pixels"),
+        previous=lambda wildcards, input: named_options(input, "previous"),
         code=program.digest("detector", "nircam/reference_pixels"),
     message:
         "Measuring the reference pixels of {wildcards.item}"
@@ -97,7 +96,7 @@ rule sirs_kernel:
 rule correct:
     """What does a correction by reference pixels make of an exposure?"""
     input:
-        unpack(lambda wildcards: correct_inputs(wildcards.item, wildcards.correction)),
+        unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
@@ -111,14 +110,14 @@ rule correct:
         "../envs/jwst.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: calibrate_memory(
+        mem_mb=lambda wildcards, attempt: nircam.ramp_memory(
             wildcards.item, wildcards.exposure, attempt
         ),
     params:
         settings=lambda wildcards: correction_options(wildcards.correction),
-        place=lambda wildcards, output: calibrate_place(),
+        place=lambda wildcards, output: nircam.place(),
         measured=lambda wildcards, input: measured_options(input),
-        superbias=lambda wildcards, input: optional(input, "superbias"),
+        superbias=lambda wildcards, input: named_options(input, "superbias"),
         code=program.digest("jwst", "nircam/calibrate"),
     message:
         "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
@@ -131,15 +130,8 @@ rule correct:
 rule compare_corrections:
     """What noise do the corrections leave?"""
     input:
-        corrected=lambda wildcards: [
-            path
-            for name in corrections(wildcards.item)
-            for path in corrected(wildcards.item, name)
-        ],
-        raw=lambda wildcards: [
-            f"{RESULTS}/raw/{wildcards.item}/{name}.json"
-            for name in compared_exposures(wildcards.item)
-        ],
+        corrected=lambda wildcards: nircam.all_corrected(wildcards.item),
+        raw=lambda wildcards: nircam.compared_raw(wildcards.item),
         spectrum=f"{RESULTS}/{{item}}/noise_spectrum.fits",
     output:
         product=f"{RESULTS}/{{item}}/corrections.fits",
@@ -155,7 +147,7 @@ rule compare_corrections:
     resources:
         mem_mb=lambda wildcards, attempt: 1200 * attempt,
     params:
-        settings=lambda wildcards: corrected_options(wildcards.item),
+        settings=lambda wildcards: nircam.corrected_options(wildcards.item),
         code=program.digest("detector", "nircam/compare_corrections"),
     message:
         "Comparing corrections by reference pixels of {wildcards.item}"
@@ -169,7 +161,7 @@ rule compare_corrections:
 rule noise_truth:
     """How do noise spectrum and reference pixels of simulated darks compare with the truth?"""
     input:
-        unpack(lambda wildcards: noise_truth_inputs(wildcards.item)),
+        unpack(lambda wildcards: nircam.noise_truth_inputs(wildcards.item)),
     output:
         f"{RESULTS}/{{item}}/noise_truth.json",
     log:
@@ -182,11 +174,10 @@ rule noise_truth:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: [
-            CAMPAIGN.tracked_archive,
-            CAMPAIGN.selection(wildcards.item),
-        ],
-        reference=lambda wildcards, input: more_options(input, {"reference": "--reference-pixels "}),
+        settings=lambda wildcards: PLAN.truth_settings(wildcards.item),
+        reference=lambda wildcards, input: input_options(
+            input, {"reference": "--reference-pixels "}
+        ),
         code=program.digest("detector", "nircam/noise_truth"),
     message:
         "Comparing the noise of {wildcards.item} with its truth"

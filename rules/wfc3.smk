@@ -1,4 +1,5 @@
 # WFC3/IR: bad reads found and treated, the visit combined before and after.
+wfc3 = PIPELINES["wfc3"]
 
 
 wildcard_constraints:
@@ -21,10 +22,10 @@ rule simulate_wfc3_references:
     params:
         settings=lambda wildcards: [
             CAMPAIGN.archive,
-            [CAMPAIGN.selection(item) for item in wfc3_items()],
-            f"--context {CRDS('hst').context} --kinds {' '.join(crds_kinds('hst'))}",
+            [CAMPAIGN.selection(item) for item in wfc3.items],
+            REFERENCES.simulate_options("hst"),
         ],
-        place=lambda wildcards, output: cache_option("hst"),
+        place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest("detector", "wfc3/simulate_references"),
     message:
         "Making the references of the simulated WFC3 detector"
@@ -47,18 +48,19 @@ rule calibrate_original:
     benchmark:
         f"{RESULTS}/benchmarks/calibrate_original/{{item}}/{{exposure}}.tsv"
     conda:
-        f"../envs/{WFC3_ENV}.yaml"
+        f"../envs/{wfc3.toolset}.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
     params:
-        settings=lambda wildcards: options(wildcards.item, "wfc3", ENGINE_OPTIONS),
-        place=lambda wildcards, output: wfc3_place(),
-        code=program.digest(WFC3_ENV, "wfc3/calibrate_original"),
+        settings=lambda wildcards: wfc3.options(wildcards.item, "calibrate_original"),
+        place=lambda wildcards, output: wfc3.place(),
+        code=program.digest(wfc3.toolset, "wfc3/calibrate_original"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} as it was taken"
     shell:
-        program(WFC3_ENV, "wfc3/calibrate_original", EXCLUDE) + "{params.place} {params.settings} "
+        program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
+        + "{params.place} {params.settings} "
         "--threads {threads} --references {input.references} --status {output.status} "
         "{input.exposure} > {log} 2>&1"
 
@@ -77,9 +79,9 @@ rule read_differences:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
     params:
-        settings=lambda wildcards: options(wildcards.item, "wfc3", DIFFERENCE_OPTIONS),
+        settings=lambda wildcards: wfc3.options(wildcards.item, "read_differences"),
         code=program.digest("detector", "wfc3/read_differences"),
     message:
         "Measuring the sky from read to read of {wildcards.item}/{wildcards.exposure}"
@@ -106,8 +108,8 @@ rule choose_reads:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
         settings=lambda wildcards: [
-            options(wildcards.item, "wfc3", CHOICE_OPTIONS),
-            given_reads(wildcards.item, wildcards.exposure),
+            wfc3.options(wildcards.item, "choose_reads"),
+            wfc3.given_reads(wildcards.item, wildcards.exposure),
         ],
         code=program.digest("detector", "wfc3/choose_reads"),
     message:
@@ -132,18 +134,18 @@ rule treat_reads:
     benchmark:
         f"{RESULTS}/benchmarks/treat_reads/{{item}}/{{exposure}}.tsv"
     conda:
-        f"../envs/{WFC3_ENV}.yaml"
+        f"../envs/{wfc3.toolset}.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2 * wfc3_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, attempt: 2 * wfc3.ramp_memory(wildcards.item, attempt),
     params:
-        settings=lambda wildcards: options(wildcards.item, "wfc3", TREAT_OPTIONS),
-        place=lambda wildcards, output: cache_option("hst"),
-        code=program.digest(WFC3_ENV, "wfc3/treat_reads"),
+        settings=lambda wildcards: wfc3.options(wildcards.item, "treat_reads"),
+        place=lambda wildcards, output: REFERENCES.cache_option("hst"),
+        code=program.digest(wfc3.toolset, "wfc3/treat_reads"),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} without its bad reads"
     shell:
-        program(WFC3_ENV, "wfc3/treat_reads") + "{params.place} {params.settings} "
+        program(wfc3.toolset, "wfc3/treat_reads") + "{params.place} {params.settings} "
         "--threads {threads} --references {input.references} "
         "--differences {input.differences} --choice {input.choice} "
         "--record {output.record} --status {output.status} {input.original} > {log} 2>&1"
@@ -152,7 +154,7 @@ rule treat_reads:
 rule combine_visit:
     """What does the whole visit see?"""
     input:
-        exposures=lambda wildcards: visit_statuses(wildcards.item, wildcards.version),
+        exposures=lambda wildcards: PLAN.exposure_files(wildcards.item, wildcards.version),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         science=f"{RESULTS}/{{item}}/{{version}}_drz_sci.fits",
@@ -168,8 +170,8 @@ rule combine_visit:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: drizzle_options(wildcards.item),
-        place=lambda wildcards, output: cache_option("hst"),
+        settings=lambda wildcards: wfc3.drizzle_options(wildcards.item),
+        place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest("hst", "wfc3/combine_visit"),
     message:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
@@ -181,12 +183,12 @@ rule combine_visit:
 rule wfc3_figures:
     """What does all of it look like?"""
     input:
-        unpack(lambda wildcards: archive_drz(wildcards.item)),
-        originals=lambda wildcards: visit_statuses(wildcards.item, "original"),
-        reprocessed=lambda wildcards: visit_statuses(wildcards.item, "reprocessed"),
-        reads=lambda wildcards: visit_records(wildcards.item, "reads"),
-        chosen=lambda wildcards: visit_records(wildcards.item, "chosen"),
-        measures=lambda wildcards: visit_records(wildcards.item, "measures"),
+        unpack(lambda wildcards: wfc3.archive_drz(wildcards.item)),
+        originals=lambda wildcards: PLAN.exposure_files(wildcards.item, "original"),
+        reprocessed=lambda wildcards: PLAN.exposure_files(wildcards.item, "reprocessed"),
+        reads=lambda wildcards: PLAN.exposure_files(wildcards.item, "reads"),
+        chosen=lambda wildcards: PLAN.exposure_files(wildcards.item, "chosen"),
+        measures=lambda wildcards: PLAN.exposure_files(wildcards.item, "measures"),
         visits=expand(
             f"{RESULTS}/{{{{item}}}}/{{version}}_drz{{part}}",
             version=("original", "reprocessed"),
@@ -203,15 +205,15 @@ rule wfc3_figures:
     benchmark:
         f"{RESULTS}/benchmarks/wfc3_figures/{{item}}.tsv"
     wildcard_constraints:
-        item=only_items_of("wfc3"),
+        item=PLAN.only_items_of("wfc3"),
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: wfc3_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
     params:
-        settings=lambda wildcards: options(wildcards.item, "wfc3", {"differences": "--differences"}),
-        place=lambda wildcards, input: figure_options(wildcards.item, input),
+        settings=lambda wildcards: wfc3.options(wildcards.item, "figures"),
+        place=lambda wildcards, input: wfc3.figure_options(wildcards.item, input),
         code=program.digest("detector", "wfc3/figures"),
     message:
         "Drawing the figures of {wildcards.item}"

@@ -19,14 +19,13 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
-    options.add_tolerance(parser)
+    options.add_settings(parser, "dark_rate")
     parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
     parser.add_argument(
         "--dark", nargs="+", required=True, metavar="FILE", help="darks of any exposure times"
     )
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "dark_rate")
     return arguments
 
 
@@ -48,13 +47,13 @@ def main():
     from darkroom.provenance import stamp
 
     darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
-    found = cells(darks, biases, tolerance=arguments.temperature_tolerance)
+    found = cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
     check_times(found)
     with open_cells(
         found,
         options.clip(arguments),
-        saturation=arguments.saturation,
-        gain=arguments.gain,
+        saturation=arguments.saturation_adu,
+        gain=arguments.gain_e_per_adu,
         threads=arguments.threads,
     ) as stacks:
         made = dark_rate(stacks)
@@ -65,13 +64,13 @@ def main():
         stamp,
         made_by="dark_rate",
         inputs=[*arguments.bias, *arguments.dark],
-        settings=options.settings(arguments),
+        settings=options.settings(arguments, "dark_rate"),
     )
-    first = masterfile.header(found, arguments.gain, record)
-    products.add_cards(first.header, ratefile.cards(stacks, arguments.gain))
+    first = masterfile.header(found, arguments.gain_e_per_adu, record)
+    products.add_cards(first.header, ratefile.cards(stacks, arguments.gain_e_per_adu))
     for sentence in report.sentences(stacks, lines):
         first.header.add_history(f"warning: {sentence}".replace("±", "+-"))
-    write(arguments.output, [first, *ratefile.hdus(stacks, made, lines, arguments.gain)])
+    write(arguments.output, [first, *ratefile.hdus(stacks, made, lines, arguments.gain_e_per_adu)])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ in the folder of --output.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
+from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.cli import ListFileParser, run
 
 INPUTS = (
@@ -39,17 +41,7 @@ def parse():
     parser.add_argument(
         "--science", nargs="*", default=[], type=Path, metavar="FILE", help="*_dsub.fits products"
     )
-    parser.add_argument(
-        "--pixel", nargs=2, type=int, default=(100, 150), metavar=("Y", "X"),
-        help="pixel whose values in time are shown, counted from 0 (default: 100 150)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--display-range", nargs=2, type=float, default=(-30.0, 50.0), metavar=("LOW", "HIGH"),
-        help="range of the bias-subtracted image (default: -30 50)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
-    )
+    add_options(parser, CcdSettings, PROGRAMS["figures"])
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: 1)")
     parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
@@ -71,7 +63,7 @@ def main():
         paths,
         arguments.science,
         pixel=arguments.pixel,
-        display_range=arguments.display_range,
+        display_range=arguments.display_range_adu,
         threads=arguments.threads,
     )
     # The item file goes first: it must never describe figures other than those beside it.

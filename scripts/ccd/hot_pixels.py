@@ -16,20 +16,12 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
-    options.add_tolerance(parser)
-    parser.add_argument(
-        "--hot-nsigma",
-        type=float,
-        default=5.0,
-        metavar="K",
-        help="hot: dark rate above its surroundings by K robust standard deviations (default: 5)",
-    )
+    options.add_settings(parser, "hot_pixels")
     parser.add_argument("--rate", required=True, metavar="FILE", help="product of dark_rate")
     parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
     parser.add_argument("--dark", nargs="+", required=True, metavar="FILE", help="dark frames")
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "hot_pixels")
     return arguments
 
 
@@ -50,34 +42,34 @@ def main():
     from darkroom.provenance import stamp
 
     darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
-    found = cells(darks, biases, tolerance=arguments.temperature_tolerance)
+    found = cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
     rate = ratefile.best(ratefile.read(arguments.rate))
     products.same_shape(rate.rate, darks[0].shape, arguments.rate, darks[0].path)
     with open_cells(
         found,
         options.clip(arguments),
-        saturation=arguments.saturation,
-        gain=arguments.gain,
+        saturation=arguments.saturation_adu,
+        gain=arguments.gain_e_per_adu,
         threads=arguments.threads,
     ) as stacks:
         made = hot.find(
             stacks,
             rate,
             nsigma=arguments.hot_nsigma,
-            gain=arguments.gain,
+            gain=arguments.gain_e_per_adu,
         )
     record = partial(
         stamp,
         made_by="hot_pixels",
         inputs=[arguments.rate, *arguments.bias, *arguments.dark],
-        settings=options.settings(arguments, "hot_nsigma"),
+        settings=options.settings(arguments, "hot_pixels"),
     )
-    first = masterfile.header(found, arguments.gain, record)
+    first = masterfile.header(found, arguments.gain_e_per_adu, record)
     cards = hotfile.cards(made, rate, (biases or darks)[0], stacks, arguments)
     products.add_cards(first.header, cards)
     for keyword, value, comment in cards:
         logging.info("%s = %s (%s)", keyword, value, comment)
-    write(arguments.output, [first, *hotfile.hdus(made, rate, arguments.gain)])
+    write(arguments.output, [first, *hotfile.hdus(made, rate, arguments.gain_e_per_adu)])
 
 
 if __name__ == "__main__":

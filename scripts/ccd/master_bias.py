@@ -16,7 +16,7 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
+    options.add_settings(parser, "master_bias")
     parser.add_argument(
         "--no-align",
         dest="align",
@@ -25,7 +25,7 @@ def parse():
     )
     parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames")
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "master_bias")
     return arguments
 
 
@@ -46,16 +46,16 @@ def main():
         [
             masterfile.header(
                 [cell],
-                arguments.gain,
+                arguments.gain_e_per_adu,
                 partial(
                     stamp,
                     made_by="master_bias",
                     inputs=arguments.frames,
-                    settings=options.settings(arguments, "align"),
+                    settings=options.settings(arguments, "master_bias", "align"),
                 ),
             ),
-            *masterfile.images(cell, made, arguments.gain),
-            *masterfile.tables([cell], [made], arguments.gain),
+            *masterfile.images(cell, made, arguments.gain_e_per_adu),
+            *masterfile.tables([cell], [made], arguments.gain_e_per_adu),
         ],
     )
 

@@ -16,11 +16,10 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
-    options.add_tolerance(parser)
+    options.add_settings(parser, "master_dark")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="dark frames")
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "master_dark")
     return arguments
 
 
@@ -36,19 +35,19 @@ def main():
 
     found = cells(
         load(arguments.frames, options.recover(arguments)),
-        tolerance=arguments.temperature_tolerance,
+        tolerance=arguments.temperature_tolerance_c,
     )
     made = [masterfile.make(cell, arguments) for cell in found]
     record = partial(
         stamp,
         made_by="master_dark",
         inputs=arguments.frames,
-        settings=options.settings(arguments),
+        settings=options.settings(arguments, "master_dark"),
     )
-    hdus = [masterfile.header(found, arguments.gain, record)]
+    hdus = [masterfile.header(found, arguments.gain_e_per_adu, record)]
     for number, (cell, one) in enumerate(zip(found, made, strict=True), 1):
-        hdus += masterfile.images(cell, one, arguments.gain, number)
-    write(arguments.output, [*hdus, *masterfile.tables(found, made, arguments.gain)])
+        hdus += masterfile.images(cell, one, arguments.gain_e_per_adu, number)
+    write(arguments.output, [*hdus, *masterfile.tables(found, made, arguments.gain_e_per_adu)])
 
 
 if __name__ == "__main__":

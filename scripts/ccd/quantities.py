@@ -17,15 +17,11 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
-    options.add_tolerance(parser)
+    options.add_settings(parser, "quantities")
     for name in ("master-bias", "read-noise", "dark-rate", "hot-pixels"):
         parser.add_argument(
             f"--{name}", required=True, metavar="FILE", help=f"product of {name.replace('-', '_')}"
         )
-    parser.add_argument(
-        "--pixel", type=int, nargs=2, metavar=("Y", "X"), help="pixel looked at (default: 100 150)"
-    )
     parser.add_argument("--bias", nargs="+", required=True, metavar="FILE", help="bias frames")
     parser.add_argument("--dark", nargs="+", required=True, metavar="FILE", help="dark frames")
     parser.add_argument("--science", nargs="*", default=[], metavar="FILE", help="science frames")
@@ -37,7 +33,7 @@ def parse():
         help="products of subtract_dark, in the order of --science",
     )
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "quantities")
     if len(arguments.science) != len(arguments.subtracted):
         parser.error("--science and --subtracted need the same number of files")
     return arguments
@@ -58,7 +54,7 @@ def main():
     from darkroom.ccd.products.quantities_text import plain, tsv
 
     rows, science = quantities(arguments, options.clip(arguments), options.recover(arguments))
-    found = answers(rows, science, products.unit(arguments.gain))
+    found = answers(rows, science, products.unit(arguments.gain_e_per_adu))
     for answer in found:
         logging.info("%s %s", answer["question"], answer["answer"])
     output = Path(arguments.output)

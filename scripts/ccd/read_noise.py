@@ -17,10 +17,10 @@ def parse():
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    options.add_stacking(parser)
+    options.add_settings(parser, "read_noise")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames, at least 2")
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "read_noise")
     return arguments
 
 
@@ -60,22 +60,22 @@ def main():
     from darkroom.provenance import stamp
 
     cell = bias_cell(load(arguments.frames, options.recover(arguments)))
-    with opened(cell.paths, arguments.gain) as stack:
+    with opened(cell.paths, arguments.gain_e_per_adu) as stack:
         made = read_noise(stack, options.clip(arguments), threads=arguments.threads)
     if sentence := discordance(cell, made.survey):
         logging.warning(sentence)
-    bunit = products.unit(arguments.gain)
+    bunit = products.unit(arguments.gain_e_per_adu)
     logging.info("read noise %.4f ± %.4f %s", made.pooled.std, made.pooled.error, bunit)
     record = partial(
         stamp,
         made_by="read_noise",
         inputs=arguments.frames,
-        settings=options.settings(arguments),
+        settings=options.settings(arguments, "read_noise"),
     )
     write(
         arguments.output,
         [
-            masterfile.header([cell], arguments.gain, record),
+            masterfile.header([cell], arguments.gain_e_per_adu, record),
             products.image("SCI", made.raw, bunit, cards=cards(made, bunit)),
             products.image("CORR", made.corrected, bunit),
             products.image("ERR", made.error, bunit),

@@ -26,13 +26,10 @@ def parse():
     parser.add_argument("--dark-rate", required=True, metavar="FILE", help="product of dark_rate")
     parser.add_argument("--read-noise", required=True, metavar="FILE", help="product of read_noise")
     parser.add_argument("--hot-pixels", required=True, metavar="FILE", help="product of hot_pixels")
-    options.add_tolerance(parser)
-    options.add_saturation(parser)
-    options.add_gain(parser)
-    options.add_recover(parser)
+    options.add_settings(parser, "subtract_dark")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="science frames")
     arguments = parser.parse_args()
-    options.check(arguments)
+    options.check(arguments, "subtract_dark")
     return arguments
 
 
@@ -60,9 +57,9 @@ def subtract(arguments, path, output):
             arguments.hot_pixels,
             path,
         ],
-        settings=options.settings(arguments),
+        settings=options.settings(arguments, "subtract_dark"),
     )
-    write(output, sciencefile.hdus(frame, made, arguments.gain, record))
+    write(output, sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record))
 
 
 def main():

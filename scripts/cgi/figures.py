@@ -12,10 +12,10 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Draw the figures and write the item file."""
-    from darkroom.cgi.options import add_geometry
+    from darkroom.cgi.options import add_settings
 
     parser = ListFileParser(description=__doc__)
-    add_geometry(parser)
+    add_settings(parser, "figures")
     parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
     parser.add_argument("--darks", nargs="*", default=[], type=Path, help="darks")
     parser.add_argument("--frames", required=True, type=Path, help="frame table of the item")

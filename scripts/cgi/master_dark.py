@@ -14,18 +14,15 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
+    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
-    add_frame_options(parser)
-    add_raw_options(parser)
+    add_settings(parser, "master_dark")
+    add_checksums(parser)
     parser.add_argument(
         "--undivided", action="store_true",
         help="the frames are in detected EM electrons: divide their mean by the EM gain",
     )  # fmt: skip
-    parser.add_argument(
-        "--region", choices=("image", "full"), default="image", help="area (default: image)"
-    )
     parser.add_argument(
         "--peer", action="store_true",
         help="exactly as corgidrp: scatter with ddof 0, 0 instead of NaN where nothing is known",

@@ -18,23 +18,11 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
+    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
-    parser.add_argument(
-        "--weights", choices=("pooled", "frames", "peer-3.2"), default="pooled",
-        help="estimator (default: pooled)",
-    )  # fmt: skip
-    add_frame_options(parser)
-    add_raw_options(parser)
-    parser.add_argument(
-        "--keep-truncated", action="store_true",
-        help="fit stacks too whose cosmic-ray threshold cuts into their dark signal",
-    )  # fmt: skip
-    parser.add_argument(
-        "--keep-offsets", action="store_true",
-        help="pooled: measure the offset of an odd stack but leave it in",
-    )  # fmt: skip
+    add_settings(parser, "noise_maps")
+    add_checksums(parser)
     parser.add_argument(
         "--unweighted", action="store_true", help="frames, peer-3.2: all stacks weigh the same"
     )

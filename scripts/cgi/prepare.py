@@ -18,11 +18,10 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_geometry, add_raw_options, raw_settings
+    from darkroom.cgi.options import add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
-    add_geometry(parser)
-    add_raw_options(parser)
+    add_settings(parser, "prepare")
     parser.add_argument(
         "--divide", action="store_true", help="divide by the EM gain, each frame by its own"
     )

@@ -14,11 +14,11 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_frame_options, add_raw_options, raw_settings
+    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
-    add_frame_options(parser)
-    add_raw_options(parser)
+    add_settings(parser, "stack_statistics")
+    add_checksums(parser)
     parser.add_argument("--output", required=True, type=Path, help="statistics, FITS")
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="frames or status files (or @list)"

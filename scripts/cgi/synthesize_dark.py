@@ -12,19 +12,16 @@ from darkroom.cli import ListFileParser, run
 
 def main():
     """Run the program."""
-    from darkroom.cgi.options import add_geometry
+    from darkroom.cgi.options import add_settings
 
     parser = ListFileParser(description=__doc__)
-    add_geometry(parser)
+    add_settings(parser, "synthesize_dark")
     parser.add_argument("--gain", type=float, help="EM gain, at least 1")
     parser.add_argument("--exptime", type=float, help="exposure time in seconds")
     parser.add_argument(
         "--like", type=Path, metavar="FRAME",
         help="take gain, exposure time and conversion gain from this frame's header",
     )  # fmt: skip
-    parser.add_argument(
-        "--region", choices=("image", "full"), default="image", help="area (default: image)"
-    )
     parser.add_argument("--output", required=True, type=Path, help="dark, FITS")
     parser.add_argument("maps", type=Path, metavar="NOISE_MAPS.fits")
     arguments = parser.parse_args()

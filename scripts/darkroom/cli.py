@@ -11,7 +11,7 @@ import sys
 import traceback
 
 from darkroom.errors import DarkroomError
-from darkroom.transport.token import VARIABLE
+from darkroom.secrets import TOKEN_VARIABLE
 
 # A full disk as astropy and numpy tell it, without the system's number.
 _NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")
@@ -48,7 +48,7 @@ class _Masked:
 
 def _mask_secrets():
     """See to it that whatever this program prints, a library's or a traceback's, has no token."""
-    secret = os.environ.get(VARIABLE, "").strip()
+    secret = os.environ.get(TOKEN_VARIABLE, "").strip()
     if len(secret) >= 8:
         sys.stdout, sys.stderr = _Masked(sys.stdout, secret), _Masked(sys.stderr, secret)
 

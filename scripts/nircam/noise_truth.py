@@ -23,10 +23,11 @@ def main():
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
     from darkroom.nircam import noise_truth
+    from darkroom.nircam.detector.patterns import PATTERNS
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.simulate.detector import make_detector
     from darkroom.nircam.simulate.exposures import timing
-    from darkroom.nircam.simulate.values import PATTERNS, complete
+    from darkroom.nircam.simulate.values import complete
     from darkroom.report.truth_rows import write_rows
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])

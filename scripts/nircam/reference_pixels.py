@@ -17,7 +17,9 @@ SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGE
 
 from __future__ import annotations
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.nircam.refpix.settings import ReferencePixelSettings
 
 
 def parse():
@@ -29,13 +31,7 @@ def parse():
     parser.add_argument("--table", help="CSV of bad reference pixels (default: OUTPUT with .csv)")
     parser.add_argument("--quantities", help="JSON file for the numbers of the report")
     parser.add_argument("--previous", metavar="FILE", help="this product of another epoch")
-    parser.add_argument(
-        "--temperature-card",
-        action="append",
-        default=[],
-        metavar="CARD",
-        help="of primary headers, to hold levels of ramps against; several times",
-    )
+    add_options(parser, ReferencePixelSettings)
     parser.add_argument("--best-side", metavar="JSON", help="best correction by side pixels")
     return parser.parse_args()
 
@@ -49,7 +45,7 @@ def main():
     from darkroom.nircam.refpix.corrections import write_best_side
 
     made = refpix_run.run(
-        arguments.files, arguments.spectrum, arguments.previous, arguments.temperature_card
+        arguments.files, arguments.spectrum, arguments.previous, arguments.temperature_cards
     )
     output = Path(arguments.output)
     refpix_run.write(made, output, arguments.table or output.with_suffix(".csv"))

@@ -35,11 +35,12 @@ def main():
     from darkroom.campaign.campaign import open_campaign
     from darkroom.fits.write import write
     from darkroom.nircam import truth as hidden
+    from darkroom.nircam.detector.patterns import PATTERNS
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes
     from darkroom.nircam.simulate.detector import layout
     from darkroom.nircam.simulate.noise import correlated_variance
-    from darkroom.nircam.simulate.values import PATTERNS, complete
+    from darkroom.nircam.simulate.values import complete
     from darkroom.provenance import stamp
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])

@@ -3,7 +3,7 @@
 The rules run on this machine, from the cache alone; the exposure is only read. The output lists,
 for each reference type, file name, size (bytes) and SHA-1 as the server states them, or null where
 the rules say that none applies. A type for which the rules have no file is an error, but for those
-that a step works without (sirskernel). An exposure that was refused needs none.
+of --optional-kinds. An exposure that was refused needs none.
 """
 
 from pathlib import Path
@@ -16,6 +16,9 @@ def main():
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
     parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
+    parser.add_argument(
+        "--optional-kinds", nargs="*", default=(), help="those that the rules need not have"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
@@ -27,7 +30,6 @@ def main():
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
     from darkroom.crds.references import write_references
-    from darkroom.nircam.pipeline import OPTIONAL_KINDS
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
     exposure = read_exposure(arguments.exposure)
@@ -41,7 +43,7 @@ def main():
         arguments.kinds,
         arguments.context,
         arguments.observatory,
-        OPTIONAL_KINDS,
+        arguments.optional_kinds,
     )
     facts = {
         kind: None if name == NOT_APPLICABLE else cache.facts(name) for kind, name in names.items()

@@ -21,14 +21,16 @@ overwritten.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.wfc3.settings import Wfc3Settings
 
 
 def main():
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("raw", metavar="RAW", type=Path, help="RAW file (.fits or .fits.gz)")
-    parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
+    add_options(parser, Wfc3Settings, ("engine", "mask_scope"))
     parser.add_argument(
         "--references", required=True, type=Path, help="folder of the reference files (iref$)"
     )
@@ -36,9 +38,6 @@ def main():
         "--mask-reads", default="", metavar="EXTVERS", help="e.g. 11-15 or 1,2,3 (default: none)"
     )
     parser.add_argument("--mask-reason", default="", help="why, for the products' HISTORY")
-    parser.add_argument(
-        "--mask-scope", choices=("all", "calwf3"), help="default all; calwf3 is exact calwf3"
-    )
     parser.add_argument("--output-dir", required=True, type=Path, help="made when missing")
     parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
     arguments = parser.parse_args()

@@ -8,7 +8,9 @@ recorded as refused, and the program ends well.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
 def main():
@@ -18,7 +20,7 @@ def main():
     parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
-    parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
+    add_options(parser, Wfc3Settings, PROGRAMS["calibrate_original"])
     parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
     parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
     parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")

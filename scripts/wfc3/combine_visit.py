@@ -11,10 +11,9 @@ report .json.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
-
-TEXTS = ("skymethod", "final_bits", "final_wht_type", "final_kernel")
-NUMBERS = ("final_pixfrac", "final_scale", "final_rot")
+from darkroom.wfc3.visit.settings import DrizzleSettings
 
 
 def parse():
@@ -24,13 +23,7 @@ def parse():
     parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
     parser.add_argument("--references", type=Path, help="folder of the references (iref$)")
     parser.add_argument("--cache", type=Path, help="CRDS cache, instead of --references")
-    parser.add_argument(
-        "--astrometry", action="store_true", help="ask the astrometric database (network)"
-    )
-    for name in TEXTS:
-        parser.add_argument(f"--{name.replace('_', '-')}", help="of AstroDrizzle")
-    for name in NUMBERS:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, help="of AstroDrizzle")
+    add_options(parser, DrizzleSettings)
     parser.add_argument("--output", required=True, type=Path, help="NAME_drz_sci.fits")
     arguments = parser.parse_args()
     if not (arguments.references or arguments.cache):
@@ -61,12 +54,13 @@ def main():
     references = arguments.references
     if references is None and flts:
         references = references_folder(flts[0], Cache(arguments.cache, "hst"))
-    chosen = {name: getattr(arguments, name) for name in (*TEXTS, *NUMBERS)}
+    chosen = vars(read_options(arguments, DrizzleSettings))
     chosen = {name: value for name, value in chosen.items() if value is not None}
+    database = chosen.pop("astrometry")
     folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
     with private_folder(folder, stem) as private:
-        visit = combine(flts, references, private, parameters=chosen, database=arguments.astrometry)
-    settings = visit.report["parameters"] | {"astrometry": arguments.astrometry}
+        visit = combine(flts, references, private, parameters=chosen, database=database)
+    settings = visit.report["parameters"] | {"astrometry": database}
     write_visit(arguments.output, visit, flts, settings)
     write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
     print(f"{len(flts)} exposures, {visit.report['exptime']:.1f} s")

@@ -8,7 +8,9 @@ the item's JSON file for the report, with quantities.json and quantities.tsv bes
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 PRODUCTS = (
     ("frames.tsv", "every exposure: accepted or refused, why, and what its header says"),
@@ -26,10 +28,7 @@ def main():
     parser.add_argument("exposures", nargs="+", help="names of the item's exposures")
     parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
     parser.add_argument("--folder", required=True, type=Path, help="folder of the item")
-    parser.add_argument(
-        "--differences", choices=("instantaneous", "cumulative"), default="instantaneous",
-        help="kind of read differences that is shown",
-    )  # fmt: skip
+    add_options(parser, Wfc3Settings, PROGRAMS["figures"])
     parser.add_argument("--archive", type=Path, help="the archive's combined image, or its status")
     parser.add_argument("--truth", type=Path, help="folder with the truth of simulated exposures")
     parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")

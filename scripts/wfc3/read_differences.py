@@ -15,20 +15,16 @@ they are scaled to it.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
 def main():
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("ima", type=Path, help="IMA, or a status file beside it")
-    parser.add_argument("--sources", choices=("mask", "limit", "none"), default="mask")
-    parser.add_argument("--source-limit", type=float, default=3.0, help="e-/s (default 3)")
-    box = {"type": int, "nargs": 4, "metavar": ("X0", "X1", "Y0", "Y1")}
-    parser.add_argument("--left", default=(50, 250, 100, 900), help="default 50 250 100 900", **box)
-    parser.add_argument(
-        "--right", default=(700, 900, 100, 900), help="default 700 900 100 900", **box
-    )
+    add_options(parser, Wfc3Settings, PROGRAMS["read_differences"])
     parser.add_argument("--output", required=True, type=Path, help="measurements, JSON")
     arguments = parser.parse_args()
 

@@ -19,7 +19,9 @@ and after: background left and right, noise, the ramp.
 
 from pathlib import Path
 
+from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
 def parse():
@@ -30,11 +32,7 @@ def parse():
     parser.add_argument("--choice", required=True, type=Path, help="of choose_reads")
     parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
-    parser.add_argument("--engine", choices=("builtin", "calwf3", "both"), default="builtin")
-    parser.add_argument("--mask-scope", choices=("all", "calwf3"), default="all")
-    box = {"type": int, "nargs": 4, "metavar": ("X0", "X1", "Y0", "Y1")}
-    parser.add_argument("--left", default=(50, 250, 100, 900), help="left region", **box)
-    parser.add_argument("--right", default=(700, 900, 100, 900), help="right region", **box)
+    add_options(parser, Wfc3Settings, PROGRAMS["treat_reads"])
     parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
     parser.add_argument("--record", required=True, type=Path, help="measures, JSON")
     parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")

@@ -12,7 +12,9 @@ from astropy.io import fits
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.readnoise import run as readnoise_run
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.superbias import run as superbias_run
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 pytestmark = pytest.mark.parity
@@ -63,14 +65,14 @@ def peer(repository):
 
 def our_superbias(paths, **choices):
     """Return what the program writes: SCI, ERR, DQ, and the filled image."""
-    choices = superbias_run.Choices(method="reffiles", save_filled=True, **choices)
+    choices = SuperbiasSettings(method="reffiles", save_filled=True, **choices)
     made = superbias_run.run(paths, FACTS, choices, threads=2)
     hdus = {hdu.name: hdu.data for hdu in made.reference()}
     return hdus["SCI"], hdus["ERR"], hdus["DQ"], made.filled
 
 
 def our_noise(paths, **choices):
-    return readnoise_run.run(paths, FACTS, readnoise_run.Choices(**choices), threads=2).cds
+    return readnoise_run.run(paths, FACTS, ReadnoiseSettings(**choices), threads=2).cds
 
 
 def images(path, *names):
@@ -178,7 +180,7 @@ def test_single_value_of_a_generic_file_has_the_same_bits(peer, exposures, tmp_p
     jobs = {kind: ("readnoise", settings, paths) for kind, paths in exposures.items()}
     assert peer(tmp_path, jobs) == {}
     facts = ReferenceMetadata("nobody", "test", "DUMMY", "2022-01-01T00:00:00", subarray="GENERIC")
-    choices = readnoise_run.Choices(method="stack", single_value=True)
+    choices = ReadnoiseSettings(method="stack", single_value=True)
     for kind, paths in exposures.items():
         mine = readnoise_run.run(paths, facts, choices).cds
         assert same(images(tmp_path / f"{kind}.fits", "SCI")[0], mine)

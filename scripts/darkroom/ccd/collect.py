@@ -44,12 +44,12 @@ def quantities(arguments, clip, recover):
     darks, biases = load_roles(arguments.dark, arguments.bias, recover)
     zero = bias_cell(biases)
     time = _reference_time(darks)
-    found = cells(darks, tolerance=arguments.temperature_tolerance)
+    found = cells(darks, tolerance=arguments.temperature_tolerance_c)
     chosen = [cell for cell in found if cell.exptime == time]
     used = {frame.path for cell in chosen for frame in cell.frames}
     bias = _plain(zero.paths, zero.exptime, arguments)
     dark = _plain([frame.path for frame in darks if frame.path in used], time, arguments)
-    unit = products.unit(arguments.gain)
+    unit = products.unit(arguments.gain_e_per_adu)
     ours = _ours(arguments, clip, zero, chosen, time)
     rows = table(bias, dark, ours, _pixel(arguments.pixel, bias.mean.shape), unit)
     science = []
@@ -60,7 +60,7 @@ def quantities(arguments, clip, recover):
     ):
         image, header = products.read_image(path, "SCI")
         error, _ = products.read_image(path, "ERR")
-        with opened([frame.path], arguments.gain) as stack:
+        with opened([frame.path], arguments.gain_e_per_adu) as stack:
             raw = stack.read(slice(None))[0]
         rows += _science_rows(frame, raw - dark.mean, image, error, header, unit)
         science.append({"name": frame.name, **{key: header[key] for key in _CARDS}})
@@ -92,11 +92,11 @@ def _pixel(asked, shape):
 
 
 def _plain(paths, exptime, arguments):
-    with opened(paths, arguments.gain) as stack:
+    with opened(paths, arguments.gain_e_per_adu) as stack:
         plain = combine_stack(
             stack, Clip("none"), threads=arguments.threads, outputs=("mean", "std")
         )
-    with opened(paths[:1], arguments.gain) as stack:
+    with opened(paths[:1], arguments.gain_e_per_adu) as stack:
         first = stack.read(slice(None))[0]
     return Plain(plain.mean, plain.std, first, len(paths), exptime)
 
@@ -148,8 +148,10 @@ def _variance(found, clip, good, arguments):
     for cell in found:
         if len(cell.frames) < 2:
             continue
-        with opened(cell.paths, arguments.gain) as stack:
-            made = master(stack, clip, saturation=arguments.saturation, threads=arguments.threads)
+        with opened(cell.paths, arguments.gain_e_per_adu) as stack:
+            made = master(
+                stack, clip, saturation=arguments.saturation_adu, threads=arguments.threads
+            )
         one = pooled(made.combined.std, made.combined.count, good)
         factor = clip_variance_factor(floored(clip, made.survey.noise), len(cell.frames))
         parts.append((one.variance / factor, one.variance_error / factor, one.used))

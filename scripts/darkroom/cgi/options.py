@@ -1,62 +1,39 @@
-"""Options that programs of the CGI road share. Nothing heavy is imported here."""
+"""Options that the CGI programs share. Nothing heavy is imported here."""
 
-#: Checks of frames by name, and what each asks.
-CHECKS = {
-    "unit": "BUNIT says electrons, with or without EM gain as the product needs",
-    "bias": "the bias was subtracted",
-    "cosmic-rays": "cosmic rays were masked",
-    "linearity": "the non-linearity was corrected",
-    "desmear": "the frame was not desmeared",
-    "cti": "charge transfer was not corrected",
-    "shot-noise": "no shot noise was added to the error",
-    "dark": "no dark was subtracted",
-}
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from darkroom.campaign.settings import add_options
+from darkroom.cgi.settings import PROGRAMS, CgiSettings
+
+if TYPE_CHECKING:
+    from darkroom.cgi.raw.prepare import Settings
 
 
-def add_geometry(parser):
-    """Add ``--geometry``."""
+def add_settings(parser: argparse.ArgumentParser, program: str) -> None:
+    """Add the settings of a program."""
+    add_options(parser, CgiSettings, PROGRAMS[program])
+
+
+def add_checksums(parser: argparse.ArgumentParser) -> None:
+    """Add ``--checksums``."""
     parser.add_argument(
-        "--geometry",
-        metavar="sci|small|FILE",
-        help="detector regions: sci is the flight detector of 1200 x 2200 (default), small one of "
-        "120 x 220 for tests, else a JSON file",
+        "--checksums",
+        action="store_true",
+        help="take the SHA-256 of every frame for the product's table of inputs (frames that the "
+        "workflow fetched have theirs already)",
     )
 
 
-def add_raw_options(parser):
-    """Add the options of raw frames: ``--preprocess`` and where calibrations come from."""
-    parser.add_argument(
-        "--preprocess",
-        choices=("best", "peer"),
-        default="best",
-        help="raw frames (level L1): cosmic rays by the physics of the register (best, default), "
-        "or exactly as corgidrp 5.1.1 (peer, for validation)",
-    )
-    parser.add_argument(
-        "--nonlinearity",
-        metavar="none|corgidrp|FILE",
-        help="raw frames: table of relative gains by DN and EM gain (FITS or text), the one in "
-        "corgidrp's wheel, or none for a linear detector; must be named",
-    )
-    parser.add_argument(
-        "--kgain",
-        metavar="NUMBER|FILE",
-        help="raw frames: electrons per DN, or corgidrp's KGain file (default: 8.7)",
-    )
-    parser.add_argument(
-        "--bias-offset",
-        metavar="FILE",
-        help="raw frames: noise maps whose bias offset (B_O) is taken back (default: none)",
-    )
-
-
-def raw_settings(arguments, *, divide=False, **more):
-    """Return the settings of raw frames that arguments say.
+def raw_settings(arguments: argparse.Namespace, *, divide: bool = False, **more: Any) -> Settings:
+    """Return the settings of raw frames that options say.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        Of a parser that `add_raw_options` extended.
+        Of a program that prepares raw frames.
     divide : bool
         Divide by the EM gain.
     **more
@@ -71,23 +48,3 @@ def raw_settings(arguments, *, divide=False, **more):
         bias_offset=arguments.bias_offset,
     )
     return Settings(arguments.preprocess, calibration, divide, **more)
-
-
-def add_frame_options(parser):
-    """Add ``--geometry``, ``--waive`` and ``--checksums``."""
-    add_geometry(parser)
-    parser.add_argument(
-        "--waive",
-        action="append",
-        default=[],
-        choices=list(CHECKS),
-        metavar="CHECK",
-        help="do not make this check of the frames' headers (repeatable; the product says so): "
-        + "; ".join(f"{name} ({what})" for name, what in CHECKS.items()),
-    )
-    parser.add_argument(
-        "--checksums",
-        action="store_true",
-        help="take the SHA-256 of every frame for the product's table of inputs (frames that the "
-        "workflow fetched have theirs already)",
-    )

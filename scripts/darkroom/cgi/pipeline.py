@@ -1,19 +1,28 @@
-"""How an item's exposures are shared out among jobs: stacks, and parts of stacks.
+"""What the workflow must know of the CGI pipeline: stacks of exposures, parts of stacks, darks.
 
 Plans are made from the lock alone, so only the standard library is used here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from darkroom.cgi.settings import PROGRAMS, CgiSettings
 from darkroom.errors import DarkroomError
+from darkroom.workflow.plan import Pipeline, Plan
+
+if TYPE_CHECKING:
+    from darkroom.campaign.lock import Exposure
 
 
-def stack_name(gain, exptime):
+def stack_name(gain: float, exptime: float) -> str:
     """Return the name of a stack in paths, e.g. ``g5000_t100``."""
     return f"g{float(gain):g}_t{float(exptime):g}"
 
 
-def stacks_of(exposures):
+def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
     """Sort exposures into stacks by what the lock says of them.
 
     Parameters
@@ -30,7 +39,7 @@ def stacks_of(exposures):
     DarkroomError
         When there is none, or the lock does not know the EM gain or the time of one.
     """
-    stacks = {}
+    stacks: dict[str, list[str]] = {}
     for exposure in exposures:
         try:
             gain, exptime = (float(exposure.facts[fact]) for fact in ("em_gain", "exptime_s"))
@@ -41,11 +50,11 @@ def stacks_of(exposures):
             ) from None
         stacks.setdefault(stack_name(gain, exptime), []).append(exposure.exposure)
     if not stacks:
-        raise DarkroomError("the CGI road needs darks, and there are none")
+        raise DarkroomError("the CGI pipeline needs darks, and there are none")
     return stacks
 
 
-def parts_of(names, size):
+def parts_of(names: list[str], size: int) -> dict[str, list[str]]:
     """Cut a list into parts of at most `size`: ``{"001": [...], ...}``.
 
     New exposures at the end change the last part or make new ones; the others stay as they are.
@@ -54,3 +63,90 @@ def parts_of(names, size):
         f"{number:03d}": names[first : first + size]
         for number, first in enumerate(range(0, len(names), size), start=1)
     }
+
+
+class CgiPipeline(Pipeline):
+    """Stack statistics, noise maps, traditional and synthesized darks of the EMCCD."""
+
+    instrument = "cgi"
+    settings_group = CgiSettings
+    programs = PROGRAMS
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.parts = cache(self._parts)
+
+    def _parts(self, item: str) -> dict[str, dict[str, list[str]]]:
+        """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""
+        size = self.settings(item)["frames_per_part"]
+        stacks = stacks_of(self.plan.exposures(item, "dark"))
+        return {name: parts_of(rows, size) for name, rows in stacks.items()}
+
+    def part_statuses(self, item: str, stack: str, part: str) -> list[str]:
+        """Return the status files of the exposures of one part of a stack."""
+        folder = f"{self.plan.results}/raw/{item}"
+        return [f"{folder}/{name}.json" for name in self.parts(item)[stack][part]]
+
+    def part_statistics(self, item: str, stack: str | None = None) -> list[str]:
+        """Return the statistics of all parts of an item, or of one of its stacks."""
+        return [
+            f"{self.plan.folder(item)}/stacks/{name}/{part}.fits"
+            for name, parts in self.parts(item).items()
+            for part in parts
+            if stack in (None, name)
+        ]
+
+    def prepared_frames(self, item: str) -> list[str]:
+        """Return the folders of an item's prepared frames, when they are to be kept."""
+        if not self.settings(item)["keep_prepared"]:
+            return []
+        return [
+            f"{self.plan.folder(item)}/prepared/{name}/{part}"
+            for name, parts in self.parts(item).items()
+            for part in parts
+        ]
+
+    def darks(self, item: str) -> list[str]:
+        """Return the darks of an item: traditional ones of its stacks, synthesized ones.
+
+        Raises
+        ------
+        DarkroomError
+            When there is no stack for a traditional dark.
+        """
+        settings, known = self.settings(item), self.parts(item)
+        names = []
+        for dark in settings["traditional"]:
+            name = stack_name(dark["gain"], dark["exptime"])
+            if name not in known:
+                raise DarkroomError(
+                    f"item {item}: there is no stack of EM gain {dark['gain']:g} and "
+                    f"{dark['exptime']:g} s to make a traditional dark of; there are "
+                    f"{', '.join(known)}"
+                )
+            names.append(f"traditional_{name}")
+        names += [
+            f"synthesized_{stack_name(dark['gain'], dark['exptime'])}"
+            for dark in settings["synthesized"]
+        ]
+        return [f"{self.plan.folder(item)}/darks/{name}.fits" for name in names]
+
+    def truth_files(self, item: str) -> dict[str, str]:
+        """Return the truth of an item and the comparison with it, when it is simulated."""
+        if not self.plan.simulated:
+            return {}
+        files = {"truth": "truth.fits", "comparison": "truth.json"}
+        return {name: f"{self.plan.folder(item)}/{file}" for name, file in files.items()}
+
+    def products(self, item: str) -> list[str]:
+        """Return the products of an item."""
+        names = ["noise_maps.fits", "item.json"]
+        names += ["truth.fits"] if self.plan.simulated else []
+        made = [f"{self.plan.folder(item)}/{name}" for name in names]
+        return [*self.darks(item), *self.prepared_frames(item), *made]
+
+
+def gain_and_time(stack: str) -> str:
+    """Return the options that name the EM gain and the exposure time of a stack."""
+    gain, exptime = stack[1:].split("_t")
+    return f"--gain {gain} --exptime {exptime}"

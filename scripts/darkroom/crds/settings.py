@@ -6,10 +6,45 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkroom.campaign.settings import REQUIRED, setting
 from darkroom.errors import DarkroomError
 
 #: The context that simulated references come with.
 SIMULATED_CONTEXT = "{observatory}_0001.pmap"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservatorySettings:
+    """Where the references of an observatory come from."""
+
+    context: str = setting(
+        REQUIRED,
+        "Pinned rules by which references are chosen, e.g. jwst_1293.pmap",
+        unit="jwst_NNNN.pmap or hst_NNNN.pmap",
+        schema={"pattern": r"^(jwst|hst)_\d{4}\.pmap$"},
+    )
+    server: str | None = setting(
+        "https://{observatory}-crds.stsci.edu",
+        "CRDS server, an address beginning with http; null: nothing is asked, the cache must be "
+        "complete.",
+        unit="address or null",
+        filled=False,
+        schema={"pattern": r"^https?://[^\s]+$"},
+        absent="the observatory's",
+    )
+    path: str | None = setting(
+        None,
+        "Folder of the cache; environment variables and ~ are filled in. A damaged file in it is "
+        "fetched anew.",
+        unit="folder",
+        absent="results/crds",
+    )
+    timeout_s: float = setting(
+        600,
+        "Longest time that one answer, or one file that 100 kB/s would bring in less, may take.",
+        unit="s",
+        above=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +92,8 @@ def crds_settings(campaign, observatory, results):
     """
     if campaign.archive["kind"] == "simulated":
         context = SIMULATED_CONTEXT.format(observatory=observatory)
-        return CrdsSettings(observatory, context, None, f"{results}/{campaign.name}/crds", 600)
+        cache, timeout = f"{results}/{campaign.name}/crds", ObservatorySettings.timeout_s
+        return CrdsSettings(observatory, context, None, cache, timeout)
     given = campaign.settings["crds"].get(observatory)
     if given is None:
         raise DarkroomError(
@@ -71,7 +107,7 @@ def crds_settings(campaign, observatory, results):
             f"{campaign.path}: crds.{observatory}.context is {context!r}, a context of another "
             "observatory"
         )
-    server = given.get("server", f"https://{observatory}-crds.stsci.edu")
+    server = given.get("server", ObservatorySettings.server.format(observatory=observatory))
     cache = _folder(given["path"], campaign) if given["path"] else f"{results}/crds"
     return CrdsSettings(observatory, context, server, cache, given["timeout_s"])
 

@@ -1,189 +1,279 @@
-"""What the NIRCam road's jobs need, told from an item's settings alone.
-
-Read each time the workflow is planned: standard library only.
-"""
+"""What the workflow must know of the NIRCam pipeline. Standard library only."""
 
 from __future__ import annotations
 
-import json
 import shlex
+from typing import Any
 
+from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
+from darkroom.nircam import planning
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
+from darkroom.nircam.refpix.settings import ReferencePixelSettings
+from darkroom.nircam.settings import NircamSettings
+from darkroom.nircam.superbias.settings import SuperbiasSettings
+from darkroom.workflow.plan import Pipeline, input_options, named_options, quoted
 
-#: Reference types that each step of the pipeline needs, by the step's name.
-STEP_KINDS = {
-    "group_scale": (),
-    "dq_init": ("mask",),
-    "saturation": ("saturation", "superbias"),
-    "ipc": ("ipc",),
-    "superbias": ("superbias",),
-    "refpix": (),
-    "linearity": ("linearity",),
-    "dark_current": ("dark",),
+_GROUPS = {
+    "superbias": SuperbiasSettings,
+    "readnoise": ReadnoiseSettings,
+    "reference_pixels": ReferencePixelSettings,
 }
-#: Types that an exposure may do without: rules need not have them.
-OPTIONAL_KINDS = ("sirskernel",)
-#: The reference files that are made; ramps are calibrated for each.
-PURPOSES = ("superbias", "readnoise")
-#: Parameters of the pipeline's step refpix for the corrections that are compared; those of the
-#: best one by side pixels are measured.
-CORRECTIONS = {
-    "top_bottom": {"use_side_ref_pixels": False},
-    "side": {"use_side_ref_pixels": True},
-    "sirs": {"refpix_algorithm": "sirs"},
-    "optimal": None,
-}
-_ONE_OUTPUT = "through one output the pipeline subtracts one mean, whatever is said of the sides"
-_NO_FULL_FRAME = "the pipeline applies SIRS kernels to full frames only"
-_CORRECTED_STEPS = ("dq_init", "saturation", "superbias", "refpix")
+_NOISE_FIGURES = (
+    "noise_spectrum",
+    "noise_previous",
+    "reference_pixels",
+    "corrections",
+    "noise_truth",
+)
 
 
-def reference_kinds(steps):
-    """Return the reference types that steps need, sorted, each once.
+class NircamPipeline(Pipeline):
+    """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
-    Raises
-    ------
-    DarkroomError
-        For a step that there is not.
-    """
-    if unknown := [name for name in steps if name not in STEP_KINDS]:
-        raise DarkroomError(f"there is no step {unknown[0]!r}; there are {', '.join(STEP_KINDS)}")
-    return sorted({kind for name in steps for kind in STEP_KINDS[name]})
+    instrument = "nircam"
+    settings_group = NircamSettings
+    observatory = "jwst"
+    optional_kinds = planning.OPTIONAL_KINDS
 
+    def reference_kinds(self, item: str) -> list[str]:
+        """Return the CRDS reference types that an item's exposures need."""
+        return planning.item_kinds(self.settings(item))
 
-def item_kinds(nircam):
-    """Return the reference types that an item needs: for its steps and to compare with.
+    def options(self, item: str, program: str) -> str:
+        """Return the settings of a program as options; settings are grouped by product."""
+        return command_options(self.settings(item)[program], _GROUPS[program])
 
-    Parameters
-    ----------
-    nircam : dict
-        The item's settings of the NIRCam road.
-    """
-    steps = [nircam["steps"][purpose] for purpose in PURPOSES]
-    if nircam["spectrum"]["make"]:
-        steps.append(nircam["steps"]["noise"])
-    chosen = [nircam["steps"]["parameters"].get("refpix", {}).get("refpix_algorithm")]
-    if nircam["reference_pixels"]["make"] and nircam["reference_pixels"]["corrections"]:
-        steps.append(_CORRECTED_STEPS)
-        chosen += nircam["reference_pixels"]["corrections"]
-    kinds = {kind for names in steps for kind in reference_kinds(names)}
-    if "sirs" in chosen:
-        kinds |= set(OPTIONAL_KINDS)
-    kinds |= {purpose for purpose in PURPOSES if nircam[purpose]["previous"] == "crds"}
-    return sorted(kinds)
+    # Ramps
 
+    def superbias_made(self, item: str, purpose: str) -> dict[str, str]:
+        """Return the superbias that is subtracted before a product, when it is the one made."""
+        made = planning.subtracts_made(self.settings(item), purpose)
+        return {"superbias": f"{self.plan.folder(item)}/superbias.fits"} if made else {}
 
-def subtracts_made(nircam, purpose):
-    """Tell whether the superbias just made is subtracted before a product.
+    def calibrate_options(self, item: str, purpose: str) -> str:
+        """Return the steps before a product and their parameters as options."""
+        return planning.calibrate_options(self.settings(item), purpose)
 
-    Raises
-    ------
-    DarkroomError
-        When it would be subtracted before it is made.
-    """
-    steps = nircam["steps"]
-    if "superbias" not in steps[purpose] or steps["superbias_from"] == "crds":
-        return False
-    if purpose == "superbias":
-        raise DarkroomError(
-            "steps.superbias subtracts a superbias, which is only made from them; set "
-            "steps.superbias_from: crds, or leave that step out"
-        )
-    return True
+    def place(self) -> str:
+        """Return the options that say where references lie, and by which rules they were chosen."""
+        crds = self.plan.crds("jwst")
+        return quoted("--cache", crds.cache, "--context", crds.context)
 
+    def ramp_memory(self, item: str, exposure: str, attempt: int) -> int:
+        """Return the memory in MB of the pipeline's steps on an exposure."""
+        return planning.ramp_memory(self.plan.lock.get(item, exposure).facts) * attempt
 
-def calibrate_options(nircam, purpose):
-    """Return the options of calibrate.py for an item's ramps, as one argument string."""
-    steps = nircam["steps"]
-    chosen = {
-        name: steps["parameters"][name] for name in steps[purpose] if name in steps["parameters"]
-    }
-    return _step_options(steps[purpose], chosen)
+    def calibrated(self, item: str, purpose: str) -> list[str]:
+        """Return the status files of an item's calibrated exposures, in the lock's order.
 
+        Raises
+        ------
+        DarkroomError
+            When the exposures are not of one kind.
+        """
+        planning.check_alike(item, self.plan.exposures(item))
+        return self.plan.exposure_files(item, f"calibrated/{purpose}")
 
-def _step_options(steps, parameters):
-    words = ["--steps", *steps]
-    if parameters:
-        words += ["--parameters", json.dumps(parameters, sort_keys=True)]
-    return shlex.join(words)
+    # Superbias and read noise
 
+    def previous(self, item: str, product: str) -> dict[str, str]:
+        """Return the earlier file that a product is compared with, when there is one."""
+        previous = self.settings(item)[product]["previous"]
+        if previous == "none":
+            return {}
+        made = f"{self.plan.folder(item)}/previous_{product}.fits"
+        return {"previous": made if previous == "crds" else previous}
 
-def check_alike(item, rows):
-    """Refuse an item whose exposures, by the lock, are not all of one kind.
+    def other_method(self, item: str, product: str) -> str | None:
+        """Return the method whose result is shown beside that of a product."""
+        settings = self.settings(item)[product]
+        other = settings["other_method"]
+        return None if other in ("none", settings["method"]) else other
 
-    Parameters
-    ----------
-    item : str
-    rows : sequence
-        Of the lock: ``exposure`` and ``facts``.
+    def other_options(self, item: str, product: str) -> str:
+        """Return the settings of a product made by its other method, as options."""
+        settings = dict(self.settings(item)[product], method=self.other_method(item, product))
+        settings["pixel"] = None
+        return command_options(settings, _GROUPS[product])
 
-    Raises
-    ------
-    DarkroomError
-        Naming the first exposure that differs from most.
-    """
-    for fact in ("detector", "subarray", "readpatt"):
-        values = [row.facts.get(fact) for row in rows]
-        usual = max(values, key=values.count, default=None)
-        odd = next((row for row, value in zip(rows, values, strict=True) if value != usual), None)
-        if odd is not None:
+    def product_options(self, inputs: Any, outputs: Any) -> str:
+        """Return the options of an earlier file to compare with, and of the file of numbers."""
+        return f"{named_options(inputs, 'previous')} --quantities {outputs['quantities']}".strip()
+
+    def truth_settings(self, item: str) -> list[Any]:
+        """Return what the truth follows from, and which superbias is compared with it."""
+        superbias = self.settings(item)["superbias"]
+        chosen = [superbias["method"], superbias["sample"]]
+        return [*self.plan.truth_settings(item), *chosen]
+
+    # Noise spectrum and reference pixels
+
+    def makes_spectrum(self, item: str) -> bool:
+        """Return whether an item's noise spectrum is measured."""
+        return self.settings(item)["spectrum"]["make"]
+
+    def makes_reference_pixels(self, item: str) -> bool:
+        """Return whether the stability of an item's reference pixels is measured.
+
+        Raises
+        ------
+        DarkroomError
+            When it is to be, without the noise spectrum that it needs.
+        """
+        wanted = self.settings(item)["reference_pixels"]["make"]
+        if wanted and not self.makes_spectrum(item):
             raise DarkroomError(
-                f"item {item}: {fact} of {odd.exposure} is {odd.facts.get(fact) or 'unknown'}, of "
-                f"{values.count(usual)} other exposures {usual}; one reference file is made of "
-                "exposures of one kind: choose them, or make an item of each kind"
+                f"item {item}: reference_pixels.make needs the noise spectrum; set "
+                "spectrum.make: true, or reference_pixels.make: false"
             )
+        return wanted
+
+    def noise_ramps(self, item: str) -> str:
+        """Return the list of the ramps that an item's noise is measured on."""
+        purpose = planning.noise_purpose(self.settings(item))
+        return f"{self.plan.folder(item)}/{purpose}_ramps.list"
+
+    def previous_epoch(self, item: str, product: str) -> dict[str, str]:
+        """Return the product of another epoch that one is compared with, when there is one."""
+        previous = self.settings(item)[product]["previous"]
+        return {} if previous == "none" else {"previous": previous}
+
+    def chosen_corrections(self, item: str) -> dict[str, str]:
+        """Return the corrections of an item by name, with the reason where one is not possible."""
+        if not self.makes_reference_pixels(item):
+            return {}
+        facts = self.plan.exposures(item)[0].facts
+        return planning.corrections_of(self.settings(item), facts)
+
+    def corrections(self, item: str) -> list[str]:
+        """Return the names of the corrections that are compared for an item."""
+        return [name for name, why in self.chosen_corrections(item).items() if not why]
+
+    def compared_exposures(self, item: str) -> list[str]:
+        """Return the names of the exposures that corrections are compared on."""
+        count = self.settings(item)["reference_pixels"]["exposures"]
+        return [row.exposure for row in self.plan.exposures(item)][:count]
+
+    def compared_raw(self, item: str) -> list[str]:
+        """Return the status files of those exposures as they were taken."""
+        folder = f"{self.plan.results}/raw/{item}"
+        return [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
+
+    def corrected(self, item: str, correction: str) -> list[str]:
+        """Return the status files of those exposures after a correction."""
+        folder = f"{self.plan.folder(item)}/corrected/{correction}"
+        return [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
+
+    def all_corrected(self, item: str) -> list[str]:
+        """Return the status files of those exposures after every correction."""
+        return [path for name in self.corrections(item) for path in self.corrected(item, name)]
+
+    def correct_inputs(self, item: str, correction: str) -> dict[str, str]:
+        """Return what a correction needs besides the exposure: superbias, parameters, kernels."""
+        folder = self.plan.folder(item)
+        made = self.settings(item)["steps"]["superbias_from"] == "made"
+        found = {"superbias": f"{folder}/superbias.fits"} if made else {}
+        if correction == "optimal":
+            found["best"] = f"{folder}/best_side.json"
+        if correction == "sirs":
+            found["kernel"] = f"{folder}/sirs_kernel.asdf"
+        return found
+
+    def corrected_options(self, item: str) -> str:
+        """Return the options that name corrections with their exposures, and impossible ones."""
+        words = [
+            ["--corrected", name, *self.corrected(item, name)] for name in self.corrections(item)
+        ]
+        words += [
+            ["--not-possible", name, why]
+            for name, why in self.chosen_corrections(item).items()
+            if why
+        ]
+        return " ".join(map(shlex.join, words))
+
+    def noise_truth_inputs(self, item: str) -> dict[str, str]:
+        """Return the noise products that are compared with the truth."""
+        found = {"spectrum": f"{self.plan.folder(item)}/noise_spectrum.fits"}
+        if self.makes_reference_pixels(item):
+            found["reference"] = f"{self.plan.folder(item)}/reference_pixels.fits"
+        return found
+
+    # Figures and products
+
+    def truth_files(self, item: str) -> dict[str, str]:
+        """Return the truth of an item and the comparison with it, when its darks came with it."""
+        if not self.plan.simulated:
+            return {}
+        if not self.plan.campaign.items[item]["simulate"].get("truth", True):
+            return {}
+        files = {"truth": "truth.fits", "comparison": "truth.json"}
+        return {name: f"{self.plan.folder(item)}/{file}" for name, file in files.items()}
+
+    def noise_figure_inputs(self, item: str) -> dict[str, str]:
+        """Return the noise products of an item that its figures show."""
+        folder, found = self.plan.folder(item), {}
+        if self.makes_spectrum(item):
+            found["noise_spectrum"] = f"{folder}/noise_spectrum.fits"
+            if previous := self.previous_epoch(item, "spectrum"):
+                found["noise_previous"] = previous["previous"]
+            if self.plan.simulated:
+                found["noise_truth"] = f"{folder}/noise_truth.json"
+        if self.makes_reference_pixels(item):
+            found["reference_pixels"] = f"{folder}/reference_pixels.fits"
+        if self.corrections(item):
+            found["corrections"] = f"{folder}/corrections.fits"
+        return found
+
+    def figure_inputs(self, item: str) -> dict[str, Any]:
+        """Return the products that the figures show besides superbias and read noise."""
+        folder = self.plan.folder(item)
+        others = {
+            f"{product}_other": [
+                f"{folder}/{product}_other{kind}.fits" for kind in ("", "_details")
+            ]
+            for product in planning.PURPOSES
+            if self.other_method(item, product)
+        }
+        return self.truth_files(item) | others | self.noise_figure_inputs(item)
+
+    def figure_options(self, item: str, inputs: Any) -> str:
+        """Return the options that name those products, and the pixel that is marked."""
+        names = ("superbias_other", "readnoise_other", "truth", "comparison", *_NOISE_FIGURES)
+        chosen = [self.settings(item)[product]["pixel"] for product in planning.PURPOSES]
+        pixel = chosen[0] or chosen[1]
+        marked = f"--pixel {pixel[0]} {pixel[1]}" if pixel else ""
+        return f"{named_options(inputs, *names)} {marked}".strip()
+
+    def noise_quantities(self, item: str) -> list[str]:
+        """Return the files of the numbers that an item's noise products wrote."""
+        names = ["noise_spectrum"] if self.makes_spectrum(item) else []
+        names += ["reference_pixels"] if self.makes_reference_pixels(item) else []
+        names += ["corrections"] if self.corrections(item) else []
+        return [f"{self.plan.folder(item)}/{name}.json" for name in names]
+
+    def quantities(self, item: str) -> list[str]:
+        """Return the files of the numbers that all of an item's products wrote."""
+        made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
+        return made + self.noise_quantities(item)
+
+    def products(self, item: str) -> list[str]:
+        """Return the products of an item."""
+        folder = self.plan.folder(item)
+        made = [
+            f"{folder}/{product}{suffix}"
+            for product in planning.PURPOSES
+            for suffix in (".fits", "_details.fits", ".json", ".certified")
+        ]
+        made += [f"{folder}/quantities.json", f"{folder}/item.json"]
+        numbers = self.noise_quantities(item)
+        tables = [path.replace(".json", ".csv") for path in numbers]
+        shown = self.noise_figure_inputs(item)
+        noise = [path for name, path in shown.items() if name != "noise_previous"]
+        fit = [f"{folder}/noise_spectrum_fit.csv"] if self.makes_spectrum(item) else []
+        return [*made, *self.truth_files(item).values(), *noise, *tables, *numbers, *fit]
 
 
-def noise_purpose(nircam):
-    """Return the purpose whose ramps the noise is measured on.
-
-    Those of the superbias when they are calibrated the same way, so that it is done once.
-    """
-    same = calibrate_options(nircam, "superbias") == calibrate_options(nircam, "noise")
-    return "superbias" if same else "noise"
-
-
-def correction_options(correction):
-    """Return the options of calibrate.py for one of `CORRECTIONS`, as one argument string."""
-    parameters = CORRECTIONS[correction]
-    return _step_options(_CORRECTED_STEPS, {"refpix": parameters} if parameters else {})
-
-
-def corrections_of(nircam, facts):
-    """Return the corrections to compare for exposures with these facts of the lock.
-
-    Returns
-    -------
-    dict
-        ``{name: ""}``, or why that correction cannot be made of such exposures. One that can be is
-        always among them, unless none was chosen.
-    """
-    chosen = nircam["reference_pixels"]["corrections"]
-    subarray = facts.get("subarray") or "FULL"
-    if subarray == "FULL":
-        why = {}
-    elif subarray.startswith("SUBGRISM"):
-        why = {"sirs": _NO_FULL_FRAME}
-    else:
-        why = dict.fromkeys(("side", "sirs", "optimal"), _ONE_OUTPUT)
-    found = {name: why.get(name, "") for name in chosen}
-    return found if not found or "" in found.values() else {"top_bottom": ""} | found
-
-
-def ramp_memory(facts, megabytes=800, bytes_per_sample=20):
-    """Return the memory in MB that the pipeline's steps take on one exposure.
-
-    Parameters
-    ----------
-    facts : dict
-        Of the lock: ``shape`` (rows x columns), ``nints``, ``ngroups``; where they are not known,
-        a full frame and 20 groups are assumed.
-    megabytes : int
-        Of the programs themselves.
-    bytes_per_sample : int
-        Of each sample (measured: 1.25 GB for 10 full frames).
-    """
-    ny, _, nx = facts.get("shape", "2048x2048").partition("x")
-    groups = int(facts.get("nints") or 1) * int(facts.get("ngroups") or 20)
-    samples = int(ny) * int(nx) * groups
-    return megabytes + int(samples * bytes_per_sample / 1e6)
+def measured_options(inputs: Any) -> str:
+    """Return the options of what was measured for a correction: parameters or kernels."""
+    return input_options(inputs, {"best": "--parameters @", "kernel": "--sirs-kernel "})

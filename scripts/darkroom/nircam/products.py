@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -14,6 +15,9 @@ from darkroom.fits.write import write
 from darkroom.nircam.detector.readout import SIZE
 from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
 from darkroom.provenance import stamp
+
+if TYPE_CHECKING:
+    from darkroom.nircam.metadata import MetadataSettings
 
 _LONGEST_DESCRIPTION = 65
 # What a card of 80 characters leaves to a text and its comment.
@@ -56,6 +60,11 @@ class ReferenceMetadata:
     history: str = ""
     subarray: str | None = None
     readpatt: str = "ANY"
+
+    @classmethod
+    def from_settings(cls, settings: MetadataSettings) -> ReferenceMetadata:
+        """Return what the settings of a product say."""
+        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
     def __post_init__(self):
         if not self.author.strip():

@@ -16,7 +16,7 @@ import numpy as np
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
-from darkroom.nircam.pipeline import STEP_KINDS, reference_kinds
+from darkroom.nircam.planning import STEP_KINDS, reference_kinds
 
 log = logging.getLogger(__name__)
 # Share of pixels without a value in the first group, above which an exposure is of no use.

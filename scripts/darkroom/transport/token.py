@@ -7,8 +7,9 @@ import re
 from urllib.parse import urlsplit
 
 from darkroom.errors import DarkroomError
+from darkroom.secrets import TOKEN_VARIABLE
 
-VARIABLE = "MAST_API_TOKEN"
+VARIABLE = TOKEN_VARIABLE
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

@@ -6,20 +6,16 @@ it is read each time the workflow is planned, on every node.
 
 from __future__ import annotations
 
-import fcntl
-import gc
 import hashlib
-import inspect
 import os
 import re
-import shlex
 from functools import cache
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-
 # from module import a as b | from module import (a, b); and import module as a, another
 _FROM = re.compile(r"^[ \t]*from +(darkroom[\w.]*) +import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+# What type checkers alone import never runs.
+_TYPES = re.compile(r"^([ \t]*)if TYPE_CHECKING:.*\n(?:\1[ \t]+.*\n|[ \t]*\n)*", re.MULTILINE)
 # load_kernel("module"): imported by name, under a lock
 _KERNEL = re.compile(r"\bload_kernel\(\s*\"(darkroom[\w.]*)\"")
 _PLAIN = re.compile(r"^[ \t]*import +([^\n#]+)", re.MULTILINE)
@@ -87,67 +83,6 @@ class Programs:
         return total.hexdigest()[:16]
 
 
-def command_options(settings, names):
-    """Return settings as the options of a program.
-
-    Parameters
-    ----------
-    settings : dict
-        Settings of an item's road. None and an empty list are left out, true is the option alone,
-        false nothing; a list of texts repeats the option, a list of numbers follows it.
-    names : dict
-        ``{key of the settings: option}``, e.g. ``{"nsigma": "--nsigma"}``.
-
-    Returns
-    -------
-    str
-        In the order of `names`.
-    """
-    words = []
-    for key, option in names.items():
-        value = settings[key]
-        if value is True:
-            words.append(option)
-        elif value is None or value is False:
-            continue
-        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-            for one in value:
-                words += [option, shlex.quote(one)]
-        else:
-            values = value if isinstance(value, list) else [value]
-            words += [option, *(shlex.quote(str(one)) for one in values)]
-    return " ".join(words)
-
-
-def collect_rarely():
-    """Let Python look for cycles of dead objects every 50,000 new ones, not every 700.
-
-    A plan is many objects that all live on: looking through them again and again was a ninth of
-    the time of planning 50,000 jobs, and freed nothing (`benchmarks/planning.py`).
-    """
-    gc.set_threshold(50_000)
-
-
-def remember_signatures(rules):
-    """Keep the signature of every function of the rules beside it, as Python's own attribute.
-
-    Snakemake looks a function's signature up several times for each job; found anew each time
-    that is a twentieth of the plan of a large campaign.
-
-    Parameters
-    ----------
-    rules : iterable of snakemake.rules.Rule
-        The rules of the workflow.
-    """
-    for rule in rules:
-        given = [*rule.input, *rule.params]
-        given += [getattr(one, "_evaluator", None) for one in rule.resources.values()]
-        for one in given:
-            function = getattr(one, "callable", one)
-            if inspect.isfunction(function):
-                function.__signature__ = inspect.signature(function)
-
-
 @cache
 def _digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
@@ -182,7 +117,7 @@ def _imports(source):
     By pattern: parsing the whole library each time a workflow or one of its cluster jobs starts
     would cost a second. A test holds the pattern against the parser on every file.
     """
-    text = source.read_text(encoding="utf-8")
+    text = _TYPES.sub("", source.read_text(encoding="utf-8"))
     names = set()
     for module, listed in _FROM.findall(text):
         parts = re.sub(r"#.*", "", listed).strip("()").split(",")
@@ -207,44 +142,3 @@ def _module_files(library, name):
     files = [library.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]
     files.append(library.joinpath(*parts).with_suffix(".py"))
     return [path for path in files if path.is_file()]
-
-
-_holds = []
-
-
-def hold_folder(folder, targets):
-    """Hold a working folder for this run; a second run at once is refused.
-
-    The hold is a lock of the kernel on an open file: it ends with the process, however that dies,
-    so a killed run never has to be unlocked. A call that only looks (``status``) needs none.
-
-    Parameters
-    ----------
-    folder : path-like
-        The working folder.
-    targets : collection of str
-        What the run was asked for.
-
-    Raises
-    ------
-    DarkroomError
-        When another run is at work here.
-    """
-    if set(targets) == {"status"}:
-        return
-    path = Path(folder) / ".snakemake" / "at_work"
-    path.parent.mkdir(exist_ok=True)
-    stream = path.open("a+")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        stream.seek(0)
-        holder = stream.read().strip()
-        stream.close()
-        raise DarkroomError(
-            f"another run is at work in this folder ({holder}); wait for it, or stop it first"
-        ) from None
-    stream.truncate(0)
-    stream.write(f"process {os.getpid()} on {os.uname().nodename}")
-    stream.flush()
-    _holds.append(stream)

@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from darkroom.ccd.dq import MEANING
 from darkroom.ccd.simulate import exposures as ccd
+from darkroom.ccd.simulate.settings import COLD, WARM
 from darkroom.errors import DarkroomError, InputError
 from programs import load
 
@@ -20,8 +21,8 @@ SETTINGS = {
     "unstable_fraction": 0.002,
     "bias": {"count": 6},
     "darks": [
-        {"count": 6, "exptime": 10.0, "temperatures": [ccd.COLD, ccd.WARM]},
-        {"count": 3, "exptime": 60.0, "temperatures": [ccd.WARM]},
+        {"count": 6, "exptime": 10.0, "temperatures": [COLD, WARM]},
+        {"count": 3, "exptime": 60.0, "temperatures": [WARM]},
     ],
     "targets": [{"exptime": 10.0}, {"exptime": 30.0}],
 }
@@ -51,7 +52,7 @@ def make(monkeypatch, raw, out, *options):
         monkeypatch, "hot_pixels", "--output", out / "hot_pixels.fits", "--rate", rate, *options,
         *both,
     )  # fmt: skip
-    gain = options[-2:] if "--gain" in options else ()
+    gain = options[-2:] if "--gain-e-per-adu" in options else ()
     science = sorted(raw.glob("target*"))
     call(
         monkeypatch, "subtract_dark", "--output-dir", out, *products(out, dark=True), *gain,
@@ -125,7 +126,7 @@ def test_masters_tell_exposure_time_and_temperature_group(made):
     assert [(h["EXPTIME"], h["TGROUP"], h["NFRAMES"]) for h in headers] == [
         (10.0, 1, 3), (10.0, 2, 3), (60.0, 2, 3),
     ]  # fmt: skip
-    assert headers[0]["CCD-TEMP"] == pytest.approx(ccd.COLD)
+    assert headers[0]["CCD-TEMP"] == pytest.approx(COLD)
     assert headers[0]["BUNIT"] == "adu"
 
 
@@ -133,7 +134,7 @@ def test_rate_and_bias_are_the_true_ones(made):
     """Within five times the errors that the headers quote."""
     hidden = ccd.truth(SETTINGS)
     with fits.open(made / "dark_rate.fits") as hdus:
-        for k, temperature in ((1, ccd.COLD), (2, ccd.WARM)):
+        for k, temperature in ((1, COLD), (2, WARM)):
             header = hdus["SCI", k].header
             truth = np.median(hidden["dark_rate"]) * ccd.dark_factor(SETTINGS, temperature)
             error = np.hypot(header["RATESYS"], header["RATEERR"] / 30)
@@ -183,7 +184,7 @@ def test_products_are_the_same_again_whatever_the_threads(raw, made, tmp_path, m
 
 
 def test_with_a_gain_everything_is_in_electrons(raw, made, tmp_path, monkeypatch):
-    electrons = make(monkeypatch, raw, tmp_path, "--gain", "5.8")
+    electrons = make(monkeypatch, raw, tmp_path, "--gain-e-per-adu", "5.8")
     for name, layer, unit in (
         ("master_bias", "SCI", "electron"),
         ("read_noise", "CORR", "electron"),
@@ -215,7 +216,7 @@ def test_damaged_rows_are_told_with_the_frames(raw, tmp_path, monkeypatch, caplo
 
 def test_darks_alone_make_a_rate(raw, tmp_path, monkeypatch):
     """Without bias frames the zero comes from the darks of two exposure times."""
-    warm = [f for f in inputs(raw)[1] if fits.getheader(f)["CCD-TEMP"] == ccd.WARM]
+    warm = [f for f in inputs(raw)[1] if fits.getheader(f)["CCD-TEMP"] == WARM]
     call(monkeypatch, "dark_rate", "--output", tmp_path / "r.fits", "--dark", *warm)
     header = fits.getheader(tmp_path / "r.fits", "SCI")
     assert header["RATEMED"] == pytest.approx(1.4, abs=5 * header["RATECM"])
@@ -248,22 +249,22 @@ def test_products_in_adu_and_a_gain_are_refused(raw, made, tmp_path, monkeypatch
     with pytest.raises(InputError, match=r"master_dark.fits: is in adu, electron is needed"):
         call(
             monkeypatch, "subtract_dark", "--output-dir", tmp_path,
-            *products(made, dark=True), "--gain", "2", raw / "target_image_001.FIT",
+            *products(made, dark=True), "--gain-e-per-adu", "2", raw / "target_image_001.FIT",
         )  # fmt: skip
 
 
 def test_a_fault_ends_in_one_sentence_and_status_1(repository, tmp_path):
     done = subprocess.run(
         [sys.executable, repository / "scripts/ccd/master_bias.py", "--output", tmp_path / "o.fits",
-         "--gain", "-1", "nowhere.fits"],
+         "--gain-e-per-adu", "-1", "nowhere.fits"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "ERROR --gain -1: a number above 0 is needed\n"
+    assert done.stderr == "ERROR --gain-e-per-adu -1: a number above 0 is needed\n"
     assert not (tmp_path / "o.fits").exists()
 
 
-@pytest.mark.parametrize("options", [(), ("--gain", "5.8")])
+@pytest.mark.parametrize("options", [(), ("--gain-e-per-adu", "5.8")])
 def test_headers_lose_no_comment(raw, tmp_path, monkeypatch, recwarn, options):
     """A card too long for its line would be cut, with a warning."""
     make(monkeypatch, raw, tmp_path, *options)

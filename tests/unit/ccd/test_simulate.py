@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.campaign.settings import defaults
 from darkroom.ccd.simulate import exposures as ccd
+from darkroom.ccd.simulate.settings import COLD, Simulation
 from darkroom.errors import DarkroomError
 
 SMALL = {"shape": [40, 60], "hot_fraction": 0.01, "warm_fraction": 0.02, "unstable_fraction": 0.01}
@@ -79,7 +81,7 @@ def test_frame_depends_on_its_name_and_the_seed_alone():
     """A frame made by itself, or after other plans were asked for, has the same bytes."""
     plan = ccd.plan(SMALL)
     alone = ccd.frame(SMALL, plan[20])[0]
-    more = SMALL | {"darks": [{"count": 2, "exptime": 5.0}, *ccd.DEFAULTS["darks"]]}
+    more = SMALL | {"darks": [{"count": 2, "exptime": 5.0}, *defaults(Simulation)["darks"]]}
     again = next(item for item in ccd.plan(more) if item.name == plan[20].name)
     assert np.array_equal(alone, ccd.frame(more, again)[0])
     assert not np.array_equal(alone, ccd.frame(SMALL | {"seed": 1}, plan[20])[0])
@@ -151,7 +153,7 @@ def test_delivered_file_is_the_cameras(tmp_path):
     ccd.deliver(SMALL, "dark_10s_001", tmp_path / "b.FIT")
     header = fits.getheader(tmp_path / "a.FIT")
     assert (header["BITPIX"], header["BZERO"], header["EXPTIME"]) == (16, 32768, 10.0)
-    assert (header["INSTRUME"], header["CCD-TEMP"]) == ("SBIG ST-402", ccd.COLD)
+    assert (header["INSTRUME"], header["CCD-TEMP"]) == ("SBIG ST-402", COLD)
     assert not {"IMAGETYP", "GAIN"} & set(header)
     assert (tmp_path / "a.FIT").read_bytes() == (tmp_path / "b.FIT").read_bytes()
 

@@ -57,7 +57,7 @@ import json, sys
 from darkroom.crds.bestrefs import best_references
 from darkroom.crds.environment import go_offline
 from darkroom.errors import DarkroomError
-from darkroom.nircam.pipeline import OPTIONAL_KINDS
+from darkroom.nircam.planning import OPTIONAL_KINDS
 cache, observatory, context, cases = sys.argv[1:]
 go_offline(cache, observatory, context)
 answers = []

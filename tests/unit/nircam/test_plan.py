@@ -13,7 +13,7 @@ from darkroom.crds.cache import Cache
 from darkroom.crds.references import write_references
 from darkroom.crds.settings import crds_settings
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.pipeline import (
+from darkroom.nircam.planning import (
     calibrate_options,
     check_alike,
     correction_options,

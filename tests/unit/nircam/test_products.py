@@ -9,8 +9,8 @@ from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.products import ReferenceMetadata, check_subarray, full_pedigree, primary
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import RampSet, open_ramp
-from darkroom.nircam.readnoise.run import Choices as ReadnoiseChoices
-from darkroom.nircam.superbias.run import Choices as SuperbiasChoices
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
 GOOD = {
@@ -42,14 +42,20 @@ def test_facts_that_crds_would_refuse_are_refused_first(change, words):
 
 @pytest.mark.parametrize(("method", "sigma"), [("aligned", 4.0), ("reffiles", 3.0)])
 def test_the_clip_that_a_method_takes_by_itself_stands_in_the_provenance(method, sigma):
-    assert SuperbiasChoices(method).effective_settings["clipping_sigma"] == sigma
-    assert SuperbiasChoices(method, clipping_sigma=2.5).effective_settings["clipping_sigma"] == 2.5
+    assert SuperbiasSettings(method=method).effective_settings["clipping_sigma"] == sigma
+    assert (
+        SuperbiasSettings(method=method, clipping_sigma=2.5).effective_settings["clipping_sigma"]
+        == 2.5
+    )
 
 
 def test_the_clip_stands_in_the_provenance_where_a_read_noise_depends_on_it():
     clip = {"clipping_sigma": 3.0, "max_clipping_iters": 3}
-    assert not clip.keys() & ReadnoiseChoices("line").effective_settings.keys()
-    for choices in (ReadnoiseChoices("line", single_value=True), ReadnoiseChoices("stack")):
+    assert not clip.keys() & ReadnoiseSettings(method="line").effective_settings.keys()
+    for choices in (
+        ReadnoiseSettings(method="line", single_value=True),
+        ReadnoiseSettings(method="stack"),
+    ):
         assert clip.items() <= choices.effective_settings.items()
 
 

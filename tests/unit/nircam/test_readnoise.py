@@ -14,7 +14,8 @@ from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.readnoise import reffiles as readnoise_reffiles
 from darkroom.nircam.readnoise import spatial as readnoise_spatial
-from darkroom.nircam.readnoise.measure import Flag, Settings, measure
+from darkroom.nircam.readnoise.measure import Flag, measure
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.readnoise.tables import amplifier_table, mode_of, stability
 from darkroom.nircam.superbias.reffiles import CLIP
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
@@ -30,7 +31,7 @@ def opened(folder, darks, **how):
 
 def made(folder, darks, settings=None, **how):
     blocks, classes = opened(folder, darks, **how)
-    return measure(blocks, classes, settings or Settings()), classes
+    return measure(blocks, classes, settings or ReadnoiseSettings()), classes
 
 
 def darks_of(nramps, ngroups, seed=0, **how):
@@ -189,7 +190,9 @@ def test_stack_ramp_and_line_agree_once_corrected(ten, tmp_path):
 
 @pytest.mark.parametrize("pairs", ["independent", "consecutive"])
 def test_measured_pair_noise_of_white_noise_is_sqrt_2_of_a_read(tmp_path, pairs):
-    found, classes = made(tmp_path, darks_of(6, 10, seed=12), Settings(pairs))
+    found, classes = made(
+        tmp_path, darks_of(6, 10, seed=12), ReadnoiseSettings(group_diff_type=pairs)
+    )
     rms = np.sqrt(np.mean(found.pair[classes.usable].astype(float) ** 2))
     assert rms == pytest.approx(np.sqrt(2) * READ, rel=0.005)
 
@@ -243,7 +246,7 @@ def test_saturated_groups_are_left_out(tmp_path):
         for k, data in enumerate(darks.data)
     ]
     ramps = RampSet(paths, "read noise")
-    found = measure(RampBlocks(ramps, UNUSABLE), Classes.from_ramps(ramps), Settings())
+    found = measure(RampBlocks(ramps, UNUSABLE), Classes.from_ramps(ramps), ReadnoiseSettings())
     assert (found.nu[30, 4:-4] == 12).all()
     assert np.sqrt(np.mean(found.single[30, 4:-4] ** 2.0)) == pytest.approx(READ, rel=0.05)
 
@@ -254,7 +257,7 @@ def test_threads_and_blocks_do_not_change_a_bit(tmp_path, monkeypatch):
     for size in (200_000, 10_000):  # bands of rows, parts of a row
         monkeypatch.setattr("darkroom.nircam.ramps.blocks._BYTES", size)
         blocks, classes = opened(tmp_path, darks)
-        second = measure(blocks, classes, Settings(), threads=3)
+        second = measure(blocks, classes, ReadnoiseSettings(), threads=3)
         for name in ("single", "error", "nu", "pair", "njumps", "telegraph", "dq"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
@@ -262,7 +265,7 @@ def test_threads_and_blocks_do_not_change_a_bit(tmp_path, monkeypatch):
 def test_line_needs_three_groups(tmp_path):
     blocks, classes = opened(tmp_path, darks_of(4, 2))
     with pytest.raises(InputError, match=r"dark000_uncal\.fits: 2 group.* at least 3 are needed"):
-        measure(blocks, classes, Settings())
+        measure(blocks, classes, ReadnoiseSettings())
 
 
 def test_table_tells_regions_apart(ten):
@@ -289,7 +292,7 @@ def test_stability_follows_the_noise_ramp_by_ramp(tmp_path):
     more = generator.standard_normal(darks.data.shape) * np.linspace(0, 3, 8)[:, None, None, None]
     darks.data += more.astype(np.float32)
     blocks, classes = opened(tmp_path, darks)
-    found = measure(blocks, classes, Settings())
+    found = measure(blocks, classes, ReadnoiseSettings())
     rows, drifts = stability(found, blocks.ramps, classes)
     active = [row for row in rows if row["kind"] == "active" and row["amplifier"] == 1]
     expected = np.hypot(READ, np.linspace(0, 3, 8))

@@ -11,7 +11,7 @@ from astropy.io import fits
 from darkroom.crds.cache import Cache, sha1
 from darkroom.errors import InputError
 from darkroom.nircam import products
-from darkroom.nircam.pipeline import correction_options
+from darkroom.nircam.planning import correction_options
 from darkroom.nircam.refpix import levels as refpix
 from darkroom.nircam.refpix import sirs_file as sirs
 from darkroom.nircam.refpix import tables as refpix_tables

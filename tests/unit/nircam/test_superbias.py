@@ -17,9 +17,9 @@ from darkroom.nircam.ramps.ramps import GroupStack, RampSet
 from darkroom.nircam.superbias.aligned import aligned
 from darkroom.nircam.superbias.flags import Flag
 from darkroom.nircam.superbias.intercept import InterceptStack
-from darkroom.nircam.superbias.measure import Settings, make_superbias
+from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_noise, split_noise
-from darkroom.nircam.superbias.run import Choices
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 from nircam_darks import classes as classes_of
 from nircam_darks import make_darks, stripe, write_darks, write_ramp
 
@@ -36,7 +36,7 @@ def opened(folder, darks, **how):
 def made(folder, darks, stack=None, **how):
     ramps, classes = opened(folder, darks, **how)
     stack = stack(ramps, classes) if stack else GroupStack(ramps, flags=UNUSABLE)
-    return make_superbias(stack, classes, ramps.mjd, ramps.label, Settings()), classes
+    return make_superbias(stack, classes, ramps.mjd, ramps.label, SuperbiasSettings()), classes
 
 
 def true_bias(darks):
@@ -160,7 +160,7 @@ def test_threads_and_bands_do_not_change_a_bit(tmp_path):
     ramps, classes = opened(tmp_path, make_darks(stripe(), 6, seed=6))
     stack = GroupStack(ramps)
     results = [
-        make_superbias(stack, classes, ramps.mjd, ramps.label, Settings(), **how)
+        make_superbias(stack, classes, ramps.mjd, ramps.label, SuperbiasSettings(), **how)
         for how in ({}, {"threads": 3, "band_rows": 5})
     ]
     for name in ("mean", "median", "std", "error", "count", "trend", "trend_t", "dq"):
@@ -220,7 +220,9 @@ def test_samples_that_the_pipeline_flagged_are_left_out(tmp_path):
         paths.append(write_ramp(path, data[None], darks.readout, groupdq=groupdq))
     ramps = RampSet(paths, "superbias")
     stack = GroupStack(ramps, flags=UNUSABLE)
-    found = make_superbias(stack, Classes.from_ramps(ramps), ramps.mjd, ramps.label, Settings())
+    found = make_superbias(
+        stack, Classes.from_ramps(ramps), ramps.mjd, ramps.label, SuperbiasSettings()
+    )
     assert found.count[30, 40] == 4
     assert found.count[30, 41] == 6
 
@@ -270,7 +272,7 @@ def test_ktc_noise_is_the_same_whichever_sample_is_taken(tmp_path, sample):
     darks = make_darks(stripe(), 12, 3, seed=19, ktc=5.0, read=5.0, cosmic_rays=0.0)
     ramps, _ = opened(tmp_path, darks, counts=False)
     facts = ReferenceMetadata("test", "test", "GROUND", "2000-01-01T00:00:00")
-    choices = Choices(sample=sample, intercept_groups=2)
+    choices = SuperbiasSettings(sample=sample, intercept_groups=2)
     for row in aligned(ramps, facts, choices, None, 1).numbers["noise"]:
         if row.kind == "active":
             assert row.ktc == pytest.approx(5.0, rel=0.03)

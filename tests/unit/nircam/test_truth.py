@@ -8,12 +8,14 @@ from darkroom.nircam.figures.inputs import Product
 from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.readnoise import run as readnoise_run
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.simulate import exposures as nircam
 from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.noise import ReadoutNoise, correlated_variance
 from darkroom.nircam.simulate.refpix_residual import SMOOTHING
 from darkroom.nircam.simulate.values import complete
 from darkroom.nircam.superbias import run as superbias_run
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.nircam.truth import compare_readnoise, compare_superbias, read_truth
 
 FACTS = ReferenceMetadata("darkroom", "test", "DUMMY", "2000-01-01T00:00:00")
@@ -37,9 +39,9 @@ def made(tmp_path_factory):
     for exposure in plan:
         nircam.deliver(DARKS, exposure.name, folder / exposure.file)
     paths = [folder / exposure.file for exposure in plan]
-    one = superbias_run.run(paths, FACTS, superbias_run.Choices())
+    one = superbias_run.run(paths, FACTS, SuperbiasSettings())
     superbias_run.write(one, folder / "superbias.fits", folder / "superbias_details.fits", None)
-    other = readnoise_run.run(paths, FACTS, readnoise_run.Choices())
+    other = readnoise_run.run(paths, FACTS, ReadnoiseSettings())
     readnoise_run.write(other, folder / "readnoise.fits", folder / "readnoise_details.fits")
     names = [exposure.name for exposure in plan]
     return folder, read_truth(folder / "truth", names), Classes.of_layout(layout(complete(DARKS)))

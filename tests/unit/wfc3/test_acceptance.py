@@ -8,6 +8,7 @@ from darkroom.wfc3.reads.background import background
 from darkroom.wfc3.reads.choose import choose
 from darkroom.wfc3.reads.diagnose import measure, sky_pixels
 from darkroom.wfc3.reads.treat import flatten
+from darkroom.wfc3.settings import Wfc3Settings
 from darkroom.wfc3.truth import against_truth
 from wfc3_visits import REGIONS, Visit, cube_of
 
@@ -38,7 +39,7 @@ def judge(folder, kind, count):
     found = []
     for number in range(count):
         treatment = "subtract" if kind in SUBTRACTED else "mask"
-        choice = choose(measure(cube_of(visit.ramp(number))), treatment=treatment)
+        choice = choose(measure(cube_of(visit.ramp(number))), Wfc3Settings(treatment=treatment))
         truth = visit.truth(number)
         side = truth["profile"][np.argsort(truth["profile"])[-26:]].mean()
         excess = truth["fading"] * side / 0.9

@@ -5,8 +5,9 @@ import pytest
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.pipeline import check_item, reads_of
-from darkroom.wfc3.reads.choose import Rule, choose
+from darkroom.wfc3.reads.choose import choose
 from darkroom.wfc3.reads.diagnose import Differences, Regional
+from darkroom.wfc3.settings import Wfc3Settings
 
 TIMES = np.array([0.0, 2.932, *(2.932 + 100.0 * np.arange(1, 15))])
 QUIET = np.full(15, 0.9)
@@ -67,7 +68,7 @@ def test_the_notebooks_cut_takes_a_short_interval_of_noise_and_ours_does_not():
     left = QUIET.copy()
     left[0] = 1.06  # 2.9 s: its median is uncertain by as much
     quiet = sky(left, QUIET)
-    assert choose(quiet, Rule(method="notebook")).reads == (15,)
+    assert choose(quiet, Wfc3Settings(choose="notebook")).reads == (15,)
     assert choose(quiet).reads == ()
 
 
@@ -80,7 +81,7 @@ def test_a_change_that_is_not_significant_is_no_bad_read():
     left = QUIET.copy()
     left[5] = 1.05
     noisy = sky(left, QUIET, QUIET, sigma=5.0, count=40_000)
-    assert choose(noisy, Rule(nsigma=5.0)).verdict == "quiet"
+    assert choose(noisy, Wfc3Settings(nsigma=5.0)).verdict == "quiet"
 
 
 def test_where_no_interval_is_long_enough_nothing_is_chosen_and_why_is_said():
@@ -111,7 +112,7 @@ def test_a_mask_takes_nothing_from_the_middle_but_subtraction_does():
     masked = choose(exposure)
     assert (masked.verdict, masked.reads) == ("undecidable", ())
     assert "in the middle (EXTVER 8-9)" in masked.words
-    assert choose(exposure, treatment="subtract").reads == (8, 9)
+    assert choose(exposure, Wfc3Settings(treatment="subtract")).reads == (8, 9)
 
 
 def test_a_quiet_interval_between_two_bad_ones_goes_with_them():
@@ -125,14 +126,14 @@ STREAK[7] += 0.005
 
 
 def test_a_trail_is_found_by_its_bright_pixels_and_subtracted():
-    choice = choose(sky(QUIET, QUIET, bright=STREAK), treatment="subtract")
+    choice = choose(sky(QUIET, QUIET, bright=STREAK), Wfc3Settings(treatment="subtract"))
     assert (choice.verdict, choice.reads, choice.kind) == ("chosen", (8,), "trail")
     assert choice.findings[8] == "0.70% of the pixels bright against 0.20%"
 
 
 @pytest.mark.parametrize("treatment", ["mask", "flatten"])
 def test_a_trail_is_told_of_where_it_is_not_subtracted(treatment):
-    choice = choose(sky(QUIET, QUIET, bright=STREAK), treatment=treatment)
+    choice = choose(sky(QUIET, QUIET, bright=STREAK), Wfc3Settings(treatment=treatment))
     assert (choice.verdict, choice.reads, choice.kind) == ("undecidable", (), "trail")
     assert "like a satellite's trail, in EXTVER 8" in choice.words
 
@@ -153,7 +154,7 @@ def test_given_reads_override_the_choice_and_none_may_be_given():
     exposure = sky(LIMB, FAINT)
     assert choose(exposure, given=(1, 2)).reads == (1, 2)
     assert choose(exposure, given=()).reads == ()
-    assert choose(exposure, Rule(method="none")).reads == ()
+    assert choose(exposure, Wfc3Settings(choose="none")).reads == ()
 
 
 @pytest.mark.parametrize(
@@ -170,13 +171,13 @@ def test_given_reads_that_cannot_be_left_out_are_refused(given, words):
 
 
 def test_the_notebooks_cut_never_takes_all_reads():
-    choice = choose(sky(QUIET * 1.2, QUIET), Rule(method="notebook"))
+    choice = choose(sky(QUIET * 1.2, QUIET), Wfc3Settings(choose="notebook"))
     assert (choice.verdict, choice.reads) == ("undecidable", ())
 
 
 def test_given_reads_and_flatten_contradict_each_other():
     with pytest.raises(DarkroomError, match="reads are given, but flatten takes none out"):
-        choose(sky(LIMB, FAINT), treatment="flatten", given=(1,))
+        choose(sky(LIMB, FAINT), Wfc3Settings(treatment="flatten"), given=(1,))
 
 
 SETTINGS = {"engine": "builtin", "treatment": "mask", "mask_scope": "all", "reads": {}}

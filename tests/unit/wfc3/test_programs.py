@@ -19,7 +19,7 @@ from darkroom.errors import DarkroomError
 from darkroom.report.item import read_item
 from darkroom.wfc3.engine.working import working_copy
 from darkroom.wfc3.figures.item import _key_numbers
-from darkroom.wfc3.pipeline import KINDS
+from darkroom.wfc3.reference_kinds import KINDS
 from darkroom.wfc3.simulate import exposures as wfc3
 from darkroom.wfc3.simulate import references as simulated
 from darkroom.wfc3.visit import drizzle

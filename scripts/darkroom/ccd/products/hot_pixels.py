@@ -31,11 +31,11 @@ def cards(made, rate, first_frame, stacks, arguments):
     """
     from darkroom.ccd.stack.frames_in_unit import opened
 
-    with opened([first_frame.path], arguments.gain) as stack:
+    with opened([first_frame.path], arguments.gain_e_per_adu) as stack:
         image = stack.read(slice(None))[0]
     index = int(np.nanargmax(image))
     y, x = np.unravel_index(index, image.shape)
-    per_second = products.unit(arguments.gain, per_second=True)
+    per_second = products.unit(arguments.gain_e_per_adu, per_second=True)
     return [
         ("RGROUP", rate.group, "temperature group the rates are of"),
         ("HOTNSIG", arguments.hot_nsigma, "hot: robust sigma above the surroundings"),
@@ -50,7 +50,7 @@ def cards(made, rate, first_frame, stacks, arguments):
         ("BRIGHTY", int(y), "row of its brightest pixel, from 0"),
         ("BRIGHTX", int(x), "column of its brightest pixel, from 0"),
         ("BRIGHTI", index, "its index in the flattened image"),
-        ("BRIGHTV", float(image[y, x]), f"[{products.unit(arguments.gain)}] its value"),
+        ("BRIGHTV", float(image[y, x]), f"[{products.unit(arguments.gain_e_per_adu)}] its value"),
     ]
 
 

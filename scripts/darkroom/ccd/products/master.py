@@ -33,11 +33,11 @@ def make(cell, arguments):
     darkroom.ccd.stack.master.Master
         Of the frames.
     """
-    with opened(cell.paths, arguments.gain) as stack:
+    with opened(cell.paths, arguments.gain_e_per_adu) as stack:
         made = master(
             stack,
             options.clip(arguments),
-            saturation=arguments.saturation,
+            saturation=arguments.saturation_adu,
             align=getattr(arguments, "align", True),
             threads=arguments.threads,
         )

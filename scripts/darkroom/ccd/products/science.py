@@ -47,7 +47,7 @@ def make(frame, arguments):
     masters, rates = masterfile.read(arguments.master_dark), ratefile.read(arguments.dark_rate)
     header = products.read_image(arguments.read_noise, "SCI")[1]
     flags = products.read_image(arguments.hot_pixels, "DQ")[0]
-    bunit = products.unit(arguments.gain)
+    bunit = products.unit(arguments.gain_e_per_adu)
     for path in (arguments.master_dark, arguments.read_noise):
         _check_unit(path, bunit)
     for path, image in (
@@ -57,10 +57,12 @@ def make(frame, arguments):
     ):
         products.same_shape(image, frame.shape, path, frame.path)
     _check_detector(frame, arguments.master_dark)
-    with opened([frame.path], arguments.gain) as stack:
-        level = saturation_level(arguments.saturation, survey(stack).step, arguments.gain)
+    with opened([frame.path], arguments.gain_e_per_adu) as stack:
+        level = saturation_level(
+            arguments.saturation_adu, survey(stack).step, arguments.gain_e_per_adu
+        )
         image = stack.read(slice(None))[0]
-    dark = choose(frame, masters, rates, arguments.temperature_tolerance)
+    dark = choose(frame, masters, rates, arguments.temperature_tolerance_c)
     try:
         result = subtract(
             image,
@@ -68,7 +70,7 @@ def make(frame, arguments):
             level=level,
             flags=flags,
             read_noise=products.number(header, "READNOIS"),
-            zero=rates[0].bias if arguments.gain else None,
+            zero=rates[0].bias if arguments.gain_e_per_adu else None,
         )
     except ValueError as error:
         raise InputError(frame.path, str(error)) from None

@@ -11,6 +11,7 @@ from darkroom.ccd.background import finite_median, local_level, robust_std
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.rate.line import estimator
+from darkroom.ccd.settings import CcdSettings
 from darkroom.errors import DarkroomError
 
 # Chance that a steady pixel is called unstable, or a working one dead.
@@ -73,7 +74,7 @@ class HotPixels:
     curves: list
 
 
-def find(stacks, rate, *, nsigma=5.0, gain=None):
+def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
     """Find hot, unstable, low and saturated pixels.
 
     Parameters

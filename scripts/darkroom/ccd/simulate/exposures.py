@@ -12,57 +12,18 @@ all other components as they were, to the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
+from darkroom.ccd.simulate.settings import Simulation
 from darkroom.errors import DarkroomError
-from darkroom.simulate.settings import check_names, planned, stream
+from darkroom.simulate.declare import overlay
+from darkroom.simulate.settings import planned, stream
 
-WARM, COLD = -4.817803680962, -5.23215684599
-_COLD_DARKS = (1, 2, 4, 5, 14, 15, 16, 17, 21, 22, 29)
-
-#: Every setting with its default. ADU unless said otherwise; lengths are fractions of the frame,
-#: so that a small frame has the statistics of a large one.
-DEFAULTS = {
-    "seed": 402,
-    "shape": [510, 765],
-    # bias = level + gradient * exp(-x / (gradient_scale * nx)) + fixed_pattern * normal
-    "level": 1061.2,
-    "gradient": 61.5,
-    "gradient_scale": 0.3223,
-    "fixed_pattern": 2.0,
-    "read_noise": 10.79,
-    "read_noise_spread": 0.02,  # scatter of the read noise between pixels, fraction
-    "offset_rms": 1.0,  # common to all pixels of a frame
-    "row_noise": 0.0,  # common to the pixels of one row of one frame
-    "gain": 5.8,  # e-/ADU: reproduces the noise the dark current added in the notebook
-    "saturation": 65535,
-    "dark_rate": 1.375,  # ADU/s of a normal pixel at dark_reference
-    "dark_spread": 0.03,  # scatter of the rate between normal pixels, fraction
-    "dark_reference": -4.975,  # C
-    "dark_doubling": 6.0,  # C
-    "dark_gradient": 0.0,  # ADU/s more at the left edge than at the right one
-    # Hot: 20 to 200 ADU/s, stable; warm: 1 to 15 ADU/s; unstable: jumps of 10 to 40 ADU/s.
-    "hot_fraction": 5e-5,
-    "warm_fraction": 1e-3,
-    "unstable_fraction": 1e-4,
-    "dramatic": {"y": 0.6049, "x": 0.8216, "rate": 1500.0, "bias": 800.0, "noise": 30.0},
-    "cosmic_rays": 0.01,  # hits per second and frame of the default size
-    "bias": {"count": 10, "exptime": 0.04, "temperatures": [WARM]},
-    "darks": [
-        {
-            "count": 29,
-            "exptime": 10.0,
-            "temperatures": [COLD if i in _COLD_DARKS else WARM for i in range(1, 30)],
-        }
-    ],
-    "targets": [{"exptime": 10.0, "temperature": WARM}],
-    "sky_rate": 12.0,  # ADU/s
-    "stars": 120,  # in a frame of the default size
-    "star_fwhm": 3.0,  # pixels
-}
 _AREA = 510 * 765
 _START = datetime(2020, 1, 16, 1, 50)
 _READOUT = 2.5  # s between the end of an exposure and the start of the next
@@ -95,26 +56,15 @@ class Exposure:
     facts: dict
 
 
-def complete(settings):
-    """Return `DEFAULTS` overlaid with `settings`.
+def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults overlaid with `settings`.
 
     Raises
     ------
     DarkroomError
         For a setting that does not exist.
     """
-    check_names("CCD", settings, DEFAULTS)
-    for name in ("dramatic", "bias"):
-        check_names("CCD", settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
-    for dark in settings.get("darks", ()):
-        check_names("CCD", dark, DEFAULTS["darks"][0], "darks: ")
-    for target in settings.get("targets", ()):
-        check_names("CCD", target, DEFAULTS["targets"][0], "targets: ")
-    full = DEFAULTS | settings
-    for name in ("dramatic", "bias"):
-        if full[name]:
-            full[name] = DEFAULTS[name] | full[name]
-    return full
+    return overlay("CCD", Simulation, settings)
 
 
 def plan(settings):
@@ -123,7 +73,7 @@ def plan(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.ccd.simulate.settings.Simulation`; the others keep their defaults.
 
     Returns
     -------
@@ -140,13 +90,13 @@ def plan(settings):
         )
     for dark in full["darks"]:
         for i in range(dark["count"]):
-            temperatures = dark.get("temperatures", [WARM])
+            temperatures = dark["temperatures"]
             name = f"dark_{dark['exptime']:g}s_{i + 1:03d}"
             wanted.append((name, "dark", dark["exptime"], temperatures[i % len(temperatures)]))
     several = len(full["targets"]) > 1
     for i, target in enumerate(full["targets"]):
         name = f"target_image_{i + 1:03d}" if several else "target_image"
-        wanted.append((name, "science", target["exptime"], target.get("temperature", WARM)))
+        wanted.append((name, "science", target["exptime"], target["temperature"]))
     names = [item[0] for item in wanted]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DarkroomError(
@@ -191,7 +141,7 @@ def truth(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.ccd.simulate.settings.Simulation`; the others keep their defaults.
 
     Returns
     -------
@@ -266,7 +216,7 @@ def frame(settings, exposure, hidden=None):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.ccd.simulate.settings.Simulation`; the others keep their defaults.
     exposure : Exposure
         One of `plan(settings)`.
     hidden : dict, optional

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.settings import CcdSettings
 from darkroom.ccd.stack.frames_in_unit import saturation_level
 from darkroom.ccd.stack.survey import Survey, survey
 from darkroom.combine import Combined, combine_stack
@@ -33,7 +34,7 @@ class Master:
     dq: np.ndarray
 
 
-def master(stack, clip, *, saturation=65535, align=True, threads=1):
+def master(stack, clip, *, saturation=CcdSettings.saturation_adu, align=True, threads=1):
     """Combine like frames.
 
     Parameters

@@ -13,65 +13,24 @@ all other components as they were, to the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from darkroom.campaign.settings import declared
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.simulate.raw import digitize
 from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
+from darkroom.cgi.simulate.settings import Simulation
 from darkroom.cgi.simulate.truth import truth_maps
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.simulate.settings import check_choice, check_names, planned, stream
+from darkroom.simulate.declare import overlay
+from darkroom.simulate.settings import check_choice, planned, stream
 
-#: Every setting with its default. Electrons unless said otherwise.
-DEFAULTS = {
-    "seed": 604,
-    "level": "L2a",  # or L1
-    "geometry": "sci",  # sci (1200 x 2200), small (120 x 220) or a JSON file of detector regions
-    # Frames are made for every gain at every time, unless stacks are listed one by one as
-    # {gain, exptime, frames}.
-    "gains": [1.5, 30.0, 500.0, 5000.0],
-    "exptimes": [2.0, 30.0, 100.0],  # s
-    "frames": 8,
-    "stacks": None,
-    # Truth: "synthetic", "corgidrp" (its wheel's maps; it must be installed) or a folder with
-    # fpn.fits, cic.fits and dark.fits of the image area.
-    "maps": "synthetic",
-    "fpn_mean": 4.9,
-    "fpn_spread": 69.0,
-    "cic": 0.0088,
-    "cic_spread": 0.0018,
-    "dark": 0.001,  # e-/s
-    "dark_spread": 0.00016,  # e-/s
-    "hot_fraction": 1e-3,  # of the imaging area; log-uniform dark current between:
-    "hot_dark": [0.01, 1.0],  # e-/s
-    "partial_cic": 0.0,  # electrons a pixel made inside the register
-    "read_noise": 100.0,
-    "row_noise": 8.9,  # common to the pixels of one row of one frame: error of its bias
-    "kgain": 8.7,  # e-/DN
-    "full_well_image": 90000.0,
-    "full_well_register": 105000.0,
-    "bad_fraction": 1e-4,  # dead pixels, flagged in every frame
-    # Hits per cm2 and second in the imaging area; a pixel is 13 microns. In orbit about 5.
-    "cosmic_rays": 0.25,
-    "cosmic_charge": [1e4, 1e5],  # electrons of a hit, log-uniform
-    "temperature": -85.0,  # C
-    # One stack whose frames carry an offset and more read noise:
-    # {gain, exptime, offset (e-), noise (factor)}.
-    "odd_stack": None,
-    # Raw frames only: bias [DN], its slow drift over the rows and its scatter from row to row
-    # [DN], and the table of non-linearity ("none", "corgidrp" or a file).
-    "bias": 1000.0,
-    "bias_drift": 5.0,
-    "bias_rows": 2.0,
-    "nonlinearity": "none",
-}
-_LEVELS = ("L2a", "L1")
-_STACK_KEYS = ("gain", "exptime", "frames")
-_ODD_KEYS = ("gain", "exptime", "offset", "noise")
 _CALIBRATED_CARDS = ("IS_BAD", "FWC_PP_E", "FWC_EM_E", "SAT_DN", "RN", "RN_ERR", "KGAIN_ER")
 _START = datetime(2026, 1, 6)
 _READOUT = 5.0  # s between the end of an exposure and the start of the next
@@ -108,20 +67,17 @@ class Exposure:
     facts: dict
 
 
-def complete(settings):
-    """Return `DEFAULTS` overlaid with `settings`.
+def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults overlaid with `settings`.
 
     Raises
     ------
     DarkroomError
         For a setting that does not exist.
     """
-    check_names("CGI", settings, DEFAULTS)
-    for stack in settings.get("stacks") or ():
-        check_names("CGI", stack, _STACK_KEYS, "stacks: ")
-    check_names("CGI", settings.get("odd_stack") or {}, _ODD_KEYS, "odd_stack: ")
-    check_choice("CGI", "level", settings.get("level", _LEVELS[0]), _LEVELS)
-    return DEFAULTS | settings
+    full = overlay("CGI", Simulation, settings)
+    check_choice("CGI", "level", full["level"], declared(Simulation)["level"].choices)
+    return full
 
 
 def plan(settings):
@@ -130,7 +86,7 @@ def plan(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.cgi.simulate.settings.Simulation`; the others keep their defaults.
 
     Returns
     -------
@@ -171,7 +127,7 @@ def truth(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.cgi.simulate.settings.Simulation`; the others keep their defaults.
 
     Returns
     -------
@@ -201,7 +157,7 @@ def frame(settings, exposure, hidden=None):
     Parameters
     ----------
     settings : dict
-        Overlay of `DEFAULTS`.
+        Of `darkroom.cgi.simulate.settings.Simulation`; the others keep their defaults.
     exposure : Exposure
         One of `plan(settings)`.
     hidden : dict, optional

@@ -10,7 +10,7 @@ are read, and a frame that does not fit is refused in words. A single check can 
 
 from __future__ import annotations
 
-from darkroom.cgi.options import CHECKS
+from darkroom.cgi.settings import CHECKS
 from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 

@@ -40,28 +40,8 @@ MEANING = {
     Flag.REFERENCE_PIXEL: "reference pixel",
 }
 _FEW = 8
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Choices of the line method.
-
-    Attributes
-    ----------
-    pairs : str
-        ``"independent"`` or ``"consecutive"`` pairs for the measured CDS noise.
-    noisy_sigma : float
-        Robust deviations above the median of its amplifier at which a pixel is NOISY.
-    telegraph_gain : float
-        Log-likelihood that two levels must gain over one.
-    telegraph_steps : float
-        Steps down expected at least.
-    """
-
-    pairs: str = "independent"
-    noisy_sigma: float = 5.0
-    telegraph_gain: float = 12.0
-    telegraph_steps: float = 1.5
+# Steps down that telegraph noise must be expected to have, at least.
+_TELEGRAPH_STEPS = 1.5
 
 
 @dataclass
@@ -133,7 +113,7 @@ def measure(blocks, classes, settings, *, threads=1):
     ----------
     blocks : RampBlocks
     classes : Classes
-    settings : Settings
+    settings : ReadnoiseSettings
     threads : int
 
     Returns
@@ -189,7 +169,7 @@ class _Sums:
         self.ramp_nu = np.zeros((nramps, nkinds), np.int64)
 
     def collect(self, values, starts, kind, step_noise, candidate, settings):
-        stride = 2 if settings.pairs == "independent" else 1
+        stride = 2 if settings.group_diff_type == "independent" else 1
         load_kernel("darkroom.nircam.readnoise.kernel").residuals(
             values, starts, kind, step_noise, candidate, stride,
             self.total, self.nu, self.raw, self.raw_nu, self.pairs, self.pairs_nu, self.njumps,
@@ -232,7 +212,7 @@ def _room(shape):
 def _store(result, found, rows, columns, settings):
     """Turn the sums of a block into the images."""
     shape = result.single[rows, columns].shape
-    telegraph = (found.gain > settings.telegraph_gain) & (found.downs >= settings.telegraph_steps)
+    telegraph = (found.gain > settings.telegraph_gain) & (found.downs >= _TELEGRAPH_STEPS)
     total = np.where(telegraph, found.raw, found.total)
     nu = np.where(telegraph, found.raw_nu, found.nu)
     with np.errstate(invalid="ignore", divide="ignore"):

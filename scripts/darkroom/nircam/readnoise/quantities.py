@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.combine.bias import clipped_std_factor_mean
 from darkroom.nircam.readnoise.measure import Flag
+from darkroom.nircam.readnoise.reffiles import clip_of
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ def report(made, choices, pixel=None, path=None):
     Parameters
     ----------
     made : darkroom.nircam.readnoise.run.ReadnoiseResult
-    choices : darkroom.nircam.readnoise.run.Choices
+    choices : darkroom.nircam.readnoise.settings.ReadnoiseSettings
     pixel : (int, int), optional
         Column and row from 0 whose value is wanted.
     path : path-like, optional
@@ -126,7 +127,7 @@ def _corrected(made, choices):
     n = pairs.npairs if choices.method == "stack" else round(np.mean(pairs.per_file))
     if n < 2:
         return []
-    factor = clipped_std_factor_mean(n, choices.clip, ddof=0)
+    factor = clipped_std_factor_mean(n, clip_of(choices), ddof=0)
     return [
         quantity(
             f"CDS noise, corrected, amplifier {row.amplifier}, {row.region}",

@@ -14,7 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from darkroom.combine import clip_block
+from darkroom.combine import Clip, clip_block
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.superbias.reffiles import CLIP, flat_clip
 
 # Of NIRCam's four outputs the one that reads the subarrays, as the original takes it.
@@ -39,6 +40,11 @@ class CdsNoise:
     noise: np.ndarray
     npairs: int
     per_file: tuple
+
+
+def clip_of(settings: ReadnoiseSettings) -> Clip:
+    """Return the clip of the methods ``stack`` and ``ramp``."""
+    return Clip("sigma", settings.clipping_sigma, settings.max_clipping_iters)
 
 
 def differences(values, starts, pairs):

@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 
-from darkroom.combine import Clip
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.compare import compare, read_previous
 from darkroom.nircam.detector.dq import Group
@@ -21,52 +20,13 @@ from darkroom.nircam.readnoise import measure as readnoise
 from darkroom.nircam.readnoise import products as files
 from darkroom.nircam.readnoise import reffiles as readnoise_reffiles
 from darkroom.nircam.readnoise import spatial as readnoise_spatial
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.readnoise.tables import amplifier_table, stability
 from darkroom.nircam.superbias.offsets import check_ramps
 
 log = logging.getLogger(__name__)
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED
 _NOISE = dict.fromkeys(("mode", "median", "mean", "p5", "p95", "p99"), "DN")
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Every choice that shapes a read noise; names and defaults are those of the program."""
-
-    method: str = "line"
-    pairs: str = "independent"
-    clipping_sigma: float = 3.0
-    max_clipping_iters: int = 3
-    single_value: bool = False
-    noisy_sigma: float = 5.0
-    telegraph_gain: float = 12.0
-    spatial_pairs: int = 8
-
-    @property
-    def clip(self):
-        """Clip of the methods ``stack`` and ``ramp``."""
-        return Clip("sigma", self.clipping_sigma, self.max_clipping_iters)
-
-    @property
-    def effective_settings(self):
-        """Those choices that shape the result of the method, by name."""
-        line = self.method == "line"
-        names = _MEANT["line" if line else "stack"]
-        # Of method line, only the one value for all pixels is a clipped mean.
-        names = names if line and not self.single_value else (*names, *_CLIP)
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def settings(self):
-        """Settings of the method ``line``."""
-        return readnoise.Settings(self.pairs, self.noisy_sigma, self.telegraph_gain)
-
-
-_MEANT = {
-    "line": ("method", "pairs", "single_value", "noisy_sigma", "telegraph_gain", "spatial_pairs"),
-    "stack": ("method", "pairs", "single_value"),
-}
-_CLIP = ("clipping_sigma", "max_clipping_iters")
 
 
 @dataclass
@@ -91,14 +51,14 @@ class ReadnoiseResult:
     numbers: dict = field(default_factory=dict)
 
 
-def run(paths, facts, choices, *, previous=None, threads=1):
+def run(paths, facts, choices: ReadnoiseSettings, *, previous=None, threads=1):
     """Measure the read noise.
 
     Parameters
     ----------
     paths : sequence of path-like
     facts : darkroom.nircam.products.ReferenceMetadata
-    choices : Choices
+    choices : ReadnoiseSettings
     previous : path-like, optional
         Read noise file to compare with.
     threads : int
@@ -126,7 +86,9 @@ def run(paths, facts, choices, *, previous=None, threads=1):
     if choices.single_value:
         noise = np.full(
             ramps.shape,
-            readnoise_reffiles.single_value(noise, ramps.readout, subarray, choices.clip),
+            readnoise_reffiles.single_value(
+                noise, ramps.readout, subarray, readnoise_reffiles.clip_of(choices)
+            ),
         )
     return _made(noise.astype(np.float32), rest, facts, choices, before, ramps, classes)
 
@@ -156,7 +118,7 @@ class _Rest:
 
 def _line(blocks, classes, choices, threads):
     """Return the CDS noise of method ``line`` and the rest."""
-    found = readnoise.measure(blocks, classes, choices.settings, threads=threads)
+    found = readnoise.measure(blocks, classes, choices, threads=threads)
     rows, drifts = stability(found, blocks.ramps, classes)
     rest = _Rest(found)
     rest.tables = {
@@ -177,7 +139,11 @@ def _line(blocks, classes, choices, threads):
 def _reffiles(blocks, choices, threads):
     """Return the CDS noise of jwst_reffiles and the rest."""
     found = readnoise_reffiles.measure(
-        blocks, choices.method, choices.pairs, choices.clip, threads=threads
+        blocks,
+        choices.method,
+        choices.group_diff_type,
+        readnoise_reffiles.clip_of(choices),
+        threads=threads,
     )
     if max(found.per_file) < 2 and (choices.method == "ramp" or len(found.per_file) == 1):
         raise DarkroomError(

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.nircam.simulate.values import PATTERNS, complete
+from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.settings import planned
 
 # No real program has this number.
@@ -76,7 +77,7 @@ def plan(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `darkroom.nircam.simulate.values.DEFAULTS`.
+        Overlay of `darkroom.nircam.simulate.settings.Simulation`.
 
     Returns
     -------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import make_detector, stream
 from darkroom.nircam.simulate.noise import ReadoutNoise
-from darkroom.nircam.simulate.values import PATTERNS
 
 SATURATION = 65535  # DN, the largest number a pixel can have
 

@@ -11,10 +11,11 @@ from astropy.io import fits
 
 from darkroom.atomic import written_atomically
 from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import make_detector, stream
 from darkroom.nircam.simulate.noise import correlated_variance
 from darkroom.nircam.simulate.uncal import instrument_cards
-from darkroom.nircam.simulate.values import PATTERNS, complete
+from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.crds_cache import Kind, write_cache
 
 USEAFTER = "2022-01-01T00:00:00"

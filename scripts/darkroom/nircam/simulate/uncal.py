@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import numpy as np
 from astropy.io import fits
 
+from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.exposures import PROGRAM, timing
-from darkroom.nircam.simulate.values import PATTERNS
 
 _MJD_ZERO = datetime(1858, 11, 17)
 _DAY_ZERO = datetime(2000, 1, 1)

@@ -1,4 +1,4 @@
-"""Settings of the NIRCam simulator and what was measured of the real detectors.
+"""What was measured of the real NIRCam detectors, and settings of the simulator completed by it.
 
 The numbers per detector are those of the ground tests (CV3), as published in the notebooks of
 pynrc; figures were read off by eye, so take ±0.5 DN.
@@ -6,9 +6,14 @@ pynrc; figures were read off by eye, so take ±0.5 DN.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from darkroom.campaign.settings import declared, defaults
 from darkroom.errors import DarkroomError
-from darkroom.nircam.detector.readout import DETECTORS
-from darkroom.simulate.settings import check_choice, check_names
+from darkroom.nircam.simulate.settings import Simulation
+from darkroom.simulate.declare import overlay
+from darkroom.simulate.settings import check_choice
 
 # bias: DN; ktc: DN; white: single-read noise of the four amplifiers, DN; common: common 1/f noise
 # of a difference of two reads, DN, as a fraction of the default law's; ramp, frame, amp: rms of the
@@ -30,75 +35,6 @@ _MEASURED = {
 #: What was measured of each detector: ``{detector: {quantity: value}}``.
 MEASURED = {name: dict(zip(_COLUMNS, row, strict=True)) for name, row in _MEASURED.items()}
 
-#: (NFRAMES, GROUPGAP) of every read pattern.
-PATTERNS = {
-    "RAPID": (1, 0),
-    "BRIGHT1": (1, 1),
-    "BRIGHT2": (2, 0),
-    "SHALLOW2": (2, 3),
-    "SHALLOW4": (4, 1),
-    "MEDIUM2": (2, 8),
-    "MEDIUM8": (8, 2),
-    "DEEP2": (2, 18),
-    "DEEP8": (8, 12),
-}
-
-#: Every setting with its default (null: what was measured of the detector). DN unless said else.
-DEFAULTS = {
-    "seed": 1062,
-    "detector": "NRCA1",
-    "subarray": "FULL",
-    "rows": 2048,  # rows of the detector; fewer only to test on a small one
-    "readpatt": "RAPID",
-    "exposures": 10,
-    "nints": 1,
-    "ngroups": 10,
-    "start": "2022-04-01T06:00:00",
-    "pause_s": 600.0,  # between exposures
-    # Bias = level + amplifier offset + even-odd offset + scatter from pixel to pixel.
-    "bias_level": None,
-    "bias_scatter": 600.0,
-    "amplifier_offset": 2600.0,  # uniform within ± this
-    "even_odd": [100.0, 1100.0],  # size of the step between even and odd columns, either sign
-    # What the reset leaves behind, new in each integration.
-    "ktc": None,
-    "reference_ktc": 0.1,  # kTC noise of reference pixels, fraction of the active ones' (assumed)
-    "ramp_offset_rms": None,
-    "amplifier_ramp_rms": 8.0,
-    "parity_ramp_rms": 1.0,
-    # Offsets new in each frame.
-    "pedestal_rms": None,
-    "amplifier_pedestal_rms": None,
-    # Charge: active pixels only.
-    "gain": None,  # e-/DN
-    "dark": None,  # e-/s
-    "hot_fraction": 1e-3,
-    "hot_rate": [1.0, 30.0],  # DN/s, log-uniform
-    "cosmic_rays": 5e-3,  # hits per pixel and 100 s
-    "cosmic_ray_mean": 400.0,  # exponential
-    # Random telegraph noise: two levels, symmetric.
-    "rtn_fraction": 2e-3,
-    "rtn_amplitude": [20.0, 100.0],  # log-uniform
-    "rtn_switch": 0.2,  # probability of a switch between frames
-    # Noise of the read-out.
-    "white": None,  # one number, or one per amplifier
-    "reference_white": 0.85,  # of the active pixels'
-    "noisy_reference_fraction": 0.0,  # reference pixels with three times the noise
-    "epoxy_void": None,  # {y, x, radius, white}: disc (pixels) with white noise times a factor
-    # 1/f noise: tick (every pixel has its sample), row (one sample a row and amplifier: cheap,
-    # nothing above half the row rate), off.
-    "noise_sampling": "tick",
-    # One-sided spectra, DN²/Hz: amplitude (f / 1 Hz)^-index, and for the common noise
-    # excess (f / 1 Hz)^-1 / (1 + (f / knee)²); the alternating-column noise is the same law
-    # mirrored at half the pixel rate.
-    "common": {"amplitude": 0.24, "index": 1.0, "excess": 3.0, "knee_hz": 2.0},
-    "amplifier": {"amplitude": 0.07, "index": 1.0},
-    "alternating": {"amplitude": 0.03, "index": 1.0},
-    "coupling_spread": 0.05,  # each amplifier sees the common noise times 1 ± this
-    "lines": [],  # [{hz, rms}]: sine waves common to the amplifiers, random phase
-    "truth": True,  # write what is hidden beside each exposure
-}
-_NESTED = ("common", "amplifier", "alternating")
 _OWN = {
     "bias_level": "bias",
     "ktc": "ktc",
@@ -110,23 +46,21 @@ _OWN = {
     "white": "white",
 }
 
+#: Every setting with its default; null: what was measured of the detector.
+DEFAULTS = defaults(Simulation)
 
-def complete(settings):
-    """Return `DEFAULTS` overlaid with `settings`, the detector's own values filled in.
+
+def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults overlaid with `settings`, the detector's own values filled in.
 
     Raises
     ------
     DarkroomError
         For a setting that does not exist, a detector, read pattern or sampling that is unknown.
     """
-    check_names("NIRCam", settings, DEFAULTS)
-    full = DEFAULTS | settings
-    for name in _NESTED:
-        check_names("NIRCam", settings.get(name) or {}, DEFAULTS[name], f"{name}: ")
-        full[name] = DEFAULTS[name] | (settings.get(name) or {})
-    check_choice("NIRCam", "detector", full["detector"], DETECTORS)
-    check_choice("NIRCam", "readpatt", full["readpatt"], PATTERNS)
-    check_choice("NIRCam", "noise_sampling", full["noise_sampling"], ("tick", "row", "off"))
+    full = overlay("NIRCam", Simulation, settings)
+    for name in ("detector", "readpatt", "noise_sampling"):
+        check_choice("NIRCam", name, full[name], declared(Simulation)[name].choices)
     if full["lines"] and full["noise_sampling"] != "tick":
         raise DarkroomError("simulated NIRCam: lines need noise_sampling: tick")
     for name in ("exposures", "nints", "ngroups"):

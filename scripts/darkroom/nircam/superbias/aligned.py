@@ -14,7 +14,7 @@ from darkroom.nircam.ramps.drift import drifts
 from darkroom.nircam.ramps.ramps import GroupStack
 from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.intercept import InterceptStack
-from darkroom.nircam.superbias.measure import Settings, make_superbias
+from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
 from darkroom.nircam.superbias.run import SuperbiasResult, filled_superbias
 
@@ -28,7 +28,7 @@ def aligned(ramps, facts, choices, before, threads):
     ----------
     ramps : RampSet
     facts : darkroom.nircam.products.ReferenceMetadata
-    choices : darkroom.nircam.superbias.run.Choices
+    choices : darkroom.nircam.superbias.settings.SuperbiasSettings
     before : darkroom.nircam.compare.Previous or None
     threads : int
 
@@ -42,14 +42,7 @@ def aligned(ramps, facts, choices, before, threads):
     if choices.sample == "intercept":
         stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
         read_share = stack.read_share
-    settings = Settings(
-        nsigma=choices.sigma,
-        iterations=choices.max_clipping_iters,
-        noisy_sigma=choices.bad_sigma_threshold,
-        drift_p=choices.drift_p,
-        hot_sigma=choices.hot_sigma,
-    )
-    found = make_superbias(stack, classes, ramps.mjd, ramps.label, settings, threads=threads)
+    found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
     numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
     difference = None
     if before is not None:

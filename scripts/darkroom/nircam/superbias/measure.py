@@ -32,34 +32,6 @@ _STRANGE = 2.5
 _IMAGES = ("mean", "median", "std", "error", "low", "high")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Choices of the aligned superbias.
-
-    Attributes
-    ----------
-    nsigma : float
-        Samples farther than so many deviations from the pixel's median are rejected. The
-        deviation is 1.4826 MAD of the pixel, at least the typical scatter of its kind (active
-        or reference): the MAD of few samples is often far too small by chance.
-    iterations : int
-        Rounds of rejection.
-    noisy_sigma : float
-        Pixels whose scatter is so many robust deviations above the median of their class
-        are NOISY.
-    drift_p : float
-        Two-sided probability below which a pixel's slope in time is DRIFT.
-    hot_sigma : float
-        Robust deviations above the median slope at which a pixel is HOT.
-    """
-
-    nsigma: float = 4.0
-    iterations: int = 3
-    noisy_sigma: float = 5.0
-    drift_p: float = 1e-5
-    hot_sigma: float = 5.0
-
-
 @dataclass
 class Superbias:
     """The superbias of aligned ramps, images in the DMS frame.
@@ -117,7 +89,10 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
         Days; NaN when unknown.
     label : callable
         ``label(ramp)`` names a ramp in messages.
-    settings : Settings
+    settings : SuperbiasSettings
+        Of method ``aligned``. The scatter by which samples are rejected is 1.4826 MAD of the pixel,
+        at least the typical scatter of its kind (active or reference): the MAD of few samples is
+        often far too small by chance.
     threads : int
         Bands or frames worked on at once.
     band_rows : int, optional
@@ -153,7 +128,7 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     def work(rows):
         values = aligned.read(rows)
         for kind, where in kinds.items():
-            clip = Clip("mad", settings.nsigma, settings.iterations, floors[kind])
+            clip = Clip("mad", settings.sigma, settings.max_clipping_iters, floors[kind])
             _reduce(values, where[rows], clip, centred, result, rows)
         if result.slope is not None:
             result.slope[rows] = stack.slopes(rows)
@@ -249,7 +224,7 @@ def _flag(result, classes, settings):
     dq = result.dq
     dq[classes.reference] |= Flag.REFERENCE_PIXEL
     dq[result.count < LEAST_RAMPS] |= Flag.FEW
-    noisy, result.noisy_above = _above_class(result.std, classes, settings.noisy_sigma)
+    noisy, result.noisy_above = _above_class(result.std, classes, settings.bad_sigma_threshold)
     dq[noisy] |= Flag.NOISY
     # Degrees of freedom differ from pixel to pixel: one limit for each.
     freedom = np.arange(result.count.max() + 1.0) - 2

@@ -18,7 +18,7 @@ def report(made, choices, pixel=None, path=None):
     Parameters
     ----------
     made : darkroom.nircam.superbias.run.SuperbiasResult
-    choices : darkroom.nircam.superbias.run.Choices
+    choices : darkroom.nircam.superbias.settings.SuperbiasSettings
     pixel : (int, int), optional
         Column and row from 0 whose value is wanted.
     path : path-like, optional

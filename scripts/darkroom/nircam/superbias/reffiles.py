@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.combine import Clip, combine_stack
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 
 CLIP = Clip("sigma", 3.0, 3)
 # Values whose percentiles say where the median of an image is to be looked for.
@@ -111,7 +112,7 @@ def _median(values):
     return np.mean(np.partition(near, middle)[list(middle)])
 
 
-def fill_high(bias, reference, rule=Threshold(), box_width=3):
+def fill_high(bias, reference, rule=Threshold(), box_width=SuperbiasSettings.box_width):
     """Replace pixels far above their neighbours by the median of their surroundings.
 
     Parameters

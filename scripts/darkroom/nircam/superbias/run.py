@@ -26,61 +26,9 @@ from darkroom.nircam.ramps.ramps import GroupStack, RampSet, read_pixeldq
 from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.offsets import check_ramps
 from darkroom.nircam.superbias.reffiles import Threshold, clipped_mean, fill_high, find_unreliable
+from darkroom.nircam.superbias.settings import SuperbiasSettings
 
 log = logging.getLogger(__name__)
-_USUAL_SIGMA = {"aligned": 4.0, "reffiles": 3.0}
-_MEANT = {
-    "reffiles": (
-        *("method", "clipping_sigma", "max_clipping_iters", "bad_clipping_sigma"),
-        *("bad_max_clipping_iters", "bad_sigma_threshold", "previous_ramps"),
-    ),
-    "aligned": (
-        *("method", "sample", "intercept_groups", "clipping_sigma", "max_clipping_iters"),
-        *("bad_sigma_threshold", "drift_p", "hot_sigma", "coupling", "previous_ramps"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Every choice that shapes a superbias; names and defaults are those of the program."""
-
-    method: str = "aligned"
-    sample: str = "group0"
-    intercept_groups: int = 5
-    clipping_sigma: float | None = None
-    max_clipping_iters: int = 3
-    bad_clipping_sigma: float = 3.0
-    bad_max_clipping_iters: int = 3
-    bad_sigma_threshold: float = 5.0
-    save_filled: bool = False
-    box_width: int = 3
-    drift_p: float = 1e-5
-    hot_sigma: float = 5.0
-    coupling: float = 0.005
-    previous_ramps: int = 0
-
-    @property
-    def clip(self):
-        """Clip of method ``reffiles``."""
-        return Clip("sigma", self.sigma, self.max_clipping_iters)
-
-    @property
-    def rule(self):
-        """Rule by which method ``reffiles`` flags and `fill_high` fills."""
-        clip = Clip("sigma", self.bad_clipping_sigma, self.bad_max_clipping_iters)
-        return Threshold(clip, self.bad_sigma_threshold)
-
-    @property
-    def sigma(self):
-        """Width of the clip: that of the method where none is chosen."""
-        return _USUAL_SIGMA[self.method] if self.clipping_sigma is None else self.clipping_sigma
-
-    @property
-    def effective_settings(self):
-        """Those choices that shape the result of the method, by name."""
-        chosen = {name: getattr(self, name) for name in _MEANT[self.method]}
-        return chosen | {"clipping_sigma": self.sigma}
 
 
 @dataclass
@@ -112,14 +60,14 @@ class SuperbiasResult:
     numbers: dict = field(default_factory=dict)
 
 
-def run(paths, facts: ReferenceMetadata, choices, *, previous=None, threads=1):
+def run(paths, facts: ReferenceMetadata, choices: SuperbiasSettings, *, previous=None, threads=1):
     """Make a superbias.
 
     Parameters
     ----------
     paths : sequence of path-like
     facts : ReferenceMetadata
-    choices : Choices
+    choices : SuperbiasSettings
     previous : path-like, optional
         Superbias to compare with.
     threads : int
@@ -142,6 +90,17 @@ def run(paths, facts: ReferenceMetadata, choices, *, previous=None, threads=1):
     return aligned(ramps, facts, choices, before, threads)
 
 
+def _clip(choices: SuperbiasSettings) -> Clip:
+    """Return the clip of method ``reffiles``."""
+    return Clip("sigma", choices.sigma, choices.max_clipping_iters)
+
+
+def _rule(choices: SuperbiasSettings) -> Threshold:
+    """Return the rule by which method ``reffiles`` flags and `fill_high` fills."""
+    clip = Clip("sigma", choices.bad_clipping_sigma, choices.bad_max_clipping_iters)
+    return Threshold(clip, choices.bad_sigma_threshold)
+
+
 def _reffiles(ramps, facts, choices, before, threads):
     if len(ramps.files) < 2:
         raise DarkroomError(
@@ -151,8 +110,8 @@ def _reffiles(ramps, facts, choices, before, threads):
     classes = Classes.from_ramps(ramps)
     stack = GroupStack(ramps, 0, [(k, 0) for k in range(len(ramps.files))])
     check_ramps(stack, classes, lambda k: f"{ramps.files[k].path} integration 1", threads)
-    found = clipped_mean(stack, choices.clip, threads=threads)
-    bad, threshold = find_unreliable(found.std064, choices.rule)
+    found = clipped_mean(stack, _clip(choices), threads=threads)
+    bad, threshold = find_unreliable(found.std064, _rule(choices))
     filled = filled_superbias(found.mean64, ramps, choices)
     mean, std = found.mean64.astype(np.float32), found.std064.astype(np.float32)
     count, dq = found.count, files.reffiles_dq(bad)
@@ -182,7 +141,7 @@ def filled_superbias(mean, ramps, choices):
     reference = np.zeros(mean.shape, bool)
     if pixeldq is not None:
         reference = (pixeldq & Pixel.REFERENCE_PIXEL) != 0
-    return fill_high(mean.astype(np.float64), reference, choices.rule, choices.box_width)
+    return fill_high(mean.astype(np.float64), reference, _rule(choices), choices.box_width)
 
 
 def write(made, output, details, filled):

@@ -7,12 +7,22 @@ from darkroom.errors import DarkroomError
 from darkroom.wfc3.engine import calwf3, compare, products
 from darkroom.wfc3.engine import engine as builtin
 from darkroom.wfc3.files.mask import SCOPES
+from darkroom.wfc3.settings import Wfc3Settings
 
 ENGINES = ("builtin", "calwf3", "both")
 
 
-def calibrate(raw, references, folder, *, engine="builtin", masked=(), scope=None, reason="",
-              threads=1):  # fmt: skip
+def calibrate(
+    raw,
+    references,
+    folder,
+    *,
+    engine=Wfc3Settings.engine,
+    masked=(),
+    scope=None,
+    reason="",
+    threads=1,
+):
     """Calibrate a RAW and write its IMA and FLT.
 
     Parameters

@@ -26,6 +26,7 @@ from darkroom.wfc3.engine.ramp import Reduced
 from darkroom.wfc3.engine.setup import Setup
 from darkroom.wfc3.files.imsets import Imsets, extver_of, read_of
 from darkroom.wfc3.files.mask import SCOPES, check_reads
+from darkroom.wfc3.settings import Wfc3Settings
 
 _SIGNAL_SIGMAS = np.float32(4.0)
 _NO_PLANE = np.zeros((1, 1), np.float32)
@@ -154,7 +155,7 @@ def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
     return signal, found
 
 
-def reduce(ramp, masked=(), *, scope="all", events=False, threads=1):
+def reduce(ramp, masked=(), *, scope=Wfc3Settings.mask_scope, events=False, threads=1):
     """Run CRCORR and FLATCORR on a ramp.
 
     Parameters

@@ -10,7 +10,7 @@ from astropy.io import fits
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
-from darkroom.wfc3.pipeline import KINDS
+from darkroom.wfc3.reference_kinds import KINDS
 
 
 def verified_references(chosen, cache):

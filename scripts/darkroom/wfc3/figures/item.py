@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 from darkroom.wfc3.files.reads import ranges
-from darkroom.wfc3.reads.choose import Rule, choose
+from darkroom.wfc3.reads.choose import choose
+from darkroom.wfc3.settings import Wfc3Settings
 from darkroom.words import counted, sentence
 
 _DEFINITIONS = {
@@ -85,7 +86,7 @@ def quantities(tolds):
     """Return the rows of ``quantities.json``."""
     rows = []
     for told in tolds:
-        cut = choose(told.differences, Rule(method="notebook"))
+        cut = choose(told.differences, Wfc3Settings(choose="notebook"))
         after = told.measures["background"][1]
         steps = told.differences.steps[::-1]
         left = float(told.differences.times[-1] - sum(steps[e - 1] for e in cut.reads))

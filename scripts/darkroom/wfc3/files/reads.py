@@ -12,9 +12,10 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.dq import ZEROTH_SIGNAL
 from darkroom.wfc3.files.imsets import Imsets, extver_of, required
+from darkroom.wfc3.settings import Wfc3Settings
 
 #: Regions of the notebook in pixels of the full array, border included: x0, x1, y0, y1.
-LEFT, RIGHT = (50, 250, 100, 900), (700, 900, 100, 900)
+LEFT, RIGHT = tuple(Wfc3Settings().left), tuple(Wfc3Settings().right)
 FULL_SIDE, BORDER = 1024, 5
 METHODS = ("instantaneous", "cumulative")
 

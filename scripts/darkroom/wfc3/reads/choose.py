@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.campaign.settings import declared
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.files.imsets import extver_of, read_of
 from darkroom.wfc3.files.mask import check_reads
 from darkroom.wfc3.files.reads import ranges
 from darkroom.wfc3.reads.quiet import Quiet, weighted_quantile
+from darkroom.wfc3.settings import Wfc3Settings
 
-METHODS = ("quiet", "notebook", "none")
-TREATMENTS = ("mask", "subtract", "flatten")
+if TYPE_CHECKING:
+    from darkroom.wfc3.reads.diagnose import Differences
+
+METHODS = declared(Wfc3Settings)["choose"].choices
+TREATMENTS = declared(Wfc3Settings)["treatment"].choices
 # An interval tells nothing when even an excess of half the sky would not be significant in it.
 _USELESS = 0.5
 _LEAST_INTERVALS = 3
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How reads are judged.
-
-    Parameters
-    ----------
-    method : {"quiet", "notebook", "none"}
-        Against the ramp's own quiet level; ratio above `notebook_ratio`; not at all.
-    ratio_excess : float
-        Change of left / right against the quiet ratio, either way, that makes a read bad.
-    level_excess : float
-        Excess of the whole field over the quiet level, as a fraction of it, that makes it bad.
-    trail_excess : float
-        More bright pixels than in the quiet part, as a fraction of all, that make it bad.
-    nsigma : float
-        All must exceed their uncertainty so many times.
-    min_step_s : float
-        Shorter intervals are not judged, s.
-    most : float
-        Largest fraction of the exposure time that an automatic choice may take.
-    notebook_ratio : float
-        The notebook's cut.
-    """
-
-    method: str = "quiet"
-    ratio_excess: float = 0.1
-    level_excess: float = 0.1
-    trail_excess: float = 0.002
-    nsigma: float = 5.0
-    min_step_s: float = 3.0
-    most: float = 0.5
-    notebook_ratio: float = 1.1
 
 
 @dataclass(frozen=True)
@@ -82,20 +55,22 @@ class Choice:
     quiet_ratio: float | None = None
 
 
-DEFAULT = Rule()
-
-
-def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
+def choose(
+    differences: Differences,
+    rule: Wfc3Settings | None = None,
+    *,
+    given: Iterable[int] | None = None,
+) -> Choice:
     """Choose the bad reads of an exposure.
 
     Parameters
     ----------
     differences : darkroom.wfc3.reads.diagnose.Differences
         Instantaneous ones.
-    rule : Rule
-    treatment : {"mask", "subtract", "flatten"}
-        What will be done: a mask can only take reads that reach to the start or the end; a trail is
-        only subtracted, since a fit takes it for cosmic rays.
+    rule : Wfc3Settings, optional
+        How reads are judged (by default as declared) and what will be done about bad ones: a mask
+        can only take reads that reach to the start or the end; a trail is only subtracted, since a
+        fit takes it for cosmic rays.
     given : iterable of int, optional
         EXTVERs; then nothing else is looked at. An empty one means that none is bad.
 
@@ -109,6 +84,8 @@ def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
         For given reads that cannot be left out (the zeroth, all, or ones that are not there), or an
         unknown method.
     """
+    rule = rule or Wfc3Settings()
+    treatment = rule.treatment
     if treatment not in TREATMENTS:
         raise DarkroomError(f"treatment {treatment!r} is not one of {', '.join(TREATMENTS)}")
     if given is not None:
@@ -120,12 +97,12 @@ def choose(differences, rule=DEFAULT, *, treatment="mask", given=None):
             )
         words = f"given: EXTVER {ranges(reads)}" if reads else "given: no read is bad"
         return Choice("given", words, reads)
-    if rule.method == "none":
+    if rule.choose == "none":
         return Choice("none", "not looked for")
-    if rule.method == "notebook":
+    if rule.choose == "notebook":
         return _notebook(differences, rule)
-    if rule.method != "quiet":
-        raise DarkroomError(f"method {rule.method!r} is not one of {', '.join(METHODS)}")
+    if rule.choose != "quiet":
+        raise DarkroomError(f"method {rule.choose!r} is not one of {', '.join(METHODS)}")
     return _against_quiet(differences, rule, treatment)
 
 
@@ -167,10 +144,11 @@ def _against_quiet(differences, rule, treatment):
     taken = at_ends if treatment == "mask" else runs
     chosen = sorted({j for run in taken for j in run})
     share = differences.steps[[j - 1 for j in chosen]].sum() / differences.times[-1]
-    if share > rule.most:
+    if share > rule.max_masked_fraction:
         return _undecidable(
             f"{share:.0%} of the exposure differs from its quiet part ({known['kind']}), more than "
-            f"{rule.most:.0%}; give the reads, or flatten a sky that varies alike over the field",
+            f"{rule.max_masked_fraction:.0%}; give the reads, or flatten a sky that varies alike "
+            "over the field",
             **known,
         )
     reads = tuple(sorted(extver_of(j, nsamp) for j in chosen))

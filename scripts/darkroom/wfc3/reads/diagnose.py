@@ -18,10 +18,11 @@ from darkroom.wfc3.files.reads import (
     limit_rates,
     region,
 )
+from darkroom.wfc3.settings import Wfc3Settings
 
 SOURCES = ("mask", "limit", "none")
 #: The notebook's limit on rates, e-/s, for its own exposure.
-SOURCE_LIMIT = 3.0
+SOURCE_LIMIT = Wfc3Settings.source_limit
 # Standard error of the median of a normal sample, in units of sigma / sqrt(N): sqrt(pi / 2).
 _MEDIAN_ERROR = 1.2533
 _MAD_SIGMA = 1.4826
@@ -151,8 +152,15 @@ class Differences:
         return np.hypot(self.left.error, self.right.error)
 
 
-def measure(cube, *, method="instantaneous", sources="mask", limit=SOURCE_LIMIT, left=LEFT,
-            right=RIGHT):  # fmt: skip
+def measure(
+    cube,
+    *,
+    method="instantaneous",
+    sources=Wfc3Settings.sources,
+    limit=SOURCE_LIMIT,
+    left=LEFT,
+    right=RIGHT,
+):
     """Measure the sky in every difference of a cube.
 
     Parameters

@@ -16,7 +16,7 @@ class Quiet:
     Parameters
     ----------
     differences : darkroom.wfc3.reads.diagnose.Differences
-    rule : darkroom.wfc3.reads.choose.Rule
+    rule : darkroom.wfc3.settings.Wfc3Settings
     judged : (n-1,) bool array
         Intervals that can be judged.
 

@@ -14,6 +14,7 @@ from darkroom.wfc3.files.reads import ranges
 from darkroom.wfc3.reads.background import background
 from darkroom.wfc3.reads.quality import quality_cards, ramp_quality
 from darkroom.wfc3.reads.treat import flatten, subtract
+from darkroom.wfc3.settings import Wfc3Settings
 
 
 @dataclass
@@ -37,7 +38,9 @@ class Reprocessed:
     done: str
 
 
-def reprocess(raw, references, choice, sky, pixels, *, scope="all", regions, threads=1):
+def reprocess(
+    raw, references, choice, sky, pixels, *, scope=Wfc3Settings.mask_scope, regions, threads=1
+):
     """Calibrate an exposure with its bad reads treated.
 
     Parameters

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from darkroom.simulate.settings import stream
-from darkroom.wfc3.simulate.values import BORDER, FULL_SIDE, SUBARRAYS
+from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE, SUBARRAYS
 
 #: Gain (e-/DN) and noise of the difference of two reads (e-) of the amplifiers A, B, C, D.
 GAINS = {"A": 2.252, "B": 2.203, "C": 2.188, "D": 2.265}

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom.simulate.settings import planned
-from darkroom.wfc3.simulate.values import BORDER, SUBARRAYS, complete, sample_times
+from darkroom.wfc3.simulate.names import BORDER, SUBARRAYS
+from darkroom.wfc3.simulate.values import complete, sample_times
 
 # No real program has this name.
 PROGRAM = "sim"
@@ -49,7 +50,7 @@ def plan(settings):
     Parameters
     ----------
     settings : dict
-        Overlay of `darkroom.wfc3.simulate.values.DEFAULTS`.
+        Overlay of `darkroom.wfc3.simulate.settings.Simulation`.
 
     Returns
     -------

@@ -12,8 +12,9 @@ from darkroom.wfc3.simulate.detector import (
     detector_of,
     measured_from_true,
 )
+from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE
 from darkroom.wfc3.simulate.sky import pointing_of, source_image, sources_of
-from darkroom.wfc3.simulate.values import BORDER, FULL_SIDE, sample_times
+from darkroom.wfc3.simulate.values import sample_times
 
 #: Seconds that the zeroth read lacks of the time to the first.
 ZEROTH_OVERHEAD = 0.020535

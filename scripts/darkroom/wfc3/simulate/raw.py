@@ -9,9 +9,10 @@ from astropy.io import fits
 
 from darkroom.wfc3.simulate.detector import offset_of
 from darkroom.wfc3.simulate.exposures import association
+from darkroom.wfc3.simulate.names import BORDER, SUBARRAYS
 from darkroom.wfc3.simulate.ramp import zeroth_time
 from darkroom.wfc3.simulate.sky import pointing_of
-from darkroom.wfc3.simulate.values import BORDER, SUBARRAYS, sample_times
+from darkroom.wfc3.simulate.values import sample_times
 
 _MJD0 = datetime(1858, 11, 17, tzinfo=UTC)
 #: Switches of a RAW as the archive sets them.

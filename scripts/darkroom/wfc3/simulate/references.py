@@ -18,14 +18,8 @@ from darkroom.wfc3.simulate.detector import (
     detector_of,
     offset_of,
 )
-from darkroom.wfc3.simulate.values import (
-    BORDER,
-    FULL_SIDE,
-    MOST_READS,
-    SUBARRAYS,
-    complete,
-    sample_times,
-)
+from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE, MOST_READS, SUBARRAYS
+from darkroom.wfc3.simulate.values import complete, sample_times
 
 USEAFTER = "Jan 01 2009 00:00:00"
 #: What chooses among the references of each type, as in the real rules.

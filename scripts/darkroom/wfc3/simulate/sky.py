@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import erf
 
 from darkroom.simulate.settings import stream
-from darkroom.wfc3.simulate.values import FULL_SIDE, SUBARRAYS
+from darkroom.wfc3.simulate.names import FULL_SIDE, SUBARRAYS
 
 #: Distortion of the simulated field: arcsec from the reference pixel, coefficients of x^j y^(i-j)
 #: by (i, j), as IDCTAB's CXij and CYij.

@@ -10,8 +10,8 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.wfc3.simulate.detector import GAINS, READ_NOISE, detector_of
+from darkroom.wfc3.simulate.names import BORDER, FILTERS, FULL_SIDE, SUBARRAYS
 from darkroom.wfc3.simulate.sky import DISTORTION_X, DISTORTION_Y, PARITY, SCALE, THETA
-from darkroom.wfc3.simulate.values import BORDER, FILTERS, FULL_SIDE, SUBARRAYS
 
 
 def _table(columns, name=None):

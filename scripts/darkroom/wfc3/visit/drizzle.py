@@ -17,23 +17,14 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from darkroom.campaign.settings import defaults
 from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.dq import BLOB, MASKED
+from darkroom.wfc3.visit.settings import DrizzleSettings
 
+_STEPS_OFF = {"driz_separate": False, "median": False, "blot": False, "driz_cr": False}
 #: The notebook's parameters of AstroDrizzle; None: AstroDrizzle's own choice.
-NOTEBOOK = {
-    "skymethod": "match",
-    "driz_separate": False,
-    "median": False,
-    "blot": False,
-    "driz_cr": False,
-    "final_bits": "16",
-    "final_wht_type": "EXP",
-    "final_pixfrac": 1.0,
-    "final_kernel": "square",
-    "final_scale": None,
-    "final_rot": None,
-}
+NOTEBOOK = _STEPS_OFF | {k: v for k, v in defaults(DrizzleSettings).items() if k != "astrometry"}
 # Largest departure of the weight from the exposure time it must be.
 _WEIGHT = 0.005
 _LOG = "astrodrizzle.log"

@@ -1,0 +1,74 @@
+"""Settings of the CCD pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.campaign.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class CcdSettings:
+    """Settings of the CCD pipeline."""
+
+    clip: str = setting(
+        "mad",
+        "Outlier rejection in stacks about the median: by 1.4826 MAD, but at least the typical "
+        "noise (mad); by the standard deviation (sigma); none.",
+        choices=("mad", "sigma", "none"),
+    )
+    nsigma: float = setting(5.0, "Rejection limit.", unit="scatter of the clip", above=0)
+    iterations: int = setting(5, "Largest number of rejection rounds.", minimum=1)
+    temperature_tolerance_c: float = setting(
+        0.2,
+        "Frames whose temperatures differ by no more than this form one temperature group; a dark "
+        "rate that doubles in 6 °C changes by 2.3 % in 0.2 °C.",
+        unit="°C",
+        above=0,
+    )
+    gain_e_per_adu: float | None = setting(
+        None, "Gain; products are then in electrons.", unit="e-/ADU", above=0, absent="none, ADU"
+    )
+    saturation_adu: float = setting(
+        65535.0,
+        "Level at and above which a sample is saturated; for cameras that write multiples of a "
+        "number, the highest multiple not above it.",
+        unit="ADU",
+        above=0,
+    )
+    hot_nsigma: float = setting(
+        5.0,
+        "A pixel is hot when its dark rate is stable and exceeds that of its surroundings by so "
+        "many robust standard deviations.",
+        unit="sigma",
+        above=0,
+    )
+    display_range_adu: list[float] = setting(
+        [-30.0, 50.0],
+        "Fixed display range of bias-subtracted images.",
+        unit="LOW HIGH",
+        length=2,
+    )
+    pixel: list[int] | None = setting(
+        None,
+        "Pixel whose time series is shown, row and column counted from 0.",
+        unit="Y X",
+        minimum=0,
+        length=2,
+        absent="100, 150, or the middle of smaller frames",
+    )
+
+
+STACKING = ("clip", "nsigma", "iterations", "saturation_adu", "gain_e_per_adu")
+GROUPING = (*STACKING, "temperature_tolerance_c")
+#: Settings of each program.
+PROGRAMS = {
+    "master_bias": STACKING,
+    "read_noise": STACKING,
+    "master_dark": GROUPING,
+    "dark_rate": GROUPING,
+    "hot_pixels": (*GROUPING, "hot_nsigma"),
+    "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu"),
+    "quantities": (*GROUPING, "pixel"),
+    "figures": ("pixel", "display_range_adu"),
+}

@@ -1,0 +1,113 @@
+"""What the rules ask about CRDS: which references a campaign needs, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from darkroom.workflow.plan import Pipeline, Plan, quoted
+
+
+class References:
+    """The references that a campaign needs.
+
+    Parameters
+    ----------
+    plan : Plan
+        The campaign.
+    pipelines : dict
+        Pipelines of its instruments; those with an observatory need references.
+    """
+
+    def __init__(self, plan: Plan, pipelines: Mapping[str, Pipeline]) -> None:
+        self.plan = plan
+        self.pipelines = {name: one for name, one in pipelines.items() if one.observatory}
+
+    def observatory_of(self, item: str) -> str | None:
+        """Return the observatory whose references an item's exposures need."""
+        pipeline = self.pipelines.get(self.plan.campaign.items[item]["instrument"])
+        return pipeline.observatory if pipeline else None
+
+    def _items(self, observatory: str) -> dict[str, Pipeline]:
+        """Return the items whose exposures need references of an observatory."""
+        wanted = [one for one in self.pipelines.values() if one.observatory == observatory]
+        by_item = {item: pipeline for pipeline in wanted for item in pipeline.items}
+        return {item: by_item[item] for item in self.plan.campaign.items if item in by_item}
+
+    def cache_option(self, observatory: str) -> str:
+        """Return the option that says where the cache lies."""
+        return quoted("--cache", self.plan.crds(observatory).cache)
+
+    def place(self, observatory: str, asking: bool = False) -> str:
+        """Return the options that say where the cache lies and which server may be asked."""
+        settings = self.plan.crds(observatory)
+        words = ["--observatory", observatory, "--cache", settings.cache]
+        if asking and settings.server is not None:
+            words += ["--server", settings.server, "--timeout", f"{settings.timeout:g}"]
+        return quoted(*words)
+
+    def place_of(self, item: str) -> str:
+        """Return the options that say where the references of an item's exposures lie."""
+        return self.place(self._needed_observatory(item))
+
+    def context_option(self, observatory: str) -> str:
+        """Return the option of the context that chooses references."""
+        return quoted("--context", self.plan.crds(observatory).context)
+
+    def context_options(self, observatory: str) -> str:
+        """Return the options that say which mappings are needed."""
+        items = self.plan.campaign.items
+        instruments = sorted({items[item]["instrument"] for item in self._items(observatory)})
+        return f"{self.context_option(observatory)} {quoted('--instruments', *instruments)}"
+
+    def bestrefs_options(self, item: str) -> str:
+        """Return the options that say which references an exposure needs, by which context."""
+        pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+        words = ["--kinds", *pipeline.reference_kinds(item)]
+        if pipeline.optional_kinds:
+            words += ["--optional-kinds", *pipeline.optional_kinds]
+        return f"{self.context_option(self._needed_observatory(item))} {quoted(*words)}"
+
+    def simulate_options(self, observatory: str) -> str:
+        """Return the options that say which references to simulate."""
+        items = self._items(observatory).items()
+        kinds = sorted(
+            {kind for item, pipeline in items for kind in pipeline.reference_kinds(item)}
+        )
+        return f"{self.context_option(observatory)} {quoted('--kinds', *kinds)}"
+
+    def source(self, observatory: str) -> list[str]:
+        """Return what must be there before a cache is filled: simulated references are made."""
+        if not self.plan.simulated:
+            return []
+        return [f"{self.plan.crds(observatory).cache}/config/{observatory}/server_config"]
+
+    def mappings(self, item: str) -> str:
+        """Return the table of verified mappings that an item's references are chosen by."""
+        return f"{self.plan.results}/crds/{self._needed_observatory(item)}.mappings"
+
+    def of_exposures(self, item: str) -> list[str]:
+        """Return the lists of best references of an item's exposures."""
+        return self.plan.exposure_files(item, "references")
+
+    def of_items(self, observatory: str) -> list[str]:
+        """Return the references that each item of an observatory needs, if it has exposures."""
+        items = [item for item in self._items(observatory) if self.plan.exposures(item)]
+        return [f"{self.plan.folder(item)}/references.json" for item in items]
+
+    def pins_option(self) -> str:
+        """Return the option that names the pins; simulated references follow from the simulator."""
+        if self.plan.simulated:
+            return ""
+        return quoted("--pins", self.plan.campaign.pins_path)
+
+    def tables(self) -> list[str]:
+        """Return the tables of the verified references that are pinned."""
+        used = sorted({str(pipeline.observatory) for pipeline in self.pipelines.values()})
+        used = [name for name in used if not self.plan.simulated and self.of_items(name)]
+        return [f"{self.plan.results}/crds/{name}.tsv" for name in used]
+
+    def _needed_observatory(self, item: str) -> str:
+        observatory = self.observatory_of(item)
+        if observatory is None:
+            raise KeyError(f"item {item} needs no references")
+        return observatory

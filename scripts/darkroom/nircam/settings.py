@@ -1,0 +1,79 @@
+"""Settings of the NIRCam pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.campaign.settings import section, setting
+from darkroom.nircam.readnoise.settings import ReadnoiseSettings
+from darkroom.nircam.refpix.settings import ReferencePixelSettings
+from darkroom.nircam.spectrum.settings import SpectrumSettings
+from darkroom.nircam.superbias.settings import SuperbiasSettings
+
+#: Steps of the JWST pipeline that may be run, in the pipeline's order.
+STEPS = (
+    "group_scale",
+    "dq_init",
+    "saturation",
+    "ipc",
+    "superbias",
+    "refpix",
+    "linearity",
+    "dark_current",
+)
+_STEPS = {"minItems": 1, "uniqueItems": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSettings:
+    """Steps of the JWST pipeline before each product, in the order given."""
+
+    superbias: list[str] = setting(
+        ["dq_init", "saturation"],
+        "Steps before the superbias, in order.",
+        choices=STEPS,
+        schema=_STEPS,
+    )
+    readnoise: list[str] = setting(
+        ["dq_init", "saturation", "superbias", "refpix", "linearity"],
+        "Steps before the read noise, in order.",
+        choices=STEPS,
+        schema=_STEPS,
+    )
+    noise: list[str] = setting(
+        ["dq_init", "saturation"],
+        "Steps before noise spectrum and reference pixels, in order; these need ramps without "
+        "corrections.",
+        choices=("dq_init", "saturation"),
+        schema=_STEPS,
+    )
+    superbias_from: str = setting(
+        "made",
+        "Superbias that the step superbias subtracts: the one just made, or that of CRDS.",
+        choices=("made", "crds"),
+    )
+    parameters: dict = setting(
+        {},
+        "Parameters of steps that replace the pipeline's defaults, e.g. {refpix: "
+        "{odd_even_columns: false}}.",
+        unit="step: {parameter: value}",
+        absent="none",
+        schema={
+            "additionalProperties": False,
+            "properties": {
+                step: {"type": "object", "description": f"Parameters of the step {step}."}
+                for step in STEPS
+            },
+        },
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NircamSettings:
+    """Settings of the NIRCam pipeline."""
+
+    steps: StepSettings = section(StepSettings)
+    superbias: SuperbiasSettings = section(SuperbiasSettings)
+    readnoise: ReadnoiseSettings = section(ReadnoiseSettings)
+    spectrum: SpectrumSettings = section(SpectrumSettings)
+    reference_pixels: ReferencePixelSettings = section(ReferencePixelSettings)

@@ -1,0 +1,192 @@
+"""Settings of the simulated NIRCam detectors. In DN unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.campaign.settings import REQUIRED
+from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.nircam.detector.readout import DETECTORS
+from darkroom.simulate.declare import simulated
+
+_OWN = "as measured of the detector"
+_TWO = {"minItems": 2, "maxItems": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonNoise:
+    """1/f noise common to the amplifiers: amplitude (f/Hz)^-index + excess (f/Hz)^-1/(1+(f/knee)²).
+
+    One-sided power spectral density.
+    """
+
+    amplitude: float = simulated(0.24, "Amplitude at 1 Hz.", unit="DN²/Hz", minimum=0)
+    index: float = simulated(1.0, "Index of the power law.")
+    excess: float = simulated(3.0, "Low-frequency excess.", unit="DN²/Hz", minimum=0)
+    knee_hz: float = simulated(2.0, "Frequency above which the excess falls.", unit="Hz", above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmplifierNoise:
+    """1/f noise of each amplifier, one-sided power spectral density."""
+
+    amplitude: float = simulated(0.07, "Amplitude at 1 Hz.", unit="DN²/Hz", minimum=0)
+    index: float = simulated(1.0, "Index of the power law.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlternatingNoise:
+    """Alternating-column noise: a power law mirrored at half the pixel rate."""
+
+    amplitude: float = simulated(0.03, "Amplitude at 1 Hz.", unit="DN²/Hz", minimum=0)
+    index: float = simulated(1.0, "Index of the power law.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A sine wave common to the amplifiers, of random phase."""
+
+    hz: float = simulated(REQUIRED, "Frequency.", unit="Hz", above=0)
+    rms: float = simulated(REQUIRED, "Amplitude, rms.", unit="DN", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpoxyVoid:
+    """A disc of pixels with more white noise."""
+
+    y: float = simulated(REQUIRED, "Row of its centre.", unit="pixels")
+    x: float = simulated(REQUIRED, "Column of its centre.", unit="pixels")
+    radius: float = simulated(REQUIRED, "Radius.", unit="pixels", above=0)
+    white: float = simulated(REQUIRED, "Factor of its white noise.", above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """The simulated NIRCam detectors."""
+
+    seed: int = simulated(1062, "Seed of everything random.", minimum=0, absent="the archive's")
+    detector: str = simulated("NRCA1", "Detector as in the header.", choices=tuple(DETECTORS))
+    subarray: str = simulated("FULL", "Subarray as in the header.", unit="header value")
+    rows: int = simulated(
+        2048, "Rows of the detector; fewer only to test on a small one.", minimum=1
+    )
+    readpatt: str = simulated("RAPID", "Read pattern.", choices=tuple(PATTERNS))
+    exposures: int = simulated(10, "Number of exposures.", minimum=1)
+    nints: int = simulated(1, "Integrations of each.", minimum=1)
+    ngroups: int = simulated(10, "Groups of each integration.", minimum=1)
+    start: str = simulated("2022-04-01T06:00:00", "Start of the first exposure.", unit="UTC")
+    pause_s: float = simulated(600.0, "Pause between exposures.", unit="s", minimum=0)
+    bias_level: float | None = simulated(
+        None,
+        "Bias: this level, plus offsets of amplifiers and of even and odd columns, plus scatter.",
+        unit="DN",
+        absent=_OWN,
+    )
+    bias_scatter: float = simulated(
+        600.0, "Scatter of the bias from pixel to pixel.", unit="DN", minimum=0
+    )
+    amplifier_offset: float = simulated(
+        2600.0, "Offsets of amplifiers, uniform within plus or minus this.", unit="DN", minimum=0
+    )
+    even_odd: list[float] = simulated(
+        [100.0, 1100.0],
+        "Size of the step between even and odd columns, either sign.",
+        unit="LOW HIGH DN",
+        schema=_TWO,
+    )
+    ktc: float | None = simulated(
+        None, "kTC noise, new in each integration.", unit="DN", minimum=0, absent=_OWN
+    )
+    reference_ktc: float = simulated(
+        0.1,
+        "kTC noise of reference pixels (assumed).",
+        unit="fraction of the active ones'",
+        minimum=0,
+    )
+    ramp_offset_rms: float | None = simulated(
+        None, "Offset from ramp to ramp, rms.", unit="DN", minimum=0, absent=_OWN
+    )
+    amplifier_ramp_rms: float = simulated(
+        8.0, "Offset of an amplifier from ramp to ramp, rms.", unit="DN", minimum=0
+    )
+    parity_ramp_rms: float = simulated(
+        1.0, "Offset of even and odd columns from ramp to ramp, rms.", unit="DN", minimum=0
+    )
+    pedestal_rms: float | None = simulated(
+        None, "Offset from frame to frame, rms.", unit="DN", minimum=0, absent=_OWN
+    )
+    amplifier_pedestal_rms: float | None = simulated(
+        None, "Offset of an amplifier from frame to frame, rms.", unit="DN", minimum=0, absent=_OWN
+    )
+    gain: float | None = simulated(None, "Gain.", unit="e-/DN", above=0, absent=_OWN)
+    dark: float | None = simulated(
+        None, "Dark current of active pixels.", unit="e-/s", minimum=0, absent=_OWN
+    )
+    hot_fraction: float = simulated(1e-3, "Hot pixels.", unit="fraction", minimum=0, maximum=1)
+    hot_rate: list[float] = simulated(
+        [1.0, 30.0], "Their rate, log-uniform.", unit="LOW HIGH DN/s", minimum=0, schema=_TWO
+    )
+    cosmic_rays: float = simulated(5e-3, "Cosmic-ray hits.", unit="per pixel and 100 s", minimum=0)
+    cosmic_ray_mean: float = simulated(
+        400.0, "Mean of their signal, exponential.", unit="DN", minimum=0
+    )
+    rtn_fraction: float = simulated(
+        2e-3,
+        "Pixels with random telegraph noise: two levels, symmetric.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
+    )
+    rtn_amplitude: list[float] = simulated(
+        [20.0, 100.0],
+        "Distance of the levels, log-uniform.",
+        unit="LOW HIGH DN",
+        minimum=0,
+        schema=_TWO,
+    )
+    rtn_switch: float = simulated(
+        0.2, "Probability of a switch between frames.", minimum=0, maximum=1
+    )
+    white: float | None = simulated(
+        None,
+        "White noise of a read, one number or one of each amplifier.",
+        unit="DN",
+        schema={
+            "type": ["number", "array", "null"],
+            "items": {"type": "number", "minimum": 0},
+            "minItems": 1,
+        },
+        absent=_OWN,
+    )
+    reference_white: float = simulated(
+        0.85, "White noise of reference pixels.", unit="fraction of the active ones'", minimum=0
+    )
+    noisy_reference_fraction: float = simulated(
+        0.0, "Reference pixels with three times the noise.", unit="fraction", minimum=0, maximum=1
+    )
+    epoxy_void: EpoxyVoid | None = simulated(
+        None, "Disc with more white noise.", group=EpoxyVoid, absent="none"
+    )
+    noise_sampling: str = simulated(
+        "tick",
+        "Sampling of the 1/f noise: every pixel (tick); one sample a row and amplifier, which is "
+        "cheap and has nothing above half the row rate (row); no 1/f noise (off).",
+        choices=("tick", "row", "off"),
+    )
+    common: CommonNoise = simulated(
+        CommonNoise(), "1/f noise common to the amplifiers.", group=CommonNoise,
+        absent="as below, scaled to the detector",
+    )  # fmt: skip
+    amplifier: AmplifierNoise = simulated(
+        AmplifierNoise(), "1/f noise of each amplifier.", group=AmplifierNoise, absent="as below"
+    )
+    alternating: AlternatingNoise = simulated(
+        AlternatingNoise(), "Alternating-column noise.", group=AlternatingNoise, absent="as below"
+    )
+    coupling_spread: float = simulated(
+        0.05, "Each amplifier sees the common noise times 1 plus or minus this.", minimum=0
+    )
+    lines: list[Line] = simulated(
+        [], "Sine waves common to the amplifiers.", group=Line, absent="none"
+    )
+    truth: bool = simulated(True, "Write what is hidden beside each exposure.")

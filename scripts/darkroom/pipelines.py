@@ -1,0 +1,38 @@
+"""The instruments there are: one line each.
+
+An instrument is a package of this name with a module ``pipeline`` (what the workflow must know),
+and ``rules/<name>.smk``; its simulator is ``darkroom.<name>.simulate.exposures``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from darkroom.workflow.plan import Pipeline, Plan
+
+#: Class of the pipeline of each instrument, ``module:class``.
+PIPELINES = {
+    "ccd": "darkroom.ccd.pipeline:CcdPipeline",
+    "nircam": "darkroom.nircam.pipeline:NircamPipeline",
+    "wfc3": "darkroom.wfc3.pipeline:Wfc3Pipeline",
+    "cgi": "darkroom.cgi.pipeline:CgiPipeline",
+}
+
+
+def pipeline_class(instrument: str) -> type[Pipeline]:
+    """Return the class of an instrument's pipeline."""
+    module, _, name = PIPELINES[instrument].partition(":")
+    return getattr(import_module(module), name)
+
+
+def pipelines(plan: Plan) -> dict[str, Pipeline]:
+    """Return the pipelines of a campaign's instruments: ``{instrument: pipeline}``.
+
+    Only those are imported: each start of a plan or of a cluster job reads them.
+    """
+    return {name: pipeline_class(name)(plan) for name in PIPELINES if name in plan.instruments}
+
+
+def simulation_group(instrument: str) -> type:
+    """Return the declaration of what an instrument's simulator may be asked for."""
+    return import_module(f"darkroom.{instrument}.simulate.settings").Simulation

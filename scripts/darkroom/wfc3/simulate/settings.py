@@ -1,0 +1,138 @@
+"""Settings of the simulated WFC3/IR detector.
+
+Rates are in e-/s at the centre of the band; counts of stars, blobs and cosmic rays are of a full
+frame, smaller ones get their share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.simulate.declare import simulated
+from darkroom.wfc3.simulate.names import FILTERS, LIGHTS, MOST_READS, SEQUENCES, SUBARRAYS
+
+_ABOVE = "the visit's"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposureSettings:
+    """One exposure."""
+
+    light: str = simulated(
+        "nominal", "What happens to the light during the exposure.", choices=LIGHTS
+    )
+    dither: list[float] = simulated(
+        [0.0, 0.0], "Offset of the pointing along x and y.", unit="X Y arcsec",
+        schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    strength: float | None = simulated(
+        None, "As below, of this exposure.", minimum=0, absent=_ABOVE
+    )
+    duration_s: float | None = simulated(
+        None, "As below, of this exposure.", unit="s", above=0, absent=_ABOVE
+    )
+    side: str | None = simulated(
+        None, "As below, of this exposure.", unit="left or right", absent=_ABOVE,
+        schema={"enum": ["left", "right", None]},
+    )  # fmt: skip
+    airglow: float | None = simulated(None, "As below, of this exposure.", minimum=0, absent=_ABOVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Galaxy:
+    """One big galaxy."""
+
+    rate: float = simulated(1000.0, "Its rate.", unit="e-/s", minimum=0)
+    radius: float = simulated(50.0, "Its radius.", unit="pixels", above=0)
+    x: float = simulated(0.5, "Column of its centre.", unit="fraction of the side")
+    y: float = simulated(0.5, "Row of its centre.", unit="fraction of the side")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """The simulated WFC3/IR detector and a visit with it."""
+
+    seed: int = simulated(14037, "Seed of everything random.", minimum=0, absent="the archive's")
+    visit: int = simulated(1, "Number of the visit.", minimum=1)
+    subarray: str = simulated("FULLIMAG", "Subarray (SUBTYPE).", choices=tuple(SUBARRAYS))
+    filter: str = simulated("F140W", "Filter.", choices=tuple(FILTERS))
+    sampseq: str = simulated("SPARS100", "Sample sequence.", choices=SEQUENCES)
+    nsamp: int = simulated(16, "Reads, the zeroth included.", minimum=1, maximum=MOST_READS)
+    ra: float = simulated(177.4, "Right ascension of the target.", unit="degrees")
+    dec: float = simulated(22.398, "Declination of the target.", unit="degrees")
+    pa_v3: float = simulated(112.0, "Position angle of V3.", unit="degrees")
+    start: str = simulated("2015-11-01T02:24:00", "Start of the first exposure.", unit="UTC")
+    pause_s: float = simulated(300.0, "Pause between exposures.", unit="s", minimum=0)
+    exposures: list[ExposureSettings] = simulated(
+        [
+            {"light": "start", "dither": [0.0, 0.0]},
+            {"dither": [5.2, 0.3]},
+            {"dither": [0.2, 5.4]},
+            {"dither": [5.4, 5.6]},
+        ],
+        "The exposures of the visit.",
+        group=ExposureSettings,
+        absent="four, dithered; the first with scattered light",
+    )
+    zodiacal: float = simulated(0.9, "Sky of a pixel.", unit="e-/s", minimum=0)
+    gradient: float = simulated(
+        0.0, "Excess of the sky at the left edge over the right one, always.", unit="fraction"
+    )
+    stars: int = simulated(300, "Number of stars.", minimum=0)
+    star_rate: float = simulated(
+        3.0, "Rate of the faintest star; numbers fall with rate^-0.8.", unit="e-/s", above=0
+    )
+    brightest: float = simulated(3000.0, "No star is brighter.", unit="e-/s", above=0)
+    galaxies: int = simulated(300, "Number of galaxies.", minimum=0)
+    big_galaxy: Galaxy | None = simulated(None, "One big galaxy.", group=Galaxy, absent="none")
+    psf_fwhm: float = simulated(1.15, "Width of the point spread function.", unit="pixels", above=0)
+    strength: float = simulated(
+        1.2,
+        "Scattered light at its brightest place and time.",
+        unit="times the zodiacal light",
+        minimum=0,
+    )
+    duration_s: float = simulated(450.0, "Time in which it fades to nothing.", unit="s", above=0)
+    side: str = simulated("left", "Where it is brightest.", choices=("left", "right"))
+    airglow: float = simulated(
+        1.5, "Airglow at the start.", unit="times the zodiacal light", minimum=0
+    )
+    airglow_scale: float = simulated(
+        0.25, "Time in which it fades by e.", unit="fraction of the exposure", above=0
+    )
+    trail: float = simulated(
+        3000.0, "Signal along the middle of a satellite's trail.", unit="e-", minimum=0
+    )
+    cosmic_rays: float = simulated(11.0, "Cosmic-ray hits.", unit="per s", minimum=0)
+    cosmic_ray_mean: float = simulated(
+        1500.0, "Mean of their signal, exponential.", unit="e-", minimum=0
+    )
+    bias: float = simulated(11200.0, "Level of the bias.", unit="DN")
+    bias_scatter: float = simulated(
+        150.0, "Scatter of the bias from pixel to pixel.", unit="DN", minimum=0
+    )
+    bias_drift: float = simulated(
+        8.0, "Drift of the bias from read to read, common to all pixels.", unit="DN", minimum=0
+    )
+    reset_noise: float = simulated(
+        8.0, "Noise of each pixel from exposure to exposure.", unit="DN", minimum=0
+    )
+    dark: float = simulated(0.048, "Dark current.", unit="e-/s", minimum=0)
+    flat_scatter: float = simulated(0.015, "Scatter of the flat field.", minimum=0)
+    saturation: float = simulated(
+        32000.0, "Level where the correction of non-linearity ends.", unit="DN", above=0
+    )
+    dead_fraction: float = simulated(1e-3, "Dead pixels.", unit="fraction", minimum=0, maximum=1)
+    bad_zero_fraction: float = simulated(
+        5e-4, "Pixels with a bad zeroth read.", unit="fraction", minimum=0, maximum=1
+    )
+    hot_fraction: float = simulated(4e-3, "Hot pixels.", unit="fraction", minimum=0, maximum=1)
+    unstable_fraction: float = simulated(
+        4e-3, "Unstable pixels.", unit="fraction", minimum=0, maximum=1
+    )
+    blobs: int = simulated(40, "Number of blobs.", minimum=0)
+    blob_radius: list[float] = simulated(
+        [6.0, 14.0], "Radius of blobs.", unit="LOW HIGH pixels", minimum=0,
+        schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    truth: bool = simulated(True, "Write what is hidden beside each exposure.")

@@ -1,0 +1,78 @@
+"""What a run does when it starts and when it has ended well."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkroom.workflow.slurm import check_slurm, watch_queue
+from darkroom.workflow.summary import success_summary
+
+if TYPE_CHECKING:
+    from darkroom.campaign.campaign import Campaign
+
+
+def check_earlier_jobs(workflow: Any) -> None:
+    """Refuse to start beside Slurm jobs that a killed run left in this folder; watch our own.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        Names the executor and the targets of the run.
+
+    Raises
+    ------
+    DarkroomError
+        See `darkroom.workflow.slurm.check_slurm`.
+    """
+    status_command = getattr(workflow.executor_settings, "status_command", None)
+    submits = workflow.executor_plugin.name == "slurm"
+    check_slurm(".", workflow.dag_settings.targets, submits, status_command)
+    if submits:
+        watch_queue(".", lambda sentence: print(f"darkroom: {sentence}", file=sys.stderr))
+
+
+def tell_success(
+    campaign: Campaign,
+    targets: Iterable[str],
+    logs: Iterable[str],
+    started: float,
+    planned_products: Callable[[], Sequence[str]],
+    command: str,
+    results: str,
+) -> None:
+    """Print what a run has done, unless it only looked or asked the archive.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    targets : iterable of str
+        What the run was asked for.
+    logs : iterable of str
+        Snakemake's log files of the run.
+    started : float
+        ``time.monotonic()`` at its start.
+    planned_products : callable
+        Returns the paths of every product of the campaign.
+    command : str
+        What a person types to go on.
+    results : str
+        The campaign's folder of results.
+    """
+    if set(targets) & {"status", "lock"}:
+        return
+    seconds = time.monotonic() - started
+    planned: Sequence[str] = []
+    fault = ""
+    try:
+        planned = planned_products()
+    except SystemExit as end:
+        # What was asked for is made, though the whole campaign cannot be planned.
+        fault = f"\n{end}"
+    run_log = "".join(Path(path).read_text() for path in logs)
+    told = success_summary(campaign, results, run_log, seconds, planned, command)
+    print(f"\n{told}{fault}", file=sys.stderr)

@@ -1,0 +1,52 @@
+"""One run at a time in a working folder. Standard library only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TextIO
+
+from darkroom.errors import DarkroomError
+from darkroom.hints import StrPath
+
+_holds: list[TextIO] = []
+
+
+def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
+    """Hold a working folder for this run; a second run at once is refused.
+
+    The hold is a lock of the kernel on an open file: it ends with the process, however that dies,
+    so a killed run never has to be unlocked. A call that only looks (``status``) needs none.
+
+    Parameters
+    ----------
+    folder : path-like
+        The working folder.
+    targets : collection of str
+        What the run was asked for.
+
+    Raises
+    ------
+    DarkroomError
+        When another run is at work here.
+    """
+    if set(targets) == {"status"}:
+        return
+    path = Path(folder) / ".snakemake" / "at_work"
+    path.parent.mkdir(exist_ok=True)
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.seek(0)
+        holder = stream.read().strip()
+        stream.close()
+        raise DarkroomError(
+            f"another run is at work in this folder ({holder}); wait for it, or stop it first"
+        ) from None
+    stream.truncate(0)
+    stream.write(f"process {os.getpid()} on {os.uname().nodename}")
+    stream.flush()
+    _holds.append(stream)

@@ -1,0 +1,226 @@
+"""What the rules ask about a campaign: its items, their exposures, where their files lie.
+
+Standard library only: it is read each time the workflow is planned, on every node.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from darkroom.campaign.settings import command_options
+from darkroom.errors import DarkroomError
+
+if TYPE_CHECKING:
+    from darkroom.campaign.campaign import Campaign
+    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.crds.settings import CrdsSettings
+
+
+class Plan:
+    """A campaign as the rules see it.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, defaults filled in.
+    results : str
+        Folder of all results; those of the campaign are in a folder of its name.
+    read_lock : callable
+        Returns the campaign's lock; called when a rule first needs it, so that `snakemake lock`
+        works before there is one.
+    crds : callable, optional
+        ``crds(observatory)`` returns the `CrdsSettings` of the campaign.
+    """
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        results: str,
+        read_lock: Callable[[], Lock],
+        crds: Callable[[str], CrdsSettings] | None = None,
+    ) -> None:
+        self.campaign = campaign
+        self.results = f"{results}/{campaign.name}"
+        self._read_lock = read_lock
+        self._crds = crds
+        self.largest_image = cache(self._largest_image)
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The campaign's lock."""
+        return self._read_lock()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the exposures are simulated, so that their truth is known."""
+        return self.campaign.archive["kind"] == "simulated"
+
+    @property
+    def instruments(self) -> list[str]:
+        """Instruments of the campaign's items, each once, sorted."""
+        return sorted({item["instrument"] for item in self.campaign.items.values()})
+
+    def crds(self, observatory: str) -> CrdsSettings:
+        """Return the CRDS context, server and cache of an observatory."""
+        if self._crds is None:
+            raise DarkroomError(f"no CRDS settings are known of {observatory}")
+        return self._crds(observatory)
+
+    def items_of(self, instrument: str) -> list[str]:
+        """Return the names of an instrument's items."""
+        items = self.campaign.items.items()
+        return [name for name, item in items if item["instrument"] == instrument]
+
+    def only_items_of(self, instrument: str) -> str:
+        """Return a pattern of an instrument's items, for products that all instruments have."""
+        return "|".join(self.items_of(instrument)) or "(?!)"
+
+    def folder(self, item: str) -> str:
+        """Return the folder of an item's products."""
+        return f"{self.results}/{item}"
+
+    def exposures(self, item: str, role: str | None = None) -> list[Exposure]:
+        """Return the exposures of an item, optionally those of one role, in the lock's order."""
+        return self.lock.of(item, role)
+
+    def statuses(self, item: str) -> list[str]:
+        """Return the status files of an item's exposures, in the lock's order."""
+        return [f"{self.results}/raw/{item}/{row.exposure}.json" for row in self.exposures(item)]
+
+    def all_statuses(self) -> list[str]:
+        """Return the status files of the exposures of all items."""
+        return [status for item in self.campaign.items for status in self.statuses(item)]
+
+    def exposure_files(self, item: str, folder: str) -> list[str]:
+        """Return the JSON file of each exposure of an item in one of the item's folders."""
+        return [f"{self.folder(item)}/{folder}/{row.exposure}.json" for row in self.exposures(item)]
+
+    def truth_comparison(self, item: str) -> dict[str, str]:
+        """Return the comparison of an item with its truth, when its exposures are simulated."""
+        return {"truth": f"{self.folder(item)}/truth.json"} if self.simulated else {}
+
+    def truth_settings(self, item: str) -> list[Any]:
+        """Return what the truth of an item's simulated exposures follows from."""
+        return [self.campaign.tracked_archive, self.campaign.selection(item)]
+
+    def _largest_image(self, item: str) -> int:
+        """Return the number of pixels of the largest image of an item."""
+        shapes = {row.facts.get("shape", "") for row in self.exposures(item)}
+        parts = (shape.partition("x") for shape in shapes)
+        return max((int(rows) * int(columns) for rows, _, columns in parts if columns), default=0)
+
+    def image_memory(self, item: str, attempt: int, bytes_per_pixel: float) -> int:
+        """Return the memory in MB of a job that holds whole images, libraries included."""
+        return int(attempt * (500 + bytes_per_pixel * self.largest_image(item) / 1e6))
+
+
+class Pipeline:
+    """What the workflow must know of an instrument; each instrument's pipeline is a subclass.
+
+    Parameters
+    ----------
+    plan : Plan
+        The campaign.
+    """
+
+    #: Name of the instrument: that of its folders, rules and key in a campaign.
+    instrument = ""
+    #: Declaration of the settings below that key (`darkroom.campaign.settings`).
+    settings_group: type
+    #: Settings of each program: ``{program: names}``.
+    programs: Mapping[str, tuple[str, ...]] = {}
+    #: Observatory of CRDS whose references the exposures need.
+    observatory: str | None = None
+    #: Reference types that an exposure may do without: the rules of CRDS need not have them.
+    optional_kinds: tuple[str, ...] = ()
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @property
+    def items(self) -> list[str]:
+        """Names of the instrument's items that products are made of."""
+        return self.plan.items_of(self.instrument)
+
+    def settings(self, item: str) -> dict[str, Any]:
+        """Return the settings of an item's pipeline."""
+        return self.plan.campaign.items[item][self.instrument]
+
+    def options(self, item: str, program: str) -> str:
+        """Return the settings of one of the instrument's programs as options."""
+        names = self.programs[program]
+        return command_options(self.settings(item), self.settings_group, names)
+
+    def products(self, item: str) -> list[str]:
+        """Return the products of an item, beyond its frame table."""
+        raise NotImplementedError
+
+    def reference_kinds(self, item: str) -> Iterable[str]:
+        """Return the CRDS reference types that an item's exposures need."""
+        raise NotImplementedError
+
+
+def input_options(inputs: Any, options: Mapping[str, str]) -> str:
+    """Return options for those inputs that a job has.
+
+    Parameters
+    ----------
+    inputs : snakemake InputFiles
+        Named inputs of a job.
+    options : dict
+        Text before each name, e.g. ``{"truth": "--truth ", "science": "--science @"}``.
+    """
+    given = set(inputs.keys())  # of Snakemake's lists, `in` asks for values
+    return " ".join(f"{text}{inputs[name]}" for name, text in options.items() if name in given)
+
+
+def named_options(inputs: Any, *names: str) -> str:
+    """Return ``--name value`` for those named inputs that a job has."""
+    return input_options(inputs, {name: f"--{name.replace('_', '-')} " for name in names})
+
+
+def quoted(*words: Any) -> str:
+    """Return words as a shell reads them, each quoted where it must be."""
+    return shlex.join(str(word) for word in words)
+
+
+def or_exit(work: Callable, *arguments: Any, **keywords: Any) -> Any:
+    """Call a function; a fault that a person can mend ends the program in its one sentence."""
+    try:
+        return work(*arguments, **keywords)
+    except DarkroomError as error:
+        sys.exit(f"darkroom: {error}")
+
+
+class OrExit:
+    """An object whose methods, called by rules, end in one sentence where they fail.
+
+    Parameters
+    ----------
+    target : object
+        Whose attributes it has.
+    """
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            found = getattr(self._target, name)
+        except DarkroomError as error:
+            sys.exit(f"darkroom: {error}")
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        @functools.wraps(found)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            return or_exit(found, *arguments, **keywords)
+
+        # Kept, so that the next look-up finds it at once.
+        self.__dict__[name] = call
+        return call
