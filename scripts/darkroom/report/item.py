@@ -21,9 +21,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import write_text
 from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 FORMAT = "darkroom item 1"
 _LISTS = {
@@ -54,6 +58,20 @@ def write_item(path, road, **content):
     record = {"format": FORMAT, "road": road, **content}
     _check(Path(path), record)
     write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def inside(path: StrPath, folder: StrPath) -> str:
+    """Return a path relative to the folder of an item, as ``item.json`` names its files.
+
+    Raises
+    ------
+    InputError
+        When the file lies elsewhere: the report could not find it again.
+    """
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        raise InputError(path, f"does not lie in the item's folder {folder}") from None
 
 
 def read_item(folder):

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def row(what, true, found, error, unit):
+
+def row(
+    what: str,
+    true: float,
+    found: float,
+    error: float | None,
+    unit: str,
+    *,
+    omit_unusable_error: bool = False,
+) -> dict[str, Any]:
     """Return one row of the table.
 
     Parameters
@@ -17,7 +31,10 @@ def row(what, true, found, error, unit):
     true, found : float
         What is hidden in the frames, and what the product says.
     error : float or None
-        Quoted standard error; None where none can be given.
+        Quoted standard error; None where none can be given. An error of 0 gives no pull.
+    omit_unusable_error : bool
+        Write an error that is not finite or not positive as None, without a pull. Otherwise it is
+        written as it is, and an error of NaN gives a pull of NaN.
 
     Returns
     -------
@@ -25,6 +42,8 @@ def row(what, true, found, error, unit):
         ``quantity``, ``truth``, ``found``, ``error``, ``pull`` (deviation in units of the error,
         or None), ``unit``.
     """
+    if omit_unusable_error and not (error is not None and math.isfinite(error) and error > 0):
+        error = None
     pull = (found - true) / error if error else None
     return {
         "quantity": what,
@@ -36,7 +55,7 @@ def row(what, true, found, error, unit):
     }
 
 
-def write_rows(path, rows):
+def write_rows(path: StrPath, rows: Sequence[dict[str, Any]]) -> None:
     """Write the table as JSON, and print it."""
     write_text(path, json.dumps(rows, indent=1) + "\n")
     for entry in rows:

@@ -16,7 +16,7 @@ from darkroom.plot import series
 from darkroom.plot.book import FigureBook, Panel
 from darkroom.report import exposures, page
 from darkroom.report.campaign import page_context
-from darkroom.report.item import read_item, write_item
+from darkroom.report.item import inside, read_item, write_item
 from programs import load
 
 NASTY = '<script>alert("x")</script> & "quoted"'
@@ -409,8 +409,6 @@ def test_key_numbers_warnings_and_answers_come_from_the_products(ccd_item):
 
 
 def test_a_file_outside_the_items_folder_is_refused(ccd_item, tmp_path):
-    from darkroom.ccd.figures.item import _inside
-
     folder, _ = ccd_item
     with pytest.raises(InputError, match="does not lie in the item's folder"):
-        _inside(tmp_path / "x.fits", folder)
+        inside(tmp_path / "x.fits", folder)
