@@ -1,4 +1,4 @@
-"""The table "Against the truth" of simulated items: one row a quantity, as the report reads it."""
+"""Rows of the table that compares products of simulated exposures with their known truth."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def row(
     Parameters
     ----------
     what, unit : str
-        What was measured, and its unit.
+        Name of the quantity, and its unit.
     true, found : float
-        What is hidden in the frames, and what the product says.
+        Value that was simulated, and value in the product.
     error : float or None
         Quoted standard error; None where none can be given. An error of 0 gives no pull.
     omit_unusable_error : bool
@@ -39,8 +39,8 @@ def row(
     Returns
     -------
     dict
-        ``quantity``, ``truth``, ``found``, ``error``, ``pull`` (deviation in units of the error,
-        or None), ``unit``.
+        ``quantity``, ``truth``, ``found``, ``error``, ``pull`` (deviation from the truth in units
+        of the error, or None), ``unit``.
     """
     if omit_unusable_error and not (error is not None and math.isfinite(error) and error > 0):
         error = None
@@ -56,7 +56,7 @@ def row(
 
 
 def write_rows(path: StrPath, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the table as JSON, and print it."""
+    """Write the rows as JSON, and print them."""
     write_text(path, json.dumps(rows, indent=1) + "\n")
     for entry in rows:
         print("{quantity}: truth {truth:.6g}, found {found:.6g}, pull {pull}".format(**entry))

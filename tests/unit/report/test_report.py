@@ -205,7 +205,7 @@ def test_an_item_that_only_fetched_shows_its_exposures(html):
     part = html[html.index('id="fetched"') :]
     assert "1 of 1 exposure used" in part
     assert "107.4" in part
-    assert part.index("107.4") < part.index("How this was made")
+    assert part.index("107.4") < part.index("Provenance")
 
 
 def test_same_inputs_give_the_same_page_but_for_the_date(campaign, html):
