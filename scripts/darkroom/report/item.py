@@ -103,7 +103,11 @@ def read_item(folder: StrPath) -> dict[str, Any]:
     """
     folder = Path(folder)
     path = folder / "item.json"
-    empty = {name: [] for name in _LISTS} | {"summary": "", "figures": [], "quantities": []}
+    empty: dict[str, Any] = {name: [] for name in _LISTS} | {
+        "summary": "",
+        "figures": [],
+        "quantities": [],
+    }
     if not path.is_file():
         return empty | {"pipeline": None}
     record = _load(path)

@@ -126,7 +126,7 @@ def _plain(value, error=None):
 
 def figure_sections(figures: Iterable[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Group figures by section in order of first use; number them and inline their pictures."""
-    sections = {}
+    sections: dict[str, list[dict[str, Any]]] = {}
     for index, figure in enumerate(figures, 1):
         panels = [panel | inline_png(panel["path"]) for panel in figure["panels"]]
         sections.setdefault(figure["section"], []).append(
