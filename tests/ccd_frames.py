@@ -8,10 +8,10 @@ import numpy as np
 
 from darkroom.ccd.cells import cells, group_temperature
 from darkroom.ccd.products.dark_rate import Rate
-from darkroom.ccd.rate.cells_combined import CellStacks
+from darkroom.ccd.rate.cell_stacks import CellStacks
 from darkroom.ccd.rate.dark_rate import dark_rate
 from darkroom.ccd.simulate import exposures as simulator
-from darkroom.ccd.stack.frames_in_unit import Cube, Stack
+from darkroom.ccd.stack.frames import Cube, Stack
 from darkroom.combine import Clip
 from darkroom.fits.describe import Frame
 

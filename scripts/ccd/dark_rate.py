@@ -40,7 +40,7 @@ def main():
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.products import warnings_text as report
-    from darkroom.ccd.rate.cells_combined import open_cells
+    from darkroom.ccd.rate.cell_stacks import open_cells
     from darkroom.ccd.rate.dark_rate import check_times, dark_rate
     from darkroom.ccd.rate.temperature import regressions
     from darkroom.fits.write import write

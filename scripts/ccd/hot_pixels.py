@@ -37,7 +37,7 @@ def main():
     from darkroom.ccd.products import hot_pixels as hotfile
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.rate import hot_pixels as hot
-    from darkroom.ccd.rate.cells_combined import open_cells
+    from darkroom.ccd.rate.cell_stacks import open_cells
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 

@@ -49,7 +49,7 @@ def main():
 
     from darkroom.atomic import write_text
     from darkroom.ccd.answers import answers
-    from darkroom.ccd.collect import quantities
+    from darkroom.ccd.collect_quantities import quantities
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products.quantities_text import plain, tsv
 

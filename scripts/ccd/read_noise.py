@@ -54,7 +54,7 @@ def main():
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.products.warnings_text import discordance
-    from darkroom.ccd.stack.frames_in_unit import opened
+    from darkroom.ccd.stack.frames import opened
     from darkroom.ccd.stack.read_noise import read_noise
     from darkroom.fits.write import write
     from darkroom.provenance import stamp

@@ -1,4 +1,4 @@
-"""Numbers as words: how a value, its uncertainty and a count are written for a reader."""
+"""Numbers for a reader: how a value, its uncertainty, a unit and a count are written."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value, digits=4):
-    """Write a number with about `digits` significant digits, as a power of ten only if it must.
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number with `digits` significant digits; very large and small ones as powers of ten.
 
     Parameters
     ----------
     value : float or None
-        None and NaN give an en dash: the quantity was not measured.
+        None, NaN and infinity give an en dash: the quantity was not measured.
     digits : int
-        Significant digits; whole digits before the point are always kept.
+        Significant digits; all digits before the decimal point are kept. Zeros at the end are not
+        written.
 
     Returns
     -------
@@ -37,15 +38,15 @@ def number(value, digits=4):
     return ("0" if text == "-0" else text).replace("-", "−")
 
 
-def measured(value, error, unit_words=""):
+def measured(value: float | None, error: float | None, unit_words: str = "") -> str:
     """Write ``value ± error unit``, both rounded to two significant digits of the error.
 
     Parameters
     ----------
     value, error : float or None
-        A missing or zero error leaves the value with six significant digits.
+        Without an error that is finite and positive the value has six significant digits.
     unit_words : str
-        Unit, written after a blank when not empty.
+        Unit, written after a space when not empty.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def measured(value, error, unit_words=""):
         if 0 <= decimals <= 6:
             text = f"{value:.{decimals}f} ± {error:.{decimals}f}"
         elif decimals < 0:
-            # Digits below the uncertainty's second one say nothing: round them away.
+            # Rounded left of the decimal point: 12340 ± 250.
             text = f"{round(value, decimals):.0f} ± {round(error, decimals):.0f}"
         else:
             text = f"{number(value, 4)} ± {number(error, 2)}"
@@ -68,20 +69,32 @@ def measured(value, error, unit_words=""):
     return f"{text} {unit_words}" if unit_words and text != "–" else text
 
 
-def unit(fits_unit):
-    """Write a unit of a FITS product for a reader: ``adu/s`` as ADU/s, ``electron2`` as e⁻²."""
+def unit(fits_unit: str) -> str:
+    """Write the unit of a FITS product for a reader: ``adu/s`` as ADU/s, ``electron2`` as e⁻²."""
     words = fits_unit.replace("adu", "ADU").replace("electron", "e⁻").replace("Celsius", "°C")
     return words.replace("2", "²")
 
 
-def counted(n, singular, plural=None):
-    """Write a count with its noun: ``1 frame``, ``29 frames``, ``1,228,800 pixels``."""
+def counted(n: int, singular: str, plural: str | None = None) -> str:
+    """Write a count with its noun: ``1 frame``, ``29 frames``, ``1,228,800 pixels``.
+
+    Parameters
+    ----------
+    n : int
+        The count.
+    singular, plural : str
+        The noun; without a plural an s is appended to the singular.
+
+    Returns
+    -------
+    str
+    """
     noun = singular if n == 1 else (plural or f"{singular}s")
     return f"{n:,} {noun}"
 
 
-def share(part, whole):
-    """Write ``part of whole`` as a percentage, or parts per million below 0.01 %."""
+def share(part: float, whole: float) -> str:
+    """Write the ratio ``part / whole`` in percent, or in parts per million below 0.01 %."""
     if not whole:
         return "–"
     fraction = part / whole
@@ -90,7 +103,7 @@ def share(part, whole):
     return f"{number(1e6 * fraction, 3)} ppm"
 
 
-def sentence(words):
-    """Return what a program said as a sentence of the page."""
+def sentence(words: str) -> str:
+    """Return a program's message as a sentence: capital letter, full stop, e⁻/s for e-/s."""
     words = words.replace("e-/s", "e⁻/s")
     return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.ccd.robust import finite_median, robust_mean
+
 _BOX = 64
 _CLIP = 3.0
 
@@ -46,12 +48,6 @@ def box_medians(image, box):
         ]
     )
     return np.where(np.isfinite(mesh), mesh, finite_median(mesh))
-
-
-def finite_median(values):
-    """Return the median of the finite values, NaN where there are none."""
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else np.nan
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def gradient(image, good=None, boxes=16):
     counts = [min(boxes, max(2, n // 4)) for n in image.shape]
     mesh = np.array(
         [
-            [_clipped_mean(part) for part in np.array_split(rows, counts[1], axis=1)]
+            [robust_mean(part, _CLIP) for part in np.array_split(rows, counts[1], axis=1)]
             for rows in np.array_split(values, counts[0], axis=0)
         ]
     )
@@ -136,41 +132,9 @@ def _mean(mesh, axis):
     return np.where(counts > 0, np.nansum(mesh, axis=axis), np.nan) / np.maximum(counts, 1)
 
 
-def _clipped_mean(values):
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return np.nan
-    distance = np.abs(values - np.median(values))
-    scale = 1.4826 * np.median(distance) or values.std()
-    return values[distance <= _CLIP * scale].mean(dtype=np.float64)
-
-
 def _least_squares(matrix, values):
     inverse = np.linalg.inv(matrix.T @ matrix)
     solution = inverse @ matrix.T @ values
     freedom = max(len(values) - matrix.shape[1], 1)
     variance = np.square(values - matrix @ solution).sum() / freedom
     return solution.tolist(), np.sqrt(variance * np.diag(inverse)).tolist()
-
-
-def robust_std(values):
-    """1.4826 times the median absolute deviation, NaN left out."""
-    values = values[np.isfinite(values)]
-    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else np.nan
-
-
-def clipped_std(values, nsigma=4.0):
-    """Return the standard deviation without what lies beyond `nsigma` of it, to convergence.
-
-    Unlike the MAD it does not come in steps when the values are whole numbers.
-    """
-    values = values[np.isfinite(values)].astype(np.float64)
-    if values.size < 2:
-        return np.nan
-    centre, spread = np.median(values), robust_std(values) or values.std()
-    for _ in range(10):
-        kept = values[np.abs(values - centre) <= nsigma * spread]
-        if kept.mean() == centre and kept.std() == spread:
-            break
-        centre, spread = kept.mean(), kept.std()
-    return float(spread)

@@ -10,8 +10,8 @@ import numpy as np
 from darkroom.errors import InputError
 from darkroom.fits.describe import Frame, describe
 
-# Exposure times that differ by less than this fraction are one exposure time.
-_SAME_EXPTIME = 1e-3
+#: Exposure times that differ by less than this fraction are taken as equal.
+SAME_EXPTIME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _exposure_times(frames):
     """Return exposure times with near-equal ones made equal (to the shortest of them)."""
     times, known = {}, -1.0
     for value in sorted({frame.exptime for frame in frames}):
-        if known < 0 or value > known * (1 + _SAME_EXPTIME):
+        if known < 0 or value > known * (1 + SAME_EXPTIME):
             known = value
         times[value] = known
     return [times[frame.exptime] for frame in frames]

@@ -19,6 +19,9 @@ class DQ(IntFlag):
     NO_ERROR = 256
 
 
+#: Bits of pixels that are left out when backgrounds, gradients and variances are measured.
+FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
+
 MEANING = {
     DQ.NONFINITE: "no finite value: every sample is missing, or the rate cannot be determined",
     DQ.SATURATED: "a sample at or above the saturation level went in, or was left out for it",

@@ -37,7 +37,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Plain:
+class NotebookStack:
     """What a notebook makes of a stack: no clip, no offsets, nothing corrected.
 
     Attributes
@@ -70,8 +70,8 @@ class CameraNumbers:
     bias_common : float
         Error of the bias common to all pixels.
     read_noise, read_noise_error : float
-        Pooled read noise.
-    bias_variance, dark_variance : Pooled
+        PooledVariance read noise.
+    bias_variance, dark_variance : PooledVariance
         Variance of a sample of a bias frame and of a dark of the notebook's exposure time, of
         normal pixels, offsets removed, temperatures apart.
     rate, rate_error : float
@@ -104,7 +104,7 @@ def table(bias, dark, ours, pixel, unit):
 
     Parameters
     ----------
-    bias, dark : Plain
+    bias, dark : NotebookStack
         The bias frames; the darks of one exposure time, whatever their temperature.
     ours : CameraNumbers
         Our numbers.
@@ -262,7 +262,7 @@ def added_noise(bias, dark):
 
     Parameters
     ----------
-    bias, dark : Pooled
+    bias, dark : PooledVariance
         Variances of a sample without and with dark counts.
 
     Returns

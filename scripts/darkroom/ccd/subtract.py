@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.ccd.background import Gradient, clipped_std, finite_median, gradient
+from darkroom.ccd.background import Gradient, gradient
+from darkroom.ccd.cells import SAME_EXPTIME
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.robust import clipped_std, finite_median
 from darkroom.errors import InputError
 
-# Exposure times that differ by less than this fraction are equal.
-_SAME_EXPTIME = 1e-3
 # Flagged pixels looked at, evenly chosen: enough for a median.
 _RESIDUALS = 5000
 
@@ -82,7 +82,7 @@ def choose(frame, masters, rates, tolerance):
             f"{tolerance:g} C",
             "take darks at its temperature or widen the temperature tolerance",
         )
-    same = [m for m in usable if abs(m.exptime - frame.exptime) <= _SAME_EXPTIME * m.exptime]
+    same = [m for m in usable if abs(m.exptime - frame.exptime) <= SAME_EXPTIME * m.exptime]
     if same:
         master = min(same, key=lambda m: _distance(frame, m.temperature))
         return Dark(

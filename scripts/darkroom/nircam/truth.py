@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from darkroom.errors import InputError
+from darkroom.report import truth_rows
 
 #: Images of the truth that are the same in every exposure.
 IMAGES = ("bias", "read_noise", "ktc_rms", "dark_rate", "hot", "telegraph", "reference")
@@ -17,6 +19,9 @@ _OF_GROUPS = ("pedestal", "amplifier_pedestal", "correlated_mean")
 # Found is what is asked for of cosmic rays and telegraph noise so far above the noise.
 CLEAR_RAY = 8.0
 CLEAR_TELEGRAPH = 4.0
+
+# A row of the comparison. The error of a kTC noise is NaN where the read noise is unknown.
+row = partial(truth_rows.row, omit_unusable_error=True)
 
 
 def read_truth(folder, names):
@@ -59,19 +64,6 @@ def read_truth(folder, names):
                 path, f"holds no truth of this simulator ({error})", "simulate the exposure again"
             ) from error
     return found | {name: np.concatenate(found[name]) for name in ("offsets", "rays")}
-
-
-def row(what, true, found, error, unit):
-    """Return one line of the comparison: quantity, truth, found, error, pull."""
-    known = error is not None and np.isfinite(error) and error > 0
-    return {
-        "quantity": what,
-        "truth": float(true),
-        "found": float(found),
-        "error": float(error) if known else None,
-        "pull": float((found - true) / error) if known else None,
-        "unit": unit,
-    }
 
 
 def _spread_row(what, deviates, independent=True, share=1.0):

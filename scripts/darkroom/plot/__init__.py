@@ -1,1 +1,1 @@
-"""Drawing: one style, and pure functions that draw images, histograms and series."""
+"""Figures: one style, and functions that draw images, histograms and series from arrays."""

@@ -1,14 +1,21 @@
-"""A set of figures with titles and captions: the whole set on disk, or none of it."""
+"""A set of figures with titles and captions, written to disk as a whole."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from darkroom.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from darkroom.hints import StrPath
 
 
 @dataclass(frozen=True)
@@ -18,56 +25,62 @@ class Panel:
     Attributes
     ----------
     name : str
-        Added to the figure's key to make the file name.
+        Appended to the figure's key to make the file name.
     figure : matplotlib Figure
     alt : str
-        What the picture shows, for who cannot see it.
+        Description of the picture for readers who cannot see it.
     """
 
     name: str
-    figure: object
+    figure: Figure
     alt: str
 
 
 class FigureBook:
-    """Collect figures and put them into a folder at once.
+    """Collect figures and replace a folder by them.
 
-    Used as a context manager. Pictures go to a hidden folder beside `folder`; when the block
-    ends well that folder takes the place of `folder`, after an error it is removed and the old
-    set stays.
+    Used as a context manager. Pictures go to a hidden folder beside `folder`. At the end of the
+    block it replaces `folder`; after an error it is removed and the old figures stay.
 
     Parameters
     ----------
     folder : path-like
-        Where the pictures and ``figures.json`` will be.
+        Folder of the pictures and ``figures.json``.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: StrPath) -> None:
         self.folder = Path(folder)
-        self.records = []
-        self._names = set()
+        self.records: list[dict[str, Any]] = []
+        self._names: set[str] = set()
         self._temporary = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.part")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.parent.glob(f".{self.folder.name}.*.part"):
             shutil.rmtree(leftover)
         self._temporary.mkdir()
         return self
 
-    def add(self, section, key, title, caption, panels):
-        """Draw a figure's panels to files and remember its words.
+    def add(
+        self, section: str, key: str, title: str, caption: str, panels: Sequence[Panel]
+    ) -> None:
+        """Write the pictures of a figure, and record its title and caption.
 
         Parameters
         ----------
         section : str
-            Heading under which the report shows it; sections appear in order of first use.
+            Heading in the report; sections appear in order of first use.
         key : str
             Unique short name: the stem of the file names.
         title : str
         caption : str
-            Plain words with the numbers; no markup.
+            Plain text, no markup.
         panels : sequence of Panel
+
+        Raises
+        ------
+        ValueError
+            When two pictures would have the same file name.
         """
         files = []
         for panel in panels:
@@ -81,7 +94,7 @@ class FigureBook:
             {"section": section, "key": key, "title": title, "caption": caption, "panels": files}
         )
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
@@ -91,7 +104,7 @@ class FigureBook:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _replace(self):
-        """Put the new set in the place of the old one; a kill in between leaves no set."""
+        """Replace the old folder by the new one; when killed in between, neither is there."""
         old = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.old.part")
         if self.folder.exists():
             os.replace(self.folder, old)

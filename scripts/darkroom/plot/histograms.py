@@ -1,6 +1,9 @@
-"""Histograms of pixel values, with what is left out and a Gaussian over them."""
+"""Histograms of pixel values, alone with a Gaussian or several on common bins."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import EngFormatter
@@ -8,27 +11,39 @@ from matplotlib.ticker import EngFormatter
 from darkroom.plot import measures, style
 from darkroom.words import number
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @style.drawn
 def draw_histogram(
-    values, *, unit, title="", log=False, gaussian=None, marks=(), bins=50, colour=style.BIAS
-):
+    values: np.ndarray,
+    *,
+    unit: str,
+    title: str = "",
+    log: bool = False,
+    gaussian: measures.Gaussian | None = None,
+    marks: Sequence[tuple[str, float]] = (),
+    bins: int = 50,
+    colour: str = style.BIAS,
+) -> Figure:
     """Draw the distribution of pixel values.
 
     Parameters
     ----------
     values : array
-        Only finite values count; their number stands in the legend.
+        Values that are not finite are left out; the legend gives the number of the others.
     unit : str
-        Quantity and unit of the horizontal axis.
+        Quantity and unit of the horizontal axis, e.g. ``"signal [ADU]"``.
     title : str
     log : bool
-        Logarithmic counts, from half a pixel up, so that single pixels are seen.
+        Logarithmic counts, from 0.5 up, so that bins of one pixel are visible.
     gaussian : darkroom.plot.measures.Gaussian, optional
         Drawn over the histogram, its parameters in the legend.
     marks : sequence of (label, value)
-        Vertical lines, e.g. median (dashed) and mean (dotted), in that order.
+        At most two vertical lines, the first dashed, the second dotted.
     bins : int
+        Number of bins wanted (see `darkroom.plot.measures.bin_edges`).
     colour : str
 
     Returns
@@ -60,7 +75,7 @@ def draw_histogram(
 
 
 def _overlay(axes, gaussian, edges, log):
-    """Draw the Gaussian, on log counts where it is half a pixel high or more; return its top."""
+    """Draw the Gaussian, with log counts only where it exceeds 0.5; return its maximum."""
     x = np.linspace(edges[0], edges[-1], 1200)
     y = gaussian.counts(x, edges[1] - edges[0])
     label = f"Gaussian {number(gaussian.centre, 6)} ± {number(gaussian.sigma, 4)}"
@@ -70,23 +85,33 @@ def _overlay(axes, gaussian, edges, log):
 
 
 @style.drawn
-def draw_overlaid(sets, *, unit, title="", bins=50, limits=None, log=False):
-    """Draw several distributions over each other on the same bins.
+def draw_overlaid(
+    sets: Sequence[tuple[str, str, np.ndarray]],
+    *,
+    unit: str,
+    title: str = "",
+    bins: int = 50,
+    limits: tuple[float, float] | None = None,
+    log: bool = False,
+) -> Figure:
+    """Draw several distributions on common bins, each as fractions of its own pixels.
 
     Parameters
     ----------
     sets : sequence of (label, colour, values)
-        Each gets a dashed line at its median and a dotted one at its mean.
-    unit, title : str
+        For each a dashed line marks the median and a dotted one the mean.
+    unit : str
+        Quantity and unit of the horizontal axis.
+    title : str
     bins : int
     limits : (float, float), optional
         Range of the axis; default from 0 to 1.3 times the highest 99 % quantile.
     log : bool
+        Logarithmic fractions.
 
     Returns
     -------
     matplotlib Figure
-        Counts are drawn per pixel of each set, so sets of any size compare.
     """
     figure, axes = style.panel()
     axes.set(xlabel=unit, ylabel="fraction of pixels per bin", title=title)

@@ -1,7 +1,8 @@
-"""Images of a detector: stretch, reduction to the screen without losing hot pixels, zoom, flags."""
+"""Images of a detector: display stretch, whole image, surroundings of one pixel, map of flags."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,26 +15,27 @@ from darkroom.words import number
 
 # Device pixels of a zoom's side.
 _ZOOM_SIDE = 500
-# Margins in device pixels: axis labels at left, colour bar at right, labels below, title above.
+# Margins in device pixels: axis labels on the left, colour bar on the right, labels below, title
+# above.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 120, 190, 96, 60
-# A strip is drawn at least this high, its rows stretched: a colour bar needs room for its words.
+# A strip is drawn at least this high, its rows stretched, to make room for the colour bar's label.
 _LEAST_HEIGHT = 300
-# Characters of a flag's name that the margin beside a map has room for.
+# Longest name of a flag, in characters, that fits beside a map in the normal font size.
 _LONG_LABEL = 9
 
 
 @dataclass(frozen=True)
 class Display:
-    """What range of values an image shows, and how brightness follows the value.
+    """Display range and stretch of an image.
 
     Attributes
     ----------
     low, high : float
         Values shown darkest and brightest.
     name : str
-        Words for the title, e.g. ``"asinh"``.
+        Name of the stretch for the title, e.g. ``"asinh"``.
     softening : float or None
-        For asinh: the value above which brightness grows like a logarithm; None is linear.
+        For asinh: the value above which brightness grows logarithmically; None is linear.
     """
 
     low: float
@@ -42,12 +44,12 @@ class Display:
     softening: float | None = None
 
     @property
-    def words(self):
-        """Say the stretch and its range."""
+    def words(self) -> str:
+        """Stretch and range, for a title."""
         return f"{self.name}, {number(self.low)} to {number(self.high)}"
 
-    def norm(self):
-        """Return the matplotlib norm."""
+    def norm(self) -> ImageNormalize:
+        """Return the stretch as a matplotlib norm."""
         low, high = self.low, self.high
         if not high > low:
             low, high = low - 0.5, low + 0.5
@@ -57,24 +59,39 @@ class Display:
         return ImageNormalize(vmin=low, vmax=high, stretch=stretch, clip=False)
 
 
-def linear(image):
-    """Show everything from minimum to maximum, linearly."""
+def linear(image: np.ndarray) -> Display:
+    """Return a linear stretch from minimum to maximum."""
     low, high = _extremes(image)
     return Display(low, high, "linear, minimum to maximum")
 
 
-def asinh(image):
-    """Show everything; linear up to three robust sigma above the median, logarithmic beyond."""
+def asinh(image: np.ndarray) -> Display:
+    """Return a stretch from minimum to maximum, logarithmic above median + 3 robust sigma."""
     low, high = _extremes(image)
     median, sigma = measures.level_and_spread(image)
     soft = median + 3 * sigma
-    # Without spread there is no scale to soften at: a tenth of the range, astropy's default.
+    # Without scatter, or where that is beyond the range: a tenth of the range, astropy's default.
     soft = soft if low < soft < high and sigma > 0 else low + 0.1 * (high - low)
     return Display(low, high, "asinh", soft)
 
 
-def percentile(image, low=0.5, high=99.5, *, with_asinh=False):
-    """Show the values between two percentiles; what lies outside saturates."""
+def percentile(
+    image: np.ndarray, low: float = 0.5, high: float = 99.5, *, with_asinh: bool = False
+) -> Display:
+    """Return a stretch between two percentiles.
+
+    Parameters
+    ----------
+    image : array
+    low, high : float
+        Percentiles shown darkest and brightest; values outside saturate.
+    with_asinh : bool
+        An asinh stretch, softened at a tenth of the range, instead of a linear one.
+
+    Returns
+    -------
+    Display
+    """
     flat = measures.finite(image)
     bottom, top = np.percentile(flat, [low, high]) if flat.size else (0.0, 1.0)
     name = f"{number(low)} to {number(high)} percentile"
@@ -83,8 +100,8 @@ def percentile(image, low=0.5, high=99.5, *, with_asinh=False):
     return Display(float(bottom), float(top), f"asinh, {name}", bottom + 0.1 * (top - bottom))
 
 
-def fixed(low, high):
-    """Show a stated range, e.g. -30 to 50 ADU around zero after bias subtraction."""
+def fixed(low: float, high: float) -> Display:
+    """Return a linear stretch of a given range, e.g. -30 to 50 ADU after bias subtraction."""
     return Display(float(low), float(high), "fixed range")
 
 
@@ -94,7 +111,7 @@ def _extremes(image):
 
 
 def _canvas(shape, dot, title):
-    """Return figure, image axes and colour-bar axes: every dot whole device pixels."""
+    """Return figure, image axes and colour-bar axes; each dot covers whole device pixels."""
     stretch = -(-_LEAST_HEIGHT // (shape[0] * dot))
     height, width = stretch * shape[0] * dot, shape[1] * dot
     if stretch > 1:
@@ -114,18 +131,27 @@ def _canvas(shape, dot, title):
 
 
 @style.drawn
-def draw_image(image, display, *, unit, title="", cmap=style.LEVEL_MAP):
+def draw_image(
+    image: np.ndarray,
+    display: Display,
+    *,
+    unit: str,
+    title: str = "",
+    cmap: str = style.LEVEL_MAP,
+) -> Figure:
     """Draw an image with its colour bar.
 
     Parameters
     ----------
     image : (ny, nx) array
-        Larger images are reduced by `reduce_blocks`. NaN are drawn grey.
+        Large images are reduced by `reduce_blocks`. NaN are drawn grey.
     display : Display
+        Range and stretch.
     unit : str
         Quantity and unit of the colour bar, e.g. ``"signal [ADU]"``.
     title : str
     cmap : str
+        Name of a matplotlib colour map.
 
     Returns
     -------
@@ -147,10 +173,10 @@ def draw_image(image, display, *, unit, title="", cmap=style.LEVEL_MAP):
 
 
 def _colour_bar(figure, shown, bar, image, unit):
-    """Add the colour bar; an arrow says that values beyond it exist."""
+    """Add the colour bar, with an arrow at an end that values of the image exceed."""
     low, high = _extremes(image)
     norm = shown.norm
-    # Without a tolerance, rounding of a percentile would draw arrows on a full range.
+    # The tolerance is for rounding: no arrow where the range is that of the image.
     slack = 1e-9 * max(abs(norm.vmin), abs(norm.vmax), 1e-30)
     below, above = low < norm.vmin - slack, high > norm.vmax + slack
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
@@ -163,25 +189,43 @@ def _colour_bar(figure, shown, bar, image, unit):
         colour_bar.minorticks_off()
 
 
-def window(shape, y, x, half=8):
-    """Return the slices of a zoom from `half` pixels before to `half` after, kept inside."""
+def window(shape: tuple[int, int], y: int, x: int, half: int = 8) -> tuple[slice, slice]:
+    """Return the slices of a square around a pixel, shifted where it would leave the image.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    y, x : int
+        The pixel, from 0.
+    half : int
+        Half the side of the square, pixels.
+
+    Returns
+    -------
+    rows, columns : slice
+    """
     y0 = int(np.clip(y - half, 0, max(0, shape[0] - 2 * half)))
     x0 = int(np.clip(x - half, 0, max(0, shape[1] - 2 * half)))
     return slice(y0, min(shape[0], y0 + 2 * half)), slice(x0, min(shape[1], x0 + 2 * half))
 
 
 @style.drawn
-def draw_zoom(image, y, x, *, unit, title="", half=8):
-    """Draw the surroundings of one pixel, large enough to see each, and mark it.
+def draw_zoom(
+    image: np.ndarray, y: int, x: int, *, unit: str, title: str = "", half: int = 8
+) -> Figure:
+    """Draw the surroundings of one pixel, enlarged, and mark it.
 
     Parameters
     ----------
     image : (ny, nx) array
     y, x : int
-        The pixel (from 0, y first as in numpy).
-    unit, title : str
+        The pixel, from 0.
+    unit : str
+        Quantity and unit of the colour bar.
+    title : str
     half : int
-        Pixels shown before and after it (16 × 16 by default).
+        Half the side of the square shown, pixels (16 × 16 by default).
 
     Returns
     -------
@@ -204,21 +248,22 @@ def draw_zoom(image, y, x, *, unit, title="", half=8):
 
 
 @style.drawn
-def draw_flags(codes, labels, *, title=""):
-    """Draw where pixels are flagged, each class with its colour.
+def draw_flags(codes: np.ndarray, labels: Sequence[str], *, title: str = "") -> Figure:
+    """Draw a map of flagged pixels, with a colour and a marker for each class.
 
     Parameters
     ----------
     codes : (ny, nx) int array
-        0 for a good pixel, k for the k-th label; where classes meet, the caller decides.
+        0 for a good pixel, k for the k-th label. Of a pixel with several flags the caller chooses
+        one.
     labels : sequence of str
-        Words for the legend of the classes 1, 2, ...
+        Names of the classes 1, 2, ... for the legend.
     title : str
 
     Returns
     -------
     matplotlib Figure
-        A block of the reduced picture is marked if any of its pixels is flagged.
+        A block of a large image is marked if any of its pixels is flagged (see `reduce_flags`).
     """
     codes = np.asarray(codes)
     factor, dot = block_factor(codes.shape)
@@ -252,7 +297,7 @@ def draw_flags(codes, labels, *, title=""):
             borderaxespad=0,
             markerscale=5 / size,
             handletextpad=0.2,
-            # The margin is that of a colour bar.
+            # The margin is that of a colour bar: long names need a smaller font.
             fontsize="x-small" if max(map(len, labels)) > _LONG_LABEL else None,
         )
     return figure

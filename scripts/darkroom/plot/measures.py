@@ -1,48 +1,53 @@
-"""Robust measures of a distribution of pixel values, made for digitised data."""
+"""Robust statistics of pixel values that take their digitisation into account."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 # Fractions of a normal distribution below mean - sigma and mean + sigma.
 _BELOW, _ABOVE = 0.158655, 0.841345
-# The core of a distribution, in sigma around its centre, that the Gaussian is fitted to.
+# A Gaussian is fitted to values within this many sigma of the centre.
 _CORE = 1.5
-# Whole numbers over a wider range than this are not the output of a converter.
+# Whole numbers over a wider range than this do not come from an analogue-to-digital converter.
 _MOST_LEVELS = 1 << 21
 
 
-def finite(values):
-    """Return the finite ones of `values` as a flat array of their own type."""
+def finite(values: ArrayLike) -> np.ndarray:
+    """Return the finite values as a flat array of the same type."""
     flat = np.asarray(values).ravel()
     return flat if flat.dtype.kind in "iu" else flat[np.isfinite(flat)]
 
 
-def digital_step(values):
-    """Find the distance between neighbouring digital levels.
+def digital_step(values: ArrayLike) -> int | None:
+    """Return the distance between neighbouring digital levels.
 
-    Cameras with fewer than 16 bits often write multiples of 4 or 16. Bins that are no multiple
-    of that step show a comb that is not in the data.
+    Cameras with fewer than 16 bits often write multiples of 4 or 16. A histogram whose bins are no
+    multiple of that step shows a comb that is not in the data.
 
     Parameters
     ----------
     values : array
-        Pixel values; only whole numbers have a step.
+        Pixel values.
 
     Returns
     -------
     int or None
-        The greatest common divisor of all differences; None for non-integers, an empty array
-        or a single level.
+        Greatest common divisor of the differences; None for values that are not whole numbers, for
+        an empty array and for a single level.
     """
     levels, _ = _levels(finite(values))
     return None if levels is None or levels.size < 2 else int(np.gcd.reduce(np.diff(levels)))
 
 
 def _levels(flat):
-    """Return the whole-numbered levels of `flat` and their counts; None, None for other data."""
+    """Return the digital levels of `flat` and their counts; None, None if not whole numbers."""
     if flat.size == 0 or np.any(flat != np.rint(flat)):
         return None, None
     low, high = int(flat.min()), int(flat.max())
@@ -54,12 +59,12 @@ def _levels(flat):
     return present + low, counts[present]
 
 
-def quantiles(values, fractions):
-    """Quantiles in which a digital level counts as spread evenly over its step.
+def quantiles(values: ArrayLike, fractions: float | Sequence[float]) -> np.ndarray:
+    """Return quantiles of digitised values, with the values of a level spread evenly over its step.
 
-    The plain median of whole numbers moves in whole steps; a drift of half a step is invisible
-    in it. Here the cumulative count is interpolated between the edges of the levels (the
-    "grouped" quantile). Values without a step get numpy's linear quantiles.
+    The plain median of whole numbers moves in whole steps, so a drift of half a step does not show.
+    Here the cumulative count is interpolated between the edges of the levels (the "grouped"
+    quantile). Values without a digital step have numpy's linear quantiles.
 
     Parameters
     ----------
@@ -70,32 +75,32 @@ def quantiles(values, fractions):
     Returns
     -------
     float or array
-        NaN when there is no finite value.
+        A number for one fraction. NaN when there is no finite value.
     """
     flat = finite(values)
-    fractions = np.asarray(fractions, float)
+    wanted = np.asarray(fractions, float)
     if flat.size == 0:
-        return np.full(fractions.shape, np.nan)[()]
+        return np.full(wanted.shape, np.nan)[()]
     levels, counts = _levels(flat)
     if levels is None or levels.size < 2:
-        return np.quantile(flat.astype(float), fractions)
+        return np.quantile(flat.astype(float), wanted)
     step = int(np.gcd.reduce(np.diff(levels)))
     below = np.concatenate([[0], np.cumsum(counts)]) / flat.size
-    # Lower and upper edge of every level: an empty gap between two levels stays a gap.
+    # Lower and upper edge of every level: a gap between two levels holds no values.
     edges = np.repeat(levels - step / 2.0, 2)
     edges[1::2] += step
     cumulative = np.repeat(below, 2)[1:-1]
-    return np.interp(fractions, cumulative, edges)
+    return np.interp(wanted, cumulative, edges)
 
 
-def level_and_spread(values):
-    """Median, and half the distance between the 15.87 and 84.13 % quantiles (robust sigma)."""
+def level_and_spread(values: ArrayLike) -> tuple[float, float]:
+    """Return the median and a robust sigma (see `spread`)."""
     low, middle, high = quantiles(values, [_BELOW, 0.5, _ABOVE])
     return float(middle), float(high - low) / 2
 
 
-def spread(values):
-    """Robust standard deviation: half the distance between the 15.87 and 84.13 % quantiles."""
+def spread(values: ArrayLike) -> float:
+    """Return a robust sigma: half the distance between the 15.87 and 84.13 % quantiles."""
     return level_and_spread(values)[1]
 
 
@@ -115,18 +120,18 @@ class Gaussian:
     sigma: float
     area: float
 
-    def counts(self, x, width):
+    def counts(self, x: ArrayLike, width: float) -> np.ndarray:
         """Return the expected number of values in bins of `width` centred on `x`."""
         z = (np.asarray(x, float) - self.centre) / self.sigma
         return self.area * width * np.exp(-z * z / 2) / (self.sigma * np.sqrt(2 * np.pi))
 
 
-def fit_core(values):
-    """Fit a Gaussian to the core of a distribution, blind to its tails.
+def fit_core(values: ArrayLike) -> Gaussian | None:
+    """Fit a Gaussian to the core of a distribution.
 
     A parabola is fitted to the logarithm of the binned counts within 1.5 sigma of the centre,
-    weighted by the counts (Guo 2011, IEEE Signal Process. Mag. 28, 134), starting from
-    quantiles and repeated until it stands still. A skewed tail or hot pixels do not pull it.
+    weighted by the counts (Guo 2011, IEEE Signal Process. Mag. 28, 134). The fit starts from
+    quantiles and is repeated until it converges. Tails and hot pixels do not bias it.
 
     Parameters
     ----------
@@ -135,7 +140,7 @@ def fit_core(values):
     Returns
     -------
     Gaussian or None
-        None when there is no core to fit: fewer than 50 values, or all (nearly) equal.
+        None for fewer than 50 finite values, and where nearly all are equal.
     """
     flat = finite(values)
     if flat.size < 50:
@@ -164,9 +169,9 @@ def _bin_width(wanted, step):
 
 
 def _log_parabola(flat, centre, sigma, width):
-    """Fit ln(counts) by a parabola on bins of `width` within the core; None if it is no peak."""
+    """Fit a parabola to ln(counts) in bins of `width` within the core; None without a peak."""
     half = max(2, int(np.ceil(_CORE * sigma / width)))
-    # One bin is centred on a value that occurs, so that digital levels sit mid-bin.
+    # A bin is centred on a value that occurs, so that digital levels lie in the middle of bins.
     anchor = flat[np.argmin(np.abs(flat.astype(float) - centre))]
     edges = float(anchor) + width * (np.arange(-half, half + 2) - 0.5)
     counts, _ = np.histogram(flat, bins=edges)
@@ -184,21 +189,23 @@ def _log_parabola(flat, centre, sigma, width):
     return Gaussian(float(centre - c1 / (2 * c2) * sigma), float(narrow * sigma), float(area))
 
 
-def bin_edges(values, bins=50, low=None, high=None):
-    """Edges of about `bins` equal bins that hold a whole number of digital levels each.
+def bin_edges(
+    values: ArrayLike, bins: int = 50, low: float | None = None, high: float | None = None
+) -> np.ndarray | None:
+    """Return edges of equal bins, each of a whole number of digital levels.
 
     Parameters
     ----------
     values : array
     bins : int
-        Wanted number; digitised data may get fewer.
+        Number wanted; digitised data may have fewer.
     low, high : float, optional
         Range; default the finite minimum and maximum.
 
     Returns
     -------
     array or None
-        None without a finite value. All-equal values get one bin around them.
+        None without a finite value; one bin where all values are equal.
     """
     flat = finite(values)
     if flat.size == 0:

@@ -1,4 +1,4 @@
-"""Images made small enough for a page without losing what stands out."""
+"""Reduction of images to the size of the page, with single hot pixels kept visible."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 
 from darkroom.plot import measures
 
-# Device pixels of an image's longer side: 350 on the page, doubled for sharp screens.
+# Device pixels of an image's longer side: 350 CSS pixels, doubled for high-resolution screens.
 SIDE = 700
-# A pixel this many robust sigma from the image's median stays visible when blocks are averaged, but
-# at most this fraction of the dots: more would outshine the rest. The strongest are always shown.
+# A pixel this many robust sigma from the image's median replaces the mean of its block, in at most
+# this fraction of the blocks, so that the mean level stays visible. The strongest are always shown.
 _KEEP = 8.0
 _MOST_KEPT = 0.02
 _STRONGEST = 10
 
 
-def block_factor(shape):
-    """Return how many pixels a side one dot of the picture stands for, and its device pixels.
+def block_factor(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the side of the blocks that an image is reduced by, and the side of a dot.
 
     Returns
     -------
     factor, dot : int
-        `factor` pixels a side are drawn as a square of `dot` device pixels a side.
+        A block of `factor` × `factor` pixels is drawn as a square of `dot` × `dot` device pixels.
     """
     side = max(shape)
     if side <= SIDE // 2:
@@ -31,21 +31,21 @@ def block_factor(shape):
     return best, 2
 
 
-def reduce_blocks(image, factor):
-    """Average blocks of pixels, but let outliers stand for their block.
+def reduce_blocks(image: np.ndarray, factor: int) -> np.ndarray:
+    """Average blocks of pixels, but show an outlier instead of its block's mean.
 
-    A plain mean dims a hot pixel by the block's area until nobody sees it; a plain maximum
-    makes noise look like signal. Here a block shows its mean, unless it holds a pixel more than
-    8 robust sigma from the image's median: then it shows that pixel. Where more than 2 % of the
-    blocks do, the ten strongest and an even choice of the others are shown (the strongest alone
-    would follow a gradient of the image): an image rich in hot pixels keeps its level. NaN are
-    left out.
+    A plain mean dims a hot pixel by the area of the block; a plain maximum makes noise look like
+    signal. Here a block shows its mean, unless it holds a pixel more than 8 robust sigma from the
+    image's median: then it shows that pixel. Where that applies to more than 2 % of the blocks,
+    only the ten strongest outliers and an even selection of the others are shown, so that the
+    image keeps its level (the strongest alone would follow a gradient of the image). NaN are left
+    out.
 
     Parameters
     ----------
     image : (ny, nx) array
     factor : int
-        Pixels a side of a block.
+        Side of a block, pixels.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def reduce_blocks(image, factor):
     return mean
 
 
-def reduce_flags(codes, factor):
-    """Return the largest code of each block: one flagged pixel keeps its block flagged."""
+def reduce_flags(codes: np.ndarray, factor: int) -> np.ndarray:
+    """Return the largest code of each block: one flagged pixel flags its block."""
     return _blocks(np.asarray(codes), factor, 0).max(axis=(1, 3))
 
 

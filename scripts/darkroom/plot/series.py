@@ -1,6 +1,9 @@
-"""What changes from frame to frame, and along rows and columns."""
+"""Series of values: one pixel in time, one quantity against another, profiles along an axis."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,21 +13,29 @@ from matplotlib.colors import Normalize
 from darkroom.plot import style
 from darkroom.words import number
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
 
 @style.drawn
-def draw_pixel_series(values, *, unit, title="", colour=style.BIAS):
-    """Draw one pixel's value in every frame, with mean and ± one standard deviation.
+def draw_pixel_series(
+    values: ArrayLike, *, unit: str, title: str = "", colour: str = style.BIAS
+) -> Figure:
+    """Draw one pixel's value in every frame, with the mean and ± one standard deviation.
 
     Parameters
     ----------
     values : (n,) array
-        NaN leave a gap.
-    unit, title, colour : str
+        In order of the frames; NaN leave a gap.
+    unit : str
+        Quantity and unit of the vertical axis.
+    title, colour : str
 
     Returns
     -------
     matplotlib Figure
-        With one frame the deviation is not defined and no band is drawn.
+        With a single frame, which has no standard deviation, no band is drawn.
     """
     figure, axes = style.panel()
     values = np.asarray(values, float)
@@ -55,7 +66,7 @@ def _whole_numbers(axes, n):
 
 
 def _room_for_legend(axes):
-    """Leave a fifth of the height free above the data and put the legend there."""
+    """Extend the axis above the data and put the legend there."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.28 * (high - low))
     axes.legend(loc="upper center", ncols=2, columnspacing=1.2)
@@ -63,29 +74,30 @@ def _room_for_legend(axes):
 
 @style.drawn
 def draw_against(
-    x,
-    groups,
+    x: Sequence[ArrayLike],
+    groups: Sequence[tuple[str, str, str, ArrayLike, ArrayLike | None]],
     *,
-    xlabel,
-    ylabel,
-    title="",
-    colour_values=None,
-    colour_label="",
-    xlog=False,
-    lines=(),
-):
-    """Draw points with error bars against a quantity, in groups or coloured by a third one.
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    colour_values: Sequence[ArrayLike] | None = None,
+    colour_label: str = "",
+    xlog: bool = False,
+    lines: Sequence[tuple[float, float]] = (),
+) -> Figure:
+    """Draw one quantity against another in groups of points, optionally coloured by a third.
 
     Parameters
     ----------
     x : sequence of (n_i,) arrays
-        One array a group.
+        Horizontal values of every group.
     groups : sequence of (label, marker, colour, y, error)
-        `error` None draws no bars.
+        Vertical values and their errors; None for no error bars.
     xlabel, ylabel, title : str
     colour_values : sequence of (n_i,) arrays, optional
-        Colours the points on one scale (then `colour` of a group is not used).
+        Third quantity: it colours all points on one scale, in place of the groups' colours.
     colour_label : str
+        Quantity and unit of that scale.
     xlog : bool
         Logarithmic horizontal axis if every x is above zero.
     lines : sequence of (slope, intercept)
@@ -136,13 +148,16 @@ def _mappable(norm, cmap):
 
 
 @style.drawn
-def draw_profiles(profiles, *, xlabel, ylabel, title=""):
-    """Draw medians along rows or columns over each other.
+def draw_profiles(
+    profiles: Sequence[tuple[str, str, np.ndarray]], *, xlabel: str, ylabel: str, title: str = ""
+) -> Figure:
+    """Draw profiles along rows or columns.
 
     Parameters
     ----------
     profiles : sequence of (label, colour, (n,) array)
-        Against the pixel number from 0: thin every value, thick the mean of about 50 bins.
+        Drawn against the pixel number from 0: a thin line for every value, a thick one for means
+        over about 50 bins.
     xlabel, ylabel, title : str
 
     Returns
@@ -162,7 +177,7 @@ def draw_profiles(profiles, *, xlabel, ylabel, title=""):
 
 
 def _binned(values, bins=50):
-    """Return centres and means of about `bins` equal runs of values; NaN are left out."""
+    """Return centres and means of about `bins` runs of neighbouring values, without NaN."""
     width = max(1, -(-len(values) // bins))
     runs = np.split(values, range(width, len(values), width))
     good = [run[np.isfinite(run)] for run in runs]

@@ -1,8 +1,10 @@
-"""The one look of every figure: colours, sizes, fonts, and PNG files that repeat byte by byte."""
+"""Style of all figures: colours, sizes, fonts, and PNG files that are reproducible byte by byte."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +13,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-# Okabe and Ito's palette: told apart by colour-blind readers and in grey print.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+    from darkroom.hints import StrPath
+
+_Result = TypeVar("_Result")
+
+# Okabe and Ito's palette, which colour-blind readers and grey prints distinguish.
 BIAS = "#0072B2"
 DARK = "#D55E00"
 SCIENCE = "#009E73"
@@ -66,11 +76,11 @@ _STYLE = {
 }
 
 
-def drawn(function):
-    """Run a drawing function under the shared style, whatever a user's matplotlibrc says."""
+def drawn(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Decorate a drawing function: it uses the common style, not a user's matplotlibrc."""
 
     @functools.wraps(function)
-    def styled(*arguments, **keywords):
+    def styled(*arguments: Any, **keywords: Any) -> _Result:
         with mpl.rc_context():
             mpl.rcdefaults()
             mpl.rcParams.update(_STYLE)
@@ -79,18 +89,18 @@ def drawn(function):
     return styled
 
 
-def panel(size=PANEL):
-    """Return a new figure of one panel and its axes, without any global state."""
+def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
+    """Return a new figure (inches) with its only axes, independent of pyplot's global state."""
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.add_subplot()
 
 
 @drawn
-def save(figure, path):
-    """Write `figure` to a PNG file whose bytes depend on what is drawn only.
+def save(figure: Figure, path: StrPath) -> None:
+    """Write a figure to a PNG file whose bytes depend on its content only.
 
-    Colours are reduced to a palette: pictures of noise shrink to a quarter or less, which is what
-    makes a page with fifty of them small enough to mail.
+    Colours are reduced to a palette of 256. That makes pictures of noise four times smaller or
+    more, and a page with fifty of them small enough for an e-mail.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -103,8 +113,8 @@ def save(figure, path):
 def _palette(rgba):
     """Return palette indices (ny, nx) and the palette (256, 3) of a picture, both uint8.
 
-    The 256 most frequent colours are kept exactly, so that no step appears in an image that has
-    none; the others, edges of letters mostly, become the nearest of them.
+    The 256 most frequent colours are kept exactly, so that images show no false steps. The others,
+    mostly edges of letters, are replaced by the nearest of them.
     """
     packed = rgba[..., 0].astype(np.uint32) << 16 | rgba[..., 1].astype(np.uint32) << 8
     packed |= rgba[..., 2]
@@ -123,9 +133,9 @@ def _palette(rgba):
     return nearest.astype(np.uint8)[where], palette.astype(np.uint8)
 
 
-def colour_map(name):
-    """Return a matplotlib colour map of 200 colours, grey where there is no value.
+def colour_map(name: str) -> Colormap:
+    """Return a matplotlib colour map of 200 colours, with grey for NaN.
 
-    With fewer than 256 colours an image, its text and its frame fit into one palette.
+    That leaves 56 colours of the palette for text and axes.
     """
     return colormaps[name].resampled(200).with_extremes(bad=NO_DATA)

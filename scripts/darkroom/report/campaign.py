@@ -1,8 +1,10 @@
-"""A campaign as the report's template wants it."""
+"""The content of the report's page: everything of a campaign that its template shows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import darkroom
 from darkroom.campaign.frames import read_frames
@@ -14,10 +16,17 @@ from darkroom.report.item import read_item
 from darkroom.report.page import item_context, merge_versions, verdict
 from darkroom.words import counted
 
+if TYPE_CHECKING:
+    from darkroom.campaign.campaign import Campaign
+    from darkroom.campaign.lock import Lock
+    from darkroom.hints import StrPath
+
 _OWN_TOOLS = ("numpy", "astropy", "matplotlib", "jinja2")
 
 
-def page_context(campaign, lock, folders, command, written):
+def page_context(
+    campaign: Campaign, lock: Lock, folders: Sequence[StrPath], command: str, written: str
+) -> dict[str, Any]:
     """Gather everything the page shows.
 
     Parameters
@@ -25,11 +34,11 @@ def page_context(campaign, lock, folders, command, written):
     campaign : darkroom.campaign.campaign.Campaign
     lock : darkroom.campaign.lock.Lock
     folders : sequence of path-like
-        One an item, each named like its item.
+        Folder of every item, named like the item.
     command : str
-        What a person types to make everything again.
+        Command that makes page and products again.
     written : str
-        The only date on the page.
+        Time of writing, the only date on the page.
 
     Returns
     -------
@@ -39,7 +48,7 @@ def page_context(campaign, lock, folders, command, written):
     Raises
     ------
     DarkroomError
-        When a folder's name is no item of the campaign.
+        When a folder is not named like an item of the campaign.
     """
     items = [_item(campaign, Path(folder)) for folder in folders]
     return {
@@ -66,9 +75,7 @@ def _item(campaign, folder):
     settings = campaign.items[name]
     rows = read_frames(folder / "frames.tsv")
     summary = exposures.summarize(rows)
-    return item_context(
-        name, name, settings["description"], folder, read_item(folder), summary, rows
-    )
+    return item_context(name, settings["description"], folder, read_item(folder), summary, rows)
 
 
 def _provenance(campaign, lock, items):

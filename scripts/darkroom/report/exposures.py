@@ -1,19 +1,21 @@
-"""An item's exposures in tables: how many of which kind, what was refused, what was repaired."""
+"""Tables of an item's exposures: numbers of each kind, refused exposures, repaired headers."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from darkroom.words import number
 
-# Temperatures are counted in steps of this many degrees: the first with few enough columns.
-_STEPS_C = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# Widths of temperature bins, degrees Celsius: the first that gives few enough columns is used.
+_BIN_WIDTHS_C = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _MOST_COLUMNS = 12
 
 
-def summarize(rows):
+def summarize(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Summarize a frame table.
 
     Parameters
@@ -47,7 +49,7 @@ def summarize(rows):
 
 
 def _bare_reason(row):
-    """Leave out the path that a reason begins with: the exposure's name stands beside it."""
+    """Return the reason without its leading path: the table names the exposure already."""
     reason = row["reason"]
     name = Path(row["file"]).name
     head, found, tail = reason.partition(f"{name}: ")
@@ -55,7 +57,7 @@ def _bare_reason(row):
 
 
 def _repaired(rows):
-    """Group equal notes: one line for a card that was repaired in many exposures."""
+    """Group the repairs by their text, with the exposures that each was made in."""
     notes = {}
     for row in rows:
         for note in filter(None, row["notes"].split("; ")):
@@ -63,21 +65,21 @@ def _repaired(rows):
     return [{"note": note, "exposures": names} for note, names in notes.items()]
 
 
-def count_grid(rows):
+def count_grid(rows: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:
     """Count exposures by role and exposure time against temperature.
 
     Returns
     -------
     dict or None
-        ``columns`` (temperatures as text, none if no exposure tells its own), ``rows`` (list of
-        {role, exptime, counts, total}) and ``step`` (degrees a column stands for). None without
-        any exposure time.
+        ``columns`` (temperatures as text, empty if no exposure states its own), ``rows`` (list of
+        {role, exptime, counts, total}) and ``step`` (width of a column, degrees Celsius). None if
+        no exposure time is known.
     """
     known = [row for row in rows if row["exptime_s"]]
     if not known:
         return None
     degrees = [_float(row["temperature_c"]) for row in known]
-    step = _step([value for value in degrees if value is not None])
+    step = _bin_width([value for value in degrees if value is not None])
     bins = [None if value is None else round(value / step) for value in degrees]
     columns = sorted({b for b in bins if b is not None})
     if columns and None in bins:
@@ -105,11 +107,11 @@ def _float(text):
     return float(text) if text not in ("", None) else None
 
 
-def _step(values):
-    for step in _STEPS_C:
+def _bin_width(values):
+    for step in _BIN_WIDTHS_C:
         if len({round(value / step) for value in values}) <= _MOST_COLUMNS:
             return step
-    return _STEPS_C[-1]
+    return _BIN_WIDTHS_C[-1]
 
 
 def _degrees(index, step):

@@ -1,18 +1,18 @@
-"""What a road hands to the report: ``item.json`` and the files it names.
+"""What an instrument's pipeline hands to the report: ``item.json`` and the files it names.
 
-A road (CCD, NIRCam, ...) writes one ``item.json`` into the folder of its item; the report shows
-whatever stands in it, so a new road needs no change here. All keys but ``format`` and ``road`` may
-be missing:
+A pipeline (CCD, NIRCam, ...) writes one ``item.json`` into the folder of its item. The report shows
+whatever it holds, so a new instrument needs no change here. All keys but ``format`` and
+``pipeline`` are optional:
 
 ``summary``       one sentence: what was made
-``warnings``      sentences for the head of the item
+``warnings``      sentences shown first, above the results of the item
 ``key_numbers``   list of {label, value, error, unit, note}; value and error are numbers or null
 ``answers``       list of {question, answer}
 ``tables``        list of {title, columns, rows, note}
 ``figures``       file written by `darkroom.plot.book.FigureBook`
 ``quantities``    file: list of {name, notebook, value, uncertainty, unit, definition}
 ``products``      list of {file, what}
-``limits``        sentences: what the numbers cannot tell
+``limits``        sentences: known limitations of the results
 
 File names are relative to the folder of ``item.json``.
 """
@@ -21,9 +21,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 FORMAT = "darkroom item 1"
 _LISTS = {
@@ -34,30 +38,51 @@ _LISTS = {
     "tables": ("title", "columns", "rows"),
     "products": ("file", "what"),
 }
-_TEXTS = ("format", "road", "summary", "figures", "quantities")
+_TEXTS = ("format", "pipeline", "summary", "figures", "quantities")
 _PANEL = ("file", "alt")
 _FIGURE = ("section", "title", "caption", "panels")
 _QUANTITY = ("name", "notebook", "value", "uncertainty", "unit", "definition")
 
 
-def write_item(path, road, **content):
-    """Write an ``item.json``, whole or not at all.
+def write_item(path: StrPath, pipeline: str, **content: Any) -> None:
+    """Write an ``item.json``, atomically.
 
     Parameters
     ----------
     path : path-like
-    road : str
-        The instrument's road, e.g. ``"ccd"``.
+    pipeline : str
+        The instrument's pipeline, e.g. ``"ccd"``.
     **content
-        The keys of the module's docstring.
+        Any of the optional keys that the module's docstring lists.
+
+    Raises
+    ------
+    InputError
+        When a key is unknown, or an entry lacks a key or is of the wrong type.
+    ValueError
+        When a number is NaN or infinite, which JSON cannot hold.
     """
-    record = {"format": FORMAT, "road": road, **content}
+    record = {"format": FORMAT, "pipeline": pipeline, **content}
     _check(Path(path), record)
     write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_item(folder):
-    """Read what an item's road wrote, with its figures and quantities.
+def inside(path: StrPath, folder: StrPath) -> str:
+    """Return a path relative to the folder of an item, as ``item.json`` names its files.
+
+    Raises
+    ------
+    InputError
+        When the file lies elsewhere: the report could not find it again.
+    """
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        raise InputError(path, f"does not lie in the item's folder {folder}") from None
+
+
+def read_item(folder: StrPath) -> dict[str, Any]:
+    """Read what an item's pipeline wrote, with its figures and quantities.
 
     Parameters
     ----------
@@ -67,20 +92,24 @@ def read_item(folder):
     Returns
     -------
     dict
-        The keys of the module's docstring, ``figures`` and ``quantities`` replaced by what their
-        files hold; ``road`` is None when there is no ``item.json`` (exposures were fetched and no
-        road took them further).
+        The keys of the module's docstring, with the contents of their files in place of the names
+        under ``figures`` and ``quantities``. ``pipeline`` is None when there is no ``item.json``:
+        exposures were fetched, but not processed.
 
     Raises
     ------
     InputError
-        When a file is damaged, of another format, or lacks a key.
+        When a file is damaged, has another format, or lacks a key.
     """
     folder = Path(folder)
     path = folder / "item.json"
-    empty = {name: [] for name in _LISTS} | {"summary": "", "figures": [], "quantities": []}
+    empty: dict[str, Any] = {name: [] for name in _LISTS} | {
+        "summary": "",
+        "figures": [],
+        "quantities": [],
+    }
     if not path.is_file():
-        return empty | {"road": None}
+        return empty | {"pipeline": None}
     record = _load(path)
     _check(path, record)
     found = empty | record
@@ -108,14 +137,14 @@ def _check(path, record):
     unknown = sorted(set(record) - known)
     if unknown:
         raise InputError(path, f"unknown key {unknown[0]!r}", f"known: {', '.join(sorted(known))}")
-    if not isinstance(record.get("road"), str):
-        raise InputError(path, "lacks the key 'road'")
+    if not isinstance(record.get("pipeline"), str):
+        raise InputError(path, "lacks the key 'pipeline'")
     for name, keys in _LISTS.items():
         for entry in record.get(name, []):
             if keys:
                 _require(path, name, entry, keys)
             elif not isinstance(entry, str):
-                raise InputError(path, f"{name} holds {entry!r}, a sentence is needed")
+                raise InputError(path, f"{name} holds {entry!r}; each entry must be text")
 
 
 def _require(path, name, entry, keys):
@@ -125,7 +154,7 @@ def _require(path, name, entry, keys):
 
 
 def _read_figures(path):
-    """Return the figures of a `FigureBook`, the pictures' names made into paths."""
+    """Return the figures of a `FigureBook`, with the path of each picture."""
     record = _load(path)
     figures = record.get("figures") if isinstance(record, dict) else None
     if not isinstance(figures, list):

@@ -1,4 +1,4 @@
-"""The page: everything the report shows, put into the template."""
+"""The report's HTML page: figures, tables and checksums prepared and put into the template."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import base64
 import math
 import re
 import struct
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from astropy.io import fits
@@ -16,24 +18,26 @@ from darkroom.errors import InputError
 from darkroom.provenance import sha256
 from darkroom.words import counted, measured, number, unit
 
-# An inch of a picture takes this many pixels of the page; its own pixels an inch are in its file.
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+# Resolution at which pictures are shown, CSS pixels per inch; their own is in the PNG file.
 _PAGE_DPI = 100.0
 _METRES_PER_INCH = 0.0254
 
 
-def render(context):
-    """Fill the template.
+def render(context: Mapping[str, Any]) -> str:
+    """Render the page.
 
     Parameters
     ----------
     context : dict
-        ``title``, ``description``, ``items`` (list of `item_context`), ``provenance``
-        (list of (label, text)), ``versions`` (list of (name, versions)), ``command``, ``written``.
+        As from `darkroom.report.campaign.page_context`.
 
     Returns
     -------
     str
-        One HTML page that asks for no other file.
+        A self-contained HTML page: it loads no other file.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -50,12 +54,20 @@ def render(context):
     return environment.get_template("page.html.j2").render(**context) + "\n"
 
 
-def item_context(name, title, description, folder, record, exposures, rows):
+def item_context(
+    name: str,
+    description: str,
+    folder: StrPath,
+    record: Mapping[str, Any],
+    exposures: Mapping[str, Any],
+    rows: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
     """Gather what the page shows of one item.
 
     Parameters
     ----------
-    name, title, description : str
+    name, description : str
+        Of the item, as the campaign states them.
     folder : path-like
         Folder of the item.
     record : dict
@@ -68,12 +80,12 @@ def item_context(name, title, description, folder, record, exposures, rows):
     Returns
     -------
     dict
+        What the template reads of an item.
     """
     folder = Path(folder)
     products = [entry | describe_file(folder / entry["file"]) for entry in record["products"]]
     return {
         "name": name,
-        "title": title,
         "description": description,
         "record": record,
         "sections": figure_sections(record["figures"]),
@@ -89,13 +101,13 @@ def item_context(name, title, description, folder, record, exposures, rows):
     }
 
 
-def quantity_cells(row):
-    """Return a quantity's cells as text: value and uncertainty rounded together."""
+def quantity_cells(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the table cells of a quantity as text, the value rounded to its uncertainty."""
     return {
         "name": row["name"].replace("_", " "),
         "unit": unit(row["unit"] or ""),
         "notebook": _plain(row["notebook"]),
-        "ours": _plain(row["value"], row["uncertainty"]),
+        "darkroom": _plain(row["value"], row["uncertainty"]),
         "definition": row["definition"],
     }
 
@@ -112,9 +124,9 @@ def _plain(value, error=None):
     return measured(value, error)
 
 
-def figure_sections(figures):
-    """Group figures by section, in order of first use, with pictures inlined and numbered."""
-    sections = {}
+def figure_sections(figures: Iterable[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Group figures by section in order of first use; number them and inline their pictures."""
+    sections: dict[str, list[dict[str, Any]]] = {}
     for index, figure in enumerate(figures, 1):
         panels = [panel | inline_png(panel["path"]) for panel in figure["panels"]]
         sections.setdefault(figure["section"], []).append(
@@ -123,13 +135,13 @@ def figure_sections(figures):
     return list(sections.items())
 
 
-def inline_png(path):
-    """Return a PNG file as a data address with its size on the page.
+def inline_png(path: StrPath) -> dict[str, Any]:
+    """Return a PNG file as a data URL, with its size on the page in CSS pixels.
 
     Raises
     ------
     InputError
-        When the file is missing or no PNG.
+        When the file is missing or is no PNG.
     """
     try:
         content = Path(path).read_bytes()
@@ -147,7 +159,7 @@ def inline_png(path):
 
 
 def _page_scale(content):
-    """Return page pixels per picture pixel, from the PNG's pHYs chunk (1 without one)."""
+    """Return CSS pixels per pixel of a PNG, from its pHYs chunk (1 without one)."""
     position = 8
     while position + 8 <= len(content):
         length, kind = struct.unpack(">I4s", content[position : position + 8])
@@ -160,8 +172,8 @@ def _page_scale(content):
     return 1.0
 
 
-def describe_file(path):
-    """Return size in bytes, SHA-256 and HDUs (for FITS) of a product.
+def describe_file(path: StrPath) -> dict[str, Any]:
+    """Return size in bytes, SHA-256 and the software versions (of FITS) of a product.
 
     Raises
     ------
@@ -175,7 +187,7 @@ def describe_file(path):
 
 
 def _versions(path):
-    """Return {tool: version} that a FITS product names in its primary header."""
+    """Return {tool: version} from the HISTORY of a FITS product's primary header."""
     if path.suffix != ".fits":
         return {}
     history = [str(line) for line in fits.getheader(path).get("HISTORY", [])]
@@ -183,8 +195,23 @@ def _versions(path):
     return {match[1]: match[2] for match in found if match}
 
 
-def merge_versions(items, own):
-    """Return sorted (tool, versions) of every tool that touched a product or the page."""
+def merge_versions(
+    items: Iterable[Mapping[str, Any]], own: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return the versions of all software used.
+
+    Parameters
+    ----------
+    items : iterable of dict
+        As from `item_context`.
+    own : dict
+        ``{tool: version}`` of what makes the page.
+
+    Returns
+    -------
+    list of (str, str)
+        Tool and its versions, sorted by tool.
+    """
     merged = {name: {version} for name, version in own.items()}
     for item in items:
         for product in item["products"]:
@@ -193,8 +220,8 @@ def merge_versions(items, own):
     return [(name, ", ".join(sorted(found))) for name, found in sorted(merged.items())]
 
 
-def byte_size(count):
-    """Write a number of bytes for a reader: ``5.9 MB``."""
+def byte_size(count: int) -> str:
+    """Format a number of bytes: ``5.9 MB``."""
     value = float(count)
     for name in ("B", "kB", "MB"):
         if value < 1000:
@@ -203,13 +230,13 @@ def byte_size(count):
     return f"{number(value, 3)} GB"
 
 
-def anchor(*words):
-    """Make an id for a heading from words."""
+def anchor(*words: str) -> str:
+    """Return the HTML id of a heading."""
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
 
 
-def verdict(items):
-    """Say in one sentence what was made and how many exposures were used and excluded."""
+def verdict(items: Sequence[Mapping[str, Any]]) -> str:
+    """Return one sentence: exposures used and excluded, number of products and figures."""
     used = sum(item["exposures"]["used"] for item in items)
     total = sum(item["exposures"]["total"] for item in items)
     products = sum(len(item["products"]) for item in items)
@@ -217,7 +244,7 @@ def verdict(items):
     made = (
         f"made {counted(products, 'product')} and {counted(figures, 'figure')}"
         if products
-        else "fetched and verified; no product is made of them yet"
+        else "fetched and verified; no product has been made of them yet"
     )
     excluded = f"{counted(total - used, 'exposure')} excluded" if total > used else "none excluded"
     return f"{used:,} of {counted(total, 'exposure')} used, {excluded}; {made}."

@@ -1,29 +1,50 @@
-"""The numbers that the report shows, as a JSON file."""
+"""The quantities that the report tabulates, as a JSON file."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 log = logging.getLogger(__name__)
 
 
-def quantity(name, value, unit, definition, *, uncertainty=None, notebook=None):
-    """Make one entry.
+def quantity(
+    name: str,
+    value: float | None,
+    unit: str,
+    definition: str,
+    *,
+    uncertainty: float | None = None,
+    notebook: float | None = None,
+) -> dict[str, Any]:
+    """Return one entry of the table of quantities.
 
     Parameters
     ----------
     name : str
-    value : float or int or None
-        Ours; not finite becomes None. Without an uncertainty five digits of it are kept.
+        Name of the quantity.
+    value : float or None
+        Value as darkroom measures it; None where it is unknown, also for NaN and infinity. Without
+        an uncertainty it is rounded to five significant digits.
     unit, definition : str
+        Unit, and how notebook and darkroom define the quantity.
     uncertainty : float, optional
-        One standard deviation.
-    notebook : float or int, optional
-        The same by the notebook's definition.
+        Standard error of the value.
+    notebook : float, optional
+        Value by the notebook's definition.
+
+    Returns
+    -------
+    dict
+        ``name``, ``notebook``, ``value``, ``uncertainty``, ``unit``, ``definition``.
     """
     return {
         "name": name,
@@ -47,15 +68,15 @@ def _plain(value):
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
 
 
-def log_quantities(entries):
-    """Log entries, one a line."""
+def log_quantities(entries: Iterable[dict[str, Any]]) -> None:
+    """Log the entries, one per line."""
     for entry in entries:
         error = "" if entry["uncertainty"] is None else f" ± {entry['uncertainty']:.4g}"
         value = "unknown" if entry["value"] is None else f"{entry['value']:.7g}"
         log.info("%s: %s%s %s", entry["name"], value, error, entry["unit"])
 
 
-def write_quantities(path, entries):
-    """Write entries as the report reads them."""
+def write_quantities(path: StrPath, entries: Sequence[dict[str, Any]]) -> None:
+    """Write the entries as JSON, which the report reads."""
     text = json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")

@@ -9,7 +9,7 @@ from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.rate import hot_pixels as hot
 from darkroom.ccd.rate.dark_rate import dark_rate
-from darkroom.ccd.rate.line import estimator
+from darkroom.ccd.rate.line_fit import estimator
 from darkroom.ccd.stack.master import master
 from darkroom.ccd.stack.read_noise import read_noise
 from darkroom.combine.bias import c4

@@ -6,7 +6,7 @@ import pytest
 from ccd_frames import facts
 from darkroom.ccd.cells import cells
 from darkroom.ccd.rate.dark_rate import check_times
-from darkroom.ccd.rate.line import design, estimator, fit
+from darkroom.ccd.rate.line_fit import design, estimator, fit
 from darkroom.errors import DarkroomError
 
 TIMES, GROUPS, FRAMES = [0.04, 2.0, 10.0, 10.0], [2, 2, 2, 1], np.array([10.0, 5.0, 5.0, 4.0])

@@ -9,8 +9,9 @@ from scipy import stats
 from ccd_frames import facts
 from darkroom.ccd.cells import Cell
 from darkroom.ccd.products.warnings_text import below_bias, confounding, misfit, noise_growth
-from darkroom.ccd.rate.levels import fit_levels, robust_mean
-from darkroom.ccd.rate.temperature import doubling, regressions
+from darkroom.ccd.rate.levels import fit_levels
+from darkroom.ccd.rate.temperature import log_rate_slope, regressions
+from darkroom.ccd.robust import robust_mean
 
 
 def cell(exptime, number, temperature=-5.0, group=1):
@@ -115,10 +116,10 @@ def test_exposure_time_and_temperature_that_go_together_are_not_told_apart():
 
 
 def test_doubling_temperature_follows_from_two_groups():
-    slope, error = doubling([-10.0, -4.0], [1.0, 2.0], np.diag([0.01, 0.02]) ** 2)
+    slope, error = log_rate_slope([-10.0, -4.0], [1.0, 2.0], np.diag([0.01, 0.02]) ** 2)
     assert np.log(2) / slope == pytest.approx(6.0)
     assert error == pytest.approx(np.hypot(0.01, 0.01) / 6)
-    assert np.isnan(doubling([-10.0, -4.0], [1.0, 0.02], np.diag([0.01, 0.02]) ** 2)[0])
+    assert np.isnan(log_rate_slope([-10.0, -4.0], [1.0, 0.02], np.diag([0.01, 0.02]) ** 2)[0])
 
 
 def test_robust_mean_leaves_outliers_out_and_moves_in_no_steps():

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 
 from ccd_frames import CLIP
-from darkroom.ccd.background import clipped_std, gradient, local_level
-from darkroom.ccd.stack.frames_in_unit import Cube, Stack
-from darkroom.ccd.stack.master import floored, master
+from darkroom.ccd.background import gradient, local_level
+from darkroom.ccd.robust import clipped_std
+from darkroom.ccd.stack.frames import Cube, Stack
+from darkroom.ccd.stack.master import master, with_noise_floor
 from darkroom.ccd.stack.noise import clip_variance_factor, correct_std, pooled
 from darkroom.ccd.stack.read_noise import read_noise
 from darkroom.combine import Clip, combine_array
@@ -76,9 +77,9 @@ def test_a_hit_is_clipped_and_flagged_even_among_five():
 
 
 def test_floor_is_for_the_mad_alone():
-    assert floored(Clip("sigma", 3.0, 5), 10.0) == Clip("sigma", 3.0, 5)
-    assert floored(CLIP, np.nan) == CLIP
-    assert floored(CLIP, 10.0).floor == 10.0
+    assert with_noise_floor(Clip("sigma", 3.0, 5), 10.0) == Clip("sigma", 3.0, 5)
+    assert with_noise_floor(CLIP, np.nan) == CLIP
+    assert with_noise_floor(CLIP, 10.0).floor == 10.0
 
 
 def test_alignment_changes_the_scatter_and_not_the_level():

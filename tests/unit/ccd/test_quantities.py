@@ -6,8 +6,8 @@ import pytest
 from darkroom.ccd.answers import answers, plus_minus
 from darkroom.ccd.background import gradient
 from darkroom.ccd.products.quantities_text import plain, tsv
-from darkroom.ccd.quantities import CameraNumbers, Plain, added_noise, table
-from darkroom.ccd.stack.noise import Pooled
+from darkroom.ccd.quantities import CameraNumbers, NotebookStack, added_noise, table
+from darkroom.ccd.stack.noise import PooledVariance
 
 SHAPE = (60, 80)
 
@@ -20,7 +20,7 @@ def cube(n, level, seed):
 
 def stack(values, exptime):
     mean, std = values.mean(axis=0, dtype=float), values.std(axis=0, ddof=1, dtype=float)
-    return Plain(mean, std, values[0], len(values), exptime)
+    return NotebookStack(mean, std, values[0], len(values), exptime)
 
 
 BIAS, DARK = cube(10, 1060, 0), cube(29, 1074, 1)
@@ -36,8 +36,8 @@ def ours(**changes):
         "bias_common": 0.3,
         "read_noise": 10.85,
         "read_noise_error": 0.004,
-        "bias_variance": Pooled(117.7, 0.08, 1.0),
-        "dark_variance": Pooled(120.2, 0.05, 1.0),
+        "bias_variance": PooledVariance(117.7, 0.08, 1.0),
+        "dark_variance": PooledVariance(120.2, 0.05, 1.0),
         "rate": 1.387,
         "rate_error": 0.04,
         "rates": [(1, -5.23, 1.35, 0.05), (2, -4.82, 1.387, 0.04)],
@@ -94,7 +94,8 @@ def test_the_published_noises_give_the_excess_without_the_bias_of_few_samples():
     """10.558 and 10.871 of 10 and 29 samples: 2.59 ADU apparent, 1.57 ADU real."""
     naive = np.sqrt(10.870688**2 - 10.557842**2)
     real = added_noise(
-        Pooled((10.557842 / 0.9727) ** 2, 0.08, 1.0), Pooled((10.870688 / 0.9911) ** 2, 0.05, 1.0)
+        PooledVariance((10.557842 / 0.9727) ** 2, 0.08, 1.0),
+        PooledVariance((10.870688 / 0.9911) ** 2, 0.05, 1.0),
     )
     assert naive == pytest.approx(2.59, abs=0.01)
     assert real[2] == pytest.approx(1.57, abs=0.03)
@@ -102,8 +103,12 @@ def test_the_published_noises_give_the_excess_without_the_bias_of_few_samples():
 
 
 def test_no_excess_is_no_number():
-    assert np.isnan(added_noise(Pooled(120.0, 0.1, 1.0), Pooled(119.0, 0.1, 1.0))[2])
-    text = answers(rows(dark_variance=Pooled(117.0, 0.1, 1.0)).values(), [], "adu")[0]["answer"]
+    assert np.isnan(
+        added_noise(PooledVariance(120.0, 0.1, 1.0), PooledVariance(119.0, 0.1, 1.0))[2]
+    )
+    text = answers(rows(dark_variance=PooledVariance(117.0, 0.1, 1.0)).values(), [], "adu")[0][
+        "answer"
+    ]
     assert text.startswith("none that can be seen: the variance of the darks of 10 s exceeds that")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.ccd.stack import survey as module
-from darkroom.ccd.stack.frames_in_unit import Cube, Stack, saturation_level
+from darkroom.ccd.stack.frames import Cube, Stack, saturation_level
 from darkroom.ccd.stack.survey import survey
 
 SHAPE = (60, 80)

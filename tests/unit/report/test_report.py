@@ -16,7 +16,7 @@ from darkroom.plot import series
 from darkroom.plot.book import FigureBook, Panel
 from darkroom.report import exposures, page
 from darkroom.report.campaign import page_context
-from darkroom.report.item import read_item, write_item
+from darkroom.report.item import inside, read_item, write_item
 from programs import load
 
 NASTY = '<script>alert("x")</script> & "quoted"'
@@ -205,7 +205,7 @@ def test_an_item_that_only_fetched_shows_its_exposures(html):
     part = html[html.index('id="fetched"') :]
     assert "1 of 1 exposure used" in part
     assert "107.4" in part
-    assert part.index("107.4") < part.index("How this was made")
+    assert part.index("107.4") < part.index("Provenance")
 
 
 def test_same_inputs_give_the_same_page_but_for_the_date(campaign, html):
@@ -260,17 +260,17 @@ def test_no_exposure_time_gives_no_table():
 
 
 def test_a_folder_without_an_item_file_is_an_item_that_only_fetched(tmp_path):
-    assert read_item(tmp_path)["road"] is None
+    assert read_item(tmp_path)["pipeline"] is None
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [({"colour": "red"}, "unknown key 'colour'"), ({"format": "x"}, "does not say"),
      ({"warnings": [3]}, "warnings holds 3"), ({"products": [{"file": "a"}]}, "lacks 'what'"),
-     ({"road": None}, "lacks the key 'road'")],
+     ({"pipeline": None}, "lacks the key 'pipeline'")],
 )  # fmt: skip
-def test_a_wrong_item_file_is_told_in_one_sentence(tmp_path, change, text):
-    record = {"format": "darkroom item 1", "road": "ccd"} | change
+def test_a_wrong_item_file_is_reported_in_one_sentence(tmp_path, change, text):
+    record = {"format": "darkroom item 1", "pipeline": "ccd"} | change
     (tmp_path / "item.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match=text):
         read_item(tmp_path)
@@ -299,7 +299,7 @@ def test_an_item_file_with_nan_is_not_written(tmp_path):
     assert not (tmp_path / "item.json").exists()
 
 
-# The CCD road's item file
+# The item file of the CCD pipeline
 
 SHAPE = (30, 40)
 
@@ -385,7 +385,7 @@ def ccd_item(tmp_path_factory):
 
 def test_the_ccd_programs_item_file_is_read_by_the_report(ccd_item):
     folder, record = ccd_item
-    assert record["road"] == "ccd"
+    assert record["pipeline"] == "ccd"
     assert len(record["figures"]) > 15
     assert all(panel["path"].is_file() for f in record["figures"] for panel in f["panels"])
     assert all((folder / product["file"]).is_file() for product in record["products"])
@@ -409,8 +409,6 @@ def test_key_numbers_warnings_and_answers_come_from_the_products(ccd_item):
 
 
 def test_a_file_outside_the_items_folder_is_refused(ccd_item, tmp_path):
-    from darkroom.ccd.figures.item import _inside
-
     folder, _ = ccd_item
     with pytest.raises(InputError, match="does not lie in the item's folder"):
-        _inside(tmp_path / "x.fits", folder)
+        inside(tmp_path / "x.fits", folder)

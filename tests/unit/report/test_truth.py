@@ -36,6 +36,23 @@ def test_a_common_shift_is_taken_out_of_the_pulls_and_quoted_apart():
     assert row("share", 1.0, 0.9, None, "")["pull"] is None
 
 
+@pytest.mark.parametrize(
+    ("error", "as_is", "omitted"),
+    [
+        (0.5, (0.5, 2.0), (0.5, 2.0)),
+        (None, (None, None), (None, None)),
+        (0.0, (0.0, None), (None, None)),
+        (np.nan, (np.nan, np.nan), (None, None)),
+        (np.inf, (np.inf, 0.0), (None, None)),
+    ],
+)
+def test_an_unusable_error_is_written_as_it_is_or_omitted(error, as_is, omitted):
+    for omit, (quoted, pull) in ((False, as_is), (True, omitted)):
+        entry = row("level", 100.0, 101.0, error, "adu", omit_unusable_error=omit)
+        assert entry["error"] == pytest.approx(quoted, nan_ok=True)
+        assert entry["pull"] == pytest.approx(pull, nan_ok=True)
+
+
 def test_pixels_without_a_value_are_left_out():
     found, error, truth = means_of_few(5)
     found[0, 0] = np.nan

@@ -47,7 +47,7 @@ def read_story(paths, science=(), *, pixel=(100, 150), display_range=(-30.0, 50.
     rows = in_time_order(table)
     bias = read_planes(paths["master_bias"])[0]
     gain = fits.getheader(paths["master_bias"]).get("GAIN")
-    levels, first, series = look_at_frames(rows, pixel, gain)
+    levels, first, series = measure_frames(rows, pixel, gain)
     flags = read_table(paths["hot_pixels"], "DQ_DEF")
     return Story(
         unit=unit(bias.header["BUNIT"]),
@@ -161,7 +161,7 @@ def read_frame(path, gain=None):
     return values if gain is None else values * np.float32(gain)
 
 
-def look_at_frames(rows, pixel, gain=None):
+def measure_frames(rows, pixel, gain=None):
     """Read every frame once: its level and spread, and the value of two pixels.
 
     Parameters

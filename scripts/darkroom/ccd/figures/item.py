@@ -9,6 +9,7 @@ import numpy as np
 
 from darkroom.ccd.figures.inputs import history_records, read_table
 from darkroom.errors import InputError
+from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
 _PRODUCTS = (
@@ -61,18 +62,11 @@ def describe(paths, science, figures, story, warnings):
         "answers": _answers(paths["quantities"]),
         "key_numbers": _key_numbers(story),
         "tables": [_darks(story), _rates(story), _hottest(paths["hot_pixels"], story.unit)],
-        "figures": _inside(Path(figures) / "figures.json", folder),
-        "quantities": _inside(paths["quantities"], folder),
-        "products": [{"file": _inside(path, folder), "what": what} for path, what in found],
+        "figures": inside(Path(figures) / "figures.json", folder),
+        "quantities": inside(paths["quantities"], folder),
+        "products": [{"file": inside(path, folder), "what": what} for path, what in found],
         "limits": _limits(story),
     }
-
-
-def _inside(path, folder):
-    try:
-        return Path(path).relative_to(folder).as_posix()
-    except ValueError:
-        raise InputError(path, f"does not lie in the item's folder {folder}") from None
 
 
 def _told_by(product):

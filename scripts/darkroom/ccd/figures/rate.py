@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.ccd.figures.frame import brightest
 from darkroom.plot import histograms, images, measures, series, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, measured, number, share
@@ -235,8 +236,7 @@ def show_flags(book, dq, definitions, rate, unit):
     )
     panels = [Panel("map", figure, "map of the flagged pixels, one colour a class")]
     if measures.finite(rate).size:
-        filled = np.where(np.isfinite(rate), rate, -np.inf)
-        y, x = (int(v) for v in np.unravel_index(int(np.argmax(filled)), rate.shape))
+        y, x = brightest(rate)
         zoom = images.draw_zoom(
             rate, y, x, unit=f"dark rate [{unit}/s]", title=f"hottest: y {y}, x {x}"
         )

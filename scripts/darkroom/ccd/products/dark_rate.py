@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.ccd.background import finite_median
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
-from darkroom.ccd.rate.levels import robust_mean
-from darkroom.ccd.rate.temperature import doubling
+from darkroom.ccd.rate.temperature import log_rate_slope
+from darkroom.ccd.robust import finite_median, robust_mean
 
 BITS = (
     DQ.NONFINITE, DQ.SATURATED, DQ.NONLINEAR, DQ.DISCORDANT, DQ.CLIPPED, DQ.NO_ERROR,
@@ -23,7 +22,7 @@ def hdus(stacks, made, regressions, gain):
 
     Parameters
     ----------
-    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+    stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         What went in.
     made : darkroom.ccd.rate.dark_rate.DarkRate
         What came out.
@@ -62,7 +61,7 @@ def cards(stacks, gain):
     """Return the cards of the primary header: what holds for all groups."""
     levels = stacks.levels
     bunit = products.unit(gain)
-    slope, error = doubling(
+    slope, error = log_rate_slope(
         [group_temperature(stacks.cells, group) for group in stacks.groups],
         levels.rate,
         levels.rate_covariance,

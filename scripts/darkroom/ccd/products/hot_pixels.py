@@ -24,12 +24,12 @@ def cards(made, rate, first_frame, stacks, arguments):
         The rate they rest on.
     first_frame : darkroom.ccd.cells.Frame
         First bias frame (first dark without biases), for its brightest pixel.
-    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+    stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         The frames.
     arguments : argparse.Namespace
         Of the program.
     """
-    from darkroom.ccd.stack.frames_in_unit import opened
+    from darkroom.ccd.stack.frames import opened
 
     with opened([first_frame.path], arguments.gain_e_per_adu) as stack:
         image = stack.read(slice(None))[0]

@@ -11,7 +11,7 @@ from darkroom.ccd import options
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products import warnings_text as report
-from darkroom.ccd.stack.frames_in_unit import opened
+from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master
 
 BITS = (DQ.NONFINITE, DQ.SATURATED, DQ.DISCORDANT, DQ.CLIPPED, DQ.NO_ERROR)

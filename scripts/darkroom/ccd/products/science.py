@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.ccd.background import finite_median
 from darkroom.ccd.cells import Cell
-from darkroom.ccd.dq import DQ
+from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products import master as masterfile
-from darkroom.ccd.stack.frames_in_unit import opened, saturation_level
+from darkroom.ccd.robust import finite_median
+from darkroom.ccd.stack.frames import opened, saturation_level
 from darkroom.ccd.stack.survey import survey
 from darkroom.ccd.subtract import Dark, Quality, Subtracted, choose, quality, subtract
 from darkroom.errors import InputError
-
-_FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def make(frame, arguments):
         )
     except ValueError as error:
         raise InputError(frame.path, str(error)) from None
-    good = (result.dq & _FLAWED) == 0
+    good = (result.dq & FLAWED) == 0
     hot = ((flags & DQ.HOT) > 0) & ((result.dq & DQ.SATURATED) == 0)
     before, after = quality(image, good, hot), quality(result.image, good, hot)
     cards = _cards(frame, dark, result, before, after, bunit)

@@ -15,7 +15,7 @@ def sentences(stacks, regressions):
 
     Parameters
     ----------
-    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+    stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         The frames.
     regressions : sequence of darkroom.ccd.rate.temperature.Regression
         Level against time and temperature.

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.rate.line import Lines, design, fit
+from darkroom.ccd.rate.line_fit import Lines, design, fit
 from darkroom.errors import DarkroomError
 
 # Chance that a pixel whose counts grow in proportion to time is called non-linear.
@@ -56,7 +56,7 @@ def dark_rate(stacks):
 
     Parameters
     ----------
-    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+    stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         Darks, and biases with their own exposure times if there are any.
 
     Returns

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from darkroom.ccd.background import finite_median, local_level, robust_std
+from darkroom.ccd.background import local_level
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.rate.line import estimator
+from darkroom.ccd.rate.line_fit import estimator
+from darkroom.ccd.robust import finite_median, robust_std
 from darkroom.ccd.settings import CcdSettings
 from darkroom.errors import DarkroomError
 
@@ -79,7 +80,7 @@ def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
 
     Parameters
     ----------
-    stacks : darkroom.ccd.rate.cells_combined.CellStacks
+    stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         The darks (and biases) the rate was measured on.
     rate : darkroom.ccd.products.dark_rate.Rate
         Bias and dark rate of one temperature group, as measured on these frames.

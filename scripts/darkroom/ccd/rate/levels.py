@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from darkroom.ccd.rate.line import design, estimator
+from darkroom.ccd.rate.line_fit import design, estimator
+from darkroom.ccd.robust import robust_mean
 
 # Chance below which the offsets of the cells are taken to scatter differently.
 _SAME_SCATTER = 1e-3
@@ -140,13 +141,3 @@ def _above_bias(cells, counts, level, error):
     weights = counts[bias] / counts[bias].sum()
     zero, zero_error = weights @ level[bias], np.sqrt(weights**2 @ error[bias] ** 2)
     return level - zero, np.hypot(error, zero_error)
-
-
-def robust_mean(values):
-    """Mean without what lies beyond 5 robust standard deviations (1.4826 MAD) of the median."""
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return np.nan
-    distance = np.abs(values - np.median(values))
-    scale = 1.4826 * np.median(distance) or values.std()
-    return float(values[distance <= 5.0 * scale].mean(dtype=np.float64))

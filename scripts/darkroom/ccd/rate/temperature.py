@@ -99,7 +99,7 @@ def _regress(name, time, temperature, level, with_temperature):
     )
 
 
-def doubling(temperatures, rates, covariance):
+def log_rate_slope(temperatures, rates, covariance):
     """Fit the temperature step that doubles the dark rate.
 
     Parameters

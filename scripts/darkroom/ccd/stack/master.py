@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.settings import CcdSettings
-from darkroom.ccd.stack.frames_in_unit import saturation_level
+from darkroom.ccd.stack.frames import saturation_level
 from darkroom.ccd.stack.survey import Survey, survey
 from darkroom.combine import Combined, combine_stack
 
@@ -39,10 +39,10 @@ def master(stack, clip, *, saturation=CcdSettings.saturation_adu, align=True, th
 
     Parameters
     ----------
-    stack : darkroom.ccd.stack.frames_in_unit.Stack
+    stack : darkroom.ccd.stack.frames.Stack
         Frames of one exposure time and temperature group.
     clip : darkroom.combine.Clip
-        What to reject. A MAD clip is given the typical noise as its least deviation (`floored`).
+        Rejection of outliers; a MAD clip is used `with_noise_floor`.
     saturation : float
         Level at and above which a sample is saturated, in ADU.
     align : bool
@@ -60,17 +60,17 @@ def master(stack, clip, *, saturation=CcdSettings.saturation_adu, align=True, th
     saturated = SaturationWatch(stack, saturation_level(saturation, seen.step, stack.gain))
     combined = combine_stack(
         saturated,
-        floored(clip, seen.noise),
+        with_noise_floor(clip, seen.noise),
         offsets=seen.offsets if align else None,
         threads=threads,
         outputs=("mean", "std", "error"),
     )
-    dq = quality(combined, seen.discordant)
+    dq = stack_dq(combined, seen.discordant)
     dq[saturated.seen] |= DQ.SATURATED
     return Master(combined, seen, dq)
 
 
-def floored(clip, noise):
+def with_noise_floor(clip, noise):
     """Give a MAD clip the typical noise as its least deviation.
 
     The MAD of few samples is often far too small by chance, and zero where the camera rounds
@@ -88,7 +88,7 @@ def floored(clip, noise):
     return replace(clip, floor=float(noise))
 
 
-def quality(combined, discordant):
+def stack_dq(combined, discordant):
     """Return the DQ image that follows from the counts of a combined stack.
 
     Parameters

@@ -15,7 +15,7 @@ _BLOCKS = 64
 
 
 @dataclass(frozen=True)
-class Pooled:
+class PooledVariance:
     """A variance pooled over the pixels of an image.
 
     Attributes
@@ -56,7 +56,7 @@ def pooled(std, count, good=None):
 
     Returns
     -------
-    Pooled
+    PooledVariance
         The plain mean of the variances, which is what `clip_variance_factor` is for. A pixel is
         left out when its variance is one that normal noise reaches once in 10^7 cases: the good
         ones stay, and so there is no bias.
@@ -67,7 +67,7 @@ def pooled(std, count, good=None):
     if good is not None:
         usable &= good
     if not usable.any():
-        return Pooled(np.nan, np.nan, 0.0)
+        return PooledVariance(np.nan, np.nan, 0.0)
     numbers = np.arange(1, freedom.max() + 1)
     median = np.append(1.0, stats.chi2.median(numbers) / numbers).astype(np.float32)
     limit = np.append(0.0, stats.chi2.isf(_TAIL, numbers) / numbers).astype(np.float32)
@@ -77,7 +77,7 @@ def pooled(std, count, good=None):
         kept = usable & (variance <= value * limit)
         value = float(variance[kept].mean(dtype=np.float64))
     error = _block_error(np.where(kept, variance - np.float32(value), 0), kept.sum())
-    return Pooled(float(value), error, float(kept.mean()))
+    return PooledVariance(float(value), error, float(kept.mean()))
 
 
 def _block_error(deviations, number):

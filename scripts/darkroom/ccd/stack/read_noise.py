@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.stack.master import floored, quality
-from darkroom.ccd.stack.noise import Pooled, clip_variance_factor, correct_std, pooled
+from darkroom.ccd.stack.master import stack_dq, with_noise_floor
+from darkroom.ccd.stack.noise import PooledVariance, clip_variance_factor, correct_std, pooled
 from darkroom.ccd.stack.survey import Survey, survey
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import DarkroomError
@@ -27,7 +27,7 @@ class ReadNoise:
         Unbiased standard deviation of one sample, offsets and outliers removed; its error.
     count : (ny, nx) int16 array
         Samples used in `corrected`.
-    pooled : Pooled
+    pooled : PooledVariance
         One value for the detector, from the variances of all pixels but the noisy ones.
     survey : Survey
         Offsets and row noise.
@@ -39,7 +39,7 @@ class ReadNoise:
     corrected: np.ndarray
     error: np.ndarray
     count: np.ndarray
-    pooled: Pooled
+    pooled: PooledVariance
     survey: Survey
     dq: np.ndarray
 
@@ -49,10 +49,10 @@ def read_noise(stack, clip, *, threads=1):
 
     Parameters
     ----------
-    stack : darkroom.ccd.stack.frames_in_unit.Stack
+    stack : darkroom.ccd.stack.frames.Stack
         At least two bias frames.
     clip : Clip
-        What to reject in the corrected image (see `darkroom.ccd.stack.master.floored`).
+        What to reject in the corrected image (see `darkroom.ccd.stack.master.with_noise_floor`).
     threads : int
         Bands worked on at once.
 
@@ -70,7 +70,7 @@ def read_noise(stack, clip, *, threads=1):
     if stack.nframes < 2:
         raise DarkroomError("1 bias frame: a scatter needs at least 2")
     seen = survey(stack)
-    clip = floored(clip, seen.noise)
+    clip = with_noise_floor(clip, seen.noise)
     raw = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",))
     clean = combine_stack(stack, clip, offsets=seen.offsets, threads=threads, outputs=("std",))
     corrected, error = correct_std(clean.std, clean.count, clip, stack.nframes)
@@ -79,7 +79,7 @@ def read_noise(stack, clip, *, threads=1):
     factor = clip_variance_factor(clip, stack.nframes)
     # The offset of each frame was measured on these pixels: one degree of freedom less in each.
     factor *= 1 - 1 / seen.sample.size
-    whole = Pooled(whole.variance / factor, whole.variance_error / factor, whole.used)
-    dq = quality(clean, seen.discordant)
+    whole = PooledVariance(whole.variance / factor, whole.variance_error / factor, whole.used)
+    dq = stack_dq(clean, seen.discordant)
     dq[clean.count < 2] |= DQ.NO_ERROR
     return ReadNoise(raw.std, corrected, error, clean.count, whole, seen, dq)

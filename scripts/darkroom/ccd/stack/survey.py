@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from darkroom.ccd.robust import robust_std
 from darkroom.ccd.stack.noise import pooled
 
 # Pixels per frame looked at; more would not make the offsets better than the rows allow.
@@ -82,7 +83,7 @@ def survey(stack):
 
     Parameters
     ----------
-    stack : darkroom.ccd.stack.frames_in_unit.Stack
+    stack : darkroom.ccd.stack.frames.Stack
         The frames.
 
     Returns
@@ -110,7 +111,7 @@ def survey(stack):
         )  # fmt: skip
     variance = _variance(sample - offsets[:, None, None].astype(np.float32))
     noise = pooled(np.sqrt(variance), np.isfinite(sample).sum(axis=0)).std
-    scale = max(_robust_std(rows), noise / np.sqrt(sample.shape[2]))
+    scale = max(robust_std(rows), noise / np.sqrt(sample.shape[2]))
     discordant = (np.abs(rows) > _ROW_LIMIT * scale).any(axis=0)
     row_level = np.full(stack.nframes, np.nan)
     if discordant.any():
@@ -159,7 +160,7 @@ def _frame_offset(difference):
     Pixels beyond 5 robust standard deviations are left out: stars, hits, rows that disagree.
     """
     centre = np.nanmedian(difference)
-    scale = _robust_std(difference) or np.nanstd(difference)
+    scale = robust_std(difference) or np.nanstd(difference)
     with np.errstate(invalid="ignore"):
         kept = np.abs(difference - centre) <= _OUTLIER * scale
     counts = kept.sum(axis=1)
@@ -189,22 +190,17 @@ def _row_noise(difference, noise):
     nframes, _, width = difference.shape
     rows = np.stack([_trimmed_rows(values) for values in difference])
     rows -= np.median(rows, axis=1, keepdims=True)
-    variance = _robust_std(rows) ** 2 * nframes / (nframes - 1)
+    variance = robust_std(rows) ** 2 * nframes / (nframes - 1)
     return float(np.sqrt(max(variance - noise**2 / width, 0.0)))
 
 
 def _trimmed_rows(values):
     """Return the mean of each row, without what lies beyond 5 robust standard deviations."""
     centre = _nan_median(values.T)[:, None]
-    scale = _robust_std(values - centre) or np.nanstd(values)
+    scale = robust_std(values - centre) or np.nanstd(values)
     with np.errstate(invalid="ignore"):
         kept = np.abs(values - centre) <= _OUTLIER * scale
     return np.where(kept, values, 0).sum(axis=1, dtype=float) / np.maximum(kept.sum(axis=1), 1)
-
-
-def _robust_std(values):
-    """1.4826 times the median absolute deviation."""
-    return float(1.4826 * np.nanmedian(np.abs(values - np.nanmedian(values))))
 
 
 def _nan_median(values):

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.figures.maps import Story
-from darkroom.errors import InputError
+from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
 _NUMBERS = (
@@ -100,9 +100,9 @@ def describe(story, maps, darks, figures, others, folder):
         "warnings": _warnings(maps),
         "key_numbers": _key_numbers(story),
         "tables": [_stacks_table(stacks)],
-        "figures": _inside(Path(figures) / "figures.json", folder),
+        "figures": inside(Path(figures) / "figures.json", folder),
         "products": [
-            {"file": _inside(path, folder), "what": words} for path, words in [*products, *others]
+            {"file": inside(path, folder), "what": words} for path, words in [*products, *others]
         ],
         "limits": [
             "An offset of the bias that all stacks share cannot be told from the fixed pattern.",
@@ -111,13 +111,6 @@ def describe(story, maps, darks, figures, others, folder):
         ]
         + ([] if cards.get("SIGNED") else ["Clipped maps: means of charge are too large."]),
     }
-
-
-def _inside(path, folder):
-    try:
-        return Path(path).relative_to(folder).as_posix()
-    except ValueError:
-        raise InputError(path, f"does not lie in the item's folder {folder}") from None
 
 
 def _warnings(maps):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.errors import InputError
+from darkroom.report.item import inside
 from darkroom.words import counted, number
 
 _LIMITS = (
@@ -76,14 +77,6 @@ def _products(folder, reference, details, what):
         {"file": inside(product.path, folder), "what": f"{what}: {text}"}
         for product, text in zip((reference, details), words, strict=True)
     ]
-
-
-def inside(path, folder):
-    """Return a path relative to the item's folder, in which it must lie."""
-    try:
-        return Path(path).relative_to(folder).as_posix()
-    except ValueError:
-        raise InputError(path, f"does not lie in the item's folder {folder}") from None
 
 
 def _plain(value, digits=6):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from darkroom.nircam.figures.inputs import flag_bits
-from darkroom.nircam.figures.item import inside, key_number
+from darkroom.nircam.figures.item import key_number
+from darkroom.report.item import inside
 from darkroom.words import counted, number
 
 _SPECTRUM_LIMITS = (

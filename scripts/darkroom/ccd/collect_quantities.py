@@ -8,18 +8,17 @@ import numpy as np
 
 from darkroom.ccd.background import gradient
 from darkroom.ccd.cells import bias_cell, cells, load, load_roles
-from darkroom.ccd.dq import DQ
+from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
-from darkroom.ccd.quantities import CameraNumbers, Plain, Quantity, table
-from darkroom.ccd.stack.frames_in_unit import opened
-from darkroom.ccd.stack.master import floored, master
-from darkroom.ccd.stack.noise import Pooled, clip_variance_factor, pooled
+from darkroom.ccd.quantities import CameraNumbers, NotebookStack, Quantity, table
+from darkroom.ccd.stack.frames import opened
+from darkroom.ccd.stack.master import master, with_noise_floor
+from darkroom.ccd.stack.noise import PooledVariance, clip_variance_factor, pooled
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import DarkroomError
 
 _DEFAULT_PIXEL = (100, 150)
-_FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
 
 
 def quantities(arguments, clip, recover):
@@ -98,7 +97,7 @@ def _plain(paths, exptime, arguments):
         )
     with opened(paths[:1], arguments.gain_e_per_adu) as stack:
         first = stack.read(slice(None))[0]
-    return Plain(plain.mean, plain.std, first, len(paths), exptime)
+    return NotebookStack(plain.mean, plain.std, first, len(paths), exptime)
 
 
 def _ours(arguments, clip, zero, chosen, time):
@@ -112,7 +111,7 @@ def _ours(arguments, clip, zero, chosen, time):
     rates = ratefile.read(arguments.dark_rate)
     best = ratefile.best(rates)
     flags = products.read_image(arguments.hot_pixels, "DQ")[0] | best.dq
-    good = (flags & _FLAWED) == 0
+    good = (flags & FLAWED) == 0
     return CameraNumbers(
         bias=bias,
         bias_error=bias_error,
@@ -153,14 +152,14 @@ def _variance(found, clip, good, arguments):
                 stack, clip, saturation=arguments.saturation_adu, threads=arguments.threads
             )
         one = pooled(made.combined.std, made.combined.count, good)
-        factor = clip_variance_factor(floored(clip, made.survey.noise), len(cell.frames))
+        factor = clip_variance_factor(with_noise_floor(clip, made.survey.noise), len(cell.frames))
         parts.append((one.variance / factor, one.variance_error / factor, one.used))
         weights.append(len(cell.frames) - 1)
     if not parts:
-        return Pooled(np.nan, np.nan, 0.0)
+        return PooledVariance(np.nan, np.nan, 0.0)
     values, errors, used = np.array(parts).T
     weights = np.array(weights) / sum(weights)
-    return Pooled(
+    return PooledVariance(
         float(weights @ values), float(np.sqrt(weights**2 @ errors**2)), float(used.mean())
     )
 

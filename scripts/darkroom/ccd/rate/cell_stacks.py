@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from darkroom.ccd.rate.levels import fit_levels
-from darkroom.ccd.rate.line import design
-from darkroom.ccd.stack.frames_in_unit import opened, saturation_level
-from darkroom.ccd.stack.master import SaturationWatch, floored
+from darkroom.ccd.rate.line_fit import design
+from darkroom.ccd.stack.frames import opened, saturation_level
+from darkroom.ccd.stack.master import SaturationWatch, with_noise_floor
 from darkroom.ccd.stack.survey import survey
 from darkroom.combine import combine_array
 
@@ -23,7 +23,7 @@ class CellStacks:
     ----------
     cells : sequence of darkroom.ccd.cells.Cell
         What the frames are.
-    stacks : sequence of darkroom.ccd.stack.frames_in_unit.Stack
+    stacks : sequence of darkroom.ccd.stack.frames.Stack
         One per cell.
     clip : darkroom.combine.Clip
         What to reject inside a cell.
@@ -55,7 +55,7 @@ class CellStacks:
         step = int(np.gcd.reduce([seen.step for seen in self.surveys]))
         self.saturation = saturation_level(saturation, step, stacks[0].gain)
         self._watches = [SaturationWatch(s, self.saturation, blank=True) for s in stacks]
-        self._clips = [floored(clip, seen.noise) for seen in self.surveys]
+        self._clips = [with_noise_floor(clip, seen.noise) for seen in self.surveys]
         self._band_rows = band_rows or max(
             1, _BAND_BYTES // int(8 * self.nframes.max() * self.shape[1])
         )
