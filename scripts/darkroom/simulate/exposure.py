@@ -1,4 +1,4 @@
-"""What every simulator says of an exposure before a pixel of it is made."""
+"""Description of an exposure by a simulator, before any pixel is made."""
 
 from __future__ import annotations
 

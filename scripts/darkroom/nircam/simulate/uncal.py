@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.dates import DAY, to_mjd
 from darkroom.nircam.simulate.detector import layout
-from darkroom.nircam.simulate.exposures import PROGRAM, timing
+from darkroom.nircam.simulate.plan import PROGRAM, timing
 from darkroom.nircam.simulate.values import PATTERNS
 
-_DAY_ZERO = datetime(2000, 1, 1)
-# Filter and pupil: what the wheels show in a dark does not matter; these are usual.
+if TYPE_CHECKING:
+    from darkroom.nircam.simulate.plan import Exposure
+
+# Group end times are counted in days from here.
+_GROUP_EPOCH = datetime(2000, 1, 1)
+# Filter and pupil by channel: usual ones; in a dark they have no effect.
 _WHEELS = {"SHORT": ("F070W", "FLAT"), "LONG": ("F250M", "FLAT")}
 
 
-def uncal(full, exposure, data):
+def uncal(full: dict[str, Any], exposure: Exposure, data: np.ndarray) -> fits.HDUList:
     """Return the HDUs of a raw exposure.
 
     Parameters
     ----------
     full : dict
-        Complete settings.
-    exposure : darkroom.nircam.simulate.exposures.Exposure
-        As planned.
+        Complete settings of the simulator.
+    exposure : darkroom.nircam.simulate.plan.Exposure
+        The exposure as planned.
     data : (nints, ngroups, ny, nx) uint16 array
         Groups, DN, DMS frame.
 
     Returns
     -------
     astropy.io.fits.HDUList
-        PRIMARY with the header cards the pipeline reads, SCI, GROUP and INT_TIMES.
+        PRIMARY with the header cards that the JWST pipeline reads, SCI, GROUP and INT_TIMES.
     """
     primary = fits.PrimaryHDU()
     primary.header.extend(primary_cards(full, exposure), update=True)
@@ -43,8 +48,8 @@ def uncal(full, exposure, data):
     )
 
 
-def instrument_cards(full):
-    """Return the cards that name detector and subarray, as raw and reference files have them."""
+def instrument_cards(full: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the cards for detector and subarray that raw and reference files share."""
     readout, detector = layout(full), full["detector"]
     long_wave = detector.endswith("LONG")
     return [
@@ -63,8 +68,8 @@ def instrument_cards(full):
     ]
 
 
-def primary_cards(full, exposure):
-    """Return the cards of a raw exposure's primary header."""
+def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, Any, str]]:
+    """Return the cards of the primary header of a raw exposure."""
     times, readout, start = timing(full), layout(full), exposure.start
     end = start + timedelta(seconds=times.exposure)
     middle = start + (end - start) / 2
@@ -122,7 +127,7 @@ def primary_cards(full, exposure):
 
 
 def _integration_starts(full, exposure):
-    """Return the start of every integration; one frame of reset lies between them."""
+    """Return the start of every integration; a reset of one frame lies between them."""
     times = timing(full)
     step = times.integration + times.frame
     return [exposure.start + timedelta(seconds=k * step) for k in range(full["nints"])]
@@ -134,7 +139,7 @@ def _integration_table(full, exposure):
     moments = [starts, starts + length / 2, starts + length]
     names = [f"int_{part}_{scale}" for scale in ("MJD_UTC", "BJD_TDB") for part in _PARTS]
     columns = [fits.Column("integration_number", "J", array=1 + np.arange(starts.size))]
-    # No ephemeris for a simulated observatory: the barycentric times repeat the others.
+    # A simulated observatory has no ephemeris: the barycentric times are set to the UTC ones.
     columns += [
         fits.Column(name, "D", array=values)
         for name, values in zip(names, moments * 2, strict=True)
@@ -152,7 +157,7 @@ def _group_table(full, exposure):
         for group in range(full["ngroups"]):
             nframes = PATTERNS[full["readpatt"]][0]
             end = start + timedelta(seconds=group * times.group + nframes * times.frame)
-            since = end - _DAY_ZERO
+            since = end - _GROUP_EPOCH
             rows.append(
                 (
                     k + 1,

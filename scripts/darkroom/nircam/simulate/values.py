@@ -1,10 +1,12 @@
-"""Settings of the NIRCam simulator and what was measured of the real detectors.
+"""Settings of the NIRCam simulator, and measured properties of the real detectors.
 
-The numbers per detector are those of the ground tests (CV3), as published in the notebooks of
-pynrc; figures were read off by eye, so take ±0.5 DN.
+The values per detector are those of the ground tests (CV3), as published in the notebooks of
+pynrc. Values read from figures are uncertain by ±0.5 DN.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import DETECTORS
@@ -27,7 +29,7 @@ _MEASURED = {
     "NRCB4": (7416, 25.6, (4.0, 4.1, 4.3, 4.4), 1.18, 44, 15, 10, 0.002, 2.03),
     "NRCBLONG": (6000, 24.4, (4.2, 4.4, 4.5, 4.7), 1.14, 30, 16, 9, 0.034, 1.88),
 }
-#: What was measured of each detector: ``{detector: {quantity: value}}``.
+#: Measured properties of each detector: ``{detector: {quantity: value}}``.
 MEASURED = {name: dict(zip(_COLUMNS, row, strict=True)) for name, row in _MEASURED.items()}
 
 #: (NFRAMES, GROUPGAP) of every read pattern.
@@ -111,13 +113,14 @@ _OWN = {
 }
 
 
-def complete(settings):
+def complete(settings: dict[str, Any]) -> dict[str, Any]:
     """Return `DEFAULTS` overlaid with `settings`, the detector's own values filled in.
 
     Raises
     ------
     DarkroomError
-        For a setting that does not exist, a detector, read pattern or sampling that is unknown.
+        For a setting that does not exist, an unknown detector, read pattern or noise sampling,
+        lines without noise of every pixel, or counts below 1.
     """
     check_names("NIRCam", settings, DEFAULTS)
     full = DEFAULTS | settings
