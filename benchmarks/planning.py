@@ -69,7 +69,7 @@ rule everything:
 COLLECT_RARELY = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "scripts")!r})
-from darkroom.workflow.programs import collect_rarely  # noqa: E402
+from darkroom.workflow.speed import collect_rarely  # noqa: E402
 collect_rarely()
 """
 

@@ -1,1 +1,1 @@
-"""Seeded truth: raw files as an archive would deliver them, and what is hidden in them."""
+"""Parts shared by the simulators of all instruments: seeded raw exposures with known truth."""

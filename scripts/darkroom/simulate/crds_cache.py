@@ -1,56 +1,69 @@
-"""A small CRDS cache for simulated exposures: mappings, references and the server's description.
+"""A small CRDS cache for simulated exposures: mappings and server configuration.
 
-CRDS's own programs read it as they read a real one, so the rules that choose, verify and use
-references are the same for simulated and real exposures.
+CRDS reads it like a real cache, so the workflow selects, verifies and uses references of simulated
+exposures by the same rules as those of real ones.
 """
 
 from __future__ import annotations
 
 import pprint
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import write_text
 from darkroom.crds.cache import mapping_sha1, sha1
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from darkroom.crds.cache import Cache
 
 _MADE = "2022-01-01 00:00:00"
 
 
 @dataclass
 class Kind:
-    """References of one type.
+    """The references of one type.
 
     Parameters
     ----------
     name : str
-        Type, e.g. ``superbias``.
+        Reference type, e.g. ``superbias``.
     parkey : tuple of str
-        What of an exposure chooses among them, e.g. ``META.INSTRUMENT.DETECTOR``.
+        Exposure properties by which CRDS selects one, e.g. ``META.INSTRUMENT.DETECTOR``.
     rows : dict
-        ``{values of the parkey: {use-after: file name}}``.
+        ``{values of the parkey: {use-after date: file name}}``.
     """
 
     name: str
-    parkey: tuple
-    rows: dict = field(default_factory=dict)
+    parkey: tuple[str, ...]
+    rows: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
 
 
-def write_cache(cache, context, instrument, kinds, not_applicable, matched_on):
-    """Write mappings and the server's description around the references of a cache.
+def write_cache(
+    cache: Cache,
+    context: str,
+    instrument: str,
+    kinds: Sequence[Kind],
+    not_applicable: Iterable[str],
+    matched_on: tuple[str, str],
+) -> None:
+    """Write the mappings and the server configuration of a cache that holds its references.
 
     Parameters
     ----------
     cache : darkroom.crds.cache.Cache
-        Its references lie in it already.
+        Cache whose references are already written.
     context : str
-        Name of the ``.pmap``.
+        Name of the context, ``*.pmap``.
     instrument : str
-        E.g. ``nircam``.
-    kinds : list of Kind
-        What it has.
+        Instrument in small letters, e.g. ``nircam``.
+    kinds : sequence of Kind
+        Reference types of the cache.
     not_applicable : iterable of str
-        Types that the rules say do not apply.
-    matched_on : tuple of str
-        The date and time of an exposure, which choose among use-after dates.
+        Types that do not apply (``N/A`` in the instrument mapping).
+    matched_on : (str, str)
+        Exposure properties for date and time, compared with the use-after dates.
     """
     observatory, number = cache.observatory, context.partition("_")[2].partition(".")[0]
     imap = f"{observatory}_{instrument}_{number}.imap"
@@ -70,7 +83,7 @@ def write_cache(cache, context, instrument, kinds, not_applicable, matched_on):
     _write(cache, context, header, _dict({instrument.upper(): imap}))
     config = cache.server_config.parent
     write_text(config / "ref_cache_subdir_mode", "flat")
-    # Last: with it the cache is complete.
+    # Written last: it marks the cache as complete.
     write_text(cache.server_config, _server_config(cache, context))
 
 
@@ -103,7 +116,7 @@ def _rows(rows):
 
 
 def _write(cache, name, header, selector):
-    """Write a mapping that states its own SHA-1."""
+    """Write a mapping with its own SHA-1 in the header."""
     lines = [f"    {key!r} : {value!r},\n" for key, value in sorted(header.items())]
     body = f"\nselector = {selector}"
     total = mapping_sha1("header = {\n" + "".join(lines) + "}\n" + body)

@@ -1,24 +1,41 @@
-"""What every simulated camera does with its settings: checks, random streams, look-up by name."""
+"""Checks of simulator settings, random generators by component, look-up of planned exposures."""
 
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def check_names(camera, given, known, where=""):
-    """Raise `DarkroomError` for a setting of `given` that is not among `known`.
+    import numpy as np
+
+    from darkroom.simulate.exposure import PlannedExposure
+
+    Planned = TypeVar("Planned", bound=PlannedExposure)
+
+
+def check_names(camera: str, given: Iterable[str], known: Iterable[str], where: str = "") -> None:
+    """Refuse settings that do not exist.
 
     Parameters
     ----------
     camera : str
-        Whose settings they are, for the message: ``CCD``, ``NIRCam``, ...
-    given, known : iterables of str
-        Names.
+        Name of the camera in the message: ``CCD``, ``NIRCam``, ...
+    given : iterable of str
+        Names of the settings given.
+    known : iterable of str
+        Names of the settings that exist.
     where : str
-        The setting they belong to, e.g. ``darks: ``.
+        Prefix of the message, the setting they belong to, e.g. ``darks: ``.
+
+    Raises
+    ------
+    DarkroomError
+        Naming every unknown setting, the nearest known one and all known ones.
     """
     if unknown := sorted(set(given) - set(known)):
         raise DarkroomError(
@@ -27,8 +44,25 @@ def check_names(camera, given, known, where=""):
         )
 
 
-def check_choice(camera, name, value, known):
-    """Raise `DarkroomError` when the setting `name` has a `value` that is not among `known`."""
+def check_choice(camera: str, name: str, value: Any, known: Iterable[str]) -> None:
+    """Refuse a value that is none of the allowed ones.
+
+    Parameters
+    ----------
+    camera : str
+        Name of the camera in the message.
+    name : str
+        Name of the setting.
+    value : object
+        Its value.
+    known : iterable of str
+        Allowed values.
+
+    Raises
+    ------
+    DarkroomError
+        When `value` is not among `known`.
+    """
     if value not in known:
         raise DarkroomError(
             f"simulated {camera}: {name} is {value!r}{nearest(str(value), known)}; "
@@ -36,11 +70,20 @@ def check_choice(camera, name, value, known):
         )
 
 
-def stream(full, component, exposure=""):
+def stream(full: dict[str, Any], component: str, exposure: str = "") -> np.random.Generator:
     """Return the random generator of one component, of the camera or of one exposure.
 
-    Each has its own, so that an exposure can be made alone, in any order, and a component that is
-    switched off leaves all others as they were, to the last bit.
+    Each has its own, so that an exposure can be made alone, in any order, and switching a component
+    off does not change the others, to the last bit.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator; ``seed`` is used.
+    component : str
+        Name of the component, e.g. ``read_noise``.
+    exposure : str
+        Name of the exposure; empty for a component of the camera itself.
     """
     import numpy as np  # not needed to plan exposures
 
@@ -49,13 +92,28 @@ def stream(full, component, exposure=""):
     )
 
 
-def key(*names):
-    """Return numbers that stand for names in the key of a random stream."""
+def key(*names: str) -> tuple[int, ...]:
+    """Return the spawn key of a random generator: one number for each name."""
     return tuple(zlib.crc32(name.encode()) for name in names)
 
 
-def planned(camera, exposures, name):
-    """Return the one of `exposures` that is called `name`, or raise `DarkroomError`."""
+def planned(camera: str, exposures: Iterable[Planned], name: str) -> Planned:
+    """Return the planned exposure of a name.
+
+    Parameters
+    ----------
+    camera : str
+        Name of the camera in the message.
+    exposures : iterable of PlannedExposure
+        The plan.
+    name : str
+        Name to look for.
+
+    Raises
+    ------
+    DarkroomError
+        When no exposure has that name.
+    """
     for exposure in exposures:
         if exposure.name == name:
             return exposure

@@ -46,7 +46,7 @@ def test_cross_spectra_have_no_imaginary_part(one):
     own = np.diagonal(spectrum.matrix, 0, 1, 2).real
     cross = spectrum.matrix[:, *upper]
     product = own[:, upper[0]] * own[:, upper[1]]
-    error = np.sqrt((product - cross.real**2) / (2 * spectrum.worth[:, None]))
+    error = np.sqrt((product - cross.real**2) / (2 * spectrum.n_independent[:, None]))
     deviation = cross.imag / error
     assert abs(deviation.mean()) < 3.5 / np.sqrt(deviation.shape[0])
     assert deviation.std() == pytest.approx(1, abs=0.12)
@@ -132,7 +132,7 @@ def test_white_noise_alone_shows_no_common_noise():
     weights = spectrum.counts[below]
     mean = np.average(spectrum.common[below], weights=weights)
     level = 25 / 5e4
-    error = level / np.sqrt(12 * spectrum.worth[below].sum())
+    error = level / np.sqrt(12 * spectrum.n_independent[below].sum())
     assert abs(mean) < 3.5 * error
     assert spectrum.fit.get("common")[0] < 0.02 * level
     assert numbers(spectrum.fit, spectrum.grid)["white"] == pytest.approx(5.0, rel=0.005)

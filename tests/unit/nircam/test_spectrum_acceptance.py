@@ -36,7 +36,7 @@ def _kinds(spectrum, true):
 
 def _own_fitted(spectrum, true):
     """Return own noise of each amplifier below 1 kHz over the truth, from the fit, minus 1."""
-    low = max(1.0, spectrum.fit.above)
+    low = max(1.0, spectrum.fit.lowest_frequency)
     found = numbers(spectrum.fit, spectrum.grid)["own_band"]
     wanted = [np.sqrt(true[f"own_{a}"] * 100 * np.log(1000 / low)) for a in range(4)]
     return found / wanted - 1
@@ -162,14 +162,14 @@ def test_white_noise_alone_shows_no_common_noise_over_sixteen_seeds():
         data = 100 + 5 * rng.standard_normal((2, 8, *readout.shape), dtype=np.float32)
         spectrum = measure(Held(data, readout))
         below = (spectrum.frequency > 1) & (spectrum.frequency < 1000)
-        worth, frequency = spectrum.worth[below], spectrum.frequency[below]
+        n_independent, frequency = spectrum.n_independent[below], spectrum.frequency[below]
         bins.extend(spectrum.common[below] / spectrum.common_error[below])
         # Six pairs of amplifiers, the real part of each with half of the variance.
-        mean = np.average(spectrum.common[below], weights=worth)
-        common.append(mean / level * np.sqrt(12 * worth.sum()))
+        mean = np.average(spectrum.common[below], weights=n_independent)
+        common.append(mean / level * np.sqrt(12 * n_independent.sum()))
         # As a law of 1/f would be seen: every bin with what it would have, at 1 Hz.
         white = [spectrum.fit.get(f"white_{a}")[0] for a in range(4)]
-        law = worth / frequency
+        law = n_independent / frequency
         seen = (spectrum.own[below] - white).T @ law / (law @ (1 / frequency))
         own.extend(seen / level * np.sqrt(law @ (1 / frequency)))
         derived = numbers(spectrum.fit, spectrum.grid)

@@ -11,7 +11,7 @@ from darkroom.nircam.spectrum.bins import Grid
 from darkroom.nircam.spectrum.fit import fit
 from darkroom.nircam.spectrum.model import Layout, covariance
 from darkroom.nircam.spectrum.numbers import numbers
-from darkroom.nircam.spectrum.sums import LineSums, row_means
+from darkroom.nircam.spectrum.sums import LineFitSums, row_means
 from darkroom.nircam.spectrum.weak import mean_weak_noise, weak_noise
 
 NGROUPS, SHAPE = 6, (12, 64)
@@ -29,7 +29,7 @@ def groups():
 
 
 def added(groups, limit=1e9):
-    sums = LineSums(SHAPE, NGROUPS, 4)
+    sums = LineFitSums(SHAPE, NGROUPS, 4)
     steps = [sums.add(groups[k].copy(), k, np.full(4, limit)) for k in range(1, NGROUPS)]
     return sums, steps
 
@@ -52,7 +52,7 @@ def test_residuals_and_steps_are_those_beside_the_row(groups):
     by_row = groups.astype(np.float64).reshape(NGROUPS, SHAPE[0], 4, 16)
     beside = (by_row - by_row.mean(axis=3, keepdims=True)).reshape(groups.shape)
     mean, slope, place = line(beside)
-    squares, farthest = sums.judge()
+    squares, farthest = sums.residual_statistics()
     left = beside - mean - slope * place[:, None, None]
     assert np.abs(squares - (left**2).sum(axis=0)).max() < 1e-4
     assert np.abs(farthest - np.abs(np.diff(beside, axis=0) - slope).max(axis=0)).max() < 1e-5
@@ -160,13 +160,13 @@ def model(rows=2048, excess=False):
 def test_a_fit_without_excess_ends_for_every_draw():
     """The search for an excess that is not there went on for 200 rounds in 3 of 30 spectra."""
     grid, frequency, matrix, values = model()
-    worth = np.maximum(np.diff(grid.edges) * grid.frame_time, 1) * 2 / 1.944
+    n_independent = np.maximum(np.diff(grid.edges) * grid.frame_time, 1) * 2 / 1.944
     root = np.linalg.cholesky(matrix)
     pulls, excesses = [], 0
     for seed in range(20):
         rng = np.random.default_rng(seed)
         drawn = np.empty(matrix.shape, complex)
-        for k, n in enumerate(worth):
+        for k, n in enumerate(n_independent):
             if n < 500:
                 # A whole number of values and one of the fraction's weight.
                 weights = np.append(np.ones(int(n)), n - int(n))
@@ -178,7 +178,7 @@ def test_a_fit_without_excess_ends_for_every_draw():
                 scatter = np.triu(scatter, 1) + np.triu(scatter, 1).T
                 scatter += np.diag(rng.standard_normal(4)) / np.sqrt(n)
                 drawn[k] = root[k] @ (np.eye(4) + scatter) @ root[k].T
-        found = fit(frequency, drawn, worth, grid)
+        found = fit(frequency, drawn, n_independent, grid)
         excesses += found.layout.excess
         for name in ("common", "white_0", "alternating_1", "alternating_2", "own_3"):
             k = Layout(4, False).names.index(name)
@@ -190,8 +190,8 @@ def test_a_fit_without_excess_ends_for_every_draw():
 
 def test_errors_of_derived_numbers_are_those_of_parameters_drawn_from_the_covariance():
     grid, frequency, matrix, _ = model(256)
-    worth = np.maximum(np.diff(grid.edges) * grid.frame_time, 1) * 64
-    found = fit(frequency, matrix.astype(complex), worth, grid)
+    n_independent = np.maximum(np.diff(grid.edges) * grid.frame_time, 1) * 64
+    found = fit(frequency, matrix.astype(complex), n_independent, grid)
     rng = np.random.default_rng(2)
     drawn = rng.multivariate_normal(found.values, found.covariance, 150)
     ensemble = [numbers(dataclasses.replace(found, values=values), grid) for values in drawn]
@@ -203,12 +203,12 @@ def test_errors_of_derived_numbers_are_those_of_parameters_drawn_from_the_covari
 
 def test_less_white_noise_changes_nothing_else():
     grid, frequency, matrix, _ = model()
-    worth = np.maximum(np.diff(grid.edges) * grid.frame_time, 1)
-    found = fit(frequency, matrix.astype(complex), worth, grid)
+    n_independent = np.maximum(np.diff(grid.edges) * grid.frame_time, 1)
+    found = fit(frequency, matrix.astype(complex), n_independent, grid)
     less = found.without_white(np.full(4, 1e-5), np.full(4, 1e-5))
     white = [f.get("white_2") for f in (found, less)]
     assert white[0][0] - white[1][0] == pytest.approx(1e-5)
     assert white[1][1] == pytest.approx(np.hypot(white[0][1], 1e-5))
     assert less.get("own_2") == found.get("own_2")
-    with pytest.raises(DarkroomError, match="pixels differ too much"):
+    with pytest.raises(DarkroomError, match="its pixels differs too much"):
         found.without_white(np.full(4, 1e-3), np.full(4, 1e-5))

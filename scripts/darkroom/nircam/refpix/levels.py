@@ -10,7 +10,7 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
-from darkroom.nircam.spectrum.ramp import LEAST_KEPT, LEAST_NOISE, check_groups, fit_lines
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
 
 EDGES = ("bottom", "top", "left", "right")
 _CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
@@ -129,7 +129,7 @@ def measure(source):
     found = Levels(regions, [], [], [], *zeros, [], [], rows, sides, sirs)
     first = None
     for ramp in range(source.nramps):
-        lines = fit_lines(source, ramp)
+        lines = fit_ramp(source, ramp)
         check_alive(source, ramp, lines)
         found.nactive += lines.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
         found.noise += lines.noise**2
@@ -150,7 +150,7 @@ def check_alive(source, ramp, lines):
     ----------
     source : darkroom.nircam.spectrum.ramp.RampSource
     ramp : int
-    lines : darkroom.nircam.spectrum.ramp.Lines
+    lines : darkroom.nircam.spectrum.ramp.RampFit
         Of this ramp.
 
     Raises
@@ -163,7 +163,7 @@ def check_alive(source, ramp, lines):
         for image in (source.usable, lines.good)
     )
     for amplifier, noise in enumerate(lines.noise):
-        if not noise > LEAST_NOISE or good[amplifier] < LEAST_KEPT * usable[amplifier]:
+        if not noise > MIN_NOISE or good[amplifier] < MIN_USABLE * usable[amplifier]:
             raise DarkroomError(
                 f"{source.label(ramp)}: amplifier {amplifier} is dead, or bad for the most part "
                 f"({good[amplifier]} of {usable[amplifier]} pixels to trust, noise "
@@ -187,7 +187,7 @@ def _follow(source, ramp, lines, found):
         reference[group] = values[regions.y, regions.x]
         left = lines.residual(values, group)
         rows[group] = left.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
-        line = steady + steep * lines.place(group) + lines.offsets[group][:, None]
+        line = steady + steep * lines.centred(group) + lines.offsets[group][:, None]
         active[group] = _by_class(left, readout) / counts + line
     found.active.append(active)
     found.reference.append(reference)

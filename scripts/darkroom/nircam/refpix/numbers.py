@@ -149,7 +149,7 @@ def instabilities(levels, readout, fit, sigma):
     pixels = np.bincount(regions.amplifier[outer], minlength=readout.noutputs)
     noise = (float(np.mean(levels.noise)), sigma)
     expected, unsure = predict.instability(fit, readout, noise, np.stack([levels.nactive, pixels]))
-    judged = fit.above < _STEEPENS
+    judged = fit.lowest_frequency < _STEEPENS
     found = []
     for amplifier in range(readout.noutputs):
         series = [

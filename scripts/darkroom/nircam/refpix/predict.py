@@ -7,7 +7,7 @@ and only what exceeds this prediction is theirs.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 from astropy.io import fits
@@ -17,7 +17,7 @@ from darkroom.errors import InputError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.refpix.levels import Regions
 from darkroom.nircam.refpix.sides import SMOOTHING
-from darkroom.nircam.spectrum.model import Layout
+from darkroom.nircam.spectrum.model import FittedModel, Layout
 from darkroom.nircam.spectrum.numbers import model_spectra
 
 # Multiples of the row rate up to which responses are followed closely.
@@ -66,12 +66,7 @@ def read_fit(path, readout):
         kind, _, place = name.rpartition("_")
         value = known[(kind, int(place))] if place.isdigit() else known[(name, -1)]
         values.append(value if "_index" in name else np.log(value))
-    return SimpleNamespace(
-        layout=layout,
-        values=np.array(values),
-        covariance=covariance,
-        above=float(header["FLOWEST"]),
-    )
+    return FittedModel(layout, np.array(values), covariance, float(header["FLOWEST"]))
 
 
 def white_noise(fit):
@@ -114,7 +109,7 @@ def instability(fit, readout, noise, counts):
 
     def variance(values):
         frequency, power = response
-        spectra = coloured_spectra(SimpleNamespace(layout=fit.layout, values=values), frequency)
+        spectra = coloured_spectra(replace(fit, values=values), frequency)
         return (spectra * power).sum(axis=1)
 
     coloured = variance(fit.values)

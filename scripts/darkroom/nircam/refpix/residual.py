@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from darkroom.nircam.refpix.levels import check_alive
-from darkroom.nircam.spectrum.ramp import fit_lines
+from darkroom.nircam.spectrum.ramp import fit_ramp
 
 _MAD_TO_STD = 1.482602218505602
 
@@ -31,7 +31,7 @@ def residual_noise(source, white):
     squares, total, floor, npairs = (np.zeros(readout.noutputs) for _ in range(4))
     white = 2 * np.asarray(white) ** 2 / source.nframes
     for ramp in range(source.nramps):
-        lines = fit_lines(source, ramp)
+        lines = fit_ramp(source, ramp)
         check_alive(source, ramp, lines)
         good = lines.good
         for group in range(0, source.ngroups(ramp) - 1, 2):

@@ -1,8 +1,9 @@
-"""What never changes in a simulated NIRCam detector: bias, noise of each pixel, odd pixels."""
+"""Fixed properties of a simulated NIRCam detector: bias, noise of each pixel, anomalous pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,17 +12,26 @@ from darkroom.nircam.detector.subarrays import readout as named_readout
 from darkroom.simulate.settings import key
 
 
-def stream(full, component, *exposure):
+def stream(full: dict[str, Any], component: str, *exposure: str) -> np.random.Generator:
     """Return the random generator of one component, of the detector or of one exposure.
 
-    Each component has its own, so that switching one off leaves all others as they were.
+    Each component has a generator of its own, so that switching one off does not change the others.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator.
+    component : str
+        Name of the component, e.g. ``white``.
+    *exposure : str
+        Name of the exposure; none for a component of the detector itself.
     """
     spawned = key(full["detector"], component, *exposure)
     return np.random.default_rng(np.random.SeedSequence(full["seed"], spawn_key=spawned))
 
 
-def layout(full):
-    """Return the `Readout` of settings."""
+def layout(full: dict[str, Any]) -> Readout:
+    """Return the `Readout` of complete settings."""
     if full["subarray"] == "FULL" and full["rows"] != SIZE:
         return Readout.full(full["detector"], full["rows"])
     return named_readout(full["detector"], full["subarray"])
@@ -29,30 +39,30 @@ def layout(full):
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector as it is read out; (ny, nx) arrays in the detector frame, DN.
+    """A detector as it is read out; arrays are (ny, nx), detector frame, DN unless noted.
 
     Parameters
     ----------
     readout : Readout
-        Its geometry.
+        Readout geometry.
     reference : bool array
-        Reference pixels.
+        True for reference pixels.
     bias : float32 array
         Mean level right after a reset.
     white : float32 array
-        White noise of one read, rounding left out.
+        White noise of one read, without that of rounding.
     ktc : float32 array
-        Noise of the reset.
+        kTC noise of the reset.
     dark : float32 array
         Dark current of normal pixels in e-/s; 0 in reference pixels.
     hot : float32 array
         Additional dark current of hot pixels in e-/s; 0 elsewhere.
     telegraph : float32 array
-        Height of the random telegraph noise; 0 where there is none.
+        Amplitude of the random telegraph noise (upper - lower level); 0 where there is none.
     noisy_reference : bool array
         Reference pixels with three times the noise.
     coupling : (noutputs,) array
-        What each amplifier sees of the common noise.
+        Coupling of each amplifier to the common noise.
     """
 
     readout: Readout
@@ -67,11 +77,11 @@ class Detector:
     coupling: np.ndarray
 
 
-def make_detector(full):
+def make_detector(full: dict[str, Any]) -> Detector:
     """Return the detector of complete settings.
 
-    Maps are made for the whole detector and then cut, so that a subarray shows the same pixels.
-    Offsets that belong to an amplifier are those of the amplifiers in use: a small subarray is
+    Maps are made for the whole detector and then cut, so that a subarray has the same pixels as
+    the full frame. Offsets of an amplifier are those of the amplifiers in use; a small subarray is
     read through one.
     """
     readout = layout(full)
@@ -82,8 +92,10 @@ def make_detector(full):
     active[BORDER:-BORDER, BORDER:-BORDER] = True
 
     scatter = stream(full, "bias").standard_normal(whole, dtype=np.float32)[window]
-    hot = full["gain"] * _odd(full, "hot", active, full["hot_fraction"], full["hot_rate"])
-    telegraph = _odd(full, "rtn", active, full["rtn_fraction"], full["rtn_amplitude"])
+    hot = full["gain"] * _anomalous_pixels(
+        full, "hot", active, full["hot_fraction"], full["hot_rate"]
+    )
+    telegraph = _anomalous_pixels(full, "rtn", active, full["rtn_fraction"], full["rtn_amplitude"])
     noisy = stream(full, "noisy_reference").random(whole, dtype=np.float32)
     noisy = ((noisy < full["noisy_reference_fraction"]) & ~active)[window]
 
@@ -111,7 +123,7 @@ def make_detector(full):
 
 
 def _levels(full, readout):
-    """Return level, amplifier and even-odd offsets of the bias: (ny, nx) float32."""
+    """Return the bias of amplifiers and column parities: level plus offsets, (ny, nx) float32."""
     rng = stream(full, "bias_offsets")
     offsets = full["amplifier_offset"] * (2 * rng.random(OUTPUTS) - 1)
     low, high = full["even_odd"]
@@ -120,8 +132,8 @@ def _levels(full, readout):
     return (full["bias_level"] + table[readout.amplifiers(), readout.parity()]).astype(np.float32)
 
 
-def _odd(full, component, active, fraction, limits):
-    """Choose active pixels at random and give each a value, log-uniform between two limits."""
+def _anomalous_pixels(full, component, active, fraction, limits):
+    """Return values of randomly chosen active pixels, log-uniform within `limits`; 0 elsewhere."""
     rng = stream(full, component)
     low, high = limits
     chosen = (rng.random(active.shape, dtype=np.float32) < fraction) & active

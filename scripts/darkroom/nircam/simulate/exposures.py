@@ -3,118 +3,43 @@
 Ten detectors, full frame and subarrays, every read pattern, any number of integrations. Bias and
 its offsets, reset noise, pedestals, dark current, hot pixels, cosmic rays, telegraph noise, white,
 1/f (common and per amplifier) and alternating-column noise, each from a random stream of its own.
+
+The archive finds a simulator by this module: `plan` lists the exposures, `deliver` writes one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.nircam.simulate.plan import plan, timing
 from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.settings import planned
 
-# No real program has this number.
-PROGRAM = "99062"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["deliver", "plan", "timing"]
 
 
-@dataclass(frozen=True)
-class Exposure:
-    """One exposure as planned.
+def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
+    """Write one exposure as the archive delivers it, and its truth.
 
-    Parameters
-    ----------
-    name, role, file : str
-        Name, e.g. ``jw99062001001_02101_00001_nrca1``; ``dark``; file name.
-    number : int
-        Counted from 1.
-    start : datetime.datetime
-        Beginning of its first integration, UTC.
-    facts : dict
-        The header values a lock keeps.
-    """
-
-    name: str
-    role: str
-    file: str
-    number: int
-    start: datetime
-    facts: dict
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Times of an exposure in seconds.
-
-    Parameters
-    ----------
-    frame, group, integration, exposure : float
-        Duration of one frame, from one group to the next, of one integration without its reset,
-        and of all integrations with the resets between them.
-    """
-
-    frame: float
-    group: float
-    integration: float
-    exposure: float
-
-
-def timing(full):
-    """Return the `Timing` of complete settings."""
-    from darkroom.nircam.simulate.detector import layout
-
-    nframes, gap = PATTERNS[full["readpatt"]]
-    frame = layout(full).frame_time
-    group = (nframes + gap) * frame
-    integration = full["ngroups"] * group - gap * frame
-    nints = full["nints"]
-    return Timing(frame, group, integration, nints * integration + (nints - 1) * frame)
-
-
-def plan(settings):
-    """List the exposures; no pixel is made.
+    The bytes depend on settings and name alone.
 
     Parameters
     ----------
     settings : dict
-        Overlay of `darkroom.nircam.simulate.settings.Simulation`.
+        Of `darkroom.nircam.simulate.settings.Simulation`; the others keep their defaults.
+    name : str
+        Name of one of the exposures of `plan(settings)`.
+    path : pathlib.Path
+        File to write. The truth (`darkroom.nircam.simulate.ramp.make_ramp`) goes to
+        ``truth/<name>.npz`` in the same folder.
 
-    Returns
-    -------
-    list of Exposure
-        In the order they are taken.
-    """
-    full = complete(settings)
-    times = timing(full)
-    pause = times.exposure + full["pause_s"]
-    return [_planned(full, times, number, pause) for number in range(1, full["exposures"] + 1)]
-
-
-def _planned(full, times, number, pause):
-    from darkroom.nircam.simulate.detector import layout
-
-    ny, nx = layout(full).shape
-    start = datetime.fromisoformat(full["start"]) + timedelta(seconds=(number - 1) * pause)
-    name = f"jw{PROGRAM}001001_02101_{number:05d}_{full['detector'].lower()}"
-    facts = {
-        "instrument": "NIRCAM",
-        "detector": full["detector"],
-        "subarray": full["subarray"],
-        "readpatt": full["readpatt"],
-        "nints": str(full["nints"]),
-        "ngroups": str(full["ngroups"]),
-        "shape": f"{ny}x{nx}",
-        "exptime_s": f"{full['nints'] * full['ngroups'] * times.group:g}",
-        "date_obs": start.isoformat(timespec="milliseconds"),
-    }
-    return Exposure(name, "dark", f"{name}_uncal.fits", number, start, facts)
-
-
-def deliver(settings, name, path):
-    """Write the exposure `name` to `path` as the archive delivers it, and its truth beside.
-
-    The bytes depend on settings and name alone. The truth, see
-    `darkroom.nircam.simulate.ramp.make_ramp`, goes to ``truth/<name>.npz`` in the same folder.
+    Raises
+    ------
+    DarkroomError
+        When no exposure has that name.
     """
     import numpy as np
 

@@ -5,18 +5,25 @@ Spectra are one-sided, in DN²/Hz, so that an amplitude means the same for a ram
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import OUTPUTS, PIXEL_TIME, ROW_OVERHEAD
-from darkroom.nircam.simulate.refpix_residual import left_variance
+from darkroom.nircam.simulate.refpix_residual import residual_variance
 
-# Samples of one integration; above this the transform alone needs more than about 4 GB.
-_MOST_SAMPLES = 1.2e8
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.nircam.detector.readout import Readout
+
+# Largest number of samples of one integration; the transform alone needs about 4 GB for it.
+_MAX_SAMPLES = 1.2e8
 
 
-def power_law(law):
-    """Return the spectrum ``S(f)`` of a law: frequencies (Hz, above 0) to DN²/Hz.
+def power_law(law: dict[str, float]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the power spectrum of a law as a function: frequencies (Hz, above 0) to DN²/Hz.
 
     Parameters
     ----------
@@ -34,25 +41,28 @@ def power_law(law):
     return spectrum
 
 
-def correlated_variance(full, readout):
-    """Return the variance of the noise that the pipeline's reference pixels leave and bring in.
+def correlated_variance(full: dict[str, Any], readout: Readout) -> np.ndarray:
+    """Return the variance of correlated noise after the pipeline's reference-pixel correction.
 
     Parameters
     ----------
     full : dict
-        Settings of the simulator.
+        Complete settings of the simulator.
     readout : darkroom.nircam.detector.readout.Readout
-        What is read.
+        Readout of the frame.
 
     Returns
     -------
     (ny, nx) float array
-        Of one read, DN², detector frame. From a frame of one output the pipeline takes the mean of
-        all its reference pixels: what a row differs from it stays, which grows with the time
-        between them. For full-width frames see `darkroom.nircam.simulate.refpix_residual`.
+        Variance of one read, DN², detector frame. From a frame of one output the pipeline
+        subtracts the mean of all its reference pixels. The difference between a row and that mean
+        remains; it grows with the time between them. For full-width frames see
+        `darkroom.nircam.simulate.refpix_residual`.
     """
     if readout.noutputs == OUTPUTS:
-        return left_variance(full, readout, lambda law, frequency: power_law(full[law])(frequency))
+        return residual_variance(
+            full, readout, lambda law, frequency: power_law(full[law])(frequency)
+        )
     none = np.zeros(readout.shape)
     weight = readout.reference_pixels().sum(axis=1).astype(float)
     if full["noise_sampling"] == "off":
@@ -65,31 +75,37 @@ def correlated_variance(full, readout):
     power = sum(power_law(full[law])(frequency) for law in laws)
     if not weight.any():
         return none + np.trapezoid(power, frequency)
-    # Fourier transform of the reference pixels' times, each row a window of its own length.
+    # Fourier transform of the times at which reference pixels are read; a row is a window of its
+    # own length.
     phase = np.exp(2j * np.pi * row * np.outer(np.arange(readout.ny), frequency))
     mean = (weight / weight.sum()) @ phase * np.sinc(frequency * row)
     return none + np.trapezoid(power * np.abs(phase - mean) ** 2, frequency, axis=1)[:, None]
 
 
-def synthesise(rng, spectrum, samples, interval):
-    """Make noise of a given spectrum.
+def synthesise(
+    rng: np.random.Generator,
+    spectrum: Callable[[np.ndarray], np.ndarray],
+    samples: int,
+    interval: float,
+) -> np.ndarray:
+    """Return random noise with a given power spectrum.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Its randomness.
+        Source of random numbers.
     spectrum : callable
-        One-sided power per Hz of frequencies (Hz) above 0.
+        One-sided power spectrum (per Hz) as a function of frequencies (Hz) above 0.
     samples : int
-        Length of the result.
+        Number of samples.
     interval : float
         Time between samples in seconds.
 
     Returns
     -------
     (samples,) float32 array
-        Mean 0 over all realisations. A stretch of a stream twice as long, so that its end does
-        not know its beginning.
+        Noise of expectation 0. It is cut from a periodic stream of twice the length, so that its
+        end is not correlated with its beginning.
     """
     from scipy import fft
 
@@ -109,28 +125,40 @@ class ReadoutNoise:
     Parameters
     ----------
     full : dict
-        Settings of the simulator.
+        Complete settings of the simulator.
     readout : darkroom.nircam.detector.readout.Readout
-        What is read.
+        Readout of the frames.
     frames : int
-        Frames of the integration, those that are not kept among them.
+        Number of frames of the integration, dropped frames included.
     coupling : (noutputs,) array
-        What each amplifier sees of the common noise.
+        Coupling of each amplifier to the common noise.
     stream : callable
-        ``stream(component)`` gives the random generator of a component.
+        ``stream(component)`` returns the random generator of a component.
+
+    Raises
+    ------
+    DarkroomError
+        When the integration has too many samples of noise to be held in memory.
     """
 
-    def __init__(self, full, readout, frames, coupling, stream):
+    def __init__(
+        self,
+        full: dict[str, Any],
+        readout: Readout,
+        frames: int,
+        coupling: np.ndarray,
+        stream: Callable[[str], np.random.Generator],
+    ) -> None:
         self.readout = readout
         self.by_row = full["noise_sampling"] == "row"
         row = readout.columns_per_amplifier + ROW_OVERHEAD
         self.row_ticks = row
         step = row if self.by_row else 1
         samples = -(-readout.ticks * frames // step)
-        if samples > _MOST_SAMPLES:
+        if samples > _MAX_SAMPLES:
             raise DarkroomError(
                 f"simulated NIRCam: {frames} frames of {readout.shape[0]} × {readout.shape[1]} "
-                f"pixels have {samples:.2g} samples of 1/f noise, at most {_MOST_SAMPLES:.2g} can "
+                f"pixels have {samples:.2g} samples of 1/f noise, at most {_MAX_SAMPLES:.2g} can "
                 "be made for each pixel; choose noise_sampling: row"
             )
         interval = step * PIXEL_TIME
@@ -154,7 +182,7 @@ class ReadoutNoise:
             wave = np.sin(2 * np.pi * (line["hz"] * time + phase)) * np.sqrt(2) * line["rms"]
             self.streams += np.outer(coupling, wave).astype(np.float32)
 
-    def frame(self, number):
+    def frame(self, number: int) -> np.ndarray:
         """Return the noise of one frame: (ny, nx) float32, DN, detector frame."""
         readout = self.readout
         start = number * readout.ticks

@@ -1,6 +1,8 @@
-"""Simulated NIRCam ramps: every read of one exposure, and what is hidden in it."""
+"""Simulated NIRCam ramps: every group of one exposure, and the truth behind it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -8,25 +10,26 @@ from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import make_detector, stream
 from darkroom.nircam.simulate.noise import ReadoutNoise
 
-SATURATION = 65535  # DN, the largest number a pixel can have
+#: Largest value of a pixel, DN.
+SATURATION = 65535
 
 
-def make_ramp(full, name):
-    """Make the groups of an exposure.
+def make_ramp(full: dict[str, Any], name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the groups of an exposure and their truth.
 
     Parameters
     ----------
     full : dict
-        Complete settings.
+        Complete settings of the simulator.
     name : str
-        Name of the exposure: with the seed it decides every random number.
+        Name of the exposure; with the seed it determines every random number.
 
     Returns
     -------
     data : (nints, ngroups, ny, nx) uint16 array
-        DN, DMS frame.
+        Groups, DN, DMS frame.
     truth : dict of arrays
-        Maps are in the DMS frame, amplifiers counted from the left of the detector frame. DN.
+        DN unless noted; maps in the DMS frame, amplifiers from the left of the detector frame:
         ``bias``, ``read_noise`` (one group, rounding included), ``ktc_rms``, ``dark_rate`` (DN/s,
         hot pixels included), ``hot``, ``telegraph``, ``reference``, ``noisy_reference`` (ny, nx);
         ``coupling`` (noutputs); ``ktc`` (nints, ny, nx); ``ramp_offset`` (nints),
@@ -42,7 +45,7 @@ def make_ramp(full, name):
 
 
 class _Maker:
-    """One exposure in the making: its random streams and what they gave."""
+    """Makes one exposure; holds its random generators and the truth collected so far."""
 
     def __init__(self, full, name):
         self.full, self.name = full, name
@@ -53,7 +56,7 @@ class _Maker:
         self.streams = {}
 
     def stream(self, component):
-        """Return the random generator of a component of this exposure, always the same one."""
+        """Return the random generator of a component of this exposure."""
         if component not in self.streams:
             self.streams[component] = stream(self.full, component, self.name)
         return self.streams[component]
@@ -116,7 +119,7 @@ class _Maker:
             groups[group] = readout.flip(np.clip(total, 0, SATURATION, out=total))
 
     def _level(self, integration):
-        """Return bias and what this reset left behind: (ny, nx) float32."""
+        """Return the level after a reset, (ny, nx) float32, DN: bias, kTC noise and offsets."""
         readout, detector, hidden = self.readout, self.detector, self.hidden
         ktc = self.stream("ktc").standard_normal(readout.shape, dtype=np.float32) * detector.ktc
         hidden["ktc"][integration] = readout.flip(ktc)
@@ -127,7 +130,7 @@ class _Maker:
         return detector.bias + ktc + table
 
     def _collect(self, charge, integration, group, elapsed):
-        """Add the charge (DN) that active pixels collect in so many frame times."""
+        """Add the charge (DN) that active pixels collect in `elapsed` frame times."""
         full, detector, shape = self.full, self.detector, self.readout.shape
         seconds = elapsed * self.readout.frame_time
         gain = np.float32(full["gain"])
@@ -140,13 +143,13 @@ class _Maker:
         count = rng.poisson(full["cosmic_rays"] * seconds / 100 * charge.size)
         y, x = (rng.integers(n, size=count) for n in shape)
         size = rng.exponential(full["cosmic_ray_mean"], count).astype(np.float32)
-        # Drawn over all pixels and kept where there is silicon to be hit.
+        # Drawn over all pixels; hits on reference pixels are dropped.
         hit = active[y, x]
         np.add.at(charge, (y[hit], x[hit]), size[hit])
         self.hits.append((integration, group, y[hit], x[hit], size[hit]))
 
     def _switch(self, upper, elapsed):
-        """Return the states of the telegraph pixels after so many frame times."""
+        """Return the states of the telegraph pixels after `elapsed` frame times."""
         switched = 0.5 * (1 - (1 - 2 * self.full["rtn_switch"]) ** elapsed)
         return upper ^ (self.stream("rtn_switch").random(upper.size) < switched)
 
@@ -157,7 +160,7 @@ class _Maker:
         in_dms[self.telegraph_at] += height * (upper - np.float32(0.5))
 
     def _means(self, correlated):
-        """Return the share of one frame in the mean over active pixels, by class."""
+        """Return means over active pixels by class, as the contribution of one frame to a group."""
         readout, active = self.readout, ~self.detector.reference
         by_column = np.einsum("yx,yx->x", correlated, active, dtype=np.float64)
         klass = 2 * readout.amplifiers()[0] + readout.parity()[0]

@@ -1,10 +1,12 @@
-"""Reference files of the simulated NIRCam detectors, as CRDS would have them.
+"""Reference files of the simulated NIRCam detectors, in the layout of CRDS.
 
-They know the simulated detectors as well as an earlier calibration would: superbias and read noise
-carry errors of their own, the others are true.
+They are as accurate as an earlier calibration would be: superbias and read noise have errors of
+their own, the other references are exact.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -18,19 +20,29 @@ from darkroom.nircam.simulate.uncal import instrument_cards
 from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.crds_cache import Kind, write_cache
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from darkroom.crds.cache import Cache
+    from darkroom.nircam.simulate.detector import Detector
+
 USEAFTER = "2022-01-01T00:00:00"
-SUPERBIAS_ERROR = 4.0  # DN, of each pixel
-READNOISE_ERROR = 0.05  # fraction of each pixel's noise
-SATURATION = 60000.0  # DN
+#: Error of the superbias of each pixel, DN.
+SUPERBIAS_ERROR = 4.0
+#: Error of the read noise of each pixel, fraction.
+READNOISE_ERROR = 0.05
+#: Saturation level, DN.
+SATURATION = 60000.0
+#: Fraction of the pixels that the mask marks DO_NOT_USE.
 BAD_FRACTION = 5e-4
 
-#: What chooses among the references of each type, as in the real rules.
 _DETECTOR, _PATTERN, _SUBARRAY, _TYPE = (
     "META.INSTRUMENT.DETECTOR",
     "META.EXPOSURE.READPATT",
     "META.SUBARRAY.NAME",
     "META.EXPOSURE.TYPE",
 )
+#: Exposure properties by which CRDS selects a reference of each type, as in the real rules.
 PARKEYS = {
     "mask": (_DETECTOR, _SUBARRAY),
     "saturation": (_DETECTOR, _SUBARRAY),
@@ -51,28 +63,28 @@ _MODELS = {
     "ipc": "IPCModel",
     "dark": "DarkModel",
 }
-#: Types that do not apply to NIRCam, or that no step here uses.
+#: Types that do not apply to NIRCam or that no step of this pipeline uses.
 NOT_APPLICABLE = ("area", "persat", "refpix", "reset", "rscd", "sirskernel", "emicorr")
 
 
-def reference(full, detector, kind, name):
-    """Return the HDUs of a reference file.
+def reference(full: dict[str, Any], detector: Detector, kind: str, name: str) -> fits.HDUList:
+    """Return the HDUs of a reference file, DMS frame.
 
     Parameters
     ----------
     full : dict
         Complete settings of the simulator.
     detector : darkroom.nircam.simulate.detector.Detector
-        What they make.
+        Detector of these settings.
     kind : str
-        One of `PARKEYS`.
+        Reference type, one of `PARKEYS`.
     name : str
         File name.
 
     Returns
     -------
     astropy.io.fits.HDUList
-        In the DMS frame.
+        PRIMARY and the extensions of the type.
     """
     primary = fits.PrimaryHDU()
     primary.header.extend(_cards(full, kind, name), update=True)
@@ -114,7 +126,7 @@ def _image(values, name="SCI", unit="DN"):
 
 
 def _flags(values):
-    """Return a DQ plane and the table that explains its bits."""
+    """Return the HDUs DQ and DQ_DEF, the table of the bits in use."""
     used = [bit for bit in Pixel if (values & np.uint32(bit)).any()] or [Pixel.DO_NOT_USE]
     rows = [(int(np.log2(float(bit))), int(bit), bit.name, "") for bit in used]
     kinds = [("BIT", ">i4"), ("VALUE", ">u4"), ("NAME", "S40"), ("DESCRIPTION", "S80")]
@@ -169,7 +181,7 @@ def _readnoise(full, detector):
     nframes = PATTERNS[full["readpatt"]][0]
     correlated = correlated_variance(full, detector.readout)
     single = np.sqrt((detector.white**2 + correlated) / nframes + 1 / 12)
-    # Of the difference of two reads, as the pipeline wants it.
+    # CDS noise, of the difference of two reads, as the pipeline expects.
     return [_image(detector.readout.flip(np.sqrt(2) * single * (1 + READNOISE_ERROR * error)))]
 
 
@@ -178,7 +190,7 @@ def _gain(full, detector):
 
 
 def _ipc(*_):
-    # The simulated detectors have no coupling between pixels: a kernel that changes nothing.
+    # The simulated detectors have no coupling between pixels: the identity kernel.
     kernel = np.zeros((3, 3))
     kernel[1, 1] = 1
     return [_image(kernel, unit=None)]
@@ -204,19 +216,21 @@ _CONTENT = {
 }
 
 
-def write_references(cache, context, simulated, kinds):
+def write_references(
+    cache: Cache, context: str, simulated: Sequence[dict[str, Any]], kinds: Iterable[str]
+) -> None:
     """Write a small CRDS cache for simulated detectors.
 
     Parameters
     ----------
     cache : darkroom.crds.cache.Cache
-        Where it goes.
+        Cache to write.
     context : str
-        Name of its ``.pmap``.
-    simulated : list of dict
+        Name of its context, ``*.pmap``.
+    simulated : sequence of dict
         Settings of the simulator, one for each set of exposures.
     kinds : iterable of str
-        Types of reference, of `PARKEYS`.
+        Reference types, keys of `PARKEYS`.
     """
     folder = cache.path / "references" / cache.observatory
     for stale in folder.glob("*.fits"):
@@ -240,7 +254,7 @@ def write_references(cache, context, simulated, kinds):
 
 
 def _write_set(folder, full, tables):
-    """Write the references of one detector and subarray, and enter them into the tables."""
+    """Write the references of one detector and subarray, and add them to the tables."""
     detector = make_detector(full)
     values = {
         _DETECTOR: full["detector"],

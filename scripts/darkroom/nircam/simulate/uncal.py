@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
-from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.dates import DAY, to_mjd
 from darkroom.nircam.simulate.detector import layout
-from darkroom.nircam.simulate.exposures import PROGRAM, timing
+from darkroom.nircam.simulate.plan import PROGRAM, timing
+from darkroom.nircam.simulate.values import PATTERNS
 
-_MJD_ZERO = datetime(1858, 11, 17)
-_DAY_ZERO = datetime(2000, 1, 1)
-_DAY = 86400.0
-# Filter and pupil: what the wheels show in a dark does not matter; these are usual.
+if TYPE_CHECKING:
+    from darkroom.nircam.simulate.plan import Exposure
+
+# Group end times are counted in days from here.
+_GROUP_EPOCH = datetime(2000, 1, 1)
+# Filter and pupil by channel: usual ones; in a dark they have no effect.
 _WHEELS = {"SHORT": ("F070W", "FLAT"), "LONG": ("F250M", "FLAT")}
 
 
-def uncal(full, exposure, data):
+def uncal(full: dict[str, Any], exposure: Exposure, data: np.ndarray) -> fits.HDUList:
     """Return the HDUs of a raw exposure.
 
     Parameters
     ----------
     full : dict
-        Complete settings.
-    exposure : darkroom.nircam.simulate.exposures.Exposure
-        As planned.
+        Complete settings of the simulator.
+    exposure : darkroom.nircam.simulate.plan.Exposure
+        The exposure as planned.
     data : (nints, ngroups, ny, nx) uint16 array
         Groups, DN, DMS frame.
 
     Returns
     -------
     astropy.io.fits.HDUList
-        PRIMARY with the header cards the pipeline reads, SCI, GROUP and INT_TIMES.
+        PRIMARY with the header cards that the JWST pipeline reads, SCI, GROUP and INT_TIMES.
     """
     primary = fits.PrimaryHDU()
     primary.header.extend(primary_cards(full, exposure), update=True)
@@ -44,13 +48,8 @@ def uncal(full, exposure, data):
     )
 
 
-def mjd(moment):
-    """Return the modified Julian date of a moment (UTC, leap seconds left out)."""
-    return (moment - _MJD_ZERO).total_seconds() / _DAY
-
-
-def instrument_cards(full):
-    """Return the cards that name detector and subarray, as raw and reference files have them."""
+def instrument_cards(full: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return the cards for detector and subarray that raw and reference files share."""
     readout, detector = layout(full), full["detector"]
     long_wave = detector.endswith("LONG")
     return [
@@ -69,8 +68,8 @@ def instrument_cards(full):
     ]
 
 
-def primary_cards(full, exposure):
-    """Return the cards of a raw exposure's primary header."""
+def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, Any, str]]:
+    """Return the cards of the primary header of a raw exposure."""
     times, readout, start = timing(full), layout(full), exposure.start
     end = start + timedelta(seconds=times.exposure)
     middle = start + (end - start) / 2
@@ -101,9 +100,9 @@ def primary_cards(full, exposure):
         ("PUPIL", pupil, "name of the pupil element used"),
         ("EXP_TYPE", "NRC_DARK", "type of data in the exposure"),
         ("TSOVISIT", False, "time series observation visit"),
-        ("EXPSTART", mjd(start), "[d] exposure start, MJD UTC"),
-        ("EXPMID", mjd(middle), "[d] exposure middle, MJD UTC"),
-        ("EXPEND", mjd(end), "[d] exposure end, MJD UTC"),
+        ("EXPSTART", to_mjd(start), "[d] exposure start, MJD UTC"),
+        ("EXPMID", to_mjd(middle), "[d] exposure middle, MJD UTC"),
+        ("EXPEND", to_mjd(end), "[d] exposure end, MJD UTC"),
         ("READPATT", full["readpatt"], "readout pattern"),
         ("NINTS", full["nints"], "number of integrations in exposure"),
         ("INTSTART", 1, "number of the first integration in this file"),
@@ -128,19 +127,19 @@ def primary_cards(full, exposure):
 
 
 def _integration_starts(full, exposure):
-    """Return the start of every integration; one frame of reset lies between them."""
+    """Return the start of every integration; a reset of one frame lies between them."""
     times = timing(full)
     step = times.integration + times.frame
     return [exposure.start + timedelta(seconds=k * step) for k in range(full["nints"])]
 
 
 def _integration_table(full, exposure):
-    starts = np.array([mjd(moment) for moment in _integration_starts(full, exposure)])
-    length = timing(full).integration / _DAY
+    starts = np.array([to_mjd(moment) for moment in _integration_starts(full, exposure)])
+    length = timing(full).integration / DAY
     moments = [starts, starts + length / 2, starts + length]
     names = [f"int_{part}_{scale}" for scale in ("MJD_UTC", "BJD_TDB") for part in _PARTS]
     columns = [fits.Column("integration_number", "J", array=1 + np.arange(starts.size))]
-    # No ephemeris for a simulated observatory: the barycentric times repeat the others.
+    # A simulated observatory has no ephemeris: the barycentric times are set to the UTC ones.
     columns += [
         fits.Column(name, "D", array=values)
         for name, values in zip(names, moments * 2, strict=True)
@@ -158,7 +157,7 @@ def _group_table(full, exposure):
         for group in range(full["ngroups"]):
             nframes = PATTERNS[full["readpatt"]][0]
             end = start + timedelta(seconds=group * times.group + nframes * times.frame)
-            since = end - _DAY_ZERO
+            since = end - _GROUP_EPOCH
             rows.append(
                 (
                     k + 1,
@@ -172,8 +171,8 @@ def _group_table(full, exposure):
                     0,
                     0,
                     "COMPLETE",
-                    mjd(end),
-                    mjd(end),
+                    to_mjd(end),
+                    to_mjd(end),
                 )
             )
     return fits.BinTableHDU(np.array(rows, _GROUP_COLUMNS), name="GROUP")

@@ -1,7 +1,7 @@
 """What was measured of the real NIRCam detectors, and settings of the simulator completed by it.
 
-The numbers per detector are those of the ground tests (CV3), as published in the notebooks of
-pynrc; figures were read off by eye, so take ±0.5 DN.
+The values per detector are those of the ground tests (CV3), as published in the notebooks of
+pynrc. Values read from figures are uncertain by ±0.5 DN.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MEASURED = {
     "NRCB4": (7416, 25.6, (4.0, 4.1, 4.3, 4.4), 1.18, 44, 15, 10, 0.002, 2.03),
     "NRCBLONG": (6000, 24.4, (4.2, 4.4, 4.5, 4.7), 1.14, 30, 16, 9, 0.034, 1.88),
 }
-#: What was measured of each detector: ``{detector: {quantity: value}}``.
+#: Measured properties of each detector: ``{detector: {quantity: value}}``.
 MEASURED = {name: dict(zip(_COLUMNS, row, strict=True)) for name, row in _MEASURED.items()}
 
 _OWN = {
@@ -56,7 +56,8 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     DarkroomError
-        For a setting that does not exist, a detector, read pattern or sampling that is unknown.
+        For a setting that does not exist, an unknown detector, read pattern or noise sampling,
+        lines without noise of every pixel, or counts below 1.
     """
     full = overlay("NIRCam", Simulation, settings)
     for name in ("detector", "readpatt", "noise_sampling"):

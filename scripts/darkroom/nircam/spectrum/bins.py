@@ -1,36 +1,42 @@
-"""Bins of a noise spectrum: edges, lines left out, what they are worth."""
+"""Frequency bins of a noise spectrum: edges, search for spectral lines, independent values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage, stats
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PER_DECADE = 30
-_FIRST = 4  # in units of 1/T: below, the taper mixes in what was taken off
-_RUNNING = 401
-_LINE_P = 1e-7
-_GROWN = 3
-# Gaps bring so much power there from elsewhere that its scatter covers what is.
-_DROWNED = 1.5
-# Correlation of the Hann periodogram's neighbours, 1 and 2 bins of 1/T away.
+# Lowest frequency in units of 1/T. Below it the taper mixes in power of the mean level, which was
+# subtracted.
+_FIRST = 4
+_MEDIAN_WIDTH = 401  # of the running median, in values of the grid of 1/T
+_LINE_P = 1e-7  # false-alarm probability of a line in one value
+_LINE_MARGIN = 3  # values left out on either side of a line
+# A frequency is left out where leakage through gaps raises the scatter by more than this factor.
+_MAX_LEAKAGE = 1.5
+# Correlation of a value of the Hann periodogram with those 1 and 2 values (of 1/T) away.
 _NEIGHBOURS = (4 / 9, 1 / 36)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Bins in frequency, fine near 0 and, mirrored, near half the pixel rate.
+    """Frequency bins, narrow near 0 and, mirrored, near half the pixel rate.
 
     Attributes
     ----------
     frame_time : float
-        T, s.
+        Frame time T, s.
     half_rate : float
         Half the pixel rate, Hz.
     edges : (nbins + 1,) float64 array
-        Hz.
+        Edges of the bins, Hz.
     """
 
     frame_time: float
@@ -38,7 +44,7 @@ class Grid:
     edges: np.ndarray
 
     @classmethod
-    def from_times(cls, frame_time, pixel_time):
+    def from_times(cls, frame_time: float, pixel_time: float) -> Grid:
         """Return the bins for a frame time and a pixel time in seconds."""
         half_rate = 0.5 / pixel_time
         first = (_FIRST - 0.5) / frame_time
@@ -53,12 +59,31 @@ class Grid:
         lower = np.array(kept)
         return cls(frame_time, half_rate, np.concatenate([lower, half_rate - lower[-2::-1]]))
 
-    def means(self, frequency, values, taken=None):
-        """Return means over the bins: (..., nbins), NaN without a value, and the counts."""
+    def means(
+        self, frequency: np.ndarray, values: np.ndarray, used: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean of values in each bin.
+
+        Parameters
+        ----------
+        frequency : (n,) array
+            Hz.
+        values : (..., n) array
+            Values at these frequencies, real or complex.
+        used : (n,) bool array, optional
+            Values that count; all by default.
+
+        Returns
+        -------
+        means : (..., nbins) array
+            NaN for a bin without a value.
+        counts : (nbins,) int array
+            Number of values in each bin.
+        """
         where = np.searchsorted(self.edges, frequency, side="right") - 1
         inside = (where >= 0) & (where < self.edges.size - 1)
-        if taken is not None:
-            inside &= taken
+        if used is not None:
+            inside &= used
         where, n = where[inside], self.edges.size - 1
         counts = np.bincount(where, minlength=n)
         flat = np.atleast_2d(values)[:, inside]
@@ -79,13 +104,13 @@ class Line:
     Attributes
     ----------
     frequency : float
-        Hz.
+        Frequency, Hz.
     rms : float
-        DN, mean over amplifiers.
+        Rms of the line, DN, from the mean spectrum of the amplifiers.
     coherence : float
         Mean over pairs of amplifiers of |C_ab|² / (C_aa C_bb); NaN for one amplifier.
     nbins : int
-        Bins of 1/T left out for it.
+        Number of values of the grid of 1/T left out for it.
     """
 
     frequency: float
@@ -100,21 +125,30 @@ class LineSearch:
     Parameters
     ----------
     frequency : (n,) array
-        Hz, multiples of 1/T.
+        Frequencies of the spectra, Hz, multiples of 1/T.
     spectra : (npairs, n) complex array
-        DN²/Hz.
-    pairs : list of (int, int)
+        Auto and cross spectra, DN²/Hz.
+    pairs : sequence of (int, int)
+        Amplifiers of each spectrum.
     grid : Grid
+        Bins of the spectrum.
     dof : float
-        Degrees of freedom of a bin of 1/T.
+        Degrees of freedom of one value.
 
     Attributes
     ----------
     clean : (n,) float64 array
-        Mean of the auto spectra, smooth and without lines, DN²/Hz.
+        Mean of the auto spectra, smoothed and without lines, DN²/Hz.
     """
 
-    def __init__(self, frequency, spectra, pairs, grid, dof):
+    def __init__(
+        self,
+        frequency: np.ndarray,
+        spectra: np.ndarray,
+        pairs: Sequence[tuple[int, int]],
+        grid: Grid,
+        dof: float,
+    ) -> None:
         self._frequency, self._spectra, self._pairs, self._grid = frequency, spectra, pairs, grid
         own = [spectra[k].real for k, (a, b) in enumerate(pairs) if a == b]
         self._mean = np.mean(own, axis=0, dtype=np.float64)
@@ -123,29 +157,30 @@ class LineSearch:
         # A gamma variable's median lies below its mean, which is 1 here.
         limit = stats.gamma.isf(_LINE_P, dof) / stats.gamma.median(dof)
         self._above = inside & (self._mean > limit * self._baseline)
-        # Smooth, so that no bin is judged by its own chance; below the bins there is no baseline.
+        # Smoothed, so that a value is not compared with its own fluctuation; below the lowest bin
+        # there is no baseline.
         self.clean = np.where(frequency < grid.edges[0], self._mean, self._baseline)
 
-    def find(self, blur):
+    def find(self, leakage: np.ndarray) -> tuple[list[Line], np.ndarray]:
         """Find the lines.
 
         Parameters
         ----------
-        blur : (n,) array
-            Of `darkroom.nircam.spectrum.cross.CrossSpectra.blur` for the clean spectrum: where it
-            is far above 1 nothing can be said.
+        leakage : (n,) array
+            Result of `darkroom.nircam.spectrum.cross.CrossSpectra.gap_leakage` for the clean
+            spectrum. Frequencies where it is far above 1 are left out.
 
         Returns
         -------
         lines : list of Line
-        taken : (n,) bool array
-            Bins that no line touches and that gaps do not drown.
+        used : (n,) bool array
+            True for values outside lines and without strong leakage.
         """
-        drowned = blur > _DROWNED
-        above = ndimage.binary_dilation(self._above & ~drowned, iterations=_GROWN)
+        leaky = leakage > _MAX_LEAKAGE
+        above = ndimage.binary_dilation(self._above & ~leaky, iterations=_LINE_MARGIN)
         labels, count = ndimage.label(above)
         lines = [self._line(where[0]) for where in ndimage.find_objects(labels, count)]
-        return lines, ~above & ~drowned
+        return lines, ~above & ~leaky
 
     def _line(self, part):
         excess = np.maximum(self._mean[part] - self._baseline[part], 0)
@@ -165,10 +200,10 @@ def _coherence(spectra, pairs, weights):
 
 
 def _baseline(frequency, mean, grid):
-    """Return the spectrum without lines: a running median of its ratio to a smooth curve.
+    """Return the spectrum without lines: smooth curve × running median of the ratio to it.
 
-    Where the spectrum is steep, at both ends, the median over a fixed width alone would lie
-    beside it.
+    The running median of the spectrum alone would be biased where the spectrum is steep, at both
+    ends.
     """
     where = np.searchsorted(grid.edges, frequency, side="right") - 1
     bounds = np.searchsorted(where, np.arange(grid.edges.size))
@@ -177,37 +212,39 @@ def _baseline(frequency, mean, grid):
         if stop > start:
             centres.append(frequency[start:stop].mean())
             levels.append(np.median(mean[start:stop]))
-    # Bins of few values follow a line; their neighbours do not.
+    # The median over bins removes lines that fill a bin of few values.
     levels = ndimage.median_filter(np.log(np.maximum(levels, 1e-30)), 5, mode="nearest")
     smooth = np.exp(np.interp(frequency, centres, levels))
-    # Outside the bins, where the taper mixes in what was taken off, there is nothing to learn.
+    # Only inside the bins; outside, the taper mixes in power of the subtracted mean level.
     inside = slice(bounds[0], bounds[-1])
     ratio = mean[inside] / smooth[inside]
-    smooth[inside] *= ndimage.median_filter(ratio, _RUNNING, mode="reflect")
+    smooth[inside] *= ndimage.median_filter(ratio, _MEDIAN_WIDTH, mode="reflect")
     return smooth
 
 
-def independent_values(counts, dof, kept, together=True):
-    """Return how many independent complex values the mean of a bin is worth.
+def independent_values(
+    counts: np.ndarray, dof: float, kept: float, together: bool = True
+) -> np.ndarray:
+    """Return the equivalent number of independent complex values in the mean of a bin.
 
     Parameters
     ----------
     counts : (nbins,) int array
-        Values of the grid of 1/T in each bin.
+        Number of values of the grid of 1/T in each bin.
     dof : float
-        Of each.
+        Degrees of freedom of each value.
     kept : float
-        Share of the samples that gaps leave.
+        Fraction of the samples that are not in gaps.
     together : bool
-        Worth among all bins: the taper makes neighbours alike across the edges of bins too, so
-        that a narrow bin says less than it does alone.
+        True for bins that are used together, as in a fit: the taper also correlates values across
+        the edges of bins, so that a narrow bin adds less information than it has alone.
 
     Returns
     -------
     (nbins,) float64 array
-        counts × dof × kept / 1.944; not together, more for bins of few values.
+        counts × dof × kept / 1.944; larger for bins of few values when `together` is False.
     """
     n = np.maximum(counts, 1).astype(np.float64)
     inside = [1.0, 1.0] if together else [np.maximum(n - k, 0) / n for k in (1, 2)]
-    alike = sum(2 * r * share for r, share in zip(_NEIGHBOURS, inside, strict=True))
-    return counts * dof * kept / (1 + alike)
+    correlated = sum(2 * r * share for r, share in zip(_NEIGHBOURS, inside, strict=True))
+    return counts * dof * kept / (1 + correlated)

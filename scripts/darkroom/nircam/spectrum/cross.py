@@ -1,35 +1,44 @@
 """Auto and cross spectra of amplifiers from frames with gaps, on the clock of the detector.
 
-Row overheads, reference pixels and masked pixels are gaps. Their effect is divided out of the
-correlation at each lag, so that the result has the expectation of the Hann periodogram of a stream
-without gaps; filling gaps with zeros alone loses power and spreads the rest.
+Row overheads, reference pixels and masked pixels are gaps. The correlation at each lag is
+normalised by the number of valid pairs of samples, so that the result has the expectation of the
+Hann periodogram of a stream without gaps. Filling gaps with zeros alone would lose power and spread
+the rest over frequencies.
 """
 
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import fft
 
 from darkroom.nircam.detector.readout import PIXEL_TIME
 
-# Lags at which the taper overlaps itself less than this carry nothing.
-_LEAST_OVERLAP = 1e-6
-# Nor do lags of which gaps leave less than this; they are the longest, at the edges of the frame.
-_LEAST_LEFT = 0.05
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.nircam.detector.readout import Readout
+
+# A lag is used where the autocorrelation of the taper, relative to lag 0, is above this ...
+_MIN_OVERLAP = 1e-6
+# ... and where gaps leave more than this fraction of the pairs of samples. Only the longest lags,
+# between the edges of the frame, fall below.
+_MIN_PAIRS = 0.05
 
 
 class CrossSpectra:
-    """Sums of the spectra of frames, pair by pair of amplifiers.
+    """Sums over frames of the auto and cross spectra of amplifiers.
 
     Parameters
     ----------
     readout : darkroom.nircam.detector.readout.Readout
+        Readout of the frames.
     amplifiers : sequence of int
-        Those taken.
+        Amplifiers to measure.
     threads : int
-        Of the Fourier transforms; the result does not depend on it.
+        Threads of the Fourier transforms; the result does not depend on it.
 
     Attributes
     ----------
@@ -38,17 +47,18 @@ class CrossSpectra:
     power : (npairs, nfrequencies) complex64 array
         Sum over frames of X_a X_b*, on the grid of `padded_frequency`.
     variance : (namplifiers,) float64 array
-        Sum over frames and ticks of (taper × residual)², DN².
+        Sum over frames and clock ticks of (taper × residual)², DN².
     weight : (namplifiers,) float64 array
-        The same sum for residuals of 1 DN, a degree of freedom each instead of a frame.
+        Sum over ticks of (taper × mask)², times the degrees of freedom: what `variance` has to be
+        divided by.
     dof : float
-        Degrees of freedom of all integrations.
+        Sum of the degrees of freedom of the integrations.
     """
 
-    def __init__(self, readout, amplifiers, threads=1):
+    def __init__(self, readout: Readout, amplifiers: Sequence[int], threads: int = 1) -> None:
         self.readout, self.amplifiers, self._threads = readout, list(amplifiers), threads
         self.ticks = readout.ticks
-        # At least twice the frame, so that lags do not wrap around.
+        # Padded to at least twice the frame, so that lags do not wrap around.
         self.length = fft.next_fast_len(2 * self.ticks, real=True)
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
         self.taper = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
@@ -60,27 +70,27 @@ class CrossSpectra:
         self.dof, self._mask = 0.0, None
 
     @property
-    def padded_frequency(self):
+    def padded_frequency(self) -> np.ndarray:
         """Frequencies of `power` in Hz."""
         return fft.rfftfreq(self.length, PIXEL_TIME)
 
-    def begin(self, good, dof):
+    def begin(self, good: np.ndarray, dof: float) -> None:
         """Begin an integration.
 
         Parameters
         ----------
         good : (ny, nx) bool array
-            Pixels taken, detector frame.
+            Pixels used, detector frame.
         dof : float
-            Degrees of freedom of its residuals.
+            Degrees of freedom of the residuals of the integration.
         """
         self._mask = self.readout.to_clock(good.astype(np.float32))[self.amplifiers] * self.taper
         self.dof += dof
         self.weight += dof * np.square(self._mask, dtype=np.float64).sum(axis=1)
         self._add(self._window, self._mask, np.float32(dof))
 
-    def add(self, residual):
-        """Add a frame of the integration begun.
+    def add(self, residual: np.ndarray) -> np.ndarray:
+        """Add a frame of the current integration.
 
         Parameters
         ----------
@@ -90,7 +100,7 @@ class CrossSpectra:
         Returns
         -------
         (namplifiers,) float64 array
-            Taper-weighted mean of each amplifier, DN, which was taken off.
+            Taper-weighted mean of each amplifier, DN, which was subtracted.
         """
         stream = self.readout.to_clock(residual)[self.amplifiers] * self.taper
         total = self._mask.sum(axis=1, dtype=np.float64)
@@ -109,8 +119,8 @@ class CrossSpectra:
                 product *= weight
             sums[place] += product
 
-    def corrected(self):
-        """Return the spectra without the effect of gaps.
+    def corrected(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the spectra, corrected for gaps.
 
         Returns
         -------
@@ -122,16 +132,16 @@ class CrossSpectra:
         overlap = self._lags(
             np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
         )
-        share = overlap / overlap[0, 0]
+        relative = overlap / overlap[0, 0]
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
         for place in range(len(self.pairs)):
             window = self._lags(self._window[place].astype(np.complex128))
-            needed = (share > _LEAST_OVERLAP) & (window > _LEAST_LEFT * self.dof * overlap)
+            needed = (relative > _MIN_OVERLAP) & (window > _MIN_PAIRS * self.dof * overlap)
             lags = self._lags(self.power[place].astype(np.complex128))
-            lags *= share
+            lags *= relative
             lags = _ratio(lags, window, needed)
-            # On the grid of 1/T lag t and lag t - T are the same.
+            # On the grid of 1/T, lag t and lag t - T are equivalent.
             spectra[place] = 2 * PIXEL_TIME * fft.rfft(lags.sum(axis=0))
         return frequency, spectra
 
@@ -140,40 +150,40 @@ class CrossSpectra:
         correlation = fft.irfft(spectrum, self.length, workers=self._threads)
         return np.stack([correlation[: self.ticks], correlation[-self.ticks :]])
 
-    def blur(self, spectrum):
-        """Return how much power the gaps bring to each frequency from all others.
+    def gap_leakage(self, spectrum: np.ndarray) -> np.ndarray:
+        """Return the factor by which leakage through gaps raises the scatter of the spectrum.
 
-        The correction takes its expectation off again, but not its scatter: row overheads carry
-        the strong noise of low frequencies to multiples of the row rate.
+        The correction for gaps removes the expectation of the leaked power, but not its scatter:
+        row overheads move the strong noise of low frequencies to multiples of the row rate.
 
         Parameters
         ----------
         spectrum : (n,) array
-            Spectrum on the grid of 1/T, without lines.
+            Spectrum without lines on the grid of 1/T, DN²/Hz.
 
         Returns
         -------
         (n,) float64 array
-            Scatter of the corrected spectrum over that of one without gaps, at least 1.
+            Scatter of the corrected spectrum over that of a spectrum without gaps, at least 1.
         """
         overlap = self._lags(
             np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
         )
         window = self._lags(self._window[0].astype(np.complex128))
-        needed = overlap > _LEAST_OVERLAP * overlap[0, 0]
-        left = _ratio(window, overlap, needed)[0] / self.dof
+        needed = overlap > _MIN_OVERLAP * overlap[0, 0]
+        valid = _ratio(window, overlap, needed)[0] / self.dof
         half = self.ticks // 2
-        left[-half:] = left[1 : half + 1][::-1]
-        lags = fft.irfft(spectrum.astype(np.float64), self.ticks) * left
-        blurred = fft.rfft(lags).real / left[0]
+        valid[-half:] = valid[1 : half + 1][::-1]
+        lags = fft.irfft(spectrum.astype(np.float64), self.ticks) * valid
+        blurred = fft.rfft(lags).real / valid[0]
         return np.maximum(_ratio(blurred, spectrum, spectrum > 0), 1.0)
 
     @property
-    def kept(self):
-        """Share of the taper that falls on pixels taken, by amplifier."""
+    def kept(self) -> np.ndarray:
+        """Fraction of the squared taper that falls on used pixels: (namplifiers,) float64."""
         return self.weight / (self.dof * np.square(self.taper, dtype=np.float64).sum())
 
 
 def _ratio(above, below, where):
-    """Return above / below, 0 elsewhere."""
+    """Return above / below where `where`, 0 elsewhere."""
     return np.divide(above, below, out=np.zeros(above.shape), where=where)

@@ -1,77 +1,75 @@
 """Maximum-likelihood fit of the noise model to all bins and amplifiers together.
 
-A bin worth n independent complex values with mean D has ln L = -n [ln det C + tr(C⁻¹ D)]. Errors
-are those of the Fisher matrix.
+The mean D of n independent complex values in a bin has ln L = -n [ln det C + tr(C⁻¹ D)]. Errors are
+from the Fisher matrix.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.spectrum.model import PIVOT, Layout, covariance
+from darkroom.nircam.spectrum.model import PIVOT, FittedModel, Layout, covariance
+
+if TYPE_CHECKING:
+    from darkroom.nircam.spectrum.bins import Grid
 
 _INDEX_RANGE = (0.3, 2.5)
-# Mean and width for what the data say nothing about: indices of noise that is not there, and
-# logarithms of gains without common noise.
+# Mean and width of weak priors for parameters that the data may not constrain: indices of noise of
+# no amplitude, and logarithms of gains without common noise.
 _INDEX_PRIOR, _GAIN_PRIOR = (1.0, 0.5), (0.0, 0.3)
-# What the low-frequency excess must improve -2 ln L by: what its two parameters do by chance. With
-# more (10 in Bayesian information is 33 here) a weak excess would be taken for common 1/f noise.
+# Improvement of -2 ln L required to include the low-frequency excess: about what its two parameters
+# gain by chance. With a larger value (a difference of 10 in the Bayesian information criterion is
+# 33 here) a weak excess would be attributed to common 1/f noise.
 _EXCESS_NEEDED = 4.0
 _ROUNDS = 200
-# In -2 ln L, where a standard error is 1. A step held short gains little anywhere: one that the
-# damping leaves at least half its length can tell, or so many rounds, steps that failed included
-# (where there is no excess its knee wanders for ever).
+# The fit has converged when -2 ln L (1 for a standard error) improves by less than _CONVERGED, in a
+# step that the damping leaves at least half its length (damping up to _FREE), or over _PATIENCE
+# rounds, failed steps included (without an excess, its knee is undetermined).
 _CONVERGED, _FREE, _PATIENCE = 1e-4, 1.0, 10
+# The fit is poor at low frequency when bins below _LOW (Hz) deviate with a probability < _LOW_P.
 _LOW, _LOW_P = 20.0, 1e-6
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What a fit found.
+class Fit(FittedModel):
+    """Result of a fit.
 
     Attributes
     ----------
-    layout : Layout
-    values, errors : (nparameters,) float64 array
-        As `Layout.names`: natural logarithms of gains, amplitudes and the knee; indices. An error
-        of a logarithm is relative.
-    covariance : (nparameters, nparameters) float64 array
-        Inverse of the Fisher matrix.
-    taken : (nbins,) bool array
-        Bins that went in.
-    chi2, dof : float
-        Squared deviations of the auto spectra of these bins over their variances.
-    above : float
-        Hz, lowest frequency fitted.
+    errors : (nparameters,) float64 array
+        Standard errors of the parameters. An error of a logarithm is relative.
+    used : (nbins,) bool array
+        Bins used in the fit.
+    chi2 : float
+        Sum of squared deviations of the auto spectra of these bins, over their variances.
+    dof : int
+        Degrees of freedom of `chi2`.
     """
 
-    layout: Layout
-    values: np.ndarray
     errors: np.ndarray
-    covariance: np.ndarray
-    taken: np.ndarray
+    used: np.ndarray
     chi2: float
     dof: int
-    above: float
 
-    def get(self, name):
-        """Return (value, error) of a parameter; logarithms are undone."""
+    def get(self, name: str) -> tuple[float, float]:
+        """Return value and error of a parameter, of logarithms those of the quantity itself."""
         k = self.layout.names.index(name)
         value, error = float(self.values[k]), float(self.errors[k])
         if "_index" in name:
             return value, error
         return float(np.exp(value)), float(np.exp(value) * error)
 
-    def expected(self, frequency, grid):
-        """Return the matrix of the model at frequencies in Hz: (n, namplifiers, namplifiers)."""
+    def expected(self, frequency: np.ndarray, grid: Grid) -> np.ndarray:
+        """Return the model at frequencies in Hz: (n, namplifiers, namplifiers), DN²/Hz."""
         return covariance(frequency, grid.half_rate, self.layout, self.values, grid.frame_time)[0]
 
-    def gains(self):
-        """Return (gains, errors), (namplifiers,) each."""
+    def gains(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gains for the common noise and their errors, (namplifiers,) each."""
         gains = self.layout.gains(self.values)
         n = self.layout.namplifiers
         errors = np.zeros(n)
@@ -80,117 +78,122 @@ class Fit:
             errors[-1] = errors[:-1].mean()
         return gains, gains * errors
 
-    def without_white(self, power, error):
-        """Return the fit with so much less white noise.
+    def without_white(self, power: np.ndarray, error: np.ndarray) -> Fit:
+        """Return the fit with part of the white noise subtracted.
 
         Parameters
         ----------
-        power, error : (namplifiers,) arrays
-            DN²/Hz; an error that does not depend on those of the fit.
+        power : (namplifiers,) array
+            White noise to subtract, DN²/Hz.
+        error : (namplifiers,) array
+            Its error, independent of those of the fit, DN²/Hz.
 
         Raises
         ------
         DarkroomError
-            When nothing would be left.
+            When no white noise would remain.
         """
         values, variance = self.values.copy(), self.covariance.copy()
         for a in range(self.layout.namplifiers):
             k = self.layout.names.index(f"white_{a}")
             white = np.exp(values[k])
-            left = white - power[a]
-            if not left > 0:
+            remaining = white - power[a]
+            if not remaining > 0:
                 raise DarkroomError(
-                    f"amplifier place {a}: weak telegraph pixels and cosmic rays seem to make all "
-                    "of its white noise; its pixels differ too much to be measured together"
+                    f"amplifier place {a}: weak telegraph pixels and cosmic rays seem to cause all "
+                    "of its white noise; the noise of its pixels differs too much for one "
+                    "measurement"
                 )
-            values[k] = np.log(left)
-            variance[k] *= white / left
-            variance[:, k] *= white / left
-            variance[k, k] += (error[a] / left) ** 2
+            values[k] = np.log(remaining)
+            variance[k] *= white / remaining
+            variance[:, k] *= white / remaining
+            variance[k, k] += (error[a] / remaining) ** 2
         errors = np.sqrt(np.diagonal(variance))
         return replace(self, values=values, errors=errors, covariance=variance)
 
 
-def fit(frequency, matrix, worth, grid):
-    """Fit the model.
+def fit(frequency: np.ndarray, matrix: np.ndarray, n_independent: np.ndarray, grid: Grid) -> Fit:
+    """Fit the noise model to the binned spectra.
 
     Parameters
     ----------
     frequency : (nbins,) array
-        Hz, effective frequency of each bin.
+        Effective frequency of each bin, Hz.
     matrix : (nbins, n, n) complex array
         Mean cross spectra of each bin, DN²/Hz.
-    worth : (nbins,) array
-        Independent complex values of each bin; 0 leaves it out.
+    n_independent : (nbins,) array
+        Number of independent complex values in each bin; a bin of 0 is left out.
     grid : darkroom.nircam.spectrum.bins.Grid
+        Bins of the spectra.
 
     Returns
     -------
     Fit
-        With the low-frequency excess where that improves -2 ln L by more than 4; above 20 Hz only
-        where no model fits below.
+        With the low-frequency excess if it improves -2 ln L by more than 4. Only bins above 20 Hz
+        are used if no model fits below.
 
     Raises
     ------
     DarkroomError
         When the fit does not converge.
     """
-    problem = _Problem(frequency, matrix.real, worth, grid)
+    problem = _Problem(frequency, matrix.real, n_independent, grid)
     found = problem.best(0.0)
-    if problem.misses_below(found) and (frequency[problem.taken] > _LOW).sum() > 2 * len(
-        found.layout.names
-    ):
+    higher = (frequency[problem.used] > _LOW).sum()
+    if problem.fits_poorly_at_low_frequency(found) and higher > 2 * len(found.layout.names):
         found = problem.best(_LOW)
     return found
 
 
 class _Problem:
-    """Bins to fit."""
+    """The bins to fit."""
 
-    def __init__(self, frequency, matrix, worth, grid):
-        self.frequency, self.matrix, self.worth, self.grid = frequency, matrix, worth, grid
-        self.taken = worth > 0
+    def __init__(self, frequency, matrix, n_independent, grid):
+        self.frequency, self.matrix, self.grid = frequency, matrix, grid
+        self.n_independent = n_independent
+        self.used = n_independent > 0
 
-    def best(self, above):
-        taken = self.taken & (self.frequency >= above)
+    def best(self, lowest):
+        """Return the best `Fit` to bins from a frequency (Hz) up."""
+        used = self.used & (self.frequency >= lowest)
         n = self.matrix.shape[-1]
-        plain, cost = self._maximise(Layout(n, False), taken, None)
-        if n > 1 and above == 0:
-            excess, lower = self._maximise(Layout(n, True), taken, plain)
+        plain, cost = self._maximise(Layout(n, False), used, None)
+        if n > 1 and lowest == 0:
+            excess, lower = self._maximise(Layout(n, True), used, plain)
             if cost - lower > _EXCESS_NEEDED:
                 plain = excess
-        return self._finish(plain, taken)
+        return self._finish(plain, used)
 
-    def _cost(self, matrix, layout, values, taken):
-        """Return -2 ln L plus the weak priors."""
+    def _cost(self, matrix, layout, values, used):
+        """Return -2 ln L plus the terms of the weak priors."""
         sign, log = np.linalg.slogdet(matrix)
         if (sign <= 0).any():
             return np.inf
-        trace = np.linalg.solve(matrix, self.matrix[taken]).trace(axis1=1, axis2=2)
+        trace = np.linalg.solve(matrix, self.matrix[used]).trace(axis1=1, axis2=2)
         prior = sum(((values[k] - mean) / width) ** 2 for k, mean, width in _priors(layout))
-        return float(2 * (self.worth[taken] * (log + trace)).sum() + prior)
+        return float(2 * (self.n_independent[used] * (log + trace)).sum() + prior)
 
-    def _model(self, layout, values, taken):
+    def _model(self, layout, values, used):
         return covariance(
-            self.frequency[taken], self.grid.half_rate, layout, values, self.grid.frame_time
+            self.frequency[used], self.grid.half_rate, layout, values, self.grid.frame_time
         )
 
-    def _maximise(self, layout, taken, start):
-        """Fisher scoring with Levenberg's damping; return (layout, values) and the cost."""
-        values = self._start(layout, taken, start)
+    def _maximise(self, layout, used, start):
+        """Fit by Fisher scoring with Levenberg damping; return (layout, values) and the cost."""
+        values = self._start(layout, used, start)
         low, high = self._bounds(layout, values)
-        matrix, derivatives = self._model(layout, values, taken)
-        cost, damping = self._cost(matrix, layout, values, taken), 1e-3
+        matrix, derivatives = self._model(layout, values, used)
+        cost, damping = self._cost(matrix, layout, values, used), 1e-3
         history = []
         for _ in range(_ROUNDS):
             history.append(cost)
             if len(history) > _PATIENCE and history[-_PATIENCE - 1] - cost < _CONVERGED:
                 return (layout, values), cost
-            gradient, fisher = self._scores(matrix, derivatives, layout, values, taken)
+            gradient, fisher = self._scores(matrix, derivatives, layout, values, used)
             step = _damped(gradient, fisher, damping, values, low, high)
             trial = np.clip(values + step, low, high)
-            model = self._model(layout, trial, taken)
-            lower = self._cost(model[0], layout, trial, taken)
+            model = self._model(layout, trial, used)
+            lower = self._cost(model[0], layout, trial, used)
             if not lower <= cost:
                 damping *= 8
                 continue
@@ -204,23 +207,23 @@ class _Problem:
             "spectrum: the model may not describe this detector"
         )
 
-    def _scores(self, matrix, derivatives, layout, values, taken):
+    def _scores(self, matrix, derivatives, layout, values, used):
         """Return the gradient of ln L and the Fisher matrix."""
         inverse = np.linalg.inv(matrix)
         whitened = np.matmul(derivatives, inverse)
-        deviation = np.matmul(self.matrix[taken] - matrix, inverse)
-        worth = self.worth[taken]
-        gradient = np.einsum("n,pnij,nji->p", worth, whitened, deviation, optimize=True)
+        deviation = np.matmul(self.matrix[used] - matrix, inverse)
+        n_independent = self.n_independent[used]
+        gradient = np.einsum("n,pnij,nji->p", n_independent, whitened, deviation, optimize=True)
         count = len(values)
-        left = (whitened * worth[None, :, None, None]).reshape(count, -1)
+        left = (whitened * n_independent[None, :, None, None]).reshape(count, -1)
         fisher = left @ whitened.swapaxes(-1, -2).reshape(count, -1).T
         for k, mean, width in _priors(layout):
             gradient[k] -= (values[k] - mean) / width**2
             fisher[k, k] += 1 / width**2
         return gradient, fisher
 
-    def _start(self, layout, taken, start):
-        """Return first guesses from the levels of the spectrum itself."""
+    def _start(self, layout, used, start):
+        """Return initial parameters, from the levels of the spectrum or from an earlier fit."""
         names = layout.names
         values = np.zeros(len(names))
         if start is not None:
@@ -231,7 +234,7 @@ class _Problem:
             values[names.index("excess")] = np.log(5 * level)
             values[names.index("excess_knee")] = np.log(8 / self.grid.frame_time + 1.0)
             return values
-        frequency, matrix = self.frequency[taken], self.matrix[taken]
+        frequency, matrix = self.frequency[used], self.matrix[used]
         n, half = layout.namplifiers, self.grid.half_rate
         white = np.median(
             np.diagonal(matrix[(frequency > 0.3 * half) & (frequency < 0.8 * half)], 0, 1, 2),
@@ -262,33 +265,33 @@ class _Problem:
                 low[k], high[k] = values[k] - 14, values[k] + 14
         return low, high
 
-    def _finish(self, best, taken):
+    def _finish(self, best, used):
         layout, values = best
-        matrix, derivatives = self._model(layout, values, taken)
-        _, fisher = self._scores(matrix, derivatives, layout, values, taken)
+        matrix, derivatives = self._model(layout, values, used)
+        _, fisher = self._scores(matrix, derivatives, layout, values, used)
         scale = 1 / np.sqrt(np.maximum(np.diagonal(fisher), 1e-300))
         scale = np.outer(scale, scale)
         inverse = scale * np.linalg.pinv(fisher * scale, 1e-12, hermitian=True)
         errors = np.sqrt(np.diagonal(inverse))
-        everywhere = self._model(layout, values, np.ones_like(taken))[0]
+        everywhere = self._model(layout, values, np.ones_like(used))[0]
         deviation = self._deviations(everywhere) ** 2
-        chi2 = float(deviation[taken].sum())
-        dof = int(taken.sum() * layout.namplifiers - values.size)
-        lowest = float(self.frequency[taken].min())
-        return Fit(layout, values, errors, inverse, taken, chi2, dof, lowest)
+        chi2 = float(deviation[used].sum())
+        dof = int(used.sum() * layout.namplifiers - values.size)
+        lowest = float(self.frequency[used].min())
+        return Fit(layout, values, inverse, lowest, errors, used, chi2, dof)
 
     def _deviations(self, model):
         own = np.diagonal(model, 0, 1, 2)
         measured = np.diagonal(self.matrix, 0, 1, 2)
-        return (measured / own - 1) * np.sqrt(self.worth)[:, None]
+        return (measured / own - 1) * np.sqrt(self.n_independent)[:, None]
 
-    def misses_below(self, found):
-        """Tell whether the bins below 20 Hz lie farther from the model than chance has it."""
-        low = found.taken & (self.frequency < _LOW)
+    def fits_poorly_at_low_frequency(self, found):
+        """Tell whether bins below 20 Hz deviate from the model more than by chance."""
+        low = found.used & (self.frequency < _LOW)
         if not low.any():
             return False
         model = self._model(found.layout, found.values, np.ones_like(low))[0]
-        # The amplifiers see the same common noise there, so they count as one.
+        # The amplifiers share the common noise there, so they count as one.
         deviation = (self._deviations(model)[low] ** 2).mean(axis=1)
         return stats.chi2.sf(deviation.sum(), low.sum()) < _LOW_P
 
@@ -303,7 +306,7 @@ def _priors(layout):
 
 
 def _damped(gradient, fisher, damping, values, low, high):
-    """Return the step of parameters that are not held by a bound."""
+    """Return the step of the parameters; those at a bound that they would cross stay."""
     held = ((values <= low) & (gradient < 0)) | ((values >= high) & (gradient > 0))
     free = ~held
     step = np.zeros_like(values)

@@ -1,9 +1,10 @@
-"""Noise spectrum of NIRCam's amplifiers from dark ramps: common noise and their own."""
+"""Noise spectra of NIRCam's amplifiers from dark ramps: common noise and noise of each."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum import bins
 from darkroom.nircam.spectrum.cross import CrossSpectra
 from darkroom.nircam.spectrum.fit import Fit, fit
-from darkroom.nircam.spectrum.ramp import LEAST_KEPT, LEAST_NOISE, check_groups, fit_lines
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
 from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
+if TYPE_CHECKING:
+    from darkroom.nircam.spectrum.ramp import RampSource
+
 log = logging.getLogger(__name__)
-# Integrations from which their own scatter gives the errors of the bins.
+# With at least so many integrations, errors of the bins come from the scatter between them.
 _ENOUGH = 4
 
 
@@ -28,66 +32,73 @@ class Spectrum:
     Attributes
     ----------
     amplifiers : list of int
-        Those that work, from 0.
+        Amplifiers measured, counted from 0.
     grid : darkroom.nircam.spectrum.bins.Grid
+        Bins of the spectrum.
     frequency : (m,) array
-        Hz; where a law as 1/f has the mean of its bin.
-    counts, worth : (m,) array
-        Values of the grid of 1/T in a bin; independent values it is worth.
+        Effective frequency of each bin, Hz: where a 1/f law has the mean of the bin.
+    counts : (m,) array
+        Number of values of the grid of 1/T in each bin.
+    n_independent : (m,) array
+        Equivalent number of independent values in each bin.
     matrix : (m, n, n) complex128 array
         Cross spectra, one-sided, DN²/Hz; NaN in a bin of lines only.
     matrix_error : (m, n) array
-        Errors of the auto spectra.
-    common, own, common_error, own_error : arrays
-        Split without a model: (m,) for a gain of 1 and (m, n), DN²/Hz.
+        Errors of the auto spectra, DN²/Hz.
+    common, common_error : (m,) arrays
+        Common noise for a gain of 1, without a model, and its error, DN²/Hz.
+    own, own_error : (m, n) arrays
+        Noise of each amplifier, without a model, and its error, DN²/Hz.
     lines : list of darkroom.nircam.spectrum.bins.Line
+        Spectral lines found; they are left out of the bins.
     fit : darkroom.nircam.spectrum.fit.Fit
-        White noise without that of `weak`.
+        Fitted model, without the white noise of `weak`.
     weak, weak_error : (n,) arrays
-        Mean square noise that telegraph pixels and cosmic rays too weak to be found add to a read;
-        it is white and in all spectra, DN².
+        Mean square noise that telegraph pixels and cosmic rays too weak to be detected add to a
+        read, and its error, DN². It is white, and contained in all spectra.
     pedestals : list of (ngroups, n) arrays
-        Level of every frame of each ramp above its first, DN.
+        Level of every frame of each ramp above that of its first, DN.
     parseval : (n,) array
         Integral of the spectrum over the variance of the same residuals, minus 1.
     kept : (n,) array
-        Share of the clock's ticks, weighted with the taper, whose samples were used.
+        Fraction of the clock ticks, weighted with the squared taper, whose samples were used.
     dof : float
-        Degrees of freedom of all integrations.
+        Sum of the degrees of freedom of the integrations.
     nframes : int
         Frames averaged in a group; the spectra are those of single frames.
     """
 
-    amplifiers: list
+    amplifiers: list[int]
     grid: bins.Grid
     frequency: np.ndarray
     counts: np.ndarray
-    worth: np.ndarray
+    n_independent: np.ndarray
     matrix: np.ndarray
     matrix_error: np.ndarray
     common: np.ndarray
     own: np.ndarray
     common_error: np.ndarray
     own_error: np.ndarray
-    lines: list
+    lines: list[bins.Line]
     fit: Fit
     weak: np.ndarray
     weak_error: np.ndarray
-    pedestals: list
+    pedestals: list[np.ndarray]
     parseval: np.ndarray
     kept: np.ndarray
     dof: float
     nframes: int
 
 
-def measure(source, threads=1):
+def measure(source: RampSource, threads: int = 1) -> Spectrum:
     """Measure the noise spectrum of dark ramps.
 
     Parameters
     ----------
     source : darkroom.nircam.spectrum.ramp.RampSource
+        Dark ramps of one detector.
     threads : int
-        Of the Fourier transforms.
+        Threads of the Fourier transforms.
 
     Returns
     -------
@@ -96,18 +107,18 @@ def measure(source, threads=1):
     Raises
     ------
     DarkroomError
-        When a ramp has fewer than 3 groups, or no amplifier works.
+        When a ramp has fewer than 3 groups, no amplifier can be measured, or the fit fails.
     """
     check_groups(source)
     readout = source.readout
     grid = bins.Grid.from_times(readout.frame_time, PIXEL_TIME)
-    amplifiers, lines = _working(source)
+    amplifiers, first = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak, parts, before = [], [], [], 0
     for ramp in range(source.nramps):
-        fitted = lines if ramp == 0 else _lines(source, ramp, amplifiers)
+        fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
         weak.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
-        lines = None
+        first = None  # its images are large
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
         total = grid.means(sums.padded_frequency, sums.power)[0]
         parts.append(total - before)
@@ -117,19 +128,19 @@ def measure(source, threads=1):
     spectra *= source.nframes
     pairs, n = sums.pairs, len(amplifiers)
     search = bins.LineSearch(frequency, spectra, pairs, grid, sums.dof)
-    blur = sums.blur(search.clean)
-    found, taken = search.find(blur)
-    means, counts = grid.means(frequency, spectra, taken)
+    leakage = sums.gap_leakage(search.clean)
+    lines, used = search.find(leakage)
+    means, counts = grid.means(frequency, spectra, used)
     matrix = to_matrix(means, pairs, n)
-    worth, alone = (
+    n_independent, alone = (
         np.nan_to_num(
             bins.independent_values(counts, sums.dof, float(sums.kept.mean()), together)
-            / grid.means(frequency, blur**2, taken)[0]
+            / grid.means(frequency, leakage**2, used)[0]
         )
         for together in (True, False)
     )
-    centre = _effective_frequency(frequency, taken, grid)
-    fitted = fit(centre, np.nan_to_num(matrix), worth, grid)
+    centre = _effective_frequency(frequency, used, grid)
+    fitted = fit(centre, np.nan_to_num(matrix), n_independent, grid)
     expected = fitted.expected(centre, grid)
     gains = fitted.layout.gains(fitted.values)
     common, own, _ = split(matrix, gains, expected)
@@ -137,74 +148,75 @@ def measure(source, threads=1):
     weak = [source.nframes * values for values in mean_weak_noise(*zip(*weak, strict=True))]
     fitted = fitted.without_white(*(values / grid.half_rate for values in weak))
     return Spectrum(
-        amplifiers, grid, centre, counts, worth, matrix, *errors[:1], common, own, *errors[1:],
-        found, fitted, *weak, pedestals, _parseval(spectra, sums, grid, source.nframes), sums.kept,
-        sums.dof, source.nframes,
+        amplifiers, grid, centre, counts, n_independent, matrix, *errors[:1], common, own,
+        *errors[1:], lines, fitted, *weak, pedestals,
+        _parseval(spectra, sums, grid, source.nframes), sums.kept, sums.dof, source.nframes,
     )  # fmt: skip
 
 
 def _working(source):
-    """Return the amplifiers with noise to measure, and the lines through the first ramp."""
-    lines = fit_lines(source, 0)
-    failed = _failed(source.readout, lines)
+    """Return the amplifiers whose noise can be measured, and the `RampFit` of the first ramp."""
+    fitted = fit_ramp(source, 0)
+    failed = _failed(source.readout, fitted)
     for amplifier, why in failed.items():
         log.warning("amplifier %d left out: %s", amplifier, why)
     working = [a for a in range(source.readout.noutputs) if a not in failed]
     if not working:
         raise DarkroomError(
             f"{source.label(0)}: no amplifier can be measured: each has less than "
-            f"{100 * LEAST_KEPT:.0f} % of its pixels to trust, or noise below {LEAST_NOISE} DN"
+            f"{100 * MIN_USABLE:.0f} % usable pixels, or noise below {MIN_NOISE} DN"
         )
-    return working, lines
+    return working, fitted
 
 
-def _failed(readout, lines):
-    """Return what is wrong with amplifiers that a ramp tells nothing about: {amplifier: words}."""
-    share = lines.good.reshape(readout.ny, readout.noutputs, -1).mean(axis=(0, 2))
+def _failed(readout, fitted):
+    """Return why amplifiers cannot be measured in a ramp: {amplifier: reason}."""
+    share = fitted.good.reshape(readout.ny, readout.noutputs, -1).mean(axis=(0, 2))
     return {
-        a: f"{100 * share[a]:.0f} % of its pixels can be used, their noise is {noise:.3g} DN"
-        for a, noise in enumerate(lines.noise)
-        if share[a] < LEAST_KEPT or not noise > LEAST_NOISE
+        a: f"{100 * share[a]:.0f} % of its pixels are usable, their noise is {noise:.3g} DN"
+        for a, noise in enumerate(fitted.noise)
+        if share[a] < MIN_USABLE or not noise > MIN_NOISE
     }
 
 
-def _lines(source, ramp, amplifiers):
-    """Return the lines through a further ramp, in which the amplifiers must work, too."""
-    lines = fit_lines(source, ramp)
-    for amplifier, why in _failed(source.readout, lines).items():
+def _fit_further(source, ramp, amplifiers):
+    """Return the `RampFit` of a further ramp; the same amplifiers must be measurable in it."""
+    fitted = fit_ramp(source, ramp)
+    for amplifier, why in _failed(source.readout, fitted).items():
         if amplifier in amplifiers:
             raise DarkroomError(
                 f"{source.label(ramp)}: amplifier {amplifier} works in {source.label(0)}, but "
                 f"here {why}; leave this exposure out"
             )
-    return lines
+    return fitted
 
 
-def _add_ramp(source, ramp, lines, sums):
-    """Add the frames of a ramp; return their levels (ngroups, namplifiers)."""
+def _add_ramp(source, ramp, fitted, sums):
+    """Add the frames of a ramp; return their levels, (ngroups, namplifiers), DN."""
     ngroups = source.ngroups(ramp)
-    sums.begin(lines.good, lines.dof)
-    levels = lines.offsets[:, sums.amplifiers].copy()
+    sums.begin(fitted.good, fitted.dof)
+    levels = fitted.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
-        levels[group] += sums.add(lines.residual(source.read(ramp, group), group))
+        levels[group] += sums.add(fitted.residual(source.read(ramp, group), group))
     return levels
 
 
 def _check_kept(sums, readout):
+    """Refuse an amplifier of which too few samples are usable."""
     for amplifier, kept in zip(sums.amplifiers, sums.kept, strict=True):
-        if kept < LEAST_KEPT:
+        if kept < MIN_USABLE:
             raise DarkroomError(
-                f"amplifier {amplifier} of {readout.detector}: {100 * kept:.0f} % of its clock has "
-                f"samples to use, at least {100 * LEAST_KEPT:.0f} % are needed; leave out the "
+                f"amplifier {amplifier} of {readout.detector}: {100 * kept:.0f} % of its samples "
+                f"are usable, at least {100 * MIN_USABLE:.0f} % are needed; leave out the "
                 "exposures with most flags"
             )
 
 
-def _effective_frequency(frequency, taken, grid):
-    """Return where a law as 1/f, or its mirror image, has the mean of its bin."""
+def _effective_frequency(frequency, used, grid):
+    """Return where a 1/f law, in the upper half its mirror image, has the mean of the bin, Hz."""
     with np.errstate(divide="ignore"):
-        near_zero = 1 / grid.means(frequency, 1 / frequency, taken)[0]
-        from_half = 1 / grid.means(frequency, 1 / (grid.half_rate - frequency), taken)[0]
+        near_zero = 1 / grid.means(frequency, 1 / frequency, used)[0]
+        from_half = 1 / grid.means(frequency, 1 / (grid.half_rate - frequency), used)[0]
     centre = np.sqrt(grid.edges[:-1] * grid.edges[1:])
     lower = centre < grid.half_rate / 2
     found = np.where(lower, near_zero, grid.half_rate - from_half)
@@ -212,6 +224,7 @@ def _effective_frequency(frequency, taken, grid):
 
 
 def _parseval(spectra, sums, grid, nframes):
+    """Return the integral of each auto spectrum over the variance of its residuals, minus 1."""
     found = []
     own = [k for k, (a, b) in enumerate(sums.pairs) if a == b]
     variance = nframes * sums.variance / sums.weight
@@ -223,11 +236,11 @@ def _parseval(spectra, sums, grid, nframes):
     return np.array(found)
 
 
-def _errors(parts, matrix, pairs, gains, expected, worth):
-    """Return errors of auto spectra, common and own part.
+def _errors(parts, matrix, pairs, gains, expected, n_independent):
+    """Return the errors of the auto spectra, of the common part and of the own parts, DN²/Hz.
 
-    With enough integrations from leaving out one at a time, as scatter of the sums before the gap
-    correction, which changes all of them alike; else from what the bins are worth.
+    With enough integrations, from a jackknife over them (of the sums before the correction for
+    gaps, which is the same for all); else from the number of independent values in a bin.
     """
     n = len(gains)
     own = np.diagonal(matrix, 0, 1, 2).real
@@ -235,16 +248,16 @@ def _errors(parts, matrix, pairs, gains, expected, worth):
     if count < _ENOUGH:
         common, _, errors = split(matrix, gains, expected)
         with np.errstate(divide="ignore", invalid="ignore"):
-            own_error = own / np.sqrt(worth)[:, None]
-            errors = errors / np.sqrt(worth)[:, None]
-            # Strong common noise beyond the model scatters by as much more.
+            own_error = own / np.sqrt(n_independent)[:, None]
+            errors = errors / np.sqrt(n_independent)[:, None]
+            # Common noise above the model has a proportionally larger scatter.
             strong = np.maximum(common / (expected[:, 0, 0] / gains[0] ** 2), 1.0)
         return own_error, errors[:, 0] * np.where(np.isfinite(strong), strong, 1), errors[:, 1:]
     total = sum(parts)
-    left = [to_matrix((total - part) * count / (count - 1), pairs, n) for part in parts]
+    jackknife = [to_matrix((total - part) * count / (count - 1), pairs, n) for part in parts]
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = (own.sum(axis=1) / np.trace(to_matrix(total, pairs, n), 0, 1, 2).real)[:, None]
-        autos = [np.diagonal(m, 0, 1, 2).real * scale for m in left]
-        splits = [split(m * scale[:, :, None], gains, expected) for m in left]
+        autos = [np.diagonal(m, 0, 1, 2).real * scale for m in jackknife]
+        splits = [split(m * scale[:, :, None], gains, expected) for m in jackknife]
     groups = (autos, [s[0] for s in splits], [s[1] for s in splits])
     return tuple(np.sqrt(count - 1) * np.std(values, axis=0) for values in groups)

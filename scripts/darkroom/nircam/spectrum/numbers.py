@@ -1,22 +1,32 @@
-"""What a noise spectrum comes to: band noise, knees, CDS noise, pedestals below the frame rate."""
+"""Quantities derived from a noise spectrum: band noise, knees, CDS noise, frame pedestals."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from darkroom.nircam.spectrum.model import common_spectrum, own_spectrum
+from darkroom.nircam.spectrum.model import FittedModel, common_spectrum, own_spectrum
 
-#: Band of the quoted 1/f noise, Hz.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.nircam.spectrum.bins import Grid
+
+#: Frequency band of the quoted 1/f noise, Hz.
 BAND = (1.0, 1000.0)
 _POINTS = 4000
 
 
-def model_spectra(fit, frequency, half_rate):
-    """Return the model without the taper, part by part.
+def model_spectra(
+    fit: FittedModel, frequency: np.ndarray, half_rate: float
+) -> dict[str, np.ndarray]:
+    """Return the components of the model, without the effect of the taper.
 
     Parameters
     ----------
-    fit : darkroom.nircam.spectrum.fit.Fit
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fitted model; its layout and values are used.
     frequency : (n,) array
         Hz.
     half_rate : float
@@ -35,30 +45,32 @@ def model_spectra(fit, frequency, half_rate):
     for a in range(layout.namplifiers):
         start = layout.names.index(f"white_{a}")
         own = own_spectrum(frequency, half_rate, values[start : start + 5])
-        # By the logarithm of an amplitude, a part is its own derivative.
+        # The derivative by the logarithm of an amplitude is the component itself.
         for name, part in zip(("white", "own", "alternating"), own[[1, 2, 4]], strict=True):
             parts[name].append(part)
     return {name: np.array(part) for name, part in parts.items()}
 
 
-def band_noise(frequency, edges, spectrum, band):
-    """Return the noise of a binned spectrum within a band.
+def band_noise(
+    frequency: np.ndarray, edges: np.ndarray, spectrum: np.ndarray, band: tuple[float, float]
+) -> float:
+    """Return the noise of a binned spectrum within a frequency band.
 
     Parameters
     ----------
     frequency : (nbins,) array
-        Hz; bins without a value are NaN in `spectrum` and count with their neighbours' mean.
+        Frequencies of the bins, Hz.
     edges : (nbins + 1,) array
-        Hz.
+        Edges of the bins, Hz.
     spectrum : (nbins,) array
-        DN²/Hz.
+        Power, DN²/Hz; NaN in a bin is interpolated from its neighbours.
     band : (float, float)
-        Hz.
+        Limits of the band, Hz.
 
     Returns
     -------
     float
-        DN; negative where the power is.
+        Noise, DN; negative if the power in the band is.
     """
     low, high = np.maximum(edges[:-1], band[0]), np.minimum(edges[1:], band[1])
     width = np.maximum(high - low, 0)
@@ -68,24 +80,27 @@ def band_noise(frequency, edges, spectrum, band):
     return float(np.sign(power) * np.sqrt(abs(power)))
 
 
-def numbers(fit, grid):
-    """Return the derived numbers of a fit.
+def numbers(fit: FittedModel, grid: Grid) -> dict[str, np.ndarray]:
+    """Return quantities derived from a fit.
 
     Parameters
     ----------
-    fit : darkroom.nircam.spectrum.fit.Fit
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fitted model.
     grid : darkroom.nircam.spectrum.bins.Grid
+        Bins that were fitted.
 
     Returns
     -------
     dict
-        By amplifier ``white`` noise of one read; ``common_band``, ``own_band`` noise in `BAND`
-        (from the lowest frequency fitted, if that is higher); ``cds_*`` noise of the difference of
-        two reads of a pixel from the lowest frequency fitted up, by part and in all, DN. Each with
-        its error, ``*_error``, from the covariance of the fit. ``knee`` Hz, where common and own
-        1/f noise together are as strong as white noise.
+        Arrays (namplifiers,). ``white``: white noise of one read; ``common_band``, ``own_band``:
+        noise in `BAND` (from the lowest frequency fitted, if that is higher); ``cds_*`` and
+        ``cds``: noise of the difference of two reads of a pixel, above the lowest frequency fitted,
+        by component and in total; all in DN. Each with its error, ``*_error``, from the covariance
+        of the fit. ``knee``: frequency at which common and own 1/f noise together equal the white
+        noise, Hz.
     """
-    lowest = fit.above
+    lowest = fit.lowest_frequency
     frequency = np.geomspace(lowest, grid.half_rate * (1 - 1e-6), _POINTS)
     mirrored = grid.half_rate - np.geomspace(lowest, grid.half_rate / 2, _POINTS)[::-1]
     frequency = np.union1d(frequency[frequency < grid.half_rate / 2], mirrored)
@@ -98,7 +113,7 @@ def numbers(fit, grid):
     powers = {f"{part}_band": in_band[part] for part in ("common", "own")}
     powers |= {f"cds_{part}": difference[part] for part in ("common", "own", "alternating")}
     every = _powers(fit, frequency[[0, -1]], grid.half_rate, 1.0)["white"]
-    # White noise does not depend on the frequency: over all of it, not over what is fitted.
+    # White noise is integrated over all frequencies, not only over those fitted.
     scale = grid.half_rate / np.ptp(frequency)
     powers["white"] = scale * every[0], scale * every[1]
     powers["cds_white"] = 2 * powers["white"][0], 2 * powers["white"][1]
@@ -119,13 +134,13 @@ def numbers(fit, grid):
 
 
 def _powers(fit, frequency, half_rate, weight):
-    """Integrate the parts of the model, times a weight, over the frequency.
+    """Integrate the components of the model, times a weight, over the frequency.
 
     Returns
     -------
     dict
-        By part: powers (namplifiers,), DN², and their derivatives by the parameters of the fit
-        (namplifiers, nparameters).
+        For each component the powers, (namplifiers,), DN², and their derivatives by the parameters
+        of the fit, (namplifiers, nparameters).
     """
     layout, values = fit.layout, fit.values
     n, names = layout.namplifiers, layout.names
@@ -152,14 +167,14 @@ def _powers(fit, frequency, half_rate, weight):
         start = names.index(f"white_{a}")
         own = integrate(own_spectrum(frequency, half_rate, values[start : start + 5]))
         for part, places in (("white", [0]), ("own", [1, 2]), ("alternating", [3, 4])):
-            # By the logarithm of an amplitude, a part is its own derivative.
+            # The derivative by the logarithm of an amplitude is the component itself.
             found[part][0][a] = own[1 + places[0]]
             found[part][1][a, [start + k for k in places]] = own[[1 + k for k in places]]
     return found
 
 
 def _crossing(frequency, excess):
-    """Return where a falling curve becomes negative; NaN where it never is positive or never is."""
+    """Return where a falling curve first is negative; NaN if it never is, or is from the start."""
     negative = np.flatnonzero(excess <= 0)
     if not negative.size or negative[0] == 0:
         return np.nan
@@ -168,8 +183,10 @@ def _crossing(frequency, excess):
     return float(frequency[k - 1] * (frequency[k] / frequency[k - 1]) ** share)
 
 
-def pedestal_noise(pedestals):
-    """Return how much whole frames jump from one to the next, a steady slope taken off.
+def pedestal_noise(pedestals: Sequence[np.ndarray]) -> tuple[float, float, int]:
+    """Return the scatter of the levels of whole frames, from differences of consecutive frames.
+
+    A constant slope of each ramp is subtracted.
 
     Parameters
     ----------
@@ -178,11 +195,13 @@ def pedestal_noise(pedestals):
 
     Returns
     -------
-    common, own : float
-        Scatter of frames, DN: of the mean of the amplifiers, and of an amplifier about it (NaN
-        for one amplifier). For levels independent of each other, that of the levels themselves.
+    common : float
+        Scatter of the mean of the amplifiers, DN: standard deviation of differences over √2. For
+        independent levels it is the standard deviation of the levels.
+    own : float
+        The same of an amplifier about that mean, DN; NaN for one amplifier.
     count : int
-        Differences of frames.
+        Number of differences of frames.
     """
     squares, dof, count = np.zeros(2), 0.0, 0
     for levels in pedestals:
@@ -198,8 +217,10 @@ def pedestal_noise(pedestals):
     return float(common), float(own) if amplifiers > 1 else np.nan, count
 
 
-def pedestal_spectrum(pedestals, group_time):
-    """Return the spectrum of the levels of whole frames, a straight line through each ramp off.
+def pedestal_spectrum(pedestals: Sequence[np.ndarray], group_time: float) -> list[dict[str, Any]]:
+    """Return the power spectrum of the levels of whole frames.
+
+    A straight line is subtracted from each ramp, and with it most of the lowest frequency.
 
     Parameters
     ----------
@@ -211,10 +232,9 @@ def pedestal_spectrum(pedestals, group_time):
     Returns
     -------
     list of dict
-        By ``ngroups`` of the ramps and ``frequency`` (Hz): ``common``, of the mean of the
-        amplifiers, and ``own``, of an amplifier about it (NaN for one amplifier), DN²/Hz,
-        one-sided; ``values``: spectra that were averaged. The line takes off most of the lowest
-        frequency.
+        For each number of groups of a ramp (``ngroups``) and each ``frequency`` (Hz): ``common``,
+        of the mean of the amplifiers, and ``own``, of an amplifier about it (NaN for one
+        amplifier), one-sided, DN²/Hz; ``values``: number of spectra averaged.
     """
     rows = []
     for ngroups in sorted({len(levels) for levels in pedestals}):
@@ -237,15 +257,15 @@ def pedestal_spectrum(pedestals, group_time):
 
 
 def _periodogram(series, interval):
-    """Return one-sided spectra of (nramps, n, m) series without their lines, frequencies above 0.
+    """Return one-sided spectra of (nramps, n, m) series after a straight-line fit, without 0 Hz.
 
-    For white noise their mean over the frequencies is right.
+    Normalised so that for white noise the mean over the frequencies is unbiased.
     """
     n = series.shape[1]
     place = np.arange(n) - (n - 1) / 2
-    left = series - series.mean(axis=1, keepdims=True)
-    slope = np.einsum("g,rgm->rm", place, left) / (place @ place)
-    left = left - place[:, None] * slope[:, None]
-    power = 2 * interval / n * np.abs(np.fft.rfft(left, axis=1)[:, 1:]) ** 2
-    # The slope is one degree of freedom of the n - 1 that the mean leaves.
+    residual = series - series.mean(axis=1, keepdims=True)
+    slope = np.einsum("g,rgm->rm", place, residual) / (place @ place)
+    residual = residual - place[:, None] * slope[:, None]
+    power = 2 * interval / n * np.abs(np.fft.rfft(residual, axis=1)[:, 1:]) ** 2
+    # Of the n - 1 degrees of freedom without the mean, the slope uses one.
     return power * (n - 1) / (n - 2)

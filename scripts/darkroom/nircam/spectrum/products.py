@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,15 @@ from darkroom.atomic import write_text
 from darkroom.nircam import products
 from darkroom.nircam.spectrum.model import PIVOT
 from darkroom.nircam.spectrum.numbers import model_spectra, pedestal_noise, pedestal_spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.spectrum.measure import Spectrum
 
 _DENSITY = "DN2/Hz"
 _UNITS = {
@@ -22,7 +32,7 @@ _UNITS = {
     "excess_knee": "Hz",
 }
 _MEANING = {
-    "gain": "what the amplifier sees of the common noise; geometric mean 1",
+    "gain": "gain of the amplifier for the common noise; geometric mean 1",
     "common": f"common 1/f noise at {PIVOT['common']:g} Hz",
     "common_index": "index of the common 1/f noise",
     "excess": "low-frequency excess of the common noise, DN2 of A/f",
@@ -35,8 +45,8 @@ _MEANING = {
 }
 
 
-def bin_rows(spectrum):
-    """Return one dictionary per bin: measured, split and modelled spectra, DN²/Hz."""
+def bin_rows(spectrum: Spectrum) -> list[dict[str, Any]]:
+    """Return a row for each bin: measured spectra, their common and own part, the model, DN²/Hz."""
     found = spectrum
     parts = model_spectra(found.fit, found.frequency, found.grid.half_rate)
     gains = found.fit.layout.gains(found.fit.values)
@@ -72,8 +82,8 @@ def bin_rows(spectrum):
     return rows
 
 
-def parameter_rows(spectrum):
-    """Return one dictionary per parameter of the fit."""
+def parameter_rows(spectrum: Spectrum) -> list[dict[str, Any]]:
+    """Return a row for each parameter of the fit: value, error, unit, meaning."""
     fit, rows = spectrum.fit, []
     gains, errors = fit.gains()
     for a, gain, error in zip(spectrum.amplifiers, gains, errors, strict=True):
@@ -99,8 +109,8 @@ def _parameter(name, amplifier, value, error):
     }
 
 
-def derived_rows(spectrum, derived):
-    """Return one dictionary per amplifier of the derived numbers."""
+def derived_rows(spectrum: Spectrum, derived: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Return a row for each amplifier: the derived quantities of `numbers.numbers`."""
     return [
         {"amplifier": a}
         | {name: float(values[place]) for name, values in derived.items()}
@@ -110,8 +120,8 @@ def derived_rows(spectrum, derived):
     ]
 
 
-def pedestal_rows(spectrum):
-    """Return one dictionary per frame: its level above the ramp's first, amplifier by amplifier."""
+def pedestal_rows(spectrum: Spectrum) -> list[dict[str, Any]]:
+    """Return a row for each frame: level of each amplifier above that of the ramp's first frame."""
     return [
         {"ramp": ramp, "group": group}
         | {f"level_{a}": float(v) for a, v in zip(spectrum.amplifiers, values, strict=True)}
@@ -120,16 +130,24 @@ def pedestal_rows(spectrum):
     ]
 
 
-def hdus(spectrum, derived, ramps, provenance):
-    """Make the HDUs of the product.
+def hdus(
+    spectrum: Spectrum,
+    derived: dict[str, np.ndarray],
+    ramps: RampSet,
+    provenance: products.Provenance,
+) -> list[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]:
+    """Return the HDUs of the product.
 
     Parameters
     ----------
     spectrum : darkroom.nircam.spectrum.measure.Spectrum
+        The measured spectrum.
     derived : dict
-        Of `darkroom.nircam.spectrum.numbers.numbers`.
+        Result of `darkroom.nircam.spectrum.numbers.numbers`.
     ramps : darkroom.nircam.ramps.ramps.RampSet
+        The ramps it was measured from.
     provenance : darkroom.nircam.products.Provenance
+        Program, inputs and settings for the header.
     """
     fit = spectrum.fit
     common, own, count = pedestal_noise(spectrum.pedestals)
@@ -144,7 +162,7 @@ def hdus(spectrum, derived, ramps, provenance):
         ("NAMPS", len(spectrum.amplifiers), "amplifiers measured"),
         ("TFRAME", spectrum.grid.frame_time, "[s] frame time"),
         ("FNYQUIST", spectrum.grid.half_rate, "[Hz] half the pixel rate"),
-        ("FLOWEST", fit.above, "[Hz] lowest frequency of the fit"),
+        ("FLOWEST", fit.lowest_frequency, "[Hz] lowest frequency of the fit"),
         ("EXCESS", fit.layout.excess, "low-frequency excess in the fit"),
         ("CHI2", fit.chi2, "of the auto spectra about the fit"),
         ("CHI2DOF", fit.dof, "bins - parameters"),
@@ -180,8 +198,8 @@ def hdus(spectrum, derived, ramps, provenance):
     return [primary, *tables, covariance]
 
 
-def write_csv(path, rows):
-    """Write dictionaries of one kind as CSV, numbers to 7 digits."""
+def write_csv(path: StrPath, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows with the same keys as CSV, numbers to 7 digits."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()

@@ -1,8 +1,9 @@
-"""From dark ramps to the files of a noise spectrum: the work between options and exit."""
+"""Noise spectrum of dark ramps: measurement, files, quantities and changes since another epoch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -16,19 +17,38 @@ from darkroom.nircam.spectrum.numbers import BAND, numbers, pedestal_noise
 from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from darkroom.hints import StrPath
+
 
 @dataclass
 class SpectrumResult:
-    """What a run made: the ramps, the spectrum, its numbers and the change since another."""
+    """Result of `run`.
+
+    Attributes
+    ----------
+    ramps : RampSet
+        The ramps measured.
+    spectrum : Spectrum
+        Their noise spectrum.
+    derived : dict
+        Quantities derived from it, see `darkroom.nircam.spectrum.numbers.numbers`.
+    changes : list of dict
+        Changes since another epoch, see `compare`; empty without one.
+    """
 
     ramps: RampSet
     spectrum: Spectrum
-    derived: dict
-    changes: list
+    derived: dict[str, np.ndarray]
+    changes: list[dict[str, Any]]
 
 
-def run(paths, previous=None, threads=1):
-    """Measure the noise spectrum of exposures.
+def run(
+    paths: Sequence[StrPath], previous: StrPath | None = None, threads: int = 1
+) -> SpectrumResult:
+    """Measure the noise spectrum of dark exposures.
 
     Parameters
     ----------
@@ -37,6 +57,7 @@ def run(paths, previous=None, threads=1):
     previous : path-like, optional
         Noise spectrum of another epoch to compare with.
     threads : int
+        Threads of the Fourier transforms.
 
     Returns
     -------
@@ -51,8 +72,20 @@ def run(paths, previous=None, threads=1):
     return SpectrumResult(ramps, spectrum, derived, changes)
 
 
-def read_parameters(path, ramps):
-    """Return the fit of an earlier noise spectrum: {(parameter, amplifier): (value, error)}.
+def read_parameters(path: StrPath, ramps: RampSet) -> dict[tuple[str, int], tuple[float, float]]:
+    """Return the fitted parameters of an earlier noise spectrum.
+
+    Parameters
+    ----------
+    path : path-like
+        FITS file written by ``noise_spectrum.py``.
+    ramps : RampSet
+        Ramps whose spectrum it is compared with.
+
+    Returns
+    -------
+    dict
+        ``{(parameter, amplifier): (value, error)}``; amplifier -1 for common parameters.
 
     Raises
     ------
@@ -79,13 +112,23 @@ def read_parameters(path, ramps):
             raise InputError(
                 path,
                 f"{card} is {header.get(card)}, the exposures' is {here}",
-                "compare like with like",
+                "give a noise spectrum of the same detector and subarray",
             )
     return found
 
 
-def compare(rows, before):
-    """Return the change of every parameter that both epochs have."""
+def compare(
+    rows: Iterable[dict[str, Any]], before: dict[tuple[str, int], tuple[float, float]]
+) -> list[dict[str, Any]]:
+    """Return the change of every parameter that both epochs have.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Result of `darkroom.nircam.spectrum.products.parameter_rows`.
+    before : dict
+        Result of `read_parameters`.
+    """
     changes = []
     for row in rows:
         key = row["parameter"], row["amplifier"]
@@ -106,16 +149,19 @@ def compare(rows, before):
     return changes
 
 
-def write(made, output, table, numbers_table):
-    """Write the product, and as CSV the spectrum and its numbers.
+def write(made: SpectrumResult, output: StrPath, table: StrPath, numbers_table: StrPath) -> None:
+    """Write the product as FITS, and the spectrum and the fit as CSV.
 
     Parameters
     ----------
     made : SpectrumResult
+        Result of `run`.
     output : path-like
-        FITS.
-    table, numbers_table : path-like
-        CSV: bins; parameters of the fit.
+        FITS file.
+    table : path-like
+        CSV file of the bins.
+    numbers_table : path-like
+        CSV file of the parameters of the fit.
     """
     ramps = made.ramps
     provenance = Provenance.from_ramps("noise_spectrum", ramps, {})
@@ -127,21 +173,21 @@ def write(made, output, table, numbers_table):
     files.write_csv(numbers_table, files.parameter_rows(made.spectrum))
 
 
-def report(made, path=None):
-    """Log the numbers of a noise spectrum, and write them when a path is given."""
+def report(made: SpectrumResult, path: StrPath | None = None) -> None:
+    """Log the quantities of a noise spectrum, and write them when a path is given."""
     spectrum, derived = made.spectrum, made.derived
     entries = [
-        quantity("exposures", len(made.ramps.files), "", "files that went in"),
+        quantity("exposures", len(made.ramps.files), "", "files used"),
         quantity("ramps", len(made.ramps.ramps), "", "integrations of all files"),
     ]
-    low = max(BAND[0], spectrum.fit.above)
+    low = max(BAND[0], spectrum.fit.lowest_frequency)
     text = {
         "white": "white noise of one read",
         "common_band": f"common 1/f noise of one read, {low:.3g} to {BAND[1]:g} Hz, from the fit",
         "own_band": f"1/f noise of the amplifier, {low:.3g} to {BAND[1]:g} Hz, from the fit",
         "cds_common": "common 1/f noise of the difference of two reads, from the fit",
         "cds": "noise of the difference of two reads, from the fit, above "
-        f"{spectrum.fit.above:.3g} Hz",
+        f"{spectrum.fit.lowest_frequency:.3g} Hz",
     }
     if len(spectrum.amplifiers) == 1:
         text = {name: words for name, words in text.items() if "common" not in name}
@@ -156,25 +202,27 @@ def report(made, path=None):
         entries.append(
             quantity(
                 f"weak pixels, amplifier {a}", spectrum.weak[place], "DN2",
-                "mean square noise of telegraph pixels and cosmic rays too weak to be found, from "
-                "the tail of the pixels' noise; taken off white noise",
+                "mean square noise of telegraph pixels and cosmic rays too weak to be detected, "
+                "from the tail of the distribution of pixel noise; subtracted from white noise",
                 uncertainty=spectrum.weak_error[place],
             )
         )  # fmt: skip
         entries.append(
             quantity(
                 f"knee, amplifier {a}", derived["knee"][place], "Hz",
-                "where 1/f noise, common and own, is as strong as white noise",
+                "frequency at which 1/f noise, common and own, equals white noise",
             )
         )  # fmt: skip
     common, own, count = pedestal_noise(spectrum.pedestals)
-    text = f"from {count} differences of frames / sqrt(2)"
+    text = f"standard deviation of {count} differences of frames / sqrt(2)"
     entries += [
         quantity("frame to frame, common", common, "DN", "mean of the amplifiers, " + text),
         quantity("frame to frame, amplifier", own, "DN", "amplifier about that mean, " + text),
     ]
     for line in spectrum.lines:
-        text = f"coherence between amplifiers {line.coherence:.2f}; {line.nbins} bins left out"
+        text = (
+            f"coherence between amplifiers {line.coherence:.2f}; {line.nbins} frequencies left out"
+        )
         entries.append(quantity(f"line at {line.frequency:.2f} Hz", line.rms, "DN", text))
     for row in made.changes:
         text = f"since the previous epoch ({row['previous']:.4g}); {row['sigma']:.1f} sigma"

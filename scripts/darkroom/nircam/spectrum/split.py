@@ -1,34 +1,42 @@
-"""Common noise and that of each amplifier, bin by bin, without a law of frequency."""
+"""Separation of common noise and noise of each amplifier, bin by bin, without a spectral model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def split(matrix, gains, expected):
-    """Split spectra into the part common to the amplifiers and those of their own.
+
+def split(
+    matrix: np.ndarray, gains: np.ndarray, expected: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split spectra into the part common to the amplifiers and the part of each amplifier.
 
     Least squares over all elements of each matrix, C_ab = g_a g_b S_c + δ_ab S_a, weighted with
-    their covariance for an expected matrix. The result has no bias whatever is expected; where
-    common noise dominates, the products of common and own noise, which a difference of averages
-    would keep, drop out.
+    their covariance for an expected matrix. The result is unbiased for any expected matrix. Where
+    common noise dominates, the chance products of common and own noise cancel; a difference of
+    averages would keep them.
 
     Parameters
     ----------
     matrix : (nbins, n, n) complex array
         Cross spectra, DN²/Hz.
     gains : (n,) array
-        What each amplifier sees of the common noise.
+        Gain of each amplifier for the common noise.
     expected : (nbins, n, n) float64 array
-        Model of `matrix`.
+        Model of `matrix`, DN²/Hz.
 
     Returns
     -------
     common : (nbins,) float64 array
-        DN²/Hz; negative values of noise are kept. NaN for one amplifier.
+        Common part S_c, DN²/Hz; values negative by chance are kept. NaN for one amplifier.
     own : (nbins, n) float64 array
+        Own part S_a of each amplifier, DN²/Hz.
     errors : (nbins, n + 1) float64 array
-        Standard errors, common part first, of one independent value.
+        Standard errors for one independent value, common part first, DN²/Hz.
     """
     n = len(gains)
     if n == 1:
@@ -47,8 +55,22 @@ def split(matrix, gains, expected):
     return found[:, 0], found[:, 1:], errors
 
 
-def to_matrix(values, pairs, count):
-    """Return (n, count, count) Hermitian matrices of (npairs, n) spectra."""
+def to_matrix(values: np.ndarray, pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
+    """Return spectra of pairs as Hermitian matrices.
+
+    Parameters
+    ----------
+    values : (npairs, n) complex array
+        Auto and cross spectra.
+    pairs : sequence of (int, int)
+        Row and column of each, upper triangle.
+    count : int
+        Number of amplifiers.
+
+    Returns
+    -------
+    (n, count, count) complex128 array
+    """
     matrix = np.empty((values.shape[1], count, count), np.complex128)
     for k, (a, b) in enumerate(pairs):
         matrix[:, a, b] = values[k]

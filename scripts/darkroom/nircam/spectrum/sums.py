@@ -1,7 +1,7 @@
-"""Sums for a straight line through every pixel of a ramp, what a row has in common kept apart.
+"""Running sums for a straight-line fit to every pixel of a ramp, with row means kept apart.
 
-1/f noise moves whole rows. Pixels are judged by what they do beside their row: that is nearly white
-noise, so that weak telegraph noise and small cosmic rays stand out from it.
+1/f noise moves whole rows. Pixels are tested on their residuals about the mean of their row: these
+are nearly white noise, in which weak telegraph noise and small cosmic rays stand out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 
-class LineSums:
+class LineFitSums:
     """Running sums over the groups of a ramp.
 
     Parameters
@@ -17,13 +17,15 @@ class LineSums:
     shape : tuple of int
         Rows and columns.
     ngroups : int
+        Number of groups of the ramp.
     noutputs : int
-        Amplifiers.
+        Number of amplifiers.
     """
 
-    def __init__(self, shape, ngroups, noutputs):
+    def __init__(self, shape: tuple[int, int], ngroups: int, noutputs: int) -> None:
         self._ngroups, self._by_row = ngroups, (shape[0], noutputs, -1)
-        # Level and hot pixels are off, so single precision is a hundred-thousandth of the noise.
+        # With levels subtracted and hot pixels left out, the error of single precision is
+        # about 1e-5 of the noise.
         self._total, self._lever, self._squares = (np.zeros(shape, np.float32) for _ in range(3))
         self._highest = np.full(shape, -np.inf, np.float32)
         self._lowest = np.full(shape, np.inf, np.float32)
@@ -31,22 +33,23 @@ class LineSums:
         self._rows = np.zeros((ngroups, shape[0], noutputs))
         self._length = ngroups * (ngroups**2 - 1) / 12
 
-    def add(self, values, group, limit):
+    def add(self, values: np.ndarray, group: int, limit: np.ndarray) -> np.ndarray:
         """Add a group.
 
         Parameters
         ----------
         values : (ny, nx) float32 array
-            DN above group 0, level of the amplifiers off; changed: the row's mean is taken off.
+            Group - group 0 with the level of each amplifier subtracted, DN. Changed in place: the
+            mean of each row is subtracted.
         group : int
-            From 1 on, one after the other.
+            Number of the group; from 1 on, in order.
         limit : (noutputs,) array
-            DN; pixels farther from 0 do not count in the mean of a row.
+            Pixels farther from 0 than this do not count in the mean of a row, DN.
 
         Returns
         -------
         (ny, nx) float32 array
-            Step down from the group before, DN.
+            Previous group - this one, DN.
         """
         by_row = values.reshape(self._by_row)
         means = row_means(by_row, limit)
@@ -62,27 +65,27 @@ class LineSums:
         return step
 
     @property
-    def slope(self):
-        """Slope beside the row: (ny, nx) float32, DN per group."""
+    def slope(self) -> np.ndarray:
+        """Slope about that of the row: (ny, nx) float32, DN per group."""
         return self._lever / np.float32(self._length)
 
-    def judge(self):
-        """Return the sum of squared residuals and the largest step, both beside the row.
+    def residual_statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return statistics of the residuals about the line and the mean of the row.
 
         Returns
         -------
         squares : (ny, nx) float32 array
-            DN².
-        farthest : (ny, nx) float32 array
-            Largest distance of a step from the slope, DN.
+            Sum of squared residuals, DN².
+        largest_step : (ny, nx) float32 array
+            Largest deviation of a step between groups from the slope, DN.
         """
         mean, slope = self._total / np.float32(self._ngroups), self.slope
         squares = self._squares - np.float32(self._ngroups) * np.square(mean)
         squares -= np.float32(self._length) * np.square(slope)
         return squares, np.maximum(self._highest - slope, slope - self._lowest)
 
-    def line(self):
-        """Return mean and slope of the whole line: (ny, nx) float32, DN and DN per group."""
+    def line(self) -> tuple[np.ndarray, ...]:
+        """Return mean and slope of the line, rows included: (ny, nx) float32, DN, DN per group."""
         place = np.arange(self._ngroups) - (self._ngroups - 1) / 2
         rows = self._rows.mean(axis=0), np.tensordot(place, self._rows, 1) / self._length
         own = self._total / np.float32(self._ngroups), self.slope
@@ -93,20 +96,20 @@ class LineSums:
         )
 
 
-def row_means(values, limit):
-    """Return the mean of each row and amplifier, pixels far from 0 or without a value left out.
+def row_means(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return the mean of each row and amplifier without outliers and pixels without a value.
 
     Parameters
     ----------
     values : (ny, noutputs, width) array
         DN.
     limit : (noutputs,) array
-        DN.
+        Pixels farther from 0 than this are left out, DN.
 
     Returns
     -------
     (ny, noutputs) float64 array
-        0 for a row without such a pixel.
+        DN; 0 for a row without a pixel that counts.
     """
     # A comparison with NaN is false.
     near = np.abs(values) < np.asarray(limit, values.dtype)[:, None]

@@ -1,30 +1,38 @@
-"""Noise of pixels whose telegraph noise or cosmic ray is too weak to be found, in all of a ramp.
+"""Noise of telegraph pixels and cosmic rays that are too weak to be detected one by one.
 
-One such pixel looks like a noisy one among many, all of them together give the distribution of
-squared residuals a longer tail than chance: χ², widened by what the noise of normal pixels differs.
-Their noise is white on the clock, so it must come off the white noise of the detector.
+A single such pixel cannot be told from a noisy one. All of them together give the distribution of
+squared residuals a longer tail than that of normal pixels, which is χ² widened by the spread of
+their noise. The noise of weak pixels is white in the time series, so it has to be subtracted from
+the white noise of the detector.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _BINS = 400
-# Noncentralities of weak pixels: weaker than the first is like the spread of normal pixels.
+# Noncentralities of weak pixels; weaker ones cannot be told from the spread of normal pixels.
 _WEAKEST, _STEPS = 1.0, 60
-# Of the power found: how the heights of steps are distributed is not known. It comes out 1.25 times
-# too high for telegraph noise with as many steps in each octave above 5 deviations.
+# Systematic error, a fraction of the estimated power: the distribution of step heights is unknown.
+# The estimate is 1.25 times too high for telegraph noise whose step heights are equally frequent in
+# each octave above 5 standard deviations.
 _SHAPE_ERROR = 0.5
 _NODES = 15
 _ROUNDS = 8
 _STEP = 1e-3  # of ln σ², for derivatives
-_MOST_SPREAD = 1.0  # of ln σ², variance
+_MAX_SPREAD = 1.0  # variance of ln σ²
 
 
-def weak_noise(squares, good, typical, nu, largest):
+def weak_noise(
+    squares: np.ndarray, good: np.ndarray, typical: np.ndarray, nu: int, largest: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the noise of weak telegraph pixels and cosmic rays.
 
     Parameters
@@ -32,28 +40,29 @@ def weak_noise(squares, good, typical, nu, largest):
     squares : (ny, nx) float array
         Sum of squared residuals of every pixel, DN².
     good : (ny, nx) bool array
-        Pixels taken.
+        Pixels used.
     typical : (noutputs,) array
-        Variance of a normal pixel's noise, DN²; need not be exact.
+        Variance of the noise of a normal pixel, DN²; need not be exact.
     nu : int
         Degrees of freedom of a sum.
     largest : float
-        Pixels with sums above `largest` × `typical` were not taken.
+        Pixels with sums above `largest` × `typical` are not among those used.
 
     Returns
     -------
     power, error : (noutputs,) float64 arrays
-        What weak pixels add to the mean square of all pixels taken, DN²; by chance also negative.
-        NaN for an amplifier without pixels. The error is that of chance alone.
+        Contribution of weak pixels to the mean square of all pixels used, DN², negative values by
+        chance included, and its statistical error. NaN for an amplifier without pixels.
     """
     count = len(typical)
     power, error = (np.full(count, np.nan) for _ in range(2))
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = (_BINS / largest / typical).astype(squares.dtype)
         scaled = squares * np.repeat(scale, squares.shape[1] // count)
-    # Each amplifier has its bins, and one for pixels not taken. Rounding leaves sums just below 0.
-    taken = good & (scaled < _BINS)
-    places = np.where(taken, np.maximum(scaled, 0), _BINS).astype(np.int32)
+    # Each amplifier has its own bins, and one for pixels not used. By rounding, sums may lie just
+    # below 0.
+    used = good & (scaled < _BINS)
+    places = np.where(used, np.maximum(scaled, 0), _BINS).astype(np.int32)
     places = places.reshape(len(squares), count, -1)
     places += (_BINS + 1) * np.arange(count, dtype=np.int32)[:, None]
     counts = np.bincount(places.ravel(), minlength=count * (_BINS + 1)).reshape(count, -1)
@@ -64,30 +73,34 @@ def weak_noise(squares, good, typical, nu, largest):
     return power, error
 
 
-def mean_weak_noise(powers, errors, dofs):
-    """Return the mean of `weak_noise` over ramps, with an error that knows what the method cannot.
+def mean_weak_noise(
+    powers: Sequence[np.ndarray], errors: Sequence[np.ndarray], dofs: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of `weak_noise` over ramps, with statistical and systematic error.
 
     Parameters
     ----------
     powers, errors : (nramps, namplifiers) arrays
-        DN².
+        Results of `weak_noise`, DN².
     dofs : (nramps,) array
-        Degrees of freedom, the weights.
+        Degrees of freedom of the ramps, used as weights.
 
     Returns
     -------
     power, error : (namplifiers,) float64 arrays
+        DN².
     """
     weights = np.asarray(dofs) / np.sum(dofs)
     power = weights @ powers
     chance = np.sqrt(weights**2 @ np.square(errors))
-    # What is beyond chance depends on how steps are distributed, in all ramps alike.
+    # Power beyond the statistical error depends on the distribution of step heights, which is the
+    # same in all ramps.
     beyond = np.sqrt(np.maximum(power**2 - chance**2, 0))
     return power, np.hypot(chance, _SHAPE_ERROR * beyond)
 
 
 def _fit(counts, nu, largest):
-    """Return the mean excess of weak pixels over `typical`, and its error."""
+    """Return the mean excess of weak pixels, in units of `typical`, and its error."""
     edges, weak, excess = _weak_pixels(nu, float(largest))
     total, scale, spread = counts.sum(), 0.0, 0.0
     for _ in range(_ROUNDS):
@@ -97,18 +110,19 @@ def _fit(counts, nu, largest):
         covariance = np.linalg.inv((shapes.T * weight) @ shapes)
         found = covariance @ (shapes.T @ (weight * counts)) / total
         scale += np.clip(found[1] / found[0], -0.2, 0.2)
-        spread = float(np.clip(spread + found[2] / found[0], 0, _MOST_SPREAD))
+        spread = float(np.clip(spread + found[2] / found[0], 0, _MAX_SPREAD))
     return excess * found[3], excess * np.sqrt(covariance[3, 3] / total)
 
 
 def _normal_pixels(edges, nu, scale, spread):
-    """Return the distribution of normal pixels by bin, and how it changes with scale and spread.
+    """Return the distribution of normal pixels by bin and its derivatives by scale and spread.
 
     Parameters
     ----------
     edges : (nbins + 1,) array
-        Of sums of squares over the typical variance.
+        Edges of the bins, sums of squares over the typical variance.
     nu : int
+        Degrees of freedom of a sum.
     scale, spread : float
         Mean and variance of ln σ² over the pixels.
     """
@@ -117,16 +131,16 @@ def _normal_pixels(edges, nu, scale, spread):
     moves = scale + np.sqrt(spread) * nodes[:, None] + np.array([-_STEP, 0, _STEP])
     shares = np.diff(stats.chi2.cdf(edges / np.exp(moves)[..., None], nu))
     below, here, above = np.einsum("k,kmb->mb", weights, shares)
-    # A wider normal distribution of ln σ² is diffusion in it.
+    # Widening a normal distribution of ln σ² is diffusion: second derivative over two.
     return here, (above - below) / (2 * _STEP), (above - 2 * here + below) / (2 * _STEP**2)
 
 
 @lru_cache(maxsize=8)
 def _weak_pixels(nu, largest):
-    """Return edges of bins, the distribution of weak pixels, and their mean excess over typical.
+    """Return edges of bins, the distribution of weak pixels, and their mean excess over `typical`.
 
-    All heights of steps are equally frequent, as those of small cosmic rays are; those above the
-    limit count with what chance leaves below it.
+    All step heights are taken as equally frequent, as they are for small cosmic rays. Steps above
+    the limit contribute the fraction that stays below it by chance.
     """
     edges = np.linspace(0, largest, _BINS + 1)
     added = np.geomspace(_WEAKEST, 6 * largest, _STEPS)

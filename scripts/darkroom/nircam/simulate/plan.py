@@ -1,0 +1,101 @@
+"""The exposures of the NIRCam simulator as planned, and their times; no pixel is made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.nircam.simulate.values import complete
+from darkroom.simulate.exposure import PlannedExposure
+
+#: Program number in names and headers; no real program has it.
+PROGRAM = "99062"
+
+
+@dataclass(frozen=True)
+class Exposure(PlannedExposure):
+    """One exposure as planned; its `start` is the beginning of its first integration.
+
+    Parameters
+    ----------
+    number : int
+        Number of the exposure, counted from 1.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Times of an exposure in seconds.
+
+    Parameters
+    ----------
+    frame : float
+        Duration of one frame.
+    group : float
+        Time from one group to the next.
+    integration : float
+        Duration of one integration without its reset.
+    exposure : float
+        Duration of all integrations with the resets between them.
+    """
+
+    frame: float
+    group: float
+    integration: float
+    exposure: float
+
+
+def timing(full: dict[str, Any]) -> Timing:
+    """Return the `Timing` of complete settings."""
+    from darkroom.nircam.simulate.detector import layout
+
+    nframes, gap = PATTERNS[full["readpatt"]]
+    frame = layout(full).frame_time
+    group = (nframes + gap) * frame
+    integration = full["ngroups"] * group - gap * frame
+    nints = full["nints"]
+    return Timing(frame, group, integration, nints * integration + (nints - 1) * frame)
+
+
+def plan(settings: dict[str, Any]) -> list[Exposure]:
+    """List the exposures; no pixel is made.
+
+    Parameters
+    ----------
+    settings : dict
+        Overlay of `darkroom.nircam.simulate.values.DEFAULTS`.
+
+    Returns
+    -------
+    list of Exposure
+        In the order they are taken.
+    """
+    full = complete(settings)
+    times = timing(full)
+    step = times.exposure + full["pause_s"]
+    return [_planned(full, times, number, step) for number in range(1, full["exposures"] + 1)]
+
+
+def _planned(full, times, number, step):
+    """Return exposure `number`; `step` is the time from start to start, s."""
+    from darkroom.nircam.simulate.detector import layout
+
+    ny, nx = layout(full).shape
+    start = datetime.fromisoformat(full["start"]) + timedelta(seconds=(number - 1) * step)
+    name = f"jw{PROGRAM}001001_02101_{number:05d}_{full['detector'].lower()}"
+    facts = {
+        "instrument": "NIRCAM",
+        "detector": full["detector"],
+        "subarray": full["subarray"],
+        "readpatt": full["readpatt"],
+        "nints": str(full["nints"]),
+        "ngroups": str(full["ngroups"]),
+        "shape": f"{ny}x{nx}",
+        "exptime_s": f"{full['nints'] * full['ngroups'] * times.group:g}",
+        "date_obs": start.isoformat(timespec="milliseconds"),
+    }
+    return Exposure(name, "dark", f"{name}_uncal.fits", start, facts, number)
