@@ -92,11 +92,11 @@ def files(tmp_path):
 @pytest.mark.parametrize(
     ("cards", "words"),
     [
-        ({"DETECTOR": "NRCA2"}, "DETECTOR is NRCA2 among 4 of NRCA1 .first: dark000"),
-        ({"READPATT": "DEEP8"}, "READPATT is DEEP8 among 4 of RAPID"),
-        ({"READPATT": None}, "READPATT is missing among 4 of RAPID"),
-        ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128 among 4 of SUBGRISM64"),
-        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS among 4 of NIRCAM"),
+        ({"DETECTOR": "NRCA2"}, "DETECTOR is NRCA2, but NRCA1 in 4 exposures .first: dark000"),
+        ({"READPATT": "DEEP8"}, "READPATT is DEEP8, but RAPID in 4"),
+        ({"READPATT": None}, "READPATT is missing, but RAPID in 4"),
+        ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128, but SUBGRISM64 in 4"),
+        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS, but NIRCAM in 4"),
     ],
 )
 def test_exposure_of_another_kind_is_named(files, cards, words):
@@ -107,7 +107,7 @@ def test_exposure_of_another_kind_is_named(files, cards, words):
 
 def test_exposure_of_another_size_is_named(files):
     odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 32, 2048)), stripe())
-    with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32 among 4 of 2048"):
+    with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32, but 2048 × 64 in 4"):
         RampSet([*files, odd], "superbias")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import far_above
+from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.noise import pair_noise
 
 LEAST_GROUPS = 3
@@ -217,7 +217,7 @@ def _candidates(blocks, kind, step_noise, settings):
     blocks.over(work, layout=[(slice(y, y + 1), slice(0, nx)) for y in range(0, ny, every)])
     limits = []
     for values in map(np.concatenate, found):
-        limits.append(far_above(values, settings.noisy_sigma) if values.size else np.inf)
+        limits.append(robust_upper_limit(values, settings.noisy_sigma) if values.size else np.inf)
     return np.array(limits)
 
 
@@ -261,5 +261,5 @@ def _flag(result, classes, kind, settings):
         good = values[np.isfinite(values)]
         if good.size:
             with np.errstate(invalid="ignore"):
-                noisy = values > far_above(good, settings.noisy_sigma)
+                noisy = values > robust_upper_limit(good, settings.noisy_sigma)
             dq[where] |= np.where(noisy, Flag.NOISY, 0)

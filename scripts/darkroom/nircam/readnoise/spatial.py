@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import CUT, middle_part
+from darkroom.nircam.ramps.robust import TRUNCATED_STD, clip_range
 
 BOX = 128
 
@@ -161,7 +161,7 @@ def box_noise(values):
     good = values[np.isfinite(values)]
     if good.size < 2:
         return math.nan, math.nan
-    middle, reach = middle_part(good)
+    middle, reach = clip_range(good)
     with np.errstate(invalid="ignore"):
         kept = np.abs(values - middle) <= reach
     inside = np.where(kept, values - middle, 0.0).astype(np.float64)
@@ -170,6 +170,10 @@ def box_noise(values):
     filled = per_row > 0
     between = (row_sum[filled] ** 2 / per_row[filled]).sum()
     freedom = n - filled.sum()
-    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / CUT if n > 1 else math.nan
-    without = math.sqrt(max(squares - between, 0.0) / freedom) / CUT if freedom > 0 else math.nan
+    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / TRUNCATED_STD if n > 1 else math.nan
+    without = (
+        math.sqrt(max(squares - between, 0.0) / freedom) / TRUNCATED_STD
+        if freedom > 0
+        else math.nan
+    )
     return plain, without

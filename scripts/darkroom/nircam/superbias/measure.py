@@ -15,7 +15,7 @@ from scipy import special
 from darkroom.combine import Clip, clip_block
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.ramps.robust import far_above
+from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.flags import Flag
 from darkroom.nircam.superbias.offsets import (
     Aligned,
@@ -275,7 +275,7 @@ def _above_class(image, classes, nsigma):
         for kind in (classes.reference, ~classes.reference):
             where = kind & columns
             values = image[where]
-            limit = far_above(values[np.isfinite(values)], nsigma)
+            limit = robust_upper_limit(values[np.isfinite(values)], nsigma)
             with np.errstate(invalid="ignore"):
                 above[where] = values > limit
         limits.append(limit)

@@ -125,7 +125,7 @@ def first_levels(stack, classes, label, threads=1):
         When most usable pixels of a ramp have no finite value, or are at the converter's top.
     """
     step = sample_rows(stack.shape[0])
-    klass = np.ascontiguousarray(classes.of_usable()[::step])
+    klass = np.ascontiguousarray(classes.usable_class()[::step])
     levels = np.empty((stack.nframes, len(classes)))
     zero = np.zeros(klass.shape, np.float32)
     offset = np.full(len(classes), 0.5 * CEILING)
@@ -193,7 +193,7 @@ def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
     image = combine_stack(
         aligned, clip, threads=threads, tile_rows=band_rows, outputs=("mean",)
     ).mean
-    klass = classes.of_usable()
+    klass = classes.usable_class()
     nclasses = len(classes)
     median, sigma, mean, error = np.empty((4, stack.nframes, nclasses))
     count = np.empty((stack.nframes, nclasses), np.int64)
