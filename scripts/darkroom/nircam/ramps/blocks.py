@@ -54,7 +54,7 @@ class RampBlocks:
         left, right, _ = columns.indices(nx)
         block = np.empty((self.ngroups, stop - first, right - left), np.float32)
         whole = right - left == nx
-        row = None if whole else np.empty((stop - first, nx), np.float32)
+        row = np.empty((0 if whole else stop - first, nx), np.float32)
         for start, (number, integration) in zip(self.starts, self.ramps.ramps, strict=False):
             file = self.ramps.files[number]
             for group in range(file.sci.shape[1]):
