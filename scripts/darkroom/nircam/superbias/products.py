@@ -28,7 +28,7 @@ class Bit(IntFlag):
 
 
 #: Bits that method ``aligned`` can set, and their descriptions.
-BITS = {
+BITS: dict[IntFlag, str] = {
     Bit.DO_NOT_USE: "no usable bias",
     Bit.UNRELIABLE_BIAS: "bias uncertain: noisy, drifting or from too few samples",
     Bit.HOT: "dark current far above that of other pixels",

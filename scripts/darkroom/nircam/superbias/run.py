@@ -1,4 +1,4 @@
-"""From dark ramps to superbias files: everything that the program `superbias` does after parsing.
+"""From dark ramps to superbias files: what the program `superbias` does after parsing.
 
 Method ``reffiles`` is here, method ``aligned`` in `darkroom.nircam.superbias.aligned`.
 """
