@@ -64,7 +64,7 @@ def calibrated(path, arguments):
     from darkroom.fits.verify import verify
     from darkroom.nircam.refpix import sirs_file as sirs
     from darkroom.nircam.steps import verified_references
-    from darkroom.nircam.up_to_date import is_current
+    from darkroom.nircam.up_to_date import is_up_to_date
     from darkroom.provenance import sha256, stamp
 
     verify(path)
@@ -88,7 +88,7 @@ def calibrated(path, arguments):
         },
         packages=("numpy", "astropy", "jwst", "stcal", "crds"),
     )
-    if is_current(arguments.output, stamped):
+    if is_up_to_date(arguments.output, stamped):
         print(f"{arguments.output.name}: made from the same before, kept")
     else:
         make_ramps(path, references, stamped, arguments)

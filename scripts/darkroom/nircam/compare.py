@@ -1,15 +1,21 @@
-"""A new reference image against a previous one, amplifier by amplifier."""
+"""Comparison of a new reference image with a previous one, amplifier by amplifier."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.nircam.ramps.robust import mad_deviation
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import RampSet
 
 #: Median of chi² with one degree of freedom.
 _CHI2_MEDIAN = 0.4549364231195724
@@ -22,9 +28,9 @@ class Previous:
     Attributes
     ----------
     name : str
-        Name it has by itself (FILENAME), or that of the file.
+        FILENAME of its header, else the name of the file.
     image : (ny, nx) float32 array
-        In the unit of the new one.
+        In the unit of the new reference file.
     error : (ny, nx) float32 array or None
         Standard error of `image`.
     """
@@ -36,24 +42,26 @@ class Previous:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """How one amplifier's active pixels differ, DN.
+    """Difference between two reference images in the active pixels of one amplifier, DN.
 
     Attributes
     ----------
     amplifier : int
     npixels : int
+        Pixels with a value in both images.
     shift : float
-        Median of new - previous, before the medians by column parity are taken off.
+        Median of new - previous.
     scatter : float
-        1.4826 MAD of the difference after that.
+        1.4826 MAD of new - previous after the median of each column parity is subtracted.
     predicted : float
-        Median of the errors of both files in quadrature; NaN when neither has one.
+        Median of the errors of both files in quadrature; NaN when neither has errors.
     chi2 : float
-        Median of (difference / predicted)², over that of chi² with one degree of freedom.
+        Median of (difference / predicted)², over the median of chi² with one degree of freedom.
     beyond : float
-        Share of pixels that differ by more than five times their predicted error.
+        Fraction of pixels that differ by more than five times their predicted error.
     rows, columns : float
-        1.4826 MAD of row and of column medians of the difference: patterns.
+        1.4826 MAD of the row medians and of the column medians of the difference: a measure of
+        patterns.
     ratio : float
         Median of new / previous.
     """
@@ -70,21 +78,26 @@ class ComparisonRow:
     ratio: float
 
 
-def read_previous(path, ramps, nsamples=0):
-    """Read a previous reference file that fits a set of ramps.
+def read_previous(path: StrPath, ramps: RampSet, nsamples: int = 0) -> Previous:
+    """Read a previous reference file, to be compared with one made of a set of ramps.
 
     Parameters
     ----------
     path : path-like
     ramps : RampSet
     nsamples : int
-        When positive, its ERR is the scatter of one of so many reads (as jwst_reffiles writes
-        it) and is divided by the root of their number; else it is the error itself.
+        When positive, ERR of the file is the scatter of one of so many reads (as jwst_reffiles
+        writes it) and is divided by the square root of their number. Else it is the standard
+        error.
+
+    Returns
+    -------
+    Previous
 
     Raises
     ------
     InputError
-        When it is of another detector or shape, or holds no 2-D SCI.
+        When it is of another detector or shape, or has no 2-D SCI.
     """
     try:
         with fits.open(path, memmap=False) as hdus:
@@ -93,9 +106,9 @@ def read_previous(path, ramps, nsamples=0):
             error = _plane(hdus, "ERR")
     except (OSError, KeyError) as fault:
         raise InputError(path, f"cannot be read as a reference file ({fault})") from fault
-    mine = ramps.readout.detector
-    if header.get("DETECTOR") != mine:
-        raise InputError(path, f"is of {header.get('DETECTOR')}, the exposures are of {mine}")
+    detector = ramps.readout.detector
+    if header.get("DETECTOR") != detector:
+        raise InputError(path, f"is of {header.get('DETECTOR')}, the exposures are of {detector}")
     if image is None or image.shape != ramps.shape:
         shape = None if image is None else image.shape
         raise InputError(path, f"SCI has shape {shape}, the exposures have {ramps.shape}")
@@ -110,7 +123,9 @@ def _plane(hdus, name):
     return hdus[name].data.astype(np.float32)
 
 
-def compare(image, error, previous, classes):
+def compare(
+    image: np.ndarray, error: np.ndarray | None, previous: Previous, classes: Classes
+) -> tuple[np.ndarray, list[ComparisonRow]]:
     """Compare an image with a previous one.
 
     Parameters
@@ -118,15 +133,17 @@ def compare(image, error, previous, classes):
     image : (ny, nx) float32 array
         DN.
     error : (ny, nx) float32 array or None
-        Its standard error.
+        Its standard error, DN.
     previous : Previous
     classes : Classes
 
     Returns
     -------
     difference : (ny, nx) float32 array
-        new - previous, minus the median of each amplifier and parity of active pixels.
+        New - previous, DN, minus its median over the active pixels of the same amplifier and
+        column parity.
     rows : list of ComparisonRow
+        One per amplifier.
     """
     raw = image - previous.image
     difference = raw.copy()
@@ -146,13 +163,13 @@ def compare(image, error, previous, classes):
     return difference, rows
 
 
-def _compare_amplifier(amplifier, image, raw, difference, predicted, before, classes):
+def _compare_amplifier(amplifier, image, raw, difference, predicted, previous, classes):
     columns = classes.amplifier == amplifier
     good = classes.usable[:, columns] & np.isfinite(raw[:, columns])
     values, errors = difference[:, columns][good], predicted[:, columns][good]
     with np.errstate(invalid="ignore", divide="ignore"):
         pull = values / errors
-        ratio = image[:, columns][good] / before[:, columns][good]
+        ratio = image[:, columns][good] / previous[:, columns][good]
     square = np.where(good, difference[:, columns], np.nan)
     return ComparisonRow(
         amplifier=amplifier,
@@ -169,7 +186,7 @@ def _compare_amplifier(amplifier, image, raw, difference, predicted, before, cla
 
 
 def _medians(image, axis):
-    """Return medians along an axis, leaving out lines without a value."""
+    """Return the medians along an axis, without rows or columns that have no value."""
     lines = np.moveaxis(image, axis, -1)
     return np.nanmedian(lines[np.isfinite(lines).any(axis=-1)], axis=-1)
 

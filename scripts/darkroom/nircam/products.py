@@ -1,11 +1,11 @@
-"""Reference files as JWST's data models and CRDS take them, and the richer products beside."""
+"""Reference files that JWST's data models and CRDS accept, and the files of details beside them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -18,10 +18,16 @@ from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
 from darkroom.provenance import stamp
 
 if TYPE_CHECKING:
-    from darkroom.nircam.metadata import MetadataSettings
+    from collections.abc import Iterable, Mapping, Sequence
+    from enum import IntFlag
 
-_LONGEST_DESCRIPTION = 65
-# What a card of 80 characters leaves to a text and its comment.
+    from darkroom.hints import StrPath
+    from darkroom.nircam.compare import Previous
+    from darkroom.nircam.metadata import MetadataSettings
+    from darkroom.nircam.ramps.ramps import RampSet
+
+_MAX_DESCRIPTION = 65
+# Characters that a card of 80 leaves for a text and its comment together.
 _TEXT_AND_COMMENT = 65
 _LAUNCH = 59573.5  # MJD of 2021-12-25
 _USEAFTER = "%Y-%m-%dT%H:%M:%S"
@@ -29,7 +35,7 @@ _USEAFTER = "%Y-%m-%dT%H:%M:%S"
 
 @dataclass(frozen=True)
 class ReferenceMetadata:
-    """What CRDS asks to know about a reference file.
+    """Metadata that CRDS requires of a reference file.
 
     Parameters
     ----------
@@ -37,21 +43,21 @@ class ReferenceMetadata:
     description : str
         At most 65 characters.
     pedigree : str
-        ``GROUND``, ``DUMMY``, or ``INFLIGHT`` with the dates of the first and the last exposure,
-        which are filled in when left out.
+        ``GROUND``, ``DUMMY``, or ``INFLIGHT`` with the dates of the first and the last exposure.
+        Dates that are left out are taken from the exposures.
     useafter : str
-        Date of the earliest data it is meant for, ``YYYY-MM-DDThh:mm:ss``.
+        Date of the earliest data that it applies to, ``YYYY-MM-DDThh:mm:ss``.
     history : str
         A remark for HISTORY.
     subarray : str, optional
-        Subarray it is meant for; by default that of the exposures.
+        Subarray that it applies to; by default that of the exposures.
     readpatt : str
-        Read pattern it is meant for, by default ``ANY``.
+        Readout pattern that it applies to, by default ``ANY``.
 
     Raises
     ------
     DarkroomError
-        When a fact is not what CRDS accepts.
+        When CRDS would not accept a value.
     """
 
     author: str
@@ -67,13 +73,13 @@ class ReferenceMetadata:
         """Return what the settings of a product say."""
         return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.author.strip():
-            raise DarkroomError("author is empty: CRDS needs to know who made a reference file")
-        if not 0 < len(self.description.strip()) <= _LONGEST_DESCRIPTION:
+            raise DarkroomError("author is empty: CRDS requires the author of a reference file")
+        if not 0 < len(self.description.strip()) <= _MAX_DESCRIPTION:
             raise DarkroomError(
                 f"description has {len(self.description)} characters ({self.description!r}): CRDS "
-                f"takes 1 to {_LONGEST_DESCRIPTION}"
+                f"accepts 1 to {_MAX_DESCRIPTION}"
             )
         _check_pedigree(self.pedigree)
         _check_moment("useafter", self.useafter, _USEAFTER, "YYYY-MM-DDThh:mm:ss")
@@ -90,7 +96,7 @@ def _check_pedigree(text):
             raise DarkroomError(f"pedigree {text!r}: the first date is after the second")
         return
     raise DarkroomError(
-        f"pedigree {text!r} is none of GROUND, DUMMY, INFLIGHT, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
+        f"pedigree {text!r} is not one of GROUND, DUMMY, INFLIGHT, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
     )
 
 
@@ -100,55 +106,62 @@ def _check_moment(name, text, form, example):
     except ValueError:
         good = False
     if not good:
-        raise DarkroomError(f"{name} {text!r} is no date of the form {example}")
+        raise DarkroomError(f"{name} {text!r} is not a date of the form {example}")
 
 
-def full_pedigree(facts, mjd):
-    """Return the PEDIGREE card's text, and a sentence when it does not fit the exposures.
+def full_pedigree(metadata: ReferenceMetadata, mjd: np.ndarray) -> tuple[str, str]:
+    """Return the value of PEDIGREE, and a warning when it contradicts the dates of the exposures.
 
     Parameters
     ----------
-    facts : ReferenceMetadata
+    metadata : ReferenceMetadata
     mjd : (n,) array
-        When the exposures were taken; NaN when unknown.
+        Times of the exposures; NaN when unknown.
+
+    Returns
+    -------
+    pedigree, warning : str
+        The warning is empty when there is nothing to warn of.
 
     Raises
     ------
     DarkroomError
-        When INFLIGHT comes without dates and the exposures do not tell theirs.
+        When the pedigree is INFLIGHT without dates, and an exposure has no date.
     """
     known = np.isfinite(mjd).all()
-    if facts.pedigree == "INFLIGHT":
+    if metadata.pedigree == "INFLIGHT":
         if not known:
             raise DarkroomError(
-                "pedigree INFLIGHT: not every exposure tells its date; write the first and "
-                "the last date after it, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
+                "pedigree INFLIGHT: not every exposure has a date in its header; give the first "
+                "and the last date, INFLIGHT YYYY-MM-DD YYYY-MM-DD"
             )
         first, last = (_date(day) for day in (mjd.min(), mjd.max()))
         return f"INFLIGHT {first} {last}", ""
-    if facts.pedigree == "GROUND" and known and mjd.max() > _LAUNCH:
-        return facts.pedigree, (
-            f"pedigree is GROUND, but the last exposure is of {_date(mjd.max())}, after launch: "
-            "say INFLIGHT for flight data, DUMMY for simulated ones"
+    if metadata.pedigree == "GROUND" and known and mjd.max() > _LAUNCH:
+        return metadata.pedigree, (
+            f"pedigree is GROUND, but the last exposure was taken on {_date(mjd.max())}, after "
+            "launch: use INFLIGHT for flight data, DUMMY for simulated data"
         )
-    return facts.pedigree, ""
+    return metadata.pedigree, ""
 
 
 def _date(mjd):
     return from_mjd(float(mjd)).strftime("%Y-%m-%d")
 
 
-def check_subarray(facts, ramps):
-    """Return the SUBARRAY card's text.
+def check_subarray(metadata: ReferenceMetadata, ramps: RampSet) -> str:
+    """Return the value of SUBARRAY: that of the metadata, else that of the exposures.
 
     Raises
     ------
     DarkroomError
-        When FULL is asked for and the exposures are smaller, or the name is no name.
+        When it is FULL and the exposures are smaller, or when it is not a subarray's name.
     """
-    name = facts.subarray or ramps.readout.subarray
+    name = metadata.subarray or ramps.readout.subarray
     if not re.fullmatch(r"[A-Z0-9_]+", name):
-        raise DarkroomError(f"subarray {name!r} is no name of a subarray (capitals and digits)")
+        raise DarkroomError(
+            f"subarray {name!r} is not the name of a subarray (capital letters, digits and _)"
+        )
     if name == "FULL" and ramps.shape != (SIZE, SIZE):
         raise DarkroomError(
             f"subarray FULL has {SIZE} × {SIZE} pixels, the exposures have "
@@ -157,94 +170,118 @@ def check_subarray(facts, ramps):
     return name
 
 
-def reference_primary(model, reftype, facts, ramps, provenance):
+def reference_primary(
+    model: str,
+    reftype: str,
+    metadata: ReferenceMetadata,
+    ramps: RampSet,
+    provenance: Provenance,
+) -> fits.PrimaryHDU:
     """Make the primary HDU of a reference file.
 
     Parameters
     ----------
     model, reftype : str
-        ``SuperBiasModel`` and ``SUPERBIAS``, or ``ReadnoiseModel`` and ``READNOISE``.
-    facts : ReferenceMetadata
+        Data model and reference type: ``SuperBiasModel`` and ``SUPERBIAS``, or ``ReadnoiseModel``
+        and ``READNOISE``.
+    metadata : ReferenceMetadata
     ramps : RampSet
+        The exposures it is made of.
     provenance : Provenance
 
     Returns
     -------
-    astropy PrimaryHDU
+    astropy.io.fits.PrimaryHDU
     """
     layout = ramps.readout
-    pedigree, _ = full_pedigree(facts, ramps.mjd)
+    pedigree, _ = full_pedigree(metadata, ramps.mjd)
     cards = (
         ("DATAMODL", model, "type of data model"),
         ("TELESCOP", "JWST", "telescope"),
         ("REFTYPE", reftype, "reference file type"),
         ("PEDIGREE", pedigree, "pedigree of the reference file"),
-        ("DESCRIP", facts.description, "description of the reference file"),
-        ("AUTHOR", facts.author, "author of the reference file"),
-        ("USEAFTER", facts.useafter, "use after date of the reference file"),
+        ("DESCRIP", metadata.description, "description of the reference file"),
+        ("AUTHOR", metadata.author, "author of the reference file"),
+        ("USEAFTER", metadata.useafter, "use after date of the reference file"),
         ("INSTRUME", "NIRCAM", "instrument"),
         ("DETECTOR", layout.detector, "detector"),
-        ("SUBARRAY", check_subarray(facts, ramps), "subarray"),
+        ("SUBARRAY", check_subarray(metadata, ramps), "subarray"),
         ("SUBSTRT1", layout.xstart, "first pixel along axis 1"),
         ("SUBSTRT2", layout.ystart, "first pixel along axis 2"),
         ("SUBSIZE1", layout.nx, "pixels along axis 1"),
         ("SUBSIZE2", layout.ny, "pixels along axis 2"),
         ("FASTAXIS", layout.fastaxis, "fast readout axis"),
         ("SLOWAXIS", layout.slowaxis, "slow readout axis"),
-        ("READPATT", facts.readpatt, "readout pattern"),
+        ("READPATT", metadata.readpatt, "readout pattern"),
     )
     hdu = primary(cards)
     provenance.stamp(hdu.header)
-    if facts.history:
-        hdu.header.add_history(facts.history)
+    if metadata.history:
+        hdu.header.add_history(metadata.history)
     return hdu
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a product comes from.
+    """Program, inputs and settings that a product was made from.
 
     Attributes
     ----------
     made_by : str
         Name of the program.
     inputs : tuple of (str, str)
-        File name and SHA-256 of the first rows of its group 0 (see `ramps.first_rows_digest`).
+        Name of each file, and SHA-256 of the first rows of its group 0 (see
+        `darkroom.nircam.ramps.ramps.first_rows_digest`).
     settings : dict
-        Every number and choice that shaped the result.
+        Every setting that affects the result.
     previous : str
-        Name of the file that the result is compared with, if any.
+        Name of the reference file that the result is compared with, if any.
     """
 
     made_by: str
-    inputs: tuple
-    settings: dict
+    inputs: tuple[tuple[str, str], ...]
+    settings: dict[str, Any]
     previous: str = ""
 
     @classmethod
-    def from_ramps(cls, made_by, ramps, settings, before=None):
-        """Return the provenance of a product of all files of a `RampSet`.
+    def from_ramps(
+        cls,
+        made_by: str,
+        ramps: RampSet,
+        settings: dict[str, Any],
+        previous: Previous | None = None,
+    ) -> Provenance:
+        """Return the provenance of a product made of all files of a set of ramps.
 
-        `before` is the `darkroom.nircam.compare.Previous` that it is compared with, if any.
+        Parameters
+        ----------
+        made_by : str
+            Name of the program.
+        ramps : RampSet
+        settings : dict
+            Every setting that affects the result.
+        previous : darkroom.nircam.compare.Previous, optional
+            Reference file that the result is compared with.
         """
         inputs = tuple((file.path.name, first_rows_digest(file)) for file in ramps.files)
-        return cls(made_by, inputs, settings, "" if before is None else before.name)
+        return cls(made_by, inputs, settings, "" if previous is None else previous.name)
 
-    def stamp(self, header):
+    def stamp(self, header: fits.Header) -> None:
         """Write it into a primary header."""
         stamp(header, made_by=self.made_by, inputs=(), settings=self.settings)
         header["NINPUTS"] = len(self.inputs)
         if self.previous:
-            header["PREVIOUS"] = self.previous  # which it was compared with
+            header["PREVIOUS"] = self.previous
         for name, digest in self.inputs:
             name = name.encode("ascii", "backslashreplace").decode()
             header.add_history(f"input {name} sha256 of {DIGEST_ROWS} rows of group 0 {digest}")
 
 
-def primary(cards):
-    """Make a primary HDU of (keyword, value, comment); not finite values become undefined.
+def primary(cards: Iterable[tuple[str, Any, str]]) -> fits.PrimaryHDU:
+    """Make a primary HDU of (keyword, value, comment).
 
-    A comment that a text leaves no room for is left out.
+    Values that are not finite are written as undefined. A comment is left out when text and
+    comment together do not fit on the card.
     """
     hdu = fits.PrimaryHDU()
     for keyword, value, comment in cards:
@@ -258,24 +295,36 @@ def primary(cards):
     return hdu
 
 
-def image(name, data, unit=""):
-    """Make an image HDU."""
+def image(name: str, data: np.ndarray, unit: str = "") -> fits.ImageHDU:
+    """Make an image HDU.
+
+    Parameters
+    ----------
+    name : str
+        EXTNAME.
+    data : array
+    unit : str
+        BUNIT; no keyword when empty.
+    """
     hdu = fits.ImageHDU(data, name=name)
     if unit:
         hdu.header["BUNIT"] = unit
     return hdu
 
 
-def table(name, rows, units=None):
-    """Make a table HDU from dataclasses of one kind or dictionaries; columns in capitals.
+def table(
+    name: str, rows: Sequence[Any], units: Mapping[str, str] | None = None
+) -> fits.BinTableHDU:
+    """Make a table HDU; the names of its columns are the fields of the rows in capitals.
 
     Parameters
     ----------
     name : str
+        EXTNAME.
     rows : sequence of dataclass or dict
-        At least one.
+        At least one, all of one kind.
     units : dict, optional
-        Unit of a column by its name.
+        ``{field: unit}``.
     """
     units = units or {}
     rows = [row if isinstance(row, dict) else asdict(row) for row in rows]
@@ -292,8 +341,8 @@ def table(name, rows, units=None):
     return fits.BinTableHDU.from_columns(columns, name=name)
 
 
-def dq_table(meaning):
-    """Make the DQ_DEF table of bits: members of an IntFlag and what they mean."""
+def dq_table(meaning: Mapping[IntFlag, str]) -> fits.BinTableHDU:
+    """Make the DQ_DEF table from ``{flag: description}``."""
     value = np.array([int(flag) for flag in meaning], np.uint32)
     columns = [
         fits.Column("BIT", "J", array=[int(flag).bit_length() - 1 for flag in meaning]),
@@ -304,7 +353,7 @@ def dq_table(meaning):
     return fits.BinTableHDU.from_columns(columns, name="DQ_DEF")
 
 
-def save(path, hdus):
-    """Write a product, whole or not at all."""
+def save(path: StrPath, hdus: list) -> None:
+    """Write the HDUs of a product to a file atomically; its name goes into FILENAME."""
     hdus[0].header["FILENAME"] = (str(path).rpartition("/")[2], "name of this file")
     write(path, hdus)

@@ -1,8 +1,8 @@
-"""The JWST pipeline's own steps on one exposure, each held to having done its work.
+"""Steps of the JWST pipeline on one exposure, each checked to have done its work.
 
-The pipeline reports success where nothing happened: a reference-pixel correction without usable
-reference pixels, a superbias that is not a number, a reference that CRDS could not give. Here each
-of these ends in one sentence.
+The pipeline reports success in cases in which nothing was corrected: a reference-pixel correction
+without usable reference pixels, a superbias of NaN, a reference file that CRDS could not provide.
+Here each of these is an error with a message of one sentence.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +19,19 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.planning import STEP_KINDS, reference_kinds
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.description import FileRecord
+    from darkroom.hints import StrPath
+
 log = logging.getLogger(__name__)
-# Share of pixels without a value in the first group, above which an exposure is of no use.
-_MOST_LOST = 0.5
+# Fraction of pixels without a value in the first group above which an exposure is refused.
+_MAX_UNUSABLE = 0.5
 _SKIPPED_HDUS = ("ASDF", "ERR")
-# Parameters every step has; none changes a number.
+# Parameters that every step has and that affect no result.
 _HOUSEKEEPING = {
     *("pre_hooks", "post_hooks", "save_results", "skip", "suffix", "search_output_file"),
     *("input_dir", "output_dir", "output_file", "output_ext"),
@@ -32,30 +41,30 @@ _HOUSEKEEPING = {
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the pipeline.
+    """A step of the JWST pipeline.
 
     Parameters
     ----------
     module, name : str
-        Where its class is.
+        Module and name of its class.
     optional : tuple of str
-        Reference types that it asks for and works without; given where `run_steps` gets them.
+        Types of references that it uses when they are given to `run_steps`, and can do without.
     status : str
-        What it reports as, where that is not its name.
+        Name under which it records its status, when that is not the name of the step.
     may_skip : bool
-        It has nothing to do on most exposures, and says so.
+        Whether it may report SKIPPED: it has nothing to do on most exposures.
     """
 
     module: str
     name: str
-    optional: tuple = ()
+    optional: tuple[str, ...] = ()
     status: str = ""
     may_skip: bool = False
 
 
-#: The steps that can be chosen; what references they need stands in `darkroom.nircam.pipeline`.
+#: The available steps. The references that they need are listed in `darkroom.nircam.pipeline`.
 STEPS = {
-    # Groups that the telescope divided by another number than that of their frames.
+    # Rescales groups whose frame sum was divided on board by a number other than that of frames.
     "group_scale": Step("jwst.group_scale", "GroupScaleStep", may_skip=True),
     "dq_init": Step("jwst.dq_init", "DQInitStep"),
     "saturation": Step("jwst.saturation", "SaturationStep"),
@@ -67,17 +76,19 @@ STEPS = {
 }
 
 
-def verified_references(steps, chosen, cache):
-    """Return the paths of the references that steps need, each verified just now.
+def verified_references(
+    steps: Sequence[str], chosen: Mapping[str, FileRecord | None], cache: Cache
+) -> dict[str, Path]:
+    """Return the paths of the references that steps need, after verifying each file.
 
     Parameters
     ----------
     steps : sequence of str
-        Of `STEPS`.
+        Names in `STEPS`.
     chosen : dict
-        ``{type: FileRecord or None}`` of the exposure.
+        References selected for the exposure, ``{type: FileRecord or None}``.
     cache : darkroom.crds.cache.Cache
-        Where they lie.
+        Cache that holds them.
 
     Returns
     -------
@@ -87,44 +98,51 @@ def verified_references(steps, chosen, cache):
     Raises
     ------
     DarkroomError
-        When a type was not chosen; `InputError` when a file is missing or not the stated one.
+        When no reference of a type was selected; `InputError` when a file is missing or does not
+        match its record.
     """
     kinds = reference_kinds(steps)
     if lacking := [kind for kind in kinds if not chosen.get(kind)]:
         raise DarkroomError(
-            f"no {' and no '.join(lacking)} reference was chosen, but the steps need it; choose "
-            "again with: bestrefs.py --kinds"
+            f"no {' and no '.join(lacking)} reference was selected, but the steps need it; select "
+            "references again with bestrefs.py --kinds"
         )
     return {kind: cache.verified(chosen[kind]) for kind in kinds}
 
 
-def run_steps(path, steps, references, parameters, superbias=None):
+def run_steps(
+    path: StrPath,
+    steps: Sequence[str],
+    references: Mapping[str, StrPath],
+    parameters: Mapping[str, Mapping[str, Any]],
+    superbias: StrPath | None = None,
+) -> Any:
     """Run steps on a raw exposure.
 
-    `darkroom.crds.environment.go_offline` must have been called.
+    `darkroom.crds.environment.go_offline` must be called first.
 
     Parameters
     ----------
     path : path-like
         Raw exposure, ``_uncal.fits``.
     steps : sequence of str
-        Of `STEPS`, in this order.
+        Names in `STEPS`, in the order in which they are run.
     references : dict
-        ``{type: path}`` of every type that the steps need, and of those they can use.
+        ``{type: path}`` of every type that the steps need, and of optional types.
     parameters : dict
-        ``{step: {parameter: value}}``, over the pipeline's defaults.
+        ``{step: {parameter: value}}`` that replace the defaults of the pipeline.
     superbias : path-like, optional
-        Subtract this superbias and not that of `references`.
+        Superbias to subtract in place of that of `references`.
 
     Returns
     -------
     stdatamodels.jwst.datamodels.RampModel
-        The ramps; close it when done.
+        The ramps; the caller closes it.
 
     Raises
     ------
     InputError
-        When a step did not do its work on this exposure, or no step could.
+        When the exposure is unusable, or a step fails or does not correct anything.
     """
     from jwst import datamodels
 
@@ -134,7 +152,7 @@ def run_steps(path, steps, references, parameters, superbias=None):
             raise ValueError("it has no SCI with integrations, groups, rows and columns")
     except Exception as error:
         raise InputError(
-            path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits"
+            path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits file"
         ) from error
     _check_size(path, model)
     for name in steps:
@@ -156,20 +174,20 @@ def run_steps(path, steps, references, parameters, superbias=None):
 
 
 def _check_size(path, model):
-    """Refuse an image of another size than its header says: no reference would fit it."""
+    """Refuse an image whose size is not that of its header: no reference would match it."""
     stated = (model.meta.subarray.ysize, model.meta.subarray.xsize)
     if model.data.shape[2:] != stated:
         ny, nx = model.data.shape[2:]
         raise InputError(
-            path, f"SCI has {nx} × {ny} pixels, SUBSIZE1 × SUBSIZE2 are {stated[1]} × {stated[0]}"
+            path, f"SCI has {nx} × {ny} pixels, SUBSIZE1 × SUBSIZE2 is {stated[1]} × {stated[0]}"
         )
 
 
 def _check_usable(path, model):
-    """Refuse an exposure with an integration that has hardly a value to measure."""
+    """Refuse an exposure with an integration in which most pixels have no usable value."""
     for number, (values, flags) in enumerate(zip(model.data, model.groupdq, strict=True), 1):
         lost = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
-        if lost.mean() > _MOST_LOST:
+        if lost.mean() > _MAX_UNUSABLE:
             raise InputError(
                 path,
                 f"integration {number}: {lost.mean():.0%} of its pixels have no usable value in "
@@ -179,10 +197,10 @@ def _check_usable(path, model):
 
 
 def _run(path, name, step, model):
-    """Run one step; anything but its completion is an error."""
+    """Run one step; any status but COMPLETE (or a permitted SKIPPED) is an error."""
     try:
         result = step.run(model)
-    # CRDS ends the process where it should raise.
+    # CRDS calls sys.exit on some errors.
     except SystemExit as error:
         raise InputError(
             path, f"CRDS ended the step {name} (status {error.code}); see the log above"
@@ -192,13 +210,13 @@ def _run(path, name, step, model):
     status = getattr(result.meta.cal_step, STEPS[name].status or name)
     if status != "COMPLETE" and not (status == "SKIPPED" and STEPS[name].may_skip):
         raise InputError(
-            path, f"jwst's step {name} ended as {status}, not COMPLETE; see the log above"
+            path, f"jwst's step {name} ended with {status}, not COMPLETE; see the log above"
         )
     return result
 
 
 def _make_step(name, parameters):
-    """Return a step with parameters set; one that it does not know is refused."""
+    """Return a step with its parameters set; a parameter that it does not have is refused."""
     step = getattr(import_module(STEPS[name].module), STEPS[name].name)()
     known = set(step.get_pars()) - _HOUSEKEEPING
     for parameter, value in parameters.items():
@@ -211,15 +229,15 @@ def _make_step(name, parameters):
     return step
 
 
-def check_superbias(path):
-    """Refuse a superbias with pixels that are not finite and not flagged.
+def check_superbias(path: StrPath) -> None:
+    """Refuse a superbias with pixels that are neither finite nor flagged DO_NOT_USE.
 
-    The step takes them as 0, so those pixels keep their whole pedestal without a word.
+    The step would subtract 0 there without a warning, which leaves the full bias in these pixels.
 
     Raises
     ------
     InputError
-        With the number of such pixels.
+        The message gives the number of such pixels.
     """
     from jwst import datamodels
 
@@ -231,45 +249,46 @@ def check_superbias(path):
         raise InputError(
             path,
             f"{count} pixels of this superbias are not finite and not flagged DO_NOT_USE; the "
-            "pipeline would subtract 0 there",
+            "pipeline would subtract 0 from them",
         )
 
 
 def _check_refpix(path, before, after):
-    """Refuse a reference-pixel correction that changed nothing, or left values that are none."""
+    """Refuse a reference-pixel correction that changed nothing, or made values NaN or infinite."""
     if lost := int((np.isfinite(before) & ~np.isfinite(after)).sum()):
         raise InputError(
             path,
             f"jwst's step refpix made {lost} values NaN or infinite: rows or columns without "
             "usable reference pixels",
-            "leave this exposure out, or mend the mask",
+            "leave this exposure out, or correct the mask",
         )
     if not np.any(before != after):
         raise InputError(
             path,
-            "jwst's step refpix said COMPLETE but changed nothing: no usable reference pixels in "
-            "this subarray, or all flagged DO_NOT_USE",
-            "leave refpix out of the item's steps, or mend the mask and superbias",
+            "jwst's step refpix reported COMPLETE but changed nothing: no usable reference pixels "
+            "in this subarray, or all are flagged DO_NOT_USE",
+            "leave refpix out of the item's steps, or correct the mask and superbias",
         )
 
 
-def ramp_hdus(model, name, references):
-    """Return the ramps as FITS HDUs that are the same every time.
+def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
+    """Return the ramps as FITS HDUs that do not depend on the time and place of the run.
 
     Parameters
     ----------
-    model : RampModel
-        What `run_steps` gave.
+    model : stdatamodels.jwst.datamodels.RampModel
+        Result of `run_steps`.
     name : str
-        File name to be.
+        Name of the file that will be written.
     references : dict
         ``{type: name}`` to write into the header in place of paths.
 
     Returns
     -------
-    list of astropy HDUs
-        PRIMARY, SCI (DN), PIXELDQ, GROUPDQ, and the tables of the raw file. Without the pipeline's
-        log and ASDF tree, which hold paths and times of this run, and without ERR, which is 0.
+    list of HDUs
+        PRIMARY, SCI (DN), PIXELDQ, GROUPDQ, and the tables of the raw file. Left out are the ASDF
+        tree with the log of the pipeline, which contains paths and times of the run, and ERR,
+        which is 0.
     """
     from stdatamodels import fits_support
 

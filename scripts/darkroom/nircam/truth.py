@@ -1,10 +1,11 @@
-"""Superbias and read noise of simulated darks held against the truth that is hidden in them."""
+"""Superbias and read noise of simulated darks, compared with the truth of the simulation."""
 
 from __future__ import annotations
 
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -12,11 +13,18 @@ from scipy import stats
 from darkroom.errors import InputError
 from darkroom.report import truth_rows
 
-#: Images of the truth that are the same in every exposure.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.nircam.ramps.classes import Classes
+
+#: Images of the truth that all exposures have in common.
 IMAGES = ("bias", "read_noise", "ktc_rms", "dark_rate", "hot", "telegraph", "reference")
 _OF_RAMPS = ("ramp_offset", "amplifier_ramp_offset", "parity_ramp_offset")
 _OF_GROUPS = ("pedestal", "amplifier_pedestal", "correlated_mean")
-# Found is what is asked for of cosmic rays and telegraph noise so far above the noise.
+# Cosmic rays and telegraph noise of at least so many times the read noise are expected to be found.
 CLEAR_RAY = 8.0
 CLEAR_TELEGRAPH = 4.0
 
@@ -24,29 +32,30 @@ CLEAR_TELEGRAPH = 4.0
 row = partial(truth_rows.row, omit_unusable_error=True)
 
 
-def read_truth(folder, names):
-    """Read the truth of exposures.
+def read_truth(folder: StrPath, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read the truth of simulated exposures.
 
     Parameters
     ----------
     folder : path-like
-        With ``<exposure>.npz`` as the simulator writes them.
+        Folder of the files ``<exposure>.npz`` that the simulator writes.
     names : sequence of str
-        Exposures, at least one.
+        Names of the exposures, at least one.
 
     Returns
     -------
     dict
-        The `IMAGES`, (ny, nx); ``offsets`` (nramps, noutputs, 2): what amplifier and column parity
-        of each ramp's group 0 have in common above the bias, DN, without reset noise;
-        ``rays``: table of integration, group, y, x, charge of all exposures.
+        The `IMAGES`, (ny, nx). ``offsets``, (nramps, noutputs, 2): offset above the bias that the
+        pixels of an amplifier and column parity share in group 0 of each ramp, DN, without kTC
+        noise. ``rays``: table of the cosmic rays of all exposures, with integration, group, y, x
+        and charge.
 
     Raises
     ------
     InputError
-        When one is missing, or of another simulator.
+        When a file is missing, or was not written by this simulator.
     """
-    found = {"offsets": [], "rays": []}
+    found: dict[str, Any] = {"offsets": [], "rays": []}
     for name in names:
         path = Path(folder) / f"{name}.npz"
         try:
@@ -61,38 +70,48 @@ def read_truth(folder, names):
                 found["rays"].append(stored["cosmic_rays"])
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
-                path, f"holds no truth of this simulator ({error})", "simulate the exposure again"
+                path,
+                f"is not a file of true values of this simulator ({error})",
+                "simulate the exposure again",
             ) from error
     return found | {name: np.concatenate(found[name]) for name in ("offsets", "rays")}
 
 
 def _spread_row(what, deviates, independent=True, share=1.0):
-    """Return the standard deviation of normal deviates against 1, outliers beyond 6 left out.
+    """Compare the standard deviation of normal deviates, without those beyond 6, with 1.
 
-    Of the deviates a `share` are degrees of freedom.
+    The degrees of freedom are a fraction `share` of the number of deviates.
     """
     inside = deviates[np.abs(deviates) < 6]
     error = (2 * share * max(inside.size, 1)) ** -0.5 if independent else None
     return row(what, 1.0, inside.std(), error, "σ")
 
 
-def superbias_pulls(reference, details, truth, classes, elapsed):
+def superbias_pulls(
+    reference: Product,
+    details: Product,
+    truth: dict[str, np.ndarray],
+    classes: Classes,
+    elapsed: float,
+) -> np.ndarray:
     """Return deviations of a superbias from the truth in units of its error, as normal deviates.
 
     Parameters
     ----------
     reference, details : darkroom.nircam.figures.inputs.Product
+        The reference file and its file of details.
     truth : dict
-        As from `read_truth`.
+        See `read_truth`.
     classes : darkroom.nircam.ramps.classes.Classes
     elapsed : float
-        Seconds of dark current in a sample.
+        Time over which dark current accumulates in a sample, s.
 
     Returns
     -------
     (ny, nx) float array
-        The median of each amplifier, column parity and kind of pixel taken out: it belongs to
-        the error that all pixels share. NaN for flagged pixels.
+        Pulls, mapped from Student's t to a normal distribution, after subtraction of the median
+        deviation of each amplifier, column parity and kind of pixel, which belongs to the error
+        that these pixels share. NaN for flagged pixels.
     """
     error, count = reference.image("ERR").astype(np.float64), details.image("COUNT")
     if details.header["METHOD"] == "reffiles":
@@ -108,25 +127,40 @@ def superbias_pulls(reference, details, truth, classes, elapsed):
         return stats.norm.ppf(stats.t.cdf(deviation / error, np.maximum(count - 1, 1)))
 
 
-def compare_superbias(reference, details, truth, classes, elapsed):
-    """Hold a superbias against the truth.
+def compare_superbias(
+    reference: Product,
+    details: Product,
+    truth: dict[str, np.ndarray],
+    classes: Classes,
+    elapsed: float,
+) -> list[dict[str, Any]]:
+    """Compare a superbias with the truth.
 
-    Parameters are those of `superbias_pulls`.
+    Parameters
+    ----------
+    reference, details : darkroom.nircam.figures.inputs.Product
+        The reference file and its file of details.
+    truth : dict
+        See `read_truth`.
+    classes : darkroom.nircam.ramps.classes.Classes
+    elapsed : float
+        Time over which dark current accumulates in a sample, s.
 
     Returns
     -------
     list of dict
-        See `row`: levels of amplifiers within the error their pixels share, offsets of ramps, the
-        spread of single pixels' pulls, reset noise, and normal pixels that are flagged.
+        See `row`: levels of the amplifiers, with the error that their pixels share; the spread of
+        the pulls of pixels; offsets of ramps; kTC noise; and the fraction of normal pixels that
+        are flagged.
     """
     normal = ~(truth["hot"] | (truth["telegraph"] > 0) | truth["reference"])
     true = truth["bias"] + truth["dark_rate"] * elapsed
     found, dq = reference.image("SCI"), reference.image("DQ")
-    seen = normal & (details.image("COUNT") > 0)  # not those that the mask takes out
+    seen = normal & (details.image("COUNT") > 0)  # without those that the mask excludes
     levels, rows = details.table("LEVELS"), []
     for a in range(classes.noutputs):
         here = normal & (dq == 0) & (classes.amplifier == a)
-        # The parities of an amplifier share the offset of the ramp.
+        # Mean and not quadrature: the two parities of an amplifier share most of their offset.
         error = levels["ERROR"].reshape(-1, 2)[a].mean() if levels else None
         label = f"superbias, level of amplifier {a}"
         rows.append(row(label, true[here].mean(), found[here].mean(), error, "DN"))
@@ -134,8 +168,9 @@ def compare_superbias(reference, details, truth, classes, elapsed):
     for kind, where in (("active", normal), ("reference", truth["reference"])):
         chosen = pulls[where & np.isfinite(pulls)]
         if chosen.size:
-            # Reference pixels share the 1/f noise of their few rows: it is in the scatter that
-            # their errors come from, but the median takes it out here. Expect less than 1.
+            # The 1/f noise that the few rows of reference pixels share is part of the scatter
+            # from which their errors are derived, but the median removes it from the deviations:
+            # less than 1 is expected.
             label = f"superbias, pulls of {kind} pixels"
             rows.append(_spread_row(label, chosen, independent=kind == "active"))
     rows += _of_offsets(details, truth) + _of_reset(details, truth, classes)
@@ -143,7 +178,7 @@ def compare_superbias(reference, details, truth, classes, elapsed):
 
 
 def _of_offsets(details, truth):
-    """Compare the offsets of ramps, which are relative to their mean over the ramps."""
+    """Compare the offsets of ramps, relative to their mean over the ramps."""
     table, hidden = details.table("OFFSETS"), truth["offsets"]
     if not table:
         return []
@@ -153,18 +188,19 @@ def _of_offsets(details, truth):
     rows = []
     for a in range(hidden.shape[1]):
         true, measured = (np.sqrt((x[:, a] ** 2).sum() / 2 / (number - 1)) for x in (hidden, found))
-        # The quoted error is that of a deviation from the mean, which is less by this factor.
+        # The quoted error is that of a deviation from the mean, which is smaller by this factor.
         single = error[:, a].mean() * np.sqrt(number / (number - 1))
         apart = single / np.sqrt(2 * (number - 1))
         label = f"superbias, offsets of ramps, rms, amplifier {a}"
         rows.append(row(label, true, measured, apart, "DN"))
-    # Deviations of a class add up to zero: of N ramps N - 1 are independent.
+    # The deviations of a class sum to zero: N - 1 of N are independent.
     pulls = (found - hidden) / error
     label = "superbias, pulls of offsets of ramps"
     return [*rows, _spread_row(label, pulls.ravel(), share=(number - 1) / number)]
 
 
 def _of_reset(details, truth, classes):
+    """Compare the kTC noise of active pixels, amplifier by amplifier."""
     table, rows = details.table("NOISE"), []
     for k in range(len(table.get("KIND", ()))):
         if str(table["KIND"][k]) != "active":
@@ -177,23 +213,24 @@ def _of_reset(details, truth, classes):
     return rows
 
 
-def readnoise_pulls(details, true, classes):
+def readnoise_pulls(details: Product, true: np.ndarray, classes: Classes) -> np.ndarray:
     """Return deviations of a read noise from the truth as normal deviates.
 
     Parameters
     ----------
     details : darkroom.nircam.figures.inputs.Product
-        Of method ``line``.
+        File of details of method ``line``.
     true : (ny, nx) array
-        Noise of one read, DN.
+        True noise of one read, DN.
     classes : darkroom.nircam.ramps.classes.Classes
 
     Returns
     -------
     (ny, nx) float array
-        By the chi-square law of the variances. The ratio to the truth is taken out row by row and
-        amplifier by amplifier: what reference pixels leave of the 1/f noise is that of rows, and
-        predicted only roughly. NaN for flagged pixels.
+        Normal deviates, from the chi² distribution of the variances. The typical ratio to the
+        truth is divided out in every row and amplifier, since the 1/f noise that remains after the
+        reference pixel correction differs from row to row and is predicted only approximately.
+        NaN for flagged pixels.
     """
     nu = np.maximum(details.image("NU"), 1)
     ratio = (details.image("SINGLE") / true) ** 2
@@ -202,28 +239,37 @@ def readnoise_pulls(details, true, classes):
     for a in range(classes.noutputs):
         columns = classes.amplifier == a
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # rows of flagged pixels alone
+            warnings.simplefilter("ignore", RuntimeWarning)  # rows of flagged pixels only
             ratio[:, columns] /= np.nanmedian(relative[:, columns], axis=1, keepdims=True)
     return stats.norm.ppf(stats.chi2.cdf(ratio * nu, nu))
 
 
-def compare_readnoise(reference, details, truth, classes, correlated):
-    """Hold a read noise against the truth.
+def compare_readnoise(
+    reference: Product,
+    details: Product,
+    truth: dict[str, np.ndarray],
+    classes: Classes,
+    correlated: float | np.ndarray,
+) -> list[dict[str, Any]]:
+    """Compare a read noise with the truth.
 
     Parameters
     ----------
     reference, details : darkroom.nircam.figures.inputs.Product
+        The reference file and its file of details.
     truth : dict
-        As from `read_truth`.
+        See `read_truth`.
     classes : darkroom.nircam.ramps.classes.Classes
     correlated : float or (ny, nx) array
-        Variance of the noise that reference pixels leave in one group and bring into it, DN².
+        Variance in one group of the correlated noise that remains after the reference pixel
+        correction, plus that of the noise which the correction adds, DN².
 
     Returns
     -------
     list of dict
-        See `row`: noise of one read by amplifier, the spread of single pixels' pulls, and of method
-        ``line`` the shares of cosmic rays and telegraph pixels found.
+        See `row`: noise of one read by amplifier; for method ``line`` also the spread of the pulls
+        of pixels, and the fractions of telegraph pixels and cosmic rays that were found and of
+        normal pixels that are flagged.
     """
     true = np.sqrt(truth["read_noise"] ** 2 + correlated)
     normal = ~(truth["hot"] | (truth["telegraph"] > 0) | truth["reference"])
@@ -231,13 +277,13 @@ def compare_readnoise(reference, details, truth, classes, correlated):
     for a in range(classes.noutputs):
         here = normal & (classes.amplifier == a) & np.isfinite(single)
         label = f"read noise of one read, amplifier {a}"
-        # Roots of mean variances: the median of noisy estimates is too small.
-        levels = (np.sqrt(np.mean(np.square(noise[here], dtype=float))) for noise in (true, single))
-        rows.append(row(label, *levels, None, "DN"))
+        # Square roots of mean variances, since the median of noisy estimates is biased low.
+        level, found = (np.sqrt(np.mean(np.square(n[here], dtype=float))) for n in (true, single))
+        rows.append(row(label, level, found, None, "DN"))
     if "SINGLE" not in details:
         return rows
     pulls = readnoise_pulls(details, true, classes)
-    # With 1/f noise left in them the pixels of a row share a part of their noise.
+    # With residual 1/f noise the pixels of a row are not independent.
     chosen = pulls[normal & np.isfinite(pulls)]
     rows.append(_spread_row("read noise, pulls of pixels", chosen, not np.any(correlated)))
     flagged = details.image("DQ") & 6 > 0  # NOISY, TELEGRAPH
@@ -250,7 +296,7 @@ def compare_readnoise(reference, details, truth, classes, correlated):
 
 
 def _of_rays(details, truth, true, normal):
-    """Return the share of clear cosmic rays between two groups that were found."""
+    """Return the fraction of clear cosmic rays between two groups that were found."""
     rays = truth["rays"]
     place = (rays["y"], rays["x"])
     clear = (rays["group"] > 0) & (rays["charge"] > CLEAR_RAY * true[place]) & normal[place]

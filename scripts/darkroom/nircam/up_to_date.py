@@ -1,25 +1,31 @@
-"""An intermediate file that need not be made again."""
+"""Whether an intermediate file is up to date and need not be made again."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.errors import InputError
 from darkroom.fits.verify import verify
 
+if TYPE_CHECKING:
+    from astropy.io import fits
 
-def is_current(path, stamped):
-    """Tell whether a file is whole and was made from the same inputs, by the same program.
+    from darkroom.hints import StrPath
 
-    A new CRDS context under which an exposure keeps its references must not cost its calibration;
-    the workflow cannot know that before the references are chosen.
+
+def is_up_to_date(path: StrPath, stamped: fits.Header) -> bool:
+    """Return whether a file is intact and was made by the same program from the same inputs.
+
+    A new CRDS context that selects the same references for an exposure must not cost a new
+    calibration; the workflow cannot know this before the references are selected.
 
     Parameters
     ----------
     path : path-like
-        The file, which need not be there.
+        The file; it may be missing.
     stamped : astropy.io.fits.Header
-        Provenance that a new one would get (`darkroom.provenance.stamp`).
+        Provenance that a new file would get (see `darkroom.provenance.stamp`).
     """
     if not Path(path).is_file():
         return False

@@ -1,4 +1,4 @@
-"""Which exposures and which facts make a NIRCam reference file, and which are refused."""
+"""Exposures and metadata of a NIRCam reference file: what is accepted and what is refused."""
 
 import numpy as np
 import pytest
@@ -27,29 +27,27 @@ GOOD = {
         ({"author": " "}, "author is empty"),
         ({"description": "x" * 66}, "description has 66 characters"),
         ({"description": ""}, "description has 0 characters"),
-        ({"pedigree": "GROND"}, "pedigree 'GROND' is none of GROUND, DUMMY, INFLIGHT"),
-        ({"pedigree": "INFLIGHT 2022-01-01"}, "is none of"),
-        ({"pedigree": "INFLIGHT 2022-02-30 2022-03-01"}, "pedigree '2022-02-30' is no date"),
+        ({"pedigree": "GROND"}, "pedigree 'GROND' is not one of GROUND, DUMMY, INFLIGHT"),
+        ({"pedigree": "INFLIGHT 2022-01-01"}, "is not one of"),
+        ({"pedigree": "INFLIGHT 2022-02-30 2022-03-01"}, "pedigree '2022-02-30' is not a date"),
         ({"pedigree": "INFLIGHT 2022-03-01 2022-02-01"}, "the first date is after the second"),
-        ({"useafter": "yesterday"}, "useafter 'yesterday' is no date of the form YYYY-MM-DDThh"),
-        ({"useafter": "2022-1-1T0:0:0"}, "is no date"),
+        ({"useafter": "yesterday"}, "useafter 'yesterday' is not a date of the form YYYY-MM-DDThh"),
+        ({"useafter": "2022-1-1T0:0:0"}, "is not a date"),
     ],
 )
-def test_facts_that_crds_would_refuse_are_refused_first(change, words):
+def test_metadata_that_crds_would_refuse_are_refused_first(change, words):
     with pytest.raises(DarkroomError, match=words):
         ReferenceMetadata(**GOOD | change)
 
 
 @pytest.mark.parametrize(("method", "sigma"), [("aligned", 4.0), ("reffiles", 3.0)])
-def test_the_clip_that_a_method_takes_by_itself_stands_in_the_provenance(method, sigma):
+def test_the_default_clip_of_a_method_is_in_the_provenance(method, sigma):
     assert SuperbiasSettings(method=method).effective_settings["clipping_sigma"] == sigma
-    assert (
-        SuperbiasSettings(method=method, clipping_sigma=2.5).effective_settings["clipping_sigma"]
-        == 2.5
-    )
+    chosen = SuperbiasSettings(method=method, clipping_sigma=2.5)
+    assert chosen.effective_settings["clipping_sigma"] == 2.5
 
 
-def test_the_clip_stands_in_the_provenance_where_a_read_noise_depends_on_it():
+def test_the_clip_is_in_the_provenance_of_a_read_noise_that_depends_on_it():
     clip = {"clipping_sigma": 3.0, "max_clipping_iters": 3}
     assert not clip.keys() & ReadnoiseSettings(method="line").effective_settings.keys()
     for choices in (
@@ -60,23 +58,23 @@ def test_the_clip_stands_in_the_provenance_where_a_read_noise_depends_on_it():
 
 
 def test_dates_of_flight_exposures_are_filled_in():
-    facts = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
-    text, doubt = full_pedigree(facts, np.array([59600.9, 59612.1]))
+    metadata = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
+    text, warning = full_pedigree(metadata, np.array([59600.9, 59612.1]))
     assert text == "INFLIGHT 2022-01-21 2022-02-02"
-    assert not doubt
+    assert not warning
 
 
-def test_flight_exposures_without_dates_need_them_written():
-    facts = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
-    with pytest.raises(DarkroomError, match="pedigree INFLIGHT: not every exposure tells its date"):
-        full_pedigree(facts, np.array([59600.0, np.nan]))
+def test_flight_exposures_without_dates_need_them_given():
+    metadata = ReferenceMetadata(**GOOD | {"pedigree": "INFLIGHT"})
+    with pytest.raises(DarkroomError, match="pedigree INFLIGHT: not every exposure has a date"):
+        full_pedigree(metadata, np.array([59600.0, np.nan]))
 
 
-def test_ground_pedigree_of_flight_exposures_is_doubted():
-    _, doubt = full_pedigree(
+def test_ground_pedigree_of_flight_exposures_gives_a_warning():
+    _, warning = full_pedigree(
         ReferenceMetadata(**GOOD | {"pedigree": "GROUND"}), np.array([59600.0])
     )
-    assert "after launch" in doubt
+    assert "after launch" in warning
 
 
 def test_subarray_must_fit_the_exposures(tmp_path):
@@ -85,7 +83,7 @@ def test_subarray_must_fit_the_exposures(tmp_path):
     assert check_subarray(ReferenceMetadata(**GOOD, subarray="GENERIC"), ramps) == "GENERIC"
     with pytest.raises(DarkroomError, match="FULL has 2048 × 2048 pixels, the exposures have 2048"):
         check_subarray(ReferenceMetadata(**GOOD, subarray="FULL"), ramps)
-    with pytest.raises(DarkroomError, match="'sub 64' is no name"):
+    with pytest.raises(DarkroomError, match="'sub 64' is not the name"):
         check_subarray(ReferenceMetadata(**GOOD, subarray="sub 64"), ramps)
 
 
@@ -98,11 +96,11 @@ def files(tmp_path):
 @pytest.mark.parametrize(
     ("cards", "words"),
     [
-        ({"DETECTOR": "NRCA2"}, "DETECTOR is NRCA2 among 4 of NRCA1 .first: dark000"),
-        ({"READPATT": "DEEP8"}, "READPATT is DEEP8 among 4 of RAPID"),
-        ({"READPATT": None}, "READPATT is missing among 4 of RAPID"),
-        ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128 among 4 of SUBGRISM64"),
-        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS among 4 of NIRCAM"),
+        ({"DETECTOR": "NRCA2"}, "DETECTOR is NRCA2, but NRCA1 in 4 exposures .first: dark000"),
+        ({"READPATT": "DEEP8"}, "READPATT is DEEP8, but RAPID in 4"),
+        ({"READPATT": None}, "READPATT is missing, but RAPID in 4"),
+        ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128, but SUBGRISM64 in 4"),
+        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS, but NIRCAM in 4"),
     ],
 )
 def test_exposure_of_another_kind_is_named(files, cards, words):
@@ -113,7 +111,7 @@ def test_exposure_of_another_kind_is_named(files, cards, words):
 
 def test_exposure_of_another_size_is_named(files):
     odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 32, 2048)), stripe())
-    with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32 among 4 of 2048"):
+    with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32, but 2048 × 64 in 4"):
         RampSet([*files, odd], "superbias")
 
 

@@ -43,7 +43,7 @@ def test_superbias_of_one_exposure_is_refused_in_a_sentence(repository, files, t
         repository, "superbias", "--method", "reffiles", "--output", output, files[0]
     )
     assert status == 1
-    assert said.startswith("ERROR one exposure only, dark000_uncal.fits: method reffiles takes one")
+    assert said.startswith("ERROR one exposure only, dark000_uncal.fits: method reffiles uses one")
     assert not output.exists()
 
 

@@ -1,4 +1,4 @@
-"""CRDS's rules and the JWST pipeline's steps run for real, offline, and are held to their work."""
+"""The rules of CRDS and the steps of the JWST pipeline, run offline; each step is checked."""
 
 import json
 import re
@@ -175,7 +175,7 @@ def test_the_dark_pipelines_further_steps_can_be_chosen(world):
 
 def test_a_reference_pixel_step_that_changed_nothing_is_an_error(world):
     text = refusal(world, "no reference pixels")
-    assert "refpix said COMPLETE but changed nothing" in text
+    assert "refpix reported COMPLETE but changed nothing" in text
 
 
 def test_a_superbias_with_unflagged_holes_is_refused(world):
@@ -199,7 +199,7 @@ def test_an_exposure_saturated_from_the_start_is_refused(world):
 
 
 def test_an_image_of_another_size_than_stated_is_refused(world):
-    assert "cut.fits: SCI has 160 × 100 pixels, SUBSIZE1 × SUBSIZE2 are 160 × 160" in refusal(
+    assert "cut.fits: SCI has 160 × 100 pixels, SUBSIZE1 × SUBSIZE2 is 160 × 160" in refusal(
         world, "cut"
     )
 

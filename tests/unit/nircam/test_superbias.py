@@ -338,7 +338,7 @@ def test_coupling_is_named_before_and_after_the_superbias(twenty):
 
 def test_fewer_than_three_ramps_are_refused(tmp_path):
     with pytest.raises(
-        DarkroomError, match=r"2 ramp\(s\), .*dark000_uncal\.fits integration 1 the"
+        DarkroomError, match=r"2 ramp\(s\), the first is dark000_uncal\.fits integration 1: the"
     ):
         made(tmp_path, make_darks(stripe(), 2))
 

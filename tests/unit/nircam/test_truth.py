@@ -1,4 +1,4 @@
-"""Products of simulated darks held against what is hidden in them."""
+"""Products of simulated darks compared with the truth of the simulation."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_a_wrong_superbias_is_told_from_a_right_one(made):
 
 
 def test_exposures_without_truth_are_named(made):
-    with pytest.raises(InputError, match=r"nowhere\.npz: holds no truth of this simulator"):
+    with pytest.raises(InputError, match=r"nowhere\.npz: is not a file of true values of this"):
         read_truth(made[0] / "truth", ["nowhere"])
 
 

@@ -1,7 +1,7 @@
 """Data-quality bits of JWST, as files and the pipeline use them.
 
-The values are those of `stdatamodels.jwst.datamodels.dqflags` (a test compares them); they stand
-here because the products are made without the pipeline's environment.
+The values are those of `stdatamodels.jwst.datamodels.dqflags` (a test compares them). They are
+repeated here because the products are made in an environment without the JWST pipeline.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import IntFlag
 
 
 class Group(IntFlag):
-    """Bits of GROUPDQ that mean a sample cannot be used."""
+    """Bits of GROUPDQ that make a sample unusable."""
 
     DO_NOT_USE = 1
     SATURATED = 2
@@ -18,7 +18,7 @@ class Group(IntFlag):
 
 
 class Pixel(IntFlag):
-    """Bits of PIXELDQ and of reference files, by the pipeline's names."""
+    """Bits of PIXELDQ and of reference files, with the names that the JWST pipeline gives them."""
 
     DO_NOT_USE = 1 << 0
     HOT = 1 << 11

@@ -1,7 +1,7 @@
 """Where NIRCam's subarrays lie on each detector, in the DMS frame.
 
-The corners follow from the reference points of the public aperture file of the observatory (SIAF).
-A real file's header says its own corner; this table is for exposures that are made.
+The corners follow from the reference points of the observatory's public aperture file (SIAF). The
+header of a real exposure gives its own corner; this table serves simulated exposures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import ORIENTATION, OUTPUTS, SIZE, Readout
 
 _SQUARE = {"SUB160": 160, "SUB320": 320, "SUB640": 640}
-# The corner of the detector that faces the middle of its module's four: (right, top).
+# The corner of each detector that is nearest to the centre of its module: (right, top).
 _INNER_CORNER = {
     "NRCA1": (True, True),
     "NRCA2": (True, False),
@@ -22,9 +22,9 @@ _INNER_CORNER = {
     "NRCB3": (True, False),
     "NRCB4": (True, True),
 }
-# The long-wave detectors see the whole module: their square subarrays lie near the centre.
+# One long-wave detector covers the whole module: its square subarrays lie near the centre.
 _LONG_CENTRE = {"NRCALONG": (1025, 1025), "NRCBLONG": (1013, 1021)}
-# For point sources, first column and row.
+# Subarrays for point sources: first column and first row, counted from 1.
 _POINT = {
     ("NRCA3", "SUB64P"): (1, 101),
     ("NRCA3", "SUB160P"): (1889, 1),
@@ -40,11 +40,12 @@ _POINT = {
     ("NRCBLONG", "SUB400P"): (1649, 1649),
 }
 _POINT_SIZE = {"SUB64P": 64, "SUB160P": 160, "SUB400P": 400}
-# Full width from the bottom row up, read through all four outputs; no top reference rows.
+# Full-width stripes from the bottom row up, read through all four outputs; they contain no
+# reference rows at the top.
 _STRIPE = {"SUBGRISM64": 64, "SUBGRISM128": 128, "SUBGRISM256": 256}
 
 
-def readout(detector, subarray="FULL"):
+def readout(detector: str, subarray: str = "FULL") -> Readout:
     """Return the readout of a detector by the name of its subarray.
 
     Parameters
@@ -54,6 +55,10 @@ def readout(detector, subarray="FULL"):
     subarray : str
         ``FULL``, ``SUB160``, ``SUB320``, ``SUB640``; ``SUB64P``, ``SUB160P``, ``SUB400P`` on the
         detectors that have them; ``SUBGRISM64``, ``SUBGRISM128``, ``SUBGRISM256``.
+
+    Returns
+    -------
+    Readout
 
     Raises
     ------

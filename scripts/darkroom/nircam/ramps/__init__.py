@@ -1,1 +1,1 @@
-"""Ramps of NIRCam darks: reading, sorting pixels into classes, robust statistics."""
+"""Ramps of NIRCam darks: reading, classes of pixels, robust statistics, tests for drift."""

@@ -1,50 +1,60 @@
-"""All groups of all ramps of some pixels at once, within a bounded memory."""
+"""All groups of all ramps, read in blocks of pixels so that memory stays bounded."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from darkroom.nircam.ramps.ramps import RampSet
+
+    _Result = TypeVar("_Result")
 
 # Memory of one block of samples.
 _BYTES = 40 << 20
 
 
 class RampBlocks:
-    """The samples of a set of ramps, block by block of pixels.
+    """The samples of a set of ramps, in blocks of pixels.
 
-    A block is a band of rows, or a part of one row where all groups of a row would take too much.
+    A block is a band of rows, or a part of one row when all groups of a row would take too much
+    memory.
 
     Parameters
     ----------
     ramps : RampSet
     flags : int
-        Samples whose GROUPDQ has one of these bits come as NaN.
+        Samples whose GROUPDQ has one of these bits are returned as NaN.
 
     Attributes
     ----------
     starts : (nramps + 1,) int64 array
-        Row of a block at which each ramp starts.
+        Row of a block at which each ramp starts; the last value is the number of rows.
     """
 
-    def __init__(self, ramps, flags=0):
+    def __init__(self, ramps: RampSet, flags: int = 0) -> None:
         self.ramps, self.flags = ramps, flags
         lengths = [ramps.files[k].sci.shape[1] for k, _ in ramps.ramps]
         self.starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
     @property
-    def ngroups(self):
-        """Groups of all ramps together."""
+    def ngroups(self) -> int:
+        """Total number of groups, over all ramps."""
         return int(self.starts[-1])
 
-    def read(self, rows, columns=slice(None)):
+    def read(self, rows: slice, columns: slice = slice(None)) -> np.ndarray:
         """Return the samples of a block: (ngroups, nrows × ncolumns) float32, DN."""
         ny, nx = self.ramps.shape
         first, stop, _ = rows.indices(ny)
         left, right, _ = columns.indices(nx)
         block = np.empty((self.ngroups, stop - first, right - left), np.float32)
         whole = right - left == nx
-        row = None if whole else np.empty((stop - first, nx), np.float32)
+        row = np.empty((0 if whole else stop - first, nx), np.float32)
         for start, (number, integration) in zip(self.starts, self.ramps.ramps, strict=False):
             file = self.ramps.files[number]
             for group in range(file.sci.shape[1]):
@@ -58,8 +68,8 @@ class RampBlocks:
                     block[start + group] = row[:, left:right]
         return block.reshape(self.ngroups, -1)
 
-    def layout(self):
-        """Return the blocks of the image: list of (rows, columns) slices."""
+    def layout(self) -> list[tuple[slice, slice]]:
+        """Return the blocks that cover the image, as (rows, columns) slices."""
         ny, nx = self.ramps.shape
         bytes_per_row = 4 * nx * self.ngroups
         if bytes_per_row <= _BYTES:
@@ -72,10 +82,30 @@ class RampBlocks:
             for x in range(0, nx, width)
         ]
 
-    def over(self, work, threads=1, layout=None):
-        """Call ``work(block, rows, columns)`` for every block; return what it returns, in order."""
+    def over(
+        self,
+        work: Callable[[np.ndarray, slice, slice], _Result],
+        threads: int = 1,
+        layout: Sequence[tuple[slice, slice]] | None = None,
+    ) -> list[_Result]:
+        """Call a function for every block.
 
-        def one(where):
+        Parameters
+        ----------
+        work : callable
+            ``work(block, rows, columns)``, with the block as `read` returns it.
+        threads : int
+            Blocks worked on at once.
+        layout : sequence of (slice, slice), optional
+            Blocks to work on; by default those of `layout`.
+
+        Returns
+        -------
+        list
+            The return values of `work`, in the order of the blocks.
+        """
+
+        def one(where: tuple[slice, slice]) -> _Result:
             return work(self.read(*where), *where)
 
         layout = self.layout() if layout is None else layout

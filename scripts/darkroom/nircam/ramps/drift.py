@@ -1,13 +1,18 @@
-"""Tests whether levels change with time, or from the first integration to the later ones."""
+"""Tests for levels that drift with time, or differ between first and later integrations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-# Ramps up to which every pair enters the median slope; beyond, pairs half the series apart.
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.classes import Classes
+
+# The median slope uses all pairs of up to so many values; of more values, only pairs that are half
+# the series apart.
 _ALL_PAIRS = 1500
 
 
@@ -18,16 +23,18 @@ class Drift:
     Attributes
     ----------
     name : str
+        Name of the level.
     slope, slope_error : float
-        Least squares, unit per day; NaN when not determined.
+        Least-squares slope and its standard error, unit of the level per day; NaN when
+        undetermined.
     p : float
-        Two-sided probability of such a slope when there is none.
+        Two-sided p-value of the slope: the probability of one as steep by chance.
     median_slope : float
-        Theil and Sen's slope (median over pairs), unit per day.
+        Theil-Sen slope (median over pairs), unit of the level per day.
     step, step_error : float
-        Mean of the later integrations minus that of the first ones.
+        Mean of the later integrations minus mean of the first ones, and its standard error.
     step_p : float
-        Two-sided probability of such a step when there is none (Welch).
+        Two-sided p-value of the step (Welch's t test).
     """
 
     name: str
@@ -40,13 +47,15 @@ class Drift:
     step_p: float
 
 
-def drifts(offsets, times, integration, classes):
-    """Test the offsets of ramps: absolute and differential, in time and by integration.
+def drifts(
+    offsets: np.ndarray, times: np.ndarray, integration: np.ndarray, classes: Classes
+) -> list[Drift]:
+    """Test the offsets of ramps for drift with time and for a step after the first integration.
 
     Parameters
     ----------
     offsets : (nramps, nclasses) array
-        DN.
+        Offset of each ramp and class, DN.
     times : (nramps,) array
         Days; NaN when unknown.
     integration : (nramps,) int array
@@ -56,8 +65,10 @@ def drifts(offsets, times, integration, classes):
     Returns
     -------
     list of Drift
-        For every class; with several amplifiers for each one minus the mean of the others, where
-        the pedestal that all share, ten times larger than an amplifier's drift, is gone.
+        One for every class; for every amplifier minus the mean of the others, where there are
+        several; and for odd minus even columns of every amplifier. The difference from the other
+        amplifiers is free of the common pedestal, which varies ten times as much as a single
+        amplifier drifts.
     """
     series = list(zip(classes.names, offsets.T, strict=True))
     amplifiers = offsets.reshape(len(offsets), -1, 2).mean(axis=2)
@@ -73,17 +84,34 @@ def drifts(offsets, times, integration, classes):
     return [drift(name, values, times, integration) for name, values in series]
 
 
-def drift(name, values, times, integration):
-    """Test one series of levels (see `drifts`)."""
+def drift(name: str, values: np.ndarray, times: np.ndarray, integration: np.ndarray) -> Drift:
+    """Test one series of levels for drift and for a step after the first integration.
+
+    Parameters
+    ----------
+    name : str
+        Name of the level.
+    values : (nramps,) array
+        Level in each ramp.
+    times : (nramps,) array
+        Days; NaN when unknown.
+    integration : (nramps,) int array
+        Number of the integration in its exposure, from 0.
+
+    Returns
+    -------
+    Drift
+    """
     slope, error, p = least_squares(times, values)
     step, step_error, step_p = welch(values[integration > 0], values[integration == 0])
     return Drift(name, slope, error, p, theil_sen(times, values), step, step_error, step_p)
 
 
-def least_squares(times, values):
-    """Fit a straight line; return slope, its standard error and two-sided p, or NaN.
+def least_squares(times: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
+    """Fit a straight line; return its slope, the standard error and the two-sided p-value.
 
-    NaN where a time is unknown, all are the same, or fewer than three values are given.
+    All three are NaN when a time is unknown, when all times are equal, or for fewer than three
+    values.
     """
     n = len(values)
     if n < 3 or not np.isfinite(times).all() or np.ptp(times) == 0:
@@ -99,8 +127,8 @@ def least_squares(times, values):
     return slope, error, float(2 * special.stdtr(n - 2, -abs(slope / error)))
 
 
-def theil_sen(times, values):
-    """Return the median of the slopes between pairs of different times, or NaN."""
+def theil_sen(times: np.ndarray, values: np.ndarray) -> float:
+    """Return the Theil-Sen slope: the median over pairs of values of different times, or NaN."""
     n = len(values)
     if n < 2 or not np.isfinite(times).all():
         return np.nan
@@ -116,8 +144,12 @@ def theil_sen(times, values):
     return float(np.median((values[second] - values[first])[apart] / step[apart]))
 
 
-def welch(later, first):
-    """Compare two means of unequal scatter; return difference, its error and two-sided p."""
+def welch(later: np.ndarray, first: np.ndarray) -> tuple[float, float, float]:
+    """Compare two means by Welch's t test, which allows for unequal scatter.
+
+    Returns the difference later - first, its standard error and the two-sided p-value; NaN when a
+    group has fewer than two values.
+    """
     if len(later) < 2 or len(first) < 2:
         return np.nan, np.nan, np.nan
     parts = [np.var(group, ddof=1) / len(group) for group in (later, first)]

@@ -1,4 +1,4 @@
-"""Dark ramps on disk: checked together, read plane by plane straight from their FITS bytes."""
+"""Dark ramps on disk: checked for consistency, read plane by plane from the bytes of the files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -16,7 +17,26 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.nircam.detector.readout import Readout
 
-#: Rows of a group that `first_rows_digest` takes.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+
+    from darkroom.hints import StrPath
+
+    class SampleStack(Protocol):
+        """Images of one kind, one per ramp, which are read by bands of rows."""
+
+        nframes: int
+        shape: tuple[int, int]
+
+        def read(self, rows: slice) -> np.ndarray:
+            """Return rows of every frame: (nframes, nrows, nx) float32, DN."""
+
+        def read_frame(self, frame: int, first: int, values: np.ndarray) -> None:
+            """Fill `values` (nrows, nx) float32 with the rows of one frame from `first` on."""
+
+
+#: Rows of a group that enter `first_rows_digest`.
 DIGEST_ROWS = 256
 _ALIKE = ("INSTRUME", "DETECTOR", "SUBARRAY", "READPATT", "FASTAXIS", "SLOWAXIS")
 _CARDS = (
@@ -29,20 +49,20 @@ _CARDS = (
 
 @dataclass(frozen=True)
 class Cube:
-    """Where the planes (integration, group) of one extension lie in a file.
+    """Position in a file of the planes (integration, group) of one extension.
 
     Attributes
     ----------
     shape : tuple of int
         ``(nints, ngroups, ny, nx)``.
     first : Plane
-        That of integration 0, group 0; the others follow without gaps.
+        Integration 0, group 0; the others follow without gaps.
     """
 
     shape: tuple[int, int, int, int]
     first: Plane
 
-    def plane(self, integration, group):
+    def plane(self, integration: int, group: int) -> Plane:
         """Return the `Plane` of one group."""
         number = integration * self.shape[1] + group
         plane = self.first
@@ -54,36 +74,36 @@ class Cube:
 
 @dataclass(frozen=True)
 class RampFile:
-    """One exposure: its facts and where its numbers lie.
+    """One exposure: header values, and where its pixels lie in the file.
 
     Attributes
     ----------
     path : pathlib.Path
     header : dict
-        Cards of the primary header that matter here; those missing are left out.
+        Values of the primary header that are used here; missing keywords are left out.
     sci : Cube
     groupdq : Cube or None
     pixeldq : Plane or None
     mjd : (nints,) float64 array
-        Middle of each integration, days; NaN when the file does not tell the time.
+        Middle of each integration, days; NaN when the header gives no time.
     """
 
     path: Path
-    header: dict
+    header: dict[str, Any]
     sci: Cube
     groupdq: Cube | None
     pixeldq: Plane | None
     mjd: np.ndarray = field(compare=False)
 
 
-def open_ramp(path):
-    """Find out what a ramp file holds, without reading its pixels.
+def open_ramp(path: StrPath) -> RampFile:
+    """Return the description of a ramp file, without reading its pixels.
 
     Raises
     ------
     InputError
-        When the file is missing, no FITS, shorter than its headers say, or holds no ramp: a
-        4-D image (integration, group, row, column) in an extension SCI.
+        When the file is missing, is not FITS, is shorter than its headers say, or holds no ramp,
+        i.e. no 4-D image (integration, group, row, column) in an extension SCI.
     """
     path = Path(path)
     if not path.is_file():
@@ -129,7 +149,7 @@ def _cube(path, hdu):
 
 
 def _plane(path, hdu):
-    """Return the first plane of an image HDU of any number of axes, which must be all there."""
+    """Return the first plane of an image HDU, which must be complete in the file."""
     header, offset = hdu.header, hdu.fileinfo()["datLoc"]
     dtype = np.dtype(DTYPES[header["BITPIX"]])
     end, length = offset + int(np.prod(hdu.shape)) * dtype.itemsize, path.stat().st_size
@@ -149,7 +169,7 @@ def _plane(path, hdu):
 
 
 def _middles(header, shape, times):
-    """Return the middle of every integration as MJD, from the best source there is."""
+    """Return the middle of every integration as MJD, from the best source in the file."""
     nints, ngroups = shape[:2]
     if times is not None and len(times) >= nints and "int_mid_MJD_UTC" in times.dtype.names:
         middles = np.asarray(times["int_mid_MJD_UTC"][:nints], np.float64)
@@ -173,14 +193,14 @@ def _start(header):
 
 
 class RampSet:
-    """Exposures of one detector, read in one way.
+    """Exposures of one detector and one readout mode.
 
     Parameters
     ----------
     paths : sequence of path-like
         Ramp files, one per exposure.
     product : str
-        What will be made of them, for messages.
+        Name of the product that will be made of them, for messages.
 
     Attributes
     ----------
@@ -194,13 +214,13 @@ class RampSet:
     Raises
     ------
     InputError
-        For a file that holds no ramp, or differs from the rest in detector, subarray, read
-        pattern, orientation or shape; the odd one is named.
+        For a file that holds no ramp, is given twice, or differs from the majority in detector,
+        subarray, readout pattern, orientation or shape. The message names the file.
     DarkroomError
-        When there is no file, or one is given twice.
+        When there is no file.
     """
 
-    def __init__(self, paths, product):
+    def __init__(self, paths: Iterable[StrPath], product: str) -> None:
         paths = [Path(path) for path in paths]
         if not paths:
             raise DarkroomError(f"no exposures for a {product}: the list of files is empty")
@@ -234,18 +254,18 @@ class RampSet:
             if value != usual:
                 raise InputError(
                     file.path,
-                    f"{what} is {_shown(value)} among {values.count(usual)} of {_shown(usual)} "
-                    f"(first: {self.files[values.index(usual)].path.name})",
+                    f"{what} is {_shown(value)}, but {_shown(usual)} in {values.count(usual)} "
+                    f"exposures (first: {self.files[values.index(usual)].path.name})",
                     f"one {self.product} is made of exposures of one kind",
                 )
 
     @property
-    def mjd(self):
-        """Middle of every ramp, (nramps,) float64; NaN where a file does not tell."""
+    def mjd(self) -> np.ndarray:
+        """Middle of every ramp, (nramps,) float64, days; NaN where a file gives no time."""
         return np.concatenate([file.mjd for file in self.files])
 
-    def label(self, ramp):
-        """Name a ramp by its number: file and integration (from 1)."""
+    def label(self, ramp: int) -> str:
+        """Return the name of a ramp for messages: its file and integration (from 1)."""
         file, integration = self.ramps[ramp]
         return f"{self.files[file].path.name} integration {integration + 1}"
 
@@ -273,22 +293,29 @@ class GroupStack:
     group : int
         Number of the group, from 0.
     which : sequence of (int, int), optional
-        (file, integration) of the ramps wanted; by default all.
+        (file, integration) of the ramps in the stack; by default all.
     flags : int
-        Samples whose GROUPDQ has one of these bits come as NaN. 0: GROUPDQ is not read.
+        Samples whose GROUPDQ has one of these bits are returned as NaN. 0: GROUPDQ is not read.
 
     Attributes
     ----------
     nframes : int
     shape : tuple of int
+        ``(ny, nx)``.
     """
 
-    def __init__(self, ramps, group=0, which=None, flags=0):
+    def __init__(
+        self,
+        ramps: RampSet,
+        group: int = 0,
+        which: Sequence[tuple[int, int]] | None = None,
+        flags: int = 0,
+    ) -> None:
         self._ramps, self._group, self._flags = ramps, group, flags
         self._which = list(ramps.ramps if which is None else which)
         self.nframes, self.shape = len(self._which), ramps.shape
 
-    def read(self, rows):
+    def read(self, rows: slice) -> np.ndarray:
         """Return rows of every frame: (nframes, nrows, nx) float32, DN."""
         first, stop, _ = rows.indices(self.shape[0])
         band = np.empty((self.nframes, max(stop - first, 0), self.shape[1]), np.float32)
@@ -296,8 +323,18 @@ class GroupStack:
             self.read_frame(frame, first, values)
         return band
 
-    def read_frame(self, frame, first, values):
-        """Fill `values` (nrows, nx) float32 with the rows of one frame from row `first` on."""
+    def read_frame(self, frame: int, first: int, values: np.ndarray) -> None:
+        """Read rows of one frame.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame in the stack.
+        first : int
+            First row.
+        values : (nrows, nx) float32 array
+            Written to: DN, NaN for flagged samples.
+        """
         number, integration = self._which[frame]
         file = self._ramps.files[number]
         file.sci.plane(integration, self._group).read_into(values, first)
@@ -307,18 +344,19 @@ class GroupStack:
             values[bits != 0] = np.nan
 
 
-def read_pixeldq(file):
-    """Return the PIXELDQ of a file, (ny, nx) uint32 in standard bits, or None."""
+def read_pixeldq(file: RampFile) -> np.ndarray | None:
+    """Return the PIXELDQ of a file, (ny, nx) uint32 in the bits of JWST, or None without one."""
     if file.pixeldq is None:
         return None
     stored = file.pixeldq.stored(0, file.pixeldq.shape[0])
     return (stored.astype(np.int64) + int(file.pixeldq.bzero)).astype(np.uint32)
 
 
-def first_rows_digest(file):
+def first_rows_digest(file: RampFile) -> str:
     """Return the SHA-256 of the first rows of group 0 of every integration, as stored.
 
-    Their noise tells one exposure from any other, at a fraction of the cost of the whole file.
+    The noise of these rows is unique to an exposure, and reading them costs a fraction of reading
+    the file.
     """
     digest = hashlib.sha256()
     for integration in range(file.sci.shape[0]):

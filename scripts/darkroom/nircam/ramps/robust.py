@@ -1,4 +1,4 @@
-"""Robust scatter of many values."""
+"""Robust estimates of scatter."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-#: Standard deviation of a normal distribution per MAD.
+#: Standard deviation of a normal distribution over its median absolute deviation (MAD).
 MAD_TO_STD = 1.482602218505602
 _NSIGMA = 4.0
-#: Standard deviation of a normal distribution cut at ± _NSIGMA, over that of the whole.
-CUT = math.sqrt(
+#: Standard deviation of a normal distribution truncated at ± _NSIGMA, over the full one's.
+TRUNCATED_STD = math.sqrt(
     1
     - 2
     * _NSIGMA
@@ -20,37 +20,37 @@ CUT = math.sqrt(
 )
 
 
-def mad_deviation(values):
+def mad_deviation(values: np.ndarray) -> float:
     """Return 1.4826 times the median absolute deviation of finite values, NaN for none."""
     if not values.size:
         return math.nan
     return float(MAD_TO_STD * np.median(np.abs(values - np.median(values))))
 
 
-def far_above(values, nsigma):
-    """Return the median of finite values plus so many robust deviations, NaN for none."""
+def robust_upper_limit(values: np.ndarray, nsigma: float) -> float:
+    """Return median + nsigma × 1.4826 MAD of finite values, NaN for none."""
     if not values.size:
         return math.nan
     return float(np.median(values) + nsigma * mad_deviation(values))
 
 
-def middle_part(values):
-    """Return the median of finite values, and how far from it values belong to the middle part.
+def clip_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the median of finite values, and the distance from it beyond which are outliers.
 
-    Four robust deviations; what lies farther is outliers. Whole numbers of little scatter have a
-    coarse MAD, which is why the scatter itself is better taken from the middle part.
+    The distance is 4 × 1.4826 MAD. The MAD of integers of small scatter is quantised: use it to
+    reject outliers, and take the scatter itself as the standard deviation of the other values.
     """
     middle = np.median(values)
     return middle, _NSIGMA * MAD_TO_STD * np.median(np.abs(values - middle))
 
 
-def clipped_deviation(values):
-    """Return the standard deviation of finite values, outliers left out, NaN for fewer than two.
+def clipped_deviation(values: np.ndarray) -> float:
+    """Return the standard deviation of finite values without outliers, NaN for fewer than two.
 
-    Corrected for what the cut takes off a normal distribution.
+    It is corrected for the part of a normal distribution that the clip removes.
     """
     if values.size < 2:
         return math.nan
-    middle, reach = middle_part(values)
+    middle, reach = clip_range(values)
     kept = values[np.abs(values - middle) <= reach]
-    return float(kept.std(ddof=1, dtype=np.float64)) / CUT
+    return float(kept.std(ddof=1, dtype=np.float64)) / TRUNCATED_STD

@@ -1,8 +1,8 @@
 """Compiled parts of the read noise: line residuals of ramps, jumps, telegraph noise.
 
-A block holds all groups of all ramps of some pixels, one row per group; ramp r is the rows
-`starts[r]` to `starts[r + 1]`. Whole ramps are fitted with loops over pixels inside, which become
-vector instructions; pixels with a jump or a missing group are then looked at one by one.
+A block holds all groups of all ramps of some pixels, one row per group; ramp r has the rows
+`starts[r]` to `starts[r + 1]`. Whole ramps are fitted in loops whose inner part runs over pixels,
+so that they are vectorised. Pixels with a jump or a missing group are then treated one by one.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from numba import float32, float64, int32, int64, njit, types, void
 
 MAD_TO_STD = 1.482602218505602
-#: A step is looked at closer from so many deviations on, and is a jump from so many.
+#: Steps are inspected individually above LOOK standard deviations, and are jumps above JUMP.
 LOOK, JUMP = 4.0, 5.0
-_SHORTEST = 3  # groups that a line needs to leave a residual
-_MANY_RAMPS = 5  # from so many on, medians over ramps shrug off a ramp with a jump
-_CHUNK = 1024  # pixels whose sums stay in the processor's cache
+_SHORTEST = 3  # groups needed for a residual of a straight line
+_MANY_RAMPS = 5  # ramps needed for medians over ramps that are robust against one with a jump
+_CHUNK = 1024  # pixels whose sums fit into the cache of the processor
 
 _helper = njit(nogil=True, error_model="numpy")
 _values = types.Array(float32, 2, "C", readonly=True)
@@ -34,7 +34,7 @@ def _add_group(row, first, place, sx, sxx, sgx):
 
 @_helper
 def _farthest_step(later, earlier, slope, farthest):
-    """Update the farthest step from the slope."""
+    """Update the largest deviation of a step from the slope."""
     for j in range(later.size):
         step = abs((np.float64(later[j]) - np.float64(earlier[j])) - slope[j])
         farthest[j] = farthest[j] if farthest[j] > step else step
@@ -50,7 +50,7 @@ def _add_pair(later, earlier, sd, sdd):
 
 @_helper
 def _fit_ramp(values, first, stop, left, right, squares, slope, farthest):
-    """Fit a line to pixels of a ramp: residual squares, slope, farthest step from it."""
+    """Fit a line to a ramp of some pixels: residual squares, slope, largest deviation of a step."""
     n = stop - first
     sx, sgx = np.zeros(right - left), np.zeros(right - left)
     squares[:] = 0.0
@@ -68,10 +68,10 @@ def _fit_ramp(values, first, stop, left, right, squares, slope, farthest):
 
 @_helper
 def _pair_squares(values, first, stop, left, right, stride, sd, sdd):
-    """Scatter of the differences of group pairs about their mean, as squares of CDS noise.
+    """Sum the squares of the differences of group pairs about their mean (CDS noise).
 
-    Returns the degrees of freedom; `stride` 2 takes independent pairs, 1 consecutive ones, whose
-    sum of squares is scaled for the correlation of neighbours.
+    Returns the degrees of freedom. `stride` 2 takes independent pairs and 1 consecutive pairs, for
+    which the sum of squares is scaled for the correlation of successive differences.
     """
     sd[:] = 0.0
     sdd[:] = 0.0
@@ -147,10 +147,10 @@ def _split(values, pixel, first, stop, usual, limit, ends):
 
 @_helper
 def _forward_backward(x, offset, first, stop, amplitude, variance, up, down, high, work):
-    """One pass over one segment: probability of the high state, and what the steps need.
+    """Apply the forward-backward algorithm to one segment; write the probabilities of high.
 
-    Returns the log-likelihood and the expected numbers of steps down, up, of groups before a step
-    that are high, and low.
+    Returns the log-likelihood and the expected numbers of steps down, of steps up, and of groups
+    in the high and in the low state (without the last group, which no step follows).
     """
     n = stop - first
     high0 = up / (up + down)
@@ -195,31 +195,33 @@ def _forward_backward(x, offset, first, stop, amplitude, variance, up, down, hig
 
 
 @_helper
-def two_states(x, ends, nsegments, floor):
-    """Ask whether a pixel jumps between two levels, by maximum likelihood.
+def two_states(
+    x: np.ndarray, ends: np.ndarray, nsegments: int, floor: float
+) -> tuple[float, float, float]:
+    """Test a pixel for telegraph noise with a two-state model, by maximum likelihood.
 
-    The model: every segment has its own low level; the pixel is low or high by a common amplitude,
-    changes with fixed chances from group to group, and has white noise. The other model: white
-    noise about the mean of every segment.
+    In the two-state model every segment has its own low level, and the high level is above it by a
+    common amplitude. The pixel changes state from group to group with fixed probabilities, and has
+    white noise. The alternative is white noise about the mean of every segment.
 
     Parameters
     ----------
     x : (n,) float64 array
-        Levels of the groups, the pixel's usual slope taken off.
+        Levels of the groups after subtraction of the median slope of the pixel, DN.
     ends : (nsegments, 2) int64 array
-        First and stop of every segment.
+        First group and end (exclusive) of every segment.
     nsegments : int
     floor : float
-        The noise is at least half of this.
+        The white noise is assumed to be at least half of this, DN.
 
     Returns
     -------
     gain : float
-        Log-likelihood of the first model over that of the second.
+        Log-likelihood of the two-state model minus that of the alternative.
     amplitude : float
-        High minus low level.
+        High minus low level, DN.
     downs : float
-        Expected number of steps down: cosmic rays only step up.
+        Expected number of steps down; cosmic rays only step up.
     """
     n, squares, longest = 0, 0.0, 0
     offset = np.empty(nsegments)
@@ -278,9 +280,9 @@ def two_states(x, ends, nsegments, floor):
 
 @_helper
 def _telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends):
-    """Apply `two_states` to a pixel, its ramps cut at steps more than `limit` above the usual.
+    """Apply `two_states` to a pixel, with its ramps split at steps more than `limit` above usual.
 
-    Where telegraph noise is cut, its steps down remain.
+    Ramps with telegraph noise are split at its steps up, too; its steps down remain.
     """
     count, nslopes = 0, 0
     for r in range(starts.size - 1):
@@ -297,7 +299,7 @@ def _telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends)
                 slopes[nslopes] = product / lever
                 nslopes += 1
         count += found
-    # The median, since a small cosmic ray that was not cut tilts its own segment.
+    # The median, since a small cosmic ray that was not found changes the slope of its segment.
     slope = _median(slopes, nslopes) if nslopes else 0.0
     for s in range(count):
         for g in range(ends[s, 0], ends[s, 1]):
@@ -307,19 +309,19 @@ def _telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends)
 
 @_helper
 def _usual_step(values, pixel, starts, squares, slopes, steps, floor):
-    """Return the usual step of a pixel and how far above it a step is a jump.
+    """Return the usual step of a pixel, and the distance above it beyond which a step is a jump.
 
-    From medians over its ramps, which a jump in a few of them does not move; of few ramps, over
-    all steps.
+    They are medians over the ramps of the pixel, which jumps in a few ramps do not affect, or over
+    all steps when there are few ramps.
 
     Parameters
     ----------
     squares, slopes : (nramps,) arrays
-        Of lines through whole ramps; NaN where there is none.
+        Residual squares and slopes of lines through whole ramps; NaN without a line.
     steps : (ngroups,) float64 array
-        Room to work in.
+        Work space.
     floor : float
-        Typical noise of a step.
+        Typical noise of a step, DN.
     """
     n = 0
     for r in range(squares.size):
@@ -331,7 +333,7 @@ def _usual_step(values, pixel, starts, squares, slopes, steps, floor):
         for r in range(squares.size):
             if squares[r] < np.inf:
                 free = starts[r + 1] - starts[r] - 2.0
-                # What the median of chi² is to its mean (Wilson and Hilferty).
+                # Ratio of median to mean of chi² (Wilson and Hilferty).
                 steps[n] = 2.0 * squares[r] / free / (1.0 - 2.0 / (9.0 * free)) ** 3
                 n += 1
         return usual, JUMP * max(math.sqrt(_median(steps, n)), floor)
@@ -346,7 +348,7 @@ def _usual_step(values, pixel, starts, squares, slopes, steps, floor):
 
 @_helper
 def _add_odd_ramps(values, pixel, starts, odd, usual, limit, ends, total, nu, njumps):
-    """Add the segments of the ramps of a pixel that may hold a jump or lack a group."""
+    """Add the segments of those ramps of a pixel that may contain a jump or lack a group."""
     for r in range(starts.size - 1):
         if not odd[r, pixel]:
             continue
@@ -364,9 +366,9 @@ def _whole_ramps(
     values, starts, left, right, stride, kind, step_noise, all_squares, all_slopes, odd,
     total, nu, raw, raw_nu, pairs, pairs_nu,
 ):  # fmt: skip
-    """Fit every ramp of the pixels from `left` to `right`; mark those to be looked at closer.
+    """Fit every ramp of the pixels from `left` to `right`; mark those to be treated one by one.
 
-    Arguments as of `residuals`, those by pixel cut to the pixels.
+    The arguments are those of `residuals`; arrays by pixel cover these pixels only.
     """
     width = right - left
     squares, slope, farthest = np.empty(width), np.empty(width), np.empty(width)
@@ -409,10 +411,13 @@ def _whole_ramps(
     cache=True,
 )  # fmt: skip
 def residuals(
-    values, starts, kind, step_noise, candidate, stride, total, nu, raw, raw_nu, pairs, pairs_nu,
-    njumps, gain, amplitude, downs, ramp_squares, ramp_nu,
-):  # fmt: skip
-    """Collect the residuals of a straight line through every ramp of every pixel.
+    values: np.ndarray, starts: np.ndarray, kind: np.ndarray, step_noise: np.ndarray,
+    candidate: np.ndarray, stride: int, total: np.ndarray, nu: np.ndarray, raw: np.ndarray,
+    raw_nu: np.ndarray, pairs: np.ndarray, pairs_nu: np.ndarray, njumps: np.ndarray,
+    gain: np.ndarray, amplitude: np.ndarray, downs: np.ndarray, ramp_squares: np.ndarray,
+    ramp_nu: np.ndarray,
+) -> None:  # fmt: skip
+    """Sum the squared residuals of a straight line through every ramp of every pixel.
 
     Parameters
     ----------
@@ -421,26 +426,26 @@ def residuals(
     starts : (nramps + 1,) int64 array
         First row of each ramp.
     kind : (npixels,) int32 array
-        Kind of every pixel: index into the next two and the last two arrays.
+        Kind of every pixel: index into the arrays by kind.
     step_noise : (nkinds,) float64 array
         Typical noise of a difference of two groups, DN.
     candidate : (nkinds,) float64 array
-        Pixels noisier than this (one read, DN) are tested for telegraph noise.
+        Noise of one read above which a pixel is tested for telegraph noise, DN.
     stride : int
         2 for independent pairs, 1 for consecutive ones.
     total, nu : (npixels,) arrays
-        Written to: sum of squares and degrees of freedom, ramps cut at jumps.
+        Written to: sum of squared residuals and degrees of freedom, with ramps split at jumps.
     raw, raw_nu : (npixels,) arrays
-        Written to: the same of whole ramps without missing groups.
+        Written to: the same for whole ramps, without those that lack a group.
     pairs, pairs_nu : (npixels,) arrays
-        Written to: squares of pair differences about their mean (noise of a difference), of ramps
-        without jump.
+        Written to: sum of squared pair differences about their mean and degrees of freedom, of
+        ramps without a jump.
     njumps : (npixels,) int32 array
         Written to: number of upward jumps.
     gain, amplitude, downs : (npixels,) float32 arrays
         Written to: see `two_states`; 0 where not tested.
     ramp_squares, ramp_nu : (nramps, nkinds) arrays
-        Added to: squares and degrees of freedom of the quiet pixels, ramp by ramp.
+        Added to: sum of squared residuals and degrees of freedom of the quiet pixels, by ramp.
     """
     nramps, npixels = starts.size - 1, values.shape[1]
     squares = np.full((nramps, npixels), np.float32(np.nan))
@@ -469,11 +474,11 @@ def residuals(
             noise = step_noise[kind[j]]
             usual, limit = _usual_step(values, j, starts, squares[:, j], slopes[:, j], steps, noise)
             _add_odd_ramps(values, j, starts, odd, usual, limit, ends, total, nu, njumps)
-            # Not what cosmic rays alone made noisy.
+            # Pixels that are noisy only because of cosmic rays are not tested.
             noisy = noisy and nu[j] > 0 and total[j] / nu[j] > candidate[kind[j]] ** 2
             if noisy:
                 floor = noise / math.sqrt(2.0)
-                # Whole ramps if these step down; else there may be a cosmic ray, which is cut.
+                # Whole ramps first. Without steps down, a step may be a cosmic ray: split there.
                 found = _telegraph(values, j, starts, usual, np.inf, floor, levels, steps, ends)
                 if found[2] < 1.5:
                     found = _telegraph(values, j, starts, usual, limit, floor, levels, steps, ends)

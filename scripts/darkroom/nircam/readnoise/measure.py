@@ -1,29 +1,37 @@
 """Read noise from the residuals of straight lines through dark ramps.
 
-A line per ramp and pixel takes off bias, kTC noise and dark current. Variances of all ramps are
-averaged by their degrees of freedom. Ramps are cut at cosmic rays, which only step up; a pixel that
-also steps down between two levels is telegraph noise, which is noise.
+The line through each ramp of a pixel removes bias, kTC noise and dark current. The variances of all
+ramps are averaged, weighted by their degrees of freedom. Ramps are split at cosmic rays, which only
+step up. A pixel that also steps down, between two levels, has telegraph noise: its ramps are not
+split, since these steps are part of its noise.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import far_above
+from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.noise import pair_noise
 
-LEAST_GROUPS = 3
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.blocks import RampBlocks
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.readnoise.settings import ReadnoiseSettings
+
+MIN_GROUPS = 3
 _SAMPLE_ROWS = 64
 
 
 class Flag(IntFlag):
-    """What is odd about a pixel's read noise."""
+    """Properties of the read noise of a pixel: bits of the DQ image in the file of details."""
 
     NO_VALUE = 1
     NOISY = 2
@@ -32,11 +40,11 @@ class Flag(IntFlag):
     REFERENCE_PIXEL = 16
 
 
-MEANING = {
+MEANING: dict[IntFlag, str] = {
     Flag.NO_VALUE: "no ramp with 3 usable groups: NaN",
     Flag.NOISY: "read noise far above that of its amplifier and kind",
-    Flag.TELEGRAPH: "steps up and down between two levels; cut at nothing",
-    Flag.FEW: "fewer than 8 degrees of freedom: its error is more than a quarter",
+    Flag.TELEGRAPH: "telegraph noise: steps between two levels; its ramps are not split",
+    Flag.FEW: "fewer than 8 degrees of freedom: relative error above 1/4",
     Flag.REFERENCE_PIXEL: "reference pixel",
 }
 _FEW = 8
@@ -51,23 +59,23 @@ class ReadNoise:
     Attributes
     ----------
     single : (ny, nx) float32 array
-        Noise of one read, DN; NaN without a value.
+        Noise of one read, DN; NaN without a usable ramp.
     error : (ny, nx) float32 array
-        Its standard error, single / sqrt(2 nu).
+        Its standard error, single / sqrt(2 nu), DN.
     nu : (ny, nx) int32 array
         Degrees of freedom.
     pair : (ny, nx) float32 array
         Measured noise of the difference of two groups, DN.
     njumps : (ny, nx) int32 array
-        Cosmic rays (steps up) found.
+        Number of cosmic rays (steps up) found.
     telegraph : (ny, nx) float32 array
         Amplitude of telegraph noise where flagged, DN; else 0.
     dq : (ny, nx) int32 array
         Bits of `Flag`.
     ramp_single : (nramps, nkinds) float64 array
-        Noise of one read of the quiet pixels, ramp by ramp and kind.
+        Noise of one read of the quiet pixels of each ramp and kind, DN.
     ramp_nu : (nramps, nkinds) int64 array
-        Degrees of freedom of these.
+        Degrees of freedom of `ramp_single`.
     """
 
     single: np.ndarray
@@ -81,40 +89,44 @@ class ReadNoise:
     ramp_nu: np.ndarray
 
 
-def kinds_of(classes):
+def pixel_kinds(classes: Classes) -> np.ndarray:
     """Return the kind of every pixel, amplifier + noutputs × (reference pixel), (ny, nx) int32."""
     return (classes.amplifier + classes.noutputs * classes.reference).astype(np.int32)
 
 
-def check_groups(ramps, least):
-    """Refuse exposures with too few groups.
+def check_groups(ramps: RampSet, minimum: int) -> None:
+    """Refuse exposures with fewer than `minimum` groups.
 
     Raises
     ------
     InputError
-        Naming the first one.
+        The message names the first such exposure.
     """
     for file in ramps.files:
         ngroups = file.sci.shape[1]
-        if ngroups < least:
+        if ngroups < minimum:
             raise InputError(
                 file.path,
-                f"{ngroups} group(s) per ramp, at least {least} are needed",
+                f"{ngroups} group(s) per ramp, at least {minimum} are needed",
                 "two are enough for method stack"
                 if ngroups > 1
                 else "the read noise is the scatter within a ramp",
             )
 
 
-def measure(blocks, classes, settings, *, threads=1):
+def measure(
+    blocks: RampBlocks, classes: Classes, settings: ReadnoiseSettings, *, threads: int = 1
+) -> ReadNoise:
     """Measure the read noise of every pixel.
 
     Parameters
     ----------
     blocks : RampBlocks
+        The samples of all ramps.
     classes : Classes
     settings : ReadnoiseSettings
     threads : int
+        Blocks worked on at once.
 
     Returns
     -------
@@ -126,12 +138,12 @@ def measure(blocks, classes, settings, *, threads=1):
         When an exposure has fewer than 3 groups.
     """
     ramps = blocks.ramps
-    check_groups(ramps, LEAST_GROUPS)
-    kind = kinds_of(classes)
+    check_groups(ramps, MIN_GROUPS)
+    kind = pixel_kinds(classes)
     step_noise = _step_noise(blocks, classes)
-    candidate = _candidates(blocks, kind, step_noise, settings)
-    result = _room(ramps.shape)
+    candidate = _telegraph_limits(blocks, kind, step_noise, settings)
     nkinds = len(step_noise)
+    result = _empty_readnoise(ramps.shape, len(ramps.ramps), nkinds)
 
     def work(values, rows, columns):
         found = _Sums(values.shape[1], len(ramps.ramps), nkinds)
@@ -152,12 +164,12 @@ def _step_noise(blocks, classes):
     """Return the typical noise of a difference of groups 0 and 1, by kind, DN."""
     stacks = (GroupStack(blocks.ramps, group, flags=blocks.flags) for group in (0, 1))
     noise = np.sqrt(2) * pair_noise(*stacks, classes)
-    # A kind that is not there (no reference pixels in a subarray) is asked for by no pixel.
+    # A kind without pixels (reference pixels in some subarrays) is NaN, and never looked up.
     return np.nan_to_num(noise.T.ravel(), nan=0.0)
 
 
 class _Sums:
-    """What `residuals` collects for one block."""
+    """Sums over the ramps for the pixels of one block, as the kernel `residuals` fills them."""
 
     def __init__(self, npixels, nramps, nkinds):
         self.total, self.raw, self.pairs = (np.empty(npixels) for _ in range(3))
@@ -177,8 +189,11 @@ class _Sums:
         )  # fmt: skip
 
 
-def _candidates(blocks, kind, step_noise, settings):
-    """Return the noise from which on a pixel is tested for telegraph noise, by kind, DN."""
+def _telegraph_limits(blocks, kind, step_noise, settings):
+    """Return the noise above which a pixel is tested for telegraph noise, by kind, DN.
+
+    It is the limit for NOISY, estimated from a sample of rows.
+    """
     ny, nx = blocks.ramps.shape
     never = np.full(len(step_noise), np.inf)
     found = [[] for _ in step_noise]
@@ -197,20 +212,21 @@ def _candidates(blocks, kind, step_noise, settings):
     blocks.over(work, layout=[(slice(y, y + 1), slice(0, nx)) for y in range(0, ny, every)])
     limits = []
     for values in map(np.concatenate, found):
-        limits.append(far_above(values, settings.noisy_sigma) if values.size else np.inf)
+        limits.append(robust_upper_limit(values, settings.noisy_sigma) if values.size else np.inf)
     return np.array(limits)
 
 
-def _room(shape):
+def _empty_readnoise(shape, nramps, nkinds):
     images = [np.empty(shape, np.float32) for _ in range(4)]
     single, error, pair, telegraph = images
     nu, njumps = np.empty(shape, np.int32), np.empty(shape, np.int32)
     dq = np.zeros(shape, np.int32)
-    return ReadNoise(single, error, nu, pair, njumps, telegraph, dq, None, None)
+    ramp_single, ramp_nu = np.empty((nramps, nkinds)), np.empty((nramps, nkinds), np.int64)
+    return ReadNoise(single, error, nu, pair, njumps, telegraph, dq, ramp_single, ramp_nu)
 
 
 def _store(result, found, rows, columns, settings):
-    """Turn the sums of a block into the images."""
+    """Compute the images of a block from its sums."""
     shape = result.single[rows, columns].shape
     telegraph = (found.gain > settings.telegraph_gain) & (found.downs >= _TELEGRAPH_STEPS)
     total = np.where(telegraph, found.raw, found.total)
@@ -241,5 +257,5 @@ def _flag(result, classes, kind, settings):
         good = values[np.isfinite(values)]
         if good.size:
             with np.errstate(invalid="ignore"):
-                noisy = values > far_above(good, settings.noisy_sigma)
+                noisy = values > robust_upper_limit(good, settings.noisy_sigma)
             dq[where] |= np.where(noisy, Flag.NOISY, 0)

@@ -1,45 +1,67 @@
-"""Read noise reference files and the richer product beside them."""
+"""HDUs of read noise reference files and of the files of details beside them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.nircam import products
 from darkroom.nircam.readnoise.measure import MEANING
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-def reference_hdus(cds, facts, ramps, provenance):
+    from darkroom.nircam.products import Provenance, ReferenceMetadata
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.readnoise.measure import ReadNoise
+
+
+def reference_hdus(
+    cds: np.ndarray, metadata: ReferenceMetadata, ramps: RampSet, provenance: Provenance
+) -> list:
     """Make the HDUs of a ReadnoiseModel.
 
     Parameters
     ----------
     cds : (ny, nx) float32 array
-        Noise of the difference of two groups, DN, DMS frame.
-    facts : darkroom.nircam.products.ReferenceMetadata
+        CDS noise (of the difference of two groups), DN, DMS frame.
+    metadata : darkroom.nircam.products.ReferenceMetadata
     ramps : RampSet
     provenance : darkroom.nircam.products.Provenance
     """
-    primary = products.reference_primary("ReadnoiseModel", "READNOISE", facts, ramps, provenance)
+    primary = products.reference_primary("ReadnoiseModel", "READNOISE", metadata, ramps, provenance)
     return [primary, products.image("SCI", cds, "DN")]
 
 
-def details(cds, ramps, method, cards, tables, provenance, found=None, further=None):
-    """Make the HDUs of the product beside a read noise.
+def details(
+    cds: np.ndarray,
+    ramps: RampSet,
+    method: str,
+    cards: Iterable[tuple[str, Any, str]],
+    tables: Mapping[str, tuple[list, dict]],
+    provenance: Provenance,
+    found: ReadNoise | None = None,
+    further: Mapping[str, tuple[np.ndarray, str]] | None = None,
+) -> list:
+    """Make the HDUs of the details of a read noise.
 
     Parameters
     ----------
     cds : (ny, nx) float32 array
-        Noise of the difference of two groups, DN.
+        CDS noise (of the difference of two groups), DN.
     ramps : RampSet
     method : str
+        ``"line"``, ``"stack"`` or ``"ramp"``.
     cards : sequence of (keyword, value, comment)
+        Further cards of the primary header.
     tables : dict
-        ``{name: (rows, units)}``; empty ones are left out.
+        ``{name: (rows, units)}``; empty tables are left out.
     provenance : darkroom.nircam.products.Provenance
     found : darkroom.nircam.readnoise.measure.ReadNoise, optional
-        What method ``line`` gives beyond the CDS noise.
+        Results of method ``line``.
     further : dict, optional
-        ``{name: (image, unit)}``; None is left out.
+        Further images, ``{name: (image, unit)}``.
     """
     header = ramps.files[0].header
     common = (
@@ -55,7 +77,7 @@ def details(cds, ramps, method, cards, tables, provenance, found=None, further=N
     )
     primary = products.primary((*common, *cards))
     provenance.stamp(primary.header)
-    images = {"CDS": (cds, "DN")}
+    images: dict[str, Any] = {"CDS": (cds, "DN")}
     if found is not None:
         images |= {
             "SINGLE": (found.single, "DN"),

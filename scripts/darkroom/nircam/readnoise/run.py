@@ -1,11 +1,11 @@
-"""From dark ramps to read noise files: the work between options and exit of `readnoise`."""
+"""From dark ramps to read noise files: what the program `readnoise` does after parsing."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,12 @@ from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.readnoise.tables import amplifier_table, stability
 from darkroom.nircam.superbias.offsets import check_ramps
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.products import ReferenceMetadata
+
 log = logging.getLogger(__name__)
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED
 _NOISE = dict.fromkeys(("mode", "median", "mean", "p5", "p95", "p99"), "DN")
@@ -31,58 +37,73 @@ _NOISE = dict.fromkeys(("mode", "median", "mean", "p5", "p95", "p99"), "DN")
 
 @dataclass
 class ReadnoiseResult:
-    """What a run made.
+    """Everything that a run produces.
 
     Attributes
     ----------
     ramps : RampSet
     reference, details : callable
-        Give the HDUs of the reference file and of the product beside it.
+        Return the HDUs of the reference file and of the file of details.
     cds : (ny, nx) float32 array
-        Noise of the difference of two groups, DN: what the reference file holds.
+        Noise of the difference of two groups, DN: the image of the reference file.
     numbers : dict
-        Results by name, for quantities.
+        Results by name, for `darkroom.nircam.readnoise.quantities.report`.
     """
 
     ramps: RampSet
-    reference: Callable
-    details: Callable
+    reference: Callable[[], list]
+    details: Callable[[], list]
     cds: np.ndarray
-    numbers: dict = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def run(paths, facts, choices: ReadnoiseSettings, *, previous=None, threads=1):
+def run(
+    paths: Iterable[StrPath],
+    metadata: ReferenceMetadata,
+    choices: ReadnoiseSettings,
+    *,
+    previous: StrPath | None = None,
+    threads: int = 1,
+) -> ReadnoiseResult:
     """Measure the read noise.
 
     Parameters
     ----------
     paths : sequence of path-like
-    facts : darkroom.nircam.products.ReferenceMetadata
+        Ramp files, one per exposure.
+    metadata : darkroom.nircam.products.ReferenceMetadata
+        For the header of the reference file.
     choices : ReadnoiseSettings
     previous : path-like, optional
-        Read noise file to compare with.
+        Read noise reference file to compare with.
     threads : int
 
     Returns
     -------
     ReadnoiseResult
+
+    Raises
+    ------
+    DarkroomError
+        When no read noise can be measured in these exposures; `InputError` when one file is the
+        cause.
     """
     ramps = RampSet(paths, "read noise")
-    subarray = check_subarray(facts, ramps)
-    _, doubt = full_pedigree(facts, ramps.mjd)
-    if doubt:
-        log.warning(doubt)
+    subarray = check_subarray(metadata, ramps)
+    _, warning = full_pedigree(metadata, ramps.mjd)
+    if warning:
+        log.warning(warning)
     _check_ngroups(ramps)
-    readnoise.check_groups(ramps, readnoise.LEAST_GROUPS if choices.method == "line" else 2)
-    before = None if previous is None else read_previous(previous, ramps)
+    readnoise.check_groups(ramps, readnoise.MIN_GROUPS if choices.method == "line" else 2)
+    earlier = None if previous is None else read_previous(previous, ramps)
     classes = Classes.from_ramps(ramps)
     flags = _UNUSABLE if choices.method == "line" else 0
     check_ramps(GroupStack(ramps, flags=flags), classes, ramps.label, threads)
     blocks = RampBlocks(ramps, flags)
     if choices.method == "line":
-        noise, rest = _line(blocks, classes, choices, threads)
+        noise, further = _line(blocks, classes, choices, threads)
     else:
-        noise, rest = _reffiles(blocks, choices, threads)
+        noise, further = _reffiles(blocks, choices, threads)
     if choices.single_value:
         noise = np.full(
             ramps.shape,
@@ -90,11 +111,12 @@ def run(paths, facts, choices: ReadnoiseSettings, *, previous=None, threads=1):
                 noise, ramps.readout, subarray, readnoise_reffiles.clip_of(choices)
             ),
         )
-    return _made(noise.astype(np.float32), rest, facts, choices, before, ramps, classes)
+    cds = noise.astype(np.float32)
+    return _assemble(cds, further, metadata, choices, earlier, ramps, classes)
 
 
 def _check_ngroups(ramps):
-    """Refuse exposures of different lengths: they would not count alike."""
+    """Refuse exposures of different length, which would have different weights."""
     usual = ramps.files[0].sci.shape[1]
     for file in ramps.files:
         if file.sci.shape[1] != usual:
@@ -106,38 +128,38 @@ def _check_ngroups(ramps):
 
 
 @dataclass
-class _Rest:
-    """What a method gives beside the CDS noise."""
+class _Further:
+    """Results of a method beyond the CDS noise."""
 
     found: readnoise.ReadNoise | None = None
     cards: tuple = ()
-    tables: dict = field(default_factory=dict)
-    images: dict = field(default_factory=dict)
-    numbers: dict = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 def _line(blocks, classes, choices, threads):
-    """Return the CDS noise of method ``line`` and the rest."""
+    """Return the CDS noise of method ``line`` and its further results."""
     found = readnoise.measure(blocks, classes, choices, threads=threads)
     rows, drifts = stability(found, blocks.ramps, classes)
-    rest = _Rest(found)
-    rest.tables = {
+    further = _Further(found)
+    further.tables = {
         "STABILITY": (rows, {"mjd": "d", "noise": "DN", "error": "DN"}),
         "DRIFT": (drifts, {"slope": "DN/d", "slope_error": "DN/d", "median_slope": "DN/d"}),
     }
-    rest.numbers = {"found": found, "drifts": drifts}
+    further.numbers = {"found": found, "drifts": drifts}
     if choices.spatial_pairs > 0:
         spatial = readnoise_spatial.check(
             blocks.ramps, classes, found.single, choices.spatial_pairs, blocks.flags
         )
-        rest.tables["SPATIAL"] = (spatial.rows, dict.fromkeys(("spatial", "temporal"), "DN"))
-        rest.images["BOXES"] = (spatial.boxes, "DN")
-        rest.numbers["spatial"] = spatial.rows
-    return np.sqrt(2) * found.single.astype(np.float64), rest
+        further.tables["SPATIAL"] = (spatial.rows, dict.fromkeys(("spatial", "temporal"), "DN"))
+        further.images["BOXES"] = (spatial.boxes, "DN")
+        further.numbers["spatial"] = spatial.rows
+    return np.sqrt(2) * found.single.astype(np.float64), further
 
 
 def _reffiles(blocks, choices, threads):
-    """Return the CDS noise of jwst_reffiles and the rest."""
+    """Return the CDS noise of jwst_reffiles and its further results."""
     found = readnoise_reffiles.measure(
         blocks,
         choices.method,
@@ -148,32 +170,40 @@ def _reffiles(blocks, choices, threads):
     if max(found.per_file) < 2 and (choices.method == "ramp" or len(found.per_file) == 1):
         raise DarkroomError(
             f"{blocks.ramps.files[0].path.name}: one difference of groups per exposure has no "
-            "scatter; give longer ramps, or several exposures to method stack"
+            "scatter; give longer ramps, or use method stack with several exposures"
         )
     cards = (("NPAIRS", found.npairs, "differences of groups of a pixel"),)
-    return found.noise, _Rest(cards=cards, numbers={"pairs": found})
+    return found.noise, _Further(cards=cards, numbers={"pairs": found})
 
 
-def _made(cds, rest, facts, choices, before, ramps, classes):
+def _assemble(cds, further, metadata, choices, previous, ramps, classes):
+    """Compare the CDS noise with the previous one, and prepare the files."""
     table = amplifier_table(cds, classes)
-    tables = {"AMPS": (table, _NOISE)} | rest.tables
-    numbers = rest.numbers | {"amplifiers": table, "compared": [], "classes": classes}
-    if before is not None:
-        error = None if rest.found is None else np.float32(np.sqrt(2)) * rest.found.error
-        difference, compared = compare(cds, error, before, classes)
+    tables = {"AMPS": (table, _NOISE)} | further.tables
+    numbers = further.numbers | {"amplifiers": table, "compared": [], "classes": classes}
+    if previous is not None:
+        error = None if further.found is None else np.float32(np.sqrt(2)) * further.found.error
+        difference, compared = compare(cds, error, previous, classes)
         tables["COMPARE"] = (compared, {})
-        rest.images["DIFF"] = (difference, "DN")
+        further.images["DIFF"] = (difference, "DN")
         numbers["compared"] = compared
-    provenance = Provenance.from_ramps("readnoise", ramps, choices.effective_settings, before)
-    reference = partial(files.reference_hdus, cds, facts, ramps, provenance)
+    provenance = Provenance.from_ramps("readnoise", ramps, choices.effective_settings, previous)
+    reference = partial(files.reference_hdus, cds, metadata, ramps, provenance)
+    method, cards, found = choices.method, further.cards, further.found
     details = partial(
-        files.details,
-        *(cds, ramps, choices.method, rest.cards, tables, provenance, rest.found, rest.images),
+        files.details, cds, ramps, method, cards, tables, provenance, found, further.images
     )
     return ReadnoiseResult(ramps, reference, details, cds, numbers)
 
 
-def write(made, output, details):
-    """Write what a run made."""
-    save(output, made.reference())
-    save(details, made.details())
+def write(result: ReadnoiseResult, output: StrPath, details: StrPath) -> None:
+    """Write the reference file and the file of details.
+
+    Parameters
+    ----------
+    result : ReadnoiseResult
+    output, details : path-like
+        Reference file, and file of details.
+    """
+    save(output, result.reference())
+    save(details, result.details())

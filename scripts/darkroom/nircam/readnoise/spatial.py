@@ -1,36 +1,42 @@
-"""The read noise as the scatter over neighbouring pixels, a check on that over time.
+"""Read noise as the scatter over neighbouring pixels: a check on the scatter in time.
 
-Differences of two groups are cut into boxes that never cross the edge of an amplifier; the noise is
-the clipped standard deviation over the pixels of a box. Rows share 1/f noise: with the mean of
-every row of a box taken off, the scatter over pixels and the scatter in time should agree.
+Differences of two groups are divided into boxes that never cross the edge of an amplifier. The
+noise is the clipped standard deviation over the pixels of a box. The pixels of a row share 1/f
+noise: after subtraction of the mean of every row of a box, the scatter over pixels and the scatter
+in time should agree.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import CUT, middle_part
+from darkroom.nircam.ramps.robust import TRUNCATED_STD, clip_range
+
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import RampSet
 
 BOX = 128
 
 
 @dataclass(frozen=True)
 class SpatialRow:
-    """Read noise of one amplifier's active pixels by two ways, DN, one read.
+    """Noise of one read over pixels and in time, for the active pixels of one amplifier, DN.
 
     Attributes
     ----------
     amplifier : int
     nboxes, npairs : int
-        Boxes, and differences averaged.
+        Number of boxes, and of differences averaged.
     spatial : float
         Scatter over the pixels of a box.
     without_rows : float
-        The same, means of rows taken off.
+        The same after subtraction of the mean of every row of the box.
     temporal : float
         Noise in time of the same pixels.
     ratio : float
@@ -48,21 +54,25 @@ class SpatialRow:
 
 @dataclass(frozen=True)
 class Spatial:
-    """Result of the check.
+    """Read noise over pixels.
 
     Attributes
     ----------
     boxes : (ny / 128, nx / 128) float32 array
-        Noise of one read without rows, DN; the last row and column may be of smaller boxes.
+        Noise of one read after subtraction of row means, DN; boxes at the edges of the image or of
+        an amplifier may be smaller.
     rows : list of SpatialRow
+        One per amplifier.
     """
 
     boxes: np.ndarray
-    rows: list
+    rows: list[SpatialRow]
 
 
-def check(ramps, classes, temporal, npairs, flags=0):
-    """Measure the read noise over pixels.
+def check(
+    ramps: RampSet, classes: Classes, temporal: np.ndarray, npairs: int, flags: int = 0
+) -> Spatial:
+    """Measure the read noise over pixels, and compare it with that in time.
 
     Parameters
     ----------
@@ -71,7 +81,7 @@ def check(ramps, classes, temporal, npairs, flags=0):
     temporal : (ny, nx) array
         Noise of one read in time, DN.
     npairs : int
-        Differences of groups used at most, spread over the ramps.
+        Maximum number of differences of groups to use; they are spread over the ramps.
     flags : int
         GROUPDQ bits that make a sample unusable.
 
@@ -117,7 +127,7 @@ def _typical(boxes):
 
 
 def _choose(ramps, npairs):
-    """Return (ramp, later group) of differences spread over the ramps."""
+    """Return (ramp, later group) of at most `npairs` differences, spread over the ramps."""
     every = [
         (ramp, group)
         for ramp, (file, _) in enumerate(ramps.ramps)
@@ -128,7 +138,7 @@ def _choose(ramps, npairs):
 
 
 def _edges(shape, classes):
-    """Return first and stop of the rows and of the columns of boxes, amplifiers kept apart."""
+    """Return (first, stop) of the rows and of the columns of boxes, each within an amplifier."""
     ny, nx = shape
     width = nx // classes.noutputs
     tops = [(y, min(y + BOX, ny)) for y in range(0, ny, BOX)]
@@ -145,23 +155,24 @@ def _difference(ramps, ramp, group, flags, first, stop):
     return later - earlier
 
 
-def box_noise(values):
-    """Return the clipped scatter over the pixels of a box, and the same without row means.
+def box_noise(values: np.ndarray) -> tuple[float, float]:
+    """Return the clipped scatter over the pixels of a box, with and without its row means.
 
     Parameters
     ----------
     values : (rows, columns) array
-        NaN are left out.
+        Any unit; NaN are left out.
 
     Returns
     -------
     plain, without_rows : float
-        NaN for fewer than two values (in all, or in every row).
+        Standard deviation about the mean of the box and about the means of its rows, in the unit
+        of `values`. NaN for fewer than two values (in the box, or in every row).
     """
     good = values[np.isfinite(values)]
     if good.size < 2:
         return math.nan, math.nan
-    middle, reach = middle_part(good)
+    middle, reach = clip_range(good)
     with np.errstate(invalid="ignore"):
         kept = np.abs(values - middle) <= reach
     inside = np.where(kept, values - middle, 0.0).astype(np.float64)
@@ -170,6 +181,10 @@ def box_noise(values):
     filled = per_row > 0
     between = (row_sum[filled] ** 2 / per_row[filled]).sum()
     freedom = n - filled.sum()
-    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / CUT if n > 1 else math.nan
-    without = math.sqrt(max(squares - between, 0.0) / freedom) / CUT if freedom > 0 else math.nan
+    plain = math.sqrt((squares - total**2 / n) / (n - 1)) / TRUNCATED_STD if n > 1 else math.nan
+    without = (
+        math.sqrt(max(squares - between, 0.0) / freedom) / TRUNCATED_STD
+        if freedom > 0
+        else math.nan
+    )
     return plain, without

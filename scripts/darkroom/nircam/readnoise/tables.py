@@ -1,12 +1,19 @@
-"""A read noise map in numbers: by amplifier and region, and ramp by ramp."""
+"""Tables of a read noise: by amplifier and region, and by ramp."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.nircam.ramps.drift import drift
+
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.drift import Drift
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.readnoise.measure import ReadNoise
 
 _BINS = 200
 _SMOOTH = 9
@@ -20,13 +27,13 @@ class AmplifierRow:
     ----------
     amplifier : int
     region : str
-        ``"active"``, ``"reference rows"`` (above and below) or ``"reference columns"``.
+        ``"active"``, ``"reference rows"`` (at the top and bottom) or ``"reference columns"``.
     npixels, nmissing : int
-        Pixels with and without a value.
+        Number of pixels with and without a value.
     mode, median, mean, p5, p95, p99 : float
-        Of the map's values there.
+        Mode, median, mean and percentiles of the noise map in this region.
     ratio : float
-        Median over that of the amplifier's active pixels.
+        Median over that of the active pixels of the amplifier.
     """
 
     amplifier: int
@@ -42,8 +49,8 @@ class AmplifierRow:
     ratio: float
 
 
-def amplifier_table(noise, classes):
-    """Describe a noise map by amplifier and region.
+def amplifier_table(noise: np.ndarray, classes: Classes) -> list[AmplifierRow]:
+    """Return statistics of a noise map by amplifier and region.
 
     Parameters
     ----------
@@ -89,8 +96,8 @@ def _describe(amplifier, region, values, active):
     )
 
 
-def mode_of(values):
-    """Return the most frequent value: the top of a smoothed histogram between percentiles."""
+def mode_of(values: np.ndarray) -> float:
+    """Return the mode: the peak of a smoothed histogram between percentiles 0.5 and 99."""
     low, high = np.percentile(values, [0.5, 99.0])
     if high <= low:
         return float(low)
@@ -100,8 +107,10 @@ def mode_of(values):
     return float(0.5 * (edges[top] + edges[top + 1]))
 
 
-def stability(found, ramps, classes):
-    """Follow the read noise ramp by ramp.
+def stability(
+    found: ReadNoise, ramps: RampSet, classes: Classes
+) -> tuple[list[dict[str, Any]], list[Drift]]:
+    """Return the read noise of each ramp, and its drift.
 
     Parameters
     ----------
@@ -114,7 +123,7 @@ def stability(found, ramps, classes):
     rows : list of dict
         One per ramp, amplifier and kind: noise of one read of the quiet pixels and its error, DN.
     drifts : list of darkroom.nircam.ramps.drift.Drift
-        Of every amplifier's active pixels, DN/day.
+        One per amplifier, for its active pixels, DN/day.
     """
     rows, times = [], ramps.mjd
     for ramp, (file, integration) in enumerate(ramps.ramps):

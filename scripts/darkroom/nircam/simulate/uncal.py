@@ -9,9 +9,9 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.dates import DAY, to_mjd
+from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.plan import PROGRAM, timing
-from darkroom.nircam.simulate.values import PATTERNS
 
 if TYPE_CHECKING:
     from darkroom.nircam.simulate.plan import Exposure

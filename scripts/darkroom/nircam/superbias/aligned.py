@@ -1,8 +1,9 @@
-"""Method ``aligned`` of the program `superbias`, from ramps to what is written."""
+"""Method ``aligned`` of the program `superbias`, from ramps to the HDUs that are written."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,25 +17,45 @@ from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.intercept import InterceptStack
 from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
-from darkroom.nircam.superbias.run import SuperbiasResult, filled_superbias
+from darkroom.nircam.superbias.reffiles import rule_of
+from darkroom.nircam.superbias.result import SuperbiasResult, filled_superbias
+
+if TYPE_CHECKING:
+    from darkroom.nircam.compare import Previous
+    from darkroom.nircam.products import ReferenceMetadata
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.superbias.settings import SuperbiasSettings
 
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 
 
-def aligned(ramps, facts, choices, before, threads):
-    """Make a superbias of aligned ramps.
+def aligned(
+    ramps: RampSet,
+    metadata: ReferenceMetadata,
+    choices: SuperbiasSettings,
+    previous: Previous | None,
+    threads: int,
+) -> SuperbiasResult:
+    """Make a superbias from ramps whose offsets are solved for and subtracted.
 
     Parameters
     ----------
     ramps : RampSet
-    facts : darkroom.nircam.products.ReferenceMetadata
+    metadata : darkroom.nircam.products.ReferenceMetadata
+        For the header of the reference file.
     choices : darkroom.nircam.superbias.settings.SuperbiasSettings
-    before : darkroom.nircam.compare.Previous or None
+    previous : darkroom.nircam.compare.Previous or None
+        Superbias to compare with.
     threads : int
 
     Returns
     -------
-    darkroom.nircam.superbias.run.SuperbiasResult
+    SuperbiasResult
+
+    Raises
+    ------
+    DarkroomError
+        See `make_superbias` and `InterceptStack`.
     """
     classes = Classes.from_ramps(ramps)
     stack = first = GroupStack(ramps, 0, flags=_UNUSABLE)
@@ -45,21 +66,25 @@ def aligned(ramps, facts, choices, before, threads):
     found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
     numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
     difference = None
-    if before is not None:
-        difference, numbers["compared"] = compare(found.mean, found.error, before, classes)
+    if previous is not None:
+        difference, numbers["compared"] = compare(found.mean, found.error, previous, classes)
         tables["COMPARE"] = (numbers["compared"], {})
-    provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, before)
+    provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, previous)
     dq = files.aligned_dq(found.dq)
-    reference = partial(files.reference_hdus, found.mean, found.error, dq, facts, ramps, provenance)
+    reference = partial(
+        files.reference_hdus, found.mean, found.error, dq, metadata, ramps, provenance
+    )
     details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
-    filled = filled_superbias(found.mean, ramps, choices)
+    filled = None
+    if choices.save_filled:
+        filled = filled_superbias(found.mean, ramps, rule_of(choices), choices.box_width)
     return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers)
 
 
 def _measure(found, first, read_share, ramps, classes, choices):
-    """Return the numbers and tables of what the superbias's noise and offsets are.
+    """Return numbers and tables that describe the noise and the offsets of the ramps.
 
-    `read_share` is the read noise of a sample over that of one group.
+    `first` is the stack of group 0, `read_share` the read noise of a sample over that of a group.
     """
     read, read_error = np.full((2, classes.noutputs, 2), np.nan)
     if all(file.sci.shape[1] > 1 for file in ramps.files):

@@ -1,4 +1,4 @@
-"""Flags of the product beside a superbias."""
+"""Flags in the file of details of a superbias."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntFlag
 
 
 class Flag(IntFlag):
-    """Why a pixel is flagged; the bits of the DQ image beside the superbias."""
+    """Reasons for which a pixel is flagged: bits of the DQ image in the file of details."""
 
     DO_NOT_USE = 1
     UNRELIABLE_BIAS = 2
@@ -17,12 +17,12 @@ class Flag(IntFlag):
     REFERENCE_PIXEL = 64
 
 
-MEANING = {
+MEANING: dict[IntFlag, str] = {
     Flag.DO_NOT_USE: "no value, or NOISY",
     Flag.UNRELIABLE_BIAS: "DO_NOT_USE, FEW, NOISY or DRIFT",
-    Flag.HOT: "slope over the first groups far above the others'",
-    Flag.FEW: "fewer than 3 samples left",
+    Flag.HOT: "slope over the first groups far above that of other pixels",
+    Flag.FEW: "fewer than 3 usable samples",
     Flag.NOISY: "scatter far above that of its amplifier, parity and kind",
-    Flag.DRIFT: "bias changes with time, by Student's t of its slope",
+    Flag.DRIFT: "bias changes with time (t test of its slope)",
     Flag.REFERENCE_PIXEL: "reference pixel",
 }

@@ -1,6 +1,6 @@
-"""Compiled parts of the superbias: trends of what survived a clip, medians and means of classes.
+"""Compiled parts of the superbias: trends of the unclipped samples, medians and means of classes.
 
-Loops run over frames outside and over pixels inside, so that they become vector instructions.
+The outer loops run over frames and the inner ones over pixels, so that they are vectorised.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import float32, float64, int8, int16, int64, njit, types, void
 
-#: Bins of 1 DN of `class_medians`; differences from zero of up to half as many.
+#: Number of 1-DN bins in `class_medians`; they are centred on zero.
 BINS = 1 << 16
 _LEAST = -np.finfo(np.float64).max
 
@@ -38,24 +38,35 @@ def _add_times(row, low, high, mean, t, st, stt, stx):
     error_model="numpy",
     cache=True,
 )  # fmt: skip
-def trends(values, low, high, times, mean, std, count, slope, tvalue):
-    """Fit a straight line in time to the values inside limits, pixel by pixel.
+def trends(
+    values: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    times: np.ndarray,
+    mean: np.ndarray,
+    std: np.ndarray,
+    count: np.ndarray,
+    slope: np.ndarray,
+    tvalue: np.ndarray,
+) -> None:
+    """Fit a straight line in time to the values of each pixel within its limits.
 
     Parameters
     ----------
     values : (n, npixels) float32 array
-        Frames; NaN and infinite values are left out.
+        Frames, DN; NaN and infinite values are left out.
     low, high : (npixels,) float64 arrays
-        Limits, both inside.
+        Limits, DN; values equal to a limit are within.
     times : (n,) float64 array
-        Centred on zero.
+        Times of the frames, days, with a mean of zero.
     mean, std : (npixels,) float32 arrays
-        Of the values inside (n - 1 in the denominator).
+        Mean and standard deviation (count - 1 in its denominator) of the values within, DN.
     count : (npixels,) int16 array
-        Their number.
+        Number of values within.
     slope, tvalue : (npixels,) float32 arrays
-        Written to: slope, and slope over its standard error (count - 2 degrees of freedom); NaN
-        where count < 3, where all values are of one time, or where the scatter is zero.
+        Written to: slope in DN/day, and slope over its standard error (count - 2 degrees of
+        freedom). Both are NaN where count < 3 or where all values have the same time; `tvalue` is
+        NaN where the scatter about the line is zero.
     """
     n, npixels = values.shape
     st, stt, stx = np.zeros(npixels), np.zeros(npixels), np.zeros(npixels)
@@ -67,7 +78,8 @@ def trends(values, low, high, times, mean, std, count, slope, tvalue):
         lever = stt[j] - st[j] * st[j] / count[j]
         if count[j] < 3 or not lever > 0.0:
             continue
-        # mean is rounded to float32: sums of (value - mean) are not exactly zero, but times st.
+        # The term st * sum(value - mean) / count is left out: it is zero but for the rounding of
+        # the mean to float32.
         gain = stx[j] / lever
         slope[j] = gain
         squares = np.float64(std[j]) * np.float64(std[j]) * (count[j] - 1)
@@ -78,7 +90,7 @@ def trends(values, low, high, times, mean, std, count, slope, tvalue):
 
 @_helper
 def _fill(values, reference, classes, level, bins, histogram):
-    """Count the differences of one row in their bins; the row of class -1 is the last one."""
+    """Add the differences of one row to the histograms; class -1 has the last histogram."""
     for x in range(values.size):
         k = classes[x]
         value = np.float64(values[x]) - np.float64(reference[x]) - level[k]
@@ -91,7 +103,7 @@ def _fill(values, reference, classes, level, bins, histogram):
 
 @_helper
 def _find_bins(histogram, total, low, high, quartiles):
-    """Find the bins of both middle values, and the quartiles by interpolation in their bins."""
+    """Find the bins of both middle values, and the quartiles by interpolation within bins."""
     for k in range(total.size):
         below, n = 0, total[k]
         low[k], high[k] = -1, -1
@@ -112,9 +124,9 @@ def _find_bins(histogram, total, low, high, quartiles):
 
 @_helper
 def _collect(values, reference, classes, level, low, high, held, found):
-    """Keep the differences of one row that lie in their class's middle bins.
+    """Collect the differences of one row that lie in the middle bins of their class.
 
-    Every value is stored, and overwritten by the next unless it counts: branches cost more.
+    Every value is stored, and overwritten by the next one unless it counts: a branch is slower.
     """
     for x in range(values.size):
         k = classes[x]
@@ -135,23 +147,31 @@ _image = types.Array(float32, 2, "C", readonly=True)
     error_model="numpy",
     cache=True,
 )  # fmt: skip
-def class_medians(frame, reference, classes, level, median, sigma, count):
-    """Take the median of frame - reference - level over the pixels of each class.
+def class_medians(
+    frame: np.ndarray,
+    reference: np.ndarray,
+    classes: np.ndarray,
+    level: np.ndarray,
+    median: np.ndarray,
+    sigma: np.ndarray,
+    count: np.ndarray,
+) -> None:
+    """Compute the median of frame - reference - level over the pixels of each class.
 
     Parameters
     ----------
     frame, reference : (ny, nx) float32 arrays
-        Pixels where either is not finite are left out.
+        DN; pixels where either is not finite are left out.
     classes : (ny, nx) int8 array
         Class of every pixel; those of class -1 are left out.
     level : (nclasses,) float64 array
-        Near the median, so that differences stay within the bins.
+        An estimate of the median of frame - reference, DN, so that differences fall into the bins.
     median : (nclasses,) float64 array
-        Written to: exact, `level` not added back; NaN for an empty class.
+        Written to: the exact median in DN, after subtraction of `level`; NaN for an empty class.
     sigma : (nclasses,) float64 array
-        Written to: standard deviation of a normal distribution with the same quartiles.
+        Written to: standard deviation of a normal distribution with the same quartiles, DN.
     count : (nclasses,) int64 array
-        Written to.
+        Written to: number of pixels used.
     """
     nclasses, (ny, nx) = level.size, frame.shape
     levels = np.zeros(nclasses + 1)
@@ -164,7 +184,7 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
     low, high = np.empty(nclasses, np.int64), np.empty(nclasses, np.int64)
     quartiles = np.full((nclasses, 2), np.nan)
     _find_bins(histogram, count, low, high, quartiles)
-    # Nothing of class -1 lies between these; the outer bins have no ends.
+    # No value of class -1 lies within its limits; the outermost bins are open-ended.
     bottom, top, room = np.full(nclasses + 1, np.inf), np.full(nclasses + 1, -np.inf), 0
     for k in range(nclasses):
         sigma[k] = (quartiles[k, 1] - quartiles[k, 0]) / 1.3489795003921634
@@ -193,21 +213,29 @@ def class_medians(frame, reference, classes, level, median, sigma, count):
     error_model="numpy",
     cache=True,
 )  # fmt: skip
-def class_means(frame, reference, classes, centre, reach, mean, error):
-    """Take the mean of frame - reference over the pixels of each class, outliers left out.
+def class_means(
+    frame: np.ndarray,
+    reference: np.ndarray,
+    classes: np.ndarray,
+    centre: np.ndarray,
+    reach: np.ndarray,
+    mean: np.ndarray,
+    error: np.ndarray,
+) -> None:
+    """Compute the mean of frame - reference over the pixels of each class, without outliers.
 
     Parameters
     ----------
     frame, reference : (ny, nx) float32 arrays
-        Pixels where either is not finite are left out.
+        DN; pixels where either is not finite are left out.
     classes : (ny, nx) int8 array
         Class of every pixel; those of class -1 are left out.
     centre, reach : (nclasses,) float64 arrays
-        Differences farther than `reach` from `centre` are left out.
+        Differences farther than `reach` from `centre` are left out, DN.
     mean : (nclasses,) float64 array
-        Written to: mean less `centre`; NaN for an empty class.
+        Written to: mean minus `centre`, DN; NaN for an empty class.
     error : (nclasses,) float64 array
-        Written to: standard error of the mean, of independent pixels.
+        Written to: standard error of the mean for independent pixels, DN.
     """
     nclasses, (ny, nx) = centre.size, frame.shape
     number, total, squares = np.zeros((3, nclasses))

@@ -1,13 +1,14 @@
-"""Superbias of aligned ramps: every integration counts, offsets of ramps are solved out.
+"""Superbias of aligned ramps: every integration is a sample, and offsets of ramps are subtracted.
 
-Sample of a ramp = bias of the pixel + offset of ramp, amplifier and column parity + kTC noise of
-the pixel and the reset + read noise. With the offsets known, the samples of a pixel differ by
-noise alone: their clipped mean is the superbias, and their scatter over sqrt(count) its error.
+Sample = bias of the pixel + offset of the ramp, amplifier and column parity + kTC noise of the
+pixel in this reset + read noise. After subtraction of the offsets the samples of a pixel differ by
+noise only: their clipped mean is the superbias, and their scatter over sqrt(count) its error.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
@@ -15,20 +16,28 @@ from scipy import special
 from darkroom.combine import Clip, clip_block
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
-from darkroom.nircam.ramps.robust import far_above
+from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.flags import Flag
 from darkroom.nircam.superbias.offsets import (
-    Aligned,
     Offsets,
-    first_levels,
+    OffsetSubtracted,
+    initial_levels,
     sample_rows,
     solve_offsets,
 )
 from darkroom.threads import over_bands
 
-LEAST_RAMPS = 3
-# Scatter about the common image, in units of the other ramps', above which one is refused.
-_STRANGE = 2.5
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import SampleStack
+    from darkroom.nircam.superbias.settings import SuperbiasSettings
+
+MIN_RAMPS = 3
+# A ramp is refused when its scatter about the common image exceeds the median of all ramps by more
+# than this factor.
+_MAX_RELATIVE_SCATTER = 2.5
 _IMAGES = ("mean", "median", "std", "error", "low", "high")
 
 
@@ -39,26 +48,27 @@ class Superbias:
     Attributes
     ----------
     mean, median : (ny, nx) float32 arrays
-        DN; NaN where no sample is left.
+        Clipped mean and median of the samples, DN; NaN without a usable sample.
     std : (ny, nx) float32 array
         Scatter of one sample in time (kTC and read noise), count - 1 in its denominator, DN.
     error : (ny, nx) float32 array
-        Standard error of the mean, std / sqrt(count), DN: Student's t with count - 1 degrees of
-        freedom. Errors that whole classes share are in ``offsets.level_error``.
+        Standard error of the mean, std / sqrt(count), DN; deviations over it follow Student's t
+        with count - 1 degrees of freedom. The error that is common to a class is not included; it
+        is ``offsets.level_error``.
     count, nclipped : (ny, nx) int16 arrays
-        Samples used, samples rejected by the clip.
+        Number of samples used, and of samples rejected by the clip.
     trend, trend_t : (ny, nx) float32 arrays
         Slope in time, DN/day, and slope over its error (count - 2 degrees of freedom); NaN when
-        times are unknown or all the same.
+        times are unknown or all equal.
     slope : (ny, nx) float32 array or None
-        DN/s over the first groups, when the sample is the intercept.
+        Slope over the first groups, DN/s, when the sample is the intercept.
     dq : (ny, nx) int32 array
         Bits of `Flag`.
     offsets : Offsets
     floors : dict
         Typical scatter of ``"active"`` and ``"reference"`` pixels, DN.
     noisy_above : float
-        Scatter at which active pixels are NOISY, DN: the median of that of the classes.
+        Scatter above which active pixels are NOISY, DN: the median over the classes.
     """
 
     mean: np.ndarray
@@ -72,27 +82,36 @@ class Superbias:
     slope: np.ndarray | None
     dq: np.ndarray
     offsets: Offsets
-    floors: dict = field(default_factory=dict)
+    floors: dict[str, float] = field(default_factory=dict)
     noisy_above: float = np.nan
 
 
-def make_superbias(stack, classes, times, label, settings, *, threads=1, band_rows=None):
+def make_superbias(
+    stack: SampleStack,
+    classes: Classes,
+    times: np.ndarray,
+    label: Callable[[int], str],
+    settings: SuperbiasSettings,
+    *,
+    threads: int = 1,
+    band_rows: int | None = None,
+) -> Superbias:
     """Make the superbias of a stack of samples.
 
     Parameters
     ----------
-    stack : object with nframes, shape, read(rows), read_frame(frame, first, values)
-        One sample image per ramp, DN; NaN where it cannot be used. With ``slopes(rows)``, (ny,
-        nx) mean slopes, pixels can be HOT.
+    stack : GroupStack or InterceptStack
+        One sample image per ramp, DN; NaN where unusable. Only an `InterceptStack` gives the
+        slopes from which pixels are flagged HOT.
     classes : Classes
     times : (nframes,) float64 array
-        Days; NaN when unknown.
+        Times of the ramps, days; NaN when unknown.
     label : callable
-        ``label(ramp)`` names a ramp in messages.
+        ``label(ramp)`` returns the name of a ramp for messages.
     settings : SuperbiasSettings
         Of method ``aligned``. The scatter by which samples are rejected is 1.4826 MAD of the pixel,
-        at least the typical scatter of its kind (active or reference): the MAD of few samples is
-        often far too small by chance.
+        but at least the typical scatter of its kind (active or reference), since the MAD of few
+        samples is often too small by chance.
     threads : int
         Bands or frames worked on at once.
     band_rows : int, optional
@@ -107,29 +126,29 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     DarkroomError
         For fewer than 3 ramps.
     InputError
-        For a ramp without usable values, saturated, or unlike the others.
+        For a ramp that has no usable values, is saturated, or deviates from the others.
     """
-    if stack.nframes < LEAST_RAMPS:
+    if stack.nframes < MIN_RAMPS:
         raise DarkroomError(
-            f"{stack.nframes} ramp(s), {label(0)} the first: the scatter of a pixel needs at least "
-            f"{LEAST_RAMPS}; give more exposures or integrations"
+            f"only {stack.nframes} ramp(s), the first is {label(0)}: the scatter of a pixel needs "
+            f"at least {MIN_RAMPS}; give more exposures or integrations"
         )
-    levels = first_levels(stack, classes, label, threads)
+    levels = initial_levels(stack, classes, label, threads)
     floors = _typical_scatter(stack, classes, levels)
     offsets = solve_offsets(
         stack, classes, levels, floors["active"], threads=threads, band_rows=band_rows
     )
-    _refuse_strange(offsets, label)
-    result = _room(stack, offsets, floors)
+    _refuse_deviant_ramp(offsets, label)
+    result = _empty_superbias(stack, offsets, floors)
     centred = times - times.mean()
-    aligned = Aligned(stack, offsets.columns(classes))
+    aligned = OffsetSubtracted(stack, offsets.columns(classes))
     kinds = {"active": ~classes.reference, "reference": classes.reference}
 
     def work(rows):
         values = aligned.read(rows)
         for kind, where in kinds.items():
             clip = Clip("mad", settings.sigma, settings.max_clipping_iters, floors[kind])
-            _reduce(values, where[rows], clip, centred, result, rows)
+            _combine_pixels(values, where[rows], clip, centred, result, rows)
         if result.slope is not None:
             result.slope[rows] = stack.slopes(rows)
 
@@ -141,26 +160,26 @@ def make_superbias(stack, classes, times, label, settings, *, threads=1, band_ro
     return result
 
 
-def _refuse_strange(offsets, label):
-    """Refuse a ramp that does not show the image of the others, e.g. one of another level."""
+def _refuse_deviant_ramp(offsets, label):
+    """Refuse a ramp whose pixels scatter far more about the common image than in other ramps."""
     usual = np.median(offsets.error, axis=0)
     known = np.isfinite(usual) & (usual > 0)
     if not known.any():
         return
-    times = np.median(offsets.error[:, known] / usual[known], axis=1)
-    worst = int(np.argmax(times))
-    if times[worst] > _STRANGE:
+    relative = np.median(offsets.error[:, known] / usual[known], axis=1)
+    worst = int(np.argmax(relative))
+    if relative[worst] > _MAX_RELATIVE_SCATTER:
         path, _, integration = label(worst).partition(" integration ")
         raise InputError(
             path,
-            f"integration {integration}: its pixels scatter about the image of all ramps "
-            f"{times[worst]:.2g} times as much as those of the others",
-            "this is no dark like the others: leave it out",
+            f"integration {integration}: its pixels scatter about the mean image of all ramps "
+            f"{relative[worst]:.2g} times as much as in other ramps",
+            "this exposure is not a dark like the others: leave it out",
         )
 
 
 def _typical_scatter(stack, classes, levels):
-    """Return the median over a sample of rows of the pixels' scatter, by kind."""
+    """Return the median scatter of pixels in a sample of rows, by kind, DN."""
     ny, _ = stack.shape
     levels = levels.astype(np.float32)[:, None, classes.column]
     found = {"active": [], "reference": []}
@@ -169,7 +188,7 @@ def _typical_scatter(stack, classes, levels):
         scatter = clip_block((stack.read(rows) - levels)[:, 0], Clip("none"), ("std",)).std
         found["active"].append(scatter[classes.usable[row]])
         found["reference"].append(scatter[classes.reference[row]])
-    # The median of chi with n - 1 degrees of freedom over sqrt(n - 1).
+    # Median of chi with n - 1 degrees of freedom, over sqrt(n - 1).
     factor = np.sqrt(2 * special.gammaincinv((stack.nframes - 1) / 2, 0.5) / (stack.nframes - 1))
     typical = {}
     for kind, parts in found.items():
@@ -179,7 +198,7 @@ def _typical_scatter(stack, classes, levels):
     return typical
 
 
-def _room(stack, offsets, floors):
+def _empty_superbias(stack, offsets, floors):
     def image(dtype=np.float32):
         return np.empty(stack.shape, dtype)
 
@@ -199,8 +218,8 @@ def _room(stack, offsets, floors):
     )
 
 
-def _reduce(values, where, clip, times, result, rows):
-    """Clip, average and fit in time the pixels `where` of a band."""
+def _combine_pixels(values, where, clip, times, result, rows):
+    """Clip and average the samples of the pixels `where` of a band, and fit them against time."""
     chosen = np.flatnonzero(where)
     if not chosen.size:
         return
@@ -223,26 +242,26 @@ def _flag(result, classes, settings):
     """Set the bits of the DQ image."""
     dq = result.dq
     dq[classes.reference] |= Flag.REFERENCE_PIXEL
-    dq[result.count < LEAST_RAMPS] |= Flag.FEW
-    noisy, result.noisy_above = _above_class(result.std, classes, settings.bad_sigma_threshold)
+    dq[result.count < MIN_RAMPS] |= Flag.FEW
+    noisy, result.noisy_above = _find_high(result.std, classes, settings.bad_sigma_threshold)
     dq[noisy] |= Flag.NOISY
-    # Degrees of freedom differ from pixel to pixel: one limit for each.
+    # The limit depends on the degrees of freedom, which differ from pixel to pixel.
     freedom = np.arange(result.count.max() + 1.0) - 2
     limit = -special.stdtrit(freedom, settings.drift_p / 2)
     with np.errstate(invalid="ignore"):
         dq[np.abs(result.trend_t) > limit[result.count]] |= Flag.DRIFT
     if result.slope is not None:
-        hot, _ = _above_class(result.slope, classes, settings.hot_sigma)
+        hot, _ = _find_high(result.slope, classes, settings.hot_sigma)
         dq[hot & ~classes.reference] |= Flag.HOT
     dq[~np.isfinite(result.mean) | (dq & Flag.NOISY > 0)] |= Flag.DO_NOT_USE
     bad = Flag.DO_NOT_USE | Flag.FEW | Flag.NOISY | Flag.DRIFT
     dq[dq & bad > 0] |= Flag.UNRELIABLE_BIAS
 
 
-def _above_class(image, classes, nsigma):
-    """Find pixels far above the median of their class, active and reference pixels apart.
+def _find_high(image, classes, nsigma):
+    """Find pixels far above the median of their class, separately for reference pixels.
 
-    Returns their mask, and the median limit of the active pixels' classes.
+    Returns their mask, and the median over the classes of the limit for active pixels.
     """
     above, limits = np.zeros(image.shape, bool), []
     for k in range(len(classes)):
@@ -250,7 +269,7 @@ def _above_class(image, classes, nsigma):
         for kind in (classes.reference, ~classes.reference):
             where = kind & columns
             values = image[where]
-            limit = far_above(values[np.isfinite(values)], nsigma)
+            limit = robust_upper_limit(values[np.isfinite(values)], nsigma)
             with np.errstate(invalid="ignore"):
                 above[where] = values > limit
         limits.append(limit)

@@ -1,8 +1,9 @@
-"""What a superbias's scatter is made of: kTC noise of the reset, and read noise."""
+"""Components of the scatter of a superbias: kTC noise of the reset, and read noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
@@ -10,13 +11,17 @@ from scipy import special
 from darkroom.nircam.ramps.robust import clipped_deviation, mad_deviation
 from darkroom.nircam.superbias.offsets import sample_rows
 
-# Of the sample of rows, every so manieth is enough for the read noise of an amplifier.
-_EVERY = 4
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import SampleStack
+
+# One in four of the sampled rows is enough for the read noise of an amplifier.
+_ROW_STEP = 4
 
 
 @dataclass(frozen=True)
 class NoiseRow:
-    """Noise of one amplifier's active or reference pixels, DN.
+    """Noise of the active or the reference pixels of one amplifier, DN.
 
     Attributes
     ----------
@@ -29,10 +34,11 @@ class NoiseRow:
     read : float
         Read noise of one sample, from differences of groups 0 and 1; NaN when unknown.
     ktc : float
-        sqrt(scatter² - read²); 0 where the scatter is not larger, NaN when read is unknown.
+        kTC noise, sqrt(scatter² - read²); 0 when the scatter is not larger, NaN when `read` is
+        unknown.
     ktc_error : float
-        Statistical error of ktc: of the scatter, from the number of pixels, and of the read noise,
-        from its own scatter over the ramps.
+        Statistical error of `ktc`. It combines the error of the scatter, from the number of
+        pixels, and that of the read noise, from its scatter over the ramps.
     """
 
     amplifier: int
@@ -44,7 +50,13 @@ class NoiseRow:
     ktc_error: float
 
 
-def split_noise(std, count, classes, read, read_error=None):
+def split_noise(
+    std: np.ndarray,
+    count: np.ndarray,
+    classes: Classes,
+    read: np.ndarray,
+    read_error: np.ndarray | None = None,
+) -> list[NoiseRow]:
     """Split the scatter of samples into kTC and read noise, by amplifier and kind of pixel.
 
     Parameters
@@ -52,12 +64,12 @@ def split_noise(std, count, classes, read, read_error=None):
     std : (ny, nx) float32 array
         Scatter of one sample, count - 1 in its denominator, DN.
     count : (ny, nx) int array
-        Samples used.
+        Number of samples used.
     classes : Classes
     read : (noutputs, 2) array
-        Read noise of a sample, active and reference pixels, DN (see `pair_noise`).
+        Read noise of a sample of active and of reference pixels, DN (see `pair_noise`).
     read_error : (noutputs, 2) array, optional
-        Standard error of its square, DN²; without it the read noise counts as known.
+        Standard error of its square, DN²; by default the read noise is taken as exact.
 
     Returns
     -------
@@ -65,14 +77,14 @@ def split_noise(std, count, classes, read, read_error=None):
 
     Notes
     -----
-    The typical variance is the median over pixels divided by what the median of chi² with
-    count - 1 degrees of freedom is to its mean: pixels far noisier than the rest do not count.
+    The typical variance is the median over pixels, divided by the ratio of median to mean of chi²
+    with count - 1 degrees of freedom. The median is insensitive to a few very noisy pixels.
 
     1/f noise has few degrees of freedom: its variance within a frame changes from group to group
-    by much more than pixels with independent noise would let it. With variances v0 and v1 of two
-    groups and their covariance c, what is left of it in ktc² is v0 - ((v0 + v1) / 2 - c) =
-    (v0 - v1) / 2 + c, which scatters as much as the read noise's square (v0 + v1) / 2 - c does.
-    The standard error of that mean over the ramps therefore stands for both.
+    by much more than that of independent noise of as many pixels. With variances v0 and v1 of two
+    groups and their covariance c, it contributes v0 - ((v0 + v1) / 2 - c) = (v0 - v1) / 2 + c to
+    ktc². This scatters as much as the contribution (v0 + v1) / 2 - c to the square of the read
+    noise. The standard error over the ramps of the latter therefore serves for both.
     """
     if read_error is None:
         read_error = np.zeros_like(read)
@@ -96,7 +108,7 @@ def split_noise(std, count, classes, read, read_error=None):
 
 
 def _median_error(freedom):
-    """Return the relative error of the median of chi-square values, times sqrt(number)."""
+    """Return the relative error of the median of n chi² values, times sqrt(n)."""
     half = special.gammaincinv(freedom / 2, 0.5)  # half the median
     density = np.exp((freedom / 2 - 1) * np.log(half) - half - special.gammaln(freedom / 2)) / 2
     return 1 / (2 * density) / (2 * half)
@@ -112,21 +124,25 @@ def _row(amplifier, kind, npixels, variance, error2, read):
     return NoiseRow(amplifier, kind, npixels, float(np.sqrt(variance)), read, ktc, error)
 
 
-def pair_noise(early, late, classes):
+def pair_noise(early: SampleStack, late: SampleStack, classes: Classes) -> np.ndarray:
     """Measure the read noise from the difference of two groups.
 
-    Parameters are those of `pair_variances`.
+    Parameters
+    ----------
+    early, late : GroupStack
+        Two groups of the same ramps.
+    classes : Classes
 
     Returns
     -------
     (noutputs, 2) array
-        Noise of one read of active and of reference pixels, DN: root of the mean variance; NaN
-        where there is none.
+        Noise of one read of active and of reference pixels, DN: square root of the mean variance
+        over the ramps; NaN where there is none.
     """
     return np.sqrt(mean_variance(pair_variances(early, late, classes))[0])
 
 
-def mean_variance(variances):
+def mean_variance(variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over ramps and its standard error.
 
     Parameters
@@ -137,7 +153,7 @@ def mean_variance(variances):
     Returns
     -------
     mean, error : (noutputs, 2) arrays
-        NaN without a ramp, the error also with one ramp alone.
+        NaN without a valid ramp; the error is NaN also with a single one.
     """
     good = np.isfinite(variances)
     number = good.sum(axis=0)
@@ -147,8 +163,8 @@ def mean_variance(variances):
         return mean, np.sqrt(squares / (number - 1) / number)
 
 
-def pair_variances(early, late, classes):
-    """Measure the variance of one read by ramp, from two groups, on a sample of rows.
+def pair_variances(early: SampleStack, late: SampleStack, classes: Classes) -> np.ndarray:
+    """Measure the variance of one read in each ramp, from two groups, in a sample of rows.
 
     Parameters
     ----------
@@ -159,11 +175,12 @@ def pair_variances(early, late, classes):
     Returns
     -------
     (nramps, noutputs, 2) array
-        Variance of one read of active and of reference pixels, DN²: half that of the differences
-        about the median of their ramp and class, outliers left out; NaN where there are none.
+        Variance of one read of active and of reference pixels, DN²: half the variance of the
+        differences about the median of their ramp and class, without outliers; NaN where there
+        are no differences.
     """
     ny, nx = early.shape
-    rows = range(0, ny, _EVERY * sample_rows(ny))
+    rows = range(0, ny, _ROW_STEP * sample_rows(ny))
     found = np.full((early.nframes, classes.noutputs, 2), np.nan)
     for frame in range(early.nframes):
         difference = np.empty((len(rows), nx), np.float32)
@@ -179,7 +196,7 @@ def pair_variances(early, late, classes):
 
 
 def _spread(difference, reference, classes):
-    """Return the scatter of a difference image about its class medians, by amplifier and kind."""
+    """Return the scatter of a difference image about the class medians, by amplifier and kind."""
     spread = np.full((classes.noutputs, 2), np.nan)
     for amplifier in range(classes.noutputs):
         for kind in (0, 1):
@@ -195,8 +212,10 @@ def _spread(difference, reference, classes):
     return spread
 
 
-def coupling(error, mean, classes, share):
-    """Say how large a neighbour's bias error is that IPC or cross-talk brings into a pixel.
+def coupling(
+    error: np.ndarray, mean: np.ndarray, classes: Classes, share: float
+) -> tuple[float, float]:
+    """Estimate the signal that enters a pixel from its neighbours' bias by IPC or crosstalk.
 
     Parameters
     ----------
@@ -204,13 +223,13 @@ def coupling(error, mean, classes, share):
         Error of the superbias and the superbias itself, DN.
     classes : Classes
     share : float
-        Part of a pixel's signal that appears in each of its four neighbours.
+        Fraction of the signal of a pixel that appears in each of its four neighbours.
 
     Returns
     -------
     before, after : float
-        Typical (rms over pixels, clipped) signal in DN that enters a pixel from its four
-        neighbours' bias: with the bias left in, and with only the superbias's error left in.
+        Typical signal (robust rms over pixels), DN: before the superbias is subtracted, and after
+        it, when only the error of the superbias remains.
     """
     active = classes.usable & np.isfinite(mean) & np.isfinite(error)
     structure = np.where(active, mean, np.float32(np.nan))
@@ -219,12 +238,12 @@ def coupling(error, mean, classes, share):
         values = structure[:, columns]
         values = values[np.isfinite(values)]
         structure[:, columns] -= np.median(values) if values.size else np.float32(0)
-    # One row in so many is enough for a typical value.
+    # A sample of rows is enough for a typical value.
     inner = np.arange(1, len(mean) - 1, sample_rows(len(mean)))
     around = structure[inner - 1, 1:-1] + structure[inner + 1, 1:-1] - 4 * structure[inner, 1:-1]
     around += structure[inner, :-2] + structure[inner, 2:]
     around = around[np.isfinite(around)]
     before = share * mad_deviation(around)
-    # Errors of neighbours are independent: four of them and four times the pixel's own.
+    # Independent errors: those of four neighbours, and four times that of the pixel itself.
     after = share * np.sqrt(4 + 16) * float(np.median(error[active]))
     return before, after

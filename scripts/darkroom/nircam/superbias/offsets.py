@@ -1,8 +1,9 @@
-"""Offsets of ramps: what the reset left on each amplifier and column parity."""
+"""Offsets of ramps: the level of each amplifier and column parity after the reset."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,16 @@ from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 from darkroom.threads import over
 
-CEILING = 65535.0  # DN, top of the 16-bit converter
-# Differences from the common image farther than so many deviations from their median do not count.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import SampleStack
+
+CEILING = 65535.0  # DN, full scale of the 16-bit ADC
+# Differences from the common image are clipped at this many robust deviations from their median.
 _REACH = 4.0
-# Rows looked at for first guesses, and for checks: about so many, evenly spread.
+# Number of evenly spaced rows that initial estimates, and checks, are made from.
 _SAMPLE_ROWS = 256
 _CHECK_ROWS = 32
 
@@ -26,12 +33,12 @@ class Offsets:
     Attributes
     ----------
     level : (nclasses,) float64 array
-        Mean over the ramps of each class's own level.
+        Mean level of each class over the ramps.
     value : (nramps, nclasses) float64 array
         Offset of each ramp from it; the sum over ramps is zero.
     error : (nramps, nclasses) float64 array
-        Statistical error of each `value`, of pixels with independent noise. 1/f noise is not part
-        of it: its mean over the class in the ramp's sample belongs to the offset.
+        Statistical error of each `value`, for pixels with independent noise. It does not include
+        1/f noise, whose mean over a class in a frame is part of the offset.
     """
 
     level: np.ndarray
@@ -39,51 +46,61 @@ class Offsets:
     error: np.ndarray
 
     @property
-    def level_error(self):
-        """Standard error of the levels: the scatter of the offsets over sqrt(nramps)."""
+    def level_error(self) -> np.ndarray:
+        """Standard error of the levels, (nclasses,): scatter of the offsets over sqrt(nramps)."""
         n = len(self.value)
         return self.value.std(axis=0, ddof=1) / np.sqrt(n)
 
-    def columns(self, classes):
-        """Return each ramp's own level per column, (nramps, 1, nx) float32."""
+    def columns(self, classes: Classes) -> np.ndarray:
+        """Return the level of every ramp and column, (nramps, 1, nx) float32."""
         total = (self.level + self.value).astype(np.float32)
         return total[:, None, classes.column]
 
 
-def sample_rows(ny):
-    """Return the step of the rows that first guesses and checks look at."""
+def sample_rows(ny: int) -> int:
+    """Return the step between the rows that initial estimates are made from."""
     return max(1, ny // _SAMPLE_ROWS)
 
 
-class Aligned:
-    """A stack of frames with each ramp's own level taken off every column.
+class OffsetSubtracted:
+    """A stack of frames from which the level of each ramp and column is subtracted.
 
     Parameters
     ----------
-    stack : object with nframes, shape and read(rows)
+    stack : GroupStack or InterceptStack
     levels : (nframes, 1, nx) float32 array
+        DN.
     """
 
-    def __init__(self, stack, levels):
+    def __init__(self, stack: SampleStack, levels: np.ndarray) -> None:
         self._stack, self._levels = stack, levels
         self.nframes, self.shape = stack.nframes, stack.shape
 
-    def read(self, rows):
+    def read(self, rows: slice) -> np.ndarray:
         """Return rows of every frame, levels subtracted: (nframes, nrows, nx) float32."""
         values = self._stack.read(rows)
         values -= self._levels
         return values
 
 
-def check_ramps(stack, classes, label, threads=1):
-    """Refuse a ramp without usable values, or saturated, by a sample of its rows.
+def check_ramps(
+    stack: SampleStack, classes: Classes, label: Callable[[int], str], threads: int = 1
+) -> None:
+    """Refuse a ramp that has no usable values or is saturated, judged by a sample of its rows.
 
-    Parameters are those of `first_levels`.
+    Parameters
+    ----------
+    stack : GroupStack or InterceptStack
+    classes : Classes
+    label : callable
+        ``label(ramp)`` returns the name of a ramp for messages.
+    threads : int
 
     Raises
     ------
     InputError
-        When most usable pixels of a ramp have no finite value, or are at the converter's top.
+        When more than half of the usable pixels of a ramp have no finite value, or are at the full
+        scale of the ADC.
     """
     step = max(1, stack.shape[0] // _CHECK_ROWS)
     usable = classes.usable[::step]
@@ -95,7 +112,7 @@ def check_ramps(stack, classes, label, threads=1):
 
 
 def _sample(stack, frame, step):
-    """Return every so manieth row of a frame."""
+    """Return every `step`-th row of a frame."""
     rows = range(0, stack.shape[0], step)
     sample = np.empty((len(rows), stack.shape[1]), np.float32)
     for values, row in zip(sample, rows, strict=True):
@@ -103,15 +120,17 @@ def _sample(stack, frame, step):
     return sample
 
 
-def first_levels(stack, classes, label, threads=1):
-    """Take the median of each ramp and class over a sample of rows.
+def initial_levels(
+    stack: SampleStack, classes: Classes, label: Callable[[int], str], threads: int = 1
+) -> np.ndarray:
+    """Return the median of each ramp and class over a sample of rows.
 
     Parameters
     ----------
-    stack : object with nframes, shape, read_frame(frame, first, values)
+    stack : GroupStack or InterceptStack
     classes : Classes
     label : callable
-        ``label(ramp)`` names a ramp in messages.
+        ``label(ramp)`` returns the name of a ramp for messages.
     threads : int
 
     Returns
@@ -122,10 +141,11 @@ def first_levels(stack, classes, label, threads=1):
     Raises
     ------
     InputError
-        When most usable pixels of a ramp have no finite value, or are at the converter's top.
+        When more than half of the usable pixels of a ramp have no finite value, or are at the full
+        scale of the ADC.
     """
     step = sample_rows(stack.shape[0])
-    klass = np.ascontiguousarray(classes.of_usable()[::step])
+    klass = np.ascontiguousarray(classes.usable_class()[::step])
     levels = np.empty((stack.nframes, len(classes)))
     zero = np.zeros(klass.shape, np.float32)
     offset = np.full(len(classes), 0.5 * CEILING)
@@ -143,7 +163,7 @@ def first_levels(stack, classes, label, threads=1):
 
 
 def _refuse_empty(values, label):
-    """Refuse a ramp that has no signal to measure."""
+    """Refuse a ramp of which most pixels have no value or are saturated."""
     path, _, integration = label.partition(" integration ")
     finite = np.isfinite(values)
     if finite.mean() < 0.5:
@@ -158,42 +178,52 @@ def _refuse_empty(values, label):
         raise InputError(
             path,
             f"integration {integration}: saturated, {full:.0%} of its pixels are at "
-            f"{CEILING:.0f} DN, the top of the converter",
+            f"{CEILING:.0f} DN, the full scale of the ADC",
             "leave this exposure out",
         )
 
 
-def solve_offsets(stack, classes, levels, floor, *, threads=1, band_rows=None):
-    """Solve for the offsets of all ramps against their common image.
+def solve_offsets(
+    stack: SampleStack,
+    classes: Classes,
+    levels: np.ndarray,
+    floor: float,
+    *,
+    threads: int = 1,
+    band_rows: int | None = None,
+) -> Offsets:
+    """Solve for the offsets of all ramps from their common image.
 
-    One step of alternation: the clipped mean image over ramps at their first levels, then each
-    ramp's clipped mean difference from that image. An error of the first levels is the same for all
-    pixels of a class, so it goes into the image as a constant and the second step removes it.
-    A median would not do: samples are whole DN, so of N ramps differences from the image lie on a
-    grid of 1/N DN, which is as coarse as the error of a small subarray's offset.
+    Two steps suffice. The first is the clipped mean image of all ramps after subtraction of their
+    initial levels, the second the clipped mean difference of each ramp from this image. An error
+    of the initial levels is common to all pixels of a class; it adds a constant to the image, which
+    the second step removes. A median would be too coarse in the second step: samples are integers,
+    so that differences from the mean of N ramps are multiples of 1/N DN, and in a small subarray
+    the error of an offset is not larger than that.
 
     Parameters
     ----------
-    stack : object with nframes, shape, read(rows), read_frame(frame, first, values)
+    stack : GroupStack or InterceptStack
     classes : Classes
     levels : (nframes, nclasses) float64 array
-        First guess, DN.
+        Initial estimate of the level of each ramp and class, DN.
     floor : float
-        Scatter of an active pixel, DN: least deviation of the clip.
+        Typical scatter of an active pixel, DN: the smallest deviation that the clip assumes.
     threads : int
     band_rows : int, optional
+        Rows of a band; the result does not depend on it.
 
     Returns
     -------
     Offsets
     """
     start = levels.astype(np.float32)
-    aligned = Aligned(stack, start[:, None, classes.column])
+    aligned = OffsetSubtracted(stack, start[:, None, classes.column])
     clip = Clip("mad", 4.0, 3, floor)
     image = combine_stack(
         aligned, clip, threads=threads, tile_rows=band_rows, outputs=("mean",)
     ).mean
-    klass = classes.of_usable()
+    klass = classes.usable_class()
     nclasses = len(classes)
     median, sigma, mean, error = np.empty((4, stack.nframes, nclasses))
     count = np.empty((stack.nframes, nclasses), np.int64)

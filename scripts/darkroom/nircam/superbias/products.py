@@ -1,52 +1,69 @@
-"""Superbias reference files and the richer product beside them."""
+"""HDUs of superbias reference files and of the files of details beside them."""
 
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.nircam import products
 from darkroom.nircam.superbias.flags import MEANING, Flag
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkroom.nircam.products import Provenance, ReferenceMetadata
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.superbias.measure import Superbias
+
 
 class Bit(IntFlag):
-    """Bits of a superbias reference file's DQ, explained by its DQ_DEF."""
+    """Bits of the DQ of a superbias reference file, defined in its DQ_DEF."""
 
     DO_NOT_USE = 1
     UNRELIABLE_BIAS = 2
     HOT = 4
 
 
-#: Bits that method ``aligned`` can set and what they mean.
-BITS = {
+#: Bits that method ``aligned`` can set, and their descriptions.
+BITS: dict[IntFlag, str] = {
     Bit.DO_NOT_USE: "no usable bias",
-    Bit.UNRELIABLE_BIAS: "bias uncertain: noisy, drifting or of too few samples",
-    Bit.HOT: "dark current far above the others'",
+    Bit.UNRELIABLE_BIAS: "bias uncertain: noisy, drifting or from too few samples",
+    Bit.HOT: "dark current far above that of other pixels",
 }
-#: Bits that method ``reffiles`` can set and what they mean.
-REFFILES_BITS = {
+#: Bits that method ``reffiles`` can set, and their descriptions.
+REFFILES_BITS: dict[IntFlag, str] = {
     Bit.DO_NOT_USE: "scatter above the threshold, or no value",
     Bit.UNRELIABLE_BIAS: "scatter above the threshold, or no value",
 }
 
 
-def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
+def reference_hdus(
+    mean: np.ndarray,
+    error: np.ndarray,
+    dq: np.ndarray,
+    metadata: ReferenceMetadata,
+    ramps: RampSet,
+    provenance: Provenance,
+    bits: Mapping[IntFlag, str] = BITS,
+) -> list:
     """Make the HDUs of a SuperBiasModel.
 
     Parameters
     ----------
     mean, error : (ny, nx) float32 arrays
-        DN, DMS frame.
+        Superbias and its error, DN, DMS frame.
     dq : (ny, nx) int array
         Bits of `Bit`.
-    facts : darkroom.nircam.products.ReferenceMetadata
+    metadata : darkroom.nircam.products.ReferenceMetadata
     ramps : RampSet
     provenance : darkroom.nircam.products.Provenance
     bits : dict
-        Bits that can be set and what they mean.
+        Bits that can be set, and their descriptions.
     """
-    primary = products.reference_primary("SuperBiasModel", "SUPERBIAS", facts, ramps, provenance)
+    primary = products.reference_primary("SuperBiasModel", "SUPERBIAS", metadata, ramps, provenance)
     return [
         primary,
         products.image("SCI", mean, "DN"),
@@ -56,13 +73,16 @@ def reference_hdus(mean, error, dq, facts, ramps, provenance, bits=BITS):
     ]
 
 
-def reffiles_dq(flagged):
-    """Return the DQ of jwst_reffiles' superbias, with the flag that its own file loses."""
+def reffiles_dq(flagged: np.ndarray) -> np.ndarray:
+    """Return the DQ of method ``reffiles``: bits of `Bit`, (ny, nx) int32.
+
+    It includes UNRELIABLE_BIAS, which jwst_reffiles sets but loses when it writes its file.
+    """
     return flagged * np.int32(Bit.DO_NOT_USE | Bit.UNRELIABLE_BIAS)
 
 
-def aligned_dq(dq):
-    """Return the reference file's DQ of an aligned superbias's own (bits of `Flag`)."""
+def aligned_dq(dq: np.ndarray) -> np.ndarray:
+    """Convert the bits of `Flag` to those of the reference file, `Bit`; (ny, nx) int32."""
     pairs = (
         (Flag.DO_NOT_USE, Bit.DO_NOT_USE),
         (Flag.UNRELIABLE_BIAS, Bit.UNRELIABLE_BIAS),
@@ -74,20 +94,27 @@ def aligned_dq(dq):
     return result
 
 
-def reffiles_details(count, threshold, ramps, tables, provenance, difference=None):
-    """Make the HDUs of the product beside a superbias of method ``reffiles``.
+def reffiles_details(
+    count: np.ndarray,
+    threshold: float,
+    ramps: RampSet,
+    tables: Mapping[str, tuple[list, dict]],
+    provenance: Provenance,
+    difference: np.ndarray | None = None,
+) -> list:
+    """Make the HDUs of the details of a superbias of method ``reffiles``.
 
     The images of the reference file are not repeated: its ERR is the scatter of one read.
 
     Parameters
     ----------
     count : (ny, nx) int16 array
-        Samples used.
+        Number of samples used.
     threshold : float
-        Of the scatter, DN.
+        Scatter above which a pixel is flagged, DN.
     ramps : RampSet
     tables : dict
-        ``{name: (rows, units)}``; empty ones are left out.
+        ``{name: (rows, units)}``; empty tables are left out.
     provenance : darkroom.nircam.products.Provenance
     difference : (ny, nx) array, optional
         New minus previous, DN.
@@ -105,8 +132,15 @@ def reffiles_details(count, threshold, ramps, tables, provenance, difference=Non
     return hdus + [products.table(name, *rest) for name, rest in tables.items() if rest[0]]
 
 
-def aligned_details(found, ramps, classes, tables, provenance, difference=None):
-    """Make the HDUs of the product beside an aligned superbias.
+def aligned_details(
+    found: Superbias,
+    ramps: RampSet,
+    classes: Classes,
+    tables: Mapping[str, tuple[list, dict]],
+    provenance: Provenance,
+    difference: np.ndarray | None = None,
+) -> list:
+    """Make the HDUs of the details of an aligned superbias.
 
     Parameters
     ----------
@@ -114,7 +148,7 @@ def aligned_details(found, ramps, classes, tables, provenance, difference=None):
     ramps : RampSet
     classes : Classes
     tables : dict
-        ``{name: (rows, units)}`` of further tables; empty ones are left out.
+        ``{name: (rows, units)}`` of further tables; empty tables are left out.
     provenance : darkroom.nircam.products.Provenance
     difference : (ny, nx) array, optional
         New minus previous, DN.
@@ -129,7 +163,7 @@ def aligned_details(found, ramps, classes, tables, provenance, difference=None):
     )
     primary = products.primary(cards)
     provenance.stamp(primary.header)
-    images = {
+    images: dict[str, Any] = {
         "SCI": (found.mean, "DN"),
         "ERR": (found.error, "DN"),
         "STD": (found.std, "DN"),
@@ -143,12 +177,15 @@ def aligned_details(found, ramps, classes, tables, provenance, difference=None):
         "DQ": (found.dq, ""),
     }
     hdus = [products.image(k, data, unit) for k, (data, unit) in images.items() if data is not None]
-    tables = {"LEVELS": (_levels(found, classes), {"level": "DN", "error": "DN"})} | tables
-    tables["OFFSETS"] = (
-        _offsets(found, ramps, classes),
-        {"mjd": "d", "offset": "DN", "error": "DN"},
-    )
-    made = [products.table(name, rows, units) for name, (rows, units) in tables.items() if rows]
+    every = {
+        "LEVELS": (_levels(found, classes), {"level": "DN", "error": "DN"}),
+        **tables,
+        "OFFSETS": (
+            _offsets(found, ramps, classes),
+            {"mjd": "d", "offset": "DN", "error": "DN"},
+        ),
+    }
+    made = [products.table(name, rows, units) for name, (rows, units) in every.items() if rows]
     return [primary, *hdus, products.dq_table(MEANING), *made]
 
 
@@ -165,7 +202,7 @@ def _common_cards(ramps, method):
 
 
 def _levels(found, classes):
-    """Return the mean level of every class and its standard error."""
+    """Return one row per class: its mean level and the standard error."""
     parts = zip(classes.names, found.offsets.level, found.offsets.level_error, strict=True)
     return [
         {"class": name, "level": float(level), "error": float(error)}
@@ -174,7 +211,7 @@ def _levels(found, classes):
 
 
 def _offsets(found, ramps, classes):
-    """Return one row per ramp and class."""
+    """Return one row per ramp and class: its offset and the error."""
     rows = []
     for ramp, ((file, integration), mjd) in enumerate(zip(ramps.ramps, ramps.mjd, strict=True)):
         for k in range(len(classes)):

@@ -1,22 +1,27 @@
-"""Superbias as jwst_reffiles 1.0.1 makes it, to the last bit.
+"""Superbias of jwst_reffiles 1.0.1, reproduced to the last bit.
 
-The sample of a file is group 0 of its first integration. Every pixel's samples are clipped about
-their median and averaged; their standard deviation (n in its denominator) is the error image,
-which is the scatter of one read and not the error of the mean. One threshold on the error image,
-reference pixels included, flags pixels.
+The sample of a file is group 0 of its first integration. The samples of every pixel are clipped
+about their median and averaged. Their standard deviation (n in its denominator) is the error image;
+it is the scatter of one read and not the error of the mean. Pixels above a single threshold on the
+error image, which is derived with reference pixels included, are flagged.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.combine import Clip, combine_stack
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 
+if TYPE_CHECKING:
+    from darkroom.combine import Combined
+    from darkroom.nircam.ramps.ramps import SampleStack
+
 CLIP = Clip("sigma", 3.0, 3)
-# Values whose percentiles say where the median of an image is to be looked for.
+# Size of the sample whose percentiles bracket the median of an image.
 _SAMPLE = 10_000
 
 
@@ -27,22 +32,22 @@ class Threshold:
     Attributes
     ----------
     clip : Clip
-        How the image is clipped before its mean and deviation are taken.
+        Clip of the image, before its mean and standard deviation are computed.
     nsigma : float
-        Pixels more than so many deviations above the mean are flagged.
+        Pixels more than this many standard deviations above the mean are flagged.
     """
 
     clip: Clip = CLIP
     nsigma: float = 5.0
 
 
-def clipped_mean(stack, clip=CLIP, *, threads=1):
+def clipped_mean(stack: SampleStack, clip: Clip = CLIP, *, threads: int = 1) -> Combined:
     """Clip and average a stack of frames.
 
     Parameters
     ----------
-    stack : object with nframes, shape and read(rows)
-        Frames of float32 values.
+    stack : GroupStack
+        Frames of float32 values, DN.
     clip : Clip
     threads : int
         Bands worked on at once.
@@ -50,24 +55,25 @@ def clipped_mean(stack, clip=CLIP, *, threads=1):
     Returns
     -------
     darkroom.combine.Combined
-        With mean64 and std064 (n in its denominator): nothing is rounded yet.
+        With mean64 and std064 (n in its denominator), both float64, DN.
     """
     return combine_stack(stack, clip, threads=threads, outputs=("mean64", "std064"))
 
 
-def find_unreliable(error, rule=Threshold()):
-    """Flag pixels of an error image that lie above the rest, and those without a value.
+def find_unreliable(error: np.ndarray, rule: Threshold = Threshold()) -> tuple[np.ndarray, float]:
+    """Flag pixels whose error is above a threshold, or that have no value.
 
     Parameters
     ----------
     error : (ny, nx) float64 array
+        Error image, DN.
     rule : Threshold
 
     Returns
     -------
     flagged : (ny, nx) bool array
     threshold : float
-        In the unit of `error`; NaN when no pixel has a value.
+        DN; NaN when no pixel has a value.
     """
     mean, std = flat_clip(error, rule.clip)
     threshold = mean + rule.nsigma * std
@@ -75,11 +81,11 @@ def find_unreliable(error, rule=Threshold()):
         return ~np.isfinite(error) | (error > threshold), float(threshold)
 
 
-def flat_clip(image, clip):
-    """Return mean and standard deviation of all pixels of an image that survive a clip.
+def flat_clip(image: np.ndarray, clip: Clip) -> tuple[float, float]:
+    """Return mean and standard deviation over the pixels of an image after sigma clipping.
 
-    Bit for bit those of ``astropy.stats.sigma_clip`` with its masked mean and deviation, at half
-    the cost.
+    The values are those of ``astropy.stats.sigma_clip`` with masked mean and deviation to the last
+    bit, at half the cost.
     """
     values = image[np.isfinite(image)]
     if not values.size:
@@ -92,7 +98,7 @@ def flat_clip(image, clip):
         if kept.size == values.size:
             break
         values = kept
-    # Of the image as a whole, which decides in what order numbers are added.
+    # Summed over the whole image: the order of the additions determines the last bits.
     inside = (image >= low) & (image <= high)
     number = np.count_nonzero(inside)
     mean = np.where(inside, image, 0.0).sum() / number
@@ -101,7 +107,7 @@ def flat_clip(image, clip):
 
 
 def _median(values):
-    """Return the median, looked for among the values between two percentiles of a sample."""
+    """Return the median, searched for between two percentiles of a sample of the values."""
     sample = values[:: max(1, values.size // _SAMPLE)]
     low, high = np.percentile(sample, (45, 55))
     near = values[(values >= low) & (values <= high)]
@@ -112,7 +118,18 @@ def _median(values):
     return np.mean(np.partition(near, middle)[list(middle)])
 
 
-def fill_high(bias, reference, rule=Threshold(), box_width=SuperbiasSettings.box_width):
+def rule_of(settings: SuperbiasSettings) -> Threshold:
+    """Return the rule by which pixels are flagged and `fill_high` fills."""
+    clip = Clip("sigma", settings.bad_clipping_sigma, settings.bad_max_clipping_iters)
+    return Threshold(clip, settings.bad_sigma_threshold)
+
+
+def fill_high(
+    bias: np.ndarray,
+    reference: np.ndarray,
+    rule: Threshold = Threshold(),
+    box_width: int = SuperbiasSettings.box_width,
+) -> np.ndarray:
     """Replace pixels far above their neighbours by the median of their surroundings.
 
     Parameters
@@ -120,15 +137,16 @@ def fill_high(bias, reference, rule=Threshold(), box_width=SuperbiasSettings.box
     bias : (ny, nx) float64 array
         Superbias, DN.
     reference : (ny, nx) bool array
-        Reference pixels: what lies outside the box around all others stays as it is.
+        Reference pixels. Only pixels within the bounding box of all other pixels are replaced.
     rule : Threshold
-        On the difference between the image and its running median.
+        Applied to the difference between the image and its running median.
     box_width : int
-        Side of the median's box, pixels.
+        Side of the box of the running median, pixels.
 
     Returns
     -------
     (ny, nx) float64 array
+        DN.
     """
     from scipy.ndimage import median_filter
 
