@@ -197,4 +197,4 @@ def mask_cards(primary: fits.Header, engine: str, masked: Iterable[int], scope: 
     primary["MASKREAD"] = (ranges(masked) or "none", "EXTVERs of the reads left out")
     if masked:
         primary["NMASKED"] = (len(masked), "number of reads left out")
-        primary["MASKSCOP"] = (scope, "pixels that the mask holds for")
+        primary["MASKSCOP"] = (scope, "pixels in which they are left out")
