@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from darkroom.errors import DarkroomError
+from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import check_names, planned, stream
 
 WARM, COLD = -4.817803680962, -5.23215684599
@@ -69,30 +70,19 @@ _READOUT = 2.5  # s between the end of an exposure and the start of the next
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure(PlannedExposure):
     """One exposure as planned.
 
     Parameters
     ----------
-    name, role, file : str
-        Name; ``bias``, ``dark`` or ``science``; file name.
     exptime : float
         Exposure time in seconds.
     temperature : float
         CCD temperature in degrees Celsius.
-    date_obs : str
-        Start of the exposure, ISO.
-    facts : dict
-        The header values a lock keeps.
     """
 
-    name: str
-    role: str
-    file: str
     exptime: float
     temperature: float
-    date_obs: str
-    facts: dict
 
 
 def complete(settings):
@@ -158,16 +148,15 @@ def plan(settings):
 def _dated(wanted, shape):
     exposures, start = [], _START
     for name, role, exptime, temperature in wanted:
-        date_obs = start.isoformat(timespec="milliseconds")
         facts = {
             "instrument": "SBIG ST-402",
             "shape": f"{shape[0]}x{shape[1]}",
             "exptime_s": f"{float(exptime):g}",
             "temperature_c": f"{temperature:g}",
-            "date_obs": date_obs,
+            "date_obs": start.isoformat(timespec="milliseconds"),
         }
         exposures.append(
-            Exposure(name, role, f"{name}.FIT", float(exptime), temperature, date_obs, facts)
+            Exposure(name, role, f"{name}.FIT", start, facts, float(exptime), temperature)
         )
         start += timedelta(seconds=exptime + _READOUT)
     return exposures
@@ -336,7 +325,7 @@ def _cards(exposure):
         ("OBJECT", ""),
         ("TELESCOP", "Unknown Telescope"),
         ("INSTRUME", "SBIG ST-402"),
-        ("DATE-OBS", exposure.date_obs, "GMT START OF EXPOSURE"),
+        ("DATE-OBS", exposure.facts["date_obs"], "GMT START OF EXPOSURE"),
         ("EXPTIME", exposure.exptime, "EXPOSURE IN SECONDS"),
         ("CCD-TEMP", exposure.temperature, "CCD TEMP IN DEGREES C"),
         ("XPIXSZ", 9.0, "PIXEL WIDTH IN MICRONS"),

@@ -24,6 +24,7 @@ from darkroom.cgi.simulate.raw import digitize
 from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
 from darkroom.cgi.simulate.truth import truth_maps
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import check_choice, check_names, planned, stream
 
 #: Every setting with its default. Electrons unless said otherwise.
@@ -82,30 +83,19 @@ BAD, SATURATED, COSMIC = 4, 32, 128
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure(PlannedExposure):
     """One exposure as planned.
 
     Parameters
     ----------
-    name, role, file : str
-        Name, ``dark``, file name.
     gain : float
         Commanded EM gain.
     exptime : float
         Exposure time in seconds.
-    start : str
-        Start of the exposure, ISO.
-    facts : dict
-        The header values a lock keeps.
     """
 
-    name: str
-    role: str
-    file: str
     gain: float
     exptime: float
-    start: str
-    facts: dict
 
 
 def complete(settings):
@@ -150,7 +140,6 @@ def plan(settings):
             gain, exptime = float(stack["gain"]), float(stack["exptime"])
             suffix = "l1_" if full["level"] == "L1" else "l2a"
             name = f"cgi_{_VISIT}_{start:%Y%m%dt%H%M%S}{start.microsecond // 100000}_{suffix}"
-            date = start.isoformat(timespec="milliseconds")
             facts = {
                 "instrument": "CGI",
                 "detector": "EXCAM",
@@ -158,9 +147,9 @@ def plan(settings):
                 "exptime_s": f"{exptime:g}",
                 "em_gain": f"{gain:g}",
                 "temperature_c": f"{full['temperature']:g}",
-                "date_obs": date,
+                "date_obs": start.isoformat(timespec="milliseconds"),
             }
-            exposures.append(Exposure(name, "dark", f"{name}.fits", gain, exptime, date, facts))
+            exposures.append(Exposure(name, "dark", f"{name}.fits", start, facts, gain, exptime))
             start += timedelta(seconds=exptime + _READOUT)
     return exposures
 
@@ -301,15 +290,16 @@ def cards(settings, exposure):
     primary, image = (
         fits.Header.fromstring(part.partition("]\n")[2], sep="\n") for part in (primary, image)
     )
-    start = datetime.fromisoformat(exposure.start)
+    date_obs = exposure.facts["date_obs"]  # to the millisecond, as all times of the header
+    start = datetime.fromisoformat(date_obs)
     stop = start + timedelta(seconds=exposure.exptime)
     mjd = (start - datetime(1858, 11, 17)).total_seconds() / 86400
     well = min(exposure.gain * full["full_well_image"], full["full_well_register"])
-    primary.update(FILENAME=exposure.file, FILETIME=exposure.start, OPGAIN=f"{exposure.gain:g}",
+    primary.update(FILENAME=exposure.file, FILETIME=date_obs, OPGAIN=f"{exposure.gain:g}",
                    FRAMET=f"{exposure.exptime:g}", OBSNAME="DARK")  # fmt: skip
     image.update(
         EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0,
-        EXCAMT=full["temperature"], SCTSRT=exposure.start, MJDSRT=mjd,
+        EXCAMT=full["temperature"], SCTSRT=date_obs, MJDSRT=mjd,
         SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / 86400,
     )  # fmt: skip
     if full["level"] == "L1":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom.nircam.simulate.values import PATTERNS, complete
+from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import planned
 
 # No real program has this number.
@@ -18,27 +19,16 @@ PROGRAM = "99062"
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """One exposure as planned.
+class Exposure(PlannedExposure):
+    """One exposure as planned; its `start` is the beginning of its first integration.
 
     Parameters
     ----------
-    name, role, file : str
-        Name, e.g. ``jw99062001001_02101_00001_nrca1``; ``dark``; file name.
     number : int
-        Counted from 1.
-    start : datetime.datetime
-        Beginning of its first integration, UTC.
-    facts : dict
-        The header values a lock keeps.
+        Number of the exposure, counted from 1.
     """
 
-    name: str
-    role: str
-    file: str
     number: int
-    start: datetime
-    facts: dict
 
 
 @dataclass(frozen=True)
@@ -106,7 +96,7 @@ def _planned(full, times, number, pause):
         "exptime_s": f"{full['nints'] * full['ngroups'] * times.group:g}",
         "date_obs": start.isoformat(timespec="milliseconds"),
     }
-    return Exposure(name, "dark", f"{name}_uncal.fits", number, start, facts)
+    return Exposure(name, "dark", f"{name}_uncal.fits", start, facts, number)
 
 
 def deliver(settings, name, path):

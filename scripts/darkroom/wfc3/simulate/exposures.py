@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import planned
 from darkroom.wfc3.simulate.values import BORDER, SUBARRAYS, complete, sample_times
 
@@ -20,27 +21,16 @@ PROGRAM = "sim"
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """One exposure as planned.
+class Exposure(PlannedExposure):
+    """One exposure as planned; its `start` is the time of its zeroth read.
 
     Parameters
     ----------
-    name, role, file : str
-        Root name, e.g. ``isim01aaq``; ``science``; file name.
     number : int
-        Counted from 0.
-    start : datetime.datetime
-        UTC of its zeroth read.
-    facts : dict
-        The header values a lock keeps.
+        Number of the exposure, counted from 0.
     """
 
-    name: str
-    role: str
-    file: str
     number: int
-    start: datetime
-    facts: dict
 
 
 def plan(settings):
@@ -75,7 +65,7 @@ def plan(settings):
             "association": association(full),
             "date_obs": start.isoformat(timespec="milliseconds"),
         }
-        exposures.append(Exposure(name, "science", f"{name}_raw.fits", number, start, facts))
+        exposures.append(Exposure(name, "science", f"{name}_raw.fits", start, facts, number))
         start += timedelta(seconds=exptime + full["pause_s"])
     return exposures
 
