@@ -10,6 +10,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from darkroom.dates import to_mjd
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.structure import units
 from darkroom.fits.verify import unpacked
@@ -250,4 +251,4 @@ def _mjd(date_obs):
         moment = datetime.fromisoformat(date_obs)
     except ValueError:
         return None
-    return (moment.replace(tzinfo=None) - datetime(1858, 11, 17)).total_seconds() / 86400
+    return to_mjd(moment.replace(tzinfo=None))

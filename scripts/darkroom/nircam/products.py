@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from astropy.io import fits
 
+from darkroom.dates import from_mjd
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.nircam.detector.readout import SIZE
@@ -125,7 +126,7 @@ def full_pedigree(facts, mjd):
 
 
 def _date(mjd):
-    return (datetime(1858, 11, 17) + timedelta(days=float(mjd))).strftime("%Y-%m-%d")
+    return from_mjd(float(mjd)).strftime("%Y-%m-%d")
 
 
 def check_subarray(facts, ramps):

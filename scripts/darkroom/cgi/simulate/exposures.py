@@ -24,6 +24,7 @@ from darkroom.cgi.simulate.raw import digitize
 from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
 from darkroom.cgi.simulate.truth import truth_maps
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.dates import DAY, to_mjd
 from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import check_choice, check_names, planned, stream
 
@@ -293,14 +294,14 @@ def cards(settings, exposure):
     date_obs = exposure.facts["date_obs"]  # to the millisecond, as all times of the header
     start = datetime.fromisoformat(date_obs)
     stop = start + timedelta(seconds=exposure.exptime)
-    mjd = (start - datetime(1858, 11, 17)).total_seconds() / 86400
+    mjd = to_mjd(start)
     well = min(exposure.gain * full["full_well_image"], full["full_well_register"])
     primary.update(FILENAME=exposure.file, FILETIME=date_obs, OPGAIN=f"{exposure.gain:g}",
                    FRAMET=f"{exposure.exptime:g}", OBSNAME="DARK")  # fmt: skip
     image.update(
         EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0,
         EXCAMT=full["temperature"], SCTSRT=date_obs, MJDSRT=mjd,
-        SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / 86400,
+        SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / DAY,
     )  # fmt: skip
     if full["level"] == "L1":
         for card in _CALIBRATED_CARDS:

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from darkroom.dates import DAY, to_mjd
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.nircam.detector.readout import Readout
 
 #: Rows of a group that `first_rows_digest` takes.
 DIGEST_ROWS = 256
-_DAY = 86400.0
-_MJD_EPOCH = datetime(1858, 11, 17)
 _ALIKE = ("INSTRUME", "DETECTOR", "SUBARRAY", "READPATT", "FASTAXIS", "SLOWAXIS")
 _CARDS = (
     *_ALIKE,
@@ -161,7 +160,7 @@ def _middles(header, shape, times):
         return np.full(nints, np.nan)
     ramp = ngroups * float(header.get("TGROUP") or 0.0)
     reset = float(header.get("TFRAME") or 0.0)
-    return start + (np.arange(nints) * (ramp + reset) + ramp / 2) / _DAY
+    return start + (np.arange(nints) * (ramp + reset) + ramp / 2) / DAY
 
 
 def _start(header):
@@ -170,7 +169,7 @@ def _start(header):
         moment = datetime.fromisoformat(f"{header['DATE-OBS']}T{header.get('TIME-OBS', '00:00')}")
     except (KeyError, ValueError):
         return None
-    return (moment - _MJD_EPOCH).total_seconds() / _DAY
+    return to_mjd(moment)
 
 
 class RampSet:

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 import numpy as np
 from astropy.io import fits
 
+from darkroom.dates import DAY, to_mjd
 from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.exposures import PROGRAM, timing
 from darkroom.nircam.simulate.values import PATTERNS
 
-_MJD_ZERO = datetime(1858, 11, 17)
 _DAY_ZERO = datetime(2000, 1, 1)
-_DAY = 86400.0
 # Filter and pupil: what the wheels show in a dark does not matter; these are usual.
 _WHEELS = {"SHORT": ("F070W", "FLAT"), "LONG": ("F250M", "FLAT")}
 
@@ -42,11 +41,6 @@ def uncal(full, exposure, data):
     return fits.HDUList(
         [primary, science, _group_table(full, exposure), _integration_table(full, exposure)]
     )
-
-
-def mjd(moment):
-    """Return the modified Julian date of a moment (UTC, leap seconds left out)."""
-    return (moment - _MJD_ZERO).total_seconds() / _DAY
 
 
 def instrument_cards(full):
@@ -101,9 +95,9 @@ def primary_cards(full, exposure):
         ("PUPIL", pupil, "name of the pupil element used"),
         ("EXP_TYPE", "NRC_DARK", "type of data in the exposure"),
         ("TSOVISIT", False, "time series observation visit"),
-        ("EXPSTART", mjd(start), "[d] exposure start, MJD UTC"),
-        ("EXPMID", mjd(middle), "[d] exposure middle, MJD UTC"),
-        ("EXPEND", mjd(end), "[d] exposure end, MJD UTC"),
+        ("EXPSTART", to_mjd(start), "[d] exposure start, MJD UTC"),
+        ("EXPMID", to_mjd(middle), "[d] exposure middle, MJD UTC"),
+        ("EXPEND", to_mjd(end), "[d] exposure end, MJD UTC"),
         ("READPATT", full["readpatt"], "readout pattern"),
         ("NINTS", full["nints"], "number of integrations in exposure"),
         ("INTSTART", 1, "number of the first integration in this file"),
@@ -135,8 +129,8 @@ def _integration_starts(full, exposure):
 
 
 def _integration_table(full, exposure):
-    starts = np.array([mjd(moment) for moment in _integration_starts(full, exposure)])
-    length = timing(full).integration / _DAY
+    starts = np.array([to_mjd(moment) for moment in _integration_starts(full, exposure)])
+    length = timing(full).integration / DAY
     moments = [starts, starts + length / 2, starts + length]
     names = [f"int_{part}_{scale}" for scale in ("MJD_UTC", "BJD_TDB") for part in _PARTS]
     columns = [fits.Column("integration_number", "J", array=1 + np.arange(starts.size))]
@@ -172,8 +166,8 @@ def _group_table(full, exposure):
                     0,
                     0,
                     "COMPLETE",
-                    mjd(end),
-                    mjd(end),
+                    to_mjd(end),
+                    to_mjd(end),
                 )
             )
     return fits.BinTableHDU(np.array(rows, _GROUP_COLUMNS), name="GROUP")

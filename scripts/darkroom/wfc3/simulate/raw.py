@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 from astropy.io import fits
 
+from darkroom.dates import DAY, MJD_EPOCH
 from darkroom.wfc3.simulate.detector import offset_of
 from darkroom.wfc3.simulate.exposures import association
 from darkroom.wfc3.simulate.ramp import zeroth_time
 from darkroom.wfc3.simulate.sky import pointing_of
 from darkroom.wfc3.simulate.values import BORDER, SUBARRAYS, sample_times
 
-_MJD0 = datetime(1858, 11, 17, tzinfo=UTC)
 #: Switches of a RAW as the archive sets them.
 SWITCHES = (
     "DQICORR", "ZSIGCORR", "ZOFFCORR", "DARKCORR", "BLEVCORR", "NLINCORR", "FLATCORR", "CRCORR",
@@ -24,13 +24,15 @@ REFERENCES = (
     "BPIXTAB", "CCDTAB", "OSCNTAB", "CRREJTAB", "DARKFILE", "NLINFILE", "PFLTFILE", "DFLTFILE",
     "LFLTFILE", "IMPHTTAB", "IDCTAB", "MDRIZTAB", "NPOLFILE", "D2IMFILE",
 )  # fmt: skip
-_DAY = 86400.0
 _APERTURES = {"FULLIMAG": "IR"}
 
 
 def mjd(when):
-    """Return a UTC time as a modified Julian date."""
-    return (when.replace(tzinfo=UTC) - _MJD0) / timedelta(days=1)
+    """Return a UTC time as a modified Julian date.
+
+    Rounded once. `darkroom.dates.to_mjd` rounds seconds first, which can change the last bit.
+    """
+    return (when.replace(tzinfo=None) - MJD_EPOCH) / timedelta(days=1)
 
 
 def raw(full, exposure, reads):
@@ -105,7 +107,7 @@ def _primary(full, exposure, times):
         ("DATE-OBS", exposure.start.date().isoformat(), "UT date of start of observation"),
         ("TIME-OBS", exposure.start.time().isoformat("seconds"), "UT time of start of observation"),
         ("EXPSTART", start, "exposure start time (MJD)"),
-        ("EXPEND", start + times[-1] / _DAY, "exposure end time (MJD)"),
+        ("EXPEND", start + times[-1] / DAY, "exposure end time (MJD)"),
         ("EXPTIME", times[-1], "exposure duration (seconds)"),
         ("EXPFLAG", "NORMAL", "exposure interruption indicator"),
         ("PA_V3", full["pa_v3"], "position angle of V3-axis of HST (deg)"),
@@ -188,7 +190,7 @@ def _science(full, exposure, pointing, times, k):
         ("SAMPNUM", k, "MULTIACCUM sample number"),
         ("SAMPTIME", times[k], "total integration time (sec)"),
         ("DELTATIM", float(round(steps[k], 6)), "integration time of this sample (sec)"),
-        ("ROUTTIME", mjd(exposure.start) + times[k] / _DAY, "UT time of array readout (MJD)"),
+        ("ROUTTIME", mjd(exposure.start) + times[k] / DAY, "UT time of array readout (MJD)"),
         ("TDFTRANS", 0, "number of TDF transitions during current sample"),
         ("SDQFLAGS", 31743, "serious data quality flags"),
         *((name, 0.0, "") for name in ("MEANDARK", "MEANBLEV")),
