@@ -1,29 +1,46 @@
-"""A simulated exposure against what is hidden in it."""
+"""Products of a simulated exposure compared with its known truth."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from darkroom.wfc3.files.reads import BORDER, LEFT, RIGHT, ranges, region
+from darkroom.wfc3.files.reads import (
+    BORDER,
+    LEFT,
+    MAD_SIGMA,
+    MEDIAN_ERROR,
+    RIGHT,
+    ranges,
+    region,
+)
 
-#: Radius of the aperture, inner and outer radius of the sky around it, distance to neighbours.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Pixels: radius of the aperture, inner and outer radius of the sky annulus, and the smallest
+#: distance to a neighbour.
 APERTURE, SKY, APART = 2.5, (5.0, 9.0), 9.0
 
 
-def photometry(sci, err, dq, x, y):
-    """Measure the light of stars in apertures.
+def photometry(
+    sci: np.ndarray, err: np.ndarray, dq: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the fluxes of stars in apertures, the local sky subtracted.
 
     Parameters
     ----------
     sci, err, dq : (ny, nx) arrays
-        Rates and their errors, e-/s; apertures with any flag are not measured.
+        Count rates and their errors, e-/s, and flags; an aperture with a flagged pixel is not
+        measured.
     x, y : (n,) arrays
-        Places, pixels from 0.
+        Positions of the stars, pixels counted from 0.
 
     Returns
     -------
     flux, error : (n,) arrays
-        e-/s; not a number where there is none.
+        e-/s; NaN where a star was not measured.
     """
     flux, error = np.full(len(x), np.nan), np.full(len(x), np.nan)
     ny, nx = sci.shape
@@ -43,70 +60,91 @@ def photometry(sci, err, dq, x, y):
             continue
         values = sci[box][around]
         sky = np.median(values)
-        scatter = 1.4826 * np.median(np.abs(values - sky))
+        scatter = MAD_SIGMA * np.median(np.abs(values - sky))
         flux[i] = (sci[box][inside] - sky).sum()
-        level = inside.sum() * 1.2533 * scatter / np.sqrt(around.sum())
-        error[i] = np.sqrt((err[box][inside] ** 2).sum() + level**2)
+        sky_error = inside.sum() * MEDIAN_ERROR * scatter / np.sqrt(around.sum())
+        error[i] = np.sqrt((err[box][inside] ** 2).sum() + sky_error**2)
     return flux, error
 
 
-def lonely_stars(truth, brightest=300.0, faintest=5.0):
-    """Return which sources are stars of moderate brightness without a neighbour."""
+def isolated_stars(
+    truth: Mapping[str, np.ndarray], brightest: float = 300.0, faintest: float = 5.0
+) -> np.ndarray:
+    """Select the isolated stars of moderate brightness.
+
+    Parameters
+    ----------
+    truth : mapping
+        Arrays ``x``, ``y``, ``rate`` and ``radius`` of the sources, see
+        `darkroom.wfc3.simulate.ramp.make_reads`.
+    brightest, faintest : float
+        Limits of their rate, e-/s.
+
+    Returns
+    -------
+    (sources,) bool array
+    """
     x, y, rate = truth["x"], truth["y"], truth["rate"]
     distance = np.hypot(x[:, None] - x, y[:, None] - y)
-    # Wings of a neighbour count when they are not much fainter.
+    # A neighbour matters unless it is much fainter: below 2 % of the star.
     near = (distance < APART + 6 * truth["radius"]) & (rate > 0.02 * rate[:, None])
     np.fill_diagonal(near, val=False)
     return (truth["radius"] == 0) & (rate > faintest) & (rate < brightest) & ~near.any(axis=1)
 
 
-def against_truth(truth, reads, images):
-    """Compare reads chosen and images made with the truth of an exposure.
+def against_truth(
+    truth: Mapping[str, np.ndarray],
+    reads: Iterable[int],
+    images: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> dict[str, Any]:
+    """Compare the reads chosen and the images made with the truth of an exposure.
 
     Parameters
     ----------
     truth : mapping
-        See `darkroom.wfc3.simulate.ramp.make_reads`.
+        Arrays by name, see `darkroom.wfc3.simulate.ramp.make_reads`.
     reads : iterable of int
-        EXTVERs chosen.
-    images : dict
-        ``{name: (sci, err, dq)}``.
+        EXTVERs chosen as bad.
+    images : mapping
+        ``{name: (sci, err, dq)}``, (ny, nx) each, without border; e-/s.
 
     Returns
     -------
     dict
-        ``light``, ``injected`` and ``chosen`` reads, and for each image ``sky`` (median of image
-        minus truth where no source is, e-/s), ``stars``, ``offset`` and ``offset_error`` (weighted
-        mean of measured over true light, minus 1) and ``pull`` (robust scatter of the deviations in
-        units of their errors).
+        ``light`` (what was simulated), ``injected`` and ``chosen`` reads, and for each image:
+        ``sky`` (median of image minus truth where no source is, e-/s), ``ratio`` (left / right of
+        the image over that of the truth), ``stars`` (number measured), ``offset`` and
+        ``offset_error`` (weighted mean of measured over true flux, minus 1) and ``pull`` (robust
+        scatter of the deviations in units of their errors).
     """
-    found = {
+    found: dict[str, Any] = {
         "light": str(truth["light"]),
         "injected": ranges(truth["bad_reads"]) or "none",
         "chosen": ranges(reads) or "none",
     }
-    stars = lonely_stars(truth)
-    dark = truth["incident"] < 1.3 * np.median(truth["incident"])
+    stars = isolated_stars(truth)
+    sky = truth["incident"] < 1.3 * np.median(truth["incident"])
     for name, (sci, err, dq) in images.items():
-        good = dark & (dq == 0)
+        good = sky & (dq == 0)
         flux, error = photometry(sci, err, dq, truth["x"][stars], truth["y"][stars])
         rate = truth["rate"][stars]
         known = np.isfinite(flux)
-        ratio, sigma = (flux / rate - 1)[known], (error / rate)[known]
+        measured = bool(known.any())
+        deviation, sigma = (flux / rate - 1)[known], (error / rate)[known]
         weight = 1 / sigma**2
         found[name] = {
             "sky": float(np.median((sci - truth["incident"])[good])),
-            "ratio": _sides(sci, good) / _sides(truth["incident"], good),
+            "ratio": _left_over_right(sci, good) / _left_over_right(truth["incident"], good),
             "stars": int(known.sum()),
-            "offset": float((ratio * weight).sum() / weight.sum()) if known.any() else None,
-            "offset_error": float(weight.sum() ** -0.5) if known.any() else None,
-            "pull": float(1.4826 * np.median(np.abs(ratio / sigma))) if known.any() else None,
+            "offset": float((deviation * weight).sum() / weight.sum()) if measured else None,
+            "offset_error": float(weight.sum() ** -0.5) if measured else None,
+            "pull": float(MAD_SIGMA * np.median(np.abs(deviation / sigma))) if measured else None,
         }
     return found
 
 
-def _sides(image, good):
-    """Return left over right of an image without border, from its good pixels."""
+def _left_over_right(image, good):
+    """Return the ratio of the medians of left and right region of an image without border."""
     shape = tuple(size + 2 * BORDER for size in image.shape)
     medians = []
     for box in (LEFT, RIGHT):

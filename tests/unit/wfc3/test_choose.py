@@ -6,7 +6,7 @@ import pytest
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.pipeline import check_item, reads_of
 from darkroom.wfc3.reads.choose import choose
-from darkroom.wfc3.reads.diagnose import Differences, Regional
+from darkroom.wfc3.reads.diagnose import Differences, RegionStatistics
 from darkroom.wfc3.settings import Wfc3Settings
 
 TIMES = np.array([0.0, 2.932, *(2.932 + 100.0 * np.arange(1, 15))])
@@ -21,7 +21,9 @@ def sky(left, right, full=None, *, times=TIMES, sigma=0.28, count=160_000, brigh
 
     def region(median, pixels):
         scatter = sigma * 100.0 / steps
-        return Regional(np.asarray(median, float), scatter, scatter, np.full(steps.size, pixels))
+        return RegionStatistics(
+            np.asarray(median, float), scatter, scatter, np.full(steps.size, pixels)
+        )
 
     full = (np.asarray(left) + np.asarray(right)) / 2 if full is None else full
     return Differences(
@@ -128,7 +130,7 @@ STREAK[7] += 0.005
 def test_a_trail_is_found_by_its_bright_pixels_and_subtracted():
     choice = choose(sky(QUIET, QUIET, bright=STREAK), Wfc3Settings(treatment="subtract"))
     assert (choice.verdict, choice.reads, choice.kind) == ("chosen", (8,), "trail")
-    assert choice.findings[8] == "0.70% of the pixels bright against 0.20%"
+    assert choice.findings[8] == "0.70% of the pixels bright instead of 0.20%"
 
 
 @pytest.mark.parametrize("treatment", ["mask", "flatten"])
@@ -141,7 +143,7 @@ def test_a_trail_is_told_of_where_it_is_not_subtracted(treatment):
 def test_a_mask_takes_the_light_and_leaves_the_trail_in():
     choice = choose(sky(LIMB, FAINT, bright=STREAK))
     assert (choice.reads, choice.kind) == ((11, 12, 13, 14, 15), "scattered light")
-    assert choice.words.endswith("left in, since mask cannot take it: EXTVER 8")
+    assert choice.words.endswith("left in, since mask cannot remove it: EXTVER 8")
 
 
 def test_more_cosmic_rays_in_a_longer_interval_are_no_trail():
@@ -176,7 +178,7 @@ def test_the_notebooks_cut_never_takes_all_reads():
 
 
 def test_given_reads_and_flatten_contradict_each_other():
-    with pytest.raises(DarkroomError, match="reads are given, but flatten takes none out"):
+    with pytest.raises(DarkroomError, match="reads are given, but flatten removes none"):
         choose(sky(LIMB, FAINT), Wfc3Settings(treatment="flatten"), given=(1,))
 
 

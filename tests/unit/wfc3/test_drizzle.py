@@ -97,7 +97,7 @@ def test_an_exposure_left_at_1024_is_freed_of_it_and_one_with_other_flags_is_mis
     last = text.strip().splitlines()[-1]
     # 2400 of 3800 s: the first exposure is in it.
     assert last.startswith("ERROR the median weight is 0.63")
-    assert last.endswith(f"an exposure was dropped; look at the flags of {flts[2].name[:9]}")
+    assert last.endswith(f"an exposure was dropped; check the flags of {flts[2].name[:9]}")
 
 
 def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap():
@@ -105,11 +105,11 @@ def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap()
     share = np.zeros((2, 19), bool)
     share[0, :10], share[1, 9:] = True, True
     expected, found = 100.0 * share.sum(axis=0), 100.0 * share[0]
-    each = drizzle._each(found, expected, share)
+    each = drizzle._weight_ratios(found, expected, share)
     report = {"exposures": ["one", "two"], "exptime": 200.0, "weight_of_each": each}
     report["weight_ratio"] = float(np.median((found / expected)[found > 0]))
     assert report["weight_ratio"] == 1
-    with pytest.raises(DarkroomError, match=r"where it looks is 0\.5000 .* the flags of two"):
+    with pytest.raises(DarkroomError, match=r"in the field of two is 0\.5000 .* the flags of two"):
         drizzle._check_weights(report)
 
 
@@ -128,13 +128,13 @@ def test_nothing_to_combine_is_said():
 
 def test_two_exposures_of_one_name_are_refused(visit, tmp_path):
     drizzle._copy(visit.flts[0], tmp_path)
-    with pytest.raises(DarkroomError, match=r"two exposures are called isim01aaq_flt\.fits"):
+    with pytest.raises(DarkroomError, match=r"two exposures have the name isim01aaq_flt\.fits"):
         drizzle._copy(visit.flts[0], tmp_path)
 
 
 def test_blobs_that_no_exposure_steps_over_are_warned_about(combine, visit):
     output, text = combine(visit.flts[1:2])
-    assert "pixels under blobs have no data: the exposures do not step over them" in text
+    assert "pixels under blobs have no data: the dithers do not step across them" in text
     assert json.loads((output.parent / "visit_drz.json").read_text())["blob_holes"] > 0
 
 

@@ -155,9 +155,9 @@ def test_nothing_to_do(run, raw):
         run()
 
 
-def test_times_that_do_not_grow(run, raw):
+def test_times_that_do_not_increase(run, raw):
     fits.setval(raw, "PIXVALUE", value=2.0, extname="TIME", extver=1)
-    with refuses(r"TIME does not grow from EXTVER 2 \(27.932 s\) to EXTVER 1 \(2 s\)"):
+    with refuses(r"TIME does not increase from EXTVER 2 \(27.932 s\) to EXTVER 1 \(2 s\)"):
         run()
 
 

@@ -247,15 +247,15 @@ def _write_frames(folder, **accepted):
 def test_an_exposure_without_sky_at_one_side_does_not_stop_the_report():
     """A source that fills the left region of a small subarray leaves no ratio to compare."""
 
-    def told(name, ratio):
+    def story(name, ratio):
         sides = {"ratio": ratio, "ratio_error": 0.01}
         return SimpleNamespace(
             name=name, measures={"background": [sides, sides], "exptime": [9.0, 9.0]}
         )
 
     visits = {"reprocessed": {"weight_ratio": 1.0}}
-    for tolds, note in (([told("a", None), told("b", 1.0)], "b"), ([told("a", None)], "a")):
-        assert _key_numbers(tolds, visits)[0]["note"].startswith(f"{note}, the most lopsided")
+    for stories, note in (([story("a", None), story("b", 1.0)], "b"), ([story("a", None)], "a")):
+        assert _key_numbers(stories, visits)[0]["note"].startswith(f"{note}, the exposure with")
 
 
 def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):

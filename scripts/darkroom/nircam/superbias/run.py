@@ -20,7 +20,7 @@ from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack, RampSet
 from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.offsets import check_ramps
-from darkroom.nircam.superbias.reffiles import clipped_mean, find_unreliable
+from darkroom.nircam.superbias.reffiles import clipped_mean, find_unreliable, rule_of
 from darkroom.nircam.superbias.result import SuperbiasResult, filled_superbias
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 

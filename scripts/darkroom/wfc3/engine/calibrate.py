@@ -1,6 +1,8 @@
-"""An exposure from RAW to IMA and FLT, by the engine of choice."""
+"""Calibration of an exposure from RAW to IMA and FLT, by the chosen engine."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import private_folder
 from darkroom.errors import DarkroomError
@@ -9,20 +11,26 @@ from darkroom.wfc3.engine import engine as builtin
 from darkroom.wfc3.files.mask import SCOPES
 from darkroom.wfc3.settings import Wfc3Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from darkroom.hints import StrPath
+
 ENGINES = ("builtin", "calwf3", "both")
 
 
 def calibrate(
-    raw,
-    references,
-    folder,
+    raw: StrPath,
+    references: StrPath,
+    folder: StrPath,
     *,
-    engine=Wfc3Settings.engine,
-    masked=(),
-    scope=None,
-    reason="",
-    threads=1,
-):
+    engine: str = Wfc3Settings.engine,
+    masked: Iterable[int] = (),
+    scope: str | None = None,
+    reason: str = "",
+    threads: int = 1,
+) -> tuple[Path, Path]:
     """Calibrate a RAW and write its IMA and FLT.
 
     Parameters
@@ -30,18 +38,18 @@ def calibrate(
     raw : path-like
         RAW file (``.gz`` too).
     references : path-like
-        Folder of the reference files that it names.
+        Folder of the reference files that the RAW names.
     folder : path-like
-        Where the products go; made when missing.
+        Folder of the products; made when missing.
     engine : {"builtin", "calwf3", "both"}
-        "both" writes the builtin's products after calwf3 gave the same pixels.
+        "both" runs the two, requires that all pixels agree, and writes the builtin's products.
     masked : iterable of int
         EXTVERs of reads to leave out.
     scope : {"all", "calwf3"}, optional
-        Pixels that the mask holds for: by default "all" of the builtin engine. Reads masked for
-        another engine need "calwf3" said, since that is all it can do.
+        Pixels in which masked reads are left out; the builtin engine's default is "all". To mask
+        reads with another engine, "calwf3" must be given, since calwf3 can do nothing else.
     reason : str
-        Why reads are masked, for HISTORY.
+        Why reads are masked; recorded in HISTORY.
     threads : int
         Threads of the builtin engine.
 
@@ -52,7 +60,7 @@ def calibrate(
     Raises
     ------
     DarkroomError
-        For anything that keeps the products from being right and whole.
+        When the products would not be complete and correct.
     """
     masked = tuple(masked)
     scope = _scope(engine, scope, masked)
@@ -69,7 +77,7 @@ def calibrate(
         (private / "calwf3").mkdir()
         made = calwf3.run(raw, references, private / "calwf3", masked)
         if engine == "both":
-            own = tuple(private / path.name for path in paths)
+            own = private / paths[0].name, private / paths[1].name
             _builtin(raw, references, own, masked, scope, threads, provenance)
             for mine, other in zip(own, made, strict=True):
                 compare.require_equal(mine, other)
@@ -83,7 +91,7 @@ def calibrate(
 
 
 def _scope(name, scope, masked):
-    """Return the scope that holds; refuse one that the engine does not have."""
+    """Return the scope to use; refuse one that the engine does not support."""
     if name not in ENGINES:
         raise DarkroomError(f"engine {name!r} is not one of {', '.join(ENGINES)}")
     if scope not in (None, *SCOPES):
@@ -99,7 +107,7 @@ def _scope(name, scope, masked):
 
 
 def _builtin(raw, references, paths, masked, scope, threads, provenance):
-    """Run the builtin engine and write its products, both or none."""
+    """Run the builtin engine and write both its products, or neither."""
     ramp = builtin.load(raw, references, threads=threads)
     image = builtin.reduce(ramp, masked, scope=scope, events=True, threads=threads)
     inputs = [raw, *(reference.path for _, reference in sorted(ramp.references.items()))]

@@ -1,8 +1,8 @@
-"""The real calwf3, run through wfc3tools on a copy in a folder of its own.
+"""calwf3 itself, run through wfc3tools on a copy of the RAW in a private folder.
 
-wfc3tools takes paths and references from the process it runs in, and lets some failures of calwf3
-pass (status 1, a kill). So it gets a process to itself, and what counts is that the products are
-there.
+wfc3tools uses the working folder and the environment of its process, and does not report every
+failure of calwf3 (exit status 1, a kill). So it runs in a process of its own, and the run counts as
+successful only when both products exist and are complete.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -27,13 +28,18 @@ from darkroom.wfc3.engine.references import FILETYPES, locate
 from darkroom.wfc3.files.imsets import Imsets, extver_of
 from darkroom.wfc3.files.mask import check_reads, mask_copy
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.hints import StrPath
+
 PROGRAM, WRAPPER = "calwf3.e", "wfc3tools"
 _CODE = f"import sys; from {WRAPPER} import calwf3; calwf3(sys.argv[1])"
-_LAST_WORDS = 3
+_MAX_QUOTED = 3  # lines of calwf3's output in a message
 
 
-def require_calwf3():
-    """Say what to do when calwf3 or what starts it is not there."""
+def require_calwf3() -> None:
+    """Raise `DarkroomError`, saying what to install, when calwf3 or wfc3tools is missing."""
     if shutil.which(PROGRAM) is None:
         raise DarkroomError(
             f"{PROGRAM} is not on PATH: install hstcal from conda-forge (it is not on PyPI), "
@@ -46,15 +52,17 @@ def require_calwf3():
         )
 
 
-def run(raw, references, folder, masked=()):
+def run(
+    raw: StrPath, references: StrPath, folder: StrPath, masked: Iterable[int] = ()
+) -> tuple[Path, Path]:
     """Calibrate a RAW with calwf3.
 
     Parameters
     ----------
     raw : path-like
-        RAW file (``.gz`` too); never touched.
+        RAW file (``.gz`` too); never changed.
     references : path-like
-        Folder of references; those that are there as ``.gz`` alone are unpacked.
+        Folder of references; those that exist only as ``.gz`` are unpacked.
     folder : path-like
         Private, empty folder to work in.
     masked : iterable of int
@@ -67,7 +75,7 @@ def run(raw, references, folder, masked=()):
     Raises
     ------
     DarkroomError
-        When calwf3 or wfc3tools is not there, or calwf3 fails; with its last words.
+        When calwf3 or wfc3tools is missing, or calwf3 fails; its error messages are quoted.
     """
     require_calwf3()
     folder = Path(folder)
@@ -85,37 +93,37 @@ def run(raw, references, folder, masked=()):
         errors="replace",
         check=False,
     )
-    products = tuple(folder / f"{root}_{kind}.fits" for kind in ("ima", "flt"))
+    products = folder / f"{root}_ima.fits", folder / f"{root}_flt.fits"
     faults = [fault for path in products if (fault := _fault(path))]
     if done.returncode or faults:
         lines = [line.strip() for line in done.stdout.splitlines()]
-        said = [line for line in lines if "ERROR" in line][:_LAST_WORDS]
-        words = "; ".join(said or faults or lines[-1:])
-        raise DarkroomError(f"calwf3 failed on {Path(raw).name}: {words}")
+        errors = [line for line in lines if "ERROR" in line][:_MAX_QUOTED]
+        cause = "; ".join(errors or faults or lines[-1:])
+        raise DarkroomError(f"calwf3 failed on {Path(raw).name}: {cause}")
     return products
 
 
 def _fault(path):
-    """Tell why a product is not there or not whole; empty when it is."""
+    """Say why a product is missing or incomplete; return "" when it is complete."""
     if not path.exists():
         return f"it wrote no {path.name}"
     try:
-        # Not its checksums: calwf3 may leave those of the RAW in its headers.
+        # Checksums are not compared: calwf3 may leave those of the RAW in its headers.
         check_structure(path)
     except InputError as error:
         return f"its {path.name}: {error.fault}"
     return ""
 
 
-def located_references(raw, folder):
-    """Return (label, path) of every reference that a RAW names."""
+def located_references(raw: StrPath, folder: StrPath) -> list[tuple[str, Path]]:
+    """Return (name in the header, path) of every reference in `folder` that a RAW names."""
     with Imsets(raw) as imsets:
         found = [locate(imsets.primary, keyword, folder) for keyword in FILETYPES]
     return [item for item in found if item is not None]
 
 
 def _gather_references(found, folder):
-    """Link references into a folder, under the names calwf3 looks for."""
+    """Link references into a folder, under the names by which calwf3 opens them."""
     folder.mkdir()
     for label, path in found:
         target = folder / label.split("$", 1)[-1]
@@ -129,20 +137,23 @@ def _gather_references(found, folder):
             target.symlink_to(path.resolve())
 
 
-def finish_flt(path, raw, masked, provenance):
-    """Say in an FLT of calwf3 what ran, and correct its exposure time for the reads left out.
+def finish_flt(
+    path: StrPath, raw: StrPath, masked: Iterable[int], provenance: dict[str, Any]
+) -> None:
+    """Add the provenance to an FLT of calwf3 and correct its exposure time for masked reads.
 
-    Pixels stay as calwf3 wrote them, 1024 in DQ included.
+    Pixels stay as calwf3 wrote them, including the flag 1024 in DQ.
 
     Parameters
     ----------
     path : path-like
         The FLT; replaced.
     raw : path-like
+        The RAW it was made from.
     masked : iterable of int
-        EXTVERs.
+        EXTVERs of the reads left out.
     provenance : dict
-        For `darkroom.provenance.stamp`.
+        Keyword arguments of `darkroom.provenance.stamp`.
     """
     with Imsets(raw) as imsets, fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
         nsamp = int(imsets.primary["NSAMP"])

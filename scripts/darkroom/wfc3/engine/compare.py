@@ -1,33 +1,38 @@
-"""Two products of one exposure, held against each other pixel by pixel."""
+"""Two products of one exposure, compared pixel by pixel."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.files.imsets import Imsets
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def differing_pixels(first, second):
+
+def differing_pixels(first: StrPath, second: StrPath) -> dict[tuple[str, int], int]:
     """Count the pixels that differ in two files of image sets.
 
     Parameters
     ----------
     first, second : path-like
-        Files with the same extensions; a constant plane equals an image of that value. NaN equals
-        NaN.
+        Files with the same extensions. A constant plane equals an image of that value, and NaN
+        equals NaN.
 
     Returns
     -------
     dict
-        Number by (EXTNAME, EXTVER), of the planes that differ.
+        ``{(EXTNAME, EXTVER): number of pixels}``, for the planes that differ.
 
     Raises
     ------
     DarkroomError
         When the files do not have the same extensions and sizes.
     """
-    differing = {}
+    differing: dict[tuple[str, int], int] = {}
     with Imsets(first) as one, Imsets(second) as other:
         if one.names != other.names:
             raise DarkroomError(f"{first} and {second} do not have the same extensions")
@@ -45,8 +50,8 @@ def differing_pixels(first, second):
     return differing
 
 
-def require_equal(first, second):
-    """Refuse files of which any pixel differs, with the number in each plane."""
+def require_equal(first: StrPath, second: StrPath) -> None:
+    """Raise `DarkroomError` with the number in each plane when any pixel of two files differs."""
     differing = differing_pixels(first, second)
     if differing:
         planes = ", ".join(f"[{name},{e}] {n}" for (name, e), n in list(differing.items())[:8])

@@ -1,4 +1,4 @@
-"""CRCORR's numbers: the weights of samples in a line fit and the dark that it assumes."""
+"""Constants of CRCORR: the weights of samples in a line fit, and the dark counts it assumes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import math
 
 import numpy as np
 
-# Powers of the weights by signal-to-noise ratio: Fixsen et al. 2000, PASP 112, 1350, as in calwf3.
+# Exponents of the weights, for increasing signal-to-noise ratio, as in calwf3 (Fixsen et al. 2000,
+# PASP 112, 1350).
 POWERS = tuple(float(np.float32(power)) for power in (0.0, 0.4, 1.0, 3.0, 6.0, 10.0))
-# Constants of calwf3, whatever the tables say: noise of a difference of reads (e-), dark (e-/s).
+# Constants of calwf3, independent of the tables: noise of a difference of two reads (e-), and dark
+# rate (e-/s).
 _DIFFERENCE_NOISE = 21.0
 _DARK_RATE = 0.036
 
 
-def sample_weights(nsamp, gain):
-    """Return the weights of samples in intervals of every length.
+def sample_weights(nsamp: int, gain: np.float32) -> np.ndarray:
+    """Return the weights of the samples of a line fit, for every number of samples.
 
     Parameters
     ----------
     nsamp : int
-        Reads of the ramp.
+        Number of reads of the ramp.
     gain : float32
         Mean gain, e-/DN.
 
     Returns
     -------
     (nsamp, nsamp, len(POWERS)) float32 array
-        Weight of sample i of `count`: |i - m|^power / m^power over the variance of a difference,
-        m = (count - 1) / 2; by count, i and power.
+        Weight of sample i of `count` samples, by count, i and exponent p: (|i - m| / m)^p divided
+        by the variance of a difference of two reads (DN²), with m = (count - 1) / 2.
     """
     noise = np.float32(_DIFFERENCE_NOISE / np.float64(gain))
     inverse = np.float32(1.0 / np.float64(noise * noise))
@@ -41,6 +43,6 @@ def sample_weights(nsamp, gain):
     return weights
 
 
-def dark_counts(times, gain):
-    """Return the dark counts assumed up to each read, (n,) float32, DN."""
+def dark_counts(times: np.ndarray, gain: np.float32) -> np.ndarray:
+    """Return the dark counts that CRCORR assumes up to each read, (n,) float32, DN."""
     return np.asarray(times, np.float32) * np.float32(_DARK_RATE / np.float64(gain))

@@ -1,15 +1,16 @@
-"""The builtin engine: calwf3's WFC3/IR chain, bit for bit.
+"""The builtin engine: calwf3's WFC3/IR calibration, reproduced bit for bit.
 
-`load` calibrates the reads of a RAW (everything before CRCORR) and leaves them as a `Ramp`;
-`reduce` runs CRCORR and FLATCORR on it for a mask, as often as wanted; `calibrated_read` gives one
-read as the IMA holds it. `darkroom.wfc3.engine.products` writes the files. Results have the bits of
-calwf3 3.7.3 on x86-64 (`scope="calwf3"`, or no mask); `scope="all"` differs where calwf3 keeps
-masked reads: in every pixel that has any other flag.
+`load` calibrates the reads of a RAW (all steps before CRCORR) and returns a `Ramp`; `reduce` runs
+CRCORR and FLATCORR on it with a mask of reads, as often as wanted; `calibrated_read` returns one
+read as in the IMA. `darkroom.wfc3.engine.products` writes the files. Results equal those of calwf3
+3.7.3 on x86-64 bit for bit with `scope="calwf3"` or without a mask. With `scope="all"` they differ
+where calwf3 uses masked reads: in every pixel that has any other flag.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,13 +29,20 @@ from darkroom.wfc3.files.imsets import Imsets, extver_of, read_of
 from darkroom.wfc3.files.mask import SCOPES, check_reads
 from darkroom.wfc3.settings import Wfc3Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.engine.ramp import Ramp
+
 _SIGNAL_SIGMAS = np.float32(4.0)
+# Arguments of kernels in the place of steps that are switched off.
 _NO_PLANE = np.zeros((1, 1), np.float32)
 _NO_CUBE = np.zeros((1, 1, 1), np.float32)
 _NO_FLAGS = np.zeros((1, 1), np.int16)
 _NO_BYTES = np.zeros((1, 1), np.uint8)
 _NO_EVENTS = np.zeros((1, 1, 1), np.uint8)
-# DQ flags of every combination of events.
+# DQ flags of each combination of event bits.
 _EVENT_FLAGS = np.array(
     [
         dqbits.COSMIC_RAY * bool(events & dqbits.EVENT_COSMIC_RAY)
@@ -46,17 +54,17 @@ _EVENT_FLAGS = np.array(
 )
 
 
-def load(raw, references, *, threads=1):
+def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
     """Calibrate the reads of a RAW up to UNITCORR.
 
     Parameters
     ----------
     raw : path-like
-        RAW file (``.gz`` too). Its calibration switches are honoured one by one.
+        RAW file (``.gz`` too). Each step runs as its calibration switch says.
     references : path-like
-        Folder of the reference files it names.
+        Folder of the reference files that the RAW names.
     threads : int
-        Bands of rows worked on at once.
+        Number of bands of rows calibrated in parallel.
 
     Returns
     -------
@@ -65,7 +73,7 @@ def load(raw, references, *, threads=1):
     Raises
     ------
     InputError
-        When the RAW or a reference is missing, damaged or not the right one.
+        When the RAW or a reference is missing, damaged or not of the right kind.
     """
     with ExitStack() as stack:
         exposure = open_exposure(stack.enter_context(Imsets(raw)))
@@ -79,7 +87,7 @@ def load(raw, references, *, threads=1):
 
 
 def _calibrate_reads(exposure, setup, ramp, run):
-    """Fill the ramp, read by read in time order (saturation is carried on)."""
+    """Fill the ramp read by read in time order, since a saturated pixel stays saturated."""
     code = load_kernel("darkroom.wfc3.engine.kernel")
     output = load_kernel("darkroom.wfc3.engine.output_kernel")
     window, split = setup.window, setup.split
@@ -96,7 +104,7 @@ def _calibrate_reads(exposure, setup, ramp, run):
         zeroth_dq |= setup.bad_pixels
     every_read = setup.bad_pixels
     if setup.steps["ZOFFCORR"] == "PERFORM":
-        every_read = zeroth_dq  # subtracting the zeroth read passes its flags on
+        every_read = zeroth_dq  # the zeroth read is subtracted: all reads get its flags
     elif every_read is None:
         every_read = np.zeros(exposure.shape, np.int16)
     zero = zeroth
@@ -132,11 +140,11 @@ def _calibrate_reads(exposure, setup, ramp, run):
         run(work, 0, ny)
 
     for k in range(exposure.nsamp):
-        calibrate(k)  # a function, so that each read's planes are gone before the next one's
+        calibrate(k)  # a function, so that the planes of a read are freed before the next one
 
 
 def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
-    """Run ZSIGCORR: the signal before the zeroth read, and what was found."""
+    """Run ZSIGCORR: return the signal before the zeroth read (DN), and a code for each pixel."""
     if setup.steps["ZSIGCORR"] != "PERFORM":
         return _NO_PLANE, _NO_BYTES
     lin, first = setup.linearity, exposure.read(1)
@@ -151,11 +159,18 @@ def _zeroth_signal(exposure, setup, zeroth, run, amplifiers):
         )  # fmt: skip
 
     run(work, y0, y1)
-    lin.super_zero = lin.super_error = None  # not needed again; 8 MB of a full frame
+    lin.super_zero = lin.super_error = None  # not needed again: frees 8 MB of a full frame
     return signal, found
 
 
-def reduce(ramp, masked=(), *, scope=Wfc3Settings.mask_scope, events=False, threads=1):
+def reduce(
+    ramp: Ramp,
+    masked: Iterable[int] = (),
+    *,
+    scope: str = Wfc3Settings.mask_scope,
+    events: bool = False,
+    threads: int = 1,
+) -> Reduced:
     """Run CRCORR and FLATCORR on a ramp.
 
     Parameters
@@ -163,14 +178,14 @@ def reduce(ramp, masked=(), *, scope=Wfc3Settings.mask_scope, events=False, thre
     ramp : Ramp
         Not changed.
     masked : iterable of int
-        EXTVERs to leave out, besides those marked in the RAW.
+        EXTVERs to leave out, besides those masked in the RAW.
     scope : {"all", "calwf3"}
-        "all": masked reads are left out for every pixel. "calwf3": as calwf3 does it, which uses
-        them where a pixel has any other flag and sets 1024 in nearly all of the FLT.
+        "all": masked reads are left out in every pixel. "calwf3": as calwf3 does, which uses them
+        where a pixel has any other flag, and sets 1024 in nearly all of the FLT.
     events : bool
-        Keep what was found in each read (needed for an IMA; 1 byte per pixel and read).
+        Return what CRCORR found in each read, 1 byte per pixel and read; needed for an IMA.
     threads : int
-        Bands of rows worked on at once.
+        Number of bands of rows fitted in parallel.
 
     Returns
     -------
@@ -179,7 +194,8 @@ def reduce(ramp, masked=(), *, scope=Wfc3Settings.mask_scope, events=False, thre
     Raises
     ------
     DarkroomError
-        For an unknown scope, or a mask of the zeroth, of all or of missing reads.
+        For an unknown scope, or a mask of the zeroth read, of all reads or of one that does not
+        exist.
     """
     if scope not in SCOPES:
         raise DarkroomError(f"mask scope {scope!r} is not one of {', '.join(SCOPES)}")
@@ -248,22 +264,26 @@ def _fit(ramp, masked, scope, events, run):
     return image
 
 
-def calibrated_read(ramp, k, image=None):
-    """Return read k as the IMA holds it.
+def calibrated_read(
+    ramp: Ramp, k: int, image: Reduced | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return read k as in the IMA.
 
     Parameters
     ----------
     ramp : Ramp
+        Calibrated up to UNITCORR.
     k : int
-        Read in time order.
+        Read in time order, 0 the zeroth.
     image : Reduced, optional
-        Whose `events` and mask go into the flags.
+        Result of `reduce`: its mask and events are added to the flags.
 
     Returns
     -------
     sci, err : (ny, nx) float32 arrays
         e-/s after FLATCORR, border included.
     dq : (ny, nx) int16 array
+        Flags.
     """
     sci, err, dq = ramp.sci[k].copy(), ramp.err[k].copy(), ramp.dq[k].copy()
     y0, y1, x0, x1 = ramp.window

@@ -1,8 +1,9 @@
-"""A WFC3/IR RAW: what must be true of it before it is calibrated."""
+"""A WFC3/IR RAW, checked before it is calibrated."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine.ramp import STEPS
 from darkroom.wfc3.files.imsets import PLANES, Imsets, extver_of, required
 
-# A line through one point needs no fit, and calwf3 reads before its arrays with NSAMP 1.
-LEAST_READS = 3
-# Seconds of the first read that the zeroth does not have: TSM exposure and converter warm-up.
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+# A line fit needs two reads after the zeroth; with NSAMP 1 calwf3 reads outside its arrays.
+MIN_READS = 3
+# Seconds by which the zeroth read comes earlier after the reset than the first after the zeroth:
+# TSM exposure and converter warm-up.
 _ZEROTH_OVERHEAD = 0.020535
 _CARDS = ("ROOTNAME", "FILTER", "CCDGAIN", "SAMP_SEQ", "SUBTYPE", "EXPSTART", "EXPTIME")
 
@@ -27,16 +32,17 @@ class Exposure:
     imsets : Imsets
         The open file.
     nsamp : int
+        Number of reads, the zeroth included.
     shape : tuple of int
         (ny, nx) with the border.
     headers : list of dict
         Extension headers by name, one per read.
     times : (nsamp,) float32 array
-        TIME, s.
+        TIME of each read: seconds since the zeroth.
     exptimes : (nsamp,) float64 array
-        SAMPTIME, s.
+        SAMPTIME of each read, s.
     samples : (nsamp,) int array
-        SAMP.
+        SAMP of each read.
     switches : dict
         "PERFORM" or "OMIT" for each of `STEPS`.
     masked : tuple of int
@@ -46,7 +52,7 @@ class Exposure:
     imsets: Imsets
     nsamp: int
     shape: tuple[int, int]
-    headers: list[dict]
+    headers: list[dict[str, fits.Header]]
     times: np.ndarray
     exptimes: np.ndarray
     samples: np.ndarray
@@ -54,32 +60,32 @@ class Exposure:
     masked: tuple[int, ...] = ()
 
     @property
-    def primary(self):
-        """Primary header."""
+    def primary(self) -> fits.Header:
+        """Primary header of the RAW."""
         return self.imsets.primary
 
     @property
-    def science(self):
-        """SCI header of the last read, which calwf3 takes the geometry from."""
+    def science(self) -> fits.Header:
+        """SCI header of the last read, from which calwf3 takes the geometry."""
         return self.headers[-1]["SCI"]
 
     @property
-    def zeroth_time(self):
+    def zeroth_time(self) -> float:
         """Seconds between reset and zeroth read."""
         return float(self.exptimes[1] - _ZEROTH_OVERHEAD)
 
-    def read(self, k):
-        """Read the SCI plane of read k, float32 DN."""
+    def read(self, k: int) -> np.ndarray:
+        """Return the SCI plane of read k, (ny, nx) float32, DN."""
         return self.imsets.plane("SCI", extver_of(k, self.nsamp))
 
-    def dq(self, k):
-        """Return the DQ of read k: an int, or an int16 array; without the mask."""
+    def dq(self, k: int) -> int | np.ndarray:
+        """Return the DQ of read k, an int or an int16 array; 1024 is removed from a masked read."""
         extver = extver_of(k, self.nsamp)
         flags = _dq(self.imsets, extver)
         return flags & ~MASKED if extver in self.masked else flags
 
 
-def open_exposure(imsets):
+def open_exposure(imsets: Imsets) -> Exposure:
     """Check a RAW and describe it.
 
     Parameters
@@ -104,10 +110,10 @@ def open_exposure(imsets):
         required(imsets, primary, card)
     switches = _switches(imsets)
     nsamp = int(required(imsets, primary, "NSAMP"))
-    if nsamp < LEAST_READS:
+    if nsamp < MIN_READS:
         raise InputError(
             imsets.path,
-            f"has {nsamp} read{'s' if nsamp != 1 else ''} (NSAMP); a ramp needs {LEAST_READS} at "
+            f"has {nsamp} read{'s' if nsamp != 1 else ''} (NSAMP); a ramp needs {MIN_READS} at "
             "least, the zeroth and two more",
         )
     found = max((extver for name, extver in imsets.names if name == "SCI"), default=0)
@@ -139,7 +145,7 @@ def _dq(imsets, extver):
 
 
 def _switches(imsets):
-    """Return the calibration switches; refuse what was calibrated before."""
+    """Return the calibration switches; refuse an exposure that is already calibrated."""
     switches = {}
     for step in STEPS:
         value = str(imsets.primary.get(step, "OMIT")).strip().upper()
@@ -156,7 +162,7 @@ def _switches(imsets):
 
 
 def _check_planes(imsets, headers, extvers, shape):
-    """Refuse planes that do not look like those of a RAW."""
+    """Refuse planes that are not those of a RAW."""
     times = []
     for header, extver in zip(headers, extvers, strict=True):
         for name in PLANES:
@@ -168,7 +174,7 @@ def _check_planes(imsets, headers, extvers, shape):
                     f"[SCI,1] has {shape[1]} x {shape[0]}",
                 )
         if imsets.constant("ERR", extver) != 0:
-            raise InputError(imsets.path, f"[ERR,{extver}] holds errors already", "give the RAW")
+            raise InputError(imsets.path, f"[ERR,{extver}] already holds errors", "give the RAW")
         for name in ("SAMP", "TIME"):
             if imsets.constant(name, extver) is None:
                 raise InputError(
@@ -182,6 +188,6 @@ def _check_planes(imsets, headers, extvers, shape):
         if times[k] <= times[k - 1]:
             raise InputError(
                 imsets.path,
-                f"TIME does not grow from EXTVER {extvers[k - 1]} ({times[k - 1]:g} s) "
+                f"TIME does not increase from EXTVER {extvers[k - 1]} ({times[k - 1]:g} s) "
                 f"to EXTVER {extvers[k]} ({times[k]:g} s)",
             )

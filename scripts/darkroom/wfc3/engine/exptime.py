@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from darkroom.wfc3.files.imsets import read_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from astropy.io import fits
 
 _DAY = 86400.0
 
@@ -17,12 +24,14 @@ class Span:
     Parameters
     ----------
     first, last : int
-        First and last read used (0 = zeroth); the interval before `first` counts.
+        First and last read used after the zeroth (0 = zeroth); the interval that ends with `first`
+        is included.
     exptime : float
-        Seconds from read `first` - 1 to read `last`. Reads masked in between do not shorten it:
-        the line is fitted across them, and the time stays in TIME.
+        Seconds from read `first` - 1 to read `last`. Reads masked in between do not shorten it: the
+        line is fitted across them, and TIME includes them.
     late, early : float
-        Seconds by which it begins after the exposure's start and ends before its end.
+        Seconds from the start of the exposure to that of the span, and from the end of the span to
+        that of the exposure.
     """
 
     first: int
@@ -32,15 +41,15 @@ class Span:
     early: float
 
 
-def span(times, masked):
-    """Return the `Span` of a ramp.
+def span(times: Sequence[float] | np.ndarray, masked: Iterable[int]) -> Span:
+    """Return the part of a ramp that is used when some reads are masked.
 
     Parameters
     ----------
     times : sequence of float
         Seconds since the zeroth read, one per read.
     masked : iterable of int
-        EXTVERs left out; one read after the zeroth must be left.
+        EXTVERs left out; at least one read after the zeroth must remain.
     """
     nsamp = len(times)
     left_out = {read_of(extver, nsamp) for extver in masked}
@@ -52,22 +61,30 @@ def span(times, masked):
     return Span(first, last, *(round(gap, 6) for gap in gaps))
 
 
-def correct(primary, science, last_used, times, masked, exptime=None):
+def correct(
+    primary: fits.Header,
+    science: fits.Header,
+    science_of: Callable[[int], fits.Header],
+    times: Sequence[float] | np.ndarray,
+    masked: Iterable[int],
+    exptime: float | None = None,
+) -> None:
     """Set exposure time, start and end in the headers of an FLT with masked reads.
 
-    EXPTIME, EXPSTART, EXPEND, DATE-OBS and TIME-OBS of the primary header and SAMPTIME, SAMPNUM
-    and ROUTTIME of the SCI header; each change is told in HISTORY with the value before.
+    EXPTIME, EXPSTART, EXPEND, DATE-OBS and TIME-OBS of the primary header, and SAMPTIME, SAMPNUM
+    and ROUTTIME of the SCI header. Each change is recorded in HISTORY with the previous value.
 
     Parameters
     ----------
     primary, science : astropy.io.fits.Header
         Changed in place.
-    last_used : callable
-        ``last_used(k)`` gives the RAW's SCI header of read k.
+    science_of : callable
+        ``science_of(k)`` returns the RAW's SCI header of read k.
     times, masked
         As for `span`.
     exptime : float, optional
-        Seconds used, where they are not those of the span: intervals in the middle were taken off.
+        Exposure time, s, when it is not that of the span because intervals in the middle were
+        subtracted.
     """
     part = span(times, masked)
     exptime = part.exptime if exptime is None else exptime
@@ -78,7 +95,7 @@ def correct(primary, science, last_used, times, masked, exptime=None):
         _shift_clock(primary, part.late)
     if part.early and "EXPEND" in primary:
         _change(primary, primary, "EXPEND", primary["EXPEND"] - part.early / _DAY)
-        read = last_used(part.last)
+        read = science_of(part.last)
         for card in ("SAMPNUM", "ROUTTIME"):
             if card in read:
                 _change(primary, science, card, read[card])

@@ -1,31 +1,48 @@
-"""FLATCORR's flat: pixel-to-pixel, delta and low-order flats made one."""
+"""The flat of FLATCORR: the product of pixel-to-pixel, delta and low-order flats."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.wfc3.engine.planes import Planes, corner, cut, read_planes
 
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from darkroom.wfc3.files.imsets import Imsets
+
 _ONE = np.float32(1)
 
 
-def flat_for(parts, science, shape, window):
-    """Multiply the flats an exposure names and cut them to it.
+def flat_for(
+    parts: dict[str, Imsets],
+    science: fits.Header,
+    shape: tuple[int, int],
+    window: tuple[int, int, int, int],
+) -> Planes:
+    """Multiply the flats that an exposure names, and cut the product to its size.
 
     Parameters
     ----------
     parts : dict
-        Open `Imsets` by keyword (PFLTFILE, DFLTFILE, LFLTFILE), one at least.
+        Open files by keyword (PFLTFILE, DFLTFILE, LFLTFILE), at least one.
     science : astropy.io.fits.Header
         SCI header of the exposure (LTV, LTM).
     shape, window
-        (ny, nx) of the exposure and the pixels inside its border.
+        (ny, nx) of the exposure and (y0, y1, x0, x1) inside its border.
 
     Returns
     -------
     Planes
         Of the exposure's size.
+
+    Raises
+    ------
+    InputError
+        When the sizes of the flats do not match, or they do not cover the exposure.
     """
     flat = place = None
     for keyword in ("PFLTFILE", "DFLTFILE"):
@@ -50,6 +67,8 @@ def flat_for(parts, science, shape, window):
             path = path_low
         else:
             flat.multiply(_expanded(low, flat.sci.shape, path_low))
+    if flat is None or place is None:
+        raise ValueError("flat_for needs at least one flat")
     here = corner(science)
     shift = here[0] - place[0], here[1] - place[1]
     return Planes(
@@ -58,7 +77,7 @@ def flat_for(parts, science, shape, window):
 
 
 def _spread_alone(low, header, science, path):
-    """Expand a low-order flat that is the only one; return it with its corner."""
+    """Expand a low-order flat that is the only flat; return it and its corner."""
     ratios = []
     for axis in "12":
         key = f"LTM{axis}_{axis}"
@@ -95,7 +114,7 @@ def _expanded(low, shape, path):
 
 
 def _weights(size, own, ratio):
-    """Return the lower neighbour of each output pixel and the weights of both, in float."""
+    """Return the lower neighbour of each output pixel and the float32 weights of both."""
     offset = np.float32(ratio - 1) / np.float32(2)
     place = (np.arange(size, dtype=np.float32) - offset) / np.float32(ratio)
     lower = np.clip(place.astype(np.int64), 0, max(own - 2, 0))
@@ -104,7 +123,7 @@ def _weights(size, own, ratio):
 
 
 def _blend(values, y, x, ratio, square):
-    """Sum the neighbours' values (or squares) with their weights, left to right in float."""
+    """Sum the weighted values (or squares) of the neighbours in single precision, in this order."""
 
     def term(weight, neighbour):
         return weight * neighbour * neighbour if square else weight * neighbour
@@ -121,10 +140,10 @@ def _blend(values, y, x, ratio, square):
 
 
 def _join_flags(dq, shape, ratio):
-    """Give each output pixel the flags of the pixels it lies between.
+    """Give each output pixel the flags of the pixels that it lies between.
 
-    Expanding both axes, calwf3 3.7.3 (unbin2d_ir) takes the flags of the top row for all rows; so
-    do we, to have its bits. No low-order flat of WFC3/IR is in use.
+    When both axes are expanded, calwf3 3.7.3 (unbin2d_ir) uses the flags of the top row for all
+    rows. That is reproduced here. No low-order flat of WFC3/IR is in use.
     """
     if ratio[0] > 1 and ratio[1] > 1:
         dq, ratio = np.repeat(dq[-1:], shape[0], axis=0), [1, ratio[1]]

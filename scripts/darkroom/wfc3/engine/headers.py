@@ -1,6 +1,8 @@
-"""Headers of IMA and FLT: the cards and HISTORY that users of calwf3 know, and what ran here."""
+"""Headers of IMA and FLT: calwf3's cards and HISTORY, and the provenance of the product."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,7 +10,14 @@ from darkroom.compiled import load_kernel
 from darkroom.wfc3.engine.ramp import STEPS
 from darkroom.wfc3.files.reads import ranges
 
-#: Version of calwf3 whose bits the builtin engine gives.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from astropy.io import fits
+
+    from darkroom.wfc3.engine.ramp import Ramp
+
+#: Version of calwf3 that the builtin engine reproduces bit for bit.
 CALWF3 = "3.7.3"
 _TABLES = {"DQICORR": "BPIXTAB", "PHOTCORR": "IMPHTTAB"}
 _IMAGES = {
@@ -16,7 +25,7 @@ _IMAGES = {
     "DARKCORR": ("DARKFILE",),
     "FLATCORR": ("PFLTFILE", "DFLTFILE", "LFLTFILE"),
 }
-# Steps as calwf3 tells them in HISTORY, in the order they run.
+# Steps in the order in which calwf3 lists them in HISTORY.
 _ORDER = (
     "DQICORR", "ZSIGCORR", "BLEVCORR", "ZOFFCORR", "noise", "NLINCORR", "DARKCORR", "PHOTCORR",
     "UNITCORR", "CRCORR", "FLATCORR",
@@ -25,23 +34,24 @@ _STATISTICS = ("GOODMEAN", "GOODMIN", "GOODMAX")
 _RATIO_STATISTICS = ("SNRMEAN", "SNRMIN", "SNRMAX")
 
 
-def single(value):
-    """Return a float32 as the decimal number calwf3 writes for it (8 digits)."""
+def single(value: Any) -> float:
+    """Return a float32 rounded to the 8 decimal digits that calwf3 writes."""
     return float(f"{np.float32(value):.7E}")
 
 
-def primary_header(ramp, name, nextend, *, flt):
+def primary_header(ramp: Ramp, name: str, nextend: int, *, flt: bool) -> fits.Header:
     """Make the primary header of a product.
 
     Parameters
     ----------
     ramp : Ramp
+        The calibrated exposure.
     name : str
-        FILENAME.
+        Value of FILENAME.
     nextend : int
         Number of extensions.
     flt : bool
-        For an FLT, whose HISTORY calwf3 writes in another order.
+        True for an FLT, in whose HISTORY calwf3 lists UNITCORR twice.
 
     Returns
     -------
@@ -65,18 +75,18 @@ def primary_header(ramp, name, nextend, *, flt):
     return header
 
 
-def history(ramp, flt):
-    """Return calwf3's HISTORY lines of a calibration."""
+def history(ramp: Ramp, flt: bool) -> list[str]:
+    """Return the HISTORY lines that calwf3 writes for a calibration; `flt`: of an FLT."""
     lines = ["CCD parameters table: ", *_reference(ramp, "CCDTAB")]
     amplifiers = ramp.amplifiers
-    if amplifiers.pedigree:  # the row's pedigree takes the place of the file's
+    if amplifiers.pedigree:  # the pedigree of the row replaces that of the file
         lines[2:3] = [f"    {amplifiers.pedigree}"]
     if amplifiers.descrip:
         lines.append(f"    {amplifiers.descrip}")
     for step in _ORDER:
         lines += _step(ramp, step)
         if flt and step == "CRCORR" and ramp.steps["CRCORR"] == ramp.steps["UNITCORR"] == "PERFORM":
-            lines += _step(ramp, "UNITCORR")  # calwf3 tells of it twice
+            lines += _step(ramp, "UNITCORR")  # calwf3 lists it twice
     return lines
 
 
@@ -109,8 +119,8 @@ def _reference(ramp, keyword):
     return lines + [f"    {text}" for text in (reference.pedigree, reference.descrip) if text]
 
 
-def extension_headers(ramp, k):
-    """Return copies of read k's five headers with its levels and units, by name."""
+def extension_headers(ramp: Ramp, k: int) -> dict[str, fits.Header]:
+    """Return copies of read k's five headers by name, with bias level, mean dark and unit set."""
     headers = {name: header.copy() for name, header in ramp.headers[k].items()}
     science, error = headers["SCI"], headers["ERR"]
     if ramp.bias_levels:
@@ -128,23 +138,30 @@ def extension_headers(ramp, k):
     return headers
 
 
-def put_statistics(headers, window, sci, err, dq, flags):
+def put_statistics(
+    headers: dict[str, fits.Header],
+    window: tuple[int, int, int, int],
+    sci: np.ndarray,
+    err: np.ndarray,
+    dq: np.ndarray,
+    flags: int,
+) -> None:
     """Set the statistics of good pixels in the SCI and ERR headers.
 
-    calwf3 mixes up two groups: SNRMEAN, SNRMIN and SNRMAX of SCI are of the errors, GOODMEAN,
-    GOODMIN and GOODMAX of ERR of the signal-to-noise ratio. Users' tools read what it writes, so
-    the cards are kept, and their comments say it.
+    calwf3 exchanges two groups: its SNRMEAN, SNRMIN and SNRMAX in SCI hold statistics of the
+    errors, and GOODMEAN, GOODMIN and GOODMAX in ERR those of the signal-to-noise ratio. The same
+    values are written here, since existing tools read them; the comments of the cards say so.
 
     Parameters
     ----------
     headers : dict
         SCI and ERR headers; changed.
     window : tuple of int
-        (y0, y1, x0, x1) to look at.
+        (y0, y1, x0, x1): pixels to include.
     sci, err, dq : (ny, nx) arrays
-        As they are written.
+        The planes as written to the file.
     flags : int
-        SDQFLAGS: pixels with any of these do not count.
+        SDQFLAGS: pixels with any of these are left out.
     """
     science, error = headers["SCI"], headers["ERR"]
     kernel = load_kernel("darkroom.wfc3.engine.output_kernel")
@@ -161,10 +178,23 @@ def put_statistics(headers, window, sci, err, dq, flags):
             header[card] = (single(value), comment) if comment else single(value)
 
 
-def mask_cards(primary, engine, masked, scope):
-    """Say in a primary header which engine ran and which reads it left out."""
+def mask_cards(primary: fits.Header, engine: str, masked: Iterable[int], scope: str) -> None:
+    """Record in a primary header which engine ran and which reads it left out.
+
+    Parameters
+    ----------
+    primary : astropy.io.fits.Header
+        Changed in place.
+    engine : {"builtin", "calwf3"}
+        What made the pixels.
+    masked : iterable of int
+        EXTVERs of the reads left out.
+    scope : {"all", "calwf3"}
+        Pixels in which they are left out.
+    """
+    masked = tuple(masked)
     primary["ENGINE"] = (engine, "engine of the calibration")
     primary["MASKREAD"] = (ranges(masked) or "none", "EXTVERs of the reads left out")
     if masked:
         primary["NMASKED"] = (len(masked), "number of reads left out")
-        primary["MASKSCOP"] = (scope, "pixels that the mask holds for")
+        primary["MASKSCOP"] = (scope, "pixels in which they are left out")

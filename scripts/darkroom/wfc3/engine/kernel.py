@@ -1,13 +1,14 @@
-"""Compiled steps of the calibration of single reads: everything but CRCORR.
+"""Compiled steps of the calibration of single reads: all steps before CRCORR.
 
-Bits matter here. calwf3 works in C `float`: every + - * / of two floats rounds at once, roots are
-taken in double of a float and rounded when stored (the same as a float root), a few sums run in
-double. numba keeps to that: no fast math, no contraction to fused operations, and every constant
-below is a float32 where C's is a float. Sums run in the order of pixels in memory.
+Results must equal those of calwf3 bit for bit. calwf3 works in C `float`: each + - * / of two
+floats is rounded to float, square roots are taken in double and rounded when stored (the same as a
+float root), and a few sums run in double. numba does the same: without fast math and without
+contraction to fused operations, and with float32 constants below wherever those of C are floats.
+Sums run in the order of pixels in memory.
 
-Everything is one row or one plane at a time; rows are C-contiguous so that the loops become vector
-instructions. Arrays of steps that are switched off are (1, 1) and never touched. numba's on-disk
-cache looks at this file alone: nothing compiled may be imported here.
+All functions work on one row or one plane at a time; rows are C-contiguous, so that the loops
+become vector instructions. Arrays of steps that are switched off are (1, 1) and never used. numba's
+on-disk cache notices changes of this file only: nothing compiled may be imported here.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _F1 = types.Array(float32, 1, "C")
 _WINDOW = types.UniTuple(int64, 4)
 
 _SATURATED, _ZEROTH_SIGNAL = np.int16(256), np.int16(2048)
-# What ZSIGCORR found about a pixel.
+# What ZSIGCORR found in a pixel: signal in the zeroth read, saturation in the zeroth, in the first.
 SIGNAL, SATURATED_ZEROTH, SATURATED_FIRST = 1, 2, 4
 
 _helper = njit(nogil=True, error_model="numpy")
@@ -33,13 +34,13 @@ _kernel = {"nogil": True, "error_model": "numpy", "cache": True}
 
 @_helper
 def _noise(signal, gain, variance):
-    """Return the noise of a count in DN; `variance` is the read noise squared, electrons."""
+    """Return the noise of a signal (DN), DN; `variance` is the read noise squared, e-²."""
     return np.float32(math.sqrt(np.float64(variance) + np.float64(abs(signal * gain)))) / gain
 
 
 @_helper
 def _row_noise(signal, noise, first, middle, stop, gains, variances):
-    """Fill the noise of a row; left of `middle` the first amplifier's values hold."""
+    """Fill the noise of a row; pixels left of `middle` belong to the first amplifier."""
     gain, variance = gains[0], variances[0]
     for x in range(first, middle):
         noise[x] = _noise(signal[x], gain, variance)
@@ -64,7 +65,7 @@ def zeroth_signal(
     window, split_x, split_y, gains, variances, zeroth, first, super_zero, super_error, node,
     signal, found, threshold,
 ):  # fmt: skip
-    """ZSIGCORR: fill the signal collected before the zeroth read, and what was found (`SIGNAL`…).
+    """ZSIGCORR: find the signal collected before the zeroth read, and saturated pixels.
 
     Parameters
     ----------
@@ -75,15 +76,15 @@ def zeroth_signal(
     gains, variances : (4,) float32 arrays
         e-/DN and e-² of amplifiers A B C D.
     zeroth, first : (ny, nx) float32 arrays
-        Zeroth and first read as they come, DN.
+        Zeroth and first read, uncorrected, DN.
     super_zero, super_error, node : (ny, nx) float32 arrays
         ZSCI, ZERR, NODE of NLINFILE.
     signal : (ny, nx) float32 array
-        Written: DN, 0 below the threshold.
+        Output: DN, 0 below the threshold.
     found : (ny, nx) uint8 array
-        Written.
+        Output: bits `SIGNAL`, `SATURATED_ZEROTH`, `SATURATED_FIRST`.
     threshold : float32
-        Least signal in units of the noise.
+        Smallest signal, in units of the noise.
     """
     y0, y1, x0, x1 = window
     for y in range(y0, y1):
@@ -93,17 +94,17 @@ def zeroth_signal(
             q = zeroth[y, x] - super_zero[y, x]
             e = _noise(q, gain[side], variance[side])
             z = super_error[y, x]
-            what = 0
+            bits = 0
             if q >= threshold * math.sqrt(e * e + z * z):
-                what |= SIGNAL
+                bits |= SIGNAL
             else:
                 q = np.float32(0.0)
             if q > node[y, x]:
-                what |= SATURATED_ZEROTH
+                bits |= SATURATED_ZEROTH
             elif first[y, x] - super_zero[y, x] > node[y, x]:
-                what |= SATURATED_FIRST
+                bits |= SATURATED_FIRST
             signal[y, x] = q
-            found[y, x] = what
+            found[y, x] = bits
 
 
 @_helper
@@ -118,7 +119,7 @@ def _row_offset(raw, bias, zero, use_zero, sci):
 
 @_helper
 def _row_zeroth(raw, signal, bias, zero, use_zero, sci):
-    """Do the same for the zeroth read, to which its signal is added first."""
+    """Do the same for the zeroth read, after adding its signal."""
     for x in range(sci.size):
         sci[x] = (raw[x] + signal[x]) - bias
     if use_zero:
@@ -128,7 +129,7 @@ def _row_zeroth(raw, signal, bias, zero, use_zero, sci):
 
 @_helper
 def _row_flag_zeroth(k, found, dq):
-    """Set what ZSIGCORR found in the flags of the zeroth and the first read."""
+    """Flag what ZSIGCORR found, in the zeroth and the first read."""
     for x in range(dq.size):
         if k == 0:
             if found[x] & (SIGNAL | SATURATED_ZEROTH):
@@ -140,11 +141,11 @@ def _row_flag_zeroth(k, found, dq):
 
 
 @_helper
-def _row_linearity_flags(take_off, found, zeroth_dq, nlin_dq, dq):
-    """Add NLINFILE's flags and, after the zeroth read, that of the zeroth signal."""
+def _row_linearity_flags(with_signal, found, zeroth_dq, nlin_dq, dq):
+    """Add the flags of NLINFILE and, after the zeroth read, the flag of the zeroth signal."""
     for x in range(dq.size):
         dq[x] |= nlin_dq[x]
-    if take_off:
+    if with_signal:
         for x in range(dq.size):
             if found[x] != 0 or zeroth_dq[x] & _ZEROTH_SIGNAL:
                 dq[x] |= _ZEROTH_SIGNAL
@@ -152,7 +153,7 @@ def _row_linearity_flags(take_off, found, zeroth_dq, nlin_dq, dq):
 
 @_helper
 def _row_stay_saturated(saturated, dq):
-    """Flag what an earlier read found saturated."""
+    """Flag pixels that were saturated in an earlier read."""
     for x in range(dq.size):
         if saturated[x]:
             dq[x] |= _SATURATED
@@ -160,14 +161,14 @@ def _row_stay_saturated(saturated, dq):
 
 @_helper
 def _row_keep_saturated(dq, saturated):
-    """Note for later reads what is saturated now."""
+    """Record for later reads which pixels are saturated now."""
     for x in range(dq.size):
         saturated[x] = (dq[x] & _SATURATED) != 0
 
 
 @_helper
 def _row_correction(value, c1, c2, c3, c4, factor):
-    """Fill the factor of a polynomial of degree 3: terms in double, each sum rounded to float."""
+    """Evaluate the cubic correction factor: terms in double, each sum rounded to float."""
     for x in range(value.size):
         v = np.float64(value[x])
         c = np.float32(np.float32(1.0) + np.float64(c1[x]))
@@ -188,12 +189,12 @@ def _row_correction_any(value, coefficients, y, first, factor):
 
 
 @_helper
-def _row_linear(value, factor, signal, take_off, node, sci, dq):
-    """Write the linearised values where the pixel is not saturated; flag where it now is."""
+def _row_linear(value, factor, signal, with_signal, node, sci, dq):
+    """Store linearised values where a pixel is not saturated; flag where it is from now on."""
     for x in range(sci.size):
         saturated = (dq[x] & _SATURATED) != 0
         linear = value[x] * factor[x]
-        if take_off:
+        if with_signal:
             linear -= signal[x]
         if value[x] > node[x]:
             dq[x] |= _SATURATED
@@ -238,13 +239,13 @@ def _row_rate(sci, err, k, time):
 
 @_helper
 def _linearise(y, x0, x1, signal, found, zeroth_dq, coefficients, node, nlin_dq,
-               take_off, value, factor, sci, dq):  # fmt: skip
-    """NLINCORR of one row inside the border; `take_off`: the zeroth signal is in play."""
-    seen = found[y, x0:x1] if take_off else found[0, 0:0]
-    before = zeroth_dq[y, x0:x1] if take_off else zeroth_dq[0, 0:0]
-    _row_linearity_flags(take_off, seen, before, nlin_dq[y, x0:x1], dq)
-    extra = signal[y, x0:x1] if take_off else sci
-    if take_off:
+               with_signal, value, factor, sci, dq):  # fmt: skip
+    """NLINCORR of one row inside the border; `with_signal`: account for the zeroth signal."""
+    seen = found[y, x0:x1] if with_signal else found[0, 0:0]
+    before = zeroth_dq[y, x0:x1] if with_signal else zeroth_dq[0, 0:0]
+    _row_linearity_flags(with_signal, seen, before, nlin_dq[y, x0:x1], dq)
+    extra = signal[y, x0:x1] if with_signal else sci
+    if with_signal:
         _row_add(sci, extra, value)
     else:
         _row_copy(sci, value)
@@ -255,7 +256,7 @@ def _linearise(y, x0, x1, signal, found, zeroth_dq, coefficients, node, nlin_dq,
         )  # fmt: skip
     else:
         _row_correction_any(value, coefficients, y, x0, factor)
-    _row_linear(value, factor, extra, take_off, node[y, x0:x1], sci, dq)
+    _row_linear(value, factor, extra, with_signal, node[y, x0:x1], sci, dq)
 
 
 @njit(
@@ -281,21 +282,21 @@ def calibrate_rows(
     first_row, last_row : int
         Rows to work on, border included.
     window : tuple of int
-        (y0, y1, x0, x1) inside the border; rows and columns outside get the offsets alone.
+        (y0, y1, x0, x1) inside the border; outside only the offsets are subtracted.
     split_x, split_y, gains, variances
         As for `zeroth_signal`.
     raw : (ny, nx) float32 array
         The read, DN.
     bias : float32
-        Mean of the read's reference pixels, DN.
+        Bias level of the read, from its reference pixels, DN.
     zero : (ny, nx) float32 array
-        Zeroth read less its bias, DN.
+        Zeroth read minus its bias level, DN.
     signal, found
         From `zeroth_signal`.
     zeroth_dq : (ny, nx) int16 array
         Flags of the zeroth read before ZSIGCORR.
     saturated : (ny, nx) uint8 array
-        Where an earlier read was saturated; brought up to date.
+        Pixels saturated in an earlier read; updated.
     coefficients, node, nlin_dq : (ncoef, ny, nx), (ny, nx), (ny, nx) arrays
         COEF, NODE and DQ of NLINFILE.
     dark_sci, dark_err, dark_dq : (ny, nx) arrays
@@ -303,11 +304,11 @@ def calibrate_rows(
     time : float
         Seconds since the zeroth read; for k = 0 those between reset and zeroth read.
     steps : tuple of bool
-        ZSIGCORR, ZOFFCORR, NLINCORR, DARKCORR, UNITCORR.
+        Whether to run ZSIGCORR, ZOFFCORR, NLINCORR, DARKCORR, UNITCORR.
     sci, err : (ny, nx) float32 arrays
-        Written: DN/s (DN without UNITCORR).
+        Output: DN/s (DN without UNITCORR).
     dq : (ny, nx) int16 array
-        Flags, added to.
+        Flags; updated.
     """
     y0, y1, x0, x1 = window
     use_signal, use_zero, use_linearity, use_dark, use_rate = steps

@@ -1,8 +1,8 @@
-"""Compiled last steps: FLATCORR and the statistics of headers.
+"""Compiled last steps: FLATCORR and the statistics in headers.
 
-All arithmetic is that of C `float` where nothing else is said (see `darkroom.wfc3.engine.kernel`);
-sums of statistics run in double over the pixels in memory order, as calwf3's do. numba's on-disk
-cache looks at this file alone: nothing compiled may be imported here.
+Arithmetic is that of C `float` unless noted otherwise (see `darkroom.wfc3.engine.kernel`); sums of
+statistics run in double over the pixels in memory order, as in calwf3. numba's on-disk cache
+notices changes of this file only: nothing compiled may be imported here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ZERO = np.float32(0)
 
 @_helper
 def _row_flat(sci, err, dq, flat, flat_err, flat_dq):
-    """Divide by the flat; its error adds in quadrature, a flat of 0 gives 0."""
+    """Divide by the flat and add its error in quadrature; where the flat is 0 the result is 0."""
     for x in range(sci.size):
         s, e, f, g = sci[x], err[x], flat[x], flat_err[x]
         square = f * f
@@ -41,16 +41,16 @@ def _row_scale(values, factor):
 
 @njit(void(int64, int64, _WINDOW, _F, _F, _D, _F, _F, _D, float32), **_kernel)
 def flat_field(first_row, last_row, window, sci, err, dq, flat, flat_err, flat_dq, gain):
-    """Flat-field rows in place inside the window, then turn DN into electrons everywhere.
+    """Flat-field rows in place inside the window, then convert DN to electrons everywhere.
 
     Parameters
     ----------
     first_row, last_row : int
-        Rows to work on.
+        Rows to work on: from `first_row` up to but not including `last_row`.
     window : tuple of int
-        (y0, y1, x0, x1) that is divided by the flat.
+        (y0, y1, x0, x1): pixels to divide by the flat.
     sci, err, dq, flat, flat_err, flat_dq : (ny, nx) arrays
-        Image and flat.
+        Image, changed in place, and flat.
     gain : float32
         e-/DN.
     """
@@ -65,7 +65,17 @@ def flat_field(first_row, last_row, window, sci, err, dq, flat, flat_err, flat_d
 
 @njit(float32(_WINDOW, _F, _D, int64), **_kernel)
 def mean_unflagged(window, values, dq, flags):
-    """Return the mean of the finite values in a window that have none of some flags, 0 without."""
+    """Return the mean of the finite, unflagged values in a window, 0 when there are none.
+
+    Parameters
+    ----------
+    window : tuple of int
+        (y0, y1, x0, x1): pixels to include.
+    values, dq : (ny, nx) arrays
+        Image and its flags.
+    flags : int
+        Pixels with any of these flags are left out.
+    """
     total, count = 0.0, 0
     y0, y1, x0, x1 = window
     for y in range(y0, y1):
@@ -79,13 +89,24 @@ def mean_unflagged(window, values, dq, flags):
 
 @njit(types.Tuple((int64, types.UniTuple(float64, 9)))(_WINDOW, _F, _F, _D, int64), **_kernel)
 def good_statistics(window, sci, err, dq, flags):
-    """Return the statistics of pixels in a window without certain flags and with an error > 0.
+    """Return the statistics of the unflagged pixels with an error > 0 in a window.
+
+    Parameters
+    ----------
+    window : tuple of int
+        (y0, y1, x0, x1): pixels to include.
+    sci, err, dq : (ny, nx) arrays
+        Image, its errors and flags.
+    flags : int
+        Pixels with any of these flags are left out.
 
     Returns
     -------
     count : int
-    (mean, least, greatest) of the values, of the errors, of value / error : 9 float
-        As C `float`. A new least value is not tried as the greatest.
+        Number of pixels.
+    (mean, minimum, maximum) of the values, of the errors, of value / error : 9 float
+        Rounded to C `float`. As in calwf3, a value that becomes the minimum is not compared with
+        the maximum.
     """
     y0, y1, x0, x1 = window
     count = 0

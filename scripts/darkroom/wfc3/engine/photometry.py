@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.wfc3.engine.references import describe, locate
+from darkroom.wfc3.engine.references import Reference, describe, locate
 from darkroom.wfc3.engine.tables import column
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
 _QUANTITIES = ("PHOTFLAM", "PHOTPLAM", "PHOTBW")
-_OUTSIDE = -9999.0  # calwf3's answer outside the table when it may not extrapolate
+_OUTSIDE = -9999.0  # what calwf3 writes outside the table when it may not extrapolate
 
 
-def photmode(primary):
-    """Return PHOTMODE: instrument, detector, filter and the date that throughputs depend on."""
+def photmode(primary: fits.Header) -> str:
+    """Return PHOTMODE: instrument, detector, filter and date (the throughput varies with time)."""
     words = ["WFC3", "IR"]
     if not primary["FILTER"].startswith("CLEAR"):
         words.append(primary["FILTER"].strip())
     return " ".join([*words, f"MJD#{primary['EXPSTART']:.4f}"])
 
 
-def photometry(primary, mode, folder):
+def photometry(
+    primary: fits.Header, mode: str, folder: StrPath
+) -> tuple[Reference, dict[str, float]] | None:
     """Return the photometric keywords for an observing mode.
 
     Parameters
@@ -37,8 +43,10 @@ def photometry(primary, mode, folder):
     Returns
     -------
     reference : darkroom.wfc3.engine.references.Reference
+        The table; the result is None when the RAW names none.
     values : dict
-        PHOTFLAM (erg cm-2 A-1 e-1), PHOTFNU (Jy s e-1), PHOTZPT, PHOTPLAM and PHOTBW (A).
+        PHOTFLAM (erg cm-2 A-1 e-1), PHOTFNU (Jy s e-1), PHOTZPT (mag), PHOTPLAM and PHOTBW (A);
+        empty for a dummy table.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def photometry(primary, mode, folder):
 
 
 def _value(reference, hdus, name, mode):
-    """Look a quantity up in the extension of its name."""
+    """Look up a quantity in the extension of the same name."""
     rows = hdus[name].data
     words = mode.lower().split()
     wanted = ",".join(word.split("#")[0] + "#" if "#" in word else word for word in words)
@@ -89,12 +97,12 @@ def _value(reference, hdus, name, mode):
 
 
 def _same_mode(known, wanted):
-    """Tell whether two modes have the same words, in any order."""
+    """Return whether two modes have the same words, in any order."""
     return len(known) == len(wanted) and all(word in wanted for word in known.split(","))
 
 
 def _line(dates, values, date):
-    """Interpolate in a table; outside it along the line through its first or last two points."""
+    """Interpolate linearly; outside the table extrapolate from its first or last two points."""
     if date < dates[0]:
         place = 0.0
     elif date > dates[-1]:
@@ -108,7 +116,7 @@ def _line(dates, values, date):
 
 
 def _interval(dates, date):
-    """Return the interval that holds a date (the last one for the last date)."""
+    """Return the index of the interval that contains a date (the last one for the last date)."""
     i = 0
     while i < len(dates) - 2 and dates[i + 1] <= date:
         i += 1

@@ -1,16 +1,23 @@
-"""Reference images cut and combined to fit an exposure: linearity, darks, flats."""
+"""Reference images cut and combined to the size of an exposure: linearity, darks, flats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import InputError
-from darkroom.wfc3.engine.references import describe, locate
+from darkroom.wfc3.engine.references import Reference, describe, locate
 from darkroom.wfc3.files.imsets import Imsets, required
 
-# Largest difference of exposure times, s, at which a dark is the dark of a read.
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
+
+# Exposure times of dark and read may differ by this much, s.
 _SAME_TIME = 0.01
 
 
@@ -22,39 +29,56 @@ class Planes:
     err: np.ndarray
     dq: np.ndarray
 
-    def multiply(self, other):
-        """Multiply by another image in place, errors combined, flags joined."""
+    def multiply(self, other: Planes) -> None:
+        """Multiply by another image in place; errors are propagated, flags combined."""
         first, second = self.sci * other.err, other.sci * self.err
         self.err = np.sqrt(first * first + second * second)
         self.sci = self.sci * other.sci
         self.dq = self.dq | other.dq
 
 
-def corner(header):
-    """Return the (x, y) of an image's first pixel in its detector's pixels, from LTV and LTM."""
+def corner(header: fits.Header) -> tuple[int, int]:
+    """Return the detector pixel (x, y), from 0, of an image's first pixel, from LTV and LTM."""
     place = []
     for axis in "12":
         size = 1.0 / float(header.get(f"LTM{axis}_{axis}", 1.0))
         value = (size - 1.0) - size * float(header.get(f"LTV{axis}", 0.0))
         place.append(int(value + 0.5) if value >= 0 else int(value - 0.5))
-    return tuple(place)
+    return place[0], place[1]
 
 
-def cut(array, path, shape, window, shift):
-    """Cut what an exposure needs out of a reference image.
+def cut(
+    array: np.ndarray,
+    path: StrPath,
+    shape: tuple[int, int],
+    window: tuple[int, int, int, int],
+    shift: tuple[int, int],
+) -> np.ndarray:
+    """Cut the section of an exposure out of a reference image.
 
     Parameters
     ----------
     array : (…, ny, nx) array
-        The reference.
+        The reference image, or several of them.
     path : path-like
         Its file, for messages.
     shape : tuple of int
         (ny, nx) of the exposure.
     window : tuple of int
-        (y0, y1, x0, x1): only these pixels are needed; the rest is 0 where it does not exist.
+        (y0, y1, x0, x1) inside the border of the exposure. When the image must be cut, pixels
+        outside are 0.
     shift : tuple of int
         (x, y) of the exposure's first pixel in the reference.
+
+    Returns
+    -------
+    (…, ny, nx) array
+        Of the exposure's size; `array` itself where nothing is to be cut.
+
+    Raises
+    ------
+    InputError
+        When the reference does not cover the window.
     """
     ny, nx = array.shape[-2:]
     if shift == (0, 0) and (ny, nx) == shape:
@@ -72,8 +96,30 @@ def cut(array, path, shape, window, shift):
     return out
 
 
-def open_reference(primary, keyword, folder):
-    """Open a reference image: (`Reference`, `Imsets`), or None when the RAW names none."""
+def open_reference(
+    primary: fits.Header, keyword: str, folder: StrPath
+) -> tuple[Reference, Imsets] | None:
+    """Open a reference image.
+
+    Parameters
+    ----------
+    primary : astropy.io.fits.Header
+        Primary header of the RAW.
+    keyword : str
+        Card that names the reference, e.g. ``DARKFILE``.
+    folder : path-like
+        Folder of the references.
+
+    Returns
+    -------
+    (Reference, Imsets) or None
+        None when the RAW names none.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged or not of that kind.
+    """
     found = locate(primary, keyword, folder)
     if found is None:
         return None
@@ -88,26 +134,49 @@ def open_reference(primary, keyword, folder):
 
 @dataclass
 class Linearity:
-    """NLINFILE, cut to the exposure: coefficients (ncoef, ny, nx) and (ny, nx) planes.
+    """NLINFILE, cut to the exposure.
 
-    `super_zero` and `super_error` are the zeroth read without light and its error, DN; `node` the
-    level of saturation, DN.
+    Parameters
+    ----------
+    coefficients : (ncoef, ny, nx) float32 array
+        Of the non-linearity polynomial.
+    node : (ny, nx) float32 array
+        Saturation level, DN.
+    dq : (ny, nx) int16 array
+        Flags.
+    super_zero, super_error : (ny, nx) float32 arrays
+        Zeroth read without light and its error, DN; None once ZSIGCORR has used them.
     """
 
     coefficients: np.ndarray
     node: np.ndarray
     dq: np.ndarray
-    super_zero: np.ndarray
-    super_error: np.ndarray
+    super_zero: np.ndarray | None
+    super_error: np.ndarray | None
 
 
-def linearity(imsets, shape, window, place):
-    """Read NLINFILE for an exposure whose first pixel is `place` (x, y) of the detector."""
+def linearity(
+    imsets: Imsets,
+    shape: tuple[int, int],
+    window: tuple[int, int, int, int],
+    place: tuple[int, int],
+) -> Linearity:
+    """Read NLINFILE for an exposure.
+
+    Parameters
+    ----------
+    imsets : Imsets
+        The open NLINFILE.
+    shape, window
+        (ny, nx) of the exposure and (y0, y1, x0, x1) inside its border.
+    place : tuple of int
+        Detector pixel (x, y) of the exposure's first pixel, see `corner`.
+    """
     count = int(required(imsets, imsets.primary, "NCOEF"))
     where = corner(imsets.header("COEF", 1))
     shift = place[0] - where[0], place[1] - where[1]
 
-    def get(name, extver=1, dtype=np.float32):
+    def get(name: str, extver: int = 1, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
         return cut(imsets.plane(name, extver, dtype), imsets.path, shape, window, shift)
 
     coefficients = np.empty((count, *shape), np.float32)
@@ -123,19 +192,24 @@ def linearity(imsets, shape, window, place):
 
 
 class Darks:
-    """DARKFILE: the dark of each read by its exposure time.
+    """DARKFILE: the dark of each read, found by exposure time.
 
     Parameters
     ----------
     imsets : Imsets
-        The opened file.
+        The open file.
     science : astropy.io.fits.Header
-        Primary header of the RAW: SAMP_SEQ and SUBTYPE must be the dark's.
+        Primary header of the RAW: SAMP_SEQ and SUBTYPE must be those of the dark.
     shape : tuple of int
-        (ny, nx) of the exposure. Darks are not cut: they depend on the subarray.
+        (ny, nx) of the exposure. Darks are not cut: each subarray has its own.
+
+    Raises
+    ------
+    InputError
+        When the dark is of another sample sequence, subarray or size.
     """
 
-    def __init__(self, imsets, science, shape):
+    def __init__(self, imsets: Imsets, science: fits.Header, shape: tuple[int, int]):
         for card in ("SAMP_SEQ", "SUBTYPE"):
             found, wanted = required(imsets, imsets.primary, card), str(science[card]).strip()
             if not wanted.startswith(found):
@@ -155,13 +229,29 @@ class Darks:
         self._imsets = imsets
         self._any_time = str(science["SAMP_SEQ"]).startswith("NONE")
 
-    def at(self, time):
-        """Return the `Planes` of the dark at `time` seconds.
+    def at(self, time: float) -> Planes:
+        """Return the dark of a read.
 
-        Only exposures outside the sample sequences (SAMP_SEQ NONE) are given darks made from
-        neighbours; the neighbours are those calwf3 takes.
+        Only for exposures without a sample sequence (SAMP_SEQ NONE) are darks interpolated, or
+        scaled, from the neighbours in exposure time that calwf3 uses.
+
+        Parameters
+        ----------
+        time : float
+            Exposure time of the read, s.
+
+        Returns
+        -------
+        Planes
+            DN.
+
+        Raises
+        ------
+        InputError
+            When the file has no dark of this exposure time.
         """
-        below = above = None
+        below: int | None = None
+        above: int | None = None
         for i, known in enumerate(self._times):
             if abs(known - time) <= _SAME_TIME:
                 return self._read(i)
@@ -169,19 +259,19 @@ class Darks:
                 below = i
             elif above is None:
                 above = i
-        if not self._any_time or (below is None and above is None):
+        nearest = above if below is None else below
+        if not self._any_time or nearest is None:
             shown = ", ".join(f"{known:g}" for known in sorted(self._times))
             raise InputError(
                 self._imsets.path, f"has no dark of {time:g} s (it has {shown} s)", "check SAMP_SEQ"
             )
         if below is None or above is None:
-            only = above if below is None else below
-            dark, factor = self._read(only), np.float32(time / self._times[only])
+            dark, factor = self._read(nearest), np.float32(time / self._times[nearest])
             return Planes(dark.sci * factor, dark.err * factor, dark.dq)
         return self._between(below, above, time)
 
     def _between(self, below, above, time):
-        """Interpolate: above -= below, above *= fraction, below += above, in float."""
+        """Interpolate linearly between two darks, in single precision and calwf3's order."""
         first, second = self._read(below), self._read(above)
         part = (time - self._times[below]) / (self._times[above] - self._times[below])
         part = np.float32(part)
@@ -197,8 +287,8 @@ class Darks:
         return read_planes(self._imsets, i + 1)
 
 
-def read_planes(imsets, extver):
-    """Read one image set of a reference."""
+def read_planes(imsets: Imsets, extver: int) -> Planes:
+    """Read SCI, ERR and DQ of one image set of a reference."""
     return Planes(
         imsets.plane("SCI", extver),
         imsets.plane("ERR", extver),

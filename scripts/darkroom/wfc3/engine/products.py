@@ -1,8 +1,9 @@
-"""IMA and FLT of an exposure, written plane by plane."""
+"""The files IMA and FLT of an exposure, written plane by plane."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -10,6 +11,7 @@ from astropy.io import fits
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.stream import write_planes
 from darkroom.provenance import stamp
+from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine import exptime
 from darkroom.wfc3.engine.engine import calibrated_read
 from darkroom.wfc3.engine.headers import (
@@ -21,22 +23,30 @@ from darkroom.wfc3.engine.headers import (
 )
 from darkroom.wfc3.files.imsets import PLANES, extver_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.engine.ramp import Ramp, Reduced
+
 _ALL_FLAGS = 65535
 
 
-def product_paths(raw, folder):
-    """Return the names (IMA, FLT) of a RAW's products in a folder.
+def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
+    """Return the paths (IMA, FLT) of a RAW's products in a folder, which is made when missing.
 
     Raises
     ------
     InputError
-        When one of them is there already, or the folder cannot be written to.
+        When one of them exists already.
+    DarkroomError
+        When the folder cannot be written to.
     """
     name = Path(raw).name
     for suffix in (".gz", ".fits", "_raw"):
         name = name.removesuffix(suffix)
     folder = Path(folder)
-    paths = tuple(folder / f"{name}_{kind}.fits" for kind in ("ima", "flt"))
+    paths = folder / f"{name}_ima.fits", folder / f"{name}_flt.fits"
     for path in paths:
         if path.exists():
             raise InputError(
@@ -52,22 +62,24 @@ def product_paths(raw, folder):
     return paths
 
 
-def write_ima(path, ramp, image, signed):
-    """Write the IMA: every read, calibrated, with what CRCORR found in its flags.
+def write_ima(path: StrPath, ramp: Ramp, image: Reduced, signed: fits.Header) -> None:
+    """Write the IMA: all calibrated reads, what CRCORR found among their flags.
 
     Parameters
     ----------
     path : path-like
+        The file; replaced when it exists.
     ramp : Ramp
+        The calibrated reads.
     image : Reduced
-        With events.
+        Result of CRCORR, with events.
     signed : astropy.io.fits.Header
-        From `signature`.
+        Provenance, from `signature`.
     """
     primary = primary_header(ramp, Path(path).name, len(PLANES) * ramp.nsamp, flt=False)
     primary.extend(signed)
 
-    def hdus():
+    def hdus() -> Iterator[tuple[fits.Header, np.ndarray | None]]:
         yield primary, None
         for extver in range(1, ramp.nsamp + 1):
             k = extver_of(extver, ramp.nsamp)
@@ -83,8 +95,8 @@ def write_ima(path, ramp, image, signed):
     write_planes(path, hdus())
 
 
-def write_flt(path, ramp, image, signed):
-    """Write the FLT: one image, its border cut off.
+def write_flt(path: StrPath, ramp: Ramp, image: Reduced, signed: fits.Header) -> None:
+    """Write the FLT: one image without its border.
 
     With masked reads the exposure time, start and end are those of the reads used.
 
@@ -93,6 +105,7 @@ def write_flt(path, ramp, image, signed):
     path, ramp, signed
         As for `write_ima`.
     image : Reduced
+        The final image.
     """
     headers = extension_headers(ramp, ramp.nsamp - 1)
     primary = primary_header(ramp, Path(path).name, len(PLANES), flt=True)
@@ -110,11 +123,11 @@ def write_flt(path, ramp, image, signed):
     window = (0, image.sci.shape[0], 0, image.sci.shape[1])
     put_statistics(headers, window, image.sci, image.err, image.dq, _bad_flags(ramp))
 
-    # calwf3 stores a plane as a constant when all of it equals the first pixel of the border.
+    # calwf3 stores a plane as a constant when all its pixels equal the first pixel of the border.
     first = (np.float32(0), _border_flags(ramp, image), ramp.samples[-1], ramp.times[-1])
     planes = (image.err, image.dq, image.samp, image.time)
 
-    def hdus():
+    def hdus() -> Iterator[tuple[fits.Header, np.ndarray | None]]:
         yield primary, None
         yield headers["SCI"], image.sci
         for name, plane, corner in zip(PLANES[1:], planes, first, strict=True):
@@ -124,19 +137,19 @@ def write_flt(path, ramp, image, signed):
 
 
 def _border_flags(ramp, image):
-    """Return the flags of the border's first pixel in the last read."""
+    """Return the flags of the first pixel of the border in the last read."""
     flags = int(ramp.dq[-1, 0, 0])
-    return flags | 1024 if 1 in image.masked and image.scope == "calwf3" else flags
+    return flags | MASKED if 1 in image.masked and image.scope == "calwf3" else flags
 
 
 def _bad_flags(ramp):
-    """Return SDQFLAGS of the last read as the 16-bit flags it means."""
+    """Return SDQFLAGS of the last read as 16-bit flags."""
     return int(ramp.headers[-1]["SCI"].get("SDQFLAGS", _ALL_FLAGS)) & _ALL_FLAGS
 
 
 def _plane(header, plane, corner):
-    """Return header and data of a plane; one that equals `corner` throughout needs no data."""
-    middle = plane[plane.shape[0] // 2]  # one row tells of most planes that they are not constant
+    """Return header and data of a plane; no data when all its pixels equal `corner`."""
+    middle = plane[plane.shape[0] // 2]  # checked first: one row shows most planes to vary
     if not ((middle == corner).all() and (plane == corner).all()):
         return header, np.ascontiguousarray(plane)
     bitpix = -32 if plane.dtype.kind == "f" else 16
@@ -153,19 +166,22 @@ def _constant(header, shape, value, bitpix):
     return header, None
 
 
-def signature(image, *, made_by, inputs, settings):
-    """Return the cards that say what ran, on what, and which reads were left out.
+def signature(
+    image: Reduced, *, made_by: str, inputs: Iterable[StrPath], settings: dict[str, Any]
+) -> fits.Header:
+    """Return the provenance cards: program, inputs, settings and the reads left out.
 
     Parameters
     ----------
     image : Reduced
+        Tells the reads left out.
     made_by, inputs, settings
         As for `darkroom.provenance.stamp`.
 
     Returns
     -------
     astropy.io.fits.Header
-        For both products: the inputs are read once for their checksums.
+        For IMA and FLT alike, so that the inputs are read only once for their checksums.
     """
     cards = fits.Header()
     mask_cards(cards, "builtin", image.masked, image.scope)

@@ -1,4 +1,4 @@
-"""What the calibration of reads leaves: a ramp to run CRCORR and FLATCORR on, repeatedly."""
+"""A ramp of calibrated reads, on which CRCORR and FLATCORR can be run repeatedly."""
 
 from __future__ import annotations
 
@@ -22,32 +22,33 @@ STEPS = (
 class Ramp:
     """An exposure calibrated up to UNITCORR, reads k = 0 (zeroth) … n-1 in time order.
 
-    The arrays are the true state: whoever changes `sci` (to take off a varying sky, say) and calls
-    `darkroom.wfc3.engine.engine.reduce` gets the product of what is there.
+    `darkroom.wfc3.engine.engine.reduce` works on the arrays as they are, so `sci` may be changed
+    before it, for example to subtract a varying sky.
 
     Parameters
     ----------
     sci, err : (n, ny, nx) float32 arrays
         DN/s, border included (DN where UNITCORR is omitted). Not flat-fielded.
     dq : (n, ny, nx) int16 array
-        Flags, without those of a mask.
+        Flags; masked reads are not flagged here.
     times : (n,) float32 array
         Seconds since the zeroth read (TIME).
     exptimes : (n,) float64 array
-        The same from SAMPTIME.
+        The same, from SAMPTIME.
     zeroth_time : float
         Seconds between reset and zeroth read.
     samples : (n,) int array
         SAMP of each read.
     border : Border
-        Width of the border.
+        Widths of the border and reference columns.
     amplifiers : Amplifiers
+        Gains and read noise.
     rejection : Rejection or None
         Parameters of CRCORR; None when it is omitted.
     flat : Planes or None
         The flat, of the exposure's size; None when FLATCORR is omitted.
     steps : dict
-        State of each switch in `STEPS`: "PERFORM", "OMIT" or "SKIPPED" (dummy reference).
+        State of each step of `STEPS`: "PERFORM", "OMIT" or "SKIPPED" (dummy reference).
     references : dict
         `Reference` by keyword, of every file used.
     primary : astropy.io.fits.Header
@@ -55,11 +56,11 @@ class Ramp:
     headers : list of dict
         Extension headers of the RAW by name ("SCI" …), one per read k.
     photmode, photometry
-        PHOTMODE and the photometric keywords (empty when omitted).
+        PHOTMODE and the photometric keywords (empty when PHOTCORR is omitted).
     bias_levels, mean_darks : list
-        DN per read; empty when the step was not run.
+        Bias level and mean dark of each read, DN; empty when the step was not run.
     masked_in_file : tuple of int
-        EXTVERs whose DQ carried 1024 in the RAW.
+        EXTVERs whose DQ has 1024 in every pixel of the RAW.
     """
 
     sci: np.ndarray
@@ -79,48 +80,49 @@ class Ramp:
     headers: list[dict[str, fits.Header]]
     photmode: str
     photometry: dict[str, float]
-    bias_levels: list = field(default_factory=list)
-    mean_darks: list = field(default_factory=list)
+    bias_levels: list[np.float32] = field(default_factory=list)
+    mean_darks: list[float] = field(default_factory=list)
     masked_in_file: tuple[int, ...] = ()
 
     @property
-    def nsamp(self):
+    def nsamp(self) -> int:
         """Number of reads, the zeroth included."""
         return self.sci.shape[0]
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(ny, nx) with the border."""
-        return self.sci.shape[1:]
+        return self.sci.shape[1], self.sci.shape[2]
 
     @property
-    def window(self):
+    def window(self) -> tuple[int, int, int, int]:
         """(y0, y1, x0, x1) inside the border."""
         return self.border.window(self.shape)
 
     @property
-    def as_rate(self):
+    def as_rate(self) -> bool:
         """Whether `sci` is a rate (UNITCORR was run)."""
         return self.steps["UNITCORR"] == "PERFORM"
 
 
 @dataclass
 class Reduced:
-    """An exposure's final image, border cut off: what the FLT holds.
+    """The final image of an exposure without its border: the content of the FLT.
 
     Parameters
     ----------
     sci, err : (rows, columns) float32 arrays
         e-/s (e-, DN/s or DN where UNITCORR or FLATCORR is omitted).
-    dq : int16 array
-    samp : int16 array
-        Reads used, the zeroth counted.
-    time : float32 array
-        Seconds used.
+    dq : (rows, columns) int16 array
+        Flags.
+    samp : (rows, columns) int16 array
+        Number of reads used, the zeroth included.
+    time : (rows, columns) float32 array
+        Exposure time used, s.
     masked : tuple of int
         EXTVERs left out.
-    scope : str
-        "all" or "calwf3".
+    scope : {"all", "calwf3"}
+        Pixels in which they are left out.
     events : (n, rows, columns) uint8 array or None
         What CRCORR found in each read: bits 1 cosmic ray, 2 spike, 4 unstable.
     """

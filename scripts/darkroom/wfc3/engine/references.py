@@ -1,13 +1,19 @@
-"""Which reference files a RAW names, where they are, and whether they are the right ones."""
+"""The reference files that a RAW names: found, and checked to be of the right kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.errors import InputError
 
-#: FILETYPE that each kind of reference must begin with ("": not asked for).
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
+
+#: What FILETYPE of each kind of reference must begin with ("": it is not checked).
 FILETYPES = {
     "CCDTAB": "CCD PARAMETERS",
     "OSCNTAB": "OVERSCAN",
@@ -29,11 +35,11 @@ class Reference:
     Parameters
     ----------
     keyword, label : str
-        Keyword that names it and the name as it stands in the header (``iref$…``).
+        Card of the RAW that names it, and the name as written there (``iref$…``).
     path : pathlib.Path
-        Where it is.
+        Its file.
     pedigree, descrip : str
-        From its primary header, "" when missing.
+        PEDIGREE and DESCRIP of its primary header, "" when missing.
     """
 
     keyword: str
@@ -43,19 +49,19 @@ class Reference:
     descrip: str
 
     @property
-    def dummy(self):
-        """Whether it stands for a missing one: then its step is skipped."""
+    def dummy(self) -> bool:
+        """Whether it is a placeholder (PEDIGREE DUMMY): then its step is skipped."""
         return self.pedigree.startswith("DUMMY")
 
 
-def named(primary, keyword):
-    """Return the name in a header, or None when it is blank or N/A."""
+def named(primary: fits.Header, keyword: str) -> str | None:
+    """Return the name of a reference in a header, or None when it is blank or N/A."""
     label = str(primary.get(keyword, "")).strip()
     return None if label.upper() in ("", "N/A") else label
 
 
-def locate(primary, keyword, folder):
-    """Return (label, path) of the reference that a header names, or None.
+def locate(primary: fits.Header, keyword: str, folder: StrPath) -> tuple[str, Path] | None:
+    """Find the file of a reference that a header names.
 
     Parameters
     ----------
@@ -64,13 +70,18 @@ def locate(primary, keyword, folder):
     keyword : str
         One of `FILETYPES`.
     folder : path-like
-        Where the references are; ``iref$name`` means ``folder/name``. A file that is there as
-        ``name.gz`` alone is taken too.
+        Folder of the references; ``iref$name`` means ``folder/name``, or ``folder/name.gz`` when
+        only that exists.
+
+    Returns
+    -------
+    (name in the header, path) or None
+        None when the header names none.
 
     Raises
     ------
     InputError
-        When a named file is not there.
+        When the named file does not exist.
     """
     label = named(primary, keyword)
     if label is None:
@@ -79,18 +90,19 @@ def locate(primary, keyword, folder):
     for candidate in (path, path.with_name(path.name + ".gz")):
         if candidate.is_file():
             return label, candidate
-    raise InputError(
-        path, f"no such file; it is the {keyword} of this exposure", "look at the references folder"
-    )
+    fault = f"no such file; it is the {keyword} of this exposure"
+    raise InputError(path, fault, "check the folder of references")
 
 
-def describe(keyword, label, path, header, science):
-    """Make a `Reference` of a located file, after a look at what it is.
+def describe(
+    keyword: str, label: str, path: StrPath, header: fits.Header, science: fits.Header
+) -> Reference:
+    """Return the `Reference` of a file, once it is checked to be of the right kind.
 
     Parameters
     ----------
     keyword, label, path
-        From `locate`.
+        Card of the RAW, name there and file, see `locate`.
     header : astropy.io.fits.Header
         Primary header of the file.
     science : astropy.io.fits.Header
@@ -99,7 +111,7 @@ def describe(keyword, label, path, header, science):
     Raises
     ------
     InputError
-        For another kind of file, another detector, or a flat of another filter.
+        For a file of another kind, of another detector, or a flat of another filter.
     """
     _must_begin(path, keyword, header, "FILETYPE", FILETYPES[keyword])
     if keyword != "IMPHTTAB":

@@ -1,6 +1,8 @@
-"""What the steps need before the first pixel is touched: switches, tables, reference images."""
+"""What the calibration steps need: switches, tables and reference images of an exposure."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,17 @@ from darkroom.wfc3.engine import tables
 from darkroom.wfc3.engine.photometry import photmode, photometry
 from darkroom.wfc3.engine.planes import Darks, corner, linearity, open_reference
 from darkroom.wfc3.engine.ramp import Ramp
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.engine.exposure import Exposure
+    from darkroom.wfc3.engine.planes import Linearity
+    from darkroom.wfc3.engine.references import Reference
+    from darkroom.wfc3.files.imsets import Imsets
 
 _FLATS = ("PFLTFILE", "DFLTFILE", "LFLTFILE")
 
@@ -19,27 +32,48 @@ class Setup:
     Parameters
     ----------
     exposure : Exposure
+        The RAW.
     folder : path-like
         Folder of the references.
     stack : contextlib.ExitStack
-        Closes the files.
+        Closes the open files.
+
+    Attributes
+    ----------
+    steps : dict
+        State of each calibration switch; a step whose reference is a dummy is "SKIPPED".
+    references : dict
+        `Reference` by keyword.
+    amplifiers, border, rejection
+        Rows of CCDTAB, OSCNTAB and CRREJTAB (None without CRCORR).
+    window : tuple of int
+        (y0, y1, x0, x1) inside the border.
+    bad_pixels : (ny, nx) int16 array or None
+        Flags of BPIXTAB; None when DQICORR is not run.
+    linearity, darks : Linearity or None, Darks or None
+        None when the steps that need them are not run.
+    flats : dict
+        Open flats by keyword.
+    photmode, photometry
+        PHOTMODE and the photometric keywords.
 
     Raises
     ------
     InputError
-        When a reference that a step needs is missing or not the right one.
+        When a reference that a step needs is missing or not of the right kind.
     """
 
-    def __init__(self, exposure, folder, stack):
+    def __init__(self, exposure: Exposure, folder: StrPath, stack: ExitStack):
         self.exposure, self._folder, self._stack = exposure, folder, stack
-        self.steps, self.references = dict(exposure.switches), {}
+        self.steps = dict(exposure.switches)
+        self.references: dict[str, Reference] = {}
         science, primary = exposure.science, exposure.primary
         gain, chip = float(primary["CCDGAIN"]), int(science.get("CCDCHIP", 1))
         binning = int(science.get("BINAXIS1", 1)), int(science.get("BINAXIS2", 1))
         self.amplifiers = tables.amplifiers(*self._table("CCDTAB"), gain, chip, binning)
         self.border = tables.border(*self._table("OSCNTAB"), exposure.shape, chip)
         self.window = self.border.window(exposure.shape)
-        self.offset = tuple(float(science.get(f"LTV{axis}", 0.0)) for axis in "12")
+        self.offset = float(science.get("LTV1", 0.0)), float(science.get("LTV2", 0.0))
         self.bad_pixels = None
         if self._wanted("DQICORR"):
             rows = self._table("BPIXTAB", "DQICORR")
@@ -53,14 +87,16 @@ class Setup:
                 exptime = exptime - exposure.exptimes[0]
             self.rejection = tables.rejection(*rows, exposure.nsamp, exptime)
         self._open_images()
-        self.photmode, self.photometry = photmode(primary), {}
+        self.photmode = photmode(primary)
+        self.photometry: dict[str, float] = {}
         if self._wanted("PHOTCORR"):
             self._look_up_photometry()
 
     def _open_images(self):
-        """Open linearity, dark and flats; read the linearity, which every read needs."""
+        """Open linearity, dark and flats; read the linearity, which is needed for every read."""
         exposure = self.exposure
-        self.linearity = self.darks = None
+        self.linearity: Linearity | None = None
+        self.darks: Darks | None = None
         if self._wanted("ZSIGCORR") or self._wanted("NLINCORR"):
             imsets = self._image("NLINFILE", "NLINCORR")
             self.linearity = linearity(
@@ -70,7 +106,7 @@ class Setup:
             imsets = self._image("DARKFILE", "DARKCORR")
             if self._wanted("DARKCORR"):
                 self.darks = Darks(imsets, exposure.primary, exposure.shape)
-        self.flats = {}
+        self.flats: dict[str, Imsets] = {}
         if self._wanted("FLATCORR"):
             opened = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
             named = {keyword: imsets for keyword, imsets in opened.items() if imsets is not None}
@@ -89,13 +125,13 @@ class Setup:
         )
 
     def _note(self, reference, step):
-        """Remember a reference; a dummy one switches its step off."""
+        """Record a reference; a dummy one switches its step off."""
         self.references[reference.keyword] = reference
         if reference.dummy and step is not None:
             self.steps[step] = "SKIPPED" if self._wanted(step) else self.steps[step]
 
-    def _table(self, keyword, step=None):
-        """Return reference and rows of a table that must be there."""
+    def _table(self, keyword: str, step: str | None = None) -> tuple[Reference, fits.FITS_rec]:
+        """Return reference and rows of a table that must exist."""
         found = tables.read_table(self.exposure.primary, keyword, self._folder)
         if found is None:
             raise self._not_named(keyword, step or "this exposure")
@@ -105,7 +141,7 @@ class Setup:
         return found
 
     def _image(self, keyword, step, needed=True):
-        """Open an image that is closed with the exposure."""
+        """Open a reference image; it is closed together with the exposure."""
         found = open_reference(self.exposure.primary, keyword, self._folder)
         if found is None:
             if needed:
@@ -123,8 +159,8 @@ class Setup:
         reference, self.photometry = found
         self._note(reference, "PHOTCORR")
 
-    def empty_ramp(self):
-        """Make the `Ramp` that the reads are calibrated into."""
+    def empty_ramp(self) -> Ramp:
+        """Return a `Ramp` whose planes are to be filled by the calibration of the reads."""
         exposure = self.exposure
         shape = (exposure.nsamp, *exposure.shape)
         times, exptimes = exposure.times, exposure.exptimes
@@ -152,8 +188,8 @@ class Setup:
         )
 
     @property
-    def split(self):
-        """First column and row of the right and upper amplifiers, inside the window."""
+    def split(self) -> tuple[int, int]:
+        """First column of the right, first row of the upper amplifiers, inside the window."""
         y0, y1, x0, x1 = self.window
         x, y = self.amplifiers.corner(self.exposure.science, self.border)
         return min(max(x, x0), x1), min(max(y, y0), y1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -11,21 +12,25 @@ from astropy.io import fits
 from darkroom.errors import InputError
 from darkroom.wfc3.engine.references import Reference, describe, locate
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+# Values of a column that stand for any value.
 _ANY_NUMBER = (-1, -999)
 
 
 @dataclass(frozen=True)
 class Amplifiers:
-    """CCDTAB's row: gains, noise and the first column and row of the other amplifiers.
+    """A row of CCDTAB: gains, read noise and the boundaries between the amplifiers.
 
     Parameters
     ----------
     gains, readnoise : (4,) float32 arrays
-        Amplifiers A B C D, e-/DN and e-.
+        Of amplifiers A B C D, e-/DN and e-.
     split : tuple of int
-        AMPX, AMPY.
+        AMPX, AMPY: first column of the right and first row of the upper amplifiers.
     pedigree, descrip : str
-        Of the row.
+        PEDIGREE and DESCRIP of the row, "" when it has none.
     """
 
     gains: np.ndarray
@@ -35,32 +40,42 @@ class Amplifiers:
     descrip: str
 
     @property
-    def mean_gain(self):
-        """Mean gain as float32, e-/DN."""
+    def mean_gain(self) -> np.float32:
+        """Mean gain, e-/DN."""
         total = np.float32(0)
         for gain in self.gains:
             total += gain
         return total / np.float32(4)
 
-    def corner(self, science, border):
-        """Return the first column and row of the right and upper amplifiers in an array.
+    def corner(self, science: fits.Header, border: Border) -> tuple[int, int]:
+        """Return the first column of the right and the first row of the upper amplifiers.
 
         Parameters
         ----------
         science : astropy.io.fits.Header
-            Of a read, for LTV1 and LTV2.
+            SCI header of a read, for LTV1 and LTV2.
         border : Border
+            Border of the array.
         """
         trims = border.left, border.bottom
-        return tuple(
+        x, y = (
             int(first + float(science.get(f"LTV{axis}", 0.0)) - trim)
             for first, axis, trim in zip(self.split, "12", trims, strict=True)
         )
+        return x, y
 
 
 @dataclass(frozen=True)
 class Border:
-    """OSCNTAB's row: widths of the border and the reference columns (0-based, inclusive)."""
+    """A row of OSCNTAB.
+
+    Parameters
+    ----------
+    left, right, bottom, top : int
+        Widths of the border, pixels.
+    columns : pair of (int, int)
+        First and last reference column on either side, counted from 0.
+    """
 
     left: int
     right: int
@@ -68,21 +83,43 @@ class Border:
     top: int
     columns: tuple[tuple[int, int], tuple[int, int]]
 
-    def window(self, shape):
+    def window(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return (y0, y1, x0, x1) inside the border of an array."""
         return self.bottom, shape[0] - self.top, self.left, shape[1] - self.right
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """CRREJTAB's row: threshold in sigma and the flags that make a sample useless."""
+    """A row of CRREJTAB: rejection threshold (sigma), and flags of samples that are not used."""
 
     threshold: np.float32
     ignore: int
 
 
-def read_table(primary, keyword, folder):
-    """Open the table that a RAW names: its `Reference` and rows, or None when it names none."""
+def read_table(
+    primary: fits.Header, keyword: str, folder: StrPath
+) -> tuple[Reference, fits.FITS_rec] | None:
+    """Read a reference table.
+
+    Parameters
+    ----------
+    primary : astropy.io.fits.Header
+        Primary header of the RAW.
+    keyword : str
+        Card that names the table, e.g. ``CCDTAB``.
+    folder : path-like
+        Folder of the references.
+
+    Returns
+    -------
+    (Reference, rows) or None
+        None when the RAW names none.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged or not of that kind.
+    """
     found = locate(primary, keyword, folder)
     if found is None:
         return None
@@ -91,22 +128,39 @@ def read_table(primary, keyword, folder):
         with fits.open(path, memmap=False) as hdus:
             header, rows = hdus[0].header, hdus[1].data
             if rows is None or rows.dtype.names is None:
-                raise InputError(path, "its first extension is no table")
+                raise InputError(path, "its first extension is not a table")
             return describe(keyword, label, path, header, primary), rows
     except (OSError, IndexError, TypeError, ValueError) as error:
         raise InputError(path, f"cannot be read as a FITS table ({error})") from error
 
 
-def column(reference, rows, name):
-    """Return a column by name, whatever its case."""
+def column(reference: Reference, rows: fits.FITS_rec, name: str) -> np.ndarray:
+    """Return a column of a table.
+
+    Parameters
+    ----------
+    reference : Reference
+        The table's file, named in the message.
+    rows : astropy.io.fits.FITS_rec
+        The table.
+    name : str
+        Name in capitals; the case in the table does not matter.
+
+    Raises
+    ------
+    InputError
+        When the table has no such column.
+    """
     for known in rows.dtype.names:
         if known.upper() == name:
             return rows[known]
     raise InputError(reference.path, f"has no column {name}")
 
 
-def amplifiers(reference: Reference, rows, gain, chip, binning):
-    """Choose CCDTAB's row for an exposure read by all four amplifiers.
+def amplifiers(
+    reference: Reference, rows: fits.FITS_rec, gain: float, chip: int, binning: tuple[int, int]
+) -> Amplifiers:
+    """Select the row of CCDTAB for an exposure read by all four amplifiers.
 
     Parameters
     ----------
@@ -115,7 +169,18 @@ def amplifiers(reference: Reference, rows, gain, chip, binning):
     gain : float
         CCDGAIN of the primary header.
     chip : int
-        CCDCHIP; binning : BINAXIS1 and BINAXIS2, all of the last read's SCI header.
+        CCDCHIP of the last read's SCI header.
+    binning : tuple of int
+        BINAXIS1 and BINAXIS2 of the same.
+
+    Returns
+    -------
+    Amplifiers
+
+    Raises
+    ------
+    InputError
+        When no row matches.
     """
     matches = _text_matches(column(reference, rows, "CCDAMP"), "ABCD")
     given = np.asarray(column(reference, rows, "CCDGAIN"), np.float32)
@@ -128,29 +193,49 @@ def amplifiers(reference: Reference, rows, gain, chip, binning):
         raise InputError(reference.path, f"has no row for CCDAMP ABCD, CCDGAIN {gain:g}")
     row = int(np.argmax(matches))
 
-    def values(prefix):
+    def values(prefix: str) -> np.ndarray:
         return np.array([column(reference, rows, prefix + a)[row] for a in "ABCD"], np.float32)
 
     names = [name.upper() for name in rows.dtype.names]
+    split_x, split_y = (int(column(reference, rows, name)[row]) for name in ("AMPX", "AMPY"))
     return Amplifiers(
         gains=values("ATODGN"),
         readnoise=values("READNSE"),
-        split=tuple(int(column(reference, rows, name)[row]) for name in ("AMPX", "AMPY")),
+        split=(split_x, split_y),
         pedigree=str(column(reference, rows, "PEDIGREE")[row]) if "PEDIGREE" in names else "",
         descrip=str(column(reference, rows, "DESCRIP")[row]) if "DESCRIP" in names else "",
     )
 
 
-def border(reference, rows, shape, chip):
-    """Choose OSCNTAB's row for an array of (ny, nx) pixels (of several the last)."""
+def border(reference: Reference, rows: fits.FITS_rec, shape: tuple[int, int], chip: int) -> Border:
+    """Select the row of OSCNTAB for an array; the last of several that match.
+
+    Parameters
+    ----------
+    reference, rows
+        From `read_table`.
+    shape : tuple of int
+        (ny, nx) of the array, border included.
+    chip : int
+        CCDCHIP of the exposure.
+
+    Returns
+    -------
+    Border
+
+    Raises
+    ------
+    InputError
+        When no row matches.
+    """
     matches = _text_matches(column(reference, rows, "CCDAMP"), "ABCD")
-    for name, value in (("CCDCHIP", chip), ("NX", shape[1]), ("NY", shape[0])):
-        matches &= _number_matches(column(reference, rows, name), value)
+    for name, wanted in (("CCDCHIP", chip), ("NX", shape[1]), ("NY", shape[0])):
+        matches &= _number_matches(column(reference, rows, name), wanted)
     if not matches.any():
         raise InputError(reference.path, f"has no row for arrays of {shape[1]} x {shape[0]} pixels")
     row = int(np.flatnonzero(matches)[-1])
 
-    def value(name):
+    def value(name: str) -> int:
         return int(column(reference, rows, name)[row])
 
     return Border(
@@ -158,12 +243,34 @@ def border(reference, rows, shape, chip):
         right=value("TRIMX2"),
         bottom=value("TRIMY1"),
         top=value("TRIMY2"),
-        columns=tuple((value(f"BIASSECT{s}1") - 1, value(f"BIASSECT{s}2") - 1) for s in "AB"),
+        columns=(
+            (value("BIASSECTA1") - 1, value("BIASSECTA2") - 1),
+            (value("BIASSECTB1") - 1, value("BIASSECTB2") - 1),
+        ),
     )
 
 
-def rejection(reference, rows, nsamp, exptime):
-    """Choose CRREJTAB's row for a ramp of `nsamp` reads and `exptime` seconds."""
+def rejection(reference: Reference, rows: fits.FITS_rec, nsamp: int, exptime: float) -> Rejection:
+    """Select the row of CRREJTAB for a ramp.
+
+    Parameters
+    ----------
+    reference, rows
+        From `read_table`.
+    nsamp : int
+        Number of reads.
+    exptime : float
+        Exposure time, s.
+
+    Returns
+    -------
+    Rejection
+
+    Raises
+    ------
+    InputError
+        When no row matches, or its thresholds cannot be understood.
+    """
     ramp = np.asarray(column(reference, rows, "IRRAMP"), bool)
     split = np.asarray(column(reference, rows, "CRSPLIT"), int)
     above = np.asarray(column(reference, rows, "MEANEXP"), np.float32) - np.float32(exptime)
@@ -183,17 +290,28 @@ def rejection(reference, rows, nsamp, exptime):
     return Rejection(threshold, int(column(reference, rows, "BADINPDQ")[row]))
 
 
-def bad_pixels(reference, rows, shape, gain, chip, offset):
+def bad_pixels(
+    reference: Reference,
+    rows: fits.FITS_rec,
+    shape: tuple[int, int],
+    gain: float,
+    chip: int,
+    offset: tuple[float, float],
+) -> np.ndarray:
     """Return the flags of BPIXTAB for an array.
 
     Parameters
     ----------
+    reference, rows
+        From `read_table`.
     shape : tuple of int
         (ny, nx) of the array, border included.
-    gain, chip
-        CCDGAIN and CCDCHIP of the exposure.
+    gain : float
+        CCDGAIN of the exposure.
+    chip : int
+        CCDCHIP of the exposure.
     offset : tuple of float
-        LTV1, LTV2.
+        LTV1, LTV2 of the exposure.
 
     Returns
     -------
@@ -214,7 +332,7 @@ def bad_pixels(reference, rows, shape, gain, chip, offset):
     pix1, pix2, length, axis, value = (
         np.asarray(column(reference, rows, name))[chosen].astype(np.int64) for name in wanted
     )
-    # C's conversion to int truncates towards zero.
+    # Truncated towards zero, as the conversion to int in C.
     x, y = np.trunc(pix1 - 1 + offset[0]), np.trunc(pix2 - 1 + offset[1])
     known = np.isin(axis, (1, 2))
     for step in range(int(length[known].max(initial=0))):

@@ -1,9 +1,10 @@
-"""The working copy of a RAW: the best references entered, everything else as it was delivered."""
+"""The working copy of a RAW: its header names the best references, all else is as delivered."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
@@ -12,20 +13,34 @@ from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
 from darkroom.wfc3.reference_kinds import KINDS
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def verified_references(chosen, cache):
-    """Return ``{kind: path}`` of an exposure's references, each verified just now.
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.description import FileRecord
+    from darkroom.hints import StrPath
+
+
+def verified_references(chosen: Mapping[str, FileRecord | None], cache: Cache) -> dict[str, Path]:
+    """Return the files of an exposure's references, after a check of their size and checksum.
 
     Parameters
     ----------
-    chosen : dict
-        ``{kind: FileRecord or None}``, as by `darkroom.crds.references.read_references`.
+    chosen : mapping
+        ``{kind: FileRecord or None}``, from `darkroom.crds.references.read_references`.
     cache : darkroom.crds.cache.Cache
+        The cache that holds them.
+
+    Returns
+    -------
+    dict
+        ``{kind: path}``, for each of `darkroom.wfc3.pipeline.KINDS`.
 
     Raises
     ------
     DarkroomError
-        When a kind was not chosen, a file is not the stated one, or they lie in several folders.
+        When a kind was not chosen, a file is not the stated one, or the files are in several
+        folders.
     """
     if lacking := [kind for kind in KINDS if not chosen.get(kind)]:
         raise DarkroomError(
@@ -34,12 +49,12 @@ def verified_references(chosen, cache):
         )
     paths = {kind: cache.verified(chosen[kind]) for kind in KINDS}
     if len({path.parent for path in paths.values()}) > 1:
-        raise DarkroomError(f"{cache.path}: references of one exposure lie in several folders")
+        raise DarkroomError(f"{cache.path}: references of one exposure are in several folders")
     return paths
 
 
-def references_folder(raw, cache):
-    """Return the folder of a cache that the references of a working copy lie in."""
+def references_folder(raw: StrPath, cache: Cache) -> Path:
+    """Return the folder of a cache that holds the references which a working copy names."""
     name = str(fits.getheader(raw)["CCDTAB"]).rpartition("$")[2]
     found = cache.reference(name)
     if found is None:
@@ -47,17 +62,21 @@ def references_folder(raw, cache):
     return found.parent
 
 
-def working_copy(raw, target, references, context):
+def working_copy(
+    raw: StrPath, target: StrPath, references: Mapping[str, Path], context: str
+) -> None:
     """Write a copy of a RAW whose header names the references (``iref$…``) and the CRDS context.
 
     Parameters
     ----------
-    raw, target : path-like
-        The exposure as delivered (``.gz`` too), never changed, and the copy.
-    references : dict
-        ``{kind: path}``.
+    raw : path-like
+        The exposure as delivered (``.gz`` too); never changed.
+    target : path-like
+        The copy; replaced when it exists.
+    references : mapping
+        ``{kind: path}``, see `verified_references`.
     context : str
-        The pinned ``.pmap``.
+        Name of the pinned context, ``….pmap``.
     """
     with written_atomically(target) as temporary:
         with unpacked(Path(raw)) as plain:

@@ -1,22 +1,26 @@
-"""What the report shows of a WFC3 item besides its figures: key numbers, tables, citations."""
+"""Text of a WFC3 item in the report: key numbers, tables and citations."""
 
 from __future__ import annotations
 
 from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 from darkroom.wfc3.files.reads import ranges
 from darkroom.wfc3.reads.choose import choose
 from darkroom.wfc3.settings import Wfc3Settings
 from darkroom.words import counted, sentence
 
+if TYPE_CHECKING:
+    from darkroom.wfc3.figures.story import ExposureStory
+
 _DEFINITIONS = {
-    "bad reads": "EXTVERs to leave out. Notebook: ratio left/right above 1.1; ours: against the "
-    "ramp's own quiet level, with significance",
-    "exposure time": "time of the reads used. Notebook: less every masked interval",
-    "background left/right": "ratio of the sky at the left and at the right of the final image",
-    "noise": "robust scatter of sky pixels of the final image",
+    "bad reads": "EXTVERs to leave out. Notebook: ratio left/right above 1.1; here: significant "
+    "deviation from the quiet level of the same ramp",
+    "exposure time": "time of the reads used. Notebook: total minus all masked intervals",
+    "background left/right": "ratio of the sky in the left and the right region of the final image",
+    "noise": "robust standard deviation of the sky pixels of the final image",
 }
-#: As the notebook asks, and what our additions rest on.
+#: Those the notebook asks for, and the sources of what was added to it.
 CITATIONS = (
     ("numpy", "https://numpy.org/citing-numpy/"),
     ("astropy", "https://www.astropy.org/acknowledging.html"),
@@ -36,71 +40,76 @@ CITATIONS = (
 )
 
 
-def describe(tolds, visits, products, truths):
-    """Gather the content of a WFC3 item's ``item.json``.
+def describe(
+    stories: list[ExposureStory],
+    visits: dict[str, dict[str, Any]],
+    products: list[tuple[str, str]],
+    truths: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the content of ``item.json`` of a WFC3 item.
 
     Parameters
     ----------
-    tolds : list of darkroom.wfc3.figures.story.ExposureStory
+    stories : list of darkroom.wfc3.figures.story.ExposureStory
+        The exposures of the item.
     visits : dict
-        Records of combine_visit: ``original`` and ``reprocessed``.
+        Records of the program ``combine_visit``: ``original`` and ``reprocessed``.
     products : list of (str, str)
-        Files relative to the item's folder and what they are.
+        Files, relative to the folder of the item, and what they are.
     truths : dict
-        `darkroom.wfc3.truth.against_truth` by exposure, empty for real ones.
+        Results of `darkroom.wfc3.truth.against_truth` by exposure; empty for real exposures.
 
     Returns
     -------
     dict
-        Keywords of `darkroom.report.item.write_item`, without figures and quantities.
+        Keyword arguments of `darkroom.report.item.write_item`, without figures and quantities.
     """
-    treated = [told for told in tolds if told.measures["done"] != "none"]
-    tables = [_exposures(tolds), _reasons(tolds), _visits(visits), *_truth(truths), _cite()]
+    treated = [story for story in stories if story.measures["done"] != "none"]
+    tables = [_exposures(stories), _reasons(stories), _visits(visits), *_truth(truths), _cite()]
     return {
-        "summary": f"Made: {counted(len(tolds), 'calibrated exposure')}, {len(treated)} of them "
-        f"with bad reads treated ({', '.join(t.name for t in treated) or 'none'}), and two "
+        "summary": f"Made: {counted(len(stories), 'calibrated exposure')}, {len(treated)} of them "
+        f"with bad reads treated ({', '.join(s.name for s in treated) or 'none'}), and two "
         "combined images of the visit, as taken and reprocessed.",
-        "warnings": _warnings(tolds, visits),
+        "warnings": _warnings(stories, visits),
         "answers": [
             {
-                "question": f"Which reads of {told.name} are bad?",
-                "answer": sentence(told.choice["words"]),
+                "question": f"Which reads of {story.name} are bad?",
+                "answer": sentence(story.choice["words"]),
             }
-            for told in tolds
+            for story in stories
         ],
-        "key_numbers": _key_numbers(tolds, visits),
+        "key_numbers": _key_numbers(stories, visits),
         "tables": [table for table in tables if table["rows"]],
         "products": [{"file": file, "what": what} for file, what in products],
         "limits": [
-            "Bad reads are told by the sky at the left, at the right and over the whole field. Of "
-            "what is smaller, a satellite's trail is found by its bright pixels; anything fainter "
-            "must be given as a list of reads.",
-            "A mask takes reads at the start or the end of an exposure; in the middle it would "
-            "leave its step of signal in the ramp.",
-            "Scattered light that changes less than the limits of the campaign stays in.",
+            "Bad reads are found by the level of the sky in the left and the right region and over "
+            "the whole field. Of smaller effects only the trail of a satellite is found, by its "
+            "bright pixels; reads with anything fainter must be given as a list.",
+            "A mask removes reads only at the start or the end of an exposure; in the middle it "
+            "would leave a step of signal in the ramp.",
+            "Scattered light that varies by less than the limits of the campaign is not removed.",
         ],
     }
 
 
-def quantities(tolds):
-    """Return the rows of ``quantities.json``."""
-    rows = []
-    for told in tolds:
-        cut = choose(told.differences, Wfc3Settings(choose="notebook"))
-        after = told.measures["background"][1]
-        steps = told.differences.steps[::-1]
-        left = float(told.differences.times[-1] - sum(steps[e - 1] for e in cut.reads))
+def quantities(stories: list[ExposureStory]) -> list[dict[str, Any]]:
+    """Return the rows of ``quantities.json``: values of the notebook's method and of this one."""
+    rows: list[dict[str, Any]] = []
+    for story in stories:
+        cut = choose(story.differences, Wfc3Settings(choose="notebook"))
+        after = story.measures["background"][1]
+        steps = story.differences.steps[::-1]
+        remaining = float(story.differences.times[-1] - sum(steps[e - 1] for e in cut.reads))
+        by_notebook, chosen = (ranges(r) or "none" for r in (cut.reads, story.choice["reads"]))
         values = {
-            "bad reads": (
-                ranges(cut.reads) or "none", ranges(told.choice["reads"]) or "none", None, "EXTVER",
-            ),
-            "exposure time": (left, told.measures["exptime"][1], None, "s"),
+            "bad reads": (by_notebook, chosen, None, "EXTVER"),
+            "exposure time": (remaining, story.measures["exptime"][1], None, "s"),
             "background left/right": (None, after["ratio"], after["ratio_error"], ""),
             "noise": (None, _digits(after["noise"], 4), None, "electron/s"),
         }  # fmt: skip
         rows += [
             {
-                "name": f"{told.name} {name}",
+                "name": f"{story.name} {name}",
                 "notebook": notebook,
                 "value": value,
                 "uncertainty": error,
@@ -112,8 +121,8 @@ def quantities(tolds):
     return rows
 
 
-def quantities_table(rows):
-    """Return the rows as tab-separated text."""
+def quantities_table(rows: list[dict[str, Any]]) -> str:
+    """Return rows by `quantities` as tab-separated text."""
     columns = ("name", "notebook", "value", "uncertainty", "unit", "definition")
     lines = ["\t".join(columns)]
     for row in rows:
@@ -121,18 +130,18 @@ def quantities_table(rows):
     return "\n".join(lines) + "\n"
 
 
-def _warnings(tolds, visits):
-    found = [f"{t.name}: {warning}." for t in tolds for warning in t.measures["warnings"]]
+def _warnings(stories, visits):
+    found = [f"{s.name}: {warning}." for s in stories for warning in s.measures["warnings"]]
     for version, visit in visits.items():
         found += [f"{version} visit: {warning}." for warning in visit["warnings"]]
     return found
 
 
-def _key_numbers(tolds, visits):
-    worst = max(tolds, key=_lopsided)
+def _key_numbers(stories, visits):
+    worst = max(stories, key=_asymmetry)
     before, after = worst.measures["background"]
-    times = [sum(t.measures["exptime"][i] for t in tolds) for i in (0, 1)]
-    note = f"{worst.name}, the most lopsided exposure"
+    times = [sum(s.measures["exptime"][i] for s in stories) for i in (0, 1)]
+    note = f"{worst.name}, the exposure with the largest left/right asymmetry as taken"
     return [
         {
             "label": "Background left/right as taken",
@@ -155,50 +164,51 @@ def _key_numbers(tolds, visits):
         {
             "label": "Weight over exposure time",
             "value": _digits(visits["reprocessed"].get("weight_ratio"), 5),
-            "note": "of the combined image, median; 1 when no exposure was dropped",
+            "note": "median of the combined image; 1 when no exposure was dropped",
         },
     ]
 
 
-def _lopsided(told):
-    """Return how far left over right is from 1; where a source covers a region nobody knows."""
-    ratio = told.measures["background"][0]["ratio"]
+def _asymmetry(story):
+    """Return how far left / right is from 1 as taken; -1 when a source covers a region."""
+    ratio = story.measures["background"][0]["ratio"]
     return -1.0 if ratio is None else abs(ratio - 1)
 
 
-def _exposures(tolds):
+def _exposures(stories):
     rows = []
-    for told in tolds:
-        measures = told.measures
-        (before, after), (bent, straight) = measures["background"], measures["quality"]
+    for story in stories:
+        measures = story.measures
+        before, after = measures["background"]
+        ramp_before, ramp_after = measures["quality"]
         rows.append(
             [
-                told.name, told.choice["verdict"], measures["done"],
-                ranges(told.choice["reads"]) or "none", _digits(measures["exptime"][0]),
+                story.name, story.choice["verdict"], measures["done"],
+                ranges(story.choice["reads"]) or "none", _digits(measures["exptime"][0]),
                 _digits(measures["exptime"][1]), _digits(before["ratio"], 4),
-                _digits(after["ratio"], 4), _digits(bent["departure"], 3),
-                _digits(straight["departure"], 3), _digits(100 * bent["cosmic_rays"], 3),
-                _digits(100 * straight["cosmic_rays"], 3),
+                _digits(after["ratio"], 4), _digits(ramp_before["departure"], 3),
+                _digits(ramp_after["departure"], 3), _digits(100 * ramp_before["cosmic_rays"], 3),
+                _digits(100 * ramp_after["cosmic_rays"], 3),
             ]
         )  # fmt: skip
     return {
         "title": "What was done to each exposure",
         "columns": [
             "exposure", "verdict", "treatment", "bad reads [EXTVER]", "taken [s]", "used [s]",
-            "left/right before", "after", "ramp off a line before [σ of a read]", "after",
+            "left/right before", "after", "departure from a line before [σ of a read]", "after",
             "flagged by CRCORR before [%]", "after",
         ],
         "rows": rows,
-        "note": "EXTVER counts backwards: 1 is the last read. A straight ramp departs by much less "
-        "than 1 σ; a step of 4 is taken for a cosmic ray.",
+        "note": "EXTVER counts backwards: 1 is the last read. A straight ramp departs from a line "
+        "by much less than 1 σ; CRCORR takes a step of 4 σ for a cosmic ray.",
     }  # fmt: skip
 
 
-def _reasons(tolds):
+def _reasons(stories):
     rows = [
-        [told.name, int(extver), why]
-        for told in tolds
-        for extver, why in told.choice["findings"].items()
+        [story.name, int(extver), why]
+        for story in stories
+        for extver, why in story.choice["findings"].items()
     ]
     return {"title": "Why reads are bad", "columns": ["exposure", "EXTVER", "found"], "rows": rows}
 
@@ -219,8 +229,8 @@ def _visits(visits):
             "weight / exposure time", "sky method", "blob pixels without data", "empty [%]",
         ],
         "rows": rows,
-        "note": "The median weight is of pixels that every exposure covers; the ratio allows for "
-        "the areas of pixels.",
+        "note": "The median weight is that of the pixels which all exposures cover; the ratio "
+        "takes the areas of pixels into account.",
     }  # fmt: skip
 
 
@@ -234,7 +244,7 @@ def _truth(truths):
         ]
         for name, found in truths.items()
         for version in ("original", "reprocessed")
-        # An exposure in which nothing is bad has one image.
+        # Without bad reads the two images are the same: one row.
         if version == "reprocessed" or found["original"] != found["reprocessed"]
     ]  # fmt: skip
     if rows:
@@ -244,22 +254,23 @@ def _truth(truths):
             "title": "Against the truth",
             "columns": [
                 "exposure", "image", "light", "injected reads", "chosen", "left/right over true",
-                "sky − truth [e⁻/s]", "stars", "light of stars over true − 1", "its error",
+                "sky − truth [e⁻/s]", "stars", "flux of stars over true − 1", "its error",
             ],
             "rows": rows,
-            "note": "Simulated. Scattered light that is left shows as sky above the truth, and so "
-            "does the mean of an airglow, which flatten keeps. Stars: in apertures, weighted mean.",
+            "note": "Simulated. Residual scattered light shows as sky above the truth, and so does "
+            "the mean of an airglow, which flatten keeps. Stars: weighted mean of aperture fluxes.",
         }
     ]  # fmt: skip
 
 
 def _all_stars(images):
     """Return the row of all reprocessed exposures together."""
-    seen = [image for image in images if image["stars"]]
-    weights = [image["offset_error"] ** -2 for image in seen]
+    with_stars = [image for image in images if image["stars"]]
+    weights = [image["offset_error"] ** -2 for image in with_stars]
     mean = error = None
-    if seen:
-        mean = sum(w * i["offset"] for w, i in zip(weights, seen, strict=True)) / sum(weights)
+    if with_stars:
+        total = sum(w * i["offset"] for w, i in zip(weights, with_stars, strict=True))
+        mean = total / sum(weights)
         error = sum(weights) ** -0.5
     stars = sum(image["stars"] for image in images)
     return [

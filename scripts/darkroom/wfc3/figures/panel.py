@@ -1,33 +1,46 @@
-"""All differences of an exposure's reads on one sheet, the chosen reads marked."""
+"""All read differences of an exposure on one sheet, bad reads marked."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from darkroom.plot import images, style
+from darkroom.wfc3.figures.ramp import BAD_READ, LEFT, RIGHT
 from darkroom.wfc3.files.imsets import extver_of
 from darkroom.wfc3.files.reads import BORDER, difference
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.wfc3.files.reads import Cube
+    from darkroom.wfc3.reads.diagnose import Differences
+
+# Images in a row, and pixels a side that an image is reduced to, about.
 _COLUMNS, _SIDE = 4, 130
-_MARK = "#CC0066"
 
 
 @style.drawn
-def draw_panel(cube, differences, reads, title):
-    """Draw |difference| of every pair of reads on one stretch.
+def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title: str) -> Figure:
+    """Draw the absolute difference of every pair of reads, all on the same stretch.
 
-    As in the notebook the first interval, 2.9 s long, is left out. Above each image: median and
-    scatter of a pixel; in it those of the left and right regions; below ratio, difference, time.
+    As in the notebook the first interval, 2.9 s long, is left out. Above each image stand median
+    and standard deviation of its pixels; in it those of the left and right regions; below it left /
+    right, left − right and the length of the interval.
 
     Parameters
     ----------
     cube : darkroom.wfc3.files.reads.Cube
+        The calibrated reads.
     differences : darkroom.wfc3.reads.diagnose.Differences
+        The sky in every interval.
     reads : iterable of int
         EXTVERs chosen as bad.
     title : str
+        Title of the sheet.
 
     Returns
     -------
@@ -49,23 +62,23 @@ def draw_panel(cube, differences, reads, title):
         axes.imshow(small, cmap="Greys_r", vmin=0, vmax=high, extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.grid(visible=False)
-        _words(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
+        _annotate(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
         _boxes(axes, differences)
     return figure
 
 
 def _limit(differences, intervals):
-    """Brightest sky of any interval and three times its scatter between pixels."""
+    """Return the upper limit of the stretch: brightest sky plus three times the scatter."""
     sky = differences.full.median[[j - 1 for j in intervals]]
     scatter = differences.full.sigma[[j - 1 for j in intervals]]
     high = float(np.nanmax(np.abs(sky)) + 3 * np.nanmedian(scatter))
     return high if np.isfinite(high) and high > 0 else 1.0
 
 
-def _words(axes, differences, j, bad):
+def _annotate(axes, differences, j, bad):
     i = j - 1
     full, left, right = differences.full, differences.left, differences.right
-    colour = _MARK if bad else "#1A1A1A"
+    colour = BAD_READ if bad else "#1A1A1A"
     axes.set_title(
         f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}", fontsize=8.5,
         fontweight="bold" if bad else "normal", color=colour,
@@ -87,6 +100,6 @@ def _words(axes, differences, j, bad):
 
 
 def _boxes(axes, differences):
-    for name, colour in (("left", "#D55E00"), ("right", "#009E73")):
+    for name, colour in (("left", LEFT), ("right", RIGHT)):
         x0, x1, y0, y1 = differences.boxes[name]
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, lw=0.7))

@@ -1,6 +1,8 @@
-"""Final images side by side on stretches that can be compared."""
+"""Pairs of final images side by side."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.visualization import ZScaleInterval
@@ -8,10 +10,13 @@ from matplotlib.figure import Figure
 
 from darkroom.plot import images, style
 
-_SIDE = 420
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SIDE = 420  # pixels a side that an image is reduced to, about
 
 
-def zscale(image):
+def zscale(image: np.ndarray) -> tuple[float, float]:
     """Return the zscale limits of the finite pixels of an image."""
     values = np.asarray(image)[np.isfinite(image)]
     if values.size == 0 or np.ptp(values) == 0:
@@ -21,19 +26,28 @@ def zscale(image):
 
 
 @style.drawn
-def draw_pair(first, second, titles, limits, units, cmap="Greys_r"):
-    """Draw two images of one size beside each other.
+def draw_pair(
+    first: np.ndarray,
+    second: np.ndarray,
+    titles: tuple[str, str],
+    limits: Sequence[tuple[float, float]],
+    units: str | tuple[str, str],
+    cmap: str = "Greys_r",
+) -> Figure:
+    """Draw two images side by side.
 
     Parameters
     ----------
     first, second : (ny, nx) arrays
-        NaN are grey.
+        The images; NaN is drawn grey.
     titles : pair of str
+        Titles of the two panels.
     limits : sequence of (low, high)
-        One pair for both images, or one for each.
+        Range of the colours: one pair for both images, or one for each.
     units : str or pair of str
-        Of the colour bars.
+        Labels of the colour bars.
     cmap : str
+        Name of the colour map.
 
     Returns
     -------

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from darkroom.plot import style
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.wfc3.reads.diagnose import Differences
+
+#: Colours of the regions and of bad reads.
 LEFT, RIGHT, FULL = "#D55E00", "#009E73", "#0072B2"
-_MARK = "#CC0066"
+BAD_READ = "#CC0066"
 
 
 @style.drawn
-def draw_rates(differences, reads, title):
-    """Draw the medians of left, right and whole field and the ratio against time.
+def draw_rates(differences: Differences, reads: Iterable[int], title: str) -> Figure:
+    """Plot the medians of left, right and whole field and the ratio against time.
 
     As in the notebook the first interval, 2.9 s long, is left out.
 
     Parameters
     ----------
     differences : darkroom.wfc3.reads.diagnose.Differences
+        The sky in every interval.
     reads : iterable of int
-        EXTVERs chosen as bad; shaded.
+        EXTVERs chosen as bad; their intervals are shaded.
     title : str
+        Title of the figure.
 
     Returns
     -------
@@ -56,17 +66,18 @@ def draw_rates(differences, reads, title):
 
 def _shade(panels, differences, reads):
     """Shade the intervals of chosen reads."""
-    n, label = differences.nsamp, "bad reads"
+    n = differences.nsamp
+    label: str | None = "bad reads"
     for extver in sorted(reads, reverse=True):
         j = n - extver
         for axes in panels:
-            axes.axvspan(differences.times[j - 1], differences.times[j], color=_MARK, alpha=0.12,
+            axes.axvspan(differences.times[j - 1], differences.times[j], color=BAD_READ, alpha=0.12,
                          lw=0, label=label)  # fmt: skip
         label = None
 
 
 def _robust_limits(axes, values, errors):
-    """Keep intervals of no use (enormous errors) from flattening the others."""
+    """Set the y range from intervals with useful errors, so that the others do not widen it."""
     good = np.isfinite(values) & np.isfinite(errors) & (errors < 0.5)
     if good.sum() > 1:
         low, high = (values - errors)[good].min(), (values + errors)[good].max()
@@ -75,16 +86,17 @@ def _robust_limits(axes, values, errors):
 
 
 @style.drawn
-def draw_quality(before, after, done, title):
-    """Draw how far the sky's ramp departs from a line, and what CRCORR flagged in each read.
+def draw_quality(before: dict[str, Any], after: dict[str, Any], done: str, title: str) -> Figure:
+    """Plot the departure of the sky ramp from a line, and the pixels flagged in each read.
 
     Parameters
     ----------
     before, after : dict
-        Records of `darkroom.wfc3.reads.quality.RampQuality`.
+        Records of `darkroom.wfc3.reads.quality.RampQuality`, before and after the treatment.
     done : str
-        The treatment; "none" draws `before` alone.
+        The treatment; with "none" only `before` is plotted.
     title : str
+        Title of the figure.
 
     Returns
     -------
@@ -97,12 +109,12 @@ def draw_quality(before, after, done, title):
         shown.append((f"after {done}", after, style.BIAS, "s"))
     for label, quality, colour, marker in shown:
         times, used = np.array(quality["times"]), np.array(quality["used"])
-        off = np.array(quality["residual"])[used] / np.array(quality["error"], float)[used]
-        above.plot(times[used], off, f"{marker}-", color=colour, label=label, ms=4, lw=1.0)
+        departure = np.array(quality["residual"])[used] / np.array(quality["error"], float)[used]
+        above.plot(times[used], departure, f"{marker}-", color=colour, label=label, ms=4, lw=1.0)
         flagged = 100 * np.array(quality["flagged"])
         below.step(times[1:], flagged[1:], where="pre", color=colour, lw=1.2)
     above.axhline(0, color=style.REFERENCE, lw=0.8)
-    above.set(ylabel="off the line\n[σ of a read]", title=title)
+    above.set(ylabel="departure\n[σ of a read]", title=title)
     below.set(xlabel="time of the read [s]", ylabel="newly\nflagged [%]")
     below.set_ylim(bottom=0)
     above.legend(loc="best")

@@ -1,9 +1,10 @@
-"""The order in which the figures of a WFC3 item are told."""
+"""The figures of a WFC3 item, in the order of the report, with their captions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -17,40 +18,56 @@ from darkroom.wfc3.reads.diagnose import Differences, from_record
 from darkroom.wfc3.reads.records import ima_of, read_record
 from darkroom.words import measured, number, sentence
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.plot.book import FigureBook
+
 UNIT = "e⁻/s"
 
 
 @dataclass(frozen=True)
 class ExposureStory:
-    """What is told of one exposure.
+    """What the report shows of one exposure.
 
     Parameters
     ----------
     name : str
+        Root name.
     choice, measures : dict
-        Records of choose_reads and treat_reads.
+        Records of the programs ``choose_reads`` and ``treat_reads``.
     differences : Differences
-        Of the kind that is shown.
+        The sky in every interval, by the method that is shown.
     ima, original, reprocessed : pathlib.Path
         IMA and the two FLTs.
     """
 
     name: str
-    choice: dict
-    measures: dict
+    choice: dict[str, Any]
+    measures: dict[str, Any]
     differences: Differences
     ima: Path
     original: Path
     reprocessed: Path
 
 
-def read_exposures(folder, names, method):
-    """Return the `ExposureStory` of the exposures of an item that were not refused."""
+def read_exposures(folder: Path, names: Iterable[str], method: str) -> list[ExposureStory]:
+    """Read the records of the exposures of an item, without those that were refused.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the item.
+    names : iterable of str
+        Exposures of the item.
+    method : {"instantaneous", "cumulative"}
+        Differences to show.
+    """
     found = []
     for name in names:
         original = folder / "original" / f"{name}.json"
-        ima, refusal = ima_of(original)
-        if refusal:
+        ima, _ = ima_of(original)
+        if ima is None:
             continue
         flt = Path(ima.name.replace("_ima.fits", "_flt.fits"))
         found.append(
@@ -67,61 +84,64 @@ def read_exposures(folder, names, method):
     return found
 
 
-def tell_exposure(book, told):
-    """Add the figures of one exposure."""
-    reads = told.choice["reads"]
-    scaled = " Regions are scaled to the subarray." if told.differences.scaled else ""
+def tell_exposure(book: FigureBook, story: ExposureStory) -> None:
+    """Add the figures of one exposure to a book."""
+    reads = story.choice["reads"]
+    scaled = " Regions are scaled to the subarray." if story.differences.scaled else ""
     book.add(
-        told.name,
-        f"{told.name}_rates",
+        story.name,
+        f"{story.name}_rates",
         "The sky between the reads",
-        f"Median rate of the whole field, its left and its right ({told.differences.method} "
-        f"differences, sources: {told.differences.sources}), with the uncertainty of each median; "
-        f"bad reads are shaded. {sentence(told.choice['words'])}{scaled}",
+        f"Median rate of the whole field, the left and the right region "
+        f"({story.differences.method} differences, sources: {story.differences.sources}), with the "
+        f"uncertainty of each median; bad reads are shaded. "
+        f"{sentence(story.choice['words'])}{scaled}",
         [
             Panel(
                 "",
-                draw_rates(told.differences, reads, f"{told.name}, sky in each interval"),
-                f"Sky rates of {told.name} against time; {told.choice['words']}",
+                draw_rates(story.differences, reads, f"{story.name}, sky in each interval"),
+                f"Sky rates of {story.name} against time; {story.choice['words']}",
             )
         ],
     )
     book.add(
-        told.name,
-        f"{told.name}_panel",
+        story.name,
+        f"{story.name}_panel",
         "Differences of all reads",
-        "Absolute difference of each pair of reads on one stretch. Above: median ± standard "
-        "deviation of the pixels; inside: the same of left and right; below: ratio, difference and "
-        "duration. Bad reads have a coloured frame. The first, very short, interval is left out.",
+        "Absolute difference of each pair of reads, all on the same stretch. Above: median ± "
+        "standard deviation of the pixels; inside: the same of the left and the right region; "
+        "below: left / right, left − right and length of the interval. Bad reads have a coloured "
+        "frame. The first, very short, interval is left out.",
         [
             Panel(
                 "",
-                draw_panel(read_ima(told.ima), told.differences, reads, f"{told.name}, {UNIT}"),
-                f"Sheet of the read differences of {told.name}",
+                draw_panel(read_ima(story.ima), story.differences, reads, f"{story.name}, {UNIT}"),
+                f"Sheet of the read differences of {story.name}",
             )
         ],
     )
-    before, after = told.measures["quality"]
-    done = told.measures["done"]
+    before, after = story.measures["quality"]
+    done = story.measures["done"]
     book.add(
-        told.name,
-        f"{told.name}_quality",
+        story.name,
+        f"{story.name}_quality",
         "Is the ramp a straight line?",
-        f"Above: the sky's counts minus a line, in units of the error of a read. CRCORR takes a "
-        f"step of 4 for a cosmic ray. As taken the sky departs by "
-        f"{number(before['departure'], 3)} at most, and {_flagged(before)}"
-        + (f"; after, by {number(after['departure'], 3)}, and {_flagged(after)}." * (done != "none")
-           or "."),
+        f"Above: the counts of the sky minus a line, in units of the error of a read (σ). CRCORR "
+        f"takes a step of 4 σ for a cosmic ray. Below: pixels newly flagged in each read. As taken "
+        f"the sky departs from the line by {number(before['departure'], 3)} σ at most, and "
+        f"{_flagged(before)}"
+        + (f"; after the treatment by {number(after['departure'], 3)} σ, and {_flagged(after)}."
+           if done != "none" else "."),
         [
             Panel(
                 "",
-                draw_quality(before, after, done, f"{told.name}, departure from a line"),
-                f"Departure of the sky's ramp of {told.name} from a straight line",
+                draw_quality(before, after, done, f"{story.name}, departure from a line"),
+                f"Departure of the sky's ramp of {story.name} from a straight line",
             )
         ],
     )  # fmt: skip
     if done != "none":
-        _tell_pair(book, told)
+        _add_pair(book, story)
 
 
 def _flagged(quality):
@@ -129,21 +149,21 @@ def _flagged(quality):
     return f"{share} % of the pixels are flagged, {number(100 * quality['given_up'], 3)} % given up"
 
 
-def _tell_pair(book, told):
+def _add_pair(book, story):
     """Add original and reprocessed image, and their difference."""
-    first, second = (fits.getdata(path, ("SCI", 1)) for path in (told.original, told.reprocessed))
-    times = told.measures["exptime"]
-    before, after = told.measures["background"]
+    first, second = (fits.getdata(path, ("SCI", 1)) for path in (story.original, story.reprocessed))
+    times = story.measures["exptime"]
+    before, after = story.measures["background"]
     difference = first - second
     low, high = np.nanpercentile(difference, [2, 98])
     book.add(
-        told.name,
-        f"{told.name}_pair",
+        story.name,
+        f"{story.name}_pair",
         "Before and after",
-        f"Each on its own zscale, and their difference. Background left/right "
+        f"Each image on its own zscale, and the difference of the two. Background left/right "
         f"{measured(before['ratio'], before['ratio_error'])} before, "
         f"{measured(after['ratio'], after['ratio_error'])} after "
-        f"({told.measures['done']}, EXTVER {ranges(told.choice['reads']) or 'none'}); noise "
+        f"({story.measures['done']}, EXTVER {ranges(story.choice['reads']) or 'none'}); noise "
         f"{number(before['noise'], 3)} and {number(after['noise'], 3)} {UNIT}.",
         [
             Panel(
@@ -155,33 +175,35 @@ def _tell_pair(book, told):
                     [zscale(second), zscale(first)],
                     UNIT,
                 ),
-                f"Reprocessed and original FLT of {told.name}",
+                f"Reprocessed and original FLT of {story.name}",
             ),
             Panel(
                 "difference",
                 draw_pair(
                     difference,
-                    fits.getdata(told.reprocessed, ("TIME", 1)),
+                    fits.getdata(story.reprocessed, ("TIME", 1)),
                     ("Original − reprocessed", "Exposure time used"),
                     [(low, high), (0, times[0])],
                     (UNIT, "s"),
                     "viridis",
                 ),
-                f"Difference of the two images of {told.name}, and the time used in each pixel",
+                f"Difference of the two images of {story.name}, and the time used in each pixel",
             ),
         ],
     )
 
 
-def tell_visit(book, visit):
-    """Add the combined images.
+def tell_visit(book: FigureBook, visit: dict[str, Any]) -> None:
+    """Add the combined images to a book.
 
     Parameters
     ----------
     book : darkroom.plot.book.FigureBook
+        Figures of the item.
     visit : dict
-        ``reprocessed``, ``original`` and, when the archive's own is there, ``archive``: (image,
-        exposure time, words); ``weight``: (ny, nx) array.
+        ``reprocessed``, ``original`` and, when the archive has one, ``archive``: (image, exposure
+        time, words); ``weight`` and ``original_weight``: (ny, nx) arrays. See
+        `darkroom.wfc3.figures.visits.read_visits`.
     """
     image, seconds, _ = visit["reprocessed"]
     low, high = zscale(np.where(visit["weight"] > 0, image, np.nan))
@@ -215,7 +237,7 @@ def tell_visit(book, visit):
         "Combined images",
         "drz_weight",
         "Exposure time of each pixel",
-        "Weights of the combined images; holes are pixels that no exposure sees.",
+        "Weights of the combined images; pixels of weight 0 have no data from any exposure.",
         [
             Panel(
                 "",

@@ -1,1 +1,1 @@
-"""WFC3/IR files: image sets, reads, masks."""
+"""WFC3/IR files: image sets, reads, and masks of reads."""

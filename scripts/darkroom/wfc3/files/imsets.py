@@ -1,9 +1,9 @@
 """HST files of image sets: SCI, ERR, DQ, SAMP, TIME by EXTNAME and EXTVER.
 
 EXTVER counts backwards: of NSAMP reads the last has EXTVER 1 and the zeroth EXTVER NSAMP. All of
-`darkroom.wfc3` counts reads k = 0 … NSAMP-1 in time order; `extver_of` and `read_of` are the one
-place where the two meet. A constant plane is stored as an HDU without data: its size is in NPIX1
-and NPIX2, its value in PIXVALUE.
+`darkroom.wfc3` counts reads k = 0 … NSAMP-1 in time order; `extver_of` and `read_of` convert
+between the two. A constant plane is stored as an HDU without data: its size is in NPIX1 and NPIX2,
+its value in PIXVALUE.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -20,8 +21,16 @@ from darkroom.fits.structure import BLOCK
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
+if TYPE_CHECKING:
+    from collections.abc import KeysView
+    from typing import Self
+
+    import numpy.typing as npt
+
+    from darkroom.hints import StrPath
+
 PLANES = ("SCI", "ERR", "DQ", "SAMP", "TIME")
-# The cards that say how to read an HDU; astropy takes 0.1 ms for each it is asked for.
+# The cards that say how to read an HDU. astropy would take 0.1 ms to look up each of them.
 _CARD = re.compile(
     rb"(BITPIX  |NAXIS[ 0-9]  |PCOUNT  |GCOUNT  |BSCALE  |BZERO   |EXTNAME |EXTVER  |NPIX[12]   "
     rb"|PIXVALUE)= (.{70})"
@@ -29,23 +38,23 @@ _CARD = re.compile(
 _END = re.compile(rb"^(?:.{80})*END {77}", re.DOTALL)
 
 
-def extver_of(k, nsamp):
+def extver_of(k: int, nsamp: int) -> int:
     """Return the EXTVER of read k (0 = zeroth) of `nsamp`."""
     return nsamp - k
 
 
-def read_of(extver, nsamp):
-    """Return the read k (0 = zeroth) that has an EXTVER."""
+def read_of(extver: int, nsamp: int) -> int:
+    """Return the read k (0 = zeroth) of an EXTVER, of `nsamp` reads."""
     return nsamp - extver
 
 
 class Imsets:
-    """One file, its headers read, its planes read when asked for.
+    """A file of image sets; planes are read on demand.
 
     Parameters
     ----------
     path : path-like
-        FITS file; ``.gz`` is unpacked to a temporary file until `close`.
+        FITS file; ``.gz`` is unpacked to a temporary file, which `close` removes.
 
     Attributes
     ----------
@@ -56,10 +65,10 @@ class Imsets:
     Raises
     ------
     InputError
-        When the file is missing, is no FITS file or ends early.
+        When the file is missing, is not a FITS file or is truncated.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: StrPath):
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(self.path, "no such file")
@@ -71,20 +80,21 @@ class Imsets:
             self._stack.close()
             raise
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Remove the unpacked copy, if any."""
         self._stack.close()
 
     def _scan(self):
-        """Find every HDU; headers are parsed when they are asked for."""
+        """Find every HDU; headers are parsed on demand."""
         length = self.plain.stat().st_size
-        self._units, self._parsed = {}, {}
+        self._units: dict[tuple[str, int], _Unit] = {}
+        self._parsed: dict[tuple[str, int], fits.Header] = {}
         with self.plain.open("rb") as stream:
             text = self._header_text(stream, 0)
             self.primary = fits.Header.fromstring(text)
@@ -116,8 +126,8 @@ class Imsets:
         return text
 
     @property
-    def names(self):
-        """(EXTNAME, EXTVER) of every extension, in the file's order."""
+    def names(self) -> KeysView[tuple[str, int]]:
+        """(EXTNAME, EXTVER) of every extension, in the order of the file."""
         return self._units.keys()
 
     def _unit(self, name, extver):
@@ -126,21 +136,21 @@ class Imsets:
         except KeyError:
             raise InputError(self.path, f"has no extension [{name},{extver}]") from None
 
-    def header(self, name, extver):
+    def header(self, name: str, extver: int) -> fits.Header:
         """Return the header of an extension."""
         if (name, extver) not in self._parsed:
             text = self._unit(name, extver).text
             self._parsed[name, extver] = fits.Header.fromstring(text)
         return self._parsed[name, extver]
 
-    def shape(self, name, extver):
+    def shape(self, name: str, extver: int) -> tuple[int, int]:
         """Return (ny, nx) of a plane, stored or constant."""
         size = self._unit(name, extver).shape
         if size is None:
-            raise InputError(self.path, f"[{name},{extver}] is no image")
+            raise InputError(self.path, f"[{name},{extver}] is not an image")
         return size
 
-    def constant(self, name, extver):
+    def constant(self, name: str, extver: int) -> float | None:
         """Return the value of a constant plane, None for a stored one."""
         unit = self._unit(name, extver)
         if unit.naxis:
@@ -150,8 +160,26 @@ class Imsets:
             raise InputError(self.path, f"[{name},{extver}] has neither data nor PIXVALUE")
         return value
 
-    def plane(self, name, extver, dtype=np.float32):
-        """Read a plane as a new (ny, nx) array of float32 or int16, constants filled in."""
+    def plane(self, name: str, extver: int, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
+        """Read a plane; a constant one is filled in.
+
+        Parameters
+        ----------
+        name, extver : str, int
+            EXTNAME and EXTVER.
+        dtype : dtype
+            float32 or int16.
+
+        Returns
+        -------
+        (ny, nx) array
+            A new one, in native byte order.
+
+        Raises
+        ------
+        InputError
+            When the file has no such plane, or the extension is not an image.
+        """
         value = self.constant(name, extver)
         if value is not None:
             return np.full(self.shape(name, extver), value, dtype)
@@ -175,20 +203,21 @@ class Imsets:
 
 
 class _Unit:
-    """One HDU: its header as text, with the few numbers needed to read it, and its data's place."""
+    """One HDU: the text of its header, the numbers to read it by, and the offset of its data."""
 
-    def __init__(self, text, offset):
+    def __init__(self, text: bytes, offset: int):
         self.text, self.offset = text, offset
         self._values = {key.strip().decode(): value for key, value in _CARD.findall(text)}
         self.name = self._values.get("EXTNAME", b"''").split(b"'")[1].strip().decode().upper()
         self.extver = int(self.number("EXTVER", 1))
         self.naxis = int(self.number("NAXIS", 0))
         axes = ("NAXIS2", "NAXIS1") if self.naxis == 2 else ("NPIX2", "NPIX1")
-        size = tuple(self.number(axis) for axis in axes)
-        self.shape = None if self.naxis > 2 or None in size else tuple(map(int, size))
+        ny, nx = (self.number(axis) for axis in axes)
+        no_image = self.naxis > 2 or ny is None or nx is None
+        self.shape = None if no_image else (int(ny), int(nx))
 
-    def number(self, key, default=None):
-        """Return a card's number: int where it is written as one."""
+    def number(self, key: str, default: float | None = None) -> Any:
+        """Return the number on a card: an int when it is written as one."""
         text = self._values.get(key)
         if text is None:
             return default
@@ -196,7 +225,7 @@ class _Unit:
         return int(text) if text.lstrip("+-").isdigit() else float(text.replace("D", "E"))
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of data, without padding."""
         pixels = 1 if self.naxis else 0
         for axis in range(self.naxis):
@@ -209,8 +238,23 @@ def _padded(size):
     return -(-size // BLOCK) * BLOCK
 
 
-def required(imsets, header, keyword):
-    """Return a card that must be there; text without surrounding blanks."""
+def required(imsets: Imsets, header: fits.Header, keyword: str) -> Any:
+    """Return the value of a card that must exist; text without surrounding blanks.
+
+    Parameters
+    ----------
+    imsets : Imsets
+        The file, named in the message.
+    header : astropy.io.fits.Header
+        One of its headers.
+    keyword : str
+        Name of the card.
+
+    Raises
+    ------
+    InputError
+        When the header has no such card.
+    """
     if keyword not in header:
         raise InputError(imsets.path, f"has no {keyword} card")
     value = header[keyword]

@@ -1,10 +1,11 @@
-"""Bad reads: which ones, and the mark (DQ 1024) that makes CRCORR leave them out."""
+"""Masks of bad reads: their EXTVERs, and the flag (DQ 1024) by which CRCORR leaves them out."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
@@ -13,12 +14,24 @@ from darkroom.errors import DarkroomError
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.files.imsets import Imsets
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.hints import StrPath
+
+#: Pixels in which masked reads are left out: all, or those in which calwf3 leaves them out.
 SCOPES = ("all", "calwf3")
 
 
-def parse_reads(text):
-    """Turn ``"11-15"`` or ``"1,2,3"`` (EXTVERs) into a sorted tuple of int; "" means none."""
-    reads = set()
+def parse_reads(text: str) -> tuple[int, ...]:
+    """Return the EXTVERs of a text like ``"11-15"`` or ``"1,2,3"``, sorted; "" means none.
+
+    Raises
+    ------
+    DarkroomError
+        When the text cannot be understood.
+    """
+    reads: set[int] = set()
     for part in filter(None, (item.strip() for item in text.split(","))):
         match = re.fullmatch(r"(\d+)(?:\s*-\s*(\d+))?", part)
         if match is None:
@@ -32,16 +45,16 @@ def parse_reads(text):
     return tuple(sorted(reads))
 
 
-def check_reads(reads, nsamp, name="the exposure"):
-    """Refuse masks that calwf3 would quietly turn into something else.
+def check_reads(reads: Iterable[int], nsamp: int, name: str = "the exposure") -> tuple[int, ...]:
+    """Refuse masks that calwf3 would silently apply otherwise than asked.
 
-    The zeroth read (EXTVER NSAMP) passes its flags on to every read; without any read but the
-    zeroth CRCORR falls back on the masked ones.
+    The zeroth read (EXTVER NSAMP) passes its flags on to every read; and when all reads after the
+    zeroth are masked, CRCORR uses the masked ones after all.
 
     Parameters
     ----------
     reads : iterable of int
-        EXTVERs.
+        EXTVERs to mask.
     nsamp : int
         Number of reads of the exposure, the zeroth included.
     name : str
@@ -50,7 +63,12 @@ def check_reads(reads, nsamp, name="the exposure"):
     Returns
     -------
     tuple of int
-        The EXTVERs, sorted.
+        The EXTVERs, sorted, each once.
+
+    Raises
+    ------
+    DarkroomError
+        For the zeroth read, a read that does not exist, or all reads after the zeroth.
     """
     reads = tuple(sorted(set(reads)))
     outside = [read for read in reads if not 1 <= read <= nsamp]
@@ -70,22 +88,27 @@ def check_reads(reads, nsamp, name="the exposure"):
     return reads
 
 
-def mask_copy(raw, target, reads):
-    """Write a copy of a RAW in which the DQ of some reads is 1024 in every pixel.
+def mask_copy(raw: StrPath, target: StrPath, reads: Iterable[int]) -> None:
+    """Write a copy of a RAW in which every pixel of some reads has the flag 1024 in DQ.
 
     Parameters
     ----------
     raw : path-like
         The RAW; never changed.
     target : path-like
-        The copy.
+        The copy; replaced when it exists.
     reads : iterable of int
-        EXTVERs.
+        EXTVERs to mask.
+
+    Raises
+    ------
+    DarkroomError
+        See `check_reads`.
 
     Notes
     -----
-    The DQ of a RAW is a constant plane: 20 bytes of its header change (PIXVALUE). Where a read has
-    a DQ image of its own, PIXVALUE would not be looked at, so there the image gets the flag.
+    The DQ of a RAW is a constant plane, so that only its PIXVALUE changes. Where a read has a DQ
+    image instead, PIXVALUE has no meaning, and the flag is set in the image.
     """
     with Imsets(raw) as imsets:
         nsamp = int(imsets.primary.get("NSAMP", 0))

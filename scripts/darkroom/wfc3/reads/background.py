@@ -1,15 +1,19 @@
-"""The background of a final image: left, right, everywhere, and its noise."""
+"""The background of a final image: whole field, left and right region, and its noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.wfc3.dq import HOT, UNSTABLE
-from darkroom.wfc3.files.reads import BORDER, region
+from darkroom.wfc3.files.reads import BORDER, MAD_SIGMA, MEDIAN_ERROR, region
 
-_MEDIAN_ERROR, _MAD_SIGMA = 1.2533, 1.4826
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.wfc3.engine.ramp import Reduced
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,15 @@ class Background:
     level, level_error : float
         Of all sky pixels.
     left, left_error, right, right_error : float
+        Of the sky pixels in the two regions.
     noise : float
-        Robust scatter of the sky pixels.
+        Robust standard deviation of the sky pixels.
     error : float
-        Median of their stated errors.
+        Median of the errors (ERR) of the sky pixels.
     hot : float
-        Level of hot pixels in the left region above that of its good ones: flagged from the start,
-        they show the sky like others (blobs show less of it, unstable pixels anything).
+        Median of the hot pixels in the left region minus that of its sky pixels; NaN without hot
+        pixels. It shows whether a mask also works in flagged pixels: hot ones see the sky like
+        others, while blobs see less of it and unstable pixels are unpredictable.
     """
 
     level: float
@@ -41,23 +47,26 @@ class Background:
     hot: float
 
     @property
-    def ratio(self):
+    def ratio(self) -> float:
         """Left over right."""
         return self.left / self.right
 
     @property
-    def ratio_error(self):
+    def ratio_error(self) -> float:
         """Uncertainty of the ratio."""
         parts = (self.left_error / self.left) ** 2 + (self.right_error / self.right) ** 2
         return abs(self.ratio) * np.sqrt(parts)
 
 
-def background(image, pixels, left, right):
+def background(
+    image: Reduced, pixels: np.ndarray, left: Sequence[int], right: Sequence[int]
+) -> Background:
     """Measure the background of a final image.
 
     Parameters
     ----------
     image : darkroom.wfc3.engine.ramp.Reduced
+        The final image, without border.
     pixels : (ny, nx) bool array
         Sky pixels, border included.
     left, right : sequences of int
@@ -94,9 +103,9 @@ def background(image, pixels, left, right):
 
 
 def _median(values):
-    """Return median, its uncertainty and the robust scatter."""
+    """Return the median, its uncertainty and the robust standard deviation."""
     if values.size == 0:
         return float("nan"), float("nan"), float("nan")
     middle = float(np.median(values))
-    sigma = float(_MAD_SIGMA * np.median(np.abs(values - middle)))
-    return middle, _MEDIAN_ERROR * sigma / np.sqrt(values.size), sigma
+    sigma = float(MAD_SIGMA * np.median(np.abs(values - middle)))
+    return middle, MEDIAN_ERROR * sigma / np.sqrt(values.size), sigma

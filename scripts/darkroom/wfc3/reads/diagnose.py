@@ -1,8 +1,9 @@
-"""What the sky does from read to read: medians of differences over regions, with uncertainties."""
+"""The sky from read to read: medians of read differences over regions, with uncertainties."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
@@ -13,6 +14,8 @@ from darkroom.wfc3.files.reads import (
     BORDER,
     FULL_SIDE,
     LEFT,
+    MAD_SIGMA,
+    MEDIAN_ERROR,
     RIGHT,
     difference,
     limit_rates,
@@ -20,34 +23,37 @@ from darkroom.wfc3.files.reads import (
 )
 from darkroom.wfc3.settings import Wfc3Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.wfc3.files.reads import Cube
+
 SOURCES = ("mask", "limit", "none")
-#: The notebook's limit on rates, e-/s, for its own exposure.
+#: Limit of the notebook on rates, e-/s, chosen there for its own exposure.
 SOURCE_LIMIT = Wfc3Settings.source_limit
-# Standard error of the median of a normal sample, in units of sigma / sqrt(N): sqrt(pi / 2).
-_MEDIAN_ERROR = 1.2533
-_MAD_SIGMA = 1.4826
 _REFERENCE_COLUMNS = 8
-# Source mask: smoothing and detection, growth of what is found (pixels), blocks of the sky's fit,
-# parts of the exposure that are compared to find cosmic rays, and their limit in sigma.
+# Source mask: smoothing (pixels), detection limit (sigma), growth of detected sources (pixels), and
+# blocks a side for the fit of the sky.
 _SMOOTH, _DETECT, _GROW = 1.0, 3.0, 3
 _BLOCKS = 16
-_PARTS, _LEAST_PARTS, _RAY = 5, 3, 4.0
-# A pixel is bright in an interval when it stands out by so many sigma of a pixel.
+# Cosmic rays: parts of the exposure that are compared, smallest number of them, limit (sigma).
+_PARTS, _MIN_PARTS, _RAY_LIMIT = 5, 3, 4.0
+# A pixel counts as bright in an interval when it exceeds the median by so many sigma.
 _BRIGHT = 5.0
 
 
 @dataclass(frozen=True)
-class Regional:
-    """One region's statistics in every difference, (n-1,) arrays.
+class RegionStatistics:
+    """Statistics of one region in every difference, (n-1,) arrays.
 
     Parameters
     ----------
     median, std : arrays
-        Median and plain standard deviation, e-/s.
+        Median and standard deviation of the pixels, e-/s.
     sigma : array
-        Robust scatter of a pixel, 1.4826 median absolute deviations, e-/s.
+        Robust standard deviation of the pixels, 1.4826 median absolute deviations, e-/s.
     count : array
-        Pixels used.
+        Number of pixels used.
     """
 
     median: np.ndarray
@@ -56,10 +62,10 @@ class Regional:
     count: np.ndarray
 
     @property
-    def error(self):
+    def error(self) -> np.ndarray:
         """Uncertainty of the median, e-/s."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return _MEDIAN_ERROR * self.sigma / np.sqrt(self.count)
+            return MEDIAN_ERROR * self.sigma / np.sqrt(self.count)
 
 
 @dataclass(frozen=True)
@@ -69,23 +75,24 @@ class Differences:
     Parameters
     ----------
     name, unit : str
-        Exposure, unit of rates.
+        Root name of the exposure, and unit of the rates.
     method, sources : str
-        How differences were taken and sources left out.
+        How differences were taken and sources left out, see `measure`.
     times : (n,) array
         Seconds since the zeroth read.
-    full, left, right : Regional
+    full, left, right : RegionStatistics
+        Of the whole field inside the border and of the two regions.
+    bright : (n-1,) array
+        Fraction of the sky pixels that are brighter in the interval than in the whole exposure by
+        five sigma: cosmic rays, and trails of satellites.
     boxes : dict
         Regions used: x0, x1, y0, y1 in pixels of this array.
     scaled : bool
-        Whether they were scaled to a subarray.
+        Whether the regions were scaled to a subarray.
     sky_share : float
-        Fraction of the pixels inside the border that count as sky, in a typical difference.
+        Fraction of the pixels inside the border that are sky, in a typical difference.
     rows : int
-        Rows of reference pixels that the level of a read was taken from.
-    bright : (n-1,) array
-        Fraction of the sky's pixels that are brighter in the interval than in the whole exposure by
-        five sigma: cosmic rays, and satellites' trails.
+        Number of rows of reference pixels from which the bias level of a read was measured.
     """
 
     name: str
@@ -93,83 +100,85 @@ class Differences:
     method: str
     sources: str
     times: np.ndarray
-    full: Regional
-    left: Regional
-    right: Regional
+    full: RegionStatistics
+    left: RegionStatistics
+    right: RegionStatistics
     bright: np.ndarray
-    boxes: dict = field(default_factory=dict)
+    boxes: dict[str, list[int]] = field(default_factory=dict)
     scaled: bool = False
     sky_share: float = 1.0
     rows: int = FULL_SIDE - 2 * BORDER
 
     @property
-    def nsamp(self):
+    def nsamp(self) -> int:
         """Number of reads, the zeroth included."""
         return self.times.size
 
     @property
-    def steps(self):
+    def steps(self) -> np.ndarray:
         """Seconds between reads."""
         return np.diff(self.times)
 
     @property
-    def extvers(self):
+    def extvers(self) -> np.ndarray:
         """EXTVER of the read that ends each interval."""
         return np.array([extver_of(j, self.nsamp) for j in range(1, self.nsamp)])
 
     @property
-    def ratio(self):
-        """Left over right."""
+    def ratio(self) -> np.ndarray:
+        """Left over right, in every interval."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.left.median / self.right.median
 
     @property
-    def common_error(self):
-        """Uncertainty that all pixels of a difference share, e-/s: BLEVCORR's reference pixels."""
+    def common_error(self) -> np.ndarray:
+        """Uncertainty common to all pixels of a difference, from the reference pixels, e-/s."""
         return self.full.sigma / np.sqrt(_REFERENCE_COLUMNS * self.rows)
 
     @property
-    def level_error(self):
-        """Uncertainty of the level of the whole field, e-/s."""
+    def level_error(self) -> np.ndarray:
+        """Uncertainty of the median of the whole field, common error included, e-/s."""
         return np.hypot(self.full.error, self.common_error)
 
     @property
-    def ratio_error(self):
-        """Uncertainty of the ratio, from those of the two medians and of the level they share."""
+    def ratio_error(self) -> np.ndarray:
+        """Uncertainty of the ratio, from those of the two medians and their common error."""
         with np.errstate(divide="ignore", invalid="ignore"):
             parts = [(r.error / r.median) ** 2 for r in (self.left, self.right)]
             common = self.common_error * (1 - self.ratio) / self.right.median
             return np.sqrt(self.ratio**2 * sum(parts) + common**2)
 
     @property
-    def delta(self):
+    def delta(self) -> np.ndarray:
         """Left minus right, e-/s."""
         return self.left.median - self.right.median
 
     @property
-    def delta_error(self):
-        """Uncertainty of the difference, e-/s."""
+    def delta_error(self) -> np.ndarray:
+        """Uncertainty of left minus right, e-/s; their common error cancels."""
         return np.hypot(self.left.error, self.right.error)
 
 
 def measure(
-    cube,
+    cube: Cube,
     *,
-    method="instantaneous",
-    sources=Wfc3Settings.sources,
-    limit=SOURCE_LIMIT,
-    left=LEFT,
-    right=RIGHT,
-):
+    method: str = "instantaneous",
+    sources: str = Wfc3Settings.sources,
+    limit: float = SOURCE_LIMIT,
+    left: Sequence[int] = LEFT,
+    right: Sequence[int] = RIGHT,
+) -> Differences:
     """Measure the sky in every difference of a cube.
 
     Parameters
     ----------
     cube : darkroom.wfc3.files.reads.Cube
+        The calibrated reads.
     method : {"instantaneous", "cumulative"}
+        See `darkroom.wfc3.files.reads.difference`.
     sources : {"mask", "limit", "none"}
-        Leave out pixels where a source is found, or rates beyond ± `limit` as the notebook does, or
-        nothing. Flagged pixels are left out with the mask alone, as the notebook keeps them.
+        What is left out: with "mask" detected sources and flagged pixels; with "limit" rates beyond
+        ± `limit`, as in the notebook, which keeps flagged pixels; with "none" nothing.
     limit : float
         e-/s.
     left, right : sequences of int
@@ -178,6 +187,11 @@ def measure(
     Returns
     -------
     Differences
+
+    Raises
+    ------
+    DarkroomError
+        For an unknown method or way to leave out sources.
     """
     if sources not in SOURCES:
         raise DarkroomError(f"sources {sources!r} is not one of {', '.join(SOURCES)}")
@@ -188,7 +202,8 @@ def measure(
         cube = limit_rates(cube, limit)
     whole = slice(BORDER, cube.shape[0] - BORDER), slice(BORDER, cube.shape[1] - BORDER)
     parts = {"full": whole, "left": region(left, cube.shape), "right": region(right, cube.shape)}
-    rows, bright = {name: [] for name in parts}, []
+    rows: dict[str, list[tuple]] = {name: [] for name in parts}
+    bright = []
     for j in range(1, cube.nsamp):
         image = difference(cube, j)
         bright.append(_bright_share((image - cube.rates[-1])[whole][sky[whole]]))
@@ -207,35 +222,38 @@ def measure(
         scaled=cube.shape != (FULL_SIDE, FULL_SIDE),
         rows=cube.shape[0] - 2 * BORDER,
         sky_share=float(np.median([row[-1] for row in rows["full"]]) / inside.sum()),
-        **{name: Regional(*np.array(found, float).T) for name, found in rows.items()},
+        **{name: RegionStatistics(*np.array(found, float).T) for name, found in rows.items()},
     )
 
 
 def _statistics(values):
+    """Return median, standard deviation, robust standard deviation and number of values."""
     values = values[np.isfinite(values)]
     if values.size == 0:
         return np.nan, np.nan, np.nan, 0
     middle = np.median(values)
-    sigma = _MAD_SIGMA * np.median(np.abs(values - middle))
+    sigma = MAD_SIGMA * np.median(np.abs(values - middle))
     return middle, values.std(dtype=float), sigma, values.size
 
 
 def _bright_share(values):
-    """Return which fraction of the values stands out."""
+    """Return the fraction of values that exceed the median by `_BRIGHT` sigma."""
     middle, _, sigma, count = _statistics(values)
     return float((values > middle + _BRIGHT * sigma).sum() / count) if count else 0.0
 
 
-def sky_pixels(cube):
-    """Find the pixels that show nothing but sky.
+def sky_pixels(cube: Cube) -> np.ndarray:
+    """Select the pixels without sources and flags.
 
-    A smooth surface (second order, so that a gradient is no source) is taken off the mean of the
-    exposure without cosmic rays; what stands out by three sigma after smoothing over a pixel, and
-    its surroundings, is left out, and so are flagged pixels. The mask is the same for all reads.
+    A second-order surface is subtracted from the mean rate of the exposure without cosmic rays, so
+    that a gradient of the sky is not detected as a source. Pixels that then exceed the level by
+    three sigma, after smoothing over a pixel, are excluded with their surroundings. The mask is the
+    same for all reads.
 
     Returns
     -------
     (ny, nx) bool array
+        True for sky; border included, False there.
     """
     image = _without_rays(cube)
     good = ~cube.flagged & np.isfinite(image)
@@ -245,7 +263,7 @@ def sky_pixels(cube):
         weight = gaussian_filter(good.astype(np.float32), _SMOOTH)
         smooth = gaussian_filter(residual, _SMOOTH) / np.maximum(weight, np.float32(0.1))
         level = np.median(smooth[sky])
-        spread = _MAD_SIGMA * np.median(np.abs(smooth[sky] - level))
+        spread = MAD_SIGMA * np.median(np.abs(smooth[sky] - level))
         found = (smooth - level > _DETECT * spread) & good
         sky = good & ~binary_dilation(found, iterations=_GROW)
         if not sky.any():
@@ -254,11 +272,11 @@ def sky_pixels(cube):
 
 
 def _without_rays(cube):
-    """Return the mean rate of an exposure, the part with a cosmic ray left out of it."""
+    """Return the mean rate of an exposure; where a part has a cosmic ray, that of the others."""
     targets = np.linspace(0, cube.times[-1], _PARTS + 1)
     ends = np.unique(np.abs(cube.times[:, None] - targets).argmin(axis=0))
     image, parts = cube.rates[-1], ends.size - 1
-    if parts < _LEAST_PARTS:
+    if parts < _MIN_PARTS:
         return image
     seconds = np.diff(cube.times[ends]).astype(np.float32)
     counts = [cube.rates[k] * np.float32(cube.times[k]) for k in ends]
@@ -269,13 +287,13 @@ def _without_rays(cube):
     peak = np.take_along_axis(rates, highest[None], 0)[0]
     others = (counts[-1] - peak * seconds[highest]) / (seconds.sum() - seconds[highest])
     jump = peak - others
-    usual = np.nanmedian(jump)
-    limit = usual + _RAY * _MAD_SIGMA * np.nanmedian(np.abs(jump - usual))
+    typical = np.nanmedian(jump)
+    limit = typical + _RAY_LIMIT * MAD_SIGMA * np.nanmedian(np.abs(jump - typical))
     return np.where(jump > limit, others, image)
 
 
 def _surface(image, sky):
-    """Fit a second-order surface to the medians of blocks of sky."""
+    """Fit a second-order surface to the medians of the sky pixels in blocks."""
     ny, nx = image.shape
     y, x = np.mgrid[-1 : 1 : ny * 1j, -1 : 1 : nx * 1j].astype(np.float32)
     edges = [np.linspace(BORDER, size - BORDER, _BLOCKS + 1).astype(int) for size in (ny, nx)]
@@ -293,33 +311,34 @@ def _surface(image, sky):
     for _ in range(3):
         terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], 1)
         fitted, *_ = np.linalg.lstsq(terms[keep], z[keep], rcond=None)
-        off = z - terms @ fitted
-        keep = np.abs(off) <= 3 * max(_MAD_SIGMA * np.median(np.abs(off[keep])), 1e-6)
+        residual = z - terms @ fitted
+        scatter = MAD_SIGMA * np.median(np.abs(residual[keep]))
+        keep = np.abs(residual) <= 3 * max(scatter, 1e-6)
     c = fitted.astype(np.float32)
     return c[0] + c[1] * x + c[2] * y + c[3] * x * x + c[4] * x * y + c[5] * y * y
 
 
-def to_record(differences):
+def to_record(differences: Differences) -> dict[str, Any]:
     """Return `Differences` as a dictionary of JSON types; NaN becomes None."""
 
-    def plain(value):
+    def plain(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return [plain(one) for one in value.tolist()]
         if isinstance(value, dict):
             return {key: plain(one) for key, one in value.items()}
         return None if isinstance(value, float) and not np.isfinite(value) else value
 
-    return plain(asdict(differences))
+    return {key: plain(value) for key, value in asdict(differences).items()}
 
 
-def from_record(record):
-    """Return the `Differences` that `to_record` wrote."""
+def from_record(record: dict[str, Any]) -> Differences:
+    """Return the `Differences` of a record by `to_record`."""
 
-    def array(values):
+    def array(values: list[float | None]) -> np.ndarray:
         return np.array([np.nan if value is None else value for value in values], float)
 
     parts = {
-        name: Regional(**{key: array(values) for key, values in record[name].items()})
+        name: RegionStatistics(**{key: array(values) for key, values in record[name].items()})
         for name in ("full", "left", "right")
     }
     plain = {key: array(record[key]) for key in ("times", "bright")}

@@ -1,43 +1,51 @@
-"""How straight the sky's ramp is, and what CRCORR made of it.
+"""How straight the ramp of the sky is, and how many pixels CRCORR flagged.
 
-CRCORR fits a line to each pixel's counts and takes a step of the residuals for a cosmic ray when it
-exceeds four times the error of a read. A sky that changes bends every ramp alike: whole fields are
-then flagged or given up. The figures here tell how near an exposure comes to that.
+CRCORR fits a line to the counts of each pixel and takes a step of the residuals for a cosmic ray
+when it exceeds four times the error of a read. A variable sky bends the ramps of all pixels, so
+that the whole field may be flagged or given up. The numbers here measure how close an exposure is
+to that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.wfc3 import dq as dqbits
 from darkroom.wfc3.files.imsets import read_of
 
-#: An exposure is warned about above these: departure in sigma of a read, fraction of pixels.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.wfc3.engine.ramp import Ramp, Reduced
+
+#: Limits above which a warning is given: departure (sigma of a read), and fraction of pixels
+#: flagged or given up.
 WARN_DEPARTURE, WARN_FLAGGED = 0.5, 0.1
 
 
 @dataclass(frozen=True)
 class RampQuality:
-    """The sky's ramp against a straight line.
+    """The ramp of the sky compared with a straight line.
 
     Parameters
     ----------
     times : (n,) array
         Seconds since the zeroth read.
     counts : (n,) array
-        Counts of the sky, e-.
+        Counts of the sky since the zeroth read, e-.
     error : (n,) array
         Error of a typical sky pixel in a read, e-, as CRCORR uses it.
     used : (n,) bool array
-        Reads the line is fitted to.
+        Reads to which the line is fitted.
     residual : (n,) array
         Counts minus the line, e-.
     flagged : (n,) array
-        Fraction of pixels in which CRCORR found something first in this read.
+        Fraction of pixels in which CRCORR found the first cosmic ray in this read.
     cosmic_rays, given_up : float
-        Fractions of pixels with a cosmic ray found, and given up after too many.
+        Fractions of pixels with a cosmic ray, and of those given up after too many.
     """
 
     times: np.ndarray
@@ -50,19 +58,19 @@ class RampQuality:
     given_up: float
 
     @property
-    def departure(self):
+    def departure(self) -> float:
         """Largest departure from the line, in sigma of a read."""
         return float(np.max(np.abs(self.residual[self.used]) / self.error[self.used]))
 
     @property
-    def step(self):
-        """Largest step of the departure between reads used, in sigma: 4 is a cosmic ray."""
-        off = self.residual[self.used] / self.error[self.used]
-        return float(np.max(np.abs(np.diff(off)))) if off.size > 1 else 0.0
+    def step(self) -> float:
+        """Largest step of the departure between reads used, in sigma; CRCORR rejects 4."""
+        departure = self.residual[self.used] / self.error[self.used]
+        return float(np.max(np.abs(np.diff(departure)))) if departure.size > 1 else 0.0
 
     @property
-    def warning(self):
-        """A sentence when the ramp is bent, else an empty text."""
+    def warning(self) -> str:
+        """A sentence when the ramp is not straight enough, else ""."""
         parts = []
         if self.departure > WARN_DEPARTURE:
             parts.append(
@@ -76,17 +84,19 @@ class RampQuality:
         return "; ".join(parts)
 
 
-def ramp_quality(ramp, image, sky, pixels, reads=()):
-    """Measure the ramp of an exposure.
+def ramp_quality(
+    ramp: Ramp, image: Reduced, sky: np.ndarray, pixels: np.ndarray, reads: Iterable[int] = ()
+) -> RampQuality:
+    """Measure how straight the ramp of an exposure is.
 
     Parameters
     ----------
     ramp : darkroom.wfc3.engine.ramp.Ramp
-        As CRCORR got it.
+        The reads on which CRCORR was run.
     image : darkroom.wfc3.engine.ramp.Reduced
-        What CRCORR made of it, with events.
+        Result of CRCORR, with events.
     sky : (n-1,) array
-        Sky of each interval, e-/s after the flat.
+        Sky in each interval, e-/s after flat-fielding; NaN where it is not known.
     pixels : (ny, nx) bool array
         Sky pixels, border included.
     reads : iterable of int
@@ -96,16 +106,18 @@ def ramp_quality(ramp, image, sky, pixels, reads=()):
     -------
     RampQuality
     """
+    if image.events is None:
+        raise ValueError("ramp_quality needs the events of CRCORR")
     n, times = ramp.nsamp, ramp.times.astype(float)
     known = np.isfinite(sky)
-    # An interval in which no sky was seen keeps its neighbours' level.
+    # The sky of an interval in which it is not known is interpolated from its neighbours.
     level = np.interp(np.arange(n - 1), np.flatnonzero(known), np.asarray(sky)[known])
     counts = np.concatenate([[0.0], np.cumsum(level * np.diff(times))])
     gain = float(ramp.amplifiers.mean_gain)
     unit = gain if not ramp.as_rate else gain * times
     error = np.array([float(np.median(ramp.err[k][pixels])) for k in range(n)]) * unit
     used = np.ones(n, bool)
-    # CRCORR never uses the zeroth read.
+    # CRCORR does not fit the zeroth read.
     used[0] = False
     used[[read_of(extver, n) for extver in reads]] = False
     slope, start = np.polyfit(times[used], counts[used], 1)
@@ -130,21 +142,23 @@ def ramp_quality(ramp, image, sky, pixels, reads=()):
     )
 
 
-def quality_cards(quality, before=None):
-    """Return the header cards (keyword, value, comment) of a ramp's quality.
+def quality_cards(
+    quality: RampQuality, before: RampQuality | None = None
+) -> list[tuple[str, Any, str]]:
+    """Return the header cards (keyword, value, comment) that describe the quality of a ramp.
 
     Parameters
     ----------
     quality : RampQuality
-        Of the ramp the product was made from.
+        Of the ramp from which the product was made.
     before : RampQuality, optional
-        Of the ramp as it was taken.
+        Of the ramp before the treatment.
     """
     cards = [
-        ("RAMPDEV", round(quality.departure, 4), "sky's ramp off a line, sigma of a read"),
-        ("RAMPSTEP", round(quality.step, 4), "its largest step, sigma (CRCORR rejects 4)"),
-        ("RAMPCR", round(quality.cosmic_rays, 5), "fraction of pixels CRCORR flagged"),
-        ("RAMPGUP", round(quality.given_up, 5), "fraction of pixels CRCORR gave up"),
+        ("RAMPDEV", round(quality.departure, 4), "max departure of sky ramp from a line [sigma]"),
+        ("RAMPSTEP", round(quality.step, 4), "its largest step [sigma]; CRCORR rejects 4"),
+        ("RAMPCR", round(quality.cosmic_rays, 5), "fraction of pixels flagged by CRCORR"),
+        ("RAMPGUP", round(quality.given_up, 5), "fraction of pixels given up by CRCORR"),
     ]
     if before is not None:
         cards += [

@@ -1,22 +1,30 @@
-"""The quiet part of a ramp, and what departs from it."""
+"""The quiet part of a ramp, in which the sky is constant, and the intervals that deviate."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-# Where the search for the quiet level starts: light is only ever added to it.
+if TYPE_CHECKING:
+    from darkroom.wfc3.reads.diagnose import Differences
+    from darkroom.wfc3.settings import Wfc3Settings
+
+# Quantile at which the search for the quiet level starts: low, since light is only ever added.
 _START_QUANTILE = 0.3
-# Pixels that a cosmic ray hits; the number of rays is what scatters.
+# Pixels that a cosmic ray hits: the number of rays, not of pixels, has Poisson scatter.
 _RAY_PIXELS = 4
 
 
-class Quiet:
-    """The quiet part of a ramp, found by leaving out what exceeds it until nothing changes.
+class QuietPart:
+    """The quiet part of a ramp, found by excluding deviating intervals until nothing changes.
 
     Parameters
     ----------
     differences : darkroom.wfc3.reads.diagnose.Differences
+        The sky in every interval.
     rule : darkroom.wfc3.settings.Wfc3Settings
+        Limits of the deviations.
     judged : (n-1,) bool array
         Intervals that can be judged.
 
@@ -26,83 +34,91 @@ class Quiet:
         Sky (e-/s) and left / right of the quiet part.
     """
 
-    def __init__(self, differences, rule, judged):
+    def __init__(self, differences: Differences, rule: Wfc3Settings, judged: np.ndarray):
         self.differences, self.rule, self.judged = differences, rule, judged
         steps = differences.steps
         level, ratio = differences.full.median, differences.ratio
         self.level = weighted_quantile(level[judged], steps[judged], _START_QUANTILE)
         self.ratio = weighted_quantile(ratio[judged], steps[judged], 0.5)
-        calm = judged & ~self.brighter()
+        quiet = judged & ~self.brighter()
         for _ in range(differences.nsamp):
-            if not calm.any():
+            if not quiet.any():
                 break
-            self.level = weighted_quantile(level[calm], steps[calm], 0.5)
-            self.ratio = weighted_quantile(ratio[calm], steps[calm], 0.5)
-            found = judged & ~self.brighter() & ~self.lopsided()
-            if np.array_equal(found, calm):
+            self.level = weighted_quantile(level[quiet], steps[quiet], 0.5)
+            self.ratio = weighted_quantile(ratio[quiet], steps[quiet], 0.5)
+            found = judged & ~self.brighter() & ~self.asymmetric()
+            if np.array_equal(found, quiet):
                 break
-            calm = found
+            quiet = found
 
-    def brighter(self):
-        """Return the intervals whose field is brighter than the quiet level."""
+    def brighter(self) -> np.ndarray:
+        """Return in which intervals the field is significantly brighter than the quiet level."""
         excess, error = self.differences.full.median - self.level, self.differences.level_error
         return (excess > self.rule.level_excess * self.level) & (excess > self.rule.nsigma * error)
 
-    def lopsided(self):
-        """Return the intervals whose sides differ otherwise than in the quiet part."""
+    def asymmetric(self) -> np.ndarray:
+        """Return in which intervals left / right deviates significantly from the quiet part."""
         off = np.abs(self.differences.ratio - self.ratio)
         error = self.differences.ratio_error
         return (off > self.rule.ratio_excess) & (off > self.rule.nsigma * error)
 
-    def light(self):
-        """Return the intervals j with light over the field or at a side."""
-        return (np.flatnonzero((self.brighter() | self.lopsided()) & self.judged) + 1).tolist()
+    def extra_light(self) -> list[int]:
+        """Return the judged intervals j with extra light over the field or on one side."""
+        found = np.flatnonzero((self.brighter() | self.asymmetric()) & self.judged)
+        return [int(i) + 1 for i in found]
 
-    def streaked(self):
-        """Return the intervals with more bright pixels than the rate of cosmic rays makes."""
+    def with_trail(self) -> np.ndarray:
+        """Return in which intervals more pixels are bright than cosmic rays explain."""
         bright, steps = self.differences.bright, self.differences.steps
-        usual = np.median((bright / steps)[self.judged]) * steps
+        expected = np.median((bright / steps)[self.judged]) * steps
         count = np.maximum(self.differences.full.count, 1)
-        error = np.sqrt(_RAY_PIXELS * np.maximum(usual, 1 / count) / count)
-        excess = bright - usual
+        error = np.sqrt(_RAY_PIXELS * np.maximum(expected, 1 / count) / count)
+        excess = bright - expected
         return (excess > self.rule.trail_excess) & (excess > self.rule.nsigma * error)
 
-    def findings(self):
-        """Return ``{j: why}`` of the bad intervals."""
-        brighter, lopsided = self.brighter() & self.judged, self.lopsided() & self.judged
-        streaked = self.streaked() & self.judged
+    def findings(self) -> dict[int, str]:
+        """Return ``{j: why it is bad}`` of the bad intervals."""
+        brighter, asymmetric = self.brighter() & self.judged, self.asymmetric() & self.judged
+        with_trail = self.with_trail() & self.judged
         found = {}
-        for i in np.flatnonzero(brighter | lopsided | streaked):
+        for i in np.flatnonzero(brighter | asymmetric | with_trail):
             words = []
-            if lopsided[i]:
+            if asymmetric[i]:
                 ratio, error = self.differences.ratio[i], self.differences.ratio_error[i]
                 words.append(
-                    f"left/right {ratio:.3f} against {self.ratio:.3f} "
+                    f"left/right {ratio:.3f} instead of {self.ratio:.3f} "
                     f"({abs(ratio - self.ratio) / error:.0f} sigma)"
                 )
             if brighter[i]:
                 level, error = self.differences.full.median[i], self.differences.level_error[i]
                 words.append(
-                    f"level {level:.3f} against {self.level:.3f} "
+                    f"level {level:.3f} instead of {self.level:.3f} "
                     f"({(level - self.level) / error:.0f} sigma)"
                 )
-            if streaked[i]:
-                usual = np.median(self.differences.bright[self.judged])
-                words.append(
-                    f"{self.differences.bright[i]:.2%} of the pixels bright against {usual:.2%}"
-                )
+            if with_trail[i]:
+                bright = self.differences.bright
+                typical = np.median(bright[self.judged])
+                words.append(f"{bright[i]:.2%} of the pixels bright instead of {typical:.2%}")
             found[int(i) + 1] = ", ".join(words)
         return found
 
-    def kind(self):
-        """Name what was found."""
-        if (self.lopsided() & self.judged).any():
+    def kind(self) -> str:
+        """Return the kind of light found: "scattered light", "airglow" or "trail"."""
+        if (self.asymmetric() & self.judged).any():
             return "scattered light"
-        return "airglow" if self.light() else "trail"
+        return "airglow" if self.extra_light() else "trail"
 
 
-def weighted_quantile(values, weights, fraction):
-    """Return the value below which lies a fraction of the weight."""
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, fraction: float) -> float:
+    """Return the value below which lies a fraction of the total weight.
+
+    Parameters
+    ----------
+    values, weights : (n,) arrays
+        Values and their weights.
+    fraction : float
+        Between 0 and 1.
+    """
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, fraction * total[-1])])

@@ -1,22 +1,26 @@
-"""What the steps of the road tell each other of an exposure: small JSON files."""
+"""Records of an exposure that the steps of the pipeline pass on: small JSON files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.campaign.given import read_exposure
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def write_record(path, record):
-    """Write a record, whole or not at all; numbers as short as they can be read back exactly."""
+
+def write_record(path: StrPath, record: dict[str, Any]) -> None:
+    """Write a record atomically; numbers have the fewest digits that read back exactly."""
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
-def read_record(path):
+def read_record(path: StrPath) -> dict[str, Any]:
     """Read a record.
 
     Raises
@@ -34,19 +38,25 @@ def read_record(path):
     return record
 
 
-def ima_of(path):
-    """Return the IMA that a file stands for, and why there is none.
+def ima_of(path: StrPath) -> tuple[Path | None, str]:
+    """Return the IMA that a file stands for, or why the exposure was refused.
 
     Parameters
     ----------
     path : path-like
-        An IMA, or the status file of a calibrated exposure, whose IMA lies beside it.
+        An IMA, or the status file of a calibrated exposure, whose IMA is in the same folder.
 
     Returns
     -------
     ima : pathlib.Path or None
+        None when the exposure was refused.
     refusal : str
-        Why the exposure was refused; empty when it was not.
+        Why it was refused; empty when it was not.
+
+    Raises
+    ------
+    InputError
+        When the IMA of an accepted exposure does not exist.
     """
     given = read_exposure(path)
     if not given["accepted"]:

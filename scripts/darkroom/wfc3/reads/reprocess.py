@@ -1,8 +1,9 @@
-"""An exposure without its bad reads: calibrated, treated, measured before and after."""
+"""An exposure with its bad reads treated: calibrated, and measured before and after."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,58 +17,79 @@ from darkroom.wfc3.reads.quality import quality_cards, ramp_quality
 from darkroom.wfc3.reads.treat import flatten, subtract
 from darkroom.wfc3.settings import Wfc3Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+
 
 @dataclass
 class Reprocessed:
-    """What came of an exposure.
+    """A treated exposure.
 
     Parameters
     ----------
     ramp : Ramp
-        As CRCORR got it, the treatment told in its headers.
+        The reads on which CRCORR was run; its headers describe the treatment.
     image : Reduced
+        The final image.
     record : dict
-        Measures before and after, JSON types.
-    done : str
-        "mask", "subtract", "flatten" or "none".
+        Measurements before and after the treatment, as JSON types.
+    done : {"mask", "subtract", "flatten", "none"}
+        The treatment applied.
     """
 
     ramp: Ramp
     image: Reduced
-    record: dict
+    record: dict[str, Any]
     done: str
 
 
 def reprocess(
-    raw, references, choice, sky, pixels, *, scope=Wfc3Settings.mask_scope, regions, threads=1
-):
+    raw: StrPath,
+    references: StrPath,
+    choice: dict[str, Any],
+    sky: np.ndarray,
+    pixels: np.ndarray,
+    *,
+    scope: str = Wfc3Settings.mask_scope,
+    regions: tuple[Sequence[int], Sequence[int]],
+    threads: int = 1,
+) -> Reprocessed:
     """Calibrate an exposure with its bad reads treated.
 
     Parameters
     ----------
     raw : path-like
-        RAW that names its references.
+        RAW whose header names its references.
     references : path-like
         Their folder.
     choice : dict
-        Record of `choose_reads`: ``treatment``, ``reads``, ``findings`` …
+        Record of the program ``choose_reads``: ``treatment`` and the fields of
+        `darkroom.wfc3.reads.choose.Choice`.
     sky : (n-1,) array
-        Sky of every interval, e-/s.
+        Sky in every interval, e-/s after flat-fielding.
     pixels : (ny, nx) bool array
         Sky pixels, border included.
     scope : {"all", "calwf3"}
-        Pixels that a mask holds for.
-    regions : tuple
+        Pixels in which masked reads are left out.
+    regions : pair of sequences of int
         Left and right region, see `darkroom.wfc3.reads.background.background`.
     threads : int
+        Number of bands of rows worked on in parallel.
 
     Returns
     -------
     Reprocessed
+
+    Raises
+    ------
+    DarkroomError
+        When CRCORR is omitted, or reads are masked in the RAW already.
     """
     ramp = engine.load(raw, references, threads=threads)
     if ramp.steps["CRCORR"] != "PERFORM":
-        raise InputError(raw, "CRCORR is OMIT, but it is what tells how straight the ramp is")
+        raise InputError(raw, "CRCORR is OMIT, but the straightness of the ramp is measured by it")
     plain = engine.reduce(ramp, events=True, threads=threads)
     before = ramp_quality(ramp, plain, sky, pixels)
     reads, treatment = tuple(choice["reads"]), choice["treatment"]
@@ -79,10 +101,7 @@ def reprocess(
         ramp, mean = flatten(ramp, sky)
         image = engine.reduce(ramp, events=True, threads=threads)
         after = ramp_quality(ramp, image, _sky_between(ramp, pixels), pixels)
-        _note(ramp, f"sky made constant at {mean:.5f} e-/s; it was, read by read from EXTVER "
-                    f"{ramp.nsamp - 1} on:")  # fmt: skip
-        for first in range(0, sky.size, 8):
-            _note(ramp, " ".join(f"{level:.4f}" for level in sky[first : first + 8]))
+        _add_sky_history(ramp, mean, sky)
     elif treatment == "mask" and reads:
         done = "mask"
         image = engine.reduce(ramp, reads, scope=scope, events=True, threads=threads)
@@ -91,20 +110,20 @@ def reprocess(
         done = "subtract"
         image = _subtracted(ramp, references, reads, plain)
     used = _exptime(ramp, image, done)
-    _sign(ramp, choice, done, before, after)
+    _describe_treatment(ramp, choice, done, before, after)
     record = {
         "done": done,
         "reads": list(reads) if done in ("mask", "subtract") else [],
         "exptime": [float(ramp.times[-1]), used],
-        "background": [_plain(background(i, pixels, *regions)) for i in (plain, image)],
-        "quality": [_plain(quality) for quality in (before, after)],
+        "background": [_as_json(background(i, pixels, *regions)) for i in (plain, image)],
+        "quality": [_as_json(quality) for quality in (before, after)],
         "warnings": _warnings(after, choice, done),
     }
     return Reprocessed(ramp, image, record, done)
 
 
 def _sky_between(ramp, pixels):
-    """Return the median of the sky's pixels in every interval of a ramp, e-/s."""
+    """Return the median of the sky pixels in every interval of a ramp, e-/s."""
     levels, before = [], np.float32(0)
     for k in range(1, ramp.nsamp):
         counts = engine.calibrated_read(ramp, k)[0][pixels] * np.float32(ramp.times[k])
@@ -114,14 +133,14 @@ def _sky_between(ramp, pixels):
 
 
 def _subtracted(ramp, references, reads, plain):
-    """Take reads off, and correct the times in the ramp's headers."""
+    """Subtract reads, and correct the exposure times in the headers of the ramp."""
     found = open_reference(ramp.primary, "DARKFILE", references)
     if found is None:
-        raise DarkroomError(f"{ramp.primary['ROOTNAME']}: names no DARKFILE, which is subtracted")
+        raise DarkroomError(f"{ramp.primary['ROOTNAME']}: names no DARKFILE, which subtract needs")
     with found[1] as imsets:
         darks = Darks(imsets, ramp.primary, ramp.shape)
 
-        def dark(k):
+        def dark(k: int) -> tuple[np.ndarray, np.ndarray]:
             planes = darks.at(float(ramp.exptimes[k]))
             return planes.sci, planes.err
 
@@ -137,41 +156,49 @@ def _subtracted(ramp, references, reads, plain):
 
 
 def _exptime(ramp, image, done):
+    """Return the exposure time used, s."""
     if done == "mask":
         return exptime.span(ramp.exptimes, image.masked).exptime
     return float(ramp.primary["EXPTIME"]) if done == "subtract" else float(ramp.times[-1])
 
 
-def _note(ramp, text):
-    ramp.primary.add_history(text)
+def _add_sky_history(ramp, mean, sky):
+    """List the sky of every interval before it was flattened."""
+    ramp.primary.add_history(
+        f"sky flattened to its mean {mean:.5f} e-/s; before, in the intervals from EXTVER "
+        f"{ramp.nsamp - 1} to 1:"
+    )
+    for first in range(0, sky.size, 8):
+        levels = sky[first : first + 8]
+        ramp.primary.add_history(" ".join(f"{level:.4f}" for level in levels))
 
 
-def _sign(ramp, choice, done, before, after):
-    """Say in the header what was found, what was done and how straight the ramp is."""
+def _describe_treatment(ramp, choice, done, before, after):
+    """Write into the header what was found, what was done and how straight the ramp is."""
     primary = ramp.primary
     primary["TREATMNT"] = (done, "treatment of bad reads")
     primary["BADREADS"] = (ranges(choice["reads"]) or "none", "EXTVERs chosen as bad")
     primary["VERDICT"] = (choice["verdict"], "of the choice of bad reads")
     for card in quality_cards(after, before if done != "none" else None):
         primary[card[0]] = card[1:]
-    _note(ramp, f"bad reads: {choice['words']}")
+    primary.add_history(f"bad reads: {choice['words']}")
     for extver, why in choice["findings"].items():
-        _note(ramp, f"  EXTVER {extver}: {why}")
+        primary.add_history(f"  EXTVER {extver}: {why}")
 
 
 def _warnings(after, choice, done):
-    # Where counts were subtracted no line was fitted.
+    # Where counts were subtracted no line was fitted, so its quality does not matter.
     warnings = [after.warning] if after.warning and done != "subtract" else []
     if done == "flatten" and choice["kind"] == "scattered light":
         warnings.append(
-            "the sky does not vary alike over the field: flatten leaves its gradient in"
+            "the sky does not vary uniformly over the field: flatten does not remove its gradient"
         )
     if choice["findings"] and done == "none":
         warnings.append(choice["words"])
     return warnings
 
 
-def _plain(measures):
+def _as_json(measures):
     """Return a dataclass as JSON types, its properties included."""
     names = [n for n, v in vars(type(measures)).items() if isinstance(v, property)]
     values = asdict(measures) | {name: getattr(measures, name) for name in names}

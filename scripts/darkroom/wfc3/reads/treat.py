@@ -1,15 +1,16 @@
-"""What is done about bad reads: leave them out, take their signal off, or level the sky.
+"""Treatments of bad reads: mask them, subtract their counts, or flatten the sky.
 
-`mask` leaves reads out of CRCORR's fit (`darkroom.wfc3.engine.engine.reduce`). `subtract` takes the
-counts of bad intervals off the last read, for what happens in the middle of an exposure; no line is
-fitted, so cosmic rays stay (they are flagged). `flatten` takes the changing part of a sky that
-varies alike over the field off every read, before the fit: no exposure time is lost (ISR WFC3
-2016-16).
+`mask` leaves reads out of the fit of CRCORR (`darkroom.wfc3.engine.engine.reduce`). `subtract`
+removes the counts of bad intervals from the last read, for events in the middle of an exposure; no
+line is fitted, so cosmic rays stay in (they are flagged). `flatten` subtracts the variable part of
+the sky from every read before the fit, for a sky that varies uniformly over the field: no exposure
+time is lost (ISR WFC3 2016-16).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,18 +21,24 @@ from darkroom.wfc3.engine.ramp import Reduced
 from darkroom.wfc3.files.imsets import read_of
 from darkroom.wfc3.files.mask import check_reads
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from darkroom.wfc3.engine.ramp import Ramp
+
 
 @dataclass(frozen=True)
 class Subtracted:
-    """What remains of an exposure without its bad intervals.
+    """An exposure without the counts of its bad intervals.
 
     Parameters
     ----------
     image : darkroom.wfc3.engine.ramp.Reduced
+        The final image.
     exptime : float
-        Seconds left.
+        Remaining exposure time, s.
     reads : tuple of int
-        EXTVERs taken off.
+        EXTVERs subtracted.
     """
 
     image: Reduced
@@ -39,25 +46,30 @@ class Subtracted:
     reads: tuple[int, ...]
 
 
-def flatten(ramp, sky):
-    """Take the changing part of the sky off every read.
+def flatten(ramp: Ramp, sky: np.ndarray) -> tuple[Ramp, float]:
+    """Subtract the variable part of the sky from every read.
 
     Parameters
     ----------
     ramp : darkroom.wfc3.engine.ramp.Ramp
         Calibrated up to UNITCORR; not changed.
     sky : (n-1,) array
-        Sky of each interval between reads, e-/s after the flat.
+        Sky in each interval between reads, e-/s after flat-fielding.
 
     Returns
     -------
     ramp : Ramp
-        For `darkroom.wfc3.engine.engine.reduce`. Errors are unchanged: the light was really there,
-        and the counts of the last read are the same.
+        For `darkroom.wfc3.engine.engine.reduce`. Errors are unchanged, since the light was
+        collected; the counts of the last read are the same.
     mean : float
-        The sky that stays, its mean over the exposure, e-/s.
+        Mean sky of the exposure, e-/s, which remains in the reads.
+
+    Raises
+    ------
+    DarkroomError
+        When the sky is not known in every interval, or the reads are not rates.
     """
-    _need_rates(ramp)
+    _require_rates(ramp)
     steps = np.diff(ramp.times.astype(float))
     sky = np.asarray(sky, float)
     if sky.shape != steps.shape or not np.isfinite(sky).all():
@@ -67,43 +79,53 @@ def flatten(ramp, sky):
         )
     mean = float((sky * steps).sum() / steps.sum())
     excess = np.cumsum((sky - mean) * steps)
-    # The sky comes through the flat, and the reads are in DN before it.
-    response = np.float32(1) / ramp.amplifiers.mean_gain
-    if ramp.flat is not None:
-        response = ramp.flat.sci * response
-    sci = ramp.sci.copy()
+    # The reads are in DN and not flat-fielded: the sky in them is multiplied by the flat.
     y0, y1, x0, x1 = ramp.window
     inside = slice(y0, y1), slice(x0, x1)
-    share = response if np.ndim(response) == 0 else response[inside]
+    response: np.ndarray | np.float32 = np.float32(1) / ramp.amplifiers.mean_gain
+    if ramp.flat is not None:
+        response = ramp.flat.sci[inside] * response
+    sci = ramp.sci.copy()
     for k in range(1, ramp.nsamp):
-        sci[(k, *inside)] -= share * np.float32(excess[k - 1] / float(ramp.times[k]))
+        sci[(k, *inside)] -= response * np.float32(excess[k - 1] / float(ramp.times[k]))
     return replace(ramp, sci=sci), mean
 
 
-def subtract(ramp, reads, darks, image):
-    """Take the counts of bad intervals off an exposure.
+def subtract(
+    ramp: Ramp,
+    reads: Iterable[int],
+    darks: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    image: Reduced,
+) -> Subtracted:
+    """Subtract the counts of bad intervals from the last read of an exposure.
 
     Parameters
     ----------
     ramp : darkroom.wfc3.engine.ramp.Ramp
         Calibrated up to UNITCORR.
     reads : iterable of int
-        EXTVERs: the interval that ends with each of them is taken off.
+        EXTVERs: the interval that ends with each of them is subtracted.
     darks : callable
-        ``darks(k)`` gives the dark's SCI and ERR of read k, DN.
+        ``darks(k)`` returns SCI and ERR of the dark of read k, DN.
     image : darkroom.wfc3.engine.ramp.Reduced
-        CRCORR's result without a mask, with events: which pixels a cosmic ray hit, and when.
+        Result of CRCORR without a mask, with events: which pixels were hit by a cosmic ray, and
+        when.
 
     Returns
     -------
     Subtracted
-        Errors by the formula of the WFC3 team's notebook: read noise, counts, dark and the errors
-        of dark and flat; but the read noise, which is that of a difference of two reads, counts
-        once for each stretch of reads that is kept, not once in all. The flags are those of the
-        reads that are kept; a cosmic ray found in a kept interval is flagged 8192, since it stays;
-        saturation anywhere is flagged.
+        Errors follow the formula of the WFC3 team's notebook (read noise, counts, dark, and the
+        errors of dark and flat) with one difference: the read noise, which is that of a difference
+        of two reads, enters once for each contiguous stretch of kept reads, not once in all. The
+        flags are those of the kept reads. A cosmic ray found in a kept interval is flagged 8192,
+        since it is not removed; saturation in any read is flagged.
+
+    Raises
+    ------
+    DarkroomError
+        For reads that cannot be left out, an empty list, or reads that are not rates.
     """
-    _need_rates(ramp)
+    _require_rates(ramp)
     name, n = ramp.primary["ROOTNAME"], ramp.nsamp
     bad = sorted(read_of(extver, n) for extver in check_reads(reads, n, name))
     if not bad:
@@ -111,12 +133,12 @@ def subtract(ramp, reads, darks, image):
     y0, y1, x0, x1 = ramp.window
     inside = slice(y0, y1), slice(x0, x1)
 
-    def counts(k):
+    def counts(k: int) -> np.ndarray:
         if k == 0:
             return np.zeros((y1 - y0, x1 - x0), np.float32)
         return calibrated_read(ramp, k)[0][inside] * np.float32(ramp.times[k])
 
-    def dark(k):
+    def dark(k: int) -> np.ndarray:
         return darks(k)[0][inside].astype(float)
 
     times = ramp.times.astype(float)
@@ -131,25 +153,25 @@ def subtract(ramp, reads, darks, image):
         err = np.sqrt(variance) / (flat * seconds)
     sci = (signal / seconds).astype(np.float32)
     err = np.where(np.isfinite(err), err, 0).astype(np.float32)
-    kept = np.full(sci.shape, n - len(bad), np.int16)
+    samp = np.full(sci.shape, n - len(bad), np.int16)
     time = np.full(sci.shape, seconds, np.float32)
     flags = _flags_without(ramp, bad, image)
-    made = Reduced(sci, err, flags, kept, time, (), image.scope)
-    return Subtracted(made, round(float(seconds), 6), tuple(sorted(n - k for k in bad)))
+    result = Reduced(sci, err, flags, samp, time, (), image.scope)
+    return Subtracted(result, round(float(seconds), 6), tuple(sorted(n - k for k in bad)))
 
 
-def _need_rates(ramp):
+def _require_rates(ramp):
     if not ramp.as_rate:
         raise DarkroomError(f"{ramp.primary['ROOTNAME']}: UNITCORR is OMIT, rates are needed")
 
 
 def _variance(ramp, signal, charge, dark_error, stretches):
-    """Return the variance of the counts (e-2) and the flat, inside the border.
+    """Return the variance of the counts (e-²) and the flat, inside the border.
 
-    The signal is flat-fielded: times the flat it is what was collected.
+    The signal is flat-fielded; signal times flat is the charge that was collected.
     """
     y0, y1, x0, x1 = ramp.window
-    gain, noise = quadrants(ramp)
+    gain, noise = gain_and_noise(ramp)
     flat = np.ones(signal.shape)
     flat_error = np.zeros(signal.shape)
     if ramp.flat is not None:
@@ -160,7 +182,7 @@ def _variance(ramp, signal, charge, dark_error, stretches):
     return variance, flat
 
 
-def quadrants(ramp):
+def gain_and_noise(ramp: Ramp) -> tuple[np.ndarray, np.ndarray]:
     """Return gain (e-/DN) and read noise (e-) of every pixel inside the border."""
     y0, y1, x0, x1 = ramp.window
     right, upper = ramp.amplifiers.corner(ramp.headers[-1]["SCI"], ramp.border)
@@ -173,7 +195,7 @@ def quadrants(ramp):
 
 
 def _flags_without(ramp, bad, image):
-    """Return the flags that the kept reads and intervals leave."""
+    """Return the flags of the kept reads, cosmic rays in kept intervals, and saturation."""
     y0, y1, x0, x1 = ramp.window
     flags = np.zeros((y1 - y0, x1 - x0), np.int16)
     everywhere = np.int16(~(dqbits.ZEROTH_SIGNAL | dqbits.SATURATED))
@@ -191,10 +213,10 @@ def _flags_without(ramp, bad, image):
 
 
 def _first_hit(events, k):
-    """Return the pixels in which a cosmic ray came between reads k-1 and k.
+    """Return in which pixels a cosmic ray hit between reads k-1 and k.
 
-    The event stays set up the ramp: the hit is where it begins. One before the first read looks to
-    CRCORR like a spike in it.
+    The event stays set in all later reads: the hit is where it begins. A hit before the first read
+    looks to CRCORR like a spike in that read.
     """
     ray = (events[k] & dqbits.EVENT_COSMIC_RAY) != 0
     if k == 1:

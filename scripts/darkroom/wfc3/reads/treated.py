@@ -1,6 +1,8 @@
-"""The FLT of a treated exposure, by the engine of choice."""
+"""The FLT of a treated exposure, made by the chosen engine."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -9,30 +11,39 @@ from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.wfc3.engine import calwf3, compare, products
 
-#: Cards that tell of the treatment, see `darkroom.wfc3.reads.reprocess`.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.reads.reprocess import Reprocessed
+
+#: Cards that describe the treatment, see `darkroom.wfc3.reads.reprocess`.
 CARDS = (
     "TREATMNT", "BADREADS", "VERDICT", "RAMPDEV", "RAMPSTEP", "RAMPCR", "RAMPGUP", "RAMPDEV0",
     "RAMPCR0", "RAMPGUP0",
 )  # fmt: skip
 
 
-def write_treated(made, raw, references, flt, engine):
+def write_treated(
+    made: Reprocessed, raw: StrPath, references: StrPath, flt: Path, engine: str
+) -> None:
     """Write the FLT of a treated exposure.
 
     Parameters
     ----------
     made : darkroom.wfc3.reads.reprocess.Reprocessed
+        The treated exposure.
     raw, references : path-like
         Working copy of the RAW and the folder of its references.
     flt : pathlib.Path
-        Replaced when it is there.
+        The file; replaced when it exists.
     engine : {"builtin", "calwf3", "both"}
-        "both": calwf3 masks the same reads, and its pixels must be the same.
+        "both": calwf3 is run with the same reads masked, and all pixels must agree.
 
     Raises
     ------
     DarkroomError
-        When calwf3 is asked for what it cannot do, is not there, or its pixels differ.
+        When calwf3 does not support the treatment, is missing or fails, or its pixels differ.
     """
     masked = made.image.masked
     if engine != "builtin" and made.done == "mask" and made.image.scope != "calwf3":
@@ -42,10 +53,11 @@ def write_treated(made, raw, references, flt, engine):
         )
     if engine == "calwf3" and made.done in ("subtract", "flatten"):
         raise DarkroomError(f"engine calwf3 cannot {made.done} bad reads; use builtin or both")
-    settings = {"engine": engine, "treatment": made.done, "reads": made.record["reads"]}
+    settings: dict[str, Any] = {"engine": engine, "treatment": made.done}
+    settings["reads"] = made.record["reads"]
     settings["mask_scope"] = made.image.scope
     inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
-    provenance = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
+    provenance: dict[str, Any] = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
     signed = products.signature(made.image, **provenance)
     if engine == "builtin" or made.done in ("subtract", "flatten"):
         products.write_flt(flt, made.ramp, made.image, signed)
@@ -59,10 +71,10 @@ def write_treated(made, raw, references, flt, engine):
             own.replace(flt)
             return
         calwf3.finish_flt(other, raw, masked, provenance)
-        _tell(other, made.ramp.primary, flt)
+        _add_treatment(other, made.ramp.primary, flt)
 
 
-def _tell(path, primary, flt):
+def _add_treatment(path, primary, flt):
     """Write an FLT of calwf3 with the cards of the treatment."""
     with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
         for card in CARDS:

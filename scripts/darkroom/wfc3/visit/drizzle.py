@@ -1,8 +1,8 @@
-"""A visit combined by AstroDrizzle, on copies in a private folder, and proof that it worked.
+"""A visit combined by AstroDrizzle on copies in a private folder, with checks of the result.
 
-AstroDrizzle goes on where it should stop: an error in its matching of skies turns into another
-method, an exposure whose pixels are all flagged is dropped, and its header still claims the whole
-exposure time. Here both are errors.
+AstroDrizzle continues where it should stop: when its sky matching fails it silently uses another
+method, and an exposure whose pixels are all flagged is dropped while the header still states the
+total exposure time. Both are errors here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -22,54 +23,67 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.dq import BLOB, MASKED
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+
 _STEPS_OFF = {"driz_separate": False, "median": False, "blot": False, "driz_cr": False}
 #: The notebook's parameters of AstroDrizzle; None: AstroDrizzle's own choice.
 NOTEBOOK = _STEPS_OFF | {k: v for k, v in defaults(DrizzleSettings).items() if k != "astrometry"}
-# Largest departure of the weight from the exposure time it must be.
-_WEIGHT = 0.005
+# Largest relative difference between the weight and the exposure time that it must equal.
+_MAX_WEIGHT_ERROR = 0.005
 _LOG = "astrodrizzle.log"
+# What AstroDrizzle logs when it changes the method of sky matching.
 _FALLBACK = "Reverting sky computation"
-# Points a side at which the footprints of exposures are compared with the weights.
+# Weights are compared with the footprints of exposures at about this number of points a side.
 _GRID = 100
-# Pixels by which a footprint is narrowed: at its edge weights fall off.
+# Pixels left out at the edge of a footprint, where weights fall off.
 _EDGE = 3.0
 
 
 @dataclass
 class Visit:
-    """What AstroDrizzle made of a visit.
+    """A visit combined by AstroDrizzle.
 
     Parameters
     ----------
     science, weight : (ny, nx) float32 arrays
-        e-/s, and s of exposure (for weights of type EXP).
+        e-/s, and exposure time, s (for weights of type EXP).
     header : astropy.io.fits.Header
-        Of the science image.
+        Header of the science image.
     report : dict
-        Exposure times, weights, skies and holes, JSON types.
+        Exposure times, weights, skies and pixels without data, as JSON types.
     """
 
     science: np.ndarray
     weight: np.ndarray
     header: fits.Header
-    report: dict
+    report: dict[str, Any]
 
 
-def combine(flts, references, private, *, parameters=None, database=False):
-    """Combine FLTs.
+def combine(
+    flts: Sequence[StrPath],
+    references: StrPath,
+    private: StrPath,
+    *,
+    parameters: dict[str, Any] | None = None,
+    database: bool = False,
+) -> Visit:
+    """Combine the exposures of a visit.
 
     Parameters
     ----------
     flts : sequence of path-like
-        Never changed: AstroDrizzle writes into its inputs, so it gets copies.
+        FLTs. They are not changed: AstroDrizzle, which writes into its inputs, gets copies.
     references : path-like
-        Folder of the references they name (IDCTAB).
+        Folder of the reference that the FLTs name (IDCTAB).
     private : path-like
         Empty folder to work in.
     parameters : dict, optional
-        Changes to `NOTEBOOK`.
+        Parameters of AstroDrizzle that differ from `NOTEBOOK`.
     database : bool
-        Ask the astrometric database (needs a network).
+        Query the astrometric database (needs a network).
 
     Returns
     -------
@@ -78,11 +92,11 @@ def combine(flts, references, private, *, parameters=None, database=False):
     Raises
     ------
     DarkroomError
-        When exposures do not belong together, or AstroDrizzle fails, or falls back on another
-        matching of skies, or drops an exposure.
+        When the exposures cannot be combined, or AstroDrizzle fails, changes the method of sky
+        matching or drops an exposure.
     """
     settings = {**NOTEBOOK, **(parameters or {})}
-    # Whole paths: AstroDrizzle works in the folder itself.
+    # An absolute path, since the working folder is changed for AstroDrizzle.
     private = Path(private).resolve()
     copies = [_copy(path, private) for path in flts]
     _check_together(flts)
@@ -92,7 +106,7 @@ def combine(flts, references, private, *, parameters=None, database=False):
     log = (private / _LOG).read_text(errors="replace")
     if settings["skymethod"] == "match" and _FALLBACK in log:
         raise DarkroomError(
-            "AstroDrizzle could not match the skies and would have subtracted all of each "
+            "AstroDrizzle could not match the skies and would have subtracted each of them whole "
             f"('{_line(log, _FALLBACK)}'); spherical-geometry must be older than 1.4"
         )
     image, header = fits.getdata(private / "visit_drz_sci.fits", header=True, memmap=False)
@@ -101,10 +115,10 @@ def combine(flts, references, private, *, parameters=None, database=False):
 
 
 def _copy(path, private):
-    """Copy an FLT; 1024 is cleared: calwf3 leaves it in every pixel when reads were masked."""
+    """Copy an FLT without the flag 1024, which calwf3 sets in every pixel when reads are masked."""
     target = private / Path(path).name
     if target.exists():
-        raise DarkroomError(f"two exposures are called {target.name}")
+        raise DarkroomError(f"two exposures have the name {target.name}")
     shutil.copyfile(path, target)
     with fits.open(target, mode="update", memmap=False) as hdus:
         data = hdus["DQ", 1].data
@@ -114,19 +128,19 @@ def _copy(path, private):
 
 
 def _check_together(flts):
-    """Refuse a visit of several filters, or none."""
+    """Refuse a visit without exposures, or with several filters."""
     if not flts:
         raise DarkroomError("there is no exposure to combine")
     filters = {str(fits.getheader(path).get("FILTER", "")).strip(): path for path in flts}
     if len(filters) > 1:
         raise DarkroomError(
             f"exposures of several filters cannot be combined ({', '.join(sorted(filters))}); make "
-            "an item of each"
+            "an item for each"
         )
 
 
 def _update_wcs(copies, references, private, database):
-    """Give every copy the distorted WCS; without the database nothing is asked."""
+    """Write the distorted WCS into every copy; the network is used only with the database."""
     os.environ["iref"] = f"{Path(references).resolve()}/"  # noqa: SIM112 (calwf3's own name)
     os.environ["ASTROMETRY_STEP_CONTROL"] = "On" if database else "Off"
     from stwcs import updatewcs
@@ -138,7 +152,7 @@ def _update_wcs(copies, references, private, database):
             except Exception as error:
                 raise DarkroomError(f"updatewcs failed on {path.name}: {error}") from error
             if "A_ORDER" not in fits.getheader(path, ("SCI", 1)):
-                raise InputError(path, "has no distortion after updatewcs", "look at its IDCTAB")
+                raise InputError(path, "has no distortion after updatewcs", "check its IDCTAB")
 
 
 def _astrodrizzle(names, settings):
@@ -162,7 +176,7 @@ def _astrodrizzle(names, settings):
 
 @contextmanager
 def _working_in(folder):
-    """Work in a folder: AstroDrizzle leaves files wherever it is called."""
+    """Change the working folder, in which AstroDrizzle leaves files."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -176,7 +190,7 @@ def _line(log, words):
 
 
 def _report(copies, flts, header, weight, settings):
-    """Check the weights and skies of a visit, and tell what they are."""
+    """Check the weights and skies of a visit, and return its report."""
     times = [float(fits.getheader(path)["EXPTIME"]) for path in flts]
     places, expected, share = _expected(copies, header, weight.shape, times)
     found = weight[places]
@@ -196,7 +210,7 @@ def _report(copies, flts, header, weight, settings):
         report["weight_ratio"] = float(np.median(ratio)) if ratio.size else 0.0
         everywhere = share.all(axis=0) & (found > 0)
         report["weight_median"] = float(np.median(found[everywhere])) if everywhere.any() else None
-        report["weight_of_each"] = _each(found, expected, share)
+        report["weight_of_each"] = _weight_ratios(found, expected, share)
         _check_weights(report)
     if settings["skymethod"] == "match":
         _check_skies(report)
@@ -205,26 +219,26 @@ def _report(copies, flts, header, weight, settings):
     if report["blob_holes"]:
         report["warnings"].append(
             f"{report['blob_holes']} of {report['blob_pixels']} pixels under blobs have no data: "
-            "the exposures do not step over them (WFC3-IR-DITHER-BLOB does)"
+            "the dithers do not step across them (those of WFC3-IR-DITHER-BLOB do)"
         )
     return report
 
 
 def _expected(copies, header, shape, times):
-    """Return points of the output and the exposure time that covers each of them.
+    """Return points of the output image and the exposure time expected at each of them.
 
     Returns
     -------
     places : tuple of int arrays
-        Rows and columns.
+        Rows and columns of the points.
     expected : float array
-        Seconds; drizzle weighs pixels of unlike areas unlike, and so does this.
-    share : (exposures, points) bool array
+        Seconds, scaled by the area of a pixel as drizzle does.
+    covers : (exposures, points) bool array
         Which exposure covers which point.
     """
     steps = [max(1, size // _GRID) for size in shape]
     y, x = (a.ravel() for a in np.mgrid[0 : shape[0] : steps[0], 0 : shape[1] : steps[1]])
-    # Each point and its neighbours half a pixel to the right and above.
+    # Each point, and the points half a pixel to the right and above.
     place = np.concatenate([x, x + 0.5, x]), np.concatenate([y, y, y + 0.5])
     sky = WCS(header).all_pix2world(*place, 0)
     share = np.zeros((len(copies), x.size))
@@ -239,29 +253,31 @@ def _expected(copies, header, shape, times):
     return (y, x), np.array(times) @ share, share > 0
 
 
-def _each(found, expected, share):
-    """Return, for each exposure, the median ratio of weight and time where it is among them."""
+def _weight_ratios(found, expected, share):
+    """Return, for each exposure, the median of weight over expected time in its footprint."""
     ratios = []
-    for covers in share:
-        good = covers & (found > 0)
+    for covered in share:
+        good = covered & (found > 0)
         ratios.append(float(np.median(found[good] / expected[good])) if good.any() else 0.0)
     return ratios
 
 
 def _check_weights(report):
-    """Refuse weights that are not the exposure time: an exposure was dropped.
+    """Refuse weights that differ from the exposure time: an exposure was dropped.
 
-    In a mosaic the median of all need not notice: that of each exposure's own field does.
+    In a mosaic the median over all points may miss it; the median over the footprint of each
+    exposure does not.
     """
     worst = int(np.argmin(report["weight_of_each"]))
     ratio, where = report["weight_ratio"], ""
-    if abs(ratio - 1) <= _WEIGHT:
-        ratio, where = report["weight_of_each"][worst], " where it looks"
-    if abs(ratio - 1) > _WEIGHT:
+    if abs(ratio - 1) <= _MAX_WEIGHT_ERROR:
+        ratio = report["weight_of_each"][worst]
+        where = f" in the field of {report['exposures'][worst]}"
+    if abs(ratio - 1) > _MAX_WEIGHT_ERROR:
         raise DarkroomError(
             f"the median weight{where} is {ratio:.4f} of the summed exposure time "
-            f"({report['exptime']:.1f} s), 1 ± {_WEIGHT:g} is needed: an exposure was dropped; "
-            f"look at the flags of {report['exposures'][worst]}"
+            f"({report['exptime']:.1f} s), 1 ± {_MAX_WEIGHT_ERROR:g} is needed: an exposure was "
+            f"dropped; check the flags of {report['exposures'][worst]}"
         )
 
 
@@ -270,34 +286,36 @@ def _check_skies(report):
     names = [n for n, sky in zip(report["exposures"], report["skies"], strict=True) if sky is None]
     if names and len(report["skies"]) > 1:
         raise DarkroomError(
-            f"AstroDrizzle matched no sky of {', '.join(names)}: MDRIZSKY is missing; do the "
-            "exposures overlap?"
+            f"AstroDrizzle did not match the sky of {', '.join(names)}: MDRIZSKY is missing; do "
+            "the exposures overlap?"
         )
 
 
 def _holes(copies, header, weight, found, covered):
-    """Tell where nothing is left: in all, and under blobs that no exposure steps over.
+    """Count pixels without data: in all, and under blobs that the dithers do not step across.
 
-    At the rim of a dithered visit, where only one exposure looks, holes cannot be helped.
+    Blobs at the edge of a dithered visit are not counted: where only one exposure points, their
+    pixels cannot be filled.
     """
-    output, looks = WCS(header), []
+    output, footprints = WCS(header), []
     for path in copies:
         with fits.open(path, memmap=False) as hdus:
             wcs = WCS(hdus["SCI", 1].header, hdus)
-            looks.append((wcs, hdus["SCI", 1].shape, np.nonzero(hdus["DQ", 1].data & BLOB)))
+            footprints.append((wcs, hdus["SCI", 1].shape, np.nonzero(hdus["DQ", 1].data & BLOB)))
     needed = min(2, len(copies))
     blobs = holes = 0
-    for wcs, _, (y, x) in looks:
+    for wcs, _, (y, x) in footprints:
         if not y.size:
             continue
         sky = wcs.all_pix2world(x, y, 0)
-        seen = sum(_inside(other.all_world2pix(*sky, 0, quiet=True), size)
-                   for other, size, _ in looks)  # fmt: skip
+        exposures = sum(
+            _inside(other.all_world2pix(*sky, 0, quiet=True), size) for other, size, _ in footprints
+        )
         u, v = (np.rint(a).astype(int) for a in output.all_world2pix(*sky, 0))
-        there = (u >= 0) & (u < weight.shape[1]) & (v >= 0) & (v < weight.shape[0])
-        there &= seen >= needed
-        blobs += int(there.sum())
-        holes += int((weight[v[there], u[there]] == 0).sum())
+        counted = (u >= 0) & (u < weight.shape[1]) & (v >= 0) & (v < weight.shape[0])
+        counted &= exposures >= needed
+        blobs += int(counted.sum())
+        holes += int((weight[v[counted], u[counted]] == 0).sum())
     return {
         "empty_share": float((found[covered] == 0).mean()) if covered.any() else 1.0,
         "blob_pixels": blobs,
@@ -306,7 +324,7 @@ def _holes(copies, header, weight, found, covered):
 
 
 def _inside(place, size):
-    """Tell which places lie inside an exposure, its rim left out; 0 or 1."""
+    """Return 1 for places inside an exposure without its edge, 0 for others."""
     (u, v), (ny, nx) = place, size
     inside = (u > _EDGE) & (u < nx - 1 - _EDGE) & (v > _EDGE) & (v < ny - 1 - _EDGE)
     return inside.astype(int)

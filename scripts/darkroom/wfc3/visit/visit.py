@@ -1,6 +1,8 @@
-"""The products of a combined visit."""
+"""The product files of a combined visit."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -9,31 +11,43 @@ from darkroom.fits.write import write
 from darkroom.provenance import stamp
 from darkroom.wfc3.reads.treated import CARDS
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.visit.drizzle import Visit
+
 _TOOLS = ("numpy", "astropy", "drizzlepac", "stwcs", "spherical-geometry", "stsci.skypac")
-# What AstroDrizzle takes over from the first exposure but is not true of the visit, and where its
-# rules for headers lay.
-_FOREIGN = (
+# Cards that AstroDrizzle copies from the first exposure but that do not describe the visit, and
+# those that name files of its installation.
+_NOT_OF_VISIT = (
     *CARDS, "ENGINE", "MASKREAD", "NMASKED", "MASKSCOP", "IMA2FLT", "NPOP", "CREATOR", "MADEBY",
     "NINPUTS", "CFGHASH", "DATE", "CHECKSUM", "DATASUM", "RULEFILE", "DRIZPARS",
 )  # fmt: skip
+# Where the HISTORY of AstroDrizzle itself begins.
 _OWN_HISTORY = "AstroDrizzle processing performed using:"
 
 
-def write_visit(path, visit, flts, settings):
+def write_visit(
+    path: Path, visit: Visit, flts: Sequence[StrPath], settings: dict[str, Any]
+) -> None:
     """Write image and weights of a visit.
 
     Parameters
     ----------
-    path : path-like
-        ``…_sci.fits``; the weights go to ``…_wht.fits`` beside it, last.
+    path : pathlib.Path
+        The image, ``…_sci.fits``; then the weights are written to ``…_wht.fits`` in the same
+        folder.
     visit : darkroom.wfc3.visit.drizzle.Visit
+        The combined visit.
     flts : sequence of path-like
-        What was combined.
+        The exposures combined, for the provenance.
     settings : dict
         Parameters, for the provenance.
     """
     for suffix, data in (("sci", visit.science), ("wht", visit.weight)):
-        header = _own(visit.header)
+        header = _visit_header(visit.header)
         name = path.name.replace("_sci.fits", f"_{suffix}.fits")
         header["FILENAME"] = name
         if suffix == "wht":
@@ -43,10 +57,10 @@ def write_visit(path, visit, flts, settings):
         write(path.with_name(name), [fits.PrimaryHDU(image, header=header)])
 
 
-def _own(header):
-    """Return AstroDrizzle's header without what belongs to the first exposure."""
+def _visit_header(header):
+    """Return the header by AstroDrizzle without the cards of the first exposure."""
     header = header.copy()
-    for card in _FOREIGN:
+    for card in _NOT_OF_VISIT:
         header.remove(card, ignore_missing=True, remove_all=True)
     history = [str(line) for line in header.get("HISTORY", [])]
     header.remove("HISTORY", ignore_missing=True, remove_all=True)
