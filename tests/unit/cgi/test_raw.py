@@ -326,7 +326,7 @@ def test_noise_maps_of_raw_frames_are_unbiased_and_their_errors_true(tmp_path, g
         changes = {"seed": seed, "hot_fraction": 0.0, "partial_cic": 0.0}
         paths = deliver(folder, **changes)
         words = ["--geometry", "small", "--nonlinearity", "none", "--output", folder / "maps.fits"]
-        program = Path(cgi.__file__).parents[2] / "cgi" / "noise_maps.py"
+        program = Path(cgi.__file__).parents[3] / "cgi" / "noise_maps.py"
         subprocess.run([sys.executable, program, *words, *paths], check=True, capture_output=True)
         maps, hidden = read_noise_maps(folder / "maps.fits"), cgi.truth(PLAIN | changes)
         true = np.stack([hidden["fpn"], hidden["cic"], hidden["dark"]])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.cgi.geometry import KINDS, TELEMETRY
+from darkroom.cgi.geometry import POPULATIONS, TELEMETRY
 from darkroom.cgi.maps.maps import PAIRS
 from darkroom.cgi.maps.pooling import pixel_variances, strips
 from darkroom.cgi.units import NONFINITE
@@ -99,7 +99,7 @@ def _best_way(moments, geometry, gain):
         variance[rows] = pixel_variances(
             count[rows].reshape(-1), moments.total[rows].reshape(-1),
             moments.m2[rows].reshape(-1),
-            geometry.kinds[rows].reshape(-1), TELEMETRY, len(KINDS), gain,
+            geometry.populations[rows].reshape(-1), TELEMETRY, len(POPULATIONS), gain,
         ).reshape(variance[rows].shape)  # fmt: skip
     data = moments.mean()
     err = np.sqrt(variance / np.maximum(count, 1))

@@ -167,7 +167,7 @@ class _PeerFit:
     def _fit_band(self, rows, band):
         maps, design, geometry = self.maps, self.design.matrix, self.geometry
         nstacks, nrows, nx = band.count.shape
-        telemetry = geometry.kinds[rows][:, 0] == TELEMETRY
+        telemetry = geometry.populations[rows][:, 0] == TELEMETRY
         means = band.mean()
         means[:, telemetry] = 1.0 if self.version == "frames" else np.nan
         parameters = np.empty((3, nrows * nx))

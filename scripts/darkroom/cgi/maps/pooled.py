@@ -103,7 +103,7 @@ class _PooledFit:
     def fit_strip(self, rows):
         """Fit the pixels of a strip and put what comes of it into the maps."""
         band = self.reader.read(rows)
-        kinds = self.geometry.kinds[rows].reshape(-1)
+        kinds = self.geometry.populations[rows].reshape(-1)
         strip = Strip(self.design, self.subtracted, band, kinds, self.room)
         strip.fit()
         maps, (nstacks, *shape) = self.maps, band.count.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from darkroom.cgi.geometry import IMAGING, KINDS, TELEMETRY
+from darkroom.cgi.geometry import IMAGING, POPULATIONS, TELEMETRY
 from darkroom.cgi.maps import hot
 from darkroom.cgi.maps.design import LEAST_STACKS
 from darkroom.cgi.maps.pooling import Pool, runs_of
@@ -71,15 +71,17 @@ class Strip:
         self.absent = np.array(
             [not any(c[first:stop].any() for first, stop, _ in self.runs) for c in self.count]
         )
-        self._pool = Pool(self.count, self.m2, self.runs, kinds, len(KINDS), design.gain)
+        self._pool = Pool(self.count, self.m2, self.runs, kinds, len(POPULATIONS), design.gain)
         room = np.empty(_PLANES * npixels) if room is None else room[: _PLANES * npixels]
         room = room.reshape(_PLANES, npixels)
         room[:, kinds == TELEMETRY] = np.nan
         self.theta, self.covariance = room[:3], room[3:9]
         self.chi2, self._null, self.usable = room[9:]
         self.usable[kinds == TELEMETRY] = 0
-        self.residuals, self._sums = np.zeros((nstacks, len(KINDS))), np.zeros((len(KINDS), 4))
-        self._base = np.zeros((len(KINDS), 3))
+        npopulations = len(POPULATIONS)
+        self.residuals = np.zeros((nstacks, npopulations))
+        self._sums = np.zeros((npopulations, 4))
+        self._base = np.zeros((npopulations, 3))
         self.hot = np.zeros(npixels, np.uint8)
         self.variance = None
 
@@ -162,7 +164,7 @@ class Strip:
 
     def _look(self):
         """Return which pixels exceed the limits of a normal one now."""
-        limit = np.array([self._limits(k) for k in range(len(KINDS))])
+        limit = np.array([self._limits(k) for k in range(len(POPULATIONS))])
         found = np.zeros(self.kinds.size, np.uint8)
         load_kernel("darkroom.cgi.maps.pooled_kernel").flag(
             self.theta, self.covariance, self._base, limit, self.runs, found
