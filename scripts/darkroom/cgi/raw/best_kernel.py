@@ -6,8 +6,13 @@ bias; `unit` is the mean amplified signal of one electron, in DN.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
+
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Bits of `marks`: above the threshold; in a hit or its tail; with a signal that often saturates.
 HIT, RAY, TRUNCATED = 1, 2, 4
@@ -15,7 +20,7 @@ HIT, RAY, TRUNCATED = 1, 2, 4
 _BLOCK, _PART = 8, 4
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 _cube = types.Array(types.uint16, 3, "C")
 _frame = types.Array(types.uint16, 2, "C")
 _marks = types.Array(types.uint8, 3, "C")

@@ -13,6 +13,8 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from astropy.io import fits
 
     from darkroom.hints import StrPath
@@ -121,7 +123,8 @@ def read_calibration(
     DarkroomError
         When a file is missing or holds something else, or `nonlinearity` is not named.
     """
-    values, files = {}, []
+    values: dict[str, Any] = {}
+    files: list[Path] = []
     if nonlinearity is None:
         raise DarkroomError(
             "L1 frames: no non-linearity is named; name a table (FITS or text), corgidrp for the "

@@ -131,7 +131,7 @@ def raw_sources(
     InputError, DarkroomError
         When a frame does not fit, or no frame is usable.
     """
-    groups = {}
+    groups: dict[tuple[float, float], list[Path]] = {}
     for path in map(Path, paths):
         with open_frame(path) as frame:
             headers = frame.headers

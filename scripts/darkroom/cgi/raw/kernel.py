@@ -7,12 +7,17 @@ smallest whole number that reaches the level in their row.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
 
+if TYPE_CHECKING:
+    from typing import Any
+
 _helper = njit(nogil=True, inline="always", error_model="numpy")
 _FULL = 1 << 16
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 def _native(stored, out, highest):

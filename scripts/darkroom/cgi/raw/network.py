@@ -90,7 +90,7 @@ def tables() -> dict[str, np.ndarray]:
     """
     found = {}
     for name, size in (("sort", 1), ("two", SIZE), ("four", 2 * SIZE), ("middle", 4 * SIZE)):
-        steps = []
+        steps: list[tuple[int, int]] = []
         if name == "sort":
             order = sort(list(range(SIZE)), steps)
         else:

@@ -17,7 +17,7 @@ from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.calibration import Calibration
@@ -33,7 +33,7 @@ _EDGE = 32767
 
 
 # Keywords of corgidrp's function: the field of `Rules`, and the function that reads its text.
-_KEYWORDS = {
+_KEYWORDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "mode": ("full", {"full": True, "image": False}.__getitem__),
     "median_filter_mode": ("filter_mode", {"0": 0, "1": 1, "2": 2}.__getitem__),
     "cosm_thresh": ("cosmic", float),

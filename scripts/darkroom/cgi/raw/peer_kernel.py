@@ -7,13 +7,18 @@ value is taken as zero (within the coronagraph's inner working angle); without r
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
+
+if TYPE_CHECKING:
+    from typing import Any
 
 HIT, PLATEAU = 1, 2
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 _SMALL = 32767
 
 

@@ -189,15 +189,11 @@ class Pixels:
         data : float64 array
         dq : uint16 array
         """
-        values, flags = (
-            None
-            if plane is None
-            else np.memmap(plane.path, plane.dtype, "r", plane.offset, plane.shape)[rows, columns]
-            for plane in (self.data, self.dq)
-        )
+        values = _mapped(self.data)[rows, columns]
         data = values.astype(np.float64) * self.data.bscale + self.data.bzero
-        if flags is None:
+        if self.dq is None:
             return data, np.zeros(data.shape, np.uint16)
+        flags = _mapped(self.dq)[rows, columns]
         dq = flags.astype(np.int64) * int(self.dq.bscale) + int(self.dq.bzero)
         return data, dq.astype(np.uint16)
 
@@ -294,6 +290,10 @@ def _plane(plain, unit, header, shape):
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),
     )
+
+
+def _mapped(plane):
+    return np.memmap(plane.path, plane.dtype, "r", plane.offset, plane.shape)
 
 
 def _is_single(plane):

@@ -152,7 +152,7 @@ def join_parts(sources: Sequence[Source]) -> list[Source]:
     list of Source
         One per stack, in the order of exposure time, commanded gain, conversion gain.
     """
-    parts = {}
+    parts: dict[tuple[float, float, float], list[Source]] = {}
     for source in sources:
         parts.setdefault(source.stack.key, []).append(source)
     return [
