@@ -250,7 +250,9 @@ def test_a_stack_with_twice_the_noise_is_named_and_does_not_tell_the_read_noise(
     rng = np.random.default_rng(17)
     maps, _ = truth(geometry, rng)
     fit = fit_pooled(sources(geometry, maps, 8, rng, odd=(1.5, 2.0), offset=0.0), geometry)
-    named = [text for text in fit.warnings if "times what read noise and charge make" in text]
+    named = [
+        text for text in fit.warnings if "times that expected from read noise and charge" in text
+    ]
     assert len(named) == 1
     assert named[0].startswith("stack of EM gain 1.5 and 2 s: its noise of 198.8 e- is 2 times")
     assert abs(fit.read_noise - 100) < 4 * fit.read_noise_error

@@ -18,6 +18,7 @@ from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.calibration import Calibration
@@ -94,7 +95,7 @@ class Rules:
         DarkroomError
             For a name or a value that does not exist.
         """
-        found = {}
+        found: dict[str, Any] = {}
         for word in words:
             name, _, text = word.partition("=")
             if name not in _KEYWORDS:
