@@ -17,7 +17,7 @@ from darkroom.cgi.raw.network import tables
 from darkroom.cgi.raw.peer import Rules
 from darkroom.cgi.raw.prepare import Settings, prepare
 from darkroom.cgi.simulate import exposures as cgi
-from darkroom.cgi.simulate.raw import measured
+from darkroom.cgi.simulate.digitize import apply_nonlinearity
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 from programs import load
@@ -155,7 +155,7 @@ def test_the_corrected_signal_of_a_nonlinear_detector_is_linear(tmp_path):
     calibration = read_calibration(nonlinearity=table, kgain=8.7)
     linear = np.linspace(-50, 12000, 301)
     for gain in (1.0, 40.0, 5000.0, 9000.0):
-        counts = measured(linear, gain, calibration)[None]
+        counts = apply_nonlinearity(linear, gain, calibration)[None]
         raw = np.rint(counts + 1000).astype(np.uint16)
         out = np.empty(raw.shape)
         load_kernel("darkroom.cgi.raw.kernel").electrons(
