@@ -1,10 +1,10 @@
-"""Where the detector's regions lie: image, prescan, overscans and telemetry rows.
+"""Regions of the detector: image, prescan, overscans and telemetry rows.
 
 A geometry is a JSON file in the form of corgidrp's dictionary of detector regions: a region has
-``rows``, ``cols`` and its first corner ``r0c0`` (row, column; from 0), in full-frame pixels. The
-regions may stand at the top of the file or below the name of an array type (``SCI``). Two keys of
-the detector's parameters may stand beside them: ``telemetry_rows`` ([first, stop] as a Python
-slice, default the last row) and ``em_stages`` (stages of the EM register, default 604).
+``rows``, ``cols`` and its first corner ``r0c0`` (row, column; counted from 0), in full-frame
+pixels. The regions are at the top of the file or below the name of an array type (``SCI``). Two
+detector parameters may be given at the top: ``telemetry_rows`` ([first, stop] as a Python slice,
+default the last row) and ``em_stages`` (stages of the EM register, default 604).
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
 #: Geometries that come with darkroom, by name: the flight detector's, and a small one for tests.
 SHIPPED = {name: Path(__file__).with_name(f"geometry_{name}.json") for name in ("sci", "small")}
-#: Populations of pixels in `Geometry.kinds`, in the order of their numbers.
-KINDS = ("rest", "parallel_overscan", "serial_overscan", "prescan", "imaging", "telemetry")
-IMAGING, TELEMETRY = KINDS.index("imaging"), KINDS.index("telemetry")
+#: Populations of pixels in `Geometry.populations`, in the order of their numbers.
+POPULATIONS = ("rest", "parallel_overscan", "serial_overscan", "prescan", "imaging", "telemetry")
+IMAGING, TELEMETRY = POPULATIONS.index("imaging"), POPULATIONS.index("telemetry")
 _REGIONS = ("image", "prescan", "prescan_reliable", "parallel_overscan", "serial_overscan")
 _NEEDED = ("image", "prescan", "parallel_overscan", "serial_overscan")
 _OWN_KEYS = {"name", "telemetry_rows", "em_stages"}
@@ -35,34 +39,34 @@ class Geometry:
     Attributes
     ----------
     name : str
-        What the product's header calls it.
+        Name of the geometry in messages and products.
     shape : tuple of int
         Rows and columns of a full frame.
     regions : dict
         ``{region: (first row, first column, rows, columns)}``.
     bias_columns : tuple of int
-        First and stop column, inside the prescan, that tell a row's bias.
+        First and stop column, within the prescan, from which a row's bias is measured.
     telemetry : tuple of int
-        First and stop row of telemetry; equal when there is none.
+        First and stop row of telemetry; equal when there are none.
     em_stages : int
         Stages of the EM register.
     """
 
     name: str
     shape: tuple[int, int]
-    regions: dict
+    regions: dict[str, tuple[int, int, int, int]]
     bias_columns: tuple[int, int]
     telemetry: tuple[int, int]
     em_stages: int
 
-    def section(self, region):
+    def section(self, region: str) -> tuple[slice, slice]:
         """Return the rows and columns of a region as two slices."""
         row, column, rows, columns = self.regions[region]
         return slice(row, row + rows), slice(column, column + columns)
 
     @cached_property
-    def imaging(self):
-        """Rows and columns of all that integrates charge: the image and its shielded margin."""
+    def imaging(self) -> tuple[slice, slice]:
+        """Rows and columns of all pixels that integrate charge: image and shielded margin."""
         rows = self.shape[0] - self.regions["parallel_overscan"][2]
         columns = self.shape[1] - self.regions["prescan"][3] - self.regions["serial_overscan"][3]
         row, column, image_rows, _ = self.regions["image"]
@@ -70,13 +74,13 @@ class Geometry:
         return slice(row, row + rows), slice(column, column + columns)
 
     @property
-    def telemetry_rows(self):
+    def telemetry_rows(self) -> slice:
         """Rows that hold telemetry, as a slice."""
         return slice(*self.telemetry)
 
     @cached_property
-    def bias_region(self):
-        """Rows and columns whose level tells the bias: reliable prescan, no telemetry."""
+    def bias_region(self) -> tuple[slice, slice]:
+        """Rows and columns that measure the bias: the reliable prescan without telemetry rows."""
         row, column, rows, _ = self.regions["prescan"]
         first, stop = self.bias_columns
         stop_row = row + rows
@@ -85,25 +89,35 @@ class Geometry:
         return slice(row, stop_row), slice(column + first, column + stop)
 
     @cached_property
-    def kinds(self):
-        """Population of each pixel, (ny, nx) uint8: an index into `KINDS`."""
+    def populations(self) -> np.ndarray:
+        """Population of each pixel, (ny, nx) uint8: an index into `POPULATIONS`."""
         codes = np.zeros(self.shape, np.uint8)
         for name in ("parallel_overscan", "serial_overscan", "prescan"):
-            codes[self.section(name)] = KINDS.index(name)
+            codes[self.section(name)] = POPULATIONS.index(name)
         codes[self.imaging] = IMAGING
         codes[self.telemetry_rows] = TELEMETRY
         return codes
 
+    def check_shape(self, path: StrPath, shape: tuple[int, ...]) -> None:
+        """Raise an `InputError` when the image in a file does not have the frame's shape."""
+        if shape != self.shape:
+            raise InputError(
+                path,
+                f"image of {shape[0]} rows x {shape[1]} columns, geometry {self.name!r} has "
+                f"{self.shape[0]} x {self.shape[1]}",
+                "name the right one with --geometry",
+            )
 
-def read_geometry(path=None, arrtype="SCI"):
+
+def read_geometry(path: StrPath | None = None, arrtype: str = "SCI") -> Geometry:
     """Read a geometry.
 
     Parameters
     ----------
     path : path-like or str, optional
-        JSON file (see the module), or one of `SHIPPED`; by default the flight detector's.
+        JSON file (see this module), or a name of `SHIPPED`; by default the flight detector's.
     arrtype : str
-        Array type, where the file has several.
+        Array type whose regions are read, when the file has several.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Opening the input of the CGI road's programs: frames, their status files, or statistics."""
+"""Input of the CGI pipeline's programs: frames, status files of frames, or statistics of stacks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.campaign.status import read_status
 from darkroom.cgi.geometry import SHIPPED, read_geometry
@@ -18,6 +19,14 @@ from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import sha256
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.prepare import Settings
+    from darkroom.cgi.stacks.sources import Source
+    from darkroom.hints import StrPath
+
 
 @dataclass
 class StackInput:
@@ -25,24 +34,24 @@ class StackInput:
 
     Attributes
     ----------
-    sources : list of sources
-        One a stack.
+    sources : list of darkroom.cgi.stacks.sources.Source
+        One per stack.
     geometry : darkroom.cgi.geometry.Geometry
     files : list of pathlib.Path
-        Files that a product names with their checksums: the geometry and statistics (frames are
-        in a table).
+        Files that a product names with their checksums: geometry, calibrations and statistics
+        (frames are in a table).
     left_out : list of str
-        Frames that their header calls bad.
+        Names of frames that were left out because their header marks them as bad.
     """
 
-    sources: list
-    geometry: object
+    sources: list[Source]
+    geometry: Geometry
     files: list[Path]
     left_out: list[str]
 
     @property
-    def notes(self):
-        """Sentences about the input that a product tells."""
+    def notes(self) -> list[str]:
+        """Sentences about the input for the HISTORY of a product."""
         if not self.left_out:
             return []
         names = ", ".join(self.left_out)
@@ -50,23 +59,32 @@ class StackInput:
 
 
 @contextmanager
-def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False, raw=None):
+def opened(
+    paths: Sequence[StrPath],
+    *,
+    geometry: str | None = None,
+    unit: str = EM_ELECTRON,
+    waived: Collection[str] = (),
+    checksums: bool = False,
+    raw: Callable[[], Settings] | None = None,
+) -> Iterator[StackInput]:
     """Open frames, or files of stack statistics, as stacks.
 
     Parameters
     ----------
     paths : sequence of path-like
-        All frames, or all statistics.
+        Either frames (or their status files), or files of statistics.
     geometry : str, optional
+        Name or file of the geometry (see `darkroom.cgi.geometry.read_geometry`).
     unit : str
         BUNIT that frames must have.
     waived : collection of str
         Checks of frames that are not made.
     checksums : bool
-        Take the SHA-256 of frames.
+        True to compute the SHA-256 of frames without a status file.
     raw : callable, optional
-        Gives the `darkroom.cgi.raw.prepare.Settings` of raw frames (level L1), when there are any;
-        their unit is what these settings make of them.
+        Function that returns the `darkroom.cgi.raw.prepare.Settings` of raw frames (level L1); it
+        is called only when frames are raw. Their unit follows from these settings.
 
     Yields
     ------
@@ -75,7 +93,7 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
     Raises
     ------
     DarkroomError
-        When frames and statistics are mixed, or something does not fit.
+        When frames and statistics are mixed, an input does not fit, or no frame is usable.
     """
     check_names(waived)
     regions = read_geometry(geometry)
@@ -109,8 +127,8 @@ def opened(paths, *, geometry=None, unit=EM_ELECTRON, waived=(), checksums=False
         yield StackInput(sources, regions, files, left_out)
 
 
-def geometry_files(geometry):
-    """Return the file of a geometry that does not come with darkroom, as a list."""
+def geometry_files(geometry: str | None) -> list[Path]:
+    """Return the file of a geometry as a list, empty when the geometry comes with darkroom."""
     return [] if geometry is None or geometry in SHIPPED else [Path(geometry)]
 
 
@@ -126,24 +144,28 @@ def _check_part(part, geometry, unit):
         raise InputError(part.path, f"its frames are in {part.stack.unit!r}, {unit!r} is needed")
 
 
-def accepted_frames(paths, *, checksums=False):
-    """Return frames and their checksums.
+def accepted_frames(
+    paths: Sequence[StrPath], *, checksums: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Return the accepted frames and their checksums.
 
     Parameters
     ----------
     paths : sequence of path-like
-        Frames, or status files (``.json``) of exposures as the workflow fetches them: of those,
-        the accepted ones count.
+        Frames, or status files (``.json``) of exposures that the workflow fetched; refused
+        exposures are left out.
     checksums : bool
-        Take the SHA-256 of frames that have no status file.
+        True to compute the SHA-256 of frames without a status file.
 
     Returns
     -------
     list of str
+        Paths of the frames.
     dict
-        ``{path: sha256}`` as far as known.
+        ``{path: sha256}`` of the frames whose checksum is known.
     """
-    frames, sums = [], {}
+    frames: list[str] = []
+    sums: dict[str, str] = {}
     for path in map(str, paths):
         if not path.endswith(".json"):
             frames.append(path)
@@ -157,6 +179,6 @@ def accepted_frames(paths, *, checksums=False):
     return frames, sums
 
 
-def holds_statistics(paths):
-    """Tell whether the first of the files holds statistics of a stack."""
+def holds_statistics(paths: Sequence[StrPath]) -> bool:
+    """Return True when the first of the files holds statistics of a stack."""
     return not str(paths[0]).endswith(".json") and frames_in_statistics(paths[0]) is not None

@@ -1,10 +1,16 @@
-"""Noise maps and darks of simulated frames held against the truth that is hidden in them."""
+"""Comparison of noise maps and darks of simulated frames with the simulated truth."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.report.truth_rows import row
+
+if TYPE_CHECKING:
+    from darkroom.cgi.darks.product import NoiseMapsFile
+    from darkroom.cgi.geometry import Geometry
 
 _NAMES = (
     ("FPN", "fixed pattern", "e-", "fpn"),
@@ -12,24 +18,37 @@ _NAMES = (
     ("DC", "dark current", "e-/s", "dark"),
 )
 
-# The scatter of fewer says nothing.
-_FEWEST_PULLS = 20
+# Smallest number of pulls whose standard deviation is reported.
+_MIN_PULLS = 20
 
 
-def pulls(found, error, truth):
-    """Return deviations from the truth in units of their quoted errors, where all are finite."""
+def pulls(found: np.ndarray, error: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return deviations from the truth in units of the quoted errors.
+
+    Parameters
+    ----------
+    found, error, truth : arrays of one shape
+        Measured values, their errors, and true values, in one unit.
+
+    Returns
+    -------
+    (n,) array
+        Pulls, where they are finite.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         pull = (found - truth) / error
     return pull[np.isfinite(pull)]
 
 
-def compare_maps(maps, truth, geometry):
-    """Hold the imaging area of noise maps against the truth.
+def compare_maps(
+    maps: NoiseMapsFile, truth: dict[str, np.ndarray], geometry: Geometry
+) -> list[dict[str, object]]:
+    """Compare the imaging area of noise maps with the truth.
 
     Parameters
     ----------
     maps : darkroom.cgi.darks.product.NoiseMapsFile
-        Of the full frame.
+        Maps of the full frame.
     truth : dict
         As from `darkroom.cgi.simulate.exposures.truth`.
     geometry : darkroom.cgi.geometry.Geometry
@@ -37,10 +56,11 @@ def compare_maps(maps, truth, geometry):
     Returns
     -------
     list of dict
-        See `row`: mean over normal pixels (its error that of independent pixels; of the fixed
-        pattern that of rows as well, which share the noise of their bias), the standard deviation
-        of all pulls, and of those of hot pixels that were told as such (of a fainter one nothing
-        tells that its noise is its own).
+        Rows of the comparison (see `darkroom.report.truth_rows.row`): the mean over normal pixels,
+        the standard deviation of all pulls, and that of the pulls of detected hot pixels (fainter
+        ones are fitted with the noise of normal pixels). The error of a mean is that of
+        independent pixels; for the fixed pattern the scatter of rows, whose pixels share the noise
+        of their bias, is added.
     """
     area, rows = geometry.imaging, []
     hot = truth["hot"][area]
@@ -54,46 +74,58 @@ def compare_maps(maps, truth, geometry):
             mean_error = np.hypot(mean_error, _error_of_rows(found - true, normal))
         label = f"{words}, mean of normal pixels"
         rows.append(row(label, true[normal].mean(), found[normal].mean(), mean_error, unit))
-        told = good & hot & (maps.hot[area] > 0)
-        for which, chosen in (("all pixels", good), ("hot pixels told as such", told)):
+        detected = good & hot & (maps.hot[area] > 0)
+        for which, chosen in (("all pixels", good), ("detected hot pixels", detected)):
             pull = pulls(found[chosen], error[chosen], true[chosen])
-            if pull.size >= _FEWEST_PULLS:
+            if pull.size >= _MIN_PULLS:
                 rows.append(_pull_row(f"{words}, pulls of {which}", pull))
     return rows
 
 
 def _pull_row(what, pull):
-    """Return the standard deviation of pulls against 1; its error takes their tails along."""
+    """Compare the standard deviation of pulls with 1; its error includes the effect of tails."""
     spread = pull.std()
     fourth = ((pull - pull.mean()) ** 4).mean() / spread**4
     return row(what, 1.0, spread, spread * np.sqrt((fourth - 1) / (4 * pull.size)), "σ")
 
 
 def _error_of_rows(deviation, chosen):
-    """Return the error of a mean that the scatter of its rows' means tells."""
+    """Return the error of a mean from the scatter of the means of its rows."""
     means = np.array(
         [line[use].mean() for line, use in zip(deviation, chosen, strict=True) if use.any()]
     )
     return means.std(ddof=1) / np.sqrt(means.size) if means.size > 1 else 0.0
 
 
-def compare_dark(dark, err, exptime, em_gain, truth, section, name):
-    """Hold a dark of the image area against F / g + t D + C of the truth.
+def compare_dark(
+    dark: np.ndarray,
+    err: np.ndarray,
+    exptime: float,
+    em_gain: float,
+    truth: dict[str, np.ndarray],
+    section: tuple[slice, slice],
+    name: str,
+) -> list[dict[str, object]]:
+    """Compare a dark of the image area with F / g + t D + C of the truth.
 
     Parameters
     ----------
     dark, err : (rows, columns) arrays
+        Dark and its error [e-].
     exptime, em_gain : float
+        Exposure time [s], EM gain.
     truth : dict
+        As from `darkroom.cgi.simulate.exposures.truth`.
     section : tuple of slices
-        Where the dark lies in the full frame.
+        Rows and columns of the dark in the full frame.
     name : str
-        How the comparison calls it.
+        Name of the dark in the comparison.
 
     Returns
     -------
     list of dict
-        See `row`: the mean of normal pixels, and the standard deviation of all pulls.
+        Rows of the comparison (see `darkroom.report.truth_rows.row`): the mean of normal pixels,
+        and the standard deviation of all pulls.
     """
     true = (truth["fpn"] / em_gain + exptime * truth["dark"] + truth["cic"])[section]
     hot = truth["hot"][section]

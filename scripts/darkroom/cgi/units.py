@@ -1,9 +1,20 @@
-"""What BUNIT and DQ say of frames and products of the coronagraph's camera."""
+"""Units (BUNIT) and data-quality flags (DQ) of the coronagraph camera's frames and products."""
 
-#: Electrons behind the EM register.
+#: Electrons after the EM register.
 EM_ELECTRON = "detected EM electron"
-#: Electrons before it: divided by the EM gain.
+#: Electrons before the EM register: divided by the EM gain.
 ELECTRON = "detected electron"
-#: DQ of a sample without a finite value, of telemetry and of what could not be fitted (corgidrp:
-#: bad pixel, unspecified).
+#: DQ of a sample without a finite value, of telemetry rows, and of pixels that could not be fitted
+#: (corgidrp: bad pixel, unspecified).
 NONFINITE = 1
+#: DQ of a bad pixel, of a saturated sample, and of one hit by a cosmic ray.
+BAD, SATURATED, COSMIC = 4, 32, 128
+
+
+def invalid_value(value: bool | int | float | str) -> bool | int | float | str:
+    """Return corgidrp's mark for "no value" in the type of a header card: -999, or False."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return -999
+    return -999.0 if isinstance(value, float) else "-999"

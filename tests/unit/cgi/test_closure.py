@@ -28,7 +28,7 @@ def test_maps_with_true_errors_have_pulls_of_one_and_means_that_agree(case):
     assert len(rows) == 9
     assert all(abs(row["pull"]) < 4 for row in rows.values())
     assert rows["dark current, mean of normal pixels"]["truth"] == pytest.approx(0.001)
-    assert rows["dark current, pulls of hot pixels told as such"]["found"] == pytest.approx(1, 0.3)
+    assert rows["dark current, pulls of detected hot pixels"]["found"] == pytest.approx(1, 0.3)
 
 
 def test_errors_that_are_half_of_what_they_should_be_are_told(case):

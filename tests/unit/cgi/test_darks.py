@@ -27,7 +27,7 @@ def stack(geometry, n=9, sigma=3.0, err=0.5, seed=1):
 def test_error_is_the_pooled_scatter_over_the_root_of_the_usable_frames(geometry):
     source = stack(geometry)
     dark = traditional_dark(source.stack, source._moments, geometry)
-    area = geometry.kinds == IMAGING
+    area = geometry.populations == IMAGING
     moments = source._moments
     pooled = moments.m2[area].sum() / np.maximum(moments.count[area] - 1.0, 0).sum()
     assert dark.err[20, 30] == pytest.approx(np.sqrt(pooled / 9), rel=1e-6)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cgi_stacks import REGIONS
-from darkroom.cgi.geometry import KINDS, read_geometry
+from darkroom.cgi.geometry import POPULATIONS, read_geometry
 from darkroom.errors import InputError
 
 
@@ -22,12 +22,12 @@ def test_the_flight_detector():
 
 def test_every_pixel_belongs_to_a_population():
     geometry = read_geometry("small")
-    kinds = geometry.kinds
-    assert (kinds == KINDS.index("rest")).sum() == 0
-    assert kinds[0, 108] == kinds[105, 214] == KINDS.index("imaging")
-    assert kinds[0, 107] == KINDS.index("prescan")
-    assert kinds[110, 150] == KINDS.index("parallel_overscan")
-    assert (kinds[-1] == KINDS.index("telemetry")).all()
+    populations = geometry.populations
+    assert (populations == POPULATIONS.index("rest")).sum() == 0
+    assert populations[0, 108] == populations[105, 214] == POPULATIONS.index("imaging")
+    assert populations[0, 107] == POPULATIONS.index("prescan")
+    assert populations[110, 150] == POPULATIONS.index("parallel_overscan")
+    assert (populations[-1] == POPULATIONS.index("telemetry")).all()
 
 
 def test_regions_may_stand_at_the_top_of_the_file(tmp_path):
@@ -39,7 +39,7 @@ def test_regions_may_stand_at_the_top_of_the_file(tmp_path):
 def test_no_telemetry_row(tmp_path):
     path = tmp_path / "none.json"
     path.write_text(json.dumps({"SCI": REGIONS, "telemetry_rows": [0, 0]}))
-    assert (read_geometry(path).kinds == KINDS.index("telemetry")).sum() == 0
+    assert (read_geometry(path).populations == POPULATIONS.index("telemetry")).sum() == 0
 
 
 def changed(**changes):

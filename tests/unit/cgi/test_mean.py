@@ -42,7 +42,7 @@ def test_an_array_may_be_one_frame_or_a_stack():
         ([FRAME], [GOOD, GOOD], "1 frames and 2 bad-pixel maps"),
         ([], [], "no frame to combine"),
         (np.zeros(0), np.zeros(0, int), "no frame to combine"),
-        ([np.zeros(3)], [np.zeros(3, int)], "frame 0 is no two-dimensional array"),
+        ([np.zeros(3)], [np.zeros(3, int)], "frame 0 is not a two-dimensional array"),
         ([FRAME, np.zeros((3, 3))], [GOOD, GOOD], r"frame 1 has the shape \(3, 3\)"),
         ([FRAME], [np.zeros((3, 3), int)], r"bad-pixel map 0 has the shape \(3, 3\)"),
         ([FRAME], [GOOD + 2], "values other than 0"),

@@ -117,7 +117,8 @@ def test_normal_pixels_are_hardly_ever_called_hot(geometry, exptimes, nframes):
 def test_chi_square_is_that_of_the_degrees_of_freedom(geometry):
     rng = np.random.default_rng(2)
     fit = fit_pooled(sources(geometry, truth(geometry, rng)[0], 20, rng, masked=0.03), geometry)
-    chi2 = fit.chi2[geometry.kinds == IMAGING] / (fit.usable[geometry.kinds == IMAGING] - 3.0)
+    imaging = geometry.populations == IMAGING
+    chi2 = fit.chi2[imaging] / (fit.usable[imaging] - 3.0)
     assert chi2.mean() == pytest.approx(1, abs=0.05)
 
 
@@ -166,10 +167,11 @@ def test_the_covariance_is_that_of_the_estimates(geometry):
     maps, _ = truth(geometry, rng)
     fits = [fit_pooled(sources(geometry, maps, 8, rng), geometry) for _ in range(30)]
     scale = np.array([1.0, 300.0, 1e4])[:, None, None]
-    spread = np.stack([(fit.data - maps) * scale for fit in fits])[:, :, geometry.kinds == IMAGING]
+    imaging = geometry.populations == IMAGING
+    spread = np.stack([(fit.data - maps) * scale for fit in fits])[:, :, imaging]
     measured = np.einsum("rip,rjp->ij", spread, spread) / spread[:, 0].size
     for plane, (i, j) in enumerate(PAIRS):
-        quoted = fits[0].covariance[plane][geometry.kinds == IMAGING].mean()
+        quoted = fits[0].covariance[plane][imaging].mean()
         quoted *= (scale[i] * scale[j]).item()
         size = np.sqrt(measured[i, i] * measured[j, j])
         assert measured[i, j] == pytest.approx(quoted, abs=0.06 * size)
@@ -248,7 +250,9 @@ def test_a_stack_with_twice_the_noise_is_named_and_does_not_tell_the_read_noise(
     rng = np.random.default_rng(17)
     maps, _ = truth(geometry, rng)
     fit = fit_pooled(sources(geometry, maps, 8, rng, odd=(1.5, 2.0), offset=0.0), geometry)
-    named = [text for text in fit.warnings if "times what read noise and charge make" in text]
+    named = [
+        text for text in fit.warnings if "times that expected from read noise and charge" in text
+    ]
     assert len(named) == 1
     assert named[0].startswith("stack of EM gain 1.5 and 2 s: its noise of 198.8 e- is 2 times")
     assert abs(fit.read_noise - 100) < 4 * fit.read_noise_error

@@ -17,7 +17,7 @@ from darkroom.cgi.raw.network import tables
 from darkroom.cgi.raw.peer import Rules
 from darkroom.cgi.raw.prepare import Settings, prepare
 from darkroom.cgi.simulate import exposures as cgi
-from darkroom.cgi.simulate.raw import measured
+from darkroom.cgi.simulate.digitize import apply_nonlinearity
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 from programs import load
@@ -155,7 +155,7 @@ def test_the_corrected_signal_of_a_nonlinear_detector_is_linear(tmp_path):
     calibration = read_calibration(nonlinearity=table, kgain=8.7)
     linear = np.linspace(-50, 12000, 301)
     for gain in (1.0, 40.0, 5000.0, 9000.0):
-        counts = measured(linear, gain, calibration)[None]
+        counts = apply_nonlinearity(linear, gain, calibration)[None]
         raw = np.rint(counts + 1000).astype(np.uint16)
         out = np.empty(raw.shape)
         load_kernel("darkroom.cgi.raw.kernel").electrons(
@@ -326,7 +326,7 @@ def test_noise_maps_of_raw_frames_are_unbiased_and_their_errors_true(tmp_path, g
         changes = {"seed": seed, "hot_fraction": 0.0, "partial_cic": 0.0}
         paths = deliver(folder, **changes)
         words = ["--geometry", "small", "--nonlinearity", "none", "--output", folder / "maps.fits"]
-        program = Path(cgi.__file__).parents[2] / "cgi" / "noise_maps.py"
+        program = Path(cgi.__file__).parents[3] / "cgi" / "noise_maps.py"
         subprocess.run([sys.executable, program, *words, *paths], check=True, capture_output=True)
         maps, hidden = read_noise_maps(folder / "maps.fits"), cgi.truth(PLAIN | changes)
         true = np.stack([hidden["fpn"], hidden["cic"], hidden["dark"]])

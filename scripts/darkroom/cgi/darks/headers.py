@@ -1,41 +1,50 @@
-"""Headers of products, merged from those of the frames the way corgidrp's calibrations have them.
+"""Headers of products, merged from those of the frames as in corgidrp's calibrations.
 
-The latest frame gives the cards; the start of the time span is the earliest frame's; what holds for
-one frame only (pointing, mechanisms, wavefront, ...) becomes -999 of its own type.
+The cards are those of the latest frame; the start of the time span is that of the earliest frame.
+Cards that hold for one frame only (pointing, mechanisms, wavefront, ...) become -999 in their type.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from darkroom.cgi.units import ELECTRON
+from darkroom.cgi.units import ELECTRON, invalid_value
 from darkroom.fits.write import binary_table
 
-#: Cards that mean nothing for a product of many frames.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.stacks.stacks import Stack
+
+#: Cards that have no meaning for a product of many frames.
 _OF_ONE_FRAME = Path(__file__).with_name("cards_of_one_frame.txt").read_text("ascii").split()
-#: Further ones for a product of several gains and times.
+#: Further ones, for a product of several gains and times.
 OF_ONE_STACK = ("EXPTIME", "EMGAIN_C", "EMGAIN_A", "KGAINPAR", "KGAIN_ER", "HVCBIAS")
-# Cards of the files a frame was made of, of the software that made it, of the FITS form.
+# Cards of the raw file, of the software that prepared the frame, and of the form of the HDU.
 _DROPPED = ("LOCAMT", "CYCLES", "LASTEXP", "DRPVERSN", "DRPCTIME", "HISTORY", "COMMENT")
 _FORM = (
     "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "NAXIS3", "NAXIS4", "EXTEND",
     "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "CHECKSUM", "DATASUM", "DATE", "EXTNAME",
 )  # fmt: skip
-#: Cards that corgidrp's Dark has whatever it is made of.
+#: Cards that every Dark of corgidrp has.
 DARK_CARDS = {
     "PCTHRESH": -999.0, "NUM_FR": -999, "FRMSEL01": -999.0, "FRMSEL02": False,
     "FRMSEL03": -999.0, "FRMSEL04": -999.0, "FRMSEL05": -999.0, "FRMSEL06": -999.0,
 }  # fmt: skip
 
 
-def merge_headers(stacks, invalid=()):
+def merge_headers(
+    stacks: Sequence[Stack], invalid: Sequence[str] = ()
+) -> tuple[fits.Header, fits.Header, fits.Header, fits.Header]:
     """Merge the headers of stacks.
 
     Parameters
     ----------
-    stacks : list of darkroom.cgi.stacks.stacks.Stack
+    stacks : sequence of darkroom.cgi.stacks.stacks.Stack
+        Stacks that the product is made of.
     invalid : sequence of str
         Further cards that become -999.
 
@@ -58,7 +67,7 @@ def merge_headers(stacks, invalid=()):
     for header in (primary, image):
         for card in (*_OF_ONE_FRAME, *invalid):
             if card in header:
-                header[card] = _invalid(header[card])
+                header[card] = invalid_value(header[card])
     if "EMGAIN_M" in image:
         image["EMGAIN_M"] = -999.0
     for card in [card for card in image if card.startswith("FILE") and card[4:].isdigit()]:
@@ -79,17 +88,8 @@ def _without(header, cards):
     return copy
 
 
-def _invalid(value):
-    """Return what stands for no value, in the type of a card."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return -999
-    return -999.0 if isinstance(value, float) else "-999"
-
-
-def product_name(stacks, suffix):
-    """Return the name corgidrp would give: that of the latest frame, level replaced."""
+def product_name(stacks: Sequence[Stack], suffix: str) -> str:
+    """Return the file name in corgidrp's style: that of the latest frame with another suffix."""
     latest = max(stacks, key=lambda stack: stack.template.start).template
     name = str(latest.primary.get("FILENAME", "")) or stacks[-1].members[-1].name
     stem = name.split(".fits")[0]
@@ -98,8 +98,8 @@ def product_name(stacks, suffix):
     return f"{stem}{suffix}.fits"
 
 
-def frames_table(stacks):
-    """Return the table FRAMES: every frame that went in, and its stack."""
+def frames_table(stacks: Sequence[Stack]) -> fits.BinTableHDU:
+    """Return the table FRAMES: every frame of the product, with the properties of its stack."""
     rows = [(stack, member) for stack in stacks for member in stack.members]
     width = max(len(member.name) for _, member in rows)
     columns = [

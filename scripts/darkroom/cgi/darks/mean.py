@@ -1,28 +1,34 @@
-"""The mean of frames with bad-pixel maps, as corgidrp's ``mean_combine`` gives it."""
+"""The mean of frames with bad-pixel maps, as in corgidrp's ``mean_combine``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.stacks.moments import Moments
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Images = list[np.ndarray] | np.ndarray
+
 
 @dataclass(frozen=True)
 class Combined:
-    """Result of `mean_combine`, in the order of the peer's tuple.
+    """Result of `mean_combine`, in the order of corgidrp's tuple.
 
     Attributes
     ----------
     image : (ny, nx) float64 array
-        Mean of the good samples (of errors: their root mean square), 0 where there is none.
+        Mean of the good samples, or the root mean square of errors; 0 where there is none.
     bad : (ny, nx) int array
         1 where every frame is bad.
     count : (ny, nx) int array
-        Good samples.
+        Number of good samples.
     enough : bool
-        False when some pixel has fewer than half of the frames.
+        False when a pixel has good samples in fewer than half of the frames.
     """
 
     image: np.ndarray
@@ -30,23 +36,23 @@ class Combined:
     count: np.ndarray
     enough: bool
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray | bool]:
         return iter((self.image, self.bad, self.count, self.enough))
 
 
-def mean_combine(frames, bad_maps, err=False):
-    """Take the mean of frames, leaving out what their bad-pixel maps mark and what is not finite.
+def mean_combine(frames: Images, bad_maps: Images, err: bool = False) -> Combined:
+    """Return the mean of frames, without samples that are marked as bad or not finite.
 
     Parameters
     ----------
     frames : list of (ny, nx) arrays, or (ny, nx) or (n, ny, nx) array
-        Frames, any unit.
-    bad_maps : the same of integers
-        0 good, 1 bad.
+        Frames, in any unit.
+    bad_maps : as `frames`, of integers
+        0 for good samples, 1 for bad ones.
     err : bool
-        True when the frames are errors that all frames share (systematic ones): the root mean
-        square is returned. The error of a mean of independent errors is smaller by the root of
-        the number of frames: use `independent_error`.
+        True when the frames are errors that all frames share (systematic errors): the root mean
+        square is returned. The mean of independent errors has an error that is smaller by the
+        square root of the number of frames: use `independent_error`.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def mean_combine(frames, bad_maps, err=False):
     Raises
     ------
     TypeError
-        When the input is no list of 2-D arrays of one shape with maps of 0 and 1.
+        When the input is not a list of 2-D arrays of one shape with maps of 0 and 1.
     """
     frames, maps = _listed(frames, "frames"), _listed(bad_maps, "bad-pixel maps")
     _check(frames, maps)
@@ -69,13 +75,13 @@ def mean_combine(frames, bad_maps, err=False):
     return Combined(image, (count == 0).astype(int), count, enough)
 
 
-def independent_error(errors, bad_maps):
+def independent_error(errors: Images, bad_maps: Images) -> np.ndarray:
     """Return the error of the mean of frames whose errors are independent.
 
     Parameters
     ----------
     errors, bad_maps
-        As in `mean_combine`.
+        Errors of the frames and their bad-pixel maps, as in `mean_combine`.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def independent_error(errors, bad_maps):
 
 
 def _listed(images, name):
-    """Return a list of arrays: an array may be one frame or a stack."""
+    """Return a list of 2-D arrays; an array may be one frame or a stack of frames."""
     if isinstance(images, np.ndarray):
         return [images] if images.ndim == 2 else list(images)
     if not isinstance(images, list):
@@ -107,7 +113,7 @@ def _check(frames, maps):
     for kind, images in (("frame", frames), ("bad-pixel map", maps)):
         for number, image in enumerate(images):
             if not isinstance(image, np.ndarray) or image.ndim != 2:
-                msg = f"{kind} {number} is no two-dimensional array"
+                msg = f"{kind} {number} is not a two-dimensional array"
                 raise TypeError(msg)
             if image.shape != shape:
                 msg = f"{kind} {number} has the shape {image.shape}, the first frame has {shape}"

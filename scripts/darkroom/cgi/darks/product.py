@@ -1,7 +1,7 @@
-"""Noise maps and darks as FITS, in corgidrp's layout with more behind it.
+"""Noise maps and darks as FITS, in corgidrp's layout with further extensions.
 
-The primary header, the image, ``ERR`` and ``DQ`` are what corgidrp's classes read; further planes
-and tables follow in extensions of their own, which its classes carry along.
+corgidrp's classes read the primary header, the image, ``ERR`` and ``DQ``. Further planes and tables
+follow in extensions, which these classes keep.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -27,6 +28,15 @@ from darkroom.cgi.units import ELECTRON
 from darkroom.errors import InputError
 from darkroom.fits.write import binary_table, write
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from darkroom.cgi.darks.darks import MasterDark
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.maps.maps import NoiseMaps, StackReport
+    from darkroom.cgi.stacks.stacks import Stack
+    from darkroom.hints import StrPath
+
 _PACKAGES = ("numpy", "astropy", "numba")
 _MEANS = {
     "FPN_IMM": "[e-] mean of the imaging area's fixed pattern",
@@ -36,23 +46,34 @@ _MEANS = {
 }
 
 
-def write_noise_maps(path, maps, geometry, *, inputs, settings, signed=True, region="full"):
-    """Write noise maps as corgidrp's DetectorNoiseMaps.
+def write_noise_maps(
+    path: StrPath,
+    maps: NoiseMaps,
+    geometry: Geometry,
+    *,
+    inputs: Sequence[StrPath],
+    settings: dict[str, object],
+    signed: bool = True,
+    region: str = "full",
+) -> None:
+    """Write noise maps in the layout of corgidrp's DetectorNoiseMaps.
 
     Parameters
     ----------
     path : path-like
+        File that is written.
     maps : darkroom.cgi.maps.maps.NoiseMaps
+        Maps of the full frame.
     geometry : darkroom.cgi.geometry.Geometry
     inputs : sequence of path-like
-        Files to name with their checksums, beside the frames.
+        Files that the header names with their checksums, besides the frames.
     settings : dict
-        Choices that shaped the result.
+        Settings that the result depends on.
     signed : bool
         False sets negative CIC and dark current to 0: corgidrp's synthesized dark refuses signed
-        maps. The header says which it is.
+        maps. The card SIGNED records it.
     region : str
-        ``"full"`` frame or ``"image"`` area.
+        ``"full"`` for the full frame, ``"image"`` for the image area.
     """
     section = (slice(None), slice(None)) if region == "full" else geometry.section("image")
     stacks = [report.stack for report in maps.used]
@@ -123,19 +144,19 @@ def _noise_map_cards(header, maps, is_signed):
 
 
 def _add_history(header, sentence):
-    """Add a sentence to HISTORY: broken at blanks, all lines but the first indented."""
+    """Add a sentence to HISTORY, wrapped at blanks; all lines but the first are indented."""
     for line in textwrap.wrap(sentence, 70, subsequent_indent="  "):
         header.add_history(line)
 
 
 def _card(value):
-    """Return a number as FITS can hold it: what is not finite is undefined."""
+    """Return a number for a card, or None (undefined) when it is not finite."""
     return float(value) if np.isfinite(value) else None
 
 
 def _stacks_table(maps):
     reports = maps.reports
-    numbers = {
+    numbers: dict[str, tuple[str, Callable[[StackReport], float]]] = {
         "EXPTIME": ("s", lambda r: r.stack.exptime),
         "EMGAIN": ("", lambda r: r.stack.em_gain),
         "EMGAIN_C": ("", lambda r: r.stack.commanded_gain),
@@ -166,17 +187,28 @@ def _stamp(primary, made_by, inputs, settings):
     provenance.stamp(primary, made_by=made_by, inputs=inputs, settings=settings, packages=_PACKAGES)
 
 
-def write_dark(path, dark, stacks, *, made_by, inputs, settings, notes=()):
-    """Write a traditional master dark as corgidrp's Dark.
+def write_dark(
+    path: StrPath,
+    dark: MasterDark,
+    stacks: Sequence[Stack],
+    *,
+    made_by: str,
+    inputs: Sequence[StrPath],
+    settings: dict[str, object],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write a traditional master dark in the layout of corgidrp's Dark.
 
     Parameters
     ----------
     path : path-like
+        File that is written.
     dark : darkroom.cgi.darks.darks.MasterDark
         Full frame or image area.
-    stacks : list of darkroom.cgi.stacks.stacks.Stack
-        The one stack it is of.
+    stacks : sequence of darkroom.cgi.stacks.stacks.Stack
+        The one stack it is made of.
     made_by : str
+        Name of the program.
     inputs, settings
         As in `write_noise_maps`.
     notes : sequence of str
@@ -217,21 +249,25 @@ def _dark_hdus(dark, primary, image, err, dq):
 
 @dataclass
 class NoiseMapsFile:
-    """Noise maps read from a file, ours or corgidrp's.
+    """Noise maps read from a file of darkroom or corgidrp.
 
     Attributes
     ----------
     path : pathlib.Path
     data, err : (3, ny, nx) float64 arrays
+        Fixed pattern [e-], clock-induced charge [e-] and dark current [e-/s], and their errors.
     dq : (ny, nx) uint16 array
+        Data-quality flags.
     covariance : (3, ny, nx) float64 array or None
         In the order of `darkroom.cgi.maps.maps.PAIRS`.
     hot : (ny, nx) uint8 array
-        Not 0: the variance of the pixel's own was used. All 0 where the file does not tell.
+        Not 0 for pixels that were fitted as hot; all 0 when the file has no such plane.
     nfiles : int
+        Number of frames.
     kgain : float
-        Electrons per DN of the frames, -999 when they differ or it is unknown.
+        Conversion gain of the frames [e-/DN]; -999 when it is unknown or differs.
     signed : bool
+        True when negative charge was not set to 0.
     headers : tuple of astropy.io.fits.Header
         Primary, image, ERR, DQ.
     """
@@ -245,16 +281,16 @@ class NoiseMapsFile:
     nfiles: int
     kgain: float
     signed: bool
-    headers: tuple
+    headers: tuple[fits.Header, fits.Header, fits.Header, fits.Header]
 
 
-def read_noise_maps(path):
+def read_noise_maps(path: StrPath) -> NoiseMapsFile:
     """Read noise maps.
 
     Raises
     ------
     InputError
-        When the file is damaged or holds something else.
+        When the file is missing or damaged, or holds something else.
     """
     path = Path(path)
     try:
@@ -293,6 +329,7 @@ def _noise_maps_of(path, hdus):
     )
 
 
+# Cards of noise maps that a synthesized dark does not inherit.
 _MAP_CARDS = (
     "B_O", "B_O_ERR", "B_O_UNIT", "B_O_LOW", "B_O_UP", "B_O_MEAS", "FPN_IMM", "CIC_IMM", "DC_IMM",
     "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "NSTACK", "NSKIPPED",
@@ -300,17 +337,21 @@ _MAP_CARDS = (
 )  # fmt: skip
 
 
-def write_synthesized_dark(path, dark, maps, *, settings):
-    """Write a synthesized dark as corgidrp's Dark.
+def write_synthesized_dark(
+    path: StrPath, dark: MasterDark, maps: NoiseMapsFile, *, settings: dict[str, object]
+) -> None:
+    """Write a synthesized dark in the layout of corgidrp's Dark.
 
     Parameters
     ----------
     path : path-like
+        File that is written.
     dark : darkroom.cgi.darks.darks.MasterDark
+        Full frame or image area.
     maps : NoiseMapsFile
-        What it is made of.
+        Maps that it is made of.
     settings : dict
-        Choices that shaped the result.
+        Settings that the result depends on.
     """
     primary, image, err, dq = (header.copy() for header in maps.headers)
     for header in (image, primary, err, dq):

@@ -1,8 +1,9 @@
-"""What the report shows of a CGI item besides its figures, and what the figures are drawn from."""
+"""Content of a CGI item in the report besides its figures, and the data that the figures show."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -11,24 +12,33 @@ from darkroom.cgi.figures.maps import Story
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.hints import StrPath
+
 _NUMBERS = (
     ("Fixed pattern, mean", "FPN_IMM", "FPNVAR", "e⁻"),
     ("Clock-induced charge, mean", "CIC_IMM", "CICVAR", "e⁻"),
-    ("Dark current, mean (hot pixels too)", "DC_IMM", "DCVAR", "e⁻/s"),
+    ("Dark current, mean (with hot pixels)", "DC_IMM", "DCVAR", "e⁻/s"),
 )
 
 
-def read_story(maps, darks, geometry, truth=None):
-    """Read all that the figures are drawn from.
+def read_story(
+    maps: StrPath, darks: Sequence[StrPath], geometry: Geometry, truth: StrPath | None = None
+) -> Story:
+    """Read the data that the figures show.
 
     Parameters
     ----------
     maps : path-like
         Noise maps of the full frame.
     darks : sequence of path-like
+        Master darks.
     geometry : darkroom.cgi.geometry.Geometry
     truth : path-like, optional
-        Truth of simulated frames.
+        File with the truth of simulated frames.
 
     Returns
     -------
@@ -65,25 +75,39 @@ def _read_dark(path):
         return words, np.array(hdus[1].data, float), np.array(hdus["ERR"].data[0], float)
 
 
-def describe(story, maps, darks, figures, others, folder):
-    """Gather the content of a CGI item's ``item.json``.
+def describe(
+    story: Story,
+    maps: StrPath,
+    darks: Sequence[StrPath],
+    figures: StrPath,
+    others: Sequence[tuple[StrPath, str]],
+    folder: StrPath,
+) -> dict[str, object]:
+    """Return the content of a CGI item's ``item.json``.
 
     Parameters
     ----------
-    story : Story
+    story : darkroom.cgi.figures.maps.Story
     maps : path-like
+        Noise maps of the full frame.
     darks : sequence of path-like
+        Master darks, in the order of `story.darks`.
     figures : path-like
         Folder of the figures.
-    others : list of (path, words)
-        Further products.
+    others : sequence of (path-like, str)
+        Further products with their descriptions.
     folder : path-like
-        Folder of the item; all files lie in it.
+        Folder of the item, which contains all these files.
 
     Returns
     -------
     dict
-        Keywords of `darkroom.report.item.write_item`.
+        Keyword arguments of `darkroom.report.item.write_item`.
+
+    Raises
+    ------
+    InputError
+        When a file is outside the folder of the item.
     """
     cards, stacks = story.cards, story.stacks
     used = stacks["USED"].astype(bool)
@@ -94,7 +118,7 @@ def describe(story, maps, darks, figures, others, folder):
     ]
     return {
         "summary": (
-            f"Made: noise maps from {counted(int(stacks['NFRAMES'][used].sum()), 'frame')} in "
+            f"Noise maps from {counted(int(stacks['NFRAMES'][used].sum()), 'frame')} in "
             f"{counted(int(used.sum()), 'stack')}, and {counted(len(darks), 'dark')}."
         ),
         "warnings": _warnings(maps),
@@ -105,16 +129,16 @@ def describe(story, maps, darks, figures, others, folder):
             {"file": inside(path, folder), "what": words} for path, words in [*products, *others]
         ],
         "limits": [
-            "An offset of the bias that all stacks share cannot be told from the fixed pattern.",
-            "Gains, exposure times and the conversion gain are taken as exact.",
-            "Single pixels of the maps are mostly noise: use their errors and covariance.",
+            "A bias offset that all stacks share cannot be distinguished from the fixed pattern.",
+            "EM gains, exposure times and the conversion gain are assumed to be exact.",
+            "Single pixels of the maps are dominated by noise: use their errors and covariances.",
         ]
-        + ([] if cards.get("SIGNED") else ["Clipped maps: means of charge are too large."]),
+        + ([] if cards.get("SIGNED") else ["Clipped maps: mean charges are too large."]),
     }
 
 
 def _warnings(maps):
-    """Return the warnings in the HISTORY of a product; indented lines go on with a sentence."""
+    """Return the warnings in the HISTORY of a product; indented lines continue a sentence."""
     sentences = []
     for line in map(str, fits.getheader(maps, 1).get("HISTORY", [])):
         if line.startswith("  ") and sentences:
@@ -130,7 +154,7 @@ def _key_numbers(story):
     area = int(np.isfinite(story.maps[0][story.imaging]).sum())
     rows = [
         {"label": label, "value": cards[mean], "error": float(np.sqrt(cards[variance] / area)),
-         "unit": unit, "note": "imaging area; noise that rows share is not in the error"}
+         "unit": unit, "note": "imaging area; the error does not include noise common to a row"}
         for label, mean, variance, unit in _NUMBERS
     ]  # fmt: skip
     noise = cards.get("READNOIS")
@@ -140,12 +164,12 @@ def _key_numbers(story):
             "value": noise if isinstance(noise, float) else None,
             "error": cards.get("READNERR"),
             "unit": "e⁻",
-            "note": "as stacks with little charge tell; –: not to be trusted",
+            "note": "from stacks with little charge; –: cannot be measured",
         }
     )
     if story.hot is not None:
         hot = int((story.hot[story.imaging] > 0).sum())
-        note = f"{share(hot, area)} of the imaging area: far more charge than the others"
+        note = f"{share(hot, area)} of the imaging area: significantly more charge than the others"
         rows.append(
             {"label": "Hot pixels", "value": float(hot), "error": None, "unit": "", "note": note}
         )
@@ -172,8 +196,9 @@ def _stacks_table(stacks):
         )
     return {
         "title": "Stacks",
-        "columns": ["EM gain", "time [s]", "frames", "usable a pixel", "noise [e⁻]",
-                    "offset [e⁻]", "its error [e⁻]", "note"],
+        "columns": ["EM gain", "time [s]", "frames", "usable per pixel", "noise [e⁻]",
+                    "offset [e⁻]", "error of offset [e⁻]", "note"],
         "rows": rows,
-        "note": "Noise: standard deviation of one sample in the imaging area.",
+        "note": "Noise: standard deviation of a sample in the imaging area. Offset: level of the "
+        "bias region relative to the other stacks.",
     }  # fmt: skip

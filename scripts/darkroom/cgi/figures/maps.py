@@ -1,8 +1,9 @@
-"""Figures of the CGI road: noise maps with their errors, residuals, darks, truth recovered."""
+"""Figures of the CGI pipeline: noise maps and errors, fit residuals, darks, recovered truth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,55 +11,59 @@ from darkroom.plot import histograms, images, measures, series, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, measured, number, share
 
+if TYPE_CHECKING:
+    from darkroom.plot.book import FigureBook
+
 _MAPS = (
     ("fpn", "Fixed pattern", "e⁻", style.BIAS),
     ("cic", "Clock-induced charge", "e⁻", style.SCIENCE),
     ("dark", "Dark current", "e⁻/s", style.DARK),
 )
 _GAIN_COLOURS = style.SERIES
-# Pulls are drawn up to here; what lies beyond is counted.
+# Pulls beyond this are not drawn.
 _PULL_RANGE = 6.0
 
 
 @dataclass(frozen=True)
 class Story:
-    """All that the figures of a CGI item are drawn from.
+    """Data that the figures of a CGI item show.
 
     Attributes
     ----------
     maps, errors : (3, ny, nx) arrays
-        Noise maps and their errors, full frame.
+        Noise maps and their errors, full frame [e-, e-, e-/s].
     imaging : tuple of slices
-        The imaging area.
+        Rows and columns of the imaging area.
     hot : (ny, nx) array or None
-        Not zero: the variance of the pixel's own was used.
+        Not zero for pixels that were fitted as hot.
     chi2 : (ny, nx) array or None
         Reduced chi-square.
     stacks : dict of arrays
-        Columns of the STACKS table.
+        Columns of the table STACKS.
     cards : dict
-        Header of the maps.
-    darks : list of (words, data, error)
-        Darks, in electrons.
+        Cards of the header of the maps.
+    darks : list of (str, array, array)
+        Description, data and error of each dark [e-].
     truth : (3, ny, nx) array or None
-        What the maps should be.
+        True maps of simulated frames.
     truly_hot : (ny, nx) bool array or None
+        True for hot pixels of simulated frames.
     """
 
     maps: np.ndarray
     errors: np.ndarray
-    imaging: tuple
+    imaging: tuple[slice, slice]
     hot: np.ndarray | None
     chi2: np.ndarray | None
-    stacks: dict
-    cards: dict
-    darks: list = field(default_factory=list)
+    stacks: dict[str, np.ndarray]
+    cards: dict[str, object]
+    darks: list[tuple[str, np.ndarray, np.ndarray]] = field(default_factory=list)
     truth: np.ndarray | None = None
     truly_hot: np.ndarray | None = None
 
 
-def draw_figures(book, story):
-    """Draw every figure of a CGI item into a book."""
+def draw_figures(book: FigureBook, story: Story) -> None:
+    """Draw all figures of a CGI item into a book."""
     for k, (key, title, unit, colour) in enumerate(_MAPS):
         _show_map(book, story, k, key, title, unit, colour)
     _show_stacks(book, story)
@@ -74,7 +79,7 @@ def draw_figures(book, story):
 def _show_map(book, story, k, key, title, unit, colour):
     area, error = story.maps[k][story.imaging], story.errors[k][story.imaging]
     flat, typical = measures.finite(area), float(np.nanmedian(error))
-    # Dark current is 0 elsewhere; thousandths of its unit leave room for the scale's digits.
+    # Dark current is 0 outside the imaging area; in 10⁻³ e⁻/s the digits of the scale fit.
     shown, scale, small = (story.imaging, 1e3, "10⁻³ ") if k == 2 else ((...,), 1.0, "")
     panels = []
     for name, image in (("map", story.maps[k]), ("error", story.errors[k])):
@@ -99,12 +104,12 @@ def _show_map(book, story, k, key, title, unit, colour):
         f"scatter of pixels {number(float(flat.std()), 3)} {unit}, typical error of a pixel "
         f"{number(typical, 3)} {unit}. "
         + (
-            "Maps are signed: noise makes single pixels negative. "
+            "Maps are signed: noise makes some pixels negative. "
             if story.cards.get("SIGNED")
             else "Negative values of charge are set to 0, which makes means too large. "
         )
         + f"{counted(area.size - flat.size, 'pixel')} of the imaging area could not be fitted."
-        + (" Outside the imaging area there is no dark current." if k == 2 else "")
+        + (" Dark current is zero outside the imaging area." if k == 2 else "")
     )
     book.add("Noise maps", key, title, caption, panels)
 
@@ -112,7 +117,7 @@ def _show_map(book, story, k, key, title, unit, colour):
 def _histograms(flat, typical, title, quantity, colour, is_gaussian):
     """Draw the bulk of a map's pixels, and all of them on a logarithmic scale.
 
-    Few amplified electrons are no Gaussian: only a fixed pattern is held against one.
+    Only the fixed pattern is compared with a Gaussian: few amplified electrons do not follow one.
     """
     if is_gaussian:
         more = {"gaussian": measures.fit_core(flat)}
@@ -141,7 +146,7 @@ def _show_stacks(book, story):
     panels = []
     for key, value, error, title, words in (
         ("residual", "RESIDUAL", "RESERR", "mean frame − fit", "imaging area"),
-        ("offset", "OFFSET", "OFFSERR", "level against the other stacks", "bias region"),
+        ("offset", "OFFSET", "OFFSERR", "offset from the other stacks", "bias region"),
     ):
         known = used & np.isfinite(stacks[value]) & (stacks[error] > 0)
         if not known.any():
@@ -158,19 +163,19 @@ def _show_stacks(book, story):
             x, groups, xlabel="exposure time [s]", ylabel="noise of a sample, found / expected",
             title="imaging area", xlog=True,
         )  # fmt: skip
-        panels.append(Panel("noise", figure, "noise of every stack against the expected one"))
-    odd = int(stacks["CORRECTD"].sum())
+        panels.append(Panel("noise", figure, "noise of every stack over the expected noise"))
+    corrected = int(stacks["CORRECTD"].sum())
     caption = (
         f"{counted(int(used.sum()), 'stack')} fitted, {counted(int((~used).sum()), 'stack')} left "
-        f"out. Residuals tell whether F + g C + g t D describes the means. "
+        f"out. Residuals test whether F + g C + g t D describes the means. "
         + (
-            f"The offset of {counted(odd, 'stack')} was significant and was subtracted. "
-            if odd
+            f"The offset of {counted(corrected, 'stack')} was significant and was subtracted. "
+            if corrected
             else "No stack has a significant offset. "
         )
-        + "An offset that all stacks share cannot be told from the fixed pattern."
+        + "An offset that all stacks share cannot be distinguished from the fixed pattern."
         + (
-            " Expected noise: read noise, and the amplified charge of normal pixels with the "
+            " Expected noise: read noise, and the shot noise of normal pixels' charge with the "
             "register's excess noise."
             if known.any()
             else ""
@@ -181,12 +186,12 @@ def _show_stacks(book, story):
 
 
 def _by_gain(stacks, chosen, values):
-    """Return x and groups for `draw_against`: one group an EM gain."""
+    """Return x and groups for `draw_against`, one group per EM gain."""
     x, groups = [], []
-    for number_, gain in enumerate(sorted(set(stacks["EMGAIN"][chosen]))):
+    for group, gain in enumerate(sorted(set(stacks["EMGAIN"][chosen]))):
         here = np.flatnonzero(chosen & (stacks["EMGAIN"] == gain))
         x.append(stacks["EXPTIME"][here])
-        colour = _GAIN_COLOURS[number_ % len(_GAIN_COLOURS)]
+        colour = _GAIN_COLOURS[group % len(_GAIN_COLOURS)]
         groups.append((f"EM gain {gain:g}", "o", colour, values(here), None))
     return x, groups
 
@@ -213,8 +218,8 @@ def _show_chi2(book, story):
     hot = 0 if story.hot is None else int((story.hot[story.imaging] > 0).sum())
     caption = (
         f"Chi-square over degrees of freedom has the mean {number(float(flat.mean()), 4)}; 1 is "
-        f"expected. {counted(hot, 'pixel')} ({share(hot, area.size)}) are hot: their noise is "
-        "their own, not the pooled one."
+        f"expected. {counted(hot, 'pixel')} ({share(hot, area.size)}) are hot: they are fitted "
+        "with their own noise, not the pooled one."
     )
     book.add("The fit", "chi2", "How well the model describes the means", caption, panels)
 
@@ -249,15 +254,15 @@ def _show_pulls(book, story):
         panels.append(Panel(key, figure, f"histogram of the pulls of the {title.lower()}"))
         words.append(f"{title.lower()} {pull.std():.3f}")
     caption = (
-        f"Standard deviation of the pulls: {', '.join(words)}; 1 is right. The line is a Gaussian "
-        "of width 1. With few electrons a pixel the distribution cannot be Gaussian: its width is "
-        "still that of the quoted error."
+        f"Standard deviation of the pulls, (found − truth) / error: {', '.join(words)}; 1 is "
+        "expected. The line is a Gaussian of width 1. With few electrons per pixel the "
+        "distribution is not Gaussian, but its width is still that of the quoted error."
     )
-    book.add("Truth recovered", "pulls", "Are the errors the errors?", caption, panels)
+    book.add("Truth recovered", "pulls", "Are the quoted errors correct?", caption, panels)
 
 
 def _show_recovered(book, story):
-    """Draw found against true values: hot pixels one by one, normal ones in classes of truth."""
+    """Draw found against true values: normal pixels in classes of truth, hot pixels one by one."""
     panels = []
     hot = story.truly_hot[story.imaging]
     for k, (key, title, unit, colour) in enumerate(_MAPS):
@@ -280,15 +285,15 @@ def _show_recovered(book, story):
         panels.append(Panel("hot", figure, "dark current of hot pixels: found against truth"))
     caption = (
         "Pixels are sorted by their true value and averaged in forty classes, so that the noise of "
-        "single pixels does not hide a bias; the line is equality. Hot pixels stand for themselves."
+        "single pixels does not hide a bias; the line is equality. Hot pixels are shown one by one."
     )
     book.add("Truth recovered", "recovered", "Is the truth recovered?", caption, panels)
 
 
-def _classes(true, found, number_=40):
+def _classes(true, found, nclasses=40):
     """Return mean truth, mean found and its error in classes of equal size."""
     order = np.argsort(true, kind="stable")
-    runs = [run for run in np.array_split(order, number_) if run.size > 1]
+    runs = [run for run in np.array_split(order, nclasses) if run.size > 1]
     x = np.array([true[run].mean() for run in runs])
     y = np.array([found[run].mean() for run in runs])
     error = np.array([found[run].std(ddof=1) / np.sqrt(run.size) for run in runs])

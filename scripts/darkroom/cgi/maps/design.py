@@ -1,4 +1,4 @@
-"""The linear model of a stack's mean, and the stacks it can be fitted to.
+"""The linear model of the mean of a stack, and the conditions that stacks must meet for its fit.
 
 The mean of stack m, bias-subtracted and in electrons after the EM register, is
 
@@ -12,17 +12,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.stacks.stacks import RECOMMENDED_FRAMES
 from darkroom.errors import DarkroomError
 
-# Frames of a stack that the products' counts can hold, and stacks.
-_MOST_FRAMES, _MOST_STACKS = 32767, 255
-#: Stacks that must be usable in a pixel: three parameters, and one more to judge them by.
-LEAST_STACKS = 4
-# Dark signal expected in the image, for the check of cosmic-ray thresholds: F, C in e-, D in e-/s.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.stacks.stacks import Stack
+
+# Largest numbers of frames in a stack, and of stacks, that the counts in products can hold.
+_MAX_FRAMES, _MAX_STACKS = 32767, 255
+#: Stacks that must be usable in a pixel: three parameters, and one degree of freedom.
+MIN_STACKS = 4
+# Expected dark signal of the image, for the check of cosmic-ray thresholds: F and C in e-, D in
+# e-/s; and the standard deviations of it that must lie below a threshold.
 _EXPECTED = (4.9, 0.0088, 0.001)
 _EXPECTED_DEVIATIONS = 4.0
 
@@ -36,7 +43,7 @@ class Design:
     gain, exptime, kgain : (M,) float arrays
         EM gain, exposure time [s], electrons per DN.
     enf2 : (M,) float array
-        Square of the excess-noise factor at each gain.
+        Squared excess-noise factor at each gain.
     """
 
     gain: np.ndarray
@@ -45,8 +52,8 @@ class Design:
     enf2: np.ndarray
 
     @classmethod
-    def from_stacks(cls, stacks, em_stages):
-        """Make the design of stacks (`darkroom.cgi.stacks.stacks.Stack`)."""
+    def from_stacks(cls, stacks: Sequence[Stack], em_stages: int) -> Design:
+        """Make the design of stacks; the EM register has `em_stages` stages."""
         gain = np.array([stack.em_gain for stack in stacks])
         return cls(
             gain,
@@ -56,12 +63,12 @@ class Design:
         )
 
     @property
-    def matrix(self):
-        """Return X, (M, 3): what F, C and D contribute to each stack."""
+    def matrix(self) -> np.ndarray:
+        """Design matrix X, (M, 3): the coefficients of F, C and D in each stack."""
         return np.column_stack([np.ones_like(self.gain), self.gain, self.gain * self.exptime])
 
 
-def excess_noise(gain, em_stages):
+def excess_noise(gain: float | np.ndarray, em_stages: int) -> np.ndarray:
     """Return the excess-noise factor of an EM register.
 
     Parameters
@@ -73,8 +80,8 @@ def excess_noise(gain, em_stages):
 
     Returns
     -------
-    float or array
-        sqrt(2 (g - 1) g^(-(N+1)/N) + 1/g): noise of Poisson-distributed electrons behind the
+    array
+        sqrt(2 (g - 1) g^(-(N+1)/N) + 1/g): noise of Poisson-distributed electrons after the
         register over that before it, per unit of gain (Robbins & Hadwen 2003, IEEE Trans.
         Electron Devices 50, 1227).
     """
@@ -82,23 +89,24 @@ def excess_noise(gain, em_stages):
     return np.sqrt(2 * (gain - 1) * gain ** (-(em_stages + 1) / em_stages) + 1 / gain)
 
 
-def truncated(stack, em_stages):
-    """Tell whether a stack's cosmic-ray threshold cuts into its own dark signal.
+def truncation(stack: Stack, em_stages: int) -> str:
+    """Return a sentence when the cosmic-ray threshold of a stack truncates its dark signal.
 
     Parameters
     ----------
     stack : darkroom.cgi.stacks.stacks.Stack
     em_stages : int
+        Stages of the EM register.
 
     Returns
     -------
     str
-        Empty when it does not (or no threshold is known), else the finding in words.
+        Empty when it does not, or no threshold is known.
 
     Notes
     -----
     corgidrp's rule: the threshold must lie above the mean of the expected dark signal by four of
-    its standard deviations. Samples above it are masked, so a lower one biases the mean.
+    its standard deviations. Samples above the threshold are masked, so a lower one biases the mean.
     """
     threshold = stack.threshold_e
     if threshold is None:
@@ -115,36 +123,36 @@ def truncated(stack, em_stages):
     )
 
 
-def check_stacks(stacks):
+def check_stacks(stacks: Sequence[Stack]) -> None:
     """Refuse stacks that the three maps cannot be fitted to.
 
     Parameters
     ----------
-    stacks : list of darkroom.cgi.stacks.stacks.Stack
-        Those that go into the fit.
+    stacks : sequence of darkroom.cgi.stacks.stacks.Stack
+        Stacks of the fit.
 
     Raises
     ------
     DarkroomError
-        When there are fewer than four, with fewer than two gains or exposure times, a gain
-        below 1, a negative time, a conversion gain that is not positive, or a combination of
-        gain and time twice; or when they differ in shape.
+        When there are fewer than four stacks, or fewer than two gains or exposure times; when a
+        gain is below 1, a time negative, or a conversion gain not positive; when two stacks have
+        the same gain and time; or when stacks differ in shape.
     """
-    if len(stacks) < LEAST_STACKS:
+    if len(stacks) < MIN_STACKS:
         names = "; ".join(stack.name for stack in stacks) or "none"
         raise DarkroomError(
-            f"{len(stacks)} stacks to fit ({names}): at least {LEAST_STACKS} of different EM gain "
+            f"{len(stacks)} stacks to fit ({names}): at least {MIN_STACKS} of different EM gain "
             "and exposure time are needed"
         )
-    if len(stacks) > _MOST_STACKS:
-        raise DarkroomError(f"{len(stacks)} stacks to fit: at most {_MOST_STACKS} can be counted")
+    if len(stacks) > _MAX_STACKS:
+        raise DarkroomError(f"{len(stacks)} stacks to fit: at most {_MAX_STACKS} can be counted")
     shapes = Counter(stack.shape for stack in stacks)
     if len(shapes) > 1:
         usual = shapes.most_common(1)[0][0]
-        odd = next(stack for stack in stacks if stack.shape != usual)
+        other = next(stack for stack in stacks if stack.shape != usual)
         raise DarkroomError(
-            f"{odd.name}: frames of {odd.shape[0]} x {odd.shape[1]}, those of the other stacks "
-            f"have {usual[0]} x {usual[1]}"
+            f"{other.name}: frames of {other.shape[0]} x {other.shape[1]}, those of the other "
+            f"stacks have {usual[0]} x {usual[1]}"
         )
     for stack in stacks:
         _check_values(stack)
@@ -161,14 +169,14 @@ def check_stacks(stacks):
     if times > 1:
         raise DarkroomError(
             f"{times} stacks have the EM gain {pair[0]:g} and the exposure time {pair[1]:g} s: "
-            "each combination may be there once (do their conversion gains differ?)"
+            "each combination may occur once (do their conversion gains differ?)"
         )
 
 
 def _check_values(stack):
-    if not 0 < stack.nframes <= _MOST_FRAMES:
+    if not 0 < stack.nframes <= _MAX_FRAMES:
         raise DarkroomError(
-            f"{stack.name}: {stack.nframes} frames; from 1 to {_MOST_FRAMES} can be counted"
+            f"{stack.name}: {stack.nframes} frames; from 1 to {_MAX_FRAMES} can be counted"
         )
     if stack.em_gain < 1:
         raise DarkroomError(f"{stack.name}: its EM gain is {stack.em_gain:g}, it must be 1 or more")
@@ -181,8 +189,8 @@ def _check_values(stack):
         )
 
 
-def number_warnings(stacks):
-    """Return sentences about stacks that are small, or unequal in their number of frames."""
+def number_warnings(stacks: Sequence[Stack]) -> list[str]:
+    """Return warnings about stacks with few frames, or unequal numbers of frames."""
     found = []
     numbers = sorted({stack.nframes for stack in stacks})
     if numbers[0] < RECOMMENDED_FRAMES:

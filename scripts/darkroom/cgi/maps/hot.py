@@ -1,11 +1,11 @@
-"""Pixels with more charge than their neighbours, whose noise is their own.
+"""Hot pixels, whose extra charge increases their noise.
 
-The variance of a sample is V + g² E² (excess of C + t D), V being the pooled one and E the excess
-noise of the register: for a hot pixel it can be a thousand times the pooled one. A pixel is treated
-so only when its excess is beyond what the noise of a normal pixel gives: the sum of few amplified
-electrons has a long tail, and calling its upper end hot would take it out of the normal pixels'
-statistics and bias their fit. The limit is a quantile of a gamma distribution with the variance
-and the skewness of the estimate.
+The variance of a sample is V + g² E² (excess of C + t D), with the pooled variance V and the excess
+noise factor E of the register: for a hot pixel it can be a thousand times V. A pixel is treated as
+hot only when its excess is larger than noise makes in a normal pixel. The sum of a few amplified
+electrons has a long tail: if its upper end were called hot, it would be missing in the statistics
+of the normal pixels, and their fit would be biased. The limit is therefore a quantile of a gamma
+distribution with the variance and the skewness of the estimate.
 """
 
 from __future__ import annotations
@@ -14,12 +14,20 @@ import numpy as np
 
 from darkroom.cgi.maps.pooling import gamma_limit
 
-#: Bits of the flags.
+#: Bits of the flags: excess of clock-induced charge, of dark current.
 CIC, DARK = 1, 2
 
 
-def limits(weights_matrix, variance, gain, enf2, exptime, count, base):
-    """Return how many standard errors of C and D an excess must have.
+def excess_limits(
+    weights_matrix: np.ndarray,
+    variance: np.ndarray,
+    gain: np.ndarray,
+    enf2: np.ndarray,
+    exptime: np.ndarray,
+    count: np.ndarray,
+    base: np.ndarray,
+) -> np.ndarray:
+    """Return the excess of C and of D above which a pixel is hot [standard errors].
 
     Parameters
     ----------
@@ -32,23 +40,23 @@ def limits(weights_matrix, variance, gain, enf2, exptime, count, base):
     count : (M,) array
         Samples of a normal pixel.
     base : (3,) array
-        Parameters of a normal pixel.
+        F [e-], C [e-] and D [e-/s] of a normal pixel.
 
     Returns
     -------
     (2,) array
         For C and D.
     """
-    # Where hardly any charge is, noise may make the parameters negative: the variance beyond that
-    # of the quietest stack tells the electrons as well.
-    told = (variance - variance.min()) / (gain**2 * enf2)
-    electrons = np.maximum(base[1] + exptime * base[2], told)
-    # Cumulants of exponentially amplified electrons, Poisson numbers of them.
+    # With hardly any charge, noise may make the parameters negative: the variance in excess of that
+    # of the quietest stack also measures the electrons.
+    implied = (variance - variance.min()) / (gain**2 * enf2)
+    electrons = np.maximum(base[1] + exptime * base[2], implied)
+    # Second and third cumulant of a Poisson number of exponentially amplified electrons.
     charge, third = gain**2 * enf2 * electrons / count, 6 * gain**3 * electrons / count**2
     found = []
     for row in weights_matrix[1:]:
         sigma2 = (row**2 * variance / count).sum()
-        # Charge of stacks with a negative weight is no cause of an excess, but a part of sigma.
+        # Charge in stacks with a negative weight cannot cause an excess, but contributes to sigma.
         upward = np.maximum(row, 0)
         bright2 = (upward**2 * charge).sum()
         skewed = (upward**3 * third).sum()
@@ -58,19 +66,26 @@ def limits(weights_matrix, variance, gain, enf2, exptime, count, base):
     return np.array(found)
 
 
-def own_variance(pooled, gain, enf2, exptime, excess, flags):
-    """Return the variance of a sample of hot pixels.
+def hot_variance(
+    pooled: np.ndarray,
+    gain: np.ndarray,
+    enf2: np.ndarray,
+    exptime: np.ndarray,
+    excess: np.ndarray,
+    flags: np.ndarray,
+) -> np.ndarray:
+    """Return the variance of a sample of hot pixels [e-²].
 
     Parameters
     ----------
     pooled : (M, nhot) array
-        Pooled variance of the population of each [e-²].
+        Pooled variance of the population of each pixel [e-²].
     gain, enf2, exptime : (M,) arrays
         EM gain, squared excess-noise factor, exposure time [s].
     excess : (3, nhot) array
-        Parameters over those of a normal pixel.
+        Parameters minus those of a normal pixel.
     flags : (nhot,) uint8 array
-        Which excess counts.
+        `CIC`, `DARK` or both: which excess increases the variance.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Compiled least squares, one small fit a pixel.
+"""Compiled least squares: one small fit per pixel.
 
 Import it through `darkroom.compiled`, which guards numba's cache.
 """
@@ -12,16 +12,16 @@ NPAR = 3
 
 
 def _solve_weighted(design, means, weights, parameters):
-    """Fit every pixel with weights of its own that multiply data and design.
+    """Fit every pixel with its own weights, which multiply data and design.
 
     Parameters
     ----------
     design : (M, 3) float64 array
-        What each parameter contributes to each stack.
+        Coefficient of each parameter in each stack.
     means, weights : (M, npixels) float64 arrays
-        Data, and the factor both sides of their equations are multiplied with.
+        Data, and the factors that both sides of the equations are multiplied by.
     parameters : (3, npixels) float64 array
-        Written to.
+        Filled.
 
     Notes
     -----

@@ -1,29 +1,36 @@
-"""The noise maps: what every estimator hands over, and what is derived from the maps."""
+"""The noise maps that every estimator returns, and what estimators share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.stacks.moments import Moments
 
-#: Order of the planes.
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from darkroom.cgi.stacks.sources import Source
+    from darkroom.cgi.stacks.stacks import Stack
+
+#: Order of the maps.
 MAPS = ("FPN", "CIC", "DC")
-#: Planes of `NoiseMaps.covariance`: pairs of maps.
+#: Pairs of maps whose covariances are the planes of `NoiseMaps.covariance`.
 PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 @dataclass
 class BiasOffset:
-    """Offset of the bias that the prescan tells, in DN.
+    """Offset of the bias that the prescan measures [DN].
 
     Attributes
     ----------
     value, error, low, up : float
-        The offset, its error, and its bounds.
+        The offset, its error, its lower and its upper bound.
     measured : bool
-        False when the stacks cannot tell it (it is 0 then).
+        False when the stacks cannot measure it; it is then 0.
     """
 
     value: float = 0.0
@@ -35,31 +42,31 @@ class BiasOffset:
 
 @dataclass
 class StackReport:
-    """What the fit says of one stack.
+    """Results of the fit for one stack.
 
     Attributes
     ----------
     stack : darkroom.cgi.stacks.stacks.Stack
     mean_count : float
-        Usable frames a pixel, mean over the full frame.
+        Usable frames per pixel, mean over the full frame.
     used : bool
-        False when it was left out of the fit.
+        False when the stack was left out of the fit.
     reason : str
         Why it was left out.
     level, offset, offset_error : float
-        Mean of the bias region, its offset against the other stacks and the error of that, in
-        e-; NaN when not measured.
+        Mean of the bias region, its offset from the other stacks, and the error of the offset
+        [e-]; NaN when not measured.
     corrected : bool
         True when the offset was subtracted before the fit.
     noise : float
-        Standard deviation of a sample in the imaging area, e-; NaN when not estimated.
+        Standard deviation of a sample in the imaging area [e-]; NaN when not estimated.
     expected_noise : float
-        What read noise and the charge of normal pixels make, e-; NaN when not known.
+        Noise expected from read noise and the charge of normal pixels [e-]; NaN when unknown.
     residual, residual_error : float
-        Mean over the imaging area of (mean frame - fit), and its error, e-.
+        Mean over the imaging area of (mean frame - fit), and its error [e-].
     """
 
-    stack: object
+    stack: Stack
     mean_count: float = np.nan
     used: bool = True
     reason: str = ""
@@ -84,18 +91,18 @@ class NoiseMaps:
     data, err : (3, ny, nx) float arrays
         The maps and their standard errors, in the order of `MAPS`.
     dq : (ny, nx) uint16 array
-        Not zero where the maps mean nothing.
+        Not zero where the maps are not valid.
     covariance : (3, ny, nx) float array or None
-        Of two maps each, in the order of `PAIRS`; with the squares of `err` this is the full
-        matrix. The peers' estimators have none.
+        Covariances of the maps, in the order of `PAIRS`; with the squares of `err` they are the
+        full covariance matrix. corgidrp's estimators have none.
     chi2 : (ny, nx) float array or None
         Chi-square of the fit.
     r2 : (ny, nx) float array
         Adjusted coefficient of determination.
     usable : (ny, nx) uint8 array
-        Stacks with a usable sample.
+        Number of stacks with a usable sample.
     unreliable : (ny, nx) uint8 array
-        Stacks that lack too many of their frames there.
+        Number of stacks that lack too many of their frames in a pixel.
     counts : (M, ny, nx) uint8 or int16 array or None
         Usable frames of each stack in the fit.
     bias : BiasOffset
@@ -105,14 +112,14 @@ class NoiseMaps:
         ``FPN_IMM``, ``CIC_IMM``, ``DC_IMM`` (means over the imaging area) and ``FPN_IMME``
         (median of the fixed pattern).
     read_noise, read_noise_error : float
-        Read noise in e- and its error, NaN when it cannot be trusted.
+        Read noise and its error [e-]; NaN when it cannot be measured.
     reports : list of StackReport
         One for every stack, used or not.
     warnings : list of str
     settings : dict
-        Choices that shaped the maps.
+        Settings that the maps depend on.
     hot : (ny, nx) uint8 array or None
-        Where the variance of a pixel of its own was used: 1 for CIC, 2 for dark current.
+        Pixels fitted as hot (`darkroom.cgi.maps.hot`): 1 for CIC, 2 for dark current, 3 for both.
     """
 
     estimator: str
@@ -127,34 +134,34 @@ class NoiseMaps:
     counts: np.ndarray | None = None
     bias: BiasOffset = field(default_factory=BiasOffset)
     variances: np.ndarray | None = None
-    means: dict = field(default_factory=dict)
+    means: dict[str, float] = field(default_factory=dict)
     read_noise: float = np.nan
     read_noise_error: float = np.nan
     reports: list[StackReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    settings: dict = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
     hot: np.ndarray | None = None
 
     @property
-    def used(self):
+    def used(self) -> list[StackReport]:
         """Reports of the stacks in the fit."""
         return [report for report in self.reports if report.used]
 
     @property
-    def nfiles(self):
-        """Frames in the fit: the sum of mean usable frames a pixel, as corgidrp counts them."""
+    def nfiles(self) -> int:
+        """Frames in the fit as corgidrp counts them: the sum of mean usable frames per pixel."""
         return round(sum(report.mean_count for report in self.used))
 
     @property
-    def signed(self):
-        """True when negative charge stands for noise; the peers' estimators clip it."""
+    def signed(self) -> bool:
+        """True when negative charge due to noise is kept; corgidrp's estimators clip it."""
         return self.estimator == "pooled"
 
 
-def clipped(maps):
-    """Return maps with negative CIC and dark current set to 0, as corgidrp wants them.
+def clipped(maps: np.ndarray) -> np.ndarray:
+    """Return maps with negative CIC and dark current set to 0, as corgidrp requires.
 
-    Such maps are biased: a mean over many pixels, or a synthesized dark, comes out too large.
+    Such maps are biased: a mean over many pixels, or a synthesized dark, is too large.
 
     Parameters
     ----------
@@ -171,24 +178,27 @@ def clipped(maps):
 
 
 class BandReader:
-    """Reads the statistics of several stacks, the same rows of all at once.
+    """Reader of the statistics of several stacks, the same band of rows of all of them.
 
     Parameters
     ----------
-    sources : list of sources (`darkroom.cgi.stacks.sources`)
+    sources : sequence of darkroom.cgi.stacks.sources.Source
     nrows, nx : int
-        Rows of a band at most, and columns.
+        Largest number of rows of a band, and columns.
     with_err : bool
+        True when the frames' errors are read.
     """
 
-    def __init__(self, sources, nrows, nx, *, with_err=False):
+    def __init__(
+        self, sources: Sequence[Source], nrows: int, nx: int, *, with_err: bool = False
+    ) -> None:
         self._sources, self._nx = sources, nx
-        self._room = Moments.zeros(len(sources) * nrows * nx, with_err=with_err)
+        self._workspace = Moments.zeros(len(sources) * nrows * nx, with_err=with_err)
 
-    def read(self, rows):
+    def read(self, rows: slice) -> Moments:
         """Return the statistics of a band, (M, nrows, nx) arrays that the next call overwrites."""
         shape = (len(self._sources), rows.stop - rows.start, self._nx)
-        band = self._room.rows(slice(0, shape[0] * shape[1] * shape[2])).reshaped(shape)
+        band = self._workspace.rows(slice(0, shape[0] * shape[1] * shape[2])).reshaped(shape)
         for array in (band.count, band.total, band.m2, band.err2, band.seen):
             if array is not None:
                 array[...] = 0
@@ -197,12 +207,12 @@ class BandReader:
         return band
 
 
-def count_dtype(stacks):
-    """Return the smallest type (as FITS has it) that counts the frames of all stacks."""
+def count_dtype(stacks: Sequence[Stack]) -> np.dtype:
+    """Return the smallest FITS type that holds the number of frames of every stack."""
     return np.dtype(">i2" if max(stack.nframes for stack in stacks) > 255 else np.uint8)
 
 
-def bands(ny, nrows):
+def bands(ny: int, nrows: int) -> Iterator[slice]:
     """Yield the bands of a frame of `ny` rows as slices of at most `nrows`."""
     for first in range(0, ny, nrows):
         yield slice(first, min(first + nrows, ny))

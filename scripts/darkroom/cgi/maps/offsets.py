@@ -1,22 +1,30 @@
-"""Offsets of stacks against each other, told by the prescan.
+"""Offsets between stacks, measured in the prescan.
 
-The bias is subtracted before a stack is made. What is left of it is common to all pixels of the
-stack and would go into the maps. The prescan sees no light and no dark current, only the fixed
-pattern and what charge the register makes: a stack whose prescan does not agree with the others'
-has an offset. An offset that all stacks share cannot be told from the fixed pattern.
+The bias is subtracted before a stack is made. A residual bias is common to all pixels of the stack
+and would bias the maps. The prescan has neither light nor dark current, only the fixed pattern and
+clock-induced charge of the register: a stack whose prescan disagrees with that of the others has an
+offset. An offset that all stacks share cannot be distinguished from the fixed pattern.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-#: Stacks needed: three parameters, and enough others to say which one is odd.
-LEAST_STACKS = 7
-#: A stack is odd when its level is this many standard errors off.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.maps.design import Design
+    from darkroom.cgi.stacks.sources import Source
+
+#: Stacks needed: three parameters, and enough others to identify an anomalous one.
+MIN_STACKS = 7
+#: A stack is anomalous when its level deviates by more than this many standard errors.
 LIMIT = 6.0
-# Pixels of the bias region that are looked at, about: more rows tell no more.
+# Approximate number of pixels of the bias region that are read: more would not help.
 _PIXELS = 60_000
 
 
@@ -27,11 +35,11 @@ class Offsets:
     Attributes
     ----------
     level, error : (M,) arrays
-        Mean of each stack over the bias region and its standard error, e-.
+        Mean of each stack over the bias region, and its standard error [e-].
     offset, offset_error : (M,) arrays
-        Deviation from what the stacks that agree predict, and its error, e-; NaN when it cannot
-        be told.
-    odd : (M,) bool array
+        Level minus the prediction from the other stacks that agree, and its error [e-]; NaN when
+        it cannot be measured.
+    anomalous : (M,) bool array
         Stacks whose offset is significant.
     """
 
@@ -39,21 +47,21 @@ class Offsets:
     error: np.ndarray
     offset: np.ndarray
     offset_error: np.ndarray
-    odd: np.ndarray
+    anomalous: np.ndarray
 
     @property
-    def measured(self):
-        """True when offsets could be told."""
+    def measured(self) -> bool:
+        """True when offsets could be measured."""
         return bool(np.isfinite(self.offset).all())
 
 
-def measure(sources, geometry, design):
+def measure(sources: Sequence[Source], geometry: Geometry, design: Design) -> Offsets:
     """Measure the offsets of stacks.
 
     Parameters
     ----------
-    sources : list of sources
-        One a stack.
+    sources : sequence of darkroom.cgi.stacks.sources.Source
+        One per stack.
     geometry : darkroom.cgi.geometry.Geometry
     design : darkroom.cgi.maps.design.Design
 
@@ -67,13 +75,13 @@ def measure(sources, geometry, design):
     level, error = _levels([source.patch(rows, columns) for source in sources])
     nothing = np.full(len(level), np.nan)
     found = Offsets(level, error, nothing, nothing.copy(), np.zeros(len(level), bool))
-    if len(level) >= LEAST_STACKS and np.isfinite(error).all() and (error > 0).all():
-        found.offset, found.offset_error, found.odd = deviations(design.matrix, level, error)
+    if len(level) >= MIN_STACKS and np.isfinite(error).all() and (error > 0).all():
+        found.offset, found.offset_error, found.anomalous = deviations(design.matrix, level, error)
     return found
 
 
 def _levels(patches):
-    """Return mean and error of each stack over the pixels that all of them have."""
+    """Return mean and error of each stack over the pixels with samples in all of them."""
     common = np.logical_and.reduce([patch.count > 0 for patch in patches])
     levels, errors = [], []
     for patch in patches:
@@ -89,26 +97,31 @@ def _levels(patches):
     return np.array(levels), np.array(errors)
 
 
-def deviations(matrix, level, error):
-    """Tell which levels do not agree with the others, and by how much.
+def deviations(
+    matrix: np.ndarray, level: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measure the deviation of each level from the others, and find the anomalous ones.
 
     Parameters
     ----------
     matrix : (M, 3) array
-        What each parameter contributes to each stack.
+        Design matrix: coefficient of each parameter in each stack.
     level, error : (M,) arrays
+        Level of each stack and its standard error [e-].
 
     Returns
     -------
     offset, offset_error : (M,) arrays
-        Level minus what the other stacks that agree predict, and its error.
-    odd : (M,) bool array
+        Level minus the prediction from the other stacks that agree, and its error [e-].
+    anomalous : (M,) bool array
+        Stacks whose offset is significant.
 
     Notes
     -----
-    The worst stack is taken out as long as it is off by `LIMIT` errors, at most a third of them.
-    Errors are scaled by the robust scatter of the deviations when that is larger: rows share the
-    noise of their bias, which the samples' scatter does not tell.
+    The most deviant stack is excluded while it deviates by more than `LIMIT` errors; at most a
+    third of the stacks are excluded. Errors are scaled by the robust scatter of the deviations when
+    that is larger: the noise of a row's bias is common to its pixels, so that the scatter of the
+    samples does not show it.
     """
     agree = np.ones(len(level), bool)
     while True:
@@ -120,8 +133,8 @@ def deviations(matrix, level, error):
         if full or score[worst] <= LIMIT * scale:
             break
         agree[worst] = False
-    odd = ~agree & (score > LIMIT * scale)
-    return offset, offset_error * scale, odd
+    anomalous = ~agree & (score > LIMIT * scale)
+    return offset, offset_error * scale, anomalous
 
 
 def _predict(matrix, level, error, agree):

@@ -1,21 +1,22 @@
 """Noise maps as corgidrp makes them, for validation: estimators ``frames`` and ``peer-3.2``.
 
-``frames`` is the fit of corgidrp 5.1.1 (weights: the number of usable frames, multiplied into both
-sides, so that they act squared); ``peer-3.2`` is that of 3.2.1 to 5.0 (weights: one over the error
-of the mean, those of the last stack all 1, as 3.2.1 has it). Both are kept to the peer's results,
-defects included: unweighted standard errors, stacks without a sample counted as zero, CIC and dark
-current clipped at zero. Use ``pooled`` for numbers to be believed.
+``frames`` is the fit of corgidrp 5.1.1: both sides of the equations are multiplied by the number of
+usable frames, so that the weight is its square. ``peer-3.2`` is that of 3.2.1 to 5.0: the weights
+are one over the error of the mean, but all 1 for the last stack, as in 3.2.1. Both reproduce the
+results of corgidrp with its defects: unweighted standard errors, stacks without a sample taken as
+zero, CIC and dark current clipped at zero. Use ``pooled`` for scientific results.
 """
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.geometry import TELEMETRY
-from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncated
+from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncation
 from darkroom.cgi.maps.maps import (
     BandReader,
     BiasOffset,
@@ -27,31 +28,47 @@ from darkroom.cgi.maps.maps import (
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.stacks.sources import Source
+
 VERSIONS = ("frames", "peer-3.2")
 _ROWS = 64
-# Weight of a stack without a sample is this over the number of all frames (corgidrp 5.1.1).
+# The weight of a stack without a sample is this over the number of all frames (corgidrp 5.1.1).
 _EMPTY_WEIGHT = 0.01
-# A stack counts as unreliable in a pixel with at most, or fewer than, this part of its frames.
+# A stack is unreliable in a pixel with at most (frames), or less than (peer-3.2), this fraction of
+# its frames.
 _RELIABLE = {"frames": 0.75, "peer-3.2": 0.5}
 
 
-def fit_peer(sources, geometry, *, version="frames", weighting=True, check_thresholds=True,
-             dtype=np.float64):  # fmt: skip
+def fit_peer(
+    sources: Sequence[Source],
+    geometry: Geometry,
+    *,
+    version: str = "frames",
+    weighting: bool = True,
+    check_thresholds: bool = True,
+    dtype: DTypeLike = np.float64,
+) -> NoiseMaps:
     """Fit the noise maps as corgidrp does.
 
     Parameters
     ----------
-    sources : list of sources
-        One a stack, in the order of `darkroom.cgi.stacks.sources.join_parts`.
+    sources : sequence of darkroom.cgi.stacks.sources.Source
+        One per stack, in the order of `darkroom.cgi.stacks.sources.join_parts`.
     geometry : darkroom.cgi.geometry.Geometry
     version : str
         ``"frames"`` or ``"peer-3.2"``.
     weighting : bool
         False gives all stacks the same weight.
     check_thresholds : bool
-        Leave out stacks whose cosmic-ray threshold cuts into their dark signal (``frames`` only).
+        Leave out stacks whose cosmic-ray threshold truncates their dark signal (``frames`` only).
     dtype : dtype
-        Of the maps.
+        Data type of the maps.
 
     Returns
     -------
@@ -77,7 +94,7 @@ def fit_peer(sources, geometry, *, version="frames", weighting=True, check_thres
 
 
 class _PeerFit:
-    """One fit: what is fixed before, and what is gathered band by band."""
+    """One fit: its constants, and the results that are gathered band by band."""
 
     def __init__(self, sources, geometry, version, weighting, check_thresholds, dtype):
         self.geometry, self.version, self.weighting = geometry, version, weighting
@@ -85,7 +102,7 @@ class _PeerFit:
         self.used = []
         for source, report in zip(sources, self.reports, strict=True):
             check = check_thresholds and version == "frames"
-            report.reason = truncated(source.stack, geometry.em_stages) if check else ""
+            report.reason = truncation(source.stack, geometry.em_stages) if check else ""
             report.used = not report.reason
             if report.used:
                 self.used.append(source)
@@ -110,7 +127,7 @@ class _PeerFit:
         )
 
     def run(self, folder):
-        """Fit all bands, then take what needs the full frame."""
+        """Fit all bands, then compute the results that need the full frame."""
         ny, nx = self.geometry.shape
         self.residuals = _Scratch(folder, len(self.used))
         self.count_sums = np.zeros(len(self.used))
@@ -127,9 +144,9 @@ class _PeerFit:
         return self.maps
 
     def _errors_of_single_samples(self, reader):
-        """Return the error that stands for a pixel with one sample, one number a stack.
+        """Return the error of the mean that each stack has in pixels with one sample.
 
-        It is that of a single sample, told by the first pixel with the most samples.
+        It is the standard deviation of a sample in the first pixel with the most samples.
         """
         most, errors = np.zeros(len(self.used)), np.zeros(len(self.used))
         for rows in bands(self.geometry.shape[0], _ROWS):
@@ -148,7 +165,7 @@ class _PeerFit:
         return errors
 
     def _weights(self, band, telemetry):
-        """Return the factors of every stack and pixel."""
+        """Return the weights of every stack and pixel."""
         count = band.count.astype(np.float64)
         if not self.weighting:
             return np.ones_like(count)
@@ -160,14 +177,14 @@ class _PeerFit:
         scatter[count == 0] = 1.0
         scatter[:, telemetry] = 1.0
         total = np.sqrt(band.rms_error() ** 2 + scatter**2)
-        # 3.2.1 writes 1 to the wrong axis: to all pixels of the last stack.
+        # corgidrp 3.2.1 writes 1 to the wrong axis: to all pixels of the last stack.
         total[-1] = 1.0
         return 1.0 / total
 
     def _fit_band(self, rows, band):
         maps, design, geometry = self.maps, self.design.matrix, self.geometry
         nstacks, nrows, nx = band.count.shape
-        telemetry = geometry.kinds[rows][:, 0] == TELEMETRY
+        telemetry = geometry.populations[rows][:, 0] == TELEMETRY
         means = band.mean()
         means[:, telemetry] = 1.0 if self.version == "frames" else np.nan
         parameters = np.empty((3, nrows * nx))
@@ -194,7 +211,7 @@ class _PeerFit:
         maps.dq[rows] = flags
 
     def _store_errors(self, rows, means, parameters):
-        """Keep standard errors, adjusted R-square, and the prescan's residuals."""
+        """Store standard errors, adjusted R-square, and the prescan's residuals."""
         maps, design = self.maps, self.design.matrix
         nstacks = len(design)
         model = np.tensordot(design, parameters, axes=1)
@@ -218,7 +235,7 @@ class _PeerFit:
         )
 
     def _finish(self):
-        """Take what needs the full frame, then clip and blank the maps as the peer does."""
+        """Compute the results that need the full frame; clip the maps as corgidrp does."""
         maps, geometry = self.maps, self.geometry
         imaging, telemetry = geometry.imaging, geometry.telemetry_rows
         design = self.design.matrix
@@ -253,7 +270,7 @@ class _PeerFit:
         return BiasOffset(value, max(up - value, value - low), low, up, measured=True)
 
     def _read_noise(self):
-        """Return the read noise told by the stack of least gain times time (corgidrp's way)."""
+        """Return the read noise from the stack of least gain times time, as corgidrp does."""
         maps, design, imaging = self.maps, self.design, self.geometry.imaging
         product = design.gain * design.exptime
         least = int(product.argmin())
@@ -269,7 +286,8 @@ class _PeerFit:
         )
         if variance < 0:
             maps.warnings.append(
-                "the read noise cannot be told: more frames a stack, or a lower EM gain, are needed"
+                "the read noise cannot be measured: more frames per stack, or a lower EM gain, are "
+                "needed"
             )
             return np.nan
         return float(np.sqrt(variance))
@@ -280,20 +298,20 @@ class _PeerFit:
 
 
 def _partner(design, least):
-    """Return the stack to correlate with: same time and next gain, else next gain times time."""
+    """Return the stack to correlate with: same time, next gain; else next gain times time."""
     higher = design.gain[design.gain > design.gain[least]].min(initial=np.inf)
     same = np.flatnonzero((design.exptime == design.exptime[least]) & (design.gain == higher))
     return int(same[0]) if same.size else int(np.argsort(design.gain * design.exptime)[1])
 
 
 def _overlap(section, rows):
-    """Return the part of a section in a band, in the band's own rows."""
+    """Return the part of a section within a band, with rows counted from the band's first."""
     first, stop = max(section[0].start, rows.start), min(section[0].stop, rows.stop)
     return slice(first - rows.start, max(stop, first) - rows.start), section[1]
 
 
 class _Scratch:
-    """Residuals of the prescan and their upper and lower bounds, on disk until all are there."""
+    """Residuals of the prescan and their bounds, stored on disk until all bands are fitted."""
 
     def __init__(self, folder, nstacks):
         self._paths = [
@@ -301,7 +319,7 @@ class _Scratch:
         ]
 
     def add(self, residual, bound):
-        """Append the residuals of a band, and how far the fit's errors move them."""
+        """Append the residuals of a band, and their changes within the errors of the fit."""
         for m, paths in enumerate(self._paths):
             for path, plane in zip(paths, (residual[m], bound[m]), strict=True):
                 with path.open("ab") as stream:

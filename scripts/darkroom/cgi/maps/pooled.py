@@ -1,52 +1,69 @@
 """Noise maps by weighted least squares with pooled variances: the estimator ``pooled``.
 
-Every stack's weight is the number of usable samples over the variance of a sample, which is pooled
-over the pixels of a population (`darkroom.cgi.maps.pooling`), or is a hot pixel's own
-(`darkroom.cgi.maps.hot`). The estimate is linear in the means with weights that hardly depend on
-them: it is unbiased, and its covariance is the inverse of the normal matrix. Maps are signed.
+The weight of a stack is its number of usable samples divided by the variance of a sample. The
+variance is pooled over the pixels of a population (`darkroom.cgi.maps.pooling`); a hot pixel has
+its own (`darkroom.cgi.maps.hot`). The estimate is linear in the means, with weights that hardly
+depend on them: it is unbiased, and its covariance is the inverse of the normal matrix. Maps are
+signed.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.geometry import IMAGING
 from darkroom.cgi.maps import offsets
-from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncated
+from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncation
 from darkroom.cgi.maps.maps import BandReader, BiasOffset, NoiseMaps, StackReport, count_dtype
 from darkroom.cgi.maps.pooling import strips
-from darkroom.cgi.maps.strip import Strip, room_for
+from darkroom.cgi.maps.strip import Strip, workspace_for
 from darkroom.cgi.units import NONFINITE
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
-# Read noise is told only where the noise of charge is less than this part of the variance.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.stacks.sources import Source
+
+# Read noise is measured only in stacks where charge makes less than this fraction of the variance.
 _CHARGE_NOISE = 0.2
-# A stack whose noise is off the expected one by this factor is named.
-_ODD_NOISE = 1.3
+# A stack whose noise differs from the expected one by more than this factor gives a warning.
+_ANOMALOUS_NOISE = 1.3
 
 
-def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True,
-               dtype=np.float64):  # fmt: skip
+def fit_pooled(
+    sources: Sequence[Source],
+    geometry: Geometry,
+    *,
+    check_thresholds: bool = True,
+    correct_offsets: bool = True,
+    dtype: DTypeLike = np.float64,
+) -> NoiseMaps:
     """Fit the noise maps.
 
     Parameters
     ----------
-    sources : list of sources
-        One a stack, in the order of `darkroom.cgi.stacks.sources.join_parts`.
+    sources : sequence of darkroom.cgi.stacks.sources.Source
+        One per stack, in the order of `darkroom.cgi.stacks.sources.join_parts`.
     geometry : darkroom.cgi.geometry.Geometry
     check_thresholds : bool
-        Leave out stacks whose cosmic-ray threshold cuts into their dark signal.
+        Leave out stacks whose cosmic-ray threshold truncates their dark signal.
     correct_offsets : bool
         Subtract the offset of a stack whose prescan disagrees with the others'.
     dtype : dtype
-        Of the maps.
+        Data type of the maps.
 
     Returns
     -------
     NoiseMaps
-        Full frame; NaN and flagged in telemetry rows and where fewer than four stacks, or not
-        the right ones, have a usable sample.
+        Maps of the full frame; NaN and flagged in telemetry rows, and where the stacks with a
+        usable sample are fewer than four or do not determine the parameters.
 
     Raises
     ------
@@ -62,24 +79,26 @@ def fit_pooled(sources, geometry, *, check_thresholds=True, correct_offsets=True
 
 
 class _PooledFit:
-    """One fit: what is fixed before, and what is gathered strip by strip."""
+    """One fit: its constants, and the results that are gathered strip by strip."""
 
     def __init__(self, sources, geometry, check_thresholds, correct_offsets, dtype):
         self.geometry = geometry
         reports = [StackReport(source.stack) for source in sources]
         for report in reports:
             if check_thresholds:
-                report.reason = truncated(report.stack, geometry.em_stages)
+                report.reason = truncation(report.stack, geometry.em_stages)
             report.used = not report.reason
         used = [s for s, report in zip(sources, reports, strict=True) if report.used]
         stacks = [source.stack for source in used]
         check_stacks(stacks)
         self.design = Design.from_stacks(stacks, geometry.em_stages)
         self.offsets = offsets.measure(used, geometry, self.design)
-        self.subtracted = np.where(self.offsets.odd & correct_offsets, self.offsets.offset, 0.0)
+        self.subtracted = np.where(
+            self.offsets.anomalous & correct_offsets, self.offsets.offset, 0.0
+        )
         ny, nx = geometry.shape
         self.reader = BandReader(used, max(s.stop - s.start for s in strips(ny)), nx)
-        self.room = room_for(nx * max(s.stop - s.start for s in strips(ny)))
+        self.workspace = workspace_for(nx * max(s.stop - s.start for s in strips(ny)))
         nstacks = len(used)
         self.count_sums = np.zeros(nstacks)
         self.noise_sums, self.residual_sums = np.zeros((nstacks, 2)), np.zeros((nstacks, 2))
@@ -101,10 +120,10 @@ class _PooledFit:
         )
 
     def fit_strip(self, rows):
-        """Fit the pixels of a strip and put what comes of it into the maps."""
+        """Fit the pixels of a strip and store the results in the maps."""
         band = self.reader.read(rows)
-        kinds = self.geometry.kinds[rows].reshape(-1)
-        strip = Strip(self.design, self.subtracted, band, kinds, self.room)
+        populations = self.geometry.populations[rows].reshape(-1)
+        strip = Strip(self.design, self.subtracted, band, populations, self.workspace)
         strip.fit()
         maps, (nstacks, *shape) = self.maps, band.count.shape
         found = strip.results(np.float64 if maps.data.dtype.itemsize == 8 else np.float32)
@@ -115,7 +134,8 @@ class _PooledFit:
         maps.usable[rows] = strip.usable.reshape(shape)
         maps.hot[rows] = strip.hot.reshape(shape)
         maps.counts[:, rows] = band.count
-        flags, unreliable = np.empty(strip.kinds.size, np.uint16), np.empty(strip.kinds.size, "u1")
+        npixels = strip.populations.size
+        flags, unreliable = np.empty(npixels, np.uint16), np.empty(npixels, np.uint8)
         load_kernel("darkroom.cgi.maps.pooled_kernel").summarize(
             strip.count, band.seen.reshape(nstacks, -1),
             np.array([report.stack.nframes for report in maps.used]), flags, unreliable,
@@ -131,7 +151,7 @@ class _PooledFit:
         self.residual_sums += np.column_stack([residual, residual_variance])
 
     def finish(self):
-        """Take what needs the full frame."""
+        """Compute the results that need the full frame."""
         maps, geometry, design = self.maps, self.geometry, self.design
         imaging = geometry.imaging
         ny, nx = geometry.shape
@@ -167,14 +187,14 @@ class _PooledFit:
         maps.bias = _bias(self.offsets, design)
         normal = maps.hot[imaging] == 0
         electrons = np.nanmean(cic[normal]) + design.exptime * np.nanmean(dark[normal])
-        self._judge_noise(np.maximum(electrons, 0), pixels)
+        self._check_noise(np.maximum(electrons, 0), pixels)
         return maps
 
-    def _judge_noise(self, electrons, pixels):
-        """Tell the read noise, and which stacks have another noise than it and charge make.
+    def _check_noise(self, electrons, pixels):
+        """Measure the read noise; warn of stacks whose noise differs from the expected one.
 
-        `electrons` (M,): what a normal pixel of each stack holds; `pixels` (M,): how many there
-        are.
+        `electrons` (M,) is the mean charge of a normal pixel in each stack [e-], `pixels` (M,) the
+        number of pixels.
         """
         maps, design = self.maps, self.design
         charge = design.gain**2 * design.enf2 * electrons
@@ -184,29 +204,29 @@ class _PooledFit:
         for report, expected in zip(maps.used, np.sqrt(maps.read_noise**2 + charge), strict=True):
             report.expected_noise = expected
             ratio = report.noise / expected
-            if ratio > _ODD_NOISE or ratio < 1 / _ODD_NOISE:
+            if ratio > _ANOMALOUS_NOISE or ratio < 1 / _ANOMALOUS_NOISE:
                 maps.warnings.append(
                     f"{report.stack.name}: its noise of {report.noise:.4g} e- is {ratio:.2g} times "
-                    "what read noise and charge make; it weighs accordingly"
+                    "that expected from read noise and charge; it is weighted accordingly"
                 )
 
 
 def _offset_warnings(reports, found):
-    """Say which stacks are odd."""
+    """Return a warning for each anomalous stack."""
     return [
         f"{report.stack.name}: its bias region is {report.offset:+.2f} +- "
         f"{report.offset_error:.2f} e- off the other stacks'"
-        + (", which was subtracted" if report.corrected else ", which was left in")
-        for report, odd in zip(reports, found.odd, strict=True)
-        if odd
+        + (", which was subtracted" if report.corrected else ", which was not subtracted")
+        for report, anomalous in zip(reports, found.anomalous, strict=True)
+        if anomalous
     ]
 
 
 def _bias(found, design):
-    """Return the offset that is left in the bias region, over the stacks that agree, in DN."""
+    """Return the residual offset of the bias region in the stacks that agree [DN]."""
     if not found.measured:
         return BiasOffset()
-    agree = ~found.odd
+    agree = ~found.anomalous
     weight = (design.kgain / found.offset_error)[agree] ** 2
     value = float((weight * (found.offset / design.kgain)[agree]).sum() / weight.sum())
     error = float(1 / np.sqrt(weight.sum()))
@@ -214,16 +234,16 @@ def _bias(found, design):
 
 
 def _read_noise(variance, charge, freedom):
-    """Return the read noise [e-] and its error; NaN when no stack can be trusted to tell it.
+    """Return the read noise [e-] and its error; NaN when no stack is suited to measure it.
 
-    Trusted are stacks in whose variance charge has a small part; the middle one of them tells,
-    so that one odd stack does not. The error is that of Gaussian noise with so many degrees of
-    freedom.
+    Suited are stacks in which charge makes a small fraction of the variance. The median stack of
+    them is used, so that one anomalous stack has no effect. The error is that of Gaussian noise
+    with as many degrees of freedom.
     """
-    trusted = np.flatnonzero(charge < _CHARGE_NOISE * variance)
-    if not trusted.size:
+    suited = np.flatnonzero(charge < _CHARGE_NOISE * variance)
+    if not suited.size:
         return np.nan, np.nan
     own = variance - charge
-    middle = trusted[np.argsort(own[trusted])[(trusted.size - 1) // 2]]
+    middle = suited[np.argsort(own[suited])[(suited.size - 1) // 2]]
     noise = np.sqrt(own[middle])
     return float(noise), float(variance[middle] / noise / np.sqrt(2 * freedom[middle]))

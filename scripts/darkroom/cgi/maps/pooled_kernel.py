@@ -1,18 +1,24 @@
-"""Compiled loops of the pooled estimator: sums of variances, and one weighted fit a pixel.
+"""Compiled loops of the pooled estimator: sums of variances, and one weighted fit per pixel.
 
-Import it through `darkroom.compiled`, which guards numba's cache. Pixels are taken in runs of
-one population, whose stacks have one variance each: so the loops become vector instructions.
+Import it through `darkroom.compiled`, which guards numba's cache. Pixels are processed in
+runs of one population, in which each stack has one variance, so that loops are compiled to vector
+instructions.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit, types
 
+if TYPE_CHECKING:
+    from typing import Any
+
 LANES = 256
-#: Pivots of the scaled normal matrix below this part of their diagonal mean: not determined.
+#: Parameters are not determined when a pivot of the scaled normal matrix is below this fraction of
+#: its diagonal element.
 SINGULAR = 1e-9
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
@@ -45,8 +51,9 @@ def _add_products(first, second, sums):
 def _accumulate(x, mean, weight, product, normal, right, moments):
     """Add one stack to the normal equations of a run of pixels.
 
-    `normal` (6, n) is the upper triangle, `right` (3, n), `moments` (3, n) the weighted sums of
-    1, y and y squared. A loop for each: more in one do not become vector instructions.
+    `normal` (6, n) is the upper triangle of the normal matrix, `right` (3, n) the right side, and
+    `moments` (3, n) the weighted sums of 1, y and y squared. Each sum has its own loop: joined
+    loops are not compiled to vector instructions.
     """
     row = 0
     for i in range(3):
@@ -61,7 +68,7 @@ def _accumulate(x, mean, weight, product, normal, right, moments):
 
 @_helper
 def _solve(normal, right, least, usable, theta, covariance):
-    """Invert 3 x 3 normal matrices; what is not determined becomes NaN."""
+    """Invert 3 x 3 normal matrices; parameters that are not determined are NaN."""
     for j in range(theta.shape[1]):
         a, b, c = normal[0, j], normal[1, j], normal[2, j]
         d, e, f = normal[3, j], normal[4, j], normal[5, j]
@@ -82,7 +89,7 @@ def _solve(normal, right, least, usable, theta, covariance):
 
 @_helper
 def _add_chi2(x, mean, weight, theta, chi2):
-    """Add one stack to chi-square; leave its residuals, 0 where there is none, in `mean`."""
+    """Add one stack to chi-square; `mean` then holds its residuals, 0 where there is none."""
     for k in range(3):
         _add_scaled(theta[k], -x[k], mean)
     for j in range(mean.size):
@@ -112,12 +119,12 @@ def _fit(
     Parameters
     ----------
     design : (M, 3) float64 array
-        What each parameter contributes to each stack; columns of like size.
+        Coefficient of each parameter in each stack; columns of similar size.
     least : int
-        Stacks that must be usable.
+        Smallest number of usable stacks.
     count : (M, npixels) int32 array
     total : (M, npixels) float64 array
-        Samples, and their sum.
+        Usable samples, and their sum.
     offset : (M,) float64 array
         Subtracted from every sample.
     inverse : (M, K) float64 array
@@ -127,14 +134,15 @@ def _fit(
     theta : (3, npixels) float64 array
     covariance : (6, npixels) float64 array
     chi2, null : (npixels,) float64 array
-        Written to: parameters, upper triangle of their covariance, chi-square, and that of a
+        Filled: parameters, upper triangle of their covariance, and chi-square of the fit and of a
         constant. NaN where the parameters are not determined.
     usable : (npixels,) float64 array
-        Written to: stacks with a sample.
+        Filled: stacks with a sample.
     residuals : (M, K) float64 array
-        Added to: the sum of (mean - fit) over the pixels of each population.
+        Increased by the sum of (mean - fit) over the pixels of each population.
     sums : (K, 4) float64 array
-        Added to: the sums of the parameters over each population, and its determined pixels.
+        Increased by the sums of the parameters over each population, and its number of determined
+        pixels.
     """
     nstacks = design.shape[0]
     means, weights, product = (
@@ -195,13 +203,13 @@ def _pool(count, m2, limit, runs, sums):
     ----------
     count : (npixels,) int32 array
     m2 : (npixels,) float64 array
-        Samples, and the sum of their squared deviations from their mean.
+        Usable samples, and the sum of their squared deviations from their mean.
     limit : (K, 2) float64 array
         A pixel whose m2 exceeds limit[k, 0] + limit[k, 1] (count - 1) is left out.
     runs : (nruns, 3) int64 array
         First pixel, stop pixel, population.
     sums : (K, 2) float64 array
-        Added to: sum of m2, and degrees of freedom.
+        Increased by the sum of m2, and the degrees of freedom.
     """
     square, freedom = np.empty(LANES), np.empty(LANES)
     for run in range(runs.shape[0]):
@@ -221,7 +229,7 @@ def _pool(count, m2, limit, runs, sums):
 
 
 def _flag(theta, covariance, base, limit, runs, flags):
-    """Flag pixels whose charge exceeds that of normal ones.
+    """Flag pixels with significantly more charge than normal ones.
 
     Parameters
     ----------
@@ -230,11 +238,12 @@ def _flag(theta, covariance, base, limit, runs, flags):
     base : (K, 3) float64 array
         Parameters of a normal pixel of each population, in the units of `theta`.
     limit : (K, 2) float64 array
-        Standard errors by which the second and the third parameter must exceed them.
+        Excess of the second and of the third parameter above which a pixel is flagged [standard
+        errors].
     runs : (nruns, 3) int64 array
         First pixel, stop pixel, population.
     flags : (npixels,) uint8 array
-        Written to: 1 for the second parameter, 2 for the third, 3 for both.
+        Filled: 1 for the second parameter, 2 for the third, 3 for both.
     """
     for run in range(runs.shape[0]):
         k = runs[run, 2]
@@ -248,7 +257,7 @@ def _flag(theta, covariance, base, limit, runs, flags):
 
 
 def _scale(theta, covariance, scale, runs, dark, maps, errors, mixed):
-    """Bring parameters and covariance to their units.
+    """Convert parameters and covariances to their units.
 
     Parameters
     ----------
@@ -260,7 +269,7 @@ def _scale(theta, covariance, scale, runs, dark, maps, errors, mixed):
     dark : int
         The population that has dark current; elsewhere it and its errors are set to 0.
     maps, errors, mixed : (3, npixels) float32 or float64 arrays
-        Written to, in the runs: parameters, their standard errors, and the covariances of the
+        Filled within the runs: parameters, their standard errors, and the covariances of the
         first and second, first and third, second and third.
     """
     for run in range(runs.shape[0]):
@@ -283,16 +292,19 @@ def _scale(theta, covariance, scale, runs, dark, maps, errors, mixed):
 
 
 def _summarize(count, seen, nframes, flags, unreliable):
-    """Join flags of stacks without a sample, and count stacks that lack half of their frames.
+    """Join the flags of stacks without a sample; count stacks that lack half of their frames.
 
     Parameters
     ----------
     count : (M, npixels) int32 array
+        Usable samples.
     seen : (M, npixels) uint16 array
+        Flags of all frames, joined.
     nframes : (M,) int64 array
+        Frames of each stack.
     flags : (npixels,) uint16 array
     unreliable : (npixels,) uint8 array
-        Written to.
+        Filled.
     """
     flags[:] = 0
     unreliable[:] = 0
@@ -323,16 +335,16 @@ def _upper_gamma(shape, x):
 
 
 def _gamma_tail(shape, chance, limit):
-    """Find what gamma-distributed numbers of scale 1 exceed with a small chance.
+    """Find the values that gamma-distributed numbers of scale 1 exceed with a given probability.
 
     Parameters
     ----------
     shape : (n,) float64 array
         Shape parameters.
     chance : float
-        At most 1e-3: the limit then lies where the continued fraction converges.
+        Probability, at most 1e-3: the value then lies where the continued fraction converges.
     limit : (n,) float64 array
-        Written to.
+        Filled.
     """
     wanted = math.log(chance)
     for k in range(shape.size):
@@ -352,7 +364,7 @@ def _gamma_tail(shape, chance, limit):
 _ONE, _TWO = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
 _COUNT1, _COUNT2 = types.Array(types.int32, 1, "C"), types.Array(types.int32, 2, "C")
 _RUNS = types.Array(types.int64, 2, "C")
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
+_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 fit = njit(
     [

@@ -1,13 +1,13 @@
-"""One variance of a sample for each stack and population of pixels.
+"""Pooled variance of a sample for each stack and population of pixels.
 
-The variance of a pixel's few samples says little of that pixel, and with it as weight the fit is
-biased: behind an EM register a pixel that happened to see no electron has both a low mean and a
-low variance. Pooled over thousands of pixels of one population (image, prescan, overscans; a
-strip of rows), the variance is known well and does not go with any one pixel's mean.
+The variance of a pixel's few samples is uncertain, and weights made of it bias the fit: with an EM
+register, a pixel that happened to have no electron has both a low mean and a low variance. Pooled
+over thousands of pixels of one population (image, prescan, overscans; in a strip of rows), the
+variance is well known and does not correlate with the mean of any single pixel.
 
-Pixels that are not of the population must not count: hot ones (`darkroom.cgi.maps.hot` finds them)
-and those with a sample that the EM register cannot make of dark signal, such as a cosmic ray that
-no mask took out.
+Pixels that do not belong to the population must be excluded: hot ones (found by
+`darkroom.cgi.maps.hot`) and those with a sample that the EM register cannot make of dark signal,
+such as an unmasked cosmic ray.
 """
 
 from __future__ import annotations
@@ -18,38 +18,51 @@ import numpy as np
 
 from darkroom.compiled import load_kernel
 
-# The largest of a million electrons leaves the register as 14 gains; 25 never happens.
+# Largest amplified signal of an electron [EM gains]: the largest of a million electrons has 14.
 _LARGEST_ELECTRON = 25.0
+# Largest deviation of Gaussian noise [σ].
 _LARGEST_GAUSSIAN = 8.0
+# Largest mean squared deviation of a pixel's other samples, in units of the population's variance.
 _SLOPE = 8.0
+# Approximate number of pixels that represent a population in first estimates.
 _SAMPLE = 1024
-#: Rows of a strip over which variances are pooled, about.
+#: Approximate number of rows of a strip over which variances are pooled.
 STRIP = 64
-#: Normal pixels that may be taken for hot ones: this part.
+#: Fraction of normal pixels that may be taken for hot ones.
 FALSE_ALARMS = 1e-6
+# Fraction of the highest variances that first estimates leave out.
 _TRIMMED = 0.01
-_TURNS = 4
+_ITERATIONS = 4
 
 
 class Pool:
-    """Sums of squared deviations of every stack and population.
+    """Pooled variances of every stack and population.
 
     Parameters
     ----------
     count : (M, npixels) int32 array
     m2 : (M, npixels) float64 array
-        Samples, and the sum of their squared deviations from their mean [e-²].
+        Usable samples of a pixel, and the sum of their squared deviations from their mean [e-²].
     runs : (nruns, 3) int64 array
         Runs of pixels of one population: first, stop, population.
-    kinds : (npixels,) array
+    populations : (npixels,) array
         Population of each pixel.
     npopulations : int
+        Number of populations.
     gain : (M,) array
-        EM gains.
+        EM gain of each stack.
     """
 
-    def __init__(self, count, m2, runs, kinds, npopulations, gain):
-        self._count, self._m2, self._kinds = count, m2, kinds
+    def __init__(
+        self,
+        count: np.ndarray,
+        m2: np.ndarray,
+        runs: np.ndarray,
+        populations: np.ndarray,
+        npopulations: int,
+        gain: np.ndarray,
+    ) -> None:
+        self._count, self._m2, self._populations = count, m2, populations
         self._limits, self._sums = [], np.zeros((len(gain), npopulations, 2))
         self._samples = [_sample(runs, population) for population in range(npopulations)]
         for m in range(len(gain)):
@@ -60,33 +73,33 @@ class Pool:
                 count[m], m2[m], self._limits[m], runs, self._sums[m]
             )
 
-    def typical_count(self, population):
-        """Return the median number of samples of a pixel of a population, (M,); 0: no pixel."""
+    def typical_count(self, population: int) -> np.ndarray:
+        """Return the median samples per pixel of a population, (M,); 0 when it has no pixel."""
         places = self._samples[population]
         if not places.size:
             return np.zeros(len(self._count))
         return np.median(self._count[:, places], axis=1)
 
-    def variances(self, left_out):
+    def variances(self, left_out: np.ndarray) -> np.ndarray:
         """Return the pooled variances of a sample.
 
         Parameters
         ----------
         left_out : (n,) int array
-            Pixels that do not count.
+            Pixels that are excluded.
 
         Returns
         -------
         (M, npopulations) float64 array
-            In e-²; a population without a pixel of two samples takes that of all pixels.
+            In e-²; that of all pixels for a population in which no pixel has two samples.
         """
-        sums, kinds = self._sums.copy(), self._kinds[left_out]
+        sums, populations = self._sums.copy(), self._populations[left_out]
         for m, limit in enumerate(self._limits):
             dof = np.maximum(self._count[m, left_out] - 1.0, 0)
             m2 = self._m2[m, left_out]
-            counted = m2 <= limit[kinds, 0] + limit[kinds, 1] * dof
-            np.subtract.at(sums[m, :, 0], kinds[counted], m2[counted])
-            np.subtract.at(sums[m, :, 1], kinds[counted], dof[counted])
+            counted = m2 <= limit[populations, 0] + limit[populations, 1] * dof
+            np.subtract.at(sums[m, :, 0], populations[counted], m2[counted])
+            np.subtract.at(sums[m, :, 1], populations[counted], dof[counted])
         with np.errstate(invalid="ignore", divide="ignore"):
             single = sums[..., 0] / sums[..., 1]
             common = sums[..., 0].sum(axis=1) / sums[..., 1].sum(axis=1)
@@ -94,7 +107,7 @@ class Pool:
 
 
 def _sample(runs, population):
-    """Return pixels of a population, evenly spread, at most twice `_SAMPLE`."""
+    """Return evenly spread pixels of a population, at most twice `_SAMPLE`."""
     here = runs[runs[:, 2] == population]
     lengths = here[:, 1] - here[:, 0]
     step = max(int(lengths.sum()) // _SAMPLE, 1)
@@ -104,7 +117,7 @@ def _sample(runs, population):
 
 
 def _starting_variances(count, m2, samples):
-    """Return rough variances of each population: trimmed means over a sample of its pixels."""
+    """Return first estimates of the variances: trimmed means over pixels of each population."""
     starts = np.full(len(samples), np.inf)
     for population, places in enumerate(samples):
         dof = count[places] - 1
@@ -115,112 +128,125 @@ def _starting_variances(count, m2, samples):
     return starts
 
 
-def pixel_variances(count, total, m2, kinds, excluded, npopulations, gain):
-    """Return the variance of a sample of every pixel of one stack.
+def pixel_variances(
+    count: np.ndarray,
+    total: np.ndarray,
+    m2: np.ndarray,
+    populations: np.ndarray,
+    excluded: int,
+    npopulations: int,
+    gain: float,
+) -> np.ndarray:
+    """Return the variance of a sample of every pixel of one stack [e-²].
 
     Parameters
     ----------
     count : (npixels,) int32 array
     total, m2 : (npixels,) float64 array
-        Samples, their sum [e-] and that of their squared deviations from their mean [e-²].
-    kinds : (npixels,) array
+        Usable samples, their sum [e-], and the sum of their squared deviations from their mean
+        [e-²].
+    populations : (npixels,) array
         Population of each pixel.
     excluded : int
         A population that is left out.
     npopulations : int
+        Number of populations.
     gain : float
         EM gain.
 
     Returns
     -------
     (npixels,) float64 array
-        The pooled variance of the pixel's population. A hot pixel, whose mean lies above what the
-        population can make, has 2 g times that excess more (noise of amplified electrons); one
-        whose scatter alone is too large has its own.
+        The pooled variance of the pixel's population. For a pixel whose mean is too large for the
+        population (a hot one), 2 g times the excess is added: the noise of amplified electrons. A
+        pixel of which only the scatter is too large has its own variance.
 
     Notes
     -----
-    Limits are quantiles of gamma distributions with the variance of the quantity and an upper
-    bound of its third moment: with a pooled variance V the third cumulant of a sample is at most
+    The limits are quantiles of gamma distributions with the variance of the quantity and an upper
+    bound of its third moment. With a pooled variance V the third cumulant of a sample is at most
     3 g V and the fourth 12 g² V, since electrons of rate r have 2 g² r ≤ V, 6 g³ r and 24 g⁴ r.
     """
-    runs = runs_of(kinds, excluded)
-    pool = Pool(count[None], m2[None], runs, kinds, npopulations, np.array([gain]))
+    runs = runs_of(populations, excluded)
+    pool = Pool(count[None], m2[None], runs, populations, npopulations, np.array([gain]))
     dof, n = np.maximum(count - 1.0, 0), np.maximum(count, 1)
-    mean, counted = total / n, (kinds != excluded) & (count > 0)
-    bright = loud = np.zeros(count.size, bool)
-    for _ in range(_TURNS):
-        hot = bright | loud
-        pooled = pool.variances(np.flatnonzero(hot))[0][kinds]
-        level, spread = _levels(mean, kinds, counted & ~hot, npopulations)
-        excess = mean - level[kinds]
+    mean, counted = total / n, (populations != excluded) & (count > 0)
+    high_mean = high_scatter = np.zeros(count.size, bool)
+    for _ in range(_ITERATIONS):
+        hot = high_mean | high_scatter
+        pooled = pool.variances(np.flatnonzero(hot))[0][populations]
+        level, spread = _levels(mean, populations, counted & ~hot, npopulations)
+        excess = mean - level[populations]
         with np.errstate(invalid="ignore", divide="ignore"):
-            sigma = np.sqrt(np.maximum(spread[kinds], pooled / n))
-            now_bright = counted & (excess > gamma_limit(sigma, 3 * gain * pooled / n**2))
+            sigma = np.sqrt(np.maximum(spread[populations], pooled / n))
+            now_high_mean = counted & (excess > gamma_limit(sigma, 3 * gain * pooled / n**2))
             scatter = np.sqrt(n * (12 * gain**2 * pooled + 2 * pooled**2))
             shape = (dof * pooled / scatter) ** 2
-            now_loud = counted & (m2 > scatter**2 / (dof * pooled) * _tail(shape))
-        if np.array_equal(now_bright | now_loud, hot):
+            now_high_scatter = counted & (m2 > scatter**2 / (dof * pooled) * _gamma_quantile(shape))
+        if np.array_equal(now_high_mean | now_high_scatter, hot):
             break
-        bright, loud = now_bright, now_loud
-    variance = np.where(loud & ~bright, m2 / np.maximum(dof, 1), pooled)
-    return np.where(bright, pooled + 2 * gain * np.maximum(excess, 0), variance)
+        high_mean, high_scatter = now_high_mean, now_high_scatter
+    variance = np.where(high_scatter & ~high_mean, m2 / np.maximum(dof, 1), pooled)
+    return np.where(high_mean, pooled + 2 * gain * np.maximum(excess, 0), variance)
 
 
-def _levels(mean, kinds, chosen, npopulations):
+def _levels(mean, populations, chosen, npopulations):
     """Return mean and variance of the pixels' means, by population."""
-    number = np.maximum(np.bincount(kinds[chosen], minlength=npopulations), 1)
-    level = np.bincount(kinds[chosen], mean[chosen], npopulations) / number
-    square = (mean[chosen] - level[kinds[chosen]]) ** 2
-    return level, np.bincount(kinds[chosen], square, npopulations) / number
+    number = np.maximum(np.bincount(populations[chosen], minlength=npopulations), 1)
+    level = np.bincount(populations[chosen], mean[chosen], npopulations) / number
+    square = (mean[chosen] - level[populations[chosen]]) ** 2
+    return level, np.bincount(populations[chosen], square, npopulations) / number
 
 
-def gamma_limit(sigma, third):
-    """Return by how much quantities exceed their means hardly ever.
+def gamma_limit(sigma: float | np.ndarray, third: float | np.ndarray) -> np.ndarray:
+    """Return the excess over their means that quantities have with a probability `FALSE_ALARMS`.
 
     Parameters
     ----------
     sigma, third : arrays or numbers
-        Standard deviation and third cumulant; their distributions are taken for gamma's.
+        Standard deviation and third cumulant of the quantities, whose distributions are
+        approximated by gamma distributions.
 
     Returns
     -------
     array
-        What only `FALSE_ALARMS` of them exceed.
+        The excess, in the unit of `sigma`.
     """
     skewness = np.maximum(third / sigma**3, 1e-3)
     shape = 4 / skewness**2
-    return sigma * skewness / 2 * (_tail(shape) - shape)
+    return sigma * skewness / 2 * (_gamma_quantile(shape) - shape)
 
 
-def _tail(shape):
+def _gamma_quantile(shape):
     limit = np.empty(np.shape(shape))
     flat = np.ascontiguousarray(shape, np.float64).reshape(-1)
     load_kernel("darkroom.cgi.maps.pooled_kernel").gamma_tail(flat, FALSE_ALARMS, limit.reshape(-1))
     return limit
 
 
-def strips(ny):
-    """Return the strips of a frame of `ny` rows, as even as possible."""
+def strips(ny: int) -> list[slice]:
+    """Return the strips of a frame of `ny` rows, of as equal heights as possible."""
     edges = np.linspace(0, ny, max(round(ny / STRIP), 1) + 1).round().astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def runs_of(kinds, excluded):
-    """Return the runs of equal numbers in a flat array, without those of `excluded`.
+def runs_of(populations: np.ndarray, excluded: int) -> np.ndarray:
+    """Return the runs of pixels of one population in a flat array.
 
     Parameters
     ----------
-    kinds : (npixels,) uint8 array
+    populations : (npixels,) uint8 array
+        Population of each pixel.
     excluded : int
+        A population whose runs are left out.
 
     Returns
     -------
     (nruns, 3) int64 array
-        First, stop, number.
+        First pixel, stop pixel, population.
     """
-    edges = np.flatnonzero(np.diff(kinds)) + 1
+    edges = np.flatnonzero(np.diff(populations)) + 1
     first = np.concatenate([[0], edges])
-    stop = np.concatenate([edges, [kinds.size]])
-    runs = np.column_stack([first, stop, kinds[first]]).astype(np.int64)
+    stop = np.concatenate([edges, [populations.size]])
+    runs = np.column_stack([first, stop, populations[first]]).astype(np.int64)
     return np.ascontiguousarray(runs[runs[:, 2] != excluded])

@@ -1,52 +1,66 @@
-"""Bias and cosmic rays of raw frames by the physics of the EM register and the read noise.
+"""Bias and cosmic rays of raw frames by the physics of the EM register (mode ``best``).
 
-Bias: the median of each row's prescan; rows that are off their neighbours take the neighbours'.
-Clock-induced charge of the prescan, which shifts its median, is taken back.
+Bias: the median of each row's prescan, corrected for the shift that clock-induced charge of the
+prescan gives it. A row that deviates from its neighbours takes their median.
 
 Cosmic rays: a sample of a dark is noise plus a Poisson number of electrons, each amplified to an
-exponential of mean g. It exceeds 6 σ + g (√λ + √12)² with a probability of some 1e-6, whatever its
-mean λ; what does is a hit. λ is the nominal dark signal or, where the pixel's other frames tell
-more, theirs: hot pixels are not cut. Hits of two pixels or more, or of a saturated one, are strong:
-their surroundings are flagged too, and the tail behind them as far as it stands out from the rows
-above and below.
+exponentially distributed signal of mean g. Whatever the mean λ of that number, it exceeds
+6 σ + g (√λ + √12)² with a probability of about 1e-6: samples above are hits. λ is the nominal dark
+signal or, when larger, that of the pixel's other frames, so that hot pixels are not masked. Hits of
+two or more pixels, or with a saturated pixel, are strong: pixels around them are flagged too. The
+tail after a hit is flagged as far as it stands out from the rows above and below.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.cgi.raw.peer import COSMIC, SATURATED, Bias, prescan_columns
-from darkroom.cgi.units import NONFINITE
+from darkroom.cgi.raw.peer import Bias, prescan_columns
+from darkroom.cgi.units import COSMIC, NONFINITE, SATURATED
 from darkroom.compiled import load_kernel
 
-#: Noise part of the threshold [σ], and the exponent of the probability that dark signal exceeds it.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.calibration import Calibration
+    from darkroom.cgi.raw.frames import RawPixels
+
+#: Contribution of noise to the threshold [σ]; exp(-DEPTH) is the probability that dark signal
+#: exceeds the threshold.
 NOISE, DEPTH = 6.0, 12.0
-#: A frame is bad when more of its imaging area is masked.
-MOST_MASKED = 0.2
+#: A frame is bad when a larger fraction of its imaging area is masked.
+MAX_MASKED_FRACTION = 0.2
 #: Nominal clock-induced charge [e-] and dark current [e-/s].
 CIC, DARK_CURRENT = 0.0088, 0.001
-# Exponent for what the register cannot hold: a pixel that saturates more often is left out.
+# A pixel whose own signal saturates with a probability above about exp(-_MARGIN) is flagged.
 _MARGIN = 6.0
-# Levels of a tail's blocks stand out by so many standard errors.
+# Significance that a block of a tail must have [standard errors].
 _TAIL = 3.0
-# From this amplified mean on, in units of the noise, the prescan's electrons can be counted.
+# The prescan's electrons are counted when the mean signal of one is at least _COUNTABLE σ of the
+# noise; samples above _COUNTED_FROM σ count.
 _COUNTABLE, _COUNTED_FROM = 3.0, 4.0
-_NEIGHBOURS, _ODD_ROW = 5, 6.0
+# Rows on either side that a row's bias is compared with; robust standard deviations of an outlier.
+_NEIGHBOURS, _OUTLIER = 5, 6.0
+# Bins of the histogram of an area (half a DN each), and the step between rows of the image in it.
 _BINS, _STEP = 8192, 3
-_PER_SIGMA = 0.15865525393145707
+# Fraction of a Gaussian below -1 σ.
+_BELOW_ONE_SIGMA = 0.15865525393145707
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What rows and pixels of a frame scatter by.
+    """Noise of a frame, and the charge of its prescan.
 
     Attributes
     ----------
     prescan, image : float
-        Noise of a pixel [DN], from the lower half of its distribution.
+        Noise of a pixel in the prescan and in the image [DN], from the lower half of the
+        distribution of values.
     charge : float
         Clock-induced charge of a prescan pixel [e-].
     """
@@ -57,20 +71,21 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the search finds in a frame; levels in DN.
+class SearchResult:
+    """Saturation and cosmic rays found in a frame.
 
     Attributes
     ----------
     dq : (ny, nx) uint16 array
+        `SATURATED`, `COSMIC`, and `NONFINITE` in telemetry rows.
     saturation, threshold : float
-        Level of saturation, and of hits where a pixel has the nominal dark signal.
+        Level of saturation, and threshold of hits for a pixel with the nominal dark signal [DN].
     bad : bool
-        Too much is masked.
+        True when more than `MAX_MASKED_FRACTION` of the imaging area is masked.
     hits, tails : int
-        Groups of pixels in a row that were hit, and pixels of tails.
+        Runs of hit pixels in a row, and pixels of tails.
     masked : float
-        Part of the imaging area that is flagged.
+        Fraction of the imaging area that is flagged.
     noise : Noise
     """
 
@@ -84,19 +99,23 @@ class Found:
     noise: Noise
 
 
-def row_bias(raw, gain, geometry, calibration):
+def row_bias(
+    raw: RawPixels, gain: float, geometry: Geometry, calibration: Calibration
+) -> tuple[Bias, Noise]:
     """Return the bias of a frame's rows, and its noise.
 
     Parameters
     ----------
-    raw : darkroom.cgi.raw.frames.Raw
+    raw : darkroom.cgi.raw.frames.RawPixels
     gain : float
-    geometry, calibration
+        EM gain.
+    geometry : darkroom.cgi.geometry.Geometry
+    calibration : darkroom.cgi.raw.calibration.Calibration
 
     Returns
     -------
     darkroom.cgi.raw.peer.Bias
-        Its errors are those of a median; of a row that was replaced, the scatter of rows about
+        The error is that of a median; for a row that was replaced, the scatter of rows about
         their neighbours.
     Noise
     """
@@ -110,10 +129,10 @@ def row_bias(raw, gain, geometry, calibration):
     off = median - smooth
     scatter = 1.4826 * float(np.median(np.abs(off[rows]))) or 1.0
     level = median.copy()
-    odd = ~rows | (np.abs(off) > _ODD_ROW * scatter)
-    level[odd] = smooth[odd]
-    # What spoils a row's prescan is no noise and no charge of it.
-    good, (rows, columns) = ~odd, geometry.imaging
+    outlier = ~rows | (np.abs(off) > _OUTLIER * scatter)
+    level[outlier] = smooth[outlier]
+    # The disturbance of an outlier's prescan must not enter noise and charge.
+    good, (rows, columns) = ~outlier, geometry.imaging
     prescan = _spread(raw.counts, level, good, (0, ny), (first, stop), 1)
     image = _spread(
         raw.counts, level, good, (rows.start, rows.stop), (columns.start, columns.stop), _STEP
@@ -122,7 +141,7 @@ def row_bias(raw, gain, geometry, calibration):
     charge = _prescan_charge(raw.counts, level, good, (first, stop), prescan, unit)
     shift = _median_shift(charge, prescan, unit)
     error = np.full(ny, math.sqrt(math.pi / 2) * prescan / math.sqrt(stop - first))
-    error[odd] = scatter
+    error[outlier] = scatter
     bias = Bias(
         level - shift - calibration.bias_offset, np.hypot(error, calibration.bias_offset_error)
     )
@@ -130,7 +149,7 @@ def row_bias(raw, gain, geometry, calibration):
 
 
 def _running_median(values, use):
-    """Return the median of each value's neighbours (and itself), unusable ones left out."""
+    """Return the running median of values; those not marked by `use` are left out."""
     known = np.where(use, values, np.nan)
     padded = np.pad(known, _NEIGHBOURS, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
@@ -144,7 +163,7 @@ def _running_median(values, use):
 
 
 def _spread(counts, level, use, rows, columns, step):
-    """Return the lower standard deviation of an area [DN]."""
+    """Return the noise of an area [DN]: its median minus its 16th percentile, at least 0.5."""
     bins, low = np.zeros(_BINS, np.int64), -_BINS / 4.0
     load_kernel("darkroom.cgi.raw.best_kernel").histogram(
         counts, level, use, np.array(rows), np.array(columns), step, low, bins
@@ -153,12 +172,12 @@ def _spread(counts, level, use, rows, columns, step):
         return 0.5
     sums = np.cumsum(bins) / bins.sum()
     edges = low + 0.5 * np.arange(1, _BINS + 1)
-    below, middle = np.interp([_PER_SIGMA, 0.5], sums, edges)
+    below, middle = np.interp([_BELOW_ONE_SIGMA, 0.5], sums, edges)
     return max(middle - below, 0.5)
 
 
 def _prescan_charge(counts, level, use, columns, sigma, unit):
-    """Return the clock-induced charge of the prescan: counted if the gain allows, else nominal."""
+    """Return the prescan's clock-induced charge [e-]: counted if the gain allows, else `CIC`."""
     if unit < _COUNTABLE * sigma or not use.any():
         return CIC
     bins, low = np.zeros(2, np.int64), _COUNTED_FROM * sigma - 0.5
@@ -171,7 +190,7 @@ def _prescan_charge(counts, level, use, columns, sigma, unit):
 
 
 def _median_shift(charge, sigma, unit):
-    """Return by how much amplified electrons in few pixels shift the median of their noise."""
+    """Return the shift of the prescan's median by amplified electrons in a few pixels [DN]."""
     ratio = sigma / unit
     if ratio > 10:
         above = (1 - ratio**-2) / (ratio * math.sqrt(2 * math.pi))
@@ -180,23 +199,34 @@ def _median_shift(charge, sigma, unit):
     return charge * sigma * math.sqrt(2 * math.pi) * above
 
 
-def find_cosmic_rays(counts, biases, noises, gains, exptime, geometry, calibration):
+def find_cosmic_rays(
+    counts: np.ndarray,
+    biases: Sequence[Bias],
+    noises: Sequence[Noise],
+    gains: Sequence[float],
+    exptime: float,
+    geometry: Geometry,
+    calibration: Calibration,
+) -> list[SearchResult]:
     """Flag saturation and cosmic rays in a few frames of one stack.
 
     Parameters
     ----------
     counts : (n, ny, nx) uint16 array
-    biases : list of Bias
-    noises : list of Noise
-    gains : list of float
+        Raw values [DN].
+    biases : sequence of Bias
+    noises : sequence of Noise
+    gains : sequence of float
         EM gain of each frame.
     exptime : float
-        Seconds.
-    geometry, calibration
+        Exposure time [s].
+    geometry : darkroom.cgi.geometry.Geometry
+    calibration : darkroom.cgi.raw.calibration.Calibration
 
     Returns
     -------
-    list of Found
+    list of SearchResult
+        One per frame.
     """
     special = load_kernel("darkroom.cgi.raw.best_kernel")
     rows, columns = (np.array([s.start, s.stop]) for s in geometry.imaging)
@@ -226,8 +256,8 @@ def find_cosmic_rays(counts, biases, noises, gains, exptime, geometry, calibrati
             frame, bias.level, well, bits, telemetry, SATURATED, COSMIC, NONFINITE, dq
         )
         masked = np.count_nonzero(dq[geometry.imaging]) / area
-        bad = max(masked, rays / area) > MOST_MASKED
-        found.append(Found(dq, well, limit, bool(bad), hits, tails, masked, noise))
+        bad = max(masked, rays / area) > MAX_MASKED_FRACTION
+        found.append(SearchResult(dq, well, limit, bool(bad), hits, tails, masked, noise))
     return found
 
 
@@ -235,6 +265,6 @@ def _threshold(electrons, base, unit):
     return base + unit * (math.sqrt(electrons) + math.sqrt(DEPTH)) ** 2
 
 
-def expected_loss():
-    """Return the part of a single electron's mean signal that the threshold cuts away."""
+def expected_loss() -> float:
+    """Return the fraction of a single electron's mean signal that the threshold cuts away."""
     return (1 + DEPTH) * math.exp(-DEPTH)

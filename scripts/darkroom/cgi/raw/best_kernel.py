@@ -1,21 +1,26 @@
 """Compiled search for cosmic rays by the physics of the EM register.
 
 Import it through `darkroom.compiled`, which guards numba's cache. Levels are in DN above the
-bias; `unit` is what one electron becomes on average, in DN.
+bias; `unit` is the mean amplified signal of one electron, in DN.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
 
-#: Bits of `marks`: above the threshold, part of a hit or its tail, too bright for the register.
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Bits of `marks`: above the threshold; in a hit or its tail; with a signal that often saturates.
 HIT, RAY, TRUNCATED = 1, 2, 4
-# Narrowest block of a tail, and the part of the way so far that a block is long.
+# Shortest block of a tail; later blocks are 1/_PART of the length so far.
 _BLOCK, _PART = 8, 4
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 _cube = types.Array(types.uint16, 3, "C")
 _frame = types.Array(types.uint16, 2, "C")
 _marks = types.Array(types.uint8, 3, "C")
@@ -26,9 +31,10 @@ _counts = types.Array(types.int64, 1, "C")
 
 
 def _histogram(counts, level, use, rows, columns, step, low, out):
-    """Count bias-subtracted values in bins of half a DN, from `low` on; the ends take the rest.
+    """Add bias-subtracted values to a histogram with bins of half a DN, beginning at `low`.
 
-    Rows that are not to be used (`use`) and columns outside `columns` are left out.
+    Values beyond the ends are counted in the first and last bin. Every `step`-th row of `rows`
+    (first, stop) counts where `use` is True, with its columns from `columns` (first, stop).
     """
     last = out.size - 1
     for r in range(rows[0], rows[1], step):
@@ -52,10 +58,10 @@ histogram = njit(
 
 
 @_helper
-def threshold(electrons, base, unit, depth):
+def _threshold(electrons, base, unit, depth):
     """Return the level that amplified electrons exceed with a probability of about exp(-depth).
 
-    Chernoff's bound of a Poisson number of exponentials: (sqrt(mean) + sqrt(depth))².
+    Chernoff's bound for a Poisson number of exponentials: (sqrt(mean) + sqrt(depth))².
     """
     root = np.sqrt(electrons) + np.sqrt(depth)
     return base + unit * root * root
@@ -63,7 +69,7 @@ def threshold(electrons, base, unit, depth):
 
 @_helper
 def _lower_median(values, n, without):
-    """Return the lower median of values, one of them left out (none when it is -1)."""
+    """Return the lower median of `n` values, leaving out the one numbered `without` (-1: none)."""
     kept = np.empty(n)
     m = 0
     for k in range(n):
@@ -79,58 +85,59 @@ def _lower_median(values, n, without):
 
 
 @_helper
-def _judge(counts, level, r, c, base, unit, depth, electrons, saturation, margin, marks):
-    """Decide in which frames a pixel is hit, by what the other frames have there."""
+def _test_pixel(counts, level, r, c, base, unit, depth, electrons, saturation, margin, marks):
+    """Decide in which frames a pixel is hit, from its signal in the other frames."""
     n = counts.shape[0]
     values = np.empty(n)
     for f in range(n):
         values[f] = np.float64(counts[f, r, c]) - level[f, r]
     if n > 2:
         own = max(_lower_median(values, n, -1), 0.0) / unit
-        if own > 1.0 and threshold(own, 0.0, unit, margin) > saturation:
+        if own > 1.0 and _threshold(own, 0.0, unit, margin) > saturation:
             for f in range(n):
                 marks[f, r, c] |= np.uint8(TRUNCATED)
     for f in range(n):
         mean = electrons
         if n > 1:
             mean = max(mean, _lower_median(values, n, f) / unit)
-        if values[f] > threshold(mean, base, unit, depth):
+        if values[f] > _threshold(mean, base, unit, depth):
             marks[f, r, c] |= np.uint8(HIT)
 
 
 def _find_hits(
     counts, level, rows, columns, lowest, base, unit, depth, electrons, saturation, margin, marks
 ):
-    """Find pixels that dark signal does not explain.
+    """Mark samples that are too bright to be dark signal.
 
     Parameters
     ----------
     counts : (n, ny, nx) uint16 array
         Frames of one stack.
     level : (n, ny) float64 array
-        Bias of their rows.
+        Bias of their rows [DN].
     rows, columns : (2,) int64 arrays
-        First and stop of the area.
+        First and stop of the area that is searched.
     lowest : float64
-        Pixels above it, in any frame, are looked at.
+        Level [DN]; pixels above it in any frame are tested.
     base : float64
-        Part of the threshold that noise asks for.
+        Contribution of noise to the threshold [DN].
     unit : float64
-        One electron.
+        Mean amplified signal of one electron [DN].
     depth : float64
-        Probability of a false hit is about exp(-depth).
+        The probability of a false hit is about exp(-depth).
     electrons : float64
-        Electrons that a pixel has at least expected.
+        Smallest mean number of electrons that a pixel is taken to have.
     saturation : float64
+        Level of saturation [DN].
     margin : float64
-        As depth, for what the register cannot hold.
+        As `depth`, for the probability that a pixel's own signal saturates.
     marks : (n, ny, nx) uint8 array
         Bits are set.
 
     Notes
     -----
-    A pixel's own mean is the lower median of the other frames: a hot pixel keeps its signal, and
-    no sample takes part in the decision about itself.
+    The mean signal of a pixel is the lower median of its other frames: the signal of a hot pixel
+    is not taken for a hit, and no sample takes part in the decision about itself.
     """
     n = counts.shape[0]
     for r in range(rows[0], rows[1]):
@@ -149,7 +156,7 @@ def _find_hits(
                 for before in range(f):
                     seen |= np.float64(counts[before, r, c]) - level[before, r] > lowest
                 if not seen:
-                    _judge(
+                    _test_pixel(
                         counts, level, r, c, base, unit, depth, electrons, saturation, margin,
                         marks,
                     )  # fmt: skip
@@ -168,7 +175,7 @@ find_hits = njit(
 
 @_helper
 def _block_level(counts, level, start, stop, shift, room):
-    """Return the median of a block of the flattened frame, moved by `shift` pixels."""
+    """Return the median of a block of the flattened frame, shifted by `shift` pixels."""
     nx = counts.shape[1]
     n = stop - start
     for k in range(n):
@@ -180,9 +187,9 @@ def _block_level(counts, level, start, stop, shift, room):
 
 @_helper
 def _tail_end(counts, level, start, end, sigma, limit):
-    """Follow a tail along the flattened frame; return where it ends.
+    """Follow a tail along the flattened frame; return where it ends, and whether there is one.
 
-    Blocks grow with the way so far, so that few are needed and the last ones tell faint levels.
+    Blocks grow with the length so far: few are needed, and the last ones measure faint levels.
     The level of a block is compared with the same columns of the rows above and below.
     """
     nx = counts.shape[1]
@@ -214,28 +221,30 @@ def _mark(marks, start, stop):
 
 
 def _grow(counts, level, rows, columns, saturation, sigma, limit, end, marks):
-    """Turn hits into masks: themselves, their surroundings when they are strong, their tails.
+    """Mask hits, their tails and, when they are strong, the pixels around them.
 
     Parameters
     ----------
     counts : (ny, nx) uint16 array
     level : (ny,) float64 array
+        Bias of the rows [DN].
     rows, columns : (2,) int64 arrays
-        Where hits are.
+        First and stop of the area with hits.
     saturation : float64
+        Level of saturation [DN].
     sigma : float64
-        Noise of a pixel.
+        Noise of a pixel [DN].
     limit : float64
-        Blocks of a tail stand out by so many standard errors.
+        Significance that each block of a tail must have [standard errors].
     end : int64
-        Where the flattened frame ends for tails.
+        Pixel of the flattened frame at which tails end at the latest.
     marks : (ny, nx) uint8 array
         Bits are set.
 
     Returns
     -------
     hits, tails : int64
-        Number of runs that were hit, and pixels of tails.
+        Runs of hit pixels, and pixels of tails.
     """
     ny, nx = counts.shape
     hits, length = 0, 0
@@ -276,7 +285,7 @@ grow = njit(
 
 
 def _quality(counts, level, saturation, marks, telemetry, saturated, cosmic, unknown, out):
-    """Make DQ; return how many pixels are flagged as rays."""
+    """Fill DQ; return how many pixels are flagged as hits or tails of cosmic rays."""
     rays = 0
     for r in range(counts.shape[0]):
         line, bits, target = counts[r], marks[r], out[r]

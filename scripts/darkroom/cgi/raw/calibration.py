@@ -1,4 +1,4 @@
-"""What preparing L1 frames needs to know of the detector: gains, full wells, non-linearity."""
+"""Calibration of the detector for L1 frames: conversion gain, full wells, non-linearity."""
 
 from __future__ import annotations
 
@@ -6,24 +6,32 @@ import warnings
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
 
 #: Electrons per DN as corgidrp 5.1.1 has it (8.7 in single precision), and the read noise [e-].
 KGAIN, READ_NOISE = float(np.float32(8.7)), 121.76
 _READ_NOISE_ERROR = 2.0
 #: Full wells of a pixel and of the EM register [e-].
 WELL_IMAGE, WELL_REGISTER = 90000.0, 105000.0
-#: Names of a non-linearity that are no files.
+#: Choices of a non-linearity that are not files.
 LINEAR, CORGIDRP = "none", "corgidrp"
 _TABLE_IN_WHEEL = Path("data", "default_calibs", "nonlin_table_240322.txt")
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
-    """Relative gain by DN and EM gain: bias-subtracted values are multiplied by it.
+    """Relative gain as a function of DN and EM gain; bias-subtracted values are multiplied by it.
 
     Attributes
     ----------
@@ -34,6 +42,7 @@ class Nonlinearity:
     gains : (n,) array
         EM gains, increasing.
     table : (m, n) array
+        Relative gain, without unit.
     """
 
     name: str = ""
@@ -41,8 +50,8 @@ class Nonlinearity:
     gains: np.ndarray = field(default_factory=lambda: np.ones(1))
     table: np.ndarray = field(default_factory=lambda: np.ones((1, 1)))
 
-    def curve(self, gain):
-        """Return the relative gain at `counts` for an EM gain: linear between the columns."""
+    def curve(self, gain: float) -> np.ndarray:
+        """Return the relative gain at `counts` for an EM gain, interpolated linearly."""
         place = np.clip(gain, self.gains[0], self.gains[-1])
         k = int(np.clip(np.searchsorted(self.gains, place) - 1, 0, max(len(self.gains) - 2, 0)))
         if len(self.gains) == 1:
@@ -53,21 +62,21 @@ class Nonlinearity:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Numbers of the detector.
+    """Calibration of the detector.
 
     Attributes
     ----------
     kgain, kgain_error : float
         Electrons per DN, and its error.
     read_noise, read_noise_error : float
-        e-.
+        Read noise [e-], and its error.
     well_image, well_register : float
         Full wells [e-].
     nonlinearity : Nonlinearity
     bias_offset, bias_offset_error : float
-        What the prescan's level is above the image's [DN], as noise maps tell it.
+        Level of the prescan minus that of the image [DN], as measured by noise maps, and its error.
     files : tuple of pathlib.Path
-        Files it was read from.
+        Files the calibration was read from.
     """
 
     kgain: float = KGAIN
@@ -81,24 +90,29 @@ class Calibration:
     bias_offset_error: float = 0.0
     files: tuple[Path, ...] = ()
 
-    def well_dn(self, gain):
-        """Return the charge that saturates first, pixel or register, in DN."""
+    def well_dn(self, gain: float) -> float:
+        """Return the full well [DN] at an EM gain: that of pixel or register, the smaller one."""
         return min(gain * (self.well_image / self.kgain), self.well_register / self.kgain)
 
 
-def read_calibration(*, nonlinearity=None, kgain=None, bias_offset=None):
+def read_calibration(
+    *,
+    nonlinearity: StrPath | None = None,
+    kgain: StrPath | None = None,
+    bias_offset: StrPath | None = None,
+) -> Calibration:
     """Read the calibration of a detector.
 
     Parameters
     ----------
     nonlinearity : str or path-like
         ``none`` for a linear detector, ``corgidrp`` for the table in its wheel (which must be
-        installed), or a file: FITS as corgidrp's, or text with commas. Its first row are EM gains,
-        its first column DN. There is no default: which one holds is not for a program to guess.
+        installed), or a file: FITS as corgidrp's, or comma-separated text. The first row holds EM
+        gains, the first column DN. There is no default: a program cannot guess which one holds.
     kgain : str or path-like, optional
         Electrons per DN, or corgidrp's KGain file; by default its value (8.7).
     bias_offset : path-like, optional
-        Noise maps whose cards B_O and B_O_ERR are taken.
+        Noise maps whose bias offset (cards B_O and B_O_ERR) is applied; by default 0.
 
     Returns
     -------
@@ -107,9 +121,10 @@ def read_calibration(*, nonlinearity=None, kgain=None, bias_offset=None):
     Raises
     ------
     DarkroomError
-        When there is no such file, or it does not hold what it should.
+        When a file is missing or holds something else, or `nonlinearity` is not named.
     """
-    values, files = {}, []
+    values: dict[str, Any] = {}
+    files: list[Path] = []
     if nonlinearity is None:
         raise DarkroomError(
             "L1 frames: no non-linearity is named; name a table (FITS or text), corgidrp for the "
@@ -137,14 +152,14 @@ def read_calibration(*, nonlinearity=None, kgain=None, bias_offset=None):
     return found
 
 
-def read_nonlinearity(path):
+def read_nonlinearity(path: StrPath) -> Nonlinearity:
     """Read a table of relative gains.
 
     Raises
     ------
     InputError
-        When it is missing, damaged, or no such table: axes must increase, and each column contain
-        or straddle 1.
+        When the file is missing, damaged, or not such a table: axes must increase, and each column
+        must contain or straddle 1.
     """
     path = Path(path)
     if path.suffix in (".fits", ".gz", ".fit"):
@@ -211,7 +226,7 @@ def _card(path, header, card):
     return float(value)
 
 
-def _first_image(path):
+def _first_image(path: Path) -> tuple[fits.Header, np.ndarray]:
     """Return header and data of the first image of a file."""
     from astropy.io import fits
 

@@ -1,13 +1,20 @@
-"""Raw frames of the coronagraph's camera (level L1): what is checked, and their pixels."""
+"""Raw frames of the coronagraph's camera (level L1): checks of their headers, and their pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.stacks.frame import Headers
+    from darkroom.fits.tiles import Plane
+    from darkroom.hints import StrPath
 
 #: Array types that have a prescan.
 ARRAY_TYPES = ("SCI", "ENG", "ENG_EM", "ENG_CONV")
@@ -15,38 +22,46 @@ _HIGHEST = 65535
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawPixels:
     """Pixels of a raw frame.
 
     Attributes
     ----------
     counts : (ny, nx) uint16 array
-        DN.
+        Raw values [DN].
     highest : (ny,) int64 array
-        Largest of each row.
+        Largest value of each row [DN].
     """
 
     counts: np.ndarray
     highest: np.ndarray
 
     @classmethod
-    def from_counts(cls, counts):
-        """Wrap numbers that are in memory."""
+    def from_counts(cls, counts: np.ndarray) -> RawPixels:
+        """Make pixels of an (ny, nx) array of raw values [DN]."""
         counts = np.ascontiguousarray(counts, np.uint16)
         return cls(counts, counts.max(axis=1).astype(np.int64))
 
 
-def is_raw(headers):
-    """Tell whether a frame is of level L1."""
+def is_raw(headers: Headers) -> bool:
+    """Return True for a frame of level L1."""
     return str(headers.image.get("DATALVL", "")).strip().upper() == "L1"
 
 
-def check_raw(headers, shape, geometry):
-    """Refuse a frame that is none of level L1, or none of the detector's geometry.
+def check_raw(headers: Headers, shape: tuple[int, int], geometry: Geometry) -> None:
+    """Refuse a frame that is not of level L1, or does not have the geometry's shape.
+
+    Parameters
+    ----------
+    headers : darkroom.cgi.stacks.frame.Headers
+    shape : tuple of int
+        Rows and columns of its image.
+    geometry : darkroom.cgi.geometry.Geometry
 
     Raises
     ------
     InputError
+        Also when the array type has no prescan, or exposure time or commanded EM gain is missing.
     """
     image, path = headers.image, headers.path
     level = str(image.get("DATALVL", "")).strip()
@@ -59,40 +74,35 @@ def check_raw(headers, shape, geometry):
     if kind not in ARRAY_TYPES:
         known = ", ".join(ARRAY_TYPES)
         raise InputError(path, f"ARRTYPE is {kind!r}; frames of {known} have a prescan")
-    if shape != geometry.shape:
-        raise InputError(
-            path,
-            f"image of {shape[0]} rows x {shape[1]} columns, geometry {geometry.name!r} has "
-            f"{geometry.shape[0]} x {geometry.shape[1]}",
-            "name the right one with --geometry",
-        )
+    geometry.check_shape(path, shape)
     _ = headers.exptime, headers.commanded_gain
 
 
-def read_raw(path, plane):
+def read_raw(path: StrPath, plane: Plane) -> RawPixels:
     """Read the pixels of a raw frame.
 
     Parameters
     ----------
     path : path-like
-        Its name in messages.
+        The frame's name in messages.
     plane : darkroom.fits.tiles.Plane
+        Where its pixels lie.
 
     Returns
     -------
-    Raw
+    RawPixels
 
     Raises
     ------
     InputError
-        When it is cut off, or holds anything but whole numbers of 16 bits.
+        When the file is cut off, or holds anything but whole numbers from 0 to 65535.
     """
     stored = plane.stored(0, plane.shape[0], path)
     if plane.dtype == np.dtype(">i2") and plane.bscale == 1 and plane.bzero == 1 << 15:
         counts = np.empty(plane.shape, np.uint16)
         highest = np.empty(plane.shape[0], np.int64)
         load_kernel("darkroom.cgi.raw.kernel").native(stored.view("<u2"), counts, highest)
-        return Raw(counts, highest)
+        return RawPixels(counts, highest)
     values = stored.astype(np.float64) * plane.bscale + plane.bzero
     bad = int((~np.isfinite(values)).sum())
     if bad:
@@ -103,16 +113,16 @@ def read_raw(path, plane):
             f"pixels from {values.min():g} to {values.max():g} are no counts: whole numbers from "
             f"0 to {_HIGHEST} are needed",
         )
-    return Raw.from_counts(values)
+    return RawPixels.from_counts(values)
 
 
-def as_peer_reads(headers):
-    """Return the EM gain as corgidrp takes it: EMGAIN_M whatever it says, if it is there.
+def peer_em_gain(headers: Headers) -> float:
+    """Return the EM gain that corgidrp uses: EMGAIN_M, whatever its value, if the card exists.
 
     Raises
     ------
     InputError
-        When the card it takes is missing or no number.
+        When the card that is used is missing or not a number.
     """
     if "EMGAIN_M" in headers.image:
         return headers.number("EMGAIN_M")
@@ -122,13 +132,13 @@ def as_peer_reads(headers):
     return headers.commanded_gain
 
 
-def em_gain(headers):
+def em_gain(headers: Headers) -> float:
     """Return the EM gain (see `darkroom.cgi.stacks.frame.Headers.em_gain`).
 
     Raises
     ------
     InputError
-        When it is below 1.
+        When the gain is below 1.
     """
     gain = headers.em_gain
     if gain < 1:

@@ -1,8 +1,9 @@
-"""From raw frames to the statistics of their stack: nothing is stored in between."""
+"""From raw frames to the statistics of their stacks, without files in between."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.cgi.raw.frames import is_raw
 from darkroom.cgi.raw.prepare import BATCH, prepare
@@ -15,14 +16,21 @@ from darkroom.cgi.stacks.stacks import Stack
 from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
 
-def are_raw(paths):
-    """Tell whether frames are of level L1.
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.prepare import Settings
+    from darkroom.hints import StrPath
+
+
+def are_raw(paths: Sequence[StrPath]) -> bool:
+    """Return True when frames are of level L1; only the first and the last one are looked at.
 
     Raises
     ------
     InputError
-        When the last one is of another level than the first.
+        When only one of the two is of level L1.
     """
     found = []
     for path in (paths[0], paths[-1]):
@@ -33,12 +41,21 @@ def are_raw(paths):
     return found[0]
 
 
-def raw_moments(paths, geometry, settings, *, sums=None, waived=(), scratch=None):
+def raw_moments(
+    paths: Sequence[StrPath],
+    geometry: Geometry,
+    settings: Settings,
+    *,
+    sums: Mapping[StrPath, str] | None = None,
+    waived: Collection[str] = (),
+    scratch: StrPath | None = None,
+) -> tuple[Stack | None, Moments, list[str]]:
     """Prepare the raw frames of one stack and add them up.
 
     Parameters
     ----------
     paths : sequence of path-like
+        Frames of one exposure time and commanded EM gain.
     geometry : darkroom.cgi.geometry.Geometry
     settings : darkroom.cgi.raw.prepare.Settings
     sums : dict, optional
@@ -51,7 +68,7 @@ def raw_moments(paths, geometry, settings, *, sums=None, waived=(), scratch=None
     Returns
     -------
     stack : darkroom.cgi.stacks.stacks.Stack or None
-        None when no frame is left.
+        None when no frame is usable.
     moments : darkroom.cgi.stacks.moments.Moments
     left_out : list of str
         Names of frames that are bad.
@@ -84,23 +101,37 @@ def raw_moments(paths, geometry, settings, *, sums=None, waived=(), scratch=None
     return stack, moments, left_out
 
 
-def raw_sources(paths, geometry, settings, folder, *, sums=None, waived=()):
-    """Make sources of raw frames of any number of stacks.
+def raw_sources(
+    paths: Sequence[StrPath],
+    geometry: Geometry,
+    settings: Settings,
+    folder: StrPath,
+    *,
+    sums: Mapping[StrPath, str] | None = None,
+    waived: Collection[str] = (),
+) -> tuple[list[StatisticsSource], list[str]]:
+    """Prepare raw frames of any number of stacks and add each stack up.
 
     Parameters
     ----------
     paths, geometry, settings, sums, waived
-        As of `raw_moments`.
+        As in `raw_moments`; frames may be of several stacks.
     folder : path-like
-        Where the statistics of each stack are kept; whoever owns it removes it.
+        Folder for the statistics of each stack; the caller removes it.
 
     Returns
     -------
     sources : list of darkroom.cgi.stacks.file.StatisticsSource
-        One a stack, in the order of exposure time, commanded gain.
+        One per stack, in the order of exposure time and commanded gain.
     left_out : list of str
+        Names of frames that are bad.
+
+    Raises
+    ------
+    InputError, DarkroomError
+        When a frame does not fit, or no frame is usable.
     """
-    groups = {}
+    groups: dict[tuple[float, float], list[Path]] = {}
     for path in map(Path, paths):
         with open_frame(path) as frame:
             headers = frame.headers
@@ -118,14 +149,14 @@ def raw_sources(paths, geometry, settings, folder, *, sums=None, waived=()):
         sources.append(StatisticsSource(file))
     if not sources:
         raise DarkroomError(
-            f"nothing to make darks of: of all {len(paths)} frames too much is masked (IS_BAD), or "
-            "they are setup frames"
+            f"nothing to make darks of: all {len(paths)} frames have too many masked pixels "
+            "(IS_BAD) or are setup frames"
         )
     return sources, left_out
 
 
-def described(settings):
-    """Return settings of raw frames as a product names them."""
+def described(settings: Settings) -> dict[str, object]:
+    """Return the settings of raw frames as products record them."""
     calibration = settings.calibration
     return {
         "preprocess": settings.mode,

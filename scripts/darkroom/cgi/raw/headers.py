@@ -1,19 +1,27 @@
-"""Headers of prepared frames, the way corgidrp's L2a frames have them."""
+"""Headers of prepared frames, as in corgidrp's L2a frames."""
 
 from __future__ import annotations
 
 import re
 import zlib
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.cgi.stacks.frame import Headers
-from darkroom.cgi.units import ELECTRON, EM_ELECTRON
+from darkroom.cgi.units import ELECTRON, EM_ELECTRON, invalid_value
 
-# Cards that mean nothing beyond level L1, and such as become -999 of their own type.
+if TYPE_CHECKING:
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw import best, peer
+    from darkroom.cgi.raw.calibration import Calibration
+
+    Cards = dict[str, object]
+
+# Cards without a meaning beyond level L1: removed, or set to -999 of their own type.
 _DROPPED = ("LOCAMT", "CYCLES", "LASTEXP")
 _INVALID = ("FTIMEUTC", "PROXET", "DATETIME")
-# Cards that corgidrp averages over frames: of one frame they become floating-point numbers.
+# Cards that corgidrp averages over frames, so that they are floating-point numbers even for one.
 _AVERAGED = (
     "RA", "DEC", "RAPM", "DECPM", "PA_V3", "PA_APER", "SVB_1", "SVB_2", "SVB_3", "ROLL", "PITCH",
     "YAW", "FSMSG1", "FSMSG2", "FSMSG3", "FSMX", "FSMY", "EXCAMT", "NOVEREXP",
@@ -22,13 +30,19 @@ _AVERAGED = (
 _LEVEL = re.compile(r"_(?:l1_|im\d+)")
 
 
-def prepared_name(name):
-    """Return the file name of a prepared frame: the level in it becomes L2a."""
+def prepared_name(name: str) -> str:
+    """Return the file name of a prepared frame: that of the raw one with the level L2a."""
     return _LEVEL.sub("_l2a", name, count=1)
 
 
-def prepared_headers(headers, values, sentences, err_sentences, divided):
-    """Turn the headers of a raw frame into those of a prepared one; they are changed in place.
+def prepared_headers(
+    headers: Headers,
+    values: Cards,
+    sentences: list[str],
+    err_sentences: list[str],
+    divided: bool,
+) -> Headers:
+    """Turn the headers of a raw frame into those of a prepared one, in place.
 
     Parameters
     ----------
@@ -37,9 +51,9 @@ def prepared_headers(headers, values, sentences, err_sentences, divided):
     values : dict
         Cards of the image's header to set: ``{card: value or (value, comment)}``.
     sentences, err_sentences : list of str
-        HISTORY of the image and of its error.
+        Lines of HISTORY for the image and for its error.
     divided : bool
-        The frame is divided by its EM gain.
+        True when the frame is divided by its EM gain.
 
     Returns
     -------
@@ -55,7 +69,7 @@ def prepared_headers(headers, values, sentences, err_sentences, divided):
             header[card] = int(bool(value)) if card == "OVEREXP" else float(value)
         for card in _INVALID:
             if card in header:
-                header[card] = _invalid(header[card])
+                header[card] = invalid_value(header[card])
         for card in _DROPPED:
             header.remove(card, ignore_missing=True)
     primary["FILENAME"] = prepared_name(str(primary.get("FILENAME") or headers.path.name))
@@ -71,16 +85,22 @@ def prepared_headers(headers, values, sentences, err_sentences, divided):
     return Headers(headers.path, primary, image, err, dq)
 
 
-def _invalid(value):
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return -999
-    return -999.0 if isinstance(value, float) else "-999"
+def common_values(calibration: Calibration, saturation: float, bad: bool) -> Cards:
+    """Return the cards that both modes, best and peer, set.
 
+    Parameters
+    ----------
+    calibration : darkroom.cgi.raw.calibration.Calibration
+    saturation : float
+        Level of saturation [DN].
+    bad : bool
+        True when the frame should not be used.
 
-def common_values(calibration, saturation, bad):
-    """Return the cards that both ways of preparing set."""
+    Returns
+    -------
+    dict
+        ``{card: value}``.
+    """
     return {
         "FWC_PP_E": calibration.well_image,
         "FWC_EM_E": calibration.well_register,
@@ -93,20 +113,33 @@ def common_values(calibration, saturation, bad):
     }
 
 
-def peer_history(found, rules, calibration, geometry, division="", removed=""):
-    """Return HISTORY of the image and of its error in corgidrp's words.
+def peer_history(
+    found: peer.SearchResult,
+    rules: peer.Rules,
+    calibration: Calibration,
+    geometry: Geometry,
+    division: str = "",
+    removed: str = "",
+) -> tuple[list[str], list[str]]:
+    """Return HISTORY of the image and of its error in corgidrp's words (mode peer).
 
     Parameters
     ----------
-    found : darkroom.cgi.raw.peer.Found
+    found : darkroom.cgi.raw.peer.SearchResult
     rules : darkroom.cgi.raw.peer.Rules
-    calibration, geometry
+    calibration : darkroom.cgi.raw.calibration.Calibration
+    geometry : darkroom.cgi.geometry.Geometry
     division : str
-        "the same" or "different" when divided by EM gains (commanded ones of all frames).
+        ``"the same"`` or ``"different"``: whether the commanded EM gains of all frames agree.
+        Empty when frames are not divided by their EM gain.
     removed : str
-        Sentence about frames that were taken out of the set.
+        Sentence about frames that were removed from the set; empty when none was.
+
+    Returns
+    -------
+    image, err : list of str
     """
-    # Where the peer names its parameter file and that object's hash, which changes in each process.
+    # corgidrp names its parameter file and the hash of an object, which differs in each process.
     text = f"{calibration.well_image:g} {calibration.well_register:g} {geometry.name}"
     mask = (
         f"Cosmic ray mask created with median_filter_mode = {rules.filter_mode}. Used detector "
@@ -140,8 +173,22 @@ def _linearity(calibration):
     return f"Data corrected for non-linearity with {name}"
 
 
-def best_values(found, gain, loss):
-    """Return the cards of mode best."""
+def best_values(found: best.SearchResult, gain: float, loss: float) -> Cards:
+    """Return the cards that only mode best sets.
+
+    Parameters
+    ----------
+    found : darkroom.cgi.raw.best.SearchResult
+    gain : float
+        EM gain that was used.
+    loss : float
+        Fraction of a single electron's mean signal that the threshold cuts away.
+
+    Returns
+    -------
+    dict
+        ``{card: (value, comment)}``.
+    """
     noise = found.noise
     return {
         "CRTHR_DN": (round(found.threshold, 3), "[DN] cosmic-ray threshold of normal pixels"),
@@ -155,8 +202,22 @@ def best_values(found, gain, loss):
     }
 
 
-def best_history(found, calibration, divided):
-    """Return HISTORY of the image and of its error, mode best."""
+def best_history(
+    found: best.SearchResult, calibration: Calibration, divided: bool
+) -> tuple[list[str], list[str]]:
+    """Return HISTORY of the image and of its error (mode best).
+
+    Parameters
+    ----------
+    found : darkroom.cgi.raw.best.SearchResult
+    calibration : darkroom.cgi.raw.calibration.Calibration
+    divided : bool
+        True when the frame is divided by its EM gain.
+
+    Returns
+    -------
+    image, err : list of str
+    """
     image = [
         "Bias subtracted: medians of the prescan, its clock-induced charge taken back",
         f"Cosmic ray threshold of {round(found.threshold, 3)} used.",

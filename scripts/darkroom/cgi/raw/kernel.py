@@ -1,22 +1,27 @@
-"""Compiled steps that both ways of preparing an L1 frame share.
+"""Compiled steps of preparing an L1 frame that the modes best and peer share.
 
 Import it through `darkroom.compiled`, which guards numba's cache. Frames stay unsigned 16-bit
-numbers: comparing a bias-subtracted pixel with a level is comparing the raw one with the smallest
-whole number that reaches it in its row.
+numbers: instead of comparing bias-subtracted pixels with a level, raw ones are compared with the
+smallest whole number that reaches the level in their row.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
 
+if TYPE_CHECKING:
+    from typing import Any
+
 _helper = njit(nogil=True, inline="always", error_model="numpy")
 _FULL = 1 << 16
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
 def _native(stored, out, highest):
-    """Turn FITS' unsigned numbers into the processor's, and find the largest of each row.
+    """Convert FITS' unsigned numbers to native ones, and find the largest of each row.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ native = njit([types.void(_image, _image, _rows_int)], **_plain)(_native)
 def _row_levels(raw, first, stop, median, std):
     """Find median and standard deviation (ddof 0) of each row between two columns.
 
-    Sums of whole numbers are exact, so the standard deviation is rounded once.
+    Sums of whole numbers are exact: only the final standard deviation is rounded.
     """
     n = stop - first
     line = np.empty(n, np.int64)
@@ -77,11 +82,13 @@ def _cuts(bias, level, strict, out):
     Parameters
     ----------
     bias : (ny,) float64 array
+        Bias of each row [DN].
     level : float64
+        Level above the bias [DN].
     strict : bool
-        The level must be exceeded.
+        True when the level must be exceeded, not only reached.
     out : (ny,) int64 array
-        Filled; 65536 where no number reaches it.
+        Filled; 65536 where no 16-bit number reaches the level.
     """
     for r in range(bias.size):
         b = bias[r]
@@ -102,7 +109,7 @@ cuts = njit([types.void(_rows, types.float64, types.boolean, _rows_int)], **_pla
 
 
 @_helper
-def count_from(line, cut):
+def _count_from(line, cut):
     """Return how many pixels of a row reach a cut."""
     found = 0
     for c in range(line.size):
@@ -114,7 +121,7 @@ def _number_reaching(raw, highest, cut):
     found = 0
     for r in range(raw.shape[0]):
         if highest[r] >= cut[r]:
-            found += count_from(raw[r], cut[r])
+            found += _count_from(raw[r], cut[r])
     return found
 
 
@@ -123,7 +130,7 @@ number_reaching = njit([types.int64(_image, _rows_int, _rows_int)], **_plain)(_n
 
 @_helper
 def _interpolate(x, nodes, curve):
-    """Interpolate a curve linearly; its ends go on as they are."""
+    """Interpolate a curve linearly; it is constant beyond its ends."""
     last = nodes.size - 1
     if x <= nodes[0]:
         return curve[0]
@@ -157,9 +164,9 @@ def _electrons(raw, highest, bias, nodes, curve, kgain, gain, out):
         Largest raw number of each row.
     bias : (n,) float64 array
     nodes, curve : (m,) float64 arrays
-        DN and relative gain: values are multiplied by the interpolated one.
+        DN, and relative gain there: values are multiplied by the interpolated gain.
     kgain, gain : float64
-        Electrons per DN, and what they are divided by at last.
+        Electrons per DN, and the number that electrons are divided by in the end.
     out : (n, nx) float32 or float64 array
         Filled.
     """

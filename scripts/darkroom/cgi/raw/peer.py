@@ -1,30 +1,40 @@
-"""Bias and cosmic rays of raw frames as corgidrp 5.1.1 has them, rule by rule.
+"""Bias and cosmic rays of raw frames exactly as in corgidrp 5.1.1 (mode ``peer``).
 
-For validation: what is wrong with these rules is in docs/products-cgi.md. Every function is of one
-frame; what the peer carries from frame to frame (the gain of the last one) is an argument.
+For validation: docs/products-cgi.md lists the defects of these rules. Every function works on one
+frame; what corgidrp carries from frame to frame (the gain of the last one) is an argument.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.cgi.raw.network import SIZE, tables
+from darkroom.cgi.units import COSMIC, SATURATED
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 
-#: Flags of DQ.
-SATURATED, COSMIC = 32, 128
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.calibration import Calibration
+    from darkroom.cgi.raw.frames import RawPixels
+    from darkroom.hints import StrPath
+
+# A row's bias is replaced by the median of all rows when it is this many standard deviations off.
 _OUTLIER = 5.0
-_NO_HOLE = np.zeros((0, 0), bool)
+_NONE_ZEROED = np.zeros((0, 0), bool)
 _STAGES = ("sort", "two", "four", "middle")
-# Background levels that 16 bits hold; beyond, the filter runs in 32.
+# Largest background level that 16 bits hold; beyond it the rank filter runs in 32 bits.
 _EDGE = 32767
 
 
-# Keywords of corgidrp's function: the field of `Rules`, and how its text is read.
-_KEYWORDS = {
+# Keywords of corgidrp's function: the field of `Rules`, and the function that reads its text.
+_KEYWORDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "mode": ("full", {"full": True, "image": False}.__getitem__),
     "median_filter_mode": ("filter_mode", {"0": 0, "1": 1, "2": 2}.__getitem__),
     "cosm_thresh": ("cosmic", float),
@@ -77,15 +87,15 @@ class Rules:
     percent: float = 20.0
 
     @classmethod
-    def from_words(cls, words):
-        """Return rules of ``name=value`` in the peer's names (see `_KEYWORDS`).
+    def from_words(cls, words: Iterable[str]) -> Rules:
+        """Return rules from texts ``name=value``, with corgidrp's names (see `_KEYWORDS`).
 
         Raises
         ------
         DarkroomError
             For a name or a value that does not exist.
         """
-        found = {}
+        found: dict[str, Any] = {}
         for word in words:
             name, _, text = word.partition("=")
             if name not in _KEYWORDS:
@@ -105,7 +115,7 @@ class Bias:
     Attributes
     ----------
     level, error : (ny,) float64 arrays
-        What is subtracted from each row, and the row's error [DN].
+        Bias of each row, and its error [DN].
     """
 
     level: np.ndarray
@@ -113,18 +123,19 @@ class Bias:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the search finds.
+class SearchResult:
+    """Saturation and cosmic rays found in a frame.
 
     Attributes
     ----------
     dq : (ny, nx) uint16 array
+        `SATURATED` and `COSMIC`.
     saturation : float
         Level of saturation [DN] (the card SAT_DN).
     bad : bool
-        Too much of the frame is saturated: no search was made.
+        True when too much of the frame is saturated: cosmic rays were not searched for.
     threshold : float
-        What HISTORY calls the threshold [DN].
+        The threshold that HISTORY reports [DN].
     """
 
     dq: np.ndarray
@@ -133,12 +144,12 @@ class Found:
     threshold: float
 
 
-def row_bias(raw, geometry, calibration):
-    """Return the bias of a frame: the median of each row's prescan, of the frame's for odd rows.
+def row_bias(raw: RawPixels, geometry: Geometry, calibration: Calibration) -> Bias:
+    """Return the median of each row's prescan; the median of all rows replaces outliers.
 
     Parameters
     ----------
-    raw : darkroom.cgi.raw.frames.Raw
+    raw : darkroom.cgi.raw.frames.RawPixels
     geometry : darkroom.cgi.geometry.Geometry
     calibration : darkroom.cgi.raw.calibration.Calibration
 
@@ -155,41 +166,52 @@ def row_bias(raw, geometry, calibration):
     return Bias(median - calibration.bias_offset, error)
 
 
-def prescan_columns(geometry):
-    """Return first and stop column of the prescan that tells the bias, in the frame."""
+def prescan_columns(geometry: Geometry) -> tuple[int, int]:
+    """Return first and stop column, in the frame, of the prescan that measures the bias."""
     start = geometry.regions["prescan"][1]
     return start + geometry.bias_columns[0], start + geometry.bias_columns[1]
 
 
 def find_cosmic_rays(
-    raw, bias, gain, last_gain, geometry, calibration, rules=None, hole=None, path="frame"
-):
+    raw: RawPixels,
+    bias: Bias,
+    gain: float,
+    last_gain: float,
+    geometry: Geometry,
+    calibration: Calibration,
+    rules: Rules | None = None,
+    zeroed: np.ndarray | None = None,
+    path: StrPath = "frame",
+) -> SearchResult:
     """Flag saturation and cosmic rays.
 
     Parameters
     ----------
-    raw : darkroom.cgi.raw.frames.Raw
+    raw : darkroom.cgi.raw.frames.RawPixels
     bias : Bias
     gain, last_gain : float
-        EM gain of this frame, and of the last one of its set: tail and threshold go by that.
-    geometry, calibration
+        EM gain of this frame, and of the last one of its set: the latter determines tails and
+        threshold.
+    geometry : darkroom.cgi.geometry.Geometry
+    calibration : darkroom.cgi.raw.calibration.Calibration
     rules : Rules, optional
-    hole : (ny, nx) bool array, optional
-        Pixels that count as zero (`darkroom.cgi.raw.inner_working_angle`).
+        By default those of corgidrp's recipes for darks.
+    zeroed : (ny, nx) bool array, optional
+        Pixels whose value is taken as zero (`darkroom.cgi.raw.inner_working_angle`).
     path : path-like
         The frame's name in messages.
 
     Returns
     -------
-    Found
+    SearchResult
 
     Raises
     ------
     InputError
-        For a frame on which the peer ends with an IndexError: nearly all of its histogram lies
+        For a frame on which corgidrp ends with an IndexError: nearly all of its histogram lies
         below zero.
     """
-    rules, hole = rules or Rules(), _NO_HOLE if hole is None else hole
+    rules, zeroed = rules or Rules(), _NONE_ZEROED if zeroed is None else zeroed
     common = load_kernel("darkroom.cgi.raw.kernel")
     special = load_kernel("darkroom.cgi.raw.peer_kernel")
     saturation = rules.saturation * calibration.well_dn(gain)
@@ -201,10 +223,10 @@ def find_cosmic_rays(
         if tail is None:
             tail = round(last_gain * rules.tail_factor)
         if rules.filter_mode > 0:
-            threshold = _histogram_threshold(raw, bias, geometry, calibration, rules, hole, path)
+            threshold = _histogram_threshold(raw, bias, geometry, calibration, rules, zeroed, path)
             common.cuts(bias.level, threshold, True, cut)
             special.hits(
-                raw.counts, raw.highest, cut, hole, threshold < 0.0, tail, rules.full, flags
+                raw.counts, raw.highest, cut, zeroed, threshold < 0.0, tail, rules.full, flags
             )
             card = min(card, threshold) if rules.filter_mode == 1 else card
         if rules.filter_mode != 1:
@@ -212,28 +234,40 @@ def find_cosmic_rays(
             level, edge = rules.cosmic * unit, rules.plateau * unit
             common.cuts(bias.level, level, False, cut)
             special.plateaus(
-                raw.counts, raw.highest, bias.level, hole, cut, level, edge, rules.length + 1,
+                raw.counts, raw.highest, bias.level, zeroed, cut, level, edge, rules.length + 1,
                 rules.box, 0 if rules.filter_mode else tail, rules.full, flags,
             )  # fmt: skip
     common.cuts(bias.level, saturation, False, cut)
     dq = np.empty(raw.counts.shape, np.uint16)
     special.quality(raw.counts, raw.highest, cut, flags, SATURATED, COSMIC, dq)
-    return Found(dq, saturation, bool(bad), card)
+    return SearchResult(dq, saturation, bool(bad), card)
 
 
-def saturated_percent(raw, bias, gain, calibration, rules):
-    """Return how much of a frame lies above its saturation level, in percent."""
+def saturated_percent(
+    raw: RawPixels, bias: Bias, gain: float, calibration: Calibration, rules: Rules
+) -> float:
+    """Return the percentage of a frame's pixels above its saturation level.
+
+    Parameters
+    ----------
+    raw : darkroom.cgi.raw.frames.RawPixels
+    bias : Bias
+    gain : float
+        EM gain.
+    calibration : darkroom.cgi.raw.calibration.Calibration
+    rules : Rules
+    """
     common, cut = load_kernel("darkroom.cgi.raw.kernel"), np.empty(len(raw.counts), np.int64)
     common.cuts(bias.level, rules.saturation * calibration.well_dn(gain), True, cut)
     return common.number_reaching(raw.counts, raw.highest, cut) / raw.counts.size * 100
 
 
-def _histogram_threshold(raw, bias, geometry, calibration, rules, hole, path):
+def _histogram_threshold(raw, bias, geometry, calibration, rules, zeroed, path):
     """Return the first minimum of the histogram of the median-filtered image, or infinity."""
     special = load_kernel("darkroom.cgi.raw.peer_kernel")
     rows, columns = geometry.section("image")
     image = raw.counts[rows, columns]
-    hole = hole[rows, columns] if len(hole) else hole
+    zeroed = zeroed[rows, columns] if len(zeroed) else zeroed
     # Row medians are multiples of a half, the median of all rows of a quarter.
     level = bias.level[rows] + calibration.bias_offset
     scale = 2 if (2 * level == np.floor(2 * level)).all() else 4
@@ -242,7 +276,7 @@ def _histogram_threshold(raw, bias, geometry, calibration, rules, hole, path):
     extremes = np.empty(4, np.int64)
     for number in (np.int16, np.int32):
         padded = np.empty((image.shape[0] + SIZE - 1, image.shape[1] + SIZE - 1), number)
-        special.keys(image, base, scale, SIZE // 2, hole, values, padded)
+        special.keys(image, base, scale, SIZE // 2, zeroed, values, padded)
         background = np.empty(image.shape, number)
         stages = [tables()[name + end] for name in _STAGES for end in ("", "_order")]
         load_kernel("darkroom.cgi.raw.rank_kernel").rank_filter(padded, *stages, background)
@@ -261,11 +295,15 @@ def _first_minimum(counts, low, high, scale, bins, path):
     Parameters
     ----------
     counts : (high - low + 1,) array
-        How often each whole number is there.
+        Number of pixels of each whole number.
     low, high : int
-        The first and the last of them; divided by `scale` they are differences in DN.
+        The first and the last whole number.
+    scale : int
+        Whole numbers per DN.
     bins : int
+        Bins of the histogram.
     path : path-like
+        The frame's name in messages.
     """
     first, last = low / scale, high / scale
     if low == high:
@@ -285,7 +323,7 @@ def _first_minimum(counts, low, high, scale, bins, path):
     inner = histogram[1:-1]
     minimum = (inner <= histogram[:-2]) & (inner < histogram[2:])
     maximum = (inner >= histogram[:-2]) & (inner > histogram[2:])
-    minimum[centre[:-2] < 0] = False  # the peer's mask is not shifted by the first bin
+    minimum[centre[:-2] < 0] = False  # corgidrp does not shift this mask by the first bin
     if maximum.any():
         peak = int(np.argmax(inner == inner[maximum].max()))
         minimum[: peak + 1] = False

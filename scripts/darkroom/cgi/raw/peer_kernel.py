@@ -1,24 +1,29 @@
 """Compiled search for cosmic rays by corgidrp's rules (5.1.1).
 
-Import it through `darkroom.compiled`, which guards numba's cache. In `flags` bit 0 says that
-the histogram's threshold or a tail flagged a pixel, bit 1 that a plateau did. `hole` are pixels
-that count as zero (the coronagraph's inner working angle); it may have no rows.
+Import it through `darkroom.compiled`, which guards numba's cache. In `flags` bit 0 marks pixels
+above the histogram's threshold and their tails, bit 1 plateaus. `zeroed` marks pixels whose
+value is taken as zero (within the coronagraph's inner working angle); without rows, there are none.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit, types
+
+if TYPE_CHECKING:
+    from typing import Any
 
 HIT, PLATEAU = 1, 2
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
-_plain = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 _SMALL = 32767
 
 
-def _keys(raw, base, scale, first, hole, out, padded):
-    """Make whole numbers of bias-subtracted pixels, and a copy with margins for the rank filter.
+def _keys(raw, base, scale, first, zeroed, out, padded):
+    """Scale bias-subtracted pixels to whole numbers; copy them with margins for the rank filter.
 
     Parameters
     ----------
@@ -27,27 +32,27 @@ def _keys(raw, base, scale, first, hole, out, padded):
     base : (ny,) int64 array
         `scale` times the bias of each row.
     scale : int64
+        Factor that makes the bias of every row a whole number.
     first : int64
         Rows and columns that windows reach up and left; one less down and right.
-    hole : (ny, nx) bool array, or one without rows
-        Pixels that count as zero.
+    zeroed : (ny, nx) bool array, or one without rows
+        Pixels whose value is taken as zero.
     out : (ny, nx) int32 array
         Filled with scale × (raw - bias).
     padded : int16 or int32 array
-        Filled with the same, mirrored at the edges; int16 is cut at its limits.
-
+        Filled with the same, mirrored at the edges; int16 is clipped at its limits.
     """
     ny, nx = out.shape
-    holes = hole.shape[0] > 0
+    any_zeroed = zeroed.shape[0] > 0
     for r in range(ny):
         line, target, b = raw[r], out[r], base[r]
         inner = padded[first + r, first : first + nx]
         for c in range(nx):
             key = np.int32(np.int64(line[c]) * scale - b)
             target[c] = key
-        if holes:
+        if any_zeroed:
             for c in range(nx):
-                if hole[r, c]:
+                if zeroed[r, c]:
                     target[c] = 0
         for c in range(nx):
             inner[c] = min(max(target[c], -_SMALL), _SMALL) if padded.itemsize == 2 else target[c]
@@ -63,7 +68,7 @@ def _keys(raw, base, scale, first, hole, out, padded):
 
 
 _bytes = types.Array(types.uint8, 2, "C")
-_holes = types.Array(types.boolean, 2, "C")
+_zeroed = types.Array(types.boolean, 2, "C")
 _raw = types.Array(types.uint16, 2, "C")
 _raw_part = types.Array(types.uint16, 2, "A")
 _keys_array = types.Array(types.int32, 2, "C")
@@ -81,9 +86,10 @@ keys = njit([_padded_signature(types.int16), _padded_signature(types.int32)], **
 
 
 def _differences(values, background, extremes):
-    """Subtract the background in place; return the lowest and highest difference.
+    """Subtract the background in place.
 
-    `extremes` (4,) is filled with the lowest and highest background and difference.
+    `extremes` (4,) is filled with the lowest and highest background, and the lowest and highest
+    difference.
     """
     low, high = np.int64(values[0, 0]), np.int64(values[0, 0])
     low -= background[0, 0]
@@ -131,46 +137,48 @@ def _mark(flags, start, stop, value):
         flags[p // nx, p % nx] |= value
 
 
-def _hits(raw, highest, cut, hole, hole_hit, tail, wrap, flags):
-    """Flag pixels above the threshold, and the tail behind the last pixel of each connected group.
+def _hits(raw, highest, cut, zeroed, zero_is_hit, tail, wrap, flags):
+    """Flag pixels above the threshold, and the tail after the last pixel of each connected group.
 
     Parameters
     ----------
     raw : (ny, nx) uint16 array
     highest, cut : (ny,) int64 arrays
         Largest number of each row, and the smallest that is above the threshold.
-    hole : (ny, nx) bool array, or one without rows
-    hole_hit : bool
+    zeroed : (ny, nx) bool array, or one without rows
+        Pixels whose value is taken as zero.
+    zero_is_hit : bool
         Whether zero is above the threshold.
     tail : int64
-        Pixels behind a group.
+        Length of the tail that is flagged after a group, in pixels.
     wrap : bool
-        Tails go on in the next row.
+        True when tails continue in the next row.
     flags : (ny, nx) uint8 array
+        Bits are set.
 
     Notes
     -----
-    Groups are joined by runs of rows, each of which points to a later one of its group: the one
-    that points to itself is the group's last.
+    Connected groups are found from runs of pixels within a row (union-find): each run points to a
+    later one of its group, and the run that points to itself is the group's last.
     """
     ny, nx = raw.shape
-    holes = hole.shape[0] > 0
+    any_zeroed = zeroed.shape[0] > 0
     for r in range(ny):
         if highest[r] >= cut[r]:
             line, marks, level = raw[r], flags[r], cut[r]
             for c in range(nx):
                 marks[c] |= np.uint8(np.int64(line[c]) >= level)
-        if holes:
+        if any_zeroed:
             for c in range(nx):
-                if hole[r, c]:
-                    flags[r, c] = np.uint8(hole_hit)
+                if zeroed[r, c]:
+                    flags[r, c] = np.uint8(zero_is_hit)
     most = ny * ((nx + 1) // 2)
     starts, stops = np.empty(most, np.int32), np.empty(most, np.int32)
     parent = np.empty(most, np.int32)
     number, above = 0, 0
     for r in range(ny):
         begin = number
-        if holes or highest[r] >= cut[r]:
+        if any_zeroed or highest[r] >= cut[r]:
             c = 0
             while c < nx:
                 if flags[r, c] == 0:
@@ -210,27 +218,27 @@ def _hits(raw, highest, cut, hole, hole_hit, tail, wrap, flags):
 
 
 hits = njit(
-    [types.void(_raw, _ints, _ints, _holes, types.boolean, types.int64, types.boolean, _bytes)],
+    [types.void(_raw, _ints, _ints, _zeroed, types.boolean, types.int64, types.boolean, _bytes)],
     **_plain,
 )(_hits)
 
 
 @_helper
-def _value(raw, hole, bias, r, c):
-    if hole.shape[0] > 0 and hole[r, c]:
+def _value(raw, zeroed, bias, r, c):
+    if zeroed.shape[0] > 0 and zeroed[r, c]:
         return 0.0
     return np.float64(raw[r, c]) - bias[r]
 
 
 @_helper
-def _filtered(raw, hole, bias, flags, r, c, size, with_gaps, window):
-    """Return the median of a window along a row; edge pixels are repeated, gaps left out."""
+def _filtered(raw, zeroed, bias, flags, r, c, size, with_gaps, window):
+    """Return the median of a window along a row; edge pixels are repeated, hits are left out."""
     nx, n = raw.shape[1], 0
     for k in range(c - size // 2, c - size // 2 + size):
         at = min(max(k, 0), nx - 1)
         if flags[r, at] & HIT:
             continue
-        v = _value(raw, hole, bias, r, at)
+        v = _value(raw, zeroed, bias, r, at)
         j = n
         while j > 0 and window[j - 1] > v:
             window[j] = window[j - 1]
@@ -244,8 +252,8 @@ def _filtered(raw, hole, bias, flags, r, c, size, with_gaps, window):
     return window[n // 2]
 
 
-def _plateaus(raw, highest, bias, hole, cut, level, edge, size, box, tail, wrap, flags):
-    """Flag plateaus: boxes around their first pixel, and a streak from there.
+def _plateaus(raw, highest, bias, zeroed, cut, level, edge, size, box, tail, wrap, flags):
+    """Flag plateaus: a box around their first pixel, and a streak from there along the row.
 
     Parameters
     ----------
@@ -253,42 +261,45 @@ def _plateaus(raw, highest, bias, hole, cut, level, edge, size, box, tail, wrap,
     highest, cut : (ny,) int64 arrays
         Largest number of each row, and the smallest that reaches `level`.
     bias : (ny,) float64 array
-    hole : (ny, nx) bool array, or one without rows
+        Bias of each row [DN].
+    zeroed : (ny, nx) bool array, or one without rows
+        Pixels whose value is taken as zero.
     level, edge : float64
-        What the filtered row must reach in a plateau, and what pixels of it reach.
+        Levels above the bias [DN] that the median-filtered row must reach in a plateau, and that
+        each of its pixels reaches.
     size : int64
         Width of the median filter.
     box : int64
-        Pixels around the first one of a plateau.
+        Half width of the box around the first pixel of a plateau.
     tail : int64
-        Pixels behind the streak.
+        Pixels that are flagged after the streak.
     wrap : bool
-        Streaks go on in the next row.
+        True when streaks continue in the next row.
     flags : (ny, nx) uint8 array
-        Pixels with bit 0 are gaps.
+        Bits are set; pixels with bit 0 are left out of the median.
     """
     ny, nx = raw.shape
     window = np.empty(size)
-    holes = hole.shape[0] > 0
+    any_zeroed = zeroed.shape[0] > 0
     for r in range(ny):
-        if highest[r] < cut[r] and not (holes and level <= 0.0):
+        if highest[r] < cut[r] and not (any_zeroed and level <= 0.0):
             continue
         with_gaps = False
         for c in range(nx):
             with_gaps |= (flags[r, c] & HIT) != 0
         tried, previous = -1, -1
         for at in range(nx):
-            if flags[r, at] & HIT or _value(raw, hole, bias, r, at) < level:
+            if flags[r, at] & HIT or _value(raw, zeroed, bias, r, at) < level:
                 continue
             first = max(tried + 1, at - (size - 1 - size // 2))
             for c in range(first, min(at + size // 2, nx - 1) + 1):
                 tried = c
-                if _filtered(raw, hole, bias, flags, r, c, size, with_gaps, window) < level:
+                if _filtered(raw, zeroed, bias, flags, r, c, size, with_gaps, window) < level:
                     continue
                 i = c
-                while i > 0 and not flags[r, i] & HIT and _value(raw, hole, bias, r, i) >= edge:
+                while i > 0 and not flags[r, i] & HIT and _value(raw, zeroed, bias, r, i) >= edge:
                     i -= 1
-                if not flags[r, i] & HIT and _value(raw, hole, bias, r, i) < edge:
+                if not flags[r, i] & HIT and _value(raw, zeroed, bias, r, i) < edge:
                     i += 1
                 if i >= nx or i == previous:
                     continue
@@ -306,7 +317,7 @@ def _plateaus(raw, highest, bias, hole, cut, level, edge, size, box, tail, wrap,
 plateaus = njit(
     [
         types.void(
-            _raw, _ints, _floats, _holes, _ints, types.float64, types.float64, types.int64,
+            _raw, _ints, _floats, _zeroed, _ints, types.float64, types.float64, types.int64,
             types.int64, types.int64, types.boolean, _bytes,
         )
     ],
@@ -315,7 +326,7 @@ plateaus = njit(
 
 
 def _quality(raw, highest, cut, flags, saturated, cosmic, out):
-    """Make DQ of flags and of what reaches the saturation level."""
+    """Fill DQ from `flags` and from the pixels that reach the saturation level."""
     for r in range(raw.shape[0]):
         line, marks, target, level = raw[r], flags[r], out[r], cut[r]
         for c in range(line.size):

@@ -1,23 +1,37 @@
-"""From raw frames (level L1) to what darks are made of, a few frames in memory at a time."""
+"""Preparation of raw frames (level L1) for darks, with a few frames in memory at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.cgi.raw import best as l1_best
-from darkroom.cgi.raw import headers as l1_headers
-from darkroom.cgi.raw import peer as l1_peer
+from darkroom.cgi.raw import best, peer
 from darkroom.cgi.raw.calibration import Calibration
-from darkroom.cgi.raw.frames import Raw, as_peer_reads, check_raw, em_gain, read_raw
-from darkroom.cgi.raw.inner_working_angle import inner_working_angle
+from darkroom.cgi.raw.frames import RawPixels, check_raw, em_gain, peer_em_gain, read_raw
+from darkroom.cgi.raw.headers import (
+    best_history,
+    best_values,
+    common_values,
+    peer_history,
+    prepared_headers,
+)
+from darkroom.cgi.raw.inner_working_angle import inside_inner_working_angle
 from darkroom.cgi.stacks.frame import Headers, open_frame
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
-#: Frames of one stack that are looked at together in mode best.
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import DTypeLike
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.hints import StrPath
+
+#: Frames of one stack that mode best compares with each other.
 BATCH = 8
 
 
@@ -41,48 +55,61 @@ class Settings:
     mode: str
     calibration: Calibration
     divide: bool = False
-    rules: l1_peer.Rules = field(default_factory=l1_peer.Rules)
+    rules: peer.Rules = field(default_factory=peer.Rules)
     discard: bool = False
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared frame, its pixels not yet converted: that is done band by band.
+    """A prepared frame; its pixels are converted to electrons when they are read.
 
     Attributes
     ----------
     headers : darkroom.cgi.stacks.frame.Headers
-        As of level L2a.
-    raw : darkroom.cgi.raw.frames.Raw
+        Those of level L2a.
+    raw : darkroom.cgi.raw.frames.RawPixels
     bias : darkroom.cgi.raw.peer.Bias
     dq : (ny, nx) uint16 array
+        Data-quality flags.
     gain : float
         EM gain that was used.
     settings : Settings
     """
 
     headers: Headers
-    raw: Raw
-    bias: l1_peer.Bias
+    raw: RawPixels
+    bias: peer.Bias
     dq: np.ndarray
     gain: float
     settings: Settings
 
-    # As of `darkroom.cgi.stacks.frame.Pixels`: float32 is enough, as in the files.
+    # As in `darkroom.cgi.stacks.frame.Pixels`: float32 is as exact as prepared files are.
     single = True
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.raw.counts.shape
 
     @property
-    def bad(self):
+    def bad(self) -> bool:
         """True when the frame should not be used."""
         return bool(self.headers.image["IS_BAD"])
 
-    def read_into(self, first, data, err, dq):
-        """Convert a band of rows (as `darkroom.cgi.stacks.frame.Pixels.read_into`)."""
+    def read_into(
+        self, first: int, data: np.ndarray, err: np.ndarray | None, dq: np.ndarray
+    ) -> None:
+        """Convert a band of rows to electrons.
+
+        Parameters
+        ----------
+        first : int
+            First row.
+        data, err : (nrows, nx) float32 or float64 arrays
+            Filled with electrons and their errors; `err` may be None.
+        dq : (nrows, nx) uint16 array
+            Filled with flags.
+        """
         rows = slice(first, first + len(data))
         calibration, gain = self.settings.calibration, self.gain
         divisor = gain if self.settings.divide else 1.0
@@ -94,28 +121,33 @@ class Prepared:
         dq[...] = self.dq[rows]
         if err is None:
             return
-        # An error of the bias is common to a row; the non-linearity of small signals scales it.
+        # The error of the bias is common to a row, scaled by the relative gain of small signals.
         slope = curve[0] if self.settings.mode == "best" else 1.0
         error = self.bias.error[rows] * slope * calibration.kgain / divisor
         err[...] = error[:, None]
         if calibration.kgain_error and self.settings.mode == "peer":
             err[...] = np.hypot(err, data * (calibration.kgain_error / calibration.kgain))
 
-    def planes(self, dtype=np.float32):
-        """Return data, error and flags of the whole frame."""
+    def planes(self, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return data, errors and flags of the full frame."""
         data, err = np.empty(self.shape, dtype), np.empty(self.shape, dtype)
         dq = np.empty(self.shape, np.uint16)
         self.read_into(0, data, err, dq)
         return data, err, dq
 
 
-def prepare(paths, geometry, settings, scratch=None):
+def prepare(
+    paths: Sequence[StrPath],
+    geometry: Geometry,
+    settings: Settings,
+    scratch: StrPath | None = None,
+) -> Iterator[Prepared]:
     """Prepare raw frames, in their order.
 
     Parameters
     ----------
     paths : sequence of path-like
-        One set of frames: mode peer takes the gain of the last one for tails and thresholds.
+        One set of frames: mode peer uses the gain of the last one for tails and thresholds.
     geometry : darkroom.cgi.geometry.Geometry
     settings : Settings
     scratch : path-like, optional
@@ -124,25 +156,25 @@ def prepare(paths, geometry, settings, scratch=None):
     Yields
     ------
     Prepared
-        Setup frames (ISACQ = 1) are passed over.
+        One per frame; setup frames (ISACQ = 1) are skipped.
 
     Raises
     ------
     InputError, DarkroomError
-        When a frame is none of level L1, is damaged, has no usable gain, or does not fit.
+        When a frame is not of level L1, is damaged, has no usable gain, or does not fit.
     """
-    way = _prepare_peer if settings.mode == "peer" else _prepare_best
-    return way([Path(path) for path in paths], geometry, settings, scratch)
+    mode = _prepare_peer if settings.mode == "peer" else _prepare_best
+    return mode([Path(path) for path in paths], geometry, settings, scratch)
 
 
-def _opened(path, geometry, scratch):
+def _read_frame(path, geometry, scratch):
     """Read a raw frame: its headers and its pixels."""
     with open_frame(path, scratch) as frame:
         check_raw(frame.headers, frame.pixels.shape, geometry)
         return frame.headers, read_raw(path, frame.pixels.data)
 
 
-def _headers_of(path, geometry, scratch=None):
+def _read_headers(path, geometry, scratch=None):
     with open_frame(path, scratch) as frame:
         check_raw(frame.headers, frame.pixels.shape, geometry)
         return frame.headers
@@ -154,32 +186,41 @@ def _is_setup(headers):
 
 def _prepare_peer(paths, geometry, settings, scratch):
     for path in reversed(paths):
-        headers = _headers_of(path, geometry, scratch)
+        headers = _read_headers(path, geometry, scratch)
         if not _is_setup(headers):
-            last_gain = as_peer_reads(headers)
+            last_gain = peer_em_gain(headers)
             break
-    removed, paths = _remove(paths, geometry, settings, scratch)
+    removed, paths = _discard_oversaturated(paths, geometry, settings, scratch)
     division = ""
     if settings.divide:
-        gains = {_headers_of(path, geometry, scratch).commanded_gain for path in paths}
+        gains = {_read_headers(path, geometry, scratch).commanded_gain for path in paths}
         division = "the same" if len(gains) == 1 else "different"
     for path in paths:
-        headers, raw = _opened(path, geometry, scratch)
+        headers, raw = _read_frame(path, geometry, scratch)
         if not _is_setup(headers):
             yield peer_frame(headers, raw, last_gain, geometry, settings, division, removed)
 
 
-def peer_frame(headers, raw, last_gain, geometry, settings, division="", removed=""):
+def peer_frame(
+    headers: Headers,
+    raw: RawPixels,
+    last_gain: float,
+    geometry: Geometry,
+    settings: Settings,
+    division: str = "",
+    removed: str = "",
+) -> Prepared:
     """Prepare one frame by corgidrp's rules.
 
     Parameters
     ----------
     headers : darkroom.cgi.stacks.frame.Headers
         Of level L1; changed in place.
-    raw : Raw
+    raw : RawPixels
     last_gain : float
         EM gain of the last frame of the set.
-    geometry, settings
+    geometry : darkroom.cgi.geometry.Geometry
+    settings : Settings
     division, removed : str
         See `darkroom.cgi.raw.headers.peer_history`.
 
@@ -187,28 +228,28 @@ def peer_frame(headers, raw, last_gain, geometry, settings, division="", removed
     -------
     Prepared
     """
-    calibration, rules, gain = settings.calibration, settings.rules, as_peer_reads(headers)
-    bias = l1_peer.row_bias(raw, geometry, calibration)
-    hole = inner_working_angle(headers, raw.counts.shape)
-    found = l1_peer.find_cosmic_rays(
-        raw, bias, gain, last_gain, geometry, calibration, rules, hole, headers.path
+    calibration, rules, gain = settings.calibration, settings.rules, peer_em_gain(headers)
+    bias = peer.row_bias(raw, geometry, calibration)
+    zeroed = inside_inner_working_angle(headers, raw.counts.shape)
+    found = peer.find_cosmic_rays(
+        raw, bias, gain, last_gain, geometry, calibration, rules, zeroed, headers.path
     )
-    values = l1_headers.common_values(calibration, found.saturation, found.bad)
-    texts = l1_headers.peer_history(found, rules, calibration, geometry, division, removed)
-    headers = l1_headers.prepared_headers(headers, values, *texts, settings.divide)
+    values = common_values(calibration, found.saturation, found.bad)
+    texts = peer_history(found, rules, calibration, geometry, division, removed)
+    headers = prepared_headers(headers, values, *texts, settings.divide)
     return Prepared(headers, raw, bias, found.dq, gain, settings)
 
 
-def _remove(paths, geometry, settings, scratch):
-    """Take oversaturated frames out; return what HISTORY says of it, and the others."""
+def _discard_oversaturated(paths, geometry, settings, scratch):
+    """Discard oversaturated frames; return the sentence for HISTORY, and the other frames."""
     if not settings.discard:
         return "", paths
     kept, sentences = [], []
     for path in paths:
-        headers, raw = _opened(path, geometry, scratch)
-        bias = l1_peer.row_bias(raw, geometry, settings.calibration)
-        percent = l1_peer.saturated_percent(
-            raw, bias, as_peer_reads(headers), settings.calibration, settings.rules
+        headers, raw = _read_frame(path, geometry, scratch)
+        bias = peer.row_bias(raw, geometry, settings.calibration)
+        percent = peer.saturated_percent(
+            raw, bias, peer_em_gain(headers), settings.calibration, settings.rules
         )
         if percent > settings.rules.percent:
             sentences.append(
@@ -227,7 +268,7 @@ def _remove(paths, geometry, settings, scratch):
 def _prepare_best(paths, geometry, settings, scratch):
     batch = []
     for path in paths:
-        headers, raw = _opened(path, geometry, scratch)
+        headers, raw = _read_frame(path, geometry, scratch)
         if _is_setup(headers):
             continue
         if batch and (len(batch) == BATCH or _key(batch[0][0]) != _key(headers)):
@@ -242,14 +283,17 @@ def _key(headers):
     return headers.commanded_gain, headers.exptime
 
 
-def best_frames(batch, geometry, settings):
+def best_frames(
+    batch: Sequence[tuple[Headers, RawPixels]], geometry: Geometry, settings: Settings
+) -> list[Prepared]:
     """Prepare a few frames of one stack by the physics of the detector.
 
     Parameters
     ----------
-    batch : list of (darkroom.cgi.stacks.frame.Headers, Raw)
-        Headers are changed in place.
-    geometry, settings
+    batch : sequence of (darkroom.cgi.stacks.frame.Headers, RawPixels)
+        Frames of one exposure time and commanded EM gain; headers are changed in place.
+    geometry : darkroom.cgi.geometry.Geometry
+    settings : Settings
 
     Returns
     -------
@@ -260,19 +304,19 @@ def best_frames(batch, geometry, settings):
     counts = np.stack([raw.counts for _, raw in batch])
     raws = [replace(raw, counts=frame) for (_, raw), frame in zip(batch, counts, strict=True)]
     rows = [
-        l1_best.row_bias(raw, gain, geometry, calibration)
+        best.row_bias(raw, gain, geometry, calibration)
         for raw, gain in zip(raws, gains, strict=True)
     ]
     biases, noises = zip(*rows, strict=True)
     exptime = batch[0][0].exptime
-    found = l1_best.find_cosmic_rays(counts, biases, noises, gains, exptime, geometry, calibration)
+    found = best.find_cosmic_rays(counts, biases, noises, gains, exptime, geometry, calibration)
     frames = []
     for (headers, _), raw, gain, bias, result in zip(
         batch, raws, gains, biases, found, strict=True
     ):
-        values = l1_headers.common_values(calibration, result.saturation, result.bad)
-        values |= l1_headers.best_values(result, gain, l1_best.expected_loss())
-        texts = l1_headers.best_history(result, calibration, settings.divide)
-        headers = l1_headers.prepared_headers(headers, values, *texts, settings.divide)
+        values = common_values(calibration, result.saturation, result.bad)
+        values |= best_values(result, gain, best.expected_loss())
+        texts = best_history(result, calibration, settings.divide)
+        headers = prepared_headers(headers, values, *texts, settings.divide)
         frames.append(Prepared(headers, raw, bias, result.dq, gain, settings))
     return frames

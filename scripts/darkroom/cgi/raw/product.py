@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -12,34 +13,40 @@ from darkroom.cgi.raw.gather import described
 from darkroom.errors import InputError
 from darkroom.fits.write import write
 
+if TYPE_CHECKING:
+    from darkroom.cgi.raw.prepare import Prepared
+    from darkroom.hints import StrPath
+
+# Cards that describe the form of the HDU in the raw file.
 _FORM = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "PCOUNT", "GCOUNT",
          "BSCALE", "BZERO", "CHECKSUM", "DATASUM")  # fmt: skip
 
 
-def write_prepared(folder, frame):
+def write_prepared(folder: StrPath, frame: Prepared) -> Path:
     """Write a prepared frame: image, ERR, DQ and BIAS.
 
     Parameters
     ----------
     folder : path-like
+        Where the file is written.
     frame : darkroom.cgi.raw.prepare.Prepared
 
     Returns
     -------
     pathlib.Path
-        The file, named as corgidrp names it (``_l2a``).
+        The file, named as corgidrp names prepared frames (``_l2a``).
 
     Raises
     ------
     InputError
-        When it would replace the raw frame.
+        When the prepared frame would replace the raw one.
     """
     headers = frame.headers
     path = Path(folder) / str(headers.primary["FILENAME"])
     if path.resolve() == headers.path.resolve():
         raise InputError(
-            headers.path, "its name does not tell its level (_l1_), and the prepared frame would "
-            "replace it", "give another folder as --output",
+            headers.path, "its name does not contain its level (_l1_), so the prepared frame "
+            "would replace it", "give another folder as --output",
         )  # fmt: skip
     data, err, dq = frame.planes()
     for header in (headers.primary, headers.image):

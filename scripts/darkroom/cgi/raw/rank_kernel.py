@@ -10,10 +10,8 @@ from numba import njit, types
 
 from darkroom.cgi.raw.network import BOTH, LOWER, SIZE
 
-# Pixels of a row that are worked on together: their wires stay in the nearest cache.
+# Pixels of a row that are processed together: their wires fit the processor's first cache.
 _LANES = 1024
-# Rows and columns that a window reaches up and left of its pixel (5), down and right (4).
-BEFORE = SIZE // 2
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
 
@@ -60,7 +58,7 @@ def _copy(source, target):
 
 @_helper
 def _last_rank(four, two, order, out):
-    """Find the wanted rank of a sorted list (its middle is `four[order]`) and a shorter one."""
+    """Find the wanted rank of two sorted lists: `four`, whose middle is `order`, and `two`."""
     top = len(order) - 1
     _copy(four[order[top]], out)
     for j in range(1, top + 1):
@@ -76,7 +74,7 @@ def _rank_filter(padded, sort, order1, two, order2, four, order4, middle, order,
     Parameters
     ----------
     padded : (ny + 9, nx + 9) array
-        The image with the margins its windows need: 5 rows and columns before, 4 behind.
+        The image with the margins its windows need: 5 rows and columns before, 4 after.
     sort, order1, two, order2, four, order4, middle, order : int32 arrays
         As from `darkroom.cgi.raw.network.tables`.
     out : (ny, nx) array

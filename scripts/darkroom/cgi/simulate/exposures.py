@@ -1,14 +1,14 @@
-"""A simulated coronagraph camera (EXCAM): dark frames of several EM gains and times, with truth.
+"""Simulated dark frames of the coronagraph's camera (EXCAM) at several EM gains and times.
 
 Every sample is F + EM register (Poisson(C + t D)) + read noise, with the fixed pattern F, the
-clock-induced charge C and the dark current D of truth maps that are either synthetic, or the ones
-that come with corgidrp (called thermal-vacuum-derived there), or a person's own. Frames are made
-as calibrated ones of level L2a: bias subtracted, in detected EM electrons, cosmic rays flagged; or
-as raw ones of level L1: counts with a bias, non-linear, nothing flagged (`cgi_raw`).
+clock-induced charge C and the dark current D of truth maps. The maps are synthetic, or those that
+come with corgidrp (which calls them thermal-vacuum-derived), or files of the user. Frames are of
+level L2a, calibrated (bias subtracted, in detected EM electrons, cosmic rays flagged), or of level
+L1, raw (non-linear counts with a bias, without flags; see `darkroom.cgi.simulate.digitize`).
 
-Every component of every frame has a random stream of its own, keyed by the seed, the component and
-the exposure's name: a frame can be made alone, in any order, and an amplitude set to zero leaves
-all other components as they were, to the last bit.
+Every component of every frame has its own random stream, keyed by the seed, the component and the
+name of the exposure: frames can be made in any order, and setting one amplitude to zero does not
+change the other components.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.campaign.settings import declared
 from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.simulate.raw import digitize
+from darkroom.cgi.simulate.digitize import digitize
 from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
 from darkroom.cgi.simulate.settings import Simulation
 from darkroom.cgi.simulate.truth import truth_maps
@@ -32,6 +32,11 @@ from darkroom.dates import DAY, to_mjd
 from darkroom.simulate.declare import overlay
 from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import check_choice, planned, stream
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
 
 _CALIBRATED_CARDS = ("IS_BAD", "FWC_PP_E", "FWC_EM_E", "SAT_DN", "RN", "RN_ERR", "KGAIN_ER")
 _START = datetime(2026, 1, 6)
@@ -71,8 +76,8 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
     return full
 
 
-def plan(settings):
-    """List the exposures of the camera; no pixel is made.
+def plan(settings: dict[str, Any]) -> list[Exposure]:
+    """List the exposures of the camera, without simulating pixels.
 
     Parameters
     ----------
@@ -82,7 +87,7 @@ def plan(settings):
     Returns
     -------
     list of Exposure
-        In the order they are taken: stack by stack.
+        In the order they are taken, stack by stack.
     """
     full = complete(settings)
     shape = read_geometry(full["geometry"]).shape
@@ -111,8 +116,8 @@ def plan(settings):
     return exposures
 
 
-def truth(settings):
-    """Make what is hidden in every frame.
+def truth(settings: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Simulate the true maps that all frames share.
 
     Parameters
     ----------
@@ -132,8 +137,8 @@ def truth(settings):
     imaging = bad[geometry.imaging]
     imaging[...] = stream(full, "bad").random(imaging.shape) < full["bad_fraction"]
     if full["level"] == "L1":
-        # The bias is measured in the prescan: its pattern is the zero of all others. And a dead
-        # pixel, which nothing flags, holds nothing.
+        # The bias is measured in the prescan, so all patterns are relative to that of the prescan.
+        # Dead pixels are not flagged in raw frames: they have no signal.
         maps["fpn"][geometry.section("prescan")] = 0.0
         for name in ("fpn", "cic", "dark"):
             maps[name][bad] = 0.0
@@ -141,8 +146,10 @@ def truth(settings):
     return maps | {"bad": bad}
 
 
-def frame(settings, exposure, hidden=None):
-    """Make one calibrated frame (level L2a).
+def frame(
+    settings: dict[str, Any], exposure: Exposure, hidden: dict[str, np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate one calibrated frame (level L2a).
 
     Parameters
     ----------
@@ -151,15 +158,16 @@ def frame(settings, exposure, hidden=None):
     exposure : Exposure
         One of `plan(settings)`.
     hidden : dict, optional
-        `truth(settings)`, when it is at hand (it is the same for all frames).
+        `truth(settings)`, which is the same for all frames; by default it is simulated again.
 
     Returns
     -------
     image : (ny, nx) float32 array
         Detected EM electrons.
     err : (ny, nx) float32 array
-        Error of the bias of each row.
+        Error of the bias of each row [e-].
     dq : (ny, nx) uint16 array
+        Data-quality flags.
     """
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
@@ -177,7 +185,7 @@ def frame(settings, exposure, hidden=None):
 
 
 def _exposed(full, exposure, hidden, geometry):
-    """Return electrons behind the register, which pixels a cosmic ray touched, the full well."""
+    """Return electrons after the register, pixels hit by cosmic rays, and the full well [e-]."""
     name, gain, shape = exposure.name, exposure.gain, geometry.shape
     electrons = stream(full, "charge", name).poisson(
         hidden["cic"] + exposure.exptime * hidden["dark"]
@@ -195,26 +203,28 @@ def _exposed(full, exposure, hidden, geometry):
 
 def _read_out(full, exposure, hidden, image):
     """Add fixed pattern, offset and read noise in place."""
-    offset, factor = _oddness(full, exposure)
+    offset, factor = _anomaly(full, exposure)
     image += hidden["fpn"] + offset
     noise = stream(full, "read", exposure.name).standard_normal(image.shape)
     image += factor * full["read_noise"] * noise
 
 
-def raw_frame(settings, exposure, hidden=None):
-    """Make one raw frame (level L1).
+def raw_frame(
+    settings: dict[str, Any], exposure: Exposure, hidden: dict[str, np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Simulate one raw frame (level L1).
 
     Parameters
     ----------
     settings, exposure, hidden
-        As of `frame`.
+        As in `frame`.
 
     Returns
     -------
     counts : (ny, nx) uint16 array
-        DN; telemetry rows hold arbitrary numbers.
+        Raw values [DN]; telemetry rows hold arbitrary numbers.
     touched : (ny, nx) bool array
-        Pixels that hold charge of a cosmic ray.
+        Pixels with charge of a cosmic ray.
     """
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
@@ -229,16 +239,16 @@ def raw_frame(settings, exposure, hidden=None):
     return counts, touched
 
 
-def _oddness(full, exposure):
-    """Return offset and noise factor of an exposure."""
+def _anomaly(full, exposure):
+    """Return the extra offset [e-] and the noise factor of an exposure."""
     odd = full["odd_stack"]
     if odd and (odd["gain"], odd["exptime"]) == (exposure.gain, exposure.exptime):
         return odd.get("offset", 0.0), odd.get("noise", 1.0)
     return 0.0, 1.0
 
 
-def cards(settings, exposure):
-    """Return the primary and the image header of a frame (`astropy.io.fits.Header`)."""
+def cards(settings: dict[str, Any], exposure: Exposure) -> tuple[fits.Header, fits.Header]:
+    """Return the primary header and the image header of a frame."""
     from astropy.io import fits
 
     full = complete(settings)
@@ -279,10 +289,17 @@ def cards(settings, exposure):
     return primary, image
 
 
-def deliver(settings, name, path):
-    """Write the exposure `name` to `path` as a frame in corgidrp's layout.
+def deliver(settings: dict[str, Any], name: str, path: StrPath) -> None:
+    """Simulate an exposure and write it as a frame in corgidrp's layout.
 
-    The bytes depend on settings and name alone.
+    Parameters
+    ----------
+    settings : dict
+        Settings that differ from `DEFAULTS`.
+    name : str
+        Name of one of the exposures of `plan(settings)`.
+    path : path-like
+        File that is written; its bytes depend on settings and name alone.
     """
     from astropy.io import fits
 

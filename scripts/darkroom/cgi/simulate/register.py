@@ -1,25 +1,32 @@
-"""Electrons through the EM register of the coronagraph's detector, and cosmic rays with them."""
+"""Simulated EM register of the coronagraph's detector, and cosmic rays with their tails."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-#: Width of a pixel in cm.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Width of a pixel [cm].
 PIXEL_WIDTH = 13e-4
 
 
-def excess_noise2(gain, stages):
-    """Return the square of the excess-noise factor: 2 (g - 1) g^(-(N+1)/N) + 1/g."""
+def excess_noise2(gain: float, stages: int) -> float:
+    """Return the squared excess-noise factor: 2 (g - 1) g^(-(N+1)/N) + 1/g."""
     return 2 * (gain - 1) * gain ** (-(stages + 1) / stages) + 1 / gain
 
 
-def amplify(electrons, gain, stages, rng):
-    """Send electrons through the whole register.
+def amplify(
+    electrons: np.ndarray, gain: float, stages: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Amplify electrons in the whole register.
 
     Parameters
     ----------
     electrons : integer array
-        Electrons at its entrance.
+        Electrons before the register.
     gain : float
         EM gain g, at least 1.
     stages : int
@@ -29,7 +36,7 @@ def amplify(electrons, gain, stages, rng):
     Returns
     -------
     float64 array
-        Electrons at its exit: n plus a gamma-distributed number with mean n (g - 1) and the
+        Electrons after the register: n plus a gamma-distributed number with mean n (g - 1) and the
         variance n g² (E² - 1) of a register of N stages (E the excess-noise factor).
     """
     out = electrons.astype(np.float64)
@@ -42,14 +49,17 @@ def amplify(electrons, gain, stages, rng):
     return out
 
 
-def partial_charge(rate, shape, gain, rng):
-    """Make clock-induced charge inside the register.
+def partial_charge(
+    rate: float, shape: tuple[int, int], gain: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Simulate clock-induced charge that arises inside the register.
 
     Parameters
     ----------
     rate : float
-        Electrons made over all stages, mean number a pixel.
+        Mean number of electrons per pixel that arise in all stages.
     shape : tuple of int
+        Rows and columns.
     gain : float
         EM gain of the whole register.
     rng : numpy.random.Generator
@@ -57,8 +67,8 @@ def partial_charge(rate, shape, gain, rng):
     Returns
     -------
     float64 array
-        Electrons at its exit. One made after a part u of the stages, uniform in (0, 1), is
-        amplified by g^(1 - u): 1 to g.
+        Electrons after the register. An electron that arises after a fraction u of the stages,
+        uniform in (0, 1), is amplified by g^(1 - u), between 1 and g.
     """
     out = np.zeros(shape)
     number = rng.poisson(rate, shape)
@@ -69,35 +79,46 @@ def partial_charge(rate, shape, gain, rng):
     return out
 
 
-def add_cosmic_rays(image, area, fluence, gain, full_well, rng, *, charges=(1e4, 1e5), wrap=False):
-    """Add cosmic rays with the tails that a saturated register leaves.
+def add_cosmic_rays(
+    image: np.ndarray,
+    area: tuple[slice, slice],
+    fluence: float,
+    gain: float,
+    full_well: float,
+    rng: np.random.Generator,
+    *,
+    charges: Sequence[float] = (1e4, 1e5),
+    wrap: bool = False,
+) -> np.ndarray:
+    """Add cosmic rays with the tails of a saturated register.
 
     Parameters
     ----------
     image : (ny, nx) float array
-        Electrons behind the register; changed in place.
+        Electrons after the register; changed in place.
     area : tuple of two slices
-        Where they hit.
+        Rows and columns that are hit.
     fluence : float
         Hits per cm² (a pixel is 13 µm wide).
     gain : float
+        EM gain.
     full_well : float
-        Largest charge of the register, in electrons.
+        Full well of the register [e-].
     rng : numpy.random.Generator
-    charges : tuple of float
-        Least and most electrons of a hit (log-uniform).
+    charges : sequence of float
+        Smallest and largest charge of a hit before the register [e-] (log-uniform).
     wrap : bool
-        Tails go on in the next row, as the register is read.
+        True when tails continue in the next row, in the order of readout.
 
     Returns
     -------
     (ny, nx) bool array
-        Pixels that hold charge of a hit or its tail.
+        Pixels with charge of a hit or its tail.
 
     Notes
     -----
-    A hit lies on one to three pixels of a row, is amplified and cut at the full well; its tail
-    falls exponentially along the row over 0.04 g pixels, starting at a tenth of the hit.
+    A hit covers one to three pixels of a row, is amplified and clipped at the full well; its tail
+    decays exponentially along the row over 0.04 g pixels, starting at a tenth of the hit.
     """
     rows, columns = area
     size = (rows.stop - rows.start) * (columns.stop - columns.start)

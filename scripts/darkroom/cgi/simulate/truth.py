@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
 
-# Files in the folder data/default_calibs of corgidrp's wheel, and in a person's own folder.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from darkroom.cgi.geometry import Geometry
+
+# Files in the folder data/default_calibs of corgidrp's wheel, and in a folder of the user.
 _CORGIDRP = {
     "fpn": "fpn_20240322.fits",
     "cic": "cic_20240322.fits",
@@ -18,8 +25,10 @@ _CORGIDRP = {
 _OWN = {"fpn": "fpn.fits", "cic": "cic.fits", "dark": "dark.fits"}
 
 
-def truth_maps(full, geometry, stream):
-    """Make the maps of fixed pattern, clock-induced charge and dark current.
+def truth_maps(
+    full: dict[str, Any], geometry: Geometry, stream: Callable[[str], np.random.Generator]
+) -> dict[str, np.ndarray]:
+    """Simulate the maps of fixed pattern, clock-induced charge and dark current.
 
     Parameters
     ----------
@@ -27,13 +36,13 @@ def truth_maps(full, geometry, stream):
         Complete settings of `darkroom.cgi.simulate.exposures`.
     geometry : darkroom.cgi.geometry.Geometry
     stream : callable
-        ``stream(component)`` gives that component's random generator.
+        ``stream(component)`` returns the random generator of a component.
 
     Returns
     -------
     dict
-        ``fpn`` [e-], ``cic`` [e-] and ``dark`` [e-/s] of the full frame, and where it is ``hot``.
-        Dark current is 0 outside the imaging area.
+        ``fpn`` [e-], ``cic`` [e-] and ``dark`` [e-/s] of the full frame, and the bool array
+        ``hot``. Dark current is 0 outside the imaging area.
     """
     shape = geometry.shape
 

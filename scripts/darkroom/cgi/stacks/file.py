@@ -1,16 +1,17 @@
-"""Statistics of a stack, or of a part of one, in a file.
+"""Files with the statistics of a stack, or of a part of one.
 
-FITS with the primary header (what the stack is, provenance), the images ``COUNT`` (usable samples),
-``SUM`` (of their values), ``M2`` (of their squared deviations from the mean), ``ERR2`` (of their
-squared errors) and ``DQ`` (all flags seen), the table ``FRAMES`` and the table ``CARDS`` (the
-headers that a product inherits). Parts of one stack are merged when they are read: new frames make
-a new part, and no frame is read twice.
+FITS: the primary header has the properties of the stack and its provenance; the images are
+``COUNT`` (usable samples), ``SUM`` (their sum), ``M2`` (sum of their squared deviations from the
+mean), ``ERR2`` (sum of their squared errors) and ``DQ`` (flags of all frames, joined); the tables
+are ``FRAMES`` and ``CARDS`` (the headers that a product inherits). Parts of one stack are merged
+when they are read: new frames become a new part, and no frame is read twice.
 """
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -22,19 +23,24 @@ from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.write import binary_table, write
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+
 DATATYPE = "StackStatistics"
 _BLOCK = 2880
-# How HISTORY begins to name a frame that was left out.
+# Beginning of the lines of HISTORY that name frames that were left out.
 _LEFT_OUT = "left out: "
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
 
-def frames_in_statistics(path):
-    """Return how many frames statistics are of, or None when a file holds no statistics."""
+def frames_in_statistics(path: StrPath) -> int | None:
+    """Return the number of frames in a file of statistics; None when it is another file."""
     try:
         with Path(path).open("rb") as stream:
-            # A whole header takes long to read, of a frame that is none.
+            # The first block is enough to recognise other files: reading a full header is slow.
             if f"'{DATATYPE}'".encode() not in stream.read(_BLOCK):
                 return None
             stream.seek(0)
@@ -44,14 +50,28 @@ def frames_in_statistics(path):
     return header["NFRAMES"] if header.get("DATATYPE") == DATATYPE else None
 
 
-def left_out_of(path):
-    """Return the names of frames that a file of statistics left out, as marked as bad."""
+def left_out_of(path: StrPath) -> list[str]:
+    """Return the names of bad frames that a file of statistics left out."""
     history = map(str, fits.getheader(path).get("HISTORY", []))
     return [line.removeprefix(_LEFT_OUT) for line in history if line.startswith(_LEFT_OUT)]
 
 
-def save_empty(path, *, inputs, settings, left_out=()):
-    """Write the statistics of no frame at all: of a part whose frames were all refused."""
+def save_empty(
+    path: StrPath,
+    *,
+    inputs: Sequence[StrPath],
+    settings: dict[str, object],
+    left_out: Sequence[str] = (),
+) -> None:
+    """Write the statistics of a part of a stack whose frames were all refused.
+
+    Parameters
+    ----------
+    path : path-like
+        File that is written.
+    inputs, settings, left_out
+        As in `save_statistics`.
+    """
     primary = fits.PrimaryHDU()
     primary.header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
     primary.header["NFRAMES"] = (0, "number of frames")
@@ -59,21 +79,30 @@ def save_empty(path, *, inputs, settings, left_out=()):
     write(path, [primary])
 
 
-def save_statistics(path, stack, moments, *, inputs, settings, left_out=()):
+def save_statistics(
+    path: StrPath,
+    stack: Stack,
+    moments: Moments,
+    *,
+    inputs: Sequence[StrPath],
+    settings: dict[str, object],
+    left_out: Sequence[str] = (),
+) -> None:
     """Write the statistics of a stack.
 
     Parameters
     ----------
     path : path-like
+        File that is written.
     stack : darkroom.cgi.stacks.stacks.Stack
-    moments : Moments
-        Of the full frame, with errors.
+    moments : darkroom.cgi.stacks.moments.Moments
+        Statistics of the full frame, with errors.
     inputs : sequence of path-like
-        Files to name with their checksums beside the frames (the geometry).
+        Files that the header names with their checksums, besides the frames (the geometry).
     settings : dict
-        Numbers and choices that shaped the result.
+        Settings that the result depends on.
     left_out : sequence of str
-        Frames that their header calls bad.
+        Names of frames that were left out because their header marks them as bad.
     """
     primary = fits.PrimaryHDU()
     header = primary.header
@@ -124,7 +153,7 @@ def _frames_table(stack):
 
 
 def _cards_table(template):
-    """Store the cards of the template headers as text, one a row."""
+    """Store the cards of the template headers as text, one per row."""
     headers = (template.primary, template.image, template.err, template.dq)
     rows = [
         (name, text[start : start + 80])
@@ -147,7 +176,7 @@ class StatisticsSource:
     Parameters
     ----------
     path : path-like
-        As `save_statistics` writes it.
+        File that `save_statistics` wrote.
 
     Raises
     ------
@@ -155,7 +184,7 @@ class StatisticsSource:
         When the file is damaged or holds something else.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
         try:
             with warnings.catch_warnings():
@@ -186,13 +215,13 @@ class StatisticsSource:
             return (stored.view(">u2") ^ np.uint16(1 << 15)).astype(np.uint16)
         return stored.astype(stored.dtype.newbyteorder("="))
 
-    def add_to(self, moments, rows):
+    def add_to(self, moments: Moments, rows: slice) -> None:
         """Add the statistics of a band of rows to `moments`."""
         err2 = None if moments.err2 is None else self._band("ERR2", rows)
         band = {name: self._band(name, rows) for name in ("COUNT", "SUM", "M2", "DQ")}
         moments.merge(Moments(band["COUNT"], band["SUM"], band["M2"], err2, band["DQ"]))
 
-    def patch(self, rows, columns):
+    def patch(self, rows: slice, columns: slice) -> Moments:
         """Return the statistics of a rectangle."""
         step = slice(None, None, rows.step)
         bands = [self._band(name, rows)[step, columns] for name in ("COUNT", "SUM", "M2", "DQ")]

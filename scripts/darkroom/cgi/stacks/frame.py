@@ -1,8 +1,8 @@
-"""One exposure of the coronagraph's camera, as corgidrp lays it out in FITS.
+"""One exposure of the coronagraph's camera, in corgidrp's FITS layout.
 
-HDU 0 has the visit's header and no data; HDU 1 is the image; ``ERR`` its error (one plane, or a
-cube whose first plane is the total); ``DQ`` its flags. The headers are read when a frame is
-opened; pixels are read later, a band of rows at a time.
+HDU 0 has the header of the visit and no data; HDU 1 is the image; ``ERR`` is its error (one plane,
+or a cube whose first plane is the total error); ``DQ`` holds its flags. The headers are read when a
+frame is opened; pixels are read later, a band of rows at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from astropy.io import fits
@@ -20,6 +21,11 @@ from darkroom.fits.structure import units
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.hints import StrPath
+
 
 @dataclass(frozen=True)
 class Headers:
@@ -28,9 +34,9 @@ class Headers:
     Attributes
     ----------
     path : pathlib.Path
-        The file (messages name it).
+        The file, named in messages.
     primary, image, err, dq : astropy.io.fits.Header
-        Those of the four HDUs; of ERR and DQ empty ones when the HDU is missing.
+        Headers of the four HDUs; those of ERR and DQ are empty when the HDU is missing.
     """
 
     path: Path
@@ -39,13 +45,13 @@ class Headers:
     err: fits.Header
     dq: fits.Header
 
-    def number(self, card, default=None):
+    def number(self, card: str, default: float | None = None) -> float:
         """Return a card of the image's header as a finite number.
 
         Raises
         ------
         InputError
-            When it is missing (and there is no default) or no finite number.
+            When the card is missing and there is no default, or is not a finite number.
         """
         value = self.image.get(card, default)
         if value is None:
@@ -59,26 +65,26 @@ class Headers:
         return found
 
     @property
-    def exptime(self):
-        """Exposure time in seconds."""
+    def exptime(self) -> float:
+        """Exposure time [s]."""
         return self.number("EXPTIME")
 
     @property
-    def commanded_gain(self):
+    def commanded_gain(self) -> float:
         """Commanded EM gain."""
         return self.number("EMGAIN_C")
 
     @property
-    def kgain(self):
-        """Electrons per DN."""
+    def kgain(self) -> float:
+        """Conversion gain [e-/DN]."""
         return self.number("KGAINPAR")
 
     @property
-    def em_gain(self):
+    def em_gain(self) -> float:
         """EM gain: measured (EMGAIN_M), else applied (EMGAIN_A), else commanded (EMGAIN_C).
 
-        A measured or applied gain that is no positive number (0, -999, NaN) means that there
-        is none.
+        A measured or applied gain that is not a positive number (0, -999, NaN) is taken as
+        unknown.
         """
         for card in ("EMGAIN_M", "EMGAIN_A"):
             value = self.image.get(card)
@@ -87,26 +93,45 @@ class Headers:
         return self.commanded_gain
 
     @property
-    def history(self):
-        """All HISTORY of the image's header as one text: corgidrp wraps its sentences."""
+    def history(self) -> str:
+        """HISTORY of the image's header joined to one text, since corgidrp wraps its sentences."""
         return "".join(str(line) for line in self.image.get("HISTORY", []))
 
     @property
-    def start(self):
-        """SCTSRT, the time the exposure began, as written (or an empty text)."""
+    def start(self) -> str:
+        """Start of the exposure (SCTSRT) as written in the header; empty when it is missing."""
         return str(self.image.get("SCTSRT", ""))
+
+
+class PixelReader(Protocol):
+    """What the statistics need of a frame: see `Pixels`."""
+
+    @property
+    def single(self) -> bool:
+        """True when float32 holds image and error exactly."""
+
+    def read_into(
+        self, first: int, data: np.ndarray, err: np.ndarray | None, dq: np.ndarray
+    ) -> None:
+        """Read a band of rows.
+
+        Parameters
+        ----------
+        first, data, err, dq
+            As in `Pixels.read_into`.
+        """
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Where the pixels of a frame lie.
+    """Location of the pixels of a frame in its file.
 
     Attributes
     ----------
     data : darkroom.fits.tiles.Plane
         The image.
     err, dq : darkroom.fits.tiles.Plane or None
-        Its error and its flags; None when the file has none (error and flags are then zero).
+        Its error and its flags; None when the file has none: they are then taken as zero.
     """
 
     data: Plane
@@ -114,16 +139,18 @@ class Pixels:
     dq: Plane | None
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.data.shape
 
     @property
-    def single(self):
+    def single(self) -> bool:
         """True when float32 holds image and error exactly as they are stored."""
         return all(plane is None or _is_single(plane) for plane in (self.data, self.err))
 
-    def read_into(self, first, data, err, dq):
+    def read_into(
+        self, first: int, data: np.ndarray, err: np.ndarray | None, dq: np.ndarray
+    ) -> None:
         """Read a band of rows.
 
         Parameters
@@ -131,7 +158,7 @@ class Pixels:
         first : int
             First row.
         data, err : (nrows, nx) float32 or float64 arrays
-            Filled with values and errors; `err` may be None: it is then left unread.
+            Filled with values and errors; errors are not read when `err` is None.
         dq : (nrows, nx) uint16 array
             Filled with flags.
         """
@@ -150,8 +177,8 @@ class Pixels:
         else:
             _flags_into(self.dq, first, dq)
 
-    def read_patch(self, rows, columns):
-        """Read a rectangle of the image and its flags, touching little else of the file.
+    def read_patch(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Read a rectangle of the image and its flags, and little else of the file.
 
         Parameters
         ----------
@@ -162,37 +189,34 @@ class Pixels:
         data : float64 array
         dq : uint16 array
         """
-        values, flags = (
-            None
-            if plane is None
-            else np.memmap(plane.path, plane.dtype, "r", plane.offset, plane.shape)[rows, columns]
-            for plane in (self.data, self.dq)
-        )
+        values = _mapped(self.data)[rows, columns]
         data = values.astype(np.float64) * self.data.bscale + self.data.bzero
-        if flags is None:
+        if self.dq is None:
             return data, np.zeros(data.shape, np.uint16)
+        flags = _mapped(self.dq)[rows, columns]
         dq = flags.astype(np.int64) * int(self.dq.bscale) + int(self.dq.bzero)
         return data, dq.astype(np.uint16)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame: its headers, and where its pixels lie."""
+    """A frame: its headers, and the location of its pixels."""
 
     headers: Headers
     pixels: Pixels
 
 
 @contextmanager
-def open_frame(path, folder=None):
-    """Read the headers of a frame and find its pixels.
+def open_frame(path: StrPath, folder: StrPath | None = None) -> Iterator[Frame]:
+    """Read the headers of a frame and locate its pixels.
 
     Parameters
     ----------
     path : path-like
         FITS file, ``.gz`` allowed.
     folder : path-like, optional
-        Where the copy of a compressed file is unpacked; it lives as long as the context.
+        Folder for the unpacked copy of a compressed file; the copy is removed on leaving the
+        context.
 
     Yields
     ------
@@ -201,7 +225,7 @@ def open_frame(path, folder=None):
     Raises
     ------
     InputError
-        When the file is no FITS, is cut off, or is not laid out as corgidrp's frames are.
+        When the file is missing, not FITS, cut off, or not in the layout of corgidrp's frames.
     """
     path = Path(path)
     if not path.is_file():
@@ -219,7 +243,7 @@ def _open(path, plain):
     try:
         shape = _shape(headers[1])
         if len(shape) != 2:
-            raise InputError(path, f"the second HDU holds no 2-D image ({_told(shape)})")
+            raise InputError(path, f"the second HDU holds no 2-D image ({_describe_shape(shape)})")
         planes = {"image": _plane(plain, found[1], headers[1], shape)}
         kept = {}
         for unit, header in zip(found[2:], headers[2:], strict=True):
@@ -242,7 +266,7 @@ def _shape(header):
     return tuple(header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1))
 
 
-def _told(shape):
+def _describe_shape(shape):
     return shape or "a table, or tile-compressed: unpack it with funpack"
 
 
@@ -251,7 +275,8 @@ def _first_plane(path, plain, unit, header, shape):
     found = _shape(header)
     if len(found) not in (2, 3) or found[-2:] != shape:
         raise InputError(
-            path, f"{header['EXTNAME']} has the shape {_told(found)}, the image has {shape}"
+            path,
+            f"{header['EXTNAME']} has the shape {_describe_shape(found)}, the image has {shape}",
         )
     return _plane(plain, unit, header, shape)
 
@@ -265,6 +290,10 @@ def _plane(plain, unit, header, shape):
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),
     )
+
+
+def _mapped(plane):
+    return np.memmap(plane.path, plane.dtype, "r", plane.offset, plane.shape)
 
 
 def _is_single(plane):

@@ -1,10 +1,11 @@
-"""From files of frames to the statistics of their stacks."""
+"""Frames sorted into stacks, and added up to the statistics of each stack."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,28 +14,41 @@ from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.preconditions import check_frame
 from darkroom.cgi.stacks.stacks import Stack
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.errors import DarkroomError, InputError
+from darkroom.errors import DarkroomError
 
-# Frames whose bytes are in memory together, and rows of them: they fit a processor's cache.
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.stacks.frame import PixelReader
+    from darkroom.hints import StrPath
+
+# Frames that are in memory together, and rows of each: they fit a processor's cache.
 _FRAMES, _ROWS = 8, 64
 
 
 @dataclass
-class Gathered:
-    """The frames of one stack, sorted out but not read.
+class StackFrames:
+    """The frames of one stack, before their pixels are read.
 
     Attributes
     ----------
-    stack : Stack
-    sources : list of (pathlib.Path, Pixels or None)
-        File of each frame, and where its pixels lie (None when it must be unpacked first).
+    stack : darkroom.cgi.stacks.stacks.Stack
+    sources : list of (pathlib.Path, darkroom.cgi.stacks.frame.Pixels or None)
+        File of each frame, and location of its pixels; None when it must be unpacked first.
     """
 
     stack: Stack
     sources: list[tuple[Path, Pixels | None]] = field(default_factory=list)
 
 
-def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
+def sort_out(
+    paths: Sequence[StrPath],
+    geometry: Geometry,
+    unit: str = EM_ELECTRON,
+    waived: Collection[str] = (),
+    sums: Mapping[str, str] | None = None,
+) -> tuple[list[StackFrames], list[str]]:
     """Sort frames into stacks by their headers.
 
     Parameters
@@ -51,7 +65,7 @@ def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
 
     Returns
     -------
-    stacks : list of Gathered
+    stacks : list of StackFrames
         In the order of exposure time, commanded gain, conversion gain; empty when all frames
         are marked as bad.
     left_out : list of str
@@ -69,13 +83,13 @@ def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
         with open_frame(path) as frame:
             headers, pixels = frame.headers, frame.pixels
             check_frame(headers, unit, waived)
-            _check_shape(path, pixels.shape, geometry)
+            geometry.check_shape(path, pixels.shape)
             if headers.image.get("IS_BAD"):
                 left_out.append(path.name)
                 continue
             key = (headers.exptime, headers.commanded_gain, headers.kgain)
             if key not in found:
-                found[key] = Gathered(Stack.begin(headers, pixels.shape))
+                found[key] = StackFrames(Stack.begin(headers, pixels.shape))
             found[key].stack.join(headers, (sums or {}).get(str(path), ""))
             found[key].sources.append((path, None if path.suffix == ".gz" else pixels))
     stacks = [found[key] for key in sorted(found)]
@@ -84,30 +98,27 @@ def sort_out(paths, geometry, unit=EM_ELECTRON, waived=(), sums=None):
     return stacks, left_out
 
 
-def _check_shape(path, shape, geometry):
-    if shape != geometry.shape:
-        raise InputError(
-            path,
-            f"image of {shape[0]} rows x {shape[1]} columns, geometry {geometry.name!r} has "
-            f"{geometry.shape[0]} x {geometry.shape[1]}",
-            "name the right one with --geometry",
-        )
-
-
-def read_moments(gathered, *, rows=None, with_err=True, into=None, scratch=None):
-    """Read the frames of a stack, a few at a time.
+def read_moments(
+    gathered: StackFrames,
+    *,
+    rows: slice | None = None,
+    with_err: bool = True,
+    into: Moments | None = None,
+    scratch: StrPath | None = None,
+) -> Moments:
+    """Add up the frames of a stack, reading a few at a time.
 
     Parameters
     ----------
-    gathered : Gathered
+    gathered : StackFrames
     rows : slice, optional
-        Rows wanted (all by default).
+        Rows that are read; by default all.
     with_err : bool
-        False leaves the frames' errors unread.
+        False when the frames' errors are not read.
     into : Moments, optional
-        Statistics to add to, of the shape of the rows; by default new ones are made.
+        Statistics of these rows to which the frames are added; by default new ones.
     scratch : path-like, optional
-        Folder for unpacked copies of compressed frames, a few at a time.
+        Folder for unpacked copies of compressed frames; a few exist at a time.
 
     Returns
     -------
@@ -128,17 +139,17 @@ def read_moments(gathered, *, rows=None, with_err=True, into=None, scratch=None)
     return into
 
 
-def add_frames(moments, pixels, first):
-    """Add frames, band by band.
+def add_frames(moments: Moments, pixels: Sequence[PixelReader], first: int) -> None:
+    """Add frames to statistics, band by band.
 
     Parameters
     ----------
     moments : Moments
-        Of rows of a frame.
-    pixels : list
+        Statistics of some rows of the frames.
+    pixels : sequence
         `darkroom.cgi.stacks.frame.Pixels`, or prepared raw frames.
     first : int
-        Row of the frames that the statistics begin at.
+        First row of the frames that the statistics hold.
     """
     nrows, nx = moments.shape
     dtype = np.float32 if all(frame.single for frame in pixels) else np.float64

@@ -1,30 +1,34 @@
-"""Running statistics of a stack of frames: in one pass, in constant memory, and mergeable."""
+"""Running statistics of a stack of frames: one pass, constant memory, mergeable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.compiled import load_kernel
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 @dataclass
 class Moments:
-    """What is known of every pixel of a stack; all arrays have one shape.
+    """Running statistics of every pixel of a stack; all arrays have one shape.
 
     Attributes
     ----------
     count : int32 array
-        Usable samples: no flag, finite.
+        Number of usable samples: without a flag, and finite.
     total : float64 array
         Their sum.
     m2 : float64 array
         Sum of their squared deviations from their mean.
     err2 : float64 array or None
-        Sum of their squared errors; None when errors were left unread.
+        Sum of their squared errors; None when errors are not read.
     seen : uint16 array
-        Every flag that any frame has there (and `units.NONFINITE`).
+        Flags of all frames, joined; `units.NONFINITE` for samples that are not finite.
     """
 
     count: np.ndarray
@@ -34,8 +38,8 @@ class Moments:
     seen: np.ndarray
 
     @classmethod
-    def zeros(cls, shape, *, with_err=True):
-        """Return the statistics of no frame at all."""
+    def zeros(cls, shape: int | tuple[int, ...], *, with_err: bool = True) -> Moments:
+        """Return the statistics of zero frames, with or without errors."""
         return cls(
             np.zeros(shape, np.int32),
             np.zeros(shape),
@@ -45,30 +49,30 @@ class Moments:
         )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Shape of the arrays."""
         return self.count.shape
 
-    def rows(self, rows):
-        """Return a view of some rows."""
+    def rows(self, rows: slice | int | tuple[slice, slice]) -> Moments:
+        """Return a view of some rows, or of another section of the arrays."""
         return Moments(*(None if a is None else a[rows] for a in self.arrays()))
 
-    def reshaped(self, shape):
-        """Return a view of another shape."""
+    def reshaped(self, shape: tuple[int, ...]) -> Moments:
+        """Return a view with another shape."""
         return Moments(*(None if a is None else a.reshape(shape) for a in self.arrays()))
 
-    def arrays(self):
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
         """Return all arrays, in the order of the attributes."""
         return self.count, self.total, self.m2, self.err2, self.seen
 
-    def add(self, data, err, dq):
+    def add(self, data: ArrayLike, err: ArrayLike | None, dq: ArrayLike) -> None:
         """Add frames, in their order.
 
         Parameters
         ----------
         data, err : (n, ...) or (...) arrays
-            Samples and errors of one or more frames; float32 is taken as it is. `err` is not
-            looked at when errors are left unread.
+            Samples and errors of one or more frames; float32 is not converted. `err` is ignored
+            when these statistics have no errors.
         dq : array of integers
             Any non-zero value masks a sample.
 
@@ -99,10 +103,10 @@ class Moments:
             self.seen.reshape(-1),
         )
 
-    def merge(self, other):
-        """Join the statistics of other frames of the same stack to these, in place.
+    def merge(self, other: Moments) -> None:
+        """Add the statistics of other frames of the same stack, in place.
 
-        Errors that were left unread here may be there in `other`, but not the other way round.
+        `other` must have errors when these statistics have them.
         """
         n, k = self.count.astype(np.float64), other.count.astype(np.float64)
         between = self.total / np.maximum(n, 1) - other.total / np.maximum(k, 1)
@@ -113,15 +117,15 @@ class Moments:
             self.err2 += other.err2
         self.seen |= other.seen
 
-    def mean(self):
+    def mean(self) -> np.ndarray:
         """Return the mean of the usable samples, 0 where there is none."""
         return _divide(self.total, self.count)
 
-    def std0(self):
+    def std0(self) -> np.ndarray:
         """Return the population standard deviation (ddof 0), 0 where there is no sample."""
         return np.sqrt(_divide(self.m2, self.count))
 
-    def rms_error(self):
+    def rms_error(self) -> np.ndarray:
         """Return the root mean square of the samples' errors, 0 where there is no sample."""
         return np.sqrt(_divide(self.err2, self.count))
 

@@ -1,7 +1,7 @@
 """Compiled inner loops of the running statistics.
 
 Import it through `darkroom.compiled`, which guards numba's cache. The loops over the pixels of
-a block are functions of their own: written so, they become vector instructions.
+a block are separate functions, so that they are compiled to vector instructions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _helper = njit(nogil=True, inline="always", error_model="numpy")
 
 @_helper
 def _weigh(value, dq, weight):
-    """Give a sample the weight 1 when it has no flag and is finite, else 0."""
+    """Give samples the weight 1 when they have no flag and are finite, else 0."""
     for j in range(value.size):
         weight[j] = 1.0 if (dq[j] == 0) & (abs(value[j]) < np.inf) else 0.0
 
@@ -31,7 +31,7 @@ def _drop_without_error(error, weight):
 
 @_helper
 def _collect_flags(dq, weight, seen):
-    """Join the flags of a block, and flag what has no finite value."""
+    """Join the flags of a block, and flag samples that are not finite."""
     flags, lost = np.uint16(0), 0
     for j in range(dq.size):
         flags |= dq[j]
@@ -70,7 +70,7 @@ def _add_deviations(value, weight, centre, square, shift):
 
 @_helper
 def _join(number, old, centre, square, shift, count, m2):
-    """Join the squared deviations of the new samples to those of the old ones."""
+    """Combine the squared deviations of the new samples with those of the old ones."""
     for j in range(count.size):
         k, n = number[j], np.float64(count[j])
         between = old[j] / max(n, 1.0) - centre[j]
@@ -85,23 +85,24 @@ def _add(data, err, dq, count, total, m2, err2, seen):
     Parameters
     ----------
     data, err : (n, npixels) float32 or float64 arrays
-        Samples and their errors, one row a frame; `err` may have no rows.
+        Samples and their errors, one row per frame; without errors `err` has no rows.
     dq : (n, npixels) uint16 array
         Any non-zero value masks a sample.
     count : (npixels,) int32 array
-        Samples so far.
+        Usable samples so far.
     total, m2 : (npixels,) float64 arrays
         Their sum, and the sum of their squared deviations from the mean.
     err2 : (npixels,) float64 array
         Sum of their squared errors (any array when `err` has no rows).
     seen : (npixels,) uint16 array
-        All flags of all frames.
+        Flags of all frames, joined.
 
     Notes
     -----
-    Sums run in the order of the frames, so they are those of a plain loop to the last bit. The
-    new frames' m2 is taken about their mean, corrected for that mean's rounding, and joined to
-    what was there (Chan, Golub & LeVeque 1983, The American Statistician 37, 242).
+    Sums run in the order of the frames, so they agree with those of a plain loop to the last bit.
+    The m2 of the new frames is computed about their mean, corrected for the rounding of that mean,
+    and combined with the previous m2 (Chan, Golub & LeVeque 1983, The American Statistician 37,
+    242).
     """
     nframes, npixels = data.shape
     with_err = err.shape[0] > 0

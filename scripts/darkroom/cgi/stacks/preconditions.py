@@ -1,20 +1,27 @@
-"""What must and must not have been done to frames before darks are made of them.
+"""Processing steps that frames must and must not have had before darks are made of them.
 
-Darks are made of frames whose bias was subtracted, whose cosmic rays are masked, that are linear
-and in electrons; noise maps of such as are not divided by the EM gain, traditional darks of such
-as are. They must not be desmeared nor corrected for charge transfer, and their errors must not
-contain shot noise. corgidrp documents all that and checks none of it. Here the headers and HISTORY
-are read, and a frame that does not fit is refused in words. A single check can be waived by name
-(for frames that come from elsewhere); the product then says so.
+Darks are made of frames whose bias is subtracted, whose cosmic rays are masked, and that are linear
+and in electrons: for noise maps not divided by the EM gain, for traditional darks divided. Frames
+must not be desmeared or corrected for charge transfer, and their errors must not contain shot
+noise. corgidrp documents these conditions but does not check them. Here the headers and HISTORY are
+read, and a frame that does not meet a condition is refused. Single checks can be waived by name,
+for frames of another origin; the product then records it.
 """
 
 from __future__ import annotations
 
-from darkroom.cgi.settings import CHECKS
+from typing import TYPE_CHECKING
+
+from darkroom.cgi.options import CHECKS
 from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
-# Each step leaves a sentence in HISTORY; a frame of level L2a has had them all.
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from darkroom.cgi.stacks.frame import Headers
+
+# Each step leaves a sentence in HISTORY; frames of level L2a have had all steps.
 _DONE = {
     "bias": ("bias subtracted",),
     "cosmic-rays": ("Cosmic ray mask created",),
@@ -29,22 +36,22 @@ _CALIBRATED_LEVELS = ("L2A", "L2B")
 _DIVIDED = "data divided by EM gain"
 
 
-def check_frame(headers, unit, waived=()):
-    """Refuse a frame that darks must not be made of.
+def check_frame(headers: Headers, unit: str, waived: Collection[str] = ()) -> None:
+    """Refuse a frame that is not suited for darks.
 
     Parameters
     ----------
     headers : darkroom.cgi.stacks.frame.Headers
     unit : str
-        The BUNIT needed: `frame.EM_ELECTRON` for noise maps, `frame.ELECTRON` for a traditional
-        dark of gain-divided frames.
+        The BUNIT that is needed: `units.EM_ELECTRON` for noise maps, `units.ELECTRON` for a
+        traditional dark of gain-divided frames.
     waived : collection of str
         Names of `CHECKS` that are not made.
 
     Raises
     ------
     InputError
-        Naming the file, the fault and the way out.
+        With the file, the fault and the remedy.
     """
     for name, fault, advice in _faults(headers, unit):
         if name not in waived:
@@ -52,8 +59,8 @@ def check_frame(headers, unit, waived=()):
             raise InputError(headers.path, fault, f"{advice}; {waive}" if advice else waive)
 
 
-def check_names(waived):
-    """Raise a `DarkroomError` when a name is none of `CHECKS`."""
+def check_names(waived: Collection[str]) -> None:
+    """Raise a `DarkroomError` when a name is not one of `CHECKS`."""
     for name in waived:
         if name not in CHECKS:
             known = ", ".join(CHECKS)
@@ -70,13 +77,13 @@ def _faults(headers, unit):
                 said = f"DATALVL is {level!r}" if level else "it has no DATALVL"
                 yield (
                     name,
-                    f"{_WHAT[name]} as far as its header tells ({said}, and HISTORY does not "
-                    f"say '{sentences[0]}')",
+                    f"{_WHAT[name]} according to its header ({said}, and HISTORY does not contain "
+                    f"'{sentences[0]}')",
                     "bring it to level L2a first",
                 )
-    # With auto-decide on, the sentence is there whatever was decided, and the card tells.
-    told = "Desmear function applied" in history and "auto-decide on" not in history
-    if headers.image.get("DESMEAR") or told:
+    # With auto-decide on, HISTORY has the sentence whatever was decided; the card is then valid.
+    is_in_history = "Desmear function applied" in history and "auto-decide on" not in history
+    if headers.image.get("DESMEAR") or is_in_history:
         yield "desmear", "was desmeared, which darks must not be", ""
     if headers.image.get("CTI_CORR"):
         yield "cti", "was corrected for charge transfer, which darks must not be", ""

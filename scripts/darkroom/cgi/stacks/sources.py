@@ -1,20 +1,41 @@
-"""Where the statistics of a stack come from, for a fit that takes a band of rows at a time.
-
-Every source has the `Stack` it is of, ``add_to(moments, rows)``, which adds the statistics of a
-band of rows, and ``patch(rows, columns)``, the statistics of a rectangle.
-"""
+"""Sources of a stack's statistics, for fits that process a band of rows at a time."""
 
 from __future__ import annotations
 
 import gzip
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from darkroom.cgi.stacks.frame import open_frame
-from darkroom.cgi.stacks.gather import Gathered, read_moments
+from darkroom.cgi.stacks.gather import StackFrames, read_moments
 from darkroom.cgi.stacks.moments import Moments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.cgi.stacks.stacks import Stack
+    from darkroom.hints import StrPath
+
+
+class Source(Protocol):
+    """What every source offers.
+
+    Attributes
+    ----------
+    stack : darkroom.cgi.stacks.stacks.Stack
+        The stack whose statistics it gives.
+    """
+
+    stack: Stack
+
+    def add_to(self, moments: Moments, rows: slice) -> None:
+        """Add the statistics of a band of rows to `moments`."""
+
+    def patch(self, rows: slice, columns: slice) -> Moments:
+        """Return the statistics of a rectangle."""
 
 
 class MomentsSource:
@@ -24,17 +45,17 @@ class MomentsSource:
     ----------
     stack : darkroom.cgi.stacks.stacks.Stack
     moments : Moments
-        Of the full frame.
+        Statistics of the full frame.
     """
 
-    def __init__(self, stack, moments):
+    def __init__(self, stack: Stack, moments: Moments) -> None:
         self.stack, self._moments = stack, moments
 
-    def add_to(self, moments, rows):
+    def add_to(self, moments: Moments, rows: slice) -> None:
         """Add the statistics of a band of rows to `moments`."""
         moments.merge(self._moments.rows(rows))
 
-    def patch(self, rows, columns):
+    def patch(self, rows: slice, columns: slice) -> Moments:
         """Return the statistics of a rectangle."""
         return Moments(*map(_copy, self._moments.rows((rows, columns)).arrays()))
 
@@ -44,21 +65,21 @@ def _copy(array):
 
 
 class FramesSource:
-    """A stack whose frames are read whenever a band of rows is wanted.
+    """A stack whose frames are read when a band of rows is needed.
 
-    Every frame is read once in all, in as many pieces as there are bands: nothing has to be
-    stored in between, however many stacks there are.
+    Over all bands every frame is read once: nothing is stored in between, however many stacks
+    there are.
 
     Parameters
     ----------
-    gathered : darkroom.cgi.stacks.gather.Gathered
+    gathered : darkroom.cgi.stacks.gather.StackFrames
     folder : path-like
-        Where compressed frames are unpacked to; whoever owns it removes it.
+        Folder that compressed frames are unpacked to; the caller removes it.
     """
 
-    def __init__(self, gathered, folder):
+    def __init__(self, gathered: StackFrames, folder: StrPath) -> None:
         self.stack = gathered.stack
-        self._gathered = Gathered(
+        self._gathered = StackFrames(
             gathered.stack,
             [
                 (path, _unpack(path, Path(folder)) if pixels is None else pixels)
@@ -66,12 +87,12 @@ class FramesSource:
             ],
         )
 
-    def add_to(self, moments, rows):
+    def add_to(self, moments: Moments, rows: slice) -> None:
         """Add the statistics of a band of rows to `moments`."""
         read_moments(self._gathered, rows=rows, into=moments)
 
-    def patch(self, rows, columns):
-        """Return the statistics of a rectangle; the frames' errors are left unread."""
+    def patch(self, rows: slice, columns: slice) -> Moments:
+        """Return the statistics of a rectangle; the frames' errors are not read."""
         shape = (len(range(rows.start, rows.stop, rows.step or 1)), columns.stop - columns.start)
         moments = Moments.zeros(shape, with_err=False)
         for _, pixels in self._gathered.sources:
@@ -81,7 +102,7 @@ class FramesSource:
 
 
 def _unpack(path, folder):
-    """Unpack a compressed frame into a folder; return where its pixels lie."""
+    """Unpack a compressed frame into a folder; return the location of its pixels."""
     target = folder / f"{len(list(folder.iterdir())):06d}.fits"
     with gzip.open(path) as packed, target.open("wb") as plain:
         shutil.copyfileobj(packed, plain, 1 << 20)
@@ -90,11 +111,11 @@ def _unpack(path, folder):
 
 
 class JoinedSource:
-    """The parts of one stack, taken together.
+    """The parts of one stack, merged.
 
     Parameters
     ----------
-    parts : list of sources
+    parts : sequence of Source
         At least one, all of the same stack.
 
     Raises
@@ -103,19 +124,19 @@ class JoinedSource:
         When a frame is in two parts, or the parts do not belong together.
     """
 
-    def __init__(self, parts):
+    def __init__(self, parts: Sequence[Source]) -> None:
         first, *others = parts
         self.stack, self._parts = first.stack, parts
         for part in others:
             self.stack.merge(part.stack)
         self.stack.check()
 
-    def add_to(self, moments, rows):
+    def add_to(self, moments: Moments, rows: slice) -> None:
         """Add the statistics of a band of rows to `moments`."""
         for part in self._parts:
             part.add_to(moments, rows)
 
-    def patch(self, rows, columns):
+    def patch(self, rows: slice, columns: slice) -> Moments:
         """Return the statistics of a rectangle."""
         first, *others = (part.patch(rows, columns) for part in self._parts)
         for other in others:
@@ -123,15 +144,15 @@ class JoinedSource:
         return first
 
 
-def join_parts(sources):
-    """Join sources of equal stacks.
+def join_parts(sources: Sequence[Source]) -> list[Source]:
+    """Join sources of the same stack.
 
     Returns
     -------
-    list of sources
-        One a stack, in the order of exposure time, commanded gain, conversion gain.
+    list of Source
+        One per stack, in the order of exposure time, commanded gain, conversion gain.
     """
-    parts = {}
+    parts: dict[tuple[float, float, float], list[Source]] = {}
     for source in sources:
         parts.setdefault(source.stack.key, []).append(source)
     return [

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 
-#: Frames of a stack that the instrument team recommends at least.
+if TYPE_CHECKING:
+    from darkroom.cgi.stacks.frame import Headers
+
+#: Smallest number of frames of a stack that the instrument team recommends.
 RECOMMENDED_FRAMES = 1176
-# EM gains of one stack may differ by this fraction: more changes the noise model.
+# EM gains of one stack may differ by this fraction: a larger one changes the noise model.
 _GAIN_TOLERANCE = 0.02
-# HISTORY is wrapped anywhere, and a blank at the end of its line is lost.
+# HISTORY is wrapped anywhere, and a blank at the end of a line is lost.
 _THRESHOLD = re.compile(r"Cosmic\s*ray\s*threshold\s*of\s*(\S+?)\s*used\.")
 
 
@@ -27,9 +31,9 @@ class Member:
     name : str
         File name without folder.
     sha256 : str
-        Of the file's bytes; empty when it was not taken.
+        SHA-256 of the file's bytes; empty when it was not computed.
     start : str
-        SCTSRT.
+        Start of the exposure (SCTSRT).
     em_gain : float
         EM gain (see `darkroom.cgi.stacks.frame.Headers.em_gain`).
     """
@@ -42,13 +46,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Template:
-    """Headers that a product inherits: those of the latest frame, and what all frames share.
+    """Headers that a product inherits: those of the latest frame.
 
     Attributes
     ----------
     start : str
-        SCTSRT of the frame.
+        Start of that frame (SCTSRT).
     primary, image, err, dq : astropy.io.fits.Header
+        Headers of its four HDUs.
     """
 
     start: str
@@ -58,37 +63,37 @@ class Template:
     dq: fits.Header
 
     @classmethod
-    def from_headers(cls, headers):
-        """Take over the headers of a frame."""
+    def from_headers(cls, headers: Headers) -> Template:
+        """Make the template of a frame."""
         return cls(headers.start, headers.primary, headers.image, headers.err, headers.dq)
 
 
 @dataclass
 class Stack:
-    """What is known of a stack but its pixels.
+    """A stack without its pixels: its properties and its frames.
 
     Attributes
     ----------
     exptime : float
-        Exposure time in seconds.
+        Exposure time [s].
     commanded_gain : float
-        EMGAIN_C.
+        Commanded EM gain (EMGAIN_C).
     kgain : float
-        Electrons per DN.
+        Conversion gain [e-/DN].
     unit : str
-        BUNIT.
+        Unit of the frames (BUNIT).
     shape : tuple of int
         Rows and columns of its frames.
     threshold_dn : float or None
-        Cosmic-ray threshold of its first frame: as HISTORY says, else SAT_DN.
+        Cosmic-ray threshold of its first frame [DN]: from HISTORY, else SAT_DN.
     members : list of Member
-        Its frames, in order.
+        Its frames, in the order they were added.
     template : Template
         Headers of its latest frame.
     earliest : dict
         SCTSRT and MJDSRT of its earliest frame.
     temperature_sum : float
-        Sum of EXCAMT over its frames.
+        Sum of the temperatures (EXCAMT) of its frames [C].
     """
 
     exptime: float
@@ -98,13 +103,13 @@ class Stack:
     shape: tuple[int, int]
     threshold_dn: float | None
     template: Template
-    earliest: dict
+    earliest: dict[str, str | float]
     members: list[Member] = field(default_factory=list)
     temperature_sum: float = 0.0
 
     @classmethod
-    def begin(cls, headers, shape):
-        """Start the stack that a frame belongs to, without that frame."""
+    def begin(cls, headers: Headers, shape: tuple[int, int]) -> Stack:
+        """Make the stack that a frame belongs to, still without any frame."""
         return cls(
             exptime=headers.exptime,
             commanded_gain=headers.commanded_gain,
@@ -117,38 +122,38 @@ class Stack:
         )
 
     @property
-    def key(self):
-        """Exposure time, commanded gain, conversion gain: what its frames agree in."""
+    def key(self) -> tuple[float, float, float]:
+        """Exposure time, commanded gain and conversion gain, which all its frames share."""
         return self.exptime, self.commanded_gain, self.kgain
 
     @property
-    def name(self):
-        """How messages name it."""
+    def name(self) -> str:
+        """Name of the stack in messages."""
         return f"stack of EM gain {self.commanded_gain:g} and {self.exptime:g} s"
 
     @property
-    def nframes(self):
+    def nframes(self) -> int:
         """Number of frames."""
         return len(self.members)
 
     @property
-    def em_gain(self):
-        """EM gain: the mean of its frames'."""
+    def em_gain(self) -> float:
+        """Mean EM gain of its frames."""
         gains = [member.em_gain for member in self.members]
         return gains[0] if len(set(gains)) == 1 else sum(gains) / len(gains)
 
     @property
-    def threshold_e(self):
-        """Cosmic-ray threshold in electrons, or None when it is unknown."""
+    def threshold_e(self) -> float | None:
+        """Cosmic-ray threshold [e-], or None when it is unknown."""
         return None if self.threshold_dn is None else self.threshold_dn * self.kgain
 
-    def join(self, headers, sha256=""):
-        """Take in a frame.
+    def join(self, headers: Headers, sha256: str = "") -> None:
+        """Add a frame.
 
         Raises
         ------
         InputError
-            When it is not one of this stack, or was taken in before.
+            When its exposure time, gains or unit are not those of the stack.
         """
         found = (headers.exptime, headers.commanded_gain, headers.kgain)
         if found != self.key:
@@ -169,8 +174,14 @@ class Stack:
         temperature = headers.image.get("EXCAMT", 0.0)
         self.temperature_sum += temperature if isinstance(temperature, int | float) else 0.0
 
-    def merge(self, other):
-        """Take in the frames of another part of the same stack."""
+    def merge(self, other: Stack) -> None:
+        """Add the frames of another part of the same stack.
+
+        Raises
+        ------
+        DarkroomError
+            When the other part is not of the same stack.
+        """
         if other.key != self.key or other.unit != self.unit or other.shape != self.shape:
             raise DarkroomError(f"{self.name}: a part of {other.name} cannot be merged into it")
         self.members += other.members
@@ -180,13 +191,13 @@ class Stack:
             self.earliest = other.earliest
         self.temperature_sum += other.temperature_sum
 
-    def check(self):
-        """Refuse frames that are there twice, and EM gains that differ.
+    def check(self) -> None:
+        """Refuse duplicate frames, and EM gains that differ too much.
 
         Raises
         ------
         DarkroomError
-            Naming the frames or the gains.
+            With the name of the frame, or the gains.
         """
         for label, values in (
             ("file", [m.name for m in self.members]),
@@ -207,10 +218,15 @@ class Stack:
             )
 
 
-def threshold_dn(headers):
-    """Return the cosmic-ray threshold that a frame's header tells, in DN.
+def threshold_dn(headers: Headers) -> float | None:
+    """Return the cosmic-ray threshold in a frame's header [DN].
 
-    It is the one in HISTORY, else the saturation level SAT_DN; None when neither is known.
+    It is taken from HISTORY, else it is the saturation level SAT_DN; None when neither is known.
+
+    Raises
+    ------
+    InputError
+        When the threshold in HISTORY is not a number.
     """
     match = _THRESHOLD.search(headers.history)
     if match:
@@ -218,7 +234,8 @@ def threshold_dn(headers):
             return float(match[1])
         except ValueError:
             raise InputError(
-                headers.path, f"HISTORY names the cosmic-ray threshold {match[1]!r}, no number"
+                headers.path,
+                f"HISTORY names the cosmic-ray threshold {match[1]!r}, which is not a number",
             ) from None
     value = headers.image.get("SAT_DN")
     return float(value) if isinstance(value, int | float) and value > 0 else None

@@ -1,16 +1,25 @@
-"""From electrons to counts: non-linearity, bias, and whole numbers of 16 bits."""
+"""Digitization of simulated electrons: non-linearity, bias, and conversion to 16-bit counts."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from darkroom.cgi.raw.calibration import Calibration, read_calibration
+from darkroom.cgi.raw.calibration import read_calibration
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from darkroom.cgi.raw.calibration import Calibration
 
 _HIGHEST = 65535
 
 
-def digitize(full, gain, electrons, rng):
-    """Turn electrons behind the register into counts.
+def digitize(
+    full: dict[str, Any], gain: float, electrons: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Convert electrons after the register to counts [DN].
 
     Parameters
     ----------
@@ -19,17 +28,17 @@ def digitize(full, gain, electrons, rng):
     gain : float
         EM gain.
     electrons : (ny, nx) float array
+        Electrons after the register.
     rng : numpy.random.Generator
-        Of the bias.
+        Random numbers of the bias.
 
     Returns
     -------
     (ny, nx) uint16 array
-        DN: bias of the row plus what the non-linearity leaves of the signal, rounded, cut at what
-        16 bits hold.
+        Bias of the row plus the non-linear signal [DN], rounded and clipped to 16 bits.
     """
     calibration = read_calibration(nonlinearity=full["nonlinearity"], kgain=full["kgain"])
-    counts = measured(electrons / full["kgain"], gain, calibration)
+    counts = apply_nonlinearity(electrons / full["kgain"], gain, calibration)
     ny = len(counts)
     drift = full["bias_drift"] * np.sin(2 * np.pi * (np.arange(ny) / ny + rng.random()))
     rows = full["bias"] + drift + full["bias_rows"] * rng.standard_normal(ny)
@@ -37,19 +46,20 @@ def digitize(full, gain, electrons, rng):
     return np.clip(np.rint(counts), 0, _HIGHEST).astype(np.uint16)
 
 
-def measured(linear, gain, calibration: Calibration):
-    """Return what a non-linear detector makes of linear values: the inverse of the correction.
+def apply_nonlinearity(linear: np.ndarray, gain: float, calibration: Calibration) -> np.ndarray:
+    """Return the signal of a non-linear detector [DN]: the inverse of the correction.
 
     Parameters
     ----------
     linear : array
-        DN.
+        Linear signal [DN].
     gain : float
+        EM gain.
     calibration : darkroom.cgi.raw.calibration.Calibration
     """
     table = calibration.nonlinearity
     curve = table.curve(gain)
-    # Between its nodes the correction is a quadratic: more nodes make its inverse exact enough.
+    # Between its nodes the correction is quadratic: more nodes make its linear inverse accurate.
     places = np.arange(len(table.counts))
     fine = np.interp(np.linspace(0, places[-1], 32 * places[-1] + 1), places, table.counts)
     corrected = fine * np.interp(fine, table.counts, curve)
