@@ -22,7 +22,7 @@ def main():
     parser.add_argument("--output", required=True, type=Path, help="references, JSON")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.given import read_exposure
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline

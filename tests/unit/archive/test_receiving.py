@@ -206,7 +206,7 @@ def test_the_table_is_read_back_and_lists_follow_the_bytes(folder, tmp_path):
 @pytest.mark.parametrize("text", ["", "name\tvalue\n"])
 def test_what_is_no_frame_table_is_refused(tmp_path, text):
     (tmp_path / "frames.tsv").write_text(text)
-    with pytest.raises(InputError, match="is no frame table: its columns must be"):
+    with pytest.raises(InputError, match="is not a frame table: its columns must be"):
         read_frames(tmp_path / "frames.tsv")
     (tmp_path / "frames.tsv").unlink()
     with pytest.raises(InputError, match="no such frame table"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io import fits
 
-from darkroom.campaign.given import read_exposure
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import InputError
 from darkroom.wfc3.reads.records import read_record
 

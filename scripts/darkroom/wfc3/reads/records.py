@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from darkroom.atomic import write_text
-from darkroom.campaign.given import read_exposure
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import InputError
 
 
