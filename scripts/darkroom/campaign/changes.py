@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # What a change of these columns means.
 _MEANING = {
-    "size": " (the file differs: a pin of it no longer holds)",
+    "size": " (other bytes than before: a pin of it no longer holds)",
     "uri": " (the archive has it under another address)",
 }
 

@@ -99,7 +99,7 @@ def test_differences_name_what_was_added_lost_and_changed(tmp_path):
     assert differences(old, new) == [
         "~ query: 1234 -> 9",
         "- camera/a: no longer in the archive's answer",
-        "~ camera/b: size 2880 -> 5760 (the file differs: a pin of it no longer holds)",
+        "~ camera/b: size 2880 -> 5760 (other bytes than before: a pin of it no longer holds)",
         "~ camera/c: exptime_s 1 -> 2",
         "+ camera/d: new, 2880 bytes",
     ]
