@@ -44,7 +44,7 @@ def main():
         OPTIONAL_KINDS,
     )
     facts = {
-        kind: None if name == NOT_APPLICABLE else cache.facts(name) for kind, name in names.items()
+        kind: None if name == NOT_APPLICABLE else cache.record(name) for kind, name in names.items()
     }
     write_references(arguments.output, facts)
     for kind, name in names.items():

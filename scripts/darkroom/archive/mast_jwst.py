@@ -163,8 +163,8 @@ def _files(
     missing = {f"{name}_{kind}.fits" for name, kind in wanted - files.keys()}
     if missing:
         raise DarkroomError(
-            f"item {item}: MAST knows these exposures but lists no file {first_five(missing)}; they "
-            "may still be proprietary (set MAST_API_TOKEN)"
+            f"item {item}: MAST knows these exposures but lists no file {first_five(missing)}; "
+            "they may still be proprietary (set MAST_API_TOKEN)"
         )
     return files
 
