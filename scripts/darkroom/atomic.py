@@ -1,22 +1,27 @@
-"""Files that are either whole or not there."""
+"""Files that are either complete or not there."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 
 @contextmanager
-def written_atomically(path):
+def written_atomically(path: StrPath) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` when the block ends well.
 
-    A reader never sees a half-written file: the rename is atomic on one file system, and what
-    was at `path` stays until then. Leftovers of killed writers of the same file are removed
+    A reader never sees an incomplete file: the rename is atomic on one file system, and what
+    was at `path` stays until then. Temporary files of killed writers of the same file are removed
     first, so an orphaned writer finds its temporary file gone and cannot overwrite the new one.
-    A name that is itself such a temporary one is given back as it is: whoever made it renames it.
+    A name that is already such a temporary name is given back as it is: whoever made it renames it.
 
     Parameters
     ----------
@@ -43,22 +48,23 @@ def written_atomically(path):
 
 
 @contextmanager
-def private_folder(parent, name):
+def private_folder(parent: StrPath, name: str) -> Iterator[Path]:
     """Give an empty folder ``.<name>.<pid>.work`` in `parent`; it is removed afterwards.
 
-    For programs that leave files wherever they work. What a killed one of the same name has left is
-    removed first.
+    For programs that leave files in their working folder. Folders that killed programs left for
+    the same name are removed first.
 
     Parameters
     ----------
     parent : path-like
         Made when missing.
     name : str
-        Of the product that is made in it.
+        Name of the product that is made in the folder.
 
     Yields
     ------
     pathlib.Path
+        The folder.
     """
     parent = Path(parent)
     parent.mkdir(parents=True, exist_ok=True)
@@ -72,13 +78,13 @@ def private_folder(parent, name):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_leftovers(path):
-    """Remove what killed writers of `path` left beside it."""
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed writers of `path` left beside it."""
     for leftover in path.parent.glob(f".{escape(path.stem)}.*.part{escape(path.suffix)}"):
         leftover.unlink(missing_ok=True)
 
 
-def write_text(path, text):
-    """Write `text` (UTF-8) to `path`, whole or not at all."""
+def write_text(path: StrPath, text: str) -> None:
+    """Write `text` (UTF-8) to `path` atomically."""
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

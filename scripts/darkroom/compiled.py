@@ -2,14 +2,14 @@
 
 numba keeps machine code on disk: in ``NUMBA_CACHE_DIR`` when set (the workflow sets it to a folder
 inside the checkout), else beside the source. Its index is keyed by signature, processor model and
-processor features, and goes by the time and size of the one file a function is written in; so
+processor features, and by the time and size of the file in which a function is written; so
 machines of different kinds may share a folder. But two processes that add entries at the same
-moment can pick the same file name for different code. So a kernel is imported under an exclusive
-lock: the first job compiles (seconds), the others wait for it and load.
+moment can choose the same file name for different code. Therefore a kernel is imported under an
+exclusive lock: the first job compiles (seconds), the others wait for it and load.
 
-A kernel is a module, or a package all of whose files belong to it. numba would not notice an edit
-of another file than the one that holds the called function, so the code of a package is kept in a
-folder named by the digest of all its files.
+A kernel is a module, or a package all of whose files belong to it. numba notices an edit of the
+file that holds the called function only, so the code of a package is kept in a folder named by the
+digest of all its files.
 """
 
 from __future__ import annotations
@@ -40,17 +40,22 @@ def load_kernel(name: str, *variant: Any) -> Any:
     Parameters
     ----------
     name : str
-        Dotted name of the kernel, written out, so that it counts among what a program uses
+        Dotted name of the kernel, a literal, so that it is found among the modules a program uses
         (`darkroom.workflow.programs`). Its functions have explicit signatures: they are compiled
         when it is imported, and never outside the lock.
     *variant
-        Arguments of its function ``compiled``, for a kernel that is compiled for several types of
-        values; what that returns is returned.
+        Arguments of the kernel's function ``compiled``, for a kernel that is compiled for several
+        types of values.
+
+    Returns
+    -------
+    module or object
+        The module, or what its function ``compiled`` returns.
 
     Raises
     ------
     DarkroomError
-        When the file system of the cache has no locks.
+        When the file system of the cache does not support locks.
     """
     key = (name, *variant)
     found = _loaded.get(key)
@@ -58,7 +63,7 @@ def load_kernel(name: str, *variant: Any) -> Any:
         with _loading:
             found = _loaded.get(key)
             if found is None:
-                with cache_lock(), _collecting_nothing(), _cache_of(name):
+                with cache_lock(), _garbage_collection_paused(), _package_cache(name):
                     module = import_module(name)
                     found = module.compiled(*variant) if variant else module
                 _loaded[key] = found
@@ -66,8 +71,8 @@ def load_kernel(name: str, *variant: Any) -> Any:
 
 
 @contextmanager
-def _cache_of(name: str) -> Iterator[None]:
-    """Let numba keep the code of a package by the digest of all its files."""
+def _package_cache(name: str) -> Iterator[None]:
+    """Let numba keep the code of a package in a folder named by the digest of all its files."""
     spec = find_spec(name)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -93,10 +98,15 @@ def _digest(folder: str) -> str:
 
 @contextmanager
 def cache_lock() -> Iterator[None]:
-    """Hold the lock of the compiled code's folder.
+    """Hold the lock of the folder of compiled code during the block.
 
-    The lock ends with the process that holds it, however it dies. Where the folder cannot be
-    written there is nothing to guard: numba then keeps its code in the user's own cache.
+    The lock ends with the process that holds it, however that process ends. Where the folder cannot
+    be written no lock is needed: numba then keeps its code in the user's own cache.
+
+    Raises
+    ------
+    DarkroomError
+        When the file system does not support locks.
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
     folder = Path(named) if named else Path(__file__).parent / "__pycache__"
@@ -119,12 +129,12 @@ def cache_lock() -> Iterator[None]:
 
 
 @contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Pause the garbage collector, which finds nothing in imports and takes a tenth of them."""
-    pause = gc.isenabled()
+def _garbage_collection_paused() -> Iterator[None]:
+    """Pause the garbage collector: it finds nothing during imports and takes 10 % of their time."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if pause:
+        if enabled:
             gc.enable()

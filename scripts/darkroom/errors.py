@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
 
 class DarkroomError(Exception):
-    """A fault in the input, the configuration or the environment, told in one sentence.
+    """A fault in the input, the configuration or the environment, described in one sentence.
 
-    Programs print the text and end with status 1; a traceback is for our own mistakes only.
+    Programs print the text and end with status 1; a traceback is shown for programming errors only.
     """
 
 
@@ -23,11 +28,11 @@ class InputError(DarkroomError):
         What to do about it.
     """
 
-    def __init__(self, path, fault, advice=""):
+    def __init__(self, path: StrPath, fault: str, advice: str = "") -> None:
         self.path, self.fault, self.advice = str(path), fault, advice
         super().__init__(path, fault, advice)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Give file, fault and advice as one line."""
         text = f"{self.path}: {self.fault}"
         return f"{text}; {self.advice}" if self.advice else text

@@ -1,4 +1,4 @@
-"""Types that many functions are hinted with."""
+"""Types that hints in many modules name; imported by type checkers only."""
 
 from __future__ import annotations
 

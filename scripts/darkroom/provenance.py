@@ -1,4 +1,4 @@
-"""Where a product comes from, written into it."""
+"""Provenance of a product: inputs, settings and versions, written into its header."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ import json
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import darkroom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
 
 _BLOCK = 1 << 20
 
 
-def sha256(path):
+def sha256(path: StrPath) -> str:
     """Return the SHA-256 of a file's bytes as a hexadecimal string."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as stream:
@@ -22,20 +30,20 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def settings_digest(settings):
+def settings_digest(settings: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits that change when any setting changes.
 
     Parameters
     ----------
     settings : dict
-        Names and values (JSON types) of everything that shapes the result.
+        Names and values (JSON types) of everything that determines the result.
     """
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def tool_versions(*packages):
-    """Return ``{name: version}`` of Python and the installed ones among `packages`."""
+def tool_versions(*packages: str) -> dict[str, str]:
+    """Return ``{name: version}`` of Python and of those `packages` that are installed."""
     versions = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -45,13 +53,21 @@ def tool_versions(*packages):
     return versions
 
 
-def stamp(header, *, made_by, inputs, settings, packages=("numpy", "astropy", "numba")):
+def stamp(
+    header: fits.Header,
+    *,
+    made_by: str,
+    inputs: Iterable[StrPath],
+    settings: Mapping[str, Any],
+    packages: Iterable[str] = ("numpy", "astropy", "numba"),
+) -> None:
     """Write provenance into a primary header.
 
     Keywords: ``CREATOR`` (darkroom and its version), ``MADEBY`` (program), ``NINPUTS``,
-    ``CFGHASH`` (digest of the settings). HISTORY lists every input with its SHA-256 (of our own
-    products that of their content, so that the date of one is not carried into the next), every
-    setting and the version of every tool. No date: `darkroom.fits.write` adds the only one.
+    ``CFGHASH`` (digest of the settings). HISTORY lists every input with its SHA-256 (for
+    darkroom's own products the SHA-256 of their content, which does not depend on the date of
+    writing), every setting and the version of every tool. No date: `darkroom.fits.write` adds the
+    only one.
 
     Parameters
     ----------
@@ -60,24 +76,24 @@ def stamp(header, *, made_by, inputs, settings, packages=("numpy", "astropy", "n
     made_by : str
         Name of the program, e.g. ``"master_bias"``.
     inputs : iterable of path-like
-        Files that went in. Only their names are written: folders differ between machines.
+        Input files. Only their names are written: folders differ between machines.
     settings : dict
-        Every number and choice that shaped the result.
+        Every number and choice that determined the result.
     packages : iterable of str
         Distributions whose versions matter.
     """
-    # Here, since campaigns are read without astropy.
+    # Imported here: campaigns are read without astropy.
     from darkroom.fits.content import content_sha256, is_product
 
-    inputs = [Path(item) for item in inputs]
+    paths = [Path(item) for item in inputs]
     header["CREATOR"] = (f"darkroom {darkroom.__version__}", "software that made this file")
     header["MADEBY"] = (made_by, "program of darkroom")
-    header["NINPUTS"] = (len(inputs), "number of input files")
+    header["NINPUTS"] = (len(paths), "number of input files")
     header["CFGHASH"] = (settings_digest(settings), "digest of the settings in HISTORY")
     for name, value in sorted(settings.items()):
         header.add_history(f"setting {name} = {json.dumps(value, default=str)}")
-    for item in inputs:
-        # FITS headers hold ASCII alone.
+    for item in paths:
+        # FITS headers hold ASCII only.
         name = item.name.encode("ascii", "backslashreplace").decode()
         if is_product(item):
             header.add_history(f"input {name} content sha256 {content_sha256(item)}")

@@ -1,18 +1,28 @@
-"""Work shared out to threads: bands of rows of an image, within a bounded memory.
+"""Work distributed over threads: bands of rows of an image, within bounded memory.
 
-The compiled loops release the interpreter's lock.
+Threads help because the compiled loops release the interpreter's lock (GIL).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-# Memory of the bands in work at one time, all threads together.
+T = TypeVar("T")
+
+# Memory of the bands being processed at one time, all threads together.
 _BYTES = 16 << 20
 
 
-def over_bands(work, ny, row_bytes, threads=1, rows=None):
+def over_bands(
+    work: Callable[[slice], Any],
+    ny: int,
+    row_bytes: int,
+    threads: int = 1,
+    rows: int | None = None,
+) -> None:
     """Call `work(slice)` for every band of rows.
 
     Parameters
@@ -22,9 +32,9 @@ def over_bands(work, ny, row_bytes, threads=1, rows=None):
     ny : int
         Rows of the image.
     row_bytes : int
-        Memory that one row of a band takes.
+        Memory that one row of a band takes, in bytes.
     threads : int
-        Bands in work at once.
+        Bands processed at once.
     rows : int, optional
         Rows of a band; by default as many as keep all bands together near 16 MB.
     """
@@ -34,8 +44,18 @@ def over_bands(work, ny, row_bytes, threads=1, rows=None):
     over(work, bands, threads)
 
 
-def over(work, items, threads=1):
-    """Call `work(item)` for every item on several threads; the first exception ends it."""
+def over(work: Callable[[T], Any], items: Iterable[T], threads: int = 1) -> None:
+    """Call `work(item)` for every item on several threads; the first exception ends it.
+
+    Parameters
+    ----------
+    work : callable
+        Given an item; must depend on no other item.
+    items : iterable
+        What to work on.
+    threads : int
+        Items processed at once.
+    """
     if threads == 1:
         for item in items:
             work(item)
@@ -45,14 +65,18 @@ def over(work, items, threads=1):
             pass
 
 
+#: ``work(first_row, last_row)``.
+RowWork = Callable[[int, int], Any]
+
+
 @contextmanager
-def row_workers(threads):
+def row_workers(threads: int) -> Iterator[Callable[[RowWork, int, int], None]]:
     """Give a function that runs ``work(first_row, last_row)`` over all rows of an image.
 
     Parameters
     ----------
     threads : int
-        Bands of rows worked on at once; each pixel is worked out on its own, so results do not
+        Bands of rows processed at once; each pixel is computed on its own, so results do not
         depend on it.
 
     Yields
@@ -65,7 +89,7 @@ def row_workers(threads):
         return
     with ThreadPoolExecutor(threads) as pool:
 
-        def run(work, first, last):
+        def run(work: RowWork, first: int, last: int) -> None:
             step = -(-(last - first) // threads)
             firsts = range(first, last, step)
             for _ in pool.map(lambda row: work(row, min(row + step, last)), firsts):

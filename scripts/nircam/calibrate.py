@@ -35,7 +35,7 @@ def main():
         parser.error("give --output, --status or both")
     arguments.output = arguments.output or arguments.status.with_suffix(".fits")
 
-    from darkroom.campaign.given import read_exposure
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 

@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--output", required=True, type=Path, help="references, JSON")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.given import read_exposure
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
     from darkroom.crds.cache import Cache
     from darkroom.crds.environment import go_offline
@@ -46,7 +46,7 @@ def main():
         arguments.optional_kinds,
     )
     facts = {
-        kind: None if name == NOT_APPLICABLE else cache.facts(name) for kind, name in names.items()
+        kind: None if name == NOT_APPLICABLE else cache.record(name) for kind, name in names.items()
     }
     write_references(arguments.output, facts)
     for kind, name in names.items():

@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.given import read_exposure
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 

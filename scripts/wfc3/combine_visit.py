@@ -37,8 +37,8 @@ def main():
     """Run the program."""
     arguments = parse()
     from darkroom.atomic import private_folder
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.frames import accepted_exposures
-    from darkroom.campaign.given import read_exposure
     from darkroom.crds.cache import Cache
     from darkroom.wfc3.engine.working import references_folder
     from darkroom.wfc3.reads.records import write_record

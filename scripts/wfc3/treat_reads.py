@@ -42,7 +42,7 @@ def parse():
 def main():
     """Run the program."""
     arguments = parse()
-    from darkroom.campaign.given import read_exposure
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.provenance import sha256
     from darkroom.wfc3.reads.records import read_record, write_record

@@ -88,7 +88,7 @@ def test_the_token_is_nowhere(loud):
         watch.over.set()
         watch.join()
         assert f"mast_token={TOKEN}" in server.cookies
-    assert "does not know the token in MAST_API_TOKEN" in text
+    assert "does not accept the token in MAST_API_TOKEN" in text
     logs = "".join(p.read_text() for p in loud.folder.glob("results/*/logs/**/*.log"))
     assert "mast_token=***" in logs, "the programs were not loud, so this proves nothing"
     assert watch.looks > 10

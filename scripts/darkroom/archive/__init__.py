@@ -1,1 +1,1 @@
-"""Where exposures come from: a local folder, MAST, or the built-in simulator."""
+"""Where exposures come from: a local folder, MAST, or the simulators."""

@@ -1,4 +1,4 @@
-"""What has come of each exposure so far: a note for each, and one manifest for a person."""
+"""Records of which exposures have arrived: a note for each, and one manifest for a person."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.slots import Claims
 from darkroom.atomic import write_text
 from darkroom.campaign.status import write_status
 from darkroom.provenance import settings_digest
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.campaign.campaign import Campaign
+    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.campaign.pins import Pins
+    from darkroom.hints import StrPath
+
 COLUMNS = ("item", "exposure", "file", "state", "bytes", "sha256", "tried", "why")
 MANIFEST = "manifest.tsv"
-# A claim beyond those of a lock's exposures: who writes the manifest.
+# Number of the claim on writing the manifest, beyond those of a lock's exposures.
 _MANIFEST_CLAIM = 1 << 40
 
 
-def arrival_key(campaign, exposure, pins, exclude, code):
-    """Return 16 digits that stand for everything that an exposure's status follows from.
+def arrival_key(
+    campaign: Campaign, exposure: Exposure, pins: Pins, exclude: bool, code: str
+) -> str:
+    """Return 16 hexadecimal digits that change with anything an exposure's status depends on.
 
     Parameters
     ----------
@@ -29,11 +40,11 @@ def arrival_key(campaign, exposure, pins, exclude, code):
     exposure : darkroom.campaign.lock.Exposure
         The row of the lock.
     pins : darkroom.campaign.pins.Pins
-        What its bytes must be.
+        The SHA-256 it must have, if it is pinned.
     exclude : bool
-        Whether a refusal is recorded.
+        Whether a refusal is recorded instead of being an error.
     code : str
-        Digest of the program that brings it.
+        Digest of the program that fetches it.
     """
     return settings_digest(
         {
@@ -50,9 +61,9 @@ def arrival_key(campaign, exposure, pins, exclude, code):
 class Arrivals:
     """The notes of one campaign.
 
-    The note of an accepted exposure is its status under ``<item>/.arrived/<exposure>.json``, and a
-    key in a file beside it that stands for everything the status follows from. With the key of now
-    the note is the status; with another one it still tells which bytes were received.
+    The note of an accepted exposure is its status in ``<item>/.arrived/<exposure>.json``, with the
+    `arrival_key` in a file beside it. While the key is unchanged the note is the exposure's status;
+    otherwise it still states the SHA-256 of the file that was received.
 
     Parameters
     ----------
@@ -60,54 +71,58 @@ class Arrivals:
         Folder of the campaign's exposures, with a folder for each item.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: StrPath) -> None:
         self.folder = Path(folder)
         self.claims = Claims(self.folder / ".claims")
 
-    def status(self, exposure, key):
-        """Return the status of an exposure that has come under a key, or None."""
+    def status(self, exposure: Exposure, key: str) -> dict[str, Any] | None:
+        """Return the status of an exposure that arrived with this key, or None."""
         note = self._note(exposure)
         try:
             if note.with_suffix(".key").read_text(encoding="utf-8") != key:
                 return None
-            status = json.loads(note.read_text(encoding="utf-8"))
-            # The rule asks the same of a note: a file that changed later is received anew.
+            status: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+            # As the rule checks too: a file that changed after its note is fetched again.
             file = self.folder / exposure.item / exposure.file
             good = file.stat().st_mtime <= note.stat().st_mtime
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return status if good else None
 
-    def known(self, exposure):
-        """Return the SHA-256 of the bytes received of this row of the lock, or None."""
+    def known_sha256(self, exposure: Exposure) -> str | None:
+        """Return the SHA-256 of the file received for this row of the lock, or None."""
         try:
-            status = json.loads(self._note(exposure).read_text(encoding="utf-8"))
+            status: dict[str, Any] = json.loads(self._note(exposure).read_text(encoding="utf-8"))
             same = status["uri"] == exposure.uri and status["file"] == exposure.file
             if same and exposure.size in (None, status["size"]):
-                return status["sha256"]
+                return str(status["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
 
-    def note(self, exposure, key, status):
-        """Take note of the status of an accepted exposure."""
+    def note(self, exposure: Exposure, key: str, status: dict[str, Any]) -> None:
+        """Record the status of an accepted exposure."""
         note = self._note(exposure)
         note.with_suffix(".key").unlink(missing_ok=True)
         write_status(note, status)
         write_text(note.with_suffix(".key"), key)
 
-    def _note(self, exposure):
+    def _note(self, exposure: Exposure) -> Path:
         return self.folder / exposure.item / ".arrived" / f"{exposure.exposure}.json"
 
-    def write_manifest(self, lock, outcomes):
-        """Bring the manifest up to date: a line for each exposure of the lock.
+    def write_manifest(
+        self,
+        lock: Lock,
+        outcomes: Iterable[tuple[Exposure, dict[str, Any] | None, Exception | None]],
+    ) -> None:
+        """Update the manifest: a line for each exposure of the lock.
 
         Parameters
         ----------
         lock : darkroom.campaign.lock.Lock
-            Gives the lines and their order.
+            Determines the lines and their order.
         outcomes : iterable of tuple
-            ``(exposure, status or None, error or None)`` of what was just tried.
+            ``(exposure, status or None, error or None)`` of each exposure that was just tried.
         """
         path = self.folder / MANIFEST
         self.claims.wait(_MANIFEST_CLAIM)
@@ -130,8 +145,8 @@ class Arrivals:
             self.claims.free(_MANIFEST_CLAIM)
 
 
-def _read(path):
-    """Return the rows of a manifest by exposure; none of a damaged one."""
+def _read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the rows of a manifest by exposure; none when it is missing or damaged."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
@@ -142,7 +157,10 @@ def _read(path):
     return {(row["item"], row["exposure"]): row for row in rows if None not in row.values()}
 
 
-def _row(exposure, status, reason, tried):
+def _row(
+    exposure: Exposure, status: dict[str, Any] | None, reason: str, tried: str
+) -> dict[str, Any]:
+    """Return the manifest's row of an exposure; `tried` is the time of the attempt, or empty."""
     state = "not tried" if not tried else "did not arrive"
     if status:
         state, reason = ("arrived", "") if status["accepted"] else ("refused", status["reason"])

@@ -1,4 +1,4 @@
-"""Bringing the exposures of a campaign: one, or small ones together."""
+"""Fetching the exposures of a campaign: one alone, or small ones in batches."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import shutil
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, time
+from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.arrivals import Arrivals, arrival_key
-from darkroom.archive.pool import work_through
-from darkroom.archive.receive import receive
+from darkroom.archive.pool import run_tasks
+from darkroom.archive.receive import facts_of_lock, receive
 from darkroom.archive.slots import TransferSlots
 from darkroom.atomic import remove_leftovers
 from darkroom.campaign.campaign import Campaign
@@ -21,27 +23,37 @@ from darkroom.campaign.pins import Pins
 from darkroom.campaign.status import refusal
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from darkroom.archive.receive import ReadHeader
+    from darkroom.campaign.lock import Exposure
+    from darkroom.errors import DarkroomError
+
+    Status = dict[str, Any]
+    Outcome = tuple[Exposure, Status | None, DarkroomError | None]
+
 log = logging.getLogger(__name__)
 
 # Transfers at once, unless the campaign says otherwise.
 PARALLEL = 4
-# Files up to this size keep an exposure's program company: starting one costs more than they do.
+# Files up to this size are fetched in batches: starting a program for each would take longer.
 SMALL_BYTES = 20_000_000
-# So long it goes on taking them along.
+# How long a program goes on adding files to its batch.
 TOGETHER_S = 60.0
 # Seconds between two lines in the log.
 PROGRESS_S = 15.0
-# So many failures for each worker without a file between them: the archive is down.
+# Failures in a row, per worker, after which the archive counts as down.
 FAILURES = 3
-# So long that is remembered: who asks then, asks once.
+# How long it then counts as down: meanwhile each file is tried once only.
 DOWN_S = 120.0
-# For verification, and for whatever else lies between two attempts.
+# Time for verification, and for everything else between two attempts.
 GRACE_S = 120.0
 
 
 @dataclass
 class Fetching:
-    """How the exposures of a campaign are brought.
+    """How the exposures of a campaign are fetched.
 
     Parameters
     ----------
@@ -50,15 +62,15 @@ class Fetching:
     lock : darkroom.campaign.lock.Lock
         Its exposures.
     pins : darkroom.campaign.pins.Pins
-        What their bytes must be.
+        The SHA-256 that pinned exposures must have.
     folder : pathlib.Path
         Folder of exposures, with a folder for each item.
     maker : str
         Digest of the simulator, for simulated exposures; empty otherwise.
     exclude : bool
-        Whether a refused exposure is recorded, and no error.
+        Whether a refused exposure is recorded instead of being an error.
     code : str
-        Digest of the program: what was received by another one is looked at again.
+        Digest of the program: a file received by another version of it is verified again.
     """
 
     campaign: Campaign
@@ -70,13 +82,21 @@ class Fetching:
     code: str = ""
     arrivals: Arrivals = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.arrivals = Arrivals(self.folder)
-        self._archive = import_module(f"darkroom.archive.{self.campaign.archive['kind']}")
+        # The module of the archive's kind: find, deliver, longest_attempt_s.
+        self._archive: Any = import_module(f"darkroom.archive.{self.campaign.archive['kind']}")
         self._settings = self.campaign.archive
 
-    def one(self, exposure, **options):
-        """Bring an exposure and return its status.
+    def one(self, exposure: Exposure, **options: Any) -> Status:
+        """Fetch an exposure and return its status.
+
+        Parameters
+        ----------
+        exposure : darkroom.campaign.lock.Exposure
+            Its row of the lock.
+        **options
+            Passed to the archive's ``deliver``: ``slot``.
 
         Raises
         ------
@@ -88,8 +108,8 @@ class Fetching:
         pinned = self.pins.sums.get((exposure.item, exposure.exposure))
         item = self.campaign.items[exposure.item]
         destination = self.folder / exposure.item / exposure.file
-        # Simulated bytes follow from the simulator's code, not from what was made before.
-        known = None if self.maker else pinned or self.arrivals.known(exposure)
+        # A simulated exposure is made again whenever the simulator changes.
+        known = None if self.maker else pinned or self.arrivals.known_sha256(exposure)
         deliver = partial(self._archive.deliver, **options)
         try:
             return receive(
@@ -101,6 +121,7 @@ class Fetching:
                     exposure.item, exposure.exposure, found, exposure.file, self.maker
                 ),
                 known=known,
+                read_header=header_reader(item["instrument"]),
                 confirm=bool(self._settings.get("confirm")) and not pinned,
                 fixed=not self.maker,
             )
@@ -109,11 +130,11 @@ class Fetching:
                 raise
             return refusal(exposure, error)
 
-    def together(self, own):
-        """Bring an exposure, and while at it small ones that are still to come.
+    def together(self, own: Exposure) -> Status:
+        """Fetch an exposure, and with it small ones that are still missing.
 
-        Worker processes bring one file after the other. What they bring is noted, so the program of
-        such an exposure finds it there; when one of them fails, its own program tries again.
+        Worker processes fetch one file after the other. Each arrival is noted, so that the program
+        of that exposure finds it; when one of them fails, its own program tries again.
 
         Parameters
         ----------
@@ -123,7 +144,7 @@ class Fetching:
         Returns
         -------
         dict
-            Its status.
+            The status of the exposure that was asked for.
 
         Raises
         ------
@@ -138,96 +159,113 @@ class Fetching:
         if status:
             return status
         self._warn_of_space()
-        outcomes = self._bring(own, numbers)
+        outcomes = self._fetch_batch(own, numbers)
         self.arrivals.write_manifest(self.lock, outcomes.values())
-        came = sum(bool(status) for _, status, _ in outcomes.values())
-        log.info("%d of %d files came", came, len(outcomes))
+        arrived = sum(bool(status) for _, status, _ in outcomes.values())
+        log.info("%d of %d files arrived", arrived, len(outcomes))
         _, status, error = outcomes[id(own)]
         if error:
             raise error
-        return status
+        return status or {}
 
-    def _bring(self, own, numbers):
-        """Bring an exposure and those it takes along; return what came of each, by identity."""
+    def _fetch_batch(self, own: Exposure, numbers: dict[int, int]) -> dict[int, Outcome]:
+        """Fetch an exposure and small ones with it; return the outcome of each, by identity."""
         down = self.folder / ".archive_down"
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
         count = self._settings.get("parallel", PARALLEL)
-        outcomes, in_a_row, told = {}, 0, monotonic()
+        outcomes: dict[int, Outcome] = {}
+        failures_in_a_row, reported = 0, monotonic()
         tasks = _Tasks(self, own, numbers)
-        done = work_through(self._work, tasks, count=count, seconds=self._seconds)
+        done = run_tasks(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
             outcomes[id(exposure)] = exposure, status, error
             if status:
                 down.unlink(missing_ok=True)
-                # A refused one is looked at again when its own turn comes.
+                # A refused one is verified again by its own program.
                 if status["accepted"]:
                     self.arrivals.note(exposure, self.key(exposure), status)
             else:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)
             self.arrivals.claims.free(numbers[id(exposure)])
-            if monotonic() - told > PROGRESS_S:
-                told = monotonic()
-                log.info("%d files came or failed so far", len(outcomes))
-            in_a_row = 0 if status or isinstance(error, InputError) else in_a_row + 1
-            if in_a_row >= FAILURES * count or (in_a_row and once and exposure is own):
+            if monotonic() - reported > PROGRESS_S:
+                reported = monotonic()
+                log.info("%d files arrived or failed so far", len(outcomes))
+            answered = status or isinstance(error, InputError)
+            failures_in_a_row = 0 if answered else failures_in_a_row + 1
+            own_failed = failures_in_a_row and once and exposure is own
+            if failures_in_a_row >= FAILURES * count or own_failed:
                 tasks.end()
                 down.touch()
         return outcomes
 
-    def key(self, exposure):
-        """Return what an exposure's status follows from, see `arrival_key`."""
+    def key(self, exposure: Exposure) -> str:
+        """Return the `arrival_key` of an exposure."""
         return arrival_key(self.campaign, exposure, self.pins, self.exclude, self.code)
 
-    def _work(self, exposure, beat):
+    def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
         parallel = self._settings.get("parallel", PARALLEL)
-        turns = TransferSlots(self.folder.parent.parent / ".archive_turns", parallel, beat)
-        return self.one(exposure, turn=turns)
+        slots = TransferSlots(self.folder.parent.parent / ".archive_turns", parallel, heartbeat)
+        return self.one(exposure, slot=slots)
 
-    def _seconds(self, exposure):
-        return self._archive.longest_attempt_s(exposure, self._settings) + GRACE_S
+    def _seconds(self, exposure: Exposure) -> float:
+        limit_s: float = self._archive.longest_attempt_s(exposure, self._settings)
+        return limit_s + GRACE_S
 
-    def _warn_of_space(self):
-        """Say when the disk cannot take all that is still to come."""
+    def _warn_of_space(self) -> None:
+        """Log a warning when the disk has no room for all that is still missing."""
         sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
         wanted = sum(size for path, size in sizes.items() if not path.is_file())
         self.folder.mkdir(parents=True, exist_ok=True)
         free = _free(self.folder)
         if wanted > free:
             log.warning(
-                "%.1f GB of exposures are still to come, and %.1f GB are free in %s",
+                "%.1f GB of exposures are still missing, and %.1f GB are free in %s",
                 wanted / 1e9,
                 free / 1e9,
                 self.folder,
             )
 
 
-def _free(folder):
-    """Return the free bytes where a folder is."""
+def header_reader(instrument: str) -> ReadHeader:
+    """Return the function that reads the header of a received exposure of an instrument.
+
+    That is ``read_header`` of the module ``received`` in the instrument's package, when it has one;
+    otherwise the header values of the lock are taken.
+    """
+    name = f"darkroom.{instrument}.received"
+    if find_spec(name) is None:
+        return facts_of_lock
+    read_header: ReadHeader = import_module(name).read_header
+    return read_header
+
+
+def _free(folder: Path) -> int:
+    """Return the free bytes on the disk of a folder."""
     return shutil.disk_usage(folder).free
 
 
 class _Tasks:
-    """The exposures that one program brings: its own, then small ones that nobody is at."""
+    """The exposures that one program fetches: its own, then small ones nobody else is fetching."""
 
-    def __init__(self, fetching, own, numbers):
+    def __init__(self, fetching: Fetching, own: Exposure, numbers: dict[int, int]) -> None:
         self._fetching, self._numbers = fetching, numbers
         self._until = monotonic() + TOGETHER_S
         rows = fetching.lock.exposures
         begin = numbers[id(own)]
-        self._own = own
+        self._own: Exposure | None = own
         self._others = iter([*rows[begin + 1 :], *rows[:begin]])
 
-    def end(self):
-        """Take no further ones along."""
+    def end(self) -> None:
+        """Add no further ones."""
         self._until = 0.0
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Exposure]:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Exposure:
         if self._own is not None:
             own, self._own = self._own, None
             return own

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -13,7 +14,10 @@ from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
 
-# Cards of ramps of JWST and HST.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# Cards of the primary header of a file that is not a single image (ramps of JWST and HST).
 _CARDS = {
     "instrument": "INSTRUME",
     "detector": "DETECTOR",
@@ -27,8 +31,8 @@ _CARDS = {
 }
 
 
-def source_folder(archive):
-    """Return the folder of a local archive, with ``$VARIABLES`` and ``~`` filled in.
+def source_folder(archive: Mapping[str, Any]) -> Path:
+    """Return the folder of a local archive, with ``$VARIABLES`` and ``~`` expanded.
 
     Raises
     ------
@@ -36,13 +40,13 @@ def source_folder(archive):
         When a variable is not set or the folder does not exist.
     """
     text = archive["folder"]
-    folder = os.path.expandvars(text)
-    if "$" in folder:
+    expanded = os.path.expandvars(text)
+    if "$" in expanded:
         raise DarkroomError(
             f"archive.folder is {text!r}, but that environment variable is not set; set it, or "
             "give the folder with: --config folder=PATH"
         )
-    folder = Path(folder).expanduser()
+    folder = Path(expanded).expanduser()
     if not folder.is_dir():
         raise DarkroomError(
             f"archive.folder: there is no folder {str(folder)!r}; put the exposures there, or give "
@@ -51,13 +55,13 @@ def source_folder(archive):
     return folder
 
 
-def find(archive, items):
+def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> list[Exposure]:
     """List the exposures of a campaign.
 
     Parameters
     ----------
     archive : dict
-        Settings of the archive; ``folder`` is searched.
+        Settings of the archive; its ``folder`` is searched.
     items : dict
         Work items; ``frames`` of each maps a role to file-name patterns.
 
@@ -75,9 +79,10 @@ def find(archive, items):
     return [row for item, settings in items.items() for row in _find_item(folder, item, settings)]
 
 
-def _find_item(folder, item, settings):
+def _find_item(folder: Path, item: str, settings: Mapping[str, Any]) -> list[Exposure]:
+    """List the exposures of an item."""
     recover = [Recover.parse(text) for text in settings.get("recover", ())]
-    roles = {}
+    roles: dict[Path, str] = {}
     for role, patterns in settings.get("frames", {}).items():
         for pattern in [patterns] if isinstance(patterns, str) else patterns:
             found = sorted((p for p in folder.glob(pattern) if p.is_file()), key=_natural)
@@ -95,7 +100,9 @@ def _find_item(folder, item, settings):
     return [_exposure(folder, item, role, path, recover) for path, role in roles.items()]
 
 
-def _exposure(folder, item, role, path, recover):
+def _exposure(
+    folder: Path, item: str, role: str, path: Path, recover: Iterable[Recover]
+) -> Exposure:
     name = path.relative_to(folder).as_posix()
     return Exposure(
         item=item,
@@ -108,17 +115,17 @@ def _exposure(folder, item, role, path, recover):
     )
 
 
-def header_facts(path, recover=()):
-    """Return the lock's facts of a frame; of a damaged frame what can be read.
+def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
+    """Return the header values of a frame for the lock; of a damaged frame what can be read.
 
-    A frame that cannot be described stays in the lock: it is refused, by name and with its
+    A frame whose header cannot be read stays in the lock: it is refused, with its name and the
     reason, when it is fetched.
     """
     try:
         frame = describe(path, recover)
         gain = read_headers(path)[1].get("EMGAIN_C", "")
     except (InputError, fits.VerifyError):
-        return _ramp_facts(path)
+        return _primary_facts(path)
     temperature = frame.temperature
     return {
         "instrument": frame.instrument,
@@ -130,8 +137,8 @@ def header_facts(path, recover=()):
     }
 
 
-def _ramp_facts(path):
-    """Return what the primary header of a file says that is no single image."""
+def _primary_facts(path: Path) -> dict[str, str]:
+    """Return the values in the primary header of a file that is not a single image."""
     try:
         primary = first_header(path)
         facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
@@ -142,14 +149,34 @@ def _ramp_facts(path):
     return facts
 
 
-def deliver(exposure, destination, archive, item):  # noqa: ARG001 (every archive has this call)
-    """Copy an exposure's bytes to `destination` (a temporary name; the caller verifies it)."""
+def deliver(
+    exposure: Exposure,
+    destination: Path,
+    archive: Mapping[str, Any],
+    item: Mapping[str, Any],  # noqa: ARG001 (every archive has these arguments)
+) -> None:
+    """Copy an exposure to `destination`.
+
+    Parameters
+    ----------
+    exposure : darkroom.campaign.lock.Exposure
+        The exposure.
+    destination : pathlib.Path
+        A temporary name; the caller verifies the file.
+    archive, item : dict
+        Settings of the archive and of the work item.
+
+    Raises
+    ------
+    InputError
+        When the file is no longer in the folder.
+    """
     source = source_folder(archive) / exposure.uri.removeprefix("local:")
     if not source.is_file():
         raise InputError(source, "is in the lock, but no longer in the folder")
     shutil.copyfile(source, destination)
 
 
-def _natural(path):
-    """Sort key by which frame2 comes before frame10."""
+def _natural(path: Path) -> list[int | str]:
+    """Return a sort key by which frame2 comes before frame10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]

@@ -1,7 +1,7 @@
-"""astroquery pointed at one MAST server, for its catalogues.
+"""Queries of a MAST server's catalogues, by astroquery.
 
-Files do not come through it: its downloads believe half a file, a web page and an empty answer
-(astroquery 0.4.11), see `darkroom.archive.mast_files`.
+Files are not fetched with it: astroquery 0.4.11 accepts half a file, a web page or an empty answer
+as the file; see `darkroom.archive.mast_files`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
+from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.mast_server import Server
 from darkroom.errors import DarkroomError
-from darkroom.transport.transfer import Unlucky
+from darkroom.transport.transfer import TransientError
 
-# Seconds between two questions whether a query is done (astroquery itself does not pause).
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import requests
+
+# Seconds between two requests for the answer of a running query (astroquery does not pause).
 POLL_S = 1.0
 
 
@@ -33,28 +40,31 @@ class Client:
     Raises
     ------
     DarkroomError
-        When the server's address is none, or the token cannot be used there.
+        When the server's address is not valid, or the token cannot be used there.
     """
 
-    def __init__(self, archive):
+    def __init__(self, archive: Mapping[str, Any]) -> None:
         self.server = Server(archive)
         module = _astroquery(self.server.address)
         self.observations = module.ObservationsClass()
         self.keywords = module.MastClass()
-        for user in (self.observations, self.keywords):
-            session = self.server.guard(user._session)  # astroquery has no public way to it
+        for catalogue in (self.observations, self.keywords):
+            # astroquery has no public way to its session.
+            session = self.server.guard_session(catalogue._session)
             session.hooks["response"].append(_pause_while_executing)
-        self.server.show_token(self.observations._session)
+        self.server.check_token(self.observations._session)
 
-    def ask(self, question, what, columns):
-        """Return the rows of an answer.
+    def ask(
+        self, query: Callable[[], Any], what: str, columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return the rows of the answer to a query.
 
         Parameters
         ----------
-        question : callable
+        query : callable
             Without arguments; returns an astropy table, or None for nothing.
         what : str
-            What is asked, for messages.
+            What is asked for, for messages.
         columns : sequence of str
             Columns that every row must have.
 
@@ -66,15 +76,15 @@ class Client:
         Raises
         ------
         DarkroomError
-            When MAST does not answer, answers with an error, or with what astroquery cannot read.
+            When MAST does not answer, answers with an error, or astroquery cannot read the answer.
         """
         about = f"asking {self.server.address} for {what}"
 
-        def ask():
-            with _in_words():
-                return question()
+        def attempt() -> Any:
+            with _errors_translated():
+                return query()
 
-        table = self.server.persist(ask, about)
+        table = self.server.with_retries(attempt, about)
         if not table:
             return []
         values = [table[name].tolist() for name in table.colnames]
@@ -91,15 +101,15 @@ class Client:
         return rows
 
 
-def _astroquery(server):
+def _astroquery(server: str) -> Any:
     """Import ``astroquery.mast`` with `server` in its configuration.
 
     The addresses are fixed when the module is imported, from a configuration file: a private one
-    is written for the import, so that nobody's own ``astroquery.cfg`` has a say.
+    is written for the import, so that a user's own ``astroquery.cfg`` has no effect.
     """
     before = os.environ.get("ASTROPY_CONFIG_DIR")
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
-        # The client's own limit counts only between two answers; ours strikes at any time.
+        # The client's own limit applies between two answers only; `time_limit` applies at any time.
         Path(folder, "astroquery.cfg").write_text(
             f"[mast]\nserver = {server}\ntimeout = {7 * 24 * 3600}\n", encoding="utf-8"
         )
@@ -115,12 +125,12 @@ def _astroquery(server):
         raise RuntimeError(
             f"astroquery is pointed at {mast.conf.server} in this process, {server} needs another"
         )
-    # Silent below WARNING: plain logs, and a progress bar that is drawn into nothing.
+    # Below WARNING it would log each step, and draw a progress bar into the log.
     logging.getLogger("astroquery").setLevel(logging.WARNING)
     return mast
 
 
-def _pause_while_executing(response, **_):
+def _pause_while_executing(response: requests.Response, **_: Any) -> None:
     """Wait before the client asks again for the answer of a running query."""
     if response.request.method == "POST" and len(response.content) < 4096:
         try:
@@ -132,20 +142,20 @@ def _pause_while_executing(response, **_):
 
 
 @contextmanager
-def _in_words():
-    """Turn what astroquery raises of its own into `Unlucky` or `DarkroomError`."""
+def _errors_translated() -> Iterator[None]:
+    """Turn astroquery's own exceptions into `TransientError` or `DarkroomError`."""
     import requests
     from astroquery.exceptions import InvalidQueryError, RemoteServiceError
 
     try:
         yield
     except (requests.RequestException, json.JSONDecodeError):
-        raise  # `Server.persist` has words for these
+        raise  # translated by `darkroom.archive.mast_server.errors_translated`
     except RemoteServiceError as error:
-        raise Unlucky(f"the archive says: {error}") from error
+        raise TransientError(f"the archive says: {error}") from error
     except InvalidQueryError as error:
-        raise DarkroomError(f"MAST cannot be asked that: {error}") from error
+        raise DarkroomError(f"MAST does not accept this query: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Unlucky(
+        raise TransientError(
             f"astroquery cannot read the answer ({type(error).__name__}: {error})"
         ) from error

@@ -7,21 +7,24 @@ The address is that of MAST's download service, as astroquery 0.4.11 uses it too
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 
 import darkroom
-from darkroom.archive.mast_server import TIMEOUT_S, Server, http_failure
+from darkroom.archive.mast_server import Server, raise_http_failure
 from darkroom.transport.download import Download
+from darkroom.transport.transfer import file_time_limit_s
 
-# A file may take `timeout_s`, and more when it is big: this rate is the least.
-SLOWEST_BYTES_PER_S = 100e3
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 class Files:
-    """A session with MAST for files; it may be used for any number of them.
+    """A session with MAST for any number of files.
 
     Parameters
     ----------
@@ -31,48 +34,48 @@ class Files:
     Raises
     ------
     DarkroomError
-        When the server's address is none, or the token cannot be used there.
+        When the server's address is not valid, or the token cannot be used there.
     """
 
-    def __init__(self, archive):
+    def __init__(self, archive: Mapping[str, Any]) -> None:
         self.server = Server(archive)
-        self._limit_s = partial(most_seconds, archive)
-        self._session = self.server.guard(requests.Session())
+        self._session = self.server.guard_session(requests.Session())
         self._session.headers["User-Agent"] = f"darkroom/{darkroom.__version__}"
-        self.server.show_token(self._session)
+        self.server.check_token(self._session)
 
-    def fetch(self, uri, path, size, turn=nullcontext):
-        """Bring one file; nothing is left at `path` when that fails.
+    def fetch(
+        self,
+        uri: str,
+        path: Path,
+        size: int | None,
+        slot: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """Fetch one file; nothing is left at `path` when that fails.
 
         Parameters
         ----------
         uri : str
-            ``mast:…``
+            Address in the archive, ``mast:…``.
         path : pathlib.Path
-            A name of our own that nobody else writes to.
+            File to write: a private name that no other process writes to.
         size : int or None
-            Bytes that must come, when the archive told.
-        turn : callable, optional
-            ``with turn():`` waits until the archive may be asked.
+            Size of the file in bytes, when the archive stated it.
+        slot : callable, optional
+            ``with slot():`` waits until a transfer may begin.
 
         Raises
         ------
         DarkroomError
-            With the last reason, when no attempt brought the file.
+            With the last reason, when no attempt succeeded.
         """
         address = self.server.address
         url = f"{address}/api/v0.1/Download/file?uri={quote(uri, safe='')}"
-        download = Download(self._session, url, path, size, http_failure)
-        download.drop()
-
+        download = Download(self._session, url, path, size, raise_http_failure)
+        download.discard()
+        limit_s = file_time_limit_s(self.server.timeout_s, size)
         try:
             what = f"fetching {uri} from {address}"
-            self.server.persist(download.attempt, what, self._limit_s(size), turn)
+            self.server.with_retries(download.attempt, what, limit_s, slot)
         except BaseException:
-            download.drop()
+            download.discard()
             raise
-
-
-def most_seconds(archive, size):
-    """Return the seconds that one attempt to bring a file of `size` bytes may take."""
-    return max(archive.get("timeout_s", TIMEOUT_S), (size or 0) / SLOWEST_BYTES_PER_S)

@@ -1,23 +1,41 @@
-"""Rows of MAST's observation catalogue (CAOM), exposures made of them, and words about them."""
+"""Rows of MAST's observation catalogue (CAOM), exposures made of them, and texts for messages."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
 from darkroom.transport.token import VARIABLE
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from darkroom.archive.mast_client import Client
+
 log = logging.getLogger(__name__)
 
-# What may become a file name here, whatever a catalogue says.
+# What a catalogue may give as the name of an exposure or file.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,150}", re.ASCII)
 
 
-def ask_observations(client, item, criteria):
-    """Return the rows of observations that meet criteria."""
+def ask_observations(
+    client: Client, item: str, criteria: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the rows of the observations that meet the criteria.
+
+    Parameters
+    ----------
+    client : darkroom.archive.mast_client.Client
+        Session with MAST.
+    item : str
+        Name of the work item, for messages.
+    criteria : dict
+        Column name to value or values.
+    """
     return client.ask(
         lambda: client.observations.query_criteria(**criteria),
         f"the observations of item {item}",
@@ -25,8 +43,20 @@ def ask_observations(client, item, criteria):
     )
 
 
-def ask_products(client, item, observations):
-    """Return the product rows of observations, each file once, by file name."""
+def ask_products(
+    client: Client, item: str, observations: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the product rows of observations, each file once, sorted by file name.
+
+    Parameters
+    ----------
+    client : darkroom.archive.mast_client.Client
+        Session with MAST.
+    item : str
+        Name of the work item, for messages.
+    observations : iterable of dict
+        As by `ask_observations`.
+    """
     ids = [row["obsid"] for row in observations]
     rows = client.ask(
         lambda: client.observations.get_product_list(ids),
@@ -37,8 +67,8 @@ def ask_products(client, item, observations):
     return sorted(unique.values(), key=lambda row: row["productFilename"])
 
 
-def tell_rights(item, rows):
-    """Say in the log which files not everybody gets, while there is time to get a token."""
+def warn_of_proprietary_files(item: str, rows: Collection[Mapping[str, Any]]) -> None:
+    """Log which files are not public when no token is set."""
     closed = [r for r in rows if r.get("dataRights", "PUBLIC") != "PUBLIC"]
     if closed and not os.environ.get(VARIABLE):
         log.warning(
@@ -48,17 +78,40 @@ def tell_rights(item, rows):
             len(closed),
             len(rows),
             ", ".join(sorted({row["dataRights"] for row in closed})),
-            some_of({row["productFilename"] for row in closed}),
+            first_five({row["productFilename"] for row in closed}),
             VARIABLE,
         )
 
 
-def make_exposure(item, role, name, product, facts):
-    """Return the exposure of a product row; refuse names that no file here may have."""
+def make_exposure(
+    item: str,
+    role: str,
+    name: str,
+    product: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> Exposure:
+    """Return the exposure of a product row.
+
+    Parameters
+    ----------
+    item, role, name : str
+        Work item, role and name of the exposure.
+    product : dict
+        Row of the catalogue: ``productFilename``, ``dataURI``, ``size`` in bytes.
+    facts : dict
+        Header values for the lock.
+
+    Raises
+    ------
+    DarkroomError
+        When a name is not allowed as the name of a file.
+    """
     file, size = product["productFilename"], product.get("size")
     for text in (name, file):
         if not _SAFE_NAME.fullmatch(text):
-            raise DarkroomError(f"item {item}: MAST lists {text!r}, no name that a file may have")
+            raise DarkroomError(
+                f"item {item}: MAST lists {text!r}, which is not allowed as a file name"
+            )
     return Exposure(
         item=item,
         role=role,
@@ -70,20 +123,20 @@ def make_exposure(item, role, name, product, facts):
     )
 
 
-def listed(value):
-    """Return a list of what may be given alone."""
+def as_list(value: Any) -> list[Any]:
+    """Return a list of the values of a setting that may also be a single value."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def told(query, *keys):
-    """Return the part of a query as it stands in the campaign."""
+def query_text(query: Mapping[str, Any], *keys: str) -> str:
+    """Return some keys of a query with their values, as written in the campaign."""
     return "; ".join(
-        f"{key}: {', '.join(map(str, listed(query[key])))}" for key in keys if key in query
+        f"{key}: {', '.join(map(str, as_list(query[key])))}" for key in keys if key in query
     )
 
 
-def some_of(names):
-    """Return up to five names and how many more there are."""
-    names = sorted(names)
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+def first_five(names: Iterable[str]) -> str:
+    """Return the first five names, sorted, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - 5} more" if len(ordered) > 5 else ""
+    return ", ".join(ordered[:5]) + more

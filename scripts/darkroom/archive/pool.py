@@ -1,4 +1,4 @@
-"""Worker processes that are used for one task after the other, and can be killed."""
+"""A pool of worker processes that do one task after the other, and can be killed."""
 
 from __future__ import annotations
 
@@ -9,64 +9,76 @@ import signal
 import threading
 import traceback
 from collections import deque
-from multiprocessing.connection import wait
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
 from time import monotonic
+from typing import Any, NoReturn
 
 from darkroom.errors import DarkroomError
 
 log = logging.getLogger(__name__)
 
-# Forked, so that what was imported once is there, and its memory shared.
+# Forked, so that workers share the modules that were imported before.
 _FORK = multiprocessing.get_context("fork")
-# A task whose worker died or had to be killed is given to another one, so many times.
-_SECOND_CHANCES = 1
+# How often a task whose worker died or was killed is given to another worker.
+_RESTARTS = 1
+
+#: ``work(task, heartbeat)``.
+Work = Callable[[Any, Callable[[], None]], Any]
 
 
-def work_through(work, tasks, *, count, seconds):
+def run_tasks(
+    work: Work,
+    tasks: Iterable[Any],
+    *,
+    count: int,
+    seconds: Callable[[Any], float],
+) -> Iterator[tuple[Any, Any, DarkroomError | None]]:
     """Do tasks in worker processes, each one task at a time.
 
     Parameters
     ----------
     work : callable
-        ``work(task, beat)`` returns a result that can be pickled, or raises a `DarkroomError`; each
-        ``beat()`` gives it its seconds anew.
+        ``work(task, heartbeat)`` returns a result that can be pickled, or raises a `DarkroomError`;
+        each call of ``heartbeat()`` restarts its time limit.
     tasks : iterable
-        Asked for the next one when a worker is free.
+        The next task is taken when a worker is free.
     count : int
-        Workers at most.
+        Largest number of workers.
     seconds : callable
-        ``seconds(task)``: after so much time without a beat a worker is killed.
+        ``seconds(task)``: time without a heartbeat after which a worker is killed.
 
     Yields
     ------
     task
-        As it is done, in no order.
+        As it is done, in any order.
     result
         What `work` returned, or None.
     error : DarkroomError or None
-        What it raised; or that the worker died or was killed, when that happened twice.
+        The error that `work` raised, or that its worker died or was killed twice.
 
     Raises
     ------
     RuntimeError
-        When `work` raised anything else, with its traceback.
+        When `work` raised any other exception; the message has its traceback.
     """
-    tasks, again, chances = iter(tasks), deque(), {}
+    waiting, again = iter(tasks), deque[Any]()
+    restarts: dict[int, int] = {}
     with _Team(work, count) as team:
         while True:
             while (worker := team.free()) is not None:
-                task = again.popleft() if again else next(tasks, None)
+                task = again.popleft() if again else next(waiting, None)
                 if task is None:
                     break
                 worker.give(task, seconds(task))
             if not team.busy():
                 return
             for worker in team.next_done():
-                if worker.only_beat():
+                if worker.still_working():
                     continue
                 task, result, error, lost = worker.outcome()
-                if lost and chances.setdefault(id(task), _SECOND_CHANCES) > 0:
-                    chances[id(task)] -= 1
+                if lost and restarts.setdefault(id(task), _RESTARTS) > 0:
+                    restarts[id(task)] -= 1
                     log.warning("%s; another one takes its task", error)
                     again.append(task)
                     continue
@@ -74,39 +86,42 @@ def work_through(work, tasks, *, count, seconds):
 
 
 class _Worker:
-    """One process, and the task it has."""
+    """One process, and its task."""
 
-    def __init__(self, work, alive, keep):
-        self.pipe, far = _FORK.Pipe()
+    def __init__(self, work: Work, alive: int, keep: int) -> None:
+        self.pipe, far_end = _FORK.Pipe()
         self.process = _FORK.Process(
-            target=_serve, args=(work, far, alive, [keep, self.pipe]), daemon=True
+            target=_serve, args=(work, far_end, alive, [keep, self.pipe]), daemon=True
         )
         self.process.start()
-        far.close()
-        self.task, self.limit_s, self.deadline, self._said = None, 0.0, 0.0, None
+        far_end.close()
+        self.task: Any = None
+        self.limit_s, self.deadline = 0.0, 0.0
+        self._message: tuple[str, Any] | None = None
 
-    def give(self, task, seconds):
+    def give(self, task: Any, seconds: float) -> None:
+        """Send a task to the process, which has `seconds` for it."""
         self.task, self.limit_s, self.deadline = task, seconds, monotonic() + seconds
         self.pipe.send(task)
 
-    def only_beat(self):
-        """Take note of beats; tell whether there is nothing else."""
+    def still_working(self) -> bool:
+        """Read the process's messages; tell whether they are heartbeats only, and in time."""
         while self.pipe.poll():
             try:
                 kind, value = self.pipe.recv()
             except EOFError:
                 kind, value = "gone", None
-            if kind != "beat":
-                self._said = kind, value
+            if kind != "heartbeat":
+                self._message = kind, value
                 return False
             self.deadline = monotonic() + self.limit_s
         return monotonic() < self.deadline
 
-    def outcome(self):
-        """Return task, result, error and whether the worker was lost with it."""
+    def outcome(self) -> tuple[Any, Any, DarkroomError | None, bool]:
+        """Return task, result, error, and whether the worker was lost."""
         task, self.task = self.task, None
-        kind, value = self._said or ("late", None)
-        self._said = None
+        kind, value = self._message or ("late", None)
+        self._message = None
         if kind == "bug":
             raise RuntimeError(f"in a worker:\n{value}")
         if kind == "done":
@@ -119,7 +134,7 @@ class _Worker:
             how = f"was not done within {self.limit_s:g} s and was killed"
         return task, None, DarkroomError(f"the process at work on it {how}"), True
 
-    def end(self):
+    def end(self) -> None:
         """Kill the process."""
         self.process.kill()
         self.process.join()
@@ -129,21 +144,22 @@ class _Worker:
 class _Team:
     """Workers, started when needed."""
 
-    def __init__(self, work, count):
-        self._work, self._count, self._workers = work, count, []
-        # Nobody writes to it: it ends when this process does, and so do the workers.
+    def __init__(self, work: Work, count: int) -> None:
+        self._work, self._count = work, count
+        self._workers: list[_Worker] = []
+        # Nothing is written to this pipe: it closes when this process ends, and the workers end.
         self._alive, self._keep = os.pipe()
 
-    def __enter__(self):
+    def __enter__(self) -> _Team:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         for worker in self._workers:
             worker.end()
         os.close(self._keep)
         os.close(self._alive)
 
-    def free(self):
+    def free(self) -> _Worker | None:
         """Return a worker without a task; None when all have one."""
         self._workers = [w for w in self._workers if w.task is not None or w.process.is_alive()]
         for worker in self._workers:
@@ -154,11 +170,12 @@ class _Team:
             return self._workers[-1]
         return None
 
-    def busy(self):
+    def busy(self) -> list[_Worker]:
+        """Return the workers that have a task."""
         return [worker for worker in self._workers if worker.task is not None]
 
-    def next_done(self):
-        """Wait; return the workers that are done, dead or late."""
+    def next_done(self) -> list[_Worker]:
+        """Wait; return the workers that sent a message, died or are late."""
         busy = self.busy()
         first = min(worker.deadline for worker in busy)
         ready = wait([worker.pipe for worker in busy], max(0.0, first - monotonic()))
@@ -166,19 +183,23 @@ class _Team:
         return [worker for worker in busy if worker.pipe in ready or now >= worker.deadline]
 
 
-def _serve(work, pipe, alive, not_mine):
-    """Do task after task, until the process that gives them is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it kills its workers itself
-    for end in not_mine:
-        os.close(end) if isinstance(end, int) else end.close()
-    threading.Thread(target=_die_with, args=(alive,), daemon=True).start()
+def _serve(work: Work, pipe: Connection, alive: int, inherited: list[int | Connection]) -> None:
+    """Do task after task, until the process that gives them has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process kills its workers itself
+    for end in inherited:
+        if isinstance(end, int):
+            os.close(end)
+        else:
+            end.close()
+    threading.Thread(target=_exit_with_parent, args=(alive,), daemon=True).start()
     while True:
         try:
             task = pipe.recv()
         except EOFError:
             return
+        outcome: tuple[str, Any]
         try:
-            outcome = "done", work(task, _Beat(pipe))
+            outcome = "done", work(task, _Heartbeat(pipe))
         except DarkroomError as error:
             outcome = "error", error
         except Exception:
@@ -186,19 +207,19 @@ def _serve(work, pipe, alive, not_mine):
         pipe.send(outcome)
 
 
-class _Beat:
-    """Tells the process that gives tasks that this one is alive, once a second at most."""
+class _Heartbeat:
+    """Signals to the parent process that this one is working, at most once a second."""
 
-    def __init__(self, pipe):
+    def __init__(self, pipe: Connection) -> None:
         self._pipe, self._last = pipe, 0.0
 
-    def __call__(self):
+    def __call__(self) -> None:
         if monotonic() - self._last > 1.0:
             self._last = monotonic()
-            self._pipe.send(("beat", None))
+            self._pipe.send(("heartbeat", None))
 
 
-def _die_with(alive):
-    """End this process at once when the pipe `alive` ends."""
+def _exit_with_parent(alive: int) -> NoReturn:
+    """End this process at once when the pipe `alive` closes, that is when its parent ends."""
     os.read(alive, 1)
     os._exit(1)

@@ -1,57 +1,95 @@
-"""Receiving an exposure: to a temporary name, verified, then renamed."""
+"""Receiving an exposure: written to a temporary name, verified, then renamed."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import written_atomically
 from darkroom.campaign.status import acceptance
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.describe import Recover, describe
 from darkroom.fits.verify import verify
 from darkroom.provenance import sha256
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from darkroom.campaign.lock import Exposure
+
+    Header = tuple[Mapping[str, Any], Sequence[str]]
+    ReadHeader = Callable[[Path, Exposure, Mapping[str, Any]], Header]
+
 log = logging.getLogger(__name__)
 
-# What IMAGETYP may say of each role of a CCD frame.
-_IMAGETYP = {"bias": r"bias|zero", "dark": r"dark", "science": r"light|object|science"}
-
-
-# A file of which no two copies are alike is given up after so many.
+# Copies that are fetched of a file before giving up when no two are alike.
 _COPIES = 4
 
 
-def receive(
-    exposure, destination, deliver, item, check_pin, known=None, *, confirm=False, fixed=True
-):
-    """Bring an exposure to `destination` and verify it.
+def facts_of_lock(path: Path, exposure: Exposure, item: Mapping[str, Any]) -> Header:  # noqa: ARG001
+    """Return the header values of the lock: the file's own are not read, so nothing is recovered.
 
-    Bytes that are there already and are the known ones are verified again, not brought again: an
-    edit of our own code must not cost an archive a thousand transfers. Bytes that are no good are
-    brought a second time: only what comes twice the same is what the archive has, and refused. Nor
-    is a copy that is there replaced by other bytes unless they come twice the same.
+    Parameters
+    ----------
+    path : pathlib.Path
+        The received file.
+    exposure : darkroom.campaign.lock.Exposure
+        Its row of the lock.
+    item : mapping
+        Settings of the work item.
+
+    Returns
+    -------
+    facts : dict
+        Header values, for the status.
+    notes : list of str
+        Header cards that were recovered.
+    """
+    return dict(exposure.facts), []
+
+
+def receive(
+    exposure: Exposure,
+    destination: Path,
+    deliver: Callable[[Path], object],
+    item: Mapping[str, Any],
+    check_pin: Callable[[str], object],
+    known: str | None = None,
+    *,
+    read_header: ReadHeader = facts_of_lock,
+    confirm: bool = False,
+    fixed: bool = True,
+) -> dict[str, Any]:
+    """Fetch an exposure to `destination` and verify it.
+
+    A file that is there already and has the known SHA-256 is verified again, not fetched again: an
+    edit of the program must not cause thousands of transfers. A file that cannot be used is fetched
+    a second time: only when two copies are alike is that the archive's file, and it is refused. A
+    good copy that is there is replaced by a different file only when that arrives twice alike.
 
     Parameters
     ----------
     exposure : darkroom.campaign.lock.Exposure
-        The row of the lock: its size and role must be met.
+        The row of the lock: the file must have its size and fit its role.
     destination : pathlib.Path
-        Final name; nothing is there under this name unless everything holds.
+        Final name; the file gets it only when every check passes.
     deliver : callable
-        ``deliver(path)`` writes the bytes to a temporary path.
+        ``deliver(path)`` writes the file to a temporary path.
     item : dict
-        Settings of the work item (``instrument``, ``recover``).
+        Settings of the work item, for `read_header`.
     check_pin : callable
-        ``check_pin(sha256)`` raises when the bytes are not the pinned ones.
+        ``check_pin(sha256)`` raises when the file differs from the pinned one.
     known : str, optional
-        SHA-256 of the bytes received earlier.
+        SHA-256 of the file received earlier.
+    read_header : callable
+        ``read_header(path, exposure, item)`` returns header values and notes, see `facts_of_lock`;
+        it raises `InputError` when the header contradicts the role of the exposure.
     confirm : bool
-        Believe good bytes, too, only when they come twice the same.
+        Accept a good file, too, only when it arrives twice alike.
     fixed : bool
-        Whether the bytes of an exposure stay what they are; those of a simulated one may change.
+        Whether the file of an exposure never changes; a simulated one may.
 
     Returns
     -------
@@ -63,15 +101,23 @@ def receive(
     InputError
         When the exposure must be refused, naming it and the fault.
     DarkroomError
-        When no two copies are alike, or something that is no file is in the way.
+        When no two copies are alike, or `destination` is a folder.
     """
+
+    def accept(path: Path, digest: str) -> dict[str, Any]:
+        """Return the status of a file that passes every check."""
+        verify(path, exposure.size)
+        check_pin(digest)
+        facts, notes = read_header(path, exposure, item)
+        return acceptance(exposure, path.stat().st_size, digest, facts, notes)
+
     if destination.is_dir():
         raise DarkroomError(f"{destination} is a folder, and the file should go there; remove it")
-    if known and _is_ours(destination) and sha256(destination) == known:
+    if known and _is_regular(destination) and sha256(destination) == known:
         with suppress(InputError):
-            return _accept(destination, known, exposure, item, check_pin)
-    copies = Counter()
-    if fixed and _is_whole(destination, exposure.size):
+            return accept(destination, known)
+    copies = Counter[str]()
+    if fixed and _is_intact(destination, exposure.size):
         copies[sha256(destination)], confirm = 1, True
     with written_atomically(destination) as temporary:
         for _ in range(_COPIES):
@@ -79,59 +125,29 @@ def receive(
             digest = sha256(temporary)
             copies[digest] += 1
             try:
-                status = _accept(temporary, digest, exposure, item, check_pin)
+                status = accept(temporary, digest)
             except InputError as error:
                 if copies[digest] > 1:
-                    # The temporary name tells a person nothing.
+                    # Named by the exposure: the temporary name means nothing to a person.
                     raise InputError(exposure.file, error.fault, error.advice) from error
-                log.warning("%s: %s; bringing it once more", exposure.file, error.fault)
+                log.warning("%s: %s; fetching it once more", exposure.file, error.fault)
                 continue
             if not confirm or copies[digest] > 1 or digest == known:
                 return status
         raise DarkroomError(
-            f"{exposure.file} came {_COPIES} times, and no two copies were alike; the line or the "
-            "archive damages files: repeat the command later"
+            f"{exposure.file} came {_COPIES} times, and no two copies were alike; the network or "
+            "the archive damages files: repeat the command later"
         )
 
 
-def _is_ours(path):
-    """Tell whether `path` is a file, and no link to another's."""
+def _is_regular(path: Path) -> bool:
+    """Tell whether `path` is a file, and not a link."""
     return path.is_file() and not path.is_symlink()
 
 
-def _is_whole(path, size):
+def _is_intact(path: Path, size: int | None) -> bool:
     """Tell whether `path` may be a good copy."""
     try:
-        return _is_ours(path) and bool(verify(path, size))
+        return _is_regular(path) and bool(verify(path, size))
     except InputError:
         return False
-
-
-def _accept(path, digest, exposure, item, check_pin):
-    """Return the status of bytes that hold in every respect; raise `InputError` about others."""
-    verify(path, exposure.size)
-    check_pin(digest)
-    facts, notes = _facts(path, exposure, item)
-    return acceptance(exposure, path.stat().st_size, digest, facts, notes)
-
-
-def _facts(path, exposure, item):
-    """Return what the header says, and what was recovered, checked against the role."""
-    if item["instrument"] != "ccd":
-        return dict(exposure.facts), []
-    frame = describe(path, [Recover.parse(text) for text in item.get("recover", ())])
-    said = next((r for r, p in _IMAGETYP.items() if re.search(p, frame.imagetyp or "", re.I)), None)
-    if said not in (None, exposure.role):
-        raise InputError(
-            path, f"its IMAGETYP is {frame.imagetyp!r}, the campaign uses it as {exposure.role}"
-        )
-    facts = {
-        "instrument": frame.instrument,
-        "shape": f"{frame.shape[0]}x{frame.shape[1]}",
-        "binning": frame.binning,
-        "exptime_s": frame.exptime,
-        "temperature_c": frame.temperature,
-        "date_obs": frame.date_obs,
-        "mjd": frame.mjd,
-    }
-    return facts, frame.notes

@@ -1,21 +1,27 @@
-"""Exposures from the built-in simulator, made when they are fetched."""
+"""Exposures from the instruments' simulators, made when they are fetched."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.lock import Exposure
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import ModuleType
 
-def find(archive, items):
-    """List the exposures of a campaign; no pixel is made.
+
+def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> list[Exposure]:
+    """List the exposures of a campaign; no pixels are simulated.
 
     Parameters
     ----------
     archive : dict
-        Settings of the archive; ``seed`` starts everything random.
+        Settings of the archive; ``seed`` is the seed of all random numbers.
     items : dict
-        Work items; ``simulate`` of each goes to its instrument's simulator.
+        Work items; ``simulate`` of each is passed to its instrument's simulator.
 
     Returns
     -------
@@ -37,16 +43,28 @@ def find(archive, items):
     ]
 
 
-def deliver(exposure, destination, archive, item):
-    """Simulate an exposure and write it to `destination`."""
+def deliver(
+    exposure: Exposure, destination: Path, archive: Mapping[str, Any], item: Mapping[str, Any]
+) -> None:
+    """Simulate an exposure and write it to `destination`.
+
+    Parameters
+    ----------
+    exposure : darkroom.campaign.lock.Exposure
+        The exposure.
+    destination : pathlib.Path
+        File to write.
+    archive, item : dict
+        Settings of the archive and of the work item.
+    """
     simulator(item).deliver(simulator_settings(archive, item), exposure.exposure, destination)
 
 
-def simulator(item):
+def simulator(item: Mapping[str, Any]) -> ModuleType:
     """Return the simulator module of an item's instrument."""
     return import_module(f"darkroom.{item['instrument']}.simulate.exposures")
 
 
-def simulator_settings(archive, item):
-    """Return what the simulator is given: the item's settings and the campaign's seed."""
+def simulator_settings(archive: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the simulator's settings: those of the item, and the campaign's seed."""
     return {"seed": archive["seed"], **item.get("simulate", {})}

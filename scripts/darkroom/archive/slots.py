@@ -1,12 +1,17 @@
-"""Claims and turns between processes, by locks of the kernel: they end with their holder."""
+"""Claims and transfer slots shared by processes, by kernel locks that end with their holder."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 _POLL_S = 0.1
 
@@ -14,8 +19,8 @@ _POLL_S = 0.1
 class Claims:
     """Numbered claims, each held by one process at a time.
 
-    They are locks on single bytes of an empty file. The kernel frees them when the process ends in
-    whatever way, so none has to be cleaned up.
+    They are locks on single bytes of an empty file. The kernel releases them however the process
+    ends, so none has to be cleaned up.
 
     Parameters
     ----------
@@ -23,27 +28,27 @@ class Claims:
         The file; made when missing.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: StrPath) -> None:
         self._path = Path(path)
-        self._file = None
+        self._file: int | None = None
 
-    def take(self, number):
-        """Take a claim; return whether it was free."""
+    def take(self, number: int) -> bool:
+        """Take a claim if it is free; return whether it was."""
         try:
             fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
         except OSError:
             return False
         return True
 
-    def wait(self, number):
-        """Take a claim, waiting until it is free."""
+    def wait(self, number: int) -> None:
+        """Take a claim; wait until it is free."""
         fcntl.lockf(self._open(), fcntl.LOCK_EX, 1, number)
 
-    def free(self, number):
-        """Give a claim back."""
+    def free(self, number: int) -> None:
+        """Release a claim."""
         fcntl.lockf(self._open(), fcntl.LOCK_UN, 1, number)
 
-    def _open(self):
+    def _open(self) -> int:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Open for the life of the process: closing it would free every claim.
@@ -52,28 +57,28 @@ class Claims:
 
 
 class TransferSlots:
-    """At most so many transfers at once, counted over all processes that share a file.
+    """A limit on simultaneous transfers, counted over all processes that share a file.
 
     Parameters
     ----------
     path : path-like
         The file.
     count : int
-        Transfers at once.
-    beat : callable
-        Called while it waits, and when the turn has come.
+        Largest number of transfers at once.
+    heartbeat : callable
+        Called while waiting for a slot, and when it is taken.
     """
 
-    def __init__(self, path, count, beat):
-        self._claims, self._count, self._beat = Claims(path), count, beat
+    def __init__(self, path: StrPath, count: int, heartbeat: Callable[[], None]) -> None:
+        self._claims, self._count, self._heartbeat = Claims(path), count, heartbeat
 
     @contextmanager
-    def __call__(self):
-        """Hold a turn during the block; wait for one first."""
+    def __call__(self) -> Iterator[None]:
+        """Hold a slot during the block; wait for one first."""
         while (number := next(filter(self._claims.take, range(self._count)), None)) is None:
-            self._beat()
+            self._heartbeat()
             sleep(_POLL_S)
-        self._beat()
+        self._heartbeat()
         try:
             yield
         finally:

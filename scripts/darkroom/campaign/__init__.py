@@ -1,1 +1,1 @@
-"""A campaign: its settings, lock, pins, and what came of each exposure."""
+"""A campaign: its settings, lock and pins, and which exposures were accepted."""

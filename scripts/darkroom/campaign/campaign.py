@@ -1,4 +1,4 @@
-"""A campaign: one YAML file that says which exposures, and what to make of them.
+"""A campaign: one YAML file that says which exposures to use and what to make of them.
 
 Only the standard library, PyYAML and jsonschema are used: the workflow reads campaigns each time
 it is planned, on every node.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,9 +17,12 @@ from darkroom.campaign.schema import check, nearest, with_defaults
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import settings_digest
 
-# What a folder of exposures is called does not change a product.
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+# Where exposures lie and how they are transferred does not change a product.
 _UNTRACKED_ARCHIVE_KEYS = ("folder", "timeout_s", "retries", "parallel", "confirm")
-# The part of an item that decides which exposures there are and what the lock says of them.
+# Keys of an item that determine which exposures it has and what the lock says of them.
 _SELECTION_KEYS = ("instrument", "frames", "query", "simulate", "recover")
 
 
@@ -33,65 +37,67 @@ class Campaign:
     path : pathlib.Path
         The YAML file.
     settings : dict
-        Its content.
+        Content of the file.
     """
 
     name: str
     path: Path
-    settings: dict
+    settings: dict[str, Any]
 
     @property
-    def items(self):
+    def items(self) -> dict[str, dict[str, Any]]:
         """Work items: ``{name: settings}``."""
-        return self.settings["items"]
+        items: dict[str, dict[str, Any]] = self.settings["items"]
+        return items
 
     @property
-    def archive(self):
+    def archive(self) -> dict[str, Any]:
         """Settings of the archive; ``kind`` is ``local``, ``mast`` or ``simulated``."""
-        return self.settings["archive"]
+        archive: dict[str, Any] = self.settings["archive"]
+        return archive
 
     @property
-    def tracked_archive(self):
+    def tracked_archive(self) -> dict[str, Any]:
         """The archive's settings without those that cannot change a product."""
         return {k: v for k, v in self.archive.items() if k not in _UNTRACKED_ARCHIVE_KEYS}
 
-    def selection(self, item):
-        """Return the part of an item that decides which exposures it has."""
+    def selection(self, item: str) -> dict[str, Any]:
+        """Return the settings of an item that determine which exposures it has."""
         return {k: v for k, v in self.items[item].items() if k in _SELECTION_KEYS}
 
-    def query_digest(self):
-        """Return a digest of everything that the lock depends on."""
-        query = {"archive": self.tracked_archive}
+    def query_digest(self) -> str:
+        """Return a digest of all settings that the lock depends on."""
+        query: dict[str, Any] = {"archive": self.tracked_archive}
         query["items"] = {item: self.selection(item) for item in self.items}
         return settings_digest(query)
 
     @property
-    def lock_path(self):
-        """Where the lock lies: ``locks/`` beside ``campaigns/``, else beside the campaign."""
+    def lock_path(self) -> Path:
+        """Path of the lock: ``locks/`` beside ``campaigns/``, else beside the campaign."""
         folder = self.path.parent
         if folder.name == "campaigns":
             return folder.parent / "locks" / f"{self.name}.tsv"
         return folder / f"{self.name}.lock.tsv"
 
     @property
-    def pins_path(self):
-        """Where the pins lie: beside the lock."""
+    def pins_path(self) -> Path:
+        """Path of the pins: beside the lock."""
         return self.lock_path.with_name(f"{self.name}.pins.tsv")
 
 
-# libyaml's parser where PyYAML has it: of a campaign of hundreds of items each fetch saves 0.1 s.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml's parser where PyYAML has it: with hundreds of items it saves 0.1 s in each fetch job.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Loader):
-    """YAML that refuses a key given twice, and leaves days as the text they are written as."""
+    """YAML that refuses a key given twice, and leaves dates as the text they are written as."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's own table, without dates)
         first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
@@ -102,20 +108,25 @@ class _StrictLoader(_Loader):
         return super().construct_mapping(node, deep)
 
 
-def find_campaign(name, base):
+def find_campaign(name: StrPath, base: StrPath) -> Path:
     """Return the path of a campaign given by name or by path.
 
     Parameters
     ----------
-    name : str
+    name : path-like
         A name among ``config/campaigns``, or the path of a YAML file.
     base : path-like
         Folder of the workflow.
 
+    Returns
+    -------
+    pathlib.Path
+        The YAML file.
+
     Raises
     ------
     DarkroomError
-        When there is no such campaign; the known ones are listed.
+        When there is no such campaign; the message lists the known ones.
     """
     folder = Path(base) / "config" / "campaigns"
     if str(name).endswith((".yaml", ".yml")):
@@ -133,7 +144,7 @@ def find_campaign(name, base):
     return path
 
 
-def load_campaign(path, schema_path):
+def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
     """Read and validate a campaign.
 
     Parameters
@@ -151,7 +162,7 @@ def load_campaign(path, schema_path):
     Raises
     ------
     InputError
-        In one sentence: the file, the key, what is wrong, and the nearest key or the values
+        The message names the file, the key, the fault, and the most similar key or the values
         allowed.
     """
     path = Path(path)
@@ -172,12 +183,12 @@ def load_campaign(path, schema_path):
     return Campaign(path.stem, path, with_defaults(settings, schema, schema))
 
 
-def open_campaign(name, base, folder=None):
+def open_campaign(name: StrPath, base: StrPath, folder: str | None = None) -> Campaign:
     """Find, read and validate a campaign.
 
     Parameters
     ----------
-    name : str
+    name : path-like
         Name among ``config/campaigns``, or path of a YAML file.
     base : path-like
         Folder of the workflow.
@@ -187,7 +198,12 @@ def open_campaign(name, base, folder=None):
     Returns
     -------
     Campaign
-        The campaign.
+        The campaign, with every default filled in.
+
+    Raises
+    ------
+    DarkroomError
+        When there is no such campaign, or it is not valid.
     """
     schema = Path(base) / "config" / "schemas" / "campaign.schema.json"
     campaign = load_campaign(find_campaign(name, base), schema)

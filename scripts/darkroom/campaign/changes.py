@@ -1,28 +1,35 @@
-"""What a new lock changes, and how much it asks for, in words."""
+"""Differences between two locks, and the total size of their exposures, as text."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from darkroom.campaign.lock import COLUMNS
 
-# What a change means, where that is not plain.
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from darkroom.campaign.lock import Exposure, Lock
+
+# What a change of these columns means.
 _MEANING = {
-    "size": " (other bytes than before: a pin of it will not hold)",
+    "size": " (other bytes than before: a pin of it no longer holds)",
     "uri": " (the archive has it under another address)",
 }
 
 
-def differences(old, new):
-    """Tell what changed between two locks, one line each.
+def differences(old: Lock, new: Lock) -> list[str]:
+    """List the differences between two locks, one line each.
 
     Parameters
     ----------
-    old, new : Lock
-        The lock that is there and the one just made.
+    old, new : darkroom.campaign.lock.Lock
+        The existing lock and the new one.
 
     Returns
     -------
     list of str
-        ``+`` added, ``-`` gone, ``~`` changed; empty when nothing did.
+        ``+`` added, ``-`` removed, ``~`` changed; empty when the locks are equal.
     """
     lines = [
         f"~ {key}: {old.head.get(key, '(none)')} -> {new.head.get(key, '(none)')}"
@@ -42,7 +49,7 @@ def differences(old, new):
     return lines
 
 
-def _changes(name, before, after):
+def _changes(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return [
         f"~ {name}: {column} {before[column] or '(none)'} -> {after[column] or '(none)'}"
         + _MEANING.get(column, "")
@@ -51,8 +58,8 @@ def _changes(name, before, after):
     ]
 
 
-def total_size(exposures):
-    """Return how much the exposures are, as a person reads it; empty where no size is known."""
+def total_size(exposures: Sequence[Exposure]) -> str:
+    """Return the total size as text, ``", 1.23 GB and 2 of unknown size"``; empty if unknown."""
     total = sum(row.size or 0 for row in exposures)
     unknown = sum(row.size is None for row in exposures)
     if not total:

@@ -1,4 +1,4 @@
-"""The table of an item's frames: what is used, what is not, and why."""
+"""The frame table of an item: which frames are used, which are refused, and why."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from darkroom.hints import StrPath
 
 COLUMNS = (
     "exposure",
@@ -27,23 +33,23 @@ COLUMNS = (
     "sha256",
     "notes",
 )
-# Frames of one item must agree in these.
+# Columns in which all frames of an item must agree.
 _COMMON = ("instrument", "shape", "binning")
 
 
-def frame_table(statuses):
-    """Return the rows of an item's frame table, the odd ones out refused.
+def frame_table(statuses: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows of an item's frame table; frames that differ from most others are refused.
 
     Parameters
     ----------
-    statuses : list of dict
+    statuses : iterable of dict
         As read by `darkroom.campaign.status.read_status`, in the order of the lock.
 
     Returns
     -------
     list of dict
-        One row a frame with the keys `COLUMNS`. Accepted frames that differ from most others in
-        instrument, shape or binning are refused, saying so.
+        One row per frame with the keys `COLUMNS`. Accepted frames that differ from most others in
+        instrument, shape or binning are refused, with that reason.
     """
     rows = [_row(status) for status in statuses]
     for column in _COMMON:
@@ -61,7 +67,7 @@ def frame_table(statuses):
     return rows
 
 
-def _row(status):
+def _row(status: Mapping[str, Any]) -> dict[str, str]:
     facts = status["facts"]
     row = {name: "" if facts.get(name) is None else str(facts[name]) for name in COLUMNS}
     return row | {
@@ -76,25 +82,26 @@ def _row(status):
     }
 
 
-def require_accepted(item, rows):
-    """Refuse to go on when any frame was refused, naming each one.
+def require_accepted(item: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Raise an error when any frame was refused.
 
     Raises
     ------
     DarkroomError
-        With every refused frame and the two ways out.
+        Naming every refused frame with its reason, and what can be done.
     """
     refused = [row["reason"] for row in rows if row["accepted"] == "no"]
     if refused:
         listed = "\n  ".join(refused)
         raise DarkroomError(
-            f"item {item}: {len(refused)} of {len(rows)} exposures are refused; mend or replace "
-            f"them, or let the campaign go on without them (on_bad_exposure: exclude):\n  {listed}"
+            f"item {item}: {len(refused)} of {len(rows)} exposures are refused; repair or replace "
+            "them, or let the campaign continue without them (on_bad_exposure: exclude):\n  "
+            f"{listed}"
         )
 
 
-def write_frames(path, rows):
-    """Write the frame table as tab-separated text, whole or not at all."""
+def write_frames(path: StrPath, rows: Iterable[Mapping[str, str]]) -> None:
+    """Write the frame table as tab-separated text, atomically."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
     writer.writeheader()
@@ -102,13 +109,13 @@ def write_frames(path, rows):
     write_text(path, stream.getvalue())
 
 
-def read_frames(path):
+def read_frames(path: StrPath) -> list[dict[str, str]]:
     """Read a frame table.
 
     Raises
     ------
     InputError
-        When the file is missing or is no frame table.
+        When the file is missing or is not a frame table.
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as stream:
@@ -117,20 +124,20 @@ def read_frames(path):
     except FileNotFoundError:
         raise InputError(path, "no such frame table") from None
     if columns != COLUMNS:
-        raise InputError(path, f"is no frame table: its columns must be {', '.join(COLUMNS)}")
+        raise InputError(path, f"is not a frame table: its columns must be {', '.join(COLUMNS)}")
     return rows
 
 
-def accepted_exposures(path):
+def accepted_exposures(path: StrPath) -> set[str]:
     """Return the names of the exposures that a frame table accepts."""
     return {row["exposure"] for row in read_frames(path) if row["accepted"] == "yes"}
 
 
-def role_list(rows, role):
+def role_list(rows: Iterable[Mapping[str, str]], role: str) -> str:
     """Return the text of a list of the accepted frames of one role, for ``@list`` arguments.
 
-    The SHA-256 of each frame stands in a comment, so that new bytes under an old name change the
-    list, and with it everything made from it.
+    The SHA-256 of each frame is in a comment, so that a changed file of the same name changes the
+    list, and everything made from it is made again.
     """
     chosen = [row for row in rows if row["role"] == role and row["accepted"] == "yes"]
     return "".join(f"# sha256 {row['sha256']}\n{row['file']}\n" for row in chosen)

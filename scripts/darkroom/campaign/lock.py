@@ -1,4 +1,4 @@
-"""The lock: exactly which exposures a campaign has, asked of the archive once.
+"""The lock: the exact list of a campaign's exposures, as the archive answered once.
 
 The workflow plans from the lock alone, so only the standard library is used here.
 """
@@ -10,12 +10,20 @@ import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError, InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.campaign.campaign import Campaign
+    from darkroom.hints import StrPath
+
 FORMAT = "darkroom lock 1"
-# Header values that shape the plan or that a person wants to see; blank when unknown.
+# Header values that the plan depends on or that a person wants to see; blank when unknown. They are
+# columns of the file, the same for every instrument: a new one makes every lock one to make again.
 HEADER_VALUES = (
     "instrument",
     "detector",
@@ -36,8 +44,8 @@ HEADER_VALUES = (
 COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *HEADER_VALUES)
 
 
-class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a mistake)
-    """The archive answered, and its answer holds nothing of what was asked for."""
+class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a fault)
+    """The archive answered, and its answer contains nothing of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +57,15 @@ class Exposure:
     item : str
         Work item of the campaign that uses it.
     role : str
-        What it is for: ``bias``, ``dark``, ``science``, ``exposure``.
+        Use of the exposure: ``bias``, ``dark``, ``science``, ``exposure``.
     exposure : str
         Name, unique within the item; names its products.
     file : str
-        File name under which it is delivered.
+        File name under which it is written.
     uri : str
-        Where the archive has it: ``mast:…``, ``local:…`` (relative to the folder), ``simulated:…``.
+        Address in the archive: ``mast:…``, ``local:…`` (relative to the folder), ``simulated:…``.
     size : int or None
-        Bytes, when the archive tells.
+        Size in bytes, when the archive states it.
     facts : dict
         Values of `HEADER_VALUES`, as text.
     """
@@ -68,10 +76,10 @@ class Exposure:
     file: str
     uri: str
     size: int | None
-    facts: dict = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
-    def row(self):
-        """Return the exposure as a dictionary of text, one entry a column."""
+    def row(self) -> dict[str, str]:
+        """Return the exposure as a dictionary of text, one entry per column."""
         size = "" if self.size is None else str(self.size)
         row = dict(
             zip(
@@ -89,27 +97,27 @@ class Lock:
     Parameters
     ----------
     path : path-like
-        Where the lock lies.
+        File of the lock.
     head : dict
-        ``campaign``, ``archive``, ``query`` (digest of the question) and pinned contexts.
-    exposures : list of Exposure
+        ``campaign``, ``archive`` and ``query`` (digest of the campaign's selection).
+    exposures : sequence of Exposure
         The rows.
     """
 
-    def __init__(self, path, head, exposures):
+    def __init__(self, path: StrPath, head: dict[str, str], exposures: Sequence[Exposure]) -> None:
         self.path = Path(path)
         self.head = head
         self.exposures = exposures
-        self.by_item = {}
+        self.by_item: dict[str, dict[str, Exposure]] = {}
         for row in exposures:
             self.by_item.setdefault(row.item, {})[row.exposure] = row
 
-    def of(self, item, role=None):
+    def of(self, item: str, role: str | None = None) -> list[Exposure]:
         """Return the exposures of an item, optionally only those of one role."""
         rows = self.by_item.get(item, {}).values()
         return [row for row in rows if role in (None, row.role)]
 
-    def get(self, item, exposure):
+    def get(self, item: str, exposure: str) -> Exposure:
         """Return one exposure.
 
         Raises
@@ -122,8 +130,8 @@ class Lock:
         except KeyError:
             raise DarkroomError(f"{self.path} has no exposure {item}/{exposure}") from None
 
-    def text(self):
-        """Return the lock as it is written to its file."""
+    def text(self) -> str:
+        """Return the text of the lock's file."""
         stream = io.StringIO()
         stream.write(f"# {FORMAT}\n")
         for key, value in self.head.items():
@@ -133,12 +141,12 @@ class Lock:
         writer.writerows(row.row() for row in self.exposures)
         return stream.getvalue()
 
-    def write(self):
-        """Write the lock, whole or not at all."""
+    def write(self) -> None:
+        """Write the lock, atomically."""
         write_text(self.path, self.text())
 
 
-def read_lock(path):
+def read_lock(path: StrPath) -> Lock | None:
     """Read a lock.
 
     Returns
@@ -149,14 +157,14 @@ def read_lock(path):
     Raises
     ------
     InputError
-        When it is not a lock, or a row is damaged.
+        When the file is not a lock, or a row is damaged.
     """
     path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return None
-    advice = "make it again: move it away and run snakemake lock"
+    advice = "to make it again, move it away and run: snakemake lock"
     if not lines or lines[0] != f"# {FORMAT}":
         raise InputError(path, f"does not begin with '# {FORMAT}'", advice)
     head = dict(line[2:].split(": ", 1) for line in lines[1:] if line.startswith("# "))
@@ -166,19 +174,19 @@ def read_lock(path):
     exposures = []
     for number, row in enumerate(rows, 1):
         if None in row.values() or None in row:
-            raise InputError(path, f"row {number} has not {len(COLUMNS)} columns", advice)
+            raise InputError(path, f"row {number} does not have {len(COLUMNS)} columns", advice)
         try:
             size = int(row["size"]) if row["size"] else None
         except ValueError:
             raise InputError(
-                path, f"row {number}: size {row['size']!r} is no number", advice
+                path, f"row {number}: size {row['size']!r} is not a number", advice
             ) from None
         for column in ("item", "exposure", "file"):
             if fault := name_fault(row[column]):
                 raise InputError(
                     path,
                     f"row {number}: {column} {row[column][:80]!r} {fault}",
-                    "no darkroom wrote this lock; " + advice,
+                    "darkroom did not write this lock; " + advice,
                 )
         facts = {name: row[name] for name in HEADER_VALUES if row[name]}
         exposures.append(
@@ -189,10 +197,11 @@ def read_lock(path):
     return Lock(path, head, exposures)
 
 
-def name_fault(name):
-    """Say why `name` may be no name of a file here; empty when it may.
+def name_fault(name: str) -> str:
+    """Return why `name` is not allowed as the name of a file; empty when it is allowed.
 
-    Names come from archives, folders and locks of others; they become names in folders of ours.
+    Names come from archives, folders and locks that others made, and become names of files in the
+    campaign's own folders.
     """
     if not name:
         return "is empty"
@@ -207,13 +216,18 @@ def name_fault(name):
     return ""
 
 
-def require_lock(campaign):
-    """Read a campaign's lock and check that it answers the campaign's question.
+def require_lock(campaign: Campaign) -> Lock:
+    """Read a campaign's lock and check that it belongs to the campaign's present selection.
 
     Parameters
     ----------
     campaign : darkroom.campaign.campaign.Campaign
         The campaign.
+
+    Returns
+    -------
+    Lock
+        Its lock.
 
     Raises
     ------
@@ -229,13 +243,13 @@ def require_lock(campaign):
     if lock.head.get("query") != campaign.query_digest():
         raise DarkroomError(
             f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
-            "lock was made; see what changes with: snakemake lock"
+            "lock was made; to list what changes, run: snakemake lock"
         )
     return lock
 
 
-def check_exposures(exposures):
-    """Refuse names that would collide, and an empty answer.
+def check_exposures(exposures: Sequence[Exposure]) -> None:
+    """Refuse an empty list, names that are not allowed, and names used twice in an item.
 
     Raises
     ------
@@ -243,8 +257,8 @@ def check_exposures(exposures):
         Naming the item and the exposure.
     """
     if not exposures:
-        raise NothingFound("the campaign's query found no exposure at all; look at its items")
-    seen = {}
+        raise NothingFound("the campaign's query found no exposure at all; check its items")
+    seen: dict[tuple[str, str], str] = {}
     for row in exposures:
         for name in (row.exposure, row.file):
             if fault := name_fault(name):

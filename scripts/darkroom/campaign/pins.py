@@ -1,35 +1,52 @@
-"""Pins: the SHA-256 of every exposure and reference once it was fetched and verified."""
+"""Pins: the SHA-256 of every exposure and reference, recorded when it was verified."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import write_text
 from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from darkroom.hints import StrPath
 
 FORMAT = "darkroom pins 1"
 COLUMNS = ("item", "exposure", "sha256")
 
 
 class Pins:
-    """What the bytes of a campaign's exposures must be.
+    """The SHA-256 that each exposure and reference of a campaign must have.
 
     Parameters
     ----------
     maker : str
-        Digest of the program that made the bytes, for simulated exposures; empty otherwise.
-        Pins of another simulator say nothing about this one's bytes.
-    sums : dict
-        ``{(item, exposure): sha256}``; of a reference, ``("crds/jwst", name)``: no item's name
-        has a slash.
+        Digest of the simulator that made the exposures; empty for real ones. Pins of another
+        version of the simulator are not compared.
+    sums : mapping
+        ``{(item, exposure): sha256}``; for a reference the key is ``("crds/jwst", name)`` (the name
+        of an item has no slash).
     """
 
-    def __init__(self, maker="", sums=None):
+    def __init__(self, maker: str = "", sums: Mapping[tuple[str, str], str] | None = None) -> None:
         self.maker = maker
         self.sums = dict(sums or {})
 
-    def check(self, item, exposure, sha256, name, maker=""):
-        """Refuse bytes that differ from the pinned ones.
+    def check(self, item: str, exposure: str, sha256: str, name: str, maker: str = "") -> None:
+        """Refuse a file whose SHA-256 differs from the pinned one.
+
+        Parameters
+        ----------
+        item, exposure : str
+            Key of the pin.
+        sha256 : str
+            SHA-256 of the file.
+        name : str
+            The file, for the message.
+        maker : str
+            Digest of the simulator that made the file; empty for real ones.
 
         Raises
         ------
@@ -37,28 +54,28 @@ class Pins:
             Naming `name` and both sums.
         """
         pinned = self.sums.get((item, exposure)) if maker == self.maker else None
-        if pinned not in (None, sha256):
+        if pinned is not None and pinned != sha256:
             raise InputError(
                 name,
-                f"its SHA-256 is {sha256[:12]}…, pinned is {pinned[:12]}…: these are not the bytes "
-                "this campaign was made from",
-                "find out why; to accept the new bytes, remove its line from the pins file",
+                f"its SHA-256 is {sha256[:12]}…, pinned is {pinned[:12]}…: this is not the file "
+                "that the campaign was made from",
+                "find out why; to accept the new file, remove its line from the pins file",
             )
 
-    def write(self, path):
-        """Write the pins in order, whole or not at all."""
+    def write(self, path: StrPath) -> None:
+        """Write the pins, sorted, atomically."""
         lines = [f"# {FORMAT}", f"# maker: {self.maker}", "\t".join(COLUMNS)]
         lines += ["\t".join((*key, value)) for key, value in sorted(self.sums.items())]
         write_text(path, "\n".join(lines) + "\n")
 
 
-def read_pins(path):
-    """Read pins; a missing file holds none.
+def read_pins(path: StrPath) -> Pins:
+    """Read a pins file; a missing file gives empty pins.
 
     Raises
     ------
     InputError
-        When the file is no pins file or a row is damaged.
+        When the file is not a pins file or a row is damaged.
     """
     path = Path(path)
     try:
@@ -67,7 +84,7 @@ def read_pins(path):
         return Pins()
     if len(lines) < 3 or lines[0] != f"# {FORMAT}" or lines[2].split("\t") != list(COLUMNS):
         raise InputError(
-            path, "is no pins file of this version of darkroom", "restore or remove it"
+            path, "is not a pins file of this version of darkroom", "restore or remove it"
         )
     rows = [line.split("\t") for line in lines[3:]]
     for number, row in enumerate(rows, 1):
@@ -76,8 +93,8 @@ def read_pins(path):
     return Pins(lines[1].removeprefix("# maker: ").strip(), {(r[0], r[1]): r[2] for r in rows})
 
 
-def conflicts(one, other):
-    """Return the exposures (``item/exposure``) that two sets of pins give different bytes."""
+def conflicts(one: Pins, other: Pins) -> list[str]:
+    """Return the exposures (``item/exposure``) for which two sets of pins differ."""
     if one.maker != other.maker:
         return []
     both = one.sums.keys() & other.sums.keys()

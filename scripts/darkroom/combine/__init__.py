@@ -1,4 +1,4 @@
-"""The one engine under every stack of frames: tiles in, clipped mean, scatter and count out.
+"""Stacking of frames: clipped mean, median, standard deviation and counts of each pixel.
 
 Light to import: the compiled code is loaded at the first use.
 """

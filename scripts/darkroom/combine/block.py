@@ -1,8 +1,9 @@
-"""Clip and reduce one block of pixels: what every stack of frames is made of."""
+"""Clip and reduce one block of pixels of a stack of frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from darkroom.combine.clip import METHODS, Clip
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Outputs rounded to float32, and those in float64.
 IMAGES = ("mean", "median", "std", "std0", "error")
 EXACT = ("low", "high", "mean64", "std064")
 DEFAULT_OUTPUTS = ("mean", "median", "std", "error")
@@ -18,12 +23,12 @@ _MOST_FRAMES = np.iinfo(np.int16).max
 
 @dataclass
 class Combined:
-    """Statistics of the values that survive, per pixel; images not asked for are None.
+    """Statistics of the values that remain after the clip, per pixel; others than asked are None.
 
     Attributes
     ----------
     mean, median : float32 array
-        Of the survivors, in the unit of the frames; NaN where none is left.
+        Of the remaining values, in the unit of the frames; NaN where there are none.
     std : float32 array
         Standard deviation with count - 1 in its denominator; NaN where count < 2.
     std0 : float32 array
@@ -32,13 +37,13 @@ class Combined:
         Standard deviation of the mean, std / sqrt(count); NaN where count < 2.
     low, high : float64 array
         Last limits of the clip, in float64: the finite values outside are the rejected ones.
-        Infinite where nothing comes near them.
+        Infinite where no value can reach them.
     mean64, std064 : float64 array
         Mean and std0, not rounded.
     count : int16 array
         Number of values used.
     nclipped : int16 array
-        Number of finite values rejected by the clip. NaN, infinite and masked ones are in
+        Number of finite values rejected by the clip. NaN, infinite and masked values are in
         neither number.
     """
 
@@ -55,15 +60,26 @@ class Combined:
     nclipped: np.ndarray
 
     @classmethod
-    def empty(cls, nframes, shape, outputs=DEFAULT_OUTPUTS):
-        """Make room for the results of `nframes` frames of any pixel `shape`.
+    def empty(
+        cls, nframes: int, shape: tuple[int, ...], outputs: Sequence[str] = DEFAULT_OUTPUTS
+    ) -> Combined:
+        """Allocate the results of a stack; the arrays are not filled.
+
+        Parameters
+        ----------
+        nframes : int
+            Number of frames.
+        shape : tuple of int
+            Shape of a frame, or of a block of its pixels.
+        outputs : sequence of str
+            Images wanted, see `clip_block`.
 
         Raises
         ------
         ValueError
             For an unknown output.
         DarkroomError
-            When there are more frames than the counts can hold.
+            When there are more frames than an int16 count can represent.
         """
         unknown = set(outputs) - {*IMAGES, *EXACT}
         if unknown:
@@ -79,19 +95,25 @@ class Combined:
         )
 
 
-def clip_block(values, clip, outputs=DEFAULT_OUTPUTS, *, narrow=False):
-    """Clip the columns of a block and reduce the survivors.
+def clip_block(
+    values: np.ndarray,
+    clip: Clip,
+    outputs: Sequence[str] = DEFAULT_OUTPUTS,
+    *,
+    narrow: bool = False,
+) -> Combined:
+    """Clip the columns of a block and reduce the remaining values.
 
     Parameters
     ----------
     values : (n, npixels) array
-        One row per frame, any unit. float32 is taken as it is; everything else becomes float64.
-        NaN and infinite values are left out. Not changed.
+        One row per frame, any unit. float32 is used as it is; other types are converted to float64.
+        NaN and infinite values are ignored. The array is not changed.
     clip : Clip
-        What to reject.
-    outputs : tuple of str
+        Rejection of outliers.
+    outputs : sequence of str
         Images wanted, of ``"mean"``, ``"median"``, ``"std"``, ``"std0"``, ``"error"``,
-        ``"low"``, ``"high"``, ``"mean64"``, ``"std064"``. Counts are always made.
+        ``"low"``, ``"high"``, ``"mean64"``, ``"std064"``. Counts are always returned.
     narrow : bool
         Sum for the mean in the type of the values, and take deviations from that mean, as
         numpy.ma.mean and numpy.ma.std do for float32.
@@ -113,26 +135,28 @@ def clip_block(values, clip, outputs=DEFAULT_OUTPUTS, *, narrow=False):
     return result
 
 
-def reduce_into(values, clip: Clip, result: Combined, rows, *, narrow=False):
-    """Reduce a block into part of a `Combined` (see `clip_block`).
+def reduce_into(
+    values: np.ndarray, clip: Clip, result: Combined, rows: slice, *, narrow: bool = False
+) -> None:
+    """Clip and reduce a block into part of a `Combined` (see `clip_block`).
 
     Parameters
     ----------
     values : (n, ...) array
         Values of the pixels that `rows` selects.
     clip : Clip
-        What to reject.
+        Rejection of outliers.
     result : Combined
         Its arrays are written at ``[rows]``, which must be contiguous.
     rows : slice
-        Where.
+        Rows of the result, or pixels of a flat one.
     narrow : bool
         See `clip_block`.
 
     Raises
     ------
     ValueError
-        When the values are not those of as many pixels.
+        When the shape of the values is not that of the selected pixels.
     """
     values = np.asarray(values)
     if values.shape[1:] != result.count[rows].shape:
@@ -141,7 +165,7 @@ def reduce_into(values, clip: Clip, result: Combined, rows, *, narrow=False):
     if values.dtype != np.float32:
         values = values.astype(np.float64, copy=False)
     values = np.ascontiguousarray(values.reshape(values.shape[0], -1))
-    targets = []
+    targets: list[np.ndarray] = []
     for name, dtype in (*((k, np.float32) for k in IMAGES), *((k, np.float64) for k in EXACT)):
         image = getattr(result, name)
         targets.append(np.empty(0, dtype) if image is None else image[rows].reshape(-1))

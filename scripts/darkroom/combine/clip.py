@@ -1,4 +1,4 @@
-"""What to leave out of a stack of values."""
+"""Which values of a stack are rejected."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ METHODS = ("none", "sigma", "mad")
 class Clip:
     """Iterative rejection of outliers about the median, pixel by pixel.
 
-    A value is rejected when it lies strictly beyond ``median ± nsigma × deviation`` of the values
-    still in, at most `iterations` times, and until a round rejects nothing. NaN and infinite
-    values never count. This is `astropy.stats.sigma_clip` with ``cenfunc="median"`` and
-    ``stdfunc="std"`` (``"sigma"``) or ``"mad_std"`` (``"mad"``).
+    A value is rejected when it lies strictly beyond ``median ± nsigma × deviation`` of the
+    remaining values. This is repeated until nothing more is rejected, at most `iterations` times.
+    NaN and infinite values are never used. This is `astropy.stats.sigma_clip` with
+    ``cenfunc="median"`` and ``stdfunc="std"`` (``"sigma"``) or ``"mad_std"`` (``"mad"``).
 
     Parameters
     ----------
     method : {"sigma", "mad", "none"}
         The deviation: the standard deviation with n in its denominator; 1.4826 times the median
-        absolute deviation; or no clip at all. With the standard deviation a lone outlier among
+        absolute deviation; or no clipping. With the standard deviation a single outlier among
         n values survives, however large, unless n / sqrt(n - 1) > nsigma (n > 7 for 3, > 23
         for 5): use ``"mad"`` for small stacks.
     nsigma : float
@@ -28,10 +28,10 @@ class Clip:
     iterations : int
         Largest number of rounds, at least 1.
     floor : float
-        Least deviation to go by, in the unit of the values: the noise that is known from many
-        pixels. The MAD of a few values is often far too small by chance (5 σ of 5 normal values
-        rejects 4 % of them, which makes the quoted error of their mean 25 % too small), and zero
-        where values are coarsely rounded. With 0, as in astropy, each pixel is on its own.
+        Smallest deviation used, in the unit of the values: the noise as known from many pixels.
+        The MAD of a few values is often far too small by chance (5 σ of 5 normal values rejects 4 %
+        of them, which makes the quoted error of their mean 25 % too small), and it is zero where
+        values are coarsely rounded. With 0, as in astropy, each pixel's own deviation is used.
 
     Raises
     ------
@@ -44,7 +44,7 @@ class Clip:
     iterations: int = 5
     floor: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.method not in METHODS:
             msg = f"clip method {self.method!r} is none of {', '.join(METHODS)}"
             raise ValueError(msg)

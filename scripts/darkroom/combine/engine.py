@@ -1,29 +1,44 @@
-"""From a stack of frames to its clipped statistics, band by band."""
+"""Clipped statistics of a stack of frames, band by band."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from darkroom.combine.block import DEFAULT_OUTPUTS, Combined, reduce_into
 from darkroom.errors import DarkroomError
+from darkroom.threads import over_bands
 
-# Memory of the bands in work at one time, all threads together.
-_BAND_BYTES = 16 << 20
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from darkroom.combine.clip import Clip
+
+
+class Stack(Protocol):
+    """Frames of one shape that are read in bands of rows, e.g. `darkroom.fits.tiles.FrameStack`."""
+
+    nframes: int
+    shape: tuple[int, int]
+
+    def read(self, rows: slice) -> np.ndarray:
+        """Return rows of every frame: (nframes, nrows, nx) array."""
 
 
 def combine_stack(
-    stack,
-    clip,
+    stack: Stack,
+    clip: Clip,
     *,
-    offsets=None,
-    masks=None,
-    threads=1,
-    tile_rows=None,
-    outputs=DEFAULT_OUTPUTS,
-):
-    """Clip and average frames pixel by pixel, without ever holding them all.
+    offsets: ArrayLike | None = None,
+    masks: Stack | None = None,
+    threads: int = 1,
+    tile_rows: int | None = None,
+    outputs: Sequence[str] = DEFAULT_OUTPUTS,
+) -> Combined:
+    """Clip and average frames pixel by pixel, without all of them in memory.
 
     Parameters
     ----------
@@ -31,71 +46,68 @@ def combine_stack(
         Or any object with ``nframes``, ``shape`` (ny, nx) and ``read(rows)`` -> (nframes, nrows,
         nx) that may be called from several threads.
     clip : Clip
-        What to reject.
+        Rejection of outliers.
     offsets : (nframes,) array, optional
         Subtracted from each frame, in its unit, before anything else (in float64).
     masks : object like `stack`, optional
-        ``read(rows)`` gives the same shape; what is true is left out.
+        ``read(rows)`` returns the same shape; values where it is true are ignored.
     threads : int
-        Bands worked on at once.
+        Bands processed at once.
     tile_rows : int, optional
         Rows per band; by default as many as keep all bands together near 16 MB.
-    outputs : tuple of str
-        Images wanted (see `Combined`); each costs 4 bytes a pixel.
+    outputs : sequence of str
+        Images wanted (see `clip_block`); each takes 4 bytes per pixel, or 8 in float64.
 
     Returns
     -------
     Combined
-        With arrays of shape (ny, nx). The same bits whatever `threads` and `tile_rows`: every
-        pixel is worked out on its own, in one order.
+        With arrays of shape (ny, nx). They are the same to the last bit whatever `threads` and
+        `tile_rows`: every pixel is computed on its own, in one order.
 
     Raises
     ------
     DarkroomError
         When offsets or masks do not fit the stack.
     """
-    shape = tuple(stack.shape)
-    offsets = _checked_offsets(offsets, stack.nframes)
+    shape = stack.shape[0], stack.shape[1]
+    shifts = _checked_offsets(offsets, stack.nframes)
     _check_masks(masks, stack.nframes, shape)
     result = Combined.empty(stack.nframes, shape, outputs)
-    if tile_rows is None:
-        value_bytes = (8 if offsets is None else 16) + (0 if masks is None else 9)
-        row_bytes = stack.nframes * shape[1] * value_bytes * threads
-        tile_rows = max(1, min(shape[0], _BAND_BYTES // max(1, row_bytes)))
+    value_bytes = (8 if shifts is None else 16) + (0 if masks is None else 9)
 
-    def work(first):
-        rows = slice(first, min(first + tile_rows, shape[0]))
+    def work(rows: slice) -> None:
         values = stack.read(rows)
-        if offsets is not None:
-            values = values - offsets[:, None, None]
+        if shifts is not None:
+            values = values - shifts[:, None, None]
         if masks is not None:
             values = np.where(masks.read(rows), np.float32(np.nan), values)
         reduce_into(values, clip, result, rows)
 
-    firsts = range(0, shape[0], tile_rows)
-    if threads == 1:
-        for first in firsts:
-            work(first)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, firsts):
-                pass
+    over_bands(work, shape[0], stack.nframes * shape[1] * value_bytes, threads, tile_rows)
     return result
 
 
-def combine_array(cube, clip, *, offsets=None, mask=None, threads=1, outputs=DEFAULT_OUTPUTS):
-    """Clip and average a cube that is in memory already.
+def combine_array(
+    cube: np.ndarray,
+    clip: Clip,
+    *,
+    offsets: ArrayLike | None = None,
+    mask: np.ndarray | None = None,
+    threads: int = 1,
+    outputs: Sequence[str] = DEFAULT_OUTPUTS,
+) -> Combined:
+    """Clip and average frames that are in memory.
 
     Parameters
     ----------
     cube : (nframes, ny, nx) array
-        Values; float32 is taken as it is, everything else is worked on as float64.
+        Values; float32 is used as it is, other types are converted to float64.
     clip : Clip
-        What to reject.
+        Rejection of outliers.
     offsets : (nframes,) array, optional
         Subtracted from each frame first.
     mask : (nframes, ny, nx) bool array, optional
-        What is true is left out.
+        Values where it is true are ignored.
     threads, outputs
         As for `combine_stack`.
 
@@ -111,37 +123,39 @@ def combine_array(cube, clip, *, offsets=None, mask=None, threads=1, outputs=DEF
 
 
 class _ArrayStack:
-    """A cube in memory that reads like a stack of files."""
+    """A cube in memory, read like a stack of files."""
 
-    def __init__(self, cube):
+    def __init__(self, cube: np.ndarray) -> None:
         self._cube = np.asarray(cube)
         if self._cube.ndim != 3:
             msg = f"a stack needs 3 axes (frame, row, column), this array has {self._cube.ndim}"
             raise DarkroomError(msg)
-        self.nframes, self.shape = self._cube.shape[0], self._cube.shape[1:]
+        self.nframes, *shape = self._cube.shape
+        self.shape = shape[0], shape[1]
         if self.nframes == 0:
             msg = "no frames to combine: the cube is empty"
             raise DarkroomError(msg)
 
-    def read(self, rows):
+    def read(self, rows: slice) -> np.ndarray:
         return self._cube[:, rows]
 
 
-def _checked_offsets(offsets, nframes):
-    """Return the offsets as float64, or None; refuse what cannot be meant."""
+def _checked_offsets(offsets: ArrayLike | None, nframes: int) -> np.ndarray | None:
+    """Return the offsets as float64, or None; refuse a wrong shape and values not finite."""
     if offsets is None:
         return None
-    offsets = np.asarray(offsets, np.float64)
-    if offsets.shape != (nframes,):
-        msg = f"offsets of shape {offsets.shape} for {nframes} frames: one per frame is needed"
+    shifts = np.asarray(offsets, np.float64)
+    if shifts.shape != (nframes,):
+        msg = f"offsets of shape {shifts.shape} for {nframes} frames: one per frame is needed"
         raise DarkroomError(msg)
-    if not np.isfinite(offsets).all():
-        msg = f"offset of frame {int(np.argmin(np.isfinite(offsets)))} is not finite"
+    if not np.isfinite(shifts).all():
+        msg = f"offset of frame {int(np.argmin(np.isfinite(shifts)))} is not finite"
         raise DarkroomError(msg)
-    return offsets
+    return shifts
 
 
-def _check_masks(masks, nframes, shape):
+def _check_masks(masks: Stack | None, nframes: int, shape: tuple[int, int]) -> None:
+    """Refuse masks of another shape than the frames."""
     if masks is not None and (masks.nframes, *masks.shape) != (nframes, *shape):
         msg = (
             f"masks of shape {(masks.nframes, *masks.shape)} for a stack of shape "

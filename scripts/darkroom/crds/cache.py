@@ -1,7 +1,7 @@
-"""A folder of CRDS mappings and references, and the proof that each file in it is right.
+"""A folder of CRDS mappings and references, and the verification of each file in it.
 
-CRDS's own client leaves a damaged download in the cache and trusts it ever after, so nothing is
-used here before its size and SHA-1 were compared with what the server states of it. Only the
+CRDS's own client leaves a damaged download in the cache and never checks it again, so no file is
+used here before its size and SHA-1 have been compared with what the server states. Only the
 standard library is used.
 """
 
@@ -12,16 +12,34 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.crds.description import MAPPING, Description
 from darkroom.errors import DarkroomError, InputError
 
+if TYPE_CHECKING:
+    from darkroom.crds.description import FileRecord
+    from darkroom.hints import StrPath
+
 _BLOCK = 1 << 20
 _SHA1_LINE = re.compile(r"""['"]sha1sum['"]\s*:\s*['"]([0-9a-f]+)['"]""")
-# CRDS takes a folder with more files than this, and no word about its layout, for a flat one.
+# Where no file names the layout, CRDS takes a folder with more files than this for a flat one.
 _FLAT_FROM = 20
+# The last letter of older HST names such as t2c16200i_bpx.fits stands for the instrument; the table
+# is that of CRDS (crds.hst.locate).
+_HST_INSTRUMENTS = {
+    "i": "wfc3",
+    "j": "acs",
+    "l": "cos",
+    "n": "nicmos",
+    "o": "stis",
+    "u": "wfpc2",
+    "y": "fos",
+    "z": "hrs",
+}
 
 
 class Cache:
@@ -35,17 +53,17 @@ class Cache:
         ``jwst`` or ``hst``.
     """
 
-    def __init__(self, path, observatory):
+    def __init__(self, path: StrPath, observatory: str) -> None:
         self.path, self.observatory = Path(path), observatory
-        self._read = None, None
+        self._read: tuple[tuple[int, int, int] | None, Description] | None = None
 
     @property
-    def server_config(self):
-        """Where the server's description of itself and of all its files lies."""
+    def server_config(self) -> Path:
+        """Path of the server's description of itself and of all its files."""
         return self.path / "config" / self.observatory / "server_config"
 
-    def description(self):
-        """Return the server's description of itself, as it lies in the cache.
+    def description(self) -> Description:
+        """Return the server's description of itself, as kept in the cache.
 
         Raises
         ------
@@ -53,28 +71,28 @@ class Cache:
             When it is missing or damaged.
         """
         try:
-            state = self.server_config.stat()
-            state = state.st_mtime_ns, state.st_ino, state.st_size
+            found = self.server_config.stat()
+            state = found.st_mtime_ns, found.st_ino, found.st_size
         except OSError:
             state = None
-        if state is None or self._read[0] != state:
+        if state is None or self._read is None or self._read[0] != state:
             self._read = state, Description.read(self.server_config)
         return self._read[1]
 
-    def mapping(self, name):
-        """Return where a mapping lies."""
+    def mapping(self, name: str) -> Path:
+        """Return the path of a mapping."""
         return self.path / "mappings" / self.observatory / name
 
-    def reference(self, name):
-        """Return where a reference lies, or None when it is not in the cache.
+    def reference(self, name: str) -> Path | None:
+        """Return the path of a reference, or None when it is not in the cache.
 
-        References lie in one folder, or in one for each instrument.
+        References are in one folder, or in one folder for each instrument.
         """
         folder = self.path / "references" / self.observatory
         return next((p for p in (folder / name, *folder.glob(f"*/{name}")) if p.is_file()), None)
 
-    def place_for(self, name):
-        """Return where a file belongs: over the one that is there, or as the layout asks."""
+    def place_for(self, name: str) -> Path:
+        """Return where to write a file: over the existing one, or as the layout asks."""
         if MAPPING.fullmatch(name):
             return self.mapping(name)
         folder = self.path / "references" / self.observatory
@@ -82,8 +100,8 @@ class Cache:
             return found
         return folder / name if self.layout() == "flat" else folder / _instrument(name) / name
 
-    def layout(self):
-        """Return ``flat`` or ``instrument``, as CRDS's own client would find it."""
+    def layout(self) -> str:
+        """Return ``flat`` or ``instrument``, as CRDS's own client determines it."""
         try:
             return self.layout_file.read_text(encoding="ascii").strip()
         except OSError:
@@ -91,18 +109,18 @@ class Cache:
             return "flat" if len([*folder.glob("*")]) > _FLAT_FROM else "instrument"
 
     @property
-    def layout_file(self):
-        """Where CRDS's client keeps the layout of the references."""
+    def layout_file(self) -> Path:
+        """Path of the file in which CRDS's client keeps the layout of the references."""
         return self.server_config.with_name("ref_cache_subdir_mode")
 
-    def facts(self, name):
-        """Return what the server states of a reference, as `FileRecord`.
+    def record(self, name: str) -> FileRecord:
+        """Return the size and SHA-1 that the server states of a reference.
 
         Raises
         ------
         DarkroomError
-            When the server's description is missing or does not know the file, which cannot be
-            verified then, or when the observatory has withdrawn it.
+            When the server's description is missing or does not list the file, so that it cannot be
+            verified, or when the observatory has withdrawn the file.
         """
         description = self.description()
         if description.withdrawn(name):
@@ -110,20 +128,20 @@ class Cache:
                 f"{name} was declared bad by the observatory (bad_files_list of "
                 f"{self.server_config}); choose a newer context"
             )
-        facts = description.facts(name)
-        if facts is None:
+        record = description.record(name)
+        if record is None:
             raise DarkroomError(
                 f"{self.server_config} states no size and SHA-1 of {name}, so it cannot be "
                 "verified; fill the cache from the server (crds: server)"
             )
-        return facts
+        return record
 
-    def fault(self, facts):
-        """Tell in words what is wrong with a reference in the cache; None when nothing is."""
-        path = self.reference(facts.name)
-        return "is not in the cache" if path is None else difference(path, facts)
+    def fault(self, record: FileRecord) -> str | None:
+        """Return what is wrong with a reference in the cache; None when nothing is."""
+        path = self.reference(record.name)
+        return "is not in the cache" if path is None else difference(path, record)
 
-    def verified(self, facts):
+    def verified(self, record: FileRecord) -> Path:
         """Return the path of a reference after comparing it with what the server states.
 
         Raises
@@ -131,24 +149,25 @@ class Cache:
         InputError
             When it is missing or differs.
         """
-        if fault := self.fault(facts):
+        path, fault = self.reference(record.name), self.fault(record)
+        if path is None or fault:
             raise InputError(
-                self.reference(facts.name) or facts.name,
-                fault,
+                path or record.name,
+                fault or "is not in the cache",
                 "remove the table of the cache (crds/*.tsv) and run again: the file is repaired",
             )
-        return self.reference(facts.name)
+        return path
 
-    def mapping_fault(self, name):
-        """Tell in words what is wrong with a mapping in the cache; None when nothing is.
+    def mapping_fault(self, name: str) -> str | None:
+        """Return what is wrong with a mapping in the cache; None when nothing is.
 
-        A mapping carries its own SHA-1, beside what the server states of its bytes.
+        A mapping states its own SHA-1, besides that which the server states.
         """
         path = self.mapping(name)
         if not path.is_file():
             return "is not in the cache"
-        facts = self.description().facts(name)
-        if facts and (fault := difference(path, facts)):
+        record = self.description().record(name)
+        if record and (fault := difference(path, record)):
             return fault
         text = path.read_text(encoding="utf-8", errors="replace")
         stated = _SHA1_LINE.search(text)
@@ -158,23 +177,23 @@ class Cache:
             return "is damaged: its SHA-1 is not the one it states"
         return None
 
-    def closure(self, context, instruments):
+    def closure(self, context: str, instruments: Iterable[str]) -> Iterator[str]:
         """Return the mappings of some instruments, the context first.
 
-        CRDS loads all of an instrument's, whatever reference type is asked for.
+        CRDS loads all mappings of an instrument, whatever reference type is asked for.
 
         Parameters
         ----------
         context : str
             The ``.pmap``.
         instruments : iterable of str
-            What is asked for; those that the context does not have are left out, for a later
-            look-up to tell.
+            Their names; one that the context does not have is left out: the look-up of references
+            reports it.
 
         Yields
         ------
         str
-            Names. A mapping is read when its successor is asked for, so check each one first.
+            Names. A mapping is read when the next name is asked for, so verify each one first.
         """
         yield context
         by_instrument = self._selected(context)
@@ -185,7 +204,7 @@ class Cache:
             yield imap
             yield from self._selected(imap).values()
 
-    def _selected(self, name):
+    def _selected(self, name: str) -> dict[str, str]:
         """Return ``{KEY: mapping}`` of a .pmap's or .imap's selector."""
         text = self.mapping(name).read_text(encoding="utf-8")
         selector = ast.literal_eval(text.partition("selector")[2].lstrip(" ="))
@@ -197,11 +216,11 @@ class Cache:
 
 
 @contextmanager
-def arriving(path):
+def written_in_shared_folder(path: Path) -> Iterator[Path]:
     """Give a private name beside `path`; rename it to `path` when the block ends well.
 
-    As `darkroom.atomic.written_atomically`, but for folders that several hosts write to: the name
-    is nobody else's, and nobody else's file is removed.
+    Like `darkroom.atomic.written_atomically`, but for folders that several hosts write to: the
+    temporary name is unique, and no other process's file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.part")
@@ -212,18 +231,18 @@ def arriving(path):
         temporary.unlink(missing_ok=True)
 
 
-def difference(path, facts):
-    """Tell in words how a file differs from what is stated of it; None when it does not."""
+def difference(path: Path, record: FileRecord) -> str | None:
+    """Return how a file differs from its record; None when it does not."""
     size = path.stat().st_size
-    if size != facts.size:
-        return f"has {size} bytes, the server states {facts.size}"
+    if size != record.size:
+        return f"has {size} bytes, the server states {record.size}"
     found = sha1(path)
-    if found != facts.sha1:
-        return f"has SHA-1 {found}, the server states {facts.sha1}"
+    if found != record.sha1:
+        return f"has SHA-1 {found}, the server states {record.sha1}"
     return None
 
 
-def sha1(path):
+def sha1(path: StrPath) -> str:
     """Return the SHA-1 of a file's bytes as a hexadecimal string."""
     digest = hashlib.sha1(usedforsecurity=False)
     with Path(path).open("rb") as stream:
@@ -232,15 +251,14 @@ def sha1(path):
     return digest.hexdigest()
 
 
-def mapping_sha1(text):
+def mapping_sha1(text: str) -> str:
     """Return the SHA-1 that a mapping's text must state: that of all its other lines."""
     lines = (line for line in text.splitlines(keepends=True) if "sha1sum" not in line)
     return hashlib.sha1("".join(lines).encode(), usedforsecurity=False).hexdigest()
 
 
-def _instrument(name):
+def _instrument(name: str) -> str:
     """Return the folder of a reference where each instrument has one, as CRDS names it."""
     if name.startswith(("jwst_", "hst_")):
         return name.split("_")[1]
-    # The names of HST's older references end in a letter for the instrument.
-    return "wfc3" if name.partition("_")[0].endswith("i") else "."
+    return _HST_INSTRUMENTS.get(name.partition("_")[0][-1:], ".")

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.crds.environment import offline_process
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def certify(path, cache, observatory, context):
+
+def certify(path: StrPath, cache: StrPath, observatory: str, context: str) -> tuple[str, bool]:
     """Run ``crds certify`` on a reference file, offline.
 
     Parameters
@@ -19,18 +23,20 @@ def certify(path, cache, observatory, context):
         The reference file.
     cache : path-like
         Folder of the cache.
-    observatory, context : str
-        E.g. ``jwst`` and the pinned ``.pmap`` in whose rules the file is tried.
+    observatory : str
+        ``jwst`` or ``hst``.
+    context : str
+        The pinned ``.pmap`` into whose rules the file is tentatively inserted.
 
     Returns
     -------
     said : str
-        What CRDS wrote, folders of this machine left out.
+        CRDS's output, without the folders of this machine.
     passed : bool
-        True when it found no error.
+        True when CRDS found no error.
     """
     path = Path(path).resolve()
-    # CRDS tries its rules in a file of fixed name in the temporary folder: each check has its own.
+    # CRDS writes a file of fixed name into the temporary folder: each check has its own folder.
     with tempfile.TemporaryDirectory() as scratch:
         environment = offline_process(cache, observatory, context)
         done = subprocess.run(

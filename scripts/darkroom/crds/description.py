@@ -1,4 +1,4 @@
-"""What a CRDS server says of itself and of its files: ``server_config`` in a cache."""
+"""A CRDS server's description of itself and of its files: ``server_config`` in a cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import gzip
 import json
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import DarkroomError, InputError
 
-#: Names that may become names of files here; what a server says is not trusted to be harmless.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Names of files that are accepted from a server.
 _NAME = re.compile(r"\w[\w.+-]{0,199}", re.ASCII)
 MAPPING = re.compile(r"[\w-]+\.(?:pmap|imap|rmap)", re.ASCII)
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -19,30 +23,30 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What the server states of a file.
+    """Size and SHA-1 that the server states of a file.
 
     Parameters
     ----------
     name : str
         File name.
     size : int
-        Bytes.
+        Size in bytes.
     sha1 : str
         SHA-1, hexadecimal.
 
     Raises
     ------
     DarkroomError
-        When the name is none that a file of CRDS can have.
+        When the name is not one that a file of CRDS can have.
     """
 
     name: str
     size: int
     sha1: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise DarkroomError(f"CRDS: {self.name[:80]!r} is no name of a file")
+            raise DarkroomError(f"CRDS: {self.name[:80]!r} is not allowed as a file name")
 
 
 class Description:
@@ -51,32 +55,34 @@ class Description:
     Parameters
     ----------
     stated : dict
-        As the server's ``get_server_info`` gives it, and as CRDS's client keeps it.
+        As the server's ``get_server_info`` returns it, and as CRDS's client keeps it.
 
     Attributes
     ----------
     stated : dict
         The same.
     operational : str or None
-        The context the observatory itself uses now.
+        The context that the observatory itself uses now.
 
     Raises
     ------
     ValueError
-        When it is no such description.
+        When `stated` is not such a description.
     """
 
-    def __init__(self, stated):
+    def __init__(self, stated: Any) -> None:
         if not isinstance(stated, dict) or "observatory" not in stated:
             raise ValueError("it is no description of a CRDS server")
-        self.stated = stated
-        self.operational = stated.get("operational_context") or stated.get("latest_context")
+        self.stated: dict[str, Any] = stated
+        self.operational: str | None = stated.get("operational_context") or stated.get(
+            "latest_context"
+        )
         self._files = _unpacked(stated.get("download_metadata") or {})
         self._withdrawn = frozenset(stated.get("bad_files_list") or ())
 
     @classmethod
-    def read(cls, path):
-        """Read the description in a cache.
+    def read(cls, path: Path) -> Description:
+        """Read the description kept in a cache.
 
         Raises
         ------
@@ -93,8 +99,8 @@ class Description:
                 path, f"cannot be read ({cause})", "remove it and run again"
             ) from error
 
-    def facts(self, name):
-        """Return what is stated of a file as `FileRecord`; None when that is nothing."""
+    def record(self, name: str) -> FileRecord | None:
+        """Return the size and SHA-1 stated of a file; None when none are stated."""
         known = self._files.get(name)
         if not isinstance(known, dict):
             return None
@@ -103,15 +109,15 @@ class Description:
             return None
         return FileRecord(name, int(size), sum_)
 
-    def withdrawn(self, name):
+    def withdrawn(self, name: str) -> bool:
         """Tell whether the observatory has declared a file scientifically bad."""
         return name in self._withdrawn
 
-    def contexts(self):
+    def contexts(self) -> list[str]:
         """Return the names of all contexts that are known, the newest last."""
         return sorted(name for name in self._files if name.endswith(".pmap"))
 
-    def folder_of(self, name):
+    def folder_of(self, name: str) -> str | None:
         """Return the address of the folder that a file is served from, or None."""
         places = self.stated.get("mapping_url" if MAPPING.fullmatch(name) else "reference_url")
         # Two forms: by observatory, or by observatory under "unchecked" (static files).
@@ -120,13 +126,13 @@ class Description:
         return place if isinstance(place, str) and place.startswith("http") else None
 
 
-def _unpacked(files):
-    """Return ``{name: {size, sha1sum}}``, which real servers pack."""
+def _unpacked(files: Any) -> dict[str, Any]:
+    """Return ``{name: {size, sha1sum}}``, which real servers send compressed."""
     if isinstance(files, dict) and "crds_payload" in files:
         try:
             files = json.loads(gzip.decompress(base64.b64decode(files["crds_payload"])))
         except (OSError, EOFError, TypeError) as error:
             raise ValueError(f"its list of files cannot be unpacked ({error})") from error
     if not isinstance(files, dict):
-        raise ValueError("its list of files is none")
+        raise ValueError("its list of files is not a dictionary")
     return files

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.transport.token import VARIABLE as TOKEN
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def offline_environment(cache, observatory, context):
-    """Return the variables by which a process uses a filled cache and nothing else.
+
+def offline_environment(cache: StrPath, observatory: str, context: str) -> dict[str, str]:
+    """Return the variables with which a process uses a filled cache and no network.
 
     Parameters
     ----------
@@ -19,6 +23,11 @@ def offline_environment(cache, observatory, context):
         ``jwst`` or ``hst``; one process serves one observatory.
     context : str
         The pinned context, a ``.pmap``.
+
+    Returns
+    -------
+    dict
+        Name of a variable to value.
     """
     return {
         "CRDS_PATH": str(Path(cache).resolve()),
@@ -26,16 +35,21 @@ def offline_environment(cache, observatory, context):
         "CRDS_OBSERVATORY": observatory,
         "CRDS_CONTEXT": context,
         "CRDS_READONLY_CACHE": "1",
-        # Else every step asks CRDS for parameters nobody chose.
+        # Otherwise every step takes parameters from CRDS that the campaign did not choose.
         "STPIPE_DISABLE_CRDS_STEPPARS": "true",
     }
 
 
-def offline_process(cache, observatory, context):
-    """Return the whole environment of a process that uses a filled cache and nothing else.
+def offline_process(cache: StrPath, observatory: str, context: str) -> dict[str, str]:
+    """Return the whole environment of a process that uses a filled cache and no network.
 
-    What else the user's own CRDS_ variables say (other folders, plugins, modes) has no say in a
-    campaign; the archive's token is nobody's business here.
+    The user's own CRDS_ variables (other folders, plugins, modes) are removed, so that they cannot
+    affect a campaign; so is the archive's token, which CRDS does not need.
+
+    Parameters
+    ----------
+    cache, observatory, context
+        As for `offline_environment`.
     """
     kept = {
         name: value
@@ -45,10 +59,15 @@ def offline_process(cache, observatory, context):
     return kept | offline_environment(cache, observatory, context)
 
 
-def go_offline(cache, observatory, context):
-    """Give this process the `offline_environment`.
+def go_offline(cache: StrPath, observatory: str, context: str) -> None:
+    """Give this process the environment of `offline_process`.
 
-    Call it before anything imports crds or jwst: both look at the environment then.
+    Call it before crds or jwst is imported: both read the environment then.
+
+    Parameters
+    ----------
+    cache, observatory, context
+        As for `offline_environment`.
     """
     environment = offline_process(cache, observatory, context)
     os.environ.clear()

@@ -1,6 +1,6 @@
-"""Fill a CRDS cache: bring what is missing or wrong, verify every file, and let nobody in between.
+"""Filling a CRDS cache: fetch what is missing or damaged, verify every file, one process at a time.
 
-A cache that is complete is only read, and nobody is asked.
+A complete cache is only read, and no server is asked.
 """
 
 from __future__ import annotations
@@ -9,32 +9,45 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from darkroom.crds.cache import arriving
+from darkroom.crds.cache import written_in_shared_folder
 from darkroom.crds.lock import filling
 from darkroom.crds.server import RETRIES
 from darkroom.errors import DarkroomError, InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.description import FileRecord
+    from darkroom.crds.lock import Holder
+    from darkroom.crds.server import Server
+
 log = logging.getLogger(__name__)
 
-# What a killed client left is removed, but nobody's that may be alive.
-_SURELY_LEFT_S = 24 * 3600
+# Temporary files at least this old belong to no process that is still running.
+_LEFTOVER_S = 24 * 3600
 
 
-def ensure_context(cache, server, context, instruments):
-    """Bring the mappings that choose references, and verify each one.
+def ensure_context(
+    cache: Cache, server: Server | None, context: str, instruments: Collection[str]
+) -> list[str]:
+    """Fetch the mappings that choose references, and verify each one.
 
     Parameters
     ----------
     cache : darkroom.crds.cache.Cache
         The cache.
     server : darkroom.crds.server.Server or None
-        Where files come from; None: nobody is asked, all must be there.
+        Where files come from; None: no server is asked, all files must be there.
     context : str
         The pinned ``.pmap``.
-    instruments : iterable of str
-        Whose references will be asked for.
+    instruments : collection of str
+        Instruments whose references are needed.
 
     Returns
     -------
@@ -44,10 +57,10 @@ def ensure_context(cache, server, context, instruments):
     Raises
     ------
     DarkroomError
-        When one is missing or damaged after all.
+        When one is still missing or damaged.
     """
-    names, fault = _sound_mappings(cache, context, instruments)
-    if server and not fault and cache.description().facts(context) is None:
+    names, fault = _verified_mappings(cache, context, instruments)
+    if server and not fault and cache.description().record(context) is None:
         fault = f"{cache.server_config} is older than {context}"
     if not fault:
         return names
@@ -58,22 +71,24 @@ def ensure_context(cache, server, context, instruments):
         names = []
         for name in cache.closure(context, instruments):
             if cache.mapping_fault(name):
-                session.bring(_mapping_facts(session, name))
+                session.fetch(_mapping_record(session, name))
             if fault := cache.mapping_fault(name):
                 raise DarkroomError(f"{name} {fault}, though it is what {server.url} states")
             names.append(name)
     return names
 
 
-def ensure_references(cache, server, wanted):
-    """Bring references and verify each one: size and SHA-1 as the server states them.
+def ensure_references(
+    cache: Cache, server: Server | None, wanted: Iterable[FileRecord]
+) -> list[tuple[FileRecord, Path]]:
+    """Fetch references and verify each one: size and SHA-1 as the server states them.
 
     Parameters
     ----------
     cache, server
-        As of `ensure_context`.
+        As for `ensure_context`.
     wanted : iterable of darkroom.crds.description.FileRecord
-        What must be there.
+        References that must be there.
 
     Returns
     -------
@@ -83,90 +98,93 @@ def ensure_references(cache, server, wanted):
     Raises
     ------
     DarkroomError
-        Naming every file that is missing or wrong after all; the others have arrived.
+        Naming every file that is still missing or wrong; the others have arrived.
     """
-    wanted = sorted(set(wanted), key=lambda facts: facts.name)
-    faults = _faults(cache, wanted)
+    records = sorted(set(wanted), key=lambda record: record.name)
+    faults = _faults(cache, records)
     if faults and server is None:
         raise DarkroomError(_unable(cache, *(f"{f.name} {why}" for f, why in faults.items())))
-    if faults:
+    if faults and server is not None:
         with _session(cache, server) as session:
-            # Meanwhile another process may have brought them.
+            # Meanwhile another process may have fetched them.
             missing = _faults(cache, faults)
             _require_space(cache, missing)
-            failures = session.bring_all(missing)
+            failures = session.fetch_all(missing)
         if failures:
             raise DarkroomError("; ".join(failures))
-    return [(facts, cache.reference(facts.name)) for facts in wanted]
+    return [(record, cache.place_for(record.name)) for record in records]
 
 
 class _Session:
-    """A server that answers, and the only process that fills the cache from it."""
+    """A server that answers, and this process, the only one that fills the cache from it."""
 
-    def __init__(self, cache, server, holder):
+    def __init__(self, cache: Cache, server: Server, holder: Holder) -> None:
         self.cache, self.server, self.holder = cache, server, holder
         self.description = server.describe()
-        # Last of the three: CRDS takes a cache with a description for one it can use.
+        # The description comes last: CRDS uses a cache that has one.
         if not cache.layout_file.exists():
             _write(cache.layout_file, cache.layout())
         _write(cache.server_config, repr(self.description.stated) + "\n")
 
-    def bring(self, facts, retries=RETRIES):
-        """Bring one file."""
-        folder = self.description.folder_of(facts.name)
+    def fetch(self, record: FileRecord, retries: int = RETRIES) -> None:
+        """Fetch one file."""
+        folder = self.description.folder_of(record.name)
         if folder is None:
-            raise DarkroomError(f"{self.server.url} does not tell where {facts.name} lies")
-        log.info("fetching %s (%.1f MB)", facts.name, facts.size / 1e6)
-        self.holder.sign(f"fetches {facts.name}")
-        place = self.cache.place_for(facts.name)
-        self.server.bring(facts, folder, place, self.holder.sign, retries)
+            raise DarkroomError(f"{self.server.url} does not state the address of {record.name}")
+        log.info("fetching %s (%.1f MB)", record.name, record.size / 1e6)
+        self.holder.heartbeat(f"fetches {record.name}")
+        place = self.cache.place_for(record.name)
+        self.server.fetch(record, folder, place, self.holder.heartbeat, retries)
 
-    def bring_all(self, wanted):
-        """Bring files; one that fails does not stop the others. Return the failures in words."""
-        failures = []
-        for facts in wanted:
-            stated = self.description.facts(facts.name)
-            if stated not in (None, facts):
+    def fetch_all(self, wanted: Iterable[FileRecord]) -> list[str]:
+        """Fetch files; one that fails does not stop the others. Return a message per failure."""
+        failures: list[str] = []
+        for record in wanted:
+            stated = self.description.record(record.name)
+            if stated is not None and stated != record:
                 failures.append(
                     f"{self.server.url} now states {stated.size} bytes and SHA-1 {stated.sha1} of "
-                    f"{facts.name}, {facts.size} and {facts.sha1} when it was chosen: remove "
-                    "references.json and references/*.json of the items that name it to choose anew"
+                    f"{record.name}, {record.size} and {record.sha1} when it was chosen: remove "
+                    "references.json and references/*.json of the items that name it, and the "
+                    "references are chosen again"
                 )
                 continue
             try:
-                # A server that failed once in spite of all attempts gets one for each other file.
-                self.bring(facts, 0 if failures else RETRIES)
+                # After one failure of all attempts, each other file is tried once only.
+                self.fetch(record, 0 if failures else RETRIES)
             except DarkroomError as error:
                 failures.append(str(error))
         return failures
 
 
 @contextmanager
-def _session(cache, server):
-    """Give a `_Session` once nobody else fills the cache."""
+def _session(cache: Cache, server: Server) -> Iterator[_Session]:
+    """Give a `_Session` once no other process fills the cache."""
     try:
         lock = cache.server_config.with_name(".filling")
         with filling(lock, max(server.timeout_s, 60)) as holder:
-            _sweep(cache, holder.alone)
+            _remove_leftovers(cache, holder.alone)
             yield _Session(cache, server, holder)
     except OSError as error:
         raise _not_writable(cache, error) from error
 
 
-def _sweep(cache, alone):
-    """Remove what killed processes of ours left."""
+def _remove_leftovers(cache: Cache, alone: bool) -> None:
+    """Remove the temporary files that killed processes left."""
     for kind in ("config", "mappings", "references"):
-        for left in (cache.path / kind / cache.observatory).rglob(".*.part"):
+        for path in (cache.path / kind / cache.observatory).rglob(".*.part"):
             try:
-                if alone or time.time() - left.stat().st_mtime > _SURELY_LEFT_S:
-                    left.unlink()
+                if alone or time.time() - path.stat().st_mtime > _LEFTOVER_S:
+                    path.unlink()
             except OSError as error:
-                log.info("%s stays (%s)", left, error.strerror)
+                log.info("%s cannot be removed (%s)", path, error.strerror)
 
 
-def _sound_mappings(cache, context, instruments):
-    """Return the names of the sound mappings up to the first that is not, and what is wrong."""
-    names = []
+def _verified_mappings(
+    cache: Cache, context: str, instruments: Iterable[str]
+) -> tuple[list[str], str | None]:
+    """Return the names of the verified mappings up to the first with a fault, and that fault."""
+    names: list[str] = []
     try:
         for name in cache.closure(context, instruments):
             if fault := cache.mapping_fault(name):
@@ -177,26 +195,26 @@ def _sound_mappings(cache, context, instruments):
     return names, None
 
 
-def _mapping_facts(session, name):
-    facts = session.description.facts(name)
-    if facts is None:
+def _mapping_record(session: _Session, name: str) -> FileRecord:
+    record = session.description.record(name)
+    if record is None:
         raise DarkroomError(f"{session.server.url} states no size and SHA-1 of {name}")
-    return facts
+    return record
 
 
-def _require_known(session, context):
+def _require_known(session: _Session, context: str) -> None:
     """Refuse a context that the server does not know."""
-    if session.description.facts(context) is None:
+    if session.description.record(context) is None:
         newest = session.description.contexts()[-1:] or ["none at all"]
         raise DarkroomError(
             f"{session.server.url} does not know the context {context} (its newest is {newest[0]})"
-            "; look at crds: context"
+            "; check crds: context"
         )
 
 
-def _require_space(cache, wanted):
-    """Refuse to begin what the disk cannot hold."""
-    needed, free = sum(facts.size for facts in wanted), shutil.disk_usage(cache.path).free
+def _require_space(cache: Cache, wanted: Iterable[FileRecord]) -> None:
+    """Refuse to begin when the disk has no room for all files."""
+    needed, free = sum(record.size for record in wanted), shutil.disk_usage(cache.path).free
     if needed > free:
         raise DarkroomError(
             f"{cache.path}: the missing references need {needed / 1e6:.0f} MB, "
@@ -204,21 +222,22 @@ def _require_space(cache, wanted):
         )
 
 
-def _faults(cache, wanted):
-    return {facts: fault for facts in wanted if (fault := cache.fault(facts))}
+def _faults(cache: Cache, wanted: Iterable[FileRecord]) -> dict[FileRecord, str]:
+    """Return what is wrong with each reference that is missing or damaged."""
+    return {record: fault for record in wanted if (fault := cache.fault(record))}
 
 
-def _write(path, text):
-    with arriving(path) as temporary:
+def _write(path: Path, text: str) -> None:
+    with written_in_shared_folder(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _not_writable(cache, error):
+def _not_writable(cache: Cache, error: OSError) -> DarkroomError:
     return DarkroomError(
         f"{error.filename or cache.path}: cannot be written ({os.strerror(error.errno or 0)}); "
         "have the owner of the cache fill it, or give a folder of your own (crds: path)"
     )
 
 
-def _unable(cache, *faults):
+def _unable(cache: Cache, *faults: str) -> str:
     return f"CRDS cache {cache.path}: {'; '.join(faults)}, and no server may be asked"

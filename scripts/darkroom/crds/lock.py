@@ -1,4 +1,4 @@
-"""One process at a time fills a shared cache."""
+"""The lock by which one process at a time fills a shared cache."""
 
 from __future__ import annotations
 
@@ -7,34 +7,45 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
-_SIGN_OF_LIFE_S = 1.0
+_HEARTBEAT_S = 1.0
 
 
-class _Holder:
-    """Whoever fills the cache now.
+class Holder:
+    """The process that fills the cache now.
 
     Attributes
     ----------
     alone : bool
-        Whether nobody else can be filling it.
+        Whether no other process can be filling it.
     """
 
-    def __init__(self, descriptor, alone):
+    def __init__(self, descriptor: int, alone: bool) -> None:
         self._descriptor, self.alone = descriptor, alone
         self._last = 0.0
-        self.sign("")
+        self.heartbeat("")
 
-    def sign(self, what=None):
-        """Show others that work goes on; `what`: at which file."""
-        if not self.alone or (what is None and time.monotonic() - self._last < _SIGN_OF_LIFE_S):
+    def heartbeat(self, what: str | None = None) -> None:
+        """Show other processes that this one is working, at most once a second.
+
+        Parameters
+        ----------
+        what : str, optional
+            What it does now; shown at once to processes that wait.
+        """
+        if not self.alone or (what is None and time.monotonic() - self._last < _HEARTBEAT_S):
             return
         self._last = time.monotonic()
-        # A file of another user can be locked, but not written to.
+        # Another user's file can be locked, but not written to.
         with suppress(OSError):
             if what is None:
                 os.utime(self._descriptor)
@@ -45,25 +56,25 @@ class _Holder:
 
 
 @contextmanager
-def filling(path, patience_s):
+def filling(path: Path, patience_s: float) -> Iterator[Holder]:
     """Hold the lock of a cache while filling it.
 
-    The lock is the kernel's: it ends with its process, so that of a dead one is in nobody's way.
-    Between hosts it is as good as the locks of the file system. Where there are none, or where
-    its holder shows no sign of life, this process goes on without it: files get their names only
-    when they are right, so two at a time cost a second transfer, never a wrong file.
+    The lock is the kernel's: it ends with its process, so a killed process never blocks others.
+    Between hosts it is as reliable as the locks of the file system. Where there are none, or where
+    its holder gives no heartbeat, this process continues without it: a file gets its name only when
+    it is verified, so two processes at a time cost a second transfer, never a wrong file.
 
     Parameters
     ----------
     path : pathlib.Path
         The lock; its folder is made when missing.
     patience_s : float
-        Longest time without a sign of life from the holder.
+        Longest time without a heartbeat from the holder, in seconds.
 
     Yields
     ------
-    object
-        With ``alone``, and ``sign(what)``, to be called whenever something was done.
+    Holder
+        Its ``heartbeat`` is to be called whenever something was done.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -71,14 +82,14 @@ def filling(path, patience_s):
     except PermissionError:
         descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield _Holder(descriptor, _locked(descriptor, path, patience_s))
+        yield Holder(descriptor, _locked(descriptor, path, patience_s))
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor, path, patience_s):
-    """Wait for the lock; tell whether it was got."""
-    seen, since, told = None, time.monotonic(), False
+def _locked(descriptor: int, path: Path, patience_s: float) -> bool:
+    """Wait for the lock; return whether this process has it."""
+    seen, since, reported = None, time.monotonic(), False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,10 +99,10 @@ def _locked(descriptor, path, patience_s):
         except OSError as error:
             log.warning("%s: this file system has no locks (%s)", path, error.strerror)
             return False
-        if not told:
-            told = True
+        if not reported:
+            reported = True
             log.info("%s: waiting for %s", path, _holder(descriptor) or "another process")
-        # Clocks of hosts differ: that the time of the file changes counts, not its value.
+        # Clocks of hosts differ: only whether the time of the file changes matters.
         if (now := os.fstat(descriptor).st_mtime_ns) != seen:
             seen, since = now, time.monotonic()
         elif time.monotonic() - since > patience_s:
@@ -101,5 +112,5 @@ def _locked(descriptor, path, patience_s):
         time.sleep(_POLL_S)
 
 
-def _holder(descriptor):
+def _holder(descriptor: int) -> str:
     return os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()

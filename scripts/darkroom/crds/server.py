@@ -1,7 +1,7 @@
-"""A CRDS server: what it says of itself, and its files, each verified before it gets its name.
+"""A CRDS server: its description of itself, and its files, each verified before it gets its name.
 
 The calls are those of CRDS's own client (JSON-RPC and plain GET); that client itself has no time
-limit on files, moves a file to its place before it looks at it, and never looks again.
+limit on files, moves a file to its place before it verifies it, and never verifies it again.
 """
 
 from __future__ import annotations
@@ -10,27 +10,41 @@ import html
 import json
 import logging
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from darkroom.crds.cache import arriving, difference
+from darkroom.crds.cache import difference, written_in_shared_folder
 from darkroom.crds.description import Description
 from darkroom.errors import DarkroomError
 from darkroom.transport.download import first_words
-from darkroom.transport.transfer import CONNECT_S, Unlucky, persistently, time_limit
+from darkroom.transport.transfer import (
+    CONNECT_S,
+    SILENCE_S,
+    TEMPORARY_STATUSES,
+    TransientError,
+    file_time_limit_s,
+    innermost_cause,
+    time_limit,
+    with_retries,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from darkroom.crds.description import FileRecord
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 RETRIES = 3
-# A line that says nothing for so long is dead, even where a whole transfer may take hours.
-SILENCE_S = 60
-# A file may take `timeout_s`, and more when it is big: this rate is the least.
-SLOWEST_BYTES_PER_S = 100e3
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_LONGEST_ANSWER = 1 << 28  # bytes; a real one has some MB
+_LONGEST_ANSWER = 1 << 28  # bytes; a real one has a few MB
 _BLOCK = 1 << 16
 _ADVICE = (
     "see whether the server is up and this machine has a network (a proxy is named by "
@@ -39,7 +53,7 @@ _ADVICE = (
 
 
 class Server:
-    """The CRDS server a cache is filled from.
+    """The CRDS server from which a cache is filled.
 
     Parameters
     ----------
@@ -48,19 +62,19 @@ class Server:
     observatory : str
         ``jwst`` or ``hst``.
     timeout_s : float
-        Longest time that one answer or one file may take; a file that is so big that 100 kB/s
-        would not do may take longer.
+        Longest time that one answer or one file may take, in seconds; a large file may take as long
+        as at 100 kB/s.
 
     Raises
     ------
     DarkroomError
-        When the address is none, or holds a password.
+        When the address is not valid, or contains a password.
     """
 
-    def __init__(self, url, observatory, timeout_s):
+    def __init__(self, url: str, observatory: str, timeout_s: float) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            # Not shown: it may hold a password.
+            # Not shown: it may contain a password.
             raise DarkroomError(
                 f"crds.{observatory}.server must be an address such as "
                 f"https://{observatory}-crds.stsci.edu, without a name or password"
@@ -68,23 +82,24 @@ class Server:
         self.url, self.observatory, self.timeout_s = url.rstrip("/"), observatory, timeout_s
         self._silence_s = min(SILENCE_S, timeout_s)
         self._session = requests.Session()
-        # As it lies on the server: the sums are of those bytes.
+        # Uncompressed, as on the server: the SHA-1 is of those bytes.
         self._session.headers["Accept-Encoding"] = "identity"
 
-    def describe(self):
+    def describe(self) -> Description:
         """Ask the server for its description of itself.
 
         Returns
         -------
         darkroom.crds.description.Description
+            As CRDS's own client would keep it.
 
         Raises
         ------
         DarkroomError
-            When it does not answer, or with something else.
+            When it does not answer, or the answer is not a description of this observatory's CRDS.
         """
 
-        def attempt():
+        def attempt() -> Description:
             stated = self._ask("get_server_info")
             if isinstance(stated, dict) and "download_metadata" not in stated:
                 # Older servers.
@@ -94,14 +109,14 @@ class Server:
             try:
                 description = Description(stated)
             except ValueError as error:
-                raise Unlucky(str(error)) from error
-            # As CRDS's own client writes it down; it needs these.
+                raise TransientError(str(error)) from error
+            # CRDS's own client adds and needs these.
             now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
             stated |= {"server": self.url, "status": "server", "connected": True}
             stated |= {"last_synced": now}
             return description
 
-        description = self._persist(attempt, f"asking {self.url} about itself", self.timeout_s)
+        description = self._with_retries(attempt, f"asking {self.url} about itself", self.timeout_s)
         if description.stated["observatory"] != self.observatory:
             raise DarkroomError(
                 f"{self.url} is a CRDS server of {description.stated['observatory']}, "
@@ -109,40 +124,49 @@ class Server:
             )
         return description
 
-    def bring(self, facts, folder, destination, progress, retries=RETRIES):
-        """Bring one file; it gets its name when size and SHA-1 are right, never before.
+    def fetch(
+        self,
+        record: FileRecord,
+        folder: str,
+        destination: Path,
+        progress: Callable[[], object],
+        retries: int = RETRIES,
+    ) -> None:
+        """Fetch one file; it gets its name when size and SHA-1 are right, never before.
 
         Parameters
         ----------
-        facts : darkroom.crds.description.FileRecord
-            What it must be.
+        record : darkroom.crds.description.FileRecord
+            Name, size and SHA-1 of the file.
         folder : str
-            Address of the folder that it lies in.
+            Address of its folder on the server.
         destination : pathlib.Path
-            Its name; what is there stays until the new file is verified.
+            Path of the file; an existing one stays until the new one is verified.
         progress : callable
-            Called without arguments as bytes come.
+            Called without arguments as bytes arrive.
         retries : int, optional
-            Further attempts.
+            Further attempts after the first.
 
         Raises
         ------
         DarkroomError
-            When no attempt brought the right bytes.
+            When no attempt gave the right file.
         """
-        address = f"{folder.rstrip('/')}/{facts.name}"
+        address = f"{folder.rstrip('/')}/{record.name}"
 
-        def attempt():
-            with arriving(destination) as temporary:
-                start = self._download(address, facts.size, temporary, progress)
-                if fault := difference(temporary, facts):
-                    raise Unlucky(f"what came {fault}{_no_fits(facts.name, start)}")
+        def attempt() -> None:
+            with written_in_shared_folder(destination) as temporary:
+                start = self._download(address, record.size, temporary, progress)
+                if fault := difference(temporary, record):
+                    raise TransientError(f"what came {fault}{_not_fits(record.name, start)}")
 
-        limit = max(self.timeout_s, facts.size / SLOWEST_BYTES_PER_S)
-        self._persist(attempt, f"fetching {facts.name} from {self.url}", limit, retries)
+        limit_s = file_time_limit_s(self.timeout_s, record.size)
+        self._with_retries(attempt, f"fetching {record.name} from {self.url}", limit_s, retries)
 
-    def _download(self, address, size, path, progress):
-        """Write the bytes of an address to a file, not many more than `size`; return the first."""
+    def _download(
+        self, address: str, size: int, path: Path, progress: Callable[[], object]
+    ) -> bytes:
+        """Write an answer to a file, not many more than `size` bytes; return the first bytes."""
         start, count = b"", 0
         with self._response("GET", address) as response, path.open("xb") as stream:
             for block in response.iter_content(_BLOCK):
@@ -154,12 +178,12 @@ class Server:
                     break
         return start
 
-    def _ask(self, method, *parameters):
-        """Return the result of a remote call."""
+    def _ask(self, method: str, *parameters: Any) -> Any:
+        """Return the result of a remote procedure call."""
         identity = f"darkroom-{uuid.uuid4()}"
         call = {"jsonrpc": "1.0", "method": method, "params": parameters, "id": identity}
         address = f"{self.url}/json/{method}/{identity}/"
-        # CRDS's own client says so, whatever it sends.
+        # As CRDS's own client states, whatever it sends.
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         body = json.dumps(call).encode()
         received = bytearray()
@@ -167,28 +191,30 @@ class Server:
             for block in response.iter_content(_BLOCK):
                 received += block
                 if len(received) > _LONGEST_ANSWER:
-                    raise Unlucky("the answer does not end")
+                    raise TransientError("the answer does not end")
         try:
             answer = json.loads(received)
         except (ValueError, RecursionError):
-            raise Unlucky(f"the answer is no JSON: {first_words(bytes(received[:400]))}") from None
+            start = first_words(bytes(received[:400]))
+            raise TransientError(f"the answer is no JSON: {start}") from None
         if not isinstance(answer, dict) or not ("result" in answer or answer.get("error")):
-            raise Unlucky(f"the answer is none of CRDS: {first_words(bytes(received[:400]))}")
+            start = first_words(bytes(received[:400]))
+            raise TransientError(f"the answer is none of CRDS: {start}")
         if error := answer.get("error"):
-            told = error.get("message", error) if isinstance(error, dict) else error
-            raise Unlucky(f"the server says: {html.unescape(str(told))[:300]}")
+            said = error.get("message", error) if isinstance(error, dict) else error
+            raise TransientError(f"the server says: {html.unescape(str(said))[:300]}")
         return answer["result"]
 
     @contextmanager
-    def _response(self, method, address, **options):
-        """Give an open answer of status 200; failures are put into words."""
+    def _response(self, method: str, address: str, **options: Any) -> Iterator[requests.Response]:
+        """Give an open answer of status 200; raise failures as errors with a plain message."""
         log.debug("%s %s", method, address)
         try:
             with self._session.request(
                 method, address, stream=True, timeout=(CONNECT_S, self._silence_s), **options
             ) as response:
-                if response.status_code in _PASSING:
-                    raise Unlucky(f"HTTP {response.status_code}")
+                if response.status_code in TEMPORARY_STATUSES:
+                    raise TransientError(f"HTTP {response.status_code}")
                 if response.status_code != requests.codes.ok:
                     raise DarkroomError(
                         f"it is not to be had there (HTTP {response.status_code}); look at the "
@@ -196,32 +222,27 @@ class Server:
                     )
                 yield response
         except requests.exceptions.ChunkedEncodingError as error:
-            raise Unlucky("the connection broke off") from error
+            raise TransientError("the connection broke off") from error
         except requests.exceptions.ProxyError as error:
-            raise Unlucky(f"the proxy does not help ({_innermost(error)})") from error
+            raise TransientError(f"the proxy does not help ({innermost_cause(error)})") from error
         except requests.RequestException as error:
-            cause = _innermost(error)
+            cause = innermost_cause(error)
             silent = isinstance(error, requests.Timeout) or "timed out" in str(cause)
-            raise Unlucky(
+            raise TransientError(
                 "the server fell silent" if silent else f"no connection ({cause})"
             ) from error
 
-    def _persist(self, action, what, limit_s, retries=RETRIES):
-        def attempt():
+    def _with_retries(
+        self, action: Callable[[], T], what: str, limit_s: float, retries: int = RETRIES
+    ) -> T:
+        def attempt() -> T:
             with time_limit(limit_s):
                 return action()
 
-        return persistently(attempt, what=what, retries=retries, advice=_ADVICE)
+        return with_retries(attempt, what=what, retries=retries, advice=_ADVICE)
 
 
-def _no_fits(name, start):
-    """Tell what the first bytes of a FITS reference are when they are not FITS."""
-    strange = name.endswith(".fits") and not start.startswith(b"SIMPLE  =")
-    return f", it is no FITS: {first_words(start)}" if strange else ""
-
-
-def _innermost(error):
-    """Return what is at the bottom of a connection error; it names no user of a proxy."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+def _not_fits(name: str, start: bytes) -> str:
+    """Return what a FITS reference begins with when that is not FITS; empty otherwise."""
+    wrong = name.endswith(".fits") and not start.startswith(b"SIMPLE  =")
+    return f", it is no FITS: {first_words(start)}" if wrong else ""

@@ -1,15 +1,19 @@
-"""Which CRDS context, server and cache a campaign uses."""
+"""The CRDS context, server and cache that a campaign uses."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.campaign.settings import REQUIRED, setting
 from darkroom.errors import DarkroomError
 
-#: The context that simulated references come with.
+if TYPE_CHECKING:
+    from darkroom.campaign.campaign import Campaign
+
+#: The context of simulated references.
 SIMULATED_CONTEXT = "{observatory}_0001.pmap"
 
 
@@ -49,7 +53,7 @@ class ObservatorySettings:
 
 @dataclass(frozen=True)
 class CrdsSettings:
-    """CRDS of one observatory, as a campaign wants it.
+    """Settings of one observatory's CRDS.
 
     Parameters
     ----------
@@ -58,7 +62,7 @@ class CrdsSettings:
     context : str
         The pinned ``.pmap``.
     server : str or None
-        Address; None: nothing is ever asked.
+        Address of the server; None: no server is asked.
     cache : str
         Folder of the cache.
     timeout : float
@@ -72,13 +76,13 @@ class CrdsSettings:
     timeout: float
 
 
-def crds_settings(campaign, observatory, results):
+def crds_settings(campaign: Campaign, observatory: str, results: str) -> CrdsSettings:
     """Return the `CrdsSettings` of a campaign.
 
     Parameters
     ----------
     campaign : darkroom.campaign.campaign.Campaign
-        Its ``crds`` says context, server and path; simulated exposures bring their own cache.
+        Its ``crds`` has context, server and path; simulated exposures have a cache of their own.
     observatory : str
         ``jwst`` or ``hst``.
     results : str
@@ -112,7 +116,8 @@ def crds_settings(campaign, observatory, results):
     return CrdsSettings(observatory, context, server, cache, given["timeout_s"])
 
 
-def _folder(text, campaign):
+def _folder(text: str, campaign: Campaign) -> str:
+    """Return the folder of a cache, with ``$VARIABLES`` and ``~`` expanded."""
     folder = os.path.expandvars(text)
     if "$" in folder:
         raise DarkroomError(

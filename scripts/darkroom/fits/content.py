@@ -1,24 +1,28 @@
-"""What a FITS product holds, whenever it was written."""
+"""The content of a FITS product, independent of when it was written."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from darkroom.fits.structure import CARD, padded, units
+from darkroom.fits.structure import CARD, padded, walk_hdus
 from darkroom.fits.verify import primary_header
 
-# The cards that tell the time of writing, or follow from it.
-_OF_THE_TIME = (b"DATE    ", b"CHECKSUM")
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+# The cards that state the time of writing, or depend on it.
+_TIME_CARDS = (b"DATE    ", b"CHECKSUM")
 _BLOCK = 1 << 20
 
 
-def content_sha256(path):
-    """Return the SHA-256 of a FITS file's content: all but its DATE and CHECKSUM cards.
+def content_sha256(path: StrPath) -> str:
+    """Return the SHA-256 of a FITS file's content: everything but its DATE and CHECKSUM cards.
 
-    Two runs that make the same product give files of equal content, not of equal bytes.
+    Two runs that make the same product write files of equal content, not of equal bytes.
 
     Parameters
     ----------
@@ -28,12 +32,12 @@ def content_sha256(path):
     path = Path(path)
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        for unit in units(path):
-            for start in range(0, len(unit.header), CARD):
-                if unit.header[start : start + 8] not in _OF_THE_TIME:
-                    digest.update(unit.header[start : start + CARD])
-            stream.seek(unit.data_start)
-            left = padded(unit.data_bytes)
+        for hdu in walk_hdus(path):
+            for start in range(0, len(hdu.header), CARD):
+                if hdu.header[start : start + 8] not in _TIME_CARDS:
+                    digest.update(hdu.header[start : start + CARD])
+            stream.seek(hdu.data_start)
+            left = padded(hdu.data_bytes)
             while left:
                 block = stream.read(min(left, _BLOCK))
                 digest.update(block)
@@ -41,7 +45,7 @@ def content_sha256(path):
     return digest.hexdigest()
 
 
-def is_product(path):
+def is_product(path: StrPath) -> bool:
     """Tell whether a file is a FITS file that darkroom wrote."""
     path = Path(path)
     with path.open("rb") as stream:

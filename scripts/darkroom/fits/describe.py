@@ -1,4 +1,4 @@
-"""What a frame's header says, in the words and units of the workflow."""
+"""The header values of a frame, under the names and in the units of the workflow."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.dates import to_mjd
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.structure import units
+from darkroom.fits.structure import walk_hdus
 from darkroom.fits.verify import unpacked
 
-# Agreement asked of a card's recovered text and the second card: cameras round to 3 digits.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from darkroom.hints import StrPath
+
+# Required relative agreement of a recovered card with the second card: cameras round to 3 digits.
 _RECOVERY_TOLERANCE = 0.01
 _EXPTIME = ("EXPTIME", "EXPOSURE")
 _TEMPERATURE = ("CCD-TEMP", "CCDTEMP", "TEMPERAT")
@@ -23,7 +29,7 @@ _TEMPERATURE = ("CCD-TEMP", "CCDTEMP", "TEMPERAT")
 
 @dataclass(frozen=True)
 class Recover:
-    """Leave to recover a malformed card by means of a second one that agrees with it.
+    """Permission to recover a malformed card from a second one that agrees with it.
 
     Parameters
     ----------
@@ -38,12 +44,14 @@ class Recover:
     scale: float = 1.0
 
     @classmethod
-    def parse(cls, text):
-        """Make one from ``"EXPTIME=EXPOINUS*1e-6"``."""
+    def parse(cls, text: str) -> Recover:
+        """Return the permission written as ``"EXPTIME=EXPOINUS*1e-6"``."""
         match = re.fullmatch(r"\s*([\w-]+)\s*=\s*([\w-]+)\s*(?:\*\s*(\S+))?\s*", text)
         try:
+            if match is None:
+                raise ValueError
             return cls(match[1].upper(), match[2].upper(), float(match[3] or 1))
-        except (TypeError, ValueError):
+        except ValueError:
             raise DarkroomError(
                 f"recover: {text!r} is not of the form CARD=OTHER*SCALE, e.g. EXPTIME=EXPOINUS*1e-6"
             ) from None
@@ -51,7 +59,7 @@ class Recover:
 
 @dataclass(frozen=True)
 class Frame:
-    """Facts of one frame, from its headers.
+    """Header values of one frame.
 
     Parameters
     ----------
@@ -76,7 +84,7 @@ class Frame:
     imagetyp : str or None
         IMAGETYP as written.
     notes : tuple of str
-        What was recovered, and from what.
+        Cards that were recovered, and from which other card.
     """
 
     path: Path
@@ -93,26 +101,26 @@ class Frame:
     notes: tuple[str, ...]
 
 
-def describe(path, recover=()):
-    """Read the facts of a frame from its headers.
+def describe(path: StrPath, recover: Iterable[Recover] = ()) -> Frame:
+    """Read the header values of a frame.
 
     Parameters
     ----------
     path : path-like
         FITS file with a 2-D image (``.gz`` too).
     recover : iterable of Recover
-        Cards that may be repaired (see `Recover`). A card that reads well is never touched.
+        Cards that may be recovered (see `Recover`). A valid card is always read as it is.
 
     Returns
     -------
     Frame
-        Everything but the pixels.
+        The header values; no pixels are read.
 
     Raises
     ------
     InputError
-        When there is no 2-D image, no exposure time, or a card is malformed and cannot be, or
-        may not be, recovered.
+        When there is no 2-D image, no exposure time, or a malformed card that cannot or may not be
+        recovered.
     """
     path = Path(path)
     primary, image = read_headers(path)
@@ -122,22 +130,25 @@ def describe(path, recover=()):
         raise InputError(path, f"its header cannot be read ({error})") from error
 
 
-def _described(path, primary, image, recover):
+def _described(
+    path: Path, primary: fits.Header, image: fits.Header, recover: Iterable[Recover]
+) -> Frame:
     """Return the `Frame` of two headers."""
-    leave = {item.card: item for item in recover}
-    notes = []
+    permitted = {item.card: item for item in recover}
+    notes: list[str] = []
 
-    def number(keywords, needed):
+    def number(keywords: Sequence[str]) -> float | None:
         for keyword in keywords:
             for header in (primary, image):
                 if keyword in header:
-                    return _number(path, header, keyword, leave, notes)
-        if needed:
-            raise InputError(path, f"has no {' or '.join(keywords)} card")
+                    return _number(path, header, keyword, permitted, notes)
         return None
 
-    binning = [number((keyword,), False) or 1 for keyword in ("XBINNING", "YBINNING")]
+    binning = [number((keyword,)) or 1 for keyword in ("XBINNING", "YBINNING")]
     date_obs = _text(primary, image, "DATE-OBS")
+    exptime = number(_EXPTIME)
+    if exptime is None:
+        raise InputError(path, f"has no {' or '.join(_EXPTIME)} card")
     return Frame(
         path=path,
         name=stem(path),
@@ -145,8 +156,8 @@ def _described(path, primary, image, recover):
         bitpix=int(image["BITPIX"]),
         instrument=_text(primary, image, "INSTRUME") or "unknown",
         binning="x".join(f"{value:g}" for value in binning),
-        exptime=number(_EXPTIME, True),
-        temperature=number(_TEMPERATURE, False),
+        exptime=exptime,
+        temperature=number(_TEMPERATURE),
         date_obs=date_obs,
         mjd=_mjd(date_obs),
         imagetyp=_text(primary, image, "IMAGETYP"),
@@ -154,12 +165,12 @@ def _described(path, primary, image, recover):
     )
 
 
-def stem(path):
+def stem(path: StrPath) -> str:
     """Return a file's name without folder, FITS and compression suffixes."""
     return re.sub(r"\.(fits?|fts|FITS?|FTS)?(\.(gz|fz))?$", "", Path(path).name)
 
 
-def read_headers(path):
+def read_headers(path: StrPath) -> tuple[fits.Header, fits.Header]:
     """Return the primary header and that of the first HDU with a 2-D image.
 
     Raises
@@ -173,40 +184,46 @@ def read_headers(path):
     with unpacked(path) as plain, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         primary = None
-        for unit in units(plain, path, whole=False):
-            header = fits.Header.fromstring(unit.header)
+        for hdu in walk_hdus(plain, path, whole=False):
+            header = fits.Header.fromstring(hdu.header)
             primary = header if primary is None else primary
             if header["NAXIS"] == 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE":
                 return primary, header
     raise InputError(path, "holds no two-dimensional image")
 
 
-def first_header(path):
-    """Return the primary header of a file whose data may be anything.
+def first_header(path: StrPath) -> fits.Header:
+    """Return the primary header of a file with data of any kind.
 
     Raises
     ------
     InputError
-        When the file is no FITS, or its header does not end or contradicts itself.
+        When the file is not FITS, or its header does not end or contradicts itself.
     """
     path = Path(path)
     with unpacked(path) as plain, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return fits.Header.fromstring(next(units(plain, path, whole=False)).header)
+        return fits.Header.fromstring(next(walk_hdus(plain, path, whole=False)).header)
 
 
-def _text(primary, image, keyword):
+def _text(primary: fits.Header, image: fits.Header, keyword: str) -> str | None:
     value = primary.get(keyword, image.get(keyword))
     return str(value).strip() or None if value is not None else None
 
 
-def _number(path, header, keyword, leave, notes):
-    """Read a card as a number; repair it where that is allowed and a second card agrees."""
+def _number(
+    path: Path,
+    header: fits.Header,
+    keyword: str,
+    permitted: Mapping[str, Recover],
+    notes: list[str],
+) -> float:
+    """Read a card as a number; recover it where that is permitted and a second card agrees."""
     try:
         return float(header[keyword])
     except (fits.VerifyError, ValueError, TypeError):
         written = _written(header, keyword)
-    allowed = leave.get(keyword)
+    allowed = permitted.get(keyword)
     if allowed is None:
         raise InputError(
             path,
@@ -218,11 +235,12 @@ def _number(path, header, keyword, leave, notes):
             path, f"card {keyword} = {written} is not a number and {allowed.other} is missing"
         )
     second = float(header[allowed.other]) * allowed.scale
+    recovered: float | None
     try:
-        repaired = float(written.replace(",", "."))
+        recovered = float(written.replace(",", "."))
     except ValueError:
-        repaired = None
-    if repaired is None or abs(repaired - second) > _RECOVERY_TOLERANCE * abs(second):
+        recovered = None
+    if recovered is None or abs(recovered - second) > _RECOVERY_TOLERANCE * abs(second):
         raise InputError(
             path,
             f"card {keyword} = {written} is not a number and {allowed.other} = "
@@ -235,15 +253,15 @@ def _number(path, header, keyword, leave, notes):
     return second
 
 
-def _written(header, keyword):
-    """Return the value field of a malformed card as it stands in the file."""
+def _written(header: fits.Header, keyword: str) -> str:
+    """Return the value field of a malformed card as written in the file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value = header.cards[keyword].image[10:].split("/")[0]
+        value: str = header.cards[keyword].image[10:].split("/")[0]
     return value.strip().strip("'").strip()
 
 
-def _mjd(date_obs):
+def _mjd(date_obs: str | None) -> float | None:
     """Return the modified Julian date of an ISO time (UTC), or None."""
     if not date_obs:
         return None

@@ -1,28 +1,36 @@
-"""Writing image planes that exist one at a time to one FITS file.
+"""Writing a FITS file plane by plane, when its planes are not all in memory.
 
 `darkroom.fits.write` takes HDUs that are all in memory. Products whose planes together need far
-more memory than the work on one of them (an IMA of WFC3/IR: 240 MB in 80 planes) are streamed
-instead. The files are of the same kind: whole or not there, DATE in the primary header, CHECKSUM
+more memory than the work on one of them (an up-the-ramp file of 80 planes has 240 MB) are streamed
+instead. The files are of the same kind: written atomically, DATE in the primary header, CHECKSUM
 and DATASUM in every HDU, the same bytes every time but for those cards.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.atomic import written_atomically
 from darkroom.fits.structure import BLOCK
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from astropy.io import fits
+
+    from darkroom.hints import StrPath
+
 _BITPIX = {"f4": -32, "i2": 16}
 _BUFFER = 1 << 16
-# Characters that the encoded checksum must not hold (FITS standard 4.0, appendix J).
+# Characters that must not occur in the encoded checksum (FITS standard 4.0, appendix J).
 _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 
-def write_planes(path, hdus):
-    """Write HDUs to `path` as they come.
+def write_planes(path: StrPath, hdus: Iterable[tuple[fits.Header, np.ndarray | None]]) -> None:
+    """Write HDUs to `path` one by one.
 
     Parameters
     ----------
@@ -49,7 +57,7 @@ def write_planes(path, hdus):
                 _write_data(stream, data)
 
 
-def _write_data(stream, data):
+def _write_data(stream: IO[bytes], data: np.ndarray) -> None:
     """Write an array, big-endian and padded, through a buffer (a large one costs page faults)."""
     flat = data.reshape(-1)
     buffer = np.empty(min(flat.size, _BUFFER), flat.dtype.newbyteorder(">"))
@@ -60,8 +68,8 @@ def _write_data(stream, data):
     stream.write(b"\0" * (-data.nbytes % BLOCK))
 
 
-def _describe(header, data):
-    """Set the cards that say how the pixels are stored."""
+def _describe(header: fits.Header, data: np.ndarray) -> None:
+    """Set the cards that describe how the pixels are stored."""
     for card in ("BSCALE", "BZERO", "BLANK", "NPIX1", "NPIX2", "PIXVALUE"):
         header.remove(card, ignore_missing=True)
     header["BITPIX"] = _BITPIX[data.dtype.str[1:]]
@@ -70,7 +78,7 @@ def _describe(header, data):
     header.set("NAXIS2", data.shape[0], after="NAXIS1")
 
 
-def _sum(data):
+def _sum(data: np.ndarray) -> int:
     """Return the 32-bit ones-complement sum of an array's bytes as they are stored."""
     if data.dtype.itemsize == 4:
         return _folded(int(data.view(np.uint32).sum(dtype=np.uint64)))
@@ -79,13 +87,14 @@ def _sum(data):
     return _folded((high << 16) + low)
 
 
-def _folded(total):
+def _folded(total: int) -> int:
+    """Return a sum with its carries added back, the ones-complement sum of 32 bits."""
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total
 
 
-def _encoded(total):
+def _encoded(total: int) -> str:
     """Return the 16 characters that make an HDU with sum `total` add up to zero."""
     letters = [0] * 16
     for i, byte in enumerate((0xFFFFFFFF - total).to_bytes(4, "big")):

@@ -1,6 +1,6 @@
-"""The structure of FITS files that nobody vouches for: read in bounded time and memory.
+"""The structure of FITS files from untrusted sources, read in bounded time and memory.
 
-A header decides how much is read and allocated, so it is checked against the file's real size
+A header determines how much is read and allocated, so it is checked against the file's real size
 before astropy acts on it. Only the cards that describe the structure are read here.
 """
 
@@ -9,15 +9,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import prod
+from typing import IO, TYPE_CHECKING
 
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from darkroom.hints import StrPath
+
 BLOCK = 2880
 CARD = 80
-#: Bytes of one header: 100,000 cards.
+#: Largest size of one header in bytes: 100,000 cards.
 LONGEST_HEADER = 100_000 * CARD // BLOCK * BLOCK
 MOST_HDUS = 10_000
-#: An image may be so much larger than its compressed form; gzip, the best, reaches 1032.
+#: Largest ratio of an image's size to its compressed size; gzip, the best method, reaches 1032.
 LARGEST_RATIO = 10_000
 #: The FITS standard 4.0, sections 4.4.1 and 7.3.
 _BITPIX = (8, 16, 32, 64, -32, -64)
@@ -33,7 +40,7 @@ _STRUCTURAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Unit:
+class Hdu:
     """An HDU as its header describes it.
 
     Parameters
@@ -43,7 +50,7 @@ class Unit:
     header : bytes
         All cards, padded.
     data_start, data_bytes : int
-        Where its data begin, and how many there are without padding.
+        First byte of its data, and their number of bytes without padding.
     """
 
     number: int
@@ -52,22 +59,22 @@ class Unit:
     data_bytes: int
 
 
-def units(path, name=None, whole=True):
-    """Walk over the HDUs of a file that is not compressed as a whole.
+def walk_hdus(path: Path, name: StrPath | None = None, whole: bool = True) -> Iterator[Hdu]:
+    """Walk over the HDUs of a file; nothing but headers is read.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file.
+        The file; not compressed as a whole.
     name : path-like, optional
         Its name in messages.
     whole : bool, optional
-        Whether data that are cut short are an error, or only the end of the walk.
+        Whether truncated data are an error, or only end the walk.
 
     Yields
     ------
-    Unit
-        Nothing but headers is read.
+    Hdu
+        One after the other.
 
     Raises
     ------
@@ -88,30 +95,30 @@ def units(path, name=None, whole=True):
                 raise InputError(name, f"has more than {MOST_HDUS} HDUs")
             stream.seek(position)
             header = _read_header(name, stream, number)
-            unit = _unit(name, number, header, position + len(header), length)
-            end = unit.data_start + padded(unit.data_bytes)
+            hdu = _hdu(name, number, header, position + len(header), length)
+            end = hdu.data_start + padded(hdu.data_bytes)
             if end > length and whole:
                 raise InputError(
                     name,
                     f"truncated: HDU {number} should end at byte {end}, the file ends at {length}"
                     + ("" if path == name else " (unpacked)"),
                 )
-            yield unit
+            yield hdu
             position, number = end, number + 1
 
 
-def check_structure(path, name=None):
-    """Raise what `units` raises, before anything else reads the file."""
-    for _ in units(path, name):
+def check_structure(path: Path, name: StrPath | None = None) -> None:
+    """Raise what `walk_hdus` raises, before anything else reads the file."""
+    for _ in walk_hdus(path, name):
         pass
 
 
-def padded(size):
-    """Return a number of bytes, filled up to whole blocks."""
+def padded(size: int) -> int:
+    """Return a number of bytes, rounded up to whole blocks."""
     return -(-size // BLOCK) * BLOCK
 
 
-def _read_header(name, stream, number):
+def _read_header(name: StrPath, stream: IO[bytes], number: int) -> bytes:
     """Return the blocks of one header."""
     header = bytearray()
     while len(header) < LONGEST_HEADER:
@@ -127,15 +134,15 @@ def _read_header(name, stream, number):
     raise InputError(name, f"header of HDU {number} has no END within {LONGEST_HEADER} bytes")
 
 
-def _unit(name, number, header, data_start, length):
-    """Return the HDU of a header whose cards do not contradict each other."""
+def _hdu(name: StrPath, number: int, header: bytes, data_start: int, length: int) -> Hdu:
+    """Return the HDU of a header; refuse cards that contradict each other."""
     try:
         cards = _structural(header)
         kind = _text(cards, "XTENSION") if number else "PRIMARY"
         if not number and cards.get("SIMPLE") != "T":
             raise ValueError(f"SIMPLE = {cards.get('SIMPLE', '')[:30]}, not T")
-        axes = [_whole(cards, f"NAXIS{k}") for k in range(1, _axes(cards, "NAXIS") + 1)]
-        if _whole(cards, "BITPIX", least=-64) not in _BITPIX:
+        axes = [_integer(cards, f"NAXIS{k}") for k in range(1, _axes(cards, "NAXIS") + 1)]
+        if _integer(cards, "BITPIX", least=-64) not in _BITPIX:
             raise ValueError(f"BITPIX = {cards['BITPIX']} is none of {_BITPIX}")
         size = _data_bytes(cards, kind, axes)
         if kind in ("BINTABLE", "A3DTABLE"):
@@ -147,32 +154,34 @@ def _unit(name, number, header, data_start, length):
     except ValueError as error:
         fault = f"header of HDU {number} contradicts itself ({error})"
         raise InputError(name, fault, f"the file has {length} bytes") from error
-    return Unit(number, header, data_start, size)
+    return Hdu(number, header, data_start, size)
 
 
-def _structural(header):
+def _structural(header: bytes) -> dict[str, str]:
     """Return ``{keyword: text of the value}`` of the cards that describe the structure."""
-    cards = {}
+    cards: dict[str, str] = {}
     for start in range(0, len(header), CARD):
         card = header[start : start + CARD].decode("latin-1")
         if card.startswith("END") and not card[3:].strip():
             break
         keyword, equals, value = card[:8].strip().upper(), card[8:10], card[10:]
         if keyword == "HIERARCH":
-            # astropy takes such a keyword for the plain one.
+            # astropy reads such a keyword like the plain one.
             keyword, equals, value = card[8:].partition("=")
             keyword = keyword.strip().upper()
         if not equals.startswith("=") or not _STRUCTURAL.fullmatch(keyword):
             continue
         if keyword in cards:
-            # Readers differ in which of the two they believe.
+            # Readers differ in which of the two they use.
             raise ValueError(f"{keyword} is there twice")
         cards[keyword] = value.split("/")[0].strip()
     return cards
 
 
-def _whole(cards, keyword, default=None, least=0):
-    """Return the value of a card as a whole number."""
+def _integer(
+    cards: Mapping[str, str], keyword: str, default: int | None = None, least: int = 0
+) -> int:
+    """Return the value of a card as an integer."""
     text = cards.get(keyword)
     if text is None:
         if default is None:
@@ -185,59 +194,61 @@ def _whole(cards, keyword, default=None, least=0):
     return int(text)
 
 
-def _axes(cards, keyword):
-    count = _whole(cards, keyword)
+def _axes(cards: Mapping[str, str], keyword: str) -> int:
+    """Return a number of axes."""
+    count = _integer(cards, keyword)
     if count > _MOST_AXES:
         raise ValueError(f"{keyword} = {count}, {_MOST_AXES} at most")
     return count
 
 
-def _product(numbers):
-    """Return the product of sizes that a file could have."""
+def _product(numbers: Iterable[int]) -> int:
+    """Return the product of sizes; refuse one that no file can have."""
     total = prod(numbers)
     if total > _LARGEST:
         raise ValueError("its axes make up more than any file holds")
     return total
 
 
-def _text(cards, keyword):
+def _text(cards: Mapping[str, str], keyword: str) -> str:
     """Return a text value without its quotes."""
     return cards.get(keyword, "").strip("'").strip()
 
 
-def _data_bytes(cards, kind, axes):
+def _data_bytes(cards: Mapping[str, str], kind: str, axes: Sequence[int]) -> int:
     """Return the bytes of data, without padding, that a header announces."""
-    extra, groups = _whole(cards, "PCOUNT", 0), _whole(cards, "GCOUNT", 1)
+    extra, groups = _integer(cards, "PCOUNT", 0), _integer(cards, "GCOUNT", 1)
     if not axes:
         return 0
     random_groups = axes[0] == 0 and cards.get("GROUPS") == "T"
     if kind in ("PRIMARY", "IMAGE") and not random_groups and (extra, groups) != (0, 1):
         raise ValueError(f"PCOUNT = {extra} and GCOUNT = {groups}, an image has 0 and 1")
     pixels = _product(axes[1:] if random_groups else axes)
-    return abs(_whole(cards, "BITPIX", least=-64)) // 8 * groups * (extra + pixels)
+    return abs(_integer(cards, "BITPIX", least=-64)) // 8 * groups * (extra + pixels)
 
 
-def _fields(cards, axes):
-    """Return the number of columns of a table whose other cards fit."""
-    if _whole(cards, "BITPIX") != 8 or len(axes) != 2 or _whole(cards, "GCOUNT", 1) != 1:
+def _fields(cards: Mapping[str, str], axes: Sequence[int]) -> range:
+    """Return the numbers of the columns of a table, from 1; refuse cards that no table has."""
+    if _integer(cards, "BITPIX") != 8 or len(axes) != 2 or _integer(cards, "GCOUNT", 1) != 1:
         raise ValueError("a table has BITPIX = 8, NAXIS = 2 and GCOUNT = 1")
-    count = _whole(cards, "TFIELDS")
+    count = _integer(cards, "TFIELDS")
     if count > _MOST_FIELDS:
         raise ValueError(f"TFIELDS = {count}, {_MOST_FIELDS} at most")
     return range(1, count + 1)
 
 
-def _check_binary_table(cards, axes):
+def _check_binary_table(cards: Mapping[str, str], axes: Sequence[int]) -> None:
     """Refuse columns that do not make up a row, and a heap beyond the data."""
     width = sum(_column_width(cards, f"TFORM{k}") for k in _fields(cards, axes))
     if width != axes[0]:
         raise ValueError(f"its columns take {width} bytes of a row, NAXIS1 = {axes[0]}")
-    heap, rows = _whole(cards, "THEAP", _product(axes)), _product(axes)
-    if not rows <= heap <= rows + _whole(cards, "PCOUNT", 0):
+    heap, rows = _integer(cards, "THEAP", _product(axes)), _product(axes)
+    if not rows <= heap <= rows + _integer(cards, "PCOUNT", 0):
         raise ValueError(f"THEAP = {heap} lies outside the data")
 
 
-def _column_width(cards, keyword):
+def _column_width(cards: Mapping[str, str], keyword: str) -> int:
+    """Return the bytes that a column takes in a row."""
     text = _text(cards, keyword)
     match = re.fullmatch(r"(\d{0,18})([A-Z])(.*)", text, re.ASCII)
     repeat, kind = (int(match[1] or 1), match[2]) if match else (0, "")
@@ -250,24 +261,24 @@ def _column_width(cards, keyword):
     return repeat * _WIDTHS[kind]
 
 
-def _check_text_table(cards, axes):
+def _check_text_table(cards: Mapping[str, str], axes: Sequence[int]) -> None:
     """Refuse columns that reach beyond a row."""
     for k in _fields(cards, axes):
         text = _text(cards, f"TFORM{k}")
         match = re.fullmatch(r"[AIFED](\d{1,9})(\.\d{1,9})?", text, re.ASCII)
         if not match:
             raise ValueError(f"TFORM{k} = {text[:30]!r} is no format of a column")
-        last = _whole(cards, f"TBCOL{k}", least=1) + int(match[1]) - 1
+        last = _integer(cards, f"TBCOL{k}", least=1) + int(match[1]) - 1
         if last > axes[0]:
             raise ValueError(f"column {k} ends at byte {last} of a row, NAXIS1 = {axes[0]}")
 
 
-def _check_compressed_image(cards, axes, size):
-    """Refuse an image that its compressed data cannot be."""
+def _check_compressed_image(cards: Mapping[str, str], axes: Sequence[int], size: int) -> None:
+    """Refuse an image that its compressed data cannot contain."""
     numbers = range(1, _axes(cards, "ZNAXIS") + 1)
-    shape = [_whole(cards, f"ZNAXIS{k}") for k in numbers]
+    shape = [_integer(cards, f"ZNAXIS{k}") for k in numbers]
     tiles = [
-        _whole(cards, f"ZTILE{k}", n if k == 1 else 1, least=1)
+        _integer(cards, f"ZTILE{k}", n if k == 1 else 1, least=1)
         for k, n in zip(numbers, shape, strict=True)
     ]
     count = _product(-(-n // tile) for n, tile in zip(shape, tiles, strict=True))
@@ -275,7 +286,7 @@ def _check_compressed_image(cards, axes, size):
         raise ValueError(f"its image has {count} tiles, the table {axes[1]} rows")
     if any(tile > max(n, 1) for n, tile in zip(shape, tiles, strict=True)):
         raise ValueError("a tile is larger than the image")
-    if _whole(cards, "ZBITPIX", least=-64) not in _BITPIX:
+    if _integer(cards, "ZBITPIX", least=-64) not in _BITPIX:
         raise ValueError(f"ZBITPIX = {cards['ZBITPIX']} is none of {_BITPIX}")
     pixels = _product(shape) * abs(int(cards["ZBITPIX"])) // 8
     if pixels > LARGEST_RATIO * max(size, BLOCK):

@@ -1,4 +1,4 @@
-"""Many frames read together, a band of rows at a time: memory never grows with their number."""
+"""Many frames read together, a band of rows at a time, in memory that a band determines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -16,21 +17,27 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import unpacked
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+
 #: Type of stored numbers by BITPIX.
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-# Whole numbers up to here are exact in float32.
+# Integers up to here are exact in float32.
 _EXACT = 1 << 23
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Where the pixels of one 2-D image lie in a file, and how to turn them into values.
+    """Position of the pixels of one 2-D image in a file, and how to convert them to values.
 
     Attributes
     ----------
     path : pathlib.Path
+        The file, not compressed.
     offset : int
-        Byte at which the first pixel starts.
+        Byte at which the first pixel begins.
     shape : tuple of int
         ``(ny, nx)``.
     dtype : numpy.dtype
@@ -38,7 +45,7 @@ class Plane:
     bscale, bzero : float
         Value = bscale × stored number + bzero.
     blank : int or None
-        Stored number that means no value.
+        Stored number that stands for a missing value.
     """
 
     path: Path
@@ -50,29 +57,43 @@ class Plane:
     blank: int | None = None
 
     @property
-    def nbytes(self):
-        """Bytes the plane takes."""
+    def nbytes(self) -> int:
+        """Size of the plane in bytes."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
-    def stored(self, first, nrows, name=None):
-        """Read rows as they are stored, without scaling: (nrows, nx) array of `dtype`.
+    def stored(self, first: int, nrows: int, name: StrPath | None = None) -> np.ndarray:
+        """Read rows as they are stored, without scaling.
 
         Parameters
         ----------
         first, nrows : int
-            First row and how many.
+            First row, and number of rows.
         name : path-like, optional
             The file's name in messages (by default `path`).
+
+        Returns
+        -------
+        (nrows, nx) array of `dtype`
         """
         raw = np.empty((nrows, self.shape[1]), self.dtype)
         _fill(raw, self, first, name or self.path)
         return raw
 
-    def read_into(self, values, first, name=None):
-        """Fill `values` (nrows, nx), float32, with the rows from `first` on, scaled."""
+    def read_into(self, values: np.ndarray, first: int, name: StrPath | None = None) -> None:
+        """Read rows, scaled, into an array.
+
+        Parameters
+        ----------
+        values : (nrows, nx) float32 array
+            Filled.
+        first : int
+            First row.
+        name : path-like, optional
+            The file's name in messages (by default `path`).
+        """
         unscaled = self.bscale == 1.0 and self.bzero == 0.0
         if unscaled and self.dtype == DTYPES[-32] and values.flags.c_contiguous:
-            # In place: a copy, and a cast from foreign byte order, would take longer than the read.
+            # In place: a copy and a conversion of the byte order would take longer than the read.
             _fill(values, self, first, name or self.path)
             values.byteswap(inplace=True)
             return
@@ -80,12 +101,12 @@ class Plane:
 
 
 class FrameStack:
-    """Frames of one shape, read in bands of rows straight from their FITS files.
+    """Frames of one shape, read in bands of rows directly from their FITS files.
 
-    Only the bytes of a band are read, by plain reads into memory that is freed again, and no file
-    stays open between bands: neither memory nor open files grow with the number of frames.
-    Compressed files are unpacked once into a scratch folder, which `close` (or the end of a
-    ``with`` block) removes. `read` may be called from several threads.
+    Only the bytes of a band are read, without memory mapping, and no file stays open between bands:
+    memory and the number of open files do not grow with the number of frames. Compressed files are
+    unpacked once into a scratch folder, which `close` (or the end of a ``with`` block) removes.
+    `read` may be called from several threads.
 
     Parameters
     ----------
@@ -108,19 +129,26 @@ class FrameStack:
     Raises
     ------
     InputError
-        For a file that is missing, no FITS, without a 2-D image, shorter than its header says,
-        or of another shape than the rest; always named.
+        For a file that is missing, not FITS, without a 2-D image, shorter than its header says,
+        or of another shape than the rest; the file is named.
     DarkroomError
         When there is no file at all.
     """
 
-    def __init__(self, paths, *, ext=None, scratch=None):
+    def __init__(
+        self,
+        paths: Sequence[StrPath],
+        *,
+        ext: int | str | None = None,
+        scratch: StrPath | None = None,
+    ) -> None:
         self.paths = [Path(path) for path in paths]
         if not self.paths:
             msg = "no frames to combine: the list of files is empty"
             raise DarkroomError(msg)
         self.nframes = len(self.paths)
-        self._scratch, self._scratch_parent = None, scratch
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch_parent = scratch
         try:
             self._images = [self._locate(k, path, ext) for k, path in enumerate(self.paths)]
             self.shape = _common_shape(self.paths, self._images)
@@ -128,24 +156,24 @@ class FrameStack:
             self.close()
             raise
 
-    def __enter__(self):
+    def __enter__(self) -> FrameStack:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Remove the unpacked copies."""
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    def read(self, rows):
+    def read(self, rows: slice) -> np.ndarray:
         """Read a band of every frame.
 
         Parameters
         ----------
         rows : slice
-            Rows wanted, step 1.
+            Rows to read, step 1.
 
         Returns
         -------
@@ -159,7 +187,7 @@ class FrameStack:
             image.read_into(values, first, path)
         return band
 
-    def _locate(self, number, path, ext):
+    def _locate(self, number: int, path: Path, ext: int | str | None) -> Plane:
         """Find the image of one frame; unpack it to scratch when it is compressed."""
         if not path.is_file():
             raise InputError(path, "no such file")
@@ -175,7 +203,7 @@ class FrameStack:
                 pixels.tofile(target)
         return replace(image, path=target, offset=0)
 
-    def _scratch_folder(self):
+    def _scratch_folder(self) -> Path:
         """Return the folder of unpacked copies, made when first needed."""
         if self._scratch is None:
             if self._scratch_parent is not None:
@@ -186,12 +214,12 @@ class FrameStack:
         return Path(self._scratch.name)
 
 
-def _find_image(name, plain, ext):
+def _find_image(name: Path, plain: Path, ext: int | str | None) -> tuple[Plane, np.ndarray | None]:
     """Locate the image in the file `plain` (called `name` in messages).
 
     Returns the `Plane`, and its unpacked pixels when it is tile-compressed (else None).
     """
-    # Before astropy, which would unpack other formats unasked and allocate what a header says.
+    # Before astropy, which would unpack other formats too and allocate whatever a header says.
     check_structure(plain, name)
     try:
         with warnings.catch_warnings():
@@ -205,8 +233,8 @@ def _find_image(name, plain, ext):
         raise InputError(name, f"cannot be read as FITS ({error})") from error
 
 
-def _image_hdu(name, hdus, ext):
-    """Return the wanted HDU of an open file."""
+def _image_hdu(name: Path, hdus: fits.HDUList, ext: int | str | None) -> Any:
+    """Return HDU `ext` of an open file, or the first with a 2-D image."""
     if ext is not None:
         try:
             hdu = hdus[ext]
@@ -224,8 +252,8 @@ def _image_hdu(name, hdus, ext):
     raise InputError(name, f"no HDU holds a 2-D image (shapes found: {shapes})")
 
 
-def _describe(plain, hdu):
-    """Read from the header where the pixels are and what they mean."""
+def _describe(plain: Path, hdu: Any) -> tuple[Plane, np.ndarray | None]:
+    """Return the `Plane` of an HDU, and its unpacked pixels when it is tile-compressed."""
     header = hdu.header
     if isinstance(hdu, fits.CompImageHDU):
         pixels = hdu.data
@@ -246,8 +274,8 @@ def _describe(plain, hdu):
     return image, pixels
 
 
-def _common_shape(paths, images):
-    """Return the shape of all images, or name the first that is unlike most."""
+def _common_shape(paths: Sequence[Path], images: Sequence[Plane]) -> tuple[int, int]:
+    """Return the shape of all images; refuse the first that differs from most."""
     (usual, number), *others = Counter(image.shape for image in images).most_common()
     if not others:
         return usual
@@ -260,15 +288,15 @@ def _common_shape(paths, images):
     )
 
 
-def _index(images, shape):
+def _index(images: Sequence[Plane], shape: tuple[int, int]) -> int:
     return next(k for k, image in enumerate(images) if image.shape == shape)
 
 
-def _size(shape):
+def _size(shape: tuple[int, int]) -> str:
     return f"{shape[1]} x {shape[0]}"
 
 
-def _copy_bytes(source, offset, count, target):
+def _copy_bytes(source: Path, offset: int, count: int, target: Path) -> None:
     """Copy a range of bytes of one file into a new one."""
     with source.open("rb") as stream, target.open("wb") as out:
         stream.seek(offset)
@@ -278,7 +306,7 @@ def _copy_bytes(source, offset, count, target):
             count -= len(block)
 
 
-def _fill(raw, plane, first, name):
+def _fill(raw: np.ndarray, plane: Plane, first: int, name: StrPath) -> None:
     """Fill `raw` with the bytes of a plane from row `first` on."""
     start = plane.offset + first * raw.shape[1] * raw.itemsize
     try:
@@ -286,7 +314,7 @@ def _fill(raw, plane, first, name):
     except OSError as error:
         raise InputError(name, f"can no longer be opened ({error.strerror})") from error
     try:
-        left = memoryview(raw).cast("B") if raw.size else b""
+        left = raw.data.cast("B") if raw.size else memoryview(b"")
         while len(left):
             got = os.preadv(descriptor, [left], start)
             if got == 0:
@@ -296,7 +324,7 @@ def _fill(raw, plane, first, name):
         os.close(descriptor)
 
 
-def _to_values(image, raw, values):
+def _to_values(image: Plane, raw: np.ndarray, values: np.ndarray) -> None:
     """Scale big-endian stored numbers into float32 `values`."""
     blank = None
     if image.blank is not None:

@@ -1,4 +1,4 @@
-"""Nothing is believed until it was read to the last byte."""
+"""Verification of FITS files: sizes, structure and checksums, to the last byte."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ import shutil
 import tempfile
 import warnings
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.fits.structure import units
+from darkroom.fits.structure import walk_hdus
 
-# Part of the free disk that an unpacked file may take.
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+# Fraction of the free disk space that an unpacked file may take.
 _SHARE = 0.5
 
 
-def verify(path, size=None):
-    """Check that a file is a whole FITS file.
+def verify(path: StrPath, size: int | None = None) -> fits.Header:
+    """Check that a file is a complete FITS file.
 
-    Checked are: the number of bytes, that gzip data (``.gz``) unpack to their end, that the
-    file begins as FITS does, that every header can be read and the data it announces are all
-    there with nothing after them, and every CHECKSUM and DATASUM card.
+    Checked are: the size, that gzip data (``.gz``) unpack to their end, that the file begins as
+    FITS does, that every header can be read and its data are complete with nothing after them, and
+    every CHECKSUM and DATASUM card.
 
     Parameters
     ----------
     path : path-like
         The file; names ending in ``.gz`` are unpacked to a temporary file.
     size : int, optional
-        Bytes that the file must have (of the file as it is, compressed or not).
+        Size in bytes that the file must have (as it is on disk, compressed or not).
 
     Returns
     -------
@@ -45,8 +50,8 @@ def verify(path, size=None):
 
     Notes
     -----
-    The FITS standard 4.0, sections 3.1 and 4.4.1.1 (sizes), appendix J (checksums). A same-size
-    corruption of a file without checksums cannot be seen here: only a pinned SHA-256 can.
+    The FITS standard 4.0, sections 3.1 and 4.4.1.1 (sizes), appendix J (checksums). Damage that
+    leaves the size as it is, in a file without checksums, is found by a pinned SHA-256 only.
     """
     path = Path(path)
     if not path.is_file():
@@ -61,15 +66,15 @@ def verify(path, size=None):
 
 
 @contextmanager
-def unpacked(path, folder=None):
-    """Give a plain file for a possibly gzip-compressed one; a copy is removed afterwards.
+def unpacked(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
+    """Give a file unpacked if it is gzip-compressed (``.gz``); the copy is removed afterwards.
 
     Parameters
     ----------
     path : path-like
         The file.
     folder : path-like, optional
-        Where the unpacked copy goes (the system's temporary folder by default).
+        Folder of the unpacked copy (by default the system's temporary folder).
 
     Yields
     ------
@@ -79,7 +84,7 @@ def unpacked(path, folder=None):
     Raises
     ------
     InputError
-        When the compressed data end early, are damaged, or fill the disk.
+        When the compressed data end early, are damaged, or unpack to more than the disk may take.
     """
     path = Path(path)
     if path.suffix != ".gz":
@@ -95,8 +100,8 @@ def unpacked(path, folder=None):
         yield Path(copy.name)
 
 
-def _unpack(path, packed, copy):
-    """Copy a stream to a file, but not until the disk is full."""
+def _unpack(path: Path, packed: gzip.GzipFile, copy: IO[bytes]) -> None:
+    """Copy a stream to a file, up to a fraction of the free disk space."""
     room = int(_SHARE * shutil.disk_usage(Path(copy.name).parent).free)
     while block := packed.read(1 << 20):
         room -= len(block)
@@ -106,35 +111,35 @@ def _unpack(path, packed, copy):
         copy.write(block)
 
 
-def primary_header(path, name=None):
-    """Return the primary header of a plain file whose structure holds in every HDU.
+def primary_header(path: Path, name: StrPath | None = None) -> fits.Header:
+    """Return the primary header of a file, after checking the structure of every HDU.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file.
+        The file, not compressed.
     name : path-like, optional
         Its name in messages.
 
     Raises
     ------
     InputError
-        As by `darkroom.fits.structure.units`.
+        As by `darkroom.fits.structure.walk_hdus`.
     """
-    # All of them are walked over, the first is kept.
-    first, *_ = [unit.header if unit.number == 0 else None for unit in units(path, name)]
+    # All HDUs are walked over; only the first header is kept.
+    first, *_ = [hdu.header if hdu.number == 0 else None for hdu in walk_hdus(path, name)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fits.Header.fromstring(first)
 
 
-def _check_sums(name, plain):
+def _check_sums(name: Path, plain: Path) -> None:
     """Check every CHECKSUM and DATASUM card there is."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             fits.open(plain, checksum=True, memmap=True, lazy_load_hdus=False).close()
-        # What astropy makes of cards that are none is manifold, and always the file's fault.
+        # astropy raises many kinds of exceptions on damaged cards; each is a fault of the file.
         except Exception as error:
             raise InputError(name, f"cannot be read as FITS ({error})") from error
     for warning in caught:

@@ -1,19 +1,25 @@
-"""Writing FITS products: whole or not at all, with checksums, the same bytes every time."""
+"""Writing FITS products: atomically, with checksums, the same bytes every time."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def binary_table(columns, name):
+    from darkroom.hints import StrPath
+
+
+def binary_table(columns: Sequence[fits.Column], name: str) -> fits.BinTableHDU:
     """Return a table HDU of `astropy.io.fits.Column`s.
 
-    The same as ``BinTableHDU.from_columns``, which imports all of astropy.table to ask whether its
-    data are one: a fifth of a second in every program.
+    The same as ``BinTableHDU.from_columns``, which imports all of astropy.table only to test the
+    type of its data: 0.2 s in every program.
     """
     hdu = fits.BinTableHDU()
     hdu.data = fits.FITS_rec.from_columns(fits.ColDefs(columns))
@@ -21,7 +27,7 @@ def binary_table(columns, name):
     return hdu
 
 
-def write(path, hdus, date=None):
+def write(path: StrPath, hdus: Sequence[Any], date: str | None = None) -> None:
     """Write HDUs to `path` atomically, with DATE in the primary header and CHECKSUM in all.
 
     Two runs with the same content give the same bytes but for the cards DATE, CHECKSUM and
@@ -34,7 +40,8 @@ def write(path, hdus, date=None):
     hdus : sequence of astropy HDUs
         The first one must be a PrimaryHDU.
     date : str, optional
-        What DATE says, instead of now: for intermediate files, whose bytes others are made from.
+        Value of DATE instead of the present time: for intermediate files, whose digest must not
+        depend on when they were made.
     """
     hdulist = fits.HDUList(list(hdus))
     hdulist[0].header["DATE"] = (

@@ -1,1 +1,1 @@
-"""Files over a network: requests, transfers, and the secret they may need."""
+"""Files over a network: requests, transfers, and the token they may need."""

@@ -1,7 +1,7 @@
-"""One file on its way here, over as many attempts as it takes.
+"""Downloading one file, over several attempts if necessary.
 
-Every attempt begins anew, unless it is provable that the bytes here and the rest over there are
-parts of one file; see `Download`.
+An attempt begins at byte 0 unless it is certain that the bytes on disk and the rest on the server
+are parts of the same file; then an interrupted transfer resumes, see `Download`.
 """
 
 from __future__ import annotations
@@ -11,98 +11,128 @@ import re
 import shutil
 from email.utils import parsedate_to_datetime
 from time import monotonic
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from darkroom.errors import DarkroomError
-from darkroom.transport.transfer import Unlucky
+from darkroom.transport.transfer import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import requests
 
 log = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
-# So much of what is here is asked for again when a transfer is taken up, and compared.
+# Bytes before the interruption that are requested again and compared when a transfer resumes.
 OVERLAP = 1 << 16
-# Free bytes that a transfer leaves on the disk.
+# Bytes that a transfer leaves free on the disk.
 RESERVE = 100_000_000
 PROGRESS_S = 15.0
-_LOOK_AGAIN = "lock the campaign again to see whether the file has changed (snakemake lock)"
-# A validator older than this, by the server's own clock, tells two versions of a file apart.
+_LOCK_AGAIN = "lock the campaign again to see whether the file has changed (snakemake lock)"
+# A Last-Modified at least this old, by the server's own clock, identifies one version of a file.
 _OLD_S = 60
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class Download:
-    """A file that is being brought.
+    """A file that is being downloaded.
 
-    What an attempt that broke off left is taken up again only when all of this holds: the server
-    gave the file a strong ETag (or an old enough Last-Modified), it answers ``If-Range`` with that
-    same one and ``206``, the announced range and size are the ones asked for, and the last 64 kB
-    before the break come again the same. Else the next attempt begins at byte 0.
+    An interrupted transfer resumes only when all of this holds: the server gave the file a strong
+    ETag (or a sufficiently old Last-Modified), it answers ``If-Range`` with that validator and
+    ``206``, the announced range and size are those requested, and the last 64 kB before the
+    interruption arrive again unchanged. Otherwise the next attempt begins at byte 0.
 
     Parameters
     ----------
     session : requests.Session
-        Has its own limit of silence.
+        Has its own limit on silence.
     url : str
         Address.
     path : pathlib.Path
-        A name of our own that is not there yet.
+        File to write: a private name that does not exist yet.
     size : int or None
-        Bytes that must come, when known.
-    say_failure : callable
-        ``say_failure(response)`` raises what a status other than 200 and 206 means.
+        Size of the file in bytes, when known.
+    raise_failure : callable
+        ``raise_failure(response)`` raises the error that a status other than 200 and 206 means.
+
+    Attributes
+    ----------
+    resumed : int
+        How often an interrupted transfer was resumed.
     """
 
-    def __init__(self, session, url, path, size, say_failure):
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        path: Path,
+        size: int | None,
+        raise_failure: Callable[[requests.Response], NoReturn],
+    ) -> None:
         self.session, self.url, self.path, self.size = session, url, path, size
-        self._say_failure = say_failure
-        self._validator = None
-        self.taken_up = 0
+        self._raise_failure = raise_failure
+        self._validator: str | None = None
+        self.resumed = 0
 
-    def attempt(self):
-        """Bring the whole file, or raise `Unlucky` with the reason."""
+    def attempt(self) -> None:
+        """Download the whole file.
+
+        Raises
+        ------
+        TransientError
+            With the reason, when another attempt may succeed.
+        DarkroomError
+            When no other attempt can succeed.
+        """
         begin = self._begin()
         headers = {"Accept-Encoding": "identity"}
-        if begin:
+        if begin and self._validator:
             headers |= {"Range": f"bytes={begin}-", "If-Range": self._validator}
         with self.session.get(self.url, headers=headers, stream=True) as response:
             if response.status_code not in (200, 206):
-                self._say_failure(response)
+                self._raise_failure(response)
             if response.status_code == 206 and begin:
-                self._take_up(response, begin)
+                self._resume(response, begin)
             else:
-                self._from_the_beginning(response)
+                self._start(response)
         self._check_size()
 
-    def drop(self):
-        """Remove what is here."""
+    def discard(self) -> None:
+        """Remove what was downloaded so far."""
         self._validator = None
         self.path.unlink(missing_ok=True)
 
-    def _begin(self):
+    def _begin(self) -> int:
         """Return the byte to begin with."""
         here = self.path.stat().st_size if self.path.is_file() else 0
         if self._validator and self.size and OVERLAP < here < self.size:
             return here - OVERLAP
-        self.drop()
+        self.discard()
         return 0
 
-    def _from_the_beginning(self, response):
-        self.drop()
-        announced = response.headers.get("Content-Length")
-        announced = int(announced) if announced and announced.isdecimal() else None
-        if None not in (announced, self.size) and announced != self.size:
+    def _start(self, response: requests.Response) -> None:
+        """Write the file from byte 0."""
+        self.discard()
+        length = response.headers.get("Content-Length")
+        announced = int(length) if length and length.isdecimal() else None
+        if announced is not None and self.size is not None and announced != self.size:
             start = response.raw.read(200)
-            self._unexpected(announced, start)
+            self._raise_wrong_size(announced, start)
         self._validator = _validator(response.headers)
         check_space(self.path.parent, self.size or announced or 0, self.path.name)
-        # A new file and nobody else's: no link is followed.
+        # Mode x: a new file; no link of another's is followed.
         with self.path.open("xb") as stream:
             self._copy(response, stream, self.size or announced)
 
-    def _take_up(self, response, begin):
+    def _resume(self, response: requests.Response, begin: int) -> None:
+        """Append the rest of the file, after comparing the overlap."""
+        size = self.size or 0
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if not found or tuple(map(int, found.groups())) != (begin, self.size - 1, self.size):
-            self.drop()
-            raise Unlucky("the server sent another part of the file than was asked for")
+        if not found or tuple(map(int, found.groups())) != (begin, size - 1, size):
+            self.discard()
+            raise TransientError("the server sent another part of the file than was asked for")
         with self.path.open("r+b") as stream:
             stream.seek(begin)
             before = stream.read()
@@ -110,55 +140,57 @@ class Download:
             while len(again) < len(before) and (block := response.raw.read1(OVERLAP)):
                 again += block
             if again[: len(before)] != before[: len(again)] or len(again) < len(before):
-                self.drop()
-                raise Unlucky("the rest that came is of another file than the beginning")
+                self.discard()
+                raise TransientError("the rest that came is of another file than the beginning")
             stream.write(again[len(before) :])
-            self.taken_up += 1
-            log.info("%s: taken up at byte %d of %d", self.path.name, begin, self.size)
-            self._copy(response, stream, self.size)
+            self.resumed += 1
+            log.info("%s: resumed at byte %d of %d", self.path.name, begin, size)
+            self._copy(response, stream, size)
 
-    def _copy(self, response, stream, expected):
-        begun = told = monotonic()
+    def _copy(self, response: requests.Response, stream: IO[bytes], expected: int | None) -> None:
+        """Write a response to a file, not many more bytes than expected; log the progress."""
+        begun = reported = monotonic()
         while block := response.raw.read1(BLOCK):
             stream.write(block)
             if expected is not None and stream.tell() > expected:
                 break
-            if monotonic() - told > PROGRESS_S:
-                told = monotonic()
-                rate = stream.tell() / (told - begun) / 1e6
-                log.info("%s: %.0f MB came, %.1f MB/s", self.url, stream.tell() / 1e6, rate)
+            if monotonic() - reported > PROGRESS_S:
+                reported = monotonic()
+                rate = stream.tell() / (reported - begun) / 1e6
+                log.info("%s: %.0f MB received, %.1f MB/s", self.url, stream.tell() / 1e6, rate)
 
-    def _check_size(self):
-        """Raise `Unlucky` unless all bytes came (some, when their number is not known)."""
+    def _check_size(self) -> None:
+        """Raise `TransientError` unless all bytes came (some, when their number is not known)."""
         found = self.path.stat().st_size
         if found == self.size or (self.size is None and found):
             return
         with self.path.open("rb") as stream:
             start = stream.read(200)
         if self.size is None or found > self.size:
-            self.drop()
-        self._unexpected(found, start)
+            self.discard()
+        self._raise_wrong_size(found, start)
 
-    def _unexpected(self, found, start):
-        """Raise `Unlucky` about a number of bytes and what they begin with."""
+    def _raise_wrong_size(self, found: int, start: bytes) -> NoReturn:
+        """Raise `TransientError` that states how many bytes came and what they begin with."""
         fits = not start or start.startswith((b"SIMPLE  =", b"\x1f\x8b"))
         kind = "" if fits else f", no FITS: {first_words(start)}"
         if self.size is not None and found > self.size:
-            # How many more depends on when reading stopped.
-            raise Unlucky(f"more bytes came{kind} than the {self.size} expected", _LOOK_AGAIN)
+            # Reading stopped early, so their number is not stated.
+            fault = f"more bytes came{kind} than the {self.size} expected"
+            raise TransientError(fault, _LOCK_AGAIN)
         expected = "some" if self.size is None else self.size
-        raise Unlucky(f"{found} bytes came{kind}, {expected} are expected", _LOOK_AGAIN)
+        raise TransientError(f"{found} bytes came{kind}, {expected} are expected", _LOCK_AGAIN)
 
 
-def check_space(folder, size, name):
-    """Refuse a file that the disk cannot take.
+def check_space(folder: Path, size: int, name: str) -> None:
+    """Refuse a file for which the disk has no room.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where the file goes.
+        Folder of the file.
     size : int
-        Its bytes.
+        Size of the file in bytes.
     name : str
         The file, for the message.
 
@@ -175,18 +207,18 @@ def check_space(folder, size, name):
         )
 
 
-def first_words(text):
-    """Return the first words of an answer, without markup, as they may stand in a message."""
-    text = text.decode("latin-1") if isinstance(text, bytes) else text
+def first_words(answer: bytes | str) -> str:
+    """Return the first words of an answer, without markup, for a message."""
+    text = answer.decode("latin-1") if isinstance(answer, bytes) else answer
     text = " ".join(re.sub(r"<[^>]*>|[^ -~]", " ", text).split())
     return repr(text[:60]) if text else "it is empty"
 
 
-def _validator(headers):
-    """Return what tells this version of a file from every other, or None.
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """Return the header value that identifies this version of a file, or None.
 
-    A weak ETag does not; Last-Modified does when the file was a minute old as it was sent (RFC
-    9110, section 8.8.2.2).
+    A strong ETag does, a weak one does not; Last-Modified does when the file was at least a minute
+    old when it was sent (RFC 9110, section 8.8.2.2).
     """
     tag = headers.get("ETag", "")
     if re.fullmatch(r'"[!-~]+"', tag):

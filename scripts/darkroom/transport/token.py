@@ -1,4 +1,4 @@
-"""The secret that opens proprietary data, kept where nothing prints it."""
+"""The token that gives access to proprietary data; no message or log contains it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ VARIABLE = TOKEN_VARIABLE
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def read_token(server):
-    """Return the archive token of this process, or None.
+def read_token(server: str) -> str | None:
+    """Return the archive's token from the environment, or None.
 
     Parameters
     ----------
     server : str
-        Address that the token would go to.
+        Address that the token would be sent to.
 
     Raises
     ------
     DarkroomError
-        When the address would carry the token unencrypted over a network, or what the variable
-        holds cannot be a token. The token itself is in no message.
+        When the token would be sent unencrypted over a network, or the value of the variable cannot
+        be a token. No message contains the token.
     """
     token = os.environ.get(VARIABLE, "").strip()
     if not token:
@@ -33,12 +33,12 @@ def read_token(server):
     parts = urlsplit(server)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise DarkroomError(
-            f"archive.server is {server}: {VARIABLE} is set and would travel unencrypted; use an "
+            f"archive.server is {server}: {VARIABLE} is set and would be sent unencrypted; use an "
             "https address, or unset the variable"
         )
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
         raise DarkroomError(
-            f"{VARIABLE} holds characters that no MAST token has; copy the token again from "
+            f"{VARIABLE} contains characters that no MAST token has; copy the token again from "
             "https://auth.mast.stsci.edu/token"
         )
     return token

@@ -1,8 +1,8 @@
-"""What every request over a network needs: an end in time, further attempts, a guarded secret.
+"""What every request over a network needs: a time limit, further attempts, a protected token.
 
-astroquery 0.4.11 has no time limit of its own and no further attempt after a failure, and once
+astroquery 0.4.11 has no time limit of its own and makes no further attempt after a failure; once
 logged in it sends its token to every host and prints it at log level DEBUG. Here the session that
-it uses is given adapters that do better, whatever the client above them does.
+it uses gets adapters that do better, whatever the client above them does.
 """
 
 from __future__ import annotations
@@ -10,23 +10,39 @@ from __future__ import annotations
 import logging
 import random
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from requests.adapters import HTTPAdapter
 
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    import requests
+
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 CONNECT_S = 20
 LONGEST_PAUSE_S = 30
-# What an archive asks for with Retry-After is granted up to this.
+# Longest pause that a server is granted when it asks for one (Retry-After).
 LONGEST_WAIT_S = 120
+# A connection without a byte for so long is dead, even where a whole transfer may take hours.
+SILENCE_S = 60
+# A file may take as long as at this rate where the time limit of a request is shorter.
+SLOWEST_BYTES_PER_S = 100e3
+# HTTP statuses of failures that may pass.
+TEMPORARY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
-class Unlucky(Exception):  # noqa: N818 (no error for a person: a reason to try again)
-    """A failure that another attempt may not meet.
+class TransientError(Exception):
+    """A failure that may pass: a reason for another attempt.
 
     Parameters
     ----------
@@ -35,25 +51,25 @@ class Unlucky(Exception):  # noqa: N818 (no error for a person: a reason to try 
     advice : str, optional
         What to do when it happens every time.
     wait_s : float, optional
-        Pause that the other side asked for, in seconds.
+        Pause that the server asked for, in seconds.
     """
 
-    def __init__(self, reason, advice="", wait_s=0.0):
+    def __init__(self, reason: str, advice: str = "", wait_s: float = 0.0) -> None:
         super().__init__(reason)
         self.advice = advice
         self.wait_s = wait_s
 
 
-class _TimeUp(Exception):  # noqa: N818 (as above; not an OSError, which clients swallow)
-    """The time limit struck."""
+class _TimeLimitReached(Exception):  # noqa: N818 (no OSError or TimeoutError: clients swallow them)
+    """The time limit was reached."""
 
 
 @contextmanager
-def time_limit(seconds):
-    """End the block with `Unlucky` when it takes longer than `seconds`.
+def time_limit(seconds: float) -> Iterator[None]:
+    """End the block with `TransientError` when it takes longer than `seconds`.
 
-    The limit interrupts whatever the block does: waiting for headers, a trickling body, polling.
-    It uses the process's alarm, so it works in the main thread only and cannot be nested.
+    The limit interrupts whatever the block does: waiting for headers, a slow body, polling. It uses
+    the process's alarm signal, so it works in the main thread only and cannot be nested.
 
     Parameters
     ----------
@@ -61,10 +77,10 @@ def time_limit(seconds):
         Elapsed time allowed.
     """
 
-    def strike(number, frame):  # noqa: ARG001 (a signal handler's arguments)
-        raise _TimeUp
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (of every handler)
+        raise _TimeLimitReached
 
-    previous = signal.signal(signal.SIGALRM, strike)
+    previous = signal.signal(signal.SIGALRM, interrupt)
     # Again every second: an exception raised inside a destructor would be swallowed.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
@@ -72,33 +88,33 @@ def time_limit(seconds):
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except _TimeUp:
-        raise Unlucky(f"not done within {seconds:g} s") from None
+    except _TimeLimitReached:
+        raise TransientError(f"not done within {seconds:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 
 
-def persistently(action, *, what, retries, advice):
-    """Return what `action()` returns, trying again when it is `Unlucky`.
+def with_retries(action: Callable[[], T], *, what: str, retries: int, advice: str) -> T:
+    """Return what `action()` returns; try again when it raises `TransientError`.
 
     Parameters
     ----------
     action : callable
         Without arguments.
     what : str
-        What is being done, for messages: ``"x_raw.fits from https://…"``.
+        What is being done, for messages: ``"fetching x_raw.fits from https://…"``.
     retries : int
         Further attempts after the first, see `pause`.
     advice : str
-        What to do when all attempts failed and the last reason gives no advice of its own.
+        What to do when all attempts failed and the last failure has no advice of its own.
 
     Raises
     ------
     DarkroomError
         With the last reason, when all attempts failed; at once when `action` raises one.
     """
-    last = Unlucky("")
+    last = TransientError("")
     for attempt in range(retries + 1):
         if attempt:
             sleep(pause(attempt, last.wait_s))
@@ -106,67 +122,98 @@ def persistently(action, *, what, retries, advice):
             return action()
         except DarkroomError as error:
             raise DarkroomError(f"{what}: {error}") from error
-        except Unlucky as error:
+        except TransientError as error:
             last = error
             log.warning("%s: attempt %d of %d: %s", what, attempt + 1, retries + 1, error)
     attempts = "1 attempt" if retries == 0 else f"{retries + 1} attempts"
     raise DarkroomError(f"{what}: {last} ({attempts}); {last.advice or advice}")
 
 
-def pause(attempt, wait_s=0.0):
+def pause(attempt: int, wait_s: float = 0.0) -> float:
     """Return the seconds to wait before a further attempt.
 
-    They double from attempt to attempt, and half of them is left to chance: a thousand clients that
-    failed together do not come back together.
+    They double from attempt to attempt, and half of them is random: a thousand clients that failed
+    together do not return together.
 
     Parameters
     ----------
     attempt : int
         1 for the first further attempt: 0.5 to 1 s; the next 1 to 2 s, … and at most 30 s.
     wait_s : float
-        What the other side asked for, granted up to 120 s.
+        Seconds that the server asked for, granted up to 120 s.
     """
     longest = min(2.0 ** (attempt - 1), LONGEST_PAUSE_S)
     return max(random.uniform(longest / 2, longest), min(wait_s, LONGEST_WAIT_S))  # noqa: S311
 
 
-def guard(session, server, *, silence_s, token=None):
-    """Give a session's requests a limit of silence, and those to `server` the token.
+def file_time_limit_s(timeout_s: float, size: int | None) -> float:
+    """Return the seconds that one attempt to fetch a file may take.
+
+    Parameters
+    ----------
+    timeout_s : float
+        Time limit of a request.
+    size : int or None
+        Size of the file in bytes, when known: a large file may take as long as at 100 kB/s.
+    """
+    return max(timeout_s, (size or 0) / SLOWEST_BYTES_PER_S)
+
+
+def innermost_cause(error: BaseException) -> BaseException:
+    """Return the exception that a connection error began with; it names no user of a proxy."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def guard_session(
+    session: requests.Session, server: str, *, silence_s: float, token: str | None = None
+) -> None:
+    """Limit the silence that a session's requests tolerate; send the token to `server` alone.
 
     Parameters
     ----------
     session : requests.Session
         Changed in place.
     server : str
-        The one address that may get the token.
+        The only address that may get the token.
     silence_s : float
         Seconds without a byte after which a request fails.
     token : str, optional
-        Sent as the cookie ``mast_token``; in no header that a log or a redirect can show.
+        Sent as the cookie ``mast_token``, and in no header that a log or a redirect could show.
     """
     for prefix in ("https://", "http://"):
-        session.mount(prefix, _Guarded(silence_s))
-    session.mount(f"{server}/", _Guarded(silence_s, token))
+        session.mount(prefix, _GuardedAdapter(silence_s))
+    session.mount(f"{server}/", _GuardedAdapter(silence_s, token))
 
 
-class _Guarded(HTTPAdapter):
-    """Sends requests with a limit of silence and, when it has one, a token."""
+class _GuardedAdapter(HTTPAdapter):
+    """Sends requests with a limit on silence and, when it has one, a token."""
 
-    def __init__(self, silence_s, token=None):
+    def __init__(self, silence_s: float, token: str | None = None) -> None:
         super().__init__()
         self._silence_s = silence_s
         self._token = token
 
-    def send(self, request, timeout=None, **options):
-        """Send `request`; `timeout` counts only where the client gives one."""
-        shown = request.headers.get("Cookie")
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Send `request`; the limit on silence applies where the client gives no `timeout`."""
+        shown: Any = request.headers.get("Cookie")
         if self._token:
             secret = f"mast_token={self._token}"
             request.headers["Cookie"] = f"{shown}; {secret}" if shown else secret
         try:
-            return super().send(request, timeout=timeout or (CONNECT_S, self._silence_s), **options)
+            limits = timeout or (CONNECT_S, self._silence_s)
+            return super().send(request, stream, limits, verify, cert, proxies)
         finally:
-            # The client logs the headers of what was sent, and copies them when redirected.
+            # The client logs the headers of the request, and copies them when it is redirected.
             request.headers.pop("Cookie", None)
             if shown:
                 request.headers["Cookie"] = shown

@@ -202,4 +202,4 @@ def test_a_disk_too_small_for_the_campaign_is_told_in_the_log(
     wanted = sum(row.size for row in lock.exposures)
     monkeypatch.setattr(fetching, "_free", lambda _: wanted - 1)
     fetch(campaign, raw, MEMBERS[0])
-    assert "GB of exposures are still to come, and 0.0 GB are free" in caplog.text
+    assert "GB of exposures are still missing, and 0.0 GB are free" in caplog.text

@@ -40,7 +40,8 @@ def archive(server):
 
 
 def find(archive, query):
-    return mast.find(archive, {"item": {"query": query}})
+    instrument = {"hst": "wfc3", "jwst": "nircam"}[query["mission"]]
+    return mast.find(archive, {"item": {"instrument": instrument, "query": query}})
 
 
 def raw(server, **changed):
@@ -202,7 +203,7 @@ def test_a_running_query_is_waited_for(archive, server):
         (BB | {"project": "HAP"}, r"none with products: RAW; project: HAP"),
         (
             DARKS | {"readpatt": ["DEEP8"]},
-            r"no NIRCam exposure with program: 1062; exp_type: NRC_DARK; readpatt: DEEP8; look",
+            r"no NIRCAM exposure with program: 1062; exp_type: NRC_DARK; readpatt: DEEP8; look",
         ),
         (DARKS | {"date_min": "2022-05-02"}, r"date_min: 2022-05-02; look for a misspelt value"),
         (DARKS | {"exposures": ["jw1"]}, r"MAST has nothing of jw1 with program: 1062"),
@@ -250,7 +251,7 @@ def test_an_answer_in_another_form_is_told(archive, server, monkeypatch):
 def test_a_name_that_no_file_may_have_is_refused(archive, server, name):
     product = Product(name, "HST", "x", "RAW", lambda: b"")
     server.catalogue = Catalogue([Observation("x", "HST", "WFC3/IR", "1", [product])])
-    with pytest.raises(DarkroomError, match="no name that a file may have"):
+    with pytest.raises(DarkroomError, match="not allowed as a file name"):
         find(archive, {"mission": "hst", "obs_id": "x"})
 
 
@@ -336,7 +337,9 @@ def test_the_token_opens_proprietary_data(archive, server, tmp_path, monkeypatch
 
 def test_a_token_that_is_not_known_is_told(archive, server, monkeypatch):
     monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
-    with pytest.raises(DarkroomError, match=r"does not know the token in MAST_API_TOKEN") as raised:
+    with pytest.raises(
+        DarkroomError, match=r"does not accept the token in MAST_API_TOKEN"
+    ) as raised:
         Client(archive)
     assert TOKEN not in str(raised.value)
 
@@ -388,14 +391,14 @@ def test_the_token_is_in_no_log(archive, server, tmp_path, monkeypatch, caplog, 
 
 def test_the_token_goes_over_no_open_line(monkeypatch):
     monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
-    with pytest.raises(DarkroomError, match="would travel unencrypted; use an https") as raised:
+    with pytest.raises(DarkroomError, match="would be sent unencrypted; use an https") as raised:
         Client({"server": "http://mast.example.org"})
     assert TOKEN not in str(raised.value)
 
 
 def test_what_cannot_be_a_token_is_not_sent(monkeypatch):
     monkeypatch.setenv("MAST_API_TOKEN", f"{TOKEN}; evil=1")
-    with pytest.raises(DarkroomError, match="holds characters that no MAST token has") as raised:
+    with pytest.raises(DarkroomError, match="contains characters that no MAST token has") as raised:
         Client({"server": "http://127.0.0.1:9"})
     assert TOKEN not in str(raised.value)
 

@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from darkroom.archive.pool import work_through
+from darkroom.archive.pool import run_tasks
 from darkroom.archive.slots import Claims, TransferSlots
 from darkroom.errors import DarkroomError
 from loopback.campaigns import ROOT
 
 
 def outcomes(work, tasks, count=2, seconds=20.0):
-    return list(work_through(work, tasks, count=count, seconds=lambda _: seconds))
+    return list(run_tasks(work, tasks, count=count, seconds=lambda _: seconds))
 
 
 def test_every_task_is_done_by_few_processes():
@@ -90,11 +90,11 @@ def test_a_beat_gives_more_time():
 
 ORPHANS = """
 import os, sys, time
-from darkroom.archive.pool import work_through
+from darkroom.archive.pool import run_tasks
 def work(task, beat):
     print(os.getpid(), flush=True)
     time.sleep(600)
-for _ in work_through(work, range(2), count=2, seconds=lambda _: 600):
+for _ in run_tasks(work, range(2), count=2, seconds=lambda _: 600):
     pass
 """
 

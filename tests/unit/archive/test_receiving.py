@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.archive import local
+from darkroom.archive.fetching import header_reader
 from darkroom.archive.receive import receive
 from darkroom.campaign.frames import (
     frame_table,
@@ -89,6 +90,7 @@ def bring(row, folder, destination, **more):
         lambda path: local.deliver(row, path, archive(folder), ITEM),
         ITEM,
         more.pop("check_pin", lambda _: None),
+        read_header=header_reader("ccd"),
         **more,
     )
 
@@ -128,6 +130,11 @@ def test_a_failed_refresh_keeps_the_good_copy(folder, tmp_path):
     assert destination.read_bytes() == good
 
 
+def test_an_instrument_without_a_module_of_its_own_keeps_the_header_values_of_the_lock(folder):
+    row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
+    assert header_reader("wfc3")(folder / row.file, row, ITEM) == (row.facts, [])
+
+
 def test_known_bytes_are_verified_again_but_not_brought_again(folder, tmp_path):
     row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
     destination = tmp_path / "raw" / row.file
@@ -136,7 +143,10 @@ def test_known_bytes_are_verified_again_but_not_brought_again(folder, tmp_path):
     def forbidden(path):
         raise AssertionError("brought again")
 
-    again = receive(row, destination, forbidden, ITEM, lambda _: None, first["sha256"])
+    again = receive(
+        row, destination, forbidden, ITEM, lambda _: None, first["sha256"],
+        read_header=header_reader("ccd"),
+    )  # fmt: skip
     assert again == first
 
 
@@ -206,7 +216,7 @@ def test_the_table_is_read_back_and_lists_follow_the_bytes(folder, tmp_path):
 @pytest.mark.parametrize("text", ["", "name\tvalue\n"])
 def test_what_is_no_frame_table_is_refused(tmp_path, text):
     (tmp_path / "frames.tsv").write_text(text)
-    with pytest.raises(InputError, match="is no frame table: its columns must be"):
+    with pytest.raises(InputError, match="is not a frame table: its columns must be"):
         read_frames(tmp_path / "frames.tsv")
     (tmp_path / "frames.tsv").unlink()
     with pytest.raises(InputError, match="no such frame table"):

@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
-from darkroom.transport.transfer import Unlucky, persistently, time_limit
+from darkroom.transport.transfer import TransientError, time_limit, with_retries
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def failing(times):
     def action():
         left[0] -= 1
         if left[0] >= 0:
-            raise Unlucky(f"fault {times - left[0]}")
+            raise TransientError(f"fault {times - left[0]}")
         return "done"
 
     return action
 
 
 def test_time_limit_interrupts_what_never_ends():
-    with pytest.raises(Unlucky, match=r"not done within 0\.05 s"), time_limit(0.05):
+    with pytest.raises(TransientError, match=r"not done within 0\.05 s"), time_limit(0.05):
         while True:
             time.sleep(10)
 
@@ -46,13 +46,13 @@ def test_time_limit_strikes_again_where_the_first_strike_is_lost():
         def __del__(self):
             time.sleep(10)
 
-    with pytest.raises(Unlucky), time_limit(0.05):
+    with pytest.raises(TransientError), time_limit(0.05):
         Swallows()
         time.sleep(10)
 
 
 def test_time_limit_is_no_error_that_clients_catch():
-    with pytest.raises(Unlucky), time_limit(0.05), contextlib.suppress(OSError):
+    with pytest.raises(TransientError), time_limit(0.05), contextlib.suppress(OSError):
         time.sleep(10)
 
 
@@ -65,12 +65,12 @@ def test_time_limit_leaves_no_alarm_behind():
 
 
 def test_another_attempt_is_made_after_a_longer_pause_each_time(pauses):
-    assert persistently(failing(3), what="it", retries=3, advice="") == "done"
+    assert with_retries(failing(3), what="it", retries=3, advice="") == "done"
     assert [0.5, 1, 2] <= pauses <= [1, 2, 4]
 
 
 def test_pauses_are_bounded(pauses):
-    persistently(failing(8), what="it", retries=8, advice="")
+    with_retries(failing(8), what="it", retries=8, advice="")
     assert 15 <= max(pauses) <= 30
 
 
@@ -81,9 +81,9 @@ def test_clients_that_failed_together_do_not_come_back_together():
 def test_the_archive_may_ask_for_a_longer_pause(pauses):
     def action():
         if not pauses:
-            raise Unlucky("busy", wait_s=70)
+            raise TransientError("busy", wait_s=70)
 
-    persistently(action, what="it", retries=1, advice="")
+    with_retries(action, what="it", retries=1, advice="")
     assert pauses == [70]
 
 
@@ -93,7 +93,7 @@ def test_a_pause_that_is_asked_for_is_bounded():
 
 def test_the_last_reason_ends_a_row_of_failures(pauses):
     with pytest.raises(DarkroomError, match=r"^the file: fault 2 \(2 attempts\); do this$"):
-        persistently(failing(2), what="the file", retries=1, advice="do this")
+        with_retries(failing(2), what="the file", retries=1, advice="do this")
 
 
 def test_a_final_error_is_not_tried_again(pauses):
@@ -101,5 +101,5 @@ def test_a_final_error_is_not_tried_again(pauses):
         raise DarkroomError("no such file")
 
     with pytest.raises(DarkroomError, match=r"^the file: no such file$"):
-        persistently(action, what="the file", retries=3, advice="")
+        with_retries(action, what="the file", retries=3, advice="")
     assert pauses == []

@@ -47,8 +47,8 @@ def test_no_lock_is_no_error_until_it_is_needed(tmp_path):
     [
         ("# darkroom lock 1", "# something", "does not begin with '# darkroom lock 1'"),
         ("\turi\t", "\turl\t", "its columns are not those of this version"),
-        ("\t2880\t", "\tmany\t", "row 1: size 'many' is no number"),
-        ("\t2880\t", "\t", "row 1 has not"),
+        ("\t2880\t", "\tmany\t", "row 1: size 'many' is not a number"),
+        ("\t2880\t", "\t", "row 1 does not have"),
     ],
 )
 def test_a_damaged_lock_is_refused(tmp_path, old, new, message):
@@ -83,7 +83,7 @@ def test_a_lock_with_a_name_that_could_do_harm_is_refused(tmp_path, file, fault,
     row = Exposure("camera", "bias", names["exposure"], names["file"], "local:a.fits", 2880)
     lock(path, row).write()
     with pytest.raises(
-        DarkroomError, match=rf"trial\.tsv: row 1: {column} .* {fault}; no darkroom"
+        DarkroomError, match=rf"trial\.tsv: row 1: {column} .* {fault}; darkroom did not"
     ):
         read_lock(path)
     with pytest.raises(DarkroomError, match=rf"item camera: the file name .* {fault}"):
@@ -99,7 +99,7 @@ def test_differences_name_what_was_added_lost_and_changed(tmp_path):
     assert differences(old, new) == [
         "~ query: 1234 -> 9",
         "- camera/a: no longer in the archive's answer",
-        "~ camera/b: size 2880 -> 5760 (other bytes than before: a pin of it will not hold)",
+        "~ camera/b: size 2880 -> 5760 (other bytes than before: a pin of it no longer holds)",
         "~ camera/c: exptime_s 1 -> 2",
         "+ camera/d: new, 2880 bytes",
     ]
@@ -135,7 +135,7 @@ def test_damaged_pins_are_refused(tmp_path):
     path = tmp_path / "pins.tsv"
     assert read_pins(path).sums == {}
     path.write_text("nonsense\n")
-    with pytest.raises(DarkroomError, match="is no pins file"):
+    with pytest.raises(DarkroomError, match="is not a pins file"):
         read_pins(path)
     Pins("", {("camera", "a"): SUM}).write(path)
     path.write_text(path.read_text()[:-10])

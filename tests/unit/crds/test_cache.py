@@ -40,7 +40,7 @@ def flip_a_bit(path):
 
 
 def test_a_sound_reference_is_given_by_its_path(cache):
-    facts = cache.facts(NAME)
+    facts = cache.record(NAME)
     assert cache.verified(facts) == cache.reference(NAME)
 
 
@@ -49,34 +49,34 @@ def test_references_are_found_in_a_folder_for_each_instrument_too(cache):
     moved = path.parent / "nircam" / NAME
     moved.parent.mkdir()
     path.rename(moved)
-    assert cache.verified(cache.facts(NAME)) == moved
+    assert cache.verified(cache.record(NAME)) == moved
 
 
 def test_a_flipped_bit_is_found(cache):
     flip_a_bit(cache.reference(NAME))
     with pytest.raises(InputError, match=r"mask_0001.fits: has SHA-1 \w+, the server states"):
-        cache.verified(cache.facts(NAME))
+        cache.verified(cache.record(NAME))
 
 
 def test_a_cut_file_is_found(cache):
     path = cache.reference(NAME)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(InputError, match=r"has \d+ bytes, the server states"):
-        cache.verified(cache.facts(NAME))
+        cache.verified(cache.record(NAME))
 
 
 def test_a_file_the_server_does_not_know_cannot_be_verified(cache):
     with pytest.raises(DarkroomError, match=r"states no size and SHA-1 of other\.fits"):
-        cache.facts("other.fits")
+        cache.record("other.fits")
 
 
 def test_an_empty_cache_says_so(tmp_path):
     with pytest.raises(InputError, match="server_config: no such file"):
-        Cache(tmp_path, "jwst").facts(NAME)
+        Cache(tmp_path, "jwst").record(NAME)
 
 
 def test_the_packed_form_that_the_real_server_sends_is_read_too(cache):
-    plain = cache.facts(NAME)
+    plain = cache.record(NAME)
     config = ast.literal_eval(cache.server_config.read_text())
     packed = gzip.compress(json.dumps(config["download_metadata"]).encode())
     config["download_metadata"] = {
@@ -84,7 +84,7 @@ def test_the_packed_form_that_the_real_server_sends_is_read_too(cache):
         "crds_payload": base64.b64encode(packed).decode(),
     }
     cache.server_config.write_text(repr(config))
-    assert Cache(cache.path, "jwst").facts(NAME) == plain
+    assert Cache(cache.path, "jwst").record(NAME) == plain
 
 
 def test_mappings_state_their_own_sum_and_a_change_is_found(cache):
@@ -110,7 +110,7 @@ def test_the_sums_of_real_mappings_agree(reference_data, tmp_path):
 
 
 def test_without_a_server_a_missing_file_is_told(cache):
-    facts = cache.facts(NAME)
+    facts = cache.record(NAME)
     cache.reference(NAME).unlink()
     with pytest.raises(DarkroomError, match="is not in the cache, and no server may be asked"):
         ensure_references(cache, None, [facts])
@@ -118,7 +118,7 @@ def test_without_a_server_a_missing_file_is_told(cache):
 
 def test_the_list_of_references_comes_back_as_it_was_written(cache, tmp_path):
     path = tmp_path / "references.json"
-    references = {"mask": cache.facts(NAME), "refpix": None}
+    references = {"mask": cache.record(NAME), "refpix": None}
     write_references(path, references)
     assert read_references(path) == references
     path.write_text("{}}")
@@ -127,7 +127,7 @@ def test_the_list_of_references_comes_back_as_it_was_written(cache, tmp_path):
 
 
 def test_an_item_needs_each_reference_once(cache, tmp_path):
-    facts = cache.facts(NAME)
+    facts = cache.record(NAME)
     lists = [tmp_path / f"{k}.json" for k in range(3)]
     write_references(lists[0], {"mask": facts})
     write_references(lists[1], {"mask": facts, "refpix": None})
@@ -142,7 +142,7 @@ def test_an_item_needs_each_reference_once(cache, tmp_path):
 
 
 def test_a_reference_that_was_replaced_between_two_choices_is_told(cache, tmp_path):
-    facts = cache.facts(NAME)
+    facts = cache.record(NAME)
     before, after = tmp_path / "before.json", tmp_path / "after.json"
     write_references(before, {"mask": facts})
     write_references(after, {"mask": replace(facts, size=facts.size + 1)})

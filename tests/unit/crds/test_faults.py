@@ -59,7 +59,7 @@ def fill(cache, server, timeout_s=PATIENCE_S):
 
 
 def wanted(cache):
-    return [cache.facts(f"jwst_nircam_{kind}_0001.fits") for kind in KINDS]
+    return [cache.record(f"jwst_nircam_{kind}_0001.fits") for kind in KINDS]
 
 
 def names(cache):
@@ -196,7 +196,7 @@ def test_with_the_server_down_a_damaged_reference_is_refused_and_stays_repairabl
     with pytest.raises(DarkroomError, match="no connection"):
         fill(cache, server)
     with pytest.raises(DarkroomError, match=r"mask_0001\.fits"):
-        cache.verified(cache.facts(SUBJECTS[REFERENCE]))
+        cache.verified(cache.record(SUBJECTS[REFERENCE]))
     with Crds.of_cache(complete) as well:
         fill(cache, well)
     assert all_right(cache, server)
@@ -222,7 +222,7 @@ def test_a_file_that_the_server_has_changed_since_it_was_chosen_is_told(server, 
     cache.reference(name).unlink()
     server.stated[name] = {"size": "2880", "sha1sum": "1" * 40}
     client = Server(server.url, "jwst", PATIENCE_S)
-    with pytest.raises(DarkroomError, match=r"now states 2880 bytes and SHA-1 1111.*choose anew"):
+    with pytest.raises(DarkroomError, match=r"now states 2880 bytes and SHA-1 1111.*chosen again"):
         ensure_references(cache, client, chosen)
 
 
@@ -255,8 +255,8 @@ def test_a_hostile_name_is_refused_before_any_file_is_touched(name, server, cach
     cache.server_config.unlink()
     client = Server(server.url, "jwst", PATIENCE_S)
     ensure_context(cache, client, CONTEXT, ["nircam"])
-    with pytest.raises(DarkroomError, match="is no name of a file"):
-        cache.facts(name)
+    with pytest.raises(DarkroomError, match="is not allowed as a file name"):
+        cache.record(name)
 
 
 def test_the_published_matrix_is_the_one_tested(repository):

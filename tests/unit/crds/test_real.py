@@ -125,7 +125,7 @@ def test_the_real_rules_choose_the_known_references_and_say_why_they_cannot(
         else:
             assert answer == wanted
     chosen = {n for a in answers if isinstance(a, dict) for n in a.values()} - {"N/A"}
-    verified = ensure_references(cache, client, map(cache.facts, chosen))
+    verified = ensure_references(cache, client, map(cache.record, chosen))
     assert {facts.name for facts, _ in verified} == chosen
     folder = cache.path / "references" / cache.observatory / INSTRUMENTS[cache.observatory]
     assert {path.parent for _, path in verified} == {folder}

@@ -49,7 +49,7 @@ def sync(server, folder, *more):
     cache = Cache(folder / "cache", "jwst")
     wanted = folder / "references.json"
     names = [f"jwst_nircam_{kind}_0001.fits" for kind in KINDS]
-    write_references(wanted, {name: cache.facts(name) for name in names})
+    write_references(wanted, {name: cache.record(name) for name in names})
     place = ["--cache", cache.path, "--context", CONTEXT, "--server", server.url]
     return own_program("references/sync", wanted, *place, *more, "--output", folder / "jwst.tsv")
 

@@ -25,7 +25,7 @@ import sys, time
 from pathlib import Path
 from darkroom.crds.lock import filling
 with filling(Path(sys.argv[1]), 5) as holder:
-    holder.sign("fetches x.fits")
+    holder.heartbeat("fetches x.fits")
     print("held", flush=True)
     time.sleep(60)
 """
@@ -67,7 +67,7 @@ def holder(cache):
 def fill(cache, server, timeout_s=20):
     client = Server(server.url, "jwst", timeout_s)
     ensure_context(cache, client, CONTEXT, ["nircam"])
-    wanted = [cache.facts(f"jwst_nircam_{kind}_0001.fits") for kind in KINDS]
+    wanted = [cache.record(f"jwst_nircam_{kind}_0001.fits") for kind in KINDS]
     return ensure_references(cache, client, wanted)
 
 
@@ -104,7 +104,7 @@ def test_the_lock_of_a_killed_process_is_in_nobodys_way(server, cache, holder):
     holder.kill()
     holder.wait()
     fill(cache, server)
-    assert cache.fault(cache.facts("jwst_nircam_mask_0001.fits")) is None
+    assert cache.fault(cache.record("jwst_nircam_mask_0001.fits")) is None
 
 
 def test_a_lock_file_that_another_host_left_is_in_nobodys_way(server, cache):
@@ -126,7 +126,7 @@ def test_who_is_waited_for_is_told_and_a_silent_holder_is_not_waited_for(cache, 
 
 def test_a_holder_that_shows_signs_of_life_is_waited_for(cache):
     lock = cache.server_config.with_name(".filling")
-    work = "for _ in range(20): holder.sign('works'); time.sleep(0.1)"
+    work = "for _ in range(20): holder.heartbeat('works'); time.sleep(0.1)"
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD.replace("time.sleep(60)", work), lock],
         stdout=subprocess.PIPE,

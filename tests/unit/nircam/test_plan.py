@@ -149,7 +149,7 @@ def test_the_earlier_reference_is_the_one_all_exposures_have(cache, tmp_path):
     lists = []
     for number in (1, 1, 2):
         lists.append(tmp_path / f"{len(lists)}.json")
-        facts = cache.facts(f"jwst_nircam_superbias_{number:04d}.fits")
+        facts = cache.record(f"jwst_nircam_superbias_{number:04d}.fits")
         write_references(lists[-1], {"superbias": facts})
     refused = tmp_path / "refused.json"
     write_references(refused, {})
@@ -218,7 +218,7 @@ def test_the_small_cache_holds_what_its_server_states(cache):
     stated = Cache(cache.path, "jwst")
     files = sorted(p.name for p in (cache.path / "references" / "jwst").iterdir())
     assert len(files) == 16
-    assert [name for name in files if stated.fault(stated.facts(name))] == []
+    assert [name for name in files if stated.fault(stated.record(name))] == []
 
 
 def test_an_item_of_two_detectors_or_patterns_is_refused_before_anything_runs():

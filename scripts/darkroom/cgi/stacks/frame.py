@@ -17,7 +17,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.fits.structure import units
+from darkroom.fits.structure import walk_hdus
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
@@ -235,7 +235,7 @@ def open_frame(path: StrPath, folder: StrPath | None = None) -> Iterator[Frame]:
 
 
 def _open(path, plain):
-    found = list(units(plain, path))
+    found = list(walk_hdus(plain, path))
     if len(found) < 2:
         raise InputError(path, "has no image in its second HDU, as CGI frames have")
     # Cards are read when they are asked for: astropy's own HDUs take twice as long.

@@ -6,7 +6,7 @@ import json
 import math
 
 from darkroom.atomic import write_text
-from darkroom.campaign.given import read_exposure
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam import products
 from darkroom.nircam.ramps.ramps import RampSet

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from darkroom.campaign.given import read_exposure
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import InputError
 from darkroom.wfc3.reads.records import read_record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
-from darkroom.campaign.given import read_exposure
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:

@@ -1,14 +1,21 @@
-"""An exposure given to a program: as its status file by a rule, as a bare file by a person."""
+"""An exposure given to a program: a rule gives its status file, a person may give the file itself.
+
+A status file is JSON beside the exposure, see `darkroom.campaign.status`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.status import read_status
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
-def read_exposure(path):
+
+def read_exposure(path: StrPath) -> dict[str, Any]:
     """Return the status of an exposure, see `darkroom.campaign.status`.
 
     Parameters
@@ -19,7 +26,8 @@ def read_exposure(path):
     Returns
     -------
     dict
-        Of a bare file: accepted, with ``path``, ``file`` and ``exposure``.
+        The status with ``path``, that of the exposure. A bare file counts as accepted; nothing
+        else is known of it.
 
     Raises
     ------
