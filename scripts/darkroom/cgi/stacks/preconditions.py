@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.cgi.options import CHECKS
+from darkroom.cgi.settings import CHECKS
 from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
