@@ -1,8 +1,8 @@
 """Put a whole campaign on one self-contained HTML page.
 
 For each item: what was made, key numbers, figures, quantities, what was excluded and why, products
-with their checksums, limits. An item's folder holds frames.tsv (its exposures) and, when a road
-took them further, item.json (written by the road; see darkroom.report.item).
+with their checksums, limits. An item's folder holds frames.tsv (its exposures) and, when a pipeline
+took them further, item.json (written by the pipeline; see darkroom.report.item).
 
     report.py --campaign demo --output results/demo/report.html results/demo/st402
 """

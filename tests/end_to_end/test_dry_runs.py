@@ -34,8 +34,8 @@ def test_the_notebooks_campaign_is_planned_from_a_folder_of_its_frames(checkout)
 def test_raw_coronagraph_frames_are_planned_and_kept_when_asked(checkout):
     simulate = {"level": "L1", "geometry": "small", "gains": [1.5, 500], "exptimes": [2, 100]}
     item = {"instrument": "cgi", "simulate": simulate | {"frames": 2}}
-    roads = {"geometry": "small", "nonlinearity": "none", "keep_prepared": True}
-    choice = checkout.campaign(items={"excam": item | {"cgi": roads}})
+    pipelines = {"geometry": "small", "nonlinearity": "none", "keep_prepared": True}
+    choice = checkout.campaign(items={"excam": item | {"cgi": pipelines}})
     checkout.snakemake("lock", "--config", choice)
     jobs = checkout.jobs("--config", choice)
     assert (jobs["fetch"], jobs["stack_statistics"], jobs["prepare_cgi"]) == (8, 4, 4)

@@ -1,4 +1,4 @@
-"""An edit or a changed number reruns exactly what it touches, on every instrument's road.
+"""An edit or a changed number reruns exactly what it touches, on every instrument's pipeline.
 
 The campaign is finished in seconds: by our own rules, with their inputs and params, each job makes
 empty files of its products' names. Those are all that the plan of a second run looks at.
@@ -13,9 +13,9 @@ from darkroom.wfc3.simulate import exposures as wfc3
 from end_to_end.conftest import SMALL, Checkout
 
 pytestmark = pytest.mark.end_to_end
-CHOICE = "campaign=roads.yaml"
-# item: its simulator, what that is asked for, its role and its road
-ROADS = {
+CHOICE = "campaign=pipelines.yaml"
+# item: its simulator, what that is asked for, its role and its pipeline
+PIPELINES = {
     "camera": (ccd, SMALL, {"bias": "bias*", "dark": "dark*", "science": "target*"}, {}),
     "nrcalong": (
         nircam,
@@ -68,22 +68,22 @@ onsuccess:
 
 
 def write(checkout, changes=None, contexts=None):
-    """Write the campaign; `changes` are those of an item's road."""
+    """Write the campaign; `changes` are those of an item's pipeline."""
     items = {}
-    for name, (simulator, _, frames, road) in ROADS.items():
+    for name, (simulator, _, frames, pipeline) in PIPELINES.items():
         instrument = simulator.__name__.split(".")[1]
         patterns = {role: f"{name}/{pattern}" for role, pattern in frames.items()}
-        changed = road | (changes or {}).get(name, {})
+        changed = pipeline | (changes or {}).get(name, {})
         items[name] = {"instrument": instrument, "frames": patterns, instrument: changed}
     archive = {"kind": "local", "folder": "frames"}
-    checkout.campaign("roads", archive=archive, items=items, crds=contexts or CONTEXTS)
+    checkout.campaign("pipelines", archive=archive, items=items, crds=contexts or CONTEXTS)
 
 
 @pytest.fixture(scope="module")
-def roads(tmp_path_factory):
-    """Give a checkout with a finished campaign of all roads."""
-    checkout = Checkout(tmp_path_factory.mktemp("roads") / "checkout")
-    for name, (simulator, settings, _, _) in ROADS.items():
+def finished_campaign(tmp_path_factory):
+    """Give a checkout with a finished campaign of all pipelines."""
+    checkout = Checkout(tmp_path_factory.mktemp("pipelines") / "checkout")
+    for name, (simulator, settings, _, _) in PIPELINES.items():
         folder = checkout.folder / "frames" / name
         folder.mkdir(parents=True)
         for exposure in simulator.plan(settings):
@@ -104,26 +104,47 @@ def once(*rules, **more):
     return dict.fromkeys(rules, 1) | more
 
 
-def test_a_finished_campaign_has_nothing_to_do(roads):
-    assert roads.jobs("--config", CHOICE) == {}
+def test_a_finished_campaign_has_nothing_to_do(finished_campaign):
+    assert finished_campaign.jobs("--config", CHOICE) == {}
 
 
-@pytest.mark.parametrize(
-    ("module", "jobs"),
-    [
-        ("nircam/readnoise/measure.py", once(*READNOISE)),
-        ("wfc3/reads/treat.py", REDUCED),
-        ("cgi/stacks/moments.py", once("noise_maps", "cgi_figures", *END, stack_statistics=4)),
-    ],
-)
-def test_an_edited_module_reruns_what_uses_it(roads, module, jobs):
-    path = roads.folder / "scripts" / "darkroom" / module
-    before = path.read_text()
-    path.write_text(before + "\n# an edit\n")
+CCD_STACKS = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
+CCD = (*CCD_STACKS, "subtract_dark", "ccd_quantities", "ccd_figures")
+FIGURES = ("ccd_figures", "nircam_figures", "wfc3_figures", "cgi_figures")
+#: Which rules rerun after an edit of a file: its users and what follows from them, nothing else.
+EDITS = {
+    "scripts/darkroom/nircam/readnoise/measure.py": once(*READNOISE),
+    "scripts/darkroom/wfc3/reads/treat.py": REDUCED,
+    "scripts/darkroom/cgi/stacks/moments.py": once(
+        "noise_maps", "cgi_figures", *END, stack_statistics=4
+    ),
+    "scripts/darkroom/ccd/figures/story.py": once("ccd_figures", *END),
+    "scripts/darkroom/report/page.html.j2": once(*END),
+    "scripts/darkroom/plot/style.py": once(*FIGURES, *END),
+    "scripts/ccd/hot_pixels.py": once(
+        "hot_pixels", "subtract_dark", "ccd_quantities", "ccd_figures", *END
+    ),
+    # What only the workflow reads, simulators and other archives change no job of this campaign.
+    "scripts/darkroom/pipelines.py": {},
+    "scripts/darkroom/nircam/pipeline.py": {},
+    "scripts/darkroom/workflow/plan.py": {},
+    "scripts/darkroom/wfc3/simulate/raw.py": {},
+    "scripts/darkroom/archive/mast.py": {},
+    # The token opens MAST alone; all that other programs know of it is its name.
+    "scripts/darkroom/transport/token.py": {},
+    "envs/archive.txt": {},
+}
+
+
+@pytest.mark.parametrize("path", EDITS)
+def test_an_edit_reruns_what_uses_it(finished_campaign, path):
+    edited = finished_campaign.folder / path
+    before = edited.read_text()
+    edited.write_text(before + "\n# an edit\n")
     try:
-        assert roads.jobs("--config", CHOICE) == jobs
+        assert finished_campaign.jobs("--config", CHOICE) == EDITS[path]
     finally:
-        path.write_text(before)
+        edited.write_text(before)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +170,12 @@ def test_an_edited_module_reruns_what_uses_it(roads, module, jobs):
         ("excam", {"weights": "frames"}, once("noise_maps", "cgi_figures", *END)),
     ],
 )  # fmt: skip
-def test_a_changed_number_reruns_what_it_touches(roads, item, change, jobs):
-    write(roads, {item: change})
+def test_a_changed_number_reruns_what_it_touches(finished_campaign, item, change, jobs):
+    write(finished_campaign, {item: change})
     try:
-        assert roads.jobs("--config", CHOICE) == jobs
+        assert finished_campaign.jobs("--config", CHOICE) == jobs
     finally:
-        write(roads)
+        write(finished_campaign)
 
 
 @pytest.mark.parametrize(
@@ -178,11 +199,13 @@ def test_a_changed_number_reruns_what_it_touches(roads, item, change, jobs):
         ),
     ],
 )  # fmt: skip
-def test_another_context_reruns_its_observatorys_road_and_fetches_nothing(roads, observatory, jobs):
+def test_another_context_reruns_its_observatorys_steps_and_fetches_nothing(
+    finished_campaign, observatory, jobs
+):
     """The plan cannot know that a reference stays the same; a step then keeps what it has made."""
     contexts = CONTEXTS | {observatory: {"context": f"{observatory}_1235.pmap"}}
-    write(roads, contexts=contexts)
+    write(finished_campaign, contexts=contexts)
     try:
-        assert roads.jobs("--config", CHOICE) == jobs
+        assert finished_campaign.jobs("--config", CHOICE) == jobs
     finally:
-        write(roads)
+        write(finished_campaign)

@@ -33,7 +33,7 @@ DARKS = {"subarray": "SUBGRISM64", "rows": 2048, "nints": 2, "ngroups": 6}
 
 @pytest.fixture(scope="module")
 def products(tmp_path_factory):
-    """Write both products of a simulated stripe through the programs' own roads."""
+    """Write both products of a simulated stripe through the programs' own pipelines."""
     folder = tmp_path_factory.mktemp("noise")
     source, *_ = simulated(3, **DARKS)
     ramp = write_ramp(folder / "dark_uncal.fits", source.data, stripe())

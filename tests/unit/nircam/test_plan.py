@@ -40,23 +40,23 @@ def campaign(tmp_path, nircam=None, **top):
     return open_campaign(str(path), ROOT)
 
 
-def road(tmp_path, **nircam):
+def pipeline_settings(tmp_path, **nircam):
     return campaign(tmp_path, nircam).items["a"]["nircam"]
 
 
 def test_by_default_an_item_needs_the_references_of_the_notebooks_steps(tmp_path):
-    kinds = item_kinds(road(tmp_path))
+    kinds = item_kinds(pipeline_settings(tmp_path))
     needed = ["linearity", "mask", "readnoise", "saturation"]
     assert kinds == [*needed, "sirskernel", "superbias"]
-    kept = road(tmp_path, reference_pixels={"corrections": ["side"]})
+    kept = pipeline_settings(tmp_path, reference_pixels={"corrections": ["side"]})
     assert item_kinds(kept) == [*needed, "superbias"]
     asked = {"parameters": {"refpix": {"refpix_algorithm": "sirs"}}}
-    kept = road(tmp_path, steps=asked, reference_pixels={"corrections": []})
+    kept = pipeline_settings(tmp_path, steps=asked, reference_pixels={"corrections": []})
     assert "sirskernel" in item_kinds(kept)
 
 
 def test_what_is_neither_used_nor_compared_with_is_not_asked_for(tmp_path):
-    nircam = road(
+    nircam = pipeline_settings(
         tmp_path,
         steps={"superbias": ["dq_init"], "readnoise": ["dq_init", "refpix", "dark_current"]},
         superbias={"previous": "none"},
@@ -73,21 +73,25 @@ def test_an_unknown_step_is_refused_with_the_known_ones():
 
 
 def test_the_read_noise_takes_the_superbias_just_made_unless_told_otherwise(tmp_path):
-    assert subtracts_made(road(tmp_path), "readnoise")
-    assert not subtracts_made(road(tmp_path), "superbias")
-    assert not subtracts_made(road(tmp_path, steps={"superbias_from": "crds"}), "readnoise")
-    assert not subtracts_made(road(tmp_path, steps={"readnoise": ["dq_init"]}), "readnoise")
+    assert subtracts_made(pipeline_settings(tmp_path), "readnoise")
+    assert not subtracts_made(pipeline_settings(tmp_path), "superbias")
+    assert not subtracts_made(
+        pipeline_settings(tmp_path, steps={"superbias_from": "crds"}), "readnoise"
+    )
+    assert not subtracts_made(
+        pipeline_settings(tmp_path, steps={"readnoise": ["dq_init"]}), "readnoise"
+    )
 
 
 def test_a_superbias_cannot_be_subtracted_before_it_is_made(tmp_path):
-    nircam = road(tmp_path, steps={"superbias": ["dq_init", "superbias"]})
+    nircam = pipeline_settings(tmp_path, steps={"superbias": ["dq_init", "superbias"]})
     with pytest.raises(DarkroomError, match="which is only made from them"):
         subtracts_made(nircam, "superbias")
 
 
 def test_only_the_parameters_of_steps_that_run_are_handed_on(tmp_path):
     parameters = {"refpix": {"odd_even_columns": False}, "saturation": {"n_pix_grow_sat": 2}}
-    nircam = road(tmp_path, steps={"parameters": parameters})
+    nircam = pipeline_settings(tmp_path, steps={"parameters": parameters})
     options = calibrate_options(nircam, "superbias")
     assert options == (
         '--steps dq_init saturation --parameters \'{"saturation": {"n_pix_grow_sat": 2}}\''
@@ -233,8 +237,8 @@ def test_an_item_of_two_detectors_or_patterns_is_refused_before_anything_runs():
 
 
 def test_noise_is_measured_on_the_ramps_of_the_superbias_when_they_are_the_same(tmp_path):
-    assert noise_purpose(road(tmp_path)) == "superbias"
-    nircam = road(tmp_path, steps={"superbias": ["dq_init", "saturation", "refpix"]})
+    assert noise_purpose(pipeline_settings(tmp_path)) == "superbias"
+    nircam = pipeline_settings(tmp_path, steps={"superbias": ["dq_init", "saturation", "refpix"]})
     assert noise_purpose(nircam) == "noise"
 
 
@@ -245,10 +249,10 @@ def test_corrections_differ_in_the_parameters_of_the_pipelines_step():
 
 
 def test_sides_are_not_compared_where_the_pipeline_does_not_use_them(tmp_path):
-    nircam = road(tmp_path)
+    nircam = pipeline_settings(tmp_path)
 
-    def possible(subarray, road=nircam):
-        found = corrections_of(road, {"subarray": subarray})
+    def possible(subarray, pipeline=nircam):
+        found = corrections_of(pipeline, {"subarray": subarray})
         return [name for name, why in found.items() if not why]
 
     every = ["top_bottom", "side", "sirs", "optimal"]
@@ -259,7 +263,7 @@ def test_sides_are_not_compared_where_the_pipeline_does_not_use_them(tmp_path):
     assert "full frames only" in corrections_of(nircam, {"subarray": "SUBGRISM64"})["sirs"]
     assert possible("FULL") == every
     # Something is always compared.
-    alone = road(tmp_path, reference_pixels={"corrections": ["sirs"]})
+    alone = pipeline_settings(tmp_path, reference_pixels={"corrections": ["sirs"]})
     assert possible("SUBGRISM64", alone) == ["top_bottom"]
-    off = road(tmp_path, reference_pixels={"corrections": []})
+    off = pipeline_settings(tmp_path, reference_pixels={"corrections": []})
     assert corrections_of(off, {"subarray": "SUB160"}) == {}

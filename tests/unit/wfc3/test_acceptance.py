@@ -1,4 +1,4 @@
-"""What the road promises, over many simulated exposures: detection, background, photometry."""
+"""What the pipeline promises, over many simulated exposures: detection, background, photometry."""
 
 import numpy as np
 import pytest

@@ -2,8 +2,8 @@
 
 Full frame and subarrays, every sample sequence, stars and galaxies under a distorted and dithered
 sky, zodiacal light, dark current, cosmic rays, blobs, odd pixels, non-linearity and saturation; and
-what the road is for: scattered light at the start or the end of an exposure, a brightening line of
-the upper atmosphere over the whole field, a satellite's trail. Every component has a random stream
+what the pipeline is for: scattered light at the start or the end of an exposure, a brightening
+line of the upper atmosphere over the whole field, a satellite's trail. Every component has a random stream
 of its own, keyed by seed, component and exposure.
 """
 

@@ -20,7 +20,7 @@ SWITCHES = (
     "DQICORR", "ZSIGCORR", "ZOFFCORR", "DARKCORR", "BLEVCORR", "NLINCORR", "FLATCORR", "CRCORR",
     "UNITCORR", "PHOTCORR",
 )  # fmt: skip
-#: Keywords that name references. The archive fills them; ours are chosen by the road.
+#: Keywords that name references. The archive fills them; ours are chosen by the pipeline.
 REFERENCES = (
     "BPIXTAB", "CCDTAB", "OSCNTAB", "CRREJTAB", "DARKFILE", "NLINFILE", "PFLTFILE", "DFLTFILE",
     "LFLTFILE", "IMPHTTAB", "IDCTAB", "MDRIZTAB", "NPOLFILE", "D2IMFILE",
