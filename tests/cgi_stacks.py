@@ -1,4 +1,4 @@
-"""Stacks of dark frames for the tests of the coronagraph's pipeline, as statistics in memory."""
+"""Stacks of dark frames for the tests of the CGI pipeline, as statistics in memory."""
 
 import json
 

@@ -7,8 +7,8 @@ ELECTRON = "detected electron"
 #: DQ of a sample without a finite value, of telemetry rows, and of pixels that could not be fitted
 #: (corgidrp: bad pixel, unspecified).
 NONFINITE = 1
-#: DQ of a bad pixel, of a saturated sample, and of one hit by a cosmic ray.
-BAD, SATURATED, COSMIC = 4, 32, 128
+#: DQ of a saturated sample, and of one hit by a cosmic ray.
+SATURATED, COSMIC = 32, 128
 
 
 def invalid_value(value: bool | int | float | str) -> bool | int | float | str:

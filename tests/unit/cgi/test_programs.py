@@ -1,4 +1,4 @@
-"""The programs of the coronagraph's pipeline, from frames to products."""
+"""The programs of the CGI pipeline, from frames to products."""
 
 import hashlib
 import json

@@ -1,1 +1,1 @@
-"""A simulated EXCAM camera whose truth is known."""
+"""Simulated frames of the coronagraph's camera (EXCAM) with known truth."""

@@ -55,11 +55,14 @@ class Moments:
 
     def rows(self, rows: slice | int | tuple[slice, slice]) -> Moments:
         """Return a view of some rows, or of another section of the arrays."""
-        return Moments(*(None if a is None else a[rows] for a in self.arrays()))
+        err2 = None if self.err2 is None else self.err2[rows]
+        return Moments(self.count[rows], self.total[rows], self.m2[rows], err2, self.seen[rows])
 
     def reshaped(self, shape: tuple[int, ...]) -> Moments:
         """Return a view with another shape."""
-        return Moments(*(None if a is None else a.reshape(shape) for a in self.arrays()))
+        err2 = None if self.err2 is None else self.err2.reshape(shape)
+        count, total, m2 = (a.reshape(shape) for a in (self.count, self.total, self.m2))
+        return Moments(count, total, m2, err2, self.seen.reshape(shape))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
         """Return all arrays, in the order of the attributes."""
