@@ -1,9 +1,9 @@
 """Draw every figure of a WFC3/IR item, and write what the report shows of it.
 
 Reads what the pipeline made in --folder: original/, reads/, chosen/, measures/, reprocessed/ and
-the two combined images. The figures and figures.json replace the folder --figures at once; --output is
-the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With --truth
-(folder of a simulated exposure's .npz files) everything is also compared with the truth.
+the two combined images. The figures and figures.json replace the folder --figures at once; --output
+is the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With
+--truth (folder of a simulated exposure's .npz files) everything is also compared with the truth.
 """
 
 from pathlib import Path

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.transport.token import VARIABLE as TOKEN
+from darkroom.secrets import TOKEN_VARIABLE as TOKEN
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath

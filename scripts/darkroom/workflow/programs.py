@@ -92,7 +92,8 @@ def _digest(path):
 def _closure(path):
     """Return a source file and every part of the library it leads to.
 
-    A template or table beside a module (any file of its folder that is no Python) belongs to it.
+    A template or table beside a module belongs to it when the module names it, or when its name
+    begins with the module's (``geometry_sci.json`` beside ``geometry.py``).
     """
     found, queue = set(), [path]
     library = next(p for p in path.parents if (p / "darkroom").is_dir())
@@ -104,7 +105,12 @@ def _closure(path):
         if source.suffix != ".py":
             continue
         if library in source.parents and source.parent != library:
-            queue += _beside(source.parent)
+            text = source.read_text(encoding="utf-8")
+            queue += [
+                path
+                for path in _beside(source.parent)
+                if path.name in text or re.match(rf"{source.stem}[_.]", path.name)
+            ]
         for name in _imports(source):
             queue += _module_files(library, name)
     return found

@@ -26,7 +26,7 @@ def base(tmp_path, monkeypatch):
         "scripts/other.py": "import json\n",
         "scripts/darkroom/__init__.py": "",
         "scripts/darkroom/page/__init__.py": "from darkroom.page.render import render\n",
-        "scripts/darkroom/page/render.py": "from darkroom import errors\n",
+        "scripts/darkroom/page/render.py": "from darkroom import errors\nPAGE = 'page.html'\n",
         "scripts/darkroom/page/page.html": "<p>",
         "scripts/darkroom/errors.py": "",
         "scripts/darkroom/unused.py": "",
@@ -211,3 +211,11 @@ def test_a_list_of_threads_is_left_to_those_who_read_it(tmp_path):
         [sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "None\n"
+
+
+def test_a_table_that_a_module_does_not_name_is_not_of_its_digest(base):
+    before = digest(base)
+    (base / "scripts/darkroom/page/other.json").write_text("{}")
+    assert digest(base) == before
+    (base / "scripts/darkroom/page/render_wide.json").write_text("{}")
+    assert digest(base) != before

@@ -3,8 +3,8 @@
 Full frame and subarrays, every sample sequence, stars and galaxies under a distorted and dithered
 sky, zodiacal light, dark current, cosmic rays, blobs, odd pixels, non-linearity and saturation; and
 what the pipeline is for: scattered light at the start or the end of an exposure, a brightening
-line of the upper atmosphere over the whole field, a satellite's trail. Every component has a random stream
-of its own, keyed by seed, component and exposure.
+line of the upper atmosphere over the whole field, a satellite's trail. Every component has a random
+stream of its own, keyed by seed, component and exposure.
 """
 
 from __future__ import annotations
