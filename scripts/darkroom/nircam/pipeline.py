@@ -205,7 +205,7 @@ class NircamPipeline(Pipeline):
         """Return the truth of an item and the comparison with it, when its darks came with it."""
         if not self.plan.simulated:
             return {}
-        if not self.plan.campaign.items[item]["simulate"].get("truth", True):
+        if not self.plan.campaign.items[item].get("simulate", {}).get("truth", True):
             return {}
         files = {"truth": "truth.fits", "comparison": "truth.json"}
         return {name: f"{self.plan.folder(item)}/{file}" for name, file in files.items()}

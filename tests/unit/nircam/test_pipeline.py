@@ -1,0 +1,105 @@
+"""What the NIRCam rules ask of a campaign: ramps, methods, corrections, figures."""
+
+import pytest
+
+from darkroom.errors import DarkroomError
+from darkroom.nircam.pipeline import NircamPipeline, measured_options
+from plans import a_plan
+
+FACTS = {"detector": "NRCA1", "subarray": "FULL", "readpatt": "RAPID", "shape": "2048x2048"}
+ROWS = [("a", "dark", f"e{n}", FACTS) for n in (1, 2)]
+
+
+def pipeline(folder, kind="local", rows=ROWS, **nircam):
+    return NircamPipeline(
+        a_plan(folder, {"a": {"instrument": "nircam", "nircam": nircam}}, rows, kind)
+    )
+
+
+def test_the_superbias_just_made_is_an_input_of_what_subtracts_it(tmp_path):
+    nircam = pipeline(tmp_path)
+    assert nircam.superbias_made("a", "readnoise") == {"superbias": "results/c/a/superbias.fits"}
+    assert nircam.superbias_made("a", "superbias") == {}
+
+
+def test_calibrated_exposures_must_be_alike(tmp_path):
+    assert pipeline(tmp_path).calibrated("a", "noise")[0] == "results/c/a/calibrated/noise/e1.json"
+    odd = [*ROWS, ("a", "dark", "e3", FACTS | {"subarray": "SUB160"})]
+    with pytest.raises(DarkroomError, match="subarray of e3 is SUB160"):
+        pipeline(tmp_path, rows=odd).calibrated("a", "noise")
+
+
+def test_the_earlier_file_is_that_of_crds_a_path_or_none(tmp_path):
+    assert pipeline(tmp_path).previous("a", "superbias") == {
+        "previous": "results/c/a/previous_superbias.fits"
+    }
+    other = pipeline(tmp_path, superbias={"previous": "old.fits"}, readnoise={"previous": "none"})
+    assert other.previous("a", "superbias") == {"previous": "old.fits"}
+    assert other.previous("a", "readnoise") == {}
+
+
+def test_the_other_method_has_the_same_settings_but_the_method(tmp_path):
+    nircam = pipeline(tmp_path, superbias={"pixel": [1, 2]})
+    assert "--method aligned" in nircam.options("a", "superbias")
+    assert "--pixel 1 2" in nircam.options("a", "superbias")
+    assert "--method reffiles" in nircam.other_options("a", "superbias")
+    assert "--pixel" not in nircam.other_options("a", "superbias")
+    assert (
+        pipeline(tmp_path, superbias={"other_method": "none"}).other_method("a", "superbias")
+        is None
+    )
+
+
+def test_corrections_that_are_not_possible_are_named_with_the_reason(tmp_path):
+    small = [("a", "dark", "e1", FACTS | {"subarray": "SUB160"})]
+    nircam = pipeline(tmp_path, rows=small)
+    assert nircam.corrections("a") == ["top_bottom"]
+    options = nircam.corrected_options("a")
+    assert options.startswith("--corrected top_bottom results/c/a/corrected/top_bottom/e1.json ")
+    assert "--not-possible side 'through one output" in options
+    assert len(pipeline(tmp_path).all_corrected("a")) == 4
+    assert pipeline(tmp_path).compared_raw("a") == ["results/c/raw/a/e1.json"]
+
+
+def test_what_a_correction_needs(tmp_path):
+    nircam = pipeline(tmp_path)
+    assert nircam.correct_inputs("a", "sirs")["kernel"] == "results/c/a/sirs_kernel.asdf"
+    assert nircam.correct_inputs("a", "optimal")["best"] == "results/c/a/best_side.json"
+    crds = pipeline(tmp_path, steps={"superbias_from": "crds"})
+    assert crds.correct_inputs("a", "side") == {}
+    assert measured_options({"kernel": "k.asdf"}) == "--sirs-kernel k.asdf"
+
+
+def test_reference_pixels_need_the_spectrum(tmp_path):
+    nircam = pipeline(tmp_path, spectrum={"make": False})
+    with pytest.raises(DarkroomError, match=r"reference_pixels.make needs the noise spectrum"):
+        nircam.makes_reference_pixels("a")
+
+
+def test_figures_show_what_is_made(tmp_path):
+    off = {"spectrum": {"make": False}, "reference_pixels": {"make": False}}
+    nircam = pipeline(tmp_path, kind="simulated", **off, readnoise={"pixel": [5, 6]})
+    inputs = nircam.figure_inputs("a")
+    assert set(inputs) == {"truth", "comparison", "superbias_other", "readnoise_other"}
+    options = nircam.figure_options("a", {"truth": "t.fits", "superbias_other": "a b"})
+    assert options == "--superbias-other a b --truth t.fits --pixel 5 6"
+
+
+def test_products_and_their_numbers(tmp_path):
+    nircam = pipeline(tmp_path)
+    names = {path.rpartition("/")[2] for path in nircam.products("a")}
+    assert {"superbias.fits", "readnoise.certified", "corrections.csv", "item.json"} <= names
+    assert "truth.fits" not in names
+    assert nircam.quantities("a")[:2] == [
+        "results/c/a/superbias.json",
+        "results/c/a/readnoise.json",
+    ]
+    assert nircam.noise_ramps("a") == "results/c/a/superbias_ramps.list"
+    outputs = {"quantities": "q.json"}
+    assert nircam.product_options({}, outputs) == "--quantities q.json"
+    assert nircam.ramp_memory("a", "e1", 2) > 2000
+    assert nircam.truth_settings("a")[-2:] == ["aligned", "group0"]
+    assert nircam.noise_truth_inputs("a")["reference"] == "results/c/a/reference_pixels.fits"
+    assert "sirskernel" in nircam.reference_kinds("a")
+    assert nircam.calibrate_options("a", "superbias") == "--steps dq_init saturation"
+    assert nircam.place() == "--cache results/crds --context jwst_1234.pmap"

@@ -1,0 +1,60 @@
+"""What the WFC3 rules ask of a campaign."""
+
+import pytest
+
+from darkroom.errors import DarkroomError
+from darkroom.wfc3.pipeline import Wfc3Pipeline
+from plans import a_plan
+
+ROWS = [
+    ("visit", "science", "e1", {"shape": "74x74", "nsamp": "5"}),
+    ("visit", "science", "e2", {}),
+    ("drz", "science", "combined", {}),
+]
+
+
+def pipeline(folder, kind="local", **wfc3):
+    items = {
+        "visit": {"instrument": "wfc3", "wfc3": wfc3},
+        "drz": {"instrument": "wfc3"},
+    }
+    return Wfc3Pipeline(a_plan(folder, items, ROWS, kind))
+
+
+def test_an_item_that_is_only_compared_with_has_no_products_of_its_own(tmp_path):
+    assert pipeline(tmp_path).items == ["visit", "drz"]
+    wfc3 = pipeline(tmp_path, archive_drz="drz")
+    assert wfc3.items == ["visit"]
+    assert wfc3.archive_drz("visit") == {"archive": "results/c/raw/drz/combined.json"}
+    with pytest.raises(DarkroomError, match="archive_drz names 'no', which is no item"):
+        pipeline(tmp_path, archive_drz="no").archive_drz("visit")
+
+
+def test_the_toolset_is_that_of_the_engine(tmp_path):
+    assert pipeline(tmp_path).toolset == "detector"
+    assert pipeline(tmp_path, engine="both", mask_scope="calwf3").toolset == "hst"
+
+
+def test_memory_is_that_of_the_largest_ramp(tmp_path):
+    """An exposure whose shape the lock does not know is taken for a full frame of 16 reads."""
+    assert pipeline(tmp_path).ramp_memory("visit", 1) == 300 + round(1024**2 * 16 * 20 / 1e6)
+
+
+def test_given_reads_become_an_option(tmp_path):
+    wfc3 = pipeline(tmp_path, reads={"e1": [11, 12], "e2": ""})
+    assert wfc3.given_reads("visit", "e1") == "--reads 11,12"
+    assert wfc3.given_reads("visit", "e2") == "--reads ''"
+    assert pipeline(tmp_path).given_reads("visit", "e1") == ""
+
+
+def test_products_and_options(tmp_path):
+    wfc3 = pipeline(tmp_path, kind="simulated")
+    assert wfc3.products("visit")[-1] == "results/c/visit/item.json"
+    assert wfc3.options("visit", "treat_reads").startswith("--engine builtin --mask-scope all")
+    assert "--final-bits 16 " in wfc3.drizzle_options("visit")
+    assert wfc3.figure_options("visit", {"archive": "a.json"}) == (
+        "e1 e2 --folder results/c/visit --truth results/c/raw/visit/truth --archive a.json"
+    )
+    assert wfc3.place() == "--cache results/c/crds --context hst_0001.pmap"
+    with pytest.raises(DarkroomError, match="cannot leave masked reads out"):
+        pipeline(tmp_path, engine="both").products("visit")
