@@ -56,6 +56,7 @@ endef
 lint: setup
 	$(call step,ruff check,$(RUN) ruff check --quiet)
 	$(call step,ruff format,$(RUN) ruff format --quiet --check)
+	$(call step,mypy,$(RUN) mypy --no-error-summary)
 	$(call step,snakefmt,$(RUN) snakefmt --check Snakefile rules)
 	$(call step,snakemake --lint,$(RUN) snakemake --lint)
 
@@ -81,5 +82,5 @@ lock-envs: setup
 	@.venv/bin/python envs/compile_locks.py
 
 clean:
-	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -71,7 +71,7 @@ def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
     (copy.folder / "results/small/camera/frames.tsv").unlink()
     text = copy.snakemake("exposures", "--config", CHOICE)
     assert "\nMissing: 1 of " in text
-    assert "Go on with: .venv/bin/python -m snakemake --config campaign=small.yaml" in text
+    assert "Continue with: .venv/bin/python -m snakemake --config campaign=small.yaml" in text
 
 
 def test_a_moved_and_touched_checkout_reruns_nothing(copy):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = "darkroom lock 1"
 # Header values that the plan depends on or that a person wants to see; blank when unknown. They are
-# columns of the file, the same for every instrument: a new one makes every lock one to make again.
+# columns of the lock, the same for every instrument; adding one means making every lock again.
 HEADER_VALUES = (
     "instrument",
     "detector",

@@ -1,20 +1,27 @@
-"""What failed in a run, for a person: which job, why, and how to go on."""
+"""Which jobs of a run failed, why, and how to continue, as text."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+    # Rule and first product.
+    Job = tuple[str, str]
 
 _BLOCK = re.compile(r"^Error in rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
-# Jobs that Slurm was given together; those that failed by themselves have a block of their own.
+# Jobs that were submitted to Slurm together; those that failed themselves have their own block.
 _GROUP = re.compile(r"^    message: Error in group (\w+)\n((?:    .*\n)*)", re.MULTILINE)
 _MEMBER = re.compile(r"^        rule (\w+):\n((?:            .*\n)*)", re.MULTILINE)
-# A run that only looked, or asked the archive.
-_LOOKED = re.compile(r"^(status|lock) +1\n(all +1\n)?total +1$", re.MULTILINE)
+# A run that only showed the status, or queried the archive.
+_NO_PRODUCTS = re.compile(r"^(status|lock) +1\n(all +1\n)?total +1$", re.MULTILINE)
 
 
-def failure_summary(run_log, command):
+def failure_summary(run_log: str, command: str) -> str:
     """Summarise the failed jobs of a run.
 
     Parameters
@@ -22,13 +29,13 @@ def failure_summary(run_log, command):
     run_log : str
         Text of Snakemake's log of the run.
     command : str
-        What a person types to go on.
+        The command that continues the run.
 
     Returns
     -------
     str
-        One paragraph a job: rule and product, the last line of its log (the cause), where the
-        log is; then the command. Empty when no job failed.
+        One paragraph per job: rule and product, the last line of its log (the cause), the path of
+        the log; then the command. Empty when no job failed.
     """
     jobs = failed_jobs(run_log)
     if not jobs:
@@ -37,19 +44,20 @@ def failure_summary(run_log, command):
     for rule, product, cause, log in jobs:
         lines += [f"  {rule}  {product}".rstrip(), f"      {cause}"]
         lines += [f"      log: {log}"] if log else []
-    held_up, groups = _held_up(run_log, {job[:2] for job in jobs})
-    if held_up:
+    dropped, groups = _dropped(run_log, {job[:2] for job in jobs})
+    if dropped:
         alone = " ".join(f"{group}=1" for group in groups)
         lines += [
-            f"{held_up} other job{'s' if held_up > 1 else ''} shared a Slurm job with these, so "
-            "nothing is kept of them. To make them first, each by itself:",
+            f"{dropped} other job{'s' if dropped > 1 else ''} shared a Slurm job with these, so "
+            "their products were not kept. To make them first, each by itself:",
             f"  {command} --group-components {alone}",
         ]
-    lines += ["Whatever did not need these is made. When mended, go on with:", f"  {command}"]
+    lines += ["All that does not depend on these is made. Once these are fixed, continue with:"]
+    lines += [f"  {command}"]
     return "\n".join(lines)
 
 
-def failed_jobs(run_log):
+def failed_jobs(run_log: str) -> list[tuple[str, str, str, str]]:
     """Return the failed jobs of a run.
 
     Parameters
@@ -60,11 +68,11 @@ def failed_jobs(run_log):
     Returns
     -------
     list of tuple
-        ``(rule, first product, cause, path of its log)``, each job once; without those that a
-        further attempt has made. A group of Slurm that ended before one of its jobs told of a
-        failure stands there as ``group``.
+        ``(rule, first product, cause, path of its log)``, each job once; without those that
+        succeeded in a further attempt. A group of Slurm that ended before one of its jobs reported
+        a failure is listed with the rule ``group``.
     """
-    jobs = {}
+    jobs: dict[Job, str] = {}
     for rule, fields in _BLOCK.findall(run_log):
         product, log = _product_and_log(fields)
         if _is_missing(product):
@@ -76,53 +84,60 @@ def failed_jobs(run_log):
     return [(rule, product, _cause(log), log) for (rule, product), log in jobs.items()]
 
 
-def _held_up(run_log, failed):
-    """Return how many jobs are not made because one of their Slurm group failed, and the groups."""
-    held_up, groups = set(), []
+def _dropped(run_log: str, failed: set[Job]) -> tuple[int, list[str]]:
+    """Return how many jobs were dropped since one of their Slurm group failed, and the groups."""
+    dropped: set[Job] = set()
+    groups: list[str] = []
     for group, fields in _GROUP.findall(run_log):
         if members := _missing_members(fields) - failed:
-            held_up |= members
+            dropped |= members
             groups += [group] if group not in groups else []
-    return len(held_up), groups
+    return len(dropped), groups
 
 
-def _missing_members(fields):
-    """Return ``(rule, first product)`` of the jobs of a group whose product is not there."""
+def _missing_members(fields: str) -> set[Job]:
+    """Return ``(rule, first product)`` of the jobs of a group whose product is missing."""
     members = {(rule, _product_and_log(job)[0]) for rule, job in _MEMBER.findall(fields)}
     return {(rule, product) for rule, product in members if _is_missing(product)}
 
 
-def _product_and_log(fields):
+def _product_and_log(fields: str) -> tuple[str, str]:
     """Return the first product of a job and the path of its log, from the fields of its block."""
     return _field(fields, "output").split(", ")[0], _field(fields, "log").split(" (check log")[0]
 
 
-def _is_missing(product):
-    """Tell whether a failed job's product is not there; Snakemake takes away what it left."""
+def _is_missing(product: str) -> bool:
+    """Tell whether a failed job's product is missing; Snakemake removes an incomplete one."""
     return not (product and Path(product).exists())
 
 
-def last_run_log(folder):
-    """Return the text of the newest of Snakemake's logs in which a job was run for products.
+def last_run_log(folder: StrPath) -> str:
+    """Return the text of the newest of Snakemake's logs of a run that made products.
 
     Parameters
     ----------
     folder : path-like
         The working folder of the runs.
+
+    Returns
+    -------
+    str
+        Empty when there is no such log.
     """
     for path in sorted(Path(folder, ".snakemake", "log").glob("*.log"), reverse=True):
         text = path.read_text(encoding="utf-8", errors="replace")
-        if not _LOOKED.search(text):
+        if not _NO_PRODUCTS.search(text):
             return text
     return ""
 
 
-def _field(fields, name):
+def _field(fields: str, name: str) -> str:
+    """Return a field of a job's block; empty when it has none."""
     found = re.search(rf"^ +{name}: (.*)$", fields, re.MULTILINE)
     return found[1].strip() if found else ""
 
 
-def _cause(log):
+def _cause(log: str) -> str:
     """Return the last line of a log: programs end with their cause in one sentence."""
     try:
         lines = Path(log).read_text(encoding="utf-8", errors="replace").split("\n")
@@ -132,19 +147,19 @@ def _cause(log):
     last = written[-1] if written else ""
     if last.startswith("ERROR "):
         return last.removeprefix("ERROR ")
-    # What was to follow found no room, and the last line that did is no cause.
+    # With a full disk the cause could not be written: the last line of the log is not the cause.
     if log and (fault := _fault_of_writing(Path(log).parent)):
         return f"nothing more could be written to its log: {fault}"
-    return last or "it ended without a word (killed?)"
+    return last or "it ended without a message (killed?)"
 
 
-def _fault_of_writing(folder):
-    """Return why nothing can be written to a folder (full disk, used quota); empty when it can."""
+def _fault_of_writing(folder: Path) -> str:
+    """Return why a file cannot be written to a folder (disk or quota full); empty when it can."""
     try:
         with TemporaryFile(dir=folder) as probe:
             probe.write(bytes(4096))
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return error.strerror
+        return error.strerror or str(error)
     return ""

@@ -1,8 +1,8 @@
-"""Ask Slurm about a run's jobs: are earlier ones still at work, will ours ever start and end.
+"""Slurm jobs of a run: whether earlier ones are still running, and whether new ones can start.
 
-A killed run leaves its Slurm jobs behind: they go on, and a second run would start others that
-write the same files. A job that asks for more than there is waits without a word. Only the
-standard library: the workflow reads this each time it is planned.
+The Slurm jobs of a killed run continue, and a second run would start others that write the same
+files. A job that asks for more than the cluster has waits without a message. Only the standard
+library is used: the workflow imports this each time it is planned.
 """
 
 from __future__ import annotations
@@ -14,42 +14,53 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.errors import DarkroomError
 
-# Snakemake's executor looks at its jobs at least this often (seconds).
-_LONGEST_LOOK = 180
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from darkroom.hints import StrPath
+
+    # Id, state, and what the job does.
+    Job = tuple[str, str, str]
+
+# Longest time between two status queries of Snakemake's executor (seconds).
+_LONGEST_INTERVAL_S = 180
 _SHOWN = 5
 _OWN = (f"--user={getpass.getuser()}",)
-# Why a job will not start before somebody changes something, as squeue puts it.
+# Reasons, as squeue states them, for which a job can never start as it is.
 _NEVER = re.compile(
     r"PartitionTimeLimit|PartitionNodeLimit|PartitionConfig|BadConstraints|Invalid(Account|QOS)"
     r"|(Account|QOS)NotAllowed|(Assoc|QOS)Max\w*(PerJob|WallDuration)\w*|MaxMemPerLimit"
 )
 
 
-def check_slurm(folder, targets, submits, status_command=None):
-    """Refuse a run in a folder where Slurm jobs of an earlier one are still waiting or at work.
+def check_slurm(
+    folder: StrPath, targets: Collection[str], submits: bool, status_command: str | None = None
+) -> None:
+    """Refuse a run in a folder where Slurm jobs of an earlier one are pending or running.
 
-    Slurm is asked when this run or an earlier one in the folder hands jobs to it. That it did is
-    noted in the folder, so that a run on the same machine without Slurm is refused as well.
+    Slurm is queried when this run submits jobs to it or an earlier run in the folder did. The
+    latter is noted in the folder, so that a run on the same machine without Slurm is refused too.
 
     Parameters
     ----------
     folder : path-like
         The working folder of the jobs.
     targets : collection of str
-        What the run was asked for; a call that only looks (``status``) is never refused.
+        Targets of the run; ``status`` alone, which only reads, is never refused.
     submits : bool
-        Whether this run hands its jobs to Slurm.
+        Whether this run submits its jobs to Slurm.
     status_command : str, optional
-        By which program the executor learns how a job ended, ``squeue`` or ``sacct``.
+        Program by which the executor learns how a job ended, ``squeue`` or ``sacct``.
 
     Raises
     ------
     DarkroomError
-        When such jobs are there (they are named), when Slurm does not answer, or when it would
-        not tell how the jobs of this run end.
+        When there are such jobs (they are named), when Slurm does not answer, or when it would
+        not report how the jobs of this run end.
     """
     if set(targets) == {"status"}:
         return
@@ -67,26 +78,31 @@ def check_slurm(folder, targets, submits, status_command=None):
         note.write_text(f"{folder}\n", encoding="utf-8")
 
 
-def jobs_at_work(folder, note):
-    """Ask Slurm for this person's jobs of a folder.
+def jobs_at_work(folder: Path, note: StrPath) -> list[Job]:
+    """Query Slurm for this user's jobs of a folder.
 
     Parameters
     ----------
     folder : pathlib.Path
         Their working folder, resolved.
     note : path-like
-        File that tells that Slurm was used here, for the message when it does not answer.
+        File that records that Slurm was used here, for the message when it does not answer.
 
     Returns
     -------
     list of tuple
         ``(id, state, what it does)``, in the order of their ids.
+
+    Raises
+    ------
+    DarkroomError
+        When Slurm does not answer.
     """
     listing = _ask("squeue", "--noheader", "--format=%i|%T|%Z|%k", *_OWN)
     if listing is None:
         raise DarkroomError(
-            "Slurm does not answer (squeue), so nobody knows whether jobs of an earlier run are "
-            "still at work in this folder; repeat the command where squeue works, or remove "
+            "Slurm does not answer (squeue), so it is unknown whether jobs of an earlier run are "
+            "still running in this folder; repeat the command where squeue works, or remove "
             f"{note} when you are sure that there are none"
         )
     found = []
@@ -94,11 +110,11 @@ def jobs_at_work(folder, note):
         job, state, place, comment = line.split("|", 3)
         if Path(place).resolve() == folder:
             found.append((job, state, _what(comment)))
-    return sorted(found, key=lambda job: int(re.match(r"\d+", job[0])[0]))
+    return sorted(found, key=lambda job: int(re.findall(r"\d+", job[0])[0]))
 
 
-def jobs_never_started(folder):
-    """Tell which jobs of a folder wait for what this cluster will never give.
+def jobs_never_started(folder: StrPath) -> dict[str, str]:
+    """Return the pending jobs of a folder that can never start on this cluster, with the reason.
 
     Parameters
     ----------
@@ -124,67 +140,67 @@ def jobs_never_started(folder):
     return found
 
 
-def watch_queue(folder, tell, seconds=60):
-    """Tell, once for each, of jobs that will never start, as long as this process lives.
+def watch_queue(folder: StrPath, tell: Callable[[str], object], seconds: float = 60) -> None:
+    """Report jobs that will never start, each once, as long as this process runs.
 
     Parameters
     ----------
     folder : path-like
         The working folder of the jobs.
     tell : callable
-        Takes a sentence.
+        Called with a sentence.
     seconds : float
-        Time between two looks.
+        Time between two queries.
     """
 
-    def look():
-        told = set()
+    def watch() -> None:
+        reported: set[str] = set()
         while True:
             time.sleep(seconds)
             for job, sentence in jobs_never_started(folder).items():
-                if job not in told:
+                if job not in reported:
                     tell(sentence)
-                    told.add(job)
+                    reported.add(job)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _what(comment):
+def _what(comment: str) -> str:
     """Return what a job does, from the comment that the executor gives it."""
     return comment.removeprefix("rule_").replace("_wildcards_", " ")
 
 
-def _refusal(jobs):
-    """Say which jobs are at work, and how to wait for them or to end them."""
+def _refusal(jobs: Sequence[Job]) -> str:
+    """Return the message that names the jobs, and how to wait for them or to end them."""
     shown = [f"{job} ({what}, {state.lower()})" for job, state, what in jobs[:_SHOWN]]
     more = f" and {len(jobs) - _SHOWN} more" if len(jobs) > _SHOWN else ""
     count = "1 Slurm job" if len(jobs) == 1 else f"{len(jobs)} Slurm jobs"
     ids = " ".join(job for job, _, _ in jobs)
     return (
         f"{count} of an earlier run still write in this folder: {', '.join(shown)}{more}. "
-        f"Wait until `squeue --me` no longer lists them (what they make is kept), or end them "
+        f"Wait until `squeue --me` no longer lists them (their products are kept), or end them "
         f"with `scancel {ids}`; then repeat the command"
     )
 
 
-def _require_status(status_command):
-    """Refuse a way of asking for the end of jobs that would make the run wait for ever."""
+def _require_status(status_command: str | None) -> None:
+    """Refuse a status command by which the run would never learn that its jobs ended."""
     configuration = _ask("scontrol", "show", "config") or ""
     value = dict(re.findall(r"^(\w+)\s*=\s*(\S*)", configuration, re.MULTILINE))
     accounting = value.get("AccountingStorageType", "").endswith("/slurmdbd")
     age = value.get("MinJobAge", "")
-    forgets = age.isdigit() and int(age) < _LONGEST_LOOK
+    forgets = age.isdigit() and int(age) < _LONGEST_INTERVAL_S
     if status_command == "sacct" and value and not accounting:
         raise DarkroomError(
-            "this cluster keeps no accounts (AccountingStorageType = "
-            f"{value.get('AccountingStorageType')}), so sacct would never tell that a job ended; "
+            "this cluster has no accounting database (AccountingStorageType = "
+            f"{value.get('AccountingStorageType')}), so sacct would never report that a job ended; "
             "set `slurm-status-command: squeue` in the profile"
         )
     if status_command != "sacct" and forgets:
         way = (
             "set `slurm-status-command: sacct` in the profile"
             if accounting
-            else f"ask the cluster's keepers for MinJobAge >= {_LONGEST_LOOK}"
+            else f"ask the cluster's administrators for MinJobAge >= {_LONGEST_INTERVAL_S}"
         )
         raise DarkroomError(
             f"this cluster forgets a job {age} s after its end (MinJobAge), before squeue is "
@@ -192,8 +208,8 @@ def _require_status(status_command):
         )
 
 
-def _ask(*command):
-    """Return what a Slurm program answers, or None when it cannot."""
+def _ask(*command: str) -> str | None:
+    """Return the output of a Slurm program, or None when it fails."""
     if shutil.which(command[0]) is None:
         return None
     try:

@@ -1,28 +1,43 @@
-"""A campaign's state as a table for the terminal; the standard library only."""
+"""The state of a campaign as a table for the terminal; uses the standard library only."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.campaign.frames import read_frames
 from darkroom.campaign.lock import read_lock
 from darkroom.errors import DarkroomError
 from darkroom.workflow.failures import failed_jobs
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from darkroom.campaign.campaign import Campaign
+    from darkroom.hints import StrPath
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_KINDS = (".fits", ".tsv", ".csv", ".json", ".html")
-_WORKING = ("item.json", "figures.json")
+_SUFFIXES = (".fits", ".tsv", ".csv", ".json", ".html")
+# Files that programs make for the report.
+_FOR_REPORT = ("item.json", "figures.json")
 _SHOWN = 4
 _STEPS = re.compile(r"^(\d+) of \d+ steps \(\d+%\) done$", re.MULTILINE)
-_BETWEEN = (
+# Folders of an item whose files are intermediate, not products to list.
+_INTERMEDIATE = (
     "references", "superbias", "readnoise", "calibrated",
     "original", "reads", "chosen", "measures",
 )  # fmt: skip
 
 
-def summary(campaign, results, planned=(), run_log="", command="snakemake"):
-    """Return the table of what a campaign has made, what is missing, and why.
+def summary(
+    campaign: Campaign,
+    results: StrPath,
+    planned: Sequence[str] = (),
+    run_log: str = "",
+    command: str = "snakemake",
+) -> str:
+    """Return a table of what a campaign has made, what is missing, and why.
 
     Parameters
     ----------
@@ -33,15 +48,15 @@ def summary(campaign, results, planned=(), run_log="", command="snakemake"):
     planned : sequence of str
         Paths of every product of the campaign.
     run_log : str
-        Text of Snakemake's log of the last run: what failed in it.
+        Text of Snakemake's log of the last run, for the failures in it.
     command : str
-        What a person types to go on.
+        The command that continues the run.
 
     Returns
     -------
     str
-        Per item: exposures, products with their sizes, figures; what failed and is still missing;
-        then the report, or the next command.
+        For each item: exposures, products with their sizes, figures; then the report, what failed
+        and is still missing, and the next command.
     """
     results = Path(results)
     lock = read_lock(campaign.lock_path)
@@ -60,8 +75,15 @@ def summary(campaign, results, planned=(), run_log="", command="snakemake"):
     return "\n".join([*lines, *_unfinished(planned, run_log, command)])
 
 
-def success_summary(campaign, results, run_log, seconds, planned, command):
-    """Tell in a few lines what a run that ended well has done.
+def success_summary(
+    campaign: Campaign,
+    results: StrPath,
+    run_log: str,
+    seconds: float,
+    planned: Sequence[str],
+    command: str,
+) -> str:
+    """Return a few lines about what a successful run has done.
 
     Parameters
     ----------
@@ -72,33 +94,34 @@ def success_summary(campaign, results, run_log, seconds, planned, command):
     run_log : str
         Text of Snakemake's log of the run.
     seconds : float
-        How long the run took.
+        Duration of the run.
     planned : sequence of str
         Paths of every product of the campaign.
     command : str
-        What a person types to go on.
+        The command that continues the run.
 
     Returns
     -------
     str
-        Steps and time; items with excluded exposures; the report, or what is still missing (of a
-        run that was asked for a part) and the next command.
+        Steps and time; items with excluded exposures; the report, or what is still missing (after a
+        run of a part of the campaign) and the next command.
     """
     results = Path(results)
     done = _STEPS.findall(run_log)
     lines = [f"{done[-1] if done else 0} steps done in {_duration(seconds)}."]
     lock = read_lock(campaign.lock_path)
-    told = {item: _exposures(results, item, len(lock.of(item))) for item in campaign.items}
-    excluded = [f"  {item}: {text}" for item, text in told.items() if "excluded" in text]
+    planned_of = {item: len(lock.of(item)) if lock else 0 for item in campaign.items}
+    counts = {item: _exposures(results, item, number) for item, number in planned_of.items()}
+    excluded = [f"  {item}: {text}" for item, text in counts.items() if "excluded" in text]
     more = [f"  … and {len(excluded) - _SHOWN} more items"] if len(excluded) > _SHOWN else []
     lines += excluded[:_SHOWN] + more + _unfinished(planned, "", command)
     report = results / "report.html"
-    # A report of before tells nothing of what is missing now.
-    whole = bool(planned) and all(Path(path).exists() for path in planned)
-    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if whole else [])])
+    # An earlier report does not show what is missing now.
+    complete = bool(planned) and all(Path(path).exists() for path in planned)
+    return "\n".join([*lines, *([f"Report: {report.resolve()}"] if complete else [])])
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -106,8 +129,8 @@ def _duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _unfinished(planned, run_log, command):
-    """Tell what is missing, which of it failed and why, and the next command."""
+def _unfinished(planned: Collection[str], run_log: str, command: str) -> list[str]:
+    """List what is missing, which of it failed and why, and the next command."""
     missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
     if not missing:
         return [f"All {len(planned)} products are there."] if planned else []
@@ -118,11 +141,11 @@ def _unfinished(planned, run_log, command):
         lines = ["Failed in the last run and still missing:", *lines, ""]
     shown = ", ".join(missing[:_SHOWN]) + (" …" if len(missing) > _SHOWN else "")
     lines += [f"Missing: {len(missing)} of {len(planned)} products ({shown})"]
-    return [*lines, f"Go on with: {command}"]
+    return [*lines, f"Continue with: {command}"]
 
 
-def _exposures(results, item, planned):
-    """Tell how many exposures of an item are used, refused and not there yet."""
+def _exposures(results: Path, item: str, planned: int) -> str:
+    """Return how many exposures of an item are used and excluded, or fetched so far."""
     try:
         rows = read_frames(results / item / "frames.tsv")
     except DarkroomError:
@@ -133,14 +156,16 @@ def _exposures(results, item, planned):
     return f"{text}, {refused} excluded (the report says why)" if refused else text
 
 
-def _products(folder):
-    """List the products of an item, figures as one line; what lies in between is left out."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name not in _BETWEEN)
+def _products(folder: Path) -> list[tuple[str, str]]:
+    """List the products of an item with their sizes, figures as one line, no intermediate files."""
+    found = sorted(
+        p for p in folder.rglob("*") if p.is_file() and p.parent.name not in _INTERMEDIATE
+    )
     rows = [
         (p.relative_to(folder).as_posix(), _size(p.stat().st_size))
         for p in found
-        if p.suffix in _KINDS and not p.name.startswith(".") and p.name not in _WORKING
-        # JSON deeper down is what the steps tell each other of one exposure.
+        if p.suffix in _SUFFIXES and not p.name.startswith(".") and p.name not in _FOR_REPORT
+        # JSON in subfolders is intermediate: results of single exposures.
         if p.suffix != ".json" or p.parent == folder
     ]
     figures = [p for p in found if p.suffix == ".png"]
@@ -149,7 +174,7 @@ def _products(folder):
     return rows
 
 
-def _size(size):
+def _size(size: float) -> str:
     for unit in _UNITS:
         if size < 1000 or unit == _UNITS[-1]:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -32,16 +32,16 @@ def test_the_last_line_of_the_jobs_log_is_the_cause(tmp_path):
         "  fetch  results/demo/raw/camera/dark_1.json",
         "      dark_1.FIT: truncated",
         f"      log: {log}",
-        "Whatever did not need these is made. When mended, go on with:",
+        "All that does not depend on these is made. Once these are fixed, continue with:",
         "  snakemake",
     ]
 
 
 def test_a_job_that_died_silently_is_said_to(tmp_path):
     log = tmp_path / "dark_1.log"
-    assert "it ended without a word (killed?)" in failure_summary(LOG.format(log=log), "x")
+    assert "it ended without a message (killed?)" in failure_summary(LOG.format(log=log), "x")
     log.write_text("")
-    assert "it ended without a word (killed?)" in failure_summary(LOG.format(log=log), "x")
+    assert "it ended without a message (killed?)" in failure_summary(LOG.format(log=log), "x")
 
 
 GROUP = """\

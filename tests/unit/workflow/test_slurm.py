@@ -78,7 +78,9 @@ def test_a_copy_of_the_folder_at_another_place_does_not_ask_slurm(cluster, monke
 
 def test_sacct_is_refused_where_no_accounts_are_kept(cluster):
     cluster()
-    with pytest.raises(DarkroomError, match=r"keeps no accounts .*slurm-status-command: squeue"):
+    with pytest.raises(
+        DarkroomError, match=r"has no accounting database .*slurm-status-command: squeue"
+    ):
         check_slurm(".", ["all"], True, "sacct")
 
 

@@ -47,7 +47,7 @@ def test_what_is_missing_and_what_failed_of_it_is_told_with_the_next_command(cam
         "      bias_2.FIT: truncated",
         "",
         f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
-        "Go on with: snakemake --config campaign=mine",
+        "Continue with: snakemake --config campaign=mine",
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
     assert text.splitlines() == [
         "7 steps done in 1 h 2 min.",
         f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
-        "Go on with: snakemake",
+        "Continue with: snakemake",
     ]
 
 
