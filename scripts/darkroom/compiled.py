@@ -1,15 +1,16 @@
 """Loading compiled loops (kernels), safely while other jobs do the same.
 
 numba keeps machine code on disk: in ``NUMBA_CACHE_DIR`` when set (the workflow sets it to a folder
-inside the checkout), else beside the source. Its index is keyed by signature, processor model and
-processor features, and by the time and size of the file in which a function is written; so
-machines of different kinds may share a folder. But two processes that add entries at the same
-moment can choose the same file name for different code. Therefore a kernel is imported under an
-exclusive lock: the first job compiles (seconds), the others wait for it and load.
+inside the checkout), else beside the source, else in the user's own cache. Its index is keyed by
+signature, processor model and processor features, so machines of different kinds may share a
+folder. But two processes that add entries at the same moment can pick the same file name for
+different code. So a kernel is imported under an exclusive lock: the first job compiles (seconds),
+the others wait for it and load.
 
-A kernel is a module, or a package all of whose files belong to it. numba notices an edit of the
-file that holds the called function only, so the code of a package is kept in a folder named by the
-digest of all its files.
+A kernel is a module, or a package all of whose files belong to it. numba compares the one file that
+holds the called function with the file that was compiled, and would not notice an edit of another.
+So the code of a package is kept in a folder named by the digest of all its files. A compiled
+function must not use constants or functions from outside its kernel.
 """
 
 from __future__ import annotations
@@ -40,22 +41,17 @@ def load_kernel(name: str, *variant: Any) -> Any:
     Parameters
     ----------
     name : str
-        Dotted name of the kernel, a literal, so that it is found among the modules a program uses
+        Dotted name of the kernel, written out, so that it counts among what a program uses
         (`darkroom.workflow.programs`). Its functions have explicit signatures: they are compiled
         when it is imported, and never outside the lock.
     *variant
-        Arguments of the kernel's function ``compiled``, for a kernel that is compiled for several
-        types of values.
-
-    Returns
-    -------
-    module or object
-        The module, or what its function ``compiled`` returns.
+        Arguments of its function ``compiled``, for a kernel that is compiled for several types of
+        values; what that returns is returned.
 
     Raises
     ------
     DarkroomError
-        When the file system of the cache does not support locks.
+        When compiled code cannot be kept anywhere, or the file system there has no locks.
     """
     key = (name, *variant)
     found = _loaded.get(key)
@@ -63,59 +59,75 @@ def load_kernel(name: str, *variant: Any) -> Any:
         with _loading:
             found = _loaded.get(key)
             if found is None:
-                with cache_lock(), _garbage_collection_paused(), _package_cache(name):
-                    module = import_module(name)
-                    found = module.compiled(*variant) if variant else module
-                _loaded[key] = found
+                with _garbage_collection_paused():
+                    found = _loaded[key] = _load(name, variant)
     return found
 
 
-@contextmanager
-def _package_cache(name: str) -> Iterator[None]:
-    """Let numba keep the code of a package in a folder named by the digest of all its files."""
-    spec = find_spec(name)
-    folders = spec.submodule_search_locations if spec else None
-    if not folders:
-        yield
-        return
+def _load(name, variant):
+    # Before the lock, so that jobs that start together do not import numba one after the other.
     from numba import config
 
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(Path(before or Path(folders[0], "__pycache__")) / _digest(folders[0]))
+    # numba reads its environment again when it compiles, which would undo what is set below.
+    config.reload_config()
+    with cache_lock() as folder, _code_by_digest(name, folder):
+        module = import_module(name)
+        return module.compiled(*variant) if variant else module
+
+
+@contextmanager
+def _code_by_digest(name, folder):
+    """Let numba keep the code of a package by the digest of all its files.
+
+    Code of earlier states of the same checkout's package is removed, as numba itself replaces the
+    code of an edited module: it is made again in seconds, and would pile up without end. Nobody
+    reads it meanwhile, since the lock is held.
+    """
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        yield
+        return
+    import shutil
+
+    from numba import config
+
+    package = Path(spec.submodule_search_locations[0]).absolute()
+    checkout = hashlib.sha256(bytes(package)).hexdigest()[:8]
+    states = folder / f"{name}-{checkout}"
+    present = states / _digest(package)
+    before, config.CACHE_DIR = config.CACHE_DIR, str(present)
     try:
         yield
     finally:
         config.CACHE_DIR = before
+    for state in states.glob("*"):
+        if state != present:
+            shutil.rmtree(state, ignore_errors=True)
 
 
-def _digest(folder: str) -> str:
+def _digest(package):
     """Return 16 hexadecimal digits that change with any Python file of a folder."""
     total = hashlib.sha256()
-    for path in sorted(Path(folder).glob("*.py")):
-        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in sorted(package.rglob("*.py")):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(package)}\0{content}\n".encode())
     return total.hexdigest()[:16]
 
 
 @contextmanager
-def cache_lock() -> Iterator[None]:
-    """Hold the lock of the folder of compiled code during the block.
+def cache_lock() -> Iterator[Path]:
+    """Hold the lock of the compiled code's folder, and give that folder.
 
-    The lock ends with the process that holds it, however that process ends. Where the folder cannot
-    be written no lock is needed: numba then keeps its code in the user's own cache.
+    It is the first that can be written of those where numba looks: ``NUMBA_CACHE_DIR``, the folder
+    beside the source, the user's own cache. The lock ends with the process that holds it, however
+    it dies.
 
     Raises
     ------
     DarkroomError
-        When the file system does not support locks.
+        When none of them can be written, or its file system has no locks.
     """
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(named) if named else Path(__file__).parent / "__pycache__"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / "darkroom.lock").open("w")
-    except OSError:
-        yield
-        return
+    folder, stream = _open_lock()
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -125,16 +137,38 @@ def cache_lock() -> Iterator[None]:
                 "set NUMBA_CACHE_DIR to a folder on a local disk"
             )
             raise DarkroomError(msg) from error
-        yield
+        yield folder
+
+
+def _open_lock():
+    """Return the first folder that can be written, and its lock, open."""
+    import tempfile  # late, as numba: most programs that import this module compile nothing
+
+    named, own = os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
+    beside = Path(__file__).parent / "__pycache__"
+    folders = [*([Path(named)] if named else []), beside, Path(own or "~/.cache", "numba")]
+    for folder in folders:
+        try:
+            folder = folder.expanduser()
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()  # numba tries the same
+            return folder, (folder / "darkroom.lock").open("w")
+        except (OSError, RuntimeError):  # the latter for a user without a home
+            continue
+    msg = (
+        f"compiled code cannot be kept in any of {', '.join(map(str, folders))}: "
+        "set NUMBA_CACHE_DIR to a folder that can be written"
+    )
+    raise DarkroomError(msg)
 
 
 @contextmanager
 def _garbage_collection_paused() -> Iterator[None]:
-    """Pause the garbage collector: it finds nothing during imports and takes 10 % of their time."""
-    enabled = gc.isenabled()
+    """Pause the garbage collector, which finds nothing in imports and takes a tenth of them."""
+    pause = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
+        if pause:
             gc.enable()
