@@ -80,10 +80,10 @@ def load(paths: Sequence[StrPath], recover: Sequence[Recover] = ()) -> list[Fram
         counts = Counter(getattr(frame, name) for frame in frames)
         if len(counts) > 1:
             usual = counts.most_common(1)[0][0]
-            odd = next(frame for frame in frames if getattr(frame, name) != usual)
+            deviant = next(frame for frame in frames if getattr(frame, name) != usual)
             raise InputError(
-                odd.path,
-                f"its {name} is {getattr(odd, name)}{unit}, that of most frames is {usual}",
+                deviant.path,
+                f"its {name} is {getattr(deviant, name)}{unit}, that of most frames is {usual}",
                 "frames of one detector and one mode are needed",
             )
     return frames

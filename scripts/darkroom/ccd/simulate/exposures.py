@@ -2,7 +2,7 @@
 
 The defaults are the camera of the published CCD notebook (an SBIG ST-402, 510 × 765 pixels): level
 and left-to-right gradient, read noise, dark rate, one dramatic hot pixel, two temperatures, and an
-offset that wanders from frame to frame. Amplitudes were set so that the statistics the notebook
+offset that varies from frame to frame. Amplitudes were set so that the statistics the notebook
 prints come out (``tests/unit/ccd/test_simulate.py`` compares them).
 
 Every component of every frame has a random stream of its own, keyed by the seed, the component and

@@ -78,11 +78,13 @@ def read_noise(stack: Stack, clip: Clip, *, threads: int = 1) -> ReadNoise:
     clean = combine_stack(stack, clip, offsets=seen.offsets, threads=threads, outputs=("std",))
     corrected, error = correct_std(clean.std, clean.count, clip, stack.nframes)
     good = np.broadcast_to(~seen.discordant[:, None], clean.count.shape)
-    whole = pooled(clean.std, clean.count, good)
+    detector = pooled(clean.std, clean.count, good)
     factor = clip_variance_factor(clip, stack.nframes)
     # The offset of each frame was fitted to these pixels: one degree of freedom per frame.
     factor *= 1 - 1 / seen.sample.size
-    whole = PooledVariance(whole.variance / factor, whole.variance_error / factor, whole.used)
+    detector = PooledVariance(
+        detector.variance / factor, detector.variance_error / factor, detector.used
+    )
     dq = stack_dq(clean, seen.discordant)
     dq[clean.count < 2] |= DQ.NO_ERROR
-    return ReadNoise(raw.std, corrected, error, clean.count, whole, seen, dq)
+    return ReadNoise(raw.std, corrected, error, clean.count, detector, seen, dq)
