@@ -1,4 +1,4 @@
-"""The figures: measures behind them, pictures, sets on disk, and those of a CCD item."""
+"""The figures: measures behind them, pictures, sets on disk, and the CCD pipeline's story."""
 
 import itertools
 import json
@@ -280,7 +280,7 @@ def test_two_pictures_of_one_name_are_refused(tmp_path):
         book.add("S", "key", "T", "C", [a_panel(), a_panel()])
 
 
-# Figures of a CCD item
+# The CCD pipeline
 
 
 class Captions:
