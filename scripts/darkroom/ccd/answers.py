@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-# A gradient is seen when it exceeds so many errors.
-_SEEN = 5.0
-# Dark counts below this fraction of the read noise do no harm in a bias frame.
+if TYPE_CHECKING:
+    from darkroom.ccd.quantities import Quantity
+
+# A gradient is detected when it exceeds this many of its standard errors.
+_SIGNIFICANT = 5.0
+# Dark counts below this fraction of the read noise are negligible in a bias frame.
 _NEGLIGIBLE = 0.05
 
 
-def answers(quantities, science, unit):
+def answers(
+    quantities: Sequence[Quantity], science: Sequence[Mapping[str, Any]], unit: str
+) -> list[dict[str, str]]:
     """Answer the notebook's questions from the table of quantities.
 
     Parameters
@@ -18,23 +26,23 @@ def answers(quantities, science, unit):
     quantities : sequence of darkroom.ccd.quantities.Quantity
         The table.
     science : sequence of dict
-        Of each science frame: ``name`` and the cards of its product.
+        For each science frame ``name`` and the header cards of its product.
     unit : str
         ``adu`` or ``electron``.
 
     Returns
     -------
     list of dict
-        ``question`` and ``answer``, in words with numbers.
+        ``question`` and ``answer``.
     """
     rows = {row.name: row for row in quantities}
     word = "ADU" if unit == "adu" else "e-"
-    found = [_noise(rows, word), _held(rows, word), _gradient(rows, word)]
+    found = [_noise(rows, word), _dark_counts_in_bias(rows, word), _gradient(rows, word)]
     return found + [_improved(cards, word) for cards in science]
 
 
-def plus_minus(value, error):
-    """Return ``"value ± error"`` with two significant digits of the error."""
+def plus_minus(value: float, error: float | None) -> str:
+    """Return ``"value ± error"``, both rounded to two significant digits of the error."""
     if error is None or not np.isfinite(error) or error <= 0:
         return f"{value:.4g}"
     digits = 1 - int(np.floor(np.log10(error)))
@@ -48,7 +56,7 @@ def _noise(rows, word):
     noise, variance = rows["noise_added_by_dark"], plus_minus(row.value, row.uncertainty)
     if noise.value is None or not np.isfinite(noise.value):
         text = (
-            f"none that can be seen: the variance of the darks of {time:g} s exceeds that of the "
+            f"none is detected: the variance of the darks of {time:g} s exceeds that of the "
             f"biases by {variance} {word}²"
         )
     else:
@@ -61,13 +69,13 @@ def _noise(rows, word):
     if naive > row.value > 0:
         share = 100 * (1 - row.value / naive)
         text += (
-            f", {share:.0f} % of which is not dark current but few samples, odd pixels, offsets "
-            "and temperature"
+            f", {share:.0f} % of which is not dark current but the bias of few samples, anomalous "
+            "pixels, offsets and temperature"
         )
     return {"question": "How much noise did the dark current add?", "answer": text}
 
 
-def _held(rows, word):
+def _dark_counts_in_bias(rows, word):
     row, time = rows["dark_counts_in_bias"], rows["bias_exptime"].value
     noise = rows["mean_read_noise"].value
     share = abs(row.value) / noise if noise else np.inf
@@ -76,21 +84,21 @@ def _held(rows, word):
         f"{100 * share:.2g} % of the read noise of one frame"
     )
     if row.value < 3 * row.uncertainty:
-        text += ": none that can be measured"
+        text += ": not significant"
     else:
-        text += ": a bias for all purposes" if share < _NEGLIGIBLE else ": not negligible"
+        text += ": negligible" if share < _NEGLIGIBLE else ": not negligible"
     return {"question": "How many dark counts does a bias frame hold?", "answer": text}
 
 
 def _gradient(rows, word):
     bias, dark = rows["bias_left_minus_right"], rows["dark_left_minus_right"]
-    in_bias = abs(bias.value) > _SEEN * bias.uncertainty
-    in_dark = abs(dark.value) > _SEEN * dark.uncertainty
+    in_bias = abs(bias.value) > _SIGNIFICANT * bias.uncertainty
+    in_dark = abs(dark.value) > _SIGNIFICANT * dark.uncertainty
     verdict = {
-        (True, False): "in the bias, and none is seen in the dark",
-        (False, True): "in the dark, and none is seen in the bias",
+        (True, False): "in the bias; none is detected in the dark",
+        (False, True): "in the dark; none is detected in the bias",
         (True, True): "in both",
-        (False, False): "in neither is one seen",
+        (False, False): "none is detected in either",
     }[in_bias, in_dark]
     text = (
         f"{verdict}: left minus right is {plus_minus(bias.value, bias.uncertainty)} {word} in the "
@@ -102,20 +110,20 @@ def _gradient(rows, word):
 def _improved(cards, word):
     question = f"Did dark subtraction improve {cards['name']}?"
     if cards["SPRBEF"] is None or cards["SPRAFT"] is None:
-        return {"question": question, "answer": "it cannot be told: no pixel is without a flag"}
+        return {"question": question, "answer": "unknown: all pixels are flagged"}
 
     def pair(key, digits=2):
         return f"{cards[key + 'BEF']:.{digits}f} to {cards[key + 'AFT']:.{digits}f} {word}"
 
     better = cards["SPRAFT"] < cards["SPRBEF"]
     text = (
-        f"{'yes' if better else 'no'}: the background's spread went from {pair('SPR')}, its left "
-        f"to right range from {pair('RNG')}"
+        f"{'yes' if better else 'no'}: the background's spread changed from {pair('SPR')}, the "
+        f"range of its column profile from {pair('RNG')}"
     )
     if cards["HOTBEF"] is not None:
-        text += f", what hot pixels stand out from {pair('HOT')}"
+        text += f", the residual of hot pixels from {pair('HOT')}"
     text += (
-        f"; the noise from pixel to pixel went from {pair('FIN')}, "
+        f"; the pixel-to-pixel noise changed from {pair('FIN')}, "
         f"{cards['DARKSTD']:.2f} {word} of it from the dark itself "
         f"({cards['DARKHOW']}, {cards['EXPTIME']:g} s)"
     )

@@ -1,4 +1,4 @@
-"""What an image does on large scales: local level, plane, profiles."""
+"""Large-scale structure of an image: local background level, plane and profiles."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _BOX = 64
 _CLIP = 3.0
 
 
-def local_level(image, box=_BOX):
-    """Median of the surroundings of every pixel: medians of boxes, interpolated between them.
+def local_level(image: np.ndarray, box: int = _BOX) -> np.ndarray:
+    """Return the background level at every pixel: medians of boxes, interpolated linearly.
 
     Parameters
     ----------
     image : (ny, nx) array
-        NaN is left out.
+        NaN are left out.
     box : int
-        Side of the boxes in pixels.
+        Side of the boxes, pixels.
 
     Returns
     -------
     (ny, nx) float32 array
-        Follows glow and gradients, and no single pixel.
+        Follows glow and gradients, but not single pixels.
     """
     mesh = box_medians(image, box)
     down, across = (_between(n, m) for n, m in zip(image.shape, mesh.shape, strict=True))
@@ -38,8 +38,11 @@ def _between(number, boxes):
     return np.maximum(1 - np.abs(place[:, None] - np.arange(boxes)), 0).astype(np.float32)
 
 
-def box_medians(image, box):
-    """Return the medians of boxes of about `box` pixels a side, boxes without values filled."""
+def box_medians(image: np.ndarray, box: int) -> np.ndarray:
+    """Return the medians of boxes of about `box` × `box` pixels.
+
+    Boxes without a finite value have the median of the others.
+    """
     counts = [max(1, round(n / box)) for n in image.shape]
     mesh = np.array(
         [
@@ -52,15 +55,15 @@ def box_medians(image, box):
 
 @dataclass(frozen=True)
 class Gradient:
-    """Large-scale shape of an image, in its unit.
+    """Large-scale structure of an image, in its unit.
 
     Attributes
     ----------
     x, x_error, y, y_error : float
         Rise of the fitted plane from the first to the last column (row), and its standard error
-        from the scatter of box means about the plane.
+        from the scatter of the box means about the plane.
     column_range, row_range : float
-        Largest minus smallest of the smoothed column (row) profile.
+        Maximum minus minimum of the smoothed column (row) profile.
     left_right, left_right_error : float
         Mean of the left quarter minus that of the right quarter.
     """
@@ -75,24 +78,24 @@ class Gradient:
     left_right_error: float
 
 
-def gradient(image, good=None, boxes=16):
-    """Measure the large-scale shape of an image.
+def gradient(image: np.ndarray, good: np.ndarray | None = None, boxes: int = 16) -> Gradient:
+    """Measure the large-scale structure of an image.
 
     Parameters
     ----------
     image : (ny, nx) array
-        NaN is left out.
+        NaN are left out.
     good : (ny, nx) bool array, optional
         Pixels to use.
     boxes : int
-        Boxes along each axis. Each box counts with its mean, without what lies beyond three
-        robust standard deviations.
+        Number of boxes along each axis. The plane is fitted to their means, in each of which
+        pixels beyond three robust standard deviations are left out.
 
     Returns
     -------
     Gradient
-        Errors follow from the scatter of the boxes about the plane, so a shape that is no plane
-        makes them larger. All NaN where the good pixels span no plane.
+        Errors follow from the scatter of the boxes about the plane, so curvature makes them
+        larger. All NaN when the good pixels do not determine a plane.
     """
     values = image if good is None else np.where(good, image, np.nan)
     counts = [min(boxes, max(2, n // 4)) for n in image.shape]
@@ -127,7 +130,7 @@ def gradient(image, good=None, boxes=16):
 
 
 def _mean(mesh, axis):
-    """Mean along an axis, NaN left out; NaN where there is nothing else."""
+    """Return the mean along an axis without NaN; NaN where all are."""
     counts = np.isfinite(mesh).sum(axis=axis)
     return np.where(counts > 0, np.nansum(mesh, axis=axis), np.nan) / np.maximum(counts, 1)
 

@@ -1,14 +1,21 @@
-"""Which frames belong together: one exposure time, one temperature group."""
+"""Sorting of frames into cells: frames of one exposure time and one temperature group."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.fits.describe import Frame, describe
+
+if TYPE_CHECKING:
+    from darkroom.fits.describe import Recover
+    from darkroom.hints import StrPath
 
 #: Exposure times that differ by less than this fraction are taken as equal.
 SAME_EXPTIME = 1e-3
@@ -20,12 +27,12 @@ class Cell:
 
     Parameters
     ----------
-    role : {"bias", "dark"}
-        What the frames are.
+    role : {"bias", "dark", "science"}
+        Kind of the frames.
     exptime : float
         Exposure time in seconds.
     group : int
-        Temperature group, counted from 1, coldest first; 0 for frames not grouped.
+        Number of the temperature group; 1 is the coldest, 0 are frames that are not grouped.
     temperature : float or None
         Mean detector temperature of its frames, degrees Celsius.
     frames : tuple of Frame
@@ -39,8 +46,8 @@ class Cell:
     frames: tuple[Frame, ...]
 
     @property
-    def paths(self):
-        """Paths of its frames."""
+    def paths(self) -> list[Path]:
+        """Paths of the frames."""
         return [frame.path for frame in self.frames]
 
     def __str__(self):
@@ -48,15 +55,15 @@ class Cell:
         return f"{len(self.frames)} {self.role} frames of {self.exptime:g} s{where}"
 
 
-def load(paths, recover=()):
-    """Read the facts of frames that are to be used together.
+def load(paths: Sequence[StrPath], recover: Sequence[Recover] = ()) -> list[Frame]:
+    """Read the headers of frames that are to be used together.
 
     Parameters
     ----------
     paths : sequence of path-like
         FITS files.
     recover : sequence of darkroom.fits.describe.Recover
-        Malformed cards that may be repaired.
+        Malformed header cards that may be repaired.
 
     Returns
     -------
@@ -73,17 +80,26 @@ def load(paths, recover=()):
         counts = Counter(getattr(frame, name) for frame in frames)
         if len(counts) > 1:
             usual = counts.most_common(1)[0][0]
-            odd = next(frame for frame in frames if getattr(frame, name) != usual)
+            deviant = next(frame for frame in frames if getattr(frame, name) != usual)
             raise InputError(
-                odd.path,
-                f"its {name} is {getattr(odd, name)}{unit}, that of most frames is {usual}",
+                deviant.path,
+                f"its {name} is {getattr(deviant, name)}{unit}, that of most frames is {usual}",
                 "frames of one detector and one mode are needed",
             )
     return frames
 
 
-def load_roles(darks, biases, recover=()):
-    """Read the facts of darks and biases that are to be used together (see `load`).
+def load_roles(
+    darks: Sequence[StrPath], biases: Sequence[StrPath], recover: Sequence[Recover] = ()
+) -> tuple[list[Frame], list[Frame]]:
+    """Read the headers of darks and biases that are to be used together (see `load`).
+
+    Parameters
+    ----------
+    darks, biases : sequence of path-like
+        FITS files.
+    recover : sequence of darkroom.fits.describe.Recover
+        Malformed header cards that may be repaired.
 
     Returns
     -------
@@ -94,18 +110,17 @@ def load_roles(darks, biases, recover=()):
     return frames[: len(darks)], frames[len(darks) :]
 
 
-def cells(darks, biases=(), *, tolerance):
+def cells(darks: Sequence[Frame], biases: Sequence[Frame] = (), *, tolerance: float) -> list[Cell]:
     """Sort frames into cells of one exposure time and one temperature group.
 
-    Temperature groups are made of the darks alone, so that every program numbers them alike. A
-    bias frame joins the group nearest in temperature: the dark counts in it are few.
+    Temperature groups are formed from the darks alone, so that every program numbers them in the
+    same way. A bias frame joins the group nearest in temperature: its dark counts are few.
 
     Parameters
     ----------
     darks, biases : sequence of Frame
-        Frames.
     tolerance : float
-        Largest difference of temperature inside a group, degrees Celsius.
+        Largest difference of temperature within a group, degrees Celsius.
 
     Returns
     -------
@@ -127,13 +142,13 @@ def cells(darks, biases=(), *, tolerance):
     return found
 
 
-def bias_cell(frames):
-    """Return bias frames as one cell (group 0: whatever their temperature).
+def bias_cell(frames: Sequence[Frame]) -> Cell:
+    """Return bias frames as one cell, of group 0: all temperatures.
 
     Raises
     ------
     InputError
-        When one has another exposure time.
+        When one has another exposure time than the first.
     """
     times = _exposure_times(frames)
     for frame, exptime in zip(frames, times, strict=True):
@@ -146,16 +161,16 @@ def bias_cell(frames):
     return Cell("bias", frames[0].exptime, 0, mean_temperature(frames), tuple(frames))
 
 
-def temperature_groups(frames, tolerance):
-    """Return the temperature group of each frame: 1 is the coldest.
+def temperature_groups(frames: Sequence[Frame], tolerance: float) -> list[int]:
+    """Return the number of the temperature group of each frame; 1 is the coldest.
 
-    Going up in temperature, a group takes every frame that lies within `tolerance` of its
-    coldest one; that gives the fewest groups.
+    From the coldest frame up, a group takes all frames within `tolerance` (degrees Celsius) of its
+    coldest one, which gives the fewest groups. Frames without a temperature form one group.
 
     Raises
     ------
     InputError
-        When only some of the frames tell their temperature.
+        When only some of the frames state their temperature.
     """
     temperatures = [frame.temperature for frame in frames]
     if all(value is None for value in temperatures):
@@ -163,8 +178,8 @@ def temperature_groups(frames, tolerance):
     if None in temperatures:
         raise InputError(
             frames[temperatures.index(None)].path,
-            "tells no detector temperature, other frames do",
-            "temperature groups need it in all of them or in none",
+            "states no detector temperature, other frames do",
+            "temperature groups need it in all frames or in none",
         )
     numbers, number, coldest = {}, 0, -np.inf
     for value in sorted(set(temperatures)):
@@ -187,7 +202,7 @@ def _nearest_groups(frames, darks, groups):
 
 
 def _exposure_times(frames):
-    """Return exposure times with near-equal ones made equal (to the shortest of them)."""
+    """Return exposure times, with nearly equal ones replaced by the shortest of them."""
     times, known = {}, -1.0
     for value in sorted({frame.exptime for frame in frames}):
         if known < 0 or value > known * (1 + SAME_EXPTIME):
@@ -196,14 +211,14 @@ def _exposure_times(frames):
     return [times[frame.exptime] for frame in frames]
 
 
-def mean_temperature(frames):
-    """Return the mean temperature (C) of frames, or None when one does not tell."""
+def mean_temperature(frames: Sequence[Frame]) -> float | None:
+    """Return the mean temperature of frames (degrees Celsius); None if one states none."""
     values = [frame.temperature for frame in frames]
     return None if not values or None in values else float(np.mean(values))
 
 
-def group_temperature(cells, group):
-    """Return the mean temperature (C) of the darks of a group, or None."""
+def group_temperature(cells: Sequence[Cell], group: int) -> float | None:
+    """Return the mean temperature of a group's darks (degrees Celsius); None if unknown."""
     values = [
         frame.temperature
         for cell in cells

@@ -1,8 +1,10 @@
-"""Gather what the table of quantities needs: one pass over the frames, and the products."""
+"""The table of quantities, computed from the frames and the products of a CCD item."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,27 +20,34 @@ from darkroom.ccd.stack.noise import PooledVariance, clip_variance_factor, poole
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    import argparse
+
+    from darkroom.fits.describe import Recover
+
 _DEFAULT_PIXEL = (100, 150)
 
 
-def quantities(arguments, clip, recover):
-    """Make the whole table.
+def quantities(
+    arguments: argparse.Namespace, clip: Clip, recover: Sequence[Recover]
+) -> tuple[list[Quantity], list[dict[str, Any]]]:
+    """Compute the table of quantities.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        Of the program ccd_quantities.
+        Of the program ``quantities``.
     clip : Clip
         As used for the products.
     recover : sequence of Recover
-        Malformed cards that may be repaired.
+        Malformed header cards that may be repaired.
 
     Returns
     -------
     rows : list of Quantity
         The table.
     science : list of dict
-        Name and cards of each subtracted frame.
+        Name and header cards of each dark-subtracted frame.
     """
     darks, biases = load_roles(arguments.dark, arguments.bias, recover)
     zero = bias_cell(biases)
@@ -74,7 +83,7 @@ _CARDS = (
 
 
 def _reference_time(darks):
-    """Return the exposure time with the most darks; the longest of equals."""
+    """Return the exposure time with the most darks; of equally many, the longest."""
     times = Counter(cell.exptime for cell in cells(darks, tolerance=np.inf) for _ in cell.frames)
     return max(times, key=lambda time: (times[time], time))
 
@@ -101,7 +110,7 @@ def _plain(paths, exptime, arguments):
 
 
 def _ours(arguments, clip, zero, chosen, time):
-    """Read our numbers from the products; pool the variances of the frames."""
+    """Read the products and pool the variances of the frames."""
     bias, header = products.read_image(arguments.master_bias, "SCI")
     bias_error, _ = products.read_image(arguments.master_bias, "ERR")
     noise, noise_error = (
@@ -131,18 +140,18 @@ def _ours(arguments, clip, zero, chosen, time):
 
 
 def _mean(rate):
-    """Mean rate of the pixels, rows where frames disagree left out."""
+    """Return the mean rate of the pixels, without discordant rows."""
     return float(np.nanmean(rate.rate[(rate.dq & DQ.DISCORDANT) == 0], dtype=float))
 
 
 def _rate_error(rate):
-    """Error of the mean rate: common to all pixels, and what is left of the pixels' own."""
+    """Return the error of the mean rate: the common error and that of the mean of the pixels."""
     own = np.sqrt(np.nansum(rate.error.astype(float) ** 2)) / np.isfinite(rate.error).sum()
     return float(np.hypot(rate.common, own))
 
 
 def _variance(found, clip, good, arguments):
-    """Pool the variance of a sample over pixels and cells."""
+    """Return the variance of a sample, pooled over pixels and cells."""
     parts, weights = [], []
     for cell in found:
         if len(cell.frames) < 2:
@@ -172,14 +181,14 @@ def _science_rows(frame, plain, image, error, header, unit):
             Quantity(
                 f"{frame.name}_minus_dark_{place}_pixel", float(plain[where]),
                 float(image[where]), float(error[where]), unit,
-                f"science - mean dark at the {place} pixel, exposure time unchecked; by the dark "
-                f"that matches ({header['DARKHOW']})",
+                f"science - mean dark at the {place} pixel, whatever the exposure time; minus the "
+                f"dark that matches ({header['DARKHOW']})",
             )
         )  # fmt: skip
     for name, key, words in (
         ("spread", "SPR", "clipped standard deviation of the background"),
         ("fine_noise", "FIN", "noise from pixel to pixel"),
-        ("hot_residual", "HOT", "what hot pixels stand out, as a standard deviation"),
+        ("hot_residual", "HOT", "residual of hot pixels, as a standard deviation"),
         ("column_range", "RNG", "range of the column profile"),
     ):
         for when, card in (("before", "BEF"), ("after", "AFT")):

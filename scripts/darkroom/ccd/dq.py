@@ -6,7 +6,7 @@ from enum import IntFlag
 
 
 class DQ(IntFlag):
-    """Bits of every CCD product's DQ image; a product sets those it can know."""
+    """Bits of the DQ images of all CCD products; each product sets those it can determine."""
 
     NONFINITE = 1
     SATURATED = 2

@@ -1,31 +1,36 @@
-"""The CCD notebook's quantities, by its definitions and by ours."""
+"""The CCD notebook's quantities, by its definitions and by darkroom's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.combine.bias import c4
 
+if TYPE_CHECKING:
+    from darkroom.ccd.background import Gradient
+    from darkroom.ccd.stack.noise import PooledVariance
+
 
 @dataclass(frozen=True)
 class Quantity:
-    """One number by two definitions.
+    """One quantity by two definitions.
 
     Attributes
     ----------
     name : str
         Short name.
     notebook : float or None
-        Value by the notebook's definition, None where it has none.
+        Value by the notebook's definition; None where it has none.
     value, uncertainty : float or None
-        Our value and its standard error.
+        Value by darkroom's definition, and its standard error.
     unit : str
-        Of all three.
+        Unit of all three.
     definition : str
-        Both definitions in words: the notebook's; ours.
+        Both definitions: the notebook's; darkroom's.
     """
 
     name: str
@@ -38,7 +43,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class NotebookStack:
-    """What a notebook makes of a stack: no clip, no offsets, nothing corrected.
+    """Stack statistics by the notebook's definition: no rejection, no offsets, no correction.
 
     Attributes
     ----------
@@ -47,9 +52,9 @@ class NotebookStack:
     first : (ny, nx) float32 array
         The first frame.
     nframes : int
-        How many frames.
+        Number of frames.
     exptime : float
-        Their exposure time in seconds.
+        Their exposure time, seconds.
     """
 
     mean: np.ndarray
@@ -61,26 +66,26 @@ class NotebookStack:
 
 @dataclass(frozen=True)
 class CameraNumbers:
-    """Our numbers on the same frames.
+    """Results of darkroom's products for the same frames.
 
     Attributes
     ----------
     bias, bias_error, bias_std, bias_std_error : (ny, nx) arrays
-        Master bias, its error; corrected read noise, its error.
+        Master bias and its error; corrected read noise and its error.
     bias_common : float
         Error of the bias common to all pixels.
     read_noise, read_noise_error : float
-        PooledVariance read noise.
+        Read noise pooled over the pixels, and its error.
     bias_variance, dark_variance : PooledVariance
-        Variance of a sample of a bias frame and of a dark of the notebook's exposure time, of
-        normal pixels, offsets removed, temperatures apart.
+        Variance of a sample of a bias frame, and of a dark of the notebook's exposure time: normal
+        pixels, frame offsets removed, within temperature groups.
     rate, rate_error : float
-        Mean dark rate of the temperature group known best, and its error (common-mode and the
-        pixels').
+        Mean dark rate of the temperature group with the smallest error, and its error (common-mode
+        error and mean of the pixels' own).
     rates : list of (int, float or None, float, float)
-        Every group: number, temperature, mean rate, error.
+        Number, temperature, mean rate and error of every group.
     bias_gradient, dark_gradient : Gradient
-        Shape of the bias, and of the dark counts at the notebook's exposure time.
+        Large-scale structure of the bias, and of the dark counts at the notebook's exposure time.
     """
 
     bias: np.ndarray
@@ -90,26 +95,32 @@ class CameraNumbers:
     bias_common: float
     read_noise: float
     read_noise_error: float
-    bias_variance: object
-    dark_variance: object
+    bias_variance: PooledVariance
+    dark_variance: PooledVariance
     rate: float
     rate_error: float
-    rates: list
-    bias_gradient: object
-    dark_gradient: object
+    rates: list[tuple[int, float | None, float, float]]
+    bias_gradient: Gradient
+    dark_gradient: Gradient
 
 
-def table(bias, dark, ours, pixel, unit):
-    """Make the table of the bias and dark quantities.
+def table(
+    bias: NotebookStack,
+    dark: NotebookStack,
+    ours: CameraNumbers,
+    pixel: tuple[int, int],
+    unit: str,
+) -> list[Quantity]:
+    """Return the table of the bias and dark quantities.
 
     Parameters
     ----------
     bias, dark : NotebookStack
-        The bias frames; the darks of one exposure time, whatever their temperature.
+        The bias frames; the darks of one exposure time, all temperatures.
     ours : CameraNumbers
-        Our numbers.
+        Results of darkroom's products.
     pixel : (y, x)
-        The pixel whose time series is looked at.
+        Pixel whose time series is described, from 0.
     unit : str
         ``adu`` or ``electron``.
 
@@ -144,7 +155,7 @@ def _bias_rows(bias, ours, pixel, unit):
         ),
         Quantity(
             "brightest_bias_index", brightest, None, None, "",
-            f"its place in the flattened image: y, x = {y}, {x}, counted from 0",
+            f"index of that pixel in the flattened image: y, x = {y}, {x}, counted from 0",
         ),
         Quantity(
             "bias_spatial_std", float(bias.first.std(dtype=float)), structure, None, unit,
@@ -153,32 +164,33 @@ def _bias_rows(bias, ours, pixel, unit):
         ),
         Quantity(
             "bias_pixel_mean", float(bias.mean[pixel]), float(ours.bias[pixel]),
-            _float(ours.bias_error[pixel]), unit, f"mean over the bias frames of {here}; clipped",
+            _float(ours.bias_error[pixel]), unit,
+            f"mean of {here} over the bias frames; the same, clipped",
         ),
         Quantity(
             "bias_pixel_std", float(bias.std[pixel]), float(ours.bias_std[pixel]),
             _float(ours.bias_std_error[pixel]), unit,
-            f"standard deviation (n - 1) over the bias frames of {here}; offsets removed, "
-            "corrected for few samples",
+            f"standard deviation (n - 1) of {here} over the bias frames; offsets removed, bias of "
+            "few samples corrected",
         ),
         Quantity(
             "brightest_bias_pixel_std", float(bias.std[y, x]), float(ours.bias_std[y, x]),
-            _float(ours.bias_std_error[y, x]), unit, "the same of the brightest bias pixel",
+            _float(ours.bias_std_error[y, x]), unit, "the same for the brightest bias pixel",
         ),
         Quantity(
             "mean_read_noise", float(bias.std.mean(dtype=float)), ours.read_noise,
             ours.read_noise_error, unit,
-            "mean of the std image of the bias frames; root of the mean variance of all but noisy "
-            "pixels, offsets removed",
+            "mean of the std image of the bias frames; square root of the mean variance without "
+            "noisy pixels, offsets removed",
         ),
         Quantity(
             "median_read_noise", float(np.median(bias.std)), middle,
             1.2533 * ours.read_noise_error, unit,
-            "median of the std image; median of ours, corrected for the median of few samples",
+            "median of the std image; that of the corrected image, without the bias of few samples",
         ),
         Quantity(
             "mean_bias", float(bias.mean.mean(dtype=float)), level, ours.bias_common, unit,
-            "mean of the mean image; of the master bias, uncertain by what the offsets wander",
+            "mean of the mean image; of the master bias, its error from the scatter of the offsets",
         ),
         Quantity(
             "median_bias", float(np.median(bias.mean)), median, ours.bias_common, unit,
@@ -194,7 +206,7 @@ def _dark_rows(bias, dark, ours, unit):
     one = dark.first - bias.mean
     current = float(dark.mean.mean(dtype=float)) - level
     counts, counts_error = ours.rate * (time - bias.exptime), ours.rate_error * time
-    above = "ours: rate x (exposure time - that of the bias frames)"
+    above = "darkroom: rate x (exposure time - that of the bias frames)"
     rows = [
         Quantity("n_dark", dark.nframes, dark.nframes, None, "", f"darks of {time:g} s"),
         Quantity("dark_exptime", time, time, None, "s", "their exposure time"),
@@ -211,7 +223,7 @@ def _dark_rows(bias, dark, ours, unit):
         ),
         Quantity(
             "dark_rate_first", (first - level) / time, ours.rate, ours.rate_error, f"{unit}/s",
-            "the same over the exposure time, that of the bias frames forgotten; fitted rate",
+            "the same over the exposure time, ignoring that of the bias frames; fitted rate",
         ),
         Quantity(
             "bias_subtracted_dark_mean", float(one.mean(dtype=float)), counts, counts_error, unit,
@@ -228,7 +240,7 @@ def _dark_rows(bias, dark, ours, unit):
         Quantity(
             "dark_rate", current / time, ours.rate, ours.rate_error, f"{unit}/s",
             "the same over the exposure time; fitted over all exposure times with true time "
-            "differences, temperature group known best",
+            "differences, temperature group with the smallest error",
         ),
     ]  # fmt: skip
     for number, temperature, rate, error in ours.rates:
@@ -257,13 +269,13 @@ def _dark_rows(bias, dark, ours, unit):
     return rows
 
 
-def added_noise(bias, dark):
-    """Return variance and noise that the dark current added, with errors.
+def added_noise(bias: PooledVariance, dark: PooledVariance) -> tuple[float, float, float, float]:
+    """Return the variance and noise that the dark current adds, with errors.
 
     Parameters
     ----------
     bias, dark : PooledVariance
-        Variances of a sample without and with dark counts.
+        Variance of a sample of a bias frame and of a dark.
 
     Returns
     -------
@@ -289,8 +301,8 @@ def _noise_rows(bias, dark, ours, unit):
         Quantity(
             "mean_dark_noise", float(dark.std.mean(dtype=float)), ours.dark_variance.std,
             ours.dark_variance.error, unit,
-            "mean of the std image of the darks; root of the mean variance of all but noisy "
-            "pixels, offsets removed, temperatures apart",
+            "mean of the std image of the darks; square root of the mean variance without noisy "
+            "pixels, offsets removed, within temperature groups",
         ),
         Quantity(
             "median_dark_noise", float(np.median(dark.std)), None, None, unit,
@@ -298,8 +310,8 @@ def _noise_rows(bias, dark, ours, unit):
         ),
         Quantity(
             "noise_added_by_dark", _root(naive), noise, noise_error, unit,
-            "root of (mean dark noise² - mean read noise²); the same of variances without the "
-            "bias of few samples",
+            "square root of (mean dark noise² - mean read noise²); the same from pooled "
+            "variances, without the bias of few samples",
         ),
         Quantity(
             "variance_added_by_dark", naive, variance, variance_error, f"{unit}2",

@@ -1,8 +1,10 @@
-"""Dark subtraction of a science frame: which dark, its error, and whether it helped."""
+"""Dark subtraction of a science frame: choice of the dark, uncertainty, background quality."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,28 +14,34 @@ from darkroom.ccd.dq import DQ
 from darkroom.ccd.robust import clipped_std, finite_median
 from darkroom.errors import InputError
 
-# Flagged pixels looked at, evenly chosen: enough for a median.
+if TYPE_CHECKING:
+    from darkroom.ccd.products.dark_rate import Rate
+    from darkroom.ccd.products.master import MasterImage
+    from darkroom.fits.describe import Frame
+
+# The residual of hot pixels is measured on about this many, evenly chosen: enough for a median.
 _RESIDUALS = 5000
 
 
 @dataclass(frozen=True)
 class Dark:
-    """What is to be subtracted, in the unit of the products.
+    """The dark to subtract, in the unit of the products.
 
     Attributes
     ----------
     image, error : (ny, nx) arrays
         Bias and dark counts, and their standard error.
     noise : (ny, nx) array
-        Standard deviation of a single frame of that exposure time, dark counts included.
+        Standard deviation of a single dark of that exposure time: read noise and shot noise of the
+        dark counts.
     dq : (ny, nx) int32 array
         Flags of the dark.
     common : float
-        Error common to all pixels.
+        Standard error common to all pixels.
     how : str
         ``matched`` (a master of that exposure time) or ``scaled`` (bias + rate · time).
     group : int
-        Temperature group it is of.
+        Temperature group of the dark.
     temperature : float or None
         Mean temperature of that group, degrees Celsius.
     """
@@ -48,19 +56,21 @@ class Dark:
     temperature: float | None
 
 
-def choose(frame, masters, rates, tolerance):
+def choose(
+    frame: Frame, masters: Sequence[MasterImage], rates: Sequence[Rate], tolerance: float
+) -> Dark:
     """Choose the dark for a science frame.
 
     Parameters
     ----------
     frame : darkroom.fits.describe.Frame
         The science frame.
-    masters : sequence of Master
+    masters : sequence of MasterImage
         From `darkroom.ccd.products.master.read`.
     rates : sequence of Rate
         From `darkroom.ccd.products.dark_rate.read`; may be empty.
     tolerance : float
-        How far outside the temperatures of a group the frame may lie, degrees Celsius.
+        Largest difference from the mean temperature of the dark's group, degrees Celsius.
 
     Returns
     -------
@@ -118,7 +128,7 @@ def _scaled(rate, time, noise):
 
 
 def _matches(frame, temperature, tolerance):
-    """Say whether a temperature fits; unknown ones do: there is nothing to compare."""
+    """Return whether a temperature is within the tolerance; an unknown one is accepted."""
     if frame.temperature is None or temperature is None:
         return True
     return abs(frame.temperature - temperature) <= tolerance + 1e-9
@@ -141,7 +151,7 @@ class Subtracted:
     dq : (ny, nx) int32 array
         Bits of `darkroom.ccd.dq.DQ`.
     photon_noise : bool
-        Whether `error` holds the photon noise of sky and sources: only when a gain is known.
+        Whether `error` includes the photon noise of sky and sources, which needs the gain.
     """
 
     image: np.ndarray
@@ -150,7 +160,15 @@ class Subtracted:
     photon_noise: bool
 
 
-def subtract(science, dark, *, level, flags=None, read_noise, zero=None):
+def subtract(
+    science: np.ndarray,
+    dark: Dark,
+    *,
+    level: float,
+    flags: np.ndarray | None = None,
+    read_noise: float,
+    zero: np.ndarray | None = None,
+) -> Subtracted:
     """Subtract a dark from a science frame.
 
     Parameters
@@ -162,17 +180,17 @@ def subtract(science, dark, *, level, flags=None, read_noise, zero=None):
     level : float
         Saturation level, in the same unit.
     flags : (ny, nx) int array, optional
-        Flags of hot, unstable ... pixels.
+        DQ of the hot-pixel product.
     read_noise : float
-        Standard deviation of a sample without exposure.
+        Standard deviation of a sample of a bias frame.
     zero : (ny, nx) array, optional
-        Bias in electrons. With it the variance of a sample is that of its electrons (shot noise)
-        and the read noise; without it (no gain) it is that of a dark frame.
+        Bias in electrons. With it the variance of a sample is its shot noise plus the read noise;
+        without it (no gain) it is that of a dark frame.
 
     Returns
     -------
     Subtracted
-        NaN where frame or dark are.
+        NaN where the frame or the dark is NaN.
 
     Raises
     ------
@@ -205,18 +223,18 @@ def subtract(science, dark, *, level, flags=None, read_noise, zero=None):
 
 @dataclass(frozen=True)
 class Quality:
-    """How even the background of a frame is.
+    """Flatness of a frame's background.
 
     Attributes
     ----------
     background, spread : float
-        Median, and clipped standard deviation of all good pixels (gradients included).
+        Median and clipped standard deviation of the good pixels, gradients included.
     fine : float
-        Noise from pixel to pixel: clipped standard deviation of neighbours' difference over √2.
+        Pixel-to-pixel noise: clipped standard deviation of differences of neighbours, over √2.
     hot : float
-        Robust standard deviation of the flagged pixels about their neighbours (NaN: none).
+        Robust standard deviation of hot pixels about their neighbours; NaN without any.
     gradient : Gradient
-        Large-scale shape.
+        Large-scale structure.
     """
 
     background: float
@@ -226,8 +244,8 @@ class Quality:
     gradient: Gradient
 
 
-def quality(image, good, hot):
-    """Measure the background of a frame, sources left out by robust statistics.
+def quality(image: np.ndarray, good: np.ndarray, hot: np.ndarray) -> Quality:
+    """Measure the background of a frame; robust statistics leave out sources.
 
     Parameters
     ----------
@@ -236,7 +254,11 @@ def quality(image, good, hot):
     good : (ny, nx) bool array
         Pixels without flags.
     hot : (ny, nx) bool array
-        Pixels whose residual is wanted.
+        Hot pixels.
+
+    Returns
+    -------
+    Quality
     """
     pairs = good[:, 1:] & good[:, :-1]
     return Quality(
@@ -249,7 +271,7 @@ def quality(image, good, hot):
 
 
 def _residual(image, chosen):
-    """Return the typical distance of chosen pixels from the median of their neighbours."""
+    """Return the robust standard deviation of chosen pixels about their neighbours' median."""
     distances = []
     places = np.argwhere(chosen)
     for y, x in places[:: max(1, len(places) // _RESIDUALS)]:

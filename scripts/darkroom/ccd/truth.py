@@ -1,31 +1,39 @@
-"""Products of simulated frames held against the truth that is hidden in them."""
+"""Comparison of the products of simulated frames with their known truth."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
 
 from darkroom.report.truth_rows import row
 
-# Hot in truth, for the share that was found: so many times the threshold of the search.
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+# A simulated pixel is clearly hot when its excess rate is this many times the detection threshold.
 _CLEARLY = 2.0
 
 
-def pulls(found, error, dof, truth):
+def pulls(
+    found: np.ndarray, error: np.ndarray, dof: np.ndarray | float, truth: np.ndarray
+) -> np.ndarray:
     """Return deviations from the truth in units of their quoted errors, as normal deviates.
 
     Parameters
     ----------
-    found, error, truth : (ny, nx) arrays
-        Measured, its quoted standard error, and what it should be.
-    dof : (ny, nx) array or number
-        Degrees of freedom of the errors: Student's t is mapped to a normal deviate.
+    found, error, truth : arrays of one shape
+        Measured value, its quoted standard error, and true value.
+    dof : array or float
+        Degrees of freedom of the errors: Student's t is transformed to a normal deviate.
 
     Returns
     -------
     1-D array
-        Of the pixels where all are finite, the common deviation (median) taken out: it belongs to
-        the error that all pixels share, which is quoted apart.
+        For the pixels where all are finite. Their common deviation (median) is subtracted, since
+        the error common to all pixels is quoted separately.
     """
     t = (found - truth) / error
     t, dof = np.broadcast_arrays(t, dof)
@@ -35,16 +43,22 @@ def pulls(found, error, dof, truth):
     return stats.norm.ppf(stats.t.cdf(t, dof[good]))
 
 
-def compare(truth, factors, products, bias_exptime):
-    """Hold the products of a CCD item against the truth.
+def compare(
+    truth: Mapping[str, np.ndarray],
+    factors: Sequence[float],
+    products: Mapping[str, fits.HDUList],
+    bias_exptime: float,
+) -> list[dict[str, Any]]:
+    """Compare the products of a CCD item with the truth.
 
     Parameters
     ----------
     truth : dict
         As from `darkroom.ccd.simulate.exposures.truth`.
     factors : list of float
-        Dark rate of each temperature group of the dark-rate product in units of the truth's; the
-        first is that of the bias frames, then the groups in the order of EXTVER.
+        True dark rate in units of ``truth["dark_rate"]``, which is that of the reference
+        temperature: first at the temperature of the bias frames, then at that of each group of the
+        dark-rate product in the order of EXTVER.
     products : dict of astropy.io.fits.HDUList
         ``master_bias``, ``read_noise``, ``dark_rate``, ``hot_pixels``.
     bias_exptime : float
@@ -53,9 +67,9 @@ def compare(truth, factors, products, bias_exptime):
     Returns
     -------
     list of dict
-        See `row`. Levels are compared within the error that all pixels share, single pixels by the
-        standard deviation of their pulls (1 when the quoted errors are right; its error is that
-        of so many normal deviates).
+        See `darkroom.report.truth_rows.row`. Levels are compared within the error common to all
+        pixels, single pixels by the standard deviation of their pulls: 1 when the quoted errors are
+        right, with the error of the standard deviation of that many normal deviates.
     """
     normal = ~(truth["hot"] | truth["warm"] | truth["unstable"])
     rows = _of_bias(truth, factors[0], products["master_bias"], bias_exptime, normal)
@@ -95,10 +109,10 @@ def _of_rate(truth, factors, product, normal):
 def _of_hot(truth, product):
     bits = dict(zip(product["DQ_DEF"].data["NAME"], product["DQ_DEF"].data["VALUE"], strict=True))
     flagged = product["DQ"].data & bits["HOT"] > 0
-    odd = truth["hot"] | truth["warm"] | truth["unstable"]
+    anomalous = truth["hot"] | truth["warm"] | truth["unstable"]
     excess = truth["dark_rate"] - truth["base_rate"]
     clear = (excess > _CLEARLY * product[0].header["HOTRATE"]) & ~truth["unstable"]
     return [
         row("hot pixels found, share of the clear ones", 1.0, flagged[clear].mean(), None, ""),
-        row("hot pixels among normal ones, share", 0.0, flagged[~odd].mean(), None, ""),
+        row("hot pixels among normal ones, share", 0.0, flagged[~anomalous].mean(), None, ""),
     ]

@@ -21,7 +21,7 @@ def test_groups_span_the_tolerance_at_most_and_the_coldest_is_first():
 def test_unknown_temperatures_are_one_group_and_half_known_ones_are_refused():
     assert temperature_groups(at(None, None), 0.2) == [1, 1]
     with pytest.raises(
-        InputError, match=r"f1.fits: tells no detector temperature, other frames do"
+        InputError, match=r"f1.fits: states no detector temperature, other frames do"
     ):
         temperature_groups(at(-5.0, None), 0.2)
 

@@ -171,5 +171,5 @@ def test_a_rate_of_other_groups_is_refused():
     other = Rate(**(rate.__dict__ | {"temperature": -8.0}))
     with pytest.raises(DarkroomError, match=r"rate is at -8.000 C, that of"):
         hot.find(stacks, other)
-    with pytest.raises(DarkroomError, match="is of temperature group 3, these darks form 1 groups"):
+    with pytest.raises(DarkroomError, match="to temperature group 3, these darks form 1 groups"):
         hot.find(stacks, Rate(**(rate.__dict__ | {"group": 3})))

@@ -92,7 +92,7 @@ def test_alignment_changes_the_scatter_and_not_the_level():
 
 
 def test_a_single_frame_has_no_read_noise():
-    with pytest.raises(DarkroomError, match="1 bias frame: a scatter needs at least 2"):
+    with pytest.raises(DarkroomError, match="1 bias frame: the read noise needs at least 2"):
         read_noise(Stack(Cube(cube(1))), CLIP)
 
 

@@ -114,7 +114,7 @@ def test_value_and_error_are_rounded_to_two_digits_of_the_error(value, error, te
     assert words.measured(value, error) == text
 
 
-def test_a_share_below_a_hundredth_of_a_percent_is_told_in_ppm():
+def test_a_share_below_a_hundredth_of_a_percent_is_given_in_ppm():
     assert words.share(3, 390150) == "7.69 ppm"
     assert words.share(39, 390150) == "100 ppm"
     assert words.share(400, 390150) == "0.103 %"
@@ -295,11 +295,11 @@ class Captions:
         )
 
 
-def test_the_brightest_pixel_is_told_as_the_notebook_tells_it():
+def test_the_brightest_pixel_is_reported_as_in_the_notebook():
     image = noise(shape=(510, 765))
     image[308, 628] = 1918
     book = Captions()
-    shown = frame.Shown("S", "bias", "bias_001", "signal [ADU]", "ADU", style.BIAS)
+    shown = frame.FrameSection("S", "bias", "bias_001", "signal [ADU]", "ADU", style.BIAS)
     frame.show_hot_pixel(book, shown, image)
     caption = book.figures["bias_hot_pixel"].caption
     assert "(y 308, x 628)" in caption
@@ -314,7 +314,7 @@ def test_outliers_are_left_out_and_counted():
     assert (image >= far).sum() == 1
     assert (image >= near).sum() == 3
     book = Captions()
-    shown = frame.Shown("S", "bias", "bias_001", "signal [ADU]", "ADU", style.BIAS)
+    shown = frame.FrameSection("S", "bias", "bias_001", "signal [ADU]", "ADU", style.BIAS)
     frame.show_histograms(book, shown, image)
     caption = book.figures["bias_histogram"].caption
     assert f"1 pixel at or above {far:g} ADU; then 3 pixels at or above {near:g} ADU" in caption
@@ -326,7 +326,7 @@ def test_without_outliers_none_is_left_out():
     assert frame.outlier_cuts(np.full((3, 3), np.nan)) == []
 
 
-def test_the_read_noise_figure_tells_mean_and_median():
+def test_the_read_noise_figure_gives_mean_and_median():
     book = Captions()
     image = np.random.default_rng(5).gamma(20, 0.5, (NY, NX))
     stack.show_noise(book, "S", "rn", "Read noise", image, 10, "ADU", style.BIAS)
@@ -336,7 +336,7 @@ def test_the_read_noise_figure_tells_mean_and_median():
     assert "10 frames" in caption
 
 
-def test_the_profiles_tell_which_image_has_the_gradient():
+def test_the_profiles_show_which_image_has_the_gradient():
     book = Captions()
     ramp = np.linspace(20, 0, NX)[None] * np.ones((NY, 1))
     profiles = [("bias", style.BIAS, ramp), ("dark", style.DARK, np.zeros((NY, NX)))]
@@ -350,7 +350,7 @@ def test_the_profiles_tell_which_image_has_the_gradient():
 def levels(temperature, level, exptime, role=None):
     n = len(level)
     role = np.array(["dark"] * n if role is None else role)
-    return drift.Levels(role, np.array(exptime, float), np.array(temperature, float),
+    return drift.FrameLevels(role, np.array(exptime, float), np.array(temperature, float),
                         np.array(level, float), np.full(n, 9.0))  # fmt: skip
 
 
@@ -383,11 +383,11 @@ def test_a_steady_temperature_is_no_warning():
     assert "share one temperature" in book.figures["drift_temperature"].caption
 
 
-def test_unknown_temperatures_are_told():
+def test_unknown_temperatures_are_reported():
     book = Captions()
     unknown = levels([np.nan] * 3, [1, 2, 3], [1, 5, 9])
     assert drift.show_drift(book, unknown, None, "ADU") == []
-    assert "No frame tells its temperature" in book.figures["drift_frames"].caption
+    assert "No frame states its temperature" in book.figures["drift_frames"].caption
     assert "drift_temperature" not in book.figures
 
 
@@ -432,8 +432,9 @@ def a_story(nbias=NBIAS, ndark=NDARK):
         series={r: [("chosen pixel", (10, 15), rng.normal(1000, 10, (role == r).sum())),
                     ("brightest pixel", (20, 30), rng.normal(9000, 10, (role == r).sum()))]
                 for r in ("bias", "dark")},
-        levels=drift.Levels(role, np.where(role == "bias", 0.04, 10.0), np.linspace(-5, -4.8, n),
-                            rng.normal(1000, 1, n), np.full(n, 10.0)),
+        levels=drift.FrameLevels(role, np.where(role == "bias", 0.04, 10.0),
+                                 np.linspace(-5, -4.8, n), rng.normal(1000, 1, n),
+                                 np.full(n, 10.0)),
         bias=planes,
         read_noise=a_product({}, SCI=rng.gamma(40, 0.25, (NY, NX))),
         dark_noise=(rng.gamma(40, 0.26, (NY, NX)), ndark, 10.0),
@@ -449,7 +450,7 @@ def a_story(nbias=NBIAS, ndark=NDARK):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("story") / "figures"
     with FigureBook(folder) as book:
         warnings = draw_figures(book, a_story())
@@ -457,8 +458,8 @@ def told(tmp_path_factory):
     return folder, {record["key"]: record for record in records}, warnings
 
 
-def test_everything_the_notebook_shows_is_shown(told):
-    _, figures, _ = told
+def test_everything_the_notebook_shows_is_shown(drawn):
+    _, figures, _ = drawn
     assert [p["file"] for p in figures["bias"]["panels"]] == [
         "bias_linear.png", "bias_asinh.png", "bias_0_5_to_99_5_percentile.png",
     ]  # fmt: skip
@@ -487,16 +488,16 @@ def test_everything_the_notebook_shows_is_shown(told):
     assert wanted <= set(figures)
 
 
-def test_every_picture_listed_is_there_with_words_for_who_cannot_see_it(told):
-    folder, figures, _ = told
+def test_every_picture_listed_is_there_with_a_description(drawn):
+    folder, figures, _ = drawn
     panels = [panel for figure in figures.values() for panel in figure["panels"]]
     assert sorted(p["file"] for p in panels) == sorted(p.name for p in folder.glob("*.png"))
     assert all(len(panel["alt"]) > 15 for panel in panels)
     assert all(figure["caption"].endswith(".") for figure in figures.values())
 
 
-def test_captions_hold_the_numbers(told):
-    _, figures, _ = told
+def test_captions_hold_the_numbers(drawn):
+    _, figures, _ = drawn
     assert "HOT (hot in both halves): 1; UNSTABLE (varies): 1" in figures["hot_pixels"]["caption"]
     assert "further uncertainty of 0.02 ADU/s" in figures["dark_rate"]["caption"]
     science = figures["science_target_image"]["caption"]

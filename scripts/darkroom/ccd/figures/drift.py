@@ -1,13 +1,13 @@
-"""Figures of what wanders while a series is taken: offset, temperature, and the dark rate's share.
+"""Figures of the drift of level and temperature during a series, and its effect on the dark rate.
 
-Shown, not explained away: where exposure time and temperature change together, frames alone cannot
-tell their effects apart, and the caption says so with the correlation. The fits are those of the
-dark-rate product.
+Where exposure time and temperature change together, the frames cannot separate their effects. The
+caption then gives the correlation. The fits are those of the dark-rate product.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,23 +15,26 @@ from darkroom.plot import series, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, measured, number
 
+if TYPE_CHECKING:
+    from darkroom.plot.book import FigureBook
+
 _SECTION = "Drift of level and temperature"
-# Temperatures that differ by less are one reading of a sensor that jitters.
+# Differences of temperature below this are noise of the sensor, degrees Celsius.
 _SAME_C = 0.05
 _ROLES = (("bias", "s", style.BIAS), ("dark", "o", style.DARK))
 
 
 @dataclass(frozen=True)
-class Levels:
-    """One number a frame, in the order the frames were taken.
+class FrameLevels:
+    """Level, spread, exposure time and temperature of every frame, in order of time.
 
     Attributes
     ----------
     role : (n,) array of str
         ``"bias"`` or ``"dark"``.
     exptime, temperature, level, spread : (n,) float arrays
-        Seconds, degrees Celsius (NaN if unknown), median and robust standard deviation of the
-        frame in the unit of the figures.
+        Seconds; degrees Celsius (NaN if unknown); median and robust standard deviation of the
+        frame, in the unit of the figures.
     """
 
     role: np.ndarray
@@ -40,18 +43,20 @@ class Levels:
     level: np.ndarray
     spread: np.ndarray
 
-    def pick(self, role):
+    def pick(self, role: str) -> np.ndarray:
         """Return the indices of the frames of one role."""
         return np.flatnonzero(self.role == role)
 
 
-def show_drift(book, levels, fits, unit):
+def show_drift(
+    book: FigureBook, levels: FrameLevels, fits: dict[str, np.ndarray] | None, unit: str
+) -> list[str]:
     """Add level and temperature against frame number, exposure time and each other.
 
     Parameters
     ----------
     book : FigureBook
-    levels : Levels
+    levels : FrameLevels
     fits : dict or None
         Columns of the table LEVELFIT of the dark rate: level against time, without and with
         temperature.
@@ -60,7 +65,7 @@ def show_drift(book, levels, fits, unit):
     Returns
     -------
     list of str
-        A warning for the head of the report when the temperature drifts.
+        A warning for the report when the temperature drifts, else none.
     """
     panels = [_against_frame(levels, levels.level, f"median level [{unit}]", "level")]
     known = np.isfinite(levels.temperature)
@@ -112,11 +117,11 @@ def _order_words(levels, unit):
 def _temperature_words(levels):
     known = levels.temperature[np.isfinite(levels.temperature)]
     if not known.size:
-        return "No frame tells its temperature."
+        return "No frame states its temperature."
     if np.ptp(known) < _SAME_C:
-        return f"The temperature stayed at {number(float(known.mean()), 4)} °C."
+        return f"The temperature was constant at {number(float(known.mean()), 4)} °C."
     return (
-        f"The temperature ran from {number(float(known[0]), 4)} °C in the first to "
+        f"The temperature changed from {number(float(known[0]), 4)} °C in the first to "
         f"{number(float(known[-1]), 4)} °C in the last frame "
         f"({number(float(known.min()), 4)} to {number(float(known.max()), 4)} °C)."
     )
@@ -149,8 +154,8 @@ def _show_exposure(book, levels, unit):
         )
         panels.append(Panel(name, figure, f"{name} of every frame against exposure time"))
     caption = (
-        "Each point is a frame, its colour the temperature. Dark current raises the level, and "
-        "its unevenness and shot noise widen the distribution of pixels. "
+        "Each point is a frame, coloured by temperature. Dark current raises the level; its "
+        "non-uniformity and shot noise widen the distribution of pixels. "
         f"{_exposure_words(levels, unit)}"
     )
     book.add(_SECTION, "drift_exposure", "Level against exposure time", caption, panels)
@@ -168,7 +173,7 @@ def _exposure_words(levels, unit):
 
 
 def _show_temperature(book, levels, fits, unit):
-    """Add level against temperature, and what fitting temperature does to the rate."""
+    """Add level against temperature, and the rate fitted with and without temperature."""
     darks = levels.pick("dark")
     groups, xs = [], []
     bias = levels.pick("bias")
@@ -195,7 +200,7 @@ def _show_temperature(book, levels, fits, unit):
 
 
 def _range(levels):
-    """Return lowest and highest temperature of the darks (NaN without any)."""
+    """Return the lowest and highest temperature of the darks; NaN where unknown."""
     known = levels.temperature[levels.pick("dark")]
     known = known[np.isfinite(known)]
     return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
@@ -224,35 +229,35 @@ def _warnings(levels):
     if abs(shortest - longest) >= _SAME_C:
         sentence += (
             f" It was {number(float(shortest), 4)} °C on average in the shortest and "
-            f"{number(float(longest), 4)} °C in the longest darks, so the dark rate mixes the "
-            "effects of time and temperature; see the figures on drift."
+            f"{number(float(longest), 4)} °C in the longest darks, so effects of exposure time and "
+            "temperature are mixed in the dark rate; see the figures on drift."
         )
     else:
-        sentence += " The dark rate is measured for each group of like temperatures."
+        sentence += " The dark rate is measured for each temperature group."
     return [sentence]
 
 
 def _effect(levels, fits, unit, panels):
-    """Tell, and draw, the rate fitted without and with temperature."""
+    """Return a description of the rates fitted without and with temperature; add their panel."""
     pair = _pair(fits)
     if pair is None:
-        return "These frames do not allow level, time and temperature to be fitted together."
+        return "These frames do not allow a fit of the level to both time and temperature."
     alone, both = pair
     rate = f"{unit}/s"
     panels.append(_rate_panel(levels, alone, both, unit))
     return (
-        f"A straight line through the levels of the {alone['frames']} changes by "
-        f"{measured(alone['rate'], alone['rateerr'], rate)} when temperature is ignored, and by "
-        f"{measured(both['rate'], both['rateerr'], rate)} when the level may also follow "
-        f"temperature, which it then does by {measured(both['slope'], both['slopeerr'], unit)} "
-        f"per °C. Temperature and exposure time are correlated by {number(both['corr'], 2)}: the "
-        "closer to ±1, the less these frames can tell the two apart. No product is corrected by "
-        "this; it shows how far the dark rate can be trusted."
+        f"The rate fitted to the levels of the {alone['frames']} is "
+        f"{measured(alone['rate'], alone['rateerr'], rate)} when temperature is ignored, and "
+        f"{measured(both['rate'], both['rateerr'], rate)} when a linear dependence on temperature "
+        f"is fitted as well, which is {measured(both['slope'], both['slopeerr'], unit)} per °C. "
+        f"Temperature and exposure time are correlated by {number(both['corr'], 2)}: the closer to "
+        "±1, the less these frames can separate the two effects. No product is corrected by this "
+        "fit; it shows how reliable the dark rate is."
     )
 
 
 def _pair(fits):
-    """Return the fits without and with temperature to the same frames, the darks if possible."""
+    """Return the fits without and with temperature to the same frames, if possible the darks."""
     if fits is None:
         return None
     rows = [
@@ -268,7 +273,7 @@ def _pair(fits):
 
 
 def _rate_panel(levels, alone, both, unit):
-    """Draw the levels against time, as taken and with the fitted temperature slope taken out."""
+    """Draw the levels against time, as taken and corrected to one temperature."""
     use = np.isfinite(levels.temperature)
     if alone["frames"] == "darks":
         use &= levels.role == "dark"
@@ -278,7 +283,7 @@ def _rate_panel(levels, alone, both, unit):
     groups, lines = [], []
     for label, marker, colour, values, fit in (
         ("as taken", "o", style.REFERENCE, taken, alone),
-        (f"moved to {number(reference, 4)} °C", "D", style.DARK, shifted, both),
+        (f"corrected to {number(reference, 4)} °C", "D", style.DARK, shifted, both),
     ):
         text = f"{label}: {measured(fit['rate'], fit['rateerr'], f'{unit}/s')}"
         groups.append((text, marker, colour, values, None))

@@ -1,8 +1,10 @@
-"""Figures of one frame: stretches, the hot pixel, histograms with and without outliers."""
+"""Figures of one frame: display stretches, brightest pixel, histograms without outliers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +13,12 @@ from darkroom.plot.book import Panel
 from darkroom.plot.reduction import block_factor
 from darkroom.words import counted, number, share
 
+if TYPE_CHECKING:
+    from darkroom.plot.book import FigureBook
+
 # An outlier lies more than this many robust sigma above the median.
 _OUTLIER = 15.0
-# The widest cut keeps values up to this fraction of the way from the median to the maximum.
+# The far cut lies at this fraction of the way from the median to the maximum.
 _FAR = 0.9
 # The Gaussian is shown over this many sigma to each side.
 _CORE_RANGE = 8.0
@@ -21,8 +26,8 @@ _CORE_RANGE = 8.0
 _TAIL = 0.00135
 
 
-def brightest(image):
-    """Return (y, x) of the largest finite value of an image, the first one if several are equal.
+def brightest(image: np.ndarray) -> tuple[int, int]:
+    """Return (y, x) of the largest finite value of an image, the first of equal ones.
 
     (0, 0) when no value is finite.
     """
@@ -31,20 +36,12 @@ def brightest(image):
     return int(y), int(x)
 
 
-def outlier_cuts(image):
-    """Choose up to two levels that leave outliers out of a histogram, the far one first.
+def outlier_cuts(image: np.ndarray) -> list[float]:
+    """Return up to two levels above which a histogram leaves out outliers, the far one first.
 
-    The far cut, 90 % of the way from median to maximum, leaves out the few brightest pixels;
-    the near one, 15 robust sigma above the median, everything that is not the bulk. Where both
-    leave out the same pixels there is only the near one. No outlier, no cut.
-
-    Parameters
-    ----------
-    image : array
-
-    Returns
-    -------
-    list of float
+    The far cut, 90 % of the way from median to maximum, leaves out the few brightest pixels; the
+    near one, 15 robust sigma above the median, all outliers. Only the near one is returned when
+    both leave out the same pixels, and none without outliers.
     """
     flat = measures.finite(image)
     if not flat.size:
@@ -65,19 +62,20 @@ def _rounded(value):
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What a single-frame section is about.
+class FrameSection:
+    """Labels of the figures of one frame.
 
     Attributes
     ----------
     section, key : str
-        Heading of the report and beginning of the file names.
+        Heading in the report, and beginning of the file names.
     name : str
-        The frame in words, e.g. ``"bias_001"``.
+        Name of the frame, e.g. ``"bias_001"``.
     quantity : str
         Axis label with unit, e.g. ``"bias signal [ADU]"``.
     unit : str
     colour : str
+        Of the histograms.
     """
 
     section: str
@@ -88,8 +86,22 @@ class Shown:
     colour: str
 
 
-def show_image(book, shown, image, displays):
-    """Add one figure with the image under each display."""
+def show_image(
+    book: FigureBook,
+    shown: FrameSection,
+    image: np.ndarray,
+    displays: Sequence[images.Display],
+) -> None:
+    """Add a figure with the image in several stretches.
+
+    Parameters
+    ----------
+    book : FigureBook
+    shown : FrameSection
+    image : (ny, nx) array
+    displays : sequence of Display
+        A panel is drawn for each.
+    """
     factor, _ = block_factor(image.shape)
     panels = [
         Panel(
@@ -107,10 +119,10 @@ def show_image(book, shown, image, displays):
         f"{shown.unit}; standard deviation over the image {number(float(flat.std()), 5)}, "
         f"robust {number(measures.spread(flat), 4)}."
         if flat.size
-        else f"{shown.name} holds no finite value."
+        else f"{shown.name} has no finite value."
     )
     caption += _reduced(factor) + _missing(image)
-    book.add(shown.section, shown.key, f"{shown.name} under different stretches", caption, panels)
+    book.add(shown.section, shown.key, f"{shown.name} in different stretches", caption, panels)
 
 
 def _slug(words):
@@ -121,9 +133,9 @@ def _reduced(factor):
     if factor == 1:
         return ""
     return (
-        f" Each dot stands for {factor} × {factor} pixels: their mean, or that pixel "
-        "among them that lies over 8 robust σ from the median (an even choice of these where "
-        "they are many)."
+        f" Each dot shows the mean of {factor} × {factor} pixels, or the pixel among them that "
+        "deviates by more than 8 robust σ from the median of the image (where there are many, an "
+        "even selection of them)."
     )
 
 
@@ -132,8 +144,15 @@ def _missing(image):
     return f" {counted(count, 'pixel')} without a value (grey)." if count else ""
 
 
-def show_hot_pixel(book, shown, image):
-    """Add the zoom on the brightest pixel, and say how far it stands out."""
+def show_hot_pixel(book: FigureBook, shown: FrameSection, image: np.ndarray) -> None:
+    """Add the surroundings of the brightest pixel, with its height above the median.
+
+    Parameters
+    ----------
+    book : FigureBook
+    shown : FrameSection
+    image : (ny, nx) array
+    """
     y, x = brightest(image)
     value, (median, sigma) = float(image[y, x]), measures.level_and_spread(image)
     words = f"pixel (y {y}, x {x})"
@@ -154,16 +173,21 @@ def show_hot_pixel(book, shown, image):
     )
 
 
-def show_histograms(book, shown, image, cuts=None):
-    """Add histograms of all pixels and of those below each cut, and a Gaussian over the last.
+def show_histograms(
+    book: FigureBook,
+    shown: FrameSection,
+    image: np.ndarray,
+    cuts: Sequence[float] | None = None,
+) -> None:
+    """Add histograms of all pixels and of those below each cut, the last with a Gaussian.
 
     Parameters
     ----------
     book : FigureBook
-    shown : Shown
+    shown : FrameSection
     image : (ny, nx) array
     cuts : sequence of float, optional
-        Pixels at or above a cut are left out; default `outlier_cuts`.
+        Pixels at or above a cut are left out; by default `outlier_cuts`.
     """
     cuts = outlier_cuts(image) if cuts is None else list(cuts)
     flat = measures.finite(image)
@@ -223,9 +247,7 @@ def _mask_panel(shown, image, cut):
 
 def _cut_words(shown, flat, cuts):
     if not cuts:
-        return (
-            f"No pixel lies more than {_OUTLIER:g} robust σ above the median, so none is left out. "
-        )
+        return f"No pixel lies more than {_OUTLIER:g} robust σ above the median; none is left out. "
     parts = [
         f"{counted(int((flat >= cut).sum()), 'pixel')} at or above {number(cut, 6)} {shown.unit}"
         for cut in cuts
@@ -235,12 +257,12 @@ def _cut_words(shown, flat, cuts):
 
 def _tail_words(shown, flat, gaussian):
     if gaussian is None:
-        return "The values spread over too few levels for a Gaussian to be fitted."
+        return "The values have too few digital levels for the fit of a Gaussian."
     above = int((flat > gaussian.centre + 3 * gaussian.sigma).sum())
     expected = _TAIL * flat.size
     return (
         f"The Gaussian, fitted to the core only, has centre {number(gaussian.centre, 6)} and "
         f"σ {number(gaussian.sigma)} {shown.unit}. More than 3 σ above its centre lie "
-        f"{counted(above, 'pixel')} ({share(above, flat.size)}; a Gaussian would have "
-        f"{number(expected, 3)})."
+        f"{counted(above, 'pixel')} ({share(above, flat.size)}; {number(expected, 3)} are expected "
+        "for a Gaussian)."
     )

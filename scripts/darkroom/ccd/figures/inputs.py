@@ -1,16 +1,19 @@
-"""What the CCD figures are drawn from: products, and one pass over the frames themselves."""
+"""Reading of all that the CCD figures are drawn from: products, and every frame once."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.campaign.frames import read_frames
-from darkroom.ccd.figures.drift import Levels
+from darkroom.ccd.figures.drift import FrameLevels
 from darkroom.ccd.figures.frame import brightest
 from darkroom.ccd.figures.planes import Planes
 from darkroom.ccd.figures.story import Story
@@ -20,12 +23,22 @@ from darkroom.fits.tiles import FrameStack
 from darkroom.plot import measures
 from darkroom.words import unit
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
 _ROLES = ("bias", "dark")
 _HISTORY_KINDS = ("setting ", "input ", "version ", "recovered: ", "warning: ")
 _HISTORY_WIDTH = 72
 
 
-def read_story(paths, science=(), *, pixel=(100, 150), display_range=(-30.0, 50.0), threads=1):
+def read_story(
+    paths: Mapping[str, StrPath],
+    science: Sequence[Path] = (),
+    *,
+    pixel: Sequence[int] = (100, 150),
+    display_range: Sequence[float] = (-30.0, 50.0),
+    threads: int = 1,
+) -> Story:
     """Read all that the figures of a CCD item are drawn from.
 
     Parameters
@@ -33,11 +46,14 @@ def read_story(paths, science=(), *, pixel=(100, 150), display_range=(-30.0, 50.
     paths : dict
         Path of ``frames`` (the frame table), ``master_bias``, ``read_noise``, ``master_dark``,
         ``dark_rate`` and ``hot_pixels``.
-    science : sequence of path-like
+    science : sequence of Path
         Products of subtract_dark, named ``<exposure>_dsub.fits``.
     pixel : (y, x)
+        Pixel whose values in time are shown, from 0.
     display_range : (low, high)
+        Range of bias-subtracted images, in the unit of the products.
     threads : int
+        Threads for the dark noise.
 
     Returns
     -------
@@ -83,8 +99,8 @@ def _before_and_after(frame, subtracted, gain):
     return read_frame(frame, gain), planes["SCI"], planes.header
 
 
-def read_planes(path):
-    """Find the image extensions of a product; the images are read when asked for.
+def read_planes(path: StrPath) -> list[Planes]:
+    """Find the image extensions of a product; the images are read when needed.
 
     Parameters
     ----------
@@ -93,12 +109,12 @@ def read_planes(path):
     Returns
     -------
     list of Planes
-        One an EXTVER of SCI (of DQ in a product without SCI), in order.
+        One for each EXTVER of SCI (of DQ in a product without SCI), in order.
 
     Raises
     ------
     InputError
-        When the file is missing or holds neither.
+        When the file is not readable or has neither.
     """
     try:
         with fits.open(path) as hdus:
@@ -118,7 +134,7 @@ def _read_image(path, version, name):
         return hdus[name, version].data
 
 
-def read_table(path, name):
+def read_table(path: StrPath, name: str) -> dict[str, np.ndarray] | None:
     """Read a binary table of a product as {column: array}; None when there is no such table."""
     with fits.open(path, memmap=False) as hdus:
         if name not in hdus:
@@ -127,26 +143,26 @@ def read_table(path, name):
         return {column.lower(): np.asarray(table[column]) for column in table.names}
 
 
-def history_records(path, kind):
+def history_records(path: StrPath, kind: str) -> list[str]:
     """Return the records of one kind in a product's HISTORY, e.g. ``"warning: "``.
 
     A record longer than a card is continued on the next ones, cut every 72 characters.
     """
-    records = []
+    records: list[str] = []
     for line in map(str, fits.getheader(path).get("HISTORY", [])):
         if line.startswith(_HISTORY_KINDS) or not records:
             records.append(line)
         else:
-            # Blanks at the end of a card are lost in the file; the cut tells how many.
+            # Trailing blanks of a card are lost in the file; the fixed length restores them.
             full = -(-len(records[-1]) // _HISTORY_WIDTH) * _HISTORY_WIDTH
             records[-1] = records[-1].ljust(full) + line
     return [record.removeprefix(kind) for record in records if record.startswith(kind)]
 
 
-def in_time_order(rows):
+def in_time_order(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     """Return the accepted bias and dark rows of a frame table in the order they were taken.
 
-    Without a time in every row the order of the table is kept.
+    The order of the table is kept when a row has no time.
     """
     used = [row for row in rows if row["accepted"] == "yes" and row["role"] in _ROLES]
     if all(row["mjd"] for row in used):
@@ -154,35 +170,38 @@ def in_time_order(rows):
     return used
 
 
-def read_frame(path, gain=None):
+def read_frame(path: StrPath, gain: float | None = None) -> np.ndarray:
     """Read one frame as a (ny, nx) float32 array, in ADU, or in electrons when a gain is given."""
     with FrameStack([path]) as stack:
         values = stack.read(slice(0, stack.shape[0]))[0]
     return values if gain is None else values * np.float32(gain)
 
 
-def measure_frames(rows, pixel, gain=None):
-    """Read every frame once: its level and spread, and the value of two pixels.
+def measure_frames(
+    rows: Sequence[dict[str, str]], pixel: Sequence[int], gain: float | None = None
+) -> tuple[FrameLevels, dict[str, tuple[str, np.ndarray]], dict[str, list[tuple[Any, ...]]]]:
+    """Read every frame once; measure its level and spread and the value of two pixels.
 
     Parameters
     ----------
     rows : list of dict
         Rows of a frame table, in order of time.
     pixel : (y, x)
-        The pixel whose time series is wanted; moved to the middle if it lies outside.
+        Pixel of the time series; the central one if it lies outside the image.
     gain : float, optional
-        Electrons an ADU, where the products are in electrons.
+        e-/ADU, where the products are in electrons.
 
     Returns
     -------
-    levels : Levels
+    levels : FrameLevels
     first : dict
-        Role to (exposure name, image) of its first frame; for darks of `main_exptime`.
+        ``{role: (exposure name, image)}`` of the first frame; of darks that of `main_exptime`.
     series : dict
-        Role to a list of (words, (y, x), (n,) values) over the same frames: `pixel`, and the
-        brightest pixel of that first frame.
+        ``{role: [(description, (y, x), (n,) values)]}`` over the same frames: for `pixel` and for
+        the brightest pixel of the first frame.
     """
-    first, values, pixels = {}, {}, {}
+    first, pixels = {}, {}
+    values: dict[str, list[list[float]]] = {}
     level, spread = np.full((2, len(rows)), np.nan)
     time = main_exptime(rows)
     for index, row in enumerate(rows):
@@ -193,7 +212,7 @@ def measure_frames(rows, pixel, gain=None):
                 pixels[role] = (_inside(pixel, image.shape), brightest(image))
             values.setdefault(role, []).append([image[y, x] for y, x in pixels[role]])
         level[index], spread[index] = measures.level_and_spread(image)
-    levels = Levels(
+    levels = FrameLevels(
         role=np.array([row["role"] for row in rows]),
         exptime=np.array([float(row["exptime_s"]) for row in rows]),
         temperature=np.array([_number(row["temperature_c"]) for row in rows]),
@@ -215,24 +234,26 @@ def measure_frames(rows, pixel, gain=None):
     return levels, first, series
 
 
-def main_exptime(rows):
-    """Return the exposure time that has the most darks, in seconds; the longest of equals."""
+def main_exptime(rows: Sequence[dict[str, str]]) -> float:
+    """Return the exposure time (s) with the most darks; of equally many, the longest."""
     times = Counter(float(row["exptime_s"]) for row in rows if row["role"] == "dark")
     return max(times, key=lambda time: (times[time], time))
 
 
-def noise_in_time(rows, gain=None, threads=1):
+def noise_in_time(
+    rows: Sequence[dict[str, str]], gain: float | None = None, threads: int = 1
+) -> tuple[np.ndarray, int, float]:
     """Return the standard deviation of every pixel over the darks of one exposure time.
 
-    The notebook's definition of dark noise: divisor n - 1, nothing rejected, the offsets of the
-    frames left in, all temperatures together.
+    This is the notebook's definition of dark noise: n - 1 in the denominator, no rejection, the
+    offsets of the frames included, all temperatures together.
 
     Parameters
     ----------
     rows : list of dict
         Rows of a frame table.
     gain : float, optional
-        Electrons an ADU.
+        e-/ADU, where the products are in electrons.
     threads : int
 
     Returns
@@ -240,8 +261,9 @@ def noise_in_time(rows, gain=None, threads=1):
     std : (ny, nx) float32 array
         NaN for a single frame.
     frames : int
+        Number of darks.
     exptime : float
-        Theirs, in seconds (see `main_exptime`).
+        Their exposure time, seconds (see `main_exptime`).
     """
     time = main_exptime(rows)
     paths = [

@@ -1,9 +1,11 @@
-"""What the report shows of a CCD item besides its figures: key numbers, tables, limits."""
+"""What the report shows of a CCD item besides its figures: key numbers, tables, limitations."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,22 +14,32 @@ from darkroom.errors import InputError
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
+if TYPE_CHECKING:
+    from darkroom.ccd.figures.story import Story
+    from darkroom.hints import StrPath
+
 _PRODUCTS = (
     ("master_bias", "master bias: mean, uncertainty of the mean, samples used, DQ"),
     ("read_noise", "read noise of every pixel: raw and corrected, uncertainty, samples used, DQ"),
     ("master_dark", "master dark of every exposure time and temperature group"),
     ("dark_rate", "dark rate of every temperature group, fitted over all exposure times"),
-    ("hot_pixels", "flags of hot, unstable and other pixels, and the hottest ones in a table"),
-    ("quantities", "the notebook's quantities beside ours"),
-    ("frames", "every exposure: accepted or refused, why, and what its header says"),
+    ("hot_pixels", "flags of hot, unstable and other anomalous pixels, and a table of the hottest"),
+    ("quantities", "quantities by the notebook's definitions and by darkroom's, with answers"),
+    ("frames", "every exposure: accepted or refused, the reason, and values of its header"),
 )
-# Digits of an error are few; other numbers have six.
+# Significant digits of errors; other numbers have six.
 _DIGITS = dict.fromkeys(("CMERR", "OFFRMS", "RATEERR", "RATESYS", "rateerr", "noise"), 3)
 # Rows of the table of hottest pixels that the page shows.
 _HOTTEST = 10
 
 
-def describe(paths, science, figures, story, warnings):
+def describe(
+    paths: Mapping[str, StrPath],
+    science: Sequence[StrPath],
+    figures: StrPath,
+    story: Story,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
     """Gather the content of a CCD item's ``item.json``.
 
     Parameters
@@ -40,7 +52,7 @@ def describe(paths, science, figures, story, warnings):
         Folder of the figures.
     story : darkroom.ccd.figures.story.Story
     warnings : list of str
-        From the figures; those of the dark-rate product are added.
+        Of the figures; those of the dark-rate product are added.
 
     Returns
     -------
@@ -51,14 +63,14 @@ def describe(paths, science, figures, story, warnings):
     Raises
     ------
     InputError
-        When a file lies outside that folder: the page could not find it again.
+        When a file lies outside that folder.
     """
     folder = Path(paths["frames"]).parent
     found = [(paths[name], what) for name, what in _PRODUCTS]
     found += [(path, "science frame, dark subtracted: data, uncertainty, DQ") for path in science]
     return {
         "summary": _summary(story),
-        "warnings": [*warnings, *_told_by(paths["dark_rate"])],
+        "warnings": [*warnings, *_product_warnings(paths["dark_rate"])],
         "answers": _answers(paths["quantities"]),
         "key_numbers": _key_numbers(story),
         "tables": [_darks(story), _rates(story), _hottest(paths["hot_pixels"], story.unit)],
@@ -69,14 +81,14 @@ def describe(paths, science, figures, story, warnings):
     }
 
 
-def _told_by(product):
-    """Return the warnings that a product's HISTORY holds, as sentences."""
+def _product_warnings(product):
+    """Return the warnings in a product's HISTORY as sentences."""
     found = [text.replace("+-", "±").strip() for text in history_records(product, "warning: ")]
     return [text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".") for text in found]
 
 
 def _answers(path):
-    """Return the answers to the notebook's questions that stand beside the quantities."""
+    """Return the answers to the notebook's questions from the file of quantities."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))["answers"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -150,8 +162,8 @@ def _darks(story):
             f"noise in time [{unit}]",
         ],
         "rows": [_cells(planes.header, keys) for planes in story.darks],
-        "note": "The common error is that of the level of all pixels at once, from the scatter of "
-        "the frames' offsets; a single frame tells none.",
+        "note": "The common error is that of the level of all pixels, from the scatter of the "
+        "frame offsets; it is unknown for a single frame.",
     }  # fmt: skip
 
 
@@ -165,8 +177,8 @@ def _rates(story):
             f"mean without outliers {rate}", f"error of a pixel {rate}", f"common error {rate}",
         ],
         "rows": [_cells(planes.header, keys) for planes in story.rates],
-        "note": "The common error holds the misfit of the straight line level = bias + rate × "
-        "time, where there is one.",
+        "note": "The common error is scaled up where the straight line level = bias + rate × time "
+        "does not fit.",
     }  # fmt: skip
 
 
@@ -195,7 +207,7 @@ def _cells(header, keys):
 
 
 def _cell(value, digits):
-    """Return a table cell as JSON knows it: floats are rounded, NaN becomes null."""
+    """Return a table cell for JSON: floats are rounded, NaN becomes null."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None
@@ -203,18 +215,19 @@ def _cell(value, digits):
 
 def _limits(story):
     limits = [
-        "Nothing in these frames tells their true zero: the offset of each is known only against "
-        "the others of its set. What that leaves open is given as the error common to all pixels.",
-        "A pixel's own uncertainty comes from the scatter of its own few samples; compare it "
-        "through Student's t with COUNT − 1 degrees of freedom.",
+        "The absolute zero level is unknown: the offset of each frame is measured relative to the "
+        "others of its set. The resulting uncertainty is given as the error common to all pixels.",
+        "The uncertainty of a pixel follows from the scatter of its own few samples; use Student's "
+        "t with COUNT − 1 degrees of freedom.",
     ]
     if story.unit == "ADU":
         limits.append(
-            "No gain was given: values are in ADU, and shot noise cannot be told from other noise."
+            "No gain was given: values are in ADU, and shot noise cannot be separated from other "
+            "noise."
         )
     if len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
-            "All darks have one exposure time: that counts grow in proportion to time is assumed, "
-            "not tested."
+            "All darks have one exposure time: proportionality of counts to time is assumed, not "
+            "tested."
         )
     return limits

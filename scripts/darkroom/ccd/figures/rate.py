@@ -1,6 +1,9 @@
-"""Figures of the dark rate, its error, the offsets of its frames, and the flagged pixels."""
+"""Figures of the dark rate, its error, the offsets of the frames, and flagged pixels."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,26 +12,38 @@ from darkroom.plot import histograms, images, measures, series, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, measured, number, share
 
+if TYPE_CHECKING:
+    from darkroom.ccd.figures.planes import Planes
+    from darkroom.plot.book import FigureBook
+
 _SECTION = "Dark rate"
-# A group whose error is this many times the smallest one would only stretch the axis.
+# Groups with more than this many times the smallest error are not drawn: they stretch the axis.
 _MOST_ERROR = 10
-# A class with more than this fraction of the pixels is counted, not drawn: its map is solid.
+# A flag of more than this fraction of the pixels is counted but not drawn: it would fill the map.
 _MOST_DRAWN = 0.1
 
 
-def show_rate(book, label, rate, error, common_error, unit):
+def show_rate(
+    book: FigureBook,
+    label: str,
+    rate: np.ndarray,
+    error: np.ndarray,
+    common_error: float | None,
+    unit: str,
+) -> None:
     """Add the dark-rate map of one temperature group, its error and its histogram.
 
     Parameters
     ----------
     book : FigureBook
     label : str
-        The group in words, e.g. ``"group 1, −4.82 °C"``.
+        Name of the group, e.g. ``"group 1 (−4.82 °C)"``.
     rate, error : (ny, nx) arrays
-        In `unit` per second; the error is a pixel's own, without what all pixels share.
+        In `unit` per second; the error is that of the pixel itself, without the common error.
     common_error : float or None
-        1 sigma that all pixels share (offsets of the frames), in `unit` per second.
+        Standard error common to all pixels (offsets of the frames), in `unit` per second.
     unit : str
+        ``"ADU"`` or ``"e⁻"``.
     """
     quantity = f"dark rate [{unit}/s]"
     maps = (
@@ -61,11 +76,11 @@ def show_rate(book, label, rate, error, common_error, unit):
             histograms.draw_histogram(
                 bulk,
                 unit=quantity,
-                title="the bulk, with a Gaussian",
+                title="within 6 robust σ, with a Gaussian",
                 gaussian=gaussian,
                 colour=style.DARK,
             ),
-            f"dark rate, {label}: histogram of the bulk with a Gaussian",
+            f"dark rate, {label}: histogram within 6 robust σ of the median, with a Gaussian",
         )
     )
     caption = _rate_words(label, rate, error, common_error, gaussian, unit)
@@ -83,17 +98,17 @@ def _bulk(flat):
 def _rate_words(label, rate, error, common_error, gaussian, unit):
     flat, errors = measures.finite(rate), measures.finite(error)
     if not flat.size:
-        return f"{label}: no pixel has a rate."
+        return f"{label}: no pixel has a dark rate."
     typical = float(np.median(errors)) if errors.size else np.nan
     words = (
         f"{label}: median {number(float(np.median(flat)), 5)}, mean "
-        f"{number(float(flat.mean(dtype=float)), 5)} {unit}/s; a pixel's own uncertainty is "
+        f"{number(float(flat.mean(dtype=float)), 5)} {unit}/s; the uncertainty of a pixel is "
         f"typically {number(typical, 3)} {unit}/s."
     )
     if common_error is not None and np.isfinite(common_error):
         words += (
             f" All pixels share a further uncertainty of {number(common_error, 3)} {unit}/s, from "
-            "the offsets that move whole frames."
+            "the offsets of whole frames."
         )
     if gaussian is not None:
         words += f" Core of the distribution: σ {number(gaussian.sigma, 3)} {unit}/s."
@@ -103,13 +118,14 @@ def _rate_words(label, rate, error, common_error, gaussian, unit):
     return words
 
 
-def show_maps(book, groups, unit):
-    """Add the rate maps of further temperature groups side by side.
+def show_maps(book: FigureBook, groups: Sequence[tuple[int, str, Planes]], unit: str) -> None:
+    """Add the rate maps of the other temperature groups side by side.
 
     Parameters
     ----------
     book : FigureBook
     groups : sequence of (number, label, Planes)
+        Images and headers of the dark-rate product.
     unit : str
     """
     panels = []
@@ -129,16 +145,23 @@ def show_maps(book, groups, unit):
     book.add(_SECTION, "dark_rate_others", title, caption, panels)
 
 
-def show_group_rates(book, temperatures, rates, errors, labels, unit):
+def show_group_rates(
+    book: FigureBook,
+    temperatures: np.ndarray,
+    rates: np.ndarray,
+    errors: np.ndarray,
+    labels: Sequence[str],
+    unit: str,
+) -> None:
     """Add the median dark rate of every temperature group against temperature.
 
     Parameters
     ----------
     book : FigureBook
     temperatures, rates, errors : (n,) arrays
-        Degrees Celsius, `unit` per second, 1 sigma shared by all pixels (NaN if unknown).
+        Degrees Celsius; `unit` per second; standard error common to all pixels, NaN if unknown.
     labels : sequence of str
-        What each group holds, for the caption.
+        Names of the groups, for the caption.
     unit : str
     """
     bars = np.where(np.isfinite(errors), errors, 0.0)
@@ -155,9 +178,9 @@ def show_group_rates(book, temperatures, rates, errors, labels, unit):
         for label, rate, error in zip(labels, rates, errors, strict=True)
     ]
     caption = (
-        f"{'; '.join(words)}. Bars are the 1 σ error that all pixels of a group share. Dark "
-        "current rises with temperature; a negative rate, or one that falls with temperature, "
-        "says that the camera's offset moved between exposure times."
+        f"{'; '.join(words)}. Bars are the 1 σ error common to all pixels of a group. Dark current "
+        "rises with temperature; a negative rate, or one that falls with temperature, shows that "
+        "the camera's offset changed between exposure times."
     )
     if not drawn.all():
         caption += (
@@ -169,7 +192,14 @@ def show_group_rates(book, temperatures, rates, errors, labels, unit):
     book.add(_SECTION, "dark_rate_temperature", title, caption, [Panel("", figure, alt)])
 
 
-def show_offsets(book, roles, offsets, errors, temperatures, unit):
+def show_offsets(
+    book: FigureBook,
+    roles: Sequence[str] | np.ndarray,
+    offsets: np.ndarray,
+    errors: np.ndarray,
+    temperatures: np.ndarray,
+    unit: str,
+) -> None:
     """Add the fitted offset of every frame with its error, coloured by temperature.
 
     Parameters
@@ -177,7 +207,7 @@ def show_offsets(book, roles, offsets, errors, temperatures, unit):
     book : FigureBook
     roles : (n,) array of str
     offsets, errors, temperatures : (n,) arrays
-        In the order of time; `unit`, `unit`, degrees Celsius.
+        In order of time; `unit`, `unit`, degrees Celsius.
     unit : str
     """
     frames = np.arange(1, len(offsets) + 1)
@@ -200,9 +230,9 @@ def show_offsets(book, roles, offsets, errors, temperatures, unit):
     )
     good = offsets[np.isfinite(offsets)]
     caption = (
-        f"Offset of each of {counted(good.size, 'frame')} from the fit. Offsets sum to zero within "
-        "each set of equal exposure time and temperature, since a free offset is degenerate with "
-        "the mean; their scatter is the common-mode error of the rate."
+        f"Fitted offset of each of {counted(good.size, 'frame')}. Offsets sum to zero within each "
+        "exposure time and temperature group, since a free offset is degenerate with the mean; "
+        "their scatter gives the common-mode error of the rate."
     )
     if good.size > 1:
         caption += f" Standard deviation {number(float(good.std(ddof=1)), 3)} {unit}."
@@ -211,15 +241,21 @@ def show_offsets(book, roles, offsets, errors, temperatures, unit):
     book.add(_SECTION, "offsets", title, caption, [Panel("", figure, alt)])
 
 
-def show_flags(book, dq, definitions, rate, unit):
-    """Add the map of flagged pixels by class, and the zoom on the hottest pixel.
+def show_flags(
+    book: FigureBook,
+    dq: np.ndarray,
+    definitions: Sequence[tuple[int, str, str]],
+    rate: np.ndarray,
+    unit: str,
+) -> None:
+    """Add the map of flagged pixels, and the surroundings of the hottest pixel.
 
     Parameters
     ----------
     book : FigureBook
     dq : (ny, nx) int array
     definitions : sequence of (value, name, meaning)
-        Bits of `dq`; earlier ones are drawn where a pixel has several.
+        Bits of `dq`; of a pixel with several the first one is drawn.
     rate : (ny, nx) array
         Dark rate, `unit` per second.
     unit : str
@@ -234,7 +270,7 @@ def show_flags(book, dq, definitions, rate, unit):
         [f"{name}\n{np.count_nonzero(dq & value):,}" for value, name, _ in drawn],
         title="flagged pixels",
     )
-    panels = [Panel("map", figure, "map of the flagged pixels, one colour a class")]
+    panels = [Panel("map", figure, "map of the flagged pixels, one colour per flag")]
     if measures.finite(rate).size:
         y, x = brightest(rate)
         zoom = images.draw_zoom(
@@ -254,5 +290,5 @@ def show_flags(book, dq, definitions, rate, unit):
     )
     if len(drawn) < len(present):
         names = ", ".join(item[1] for item in present if item not in drawn)
-        caption += f" Counted, but too many to draw: {names}."
+        caption += f" Not drawn because of their number: {names}."
     book.add(_SECTION, "hot_pixels", "Hot, unstable and other flagged pixels", caption, panels)

@@ -1,17 +1,25 @@
-"""Figures of an on-sky frame before and after the dark is subtracted."""
+"""Figures of a science frame before and after dark subtraction."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from darkroom.ccd.figures.stack import show_profiles
 from darkroom.plot import histograms, images, measures, style
 from darkroom.plot.book import Panel
 from darkroom.words import number
 
+if TYPE_CHECKING:
+    import numpy as np
+    from astropy.io import fits
+
+    from darkroom.plot.book import FigureBook
+
 _SECTION = "Science frames"
-# Histograms end here: stars would stretch the axis.
+# Histograms end at this quantile: stars would stretch the axis.
 _TOP_QUANTILE = 0.999
-# Cards of the subtracted frame that are told: beginning of the keyword, words.
-_TOLD = (
+# Header cards of the subtracted frame for the caption: beginning of the keyword, description.
+_CAPTION_CARDS = (
     ("BKG", "background"),
     ("FIN", "noise from pixel to pixel"),
     ("SPR", "spread over the image"),
@@ -20,17 +28,27 @@ _TOLD = (
 )
 
 
-def show_science(book, name, before, after, header, unit):
+def show_science(
+    book: FigureBook,
+    name: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    header: fits.Header,
+    unit: str,
+) -> None:
     """Add a frame before and after dark subtraction: images, histograms and profiles.
 
     Parameters
     ----------
     book : FigureBook
     name : str
+        Of the exposure.
     before, after : (ny, nx) arrays
+        In `unit`.
     header : astropy.io.fits.Header
-        Of the subtracted frame: cards that compare before (``…BEF``) and after (``…AFT``).
+        Of the subtracted frame, with cards for before (``…BEF``) and after (``…AFT``).
     unit : str
+        ``"ADU"`` or ``"e⁻"``.
     """
     sides = (("before", before, style.REFERENCE), ("after", after, style.SCIENCE))
     quantity = f"signal [{unit}]"
@@ -63,13 +81,11 @@ def show_science(book, name, before, after, header, unit):
 def _caption(name, header, unit):
     words = [
         f"{what} {number(header[f'{key}BEF'])} before, {number(header[f'{key}AFT'])} {unit} after"
-        for key, what in _TOLD
+        for key, what in _CAPTION_CARDS
         if header.get(f"{key}BEF") is not None and header.get(f"{key}AFT") is not None
     ]
     how = {
         "matched": "a master dark of the same exposure time",
         "scaled": "bias + dark rate × exposure time",
     }[header["DARKHOW"]]
-    return (
-        f"{name}, {number(float(header['EXPTIME']))} s; subtracted was {how}. {'; '.join(words)}."
-    )
+    return f"{name}, {number(float(header['EXPTIME']))} s, minus {how}. {'; '.join(words)}."

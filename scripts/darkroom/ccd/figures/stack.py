@@ -1,6 +1,9 @@
-"""Figures of stacks: mean, noise, one pixel in time, and where the gradient is."""
+"""Figures of stacks: mean, noise, single pixels in time, column and row profiles."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,20 +11,34 @@ from darkroom.plot import histograms, images, measures, series
 from darkroom.plot.book import Panel
 from darkroom.words import counted, number, share
 
-# The notebook's cut against the hot pixel in noise images.
+if TYPE_CHECKING:
+    from darkroom.ccd.figures.planes import Planes
+    from darkroom.plot.book import FigureBook
+
+# The notebook's upper percentile of noise images: above it hot pixels would set the scale.
 _TOP_PERCENT = 99.95
 
 
-def show_pixel_series(book, section, key, role, series_by_pixel, unit, colour):
+def show_pixel_series(
+    book: FigureBook,
+    section: str,
+    key: str,
+    role: str,
+    series_by_pixel: Sequence[tuple[str, tuple[int, int], np.ndarray]],
+    unit: str,
+    colour: str,
+) -> None:
     """Add the time series of single pixels with mean and ± one standard deviation.
 
     Parameters
     ----------
     book : FigureBook
     section, key : str
+        Heading in the report, and file name.
     role : str
-        ``"bias"`` or ``"dark"``; what kind of frames, for the words.
+        ``"bias"`` or ``"dark"``: kind of the frames.
     series_by_pixel : sequence of (name, (y, x), (n,) array)
+        Values of each pixel in every frame.
     unit, colour : str
     """
     panels, words = [], []
@@ -40,16 +57,25 @@ def show_pixel_series(book, section, key, role, series_by_pixel, unit, colour):
     book.add(section, key, f"One pixel in every {role} frame", caption, panels)
 
 
-def show_mean(book, section, key, name, master, unit, colour):
+def show_mean(
+    book: FigureBook,
+    section: str,
+    key: str,
+    name: str,
+    master: Planes,
+    unit: str,
+    colour: str,
+) -> None:
     """Add the mean image of a stack, its histogram with mean and median, and its uncertainty.
 
     Parameters
     ----------
     book : FigureBook
     section, key, name : str
+        Heading in the report, file name, title.
     master : Planes
-        SCI (mean) and ERR (its uncertainty), in `unit`; the header with the cards NFRAMES,
-        NCLIPPED and CMERR.
+        SCI (mean) and ERR (its uncertainty), in `unit`; header with the cards NFRAMES, NCLIPPED
+        and CMERR.
     unit, colour : str
     """
     mean, error, header = master["SCI"], master["ERR"], master.header
@@ -95,22 +121,44 @@ def show_mean(book, section, key, name, master, unit, colour):
         f"Mean of {counted(nframes, 'frame')} after rejection of outliers. Over the image: "
         f"median {number(middle, 6)} (dashed), mean {number(average, 6)} {unit} (dotted); "
         f"typical uncertainty of a pixel {number(typical, 3)} {unit}, and "
-        f"{number(header.get('CMERR'), 2)} {unit} common to all pixels, whose offsets wander. "
-        f"{counted(rejected, 'sample')} rejected ({share(rejected, nframes * mean.size)}). "
-        f"The histogram leaves out {counted(flat.size - below.size, 'pixel')} above it."
+        f"{number(header.get('CMERR'), 2)} {unit} common to all pixels, from the scatter of the "
+        f"frame offsets. {counted(rejected, 'sample')} rejected "
+        f"({share(rejected, nframes * mean.size)}). The histogram leaves out "
+        f"{counted(flat.size - below.size, 'pixel')} above its range."
     )
     book.add(section, key, name, caption, panels)
 
 
 def _top(flat):
-    """Return the level above which a histogram would only show how far the hottest pixel is."""
+    """Return the upper end of a histogram: 40 robust sigma above the median."""
     if not flat.size:
         return np.inf
     return float(np.median(flat)) + max(40 * measures.spread(flat), 1e-9)
 
 
-def show_noise(book, section, key, name, noise, nframes, unit, colour):
-    """Add a noise image (standard deviation in time), its cut version and its histogram."""
+def show_noise(
+    book: FigureBook,
+    section: str,
+    key: str,
+    name: str,
+    noise: np.ndarray,
+    nframes: int,
+    unit: str,
+    colour: str,
+) -> None:
+    """Add a noise image (standard deviation in time) in two stretches, and its histogram.
+
+    Parameters
+    ----------
+    book : FigureBook
+    section, key, name : str
+        Heading in the report, file name, title.
+    noise : (ny, nx) array
+        Standard deviation of every pixel over the frames, in `unit`.
+    nframes : int
+        Number of frames.
+    unit, colour : str
+    """
     quantity = f"standard deviation [{unit}]"
     cut = images.percentile(noise, 0, _TOP_PERCENT, with_asinh=True)
     panels = [
@@ -136,16 +184,19 @@ def show_noise(book, section, key, name, noise, nframes, unit, colour):
     )
     panels.append(Panel("histogram", figure, f"{name}: histogram, lines at median and mean"))
     caption = (
-        f"Standard deviation of every pixel over {counted(nframes, 'frame')} (divisor n − 1). "
-        f"Median {number(median, 6)} (dashed), mean {number(mean, 6)} {unit} (dotted). "
-        f"The cut at the {_TOP_PERCENT} percentile ({number(top)} {unit}) keeps "
-        f"{counted(int((flat > top).sum()), 'pixel')} from setting the scale."
+        f"Standard deviation of every pixel over {counted(nframes, 'frame')} (n − 1 in the "
+        f"denominator). Median {number(median, 6)} (dashed), mean {number(mean, 6)} {unit} "
+        "(dotted). "
+        f"The cut at the {_TOP_PERCENT} percentile ({number(top)} {unit}) leaves out "
+        f"{counted(int((flat > top).sum()), 'pixel')} that would set the scale."
     )
     book.add(section, key, name, caption, panels)
 
 
-def show_noise_comparison(book, section, sets, unit):
-    """Add the histograms of several noise images over each other.
+def show_noise_comparison(
+    book: FigureBook, section: str, sets: Sequence[tuple[str, str, np.ndarray, int]], unit: str
+) -> None:
+    """Add the histograms of several noise images in one panel.
 
     Parameters
     ----------
@@ -168,22 +219,30 @@ def show_noise_comparison(book, section, sets, unit):
             )
     caption = (
         f"{'; '.join(words)}. Dashed lines are medians, dotted ones means. A standard deviation "
-        "from few frames is itself uncertain and on average too small: more frames make the "
-        "histogram narrower and move it right even when the noise is the same. The table of "
-        "quantities gives the noise added by the dark current with that effect removed."
+        "from few frames is uncertain, and too small on average: with more frames the histogram is "
+        "narrower and lies further right even when the noise is the same. The table of quantities "
+        "gives the noise added by the dark current without that effect."
     )
     title = "Read noise and dark noise"
-    alt = "histograms of read noise and dark noise over each other with median and mean lines"
+    alt = "histograms of read noise and dark noise in one panel, with median and mean lines"
     book.add(section, "noise_comparison", title, caption, [Panel("", figure, alt)])
 
 
-def show_profiles(book, section, key, title, profiles, unit):
-    """Add column and row profiles: medians along y and along x, minus each image's median.
+def show_profiles(
+    book: FigureBook,
+    section: str,
+    key: str,
+    title: str,
+    profiles: Sequence[tuple[str, str, np.ndarray]],
+    unit: str,
+) -> None:
+    """Add column and row profiles: medians of columns and rows minus that of the image.
 
     Parameters
     ----------
     book : FigureBook
     section, key, title : str
+        Heading in the report, file name, title.
     profiles : sequence of (label, colour, (ny, nx) image)
     unit : str
     """
@@ -198,23 +257,24 @@ def show_profiles(book, section, key, title, profiles, unit):
         )
         panels.append(Panel(f"{across}s", figure, f"{title}: median of every {across}"))
         words += [
-            f"{label}, {across}s: {number(_swing(values), 3)} {unit}" for label, _, values in lines
+            f"{label}, {across}s: {number(_fall(values), 3)} {unit}" for label, _, values in lines
         ]
     caption = (
         "Median of every column, and of every row, minus the median of the whole image. "
-        f"Difference between the first and the last tenth: {'; '.join(words)}."
+        f"Mean of the first tenth minus that of the last: {'; '.join(words)}."
     )
     book.add(section, key, title, caption, panels)
 
 
 def _profile(image, axis):
-    """Return the median along an axis minus that of the image, digital levels spread evenly."""
+    """Return the median along an axis minus that of the image (see `measures.quantiles`)."""
     lines = image.T if axis == 0 else image
     middle = measures.quantiles(image, 0.5)
     return np.array([measures.quantiles(line, 0.5) for line in lines]) - middle
 
 
-def _swing(values):
+def _fall(values):
+    """Return the mean of the first tenth of a profile minus that of the last."""
     tenth = max(1, len(values) // 10)
     first, last = (measures.finite(part) for part in (values[:tenth], values[-tenth:]))
     return float(first.mean() - last.mean()) if first.size and last.size else float("nan")

@@ -1,8 +1,10 @@
-"""The order in which the figures of a CCD item are told."""
+"""All figures of a CCD item, in the order of the report."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from darkroom.ccd.figures import drift, frame, rate, science, stack
 from darkroom.ccd.figures.planes import Planes
 from darkroom.plot import images, style
 from darkroom.words import number
+
+if TYPE_CHECKING:
+    from darkroom.plot.book import FigureBook
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,10 @@ class Story:
     unit : str
         ``"ADU"`` or ``"e⁻"``.
     first : dict
-        Role to (exposure name, (ny, nx) image) of its first frame.
+        ``{role: (exposure name, (ny, nx) image)}`` of the first frame.
     series : dict
-        Role to a list of (words, (y, x), (n,) values).
-    levels : darkroom.ccd.figures.drift.Levels
+        ``{role: [(description, (y, x), (n,) values)]}``: single pixels in time.
+    levels : darkroom.ccd.figures.drift.FrameLevels
     bias, read_noise : Planes
     dark_noise : (std, frames, exptime)
         As from `darkroom.ccd.figures.inputs.noise_in_time`.
@@ -35,44 +40,46 @@ class Story:
     offsets : dict or None
         Columns of the OFFSETS table of the dark rate.
     level_fits : dict or None
-        Columns of its LEVELFIT table.
+        Columns of the LEVELFIT table of the dark rate.
     flags : (ny, nx) int array
+        DQ of the hot-pixel product.
     flag_names : sequence of (value, name, meaning)
+        Its bits.
     sciences : sequence of (name, read)
-        ``read()`` returns the frame before and after, and the header of the subtracted one.
+        ``read()`` returns the frame before and after subtraction, and the header after.
     display_range : (float, float)
-        Fixed range of bias-subtracted images, in `unit`.
+        Range of bias-subtracted images, in `unit`.
     """
 
     unit: str
-    first: dict
-    series: dict
-    levels: drift.Levels
+    first: dict[str, tuple[str, np.ndarray]]
+    series: dict[str, list[tuple[Any, ...]]]
+    levels: drift.FrameLevels
     bias: Planes
     read_noise: Planes
-    dark_noise: tuple
-    darks: list
-    rates: list
-    offsets: dict | None
-    level_fits: dict | None
+    dark_noise: tuple[np.ndarray, int, float]
+    darks: list[Planes]
+    rates: list[Planes]
+    offsets: dict[str, np.ndarray] | None
+    level_fits: dict[str, np.ndarray] | None
     flags: np.ndarray
-    flag_names: tuple
-    sciences: tuple = field(default=())
-    display_range: tuple = (-30.0, 50.0)
+    flag_names: Sequence[tuple[int, str, str]]
+    sciences: Sequence[tuple[str, Callable[[], tuple[Any, ...]]]] = field(default=())
+    display_range: Sequence[float] = (-30.0, 50.0)
 
     @property
-    def best_rate(self):
-        """The dark rate of the group whose pixels are known best (least median error)."""
+    def best_rate(self) -> Planes:
+        """The dark rate of the temperature group with the smallest median error."""
         return min(self.rates, key=lambda planes: _known(planes.header.get("RATEERR")))
 
 
-def draw_figures(book, story):
-    """Draw every figure of a CCD item into a book.
+def draw_figures(book: FigureBook, story: Story) -> list[str]:
+    """Add every figure of a CCD item to a book.
 
     Returns
     -------
     list of str
-        Warnings for the head of the report.
+        Warnings for the report.
     """
     _one_bias(book, story)
     _bias_stack(book, story)
@@ -88,7 +95,7 @@ def draw_figures(book, story):
 def _one_bias(book, story):
     name, image = story.first["bias"]
     quantity = f"bias signal [{story.unit}]"
-    shown = frame.Shown("One bias frame", "bias", name, quantity, story.unit, style.BIAS)
+    shown = frame.FrameSection("One bias frame", "bias", name, quantity, story.unit, style.BIAS)
     displays = (images.linear(image), images.asinh(image), images.percentile(image))
     frame.show_image(book, shown, image, displays)
     frame.show_hot_pixel(book, shown, image)
@@ -112,12 +119,12 @@ def _one_dark(book, story):
     section, unit = "One dark frame", story.unit
     name, image = story.first["dark"]
     quantity = f"dark signal [{unit}]"
-    shown = frame.Shown(section, "dark", name, quantity, unit, style.DARK)
+    shown = frame.FrameSection(section, "dark", name, quantity, unit, style.DARK)
     frame.show_image(book, shown, image, (images.linear(image), images.asinh(image)))
     frame.show_hot_pixel(book, shown, image)
     difference = image - story.bias["SCI"]
     name, quantity = f"{name} minus bias", f"dark − bias [{unit}]"
-    shown = frame.Shown(section, "dark_minus_bias", name, quantity, unit, style.DARK)
+    shown = frame.FrameSection(section, "dark_minus_bias", name, quantity, unit, style.DARK)
     displays = (images.asinh(difference), images.fixed(*story.display_range))
     frame.show_image(book, shown, difference, displays)
     frame.show_histograms(book, shown, difference)

@@ -1,1 +1,1 @@
-"""The CCD products as files: images, tables, provenance."""
+"""The CCD products as FITS files: images, tables, provenance."""

@@ -1,8 +1,10 @@
-"""The dark-rate product as a file: what dark_rate writes and others read."""
+"""The dark-rate product as a FITS file: writing and reading."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,24 +14,38 @@ from darkroom.ccd.products import hdus as products
 from darkroom.ccd.rate.temperature import log_rate_slope
 from darkroom.ccd.robust import finite_median, robust_mean
 
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+    from darkroom.ccd.rate.cell_stacks import CellStacks
+    from darkroom.ccd.rate.dark_rate import DarkRate
+    from darkroom.ccd.rate.temperature import Regression
+    from darkroom.hints import StrPath
+
 BITS = (
     DQ.NONFINITE, DQ.SATURATED, DQ.NONLINEAR, DQ.DISCORDANT, DQ.CLIPPED, DQ.NO_ERROR,
 )  # fmt: skip
 
 
-def hdus(stacks, made, regressions, gain):
-    """Make the HDUs of a dark-rate product after its primary one.
+def hdus(
+    stacks: CellStacks, made: DarkRate, regressions: Sequence[Regression], gain: float | None
+) -> list[fits.ImageHDU | fits.BinTableHDU]:
+    """Return the HDUs of a dark-rate product after its primary one.
 
     Parameters
     ----------
     stacks : darkroom.ccd.rate.cell_stacks.CellStacks
-        What went in.
+        The frames.
     made : darkroom.ccd.rate.dark_rate.DarkRate
-        What came out.
+        Bias and dark rates fitted to them.
     regressions : sequence of darkroom.ccd.rate.temperature.Regression
         Level against time and temperature.
     gain : float or None
-        e-/ADU applied.
+        e-/ADU that was applied.
+
+    Returns
+    -------
+    list of HDU
     """
     bunit, per_second = products.unit(gain), products.unit(gain, per_second=True)
     lines = made.lines
@@ -57,8 +73,8 @@ def hdus(stacks, made, regressions, gain):
     return found
 
 
-def cards(stacks, gain):
-    """Return the cards of the primary header: what holds for all groups."""
+def cards(stacks: CellStacks, gain: float | None) -> list[products.Card]:
+    """Return the cards of the primary header, which apply to all groups."""
     levels = stacks.levels
     bunit = products.unit(gain)
     slope, error = log_rate_slope(
@@ -81,7 +97,7 @@ def cards(stacks, gain):
 def _cards(stacks, made, k, group, per_second):
     rate, error = made.lines.rate[k], made.lines.rate_error[k]
     levels = stacks.levels
-    # Rows where frames disagree tell nothing about the detector.
+    # Discordant rows are left out of the statistics.
     rate = np.where(stacks.discordant[:, None], np.nan, rate)
     finite = np.isfinite(rate)
     nframes = sum(
@@ -135,20 +151,20 @@ def _regression_columns(regressions, bunit):
 
 @dataclass(frozen=True)
 class Rate:
-    """One temperature group of a dark-rate product, as read back.
+    """One temperature group of a dark-rate product, as read from its file.
 
     Attributes
     ----------
     rate, error, covariance, dq : (ny, nx) arrays
-        Rate, its error, its covariance with the bias, flags.
+        Rate, its standard error, its covariance with the bias, flags.
     bias, bias_error : (ny, nx) arrays
         Level at zero exposure time.
     group : int
         Number of the temperature group.
     temperature : float or None
-        Its mean, degrees Celsius.
+        Its mean temperature, degrees Celsius.
     common : float
-        Error of the rate common to all pixels, the misfit of the levels included.
+        Error of the rate common to all pixels, scaled up by the misfit of the levels.
     """
 
     rate: np.ndarray
@@ -162,7 +178,7 @@ class Rate:
     common: float
 
 
-def read(path):
+def read(path: StrPath) -> list[Rate]:
     """Read all temperature groups of a dark-rate product."""
     bias, bias_error = (products.read_image(path, name)[0] for name in ("BIAS", "BIASERR"))
     found = []
@@ -180,6 +196,6 @@ def read(path):
     return found
 
 
-def best(rates):
-    """Return the group whose rate is known best (least median error)."""
+def best(rates: Sequence[Rate]) -> Rate:
+    """Return the group whose rate has the smallest median error."""
     return min(rates, key=lambda rate: np.nan_to_num(finite_median(rate.error), nan=np.inf))

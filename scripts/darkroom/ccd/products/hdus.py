@@ -1,6 +1,9 @@
-"""HDUs of the CCD products: images, tables, and reading them back."""
+"""HDUs of the CCD products: header cards, images and tables, written and read."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -8,21 +11,36 @@ from astropy.io import fits
 from darkroom.ccd.dq import MEANING
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.dq import DQ
+    from darkroom.ccd.stack.survey import Survey
+    from darkroom.hints import StrPath
 
-def unit(gain, per_second=False):
-    """Return the FITS unit of the products: ADU, or electrons when a gain was given."""
+    Card = tuple[str, Any, str]  # keyword, value, comment
+    Columns = dict[str, tuple[list[Any], str]]  # name: (values, unit)
+
+
+def unit(gain: float | None, per_second: bool = False) -> str:
+    """Return the FITS unit of the products: ``adu``, or ``electron`` when a gain was given."""
     return ("adu" if gain is None else "electron") + ("/s" if per_second else "")
 
 
-def primary(cards, stamp=None):
-    """Make a primary HDU without data.
+def primary(
+    cards: Iterable[Card], stamp: Callable[[fits.Header], object] | None = None
+) -> fits.PrimaryHDU:
+    """Return a primary HDU without data.
 
     Parameters
     ----------
     cards : iterable of (keyword, value, comment)
         Values that are None or not finite are written as undefined.
     stamp : callable, optional
-        Called with the header, to write provenance into it.
+        Writes provenance; it is called with the header.
+
+    Returns
+    -------
+    astropy.io.fits.PrimaryHDU
     """
     hdu = fits.PrimaryHDU()
     add_cards(hdu.header, cards)
@@ -31,19 +49,44 @@ def primary(cards, stamp=None):
     return hdu
 
 
-def add_cards(header, cards):
+def add_cards(header: fits.Header, cards: Iterable[Card]) -> None:
     """Append cards; a value that is None or not finite becomes an undefined card."""
     for keyword, value, comment in cards:
         if isinstance(value, (float, np.floating)):
             value = float(value) if np.isfinite(value) else None
         elif isinstance(value, (np.integer, np.bool_)):
             value = value.item()
-        # The comment has what the value leaves of 80 columns.
+        # The unit is abbreviated: value and comment share the 80 columns of a card.
         header[keyword] = (value, comment.replace("[electron", "[e-"))
 
 
-def image(name, data, bunit, *, extver=1, cards=()):
-    """Make an image HDU; floating-point data become float32, DQ int32, counts int16."""
+def image(
+    name: str,
+    data: np.ndarray,
+    bunit: str,
+    *,
+    extver: int = 1,
+    cards: Iterable[Card] = (),
+) -> fits.ImageHDU:
+    """Return an image HDU.
+
+    Parameters
+    ----------
+    name : str
+        EXTNAME.
+    data : (ny, nx) array
+        Floating-point data are written as float32, the image DQ as int32, others as they are.
+    bunit : str
+        Unit; empty for none.
+    extver : int
+        EXTVER.
+    cards : iterable of (keyword, value, comment)
+        Further header cards.
+
+    Returns
+    -------
+    astropy.io.fits.ImageHDU
+    """
     data = np.asarray(data)
     if data.dtype.kind == "f":
         data = data.astype(np.float32)
@@ -56,45 +99,50 @@ def image(name, data, bunit, *, extver=1, cards=()):
     return hdu
 
 
-def table(name, columns):
-    """Make a table HDU from ``{name: (values, unit)}``; None becomes NaN, text stays text."""
+def table(name: str, columns: Mapping[str, tuple[Sequence[Any], str]]) -> fits.BinTableHDU:
+    """Return a table HDU from ``{name: (values, unit)}``; None is written as NaN."""
     made = []
     for label, (values, bunit) in columns.items():
         if values and isinstance(values[0], str):
             width = max(1, *map(len, values))
             made.append(fits.Column(label, f"{width}A", array=np.array(values)))
             continue
-        values = np.array([np.nan if v is None else v for v in values])
-        code = "D" if values.dtype.kind == "f" else "L" if values.dtype.kind == "b" else "J"
-        made.append(fits.Column(label, code, unit=bunit or None, array=values))
+        numbers = np.array([np.nan if v is None else v for v in values])
+        code = "D" if numbers.dtype.kind == "f" else "L" if numbers.dtype.kind == "b" else "J"
+        made.append(fits.Column(label, code, unit=bunit or None, array=numbers))
     return fits.BinTableHDU.from_columns(made, name=name)
 
 
-def dq_def(*bits):
-    """Make the table that explains the DQ bits a product can set."""
-    bits = sorted(bits)
+def dq_def(*bits: DQ) -> fits.BinTableHDU:
+    """Return the table that describes the DQ bits of a product."""
+    ordered = sorted(bits)
     return table(
         "DQ_DEF",
         {
-            "BIT": ([int(bit).bit_length() - 1 for bit in bits], ""),
-            "VALUE": ([int(bit) for bit in bits], ""),
-            "NAME": ([bit.name for bit in bits], ""),
-            "DESCRIPTION": ([MEANING[bit] for bit in bits], ""),
+            "BIT": ([int(bit).bit_length() - 1 for bit in ordered], ""),
+            "VALUE": ([int(bit) for bit in ordered], ""),
+            "NAME": ([bit.name for bit in ordered], ""),
+            "DESCRIPTION": ([MEANING[bit] for bit in ordered], ""),
         },
     )
 
 
-def offsets_columns(cells, surveys, bunit):
+def offsets_columns(cells: Sequence[Cell], surveys: Sequence[Survey], bunit: str) -> Columns:
     """Return the columns of an OFFSETS table: one row per frame of every cell.
 
     Parameters
     ----------
     cells : sequence of darkroom.ccd.cells.Cell
-        Frames that were surveyed together.
+        The frames.
     surveys : sequence of darkroom.ccd.stack.survey.Survey
         One per cell.
     bunit : str
         Unit of the frames.
+
+    Returns
+    -------
+    dict
+        ``{name: (values, unit)}``, as `table` takes it.
     """
     rows = [
         (cell, frame, seen, i)
@@ -115,13 +163,26 @@ def offsets_columns(cells, surveys, bunit):
     }
 
 
-def read_image(path, name, extver=1):
+def read_image(path: StrPath, name: str, extver: int = 1) -> tuple[np.ndarray, fits.Header]:
     """Read an image and its header from a product.
+
+    Parameters
+    ----------
+    path : path-like
+    name : str
+        EXTNAME.
+    extver : int
+        EXTVER.
+
+    Returns
+    -------
+    image : (ny, nx) array
+    header : astropy.io.fits.Header
 
     Raises
     ------
     InputError
-        When the file has no such extension.
+        When the file is not readable or has no such extension.
     """
     try:
         with fits.open(path, memmap=False) as hdus:
@@ -135,13 +196,13 @@ def read_image(path, name, extver=1):
         raise InputError(path, f"cannot be read as FITS ({error})") from error
 
 
-def number(header, keyword):
-    """Return the number on a card, NaN where it is undefined."""
+def number(header: fits.Header, keyword: str) -> float:
+    """Return the number of a header card; NaN where it is undefined."""
     value = header[keyword]
     return np.nan if value is None else float(value)
 
 
-def read_primary(path):
+def read_primary(path: StrPath) -> fits.Header:
     """Read the primary header of a product."""
     try:
         return fits.getheader(path)
@@ -149,8 +210,17 @@ def read_primary(path):
         raise InputError(path, f"cannot be read as FITS ({error})") from error
 
 
-def same_shape(image, shape, path, other):
+def same_shape(image: np.ndarray, shape: Sequence[int], path: StrPath, other: StrPath) -> None:
     """Refuse a product whose images have another shape than the frames.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+        An image of the product.
+    shape : (int, int)
+        Rows and columns of the frames.
+    path, other : path-like
+        Product and frame, for the message.
 
     Raises
     ------
@@ -165,7 +235,7 @@ def same_shape(image, shape, path, other):
         )
 
 
-def versions(path, name):
+def versions(path: StrPath, name: str) -> list[int]:
     """Return the EXTVERs of an extension name, in the order of the file."""
     with fits.open(path, memmap=False) as hdus:
         return [hdu.ver for hdu in hdus if hdu.name == name]

@@ -1,19 +1,38 @@
-"""The hot-pixel product as a file."""
+"""The hot-pixel product as a FITS file."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
 
+if TYPE_CHECKING:
+    import argparse
+
+    from astropy.io import fits
+
+    from darkroom.ccd.products.dark_rate import Rate
+    from darkroom.ccd.rate.cell_stacks import CellStacks
+    from darkroom.ccd.rate.hot_pixels import HotPixels
+    from darkroom.fits.describe import Frame
+
 BITS = (
     DQ.NONFINITE, DQ.SATURATED, DQ.HOT, DQ.UNSTABLE, DQ.LOW, DQ.NONLINEAR, DQ.DISCORDANT,
 )  # fmt: skip
+# Rows of the table HOTTEST.
 _LISTED = 50
 
 
-def cards(made, rate, first_frame, stacks, arguments):
+def cards(
+    made: HotPixels,
+    rate: Rate,
+    first_frame: Frame,
+    stacks: CellStacks,
+    arguments: argparse.Namespace,
+) -> list[products.Card]:
     """Return the cards of the primary header: criteria, counts, brightest pixel.
 
     Parameters
@@ -21,13 +40,17 @@ def cards(made, rate, first_frame, stacks, arguments):
     made : darkroom.ccd.rate.hot_pixels.HotPixels
         The flags.
     rate : darkroom.ccd.products.dark_rate.Rate
-        The rate they rest on.
-    first_frame : darkroom.ccd.cells.Frame
-        First bias frame (first dark without biases), for its brightest pixel.
+        The dark rate used.
+    first_frame : darkroom.fits.describe.Frame
+        First bias frame, or first dark without biases: its brightest pixel is reported.
     stacks : darkroom.ccd.rate.cell_stacks.CellStacks
         The frames.
     arguments : argparse.Namespace
         Of the program.
+
+    Returns
+    -------
+    list of (keyword, value, comment)
     """
     from darkroom.ccd.stack.frames import opened
 
@@ -54,8 +77,22 @@ def cards(made, rate, first_frame, stacks, arguments):
     ]
 
 
-def hdus(made, rate, gain):
-    """Make the HDUs of a hot-pixel product after its primary one."""
+def hdus(made: HotPixels, rate: Rate, gain: float | None) -> list[fits.ImageHDU | fits.BinTableHDU]:
+    """Return the HDUs of a hot-pixel product after its primary one.
+
+    Parameters
+    ----------
+    made : darkroom.ccd.rate.hot_pixels.HotPixels
+        The flags.
+    rate : darkroom.ccd.products.dark_rate.Rate
+        The dark rate used.
+    gain : float or None
+        e-/ADU that was applied.
+
+    Returns
+    -------
+    list of HDU
+    """
     per_second = products.unit(gain, per_second=True)
     return [
         products.image("DQ", made.dq, ""),
@@ -67,7 +104,7 @@ def hdus(made, rate, gain):
 
 
 def _hottest(made, rate, gain):
-    """Return the columns of the table of hottest pixels: those without a rate come first."""
+    """Return the columns of the table of hottest pixels; those without a rate come first."""
     flagged = (made.dq & (DQ.HOT | DQ.UNSTABLE | DQ.SATURATED)) > 0
     where = np.flatnonzero(flagged)
     key = np.where(np.isfinite(made.excess), made.excess, np.inf).ravel()[where]

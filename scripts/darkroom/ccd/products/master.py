@@ -1,9 +1,11 @@
-"""Master frames as files: what master_bias and master_dark write."""
+"""Master bias and master darks as FITS files: combination, writing and reading."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +16,21 @@ from darkroom.ccd.products import warnings_text as report
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master
 
+if TYPE_CHECKING:
+    import argparse
+
+    from astropy.io import fits
+
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.stack.master import Master
+    from darkroom.hints import StrPath
+
 BITS = (DQ.NONFINITE, DQ.SATURATED, DQ.DISCORDANT, DQ.CLIPPED, DQ.NO_ERROR)
 log = logging.getLogger(__name__)
 
 
-def make(cell, arguments):
-    """Combine the frames of a cell as the command line asks, and say what is odd about them.
+def make(cell: Cell, arguments: argparse.Namespace) -> Master:
+    """Combine the frames of a cell, and log repaired cards, level and discordant rows.
 
     Parameters
     ----------
@@ -31,7 +42,6 @@ def make(cell, arguments):
     Returns
     -------
     darkroom.ccd.stack.master.Master
-        Of the frames.
     """
     with opened(cell.paths, arguments.gain_e_per_adu) as stack:
         made = master(
@@ -54,8 +64,24 @@ def make(cell, arguments):
     return made
 
 
-def header(cells, gain, stamp):
-    """Make the primary HDU of a master frame: cards of the detector and provenance."""
+def header(
+    cells: Sequence[Cell], gain: float | None, stamp: Callable[[fits.Header], object]
+) -> fits.PrimaryHDU:
+    """Return the primary HDU of a product: detector, gain, repaired cards and provenance.
+
+    Parameters
+    ----------
+    cells : sequence of darkroom.ccd.cells.Cell
+        The frames used.
+    gain : float or None
+        e-/ADU that was applied.
+    stamp : callable
+        Writes provenance; it is called with the header.
+
+    Returns
+    -------
+    astropy.io.fits.PrimaryHDU
+    """
     first = cells[0].frames[0]
     notes = sorted({note for cell in cells for frame in cell.frames for note in frame.notes})
     hdu = products.primary(
@@ -71,8 +97,24 @@ def header(cells, gain, stamp):
     return hdu
 
 
-def images(cell, made, gain, extver=1):
-    """Make SCI, ERR, COUNT and DQ of a master frame."""
+def images(cell: Cell, made: Master, gain: float | None, extver: int = 1) -> list[fits.ImageHDU]:
+    """Return SCI, ERR, COUNT and DQ of a master frame.
+
+    Parameters
+    ----------
+    cell : darkroom.ccd.cells.Cell
+        Its frames.
+    made : darkroom.ccd.stack.master.Master
+        The master frame.
+    gain : float or None
+        e-/ADU that was applied.
+    extver : int
+        EXTVER of the images.
+
+    Returns
+    -------
+    list of HDU
+    """
     bunit = products.unit(gain)
     combined, seen = made.combined, made.survey
     cards = [
@@ -97,20 +139,36 @@ def images(cell, made, gain, extver=1):
     ]
 
 
-def tables(cells, made, gain):
-    """Make the tables DQ_DEF and OFFSETS of master frames."""
+def tables(
+    cells: Sequence[Cell], made: Sequence[Master], gain: float | None
+) -> list[fits.BinTableHDU]:
+    """Return the tables DQ_DEF and OFFSETS of master frames.
+
+    Parameters
+    ----------
+    cells : sequence of darkroom.ccd.cells.Cell
+        Frames of each master.
+    made : sequence of darkroom.ccd.stack.master.Master
+        The master frames.
+    gain : float or None
+        e-/ADU that was applied.
+
+    Returns
+    -------
+    list of HDU
+    """
     columns = products.offsets_columns(cells, [m.survey for m in made], products.unit(gain))
     return [products.dq_def(*BITS), products.table("OFFSETS", columns)]
 
 
 @dataclass(frozen=True)
 class MasterImage:
-    """One master of a product, as read back.
+    """One master frame of a product, as read from its file.
 
     Attributes
     ----------
     image, error, count, dq : (ny, nx) arrays
-        Mean, its standard error, samples, flags.
+        Mean, its standard error, number of samples, flags.
     exptime : float
         Exposure time in seconds.
     group : int
@@ -131,8 +189,8 @@ class MasterImage:
     common: float
 
 
-def read(path):
-    """Read all masters of a product."""
+def read(path: StrPath) -> list[MasterImage]:
+    """Read all master frames of a product."""
     found = []
     for number in products.versions(path, "SCI"):
         image, header = products.read_image(path, "SCI", number)

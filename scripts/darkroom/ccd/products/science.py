@@ -1,8 +1,10 @@
-"""A dark-subtracted science frame as a file, with the comparison of before and after."""
+"""A dark-subtracted science frame as a FITS file, with its quality before and after."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from darkroom.ccd.cells import Cell
 from darkroom.ccd.dq import DQ, FLAWED
@@ -15,19 +17,26 @@ from darkroom.ccd.stack.survey import survey
 from darkroom.ccd.subtract import Dark, Quality, Subtracted, choose, quality, subtract
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    import argparse
+
+    from astropy.io import fits
+
+    from darkroom.fits.describe import Frame
+
 
 @dataclass(frozen=True)
 class Science:
-    """A subtracted frame, what was subtracted, and its quality before and after."""
+    """A dark-subtracted frame, its dark, its quality before and after, and its header cards."""
 
     result: Subtracted
     dark: Dark
     before: Quality
     after: Quality
-    cards: list
+    cards: list[products.Card]
 
 
-def make(frame, arguments):
+def make(frame: Frame, arguments: argparse.Namespace) -> Science:
     """Subtract the dark that fits a science frame.
 
     Parameters
@@ -41,6 +50,12 @@ def make(frame, arguments):
     -------
     Science
         In ADU, or in electrons with a gain.
+
+    Raises
+    ------
+    InputError
+        When products and frame differ in detector, shape or unit, when no dark matches, or when
+        the frame is mostly saturated.
     """
     masters, rates = masterfile.read(arguments.master_dark), ratefile.read(arguments.dark_rate)
     header = products.read_image(arguments.read_noise, "SCI")[1]
@@ -79,8 +94,29 @@ def make(frame, arguments):
     return Science(result, dark, before, after, cards)
 
 
-def hdus(frame, made, gain, stamp):
-    """Make the HDUs of a subtracted frame."""
+def hdus(
+    frame: Frame,
+    made: Science,
+    gain: float | None,
+    stamp: Callable[[fits.Header], object],
+) -> list[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]:
+    """Return the HDUs of a dark-subtracted frame.
+
+    Parameters
+    ----------
+    frame : darkroom.fits.describe.Frame
+        The science frame.
+    made : Science
+        From `make`.
+    gain : float or None
+        e-/ADU that was applied.
+    stamp : callable
+        Writes provenance; it is called with the header.
+
+    Returns
+    -------
+    list of HDU
+    """
     cell = Cell("science", frame.exptime, made.dark.group, frame.temperature, (frame,))
     bunit = products.unit(gain)
     bits = [bit for bit in DQ if bit not in (DQ.NO_ERROR,)]
@@ -111,7 +147,7 @@ def _check_detector(frame, path):
 
 
 def _cards(frame, dark, result, before, after, bunit):
-    """Return the cards that say what was done and whether it helped."""
+    """Return the cards that describe the dark and the frame's quality before and after."""
     pairs = [
         ("BKG", "background", "median of the good pixels"),
         ("SPR", "spread", "clipped std of the good pixels"),

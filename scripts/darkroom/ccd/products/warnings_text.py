@@ -1,17 +1,27 @@
-"""What a program says about the frames it was given: warnings in words, numbers included."""
+"""Warnings about the frames of a CCD item: one sentence each, with numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.ccd.rate.temperature import CONFOUNDED
 
-# A level differs when it is off by so many errors.
-_CLEAR = 5.0
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.rate.cell_stacks import CellStacks
+    from darkroom.ccd.rate.levels import Levels
+    from darkroom.ccd.rate.temperature import Regression
+    from darkroom.ccd.stack.survey import Survey
+
+# A deviation is significant when it exceeds this many of its standard errors.
+_SIGNIFICANT = 5.0
 
 
-def sentences(stacks, regressions):
-    """Return all that is odd about the frames of a rate fit, one sentence each.
+def sentences(stacks: CellStacks, regressions: Sequence[Regression]) -> list[str]:
+    """Return all warnings about the frames of a dark-rate fit.
 
     Parameters
     ----------
@@ -19,19 +29,23 @@ def sentences(stacks, regressions):
         The frames.
     regressions : sequence of darkroom.ccd.rate.temperature.Regression
         Level against time and temperature.
+
+    Returns
+    -------
+    list of str
     """
-    said = [
+    found = [
         *(discordance(c, s) for c, s in zip(stacks.cells, stacks.surveys, strict=True)),
         below_bias(stacks.cells, stacks.levels),
         misfit(stacks.levels),
         confounding(regressions),
         noise_growth(stacks.cells, stacks.surveys, stacks.levels),
     ]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in found if sentence]
 
 
-def row_ranges(mask):
-    """Return the set rows of a mask in words: ``"rows 3-5, 9"``."""
+def row_ranges(mask: np.ndarray) -> str:
+    """Return the true rows of a mask as text: ``"rows 3-5, 9"``."""
     rows = np.flatnonzero(mask)
     if not rows.size:
         return "no rows"
@@ -41,8 +55,8 @@ def row_ranges(mask):
     return "rows " + ", ".join(words) + more
 
 
-def discordance(cell, seen):
-    """Return a sentence when frames of a cell disagree row by row, else None."""
+def discordance(cell: Cell, seen: Survey) -> str | None:
+    """Return a warning when the frames of a cell disagree in some rows, else None."""
     if not seen.discordant.any():
         return None
     levels = ", ".join(
@@ -50,46 +64,47 @@ def discordance(cell, seen):
         for frame, level in zip(cell.frames, seen.row_level, strict=True)
     )
     return (
-        f"{cell}: in {row_ranges(seen.discordant)} the frames disagree as no common offset "
-        f"explains, by up to {seen.row_deviation.max():.0f}; these rows are flagged DISCORDANT, "
-        f"look which frames are damaged and exclude them (levels there: {levels})"
+        f"{cell}: in {row_ranges(seen.discordant)} the frames disagree by more than their offsets, "
+        f"by up to {seen.row_deviation.max():.0f}; these rows are flagged DISCORDANT; find the "
+        f"damaged frames and exclude them (levels in these rows: {levels})"
     )
 
 
-def below_bias(cells, levels):
-    """Return a sentence on darks whose level lies below that of the bias frames, else None."""
+def below_bias(cells: Sequence[Cell], levels: Levels) -> str | None:
+    """Return a warning when darks have a lower level than the bias frames, else None."""
     off = [
         (cell, above, error)
         for cell, above, error in zip(
             cells, levels.above_bias, levels.above_error, strict=True
         )
-        if cell.role == "dark" and above < -_CLEAR * error
+        if cell.role == "dark" and above < -_SIGNIFICANT * error
     ]  # fmt: skip
     if not off:
         return None
     listed = "; ".join(f"{c.exptime:g} s: {a:.2f} ± {e:.2f}" for c, a, e in off)
     return (
-        f"darks lie below the bias frames ({listed}): dark counts cannot do that, the zero level "
-        "of the camera differs between frames; rates against the bias are not dark current alone"
+        f"darks lie below the bias frames ({listed}): dark counts cannot cause that, so the zero "
+        "level of the camera differs between frames, and rates relative to the bias are not dark "
+        "current alone"
     )
 
 
-def misfit(levels):
-    """Return a sentence when bias + rate · time does not describe the levels, else None."""
-    if levels.freedom < 1 or levels.chi2 / levels.freedom < _CLEAR**2:
+def misfit(levels: Levels) -> str | None:
+    """Return a warning when bias + rate · time does not describe the levels, else None."""
+    if levels.freedom < 1 or levels.chi2 / levels.freedom < _SIGNIFICANT**2:
         return None
     return (
         f"bias + rate x time misses the mean levels by {levels.misfit:.0f} times their errors "
         f"(largest residual {np.abs(levels.residual).max():.2f}): the common-mode errors do not "
-        "cover what is wrong with the model"
+        "include this error of the model"
     )
 
 
-def confounding(regressions):
-    """Return a sentence when exposure time and temperature change together, else None."""
+def confounding(regressions: Sequence[Regression]) -> str | None:
+    """Return a warning when exposure time and temperature change together, else None."""
     tied = [line for line in regressions if np.isfinite(line.slope)]
     tied = [line for line in tied if abs(line.correlation) > CONFOUNDED] or [
-        line for line in tied if abs(line.slope) > _CLEAR * line.slope_error
+        line for line in tied if abs(line.slope) > _SIGNIFICANT * line.slope_error
     ]
     if not tied:
         return None
@@ -100,13 +115,21 @@ def confounding(regressions):
         f"(r = {line.correlation:.2f}); the level changes by {alone.rate:.4f} ± "
         f"{alone.rate_error:.4f} per second when the temperature is ignored, by "
         f"{line.rate:.4f} ± {line.rate_error:.4f} per second and {line.slope:.2f} ± "
-        f"{line.slope_error:.2f} per degree when it is fitted, too: the "
-        "difference is how little the frames can tell"
+        f"{line.slope_error:.2f} per degree when it is fitted as well: the difference shows how "
+        "uncertain the rate from these frames is"
     )
 
 
-def noise_growth(cells, surveys, levels):
-    """Return a sentence when the noise grows with time while the level falls, else None."""
+def noise_growth(cells: Sequence[Cell], surveys: Sequence[Survey], levels: Levels) -> str | None:
+    """Return a warning when the noise grows with time while the level falls, else None.
+
+    Parameters
+    ----------
+    cells, surveys : sequences of Cell and Survey
+        One of each per cell.
+    levels : Levels
+        Mean levels of the cells.
+    """
     rows = [
         (cell.exptime, seen.noise, level)
         for cell, seen, level in zip(cells, surveys, levels.level, strict=True)
@@ -119,6 +142,6 @@ def noise_growth(cells, surveys, levels):
         return None
     return (
         f"the noise of a pixel grows from {quiet:.1f} at {short:g} s to {noisy:.1f} at {long:g} s "
-        f"although the level falls by {before - after:.1f}: charge does collect, and something "
-        "else (a black-level correction in the camera would) takes the level down"
+        f"although the level falls by {before - after:.1f}: charge is collected, but something "
+        "else, such as a black-level correction in the camera, lowers the level"
     )

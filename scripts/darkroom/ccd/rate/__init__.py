@@ -1,1 +1,1 @@
-"""The dark rate of a CCD from frames of several exposure times, and the pixels that stand out."""
+"""The dark rate of a CCD from frames of several exposure times, and hot and unstable pixels."""

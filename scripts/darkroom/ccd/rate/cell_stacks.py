@@ -1,8 +1,10 @@
-"""The frames of all cells together, surveyed once and combined band by band."""
+"""The stacks of all cells: surveyed once, combined band by band."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,40 +15,54 @@ from darkroom.ccd.stack.master import SaturationWatch, with_noise_floor
 from darkroom.ccd.stack.survey import survey
 from darkroom.combine import combine_array
 
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.stack.frames import Stack
+    from darkroom.combine import Clip, Combined
+
 _BAND_BYTES = 32 << 20
 
 
 class CellStacks:
-    """Frames of several cells of one detector.
+    """The stacks of all cells of one detector.
 
     Parameters
     ----------
     cells : sequence of darkroom.ccd.cells.Cell
-        What the frames are.
+        Roles, exposure times and temperature groups.
     stacks : sequence of darkroom.ccd.stack.frames.Stack
         One per cell.
     clip : darkroom.combine.Clip
-        What to reject inside a cell.
+        Rejection within a cell.
     saturation : float
         Saturation level in ADU. Saturated samples are left out.
     threads : int
-        Threads of the engine.
+        Threads that combine a band.
     band_rows : int, optional
-        Rows worked on at a time; by default some 32 MB of frames.
+        Rows combined at a time; by default such that a band of frames takes about 32 MB.
 
     Attributes
     ----------
     surveys : list of Survey
         One per cell.
     levels : Levels
-        Line through the mean levels.
+        Mean levels and the line fitted to them.
     design : (ncells, 1 + ngroups) array
-        Bias and one rate per temperature group.
+        Design matrix: bias and one rate per temperature group.
     nframes : (ncells,) array
         Frames in each cell.
     """
 
-    def __init__(self, cells, stacks, clip, *, saturation, threads=1, band_rows=None):
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        stacks: Sequence[Stack],
+        clip: Clip,
+        *,
+        saturation: float,
+        threads: int = 1,
+        band_rows: int | None = None,
+    ) -> None:
         self.cells, self.shape, self._threads = cells, stacks[0].shape, threads
         self.surveys = [survey(stack) for stack in stacks]
         self.levels = fit_levels(cells, self.surveys)
@@ -61,26 +77,26 @@ class CellStacks:
         )
 
     @property
-    def groups(self):
+    def groups(self) -> list[int]:
         """Numbers of the temperature groups, in the order of the design's columns."""
         return sorted({cell.group for cell in self.cells})
 
     @property
-    def saturated(self):
+    def saturated(self) -> np.ndarray:
         """(ny, nx) mask of pixels saturated in any frame read so far."""
         return np.any([watch.seen for watch in self._watches], axis=0)
 
     @property
-    def discordant(self):
+    def discordant(self) -> np.ndarray:
         """(ny,) mask of rows where the frames of any cell disagree."""
         return np.any([seen.discordant for seen in self.surveys], axis=0)
 
-    def bands(self):
-        """Yield the slices of rows to work on."""
+    def bands(self) -> Iterator[slice]:
+        """Yield the slices of rows to combine, from the first to the last."""
         for first in range(0, self.shape[0], self._band_rows):
             yield slice(first, min(first + self._band_rows, self.shape[0]))
 
-    def combine(self, rows, *, halves=False):
+    def combine(self, rows: slice, *, halves: bool = False) -> Iterator[tuple[Combined, ...]]:
         """Combine the frames of each cell in a band.
 
         Parameters
@@ -88,13 +104,13 @@ class CellStacks:
         rows : slice
             The band.
         halves : bool
-            Combine every other frame, too.
+            Combine also the two halves of the frames.
 
         Yields
         ------
         tuple of Combined
-            One per cell: of all its frames; with `halves`, also of frames 1, 3, 5 … and of frames
-            2, 4, 6 … (of all frames twice where there is one frame only).
+            For each cell: of all frames; with `halves` also of frames 1, 3, 5 … and of frames
+            2, 4, 6 … (for a cell of one frame: that frame, twice).
         """
         for watch, clip, seen in zip(self._watches, self._clips, self.surveys, strict=True):
             values, n = watch.read(rows), len(seen.offsets)
@@ -111,8 +127,24 @@ class CellStacks:
 
 
 @contextmanager
-def open_cells(cells, clip, *, saturation, gain=None, threads=1, band_rows=None):
-    """Open the files of all cells as `CellStacks`; values are electrons when a gain is given."""
+def open_cells(
+    cells: Sequence[Cell],
+    clip: Clip,
+    *,
+    saturation: float,
+    gain: float | None = None,
+    threads: int = 1,
+    band_rows: int | None = None,
+) -> Iterator[CellStacks]:
+    """Open the files of all cells as `CellStacks`.
+
+    Parameters
+    ----------
+    cells, clip, saturation, threads, band_rows
+        As of `CellStacks`.
+    gain : float, optional
+        e-/ADU; values are then electrons.
+    """
     with ExitStack() as scope:
         stacks = [scope.enter_context(opened(cell.paths, gain)) for cell in cells]
         yield CellStacks(

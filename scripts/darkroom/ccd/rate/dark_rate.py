@@ -1,23 +1,29 @@
-"""Dark rate from frames of any exposure times: one image per temperature group."""
+"""Dark rate of every pixel and temperature group, from frames of all exposure times."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.ccd.dq import DQ
-from darkroom.ccd.rate.line_fit import Lines, design, fit
+from darkroom.ccd.rate.line_fit import Lines, design, fit_lines
 from darkroom.errors import DarkroomError
 
-# Chance that a pixel whose counts grow in proportion to time is called non-linear.
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.rate.cell_stacks import CellStacks
+
+# Probability that a pixel whose counts are proportional to time is flagged as non-linear.
 _NONLINEAR_CHANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class DarkRate:
-    """Bias and dark rate of every pixel, in the unit of the frames (per second).
+    """Bias and dark rate of every pixel, in the unit of the frames and that per second.
 
     Attributes
     ----------
@@ -31,8 +37,8 @@ class DarkRate:
     dq: np.ndarray
 
 
-def check_times(cells):
-    """Refuse exposure times from which no rate follows.
+def check_times(cells: Sequence[Cell]) -> None:
+    """Refuse exposure times that do not determine the bias and all rates.
 
     Raises
     ------
@@ -45,31 +51,31 @@ def check_times(cells):
         listed = ", ".join(f"{time:g} s" for time in sorted({cell.exptime for cell in cells}))
         groups = matrix.shape[1] - 1
         raise DarkroomError(
-            f"exposure times of {listed} cannot tell the bias and the dark rates of {groups} "
-            f"temperature group{'s' * (groups > 1)} apart; add bias frames or darks of another "
-            "exposure time, or widen the temperature tolerance"
+            f"exposure times of {listed} do not determine the bias and the dark rates of {groups} "
+            f"temperature group{'s' * (groups > 1)}; add bias frames or darks of another exposure "
+            "time, or widen the temperature tolerance"
         )
 
 
-def dark_rate(stacks):
+def dark_rate(stacks: CellStacks) -> DarkRate:
     """Fit bias and dark rate to every pixel, band by band.
 
     Parameters
     ----------
     stacks : darkroom.ccd.rate.cell_stacks.CellStacks
-        Darks, and biases with their own exposure times if there are any.
+        Darks, and biases (with their own exposure times) if there are any.
 
     Returns
     -------
     DarkRate
-        Negative rates are kept as they are.
+        Negative rates are kept.
     """
     floor = np.array([seen.noise**2 for seen in stacks.surveys])
     bands, clipped = [], []
     for rows in stacks.bands():
         parts = [part for (part,) in stacks.combine(rows)]
         clipped.append(np.any([part.nclipped > 0 for part in parts], axis=0))
-        band = fit(
+        band = fit_lines(
             stacks.design,
             stacks.nframes,
             np.stack([part.mean.ravel() for part in parts]).astype(float),
@@ -90,15 +96,20 @@ def dark_rate(stacks):
     return DarkRate(lines, dq)
 
 
-def nonlinear(chi2, freedom):
-    """Mark pixels that the line misses by more than noise explains.
+def nonlinear(chi2: np.ndarray, freedom: int) -> np.ndarray:
+    """Return which pixels deviate from the line by more than their noise.
 
     Parameters
     ----------
     chi2 : array
-        Per degree of freedom.
+        Chi-square of the pixels per degree of freedom.
     freedom : int
-        Degrees of freedom; with none nothing is marked.
+        Degrees of freedom; with 0 no pixel is marked.
+
+    Returns
+    -------
+    bool array
+        Of the shape of `chi2`.
     """
     if freedom < 1:
         return np.zeros(chi2.shape, bool)
@@ -107,7 +118,7 @@ def nonlinear(chi2, freedom):
 
 
 def _join(bands, shape):
-    """Put bands of pixels together to images; the bands are used up."""
+    """Join bands of pixels into images; the bands are emptied to save memory."""
     images = {}
     for name in Lines.__dataclass_fields__:
         values = np.concatenate([band.pop(name) for band in bands], axis=-1)

@@ -1,8 +1,9 @@
-"""Hot, unstable and dead pixels, by stated criteria."""
+"""Detection of hot, unstable, low and dead pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -15,32 +16,39 @@ from darkroom.ccd.robust import finite_median, robust_std
 from darkroom.ccd.settings import CcdSettings
 from darkroom.errors import DarkroomError
 
-# Chance that a steady pixel is called unstable, or a working one dead.
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.products.dark_rate import Rate
+    from darkroom.ccd.rate.cell_stacks import CellStacks
+    from darkroom.ccd.stack.survey import Survey
+
+# Probability that a stable pixel is flagged as unstable, and a working one as dead.
 _UNSTABLE_CHANCE = 1e-6
 _DEAD_CHANCE = 1e-9
-# Least excess of variance (ratio) of an unstable pixel: no odd pixel needs flagging for less.
+# Least variance of an unstable pixel in units of the expected one: less does no harm.
 _LEAST_EXCESS = 2.0
-# The halves of a stable pixel agree within so many errors, or within this fraction of its rate.
+# A pixel is stable when the rates of its halves agree within this many errors or this fraction.
 _HALVES_ERRORS = 5.0
 _HALVES_FRACTION = 0.1
-# Pixels this many noise deviations above the rest tell how noise grows with dark counts.
+# The growth of noise with dark counts is measured on pixels this many noise deviations above the
+# others, if there are enough of them.
 _BRIGHT = 5.0
 _FEWEST_BRIGHT = 5
 
 
 @dataclass(frozen=True)
 class NoiseCurve:
-    """Variance expected of a sample: ``dark + slope * excess + square * excess²``.
+    """Expected variance of a sample: ``dark + slope * excess + square * excess²``.
 
-    ``excess`` is the mean of a pixel above that of normal pixels. The slope is the shot noise of
-    the dark counts (1 / gain), the square covers rates that drift together with temperature.
+    ``excess`` is the mean of a pixel minus that of normal pixels. The slope is the shot noise of
+    the dark counts (1 / gain); the square covers rates that drift together with temperature.
     """
 
     dark: float
     slope: float
     square: float
 
-    def __call__(self, excess):
+    def __call__(self, excess: np.ndarray) -> np.ndarray:
         """Return the expected variance."""
         excess = np.maximum(np.nan_to_num(excess), 0)
         return self.dark + self.slope * excess + self.square * excess**2
@@ -48,20 +56,20 @@ class NoiseCurve:
 
 @dataclass(frozen=True)
 class HotPixels:
-    """Flags and what they follow from, each (ny, nx).
+    """Flags, and the quantities they were derived from; images are (ny, nx).
 
     Attributes
     ----------
     dq : int32 array
         Bits of `darkroom.ccd.dq.DQ`.
     excess : float32 array
-        Dark rate above that of the surroundings; NaN in rows where frames disagree.
+        Dark rate minus that of the surroundings; NaN in discordant rows.
     halves : (2, ny, nx) float32 array
-        The same from every other dark.
+        The same from each half of the darks (every other one).
     noise_ratio : float32 array
-        Standard deviation in time over the expected one, all cells together.
+        Standard deviation in time over the expected one, from all cells.
     threshold, sigma : float
-        Excess above which a pixel is hot, and the robust standard deviation it is a multiple of.
+        Excess above which a pixel is hot, and the robust standard deviation of the excess.
     curves : list of NoiseCurve
         One per cell.
     """
@@ -72,22 +80,28 @@ class HotPixels:
     noise_ratio: np.ndarray
     threshold: float
     sigma: float
-    curves: list
+    curves: list[NoiseCurve]
 
 
-def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
+def find(
+    stacks: CellStacks,
+    rate: Rate,
+    *,
+    nsigma: float = CcdSettings.hot_nsigma,
+    gain: float | None = None,
+) -> HotPixels:
     """Find hot, unstable, low and saturated pixels.
 
     Parameters
     ----------
     stacks : darkroom.ccd.rate.cell_stacks.CellStacks
-        The darks (and biases) the rate was measured on.
+        The darks (and biases) that the rate was measured from.
     rate : darkroom.ccd.products.dark_rate.Rate
-        Bias and dark rate of one temperature group, as measured on these frames.
+        Bias and dark rate of one temperature group, from the same frames.
     nsigma : float
         Threshold in robust standard deviations of the rate.
     gain : float, optional
-        e-/ADU, when the stacks are in electrons: then the shot noise of the dark counts is known.
+        e-/ADU when the stacks are in electrons; the shot noise of the dark counts is then known.
 
     Returns
     -------
@@ -97,7 +111,7 @@ def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
     Raises
     ------
     DarkroomError
-        When the rate was measured on other temperature groups.
+        When the rate belongs to other temperature groups.
     """
     _check_group(stacks, rate)
     bias = rate.bias
@@ -112,7 +126,7 @@ def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
     halves, half_error, ratio, freedom, unstable = (
         np.concatenate(items, axis=-2) for items in zip(*pieces, strict=True)
     )
-    # Rows where frames disagree have no say in what their neighbours' surroundings are.
+    # Discordant rows do not contribute to the background of their neighbours.
     excess = np.where(stacks.discordant[:, None], np.float32(np.nan), rate.rate)
     halves[:, stacks.discordant] = np.nan
     for image in (excess, *halves):
@@ -132,10 +146,10 @@ def find(stacks, rate, *, nsigma=CcdSettings.hot_nsigma, gain=None):
 
 
 def _check_group(stacks, rate):
-    """Refuse a rate of other temperature groups than those of the frames."""
+    """Refuse a rate whose temperature group is not one of the frames'."""
     if rate.group not in stacks.groups:
         raise DarkroomError(
-            f"the dark rate is of temperature group {rate.group}, these darks form "
+            f"the dark rate belongs to temperature group {rate.group}, these darks form "
             f"{len(stacks.groups)} groups; use the same frames and temperature tolerance for both"
         )
     found = group_temperature(stacks.cells, rate.group)
@@ -147,29 +161,35 @@ def _check_group(stacks, rate):
         )
 
 
-def curve_level(seen, bias):
-    """Return how far normal pixels of a cell lie above the bias (what they count, and offsets)."""
+def curve_level(seen: Survey, bias: np.ndarray) -> float:
+    """Return the median level of a cell above the bias: dark counts and offsets."""
     return float(np.nanmedian(seen.sample - bias[:, seen.columns]))
 
 
-def noise_curve(cell, seen, bias, gain=None):
+def noise_curve(
+    cell: Cell, seen: Survey, bias: np.ndarray, gain: float | None = None
+) -> NoiseCurve:
     """Measure how the variance of a pixel grows with its dark counts.
 
-    Pixels that are bright in the dark tell it themselves: shot noise and common drift raise the
-    variance of all of them, random telegraph noise only that of a few, which medians ignore.
+    It is measured on pixels with a high dark rate: shot noise and common drift raise the variance
+    of all of them, random telegraph noise only that of a few, which the medians ignore.
 
     Parameters
     ----------
     cell : darkroom.ccd.cells.Cell
-        What the frames are; for biases the curve is flat.
+        The frames; for biases the curve is constant.
     seen : Survey
-        Of its frames.
+        Survey of the frames.
     bias : (ny, nx) array
         Level at zero exposure time.
     gain : float, optional
         When given, values are electrons and the slope is 1.
+
+    Returns
+    -------
+    NoiseCurve
     """
-    # A camera that rounds to whole steps has a noise of step / √12 at least.
+    # Rounding to whole steps alone gives a noise of step / √12.
     dark = max(seen.noise**2, (seen.step * (gain or 1.0)) ** 2 / 12)
     if cell.role == "bias" or not np.isfinite(dark):
         return NoiseCurve(dark, 0.0, 0.0)
@@ -184,7 +204,7 @@ def noise_curve(cell, seen, bias, gain=None):
     median = stats.chi2.median(freedom) / freedom
     slopes = (variance / median - dark) / counts
     slope = 1.0 if gain else max(float(np.median(slopes)), 0.0)
-    # What the brightest half has above a straight line grows with the square of the counts.
+    # The excess of the brighter half over a straight line gives the quadratic term.
     top = counts >= np.median(counts)
     low = slope if gain else max(float(np.median(slopes[~top])) if (~top).any() else slope, 0.0)
     square = max(float(np.median((slopes[top] - low) / counts[top])), 0.0)
@@ -192,7 +212,7 @@ def noise_curve(cell, seen, bias, gain=None):
 
 
 def _band(stacks, parts, bias, rate, curves, normal, solve):
-    """Return half rates and their error, variance ratio and its freedom, what is unstable."""
+    """Return rates of the halves, their error, variance ratio, its freedom, mask of unstable."""
     shape = bias.shape
     halves, half_variance = np.zeros((2, *shape)), np.zeros(shape)
     squares, freedom = np.zeros(shape), np.zeros(shape)
@@ -205,14 +225,14 @@ def _band(stacks, parts, bias, rate, curves, normal, solve):
         excess = np.where(nu > 0, nu * full.std.astype(float) ** 2 / expected, 0.0)
         squares += excess
         freedom += nu
-        # In one cell alone, too: a pixel may be restless in the bias frames only.
+        # Also tested for each cell alone: a pixel may be unstable in the bias frames only.
         unstable |= (nu > 0) & (excess > np.maximum(nu, 1) * _limit(nu, len(parts)))
-        # One outlier is a hit; two in one pixel are a habit.
+        # A single outlier may be a cosmic ray; two in one pixel indicate an unstable pixel.
         unstable |= full.nclipped > 1
         if weight:
             pair = (full, full) if cell.role == "bias" else (odd, even)
             means = np.stack([part.mean for part in pair]).astype(float)
-            # Where a cell is saturated the rate came from the others: it says nothing here.
+            # Where a cell is saturated, the rate came from the others: the model stands for it.
             halves += weight * np.where(np.isfinite(means), means, bias + rate * cell.exptime)
             if cell.role == "dark":
                 shares = 1 / np.maximum(odd.count, 1) + 1 / np.maximum(even.count, 1)
@@ -224,7 +244,7 @@ def _band(stacks, parts, bias, rate, curves, normal, solve):
 
 
 def _limit(freedom, trials=1):
-    """Return the variance ratio above which a pixel is unstable, when there are many trials."""
+    """Return the variance ratio above which a pixel is unstable, for a number of trials."""
     limit = np.full(freedom.shape, np.inf, np.float32)
     for number in np.unique(freedom[freedom > 0]):
         limit[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE / trials, number) / number

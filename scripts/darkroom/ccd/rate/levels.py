@@ -1,8 +1,10 @@
-"""Mean levels of the cells: what all pixels have in common, and how well a line describes it."""
+"""Mean levels of the cells, their common-mode errors, and the straight line fitted to them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -10,34 +12,38 @@ from scipy import stats
 from darkroom.ccd.rate.line_fit import design, estimator
 from darkroom.ccd.robust import robust_mean
 
-# Chance below which the offsets of the cells are taken to scatter differently.
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.stack.survey import Survey
+
+# Probability below which the offsets of the cells are taken to scatter differently.
 _SAME_SCATTER = 1e-3
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Levels of the cells and the line through them.
+    """Mean levels of the cells and the line fitted to them.
 
     Attributes
     ----------
     level, error : (ncells,) arrays
-        Robust mean level, and its error common to all pixels: the scatter of the frame offsets
-        over the root of the number of frames.
+        Robust mean level, and its error, which is common to all pixels: the scatter of the frame
+        offsets over the square root of the number of frames.
     residual : (ncells,) array
         Level minus the fitted line.
     above_bias, above_error : (ncells,) arrays
         Level minus that of all bias frames, and its error; NaN without bias frames.
     rate, rate_error : (ngroups,) arrays
-        Rate from the levels; the error is the common-mode error of every rate of the group.
+        Rate from the levels; its error is the common-mode error of the rates of all pixels.
     rate_covariance : (ngroups, ngroups) array
         Common-mode covariance of the rates (they share the bias frames).
     rate_freedom : (ngroups,) array
         Degrees of freedom of `rate_error` (Welch and Satterthwaite where cells differ).
     offset_scatter : (ncells,) array
         Standard deviation of the frame offsets: pooled over all cells, or the cell's own where
-        Bartlett's test finds that cells differ (chance below 0.1 %).
+        Bartlett's test finds that the cells differ (probability below 0.1 %).
     chi2, freedom : float, int
-        Squared residuals over the squared errors, and degrees of freedom left over.
+        Sum of squared residuals over squared errors, and degrees of freedom of the fit.
     """
 
     level: np.ndarray
@@ -54,12 +60,12 @@ class Levels:
     freedom: int
 
     @property
-    def misfit(self):
-        """Factor by which the line misses the levels; 1 where it fits or cannot be judged."""
+    def misfit(self) -> float:
+        """Square root of the reduced chi-square, at least 1; 1 without degrees of freedom."""
         return float(np.sqrt(max(self.chi2 / self.freedom, 1.0))) if self.freedom else 1.0
 
 
-def fit_levels(cells, surveys):
+def fit_levels(cells: Sequence[Cell], surveys: Sequence[Survey]) -> Levels:
     """Measure the level of each cell and fit bias and one rate per temperature group.
 
     Parameters
@@ -76,9 +82,8 @@ def fit_levels(cells, surveys):
 
     Notes
     -----
-    Levels are robust means of the difference from the first cell, so the fixed pattern drops
-    out and hot pixels do not count. A common-mode error cannot be averaged down by more pixels,
-    only by more frames.
+    Levels are robust means of the difference from the first cell, which removes the fixed pattern
+    and leaves out hot pixels. More frames reduce a common-mode error, more pixels do not.
     """
     counts = np.array([len(cell.frames) for cell in cells], float)
     reference = surveys[0].sample
@@ -111,7 +116,7 @@ def fit_levels(cells, surveys):
 
 
 def _offset_scatter(offsets):
-    """Return the scatter of the offsets in each cell and its degrees of freedom ."""
+    """Return the scatter of the offsets in each cell and its degrees of freedom."""
     several = [values for values in offsets if len(values) > 1]
     freedom = sum(len(values) - 1 for values in several)
     squares = sum(float(np.square(values).sum()) for values in several)
@@ -126,7 +131,7 @@ def _offset_scatter(offsets):
 
 
 def _welch(parts, freedom):
-    """Effective degrees of freedom of sums of variances (rows of `parts`)."""
+    """Return the effective degrees of freedom of sums of variances (rows of `parts`)."""
     if np.ptp(freedom) == 0:
         return np.full(len(parts), float(freedom[0]))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,13 +1,14 @@
-"""The straight line through exposure time, pixel by pixel: bias + rate · time.
+"""Fit of a straight line, bias + rate · exposure time, to every pixel.
 
-One bias image for all cells and one rate image per temperature group, by linear least squares on
-the cell means, each weighted with its number of frames. Estimates are fixed linear combinations
-of the means, so their errors follow from the scatter of the frames in each cell without supposing
-the same noise in all of them.
+One bias image for all cells and one rate image per temperature group, by linear least squares to
+the cell means, weighted with their numbers of frames. The estimates are fixed linear combinations
+of the means, so their errors follow from the scatter of the frames within each cell, which need not
+have the same noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,14 @@ class Lines:
     rate, rate_error : arrays
         Counts per second; NaN where a group's rate cannot be determined.
     covariance : array
-        Of bias and rate.
+        Covariance of bias and rate.
     freedom : array
         Effective degrees of freedom of `rate_error` (Welch and Satterthwaite).
     samples : int array
-        Samples of a group's own cells.
+        Number of samples in the darks of the group.
     chi2 : array
         Squared residuals of the cell means over their variances, per degree of freedom; NaN
-        where nothing is left over. See `fit`.
+        without degrees of freedom. See `fit_lines`.
     """
 
     bias: np.ndarray
@@ -44,7 +45,7 @@ class Lines:
     chi2: np.ndarray
 
 
-def design(exptimes, groups):
+def design(exptimes: Sequence[float], groups: Sequence[int]) -> np.ndarray:
     """Return the design matrix (ncells, 1 + ngroups) of bias and one rate per group."""
     numbers = sorted(set(groups))
     matrix = np.zeros((len(groups), 1 + len(numbers)))
@@ -54,23 +55,23 @@ def design(exptimes, groups):
     return matrix
 
 
-def estimator(matrix, weights):
-    """Return the matrix that turns cell means into parameters, NaN rows where none can.
+def estimator(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the least-squares estimator: the matrix that turns cell means into parameters.
 
     Parameters
     ----------
     matrix : (ncells, nparameters) array
-        Design; rows of cells that are not there may be zero.
+        Design matrix; rows of missing cells may be zero.
     weights : (ncells,) array
         Weight of each mean; zero leaves it out.
 
     Returns
     -------
     (nparameters, ncells) array
-        Weighted least squares.
+        Rows of parameters that the cells do not determine are NaN.
     """
     root = np.sqrt(weights)
-    # Times from microseconds to minutes: scale the columns before the rank is judged.
+    # Times range from microseconds to minutes: columns are scaled before the rank is determined.
     scaled = matrix * root[:, None]
     size = np.sqrt(np.square(scaled).sum(axis=0))
     size[size == 0] = 1.0
@@ -81,7 +82,16 @@ def estimator(matrix, weights):
     return result
 
 
-def fit(matrix, nominal, means, variances, counts, *, floor=None, common=None):
+def fit_lines(
+    matrix: np.ndarray,
+    nominal: np.ndarray,
+    means: np.ndarray,
+    variances: np.ndarray,
+    counts: np.ndarray,
+    *,
+    floor: np.ndarray | None = None,
+    common: np.ndarray | None = None,
+) -> Lines:
     """Fit bias and rates of many pixels.
 
     Parameters
@@ -89,21 +99,20 @@ def fit(matrix, nominal, means, variances, counts, *, floor=None, common=None):
     matrix : (ncells, 1 + ngroups) array
         From `design`.
     nominal : (ncells,) array
-        Frames in each cell: the weights, the same for all pixels that have all cells.
+        Number of frames in each cell: the weights, the same for all pixels that have all cells.
     means, variances : (ncells, npixels) arrays
-        Mean of each cell and variance of one sample (ddof 1); a mean that is NaN is left out.
+        Mean of each cell and variance of one sample (ddof 1); means that are NaN are left out.
     counts : (ncells, npixels) int array
-        Samples in each mean. Where a single one is left, its variance is taken to be that of the
-        pixel's other cells.
+        Samples in each mean. The variance of a single sample is taken from the other cells of the
+        pixel.
     floor : (ncells,) array, optional
-        Typical variance of a sample in each cell: no pixel's chi2 goes by less.
+        Typical variance of a sample in each cell: the least one that is used for chi2.
     common : (ncells,) array, optional
-        Residual of each cell's mean level, shared by all pixels; taken out of chi2.
+        Residual of each cell's mean level, common to all pixels; it is subtracted for chi2.
 
     Returns
     -------
     Lines
-        See there.
     """
     ncells, npixels = means.shape
     ngroups = matrix.shape[1] - 1

@@ -1,33 +1,40 @@
-"""How level and dark rate go with temperature, and whether the frames can tell."""
+"""Dependence of level and dark rate on temperature, and its correlation with exposure time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-# Above this correlation of exposure time and temperature neither effect is told from the other.
+if TYPE_CHECKING:
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.rate.levels import Levels
+    from darkroom.ccd.stack.survey import Survey
+
+# Above this correlation of exposure time and temperature their effects cannot be separated.
 CONFOUNDED = 0.9
 
 
 @dataclass(frozen=True)
 class Regression:
-    """A straight line through the levels of frames.
+    """A linear regression of the levels of frames on time, or on time and temperature.
 
     Attributes
     ----------
     sample : str
         Frames used: ``darks`` or ``biases and darks``.
     nframes : int
-        How many.
+        Number of frames.
     rate, rate_error : float
         Change of level per second.
     slope, slope_error : float
         Change of level per degree Celsius; NaN where temperature was not fitted.
     rms : float
-        Scatter of the frames about the line.
+        Scatter of the frames about the fit.
     correlation : float
-        Of exposure time and temperature in the sample; NaN where either does not vary.
+        Correlation of exposure time and temperature; NaN where either does not vary.
     """
 
     sample: str
@@ -40,7 +47,9 @@ class Regression:
     correlation: float
 
 
-def regressions(cells, surveys, levels):
+def regressions(
+    cells: Sequence[Cell], surveys: Sequence[Survey], levels: Levels
+) -> list[Regression]:
     """Fit the levels of frames against exposure time, without and with temperature.
 
     Parameters
@@ -53,8 +62,8 @@ def regressions(cells, surveys, levels):
     Returns
     -------
     list of Regression
-        For the darks alone and for biases and darks together; only those that can be fitted.
-        Errors are from the scatter about each line.
+        For the darks alone and for biases and darks together, where the frames determine the fit.
+        Errors are from the scatter about each fit.
     """
     rows = [
         (cell.role, frame.exptime, np.nan if frame.temperature is None else frame.temperature,
@@ -99,8 +108,10 @@ def _regress(name, time, temperature, level, with_temperature):
     )
 
 
-def log_rate_slope(temperatures, rates, covariance):
-    """Fit the temperature step that doubles the dark rate.
+def log_rate_slope(
+    temperatures: Sequence[float | None], rates: np.ndarray, covariance: np.ndarray
+) -> tuple[float, float]:
+    """Fit the exponential dependence of the dark rate on temperature.
 
     Parameters
     ----------
@@ -109,7 +120,7 @@ def log_rate_slope(temperatures, rates, covariance):
     rates : (ngroups,) array
         Rates of the groups.
     covariance : (ngroups, ngroups) array
-        Of the rates.
+        Covariance of the rates.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 The defaults are the camera of the published CCD notebook (an SBIG ST-402, 510 × 765 pixels): level
 and left-to-right gradient, read noise, dark rate, one dramatic hot pixel, two temperatures, and an
-offset that wanders from frame to frame. Amplitudes were set so that the statistics the notebook
+offset that varies from frame to frame. Amplitudes were set so that the statistics the notebook
 prints come out (``tests/unit/ccd/test_simulate.py`` compares them).
 
 Every component of every frame has a random stream of its own, keyed by the seed, the component and
@@ -57,7 +57,7 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
     return overlay("CCD", Simulation, settings)
 
 
-def plan(settings):
+def plan(settings: Mapping[str, Any]) -> list[Exposure]:
     """List the exposures of the camera; no pixel is made.
 
     Parameters
@@ -112,20 +112,20 @@ def _dated(wanted, shape):
     return exposures
 
 
-def dark_factor(settings, temperature):
-    """Return the dark rate at `temperature` (C) in units of that at ``dark_reference``."""
+def dark_factor(settings: Mapping[str, Any], temperature: float) -> float:
+    """Return the dark rate at `temperature` (degrees Celsius) over that at ``dark_reference``."""
     full = complete(settings)
     return 2.0 ** ((temperature - full["dark_reference"]) / full["dark_doubling"])
 
 
-def frame_offset(settings, exposure):
+def frame_offset(settings: Mapping[str, Any], exposure: Exposure) -> float:
     """Return the offset of an exposure in ADU, the same for all its pixels."""
     full = complete(settings)
     return full["offset_rms"] * stream(full, "offset", exposure.name).standard_normal()
 
 
-def truth(settings):
-    """Return what is hidden in the frames.
+def truth(settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the true bias, noise and dark rate of every pixel, and the stars.
 
     Parameters
     ----------
@@ -135,12 +135,13 @@ def truth(settings):
     Returns
     -------
     dict of arrays
-        ``bias`` (ny, nx): mean of a frame of no exposure and no offset, ADU. ``read_noise``:
-        standard deviation of one frame without dark current, ADU, the rounding to whole numbers
-        (1/12 ADU²) included and offset and row noise not. ``dark_rate``: mean rate at
-        ``dark_reference``, ADU/s. ``unstable_rate``: height of the jumps, ADU/s (its half is in
-        ``dark_rate``). ``hot``, ``warm``, ``unstable``: masks. ``stars``: (n, 3) x, y (pixels)
-        and rate (ADU/s).
+        Images are (ny, nx). ``bias``: mean of a frame without exposure and offset, ADU.
+        ``read_noise``: standard deviation of a frame without dark current, ADU, with the rounding
+        to whole numbers (1/12 ADU²) but without offset and row noise. ``dark_rate``: mean rate at
+        ``dark_reference``, ADU/s; ``base_rate``, ``hot_rate``, ``warm_rate`` and
+        ``dramatic_rate``: its components. ``unstable_rate``: height of the telegraph noise, ADU/s,
+        half of which is in ``dark_rate``. ``hot``, ``warm``, ``unstable``: masks. ``stars``:
+        (n, 3) x, y (pixels) and rate (ADU/s).
     """
     full = complete(settings)
     ny, nx = full["shape"]
@@ -153,9 +154,9 @@ def truth(settings):
     spread = full["dark_spread"] * stream(full, "dark_map").standard_normal((ny, nx))
     base = full["dark_rate"] * np.exp(spread) + full["dark_gradient"] * (1 - x)
 
-    hot, hot_rate = _odd_pixels(full, "hot", area, 20.0, 200.0)
-    warm, warm_rate = _odd_pixels(full, "warm", area, 1.0, 15.0)
-    unstable, jump = _odd_pixels(full, "unstable", area, 10.0, 40.0)
+    hot, hot_rate = _anomalous_pixels(full, "hot", area, 20.0, 200.0)
+    warm, warm_rate = _anomalous_pixels(full, "warm", area, 1.0, 15.0)
+    unstable, jump = _anomalous_pixels(full, "unstable", area, 10.0, 40.0)
     dramatic_rate = np.zeros((ny, nx))
     if dramatic := full["dramatic"]:
         y, x = (int(dramatic[axis] * n) for axis, n in (("y", ny), ("x", nx)))
@@ -178,8 +179,8 @@ def truth(settings):
     }
 
 
-def _odd_pixels(full, component, area, low, high):
-    """Place pixels at random and give each a rate, log-uniform between two limits (ADU/s)."""
+def _anomalous_pixels(full, component, area, low, high):
+    """Return a mask of random pixels and their rates, log-uniform between two limits (ADU/s)."""
     rng = stream(full, component)
     count = round(full[f"{component}_fraction"] * area)
     where = rng.choice(area, size=count, replace=False)
@@ -190,7 +191,7 @@ def _odd_pixels(full, component, area, low, high):
 
 
 def _stars(full):
-    """Return x, y (pixels) and rate (ADU/s) of stars, with counts as in a uniform space."""
+    """Return x, y (pixels) and rate (ADU/s) of stars; number counts follow rate^(-3/2)."""
     ny, nx = full["shape"]
     rng = stream(full, "stars")
     count = round(full["stars"] * ny * nx / _AREA)
@@ -199,8 +200,12 @@ def _stars(full):
     return np.column_stack([place, rate])
 
 
-def frame(settings, exposure, hidden=None):
-    """Make one frame.
+def frame(
+    settings: Mapping[str, Any],
+    exposure: Exposure,
+    hidden: Mapping[str, np.ndarray] | None = None,
+) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
+    """Simulate one frame.
 
     Parameters
     ----------
@@ -209,14 +214,14 @@ def frame(settings, exposure, hidden=None):
     exposure : Exposure
         One of `plan(settings)`.
     hidden : dict, optional
-        `truth(settings)`, when it is at hand (it is the same for all frames).
+        `truth(settings)`, which is the same for all frames; computed when not given.
 
     Returns
     -------
     image : (ny, nx) uint16 array
         ADU, as the camera delivers it.
-    cards : list of (keyword, value, comment)
-        The header cards the camera writes.
+    cards : list of (keyword, value[, comment])
+        The header cards that the camera writes.
     """
     full = complete(settings)
     hidden = truth(settings) if hidden is None else hidden
@@ -245,7 +250,7 @@ def frame(settings, exposure, hidden=None):
 
 
 def _add_cosmic_rays(full, exposure, image):
-    """Add hits of one to three pixels in a row; charge exponential, 300 ADU on average."""
+    """Add cosmic rays of one to three pixels in a row, with a mean charge of 300 ADU."""
     rng = stream(full, "cosmic", exposure.name)
     ny, nx = image.shape
     hits = rng.poisson(full["cosmic_rays"] * exposure.exptime * image.size / _AREA)
@@ -255,7 +260,7 @@ def _add_cosmic_rays(full, exposure, image):
 
 
 def _starlight(full, stars):
-    """Return the rate of the stars' light in ADU/s: Gaussian, sampled at pixel centres."""
+    """Return the rate of the stars' light, ADU/s: Gaussian profiles sampled at pixel centres."""
     ny, nx = full["shape"]
     image = np.zeros((ny, nx))
     sigma = full["star_fwhm"] / 2.3548

@@ -1,1 +1,1 @@
-"""Stacks of like CCD frames: survey, master frames, read noise."""
+"""Stacks of CCD frames of one exposure time: offsets, master frames, read noise."""

@@ -1,8 +1,9 @@
-"""Master frames: the clipped mean of like frames, and its uncertainty."""
+"""Master frames: the clipped mean of frames of one exposure time, and its uncertainty."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,19 +13,23 @@ from darkroom.ccd.stack.frames import saturation_level
 from darkroom.ccd.stack.survey import Survey, survey
 from darkroom.combine import Combined, combine_stack
 
+if TYPE_CHECKING:
+    from darkroom.ccd.stack.frames import Stack
+    from darkroom.combine import Clip
+
 
 @dataclass(frozen=True)
 class Master:
-    """The mean of like frames. Unit: that of the frames.
+    """A master frame, in the unit of the frames.
 
     Attributes
     ----------
     combined : darkroom.combine.Combined
-        ``mean``; ``error``, the standard error of the mean from the pixel's own scatter (compare
-        through Student's t with count - 1 degrees of freedom); ``std``; ``count``.
+        ``mean``; ``error``, the standard error of the mean from the scatter of the pixel itself,
+        for Student's t with count - 1 degrees of freedom; ``std``; ``count``.
     survey : Survey
-        Offsets of the frames. ``survey.common_error`` is the further error of the mean that all
-        pixels share: offsets wander, and nothing in the frames tells their true zero.
+        Offsets of the frames. ``survey.common_error`` is the additional error of the mean that all
+        pixels share: the scatter of the offsets limits how well their mean is known.
     dq : (ny, nx) int32 array
         Bits of `darkroom.ccd.dq.DQ`.
     """
@@ -34,27 +39,34 @@ class Master:
     dq: np.ndarray
 
 
-def master(stack, clip, *, saturation=CcdSettings.saturation_adu, align=True, threads=1):
-    """Combine like frames.
+def master(
+    stack: Stack,
+    clip: Clip,
+    *,
+    saturation: float = CcdSettings.saturation_adu,
+    align: bool = True,
+    threads: int = 1,
+) -> Master:
+    """Combine frames of one exposure time and temperature group.
 
     Parameters
     ----------
     stack : darkroom.ccd.stack.frames.Stack
-        Frames of one exposure time and temperature group.
+        The frames.
     clip : darkroom.combine.Clip
         Rejection of outliers; a MAD clip is used `with_noise_floor`.
     saturation : float
         Level at and above which a sample is saturated, in ADU.
     align : bool
-        Take the offset of each frame away before the frames are combined. The offsets sum to
-        zero, so the mean level stays; the scatter no longer holds the offsets' wandering.
+        Subtract the offset of each frame before combination. The offsets sum to zero, so the mean
+        level does not change, but their scatter no longer adds to that of the pixels.
     threads : int
-        Bands worked on at once.
+        Bands combined at the same time.
 
     Returns
     -------
     Master
-        The same whatever the number of threads.
+        It does not depend on the number of threads.
     """
     seen = survey(stack)
     saturated = SaturationWatch(stack, saturation_level(saturation, seen.step, stack.gain))
@@ -70,33 +82,42 @@ def master(stack, clip, *, saturation=CcdSettings.saturation_adu, align=True, th
     return Master(combined, seen, dq)
 
 
-def with_noise_floor(clip, noise):
-    """Give a MAD clip the typical noise as its least deviation.
+def with_noise_floor(clip: Clip, noise: float) -> Clip:
+    """Return a MAD clip whose scale is at least the typical noise.
 
     The MAD of few samples is often far too small by chance, and zero where the camera rounds
-    coarsely; without a floor good samples go and the errors come out too small.
+    coarsely. Without a floor good samples would be rejected and errors underestimated.
 
     Parameters
     ----------
     clip : Clip
-        As the user chose it; other methods are returned as they are.
+        As the user chose it. Other methods are returned unchanged.
     noise : float
-        Typical standard deviation of a pixel in time; not finite when there is one frame.
+        Typical standard deviation of a pixel in time; NaN for a single frame.
+
+    Returns
+    -------
+    Clip
     """
     if clip.method != "mad" or not np.isfinite(noise):
         return clip
     return replace(clip, floor=float(noise))
 
 
-def stack_dq(combined, discordant):
-    """Return the DQ image that follows from the counts of a combined stack.
+def stack_dq(combined: Combined, discordant: np.ndarray) -> np.ndarray:
+    """Return the DQ image of a combined stack: missing, rejected and discordant samples.
 
     Parameters
     ----------
     combined : Combined
         With images of shape (ny, nx).
     discordant : (ny,) bool array
-        Rows where the frames disagree.
+        Rows where the frames disagree (see `darkroom.ccd.stack.survey.Survey`).
+
+    Returns
+    -------
+    (ny, nx) int32 array
+        Bits of `darkroom.ccd.dq.DQ`.
     """
     dq = np.zeros(combined.count.shape, np.int32)
     dq[combined.count == 0] |= DQ.NONFINITE
@@ -107,24 +128,29 @@ def stack_dq(combined, discordant):
 
 
 class SaturationWatch:
-    """A stack that notes which pixels were ever saturated while it is read.
+    """A stack that records which pixels were saturated in any frame read.
 
     Parameters
     ----------
     stack : Stack
-        Where the frames come from.
+        The frames.
     level : float
         Saturation level in the unit of the stack.
     blank : bool
-        Give saturated samples as NaN.
+        Replace saturated samples by NaN.
+
+    Attributes
+    ----------
+    seen : (ny, nx) bool array
+        Pixels saturated in any frame read so far.
     """
 
-    def __init__(self, stack, level, *, blank=False):
+    def __init__(self, stack: Stack, level: float, *, blank: bool = False) -> None:
         self.stack, self.level, self.blank = stack, level, blank
         self.nframes, self.shape, self.gain = stack.nframes, stack.shape, stack.gain
         self.seen = np.zeros(stack.shape, bool)
 
-    def read(self, rows):
+    def read(self, rows: slice) -> np.ndarray:
         """Read a band of all frames: (nframes, nrows, nx) float32."""
         values = self.stack.read(rows)
         high = values >= self.level

@@ -1,16 +1,21 @@
-"""Noise from the scatter of a few frames in many pixels."""
+"""Noise from the scatter of many pixels over few frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.combine.bias import c4, clipped_std_factor_mean, clipped_std_factor_rms
 
-# Chance that a good pixel is left out of a pooled variance.
+if TYPE_CHECKING:
+    from darkroom.combine import Clip
+
+# Probability that a pixel of normal noise is left out of a pooled variance.
 _TAIL = 1e-7
+# Blocks of rows whose scatter gives the error of a pooled variance.
 _BLOCKS = 64
 
 
@@ -21,8 +26,8 @@ class PooledVariance:
     Attributes
     ----------
     variance, variance_error : float
-        The variance and its standard error, from the scatter between blocks of rows: noise common
-        to a row, and pixels that are noisy alike, are in it.
+        The variance, and its standard error from the scatter between blocks of rows, which
+        includes noise common to a row and similar noise of neighbouring pixels.
     used : float
         Fraction of the pixels used.
     """
@@ -32,18 +37,18 @@ class PooledVariance:
     used: float
 
     @property
-    def std(self):
+    def std(self) -> float:
         """Square root of the variance."""
         return float(np.sqrt(max(self.variance, 0.0)))
 
     @property
-    def error(self):
+    def error(self) -> float:
         """Standard error of `std`."""
         return self.variance_error / (2 * self.std) if self.std else np.nan
 
 
-def pooled(std, count, good=None):
-    """Pool the variances of many pixels; leave out those that normal noise cannot explain.
+def pooled(std: np.ndarray, count: np.ndarray, good: np.ndarray | None = None) -> PooledVariance:
+    """Pool the variances of many pixels, without those too large for normal noise.
 
     Parameters
     ----------
@@ -90,7 +95,9 @@ def _block_error(deviations, number):
     return float(np.sqrt(squares * nblocks / (nblocks - 1)) / number)
 
 
-def correct_std(std, count, clip, nframes):
+def correct_std(
+    std: np.ndarray, count: np.ndarray, clip: Clip, nframes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the unbiased standard deviation and its standard error.
 
     Parameters
@@ -98,9 +105,9 @@ def correct_std(std, count, clip, nframes):
     std : array
         Standard deviation with count - 1 in its denominator, after `clip`.
     count : array of int
-        Samples in each.
+        Samples used for each.
     clip : Clip
-        The clip that left them. Its floor, if any, is taken to be the true deviation.
+        The clip that was applied. Its floor, if any, is taken as the true standard deviation.
     nframes : int
         Frames in the stack.
 
@@ -111,8 +118,8 @@ def correct_std(std, count, clip, nframes):
 
     Notes
     -----
-    The mean of s over many pixels is c4(n) σ: 0.9727 σ for 10 samples, 0.9911 σ for 29. What the
-    clip takes further is the factor that `darkroom.combine.bias` has for it.
+    The mean of s over many pixels is c4(n) σ: 0.9727 σ for 10 samples, 0.9911 σ for 29. The
+    further reduction by the clip is corrected with the factor of `darkroom.combine.bias`.
     """
     count = np.asarray(count)
     factor = c4(np.arange(max(int(count.max(initial=1)), 1) + 1))[count]
@@ -125,8 +132,8 @@ def correct_std(std, count, clip, nframes):
     return corrected.astype(np.float32), error.astype(np.float32)
 
 
-def clip_variance_factor(clip, nframes):
-    """Return the mean of the clipped variance over the true one, for normal noise."""
+def clip_variance_factor(clip: Clip, nframes: int) -> float:
+    """Return the mean variance after a clip in units of the true one, for normal noise."""
     if nframes < 2 or clip.method == "none":
         return 1.0
     return clipped_std_factor_rms(nframes, _in_deviations(clip)).value ** 2

@@ -1,8 +1,9 @@
-"""Read noise of every pixel from the scatter of like frames."""
+"""Read noise of every pixel from the scatter of bias frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from darkroom.ccd.stack.survey import Survey, survey
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import DarkroomError
 
+if TYPE_CHECKING:
+    from darkroom.ccd.stack.frames import Stack
+
 
 @dataclass(frozen=True)
 class ReadNoise:
@@ -21,14 +25,14 @@ class ReadNoise:
     Attributes
     ----------
     raw : (ny, nx) float32 array
-        Standard deviation of the frames as they are, n - 1 in its denominator: no clip, offsets
-        left in, biased low by c4(n) in the mean. What the CCD notebook shows.
+        Standard deviation of the frames without rejection, offsets included, n - 1 in the
+        denominator, low by c4(n) on average: the CCD notebook's definition.
     corrected, error : (ny, nx) float32 arrays
-        Unbiased standard deviation of one sample, offsets and outliers removed; its error.
+        Unbiased standard deviation of one sample, offsets and outliers removed, and its error.
     count : (ny, nx) int16 array
         Samples used in `corrected`.
     pooled : PooledVariance
-        One value for the detector, from the variances of all pixels but the noisy ones.
+        One value for the detector, from the variances of all but the noisy pixels.
     survey : Survey
         Offsets and row noise.
     dq : (ny, nx) int32 array
@@ -44,7 +48,7 @@ class ReadNoise:
     dq: np.ndarray
 
 
-def read_noise(stack, clip, *, threads=1):
+def read_noise(stack: Stack, clip: Clip, *, threads: int = 1) -> ReadNoise:
     """Measure the read noise.
 
     Parameters
@@ -52,15 +56,14 @@ def read_noise(stack, clip, *, threads=1):
     stack : darkroom.ccd.stack.frames.Stack
         At least two bias frames.
     clip : Clip
-        What to reject in the corrected image (see `darkroom.ccd.stack.master.with_noise_floor`).
+        Rejection for the corrected image (see `darkroom.ccd.stack.master.with_noise_floor`).
     threads : int
-        Bands worked on at once.
+        Bands combined at the same time.
 
     Returns
     -------
     ReadNoise
-        Rounding to whole numbers by the camera is part of it (1/12 ADU² for steps of 1 ADU), and
-        so is noise common to a row.
+        Includes the camera's rounding (1/12 ADU² for steps of 1 ADU) and noise common to a row.
 
     Raises
     ------
@@ -68,18 +71,20 @@ def read_noise(stack, clip, *, threads=1):
         For a single frame.
     """
     if stack.nframes < 2:
-        raise DarkroomError("1 bias frame: a scatter needs at least 2")
+        raise DarkroomError("1 bias frame: the read noise needs at least 2")
     seen = survey(stack)
     clip = with_noise_floor(clip, seen.noise)
     raw = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",))
     clean = combine_stack(stack, clip, offsets=seen.offsets, threads=threads, outputs=("std",))
     corrected, error = correct_std(clean.std, clean.count, clip, stack.nframes)
     good = np.broadcast_to(~seen.discordant[:, None], clean.count.shape)
-    whole = pooled(clean.std, clean.count, good)
+    detector = pooled(clean.std, clean.count, good)
     factor = clip_variance_factor(clip, stack.nframes)
-    # The offset of each frame was measured on these pixels: one degree of freedom less in each.
+    # The offset of each frame was fitted to these pixels: one degree of freedom per frame.
     factor *= 1 - 1 / seen.sample.size
-    whole = PooledVariance(whole.variance / factor, whole.variance_error / factor, whole.used)
+    detector = PooledVariance(
+        detector.variance / factor, detector.variance_error / factor, detector.used
+    )
     dq = stack_dq(clean, seen.discordant)
     dq[clean.count < 2] |= DQ.NO_ERROR
-    return ReadNoise(raw.std, corrected, error, clean.count, whole, seen, dq)
+    return ReadNoise(raw.std, corrected, error, clean.count, detector, seen, dq)

@@ -1,51 +1,56 @@
-"""One look at a stack of like frames: offsets, typical noise, rows that do not fit."""
+"""Survey of a stack: offsets of the frames, typical noise, rows where the frames disagree."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.ccd.robust import robust_std
 from darkroom.ccd.stack.noise import pooled
 
-# Pixels per frame looked at; more would not make the offsets better than the rows allow.
+if TYPE_CHECKING:
+    from darkroom.ccd.stack.frames import Stack
+
+# Pixels used of a frame. More would not improve the offsets, which noise common to rows limits.
 _SAMPLE_PIXELS = 400_000
 _BAND_BYTES = 32 << 20
-# A row disagrees when it lies this many robust standard deviations off.
+# A row is discordant when it deviates by this many robust standard deviations.
 _ROW_LIMIT = 10.0
+# Pixels beyond this many robust standard deviations are left out of means.
 _OUTLIER = 5.0
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over a stack of like frames tells. Unit: that of the frames.
+    """Offsets and noise of a stack, in the unit of the frames.
 
     Attributes
     ----------
     offsets : (n,) array
-        Level of each frame against the stack; they sum to zero.
+        Level of each frame relative to the mean of the stack; they sum to zero.
     errors : (n,) array
-        Standard error of each offset, from the scatter between rows: noise common to a row is
-        in it.
+        Standard error of each offset, from the scatter between rows, so noise common to a row is
+        included.
     means : (n,) array
-        Plain mean of each frame, NaN left out.
+        Plain mean of each frame, without NaN.
     noise : float
         Standard deviation of a pixel in time, offsets removed, pooled over the pixels without
-        those that are noisier than normal noise can be (NaN for one frame).
+        those too noisy for normal noise; NaN for one frame.
     row_noise : float
         Standard deviation of the noise common to a row, beyond what `noise` explains.
     discordant : (ny,) bool array
-        Rows where frames disagree as no offset explains.
+        Rows where frames differ by more than their offsets.
     row_deviation : (n,) array
         Largest deviation of a row of each frame, offset removed.
     row_level : (n,) array
-        Median of each frame in the discordant rows (NaN: there are none).
+        Median of each frame in the discordant rows; NaN without any.
     columns : slice
-        Columns looked at, the same for all frames of one shape.
+        Columns used, the same for all frames of one shape.
     sample, variance : (ny, m) float32 arrays
-        Mean over the frames of these columns, and their variance in time, offsets removed.
+        Mean over the frames in these columns, and variance in time, offsets removed.
     step : int
         Largest whole number of ADU that divides all values (1 where they are not whole).
     """
@@ -64,22 +69,22 @@ class Survey:
     step: int
 
     @property
-    def scatter(self):
+    def scatter(self) -> float:
         """Standard deviation of the offsets (NaN for one frame)."""
         return float(np.std(self.offsets, ddof=1)) if len(self.offsets) > 1 else np.nan
 
     @property
-    def common_error(self):
+    def common_error(self) -> float:
         """Standard error of the mean of the stack, common to all its pixels."""
         return self.scatter / np.sqrt(len(self.offsets))
 
 
-def survey(stack):
-    """Measure offsets and noise of a stack of like frames.
+def survey(stack: Stack) -> Survey:
+    """Measure offsets and noise of a stack of frames.
 
-    The model is ``frame[i] = image + offset[i] + noise``. A free offset per frame is degenerate
-    with the image, so the offsets are made to sum to zero; how far they scatter says how well
-    the mean level of the image is known.
+    The model is ``frame[i] = image + offset[i] + noise``. Free offsets are degenerate with the
+    level of the image, so they are made to sum to zero; their scatter gives the error of that
+    level.
 
     Parameters
     ----------
@@ -89,8 +94,8 @@ def survey(stack):
     Returns
     -------
     Survey
-        Measured on every k-th column where the frames are large (k odd, so that the columns of
-        a colour mosaic are all looked at).
+        Measured on every k-th column of large frames; k is odd, so that both columns of a colour
+        mosaic are sampled.
     """
     columns, sample, means = _read_sample(stack)
     mean = _nan_mean(sample)
@@ -101,7 +106,7 @@ def survey(stack):
         offsets[i], errors[i] = _frame_offset(values)
         rows[i] = _nan_median(values.T) - offsets[i]
     offsets -= offsets.mean()
-    # Against the middle frame: a row that is wrong in one frame pulls the mean of all.
+    # Relative to the median frame: a row that is wrong in one frame shifts the mean of all.
     rows -= np.median(rows, axis=0)
     if stack.nframes == 1:
         return Survey(
@@ -146,7 +151,7 @@ def _read_sample(stack):
         values = stack.read(rows)
         some = values[:, :, columns]
         sample[:, rows] = np.where(np.isfinite(some), some, np.float32(np.nan))
-        # Row sums first: the result then does not depend on the height of the bands.
+        # Summed row by row, so that the result does not depend on the height of the bands.
         for row in np.moveaxis(values, 1, 0):
             finite = np.isfinite(row)
             sums += np.where(finite, row, 0).sum(axis=1, dtype=np.float64)
@@ -157,7 +162,7 @@ def _read_sample(stack):
 def _frame_offset(difference):
     """Return the mean of a frame's difference from the reference, and its standard error.
 
-    Pixels beyond 5 robust standard deviations are left out: stars, hits, rows that disagree.
+    Pixels beyond 5 robust standard deviations (stars, cosmic rays, discordant rows) are left out.
     """
     centre = np.nanmedian(difference)
     scale = robust_std(difference) or np.nanstd(difference)
@@ -172,21 +177,21 @@ def _frame_offset(difference):
 
 
 def _nan_mean(sample):
-    """Mean over the frames, NaN left out."""
+    """Return the mean over the frames, without NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # pixels without a finite sample
         return np.nanmean(sample, axis=0, dtype=np.float64).astype(np.float32)
 
 
 def _variance(sample):
-    """Variance of each pixel in time, n - 1 in the denominator."""
+    """Return the variance of each pixel in time, n - 1 in the denominator."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.nanvar(sample, axis=0, ddof=1, dtype=np.float64)
 
 
 def _row_noise(difference, noise):
-    """Return the standard deviation of what the pixels of a row of a frame have in common."""
+    """Return the standard deviation of the noise common to the pixels of a row of a frame."""
     nframes, _, width = difference.shape
     rows = np.stack([_trimmed_rows(values) for values in difference])
     rows -= np.median(rows, axis=1, keepdims=True)
@@ -195,7 +200,7 @@ def _row_noise(difference, noise):
 
 
 def _trimmed_rows(values):
-    """Return the mean of each row, without what lies beyond 5 robust standard deviations."""
+    """Return the mean of each row without pixels beyond 5 robust standard deviations."""
     centre = _nan_median(values.T)[:, None]
     scale = robust_std(values - centre) or np.nanstd(values)
     with np.errstate(invalid="ignore"):
@@ -204,17 +209,17 @@ def _trimmed_rows(values):
 
 
 def _nan_median(values):
-    """Median over the first axis; numpy's nanmedian is slow, so only where it is needed."""
+    """Return the median over the first axis; the slow nanmedian is used only where needed."""
     if np.isfinite(values).all():
         return np.median(values, axis=0)
     return np.nanmedian(values, axis=0)
 
 
 def _step(values):
-    """Return the largest whole number that divides all values; 1 for values not whole."""
+    """Return the largest whole number that divides all values; 1 where they are not whole."""
     values = values[np.isfinite(values)]
     whole = np.rint(values).astype(np.int64)
-    # A gain multiplied in and divided out again leaves the rounding of float32.
+    # Multiplication by the gain and division by it leave rounding errors of float32.
     if values.size == 0 or not np.allclose(values, whole, rtol=1e-6, atol=0):
         return 1
     return max(int(np.gcd.reduce(whole.ravel())), 1)
