@@ -1,4 +1,4 @@
-"""The road's programs one after the other, on a good exposure and on a refused one."""
+"""The programs of the pipeline one after the other, on a good and on a refused exposure."""
 
 import gzip
 import io
@@ -33,7 +33,7 @@ NAME = "isim01aaq"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Give a folder with a RAW, a cache and the list of the exposure's references."""
-    folder = tmp_path_factory.mktemp("road")
+    folder = tmp_path_factory.mktemp("pipeline")
     wfc3.deliver(SETTINGS, NAME, folder / "raw" / f"{NAME}_raw.fits")
     cache = Cache(folder / "crds", "hst")
     simulated.write_references(cache, "hst_0001.pmap", [SETTINGS], KINDS)
@@ -66,7 +66,7 @@ CRDS = (*CACHED, "--context", "hst_0001.pmap")
 
 @pytest.fixture(scope="module")
 def made(run):
-    """Run the road up to the treated exposure."""
+    """Run the pipeline up to the treated exposure."""
     run("calibrate_original", *CRDS, "--status", f"original/{NAME}.json", f"raw/{NAME}_raw.fits")
     run("read_differences", "--output", f"reads/{NAME}.json", f"original/{NAME}.json")
     run("choose_reads", "--output", f"chosen/{NAME}.json", f"reads/{NAME}.json")
