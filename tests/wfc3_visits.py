@@ -1,4 +1,4 @@
-"""Simulated WFC3/IR exposures as the pipeline has them: RAWs with references, calibrated reads."""
+"""Simulated WFC3/IR exposures as the pipeline gets them: RAWs with references, calibrated reads."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the pipeline promises, over many simulated exposures: detection, background, photometry."""
+"""Results over many simulated exposures: detection of bad reads, background, photometry."""
 
 import numpy as np
 import pytest

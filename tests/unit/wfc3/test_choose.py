@@ -134,7 +134,7 @@ def test_a_trail_is_found_by_its_bright_pixels_and_subtracted():
 
 
 @pytest.mark.parametrize("treatment", ["mask", "flatten"])
-def test_a_trail_is_told_of_where_it_is_not_subtracted(treatment):
+def test_a_trail_is_reported_where_it_is_not_subtracted(treatment):
     choice = choose(sky(QUIET, QUIET, bright=STREAK), Wfc3Settings(treatment=treatment))
     assert (choice.verdict, choice.reads, choice.kind) == ("undecidable", (), "trail")
     assert "like a satellite's trail, in EXTVER 8" in choice.words

@@ -1,4 +1,4 @@
-"""What can be wrong with an exposure, told in one sentence."""
+"""What can be wrong with an exposure, reported in one sentence."""
 
 import importlib.util
 import os

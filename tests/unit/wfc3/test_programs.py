@@ -1,4 +1,4 @@
-"""The pipeline's programs one after the other, on a good exposure and on a refused one."""
+"""The programs of the pipeline one after the other, on a good and on a refused exposure."""
 
 import gzip
 import io

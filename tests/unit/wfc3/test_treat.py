@@ -154,7 +154,7 @@ def test_all_reads_cannot_be_subtracted(visit, cases):
         subtracted(visit, cases["trail"][0], range(1, 16))
 
 
-def test_a_straight_ramp_is_told_from_a_bent_one(cases):
+def test_a_straight_ramp_is_distinguished_from_a_bent_one(cases):
     ramp, sky, pixels, choice, _ = cases["start"]
     bent = ramp_quality(ramp, engine.reduce(ramp, events=True), sky.full.median, pixels)
     masked = engine.reduce(ramp, choice.reads, events=True)
@@ -166,7 +166,7 @@ def test_a_straight_ramp_is_told_from_a_bent_one(cases):
     assert bent.cosmic_rays > 2 * straight.cosmic_rays
 
 
-def test_reprocessing_tells_in_header_and_record_what_was_done(visit, cases):
+def test_reprocessing_records_in_header_and_record_what_was_done(visit, cases):
     _, sky, pixels, choice, _ = cases["start"]
     asked = {"treatment": "mask", "reads": choice.reads, "findings": choice.findings}
     asked |= {"verdict": choice.verdict, "words": choice.words, "kind": choice.kind}
@@ -181,7 +181,7 @@ def test_reprocessing_tells_in_header_and_record_what_was_done(visit, cases):
     assert any("EXTVER 14: left/right" in line for line in header["HISTORY"])
 
 
-def test_exposure_time_taken_off_in_the_middle_is_told_with_the_value_before(visit, cases):
+def test_exposure_time_taken_off_in_the_middle_is_recorded_with_the_value_before(visit, cases):
     _, sky, pixels, _, _ = cases["airglow"]
     asked = {"treatment": "subtract", "reads": (8,), "findings": {}, "kind": ""}
     asked |= {"verdict": "given", "words": ""}
@@ -190,13 +190,13 @@ def test_exposure_time_taken_off_in_the_middle_is_told_with_the_value_before(vis
     )
     header, science = made.ramp.primary, made.ramp.headers[-1]["SCI"]
     assert header["EXPTIME"] == science["SAMPTIME"] == made.record["exptime"][1]
-    told = [line for line in header["HISTORY"] if "from the reads used" in line]
-    assert [line.split()[0] for line in told] == ["EXPTIME", "SAMPTIME"]
-    assert float(told[0].split()[2]) == header["EXPTIME"]
-    assert float(told[0].split()[-1]) == pytest.approx(made.record["exptime"][0])
+    changes = [line for line in header["HISTORY"] if "from the reads used" in line]
+    assert [line.split()[0] for line in changes] == ["EXPTIME", "SAMPTIME"]
+    assert float(changes[0].split()[2]) == header["EXPTIME"]
+    assert float(changes[0].split()[-1]) == pytest.approx(made.record["exptime"][0])
 
 
-def test_a_ramp_that_crcorr_is_told_to_leave_alone_is_refused(visit, cases, tmp_path):
+def test_a_ramp_without_crcorr_is_refused(visit, cases, tmp_path):
     _, sky, pixels, _, _ = cases["start"]
     raw = tmp_path / visit.raw(0).name
     raw.write_bytes(visit.raw(0).read_bytes())

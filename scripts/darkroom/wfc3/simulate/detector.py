@@ -1,24 +1,26 @@
-"""The simulated WFC3/IR detector: what stays the same from exposure to exposure."""
+"""The simulated WFC3/IR detector: its properties, the same in all exposures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from darkroom.simulate.settings import stream
+from darkroom.wfc3.dq import BAD_DETECTOR, BAD_ZEROTH_READ, BLOB, HOT, UNSTABLE
 from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE, SUBARRAYS
 
-#: Gain (e-/DN) and noise of the difference of two reads (e-) of the amplifiers A, B, C, D.
+#: Gain (e-/DN), and noise of the difference of two reads (e-), of the amplifiers A, B, C, D.
 GAINS = {"A": 2.252, "B": 2.203, "C": 2.188, "D": 2.265}
 READ_NOISE = {"A": 20.2, "B": 19.8, "C": 19.9, "D": 20.1}
 MEAN_GAIN = sum(GAINS.values()) / 4
-#: Flags of the bad-pixel table.
-DEAD, BAD_ZERO, HOT, UNSTABLE, BLOB = 4, 8, 16, 32, 512
-#: True signal = v (1 + c1 + c2 v + c3 v^2 + c4 v^3) of a measured v, DN.
+#: Coefficients c1 … c4: the true signal is v (1 + c1 + c2 v + c3 v^2 + c4 v^3), v the measured one,
+#: DN.
 NONLINEARITY = (0.0, 2.6e-6, -1.5e-10, 4.0e-15)
+# Settings on which the detector depends.
 _SETTINGS = (
     "seed", "bias", "bias_scatter", "dark", "flat_scatter", "saturation", "dead_fraction",
     "bad_zero_fraction", "hot_fraction", "unstable_fraction", "blobs", "blob_radius",
@@ -32,21 +34,21 @@ class Detector:
     Parameters
     ----------
     flat : float32 array
-        Sensitivity, about 1; blobs and dead pixels left out.
+        Sensitivity, about 1, without blobs and dead pixels.
     response : float32 array
-        The same with blobs and dead pixels.
+        Sensitivity with blobs and dead pixels.
     dark : float32 array
-        e-/s.
+        Dark current, e-/s.
     zero : float32 array
         Zeroth read without light, DN.
     gain, read_noise : float32 arrays
         e-/DN, and noise of a single read, e-.
     node : float32 array
-        Level of saturation, DN.
+        Saturation level, DN.
     curvature : float32 array
         Factor on the coefficients of non-linearity.
     flags : int16 array
-        What the bad-pixel table says.
+        Flags of the bad-pixel table.
     """
 
     flat: np.ndarray
@@ -59,45 +61,45 @@ class Detector:
     curvature: np.ndarray
     flags: np.ndarray
 
-    def cut(self, side):
+    def cut(self, side: int) -> Detector:
         """Return the central `side` x `side` pixels."""
         first = (FULL_SIDE - side) // 2
         part = slice(first, first + side)
         return Detector(**{f.name: getattr(self, f.name)[part, part] for f in fields(self)})
 
 
-def detector_of(full):
-    """Return the `Detector` as the subarray of complete settings sees it."""
+def detector_of(full: dict[str, Any]) -> Detector:
+    """Return the part of the detector in the subarray of complete settings."""
     return _whole_detector(detector_key(full)).cut(SUBARRAYS[full["subarray"]][0])
 
 
-def detector_key(full):
-    """Return everything that the detector depends on, as text."""
+def detector_key(full: dict[str, Any]) -> str:
+    """Return the settings on which the detector depends, as text."""
     return json.dumps({name: full[name] for name in _SETTINGS}, sort_keys=True)
 
 
-def offset_of(side):
-    """Return LTV of a subarray with its border: raw pixel minus pixel of the full frame."""
+def offset_of(side: int) -> int:
+    """Return LTV of a subarray with its border: pixel of the array minus that of the full frame."""
     return BORDER - (FULL_SIDE - side) // 2
 
 
 @lru_cache(maxsize=2)
 def _whole_detector(key):
-    """Make the full frame, so that subarrays and references are cut from one detector."""
+    """Make the full frame, from which subarrays and references are cut."""
     full = json.loads(key)
     shape = (FULL_SIDE, FULL_SIDE)
 
-    def normal(component):
+    def normal(component: str) -> np.ndarray:
         return stream(full, component).standard_normal(shape, dtype=np.float32)
 
     y, x = np.mgrid[-1 : 1 : FULL_SIDE * 1j, -1 : 1 : FULL_SIDE * 1j].astype(np.float32)
     flat = (1 + full["flat_scatter"] * normal("flat")) * (1 - 0.03 * (x * x + 0.5 * y * y) + 0.015)
-    flags = _odd_pixels(full, shape)
+    flags = _anomalous_pixels(full, shape)
     dark = full["dark"] * np.exp(0.2 * normal("dark"))
     hot = (flags & HOT) != 0
     dark[hot] = 0.4 * 25.0 ** stream(full, "hot_rate").random(hot.sum())
     response = flat * _blob_transmission(full, shape, flags)
-    response[(flags & DEAD) != 0] = 0
+    response[(flags & BAD_DETECTOR) != 0] = 0
     quadrant = np.where(y < 0, np.where(x < 0, 1, 2), np.where(x < 0, 0, 3))
     return Detector(
         flat=flat.astype(np.float32),
@@ -112,11 +114,12 @@ def _whole_detector(key):
     )
 
 
-def _odd_pixels(full, shape):
+def _anomalous_pixels(full, shape):
+    """Return the flags of dead, hot and unstable pixels and of those with a bad zeroth read."""
     flags = np.zeros(shape, np.int16)
     for name, flag in (
-        ("dead", DEAD),
-        ("bad_zero", BAD_ZERO),
+        ("dead", BAD_DETECTOR),
+        ("bad_zero", BAD_ZEROTH_READ),
         ("hot", HOT),
         ("unstable", UNSTABLE),
     ):
@@ -125,7 +128,7 @@ def _odd_pixels(full, shape):
 
 
 def _blob_transmission(full, shape, flags):
-    """Return what the blobs let through, and flag their pixels."""
+    """Return the transmission of the blobs, and flag their pixels."""
     through = np.ones(shape, np.float32)
     rng, (least, most) = stream(full, "blobs"), full["blob_radius"]
     for _ in range(full["blobs"]):
@@ -140,31 +143,32 @@ def _blob_transmission(full, shape, flags):
     return through
 
 
-def measured_from_true(signal, detector):
-    """Return the DN that the detector shows for a true signal.
+def measured_from_true(signal: np.ndarray, detector: Detector) -> np.ndarray:
+    """Return the measured signal of a true one: the inverse of the non-linearity correction.
 
     Parameters
     ----------
     signal : (ny, nx) float32 array
         True signal since reset, DN.
     detector : Detector
+        Its coefficients of non-linearity and saturation level.
 
     Returns
     -------
     (ny, nx) float32 array
-        The inverse of the correction, by Newton's method; five per cent above saturation at most.
+        DN, by Newton's method; at most five per cent above saturation.
     """
-    # Wells are full not far above the level where the correction ends.
-    most = np.float32(1.05) * detector.node
-    goal = np.clip(signal, 0, most * _gain_of(most, detector)[0])
+    # Wells are full slightly above the level at which the correction ends.
+    full_well = np.float32(1.05) * detector.node
+    goal = np.clip(signal, 0, full_well * _correction(full_well, detector)[0])
     value = goal.copy()
     for _ in range(4):
-        factor, slope = _gain_of(value, detector)
+        factor, slope = _correction(value, detector)
         value -= (value * factor - goal) / (factor + value * slope)
     return np.where(signal < 0, signal, value)
 
 
-def _gain_of(v, detector):
-    """Return 1 + c1 + c2 v + … and its derivative."""
+def _correction(v, detector):
+    """Return the correction factor 1 + c1 + c2 v + … and its derivative."""
     c1, c2, c3, c4 = (np.float32(c) * detector.curvature for c in NONLINEARITY)
     return 1 + c1 + v * (c2 + v * (c3 + v * c4)), c2 + v * (2 * c3 + 3 * v * c4)

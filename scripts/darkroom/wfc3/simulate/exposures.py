@@ -1,86 +1,47 @@
 """Simulated WFC3/IR exposures: RAWs as the archive delivers them, with their truth.
 
 Full frame and subarrays, every sample sequence, stars and galaxies under a distorted and dithered
-sky, zodiacal light, dark current, cosmic rays, blobs, odd pixels, non-linearity and saturation; and
-what the pipeline is for: scattered light at the start or the end of an exposure, a brightening
-line of the upper atmosphere over the whole field, a satellite's trail. Every component has a random
-stream of its own, keyed by seed, component and exposure.
+sky, zodiacal light, dark current, cosmic rays, blobs, anomalous pixels, non-linearity and
+saturation; and the variable background that the pipeline treats: scattered light at the start or
+the end of an exposure, airglow over the whole field, the trail of a satellite. Every component has
+a random stream of its own, keyed by seed, component and exposure.
+
+The archive finds a simulator by this module: `plan` lists the exposures, `deliver` writes one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import planned
-from darkroom.wfc3.simulate.names import BORDER, SUBARRAYS
-from darkroom.wfc3.simulate.values import complete, sample_times
+from darkroom.wfc3.simulate.plan import plan
+from darkroom.wfc3.simulate.values import complete
 
-# No real program has this name.
-PROGRAM = "sim"
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Exposure(PlannedExposure):
-    """One exposure as planned; its `start` is the time of its zeroth read.
-
-    Parameters
-    ----------
-    number : int
-        Number of the exposure, counted from 0.
-    """
-
-    number: int
+__all__ = ["deliver", "plan"]
 
 
-def plan(settings):
-    """List the exposures; no pixel is made.
+def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
+    """Write one exposure as the archive delivers it, and its truth.
+
+    The bytes depend on settings and name alone.
 
     Parameters
     ----------
     settings : dict
         Overlay of `darkroom.wfc3.simulate.settings.Simulation`.
+    name : str
+        Name of one of the exposures of `plan(settings)`.
+    path : pathlib.Path
+        File to write. The truth (`darkroom.wfc3.simulate.ramp.make_reads`) goes to
+        ``truth/<name>.npz`` in the same folder.
 
-    Returns
-    -------
-    list of Exposure
-        In the order they are taken.
-    """
-    full = complete(settings)
-    exptime = sample_times(full["sampseq"], full["nsamp"], full["subarray"])[-1]
-    side = SUBARRAYS[full["subarray"]][0] + 2 * BORDER
-    exposures, start = [], datetime.fromisoformat(full["start"])
-    for number in range(len(full["exposures"])):
-        letters = chr(ord("a") + number // 26) + chr(ord("a") + number % 26)
-        name = f"i{PROGRAM}{full['visit']:02d}{letters}q"
-        facts = {
-            "instrument": "WFC3",
-            "detector": "IR",
-            "subarray": full["subarray"],
-            "sampseq": full["sampseq"],
-            "nsamp": str(full["nsamp"]),
-            "shape": f"{side}x{side}",
-            "exptime_s": f"{exptime:g}",
-            "filter": full["filter"],
-            "association": association(full),
-            "date_obs": start.isoformat(timespec="milliseconds"),
-        }
-        exposures.append(Exposure(name, "science", f"{name}_raw.fits", start, facts, number))
-        start += timedelta(seconds=exptime + full["pause_s"])
-    return exposures
-
-
-def association(full):
-    """Return the name of the association the exposures belong to."""
-    return f"i{PROGRAM}{full['visit']:02d}020"
-
-
-def deliver(settings, name, path):
-    """Write the exposure `name` to `path` as the archive delivers it, and its truth beside.
-
-    The bytes depend on settings and name alone. The truth, see
-    `darkroom.wfc3.simulate.ramp.make_reads`, goes to ``truth/<name>.npz`` in the same folder.
+    Raises
+    ------
+    DarkroomError
+        When no exposure has that name.
     """
     import numpy as np
 

@@ -1,57 +1,62 @@
-"""The reads of a simulated WFC3/IR exposure, and what is hidden in them."""
+"""The reads of a simulated WFC3/IR exposure, and their truth."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.simulate.settings import stream
-from darkroom.wfc3.simulate.detector import (
-    BAD_ZERO,
-    MEAN_GAIN,
-    UNSTABLE,
-    detector_of,
-    measured_from_true,
-)
+from darkroom.wfc3.dq import BAD_ZEROTH_READ, UNSTABLE
+from darkroom.wfc3.simulate.detector import MEAN_GAIN, detector_of, measured_from_true
 from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE
 from darkroom.wfc3.simulate.sky import pointing_of, source_image, sources_of
 from darkroom.wfc3.simulate.values import sample_times
 
-#: Seconds that the zeroth read lacks of the time to the first.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.wfc3.simulate.plan import Exposure
+
+#: Seconds by which the time from reset to zeroth read is shorter than that to the first read.
 ZEROTH_OVERHEAD = 0.020535
-# Brightness of scattered light across the field: e-folding length as a fraction of the side.
+# Scattered light falls exponentially across the field: e-folding length, fraction of the side.
 _PROFILE = 0.35
-# Counted as bad: intervals in which the bright side or the field is brighter by this fraction.
+# Intervals are bad in which the brightest tenth of the field is brighter by this fraction.
 _BAD = 0.1
-_REFERENCE_NOISE = 0.7  # of reference pixels, as a fraction of the others'
+_REFERENCE_NOISE = 0.7  # read noise of reference pixels, as a fraction of that of the others
 _HIGHEST = 65535
 
 
-def zeroth_time(times):
-    """Return the seconds between reset and zeroth read, for the times of all reads."""
+def zeroth_time(times: Sequence[float]) -> float:
+    """Return the time from reset to zeroth read, s, given those of all reads."""
     return times[1] - ZEROTH_OVERHEAD if len(times) > 1 else 2.9
 
 
-def make_reads(full, exposure):
-    """Make the reads of an exposure.
+def make_reads(
+    full: dict[str, Any], exposure: Exposure
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Simulate the reads of an exposure.
 
     Parameters
     ----------
     full : dict
-        Complete settings.
-    exposure : darkroom.wfc3.simulate.exposures.Exposure
+        Complete settings of the simulator.
+    exposure : darkroom.wfc3.simulate.plan.Exposure
+        The exposure as planned.
 
     Returns
     -------
     reads : (n, ny, nx) uint16 array
         DN, border included, in time order.
     truth : dict of arrays
-        ``incident`` (side, side) float32: e-/s of sky and sources, without what comes and goes;
-        ``profile`` (side,) and ``fading`` (n-1,): extra light = their product, e-/s, in the
-        interval that ends with each read; ``bad_reads``: EXTVERs of the intervals in which that is
-        a tenth of the zodiacal light or more where it is brightest; ``light``; ``times`` (n,) s;
-        ``x``, ``y`` (pixels from 0 inside the border), ``rate`` (e-/s) and ``radius`` (pixels) of
-        the sources; ``trail`` (side, side) bool; ``hits`` (side, side) int: read in which a cosmic
-        ray came first, 0 for none.
+        ``incident`` (side, side) float32: e-/s of sky and sources, without the variable light;
+        ``profile`` (side,) and ``fading`` (n-1,): their product is the variable light, e-/s, in
+        the interval that ends with each read; ``bad_reads``: EXTVERs of the intervals in which it
+        exceeds a tenth of the zodiacal light where it is brightest, or of the trail; ``light``:
+        kind of variable light; ``times`` (n,): s; ``x``, ``y`` (pixels from 0 inside the border),
+        ``rate`` (e-/s) and ``radius`` (pixels) of the sources; ``trail`` (side, side) bool;
+        ``hits`` (side, side) int: read before which the first cosmic ray hit, 0 for none.
     """
     times = sample_times(full["sampseq"], full["nsamp"], full["subarray"])
     detector, name = detector_of(full), exposure.name
@@ -60,7 +65,7 @@ def make_reads(full, exposure):
     side, n = pointing.side, len(times)
     across = np.linspace(0.5, -0.5, side, dtype=np.float32)
     incident = light + np.float32(full["zodiacal"]) * (1 + np.float32(full["gradient"]) * across)
-    profile, fading = extra_light(full, exposure, times, side)
+    profile, fading = variable_light(full, exposure, times, side)
     trail = _trail(full, exposure, side)
 
     trail_read = (n + 1) // 2
@@ -69,11 +74,11 @@ def make_reads(full, exposure):
     seconds = np.diff([-zeroth_time(times), *times])
     hits = np.zeros((side, side), np.int16)
     electrons = np.zeros((side, side), np.float32)
-    wander = np.cumsum(stream(full, "wander", name).standard_normal(n)) * full["bias_drift"]
+    drift = np.cumsum(stream(full, "wander", name).standard_normal(n)) * full["bias_drift"]
     reset = stream(full, "reset", name).standard_normal((side, side), dtype=np.float32)
     zero = detector.zero + np.float32(full["reset_noise"]) * reset
     reads = np.empty((n, side + 2 * BORDER, side + 2 * BORDER), np.uint16)
-    charge, shake = stream(full, "charge", name), stream(full, "unstable_charge", name)
+    charge, unstable_charge = stream(full, "charge", name), stream(full, "unstable_charge", name)
     rays, noise = stream(full, "rays", name), stream(full, "read", name)
     for k in range(n):
         extra = profile * fading[k - 1] if k else np.float32(0)
@@ -82,12 +87,12 @@ def make_reads(full, exposure):
         if trail is not None and k == trail_read:
             electrons += charge.poisson(trail * detector.response)
         _add_rays(full, rays, electrons, seconds[k], k, hits)
-        restless = (detector.flags & UNSTABLE) != 0
-        electrons[restless] += 25 * shake.standard_normal(restless.sum()) ** 2
+        unstable = (detector.flags & UNSTABLE) != 0
+        electrons[unstable] += 25 * unstable_charge.standard_normal(unstable.sum()) ** 2
         signal = measured_from_true(electrons / detector.gain, detector) + zero
         if k == 0:
-            signal[(detector.flags & BAD_ZERO) != 0] += 200
-        reads[k] = _read_out(full, detector, signal, wander[k], noise)
+            signal[(detector.flags & BAD_ZEROTH_READ) != 0] += 200
+        reads[k] = _read_out(full, detector, signal, drift[k], noise)
     truth = {
         "incident": incident,
         "profile": profile,
@@ -105,37 +110,59 @@ def make_reads(full, exposure):
     return reads, truth
 
 
-def extra_light(full, exposure, times, side):
-    """Return what comes and goes: brightness across the field and mean over each interval.
+def variable_light(
+    full: dict[str, Any], exposure: Exposure, times: Sequence[float], side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variable light: its profile across the field and its mean in each interval.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator.
+    exposure : darkroom.wfc3.simulate.plan.Exposure
+        The exposure as planned.
+    times : sequence of float
+        Seconds since the zeroth read, one per read.
+    side : int
+        Pixels a side inside the border.
 
     Returns
     -------
     profile : (side,) float32 array
-        1 at the brightest.
+        Brightness by column, about 1 where it is brightest.
     fading : (n-1,) float64 array
-        e-/s.
+        Mean rate in each interval where the profile is 1, e-/s.
     """
     one = full["exposures"][exposure.number]
-    times = np.asarray(times, float)
+    seconds = np.asarray(times, float)
     if one["light"] == "airglow":
-        scale = full["airglow_scale"] * times[-1]
-        risen = -scale * np.exp(-times / scale)
+        scale = full["airglow_scale"] * seconds[-1]
+        integral = -scale * np.exp(-seconds / scale)
         level = one["airglow"] * full["zodiacal"]
-        return np.ones(side, np.float32), level * np.diff(risen) / np.diff(times)
+        return np.ones(side, np.float32), level * np.diff(integral) / np.diff(seconds)
     place = (np.arange(side) + 0.5) / side
     place = place if one["side"] == "left" else place[::-1]
     profile = np.exp(-place / _PROFILE).astype(np.float32)
     if one["light"] not in ("start", "end"):
-        return profile, np.zeros(times.size - 1)
-    since = times if one["light"] == "start" else times[-1] - times
+        return profile, np.zeros(seconds.size - 1)
+    since = seconds if one["light"] == "start" else seconds[-1] - seconds
     since = np.clip(since, 0, one["duration_s"])
-    # Fading is linear, 1 - t / duration: its integral.
-    total = since - since**2 / (2 * one["duration_s"])
-    return profile, (one["strength"] * full["zodiacal"] * np.abs(np.diff(total)) / np.diff(times))
+    # The integral of a linear decay, 1 - t / duration.
+    integral = since - since**2 / (2 * one["duration_s"])
+    level = one["strength"] * full["zodiacal"]
+    return profile, level * np.abs(np.diff(integral)) / np.diff(seconds)
 
 
-def bad_reads(full, profile, fading):
-    """Return the EXTVERs of the intervals whose brightest tenth of the field is affected."""
+def bad_reads(full: dict[str, Any], profile: np.ndarray, fading: np.ndarray) -> list[int]:
+    """Return the EXTVERs of the intervals with bad variable light.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator.
+    profile, fading : arrays
+        From `variable_light`.
+    """
     bright = profile[np.argsort(profile)[-max(1, profile.size // 10) :]].mean()
     n = fading.size + 1
     affected = np.flatnonzero(fading * bright > _BAD * full["zodiacal"]) + 1
@@ -143,7 +170,7 @@ def bad_reads(full, profile, fading):
 
 
 def _trail(full, exposure, side):
-    """Return the charge of a satellite's trail, (side, side) e-, or None."""
+    """Return the charge of the trail of a satellite, (side, side) e-, or None without one."""
     if full["exposures"][exposure.number]["light"] != "trail":
         return None
     y, x = np.mgrid[:side, :side].astype(np.float32)
@@ -152,7 +179,7 @@ def _trail(full, exposure, side):
 
 
 def _add_rays(full, rng, electrons, seconds, k, hits):
-    """Add cosmic rays of one to four pixels in a row; charge is exponential."""
+    """Add cosmic rays: one to four pixels along a row, charge with an exponential distribution."""
     side = electrons.shape[0]
     mean = full["cosmic_rays"] * seconds * (side / FULL_SIDE) ** 2
     for _ in range(rng.poisson(mean)):
@@ -162,8 +189,8 @@ def _add_rays(full, rng, electrons, seconds, k, hits):
         first[first == 0] = k
 
 
-def _read_out(full, detector, signal, wander, rng):
-    """Return a read: border of reference pixels, common drift, noise, whole numbers."""
+def _read_out(full, detector, signal, drift, rng):
+    """Return a read: reference pixels around the signal, common drift, read noise, integers."""
     side = signal.shape[0]
     image = np.empty((side + 2 * BORDER, side + 2 * BORDER), np.float32)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
@@ -171,4 +198,4 @@ def _read_out(full, detector, signal, wander, rng):
     image[:] = np.float32(full["bias"]) + _REFERENCE_NOISE * typical * noise
     inside = slice(BORDER, BORDER + side), slice(BORDER, BORDER + side)
     image[inside] = signal + noise[inside] * (detector.read_noise / detector.gain)
-    return np.clip(np.rint(image + np.float32(wander)), 0, _HIGHEST).astype(np.uint16)
+    return np.clip(np.rint(image + np.float32(drift)), 0, _HIGHEST).astype(np.uint16)

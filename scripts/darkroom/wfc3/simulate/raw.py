@@ -1,26 +1,33 @@
-"""A simulated RAW as a file: image sets in the archive's layout."""
+"""A simulated RAW as a file: image sets in the layout of the archive."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.dates import DAY, MJD_EPOCH
 from darkroom.wfc3.simulate.detector import offset_of
-from darkroom.wfc3.simulate.exposures import association
 from darkroom.wfc3.simulate.names import BORDER, SUBARRAYS
+from darkroom.wfc3.simulate.plan import association
 from darkroom.wfc3.simulate.ramp import zeroth_time
 from darkroom.wfc3.simulate.sky import pointing_of
 from darkroom.wfc3.simulate.values import sample_times
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from darkroom.wfc3.simulate.plan import Exposure
 
 #: Switches of a RAW as the archive sets them.
 SWITCHES = (
     "DQICORR", "ZSIGCORR", "ZOFFCORR", "DARKCORR", "BLEVCORR", "NLINCORR", "FLATCORR", "CRCORR",
     "UNITCORR", "PHOTCORR",
 )  # fmt: skip
-#: Keywords that name references. The archive fills them; ours are chosen by the pipeline.
+#: Keywords that name references. The archive fills them in; here they stay N/A, since the pipeline
+#: chooses the references.
 REFERENCES = (
     "BPIXTAB", "CCDTAB", "OSCNTAB", "CRREJTAB", "DARKFILE", "NLINFILE", "PFLTFILE", "DFLTFILE",
     "LFLTFILE", "IMPHTTAB", "IDCTAB", "MDRIZTAB", "NPOLFILE", "D2IMFILE",
@@ -28,7 +35,7 @@ REFERENCES = (
 _APERTURES = {"FULLIMAG": "IR"}
 
 
-def mjd(when):
+def mjd(when: datetime) -> float:
     """Return a UTC time as a modified Julian date.
 
     Rounded once. `darkroom.dates.to_mjd` rounds seconds first, which can change the last bit.
@@ -36,14 +43,15 @@ def mjd(when):
     return (when.replace(tzinfo=None) - MJD_EPOCH) / timedelta(days=1)
 
 
-def raw(full, exposure, reads):
+def raw(full: dict[str, Any], exposure: Exposure, reads: np.ndarray) -> fits.HDUList:
     """Return the HDUs of a RAW.
 
     Parameters
     ----------
     full : dict
-        Complete settings.
-    exposure : darkroom.wfc3.simulate.exposures.Exposure
+        Complete settings of the simulator.
+    exposure : darkroom.wfc3.simulate.plan.Exposure
+        The exposure as planned.
     reads : (n, ny, nx) uint16 array
         DN, border included, in time order.
 
@@ -146,7 +154,7 @@ def _primary(full, exposure, times):
 
 
 def _science(full, exposure, pointing, times, k):
-    """Return the SCI header of read k; the WCS is linear, as the archive's RAWs have it."""
+    """Return the SCI header of read k; its WCS is linear, as in the RAWs of the archive."""
     side = SUBARRAYS[full["subarray"]][0] + 2 * BORDER
     offset = float(offset_of(SUBARRAYS[full["subarray"]][0]))
     reference = pointing.centre + 1 + BORDER

@@ -1,6 +1,8 @@
-"""Reference files of the simulated WFC3/IR detector, as CRDS would have them."""
+"""Reference files of the simulated WFC3/IR detector, in the layout of a CRDS cache."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -9,9 +11,9 @@ from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.settings import stream
+from darkroom.wfc3.dq import HOT
 from darkroom.wfc3.simulate import tables as wfc3_tables
 from darkroom.wfc3.simulate.detector import (
-    HOT,
     MEAN_GAIN,
     NONLINEARITY,
     detector_key,
@@ -21,8 +23,14 @@ from darkroom.wfc3.simulate.detector import (
 from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE, MOST_READS, SUBARRAYS
 from darkroom.wfc3.simulate.values import complete, sample_times
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from darkroom.crds.cache import Cache
+
 USEAFTER = "Jan 01 2009 00:00:00"
-#: What chooses among the references of each type, as in the real rules.
+#: Header keywords by which references of each type are selected, as in the real rules.
 PARKEYS = {
     "bpixtab": ("DETECTOR",),
     "ccdtab": ("DETECTOR",),
@@ -50,11 +58,11 @@ _SUFFIXES = {
     "bpixtab": "bpx", "ccdtab": "ccd", "oscntab": "osc", "crrejtab": "crr", "darkfile": "drk",
     "nlinfile": "lin", "pfltfile": "pfl", "imphttab": "imp", "idctab": "idc",
 }  # fmt: skip
-#: Errors of the references' own, DN, DN and fraction.
+#: Errors of the references themselves: dark (DN), zeroth read (DN) and flat (fraction).
 DARK_ERROR, ZERO_ERROR, FLAT_ERROR = 0.3, 12.0, 0.001
 
 
-def reference(full, kind):
+def reference(full: dict[str, Any], kind: str) -> fits.HDUList:
     """Return the HDUs of a reference file.
 
     Parameters
@@ -85,7 +93,7 @@ def reference(full, kind):
 
 
 def _plane(values, name, extver, side):
-    """Return an image with its border (zeros) and its place on the detector."""
+    """Return an image with a border of zeros and the cards of its position on the detector."""
     dtype = np.int16 if values.dtype.kind == "i" else np.float32
     image = np.pad(values.astype(dtype), BORDER)
     hdu = fits.ImageHDU(image, name=name, ver=extver)
@@ -143,7 +151,7 @@ def _linearity(full, header):
     hdus += [
         _plane(np.zeros(detector.node.shape, np.int16), "DQ", 1, side),
         _plane(detector.node, "NODE", 1, side),
-        # Half of what is stated: the reset noise of each exposure comes on top.
+        # Half of the stated error: the reset noise of each exposure adds to it.
         _plane(detector.zero + ZERO_ERROR / 2 * noise, "ZSCI", 1, side),
         _plane(np.full(detector.zero.shape, ZERO_ERROR), "ZERR", 1, side),
     ]
@@ -155,13 +163,13 @@ def _flat(full, header):
     side = detector.flat.shape[0]
     header.extend([("FILTER", full["filter"]), ("CCDAMP", "ABCD"), ("CCDGAIN", 2.5)])
     header.extend([("NEXTEND", 5)])
-    # calwf3 multiplies by the mean gain: what an amplifier differs by is in the flat.
+    # calwf3 multiplies by the mean gain: the flat contains the ratios of the amplifiers to it.
     flat = detector.flat * (MEAN_GAIN / detector.gain)
     err = np.full(flat.shape, FLAT_ERROR)
     return _imset(flat, err, np.zeros(flat.shape, np.int16), 1, side, 0.0)
 
 
-_CONTENT = {
+_CONTENT: dict[str, Callable[..., list[Any]]] = {
     "bpixtab": wfc3_tables.bad_pixels,
     "ccdtab": wfc3_tables.ccd,
     "oscntab": wfc3_tables.overscan,
@@ -174,8 +182,8 @@ _CONTENT = {
 }
 
 
-def write_folder(folder, settings):
-    """Write the references of one set of exposures into a folder; return {KEYWORD: file name}."""
+def write_folder(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
+    """Write the references of one set of exposures; return ``{KEYWORD: file name}``."""
     full, names = complete(settings), {}
     for kind in PARKEYS:
         name = f"sim0001ii_{_SUFFIXES[kind]}.fits"
@@ -185,24 +193,26 @@ def write_folder(folder, settings):
     return names
 
 
-def write_references(cache, context, simulated, kinds):
+def write_references(
+    cache: Cache, context: str, simulated: list[dict[str, Any]], kinds: Iterable[str]
+) -> None:
     """Write a small CRDS cache for simulated exposures.
 
     Parameters
     ----------
     cache : darkroom.crds.cache.Cache
-        Where it goes.
+        The cache to write.
     context : str
-        Name of its ``.pmap``.
+        Name of its context, ``….pmap``.
     simulated : list of dict
         Settings of the simulator, one for each set of exposures; all of one detector.
     kinds : iterable of str
-        Types of reference, of `PARKEYS`.
+        Types of references, from `PARKEYS`.
 
     Raises
     ------
     DarkroomError
-        For a type that cannot be simulated, or sets of different detectors.
+        For a type that cannot be simulated, or sets with different detectors.
     """
     folder = cache.path / "references" / cache.observatory
     for stale in folder.glob("*.fits"):
@@ -219,14 +229,14 @@ def write_references(cache, context, simulated, kinds):
     tables = [Kind(name, PARKEYS[name]) for name in sorted(kinds)]
     for table in tables:
         for full in sets:
-            # Darks are of one subarray; the others hold the largest one and are cut.
+            # A dark is of one subarray; the other references are of the largest, and cut.
             source = full if table.name == "darkfile" else full | {"subarray": largest["subarray"]}
             _enter(folder, table, source)
     write_cache(cache, context, "wfc3", tables, NOT_APPLICABLE, ("DATE-OBS", "TIME-OBS"))
 
 
 def _enter(folder, table, full):
-    """Write a reference, once for each row that chooses it, and enter it into the table."""
+    """Write a reference and enter it into the table, unless its row exists already."""
     values = {"DETECTOR": "IR", "CCDAMP": "ABCD", "SAMP_SEQ": full["sampseq"]}
     values |= {"SUBTYPE": full["subarray"], "FILTER": full["filter"]}
     row = tuple(values[key] for key in table.parkey)

@@ -1,9 +1,10 @@
-"""Where the sky falls on the simulated detector, and how bright it is there."""
+"""The sky on the simulated detector: pointing, distortion, stars and galaxies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import erf
@@ -11,8 +12,13 @@ from scipy.special import erf
 from darkroom.simulate.settings import stream
 from darkroom.wfc3.simulate.names import FULL_SIDE, SUBARRAYS
 
-#: Distortion of the simulated field: arcsec from the reference pixel, coefficients of x^j y^(i-j)
-#: by (i, j), as IDCTAB's CXij and CYij.
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from darkroom.wfc3.simulate.plan import Exposure
+
+#: Distortion of the simulated field, arcsec from the reference pixel: coefficients of x^j y^(i-j)
+#: by (i, j), as CXij and CYij of IDCTAB.
 DISTORTION_X = {
     (1, 0): 0.0006, (1, 1): 0.13543, (2, 0): 6e-9, (2, 1): -3e-6, (2, 2): 1.1e-8,
     (3, 0): 1e-12, (3, 1): -9e-12, (3, 2): 3e-12, (3, 3): -2e-11,
@@ -29,12 +35,12 @@ _ARCSEC = np.pi / 180 / 3600
 
 @dataclass(frozen=True)
 class Pointing:
-    """Which part of the sky an exposure sees.
+    """Pointing of an exposure.
 
     Parameters
     ----------
     ra, dec : float
-        Of the reference pixel, degrees.
+        Sky position of the reference pixel, degrees.
     orient : float
         Position angle of the detector's y axis, degrees.
     side : int
@@ -47,15 +53,15 @@ class Pointing:
     side: int
 
     @cached_property
-    def matrix(self):
+    def matrix(self) -> np.ndarray:
         """Rotation from the distorted frame (arcsec) to the tangent plane (east, north)."""
         angle = -np.radians(self.orient)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         return rotation @ np.diag([PARITY, 1.0])
 
     @property
-    def linear(self):
-        """CD matrix at the reference pixel, degrees a pixel."""
+    def linear(self) -> np.ndarray:
+        """CD matrix at the reference pixel, degrees per pixel."""
         first = np.array(
             [
                 [DISTORTION_X[1, 1], DISTORTION_X[1, 0]],
@@ -65,12 +71,12 @@ class Pointing:
         return self.matrix @ first / 3600
 
     @property
-    def centre(self):
-        """Reference pixel in coordinates from 0 of the array inside the border."""
+    def centre(self) -> float:
+        """Reference pixel, x and y alike, counted from 0 inside the border."""
         return REFERENCE_PIXEL - 1 - (FULL_SIDE - self.side) // 2
 
-    def sky(self, x, y):
-        """Return (ra, dec) in degrees of pixels counted from 0 inside the border."""
+    def sky(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return (ra, dec) in degrees of pixels (x, y), counted from 0 inside the border."""
         dx, dy = np.asarray(x, float) - self.centre, np.asarray(y, float) - self.centre
         plane = np.array([_polynomial(c, dx, dy) for c in (DISTORTION_X, DISTORTION_Y)])
         xi, eta = np.tensordot(self.matrix, plane, 1) * _ARCSEC
@@ -80,8 +86,8 @@ class Pointing:
         dec = np.arctan2(np.sin(dec0) + eta * np.cos(dec0), np.hypot(xi, down))
         return np.degrees(ra), np.degrees(dec)
 
-    def pixel(self, ra, dec):
-        """Return (x, y) of places on the sky: the inverse of `sky`."""
+    def pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pixels (x, y) of sky positions in degrees: the inverse of `sky`."""
         ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
         ra0, dec0 = np.radians([self.ra, self.dec])
         cosine = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
@@ -92,7 +98,7 @@ class Pointing:
             [[DISTORTION_X[1, 1], DISTORTION_X[1, 0]], [DISTORTION_Y[1, 1], DISTORTION_Y[1, 0]]]
         )
         place = np.tensordot(inverse, goal, 1)
-        # The distortion is weak: each round gains two digits and more.
+        # The distortion is weak: each iteration gains at least two digits.
         for _ in range(8):
             found = np.array([_polynomial(c, *place) for c in (DISTORTION_X, DISTORTION_Y)])
             place = place + np.tensordot(inverse, goal - found, 1)
@@ -103,7 +109,7 @@ def _polynomial(coefficients, x, y):
     return sum(c * x**j * y ** (i - j) for (i, j), c in coefficients.items())
 
 
-def pointing_of(full, exposure):
+def pointing_of(full: dict[str, Any], exposure: Exposure) -> Pointing:
     """Return the `Pointing` of an exposure: the target's, moved by the dither."""
     side = SUBARRAYS[full["subarray"]][0]
     target = Pointing(full["ra"], full["dec"], (full["pa_v3"] + THETA) % 360, side)
@@ -116,7 +122,21 @@ def pointing_of(full, exposure):
 
 @dataclass(frozen=True)
 class Sources:
-    """Stars and galaxies: places on the sky (degrees), rates (e-/s), radii (pixels; 0: star)."""
+    """Stars and galaxies, one array element each.
+
+    Parameters
+    ----------
+    ra, dec : arrays
+        Sky positions, degrees.
+    rate : array
+        e-/s.
+    radius : array
+        Exponential scale length of a galaxy, pixels; 0 for a star.
+    elongation : array
+        Minor over major axis.
+    angle : array
+        Of the major axis from the x axis, radians.
+    """
 
     ra: np.ndarray
     dec: np.ndarray
@@ -126,14 +146,14 @@ class Sources:
     angle: np.ndarray
 
 
-def sources_of(full):
-    """Return the `Sources` of complete settings, as many a square arcsec as in a full frame."""
+def sources_of(full: dict[str, Any]) -> Sources:
+    """Return the `Sources` of complete settings, with the surface density of a full frame."""
     side = SUBARRAYS[full["subarray"]][0]
     pointing = Pointing(full["ra"], full["dec"], (full["pa_v3"] + THETA) % 360, side)
     reach = max([abs(d) for e in full["exposures"] for d in e["dither"]] + [0.0]) / 0.12
     half = side / 2 + reach + 5
     area = (2 * half / FULL_SIDE) ** 2
-    parts = []
+    parts: list[tuple[Any, ...]] = []
     for kind, radii in (("stars", (0.0, 0.0)), ("galaxies", (1.5, 5.0))):
         rng, count = stream(full, kind), round(full[kind] * area)
         x, y = pointing.centre + half * (2 * rng.random((2, count)) - 1)
@@ -148,8 +168,27 @@ def sources_of(full):
     return Sources(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def source_image(full, pointing, sources):
-    """Return the light of all sources, (side, side) float32, e-/s a pixel, and their places."""
+def source_image(
+    full: dict[str, Any], pointing: Pointing, sources: Sources
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the image of all sources, and their positions on the detector.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator.
+    pointing : Pointing
+        Of the exposure.
+    sources : Sources
+        Stars and galaxies.
+
+    Returns
+    -------
+    image : (side, side) float32 array
+        e-/s per pixel.
+    x, y : arrays
+        Pixels counted from 0 inside the border.
+    """
     image = np.zeros((pointing.side, pointing.side), np.float32)
     x, y = pointing.pixel(sources.ra, sources.dec)
     for i in range(x.size):
@@ -161,7 +200,7 @@ def source_image(full, pointing, sources):
 
 
 def _box(image, x, y, reach):
-    """Return the slices of the pixels within `reach` of a place, None outside the image."""
+    """Return the slices of the pixels within `reach` of a position, None outside the image."""
     size = image.shape[0]
     rows = slice(max(int(y - reach), 0), min(int(y + reach) + 2, size))
     columns = slice(max(int(x - reach), 0), min(int(x + reach) + 2, size))
@@ -171,7 +210,7 @@ def _box(image, x, y, reach):
 
 
 def _add_star(image, x, y, rate, sigma):
-    """Add a Gaussian star, integrated over each pixel."""
+    """Add a star with a Gaussian profile, integrated over each pixel."""
     box = _box(image, x, y, 7 * sigma)
     if box is None:
         return
@@ -183,7 +222,7 @@ def _add_star(image, x, y, rate, sigma):
 
 
 def _add_galaxy(image, x, y, sources, i):
-    """Add an exponential disc, elongated, sampled at the pixels' centres."""
+    """Add a galaxy with an elongated exponential profile, sampled at the centres of pixels."""
     radius, shape, angle = sources.radius[i], sources.elongation[i], sources.angle[i]
     box = _box(image, x, y, 8 * radius)
     if box is None:

@@ -1,10 +1,12 @@
-"""Tables among the references of the simulated WFC3/IR detector.
+"""Reference tables of the simulated WFC3/IR detector.
 
 Each function takes the complete settings of the simulator and the primary header of the file, and
-returns its extensions.
+returns the extensions of the file.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -15,13 +17,13 @@ from darkroom.wfc3.simulate.sky import DISTORTION_X, DISTORTION_Y, PARITY, SCALE
 
 
 def _table(columns, name=None):
-    """Return a binary table of {name: (format, values)}."""
+    """Return a binary table of ``{column: (format, values)}``."""
     made = [fits.Column(n, form, array=np.array(v)) for n, (form, v) in columns.items()]
     return fits.BinTableHDU.from_columns(made, name=name)
 
 
-def bad_pixels(full, _):
-    """Return BPIXTAB: the odd pixels and the blobs."""
+def bad_pixels(full: dict[str, Any], _: fits.Header) -> list[fits.BinTableHDU]:
+    """Return BPIXTAB: anomalous pixels and blobs."""
     detector = detector_of(full)
     first = (FULL_SIDE - detector.flags.shape[0]) // 2
     y, x = np.nonzero(detector.flags)
@@ -38,13 +40,13 @@ def bad_pixels(full, _):
             "VALUE": ("I", detector.flags[y, x]),
         }
     )
-    # Size of the array that the rows lie in; calwf3 insists on it.
+    # Size of the array to which the rows belong; calwf3 requires it.
     table.header["SIZAXIS1"] = table.header["SIZAXIS2"] = FULL_SIDE + 2 * BORDER
     return [table]
 
 
-def ccd(*_):
-    """Return CCDTAB: gains and noise of the amplifiers."""
+def ccd(*_: object) -> list[fits.BinTableHDU]:
+    """Return CCDTAB: gains and read noise of the amplifiers."""
     columns = {"CCDAMP": ("4A", ["ABCD"]), "CCDCHIP": ("J", [1]), "CCDGAIN": ("E", [2.5])}
     columns |= {"BINAXIS1": ("J", [1]), "BINAXIS2": ("J", [1])}
     columns |= {f"CCDOFST{amp}": ("J", [0]) for amp in "ABCD"}
@@ -56,8 +58,8 @@ def ccd(*_):
     return [_table(columns)]
 
 
-def overscan(*_):
-    """Return OSCNTAB: the border of every subarray."""
+def overscan(*_: object) -> list[fits.BinTableHDU]:
+    """Return OSCNTAB: border and reference columns of every subarray."""
     sizes = [side + 2 * BORDER for side, _ in SUBARRAYS.values()]
     count = len(sizes)
     names = ["TRIMX1", "TRIMX2", "TRIMX3", "TRIMX4", "TRIMY1", "TRIMY2"]
@@ -74,7 +76,7 @@ def overscan(*_):
     return [_table(columns)]
 
 
-def rejection(*_):
+def rejection(*_: object) -> list[fits.BinTableHDU]:
     """Return CRREJTAB: thresholds of CRCORR."""
     columns = {"CRSPLIT": ("J", [2]), "MEANEXP": ("E", [1e5]), "IRRAMP": ("L", [True])}
     columns |= {"SCALENSE": ("E", [0.0]), "INITGUES": ("8A", ["minimum"])}
@@ -83,8 +85,8 @@ def rejection(*_):
     return [_table(columns | {"BADINPDQ": ("I", [256]), "CRMASK": ("L", [True])})]
 
 
-def photometry(_, header):
-    """Return IMPHTTAB: photometric values of every filter against time."""
+def photometry(_: dict[str, Any], header: fits.Header) -> list[fits.BinTableHDU]:
+    """Return IMPHTTAB: photometric quantities of every filter as functions of time."""
     header.extend([("PARNUM", 1), ("PAR1NAME", "MJD#"), ("PHOTZPT", -21.1), ("NEXTEND", 3)])
     header.extend([("EXTRAP", True)])
     names, count = list(FILTERS), len(FILTERS)
@@ -93,7 +95,7 @@ def photometry(_, header):
     for i, quantity in enumerate(("PHOTPLAM", "PHOTFLAM", "PHOTBW")):
         values = np.array([[FILTERS[name][i]] * 3 for name in names])
         if quantity == "PHOTFLAM":
-            # Sensitivity is lost with time, a fraction of a per cent in a decade.
+            # The sensitivity declines by a fraction of a per cent in a decade.
             values = values * np.array([1.0, 1.0015, 1.004])
         columns = {
             "OBSMODE": ("40A", [f"wfc3,ir,{name.lower()},mjd#" for name in names]),
@@ -110,7 +112,7 @@ def photometry(_, header):
     return [hdus[1], hdus[0], hdus[2]]
 
 
-def distortion(_, header):
+def distortion(_: dict[str, Any], header: fits.Header) -> list[fits.BinTableHDU]:
     """Return IDCTAB: the distortion, the same for all filters."""
     header.extend([("NORDER", 4), ("PARITY", PARITY)])
     rows = [(way, name) for name in FILTERS for way in ("FORWARD", "INVERSE")]

@@ -44,21 +44,23 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
     return full
 
 
-def sample_times(sampseq, nsamp, subarray):
-    """Return the seconds of each read after the zeroth, zeroth included, in time order.
+def sample_times(sampseq: str, nsamp: int, subarray: str) -> list[float]:
+    """Return the times of the reads, in time order.
 
     Parameters
     ----------
-    sampseq, subarray : str
-        Of `SEQUENCES` and `SUBARRAYS`.
+    sampseq : str
+        One of `darkroom.wfc3.simulate.names.SEQUENCES`.
     nsamp : int
-        Reads, the zeroth included.
+        Number of reads, the zeroth included.
+    subarray : str
+        One of `darkroom.wfc3.simulate.names.SUBARRAYS`.
 
     Returns
     -------
     list of float
-        As the Instrument Handbook has them for the full frame; a subarray's first read comes as
-        early as it can be read.
+        Seconds since the zeroth read. Those of the full frame are those of the Instrument Handbook;
+        in a subarray the first read follows after the shorter time of its readout.
     """
     read = SUBARRAYS[subarray][1]
     kind, step = re.fullmatch(r"(RAPID|SPARS|STEP)(\d*)", sampseq).groups()
