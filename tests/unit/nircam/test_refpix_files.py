@@ -270,7 +270,7 @@ def test_the_kernels_that_were_used_are_named(world):
     empty = {"summary": ""} | {key: [] for key in ("tables", "key_numbers", "limits", "products")}
     made = noise_item.add(empty, world.folder, corrections=Product(output))
     note = made["tables"][0]["note"]
-    assert note.endswith("CRDS's (jwst_nircam_sirskernel_0001.asdf).")
+    assert note.endswith("from CRDS (jwst_nircam_sirskernel_0001.asdf).")
 
 
 def test_a_correction_that_is_not_possible_is_named_with_its_reason(world):
