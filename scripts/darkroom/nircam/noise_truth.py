@@ -1,6 +1,8 @@
-"""Noise products of simulated darks held against what was put into them."""
+"""Comparison of the noise products of simulated darks with the truth."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,23 +10,29 @@ from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum.model import PIVOT
 from darkroom.report.truth_rows import row
 
+if TYPE_CHECKING:
+    from darkroom.nircam.figures.inputs import Product
 
-def true_parameters(full, coupling, frame_time):
-    """Return the true value of every parameter of the fit that the simulator has.
+
+def true_parameters(
+    full: dict[str, Any], coupling: np.ndarray, frame_time: float
+) -> dict[tuple[str, int], float]:
+    """Return the true values of the parameters of the fit that the simulator defines.
 
     Parameters
     ----------
     full : dict
-        Complete settings of the simulator; noise of every pixel, not of rows.
+        Complete settings of the simulator with ``noise_sampling`` ``tick``, and ``nframes``, the
+        number of frames averaged in a group.
     coupling : (namplifiers,) array
-        What each amplifier sees of the common noise.
+        Coupling of each amplifier to the common noise.
     frame_time : float
-        Time from frame to frame, s.
+        Time from group to group, s, for the shot noise of the dark current.
 
     Returns
     -------
     dict
-        ``{(parameter, amplifier): value}`` as in the product; amplifier -1 for what is common.
+        ``{(parameter, amplifier): value}`` as in the product; amplifier -1 for common parameters.
     """
     count, half_rate = len(coupling), 0.5 / PIXEL_TIME
     mean = np.exp(np.log(coupling).mean())
@@ -36,14 +44,14 @@ def true_parameters(full, coupling, frame_time):
         true |= {("gain", a): coupling[a] / mean for a in range(count)}
         true["excess", -1] = mean**2 * common["excess"]
         true["excess_knee", -1] = common["knee_hz"]
-    shot = full["dark"] * frame_time / full["gain"] ** 2 * _walk_left(full["ngroups"])
+    shot = full["dark"] * frame_time / full["gain"] ** 2 * _walk_residual(full["ngroups"])
     # Rounding adds 1/12 DN² to a group.
     whites = np.resize(full["white"], count) ** 2 + full["nframes"] / 12 + shot
     for a in range(count):
         true["white", a] = whites[a] / half_rate
         true["own", a] = own["amplitude"] * PIVOT["own"] ** -own["index"]
         if count == 1:
-            # Common noise cannot be told from its own.
+            # Common noise cannot be separated from that of the amplifier.
             seen = coupling[a] ** 2 * common["amplitude"]
             true["own", a] += seen * PIVOT["own"] ** -common["index"]
         true["alternating", a] = (
@@ -55,24 +63,32 @@ def true_parameters(full, coupling, frame_time):
     return true
 
 
-def _walk_left(ngroups):
-    """Return what a straight line leaves of a random walk: mean square per degree of freedom."""
+def _walk_residual(ngroups):
+    """Return the residual variance of a random walk after a straight-line fit.
+
+    Mean square per degree of freedom, for a walk with steps of variance 1.
+    """
     place = np.arange(ngroups)
     walk = np.minimum.outer(place, place).astype(float)
     design = np.stack([np.ones(ngroups), place], axis=1)
-    left = np.eye(ngroups) - design @ np.linalg.pinv(design)
-    return float(np.trace(left @ walk) / (ngroups - 2))
+    residual = np.eye(ngroups) - design @ np.linalg.pinv(design)
+    return float(np.trace(residual @ walk) / (ngroups - 2))
 
 
-def compare_spectrum(product, true):
-    """Return rows of the table of truths: the fit of a noise spectrum.
+def compare_spectrum(product: Product, true: dict[tuple[str, int], float]) -> list[dict[str, Any]]:
+    """Compare the fit of a noise spectrum with the truth.
 
     Parameters
     ----------
     product : darkroom.nircam.figures.inputs.Product
-        What ``noise_spectrum.py`` wrote.
+        Noise spectrum, written by ``noise_spectrum.py``.
     true : dict
-        Of `true_parameters`.
+        Result of `true_parameters`.
+
+    Returns
+    -------
+    list of dict
+        Rows as of `darkroom.report.truth_rows.row`.
     """
     table, rows = product.table("FIT"), []
     columns = ("PARAMETER", "AMPLIFIER", "VALUE", "ERROR", "UNIT")
@@ -83,16 +99,24 @@ def compare_spectrum(product, true):
     return rows
 
 
-def compare_reference_pixels(product, full, namplifiers):
-    """Return rows of the table of truths: pedestals of frames, stability of reference pixels.
+def compare_reference_pixels(
+    product: Product, full: dict[str, Any], namplifiers: int
+) -> list[dict[str, Any]]:
+    """Compare pedestals of frames and the stability of reference pixels with the truth.
 
     Parameters
     ----------
     product : darkroom.nircam.figures.inputs.Product
-        What ``reference_pixels.py`` wrote.
+        Reference-pixel product, written by ``reference_pixels.py``.
     full : dict
         Complete settings of the simulator.
     namplifiers : int
+        Number of amplifiers.
+
+    Returns
+    -------
+    list of dict
+        Rows as of `darkroom.report.truth_rows.row`.
     """
     common, own = full["pedestal_rms"], full["amplifier_pedestal_rms"]
     true = {

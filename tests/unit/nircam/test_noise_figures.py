@@ -33,7 +33,7 @@ DARKS = {"subarray": "SUBGRISM64", "rows": 2048, "nints": 2, "ngroups": 6}
 
 @pytest.fixture(scope="module")
 def products(tmp_path_factory):
-    """Write both products of a simulated stripe through the programs' own pipelines."""
+    """Write both products of a simulated stripe, as the programs do."""
     folder = tmp_path_factory.mktemp("noise")
     source, *_ = simulated(3, **DARKS)
     ramp = write_ramp(folder / "dark_uncal.fits", source.data, stripe())
@@ -87,17 +87,17 @@ def test_the_best_side_correction_is_written_as_parameters_of_the_pipeline(produ
     assert 0 < chosen["side_gain"] < 1.2
 
 
-def test_the_report_says_what_cannot_be_told(products):
+def test_the_report_says_what_is_undetermined(products):
     """A stripe of 64 rows says nothing below 10 Hz, where whole frames differ."""
     spectrum, reference, corrections = map(Product, products)
     empty = {"summary": ""} | {key: [] for key in ("tables", "key_numbers", "limits", "products")}
     made = noise_item.add(empty, products[0].parent, spectrum, reference, corrections)
     text = json.dumps(made)
-    assert "cannot be told" in text
+    assert "undetermined" in text
     assert "multiple of the frame rate" in text
-    # A prediction that lacks what is below 8 Hz leaves no excess to tell.
+    # Without the spectrum below 8 Hz the prediction may be too low: no excess is given.
     shown = next(t for t in made["tables"] if t["title"] == "Reference pixels: instability")
-    assert all(row[-3:] == ["–", "–", "cannot be told"] for row in shown["rows"])
+    assert all(row[-3:] == ["–", "–", "undetermined"] for row in shown["rows"])
     entries = json.loads((products[0].parent / "r.json").read_text())
     name = "instability of the reference pixels"
     excess = [entry for entry in entries if entry["name"].startswith(name)]
@@ -123,7 +123,7 @@ def test_ramps_corrected_by_reference_pixels_are_refused(tmp_path):
         spectrum_run.run([ramp])
 
 
-def test_simulated_darks_are_held_against_their_truth(products):
+def test_simulated_darks_are_compared_with_their_truth(products):
     full = complete(STILL | NOISE | {"seed": 3} | DARKS) | {"nframes": 1}
     spectrum, reference, _ = map(Product, products)
     true = true_parameters(full, make_detector(full).coupling, stripe().frame_time)
@@ -135,7 +135,7 @@ def test_simulated_darks_are_held_against_their_truth(products):
 
 
 def test_shot_noise_of_the_dark_current_counts_as_white():
-    """It is a random walk, of which the line through each pixel takes a part off."""
+    """It is a random walk, of which the straight-line fit to each pixel removes a part."""
     full = complete(STILL | NOISE | {"dark": 2.0, "gain": 2.0, "ngroups": 5}) | {"nframes": 1}
     without = true_parameters(full | {"dark": 0.0}, np.ones(4), 10.0)["white", 0]
     shot = (true_parameters(full, np.ones(4), 10.0)["white", 0] - without) * 5e4

@@ -26,7 +26,7 @@ def instabilities(source):
     """Return the instabilities of ramps, predicted from their own spectrum."""
     fit = measure_spectrum(source).fit
     levels = refpix.measure(source)
-    sigma = float(np.median(refpix_pixels.judge(levels).sigma))
+    sigma = float(np.median(refpix_pixels.measure(levels).sigma))
     return refpix_numbers.instabilities(levels, source.readout, fit, sigma)
 
 
@@ -107,10 +107,10 @@ def test_row_means_follow_side_pixels_as_the_spectrum_says():
     best, gain = levels.rows.best()
     assert best in (5, 11, 31)
     assert 0.7 < gain < 1.1
-    assert np.nanmin(levels.rows.left) < 0.8 * np.sqrt(levels.rows.single[0]).min()
+    assert np.nanmin(levels.rows.residual) < 0.8 * np.sqrt(levels.rows.active_unsmoothed[0]).min()
     coherence = levels.sides.table()
     assert coherence[0]["coherence"] > 0.3 > 0.1 > coherence[-1]["coherence"]
-    sigma = float(np.median(refpix_pixels.judge(levels).sigma))
+    sigma = float(np.median(refpix_pixels.measure(levels).sigma))
     expected = row_correlation(spectrum.fit, source.readout, (5.05, sigma))
     found = levels.rows.correlation
     assert found[:3] == pytest.approx(expected[:3], abs=0.06)
@@ -134,7 +134,7 @@ def test_noisy_telegraphic_and_drifting_pixels_are_found_and_no_others():
         else:
             values += 4 * sigma * np.linspace(0, 1, ngroups)
     levels = refpix.measure(Held(data, readout))
-    bad = refpix_pixels.judge(levels).bad
+    bad = refpix_pixels.measure(levels).bad
     wanted = np.zeros(y.size, bool)
     wanted[chosen] = True
     assert not (bad[~wanted] > 0).any()
@@ -151,7 +151,7 @@ def test_however_few_the_groups_no_good_pixel_is_called_bad(nints, ngroups):
     shape = (nints, ngroups, ROWS, 2048)
     data = np.rint(5000 + 4.0 * rng.standard_normal(shape, dtype=np.float32))
     levels = refpix.measure(Held(data, readout))
-    pixels = refpix_pixels.judge(levels)
+    pixels = refpix_pixels.measure(levels)
     assert (pixels.bad == 0).all()
     steps = np.abs(np.diff(levels.reference[0][:, 0]))
     assert pixels.jump[0] >= steps.max() - 4.0
@@ -167,7 +167,7 @@ def test_dead_and_displaced_pixels_are_found():
     levels = refpix.measure(Held(data, readout))
     places = zip(levels.regions.y, levels.regions.x, strict=True)
     where = {(int(y), int(x)): k for k, (y, x) in enumerate(places)}
-    bad = refpix_pixels.judge(levels).bad
+    bad = refpix_pixels.measure(levels).bad
     assert bad[where[2, 700]] & refpix_pixels.Bad.DEAD
     assert bad[where[1, 1800]] == refpix_pixels.Bad.LEVEL
     assert (bad > 0).sum() == 2

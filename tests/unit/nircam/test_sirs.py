@@ -61,13 +61,13 @@ def test_the_kernels_that_made_the_rows_are_found_sides_and_direction_told_apart
     for one, true in zip(found.weights, kernels, strict=True):
         assert smoothed(one) == pytest.approx(true, abs=0.005)
     assert found.gains() == pytest.approx(np.array([[0.7, 0], [0, 0.6]]), abs=0.02)
-    assert found.left == pytest.approx(0.1, rel=0.05)
+    assert found.residual == pytest.approx(0.1, rel=0.05)
 
 
 def test_unrelated_rows_get_almost_no_kernel_and_no_weight_below_zero():
     found = solved(rows_of(np.zeros((1, 2, TAPS)), 2, white=1.0), 1)
     assert (found.weights > 0).all()
-    assert found.left == pytest.approx(found.before, rel=0.002)
+    assert found.residual == pytest.approx(found.before, rel=0.002)
     # What would be subtracted of white noise: the pipeline's kernel has so little power.
     assert (smoothed(found.weights[0]) ** 2).sum() < 0.002
 
@@ -76,8 +76,8 @@ def test_sirs_leaves_less_in_rows_than_any_running_mean():
     source, *_ = simulated(5, rows=512, nints=1)
     levels = refpix.measure(source)
     found = levels.sirs.solve()
-    best = np.nanmin(levels.rows.left, axis=0)
-    assert (found.left < best).all()
+    best = np.nanmin(levels.rows.residual, axis=0)
+    assert (found.residual < best).all()
     # Each outer amplifier shares noise of its own with the side that it reads.
     gains = found.gains()
     assert gains[0, 0] > 2 * gains[0, 1]
@@ -167,7 +167,7 @@ def test_kernels_of_crds_come_first_where_they_hold_the_detector(product, tmp_pa
     (kind, lacking), (_, none), (broken_kind, damaged), (_, stripe) = refused
     assert kind == "DarkroomError"
     assert "no SIRS kernels for NRCA2 (jwst_nircam_sirskernel_0001.asdf has none)" in lacking
-    assert "CRDS has no file of them" in none
+    assert "CRDS has no such file" in none
     assert broken_kind == "InputError"
     assert "broken.asdf: cannot be read as SIRS kernels" in damaged
     assert "SUBGRISM256; the pipeline's step refpix applies SIRS kernels to full frames" in stripe
@@ -193,7 +193,7 @@ def test_rules_that_have_kernels_choose_them_for_every_detector(product, tmp_pat
 def test_a_product_without_kernels_is_refused(tmp_path):
     primary = fits.PrimaryHDU(header=fits.Header({"DETECTOR": "NRCA1"}))
     fits.HDUList([primary]).writeto(tmp_path / "stripe.fits")
-    with pytest.raises(InputError, match="holds no SIRS kernels; they are made of full frames"):
+    with pytest.raises(InputError, match="holds no SIRS kernels; they are made from full frames"):
         sirs.read_weights(tmp_path / "stripe.fits")
     (tmp_path / "none.fits").write_text("no FITS")
     with pytest.raises(InputError, match="is no reference-pixel product"):

@@ -1,9 +1,10 @@
-"""What the report shows of a NIRCam item besides its figures: key numbers, tables, limits."""
+"""Key numbers, tables and limitations of a NIRCam item for the report."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,29 +12,41 @@ from darkroom.errors import InputError
 from darkroom.report.item import inside
 from darkroom.words import counted, number
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.figures.inputs import Product
+
 _LIMITS = (
-    "The error of a superbias pixel does not hold what all pixels of an amplifier and column "
-    "parity share; reference pixels take that off.",
-    "Noise at frequencies below one over the frame time goes into the offsets of ramps and of "
-    "groups, not into the read noise of a pixel.",
-    "Of epoxy voids nothing is known here: the scatter over pixels is that of all active ones.",
+    "The error of a superbias pixel excludes the error common to all pixels of an amplifier and "
+    "column parity; the reference-pixel correction removes that.",
+    "Noise at frequencies below 1 / (frame time) contributes to the offsets of ramps and groups, "
+    "not to the read noise of a pixel.",
+    "Epoxy voids are not treated separately: the scatter over pixels is that of all active pixels.",
 )
 
 
-def describe(folder, superbias=None, readnoise=None):
-    """Gather the content of an item's ``item.json``.
+def describe(
+    folder: StrPath,
+    superbias: tuple[Product, Product] | None = None,
+    readnoise: tuple[Product, Product] | None = None,
+) -> dict[str, Any]:
+    """Return the content of an item's ``item.json``.
 
     Parameters
     ----------
     folder : path-like
         Folder of the item file.
-    superbias, readnoise : (Product, Product), optional
-        Reference file and details of each.
+    superbias : (Product, Product), optional
+        Reference file of the superbias and the product with its details.
+    readnoise : (Product, Product), optional
+        The same of the read noise.
 
     Returns
     -------
     dict
-        Keywords of `darkroom.report.item.write_item`, figures and quantities left to the caller.
+        Keywords of `darkroom.report.item.write_item`, without figures and quantities.
     """
     made, tables, products, key_numbers = [], [], [], []
     if superbias is not None:
@@ -58,15 +71,21 @@ def describe(folder, superbias=None, readnoise=None):
     }
 
 
-def merge_quantities(paths):
-    """Return the entries of several files of quantities, one after the other."""
+def merge_quantities(paths: Iterable[StrPath]) -> list[dict[str, Any]]:
+    """Return the entries of several files of quantities, in order.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read as JSON.
+    """
     entries = []
     for path in paths:
         try:
             more = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(path, f"holds no quantities ({error})", "make it again") from error
-        # Both products tell their number of exposures.
+        # Entries that products share, like the number of exposures, are kept once.
         entries += [entry for entry in more if entry not in entries]
     return entries
 
@@ -80,12 +99,28 @@ def _products(folder, reference, details, what):
 
 
 def _plain(value, digits=6):
-    """Round for a reader; JSON knows no NaN."""
+    """Return a value rounded for display; None for NaN, which JSON does not have."""
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
 
-def key_number(label, value, error, unit, note):
-    """Return one of the key numbers of an item, rounded for a reader."""
+def key_number(
+    label: str, value: float | None, error: float | None, unit: str, note: str
+) -> dict[str, Any]:
+    """Return one of the key numbers of an item, rounded for display.
+
+    Parameters
+    ----------
+    label : str
+        Name of the quantity.
+    value : float or None
+        Its value; None if it is not known.
+    error : float or None
+        Its error; None without one.
+    unit : str
+        Unit of both.
+    note : str
+        Short definition.
+    """
     error = None if error is None else _plain(error, 3)
     value = None if value is None else _plain(value)
     return {"label": label, "value": value, "error": error, "unit": unit, "note": note}
@@ -122,7 +157,7 @@ def _levels(details):
         [str(name), number(level, 6), number(error, 3)]
         for name, level, error in zip(table["CLASS"], table["LEVEL"], table["ERROR"], strict=True)
     ]
-    note = "Mean over ramps, and its standard error, which all pixels of the class share."
+    note = "Mean over ramps and its standard error, which is common to all pixels of the class."
     return {
         "title": "Superbias: levels",
         "columns": ["amplifier and column parity", "level [DN]", "error [DN]"],
@@ -146,7 +181,7 @@ def _noise(details):
         "title": "Superbias: noise of the reset",
         "columns": ["amplifier", "pixels", *(f"{unit} [DN]" for unit in units)],
         "rows": rows,
-        "note": "kTC noise is what the scatter has more than the read noise of one read.",
+        "note": "kTC noise: excess of the scatter over the noise of one read, in quadrature.",
     }
 
 
@@ -164,7 +199,7 @@ def _amplifiers(details):
         "title": "Read noise by amplifier",
         "columns": [
             *("amplifier", "pixels", "number", "mode", "median", "mean"),
-            *("5 %", "95 %", "99 %", "over active"),
+            *("5 %", "95 %", "99 %", "ratio to active"),
         ],
         "rows": rows,
         "note": "CDS noise (difference of two groups), DN; percentiles over the pixels.",

@@ -1,64 +1,85 @@
-"""What the report shows of noise spectrum and reference pixels besides their figures."""
+"""Key numbers, tables and limitations of noise spectrum and reference pixels for the report."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from darkroom.nircam.figures.inputs import flag_bits
 from darkroom.nircam.figures.item import key_number
 from darkroom.report.item import inside
 from darkroom.words import counted, number
 
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+    from darkroom.nircam.figures.inputs import Product
+
 _SPECTRUM_LIMITS = (
-    "A line at a multiple of the frame rate repeats in each frame and goes with the straight line "
-    "through each pixel; one at a multiple of the row rate is drowned by row overheads.",
-    "Below 4 / (frame time) only the levels of whole frames are known.",
-    "White noise holds the shot noise of the dark current. What telegraph noise and cosmic rays "
-    "too weak to be found add is estimated and taken off; steps of few deviations, of many pixels "
-    "alike, are not told from the spread of normal pixels.",
+    "A line at a multiple of the frame rate repeats in each frame and is removed with the straight "
+    "line fitted to each pixel; a line at a multiple of the row rate is hidden by the leakage "
+    "through row overheads.",
+    "Below 4 / (frame time) only the levels of whole frames are measured.",
+    "White noise includes the shot noise of the dark current. The noise of telegraph pixels and "
+    "cosmic rays too weak to be detected is estimated and subtracted; steps of a few standard "
+    "deviations in many pixels cannot be separated from the spread of normal pixels.",
 )
 _COMMON_LIMIT = (
-    "The two parts of the common noise, the 1/f law and its excess at low frequencies, are told "
-    "apart by their shapes only: below a few times the lowest frequency trust their sum."
+    "The two components of the common noise, the 1/f law and its excess at low frequencies, are "
+    "separated by their shapes only: below a few times the lowest frequency only their sum is "
+    "well determined."
 )
-_ONE_AMPLIFIER = "Read through one output: noise common to the amplifiers counts as its own."
+_ONE_AMPLIFIER = "Read through one output: common noise is included in the noise of the amplifier."
 _REFERENCE_LIMITS = (
-    "An instability of reference pixels below about the prediction × (6 / n)^¼, with n differences "
-    "of frames, cannot be seen.",
-    "Telegraph noise of reference pixels is told from other noise from 30 groups on.",
-    "Reference pixels that all jump together with the active ones, and a drift of a whole class of "
-    "them between ramps, look like the detector's own; only the levels of ramps show the latter.",
+    "An instability of reference pixels below about the prediction × (6 / n)^¼ is not detectable; "
+    "n is the number of differences of frames.",
+    "Telegraph noise of reference pixels is separated from other noise from 30 groups on.",
+    "If all reference pixels jump together with the active ones, or a whole class of them drifts "
+    "between ramps, it looks like a change of the detector; only the levels of ramps show the "
+    "latter.",
 )
 _CORRECTION_LIMIT = (
-    "Smoothing and gain of the correction optimal, and SIRS kernels that were made here, come from "
-    "the ramps that they are compared on; they hold for noise like theirs."
+    "Smoothing and gain of the correction optimal, and SIRS kernels made here, are derived from "
+    "the ramps on which they are compared; they are valid for noise like that of these ramps."
 )
 _NO_SIDES = (
-    "Rows cannot be judged: there are no reference pixels at the sides, or one output reads all."
+    "The correlation of rows is not measured: there are no side reference pixels, or only one "
+    "output."
 )
 _NO_INSTABILITY = (
-    "The instability cannot be measured: there are no reference pixels below or above."
+    "The instability is not measured: there are no reference pixels at the bottom or top."
 )
 
 
-def add(described, folder, noise_spectrum=None, reference_pixels=None, corrections=None):
+def add(
+    described: dict[str, Any],
+    folder: StrPath,
+    noise_spectrum: Product | None = None,
+    reference_pixels: Product | None = None,
+    corrections: Product | None = None,
+) -> dict[str, Any]:
     """Add the noise products to the content of an item's ``item.json``.
 
     Parameters
     ----------
     described : dict
-        Of `darkroom.nircam.figures.item.describe`.
+        Result of `darkroom.nircam.figures.item.describe`, changed in place.
     folder : path-like
         Folder of the item file.
-    noise_spectrum, reference_pixels, corrections : Product, optional
+    noise_spectrum : Product, optional
+        Noise spectrum, written by ``noise_spectrum.py``.
+    reference_pixels : Product, optional
+        Reference-pixel product, written by ``reference_pixels.py``.
+    corrections : Product, optional
+        Comparison of corrections, written by ``compare_corrections.py``.
 
     Returns
     -------
     dict
-        The same, longer.
+        `described`.
     """
     made = []
-    words = [noise_spectrum and "noise spectrum", reference_pixels and "reference pixels"]
-    if said := " and ".join(filter(None, words)):
-        described["summary"] += f" {said.capitalize()} measured."
+    measured = [noise_spectrum and "noise spectrum", reference_pixels and "reference pixels"]
+    if words := " and ".join(filter(None, measured)):
+        described["summary"] += f" {words.capitalize()} measured."
     if noise_spectrum is not None:
         made.append((noise_spectrum, "noise spectrum: bins, fit, lines, pedestals"))
         described["tables"].append(_fit(noise_spectrum))
@@ -67,10 +88,10 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
         alone = noise_spectrum.header["NAMPS"] == 1
         described["limits"].append(_ONE_AMPLIFIER if alone else _COMMON_LIMIT)
     if reference_pixels is not None:
-        made.append((reference_pixels, "reference pixels: stability, bad ones, rows, ramps"))
-        made_of = (_instability, _scatter, _bad_pixels, _changes)
+        made.append((reference_pixels, "reference pixels: stability, bad pixels, rows, ramps"))
+        tables = (_instability, _scatter, _bad_pixels, _changes)
         described["tables"] += [
-            table for table in (make(reference_pixels) for make in made_of) if table
+            table for table in (make(reference_pixels) for make in tables) if table
         ]
         bad, count = (reference_pixels.header[card] for card in ("NBAD", "NREF"))
         note = f"of {counted(int(count), 'pixel')}"
@@ -83,7 +104,7 @@ def add(described, folder, noise_spectrum=None, reference_pixels=None, correctio
             words for name, words in lacking.items() if name not in reference_pixels
         ]
     if corrections is not None:
-        made.append((corrections, "corrections by reference pixels compared"))
+        made.append((corrections, "comparison of reference-pixel corrections"))
         described["tables"].append(_corrections(corrections))
         described["limits"].append(_CORRECTION_LIMIT)
         lacking = corrections.table("NOT_POSSIBLE")
@@ -116,7 +137,7 @@ def _spectrum_numbers(product):
                 common,
                 None,
                 "DN",
-                "what reference pixels see",
+                "seen by reference pixels",
             )
         )
     return found
@@ -140,9 +161,9 @@ def _fit(product):
     ]
     return {
         "title": "Noise spectrum: the fit",
-        "columns": ["parameter", "amplifier", "value", "error", "unit", "what it is"],
+        "columns": ["parameter", "amplifier", "value", "error", "unit", "meaning"],
         "rows": rows,
-        "note": "One-sided power of one read; the fit of all amplifiers and frequencies together.",
+        "note": "One-sided power of one read; one fit to all amplifiers and frequencies.",
     }
 
 
@@ -153,7 +174,7 @@ def _instability(product):
     rows = []
     for k in range(len(table["AMPLIFIER"])):
         measured = (number(table[name][k], 3) for name in ("VALUE", "ERROR", "PREDICTED"))
-        verdict = ["–", "–", "cannot be told"]
+        verdict = ["–", "–", "undetermined"]
         if table["JUDGED"][k]:
             chance, flagged = f"{table['P'][k]:.2g}", "yes" if table["FLAGGED"][k] else "no"
             verdict = [number(table["EXCESS"][k], 3), chance, flagged]
@@ -162,14 +183,15 @@ def _instability(product):
         "title": "Reference pixels: instability",
         "columns": [
             *("amplifier", "measured [DN]", "error [DN]", "predicted [DN]", "excess [DN]"),
-            *("chance", "flagged"),
+            *("p by chance", "flagged"),
         ],
         "rows": rows,
         "note": (
-            "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
-            "show what is predicted; flagged where chance gives so much in less than 1 of 1000. It "
-            "cannot be told where the spectrum does not reach below 8 Hz: there common noise grows "
-            "steeper than the law that the prediction carries on, which may then be too low."
+            "Standard deviation of the difference active - reference pixels from frame to frame, "
+            "over √2. Predicted: for perfect reference pixels. Flagged where the probability of so "
+            "large a value by chance is below 1 in 1000. Undetermined where the spectrum does not "
+            "reach below 8 Hz: there the common noise is steeper than the law extrapolated by the "
+            "prediction, which may then be too low."
         ),
     }
 
@@ -186,7 +208,7 @@ def _scatter(product):
         "title": "Scatter from frame to frame",
         "columns": ["quantity", "scatter [DN]", "error [DN]"],
         "rows": rows,
-        "note": "Standard deviation of differences of frames, over √2.",
+        "note": "Standard deviation of differences of consecutive frames, over √2.",
     }
 
 
@@ -201,18 +223,19 @@ def _bad_pixels(product):
     if mask:
         both, here, there = (int(mask[k][0]) for k in ("BOTH", "ONLY_HERE", "ONLY_MASK"))
         rows += [
-            ["bad here and in the present mask", str(both)],
-            ["bad here alone", str(here)],
-            ["bad in the present mask alone", str(there)],
+            ["flagged here and in the current mask", str(both)],
+            ["flagged here only", str(here)],
+            ["in the current mask only", str(there)],
         ]
     if not rows:
         return None
-    note = "By reason; a pixel may have several." if len(rows) > (3 if mask else 0) else "None bad."
+    several = "By reason; a pixel may have several."
+    note = several if len(rows) > (3 if mask else 0) else "No bad pixels."
     if not mask:
-        note += " The exposures carry no mask to compare with."
+        note += " The exposures contain no mask to compare with."
     return {
         "title": "Bad reference pixels",
-        "columns": ["what", "pixels"],
+        "columns": ["reason", "pixels"],
         "rows": rows,
         "note": note,
     }
@@ -231,9 +254,9 @@ def _changes(product):
     ]
     return {
         "title": "Reference pixels: change since the previous epoch",
-        "columns": ["quantity", "before", "change", "error", "unit"],
+        "columns": ["quantity", "previous", "change", "error", "unit"],
         "rows": rows,
-        "note": f"The previous product: {product.header.get('PREVIOUS', 'not named')}.",
+        "note": f"Previous product: {product.header.get('PREVIOUS', 'not named')}.",
     }
 
 
@@ -248,23 +271,23 @@ def _corrections(product):
     return {
         "title": "Corrections by reference pixels",
         "columns": [
-            *("correction", "amplifier", "row noise [DN]", "over the white floor"),
-            *("pixel noise [DN]", "over white noise"),
+            *("correction", "amplifier", "row noise [DN]", "row noise / white noise"),
+            *("pixel noise [DN]", "pixel noise / white noise"),
         ],
         "rows": rows,
         "note": (
-            "In differences of two groups; corrected by the pipeline's own step. optimal: the "
-            "smoothing and gain of the side pixels that leave least noise in these exposures. "
+            "In differences of two groups; corrected by the JWST pipeline's own step. optimal: the "
+            "smoothing and gain of the side pixels that minimise the row noise of these exposures. "
             + _kernel_words(table)
         ).strip(),
     }
 
 
 def _kernel_words(table):
-    """Say which SIRS kernels were used, if any."""
+    """Return a sentence on the SIRS kernels used, empty if none were."""
     used = {str(name) for name in table["KERNEL"][table["CORRECTION"] == "sirs"]}
     if not used:
         return ""
     name = used.pop()
-    source = "CRDS's" if name.startswith("crds://") else "made of these reference pixels"
+    source = "from CRDS" if name.startswith("crds://") else "made from these reference pixels"
     return f"sirs: the pipeline's SIRS kernels, {source} ({name.removeprefix('crds://')})."

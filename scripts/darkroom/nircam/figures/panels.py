@@ -1,63 +1,89 @@
-"""Pictures that superbias and read noise share."""
+"""Figures that superbias and read noise have in common."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.visualization import ImageNormalize, LogStretch
 
-from darkroom.nircam.figures.inputs import codes_of
+from darkroom.nircam.figures.inputs import flag_codes
 from darkroom.plot import histograms, images, series, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, number
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.plot.book import FigureBook
+
+#: Colours of the amplifiers.
 AMPLIFIERS = style.SERIES[:4]
-# Of a time axis: name, days, the longest first that fits.
+# Units of a time axis and their length in days; the first that is not longer than the data is used.
 _UNITS = (("days", 1.0), ("hours", 1 / 24), ("minutes", 1 / 1440))
 
 
 @dataclass(frozen=True)
 class LogDisplay:
-    """Fixed limits and a logarithmic stretch, as the notebooks show their images.
+    """Fixed limits and a logarithmic stretch, as in the notebooks.
 
     Attributes
     ----------
     low, high : float
+        Limits, in the unit of the image.
     """
 
     low: float
     high: float
 
     @property
-    def words(self):
-        """Say the stretch and its range."""
+    def words(self) -> str:
+        """Stretch and limits in words."""
         return f"log, {number(self.low)} to {number(self.high)}"
 
-    def norm(self):
+    def norm(self) -> ImageNormalize:
         """Return the matplotlib norm."""
         return ImageNormalize(vmin=self.low, vmax=self.high, stretch=LogStretch(), clip=False)
 
 
-def show_map(book, section, key, title, image, *, limits, unit, pixel=None, caption=""):
-    """Add an image twice: the notebook's limits and stretch, and a stretch that fits the values.
+def show_map(
+    book: FigureBook,
+    section: str,
+    key: str,
+    title: str,
+    image: np.ndarray,
+    *,
+    limits: tuple[float, float],
+    unit: str,
+    pixel: tuple[int, int] | None = None,
+    caption: str = "",
+) -> None:
+    """Add an image twice: with the notebook's limits and stretch, and scaled to its values.
 
     Parameters
     ----------
     book : FigureBook
+        Book of figures to add to.
     section, key, title : str
+        Section, key and title of the figure.
     image : (ny, nx) array
+        The image.
     limits : (float, float)
-        The notebook's.
+        Limits of the notebook.
     unit : str
+        Label of the colour bar.
     pixel : (int, int), optional
         Column and row of a pixel to mark.
     caption : str
-        Put before the words on what lies outside the limits.
+        First part of the caption.
     """
-    log, fitting = LogDisplay(*limits), images.percentile(image)
+    log, percentile = LogDisplay(*limits), images.percentile(image)
     panels = []
-    for name, display in (("log", log), ("percentile", fitting)):
+    for name, display in (("log", log), ("percentile", percentile)):
         figure = images.draw_image(image, display, unit=unit, title=display.words)
         mark(figure, pixel)
         panels.append(Panel(name, figure, f"{title}, {display.words}"))
@@ -68,34 +94,51 @@ def show_map(book, section, key, title, image, *, limits, unit, pixel=None, capt
     finite = image[np.isfinite(image)]
     outside = int(((finite < limits[0]) | (finite > limits[1])).sum())
     words = (
-        f"{caption} Left: the notebook's stretch with its limits, outside which "
-        f"{counted(outside, 'pixel')} of {finite.size:,} lie. Right: limits that fit the values."
+        f"{caption} Left: stretch and limits of the notebook; {counted(outside, 'pixel')} of "
+        f"{finite.size:,} are outside. Right: limits from percentiles of the values."
     )
     book.add(section, key, title, words.strip(), panels)
 
 
 @style.drawn
-def mark(figure, pixel):
-    """Mark a pixel (column, row) in an image, as the notebook does: a red dot."""
+def mark(figure: Figure, pixel: tuple[int, int] | None) -> None:
+    """Mark a pixel (column, row) in an image with a red dot, as the notebook does."""
     if pixel is not None:
         axes = figure.axes[0]
         axes.plot(*pixel, "o", color="red", ms=4, mec="white", mew=0.6, label="chosen pixel")
         axes.legend(loc="upper right")
 
 
-def show_by_amplifier(book, section, key, title, image, where, amplifier, *, unit, caption):
-    """Add the distribution of an image's values by amplifier.
+def show_by_amplifier(
+    book: FigureBook,
+    section: str,
+    key: str,
+    title: str,
+    image: np.ndarray,
+    where: np.ndarray,
+    amplifier: np.ndarray,
+    *,
+    unit: str,
+    caption: str,
+) -> None:
+    """Add histograms of the values of an image by amplifier.
 
     Parameters
     ----------
     book : FigureBook
+        Book of figures to add to.
     section, key, title : str
+        Section, key and title of the figure.
     image : (ny, nx) array
+        The image.
     where : (ny, nx) bool array
-        Pixels that count.
+        Pixels to show.
     amplifier : (nx,) int array
         Amplifier of every column.
-    unit, caption : str
+    unit : str
+        Label of the axis.
+    caption : str
+        Caption of the figure.
     """
     sets = [
         (f"amplifier {a}", AMPLIFIERS[a % 4], image[:, amplifier == a][where[:, amplifier == a]])
@@ -110,44 +153,57 @@ def show_by_amplifier(book, section, key, title, image, where, amplifier, *, uni
     book.add(section, key, title, caption, [Panel("", figure, f"{title}: histograms")])
 
 
-def show_flags(book, section, dq, bits, names):
-    """Add a map of flagged pixels, and how many there are of each kind.
+def show_flags(
+    book: FigureBook, section: str, dq: np.ndarray, bits: dict[str, int], names: Sequence[str]
+) -> None:
+    """Add a map of flagged pixels, with the number of pixels of each flag.
 
     Parameters
     ----------
     book : FigureBook
+        Book of figures to add to.
     section : str
+        Section of the figure.
     dq : (ny, nx) int array
+        Flags as bits.
     bits : dict
-        ``{name: value}`` of its bits.
+        ``{name: value}`` of the flags.
     names : sequence of str
-        Flags shown; where several meet, the last one. Those that `bits` lacks are left out.
+        Flags to show, the last one where several are set; those not in `bits` are left out.
     """
     names = [name for name in names if name in bits]
-    figure = images.draw_flags(codes_of(dq, bits, names), names, title="flagged pixels")
+    figure = images.draw_flags(flag_codes(dq, bits, names), names, title="flagged pixels")
     counts = "; ".join(f"{name} {int((dq & bits[name] > 0).sum()):,}" for name in names)
     caption = (
-        f"Pixels with each flag: {counts}. A pixel with several is drawn with the one that stands "
-        "last in this list."
+        f"Pixels with each flag: {counts}. A pixel with several flags is drawn with the last one "
+        "of this list."
     )
     key = f"{section.lower().replace(' ', '_')}_flags"
     panel = Panel("", figure, "map of flagged pixels")
     book.add(section, key, "Flagged pixels", caption, [panel])
 
 
-def show_change(book, section, difference, table, details):
-    """Add the difference to a previous file, as map and histogram.
+def show_change(
+    book: FigureBook,
+    section: str,
+    difference: np.ndarray,
+    table: dict[str, np.ndarray],
+    details: Product,
+) -> None:
+    """Add the difference from a previous file, as map and histogram.
 
     Parameters
     ----------
     book : FigureBook
+        Book of figures to add to.
     section : str
+        Section of the figure.
     difference : (ny, nx) array
-        New - previous, medians of amplifiers and parities taken off, DN.
+        New - previous, with the median of each amplifier and column parity subtracted, DN.
     table : dict
-        Columns of the product's COMPARE.
+        Table COMPARE of the product.
     details : Product
-        Its card PREVIOUS names the previous file.
+        The product; its card PREVIOUS is the name of the previous file.
     """
     unit = "new − previous [DN]"
     spread = float(np.median(table["SCATTER"]))
@@ -156,7 +212,7 @@ def show_change(book, section, difference, table, details):
         Panel(
             "map",
             images.draw_image(difference, display, unit=unit, title=display.words, cmap="RdBu_r"),
-            "map of the difference to the previous file",
+            "map of the difference from the previous file",
         ),
         Panel(
             "histogram",
@@ -166,33 +222,48 @@ def show_change(book, section, difference, table, details):
                 title="difference, log",
                 log=True,
             ),
-            "histogram of the difference to the previous file",
+            "histogram of the difference from the previous file",
         ),
     ]
     words = "; ".join(
         f"amplifier {a}: shift {number(shift, 4)}, scatter {number(scatter, 3)} DN"
-        + (f" where the errors predict {number(predicted, 3)}" if np.isfinite(predicted) else "")
+        + (f" ({number(predicted, 3)} expected from the errors)" if np.isfinite(predicted) else "")
         for a, shift, scatter, predicted in zip(
             *(table[name] for name in ("AMPLIFIER", "SHIFT", "SCATTER", "PREDICTED")), strict=True
         )
     )
     caption = (
-        f"New minus previous ({details.header['PREVIOUS']}), the median of each amplifier and "
-        f"column parity taken off. {words}. Values beyond the limits are drawn at them."
+        f"New minus previous ({details.header['PREVIOUS']}), with the median of each amplifier and "
+        f"column parity subtracted. {words}. Values outside the limits are drawn at the limits."
     )
     key = f"{section.lower().replace(' ', '_')}_change"
     book.add(section, key, "Change since the previous file", caption, panels)
 
 
-def show_series(book, section, key, title, lines, *, ylabel, caption):
-    """Add values against time, one colour an amplifier.
+def show_series(
+    book: FigureBook,
+    section: str,
+    key: str,
+    title: str,
+    lines: Sequence[tuple[str, str, np.ndarray, np.ndarray, np.ndarray | None]],
+    *,
+    ylabel: str,
+    caption: str,
+) -> None:
+    """Add values against time.
 
     Parameters
     ----------
     book : FigureBook
+        Book of figures to add to.
     section, key, title : str
+        Section, key and title of the figure.
     lines : sequence of (label, colour, days, values, errors or None)
-    ylabel, caption : str
+        The series; times in days since the first ramp.
+    ylabel : str
+        Label of the vertical axis.
+    caption : str
+        Caption of the figure.
     """
     longest = max(np.ptp(days) for _, _, days, _, _ in lines)
     unit, size = next((u for u in _UNITS if longest >= u[1]), _UNITS[-1])

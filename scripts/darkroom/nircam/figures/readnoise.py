@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from darkroom.nircam.figures import panels
@@ -10,38 +12,56 @@ from darkroom.plot import histograms, images, style
 from darkroom.plot.book import Panel
 from darkroom.words import number
 
+if TYPE_CHECKING:
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.plot.book import FigureBook
+
+#: Section of the figures.
 SECTION = "Read noise"
-#: Limits of the notebook's image, DN.
+#: Limits of the image in the notebook, DN.
 LIMITS = (5.0, 100.0)
 _FLAGS = ("FEW", "NOISY", "TELEGRAPH", "NO_VALUE")
 
 
-def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
+def draw_figures(
+    book: FigureBook,
+    reference: Product,
+    details: Product,
+    classes: Classes,
+    *,
+    pixel: tuple[int, int] | None = None,
+    other: tuple[Product, Product] | None = None,
+) -> None:
     """Add every figure of a read noise.
 
     Parameters
     ----------
     book : FigureBook
-    reference, details : Product
-        Reference file and the product beside it.
+        Book of figures to add to.
+    reference : Product
+        Reference file.
+    details : Product
+        Product with its details.
     classes : darkroom.nircam.ramps.classes.Classes
+        Active and reference pixels, amplifiers and column parities.
     pixel : (int, int), optional
         Column and row of a pixel to mark.
     other : (Product, Product), optional
-        The same of another method, made of the same exposures.
+        Reference file and details of another method, made from the same exposures.
     """
     cds = reference.image("SCI")
     method = details.header["METHOD"]
     panels.show_map(
         book, SECTION, "readnoise", "Read noise", cds,
         limits=LIMITS, unit="CDS noise [DN]", pixel=pixel,
-        caption=f"Noise of the difference of two groups, median {number(float(np.nanmedian(cds)))} "
-        f"DN, method {method}.",
+        caption="Noise of the difference of two groups (CDS), median "
+        f"{number(float(np.nanmedian(cds)))} DN, method {method}.",
     )  # fmt: skip
     panels.show_by_amplifier(
         book, SECTION, "readnoise_active", "Read noise of active pixels",
         cds, classes.usable, classes.amplifier, unit="CDS noise [DN]",
-        caption="By amplifier; the axis ends where the last half per cent of the pixels begins.",
+        caption="By amplifier; the axis ends near the 99.5th percentile of the pixels.",
     )  # fmt: skip
     if classes.reference.any():
         _show_reference(book, cds, classes)
@@ -70,7 +90,7 @@ def _show_reference(book, cds, classes):
     )
     book.add(
         SECTION, "readnoise_reference", "Active and reference pixels", caption,
-        [Panel("", figure, "histograms of active and reference pixels' noise")],
+        [Panel("", figure, "histograms of the noise of active and reference pixels")],
     )  # fmt: skip
 
 
@@ -98,24 +118,24 @@ def _show_boxes(book, details):
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
         axis.get_major_locator().set_params(integer=True)
     words = "; ".join(
-        f"amplifier {a}: {number(over)} over pixels ({number(plain)} with rows), {number(time)} "
-        "in time"
+        f"amplifier {a}: {number(over)} over pixels ({number(plain)} including rows), "
+        f"{number(time)} in time"
         for a, plain, over, time in zip(
             *(table[n] for n in ("AMPLIFIER", "SPATIAL", "WITHOUT_ROWS", "TEMPORAL")), strict=True
         )
     )
     caption = (
-        "Scatter over the pixels of boxes of 128 × 128, differences of groups over √2, means of "
-        f"rows taken off. {words}, DN."
+        "Scatter over the pixels of boxes of 128 × 128, of differences of groups over √2, with the "
+        f"means of rows subtracted. {words}, DN."
     )
     book.add(
         SECTION, "readnoise_boxes", "Scatter over pixels", caption,
-        [Panel("", figure, "map of the noise over pixels, by boxes")],
+        [Panel("", figure, "map of the scatter over pixels, by box")],
     )  # fmt: skip
 
 
 def _show_methods(book, reference, other, method, classes):
-    """Add two methods side by side."""
+    """Add a comparison of two methods."""
     other, beside = other
     first, second = (product.image("SCI")[classes.usable] for product in (reference, other))
     sets = [
@@ -140,7 +160,8 @@ def _show_methods(book, reference, other, method, classes):
         ),
     ]
     caption = (
-        f"Median ratio {number(float(np.nanmedian(second / first)), 4)}. jwst_reffiles' values are "
-        "too small by what its clip and its divisor take off; the quantities hold them corrected."
+        f"Median ratio {number(float(np.nanmedian(second / first)), 4)}. The values of "
+        "jwst_reffiles are too small because of its clipping and its divisor; the quantities list "
+        "corrected values."
     )
     book.add(SECTION, "readnoise_methods", "Two methods side by side", caption, pictures)

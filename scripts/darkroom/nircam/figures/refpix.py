@@ -1,6 +1,8 @@
-"""Figures of the reference pixels: instability, correlation with rows, bad ones."""
+"""Figures of the reference pixels: levels, instability, rows, coherence, SIRS, corrections."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import LogFormatter
@@ -9,19 +11,24 @@ from darkroom.nircam.refpix.sirs import SIDES, smoothed
 from darkroom.plot import style
 from darkroom.plot.book import Panel
 
+if TYPE_CHECKING:
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.plot.book import FigureBook
+
 _SECTION = "Reference pixels"
 
 
-def draw_figures(book, product, corrections=None):
+def draw_figures(book: FigureBook, product: Product, corrections: Product | None = None) -> None:
     """Add the figures of a reference-pixel product.
 
     Parameters
     ----------
     book : darkroom.plot.book.FigureBook
+        Book of figures to add to.
     product : darkroom.nircam.figures.inputs.Product
-        What ``reference_pixels.py`` wrote.
+        Reference-pixel product, written by ``reference_pixels.py``.
     corrections : Product, optional
-        What ``compare_corrections.py`` wrote.
+        Comparison of corrections, written by ``compare_corrections.py``.
     """
     for name, draw in (
         ("LEVELS", _levels),
@@ -52,18 +59,18 @@ def _levels(book, table):
             means = [np.mean(table["MEAN"][here & (table["TIME"] == t)]) for t in time]
             label = f"amplifier {amplifier}" if active else None
             axes.plot(time, means, look, color=colour, lw=1, label=label)
-    axes.set(xlabel="time since the first group [s]", ylabel="level above it [DN]")
+    axes.set(xlabel="time since the first group [s]", ylabel="level above the first group [DN]")
     _legend_above(axes, 0.3)
     caption = (
-        "Level of every frame of the first ramp: active pixels (lines), and the mean of the "
-        "reference pixels of all edges of the same amplifier (points), which should follow them."
+        "Level of every group of the first ramp: active pixels (lines), and mean of the reference "
+        "pixels of all edges of the same amplifier (points), which should follow them."
     )
     panel = Panel("", figure, "Levels of frames, active and reference pixels by amplifier")
     book.add(_SECTION, "refpix_levels", "From frame to frame", caption, [panel])
 
 
 def _legend_above(axes, share, ncols=2):
-    """Leave a share of the height free above the data, and put the legend there."""
+    """Extend the axis above the data by a fraction of its height, and put the legend there."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + share * (high - low))
     axes.legend(loc="upper center", ncols=ncols)
@@ -81,14 +88,14 @@ def _kernels(book, table):
             label = f"amplifier {amplifier}: {weight.sum():.2f}"
             axes.plot(-before, weight, color=colour, lw=1, label=label)
         axes.set(xlabel="rows after the corrected one", title=f"{side} pixels")
-    # Both share their axis: room is made once.
+    # The panels share their vertical axis: it is extended once.
     _legend_above(both[0], 0.7, ncols=1)
     both[1].legend(loc="upper center")
     both[0].set_ylabel("weight of a row")
     caption = (
-        "SIRS: weights of the side reference pixels of a row for rows around it that leave least "
-        "noise, as the pipeline applies them; in the legend their sum, the part of a slow change "
-        "that is subtracted."
+        "SIRS weights: how much the side reference pixels of a row contribute to the correction of "
+        "the rows around it, for the least row noise and as the pipeline applies them. Legend: sum "
+        "of the weights, the fraction of a slow change that is subtracted."
     )
     panel = Panel("", figure, "SIRS weights of left and right reference pixels by amplifier")
     book.add(_SECTION, "refpix_sirs", "SIRS kernels", caption, [panel])
@@ -105,7 +112,7 @@ def _instability(book, table):
             [x - 0.4, x + 0.4], value - error, value + error, color=style.DARK, alpha=0.3
         )
     judged = table["JUDGED"].all()
-    known, line = ("predicted", "-") if judged else ("predicted, without what is below 8 Hz", ":")
+    known, line = ("predicted", "-") if judged else ("predicted, without < 8 Hz", ":")
     axes.hlines(
         predicted, place - 0.4, place + 0.4, color=style.DARK, lw=2, linestyle=line, label=known
     )
@@ -116,16 +123,17 @@ def _instability(book, table):
     flagged = [str(a) for a, f in zip(table["AMPLIFIER"], table["FLAGGED"], strict=True) if f]
     over = f"amplifiers {', '.join(flagged)}" if flagged else "none"
     caption = (
-        "Active minus reference pixels from frame to frame, over √2. Perfect reference pixels "
-        "show what is predicted from the noise spectrum (band: its error), because 1/f noise at "
-        "the edges of a frame is not that of its mean; only more than that is theirs. "
+        "Standard deviation of the difference active - reference pixels from frame to frame, over "
+        "√2. Line and band: prediction from the noise spectrum for perfect reference pixels, and "
+        "its error. It is not zero, since 1/f noise at the edges of a frame differs from its mean; "
+        "only an excess over it is due to the reference pixels. "
     )
     if judged:
-        caption += f"Above the prediction at a chance of 1 in 1000: {over}."
+        caption += f"Above the prediction with a probability below 1 in 1000 by chance: {over}."
     else:
         caption += (
-            "Here that cannot be told: the spectrum does not reach below 8 Hz, where the common "
-            "noise of these detectors grows steeper, and the prediction may be too low."
+            "Here the excess is undetermined: the spectrum does not reach below 8 Hz, where the "
+            "common noise of these detectors is steeper, and the prediction may be too low."
         )
     panel = Panel("", figure, "Instability by amplifier, measured and predicted")
     book.add(_SECTION, "refpix_instability", "Stability of the reference pixels", caption, [panel])
@@ -140,15 +148,16 @@ def _rows(book, table):
         axes.plot(rows, table["R"][here], "o", color=colour, label=f"amplifier {amplifier}")
         axes.plot(rows, table["PREDICTED_R"][here], color=colour, lw=1)
     axes.plot([], [], color=style.REFERENCE, lw=1, label="predicted")
-    axes.set(xscale="log", xlabel="rows smoothed", ylabel="correlation", ylim=(0, 1.02))
+    axes.set(xscale="log", xlabel="smoothing [rows]", ylabel="correlation", ylim=(0, 1.02))
     widths = np.unique(table["ROWS"])
     axes.set_xticks(widths, [str(width) for width in widths], minor=False)
     axes.set_xticks([], minor=True)
     axes.legend()
     caption = (
         "Correlation of the mean of the side reference pixels with that of the active pixels of "
-        "the same rows, smoothed over more and more rows: points measured, lines predicted from "
-        "the noise spectrum. Few pixels are noisy; many rows are too slow for the 1/f noise."
+        "the same rows, against the number of rows smoothed over: points measured, lines predicted "
+        "from the noise spectrum. With few rows the white noise of the side pixels dominates; with "
+        "many rows the 1/f noise is smoothed away."
     )
     panel = Panel("", figure, "Correlation of side pixels with row means against smoothing")
     book.add(_SECTION, "refpix_rows", "Side pixels and row means", caption, [panel])
@@ -157,9 +166,9 @@ def _rows(book, table):
 def _coherence(book, table):
     panels = [_pair(table, pair) for pair in dict.fromkeys(table["PAIR"])]
     caption = (
-        "Share of the power that reference pixels have in common: the left and the right ones from "
-        "row to row, the sides and those above and below from frame to frame. Where it falls to "
-        "what chance gives, one shows nothing of the other that a correction could use."
+        "Fraction of the power that reference pixels have in common: left and right from row to "
+        "row, sides and edges (bottom and top) from frame to frame. Where it falls to the value "
+        "expected by chance, a correction of one by the other is not possible."
     )
     book.add(_SECTION, "refpix_coherence", "Coherence of reference pixels", caption, panels)
 
@@ -197,8 +206,8 @@ def _ramps(book, table):
     axes.legend()
     caption = (
         "Level of the first group of each ramp above that of the first ramp: active pixels "
-        "(lines) and reference pixels (points). What the points do not follow is the bias drift "
-        "that reference pixels cannot take off."
+        "(lines) and reference pixels (points). A difference between them is bias drift that the "
+        "reference-pixel correction cannot remove."
     )
     panel = Panel("", figure, "Levels of ramps, active and reference pixels by amplifier")
     book.add(_SECTION, "refpix_ramps", "From ramp to ramp", caption, [panel])
@@ -222,8 +231,8 @@ def _corrections(book, table):
     axes.set(xlabel="amplifier", ylabel="row noise [DN]", ylim=(0, top))
     axes.legend(ncols=2)
     caption = (
-        "Scatter of row means in differences of two groups, without and after a correction by "
-        "reference pixels, and what white noise alone leaves."
+        "Scatter of row means in differences of two groups, before and after reference-pixel "
+        "corrections. Lines: scatter from white noise alone."
     )
     panel = Panel("", figure, "Row noise by amplifier and correction")
     book.add(_SECTION, "refpix_corrections", "Row noise before and after", caption, [panel])

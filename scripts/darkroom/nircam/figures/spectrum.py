@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from darkroom.plot import style
 from darkroom.plot.book import Panel
 
+if TYPE_CHECKING:
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.plot.book import FigureBook
+
 _SECTION = "Noise spectrum"
 _DENSITY = "power [DN²/Hz]"
 
 
-def draw_figures(book, product, previous=None):
+def draw_figures(book: FigureBook, product: Product, previous: Product | None = None) -> None:
     """Add the figures of a noise spectrum.
 
     Parameters
     ----------
     book : darkroom.plot.book.FigureBook
+        Book of figures to add to.
     product : darkroom.nircam.figures.inputs.Product
-        What ``noise_spectrum.py`` wrote.
+        Noise spectrum, written by ``noise_spectrum.py``.
     previous : Product, optional
-        That of another epoch, drawn beside.
+        Noise spectrum of another epoch, drawn for comparison.
     """
     bins, numbers = product.table("SPECTRUM"), product.table("NUMBERS")
     before = None if previous is None else previous.table("SPECTRUM")
@@ -40,13 +47,13 @@ def _spectra(book, product, bins, amplifiers, before):
     found = [f"{frequency:.1f} Hz ({rms:.2g} DN)" for frequency, rms in pairs]
     chi2, dof = product.header["CHI2"], product.header["CHI2DOF"]
     caption = (
-        "Power of the noise of one read against frequency, with errors of one standard deviation, "
-        "the model fitted to all amplifiers together, and the part that is the amplifier's own. "
-        "Below: measured over model. Towards half the pixel rate, on the right, the noise that "
-        f"alternates from column to column. χ² of the fit {chi2:.0f} for {dof} values (amplifiers "
-        "share the common noise, so χ² scatters more than that of independent values). "
+        "Power of the noise of one read against frequency, with errors of one standard deviation; "
+        "the model fitted to all amplifiers together; and its part not common to the amplifiers. "
+        "Lower panel: measured / model. The rise towards half the pixel rate, on the right, is "
+        f"alternating-column noise. χ² of the fit {chi2:.0f} for {dof} degrees of freedom "
+        "(amplifiers share the common noise, so χ² scatters more than that of independent values). "
         f"Lines left out: {', '.join(found) or 'none found'}. Lines at multiples of the frame rate "
-        "go with the straight line through each pixel and cannot be seen."
+        "are removed with the straight line fitted to each pixel and are not visible."
     )
     book.add(_SECTION, "noise_spectrum", "Spectra of the amplifiers", caption, panels)
 
@@ -71,7 +78,7 @@ def _spectrum(bins, amplifier, before):
         frequency, total, error, fmt=".", ms=2, lw=0.6, color=style.BIAS, label="measured"
     )
     axes.plot(frequency, model, color=style.DARK, label="model")
-    axes.plot(frequency, own, color=style.SCIENCE, ls="--", label="its own part")
+    axes.plot(frequency, own, color=style.SCIENCE, ls="--", label="own noise")
     axes.set(xscale="log", yscale="log", ylabel=_DENSITY, title=f"Amplifier {amplifier}")
     axes.legend()
     below.errorbar(frequency, total / model, error / model, fmt=".", ms=2, lw=0.6, color=style.BIAS)
@@ -98,9 +105,9 @@ def _common(book, bins, before):
     axes.legend()
     negative = int((common < 0).sum())
     caption = (
-        "Noise common to the amplifiers, for a gain of 1: the mean of the cross spectra, without a "
-        "model, and the band of its error; white noise has no part in it. "
-        f"{negative} of {common.size} bins are negative, by chance, and not drawn."
+        "Noise common to the amplifiers, for a gain of 1, from the cross spectra without a model, "
+        "with a band of its error. It does not include white noise. "
+        f"{negative} of {common.size} bins are negative by chance and not drawn."
     )
     panel = Panel("", figure, "Common noise against frequency, with model")
     book.add(_SECTION, "noise_common", "Noise common to the amplifiers", caption, [panel])
@@ -118,8 +125,8 @@ def _coherence(book, bins, amplifiers):
     axes.set(xscale="log", xlabel="frequency [Hz]", ylabel="coherence", ylim=(0, 1))
     axes.legend(ncols=2)
     caption = (
-        "Share of the power that two amplifiers have in common, 1 for the same noise, pair by "
-        "pair: as far up as it is seen, reference pixels can help."
+        "Fraction of the power that two amplifiers have in common, for each pair; 1 for identical "
+        "noise. A reference-pixel correction is useful up to the frequency where it vanishes."
     )
     panel = Panel("", figure, "Coherence of pairs of amplifiers against frequency")
     book.add(_SECTION, "noise_coherence", "Coherence of the amplifiers", caption, [panel])
@@ -153,12 +160,12 @@ def _knees(book, numbers, amplifiers):
         axes.set_xlabel("amplifier")
     total = ", ".join(f"{v:.2f}" for v in numbers["CDS"])
     caption = (
-        "Left: the frequency at which 1/f noise, common and own, is as strong as white noise. "
-        "Right: what the variance of the difference of two reads consists of, from the model, "
-        f"above the lowest frequency fitted; in all {total} DN by amplifier."
+        "Left: the frequency at which 1/f noise, common and own, equals white noise. Right: "
+        "components of the variance of the difference of two reads, from the model above the "
+        f"lowest frequency fitted; total noise by amplifier: {total} DN."
     )
     panel = Panel("", figure, "Knee frequencies and parts of the CDS variance by amplifier")
-    book.add(_SECTION, "noise_parts", "Knees, and what the noise consists of", caption, [panel])
+    book.add(_SECTION, "noise_parts", "Knees and components of the noise", caption, [panel])
 
 
 @style.drawn
@@ -172,9 +179,9 @@ def _pedestals(book, product):
     axes.legend()
     caption = (
         "Spectrum of the levels of whole frames, below half the frame rate: of the mean of the "
-        "amplifiers (common), and of an amplifier about it (own). A straight line through each "
-        "ramp is taken off, and with it most of the lowest frequency. Level for jumps that are "
-        "independent from frame to frame; reference rows take these off."
+        "amplifiers (common), and of an amplifier about it (own). A straight line is subtracted "
+        "from each ramp, and with it most of the lowest frequency. Pedestals that are independent "
+        "from frame to frame have a flat spectrum; reference rows remove them."
     )
     panel = Panel("", figure, "Spectrum of frame levels, common and by amplifier")
     book.add(_SECTION, "noise_pedestals", "Levels of whole frames", caption, [panel])

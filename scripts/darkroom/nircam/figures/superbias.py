@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from darkroom.nircam.figures import panels
@@ -10,27 +12,47 @@ from darkroom.plot import histograms, images, style
 from darkroom.plot.book import Panel
 from darkroom.words import counted, number
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from darkroom.nircam.figures.inputs import Product
+    from darkroom.nircam.ramps.classes import Classes
+    from darkroom.plot.book import FigureBook
+
+#: Section of the figures.
 SECTION = "Superbias"
-#: Limits of the notebook's image, DN.
+#: Limits of the image in the notebook, DN.
 LIMITS = (0.0, 5000.0)
-# Of the product beside the aligned superbias, or of the reference file.
+# Flags shown: of the product with details of the aligned superbias, or of the reference file.
 _REASONS = ("DO_NOT_USE", "HOT", "DRIFT", "FEW", "NOISY")
 _FLAGS = ("DO_NOT_USE", "UNRELIABLE_BIAS", "HOT")
 
 
-def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
+def draw_figures(
+    book: FigureBook,
+    reference: Product,
+    details: Product,
+    classes: Classes,
+    *,
+    pixel: tuple[int, int] | None = None,
+    other: tuple[Product, Product] | None = None,
+) -> None:
     """Add every figure of a superbias.
 
     Parameters
     ----------
     book : FigureBook
-    reference, details : Product
-        Reference file and the product beside it.
+        Book of figures to add to.
+    reference : Product
+        Reference file.
+    details : Product
+        Product with its details.
     classes : darkroom.nircam.ramps.classes.Classes
+        Active and reference pixels, amplifiers and column parities.
     pixel : (int, int), optional
         Column and row of a pixel to mark.
-    other : Product, optional
-        Reference file of the other method, made of the same exposures.
+    other : (Product, Product), optional
+        Reference file and details of another method, made from the same exposures.
     """
     mean = reference.image("SCI")
     median = float(np.nanmedian(mean))
@@ -45,7 +67,7 @@ def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
             book, SECTION, "superbias_scatter", "Scatter of one sample",
             details.image("STD"), classes.usable, classes.amplifier,
             unit="standard deviation in time [DN]",
-            caption="kTC and read noise of the active pixels, offsets of ramps taken off.",
+            caption="kTC and read noise of the active pixels; offsets of ramps are subtracted.",
         )  # fmt: skip
         dq, bits, names = details.image("DQ"), flag_bits(details), _REASONS
     else:
@@ -60,14 +82,14 @@ def draw_figures(book, reference, details, classes, *, pixel=None, other=None):
 
 
 def _show_error(book, reference, details):
-    """Add the error image and its histogram, with the threshold where there is one."""
+    """Add the error image and its histogram, with the threshold if there is one."""
     error = reference.image("ERR")
     peer = details.header["METHOD"] == "reffiles"
     unit = "scatter of one read [DN]" if peer else "error of the mean [DN]"
     good = error[np.isfinite(error)]
     threshold = details.header.get("THRESH")
     top = 3 * threshold if threshold else 4 * float(np.median(good))
-    marks = [("threshold", threshold)] if threshold else _usual_and_noisy(good, details)
+    marks = [("threshold", threshold)] if threshold else _median_and_noisy(good, details)
     shown = images.percentile(error)
     pictures = [
         Panel(
@@ -79,26 +101,40 @@ def _show_error(book, reference, details):
     ]
     above = int((good > top).sum())
     words = (
-        "The standard deviation of the reads of a pixel, offsets of ramps included: not the error "
-        f"of the superbias. Pixels above the threshold {number(threshold, 4)} DN are flagged."
+        "Standard deviation of the reads of a pixel, including the offsets of ramps; it is not the "
+        f"error of the superbias. Pixels above the threshold {number(threshold, 4)} DN are flagged."
         if peer
-        else "The standard error of the mean: scatter over the root of the number of samples. "
-        f"What all pixels of an amplifier share, {number(details.header['LEVELERR'], 3)} DN, is "
-        "not part of it."
+        else "Standard error of the mean: scatter over the root of the number of samples. The "
+        f"error common to all pixels of an amplifier, {number(details.header['LEVELERR'], 3)} DN, "
+        "is not included."
     )
-    caption = f"{words} The histogram leaves out {counted(above, 'pixel')} above it."
+    caption = f"{words} {counted(above, 'pixel')} beyond the axis of the histogram."
     book.add(SECTION, "superbias_error", "Error of the superbias", caption, pictures)
 
 
-def _usual_and_noisy(error, details):
-    """Return the lines of the aligned errors' histogram: median, and where NOISY begins."""
+def _median_and_noisy(error, details):
+    """Return the marks of the histogram of errors: median, and threshold of the flag NOISY."""
     usual = float(np.median(error))
     noisy = details.header["NOISYABV"] / np.sqrt(np.median(details.image("COUNT")))
     return [("median", usual), ("NOISY, active", float(noisy))]
 
 
-def error_histogram(error, top, unit, marks):
-    """Draw the distribution of an error image up to `top`, with lines at `marks`."""
+def error_histogram(
+    error: np.ndarray, top: float, unit: str, marks: list[tuple[str, float]]
+) -> Figure:
+    """Draw the histogram of an error image.
+
+    Parameters
+    ----------
+    error : array
+        Errors; NaN is left out.
+    top : float
+        Largest value shown.
+    unit : str
+        Label of the axis.
+    marks : list of (str, float)
+        Labels and positions of vertical lines.
+    """
     good = error[np.isfinite(error)]
     return histograms.draw_histogram(
         good[good <= top], unit=unit, title="errors, log", log=True, bins=80, marks=marks
@@ -106,7 +142,7 @@ def error_histogram(error, top, unit, marks):
 
 
 def _show_offsets(book, table):
-    """Add the offsets of ramps against time: what all share, and each amplifier's own."""
+    """Add the offsets of ramps against time: mean of the amplifiers, and each about it."""
     if not table or not np.isfinite(table["MJD"]).all():
         return
     namplifiers = int(table["AMPLIFIER"].max()) + 1
@@ -115,9 +151,9 @@ def _show_offsets(book, table):
     offsets, errors = (table[name].reshape(shape).mean(axis=2) for name in ("OFFSET", "ERROR"))
     days, common = days - days.min(), offsets.mean(axis=1)
     caption = (
-        "What the reset left on all amplifiers alike, ramp by ramp; the mean over ramps is zero. "
-        f"Standard deviation {number(float(common.std(ddof=1)), 3)} DN. Reference pixels take it "
-        "off later; it is no part of the superbias."
+        "Offset of each ramp after the reset, common to all amplifiers; the mean over ramps is "
+        f"zero. Standard deviation {number(float(common.std(ddof=1)), 3)} DN. It is not part of "
+        "the superbias; the reference-pixel correction removes it later."
     )
     panels.show_series(
         book, SECTION, "superbias_offsets", "Offsets of ramps, all amplifiers",
@@ -133,12 +169,12 @@ def _show_offsets(book, table):
     panels.show_series(
         book, SECTION, "superbias_offsets_apart", "Offsets of ramps, amplifiers apart", lines,
         ylabel="offset − mean of the amplifiers [DN]",
-        caption="A drift of one amplifier shows here, the common pedestal being gone.",
+        caption="With the common pedestal subtracted, a drift of a single amplifier is visible.",
     )  # fmt: skip
 
 
 def _show_methods(book, reference, other, details, classes):
-    """Add the two methods side by side."""
+    """Add a comparison of the two methods."""
     sets = []
     for (product, beside), colour in (
         ((reference, details), style.BIAS),
@@ -169,9 +205,9 @@ def _show_methods(book, reference, other, details, classes):
         ),
     ]
     caption = (
-        f"{reference.name} and {other[0].name} of the same exposures. Errors of the mean: reffiles "
-        "counts the first integration of each file, and the offsets of ramps are in its errors; "
-        "aligned counts every integration, and they are not. The map is the difference of the "
-        "images, medians of amplifiers and parities taken off."
+        f"{reference.name} and {other[0].name}, from the same exposures. Errors of the mean: "
+        "reffiles uses the first integration of each file and its errors include the offsets of "
+        "ramps; aligned uses every integration, without these offsets. Map: difference of the "
+        "images, with the median of each amplifier and column parity subtracted."
     )
     book.add(SECTION, "superbias_methods", "Two methods side by side", caption, pictures)

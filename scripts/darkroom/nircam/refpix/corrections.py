@@ -1,9 +1,10 @@
-"""Corrections by reference pixels compared: what noise each leaves in the same exposures."""
+"""Comparison of reference-pixel corrections: residual noise of the same exposures after each."""
 
 from __future__ import annotations
 
 import json
 import math
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.campaign.exposure import read_exposure
@@ -16,31 +17,49 @@ from darkroom.nircam.spectrum.products import write_csv
 from darkroom.nircam.spectrum.ramp import RampSource
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.refpix.sides import RowSums
+
+#: Units of the columns of the table.
 UNITS = dict.fromkeys(("row_noise", "total", "row_floor", "white"), "DN")
-_SIRS_CARD = "R_SIRSKL"  # of the pipeline's, the kernel it used
+_SIRS_CARD = "R_SIRSKL"  # the pipeline's card for the kernel file it used
 
 
-def compare(raw, corrected, spectrum):
+def compare(
+    raw: Sequence[StrPath],
+    corrected: Sequence[tuple[str, Sequence[StrPath]]],
+    spectrum: StrPath,
+) -> tuple[RampSet, list[dict[str, Any]]]:
     """Measure the noise of exposures before and after corrections.
 
     Parameters
     ----------
-    raw : list of path-like
+    raw : sequence of path-like
         Exposures before any correction, or their status files.
-    corrected : list of (str, list of path-like)
-        Name of a correction, and the same exposures in the same order after it.
+    corrected : sequence of (str, sequence of path-like)
+        Name of each correction, and the same exposures in the same order after it.
     spectrum : path-like
-        Their noise spectrum, what ``noise_spectrum.py`` wrote.
+        Noise spectrum of the exposures, written by ``noise_spectrum.py``.
 
     Returns
     -------
     ramps : darkroom.nircam.ramps.ramps.RampSet
-        Of the exposures before.
+        Ramps of the exposures before correction.
     rows : list of dict
-        By correction and amplifier, ``none`` first: ``row_noise`` of rows and ``total`` of pixels;
-        ``row_floor`` and ``white``, what white noise alone leaves of them (DN, of differences of
-        two groups); ``over_floor`` and ``over_white``, the first two over these; ``kernel``, the
-        SIRS kernels' file where they were used.
+        A row for each correction (``none`` first) and amplifier. ``row_noise`` of row means and
+        ``total`` of pixels, in differences of two groups (DN); ``row_floor`` and ``white``, the
+        same from white noise alone (DN); ``over_floor`` and ``over_white``, the ratios;
+        ``kernel``, name of the file of SIRS kernels if they were used.
+
+    Raises
+    ------
+    DarkroomError
+        When the numbers of exposures differ, or none is accepted under every correction.
+    InputError
+        When an exposure after a correction does not match the one before.
     """
     sets = [("none", raw), *corrected]
     for name, paths in sets:
@@ -53,8 +72,8 @@ def compare(raw, corrected, spectrum):
     if not usable:
         reasons = {e["reason"] for some in exposures for e in some if not e["accepted"]}
         raise DarkroomError(
-            f"no exposure is left to compare corrections: {'; '.join(reasons)}; take more of them "
-            "(reference_pixels.exposures)"
+            f"no exposure is accepted under every correction: {'; '.join(reasons)}; use more "
+            "exposures (reference_pixels.exposures)"
         )
     rows, first, white = [], None, None
     for (name, _), some in zip(sets, exposures, strict=True):
@@ -72,11 +91,11 @@ def compare(raw, corrected, spectrum):
                     f"correction {name} has {_size(file)}, {before.path.name} has {_size(before)}",
                 )
         source = RampSource(ramps)
-        alone = math.sqrt(2 / source.nframes) * white
+        white_alone = math.sqrt(2 / source.nframes) * white
         kernel = str(ramps.files[0].header.get(_SIRS_CARD, ""))
         for a, (row, total, floor) in enumerate(zip(*residual_noise(source, white), strict=True)):
-            values = {"row_noise": row, "total": total, "row_floor": floor, "white": alone[a]}
-            values |= {"over_floor": row / floor, "over_white": total / alone[a]}
+            values = {"row_noise": row, "total": total, "row_floor": floor, "white": white_alone[a]}
+            values |= {"over_floor": row / floor, "over_white": total / white_alone[a]}
             numbers = {key: float(value) for key, value in values.items()}
             rows.append({"correction": name, "amplifier": a, **numbers, "kernel": kernel})
     return first, rows
@@ -87,10 +106,30 @@ def _size(file):
     return f"{nints} integration(s) of {ngroups} groups"
 
 
-def write(ramps, rows, output, table, quantities=None, not_possible=()):
-    """Write the comparison as FITS and CSV, and its numbers for the report when a path is given.
+def write(
+    ramps: RampSet,
+    rows: Sequence[dict[str, Any]],
+    output: StrPath,
+    table: StrPath,
+    quantities: StrPath | None = None,
+    not_possible: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Write the comparison as FITS and CSV, and log its quantities.
 
-    `not_possible` lists (correction, why not) of those that such exposures cannot be given.
+    Parameters
+    ----------
+    ramps : darkroom.nircam.ramps.ramps.RampSet
+        Ramps before correction, see `compare`.
+    rows : sequence of dict
+        Rows of the table, see `compare`.
+    output : path-like
+        FITS file.
+    table : path-like
+        CSV file.
+    quantities : path-like, optional
+        JSON file of the quantities for the report.
+    not_possible : iterable of (str, str)
+        Corrections that cannot be applied to such exposures, and why.
     """
     primary = products.primary(
         (
@@ -115,7 +154,7 @@ def write(ramps, rows, output, table, quantities=None, not_possible=()):
             for key in ("row_noise", "total", "row_floor")
         )
         text = (
-            f"scatter of row means of differences of two groups; white noise leaves {floor:.3g} DN"
+            f"scatter of row means of differences of two groups; white noise alone: {floor:.3g} DN"
         )
         entries.append(quantity(f"row noise, correction {name}", noise, "DN", text))
         white = math.sqrt(sum(row["white"] ** 2 for row in here) / len(here))
@@ -129,15 +168,15 @@ def write(ramps, rows, output, table, quantities=None, not_possible=()):
         write_quantities(quantities, entries)
 
 
-def write_best_side(path, rows):
-    """Write the best correction by side pixels as parameters of the pipeline's steps.
+def write_best_side(path: StrPath, rows: RowSums | None) -> None:
+    """Write the best correction by side pixels as parameters of the JWST pipeline's steps.
 
     Parameters
     ----------
     path : path-like
-        JSON, one line.
-    rows : darkroom.nircam.refpix.levels.RowSums or None
-        None, without side pixels: the pipeline's own parameters.
+        JSON file of one line.
+    rows : darkroom.nircam.refpix.sides.RowSums or None
+        Row means of side and active pixels; None without side pixels, for the pipeline's defaults.
     """
     chosen = {}
     if rows is not None:

@@ -1,8 +1,9 @@
-"""How well reference pixels follow the active ones: levels of every frame, rows, single pixels."""
+"""Levels of reference and active pixels in every frame of dark ramps: regions, rows, pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,20 +13,31 @@ from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.spectrum.ramp import RampFit, RampSource
+
+#: Edges of the detector, in the order of their numbers.
 EDGES = ("bottom", "top", "left", "right")
 _CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
 
 
 @dataclass(frozen=True)
 class Regions:
-    """Where reference pixels are, in the detector frame.
+    """Positions and classes of the reference pixels, detector frame.
 
     Attributes
     ----------
     y, x : (npixels,) int arrays
-        All reference pixels; corners belong to the bottom and top edges.
-    edge, amplifier, parity : (npixels,) int8 arrays
-        Place in `EDGES`; amplifier; 0 for an even column.
+        Rows and columns of all reference pixels.
+    edge : (npixels,) int8 array
+        Index in `EDGES`; corners belong to the bottom and top edges.
+    amplifier : (npixels,) array
+        Amplifier.
+    parity : (npixels,) array
+        0 for even columns, 1 for odd columns.
     """
 
     y: np.ndarray
@@ -35,19 +47,19 @@ class Regions:
     parity: np.ndarray
 
     @classmethod
-    def from_readout(cls, readout):
+    def from_readout(cls, readout: Readout) -> Regions:
         """Return the regions of a readout.
 
         Raises
         ------
         DarkroomError
-            When it holds no reference pixels.
+            When it has no reference pixels.
         """
         y, x = np.nonzero(readout.reference_pixels())
         if not y.size:
             raise DarkroomError(
-                f"{readout.detector} {readout.subarray} holds no reference pixels: there is "
-                "nothing to compare the active ones with"
+                f"{readout.detector} {readout.subarray} holds no reference pixels: their stability "
+                "cannot be measured"
             )
         row, column = y + readout.origin[0], x + readout.origin[1]
         edge = np.select(
@@ -56,8 +68,8 @@ class Regions:
         amplifier, parity = readout.amplifiers()[y, x], readout.parity()[y, x]
         return cls(y, x, edge.astype(np.int8), amplifier, parity)
 
-    def classes(self):
-        """Yield (edge, amplifier, parity, pixels) of every class that is there."""
+    def classes(self) -> Iterator[tuple[int, int, int, np.ndarray]]:
+        """Yield edge, amplifier, parity and indices of the pixels of every class present."""
         key = (self.edge * 4 + self.amplifier) * 2 + self.parity
         for one in np.unique(key):
             yield one // 8, one // 2 % 4, one % 2, np.flatnonzero(key == one)
@@ -65,56 +77,66 @@ class Regions:
 
 @dataclass
 class Levels:
-    """What reference and active pixels did.
+    """Levels of reference and active pixels.
 
     Attributes
     ----------
     regions : Regions
+        Positions and classes of the reference pixels.
     reference : list of (ngroups, npixels) float32 arrays
-        Reference pixels of each ramp, DN.
+        Values of the reference pixels in each ramp, DN.
     edges : list of (ngroups, 4, noutputs, 2) arrays
-        Mean of each edge, amplifier and parity, above the ramp's group 0, DN; NaN where there are
+        Mean of each edge, amplifier and parity above the ramp's group 0, DN; NaN where there are
         no such pixels.
     active : list of (ngroups, noutputs, 2) arrays
-        The same of the active pixels to trust.
+        The same of the good active pixels.
     nactive : (noutputs,) float64 array
-        These pixels, mean over the ramps.
+        Number of good active pixels, mean over the ramps.
     noise : (noutputs,) float64 array
         Typical noise of one read of an active pixel, DN.
-    reference_start, active_start : list of (noutputs,) arrays
-        Group 0 of each ramp above that of the first one, by amplifier, DN; reference pixels of the
-        bottom and top edges, NaN without.
+    reference_start : list of (noutputs,) arrays
+        Reference pixels of the bottom and top edges: group 0 of each ramp above that of the first
+        ramp, DN; NaN without such pixels.
+    active_start : list of (noutputs,) arrays
+        The same of the active pixels.
     rows : darkroom.nircam.refpix.sides.RowSums or None
-        Row means of side and active pixels; None without side pixels.
+        Second moments of row means of side and active pixels; None without side pixels.
     sides : darkroom.nircam.refpix.sides.SideSpectra or None
-        Row means of left and right pixels.
+        Cross spectrum of row means of left and right pixels; None without side pixels.
     sirs : darkroom.nircam.refpix.sirs.SirsSums or None
-        Their covariances; None but for whole frames, to which alone the pipeline applies kernels.
+        Covariances of row means for SIRS kernels; None for subarrays, to which the pipeline does
+        not apply kernels.
     """
 
     regions: Regions
-    reference: list
-    edges: list
-    active: list
+    reference: list[np.ndarray]
+    edges: list[np.ndarray]
+    active: list[np.ndarray]
     nactive: np.ndarray
     noise: np.ndarray
-    reference_start: list
-    active_start: list
+    reference_start: list[np.ndarray]
+    active_start: list[np.ndarray]
     rows: RowSums | None
     sides: SideSpectra | None
     sirs: SirsSums | None
 
 
-def measure(source):
-    """Follow reference and active pixels through dark ramps.
+def measure(source: RampSource) -> Levels:
+    """Measure the levels of reference and active pixels in dark ramps.
 
     Parameters
     ----------
     source : darkroom.nircam.spectrum.ramp.RampSource
+        Dark ramps of one detector.
 
     Returns
     -------
     Levels
+
+    Raises
+    ------
+    DarkroomError
+        When a ramp has fewer than 3 groups or a dead amplifier, or there are no reference pixels.
     """
     check_groups(source)
     readout = source.readout
@@ -129,13 +151,13 @@ def measure(source):
     found = Levels(regions, [], [], [], *zeros, [], [], rows, sides, sirs)
     first = None
     for ramp in range(source.nramps):
-        lines = fit_ramp(source, ramp)
-        check_alive(source, ramp, lines)
-        found.nactive += lines.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
-        found.noise += lines.noise**2
-        _follow(source, ramp, lines, found)
-        first = lines.first if first is None else first
-        _start(source, lines.first - first, found)
+        fitted = fit_ramp(source, ramp)
+        check_alive(source, ramp, fitted)
+        found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
+        found.noise += fitted.noise**2
+        _add_frames(source, ramp, fitted, found)
+        first = fitted.first if first is None else first
+        _add_start(source, fitted.first - first, found)
     found.nactive /= source.nramps
     found.noise = np.sqrt(found.noise / source.nramps)
     if rows is not None:
@@ -143,35 +165,37 @@ def measure(source):
     return found
 
 
-def check_alive(source, ramp, lines):
-    """Refuse a ramp with a dead amplifier: nothing follows it, and 0 would pass for perfect.
+def check_alive(source: RampSource, ramp: int, fitted: RampFit) -> None:
+    """Refuse a ramp with a dead amplifier, whose noise of 0 would look like a perfect correction.
 
     Parameters
     ----------
     source : darkroom.nircam.spectrum.ramp.RampSource
+        The ramps.
     ramp : int
-    lines : darkroom.nircam.spectrum.ramp.RampFit
-        Of this ramp.
+        Number of the ramp.
+    fitted : darkroom.nircam.spectrum.ramp.RampFit
+        Straight-line fits to this ramp.
 
     Raises
     ------
     DarkroomError
-        Naming ramp and amplifier.
+        Naming the ramp and the amplifier.
     """
     usable, good = (
         image.reshape(source.readout.ny, source.readout.noutputs, -1).sum(axis=(0, 2))
-        for image in (source.usable, lines.good)
+        for image in (source.usable, fitted.good)
     )
-    for amplifier, noise in enumerate(lines.noise):
+    for amplifier, noise in enumerate(fitted.noise):
         if not noise > MIN_NOISE or good[amplifier] < MIN_USABLE * usable[amplifier]:
             raise DarkroomError(
-                f"{source.label(ramp)}: amplifier {amplifier} is dead, or bad for the most part "
-                f"({good[amplifier]} of {usable[amplifier]} pixels to trust, noise "
+                f"{source.label(ramp)}: amplifier {amplifier} is dead or mostly bad "
+                f"({good[amplifier]} of {usable[amplifier]} pixels are good, noise "
                 f"{noise:.2g} DN); leave these exposures out"
             )
 
 
-def _follow(source, ramp, lines, found):
+def _add_frames(source, ramp, fitted, found):
     """Add the frames of one ramp."""
     readout, regions = source.readout, found.regions
     ngroups = source.ngroups(ramp)
@@ -179,22 +203,22 @@ def _follow(source, ramp, lines, found):
     active = np.empty((ngroups, readout.noutputs, 2))
     rows = np.empty((ngroups, readout.ny, readout.noutputs))
     shape = (readout.ny, readout.noutputs, -1)
-    counts = np.maximum(_by_class(lines.good, readout), 1)
-    in_row = np.maximum(lines.good.reshape(shape).sum(axis=2), 1)
-    steady, steep = (_by_class(image, readout) / counts for image in (lines.mean, lines.slope))
+    counts = np.maximum(_by_class(fitted.good, readout), 1)
+    in_row = np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
+    mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
     for group in range(ngroups):
         values = source.read(ramp, group)
         reference[group] = values[regions.y, regions.x]
-        left = lines.residual(values, group)
-        rows[group] = left.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
-        line = steady + steep * lines.centred(group) + lines.offsets[group][:, None]
-        active[group] = _by_class(left, readout) / counts + line
+        residual = fitted.residual(values, group)
+        rows[group] = residual.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
+        line = mean + slope * fitted.centred(group) + fitted.offsets[group][:, None]
+        active[group] = _by_class(residual, readout) / counts + line
     found.active.append(active)
     found.reference.append(reference)
     found.edges.append(_edges(reference, regions, readout.noutputs))
     if found.rows is not None:
         inside, (left, right), here = _side_rows(reference, regions)
-        # As the pipeline does: where one side has no pixel the other one counts alone.
+        # As in the pipeline: where one side has no pixel, the other one is used alone.
         share = here / np.maximum(here.sum(axis=0), 1)
         for one, other, means in zip(left, right, rows[:, inside], strict=True):
             found.rows.add(share[0] * one + share[1] * other, means)
@@ -205,8 +229,8 @@ def _follow(source, ramp, lines, found):
             sums.dof += ngroups - 2
 
 
-def _start(source, above, found):
-    """Add the levels of a ramp's group 0 above that of the first ramp."""
+def _add_start(source, above, found):
+    """Add the levels of a ramp's group 0; `above` is its difference to that of the first ramp."""
     regions, shape = found.regions, (source.readout.ny, source.readout.noutputs, -1)
     usable = (source.usable & np.isfinite(above)).reshape(shape)
     active = [np.median(above.reshape(shape)[:, a][usable[:, a]]) for a in range(shape[1])]
@@ -218,38 +242,52 @@ def _start(source, above, found):
     found.reference_start.append(np.array(reference))
 
 
-def line_residuals(values):
-    """Return what straight lines through the rows of (ngroups, npixels) leave, and the slopes."""
+def line_residuals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a straight line to each pixel.
+
+    Parameters
+    ----------
+    values : (ngroups, npixels) array
+        DN.
+
+    Returns
+    -------
+    residuals : (ngroups, npixels) float64 array
+        DN.
+    slopes : (npixels,) float64 array
+        DN per group.
+    """
     place = np.arange(len(values)) - (len(values) - 1) / 2
-    left = values - values.mean(axis=0, dtype=np.float64)
-    slope = place @ left / (place @ place)
-    return left - place[:, None] * slope, slope
+    residuals = values - values.mean(axis=0, dtype=np.float64)
+    slope = place @ residuals / (place @ place)
+    return residuals - place[:, None] * slope, slope
 
 
 def _side_rows(reference, regions):
-    """Return the rows with side pixels, mean residuals of left and right, and where they are.
+    """Return the mean residuals of left and right reference pixels, row by row.
 
-    A pixel without a value in some group does not count.
+    A pixel without a value in some group is left out.
 
     Returns
     -------
     rows : (nrows,) int array
+        Rows with side pixels.
     means : list of two (ngroups, nrows) arrays
-        DN; 0 for a row without a pixel that counts.
+        DN; 0 for a row without a usable pixel.
     here : (2, nrows) bool array
-        Where there is such a pixel.
+        True where there is such a pixel.
     """
     inside, means, there = None, [], []
     for edge in (2, 3):
         here = regions.edge == edge
-        left, _ = line_residuals(reference[:, here])
+        residuals, _ = line_residuals(reference[:, here])
         inside, place = np.unique(regions.y[here], return_inverse=True)
-        known = np.isfinite(left).all(axis=0)
-        left[:, ~known] = 0
+        known = np.isfinite(residuals).all(axis=0)
+        residuals[:, ~known] = 0
         counts = np.bincount(place, known)
         there.append(counts > 0)
         counts = np.maximum(counts, 1)
-        means.append(np.stack([np.bincount(place, values) / counts for values in left]))
+        means.append(np.stack([np.bincount(place, values) / counts for values in residuals]))
     return inside, means, np.array(there)
 
 
@@ -269,8 +307,8 @@ def _edges(reference, regions, noutputs):
     return means
 
 
-def clipped_mean(values):
-    """Return the mean of values within 4 robust deviations of their median; NaN for none."""
+def clipped_mean(values: np.ndarray) -> float:
+    """Return the mean of values within 4 robust standard deviations of the median; NaN for none."""
     values = values[np.isfinite(values)]
     if not values.size:
         return np.nan

@@ -1,17 +1,25 @@
-"""How far reference pixels are from following: instability against its prediction, by amplifier."""
+"""Instability of reference pixels by amplifier, compared with its prediction; frame scatter."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.nircam.refpix import predict
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.refpix.levels import Levels
+    from darkroom.nircam.spectrum.model import FittedModel
+
 _FLAGGED = 0.999
-# Below about this frequency the common noise of NIRCam's detectors steepens, Hz; a spectrum that
-# begins above does not tell what whole frames do.
+# Frequency (Hz) below which the spectrum of the common noise of NIRCam's detectors is steeper. A
+# spectrum that begins above it does not constrain the scatter of whole frames.
 _STEEPENS = 8.0
 
 
@@ -22,12 +30,13 @@ class Scatter:
     Attributes
     ----------
     name : str
+        Name of the quantity.
     value, error : float
-        Standard deviation of differences of frames / sqrt(2) and its standard error, DN.
+        Standard deviation of differences of frames / sqrt(2), and its standard error, DN.
     ndiff : int
-        Differences of frames.
+        Number of differences of frames.
     nu : float
-        Degrees of freedom that value² has.
+        Degrees of freedom of value².
     """
 
     name: str
@@ -37,8 +46,16 @@ class Scatter:
     nu: float
 
 
-def frame_scatter(name, series):
-    """Return the `Scatter` of series, one (ngroups, …) a ramp; a steady slope is taken off."""
+def frame_scatter(name: str, series: Sequence[np.ndarray]) -> Scatter:
+    """Return the frame-to-frame scatter of a quantity; a constant slope of each ramp is subtracted.
+
+    Parameters
+    ----------
+    name : str
+        Name of the quantity.
+    series : sequence of (ngroups, ...) arrays
+        The quantity in the frames of each ramp, DN.
+    """
     squares = scale = nu = 0.0
     ndiff, width = 0, 1
     for values in series:
@@ -47,7 +64,7 @@ def frame_scatter(name, series):
         width = steps[0].size
         squares += ((steps - steps.mean(axis=0)) ** 2).sum()
         scale += 2 * n * (1 - 1 / n**2) * width
-        # Neighbouring differences share a frame: they are worth two thirds.
+        # Consecutive differences share a frame, which reduces the degrees of freedom to two thirds.
         nu += 2 / 3 * (n - 1) * width
         ndiff += n
     value = float(np.sqrt(squares / scale))
@@ -56,23 +73,26 @@ def frame_scatter(name, series):
 
 @dataclass(frozen=True)
 class Instability:
-    """How an amplifier's reference pixels follow its active ones.
+    """Instability of the reference pixels of an amplifier.
 
     Attributes
     ----------
     amplifier : int
+        Amplifier.
     value, error : float
-        Scatter of active - reference from frame to frame / sqrt(2), DN.
+        Scatter of active - reference pixels from frame to frame / sqrt(2), and its error, DN.
     predicted, predicted_error : float
-        What the noise spectrum says perfect reference pixels show, DN; from the errors of its fit.
+        Value predicted for perfect reference pixels from the noise spectrum, and its error from
+        that of the fit, DN.
     excess : float
         sqrt(value² - predicted²), 0 where negative, DN.
     p : float
-        Chance of so much more than predicted.
+        Probability of so large a value by chance.
     judged : bool
-        Whether the spectrum reaches down to where the common noise steepens.
+        True if the spectrum reaches below 8 Hz, where the common noise is steeper; otherwise the
+        prediction may be too low.
     flagged : bool
-        Judged, and p < 0.001.
+        True if `judged` and p < 0.001.
     """
 
     amplifier: int
@@ -86,36 +106,36 @@ class Instability:
     flagged: bool
 
 
-def above_and_below(edges):
-    """Return the mean of bottom and top pixels of each amplifier: (ngroups, noutputs)."""
+def bottom_and_top(edges: np.ndarray) -> np.ndarray:
+    """Return the mean of bottom and top reference pixels: (ngroups, noutputs), DN."""
     return _mean_known(edges[:, :2], (1, 3))
 
 
 def _mean_known(values, axis):
-    """Return the mean of what is not NaN, NaN where nothing is."""
+    """Return the mean of finite values, NaN where there is none."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
 
 
 def _side_above(edges, edge, amplifier):
-    """Return the mean of a side above bottom and top pixels of its amplifier: (ngroups,)."""
+    """Return the mean of a side minus that of bottom and top of its amplifier: (ngroups,), DN."""
     side = _mean_known(edges[:, edge, amplifier], 1)
     return side - _mean_known(edges[:, :2, amplifier], (1, 2))
 
 
-def sides_and_edges(edges):
-    """Return levels of the sides, and of bottom and top of the same amplifiers, frame by frame.
+def sides_and_edges(edges: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the levels of the sides, and of bottom and top of the same amplifiers, by frame.
 
     Parameters
     ----------
-    edges : list of (ngroups, 4, noutputs, 2) arrays
-        Of `darkroom.nircam.refpix.levels.Levels`.
+    edges : sequence of (ngroups, 4, noutputs, 2) arrays
+        As in `darkroom.nircam.refpix.levels.Levels`.
 
     Returns
     -------
     list of (ngroups, 2) arrays
-        One a ramp; empty where either is not there.
+        One for each ramp, DN; empty if either kind of pixels does not exist.
     """
     series = []
     for ramp in edges:
@@ -125,22 +145,26 @@ def sides_and_edges(edges):
     return series if np.isfinite(series[0]).all() else []
 
 
-def instabilities(levels, readout, fit, sigma):
+def instabilities(
+    levels: Levels, readout: Readout, fit: FittedModel, sigma: float
+) -> list[Instability]:
     """Return the instability of every amplifier.
 
     Parameters
     ----------
     levels : darkroom.nircam.refpix.levels.Levels
+        Measured levels.
     readout : darkroom.nircam.detector.readout.Readout
-    fit : object
-        Of the noise spectrum, see `darkroom.nircam.refpix.predict.read_fit`.
+        Readout of the ramps.
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fit of the noise spectrum, see `darkroom.nircam.refpix.predict.read_fit`.
     sigma : float
         Noise of one read of a reference pixel, DN.
 
     Returns
     -------
     list of Instability
-        None of an amplifier without usable reference pixels below and above.
+        Without amplifiers that have no usable reference pixels at the bottom and top.
     """
     regions = levels.regions
     outer = regions.edge < 2
@@ -148,21 +172,21 @@ def instabilities(levels, readout, fit, sigma):
         return []
     pixels = np.bincount(regions.amplifier[outer], minlength=readout.noutputs)
     noise = (float(np.mean(levels.noise)), sigma)
-    expected, unsure = predict.instability(fit, readout, noise, np.stack([levels.nactive, pixels]))
+    counts = np.stack([levels.nactive, pixels])
+    expected, relative_error = predict.instability(fit, readout, noise, counts)
     judged = fit.lowest_frequency < _STEEPENS
     found = []
     for amplifier in range(readout.noutputs):
         series = [
-            active[:, amplifier].mean(axis=1) - above_and_below(edges)[:, amplifier]
+            active[:, amplifier].mean(axis=1) - bottom_and_top(edges)[:, amplifier]
             for active, edges in zip(levels.active, levels.edges, strict=True)
         ]
         one = frame_scatter("", series)
         if not np.isfinite(one.value):
             continue
-        # Measured and predicted squares scatter as mean squares of so many values.
-        p = float(
-            stats.f.sf((one.value / expected[amplifier]) ** 2, one.nu, 2 / unsure[amplifier] ** 2)
-        )
+        # Measured and predicted variance have nu and 2 / (relative error)² degrees of freedom.
+        nu = 2 / relative_error[amplifier] ** 2
+        p = float(stats.f.sf((one.value / expected[amplifier]) ** 2, one.nu, nu))
         excess = float(np.sqrt(max(one.value**2 - expected[amplifier] ** 2, 0.0)))
         found.append(
             Instability(
@@ -170,7 +194,7 @@ def instabilities(levels, readout, fit, sigma):
                 value=one.value,
                 error=one.error,
                 predicted=float(expected[amplifier]),
-                predicted_error=float(expected[amplifier] * unsure[amplifier] / 2),
+                predicted_error=float(expected[amplifier] * relative_error[amplifier] / 2),
                 excess=excess,
                 p=p,
                 judged=judged,
@@ -180,8 +204,8 @@ def instabilities(levels, readout, fit, sigma):
     return found
 
 
-def scatters(levels):
-    """Return the frame-to-frame scatter of pedestals, even - odd, top - bottom: list of Scatter."""
+def scatters(levels: Levels) -> list[Scatter]:
+    """Return the frame-to-frame scatter of pedestals, even - odd columns, top - bottom, sides."""
     active = [values.mean(axis=2) for values in levels.active]
     n = active[0].shape[1]
     found = [frame_scatter("common pedestal", [a.mean(axis=1) for a in active])]

@@ -1,27 +1,32 @@
-"""Single reference pixels: noise, level, drift, jumps; which of them are bad."""
+"""Noise, level, drift and jumps of each reference pixel, and flags of bad ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from darkroom.nircam.refpix.levels import line_residuals
 
+if TYPE_CHECKING:
+    from darkroom.nircam.refpix.levels import Levels
+
 _MAD_TO_STD = 1.482602218505602
 _NOISY, _DEAD, _LEVEL = 5.0, 0.2, 6.0
-_ROUNDING = 1 / 12  # DN², of whole numbers
-# What chance alone gives to fewer pixels than this share is taken for theirs.
+_ROUNDING = 1 / 12  # variance of rounding to whole numbers, DN²
+# False-alarm probability of a flag for one pixel.
 _CHANCE = 1e-6
-# Two levels leave this share of the variance within them; a normal distribution cut at its middle
-# leaves 0.36 on average. With fewer groups it cannot be told.
+# Telegraph noise: a split into two levels leaves less than this fraction of the variance within
+# them. A normal distribution split at its middle leaves 0.36 on average. Tested only with at least
+# _ENOUGH groups.
 _TWO_LEVELS, _ENOUGH = 0.22, 30
 
 
 class Bad(IntFlag):
-    """What is wrong with a reference pixel."""
+    """Flags of a bad reference pixel."""
 
     NOISY = 1
     DEAD = 2
@@ -31,30 +36,33 @@ class Bad(IntFlag):
     NO_VALUE = 32
 
 
+#: Definition of each flag.
 MEANING = {
-    Bad.NOISY: "noise 5 robust deviations above that of its class, p < 1e-6",
+    Bad.NOISY: "noise 5 robust standard deviations above its class, p < 1e-6",
     Bad.DEAD: "noise below 0.2 of that of its class, p < 1e-6",
-    Bad.DRIFT: "drifts against its class within ramps, p < 1e-6",
-    Bad.TELEGRAPH: "noisy, and at one of two levels",
-    Bad.LEVEL: "level 6 robust deviations from that of its class",
+    Bad.DRIFT: "drifts relative to its class within ramps, p < 1e-6",
+    Bad.TELEGRAPH: "noisy, with values at two levels",
+    Bad.LEVEL: "level 6 robust standard deviations from that of its class",
     Bad.NO_VALUE: "no usable group",
 }
 
 
 @dataclass
 class Pixels:
-    """Reference pixels one by one, in the order of `darkroom.nircam.refpix.levels.Regions`.
+    """Properties of the reference pixels, in the order of `darkroom.nircam.refpix.levels.Regions`.
 
     Attributes
     ----------
     sigma : (npixels,) array
-        Noise of one read about its class, DN.
+        Noise of one read relative to the class, DN.
     level : (npixels,) array
-        Mean of the first groups above the median of its class, DN.
-    slope, slope_t : (npixels,) array
-        Drift against its class, DN per group; over its error.
+        Mean of the first groups above the median of the class, DN.
+    slope : (npixels,) array
+        Drift relative to the class, DN per group.
+    slope_t : (npixels,) array
+        Drift over its standard error.
     jump : (npixels,) array
-        Largest step between groups against its class, DN.
+        Largest step between groups relative to the class, DN.
     kurtosis : (npixels,) array
         Excess kurtosis of the residuals.
     bad : (npixels,) int32 array
@@ -70,12 +78,13 @@ class Pixels:
     bad: np.ndarray
 
 
-def judge(levels):
-    """Judge every reference pixel against its class: edge, amplifier, parity.
+def measure(levels: Levels) -> Pixels:
+    """Measure every reference pixel relative to its class (edge, amplifier, parity) and flag it.
 
     Parameters
     ----------
     levels : darkroom.nircam.refpix.levels.Levels
+        Measured levels.
 
     Returns
     -------
@@ -88,26 +97,27 @@ def judge(levels):
         if not with_value[pixels].any():
             found.bad[pixels] = Bad.NO_VALUE
             continue
-        _measure(levels, pixels, found)
+        _measure_class(levels, pixels, found)
         _flag(found, pixels, sum(len(ramp) - 2 for ramp in levels.reference))
     return found
 
 
-def _measure(levels, pixels, found):
+def _measure_class(levels, pixels, found):
+    """Fill in the properties of the pixels of one class."""
     residuals, squares, slopes, weights = [], 0.0, 0.0, 0.0
     jump = np.zeros(pixels.size)
     for ramp in levels.reference:
         values = ramp[:, pixels].astype(np.float64)
         values -= np.nanmedian(values - values[0], axis=1)[:, None]
-        left, slope = line_residuals(values)
+        residual, slope = line_residuals(values)
         ngroups = len(values)
         lever = ngroups * (ngroups**2 - 1) / 12
-        residuals.append(left)
-        squares = squares + (left**2).sum(axis=0)
+        residuals.append(residual)
+        squares = squares + (residual**2).sum(axis=0)
         slopes, weights = slopes + lever * slope, weights + lever
         jump = np.maximum(jump, np.abs(np.diff(values, axis=0)).max(axis=0))
-    dof = sum(len(left) - 2 for left in residuals)
-    left = np.concatenate(residuals)
+    dof = sum(len(residual) - 2 for residual in residuals)
+    residual = np.concatenate(residuals)
     sigma = np.sqrt(squares / dof)
     level = np.mean([ramp[0, pixels] for ramp in levels.reference], axis=0, dtype=np.float64)
     found.sigma[pixels] = sigma
@@ -116,19 +126,20 @@ def _measure(levels, pixels, found):
     found.jump[pixels] = jump
     with np.errstate(invalid="ignore", divide="ignore"):
         found.slope_t[pixels] = slopes / np.sqrt(weights) / sigma
-        found.kurtosis[pixels] = (left**4).mean(axis=0) / (left**2).mean(axis=0) ** 2 - 3
-    if len(left) >= _ENOUGH:
-        found.bad[pixels[_share_within(left) < _TWO_LEVELS]] |= Bad.TELEGRAPH
+        square = (residual**2).mean(axis=0)
+        found.kurtosis[pixels] = (residual**4).mean(axis=0) / square**2 - 3
+    if len(residual) >= _ENOUGH:
+        found.bad[pixels[_fraction_within(residual) < _TWO_LEVELS]] |= Bad.TELEGRAPH
 
 
-def _share_within(left):
-    """Return the share of variance that the best cut into two levels leaves, by pixel."""
-    ordered = np.sort(left, axis=0)
+def _fraction_within(residual):
+    """Return the fraction of variance within two levels, for the best split of each pixel."""
+    ordered = np.sort(residual, axis=0)
     n = len(ordered)
     below = np.cumsum(ordered, axis=0)[:-1]
     count = np.arange(1, n)[:, None]
     total = ordered.sum(axis=0)
-    # What the two means explain, for every cut that leaves a tenth on each side.
+    # Variance explained by two means, for every split with at least a tenth on each side.
     explained = below**2 / count + (total - below) ** 2 / (n - count) - total**2 / n
     spread = ((ordered - total / n) ** 2).sum(axis=0)
     margin = n // 10
@@ -137,22 +148,23 @@ def _share_within(left):
 
 
 def _flag(found, pixels, dof):
+    """Set the flags of the pixels of one class; TELEGRAPH is set for candidates already."""
     sigma, level = found.sigma[pixels], found.level[pixels]
     bad = found.bad[pixels]
     middle, spread = _robust(sigma)
-    # With few groups noise scatters so much that chance alone goes far up and down.
+    # With few groups the estimate of the noise itself has a large scatter.
     high, low = np.sqrt(
         [stats.chi2.isf(_CHANCE, dof), stats.chi2.ppf(_CHANCE, dof)] / stats.chi2.median(dof)
     )
     noisy = sigma > max(middle + _NOISY * spread, high * middle)
-    # Two levels far apart are noise; what looks like two levels in quiet pixels is chance.
+    # Telegraph noise makes a pixel noisy; two levels in a quiet pixel are chance.
     bad &= np.where(noisy, -1, 0)
     bad |= np.where(noisy, Bad.NOISY, 0)
-    # Whole numbers may lie on a line by chance.
+    # Rounded values may lie exactly on a line by chance.
     rounded = np.sqrt(sigma**2 + _ROUNDING)
     bad |= np.where(rounded < min(_DEAD, low) * middle, Bad.DEAD, 0)
     limit = stats.t.isf(_CHANCE / 2, dof)
-    # Nor is a pixel quieter than its class, a dead one apart, which has no drift either.
+    # The error of the slope is at least that of the class: by chance a pixel may look too quiet.
     with np.errstate(invalid="ignore"):
         drift = np.abs(found.slope_t[pixels]) * np.minimum(sigma / middle, 1)
         bad |= np.where(drift > limit, Bad.DRIFT, 0)

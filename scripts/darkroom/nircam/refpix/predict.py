@@ -1,13 +1,14 @@
-"""What the noise spectrum says reference pixels must differ from active ones by.
+"""Difference of active and perfect reference pixels predicted from the noise spectrum.
 
-1/f noise is not the same at the edges of a frame, where reference pixels are read, and on average
-over the frame, where active ones are. Perfect reference pixels therefore do not follow perfectly,
-and only what exceeds this prediction is theirs.
+1/f noise at the edges of a frame, when reference pixels are read, differs from its average over the
+frame, when active pixels are read. So even perfect reference pixels do not follow the active ones
+exactly; only an excess over this prediction is due to the reference pixels.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
@@ -20,25 +21,31 @@ from darkroom.nircam.refpix.sides import SMOOTHING
 from darkroom.nircam.spectrum.model import FittedModel, Layout
 from darkroom.nircam.spectrum.numbers import model_spectra
 
-# Multiples of the row rate up to which responses are followed closely.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+    from darkroom.nircam.detector.readout import Readout
+
+# Multiple of the row rate up to which responses are sampled finely.
 _FINE_ROWS = 10
-_RESPONSE_BINS = 200  # a decade
+_RESPONSE_BINS = 200  # bins per decade
 
 
-def read_fit(path, readout):
-    """Return the fit of a noise spectrum file: `layout`, `values`, `covariance`, `above`.
+def read_fit(path: StrPath, readout: Readout) -> FittedModel:
+    """Read the fit of a noise spectrum.
 
     Parameters
     ----------
     path : path-like
-        What ``noise_spectrum.py`` wrote.
+        FITS file written by ``noise_spectrum.py``.
     readout : darkroom.nircam.detector.readout.Readout
-        Of the exposures it is for.
+        Readout of the exposures that it is used for.
 
     Raises
     ------
     InputError
-        When it is none, of another detector or subarray, or lacks an amplifier.
+        When it is no noise spectrum, of another detector or subarray, or lacks an amplifier.
     """
     try:
         with fits.open(path) as hdus:
@@ -58,7 +65,7 @@ def read_fit(path, readout):
         raise InputError(
             path,
             f"holds {count} amplifiers, {readout.noutputs} are needed",
-            "reference pixels can be judged only where all amplifiers work",
+            "the stability of reference pixels is measured only where all amplifiers work",
         )
     layout = Layout(count, ("excess", -1) in known)
     values = []
@@ -69,40 +76,43 @@ def read_fit(path, readout):
     return FittedModel(layout, np.array(values), covariance, float(header["FLOWEST"]))
 
 
-def white_noise(fit):
-    """Return the white noise of one read of each amplifier: (namplifiers,) DN."""
+def white_noise(fit: FittedModel) -> np.ndarray:
+    """Return the white noise of one read of each amplifier: (namplifiers,) float64, DN."""
     names = fit.layout.names
     whites = [fit.values[names.index(f"white_{a}")] for a in range(fit.layout.namplifiers)]
     return np.sqrt(np.exp(whites) * 0.5 / PIXEL_TIME)
 
 
-def coloured_spectra(fit, frequency):
-    """Return all but the white noise of each amplifier: (namplifiers, n), DN²/Hz."""
+def coloured_spectra(fit: FittedModel, frequency: np.ndarray) -> np.ndarray:
+    """Return the spectrum of each amplifier without white noise: (namplifiers, n), DN²/Hz."""
     half_rate = 0.5 / PIXEL_TIME
     parts = model_spectra(fit, frequency, half_rate)
     gains = fit.layout.gains(fit.values)[:, None]
     return gains**2 * parts["common"] + parts["own"] + parts["alternating"]
 
 
-def instability(fit, readout, noise, counts):
-    """Predict the frame-to-frame difference of active and reference pixels.
+def instability(
+    fit: FittedModel, readout: Readout, noise: Sequence[float], counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the scatter from frame to frame of active - reference pixels.
 
     Parameters
     ----------
-    fit : object
-        With `layout`, `values` and `covariance`, see `read_fit`.
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fit of the noise spectrum, see `read_fit`.
     readout : darkroom.nircam.detector.readout.Readout
+        Readout of the exposures.
     noise : (2,) array
         Noise of one read of an active and of a reference pixel, DN.
     counts : (2, noutputs) array
-        Active and reference pixels of the means.
+        Number of active and of reference pixels in the means.
 
     Returns
     -------
     value : (noutputs,) float64 array
         Standard deviation of a difference of frames / sqrt(2), DN.
     error : (noutputs,) float64 array
-        Of its square over the square, from the covariance of the fit.
+        Relative error of its square, from the covariance of the fit.
     """
     response = _instability_response(readout)
     white = np.asarray(noise)[:, None] ** 2 / counts
@@ -114,7 +124,7 @@ def instability(fit, readout, noise, counts):
 
     coloured = variance(fit.values)
     sigma = np.sqrt(np.diagonal(fit.covariance))
-    # Parameters that nothing is known of are not followed farther than a factor e.
+    # Undetermined parameters are varied by at most a factor of e.
     steps = np.clip(sigma, 1e-6, 1.0)
     slopes = [
         (variance(fit.values + row) - variance(fit.values - row)) / 2 for row in np.diag(steps)
@@ -126,7 +136,7 @@ def instability(fit, readout, noise, counts):
 
 
 def _instability_response(readout):
-    """Return frequencies and what each DN²/Hz there adds to the variance: (n,), (noutputs, n)."""
+    """Return frequencies (n,) and the variance per DN²/Hz at each of them (noutputs, n)."""
     regions = Regions.from_readout(readout)
     outer = np.zeros(readout.shape, bool)
     outer[regions.y, regions.x] = regions.edge < 2
@@ -135,7 +145,7 @@ def _instability_response(readout):
     length = fft.next_fast_len(4 * readout.ticks, real=True)
     frequency = fft.rfftfreq(length, PIXEL_TIME)[1:-1]
     turn = 2 * np.sin(np.pi * frequency * readout.frame_time) ** 2 / (length * PIXEL_TIME)
-    # Spectra are smooth: narrow bins are enough, at the mean of a law as 1/f.
+    # Spectra are smooth, so narrow bins suffice; their frequency is where a 1/f law has its mean.
     place = np.unique(np.floor(_RESPONSE_BINS * np.log10(frequency)), return_index=True)[1]
     power = [np.abs(fft.rfft(one, length)[1:-1]) ** 2 * turn for one in weights]
     power = np.stack([np.add.reduceat(one, place) for one in power])
@@ -151,27 +161,28 @@ def _unit(pixels, readout):
     return weights.reshape(readout.shape)
 
 
-def row_correlation(fit, readout, noise):
+def row_correlation(fit: FittedModel, readout: Readout, noise: Sequence[float]) -> np.ndarray:
     """Predict Pearson's r of smoothed row means of side reference and active pixels.
 
     Parameters
     ----------
-    fit : object
-        As for `instability`.
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fit of the noise spectrum.
     readout : darkroom.nircam.detector.readout.Readout
-        With four outputs.
+        A readout with four outputs.
     noise : (2,) array
         Noise of one read of an active and of a reference pixel, DN.
 
     Returns
     -------
     (nsmoothing, noutputs) float64 array
+        By smoothing (`darkroom.nircam.refpix.sides.SMOOTHING`) and amplifier.
     """
     columns, row = readout.columns_per_amplifier, readout.columns_per_amplifier + ROW_OVERHEAD
     time = readout.frame_time
     fine = np.arange(1, int(_FINE_ROWS * 4 * readout.ny) + 1) / (4 * time)
     frequency = np.union1d(fine, np.linspace(fine[-1], 0.5 / PIXEL_TIME, 5000)[:-1])
-    # The mean of the frame is taken off.
+    # The mean of the frame is subtracted.
     seen = 1 - np.sinc(frequency * time) ** 2
     gains = fit.layout.gains(fit.values)
     parts = model_spectra(fit, frequency, 0.5 / PIXEL_TIME)
@@ -184,7 +195,6 @@ def row_correlation(fit, readout, noise):
         rows = _mean_response(frequency * row * PIXEL_TIME, width)
         first = rows * _mean_response(frequency * PIXEL_TIME, BORDER)
         whole = rows * _mean_response(frequency * PIXEL_TIME, columns)
-
         side = _power(frequency, seen * (side_gain**2 * parts["common"] + side_own), first, first)
         side += noise[1] ** 2 / (2 * BORDER * width)
         active = _power(
@@ -200,7 +210,7 @@ def row_correlation(fit, readout, noise):
 
 
 def _mean_response(cycles, count):
-    """Return the response of the mean of `count` samples, `cycles` per sample apart."""
+    """Return the frequency response of a mean of `count` samples; `cycles` is f × interval."""
     angle = np.pi * cycles
     wave = np.sin(angle)
     whole = np.abs(wave) < 1e-9

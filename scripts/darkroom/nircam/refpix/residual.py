@@ -1,39 +1,47 @@
-"""What noise ramps have left: row means and differences of reads, before and after a correction."""
+"""Residual noise of ramps: row means and pixels in differences of groups."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.nircam.refpix.levels import check_alive
 from darkroom.nircam.spectrum.ramp import fit_ramp
 
+if TYPE_CHECKING:
+    from darkroom.nircam.spectrum.ramp import RampSource
+
 _MAD_TO_STD = 1.482602218505602
 
 
-def residual_noise(source, white):
-    """Measure the noise of differences of two groups.
+def residual_noise(source: RampSource, white: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Measure the noise of differences of two groups (1 - 0, 3 - 2, ...).
 
     Parameters
     ----------
     source : darkroom.nircam.spectrum.ramp.RampSource
-        Ramps, with or without a correction by reference pixels.
+        Ramps before or after a reference-pixel correction.
     white : (noutputs,) array
         White noise of one frame, DN.
 
     Returns
     -------
-    rows, total, floor : (noutputs,) float64 arrays
-        Scatter of row means about their frame's; robust scatter of the pixels; what the white noise
-        of so many pixels leaves in row means at least, DN. All of pairs 1-0, 3-2, …
+    rows : (noutputs,) float64 array
+        Scatter of row means about the mean of the frame, DN.
+    total : (noutputs,) float64 array
+        Robust scatter of the pixels, DN.
+    floor : (noutputs,) float64 array
+        Scatter of row means from white noise alone, DN.
     """
     readout = source.readout
     shape = (readout.ny, readout.noutputs, -1)
     squares, total, floor, npairs = (np.zeros(readout.noutputs) for _ in range(4))
     white = 2 * np.asarray(white) ** 2 / source.nframes
     for ramp in range(source.nramps):
-        lines = fit_ramp(source, ramp)
-        check_alive(source, ramp, lines)
-        good = lines.good
+        fitted = fit_ramp(source, ramp)
+        check_alive(source, ramp, fitted)
+        good = fitted.good
         for group in range(0, source.ngroups(ramp) - 1, 2):
             step = source.read(ramp, group + 1) - source.read(ramp, group)
             for a in range(readout.noutputs):
@@ -42,8 +50,9 @@ def residual_noise(source, white):
                 counts = here[inside].sum(axis=1)
                 means = np.where(here, values, 0)[inside].sum(axis=1, dtype=np.float64) / counts
                 squares[a] += means.var(ddof=1)
-                left = (values[inside] - means[:, None])[here[inside]][::7]
-                within = _MAD_TO_STD * np.median(np.abs(left))
+                # A seventh of the pixels is enough for a median.
+                within_rows = (values[inside] - means[:, None])[here[inside]][::7]
+                within = _MAD_TO_STD * np.median(np.abs(within_rows))
                 total[a] += within**2 + means.var(ddof=1)
                 floor[a] += white[a] * np.mean(1 / counts)
             npairs += 1

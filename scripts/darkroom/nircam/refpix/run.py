@@ -1,9 +1,10 @@
-"""From dark ramps to the files of the reference-pixel product."""
+"""Reference-pixel product of dark ramps: measurement, files, quantities, changes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -22,32 +23,58 @@ from darkroom.nircam.spectrum.products import write_csv
 from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.hints import StrPath
+
 
 @dataclass
 class ReferencePixelResult:
-    """What a run made."""
+    """Result of `run`.
+
+    Attributes
+    ----------
+    ramps : RampSet
+        The ramps measured.
+    levels : darkroom.nircam.refpix.levels.Levels
+        Levels of reference and active pixels.
+    pixels : darkroom.nircam.refpix.pixels.Pixels
+        Properties and flags of the reference pixels.
+    tables : dict
+        Tables of the product as lists of rows, by name.
+    settings : dict
+        Settings for the provenance.
+    previous : Path or None
+        Product of another epoch that this one was compared with.
+    """
 
     ramps: RampSet
     levels: refpix.Levels
     pixels: refpix_pixels.Pixels
-    tables: dict
-    settings: dict
+    tables: dict[str, list[dict[str, Any]]]
+    settings: dict[str, Any]
     previous: Path | None
 
 
-def run(paths, spectrum, previous=None, temperature_cards=()):
-    """Measure how stable the reference pixels are.
+def run(
+    paths: Sequence[StrPath],
+    spectrum: StrPath,
+    previous: StrPath | None = None,
+    temperature_cards: Sequence[str] = (),
+) -> ReferencePixelResult:
+    """Measure the stability of the reference pixels.
 
     Parameters
     ----------
     paths : sequence of path-like
-        Dark ramps of one detector before any correction by reference pixels.
+        Dark ramps of one detector before any reference-pixel correction.
     spectrum : path-like
-        Their noise spectrum, what ``noise_spectrum.py`` wrote.
+        Their noise spectrum, written by ``noise_spectrum.py``.
     previous : path-like, optional
-        This product of another epoch.
+        Reference-pixel product of another epoch to compare with.
     temperature_cards : sequence of str
-        Cards of the exposures' primary headers to hold levels of ramps against.
+        Cards of the primary headers with temperatures, for the trends of ramp levels.
 
     Returns
     -------
@@ -56,12 +83,12 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     ramps = RampSet(paths, "reference-pixel product")
     check_uncorrected(ramps)
     readout = ramps.readout
-    _check_whole(spectrum)
+    _check_complete(spectrum)
     fit = refpix_predict.read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)
     temperatures = read_temperatures(ramps, temperature_cards)
     levels = refpix.measure(RampSource(ramps))
-    pixels = refpix_pixels.judge(levels)
+    pixels = refpix_pixels.measure(levels)
     sigma = float(np.nanmedian(pixels.sigma))
     found = refpix_numbers.instabilities(levels, readout, fit, sigma)
     tables = {
@@ -84,16 +111,16 @@ def run(paths, spectrum, previous=None, temperature_cards=()):
     )
 
 
-def _check_whole(path):
-    """Refuse a product that is cut short; one that is no FITS file is refused where it is read."""
+def _check_complete(path):
+    """Refuse a truncated product; a file that is not FITS is refused when it is read."""
     if Path(path).is_file():
         verify(path)
 
 
 def _read_previous(path, readout):
-    """Return what `refpix_tables.change_table` needs of another epoch."""
+    """Return `before` of `refpix_tables.change_table`, from the product of another epoch."""
     tables = {}
-    _check_whole(path)
+    _check_complete(path)
     try:
         with fits.open(path) as hdus:
             detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data
@@ -108,7 +135,9 @@ def _read_previous(path, readout):
     if detector != readout.detector:
         raise InputError(path, f"DETECTOR is {detector}, the exposures' is {readout.detector}")
     if bad.shape != readout.shape:
-        raise InputError(path, "is of another subarray", "compare like with like")
+        raise InputError(
+            path, "is of another subarray", "give a product of the same detector and subarray"
+        )
     values = {
         name: (float(value), float(error))
         for name, (value, error) in refpix_tables.stability(tables).items()
@@ -126,12 +155,22 @@ _UNITS = dict.fromkeys(_DN, "DN") | {
     "mjd": "d",
     "time": "s",
 }
-# Slopes are per what they are against; changes say their unit row by row.
+# The unit of a slope depends on its axis; changes have a column for the unit.
 _UNITS_OF = {"TRENDS": {"scatter": "DN"}, "CHANGES": {}}
 
 
-def write(made, output, table):
-    """Write the product, and the flagged pixels as CSV (a header alone when there are none)."""
+def write(made: ReferencePixelResult, output: StrPath, table: StrPath) -> None:
+    """Write the product as FITS, and the flagged pixels as CSV.
+
+    Parameters
+    ----------
+    made : ReferencePixelResult
+        Result of `run`.
+    output : path-like
+        FITS file.
+    table : path-like
+        CSV file; without flagged pixels it has one row of reason ``none``.
+    """
     ramps, regions = made.ramps, made.levels.regions
     header = ramps.files[0].header
     primary = products.primary(
@@ -165,28 +204,28 @@ def write(made, output, table):
 
 
 def _image(ramps, regions, values):
-    """Return values of the reference pixels as an image in the DMS frame, 0 elsewhere."""
+    """Return values of the reference pixels as an image, DMS frame, 0 elsewhere."""
     image = np.zeros(ramps.shape, values.dtype)
     image[regions.y, regions.x] = values
     return np.ascontiguousarray(ramps.readout.flip(image))
 
 
-def report(made, path=None):
-    """Log the numbers, and write them when a path is given."""
+def report(made: ReferencePixelResult, path: StrPath | None = None) -> None:
+    """Log the quantities of the product, and write them when a path is given."""
     entries = [quantity("ramps", len(made.ramps.ramps), "", "integrations of all files")]
     for row in made.tables["INSTABILITY"]:
         text = (
-            "active - reference pixels from frame to frame / sqrt(2); perfect reference pixels "
-            f"show {row['predicted']:.3g} ± {row['predicted_error']:.2g} DN of 1/f and white noise "
-            f"(p = {row['p']:.2g})"
+            "active - reference pixels from frame to frame / sqrt(2); predicted for perfect "
+            f"reference pixels from 1/f and white noise: {row['predicted']:.3g} ± "
+            f"{row['predicted_error']:.2g} DN (p = {row['p']:.2g})"
         )
         name = f"instability, amplifier {row['amplifier']}"
         entries.append(quantity(name, row["value"], "DN", text, uncertainty=row["error"]))
-        text, excess = "more than the prediction, in quadrature; flagged at p < 0.001: ", None
+        text, excess = "excess over the prediction, in quadrature; flagged at p < 0.001: ", None
         if row["judged"]:
             text, excess = text + ("yes" if row["flagged"] else "no"), row["excess"]
         else:
-            text += "cannot be told, as the spectrum does not reach below 8 Hz"
+            text += "undetermined, since the spectrum does not reach below 8 Hz"
         name = f"instability of the reference pixels, amplifier {row['amplifier']}"
         entries.append(quantity(name, excess, "DN", text))
     for row in made.tables["SCATTER"]:

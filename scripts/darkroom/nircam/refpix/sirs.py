@@ -1,10 +1,10 @@
-"""SIRS: which weights of left and right reference pixels leave least noise in rows of pixels.
+"""SIRS kernels: weights of the left and right reference pixels that minimise row noise.
 
 Simple improved reference subtraction (Rauscher et al. 2022, JATIS 8, 028002) predicts the row means
 n of an amplifier from those of the left and right reference pixels, l and r: at every frequency
 n = γ l + ζ r, with γ and ζ by least squares from the cross spectra. The JWST pipeline applies γ and
-ζ as kernels of finite length along the rows. The same least squares over kernels of that length are
-solved here, so that what is cut off is accounted for.
+ζ as kernels of finite length along the rows. Here the least-squares problem is solved for kernels
+of that length, which accounts for the truncation.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from scipy import fft, linalg, optimize
 
 from darkroom.nircam.detector.readout import OUTPUTS
 
-#: Rows to either side of a row that count for it, and the width (rows, standard deviation) of the
-#: Gaussian that the pipeline smooths kernels with: defaults of its step refpix.
-HALF_WIDTH, GAUSSIAN = 30, 1.0
+#: Half width of the kernels, rows: default of the pipeline's step refpix.
+HALF_WIDTH = 30
+#: Standard deviation of the Gaussian with which the pipeline smooths kernels, rows: its default.
+GAUSSIAN = 1.0
 _TAPS = 2 * HALF_WIDTH + 1
-# Fewer rows than this many kernels do not tell what the kernel should be.
-_LEAST_ROWS = 4 * _TAPS
-# The pipeline divides by sums of a kernel over the pixels it does not reject: a weight below 0
-# could let them vanish, and a kernel of zeros does. 61 such weights pass 6e-5 of the sides' noise.
-_LEAST_WEIGHT = 1e-6
+# Rows needed to determine kernels.
+_MIN_ROWS = 4 * _TAPS
+# The pipeline divides by the sum of a kernel over the pixels it does not reject. Negative weights
+# could make that sum vanish, and a kernel of zeros would. 61 weights of this size pass 6e-5 of the
+# noise of the sides.
+_MIN_WEIGHT = 1e-6
+#: Sides of the detector with reference pixels, in the order of the weights.
 SIDES = ("left", "right")
 
 
@@ -35,62 +38,72 @@ class Sirs:
     Attributes
     ----------
     weights : (noutputs, 2, 2 * HALF_WIDTH + 1) array
-        Of the left and the right pixels: element 30 + j is what the pixels j rows before a row
-        count for it; before the pipeline's smoothing.
-    before, left : (noutputs,) arrays
-        Scatter of row means, without and with the kernels, DN.
+        Weights of the left and of the right pixels, before the pipeline's smoothing; element
+        30 + j is for the pixels j rows before the corrected row.
+    before : (noutputs,) array
+        Scatter of row means before the correction, DN.
+    residual : (noutputs,) array
+        Scatter of row means after it, DN.
     """
 
     weights: np.ndarray
     before: np.ndarray
-    left: np.ndarray
+    residual: np.ndarray
 
-    def gains(self):
-        """Return the part of a slow change that each side is given: (noutputs, 2)."""
+    def gains(self) -> np.ndarray:
+        """Return the fraction of a slow change subtracted by each side: (noutputs, 2)."""
         return self.weights.sum(axis=2)
 
 
-def enough_rows(nrows):
-    """Tell whether so many rows with side pixels are enough for kernels."""
-    return nrows >= _LEAST_ROWS
+def enough_rows(nrows: int) -> bool:
+    """Tell whether `nrows` rows with side pixels are enough to determine kernels."""
+    return nrows >= _MIN_ROWS
 
 
 class SirsSums:
-    """Covariances of row means at all distances in rows: side pixels and amplifiers.
+    """Covariances of row means of side pixels and amplifiers, at all distances in rows.
 
     Parameters
     ----------
     nrows : int
-        Rows with side pixels.
+        Number of rows with side pixels.
     noutputs : int
+        Number of amplifiers.
 
     Attributes
     ----------
     dof : float
-        What sums are divided by: over the frames, the degrees of freedom that residuals of lines
-        have left.
+        Divisor of the sums: degrees of freedom of the residuals, added by the caller.
     """
 
-    def __init__(self, nrows, noutputs=OUTPUTS):
+    def __init__(self, nrows: int, noutputs: int = OUTPUTS) -> None:
         self.nrows = nrows
         self._length = fft.next_fast_len(nrows + 2 * _TAPS, real=True)
         frequencies = self._length // 2 + 1
         self._sides = np.zeros((2, 2, frequencies), np.complex128)
-        self._follow = np.zeros((noutputs, 2, frequencies), np.complex128)
+        self._cross = np.zeros((noutputs, 2, frequencies), np.complex128)
         self._variance = np.zeros(noutputs)
         self.dof = 0.0
 
-    def add(self, left, right, active):
-        """Add a frame's row means: (nrows,), (nrows,) and (nrows, noutputs), DN."""
+    def add(self, left: np.ndarray, right: np.ndarray, active: np.ndarray) -> None:
+        """Add the row means of a frame.
+
+        Parameters
+        ----------
+        left, right : (nrows,) arrays
+            Means of the side reference pixels, DN.
+        active : (nrows, noutputs) array
+            Means of the active pixels of each amplifier, DN.
+        """
         sides = np.stack([left - left.mean(), right - right.mean()])
         active = (active - active.mean(axis=0)).T
         self._variance += (active**2).mean(axis=1)
         side = fft.rfft(sides, self._length)
         self._sides += side[:, None] * np.conj(side)[None]
-        self._follow += fft.rfft(active, self._length)[:, None] * np.conj(side)[None]
+        self._cross += fft.rfft(active, self._length)[:, None] * np.conj(side)[None]
 
-    def solve(self):
-        """Return the kernels that leave least noise.
+    def solve(self) -> Sirs:
+        """Return the kernels that minimise row noise.
 
         Returns
         -------
@@ -102,15 +115,15 @@ class SirsSums:
         lags = fft.irfft(self._sides, self._length) / scale
         blocks = [[smooth.T @ _toeplitz(lags[s, t]) @ smooth for t in range(2)] for s in range(2)]
         sides = np.block(blocks)
-        lags = fft.irfft(self._follow, self._length) / scale
-        weights, left = [], []
-        for variance, follow in zip(self._variance / self.dof, lags, strict=True):
+        lags = fft.irfft(self._cross, self._length) / scale
+        weights, residual = [], []
+        for variance, cross in zip(self._variance / self.dof, lags, strict=True):
             taps = np.arange(-HALF_WIDTH, HALF_WIDTH + 1)
-            with_side = np.concatenate([smooth.T @ follow[s, taps] for s in range(2)])
-            found = np.maximum(_least_squares(sides, with_side), _LEAST_WEIGHT)
+            with_side = np.concatenate([smooth.T @ cross[s, taps] for s in range(2)])
+            found = np.maximum(_least_squares(sides, with_side), _MIN_WEIGHT)
             weights.append(found.reshape(2, _TAPS))
-            left.append(variance - 2 * found @ with_side + found @ sides @ found)
-        return Sirs(np.array(weights), np.sqrt(self._variance / self.dof), np.sqrt(left))
+            residual.append(variance - 2 * found @ with_side + found @ sides @ found)
+        return Sirs(np.array(weights), np.sqrt(self._variance / self.dof), np.sqrt(residual))
 
 
 def _smoothing():
@@ -120,8 +133,8 @@ def _smoothing():
     return linalg.toeplitz(np.pad(window, (0, HALF_WIDTH)))
 
 
-def smoothed(weights):
-    """Return a kernel, (ntaps,), as the pipeline applies it."""
+def smoothed(weights: np.ndarray) -> np.ndarray:
+    """Return a kernel, (ntaps,), with the smoothing that the pipeline applies."""
     return _smoothing() @ weights
 
 
@@ -131,8 +144,8 @@ def _toeplitz(lags):
 
 
 def _least_squares(square, side):
-    """Return x >= 0 that makes x' square x - 2 x' side least."""
-    # Sides that never change have no covariance at all.
+    """Return the x >= 0 that minimises xᵀ square x - 2 xᵀ side."""
+    # Side pixels that never change have no covariance; the ridge makes the problem solvable.
     ridge = 1e-9 * np.trace(square) / len(square) or 1.0
     root = linalg.cholesky(square + ridge * np.eye(len(square)), lower=True)
     wanted = linalg.solve_triangular(root, side, lower=True)

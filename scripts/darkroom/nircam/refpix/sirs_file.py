@@ -1,12 +1,13 @@
-"""SIRS kernels as files of the JWST pipeline, and which of them a correction uses.
+"""SIRS kernels as files of the JWST pipeline, and the choice of the file for an exposure.
 
-Where no kernel fits, the pipeline's step refpix says so in its log and takes running medians;
-here that is an error. Runs in the environment of the pipeline.
+Without a kernel for the detector, the pipeline's step refpix logs a warning and uses running
+medians; here that is an error. Runs in the environment of the pipeline.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -15,26 +16,31 @@ from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.refpix.sirs import SIDES
 
-#: Reference type of the pipeline.
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from darkroom.hints import StrPath
+
+#: Reference type of SIRS kernels in the pipeline.
 KIND = "sirskernel"
-_ROWS = 2048  # of the frames that the kernels are for
-_NAMES = ("gamma", "zeta")  # of the left and right gains by frequency, in the pipeline's files
+_ROWS = 2048  # rows of the frames that the kernels are for
+_NAMES = ("gamma", "zeta")  # left and right gains by frequency, in the pipeline's files
 
 
-def asks_for_sirs(steps, parameters):
-    """Tell whether steps with these parameters correct by SIRS kernels."""
+def asks_for_sirs(steps: Collection[str], parameters: dict[str, dict[str, Any]]) -> bool:
+    """Tell whether steps with these parameters apply SIRS kernels."""
     return "refpix" in steps and parameters.get("refpix", {}).get("refpix_algorithm") == "sirs"
 
 
-def choose_kernel(path, candidates):
-    """Return the first kernel file that holds an exposure's detector.
+def choose_kernel(path: StrPath, candidates: Sequence[StrPath | None]) -> Path:
+    """Return the first kernel file with kernels for the detector of an exposure.
 
     Parameters
     ----------
     path : path-like
         The exposure.
     candidates : sequence of path-like or None
-        The best first.
+        Kernel files in order of preference; None is skipped.
 
     Returns
     -------
@@ -43,29 +49,29 @@ def choose_kernel(path, candidates):
     Raises
     ------
     DarkroomError
-        When the exposure is no full frame, or no candidate has kernels for its detector.
+        When the exposure is not a full frame, or no candidate has kernels for its detector.
     """
     header = fits.getheader(path)
     detector, subarray = (str(header.get(card, "")) for card in ("DETECTOR", "SUBARRAY"))
     if "FULL" not in subarray:
         raise DarkroomError(
             f"{path}: SUBARRAY is {subarray or 'not given'}; the pipeline's step refpix applies "
-            "SIRS kernels to full frames only: take refpix_algorithm: median"
+            "SIRS kernels to full frames only: use refpix_algorithm: median"
         )
     given = [Path(candidate) for candidate in candidates if candidate is not None]
     for candidate in given:
         if detector.lower() in _detectors(candidate):
             return candidate
-    held = ", ".join(f"{one.name} has none" for one in given) or "CRDS has no file of them"
+    held = ", ".join(f"{one.name} has none" for one in given) or "CRDS has no such file"
     raise DarkroomError(
-        f"{path}: no SIRS kernels for {detector} ({held}); make some from the reference pixels of "
-        "darks (sirs_kernel.py, option --sirs-kernel of calibrate.py), or take "
+        f"{path}: no SIRS kernels for {detector} ({held}); make them from the reference pixels of "
+        "darks (sirs_kernel.py, option --sirs-kernel of calibrate.py), or use "
         "refpix_algorithm: median"
     )
 
 
 def _detectors(path):
-    """Return the detectors whose kernels a file holds, in small letters."""
+    """Return the detectors (lower case) for which a file has kernels."""
     import asdf
 
     try:
@@ -79,13 +85,20 @@ def _detectors(path):
         raise InputError(path, f"cannot be read as SIRS kernels ({error})") from error
 
 
-def read_weights(path):
-    """Return detector and weights of a reference-pixel product: str, (noutputs, 2, ntaps) array.
+def read_weights(path: StrPath) -> tuple[str, np.ndarray]:
+    """Read the SIRS weights of a reference-pixel product.
+
+    Returns
+    -------
+    detector : str
+        Detector name.
+    weights : (noutputs, 2, ntaps) float64 array
+        Weights of left and right pixels, see `darkroom.nircam.refpix.sirs.Sirs`.
 
     Raises
     ------
     InputError
-        When it is none, or holds no kernels.
+        When the file is no such product, or holds no kernels.
     """
     try:
         with fits.open(path) as hdus:
@@ -95,7 +108,7 @@ def read_weights(path):
                 raise InputError(
                     path,
                     "holds no SIRS kernels",
-                    "they are made of full frames alone: reference_pixels.py on such darks",
+                    "they are made from full frames only: run reference_pixels.py on such darks",
                 )
             shape = (int(rows["AMPLIFIER"].max()) + 1, len(SIDES), -1)
             weights = np.array(rows["WEIGHT"], np.float64).reshape(shape)
@@ -104,18 +117,18 @@ def read_weights(path):
     return detector, weights
 
 
-def gains(weights):
-    """Return kernels as gains by frequency, as the pipeline's files hold them.
+def gains(weights: np.ndarray) -> np.ndarray:
+    """Return the gains by frequency of kernels, as in the pipeline's files.
 
     Parameters
     ----------
     weights : (n, ntaps) array
-        Element ntaps // 2 + j belongs to j rows before.
+        Kernels; element ntaps // 2 + j is for j rows before the corrected row.
 
     Returns
     -------
     (n, 1025) complex128 array
-        At 0 … 1 / (2 rows).
+        Gains at frequencies 0 … 1 / (2 rows).
     """
     reach = weights.shape[-1] // 2
     around = np.zeros((len(weights), _ROWS))
@@ -123,18 +136,23 @@ def gains(weights):
     return np.fft.rfft(around)
 
 
-def write_kernel(output, detector, weights, made_from):
-    """Write kernels as the pipeline loads them (``SIRSKernelModel``): ASDF, same bytes each time.
+def write_kernel(
+    output: StrPath, detector: str, weights: np.ndarray, made_from: dict[str, Any]
+) -> None:
+    """Write kernels as an ASDF file that the pipeline loads (``SIRSKernelModel``).
+
+    The bytes depend on the arguments alone.
 
     Parameters
     ----------
     output : path-like
-        ``.asdf``.
+        File to write, ``*.asdf``.
     detector : str
+        Detector name.
     weights : (noutputs, 2, ntaps) array
-        Of left and right pixels, see `darkroom.nircam.refpix.sirs.Sirs`.
+        Weights of left and right pixels, see `darkroom.nircam.refpix.sirs.Sirs`.
     made_from : dict
-        Kept with it, e.g. names and SHA-256 of what it was made from.
+        Provenance stored in the file, e.g. name and SHA-256 of the product used.
     """
     import asdf
 

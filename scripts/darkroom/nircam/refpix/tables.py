@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from darkroom.nircam.detector.dq import Pixel
@@ -13,14 +15,41 @@ from darkroom.nircam.refpix import predict as refpix_predict
 from darkroom.nircam.refpix.sides import LEFT_RIGHT, SIDES_EDGES, SMOOTHING, frame_coherence
 from darkroom.nircam.refpix.sirs import HALF_WIDTH, SIDES
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.refpix.sirs import SirsSums
+    from darkroom.nircam.spectrum.model import FittedModel
+
+    Rows = list[dict[str, Any]]
+
 
 def _group_time(ramps):
     """Return the time from group to group, s."""
     return float(ramps.files[0].header.get("TGROUP") or ramps.readout.frame_time)
 
 
-def row_table(levels, fit, readout, sigma):
-    """Return how row means follow the side pixels, measured and predicted, by smoothing."""
+def row_table(levels: refpix.Levels, fit: FittedModel, readout: Readout, sigma: float) -> Rows:
+    """Return the correlation of row means with side pixels, measured and predicted.
+
+    Parameters
+    ----------
+    levels : darkroom.nircam.refpix.levels.Levels
+        Measured levels.
+    fit : darkroom.nircam.spectrum.model.FittedModel
+        Fit of the noise spectrum.
+    readout : darkroom.nircam.detector.readout.Readout
+        Readout of the ramps.
+    sigma : float
+        Noise of one read of a reference pixel, DN.
+
+    Returns
+    -------
+    list of dict
+        A row for each smoothing and amplifier; empty without side pixels.
+    """
     if levels.rows is None:
         return []
     white = float(refpix_predict.white_noise(fit).mean())
@@ -32,7 +61,7 @@ def row_table(levels, fit, readout, sigma):
             "r": float(levels.rows.correlation[k, a]),
             "predicted_r": float(expected[k, a]),
             "gain": float(levels.rows.gain[k, a]),
-            "left": float(levels.rows.left[k, a]),
+            "left": float(levels.rows.residual[k, a]),
         }
         for k, width in enumerate(SMOOTHING)
         for a in range(readout.noutputs)
@@ -40,8 +69,8 @@ def row_table(levels, fit, readout, sigma):
     ]
 
 
-def coherence_table(levels, ramps):
-    """Return coherences: of the sides from row to row, of sides and edges from frame to frame."""
+def coherence_table(levels: refpix.Levels, ramps: RampSet) -> Rows:
+    """Return coherences: left and right from row to row, sides and edges from frame to frame."""
     rows = [] if levels.sides is None else levels.sides.table()
     series = refpix_numbers.sides_and_edges(levels.edges)
     found = [{"pair": LEFT_RIGHT} | row for row in rows]
@@ -52,8 +81,8 @@ def coherence_table(levels, ramps):
     return found
 
 
-def sirs_tables(sums):
-    """Return the kernels, tap by tap, and what they leave in rows."""
+def sirs_tables(sums: SirsSums | None) -> dict[str, Rows]:
+    """Return tables SIRS (gains and row noise by amplifier) and SIRS_KERNEL (every weight)."""
     if sums is None:
         return {"SIRS": [], "SIRS_KERNEL": []}
     sirs = sums.solve()
@@ -64,15 +93,15 @@ def sirs_tables(sums):
             "gain_left": float(left[a]),
             "gain_right": float(right[a]),
             "before": float(sirs.before[a]),
-            "left": float(sirs.left[a]),
+            "left": float(sirs.residual[a]),
         }
         for a in range(len(left))
     ]
     return {"SIRS": numbers, "SIRS_KERNEL": kernel_rows(sirs.weights)}
 
 
-def kernel_rows(weights):
-    """Return SIRS weights, (noutputs, 2, ntaps), tap by tap."""
+def kernel_rows(weights: np.ndarray) -> Rows:
+    """Return a row for each of the SIRS weights, (noutputs, 2, ntaps)."""
     return [
         {
             "amplifier": a,
@@ -84,8 +113,23 @@ def kernel_rows(weights):
     ]
 
 
-def pixel_table(regions, pixels, readout):
-    """Return one row per flagged pixel, DMS coordinates from 0."""
+def pixel_table(regions: refpix.Regions, pixels: refpix_pixels.Pixels, readout: Readout) -> Rows:
+    """Return a row for each flagged pixel.
+
+    Parameters
+    ----------
+    regions : darkroom.nircam.refpix.levels.Regions
+        Positions of the reference pixels.
+    pixels : darkroom.nircam.refpix.pixels.Pixels
+        Their properties and flags.
+    readout : darkroom.nircam.detector.readout.Readout
+        Readout of the ramps.
+
+    Returns
+    -------
+    list of dict
+        ``x`` and ``y`` are counted from 0 in the DMS frame.
+    """
     rows = []
     for k in np.flatnonzero(pixels.bad):
         y, x = int(regions.y[k]), int(regions.x[k])
@@ -108,8 +152,23 @@ def pixel_table(regions, pixels, readout):
     return rows
 
 
-def mask_table(regions, pixels, ramps):
-    """Compare with what the exposures' PIXELDQ says of the reference pixels."""
+def mask_table(regions: refpix.Regions, pixels: refpix_pixels.Pixels, ramps: RampSet) -> Rows:
+    """Compare the flagged pixels with those that PIXELDQ of the first exposure marks DO_NOT_USE.
+
+    Parameters
+    ----------
+    regions : darkroom.nircam.refpix.levels.Regions
+        Positions of the reference pixels.
+    pixels : darkroom.nircam.refpix.pixels.Pixels
+        Their flags.
+    ramps : darkroom.nircam.ramps.ramps.RampSet
+        The exposures.
+
+    Returns
+    -------
+    list of dict
+        One row of counts; empty without a PIXELDQ.
+    """
     pixeldq = read_pixeldq(ramps.files[0])
     if pixeldq is None:
         return []
@@ -119,10 +178,10 @@ def mask_table(regions, pixels, ramps):
     return [{name: int(where.sum()) for name, where in counts.items()} | {"pixels": bad.size}]
 
 
-def level_table(levels, ramps):
+def level_table(levels: refpix.Levels, ramps: RampSet) -> Rows:
     """Return the mean of each region in every frame, above group 0 of its ramp.
 
-    With the ramp's MJD, and the time since its group 0.
+    With the MJD of the ramp and the time since its group 0.
     """
     rows, step = [], _group_time(ramps)
     for ramp, (edges, active) in enumerate(zip(levels.edges, levels.active, strict=True)):
@@ -138,23 +197,23 @@ def level_table(levels, ramps):
     return rows
 
 
-def change_table(tables, bad, before):
-    """Return what changed since another epoch: instability, scatter of frames, bad pixels.
+def change_table(tables: dict[str, Rows], bad: np.ndarray, before: dict[str, Any]) -> Rows:
+    """Return changes since another epoch: instability, scatter of frames, bad pixels.
 
     Parameters
     ----------
     tables : dict
-        INSTABILITY and SCATTER of this product.
+        Tables INSTABILITY and SCATTER of this product.
     bad : (ny, nx) int array
-        BAD_REF_PIXEL of this product.
+        Image BAD_REF_PIXEL of this product.
     before : dict
-        ``values``, {quantity: (value, error)}, and ``bad`` of the other epoch.
+        Of the other epoch: ``values``, {quantity: (value, error)}, and ``bad``.
 
     Returns
     -------
     list of dict
-        By quantity: ``previous``, ``change`` and its ``error``; of pixels those bad now and not
-        before, and the other way round.
+        For each quantity ``previous``, ``change`` and its ``error``; for pixels, the number of
+        newly bad ones and of those no longer bad.
     """
     rows = []
     for quantity, (value, error) in stability(tables).items():
@@ -169,8 +228,8 @@ def change_table(tables, bad, before):
     return rows
 
 
-def stability(tables):
-    """Return the numbers of tables INSTABILITY and SCATTER: {quantity: (value, error)}."""
+def stability(tables: dict[str, Iterable[dict[str, Any]]]) -> dict[str, tuple[float, float]]:
+    """Return the values of tables INSTABILITY and SCATTER: {quantity: (value, error)}."""
     found = {
         f"instability, amplifier {row['amplifier']}": (row["value"], row["error"])
         for row in tables["INSTABILITY"]

@@ -1,6 +1,8 @@
-"""Levels of ramps against time and temperature: what shifts between integrations."""
+"""Trends of the levels of ramps with time, integration number and temperature."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -8,14 +10,27 @@ from scipy import stats
 
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def read_temperatures(ramps, cards):
-    """Return header cards of every ramp's file: {card: (nramps,) float64 array}.
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.refpix.levels import Levels
+
+
+def read_temperatures(ramps: RampSet, cards: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the temperatures of every ramp: {card: (nramps,) float64 array}.
+
+    Parameters
+    ----------
+    ramps : darkroom.nircam.ramps.ramps.RampSet
+        The ramps.
+    cards : iterable of str
+        Cards of the primary headers.
 
     Raises
     ------
     InputError
-        When a file lacks a card, or it is no number.
+        When a file lacks a card, or its value is not a number.
     """
     found = {}
     for card in cards:
@@ -23,24 +38,28 @@ def read_temperatures(ramps, cards):
         for file in ramps.files:
             value = fits.getheader(file.path).get(card)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                told = "there is no card" if value is None else f"{value!r} is no temperature: card"
+                what = "there is no card" if value is None else f"{value!r} is no temperature: card"
                 raise InputError(
-                    file.path, f"{told} {card}", "name others (reference_pixels.temperature_cards)"
+                    file.path, f"{what} {card}", "name others (reference_pixels.temperature_cards)"
                 )
             values.append(float(value))
         found[card] = np.array([values[k] for k, _ in ramps.ramps])
     return found
 
 
-def ramp_table(levels, ramps, temperatures):
-    """Return one dictionary per ramp and amplifier: levels of group 0 above the first ramp's, DN.
+def ramp_table(
+    levels: Levels, ramps: RampSet, temperatures: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """Return a row for each ramp and amplifier: levels of group 0 above the first ramp's, DN.
 
     Parameters
     ----------
     levels : darkroom.nircam.refpix.levels.Levels
+        Measured levels.
     ramps : darkroom.nircam.ramps.ramps.RampSet
+        The ramps.
     temperatures : dict
-        Of `read_temperatures`.
+        Result of `read_temperatures`.
     """
     return [
         {
@@ -58,16 +77,27 @@ def ramp_table(levels, ramps, temperatures):
     ]
 
 
-def trend_table(levels, ramps, temperatures):
-    """Return scatter and slopes of ramp levels against time, index and temperatures.
+def trend_table(
+    levels: Levels, ramps: RampSet, temperatures: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """Return the scatter of ramp levels and their slopes with time, integration and temperatures.
+
+    Parameters
+    ----------
+    levels : darkroom.nircam.refpix.levels.Levels
+        Measured levels.
+    ramps : darkroom.nircam.ramps.ramps.RampSet
+        The ramps.
+    temperatures : dict
+        Result of `read_temperatures`.
 
     Returns
     -------
     list of dict
-        By ``quantity`` (reference, active, active - reference), ``amplifier`` (-1: their mean) and
-        ``against`` (mjd, integration, a card): ``scatter`` over ramps (DN), ``slope`` (DN per day,
-        integration or degree), ``error``, ``p`` (Student's t). Empty for fewer than 3 ramps, and
-        without what does not change.
+        A row for each ``quantity`` (reference, active, active - reference), ``amplifier`` (-1:
+        their mean) and ``against`` (mjd, integration, a card): ``scatter`` over ramps (DN),
+        ``slope`` (DN per day, integration or degree), its ``error`` and ``p`` (Student's t).
+        Constant or unknown axes are left out; the list is empty for fewer than 3 ramps.
     """
     reference, active = map(np.array, (levels.reference_start, levels.active_start))
     if len(reference) < 3:
@@ -97,13 +127,13 @@ def trend_table(levels, ramps, temperatures):
     return rows
 
 
-def line(axis, values):
-    """Return slope, its standard error and its p (two-sided, n - 2 degrees of freedom)."""
+def line(axis: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
+    """Return slope, standard error and p-value (two-sided, n - 2 degrees of freedom) of a line."""
     axis = axis - axis.mean()
     lever = float(axis @ axis)
     slope = float(axis @ values) / lever
-    left = values - values.mean() - slope * axis
+    residual = values - values.mean() - slope * axis
     dof = len(values) - 2
-    error = float(np.sqrt(left @ left / dof / lever))
+    error = float(np.sqrt(residual @ residual / dof / lever))
     p = float(2 * stats.t.sf(abs(slope) / error, dof)) if error > 0 else float(slope == 0)
     return slope, error, p
