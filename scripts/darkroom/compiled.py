@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from darkroom.errors import DarkroomError
 
@@ -64,7 +64,7 @@ def load_kernel(name: str, *variant: Any) -> Any:
     return found
 
 
-def _load(name, variant):
+def _load(name: str, variant: tuple) -> Any:
     # Before the lock, so that jobs that start together do not import numba one after the other.
     from numba import config
 
@@ -76,7 +76,7 @@ def _load(name, variant):
 
 
 @contextmanager
-def _code_by_digest(name, folder):
+def _code_by_digest(name: str, folder: Path) -> Iterator[None]:
     """Let numba keep the code of a package by the digest of all its files.
 
     Code of earlier states of the same checkout's package is removed, as numba itself replaces the
@@ -105,7 +105,7 @@ def _code_by_digest(name, folder):
             shutil.rmtree(state, ignore_errors=True)
 
 
-def _digest(package):
+def _digest(package: Path) -> str:
     """Return 16 hexadecimal digits that change with any Python file of a folder."""
     total = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
@@ -140,7 +140,7 @@ def cache_lock() -> Iterator[Path]:
         yield folder
 
 
-def _open_lock():
+def _open_lock() -> tuple[Path, TextIO]:
     """Return the first folder that can be written, and its lock, open."""
     import tempfile  # late, as numba: most programs that import this module compile nothing
 

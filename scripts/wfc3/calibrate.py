@@ -21,7 +21,7 @@ overwritten.
 
 from pathlib import Path
 
-from darkroom.campaign.settings import add_options
+from darkroom.campaign.settings import add_options, declared
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import Wfc3Settings
 
@@ -30,7 +30,9 @@ def main():
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("raw", metavar="RAW", type=Path, help="RAW file (.fits or .fits.gz)")
-    add_options(parser, Wfc3Settings, ("engine", "mask_scope"))
+    add_options(parser, Wfc3Settings, ("engine",))
+    scopes = declared(Wfc3Settings)["mask_scope"].choices
+    parser.add_argument("--mask-scope", choices=scopes, help="default: all; calwf3 where it runs")
     parser.add_argument(
         "--references", required=True, type=Path, help="folder of the reference files (iref$)"
     )

@@ -10,7 +10,7 @@ from darkroom.archive.mast_files import Files
 from darkroom.archive.mast_server import TIMEOUT_S
 from darkroom.errors import DarkroomError
 from darkroom.provenance import settings_digest
-from darkroom.transport.token import VARIABLE
+from darkroom.secrets import TOKEN_VARIABLE
 from darkroom.transport.transfer import LONGEST_WAIT_S, file_time_limit_s
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float:
 
 def _files(archive: Mapping[str, Any]) -> Files:
     """Return the session of this process for files."""
-    key = settings_digest({"archive": archive, "secret": os.environ.get(VARIABLE, "")})
+    key = settings_digest({"archive": archive, "secret": os.environ.get(TOKEN_VARIABLE, "")})
     if key not in _sessions:
         _sessions.clear()
         _sessions[key] = Files(archive)

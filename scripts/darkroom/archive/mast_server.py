@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from darkroom.errors import DarkroomError
+from darkroom.secrets import TOKEN_VARIABLE
 from darkroom.transport.download import first_words
-from darkroom.transport.token import VARIABLE, read_token
+from darkroom.transport.token import read_token
 from darkroom.transport.transfer import (
     SILENCE_S,
     TEMPORARY_STATUSES,
@@ -135,8 +136,8 @@ class Server:
 
         if self.with_retries(ask, f"checking the token with {self.address}").get("anon", True):
             raise DarkroomError(
-                f"{self.address} does not accept the token in {VARIABLE} (it may have expired); "
-                "make a new one at https://auth.mast.stsci.edu/token, or unset the variable: "
+                f"{self.address} does not accept the token in {TOKEN_VARIABLE} (it may have "
+                "expired); make a new one at https://auth.mast.stsci.edu/token, or unset the variable: "
                 "public data need none"
             )
 
@@ -177,10 +178,10 @@ def raise_http_failure(response: requests.Response) -> NoReturn:
     if status in (401, 403):
         fault = (
             f"access is refused (HTTP {status}): the data may be proprietary, and the token in "
-            f"{VARIABLE} does not open them"
-            if os.environ.get(VARIABLE)
+            f"{TOKEN_VARIABLE} does not open them"
+            if os.environ.get(TOKEN_VARIABLE)
             else f"access is refused (HTTP {status}): the data may be proprietary; put your token "
-            f"into the environment variable {VARIABLE}"
+            f"into the environment variable {TOKEN_VARIABLE}"
         )
         raise DarkroomError(fault)
     if status in (404, 410):

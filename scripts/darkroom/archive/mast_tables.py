@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
-from darkroom.transport.token import VARIABLE
+from darkroom.secrets import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -70,7 +70,7 @@ def ask_products(
 def warn_of_proprietary_files(item: str, rows: Collection[Mapping[str, Any]]) -> None:
     """Log which files are not public when no token is set."""
     closed = [r for r in rows if r.get("dataRights", "PUBLIC") != "PUBLIC"]
-    if closed and not os.environ.get(VARIABLE):
+    if closed and not os.environ.get(TOKEN_VARIABLE):
         log.warning(
             "item %s: %d of %d files are not public (%s: %s); put your token into the environment "
             "variable %s before they are fetched",
@@ -79,7 +79,7 @@ def warn_of_proprietary_files(item: str, rows: Collection[Mapping[str, Any]]) ->
             len(rows),
             ", ".join(sorted({row["dataRights"] for row in closed})),
             first_five({row["productFilename"] for row in closed}),
-            VARIABLE,
+            TOKEN_VARIABLE,
         )
 
 

@@ -28,6 +28,7 @@ class Arrivals:
         self.exclude = exclude
         kind = plan.campaign.archive["kind"]
         modules = [f"darkroom.archive.{kind}"]
+        modules += [f"darkroom.{name}.received" for name in plan.instruments]
         if plan.simulated:
             modules += [f"darkroom.{name}.simulate.exposures" for name in plan.instruments]
         #: Toolset of the programs that ask the archive.

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def check(settings, schema, path):
+    from darkroom.hints import StrPath
+
+
+def check(settings: Any, schema: dict[str, Any], path: StrPath) -> None:
     """Raise an `InputError` that tells the first fault of `settings` against a JSON schema."""
     # Imported here: plans of thousands of jobs that only need the names stay light.
     import jsonschema
@@ -18,12 +24,12 @@ def check(settings, schema, path):
         raise InputError(path, _explain(errors[0]), "every key is explained in config/README.md")
 
 
-def _order(error):
+def _order(error: Any) -> tuple[int, bool, str]:
     """Sort faults from the outside in, a misspelt key before the key it is missed as."""
     return len(error.absolute_path), error.validator != "additionalProperties", error.message
 
 
-def _explain(error):
+def _explain(error: Any) -> str:
     """Put a jsonschema error into one sentence."""
     while error.validator in ("oneOf", "anyOf") and error.context:
         error = max(error.context, key=lambda e: len(e.absolute_path))
@@ -51,13 +57,13 @@ def _explain(error):
     return f"{key}: {error.message}"
 
 
-def nearest(word, known):
+def nearest(word: str, known: Iterable[object]) -> str:
     """Return a question that names the most similar known word, or an empty string."""
     close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def with_defaults(value, schema, root):
+def with_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
     """Return `value` with the schema's defaults filled in, at every depth.
 
     Parameters
@@ -87,7 +93,7 @@ def with_defaults(value, schema, root):
     return value
 
 
-def _resolve(reference, root):
+def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any]:
     for part in reference.lstrip("#/").split("/"):
         root = root[part]
     return root

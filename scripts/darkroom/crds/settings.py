@@ -111,7 +111,7 @@ def crds_settings(campaign: Campaign, observatory: str, results: str) -> CrdsSet
             f"{campaign.path}: crds.{observatory}.context is {context!r}, a context of another "
             "observatory"
         )
-    server = given.get("server", ObservatorySettings.server.format(observatory=observatory))
+    server = given.get("server", str(ObservatorySettings.server).format(observatory=observatory))
     cache = _folder(given["path"], campaign) if given["path"] else f"{results}/crds"
     return CrdsSettings(observatory, context, server, cache, given["timeout_s"])
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from darkroom.errors import DarkroomError
 from darkroom.secrets import TOKEN_VARIABLE
 
-VARIABLE = TOKEN_VARIABLE
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -27,18 +26,18 @@ def read_token(server: str) -> str | None:
         When the token would be sent unencrypted over a network, or the value of the variable cannot
         be a token. No message contains the token.
     """
-    token = os.environ.get(VARIABLE, "").strip()
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
         return None
     parts = urlsplit(server)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise DarkroomError(
-            f"archive.server is {server}: {VARIABLE} is set and would be sent unencrypted; use an "
-            "https address, or unset the variable"
+            f"archive.server is {server}: {TOKEN_VARIABLE} is set and would be sent unencrypted; "
+            "use an https address, or unset the variable"
         )
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
         raise DarkroomError(
-            f"{VARIABLE} contains characters that no MAST token has; copy the token again from "
-            "https://auth.mast.stsci.edu/token"
+            f"{TOKEN_VARIABLE} contains characters that no MAST token has; copy the token again "
+            "from https://auth.mast.stsci.edu/token"
         )
     return token

@@ -58,7 +58,7 @@ class Plan:
     @property
     def simulated(self) -> bool:
         """Whether the exposures are simulated, so that their truth is known."""
-        return self.campaign.archive["kind"] == "simulated"
+        return bool(self.campaign.archive["kind"] == "simulated")
 
     @property
     def instruments(self) -> list[str]:
@@ -149,7 +149,8 @@ class Pipeline:
 
     def settings(self, item: str) -> dict[str, Any]:
         """Return the settings of an item's pipeline."""
-        return self.plan.campaign.items[item][self.instrument]
+        settings: dict[str, Any] = self.plan.campaign.items[item][self.instrument]
+        return settings
 
     def options(self, item: str, program: str) -> str:
         """Return the settings of one of the instrument's programs as options."""

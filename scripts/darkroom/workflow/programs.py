@@ -11,6 +11,10 @@ import os
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
 
 # from module import a as b | from module import (a, b); and import module as a, another
 _FROM = re.compile(r"^[ \t]*from +(darkroom[\w.]*) +import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
@@ -34,11 +38,11 @@ class Programs:
         folder, so that a moved checkout reruns nothing.
     """
 
-    def __init__(self, base, conda):
+    def __init__(self, base: StrPath, conda: bool) -> None:
         self.base = Path(os.path.relpath(base))
         self.conda = conda
 
-    def __call__(self, toolset, script, *arguments):
+    def __call__(self, toolset: str, script: str, *arguments: str) -> str:
         """Return the start of a shell command: environment, interpreter, program, arguments.
 
         Compiled kernels are cached inside the checkout. Snakemake itself sets OMP_NUM_THREADS to
@@ -48,17 +52,17 @@ class Programs:
         """
         cache_folder = self.base / ".cache"
         python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
-        settings = (
+        settings = [
             f"NUMBA_CACHE_DIR={cache_folder}/numba",
             f"MPLCONFIGDIR={cache_folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE=1",
-        )
+        ]
         if self.conda:  # the venvs find the library by themselves (envs/venvs.py)
-            settings = (*settings, f"PYTHONPATH={self.base}/scripts")
+            settings.append(f"PYTHONPATH={self.base}/scripts")
         words = (*settings, python, f"{self.base}/scripts/{script}.py", *filter(None, arguments))
         return " ".join(words) + " "
 
-    def digest(self, toolset, script, *modules):
+    def digest(self, toolset: str, script: str, *modules: str) -> str:
         """Return a digest of a program, the library parts it uses and its toolset's pins.
 
         Snakemake tracks neither an imported module nor the content of a script; a rule that
@@ -78,24 +82,25 @@ class Programs:
             for path in _module_files(library, name):
                 files |= _closure(path)
         for path in sorted(files):
-            name = path.relative_to(self.base)
-            total.update(f"{name}\0{_digest(path)}\n".encode())
+            shown = path.relative_to(self.base)
+            total.update(f"{shown}\0{_digest(path)}\n".encode())
         return total.hexdigest()[:16]
 
 
 @cache
-def _digest(path):
+def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
 
 
 @cache
-def _closure(path):
+def _closure(path: Path) -> set[Path]:
     """Return a source file and every part of the library it leads to.
 
     A template or table beside a module belongs to it when the module names it, or when its name
     begins with the module's (``geometry_sci.json`` beside ``geometry.py``).
     """
-    found, queue = set(), [path]
+    found: set[Path] = set()
+    queue = [path]
     library = next(p for p in path.parents if (p / "darkroom").is_dir())
     while queue:
         source = queue.pop()
@@ -117,7 +122,7 @@ def _closure(path):
 
 
 @cache
-def _imports(source):
+def _imports(source: Path) -> frozenset[str]:
     """Return the dotted names of the library that a source file imports, anywhere in it.
 
     By pattern: parsing the whole library each time a workflow or one of its cluster jobs starts
@@ -136,13 +141,13 @@ def _imports(source):
 
 
 @cache
-def _beside(folder):
+def _beside(folder: Path) -> list[Path]:
     """Return the files of a folder that are no Python."""
     return [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
 
 
 @cache
-def _module_files(library, name):
+def _module_files(library: Path, name: str) -> list[Path]:
     """Return the files that importing a dotted name runs: the module and its packages."""
     parts = name.split(".")
     files = [library.joinpath(*parts[:k], "__init__.py") for k in range(1, len(parts) + 1)]

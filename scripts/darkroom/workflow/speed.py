@@ -34,4 +34,4 @@ def remember_signatures(rules: Iterable[Any]) -> None:
         for one in given:
             function = getattr(one, "callable", one)
             if inspect.isfunction(function):
-                function.__signature__ = inspect.signature(function)
+                function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]

@@ -162,7 +162,8 @@ def found_by_name(script, campaign):
     simulators = [
         f"darkroom.{name}.simulate.exposures" for name in instruments if archive == "simulated"
     ]
-    return [f"darkroom.archive.{archive}", *simulators]
+    received = [f"darkroom.{name}.received" for name in instruments]
+    return [f"darkroom.archive.{archive}", *received, *simulators]
 
 
 def undeclared(packages, *toolsets):
