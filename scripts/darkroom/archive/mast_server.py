@@ -137,8 +137,8 @@ class Server:
         if self.with_retries(ask, f"checking the token with {self.address}").get("anon", True):
             raise DarkroomError(
                 f"{self.address} does not accept the token in {TOKEN_VARIABLE} (it may have "
-                "expired); make a new one at https://auth.mast.stsci.edu/token, or unset the variable: "
-                "public data need none"
+                "expired); make a new one at https://auth.mast.stsci.edu/token, or unset the "
+                "variable: public data need none"
             )
 
 
