@@ -77,8 +77,8 @@ def add(
         `described`.
     """
     made = []
-    measured = [noise_spectrum and "noise spectrum", reference_pixels and "reference pixels"]
-    if words := " and ".join(filter(None, measured)):
+    given = {"noise spectrum": noise_spectrum, "reference pixels": reference_pixels}
+    if words := " and ".join(name for name, product in given.items() if product is not None):
         described["summary"] += f" {words.capitalize()} measured."
     if noise_spectrum is not None:
         made.append((noise_spectrum, "noise spectrum: bins, fit, lines, pedestals"))
@@ -107,10 +107,10 @@ def add(
         made.append((corrections, "comparison of reference-pixel corrections"))
         described["tables"].append(_corrections(corrections))
         described["limits"].append(_CORRECTION_LIMIT)
-        lacking = corrections.table("NOT_POSSIBLE")
+        refused = corrections.table("NOT_POSSIBLE")
         described["limits"] += [
             f"Correction {name} is not possible here: {why}."
-            for name, why in zip(lacking.get("CORRECTION", ()), lacking.get("WHY", ()), strict=True)
+            for name, why in zip(refused.get("CORRECTION", ()), refused.get("WHY", ()), strict=True)
         ]
     described["products"] += [
         {"file": inside(product.path, folder), "what": what} for product, what in made

@@ -9,6 +9,7 @@ import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Edges of the detector, in the order of their numbers.
 EDGES = ("bottom", "top", "left", "right")
-_CLIP, _MAD_TO_STD = 4.0, 1.482602218505602
+_CLIP = 4.0  # robust standard deviations
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,19 @@ def measure(source: RampSource) -> Levels:
         nrows = np.unique(regions.y[beside]).size
         rows, sides = RowSums(), SideSpectra(nrows, row_time)
         sirs = SirsSums(nrows) if readout.subarray == "FULL" and enough_rows(nrows) else None
-    zeros = (np.zeros(readout.noutputs) for _ in range(2))
-    found = Levels(regions, [], [], [], *zeros, [], [], rows, sides, sirs)
+    found = Levels(
+        regions,
+        reference=[],
+        edges=[],
+        active=[],
+        nactive=np.zeros(readout.noutputs),
+        noise=np.zeros(readout.noutputs),
+        reference_start=[],
+        active_start=[],
+        rows=rows,
+        sides=sides,
+        sirs=sirs,
+    )
     first = None
     for ramp in range(source.nramps):
         fitted = fit_ramp(source, ramp)
@@ -314,4 +326,4 @@ def clipped_mean(values: np.ndarray) -> float:
         return np.nan
     middle = np.median(values)
     distance = np.abs(values - middle)
-    return float(values[distance <= _CLIP * _MAD_TO_STD * np.median(distance)].mean())
+    return float(values[distance <= _CLIP * MAD_TO_STD * np.median(distance)].mean())

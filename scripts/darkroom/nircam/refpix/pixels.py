@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.levels import line_residuals
 
 if TYPE_CHECKING:
     from darkroom.nircam.refpix.levels import Levels
 
-_MAD_TO_STD = 1.482602218505602
 _NOISY, _DEAD, _LEVEL = 5.0, 0.2, 6.0
 _ROUNDING = 1 / 12  # variance of rounding to whole numbers, DN²
 # False-alarm probability of a flag for one pixel.
@@ -175,4 +175,4 @@ def _flag(found, pixels, dof):
 
 def _robust(values):
     middle = np.nanmedian(values)
-    return middle, _MAD_TO_STD * np.nanmedian(np.abs(values - middle))
+    return middle, MAD_TO_STD * np.nanmedian(np.abs(values - middle))

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.levels import check_alive
 from darkroom.nircam.spectrum.ramp import fit_ramp
 
 if TYPE_CHECKING:
     from darkroom.nircam.spectrum.ramp import RampSource
-
-_MAD_TO_STD = 1.482602218505602
 
 
 def residual_noise(source: RampSource, white: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -52,7 +51,7 @@ def residual_noise(source: RampSource, white: np.ndarray) -> tuple[np.ndarray, .
                 squares[a] += means.var(ddof=1)
                 # A seventh of the pixels is enough for a median.
                 within_rows = (values[inside] - means[:, None])[here[inside]][::7]
-                within = _MAD_TO_STD * np.median(np.abs(within_rows))
+                within = MAD_TO_STD * np.median(np.abs(within_rows))
                 total[a] += within**2 + means.var(ddof=1)
                 floor[a] += white[a] * np.mean(1 / counts)
             npairs += 1

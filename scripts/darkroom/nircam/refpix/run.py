@@ -106,9 +106,8 @@ def run(
         bad = _image(ramps, levels.regions, pixels.bad)
         tables["CHANGES"] = refpix_tables.change_table(tables, bad, before)
     settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
-    return ReferencePixelResult(
-        ramps, levels, pixels, tables, settings, previous and Path(previous)
-    )
+    previous = None if previous is None else Path(previous)
+    return ReferencePixelResult(ramps, levels, pixels, tables, settings, previous)
 
 
 def _check_complete(path):

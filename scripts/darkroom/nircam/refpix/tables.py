@@ -16,8 +16,6 @@ from darkroom.nircam.refpix.sides import LEFT_RIGHT, SIDES_EDGES, SMOOTHING, fra
 from darkroom.nircam.refpix.sirs import HALF_WIDTH, SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from darkroom.nircam.detector.readout import Readout
     from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.refpix.sirs import SirsSums
@@ -228,7 +226,7 @@ def change_table(tables: dict[str, Rows], bad: np.ndarray, before: dict[str, Any
     return rows
 
 
-def stability(tables: dict[str, Iterable[dict[str, Any]]]) -> dict[str, tuple[float, float]]:
+def stability(tables: dict[str, Rows]) -> dict[str, tuple[float, float]]:
     """Return the values of tables INSTABILITY and SCATTER: {quantity: (value, error)}."""
     found = {
         f"instability, amplifier {row['amplifier']}": (row["value"], row["error"])

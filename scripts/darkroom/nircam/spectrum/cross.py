@@ -67,7 +67,8 @@ class CrossSpectra:
         shape = (len(self.pairs), self.length // 2 + 1)
         self.power, self._window = np.zeros(shape, np.complex64), np.zeros(shape, np.complex64)
         self.variance, self.weight = np.zeros(count), np.zeros(count)
-        self.dof, self._mask = 0.0, None
+        self.dof = 0.0
+        self._mask: np.ndarray  # taper × good pixels of the current integration, by `begin`
 
     @property
     def padded_frequency(self) -> np.ndarray:

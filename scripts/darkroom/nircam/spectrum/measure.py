@@ -114,10 +114,11 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     grid = bins.Grid.from_times(readout.frame_time, PIXEL_TIME)
     amplifiers, first = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
-    pedestals, weak, parts, before = [], [], [], 0
+    pedestals, weak_of_ramps, parts = [], [], []
+    before = np.zeros(())
     for ramp in range(source.nramps):
         fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
-        weak.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
+        weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
         first = None  # its images are large
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
         total = grid.means(sums.padded_frequency, sums.power)[0]
@@ -140,18 +141,36 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         for together in (True, False)
     )
     centre = _effective_frequency(frequency, used, grid)
-    fitted = fit(centre, np.nan_to_num(matrix), n_independent, grid)
-    expected = fitted.expected(centre, grid)
-    gains = fitted.layout.gains(fitted.values)
+    model = fit(centre, np.nan_to_num(matrix), n_independent, grid)
+    expected = model.expected(centre, grid)
+    gains = model.layout.gains(model.values)
     common, own, _ = split(matrix, gains, expected)
     errors = _errors(parts, matrix, pairs, gains, expected, alone)
-    weak = [source.nframes * values for values in mean_weak_noise(*zip(*weak, strict=True))]
-    fitted = fitted.without_white(*(values / grid.half_rate for values in weak))
+    weak, weak_error = (
+        source.nframes * values for values in mean_weak_noise(*zip(*weak_of_ramps, strict=True))
+    )
     return Spectrum(
-        amplifiers, grid, centre, counts, n_independent, matrix, *errors[:1], common, own,
-        *errors[1:], lines, fitted, *weak, pedestals,
-        _parseval(spectra, sums, grid, source.nframes), sums.kept, sums.dof, source.nframes,
-    )  # fmt: skip
+        amplifiers=amplifiers,
+        grid=grid,
+        frequency=centre,
+        counts=counts,
+        n_independent=n_independent,
+        matrix=matrix,
+        matrix_error=errors[0],
+        common=common,
+        own=own,
+        common_error=errors[1],
+        own_error=errors[2],
+        lines=lines,
+        fit=model.without_white(weak / grid.half_rate, weak_error / grid.half_rate),
+        weak=weak,
+        weak_error=weak_error,
+        pedestals=pedestals,
+        parseval=_parseval(spectra, sums, grid, source.nframes),
+        kept=sums.kept,
+        dof=sums.dof,
+        nframes=source.nframes,
+    )
 
 
 def _working(source):

@@ -41,14 +41,15 @@ def model_spectra(
     layout, values = fit.layout, fit.values
     zero = np.zeros_like(frequency)
     common = common_spectrum(frequency, layout, values)[0] if layout.has_common else zero
-    parts = {"common": common, "white": [], "own": [], "alternating": []}
+    names = ("white", "own", "alternating")
+    own_parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for a in range(layout.namplifiers):
         start = layout.names.index(f"white_{a}")
         own = own_spectrum(frequency, half_rate, values[start : start + 5])
         # The derivative by the logarithm of an amplitude is the component itself.
-        for name, part in zip(("white", "own", "alternating"), own[[1, 2, 4]], strict=True):
-            parts[name].append(part)
-    return {name: np.array(part) for name, part in parts.items()}
+        for name, part in zip(names, own[[1, 2, 4]], strict=True):
+            own_parts[name].append(part)
+    return {"common": common} | {name: np.array(parts) for name, parts in own_parts.items()}
 
 
 def band_noise(

@@ -174,7 +174,7 @@ def hdus(
     provenance.stamp(primary.header)
     rows = bin_rows(spectrum)
     units = dict.fromkeys(rows[0], _DENSITY) | dict.fromkeys(("frequency", "low", "high"), "Hz")
-    units["values"] = None
+    units |= {"values": None}
     hertz = {"knee": "Hz", "parseval": None, "kept": None, "amplifier": None}
     hertz |= dict.fromkeys(("weak", "weak_error"), "DN2")
     numbers = derived_rows(spectrum, derived)

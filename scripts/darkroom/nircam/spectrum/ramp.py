@@ -16,6 +16,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack
+from darkroom.nircam.ramps.robust import mad_deviation
 from darkroom.nircam.spectrum.sums import LineFitSums
 from darkroom.nircam.spectrum.weak import weak_noise
 
@@ -30,7 +31,6 @@ MIN_USABLE, MIN_NOISE = 0.25, 0.25
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 _FULL_SCALE = 65535  # of the 16 bits of raw exposures
 _SAMPLE_ROWS = 64
-_MAD_TO_STD = 1.482602218505602
 # A pixel is left out of an integration when its residuals are too large or too small (probabilities
 # _LARGE, _SMALL), when a step between groups deviates from the slope by more than _JUMP standard
 # deviations, or when its slope exceeds the median by more than _HOT standard deviations: the shot
@@ -256,10 +256,5 @@ class _Sample:
 
     def deviations(self, image):
         """Return the robust standard deviation of each amplifier: (noutputs,) float64."""
-        found = []
-        for values in self._of_amplifiers(image):
-            middle = np.median(values) if values.size else np.nan
-            found.append(
-                _MAD_TO_STD * np.median(np.abs(values - middle)) if values.size else middle
-            )
+        found = [mad_deviation(values) for values in self._of_amplifiers(image)]
         return np.array(found, np.float64)

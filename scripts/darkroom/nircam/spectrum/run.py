@@ -181,7 +181,7 @@ def report(made: SpectrumResult, path: StrPath | None = None) -> None:
         quantity("ramps", len(made.ramps.ramps), "", "integrations of all files"),
     ]
     low = max(BAND[0], spectrum.fit.lowest_frequency)
-    text = {
+    definitions = {
         "white": "white noise of one read",
         "common_band": f"common 1/f noise of one read, {low:.3g} to {BAND[1]:g} Hz, from the fit",
         "own_band": f"1/f noise of the amplifier, {low:.3g} to {BAND[1]:g} Hz, from the fit",
@@ -190,9 +190,9 @@ def report(made: SpectrumResult, path: StrPath | None = None) -> None:
         f"{spectrum.fit.lowest_frequency:.3g} Hz",
     }
     if len(spectrum.amplifiers) == 1:
-        text = {name: words for name, words in text.items() if "common" not in name}
+        definitions = {name: text for name, text in definitions.items() if "common" not in name}
     for place, a in enumerate(spectrum.amplifiers):
-        for name, definition in text.items():
+        for name, definition in definitions.items():
             entries.append(
                 quantity(
                     f"{name.replace('_', ' ')}, amplifier {a}", derived[name][place], "DN",
