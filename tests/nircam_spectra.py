@@ -23,7 +23,7 @@ NOISE = {
 
 
 class Held:
-    """Ramps (nramps, ngroups, ny, nx), DMS frame, as a `darkroom.nircam.spectrum.ramp.RampSource`."""
+    """Ramps (nramps, ngroups, ny, nx), DMS frame, in place of a `RampSource`."""
 
     def __init__(self, data, readout, nframes=1):
         self.data, self.readout, self.nramps, self.nframes = data, readout, len(data), nframes
@@ -47,7 +47,7 @@ def simulated(seed, **settings):
 
 
 def truths(full, truth):
-    """Return the true value of every parameter, named as in the fit, with the place of the amplifier."""
+    """Return the true value of every parameter, named as in the fit."""
     coupling = truth["coupling"]
     mean = np.exp(np.log(coupling).mean())
     true = {f"gain_{a}": coupling[a] / mean for a in range(len(coupling))}
