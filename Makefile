@@ -17,7 +17,7 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint format lock-envs clean
+.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint format settings lock-envs clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make test-scale  a campaign of 2,000 jobs with failures, a kill and a full disk'
 	@echo 'make lint        the checks alone'
 	@echo 'make format      put code and rules into the one format'
+	@echo 'make settings    write schema and tables of config/README.md after an edit of a declaration'
 	@echo 'make lock-envs   compile envs/*.txt again after an edit of envs/*.yaml'
 	@echo 'make clean       remove environments and caches; results/ stays'
 
@@ -77,6 +78,9 @@ format: setup
 	@$(RUN) ruff check --quiet --fix
 	@$(RUN) ruff format --quiet
 	@$(RUN) snakefmt Snakefile rules
+
+settings: setup
+	@PYTHONPATH=scripts $(RUN) darkroom.documents .
 
 lock-envs: setup
 	@.venv/bin/python envs/compile_locks.py
