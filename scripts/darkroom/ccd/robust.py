@@ -24,7 +24,7 @@ def robust_mean(values: np.ndarray, limit: float = 5.0) -> float:
     ----------
     values : array
     limit : float
-        In units of 1.4826 MAD; of the standard deviation where the MAD is zero.
+        Limit in units of 1.4826 MAD; of the standard deviation where the MAD is zero.
 
     Returns
     -------
