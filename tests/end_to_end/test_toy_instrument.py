@@ -62,6 +62,7 @@ def test_its_settings_are_in_schema_and_tables(toy):
         "tests/unit/toy/test_level.py",
         "tests/unit/campaign/test_settings.py",
         "tests/unit/house/test_names.py",
+        "tests/unit/house/test_layout.py",
     ],
 )
 def test_its_tests_and_those_of_the_house_pass(toy, name):
