@@ -5,10 +5,10 @@ with and without outliers, one pixel in time, noise images and their histograms,
 drifted, and science frames before and after. The figures and figures.json replace the folder
 --figures at once; --output is the item's JSON file for the report. Called, with all it reads:
 
-    ccd_figures.py --frames frames.tsv --master-bias master_bias.fits
+    figures.py --frames frames.tsv --master-bias master_bias.fits
         --read-noise read_noise.fits --master-dark master_dark.fits --dark-rate dark_rate.fits
         --hot-pixels hot_pixels.fits --quantities quantities.json
-        --science science/target_dsub.fits --pixel 100 150 --display-range -30 50
+        --science science/target_dsub.fits --pixel 100 150 --display-range-adu -30 50
         --figures figures --output item.json
 
 besides the accepted frames that frames.tsv names. The folder --figures and every product must lie
@@ -42,6 +42,9 @@ def parse():
         "--science", nargs="*", default=[], type=Path, metavar="FILE", help="*_dsub.fits products"
     )
     add_options(parser, CcdSettings, PROGRAMS["figures"])
+    parser.add_argument(
+        "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: 1)")
     parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
