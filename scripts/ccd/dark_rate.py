@@ -11,11 +11,13 @@ from the scatter of the frame offsets; RATESYS is the same scaled up by the misf
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -29,7 +31,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the dark-rate product."""
     arguments = parse()
     import logging

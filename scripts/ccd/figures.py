@@ -15,6 +15,9 @@ besides the accepted frames that frames.tsv names. The folder --figures and ever
 in the folder of --output.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options
@@ -32,7 +35,7 @@ INPUTS = (
 )
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog="units: those of the products (ADU, e-).")
     for name, what in INPUTS:
@@ -48,7 +51,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
     from darkroom.ccd.figures.inputs import read_story

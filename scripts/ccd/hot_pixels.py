@@ -8,11 +8,13 @@ brightest pixel of the first bias frame is in the cards BRIGHTY, BRIGHTX, BRIGHT
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -25,7 +27,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the hot-pixel product."""
     arguments = parse()
     import logging

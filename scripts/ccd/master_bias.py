@@ -8,11 +8,13 @@ to the level of all pixels at once is the card CMERR, not part of ERR.
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -29,7 +31,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the master bias."""
     arguments = parse()
     from functools import partial

@@ -8,11 +8,13 @@ all pixels share, because the frames' common offsets wander. OFFSETS holds them.
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -23,7 +25,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the master darks."""
     arguments = parse()
     from functools import partial

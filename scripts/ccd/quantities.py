@@ -9,11 +9,13 @@ most frames, whatever their temperature.
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -39,7 +41,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the table."""
     arguments = parse()
     import json

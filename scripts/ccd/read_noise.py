@@ -9,11 +9,17 @@ those that are noisier than normal noise can be, with its error RNERR.
 
 from __future__ import annotations
 
+import argparse
+from typing import TYPE_CHECKING
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
+if TYPE_CHECKING:
+    from darkroom.ccd.stack.read_noise import ReadNoise
 
-def parse():
+
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -24,8 +30,8 @@ def parse():
     return arguments
 
 
-def cards(made, bunit):
-    """Return what goes into the header of SCI."""
+def cards(made: ReadNoise, bunit: str) -> list[tuple[str, float, str]]:
+    """Return the header cards of SCI: ``(keyword, value, comment)``."""
     import numpy as np
 
     noise, seen = made.pooled, made.survey
@@ -44,7 +50,7 @@ def cards(made, bunit):
     ]
 
 
-def main():
+def main() -> None:
     """Make the read-noise product."""
     arguments = parse()
     import logging

@@ -9,11 +9,14 @@ in BEF and AFT compare the frame before and after.
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     parser.add_argument(
@@ -33,8 +36,18 @@ def parse():
     return arguments
 
 
-def subtract(arguments, path, output):
-    """Make one dark-subtracted frame."""
+def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
+    """Write the dark-subtracted product of one science frame.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The command line.
+    path : str
+        The science frame.
+    output : pathlib.Path
+        The product to write.
+    """
     import logging
     from functools import partial
 
@@ -62,11 +75,9 @@ def subtract(arguments, path, output):
     write(output, sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record))
 
 
-def main():
+def main() -> None:
     """Make the dark-subtracted frames, and their list."""
     arguments = parse()
-    from pathlib import Path
-
     from darkroom.atomic import write_text
     from darkroom.fits.content import content_sha256
     from darkroom.fits.describe import stem

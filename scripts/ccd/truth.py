@@ -12,7 +12,7 @@ from darkroom.cli import ListFileParser, run
 PRODUCTS = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
 
 
-def main():
+def main() -> None:
     """Write truth and comparison."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("--campaign", required=True, help="name or YAML file")
