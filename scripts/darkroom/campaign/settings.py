@@ -24,7 +24,6 @@ from darkroom.errors import DarkroomError
 
 #: Default of a setting that must be given.
 REQUIRED: Any = dataclasses.MISSING
-_JSON_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _PARSERS = {"str": str, "int": int, "float": float}
 # What stands for a value in help.
 _WORDS = {"str": "TEXT", "int": "INT", "float": "NUMBER"}
