@@ -10,7 +10,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     from darkroom.cgi.options import add_settings
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_settings, raw_settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Write truth and comparison."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("--campaign", required=True, help="name or YAML file")

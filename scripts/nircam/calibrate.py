@@ -9,13 +9,20 @@ With --status it is also recorded what came of the exposure; with --exclude one 
 is then recorded as refused, and the program ends well.
 """
 
+from __future__ import annotations
+
+import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.cli import ListFileParser, run
 
+if TYPE_CHECKING:
+    from astropy.io import fits
 
-def main():
+
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, _uncal.fits, or its status file")
@@ -54,7 +61,7 @@ def main():
     print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
 
 
-def calibrated(path, arguments):
+def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the steps, write the ramps, and return what changes in the exposure's status."""
     from astropy.io import fits
 
@@ -96,8 +103,22 @@ def calibrated(path, arguments):
     return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
 
 
-def make_ramps(path, references, stamped, arguments):
-    """Run the steps on an exposure and write the ramps."""
+def make_ramps(
+    path: str, references: dict[str, Path], stamped: fits.Header, arguments: argparse.Namespace
+) -> None:
+    """Run the steps on an exposure and write the ramps.
+
+    Parameters
+    ----------
+    path : str
+        The raw exposure.
+    references : dict
+        Reference files by reference type.
+    stamped : astropy.io.fits.Header
+        Provenance cards for the primary header.
+    arguments : argparse.Namespace
+        The command line.
+    """
     from darkroom.fits.write import write
     from darkroom.nircam.refpix.sirs_file import KIND
     from darkroom.nircam.steps import ramp_hdus, run_steps

@@ -10,7 +10,7 @@ from __future__ import annotations
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Compare the corrections."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="ramps before the correction")

@@ -17,12 +17,13 @@ The folder --figures, --merged and every product must lie in the folder of --out
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     pair = {"nargs": 2, "type": Path, "metavar": ("REFERENCE", "DETAILS")}
@@ -50,7 +51,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
     from darkroom.nircam.detector.readout import Readout
@@ -75,7 +76,7 @@ def main():
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
             story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
-        noise = _tell_noise(book, arguments)
+        noise = _draw_noise(book, arguments)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
@@ -96,8 +97,8 @@ def main():
     print(f"{arguments.figures}: {len(book.records)} figures")
 
 
-def _tell_noise(book, arguments):
-    """Add the figures of the noise products that are given, and return these."""
+def _draw_noise(book, arguments):
+    """Draw the figures of the noise products that are given; return these products by name."""
     from darkroom.nircam.figures import refpix as nircam_refpix
     from darkroom.nircam.figures import spectrum as nircam_spectrum
     from darkroom.nircam.figures.inputs import Product

@@ -20,10 +20,12 @@ OUTPUT holds tables SPECTRUM, FIT, NUMBERS, PEDESTAL, PEDESTAL_PSD, LINES (and C
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
@@ -36,7 +38,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Measure the noise spectrum."""
     arguments = parse()
     from pathlib import Path

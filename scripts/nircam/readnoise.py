@@ -20,13 +20,15 @@ DN, as the pipeline expects: sqrt(2) times the noise of one read. Long lists go 
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     shared.add_files(parser, "read noise")
@@ -34,7 +36,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Measure the read noise."""
     arguments = parse()
     settings = read_options(arguments, ReadnoiseSettings)

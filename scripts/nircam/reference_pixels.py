@@ -17,12 +17,14 @@ SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGE
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
@@ -36,7 +38,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Measure the reference pixels."""
     arguments = parse()
     from pathlib import Path

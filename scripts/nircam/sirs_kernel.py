@@ -12,7 +12,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("product", type=Path, help="made by reference_pixels.py, FITS")

@@ -15,13 +15,15 @@ pixel correction. Units are DN. Long lists of files go in as @names.list.
 
 from __future__ import annotations
 
+import argparse
+
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     shared.add_files(parser, "superbias")
@@ -30,7 +32,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Make the superbias."""
     arguments = parse()
     settings = read_options(arguments, SuperbiasSettings)

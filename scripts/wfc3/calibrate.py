@@ -26,7 +26,7 @@ from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import Wfc3Settings
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("raw", metavar="RAW", type=Path, help="RAW file (.fits or .fits.gz)")

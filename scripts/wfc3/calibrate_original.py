@@ -6,14 +6,18 @@ before. --status records what came of the exposure; with --exclude one that cann
 recorded as refused, and the program ends well.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="RAW, or its status file")
@@ -44,8 +48,11 @@ def main():
     print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
 
 
-def calibrated(exposure, arguments):
-    """Calibrate in a private folder, put the files in place; return what changes in the status."""
+def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Calibrate an exposure in a private folder, move the files to their place.
+
+    Return what changes in the exposure's status.
+    """
     from darkroom.atomic import private_folder
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references

@@ -9,6 +9,9 @@ Written to --output: the image (e-/s) and beside it, in place of _sci, the weigh
 report .json.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options, read_options
@@ -16,7 +19,7 @@ from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", type=Path, help="FLTs or status files; or @list")
@@ -33,7 +36,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Run the program."""
     arguments = parse()
     from darkroom.atomic import private_folder

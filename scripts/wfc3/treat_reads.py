@@ -17,14 +17,18 @@ and after: background left and right, noise, the ramp.
 --engine both compares with calwf3 itself; that and calwf3 can only mask, with --mask-scope calwf3.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("original", type=Path, help="status file of calibrate_original")
@@ -39,7 +43,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Run the program."""
     arguments = parse()
     from darkroom.campaign.exposure import read_exposure
@@ -61,8 +65,22 @@ def main():
     print(f"{exposure['file']}: {record.get('done') or exposure['reason']}; {choice.get('words')}")
 
 
-def treated(exposure, choice, flt, arguments):
-    """Write the FLT of an exposure; return its measures."""
+def treated(
+    exposure: dict[str, Any], choice: dict[str, Any], flt: Path, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Write the FLT of an exposure without its bad reads; return its measurements.
+
+    Parameters
+    ----------
+    exposure : dict
+        Status of the exposure, calibrated with every read.
+    choice : dict
+        Record of the program ``choose_reads``.
+    flt : pathlib.Path
+        The FLT to write.
+    arguments : argparse.Namespace
+        The command line.
+    """
     import numpy as np
 
     from darkroom.crds.cache import Cache
