@@ -144,7 +144,7 @@ def test_the_commissioning_campaign_needs_its_context_named(checkout):
     choice = checkout.campaign(
         "unpinned",
         archive={"kind": "local", "folder": "."},
-        items={"nrca1": ITEM | {"frames": {"dark": "*.yaml"}}},
+        items={"nrca1": ITEM | {"frames": {"dark": "u*.yaml"}}},
     )
     checkout.snakemake("lock", "--config", choice)
     text = checkout.snakemake("-n", "--config", choice, status=1)
