@@ -54,6 +54,9 @@ def parse() -> argparse.Namespace:
         help="products of subtract_dark (*_dsub.fits)",
     )
     add_options(parser, CcdSettings, PROGRAMS["figures"])
+    parser.add_argument(
+        "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: 1)")
     parser.add_argument(
         "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"

@@ -22,6 +22,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,8 +106,12 @@ def _code_by_digest(name: str, folder: Path) -> Iterator[None]:
             shutil.rmtree(state, ignore_errors=True)
 
 
+@cache
 def _digest(package: Path) -> str:
-    """Return 16 hexadecimal digits that change with any Python file of a folder."""
+    """Return 16 hexadecimal digits that change with any Python file of a folder.
+
+    Found once: a process keeps to what it has imported, also for variants that it compiles later.
+    """
     total = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -170,7 +170,7 @@ def test_unreliable_bias_is_lost_there_and_kept_here(theirs, exposures):
 def test_read_noise_has_the_same_bits(theirs, exposures, kind, name):
     settings = dict(NOISE[name])
     pairs = settings.pop("group_diff_type", "independent")
-    mine = our_noise(exposures[kind], pairs=pairs, **settings)
+    mine = our_noise(exposures[kind], group_diff_type=pairs, **settings)
     assert same(images(theirs / f"{kind} noise {name}.fits", "SCI")[0], mine)
 
 

@@ -14,6 +14,7 @@ from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.quantities import CameraNumbers, NotebookStack, Quantity, table
+from darkroom.ccd.settings import USUAL_PIXEL
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master, with_noise_floor
 from darkroom.ccd.stack.noise import PooledVariance, clip_variance_factor, pooled
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import argparse
 
     from darkroom.fits.describe import Recover
-
-_DEFAULT_PIXEL = (100, 150)
 
 
 def quantities(
@@ -90,8 +89,8 @@ def _reference_time(darks):
 
 def _pixel(asked, shape):
     if asked is None:
-        inside = all(at < n for at, n in zip(_DEFAULT_PIXEL, shape, strict=True))
-        return _DEFAULT_PIXEL if inside else (shape[0] // 2, shape[1] // 2)
+        inside = all(at < n for at, n in zip(USUAL_PIXEL, shape, strict=True))
+        return USUAL_PIXEL if inside else (shape[0] // 2, shape[1] // 2)
     if any(not 0 <= at < n for at, n in zip(asked, shape, strict=True)):
         raise DarkroomError(
             f"--pixel {asked[0]} {asked[1]}: the frames have {shape[0]} rows and {shape[1]} columns"

@@ -17,13 +17,13 @@ def robust_std(values: np.ndarray) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else np.nan
 
 
-def robust_mean(values: np.ndarray, nsigma: float = 5.0) -> float:
-    """Return the mean of the values within `nsigma` robust standard deviations of the median.
+def robust_mean(values: np.ndarray, limit: float = 5.0) -> float:
+    """Return the mean of the values within `limit` robust standard deviations of the median.
 
     Parameters
     ----------
     values : array
-    nsigma : float
+    limit : float
         Limit in units of 1.4826 MAD; of the standard deviation where the MAD is zero.
 
     Returns
@@ -36,7 +36,7 @@ def robust_mean(values: np.ndarray, nsigma: float = 5.0) -> float:
         return np.nan
     distance = np.abs(values - np.median(values))
     scale = 1.4826 * np.median(distance) or values.std()
-    return float(values[distance <= nsigma * scale].mean(dtype=np.float64))
+    return float(values[distance <= limit * scale].mean(dtype=np.float64))
 
 
 def clipped_std(values: np.ndarray, nsigma: float = 4.0) -> float:

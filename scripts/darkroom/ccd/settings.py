@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from darkroom.campaign.settings import setting
 
+#: Pixel that is shown where none is chosen, row and column: the CCD notebook's.
+USUAL_PIXEL = (100, 150)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CcdSettings:
@@ -55,7 +58,7 @@ class CcdSettings:
         unit="Y X",
         minimum=0,
         length=2,
-        absent="100, 150, or the middle of smaller frames",
+        absent=f"{USUAL_PIXEL[0]}, {USUAL_PIXEL[1]}, or the middle of smaller frames",
     )
 
 

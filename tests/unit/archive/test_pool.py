@@ -92,7 +92,7 @@ ORPHANS = """
 import os, sys, time
 from darkroom.archive.pool import run_tasks
 def work(task, beat):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())  # at once, so that two lines never mix
     time.sleep(600)
 for _ in run_tasks(work, range(2), count=2, seconds=lambda _: 600):
     pass

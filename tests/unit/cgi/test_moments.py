@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from darkroom.cgi.raw import network
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.units import NONFINITE
+from darkroom.compiled import load_kernel
 
 SHAPE = (4, 5)
 
@@ -113,3 +115,11 @@ def test_errors_may_be_left_unread():
 def test_frames_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"frames of shape \(2, 4, 4\).* for pixels \(4, 5\)"):
         Moments.zeros(SHAPE).add(np.zeros((2, 4, 4)), np.zeros((2, 4, 4)), np.zeros((2, 4, 4)))
+
+
+def test_constants_of_kernels_are_those_of_the_modules_they_stand_for():
+    """Compiled code holds its constants in its own file: numba notices no edit of another."""
+    moments = load_kernel("darkroom.cgi.stacks.moments_kernel")
+    ranks = load_kernel("darkroom.cgi.raw.rank_kernel")
+    assert moments.NONFINITE == NONFINITE
+    assert (ranks.SIZE, ranks.BOTH, ranks.LOWER) == (network.SIZE, network.BOTH, network.LOWER)

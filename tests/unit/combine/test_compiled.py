@@ -97,6 +97,12 @@ def total(value):
 @njit([float64(float64)], cache=True)
 def double(value):
     return 2.0 * shifted(value)
+
+def plain(value):
+    return shifted(value)
+
+def compiled(number):
+    return njit([number(number)], cache=True)(plain)
 """,
     "darkroom/sums/shift.py": """
 from numba import njit
@@ -113,6 +119,19 @@ from darkroom.compiled import load_kernel
 kernel = load_kernel("darkroom.sums")
 found = [len(function.stats.cache_hits) for function in (kernel.total, kernel.double)]
 print(kernel.total(1.0), kernel.double(1.0), sum(found))
+"""
+
+
+# One variant, an edit of the helper in the meantime, and another variant.
+EDITED_MEANWHILE = """
+from pathlib import Path
+from numba import float32, float64
+from darkroom.compiled import load_kernel
+first = load_kernel("darkroom.sums", float32)(1.0)
+import darkroom.sums.shift as helper
+path = Path(helper.__file__)
+path.write_text(path.read_text().replace("1.0", "5.0"))
+print(first, load_kernel("darkroom.sums", float64)(1.0))
 """
 
 
@@ -161,14 +180,14 @@ class Library:
         assert old in text
         self.write("darkroom/sums/shift.py", text.replace(old, new))
 
-    def call(self, jobs=1):
-        """Return, of processes that start together, the results for 1 and how often code was found.
+    def call(self, jobs=1, code=CALL):
+        """Return, of processes that start together, the numbers they print.
 
-        That is the number of functions whose code was loaded and not compiled.
+        By default the results for 1, and for how many functions code was found in the cache.
         """
         started = [
             subprocess.Popen(
-                [sys.executable, "-c", CALL],
+                [sys.executable, "-c", code],
                 env=self.environment, stdout=subprocess.PIPE, text=True,
             )
             for _ in range(jobs)
@@ -195,6 +214,14 @@ def test_a_package_is_compiled_once_and_again_after_an_edit_of_a_helper(
     assert library.call() == [(6, 12, 0)]
     assert len(library.code()) == 4  # what was compiled before the edit is gone
     assert not library.code().keys() & first.keys()
+
+
+def test_a_process_keeps_to_the_state_that_it_imported_and_the_next_one_does_not(
+    tmp_path, repository
+):
+    library = Library(tmp_path, "named", repository)
+    assert library.call(code=EDITED_MEANWHILE) == [(2, 2)]
+    assert library.call(code=EDITED_MEANWHILE) == [(6, 6)]
 
 
 def test_processes_that_start_together_compile_a_package_once(tmp_path, repository):

@@ -17,6 +17,7 @@ from darkroom.ccd.figures.drift import FrameLevels
 from darkroom.ccd.figures.frame import brightest
 from darkroom.ccd.figures.planes import Planes
 from darkroom.ccd.figures.story import Story
+from darkroom.ccd.settings import USUAL_PIXEL
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import InputError
 from darkroom.fits.tiles import FrameStack
@@ -35,7 +36,7 @@ def read_story(
     paths: Mapping[str, StrPath],
     science: Sequence[Path] = (),
     *,
-    pixel: Sequence[int] = (100, 150),
+    pixel: Sequence[int] | None = None,
     display_range: Sequence[float] = (-30.0, 50.0),
     threads: int = 1,
 ) -> Story:
@@ -48,7 +49,7 @@ def read_story(
         ``dark_rate`` and ``hot_pixels``.
     science : sequence of Path
         Products of subtract_dark, named ``<exposure>_dsub.fits``.
-    pixel : (y, x)
+    pixel : (y, x), optional
         Pixel whose values in time are shown, from 0.
     display_range : (low, high)
         Range of bias-subtracted images, in the unit of the products.
@@ -63,7 +64,7 @@ def read_story(
     rows = in_time_order(table)
     bias = read_planes(paths["master_bias"])[0]
     gain = fits.getheader(paths["master_bias"]).get("GAIN")
-    levels, first, series = measure_frames(rows, pixel, gain)
+    levels, first, series = measure_frames(rows, pixel or USUAL_PIXEL, gain)
     flags = read_table(paths["hot_pixels"], "DQ_DEF")
     return Story(
         unit=unit(bias.header["BUNIT"]),

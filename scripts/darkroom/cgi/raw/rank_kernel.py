@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from darkroom.cgi.raw.network import BOTH, LOWER, SIZE
-
+# As in `darkroom.cgi.raw.network` (a test compares): numba would not notice an edit over there.
+SIZE = 10
+BOTH, LOWER = 0, 1
 # Pixels of a row that are processed together: their wires fit the processor's first cache.
 _LANES = 1024
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from darkroom.cgi.units import NONFINITE
-
+# As in `darkroom.cgi.units` (a test compares): numba would not notice an edit over there.
+NONFINITE = 1
 LANES = 256
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
