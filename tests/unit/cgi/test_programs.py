@@ -215,9 +215,13 @@ def test_frames_marked_as_bad_are_left_out_and_every_product_names_them(frames, 
 @pytest.mark.parametrize(
     ("program", "arguments", "text"),
     [
-        ("stack_statistics", ["all"], "frames of 12 stacks .*: statistics are of one"),
+        ("stack_statistics", ["all"], "frames of 12 stacks .*: statistics are made of one stack"),
         ("master_dark", ["stack"], "BUNIT is 'detected EM electron', 'detected electron'"),
-        ("master_dark", ["--undivided", "all"], "frames of 12 stacks .*: a dark is of one"),
+        (
+            "master_dark",
+            ["--undivided", "all"],
+            "frames of 12 stacks .*: a dark is made of one stack",
+        ),
         ("noise_maps", ["stack"], "1 stacks to fit .* at least 4"),
         ("synthesize_dark", ["--gain", "0.5", "--exptime", "1", "maps"], "needs a gain of 1 or"),
         ("synthesize_dark", ["--gain", "5", "--exptime", "-1", "maps"], "it cannot be negative"),
