@@ -1,10 +1,11 @@
-"""Running statistics of a stack of dark frames: usable samples, sum, squared deviations, flags.
+"""Add up a stack of dark frames: usable samples, sum, squared deviations and flags per pixel.
 
-What goes in: frames of one exposure time and EM gain, full frame: calibrated ones (level L2a, in
-detected EM electrons), or raw ones (level L1), which are prepared on the way; or status files.
-What comes out: a FITS file with the images COUNT, SUM, M2, ERR2 and DQ, from which noise maps and
-master darks are made. Statistics of parts of a stack are merged when they are used: new frames
-make a new part, old ones are never read again.
+Input: full frames of one exposure time and EM gain, calibrated (level L2a, in detected EM
+electrons) or raw (level L1, prepared first), or their status files.
+
+The output is a FITS file with the images COUNT, SUM, M2 (squared deviations from the mean), ERR2
+and DQ, from which noise maps and master darks are made. A stack may be added up in parts, which are
+merged when they are used: new frames make a new part, and old ones need not be read again.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ def add_up(
     )
     if len(stacks) > 1:
         names = "; ".join(found.stack.name for found in stacks)
-        raise DarkroomError(f"frames of {len(stacks)} stacks ({names}): statistics are of one")
+        raise DarkroomError(
+            f"frames of {len(stacks)} stacks ({names}): statistics are made of one stack"
+        )
     if not stacks:
         return None, None, left_out
     return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out

@@ -1,18 +1,21 @@
-"""Draw the figures of a NIRCam item, and write what the report shows of it.
+"""Draw the figures of a NIRCam item, and write its entry for the report.
 
-Superbias: the image with the notebook's logarithmic stretch and limits, and with limits that fit,
-the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
-flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
-by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
-pixels, and the scatter over pixels. Both products are optional, one must be given. Noise spectrum,
-reference pixels and the comparison of corrections are added where they are given. Called:
+Superbias   image with the notebook's logarithmic stretch and limits, and with limits adapted to the
+            data, the chosen pixel marked; error image and histogram with the threshold; scatter by
+            amplifier; flagged pixels; offsets of ramps against time; difference from a previous
+            file; two methods side by side
+Read noise  the same for its maps; noise of each ramp; active against reference pixels; scatter over
+            pixels
+Others      noise spectrum, reference pixels and residual noise after corrections, where given
 
-    nircam_figures.py --superbias superbias.fits superbias_details.fits
+At least one of --superbias and --readnoise must be given. Example:
+
+    figures.py --superbias superbias.fits superbias_details.fits
         --readnoise readnoise.fits readnoise_details.fits
         --quantities superbias.json readnoise.json --merged quantities.json
         --figures figures --output item.json
 
-The folder --figures, --merged and every product must lie in the folder of --output.
+The folder --figures, --merged and every product must be in the folder of --output.
 """
 
 from __future__ import annotations
@@ -32,22 +35,51 @@ def parse() -> argparse.Namespace:
     for name in ("superbias", "readnoise"):
         parser.add_argument(f"--{name}-other", **pair, help="products of another method")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth of simulated darks")
-    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with it")
-    parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
-    parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
-    parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
-    parser.add_argument("--corrections", type=Path, metavar="FILE", help="corrections compared")
-    parser.add_argument("--noise-truth", type=Path, metavar="JSON", help="noise against its truth")
-    parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
-    parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
-    parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with the truth")
+    parser.add_argument(
+        "--noise-spectrum", type=Path, metavar="FILE", help="product of noise_spectrum"
+    )
+    parser.add_argument(
+        "--noise-previous", type=Path, metavar="FILE", help="noise spectrum of another epoch"
+    )
+    parser.add_argument(
+        "--reference-pixels", type=Path, metavar="FILE", help="product of reference_pixels"
+    )
+    parser.add_argument(
+        "--corrections", type=Path, metavar="FILE", help="product of compare_corrections"
+    )
+    parser.add_argument(
+        "--noise-truth", type=Path, metavar="JSON", help="comparison of the noise with its truth"
+    )
+    parser.add_argument(
+        "--quantities",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="JSON",
+        help="numbers of the products",
+    )
+    parser.add_argument(
+        "--merged", type=Path, metavar="JSON", help="file of all these numbers to write"
+    )
+    parser.add_argument(
+        "--pixel",
+        nargs=2,
+        type=int,
+        metavar=("X", "Y"),
+        help="pixel to mark, column and row counted from 0",
+    )
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     arguments = parser.parse_args()
     if arguments.superbias is None and arguments.readnoise is None:
         parser.error("give --superbias, --readnoise or both")
     if bool(arguments.quantities) != bool(arguments.merged):
-        parser.error("--quantities and --merged need each other")
+        parser.error("give both --quantities and --merged, or neither")
     return arguments
 
 

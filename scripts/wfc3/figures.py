@@ -1,9 +1,9 @@
-"""Draw every figure of a WFC3/IR item, and write what the report shows of it.
+"""Draw the figures of a WFC3/IR item, and write its entry for the report.
 
-Reads what the pipeline made in --folder: original/, reads/, chosen/, measures/, reprocessed/ and
-the two combined images. The figures and figures.json replace the folder --figures at once; --output
-is the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With
---truth (folder of a simulated exposure's .npz files) everything is also compared with the truth.
+Reads the products in --folder: original/, reads/, chosen/, measures/, reprocessed/ and the two
+combined images. The folder --figures is replaced as a whole, with figures.json in it; --output is
+the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With --truth
+(folder with an .npz file of each simulated exposure) the products are also compared with the truth.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from darkroom.wfc3.figures.story import ExposureStory
 
 PRODUCTS = (
-    ("frames.tsv", "every exposure: accepted or refused, why, and what its header says"),
-    ("quantities.json", "the notebook's quantities beside ours"),
+    ("frames.tsv", "every exposure: accepted or refused, why, and values of its header"),
+    ("quantities.json", "quantities by the notebook's definitions and by darkroom's"),
 )
 VISIT = (
     ("{}_drz_sci.fits", "combined image of the visit, {}, e-/s"),
@@ -32,13 +32,21 @@ def main() -> None:
     """Draw the figures and write the item file."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", help="names of the item's exposures")
-    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
+    parser.add_argument(
+        "--frames", type=Path, help="frame table; frames refused there are left out"
+    )
     parser.add_argument("--folder", required=True, type=Path, help="folder of the item")
     add_options(parser, Wfc3Settings, PROGRAMS["figures"])
-    parser.add_argument("--archive", type=Path, help="the archive's combined image, or its status")
+    parser.add_argument(
+        "--archive", type=Path, help="the archive's combined image, or its status file"
+    )
     parser.add_argument("--truth", type=Path, help="folder with the truth of simulated exposures")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     arguments = parser.parse_args()
 
     import json
