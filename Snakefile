@@ -16,7 +16,7 @@ if REFERENCES.pipelines:
     include: "rules/crds.smk"
 
 
-# The rules of the campaign's own instruments: each start of a plan or of a cluster job reads them.
+# Rules of the campaign's instruments only: every plan and every cluster job reads them again.
 for instrument in PIPELINES:
 
     include: f"rules/{instrument}.smk"

@@ -1,16 +1,16 @@
-# From the archive to verified exposures.
+# Exposures: query the archive, fetch and verify them, list them, pin their checksums.
 from darkroom.campaign.pins import conflicts, read_pins
 
 
 rule lock:
-    """Ask the archive which exposures the campaign has, and write its lock."""
+    """Query the archive for the exposures of the campaign, and write its lock."""
     log:
         f"{RESULTS}/logs/lock.log",
     localrule: True
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
     message:
-        f"Asking the archive for the exposures of campaign {CAMPAIGN.name}"
+        f"Querying the archive for the exposures of campaign {CAMPAIGN.name}"
     shell:
         program(
             ARRIVALS.toolset,
@@ -23,7 +23,7 @@ rule lock:
 
 
 rule fetch:
-    """Bring one exposure, verify it to the last byte, and record what came of it."""
+    """Fetch one exposure, read it to the last byte, and record whether it is accepted."""
     output:
         status=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
     log:
@@ -39,7 +39,7 @@ rule fetch:
     params:
         settings=lambda wildcards: ARRIVALS.fetch_settings(wildcards.item, wildcards.exposure),
         code=ARRIVALS.code,
-        # Of the output, so that Snakemake does not compare it with earlier runs.
+        # They take `output`, so Snakemake does not compare them with those of earlier runs.
         came=lambda wildcards, output: ARRIVALS.came_with_others(wildcards.item, wildcards.exposure),
         note=lambda wildcards, output: ARRIVALS.note(wildcards.item, wildcards.exposure),
     message:
@@ -81,7 +81,7 @@ rule status_list:
 
 
 rule frames:
-    """Make the table of an item's frames: what is used, what is not, and why."""
+    """Make the frame table of an item: which frames are used, which are not, and why."""
     input:
         statuses=lambda wildcards: PLAN.statuses(wildcards.item),
         list=f"{RESULTS}/{{item}}/statuses.list",
@@ -103,7 +103,7 @@ rule frames:
 
 
 rule role_list:
-    """List the accepted frames of one role."""
+    """List the accepted frames of one role (bias, dark, science or exposure)."""
     input:
         table=f"{RESULTS}/{{item}}/frames.tsv",
     output:
@@ -123,7 +123,7 @@ rule role_list:
 
 
 rule pins:
-    """Pin the bytes of every accepted exposure and of every reference beside the lock."""
+    """Record the SHA-256 of every accepted exposure and reference beside the lock (pins)."""
     input:
         statuses=lambda wildcards: PLAN.all_statuses(),
         lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
@@ -136,13 +136,13 @@ rule pins:
     conda:
         "../envs/detector.yaml"
     params:
-        # Pins that came with a checkout and disagree with the bytes here make the rule speak.
+        # Pins from a checkout that contradict the files here rerun the rule, which reports them.
         disagreement=conflicts(
             *map(read_pins, (CAMPAIGN.pins_path, f"{RESULTS}/pins.tsv")),
         ),
         code=program.digest("detector", "archive/pins"),
     message:
-        "Pinning the bytes of every exposure"
+        "Pinning the checksums of every exposure and reference"
     shell:
         program(
             "detector",
@@ -155,7 +155,7 @@ rule pins:
 
 
 rule exposures:
-    """Bring and verify every exposure, and make nothing of them."""
+    """Fetch and verify every exposure of the campaign; make no products."""
     input:
         expand(f"{RESULTS}/{{item}}/frames.tsv", item=CAMPAIGN.items),
     localrule: True

@@ -3,7 +3,7 @@ ccd = PIPELINES["ccd"]
 
 
 rule master_bias:
-    """What is the zero level of each pixel, and how well is it known?"""
+    """Combine bias frames: the bias level of each pixel and its uncertainty."""
     input:
         bias=f"{RESULTS}/{{item}}/bias.list",
     output:
@@ -28,7 +28,7 @@ rule master_bias:
 
 
 rule read_noise:
-    """How noisy is a read of each pixel?"""
+    """Measure the read noise of each pixel from bias frames."""
     input:
         bias=f"{RESULTS}/{{item}}/bias.list",
     output:
@@ -53,7 +53,7 @@ rule read_noise:
 
 
 rule master_dark:
-    """What does each pixel hold after a time in the dark?"""
+    """Combine darks: one master dark for each exposure time and temperature."""
     input:
         dark=f"{RESULTS}/{{item}}/dark.list",
     output:
@@ -78,7 +78,7 @@ rule master_dark:
 
 
 rule dark_rate:
-    """How fast does each pixel gather charge in the dark?"""
+    """Fit the dark rate of each pixel: signal against exposure time."""
     input:
         bias=f"{RESULTS}/{{item}}/bias.list",
         dark=f"{RESULTS}/{{item}}/dark.list",
@@ -104,7 +104,7 @@ rule dark_rate:
 
 
 rule hot_pixels:
-    """Which pixels are hot, unstable, saturated or dead?"""
+    """Flag hot, unstable, saturated, non-linear and dead pixels."""
     input:
         bias=f"{RESULTS}/{{item}}/bias.list",
         dark=f"{RESULTS}/{{item}}/dark.list",
@@ -124,14 +124,14 @@ rule hot_pixels:
         settings=lambda wildcards: ccd.options(wildcards.item, "hot_pixels"),
         code=program.digest("detector", "ccd/hot_pixels"),
     message:
-        "Finding the odd pixels of {wildcards.item}"
+        "Flagging the anomalous pixels of {wildcards.item}"
     shell:
         program("detector", "ccd/hot_pixels") + "--output {output} --threads {threads} "
         "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
 rule subtract_dark:
-    """What did the sky send, without the dark?"""
+    """Subtract the dark from the science frames."""
     input:
         science=f"{RESULTS}/{{item}}/science.list",
         master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
@@ -164,7 +164,7 @@ rule subtract_dark:
 
 
 rule ccd_quantities:
-    """What are the camera's numbers, by the notebook's definitions and by ours?"""
+    """Measure the camera's quantities by the notebook's definitions and by darkroom's."""
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
         bias=f"{RESULTS}/{{item}}/bias.list",
@@ -204,7 +204,7 @@ rule ccd_quantities:
 
 
 rule ccd_truth:
-    """How do the products of simulated frames compare with what is hidden in them?"""
+    """Compare the products of simulated frames with the truth of the simulation."""
     input:
         master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
         read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
@@ -228,7 +228,7 @@ rule ccd_truth:
         settings=lambda wildcards: PLAN.truth_settings(wildcards.item),
         code=program.digest("detector", "ccd/truth"),
     message:
-        "Comparing {wildcards.item} with its truth"
+        "Comparing the products of {wildcards.item} with the truth"
     shell:
         program("detector", "ccd/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--output {output.truth} --comparison {output.comparison} "
@@ -237,7 +237,7 @@ rule ccd_truth:
 
 
 rule ccd_figures:
-    """What does all of it look like?"""
+    """Draw the figures of a CCD item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
         unpack(lambda wildcards: PLAN.truth_comparison(wildcards.item)),

@@ -1,4 +1,4 @@
-# CGI: statistics of stacks of darks, noise maps, master darks.
+# Roman CGI: statistics of stacks of darks, noise maps, master darks.
 from darkroom.cgi.pipeline import gain_and_time
 
 cgi = PIPELINES["cgi"]
@@ -10,7 +10,7 @@ wildcard_constraints:
 
 
 rule stack_statistics:
-    """What do a part of a stack's frames add up to?"""
+    """Add up the frames of one part of a stack: samples, sum and squared deviations."""
     input:
         statuses=lambda wildcards: cgi.part_statuses(
             wildcards.item, wildcards.stack, wildcards.part
@@ -37,7 +37,7 @@ rule stack_statistics:
 
 
 rule prepare_cgi:
-    """What do a part's raw frames hold, bias subtracted, masked, linear and in electrons?"""
+    """Prepare the raw frames of one part: bias, cosmic rays, non-linearity, electrons."""
     input:
         statuses=lambda wildcards: cgi.part_statuses(
             wildcards.item, wildcards.stack, wildcards.part
@@ -64,7 +64,7 @@ rule prepare_cgi:
 
 
 rule noise_maps:
-    """How large are fixed pattern, clock-induced charge and dark current of each pixel?"""
+    """Fit fixed pattern, clock-induced charge and dark current of each pixel."""
     input:
         parts=lambda wildcards: cgi.part_statistics(wildcards.item),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
@@ -91,7 +91,7 @@ rule noise_maps:
 
 
 rule cgi_master_dark:
-    """What does a pixel hold at one EM gain and exposure time, on average over its stack?"""
+    """Make a traditional master dark: the mean of one stack (EM gain and exposure time)."""
     input:
         parts=lambda wildcards: cgi.part_statistics(wildcards.item, wildcards.stack),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
@@ -117,7 +117,7 @@ rule cgi_master_dark:
 
 
 rule synthesize_dark:
-    """What does a pixel hold at any EM gain and exposure time, by the noise maps?"""
+    """Synthesize the dark of an EM gain and exposure time from the noise maps."""
     input:
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
     output:
@@ -136,14 +136,14 @@ rule synthesize_dark:
         dark=lambda wildcards: gain_and_time(wildcards.stack),
         code=program.digest("detector", "cgi/synthesize_dark"),
     message:
-        "Putting the dark {wildcards.stack} of {wildcards.item} together"
+        "Synthesizing the dark {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/synthesize_dark") + "--output {output} {params.settings} "
         "{params.dark} {input.maps} > {log} 2>&1"
 
 
 rule cgi_truth:
-    """How do maps and darks of simulated frames compare with what is hidden in them?"""
+    """Compare noise maps and darks of simulated frames with the truth of the simulation."""
     input:
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         darks=lambda wildcards: cgi.darks(wildcards.item),
@@ -165,7 +165,7 @@ rule cgi_truth:
         settings=lambda wildcards: PLAN.truth_settings(wildcards.item),
         code=program.digest("detector", "cgi/truth"),
     message:
-        "Comparing {wildcards.item} with its truth"
+        "Comparing the products of {wildcards.item} with the truth"
     shell:
         program("detector", "cgi/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--output {output.truth} --comparison {output.comparison} --maps {input.maps} "
@@ -173,7 +173,7 @@ rule cgi_truth:
 
 
 rule cgi_figures:
-    """What do maps, errors, residuals and darks look like?"""
+    """Draw the figures of a CGI item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: cgi.truth_files(wildcards.item)),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",

@@ -1,4 +1,4 @@
-# What the rules share: the campaign, its plan, and how commands begin.
+# What all rules share: the campaign, its plan, and the start of each command.
 import shlex
 import sys
 import time
@@ -12,7 +12,7 @@ from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
 from darkroom.crds.settings import crds_settings
-from darkroom.pipelines import pipelines
+from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.handlers import check_earlier_jobs, tell_success
 from darkroom.workflow.hold import hold_folder
@@ -32,10 +32,10 @@ PLAN = Plan(
 )
 RESULTS = PLAN.results
 REPORT = f"{RESULTS}/report.html"
-PIPELINES = {name: OrExit(pipeline) for name, pipeline in pipelines(PLAN).items()}
+PIPELINES = {name: OrExit(pipeline) for name, pipeline in pipelines.pipelines(PLAN).items()}
 REFERENCES = OrExit(References(PLAN, PIPELINES))
 
-# Arguments of programs that choose no number: the campaign as it was given, where it lies.
+# Arguments that change no product: the campaign as the user named it, and where its files are.
 NAME = shlex.quote(str(config["campaign"]))
 CAMPAIGN_ARGS = f"--campaign {NAME}"
 FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
@@ -56,20 +56,13 @@ wildcard_constraints:
     role="bias|dark|science|exposure",
 
 
-def item_products():
-    """Products of every item."""
-    frames = [f"{RESULTS}/{item}/frames.tsv" for item in CAMPAIGN.items]
-    made = [pipeline.products(item) for pipeline in PIPELINES.values() for item in pipeline.items]
-    return sum(made, frames)
-
-
 def campaign_products():
-    """Every product of the campaign: a missing one is remade, whatever else is there."""
-    return [f"{RESULTS}/pins.tsv", REPORT, *PLAN.all_statuses(), *item_products()]
+    """Return every product of the campaign; any of them that is missing is made again."""
+    return pipelines.campaign_products(PLAN, PIPELINES)
 
 
 def planned_products():
-    """Every product of the campaign; none when it has no lock yet."""
+    """Return every product of the campaign; none when it has no lock yet."""
     return campaign_products() if CAMPAIGN.lock_path.exists() else []
 
 

@@ -1,4 +1,4 @@
-# Best references of every exposure, and one verified cache of them.
+# Best references of every exposure, and one verified CRDS cache that holds them.
 
 
 wildcard_constraints:
@@ -6,7 +6,7 @@ wildcard_constraints:
 
 
 rule crds_context:
-    """Which rules choose the references? Bring those of the pinned context, and verify them."""
+    """Fetch and verify the CRDS mappings (selection rules) of the pinned context."""
     input:
         source=lambda wildcards: REFERENCES.source(wildcards.observatory),
     output:
@@ -23,18 +23,18 @@ rule crds_context:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: REFERENCES.context_options(wildcards.observatory),
-        # Where things lie changes no product: a parameter made from `output` is not compared.
+        # Where files are changes no product: Snakemake does not compare a parameter that takes `output`.
         place=lambda wildcards, output: REFERENCES.place(wildcards.observatory, asking=True),
         code=program.digest("jwst", "references/context"),
     message:
-        "Verifying the CRDS rules of {wildcards.observatory}"
+        "Verifying the CRDS mappings of {wildcards.observatory}"
     shell:
         program("jwst", "references/context") + "{params.place} {params.settings} "
         "--output {output.mappings} > {log} 2>&1"
 
 
 rule bestrefs:
-    """Which references are the best ones for an exposure?"""
+    """Choose the best references of an exposure."""
     input:
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
@@ -61,7 +61,7 @@ rule bestrefs:
 
 
 rule item_references:
-    """Put together which references an item's exposures need."""
+    """List the references that an item's exposures need, each once."""
     input:
         references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
     output:
@@ -83,9 +83,9 @@ rule item_references:
 
 
 rule crds_sync:
-    """Bring every reference that is needed, by one process, and verify each file."""
+    """Fetch every reference that is needed into the CRDS cache, and verify each file."""
     input:
-        # Items, not exposures: every job that waits for this one is held against each of its inputs.
+        # By item, not by exposure: Snakemake compares every waiting job with each of these inputs.
         references=lambda wildcards: REFERENCES.of_items(wildcards.observatory),
     output:
         table=f"{RESULTS}/crds/{{observatory}}.tsv",

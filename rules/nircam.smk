@@ -10,7 +10,7 @@ wildcard_constraints:
 
 
 rule simulate_references:
-    """What would CRDS have for the simulated detectors? References, rules, their checksums."""
+    """Make a CRDS cache for the simulated detectors: references, mappings, checksums."""
     output:
         f"{RESULTS}/crds/config/jwst/server_config",
     log:
@@ -31,19 +31,19 @@ rule simulate_references:
         place=lambda wildcards, output: REFERENCES.cache_option("jwst"),
         code=program.digest("detector", "nircam/simulate_references"),
     message:
-        "Making the references of the simulated detectors"
+        "Making the references of the simulated NIRCam detectors"
     shell:
         program("detector", "nircam/simulate_references", CAMPAIGN_ARGS) + "{params.place} "
         "{params.settings[2]} > {log} 2>&1"
 
 
 rule calibrate:
-    """What do the pipeline's own steps make of an exposure?"""
+    """Run steps of the JWST pipeline on an exposure."""
     input:
         unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
-        # The references of this exposure alone decide; the cache must only be filled.
+        # Only the exposure's own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
         status=f"{RESULTS}/{{item}}/calibrated/{{purpose}}/{{exposure}}.json",
@@ -73,7 +73,7 @@ rule calibrate:
 
 
 rule ramp_list:
-    """Which calibrated exposures are used?"""
+    """List the calibrated ramps that are used for a product."""
     input:
         statuses=lambda wildcards: nircam.calibrated(wildcards.item, wildcards.purpose),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
@@ -101,7 +101,7 @@ rule ramp_list:
 
 
 rule previous:
-    """What does CRDS have now for an item's exposures, to compare with?"""
+    """Get the reference file that CRDS has for an item's exposures, to compare with."""
     input:
         references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
@@ -120,14 +120,14 @@ rule previous:
         place=lambda wildcards, output: REFERENCES.place("jwst"),
         code=program.digest("detector", "nircam/previous"),
     message:
-        "Finding the earlier {wildcards.purpose} of {wildcards.item}"
+        "Getting the {wildcards.purpose} that CRDS has for {wildcards.item}"
     shell:
         program("detector", "nircam/previous") + "{params.place} --kind {wildcards.purpose} "
         "--output {output} {input.references} > {log} 2>&1"
 
 
 rule superbias:
-    """What is the level of each pixel after its reset, and how well is it known?"""
+    """Make the superbias: the level of each pixel after its reset, and its uncertainty."""
     input:
         unpack(lambda wildcards: nircam.previous(wildcards.item, "superbias")),
         ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
@@ -171,11 +171,11 @@ use rule superbias as superbias_other with:
         more="",
         code=program.digest("detector", "nircam/superbias"),
     message:
-        "Making the superbias of {wildcards.item} by the other method"
+        "Making the superbias of {wildcards.item} by the second method"
 
 
 rule readnoise:
-    """How noisy is a read of each pixel?"""
+    """Measure the read noise of each pixel from dark ramps."""
     input:
         unpack(lambda wildcards: nircam.previous(wildcards.item, "readnoise")),
         ramps=f"{RESULTS}/{{item}}/readnoise_ramps.list",
@@ -219,11 +219,11 @@ use rule readnoise as readnoise_other with:
         more="",
         code=program.digest("detector", "nircam/readnoise"),
     message:
-        "Measuring the read noise of {wildcards.item} by the other method"
+        "Measuring the read noise of {wildcards.item} by the second method"
 
 
 rule certify:
-    """Does CRDS take the reference file?"""
+    """Certify a reference file with CRDS."""
     input:
         reference=f"{RESULTS}/{{item}}/{{purpose}}.fits",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
@@ -243,7 +243,7 @@ rule certify:
         place=lambda wildcards, output: REFERENCES.place("jwst"),
         code=program.digest("jwst", "references/certify"),
     message:
-        "Letting CRDS certify the {wildcards.purpose} of {wildcards.item}"
+        "Certifying the {wildcards.purpose} of {wildcards.item} with CRDS"
     shell:
         program("jwst", "references/certify")
         + "{params.place} {params.settings} --output {output.said} "
@@ -251,7 +251,7 @@ rule certify:
 
 
 rule nircam_truth:
-    """How do superbias and read noise compare with what is hidden in the simulated darks?"""
+    """Compare superbias and read noise of simulated darks with the truth."""
     input:
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
@@ -275,7 +275,7 @@ rule nircam_truth:
         folder=f"--truth {RESULTS}/raw/{{item}}/truth",
         code=program.digest("detector", "nircam/truth"),
     message:
-        "Comparing {wildcards.item} with its truth"
+        "Comparing the products of {wildcards.item} with the truth"
     shell:
         program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--superbias {input.superbias} --readnoise {input.readnoise} {params.folder} "
@@ -283,7 +283,7 @@ rule nircam_truth:
 
 
 rule nircam_figures:
-    """What does all of it look like?"""
+    """Draw the figures of a NIRCam item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: nircam.figure_inputs(wildcards.item)),
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],

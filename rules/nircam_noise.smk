@@ -1,4 +1,4 @@
-# NIRCam darks: noise spectrum, reference pixels, corrections by them.
+# NIRCam darks: noise spectrum, stability of reference pixels, corrections that use them.
 from darkroom.nircam.pipeline import measured_options
 from darkroom.nircam.planning import correction_options
 
@@ -8,7 +8,7 @@ wildcard_constraints:
 
 
 rule noise_spectrum:
-    """How strong are white noise, 1/f noise common to the amplifiers, and that of each?"""
+    """Measure the noise spectrum: white noise, 1/f noise common to and of each amplifier."""
     input:
         unpack(lambda wildcards: nircam.previous_epoch(wildcards.item, "spectrum")),
         ramps=lambda wildcards: nircam.noise_ramps(wildcards.item),
@@ -38,7 +38,7 @@ rule noise_spectrum:
 
 
 rule reference_pixels:
-    """How well do reference pixels follow the active ones, and which of them are bad?"""
+    """Measure how well reference pixels track the active ones, and flag the bad ones."""
     input:
         unpack(lambda wildcards: nircam.previous_epoch(wildcards.item, "reference_pixels")),
         ramps=lambda wildcards: nircam.noise_ramps(wildcards.item),
@@ -71,7 +71,7 @@ rule reference_pixels:
 
 
 rule sirs_kernel:
-    """Which weights of side reference pixels leave least noise, as the pipeline loads them?"""
+    """Write the SIRS kernels (weights of the side reference pixels) for the JWST pipeline."""
     input:
         f"{RESULTS}/{{item}}/reference_pixels.fits",
     output:
@@ -94,7 +94,7 @@ rule sirs_kernel:
 
 
 rule correct:
-    """What does a correction by reference pixels make of an exposure?"""
+    """Apply one reference pixel correction to an exposure."""
     input:
         unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
@@ -128,7 +128,7 @@ rule correct:
 
 
 rule compare_corrections:
-    """What noise do the corrections leave?"""
+    """Compare the residual noise after each reference pixel correction."""
     input:
         corrected=lambda wildcards: nircam.all_corrected(wildcards.item),
         raw=lambda wildcards: nircam.compared_raw(wildcards.item),
@@ -150,7 +150,7 @@ rule compare_corrections:
         settings=lambda wildcards: nircam.corrected_options(wildcards.item),
         code=program.digest("detector", "nircam/compare_corrections"),
     message:
-        "Comparing corrections by reference pixels of {wildcards.item}"
+        "Comparing the reference pixel corrections of {wildcards.item}"
     shell:
         program("detector", "nircam/compare_corrections") + "--spectrum {input.spectrum} "
         "--output {output.product} "
@@ -159,7 +159,7 @@ rule compare_corrections:
 
 
 rule noise_truth:
-    """How do noise spectrum and reference pixels of simulated darks compare with the truth?"""
+    """Compare noise spectrum and reference pixels of simulated darks with the truth."""
     input:
         unpack(lambda wildcards: nircam.noise_truth_inputs(wildcards.item)),
     output:
@@ -180,7 +180,7 @@ rule noise_truth:
         ),
         code=program.digest("detector", "nircam/noise_truth"),
     message:
-        "Comparing the noise of {wildcards.item} with its truth"
+        "Comparing the noise of {wildcards.item} with the truth"
     shell:
         program("detector", "nircam/noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
         "--spectrum {input.spectrum} {params.reference} --output {output} > {log} 2>&1"

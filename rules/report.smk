@@ -1,16 +1,16 @@
-# The campaign on one page, and its state on the terminal.
+# The report of the campaign, and its state on the terminal.
 
 
 rule products:
-    """Make the products of every item: what `--batch products=1/10` divides."""
+    """Make the products of every item; `--batch products=1/10` makes a tenth of them."""
     input:
-        lambda wildcards: item_products(),
+        lambda wildcards: pipelines.item_products(PLAN, PIPELINES),
     message:
-        f"The products of campaign {CAMPAIGN.name} are there"
+        f"All products of campaign {CAMPAIGN.name} are made"
 
 
 rule report:
-    """Put the whole campaign on one page."""
+    """Write the report of the campaign: one HTML page."""
     input:
         lambda wildcards: [path for path in campaign_products() if path != REPORT],
     output:
@@ -36,7 +36,7 @@ rule report:
 
 
 rule status:
-    """Show what the campaign has made, what was excluded, and what is missing."""
+    """Show which products are made, which are missing, and which exposures are excluded."""
     log:
         f"{RESULTS}/logs/status.log",
     localrule: True
@@ -46,7 +46,7 @@ rule status:
         results=config["results"],
         planned=lambda wildcards: planned_products(),
     message:
-        f"Looking at campaign {CAMPAIGN.name}"
+        f"Showing the state of campaign {CAMPAIGN.name}"
     shell:
         r"printf '%s\n' {params.planned} | "
         + program("detector", "report/status", CAMPAIGN_ARGS, NEXT_ARGS)

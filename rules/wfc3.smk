@@ -1,4 +1,4 @@
-# WFC3/IR: bad reads found and treated, the visit combined before and after.
+# WFC3/IR: bad reads are found and treated; the visit is combined before and after.
 wfc3 = PIPELINES["wfc3"]
 
 
@@ -7,7 +7,7 @@ wildcard_constraints:
 
 
 rule simulate_wfc3_references:
-    """What would CRDS have for the simulated detector? References, rules, their checksums."""
+    """Make a CRDS cache for the simulated WFC3 detector: references, mappings, checksums."""
     output:
         f"{RESULTS}/crds/config/hst/server_config",
     log:
@@ -35,11 +35,11 @@ rule simulate_wfc3_references:
 
 
 rule calibrate_original:
-    """What is the count rate of each pixel, every read in use?"""
+    """Calibrate an exposure with all its reads: the count rate of each pixel."""
     input:
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
-        # The references of this exposure alone decide; the cache must only be filled.
+        # Only the exposure's own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/hst.tsv"),
     output:
         status=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
@@ -57,7 +57,7 @@ rule calibrate_original:
         place=lambda wildcards, output: wfc3.place(),
         code=program.digest(wfc3.toolset, "wfc3/calibrate_original"),
     message:
-        "Calibrating {wildcards.item}/{wildcards.exposure} as it was taken"
+        "Calibrating {wildcards.item}/{wildcards.exposure} with all its reads"
     shell:
         program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
         + "{params.place} {params.settings} "
@@ -66,7 +66,7 @@ rule calibrate_original:
 
 
 rule read_differences:
-    """How bright is the sky between two reads, at the left, at the right and everywhere?"""
+    """Measure the sky in each interval between reads: left, right and whole field."""
     input:
         original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
     output:
@@ -84,7 +84,7 @@ rule read_differences:
         settings=lambda wildcards: wfc3.options(wildcards.item, "read_differences"),
         code=program.digest("detector", "wfc3/read_differences"),
     message:
-        "Measuring the sky from read to read of {wildcards.item}/{wildcards.exposure}"
+        "Measuring the sky of {wildcards.item}/{wildcards.exposure} read by read"
     shell:
         program("detector", "wfc3/read_differences")
         + "{params.settings} --output {output.record} "
@@ -92,7 +92,7 @@ rule read_differences:
 
 
 rule choose_reads:
-    """Which reads are bad?"""
+    """Find the bad reads of an exposure: those with a sky unlike the rest."""
     input:
         differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
     output:
@@ -113,14 +113,14 @@ rule choose_reads:
         ],
         code=program.digest("detector", "wfc3/choose_reads"),
     message:
-        "Choosing the bad reads of {wildcards.item}/{wildcards.exposure}"
+        "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"
     shell:
         program("detector", "wfc3/choose_reads") + "{params.settings} --output {output.record} "
         "{input.differences} > {log} 2>&1"
 
 
 rule treat_reads:
-    """What is the count rate of each pixel without the bad reads?"""
+    """Calibrate an exposure without its bad reads, or with them corrected."""
     input:
         original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
         differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
@@ -143,7 +143,7 @@ rule treat_reads:
         place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest(wfc3.toolset, "wfc3/treat_reads"),
     message:
-        "Calibrating {wildcards.item}/{wildcards.exposure} without its bad reads"
+        "Calibrating {wildcards.item}/{wildcards.exposure}, bad reads treated"
     shell:
         program(wfc3.toolset, "wfc3/treat_reads") + "{params.place} {params.settings} "
         "--threads {threads} --references {input.references} "
@@ -152,7 +152,7 @@ rule treat_reads:
 
 
 rule combine_visit:
-    """What does the whole visit see?"""
+    """Combine the exposures of a visit with AstroDrizzle."""
     input:
         exposures=lambda wildcards: PLAN.exposure_files(wildcards.item, wildcards.version),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
@@ -181,7 +181,7 @@ rule combine_visit:
 
 
 rule wfc3_figures:
-    """What does all of it look like?"""
+    """Draw the figures of a WFC3/IR item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: wfc3.archive_drz(wildcards.item)),
         originals=lambda wildcards: PLAN.exposure_files(wildcards.item, "original"),

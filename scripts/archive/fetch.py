@@ -1,13 +1,15 @@
-"""Bring one exposure from the archive, believe it only when verified, and say what came of it.
+"""Fetch one exposure from the archive, verify it to the last byte, and record the result.
 
-The exposure is written beside --output under its own name; --output is a small JSON status file:
-accepted or refused, why, size, SHA-256, and what its header says. Without --exclude a refused
-exposure is an error; with it, the refusal is recorded and the program ends well. A failing archive
-is always an error: only bytes that were looked at can be refused.
+The exposure is written beside --output under its own name. --output is a small JSON status file:
+accepted or refused and why, size in bytes, SHA-256, and values from the header.
 
-With --together, small exposures that are still to come are brought along, by a few processes that
-bring one after the other, and noted for their own call of this program. manifest.tsv in the folder
-above says what arrived, what did not, and why.
+A refused exposure (damaged, malformed, wrong checksum) is an error; with --exclude the refusal is
+recorded instead and the program succeeds. A failure of the archive is always an error: only a file
+that was received and checked can be refused.
+
+With --together, other small exposures that are still missing are fetched in the same run by a few
+worker processes, and noted, so that their own call of this program need not fetch them again.
+manifest.tsv in the folder of all exposures lists what arrived, what did not, and why.
 """
 
 from pathlib import Path
@@ -15,17 +17,25 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
-    parser.add_argument("--exposure", required=True, help="exposure, as named in the lock")
-    parser.add_argument("--folder", help="folder of a local archive, instead of the campaign's")
-    parser.add_argument("--maker", default="", help="digest of the simulator, for the pins")
-    parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
-    parser.add_argument("--together", action="store_true", help="take small ones along")
-    parser.add_argument("--code", default="", help="digest of this program, for the notes")
+    parser.add_argument("--exposure", required=True, help="name of the exposure in the lock")
+    parser.add_argument("--folder", help="folder of a local archive, replaces that of the campaign")
+    parser.add_argument(
+        "--maker", default="", help="digest of the simulator, compared with that of the pins"
+    )
+    parser.add_argument(
+        "--exclude", action="store_true", help="record a refused exposure instead of failing"
+    )
+    parser.add_argument("--together", action="store_true", help="fetch other small exposures too")
+    parser.add_argument(
+        "--code",
+        default="",
+        help="digest of this program; files noted by another one are verified again",
+    )
     parser.add_argument("--output", required=True, type=Path, help="status file, JSON")
     arguments = parser.parse_args()
 

@@ -1,7 +1,8 @@
-"""Make the table of an item's frames from their status files.
+"""Make the frame table of an item from the status files of its exposures.
 
-Frames unlike most others (instrument, shape, binning) are refused here. Without --exclude any
-refused frame is an error that names them all; with it they stay in the table, marked.
+Frames that differ from the majority in instrument, shape or binning are refused here. A refused
+frame is an error that names all refused ones; with --exclude they stay in the table, marked as
+not accepted, with the reason.
 """
 
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--item", required=True, help="work item, for messages")
-    parser.add_argument("--exclude", action="store_true", help="go on without refused frames")
-    parser.add_argument("--output", required=True, type=Path, help="table, tab-separated")
+    parser.add_argument("--item", required=True, help="name of the work item, for messages")
+    parser.add_argument(
+        "--exclude", action="store_true", help="continue without the refused frames"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="frame table, tab-separated")
     parser.add_argument("statuses", nargs="+", metavar="STATUS", help="status files (or @list)")
     arguments = parser.parse_args()
 

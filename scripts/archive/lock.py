@@ -1,8 +1,8 @@
-"""Ask the archive once which exposures a campaign has, and write its lock.
+"""Query the archive once for the exposures of a campaign, and write its lock.
 
-A lock that is there is never replaced silently: when the archive's answer differs, the differences
-are printed and the program ends with status 1; --replace accepts them. An answer that holds nothing
-of what the lock has is told apart from a failing archive, and never accepted.
+An existing lock is never replaced silently: when the archive's answer differs from it, the
+differences are printed and the program exits with status 1; --replace accepts them. An empty answer
+to a query that found exposures before is reported as such and never accepted.
 """
 
 from importlib import import_module
@@ -11,12 +11,14 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
-    parser.add_argument("--folder", help="folder of a local archive, instead of the campaign's")
-    parser.add_argument("--replace", action="store_true", help="accept what changed")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
+    parser.add_argument("--folder", help="folder of a local archive, replaces that of the campaign")
+    parser.add_argument(
+        "--replace", action="store_true", help="accept the differences and replace the lock"
+    )
     arguments = parser.parse_args()
 
     from darkroom.campaign.campaign import open_campaign
@@ -35,8 +37,8 @@ def main():
         if not old or old.head.get("query") != campaign.query_digest():
             raise
         raise DarkroomError(
-            f"{error}; the same question was answered before, so the archive's catalogue is "
-            f"incomplete at the moment, or the data were withdrawn: {kept}, ask again later"
+            f"{error}; the same query found exposures before, so the archive's catalogue is "
+            f"incomplete at the moment, or the data were withdrawn: {kept}, try again later"
         ) from error
     except DarkroomError as error:
         raise DarkroomError(f"{error}; {kept}" if old else str(error)) from error

@@ -1,7 +1,8 @@
-"""Pin the bytes of a campaign: the SHA-256 of every accepted exposure and of every reference.
+"""Pin the files of a campaign: the SHA-256 of every accepted exposure and of every reference.
 
-Bytes that differ from those pinned already are refused; new ones are added. The pins lie beside
-the lock: with both, two people get the same bytes or a clear refusal.
+A file whose SHA-256 differs from the pinned one is refused; new files are added. The pins are kept
+beside the lock: with both, two people work on identical files, or get an error that says which
+file differs.
 """
 
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--pins", required=True, type=Path, help="pins beside the lock")
-    parser.add_argument("--maker", default="", help="digest of the simulator")
-    parser.add_argument("--output", required=True, type=Path, help="pins of this run")
+    parser.add_argument("--pins", required=True, type=Path, help="pins beside the lock; extended")
     parser.add_argument(
-        "--references", nargs="*", type=Path, default=(), help="tables of crds_sync"
+        "--maker", default="", help="digest of the simulator, for simulated exposures"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="copy of the pins to write")
+    parser.add_argument(
+        "--references", nargs="*", type=Path, default=(), help="tables made by sync.py"
     )
     parser.add_argument("statuses", nargs="+", metavar="STATUS", help="status files (or @list)")
     arguments = parser.parse_args()

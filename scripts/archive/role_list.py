@@ -1,16 +1,16 @@
-"""List the accepted frames of one role, one path a line, for the @list argument of programs."""
+"""List the accepted frames of one role, one path per line, for the @list arguments of programs."""
 
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("--role", required=True, help="bias, dark, science or exposure")
-    parser.add_argument("--output", required=True, type=Path, help="list of paths")
-    parser.add_argument("frames", type=Path, metavar="FRAMES.tsv", help="frame table")
+    parser.add_argument("--output", required=True, type=Path, help="list of paths to write")
+    parser.add_argument("frames", type=Path, metavar="FRAMES.tsv", help="frame table of the item")
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text

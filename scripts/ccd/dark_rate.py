@@ -1,35 +1,48 @@
-"""Fit bias + dark rate x time to every pixel, over all exposure times, for each temperature group.
+"""Fit bias + dark rate x time to every pixel, over all exposure times, per temperature group.
 
-Exposure times are used as they are: a bias frame of 0.04 s holds 0.04 s of dark counts. Numbered
-by EXTVER from the coldest group up: SCI (counts per second; negative where the frames say so), ERR
-(from the scatter of the frames), COUNT, DQ, DOF (degrees of freedom of ERR), COVAR (of rate and
-bias). Once: BIAS and BIASERR (level at zero exposure time), CHI2 (residuals of the line), DQ_DEF,
-OFFSETS (one row a frame), CELLS (one row an exposure time and group) and LEVELFIT (levels against
-time, without and with temperature). The card RATECM of each SCI is the error that all pixels share,
-from the scatter of the frame offsets; RATESYS is the same scaled up by the misfit of the line.
+Exposure times are used as they are: a bias frame of 0.04 s holds 0.04 s of dark signal.
+
+For each temperature group, numbered by EXTVER from the coldest up:
+  SCI    dark rate in ADU/s or e-/s; negative values are kept
+  ERR    standard error, from the scatter of the frames
+  COUNT  samples used
+  DQ     flags (see DQ_DEF)
+  DOF    degrees of freedom of ERR
+  COVAR  covariance of rate and bias
+Cards of SCI: RATECM is the error common to all pixels, from the scatter of the frame offsets;
+RATESYS is the same scaled up by the misfit of the line.
+
+Once per file:
+  BIAS, BIASERR  level at zero exposure time and its error
+  CHI2           reduced chi-square of the line
+  OFFSETS        one row per frame
+  CELLS          one row per exposure time and temperature group
+  LEVELFIT       regression of the mean levels on exposure time, without and with temperature
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
     options.add_settings(parser, "dark_rate")
     parser.add_argument("--bias", nargs="*", default=[], metavar="FILE", help="bias frames")
     parser.add_argument(
-        "--dark", nargs="+", required=True, metavar="FILE", help="darks of any exposure times"
+        "--dark", nargs="+", required=True, metavar="FILE", help="darks, of any exposure times"
     )
     arguments = parser.parse_args()
     options.check(arguments, "dark_rate")
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the dark-rate product."""
     arguments = parse()
     import logging

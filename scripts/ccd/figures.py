@@ -1,9 +1,11 @@
-"""Draw every figure of a CCD item, and write what the report shows of it.
+"""Draw the figures of a CCD item, and write its entry for the report.
 
-Shown is all that the CCD notebook shows: frames under several stretches, the hot pixel, histograms
-with and without outliers, one pixel in time, noise images and their histograms, the dark rate, what
-drifted, and science frames before and after. The figures and figures.json replace the folder
---figures at once; --output is the item's JSON file for the report. Called, with all it reads:
+The figures are those of the CCD notebook: frames in several stretches, the hottest pixel,
+histograms with and without outliers, the time series of one pixel, noise images and their
+histograms, the dark rate, drifts, and science frames before and after dark subtraction.
+
+The folder --figures is replaced as a whole, with figures.json in it; --output is the item's JSON
+file for the report. Example:
 
     figures.py --frames frames.tsv --master-bias master_bias.fits
         --read-noise read_noise.fits --master-dark master_dark.fits --dark-rate dark_rate.fits
@@ -11,10 +13,13 @@ drifted, and science frames before and after. The figures and figures.json repla
         --science science/target_dsub.fits --pixel 100 150 --display-range-adu -30 50
         --figures figures --output item.json
 
-besides the accepted frames that frames.tsv names. The folder --figures and every product must lie
-in the folder of --output.
+The accepted frames named in frames.tsv are read too. The folder --figures and every product must
+be in the folder of --output.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options
@@ -32,26 +37,37 @@ INPUTS = (
 )
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = ListFileParser(description=__doc__, epilog="units: those of the products (ADU, e-).")
+    parser = ListFileParser(
+        description=__doc__, epilog="Units are those of the products (ADU or e-)."
+    )
     for name, what in INPUTS:
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, required=True, type=Path, metavar="FILE", help=what)
     parser.add_argument(
-        "--science", nargs="*", default=[], type=Path, metavar="FILE", help="*_dsub.fits products"
+        "--science",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="products of subtract_dark (*_dsub.fits)",
     )
     add_options(parser, CcdSettings, PROGRAMS["figures"])
     parser.add_argument(
         "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads (default: 1)")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
     from darkroom.ccd.figures.inputs import read_story

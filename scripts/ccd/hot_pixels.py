@@ -1,18 +1,25 @@
-"""Find hot, unstable, saturated, non-linear and dead pixels from darks, biases and the dark rate.
+"""Flag hot, unstable, saturated, non-linear and dead pixels from darks, biases and the dark rate.
 
-Writes DQ (flags of every pixel) with DQ_DEF, EXCESS (dark rate above that of the surroundings),
-NOISE (standard deviation in time over the expected one), and the table HOTTEST. The criteria, with
-the numbers they came to, are cards of the header; docs/products-ccd.md says them in full. The
-brightest pixel of the first bias frame is in the cards BRIGHTY, BRIGHTX, BRIGHTV (counted from 0).
+Extensions of the product:
+  DQ       flags of every pixel, explained in DQ_DEF
+  EXCESS   dark rate minus that of the surroundings
+  NOISE    standard deviation in time, divided by the expected one
+  HOTTEST  table of the hottest pixels
+
+Header cards state the criteria with the thresholds that were used; docs/products-ccd.md explains
+them. The brightest pixel of the first bias frame is in the cards BRIGHTY and BRIGHTX (row and
+column, counted from 0) and BRIGHTV (its value).
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -25,7 +32,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the hot-pixel product."""
     arguments = parse()
     import logging

@@ -1,18 +1,26 @@
-"""Combine bias frames: the zero level of every pixel, and how well it is known.
+"""Combine bias frames: the bias level of every pixel and its uncertainty.
 
-Writes SCI (clipped mean), ERR (its standard error from the scatter of the pixel itself; compare
-through Student's t with COUNT - 1 degrees of freedom), COUNT (samples used), DQ with DQ_DEF, and
-OFFSETS (level of each frame against the others). The frames' common offsets wander; what that does
-to the level of all pixels at once is the card CMERR, not part of ERR.
+Extensions of the product:
+  SCI      clipped mean
+  ERR      standard error of the mean, from the scatter of the pixel itself; for tests use
+           Student's t with COUNT - 1 degrees of freedom
+  COUNT    samples used
+  DQ       flags, explained in DQ_DEF
+  OFFSETS  level of each frame relative to the others
+
+The level common to all pixels drifts from frame to frame. The uncertainty that this adds to all
+pixels alike is the card CMERR; it is not part of ERR.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -21,7 +29,7 @@ def parse():
         "--no-align",
         dest="align",
         action="store_false",
-        help="combine the frames as they are, offsets and all",
+        help="combine the frames without removing their common offsets",
     )
     parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames")
     arguments = parser.parse_args()
@@ -29,7 +37,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the master bias."""
     arguments = parse()
     from functools import partial

@@ -1,18 +1,25 @@
-"""Combine darks: one master for each exposure time and temperature group.
+"""Combine darks: one master dark for each exposure time and temperature group.
 
-Writes SCI (clipped mean), ERR, COUNT and DQ, numbered by EXTVER: by exposure time, then from the
-coldest temperature group up; the cards EXPTIME, CCD-TEMP and TGROUP tell which is which. ERR is
-the standard error from the scatter of the pixel itself; the card CMERR is the further error that
-all pixels share, because the frames' common offsets wander. OFFSETS holds them.
+Extensions of each master dark, numbered by EXTVER in the order of exposure time, then from the
+coldest temperature group up (cards EXPTIME, CCD-TEMP, TGROUP):
+  SCI    clipped mean
+  ERR    standard error of the mean, from the scatter of the pixel itself
+  COUNT  samples used
+  DQ     flags, explained in DQ_DEF
+
+The table OFFSETS lists the level of each frame relative to the others. The uncertainty that the
+drift of these levels adds to all pixels alike is the card CMERR; it is not part of ERR.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -23,7 +30,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the master darks."""
     arguments = parse()
     from functools import partial

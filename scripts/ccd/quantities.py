@@ -1,19 +1,23 @@
-"""Make the table of a CCD's quantities by the notebook's definitions and by ours, with errors.
+"""Measure the quantities of a CCD by the notebook's definitions and by darkroom's, with errors.
 
-Writes OUT (tab-separated: name, notebook, ours, uncertainty, unit, definition) and, beside it with
-the suffix .json, the same with the answers to the questions: how much noise did the dark current
-add, how many dark counts does a bias hold, is the gradient in the bias or in the dark, did dark
-subtraction improve the science frame. The notebook's darks are those of the exposure time with the
-most frames, whatever their temperature.
+OUT is a tab-separated table: name, notebook (its definition), ours (darkroom's), uncertainty, unit,
+definition. The file of the same name with the suffix .json holds the same, and the answers to four
+questions: how much noise the dark current adds, how many dark counts a bias frame holds, whether
+the gradient is in the bias or in the dark, and whether dark subtraction improves the science frame.
+
+The notebook's definitions use the darks of the exposure time with the most frames, regardless of
+their temperature.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -39,7 +43,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Make the table."""
     arguments = parse()
     import json

@@ -1,19 +1,31 @@
 """Measure the read noise of every pixel from bias frames.
 
-Writes SCI (standard deviation in time, n - 1 in its denominator, as it comes: what notebooks show),
-CORR (offsets and outliers removed, and the bias of few samples: its mean over pixels is the true
-noise), ERR (of CORR), COUNT, DQ with DQ_DEF, OFFSETS. Cards hold mean and median under both
-definitions and READNOIS, one value for the detector pooled over the variances of all pixels but
-those that are noisier than normal noise can be, with its error RNERR.
+Extensions of the product:
+  SCI      standard deviation in time (denominator n - 1) of the unaltered frames, as in notebooks
+  CORR     the same with frame offsets and outliers removed, and corrected for the small-sample
+           bias: its mean over pixels is unbiased
+  ERR      standard error of CORR
+  COUNT    samples used
+  DQ       flags, explained in DQ_DEF
+  OFFSETS  level of each frame relative to the others
+
+Header cards hold mean and median of SCI and CORR. READNOIS is one value for the detector, from the
+pooled variance of all pixels except those with more than normal noise; RNERR is its error.
 """
 
 from __future__ import annotations
 
+import argparse
+from typing import TYPE_CHECKING
+
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
+if TYPE_CHECKING:
+    from darkroom.ccd.stack.read_noise import ReadNoise
 
-def parse():
+
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
@@ -24,8 +36,8 @@ def parse():
     return arguments
 
 
-def cards(made, bunit):
-    """Return what goes into the header of SCI."""
+def cards(made: ReadNoise, bunit: str) -> list[tuple[str, float, str]]:
+    """Return the header cards of SCI: ``(keyword, value, comment)``."""
     import numpy as np
 
     noise, seen = made.pooled, made.survey
@@ -44,7 +56,7 @@ def cards(made, bunit):
     ]
 
 
-def main():
+def main() -> None:
     """Make the read-noise product."""
     arguments = parse()
     import logging

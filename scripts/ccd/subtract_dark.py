@@ -1,25 +1,32 @@
-"""Subtract the dark from science frames, with its error, and say whether that improved them.
+"""Subtract the dark from science frames, propagate its error, and measure the improvement.
 
-Takes the master dark of the same exposure time and a matching temperature; where the exposure time
-differs, bias + rate x time of a matching temperature from the dark-rate product. Refuses when no
-temperature matches. Writes SCI, ERR, DQ with DQ_DEF. ERR holds read noise, dark counts and the
-error of the dark; photon noise of sky and sources only with --gain (card ERRPHOT). Cards that end
-in BEF and AFT compare the frame before and after.
+The dark is the master dark of the same exposure time and temperature group. For another exposure
+time it is bias + dark rate x time from the dark-rate product, at the same temperature. It is an
+error when no temperature matches.
+
+Each product holds SCI, ERR and DQ (explained in DQ_DEF). ERR contains read noise, dark signal and
+the error of the dark; the photon noise of sky and sources only with --gain-e-per-adu (card
+ERRPHOT). Header cards ending in BEF and AFT compare the frame before and after.
 """
 
 from __future__ import annotations
+
+import argparse
+from pathlib import Path
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     parser.add_argument(
-        "--output-dir", required=True, metavar="DIR", help="folder of the products NAME_dsub.fits"
+        "--output-dir", required=True, metavar="DIR", help="folder of the products, NAME_dsub.fits"
     )
-    parser.add_argument("--list", metavar="FILE", help="list of the products, in order, to write")
+    parser.add_argument(
+        "--list", metavar="FILE", help="list of the products to write, in the order of the frames"
+    )
     parser.add_argument(
         "--master-dark", required=True, metavar="FILE", help="product of master_dark"
     )
@@ -33,8 +40,18 @@ def parse():
     return arguments
 
 
-def subtract(arguments, path, output):
-    """Make one dark-subtracted frame."""
+def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
+    """Write the dark-subtracted product of one science frame.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The command line.
+    path : str
+        The science frame.
+    output : pathlib.Path
+        The product to write.
+    """
     import logging
     from functools import partial
 
@@ -62,11 +79,9 @@ def subtract(arguments, path, output):
     write(output, sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record))
 
 
-def main():
+def main() -> None:
     """Make the dark-subtracted frames, and their list."""
     arguments = parse()
-    from pathlib import Path
-
     from darkroom.atomic import write_text
     from darkroom.fits.content import content_sha256
     from darkroom.fits.describe import stem

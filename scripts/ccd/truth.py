@@ -1,8 +1,9 @@
-"""Save what is hidden in an item's simulated frames, and hold the products against it.
+"""Write the truth of an item's simulated frames, and compare the products with it.
 
-Writes the truth as FITS images (bias without dark, read noise, dark rate at the reference
-temperature, masks of hot, warm and unstable pixels) and the comparison as JSON: quantity, truth,
-found, quoted error, and their difference in units of that error.
+The truth is written as FITS images: bias without dark, read noise, dark rate at the reference
+temperature, masks of hot, warm and unstable pixels. The comparison is written as JSON: quantity,
+truth, found (the measured value), error (as quoted by the product), and pull (found minus truth,
+in units of that error).
 """
 
 from pathlib import Path
@@ -12,13 +13,15 @@ from darkroom.cli import ListFileParser, run
 PRODUCTS = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
 
 
-def main():
+def main() -> None:
     """Write truth and comparison."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
     for name in PRODUCTS:
-        parser.add_argument(f"--{name.replace('_', '-')}", required=True, metavar="FILE")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", required=True, metavar="FILE", help=f"product of {name}"
+        )
     parser.add_argument("--output", required=True, type=Path, help="truth, FITS")
     parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
     arguments = parser.parse_args()

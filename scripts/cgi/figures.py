@@ -1,8 +1,9 @@
-"""Draw every figure of a CGI item, and write what the report shows of it.
+"""Draw the figures of a CGI item, and write its entry for the report.
 
-Shown are the three noise maps with their errors and histograms, residuals, offsets and noise of the
-stacks, the chi-square, the darks, and for simulated frames the pulls and the truth recovered. The
-figures and figures.json replace the folder --figures at once; --output is the item's JSON file.
+The figures show the three noise maps with their errors and histograms; residuals, offsets and noise
+of the stacks; the chi-square; the darks; and for simulated frames the pulls and the comparison with
+the truth. The folder --figures is replaced as a whole, with figures.json in it; --output is the
+item's JSON file for the report.
 """
 
 from pathlib import Path
@@ -10,19 +11,23 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     from darkroom.cgi.options import add_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "figures")
     parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
-    parser.add_argument("--darks", nargs="*", default=[], type=Path, help="darks")
+    parser.add_argument("--darks", nargs="*", default=[], type=Path, help="master darks")
     parser.add_argument("--frames", required=True, type=Path, help="frame table of the item")
     parser.add_argument("--truth", type=Path, help="truth of simulated frames, FITS")
     parser.add_argument("--comparison", type=Path, help="comparison with the truth, JSON")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     arguments = parser.parse_args()
 
     from darkroom.cgi.figures.item import describe, read_story
@@ -34,7 +39,9 @@ def main():
 
     geometry = read_geometry(arguments.geometry)
     story = read_story(arguments.maps, arguments.darks, geometry, arguments.truth)
-    others = [(arguments.frames, "every exposure: accepted or refused, why, what its header says")]
+    others = [
+        (arguments.frames, "every exposure: accepted or refused, why, and values of its header")
+    ]
     if arguments.truth:
         others.append((arguments.truth, "truth of the simulated frames"))
     # The item file goes first: it must never describe figures other than those beside it.

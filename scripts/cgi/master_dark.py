@@ -1,10 +1,14 @@
-"""Traditional master dark of the coronagraph: the mean of a stack of dark frames.
+"""Make a traditional master dark of the coronagraph: the mean of a stack of dark frames.
 
-What goes in: frames of one exposure time and EM gain, divided by the gain (level L2a or L2b,
-detected electrons, full frame), or raw ones (level L1), which are prepared and divided on the way;
-their status files; or statistics of a stack of frames that were not divided, whose mean is then
-divided here. The output is a Dark file of corgidrp in detected
-electrons, full frame or image area, with the number of frames per pixel behind it.
+Input, all of one exposure time and EM gain, full frame, is one of
+  calibrated frames  level L2a or L2b, divided by the EM gain (in detected electrons)
+  raw frames         level L1; they are prepared and divided by the EM gain first
+  status files       of such frames
+  stack statistics   made by stack_statistics.py of frames in detected EM electrons; their mean is
+                     divided by the EM gain here
+
+The output is a Dark file of corgidrp in detected electrons, full frame or image area, with the
+number of frames per pixel in a further extension.
 """
 
 from pathlib import Path
@@ -12,7 +16,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
@@ -25,7 +29,7 @@ def main():
     )  # fmt: skip
     parser.add_argument(
         "--peer", action="store_true",
-        help="exactly as corgidrp: scatter with ddof 0, 0 instead of NaN where nothing is known",
+        help="exactly as corgidrp: scatter with ddof 0, 0 instead of NaN where no frame is usable",
     )  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="master dark, FITS")
     parser.add_argument(
@@ -50,7 +54,7 @@ def main():
         if len(given.sources) > 1:
             names = "; ".join(source.stack.name for source in given.sources)
             raise DarkroomError(
-                f"frames of {len(given.sources)} stacks ({names}): a dark is of one"
+                f"frames of {len(given.sources)} stacks ({names}): a dark is made of one stack"
             )
         source = given.sources[0]
         moments = Moments.zeros(given.geometry.shape)

@@ -1,14 +1,17 @@
-"""Noise maps of the coronagraph's detector: fixed pattern, clock-induced charge, dark current.
+"""Fit noise maps of the coronagraph's EMCCD: fixed pattern, clock-induced charge, dark current.
 
-Fits Y = F + g C + g t D to the means of stacks of dark frames of different EM gain g and exposure
-time t: F and C in electrons, D in electrons per second, each with its error, and their covariance
-per pixel. What goes in: full frames (level L2a in detected EM electrons, or raw of level L1), their
-status files, or statistics of stacks (stack_statistics.py). The output is a DetectorNoiseMaps file
-of corgidrp with further planes and tables behind it.
+Fits Y = F + g C + g t D to the means of stacks of dark frames with different EM gain g and exposure
+time t. F and C are in electrons, D in electrons per second, each with its error, and with their
+covariance in each pixel.
 
-  pooled     weights from variances pooled over like pixels: unbiased, honest errors, signed maps
-  frames     as corgidrp 5.1.1 (weights: number of frames), for comparison
-  peer-3.2   as corgidrp 3.2.1 (weights: one over the error of the mean), for comparison
+Input: full frames (level L2a in detected EM electrons, or raw frames of level L1), their status
+files, or statistics of stacks (made by stack_statistics.py). The output is a DetectorNoiseMaps file
+of corgidrp with further extensions.
+
+--weights pooled    variances pooled over pixels of a kind: unbiased maps, which may be negative,
+                    with correct errors
+          frames    number of frames, as corgidrp 5.1.1; for comparison
+          peer-3.2  one over the error of the mean, as corgidrp 3.2.1; for comparison
 """
 
 from pathlib import Path
@@ -16,7 +19,7 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
@@ -24,15 +27,18 @@ def main():
     add_settings(parser, "noise_maps")
     add_checksums(parser)
     parser.add_argument(
-        "--unweighted", action="store_true", help="frames, peer-3.2: all stacks weigh the same"
+        "--unweighted", action="store_true", help="frames, peer-3.2: give all stacks equal weight"
     )
     parser.add_argument(
         "--clipped", action="store_true",
-        help="pooled: set negative CIC and dark current to 0 (biased; corgidrp's own synthesized "
-        "dark needs it); the header says so",
+        help="pooled: set negative CIC and dark current to 0 (biased, but needed by corgidrp's own "
+        "synthesis of darks); noted in the header",
     )  # fmt: skip
     parser.add_argument(
-        "--region", choices=("full", "image"), default="full", help="frame area (default: full)"
+        "--region",
+        choices=("full", "image"),
+        default="full",
+        help="area of the maps: full frame or image area (default: full)",
     )
     parser.add_argument("--output", required=True, type=Path, help="noise maps, FITS")
     parser.add_argument(
@@ -48,7 +54,7 @@ def main():
 
     pooled = arguments.weights == "pooled"
     if pooled and arguments.unweighted:
-        raise DarkroomError("--unweighted goes with --weights frames or peer-3.2 only")
+        raise DarkroomError("--unweighted needs --weights frames or peer-3.2")
     if not pooled and arguments.clipped:
         raise DarkroomError(f"maps of --weights {arguments.weights} are always clipped")
     with opened(
@@ -75,7 +81,7 @@ def main():
         )  # fmt: skip
     for sentence in maps.warnings:
         print(f"warning: {sentence}")
-    print(f"{len(maps.used)} of {len(maps.reports)} stacks fitted, {maps.nfiles} frames a pixel")
+    print(f"{len(maps.used)} of {len(maps.reports)} stacks fitted, {maps.nfiles} frames per pixel")
 
 
 if __name__ == "__main__":

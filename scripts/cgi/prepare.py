@@ -1,14 +1,16 @@
 """Prepare raw frames of the coronagraph's camera (level L1): bias, masks, linearity, electrons.
 
-What comes out are frames of level L2a in corgidrp's layout: image, ERR (error of each row's bias),
-DQ (32 saturated, 128 cosmic ray) and BIAS (what was subtracted from each row), in detected EM
-electrons, or divided by the EM gain for traditional darks. Darks are made of raw frames directly
-(stack_statistics.py, noise_maps.py, cgi_master_dark.py prepare them alike, nothing is stored): this
-program is for looking at single frames, and for other software.
+The output is frames of level L2a in corgidrp's layout: image, ERR (error of each row's bias), DQ
+(32 saturated, 128 cosmic ray) and BIAS (the bias subtracted from each row), in detected EM
+electrons, or with --divide in detected electrons for traditional darks.
 
-  best   threshold from read noise and EM gain, tails followed, hot pixels kept; frames of one gain
-         and time that follow each other are judged together (the more, the better: up to 8)
-  peer   as corgidrp 5.1.1, for validation: the frames given are one data set, in their order
+Darks do not need this program: stack_statistics.py, noise_maps.py and master_dark.py prepare raw
+frames in the same way without storing them. Use it to inspect single frames, or for other software.
+
+--preprocess best  cosmic-ray threshold from read noise and EM gain, tails followed, hot pixels
+                   kept; consecutive frames of one gain and exposure time, up to 8, are examined
+                   together
+             peer  as corgidrp 5.1.1, for validation; the frames given are one data set, in order
 """
 
 from pathlib import Path
@@ -16,23 +18,21 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "prepare")
-    parser.add_argument(
-        "--divide", action="store_true", help="divide by the EM gain, each frame by its own"
-    )
+    parser.add_argument("--divide", action="store_true", help="divide each frame by its EM gain")
     parser.add_argument(
         "--discard", action="store_true",
-        help="peer: take oversaturated frames out instead of marking them (IS_BAD)",
+        help="peer: leave oversaturated frames out instead of marking them as bad (IS_BAD)",
     )  # fmt: skip
     parser.add_argument(
         "--rule", action="append", default=[], metavar="NAME=VALUE",
-        help="peer: a keyword of corgidrp's detect_cosmic_rays other than in its recipes for "
-        "darks, e.g. median_filter_mode=1 (repeatable)",
+        help="peer: a keyword of corgidrp's detect_cosmic_rays that differs from its recipes for "
+        "darks, e.g. median_filter_mode=1; may be repeated",
     )  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="folder of prepared frames")
     parser.add_argument(

@@ -1,18 +1,29 @@
-"""Running statistics of a stack of dark frames: usable samples, sum, squared deviations, flags.
+"""Add up a stack of dark frames: usable samples, sum, squared deviations and flags per pixel.
 
-What goes in: frames of one exposure time and EM gain, full frame: calibrated ones (level L2a, in
-detected EM electrons), or raw ones (level L1), which are prepared on the way; or status files.
-What comes out: a FITS file with the images COUNT, SUM, M2, ERR2 and DQ, from which noise maps and
-master darks are made. Statistics of parts of a stack are merged when they are used: new frames
-make a new part, old ones are never read again.
+Input: full frames of one exposure time and EM gain, calibrated (level L2a, in detected EM
+electrons) or raw (level L1, prepared first), or their status files.
+
+The output is a FITS file with the images COUNT, SUM, M2 (squared deviations from the mean), ERR2
+and DQ, from which noise maps and master darks are made. A stack may be added up in parts, which are
+merged when they are used: new frames make a new part, and old ones need not be read again.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.cli import ListFileParser, run
 
+if TYPE_CHECKING:
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.prepare import Settings
+    from darkroom.cgi.stacks.moments import Moments
+    from darkroom.cgi.stacks.stacks import Stack
 
-def main():
+
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_checksums, add_settings, raw_settings
 
@@ -41,17 +52,42 @@ def main():
     stack, moments, left_out = add_up(frames, geometry, raw, sums, arguments)
     for name in left_out:
         print(f"left out, marked as bad in its header: {name}")
-    told = {"inputs": inputs, "settings": settings, "left_out": left_out}
+    record = {"inputs": inputs, "settings": settings, "left_out": left_out}
     if stack is None:
-        save_empty(arguments.output, **told)
+        save_empty(arguments.output, **record)
         print("no frame was accepted")
         return
-    save_statistics(arguments.output, stack, moments, **told)
+    save_statistics(arguments.output, stack, moments, **record)
     print(f"{stack.name}: {stack.nframes} frames")
 
 
-def add_up(frames, geometry, raw, sums, arguments):
-    """Return the stack of frames, its statistics, and which frames were left out."""
+def add_up(
+    frames: list[str],
+    geometry: Geometry,
+    raw: Settings | None,
+    sums: dict[str, str],
+    arguments: argparse.Namespace,
+) -> tuple[Stack | None, Moments | None, list[str]]:
+    """Return the stack of some frames, its statistics, and the frames that were left out.
+
+    Parameters
+    ----------
+    frames : list of str
+        Frames of one exposure time and EM gain.
+    geometry : darkroom.cgi.geometry.Geometry
+        Detector regions.
+    raw : darkroom.cgi.raw.prepare.Settings or None
+        How raw frames are prepared; None for calibrated ones.
+    sums : dict
+        SHA-256 of the frames by path, where known.
+    arguments : argparse.Namespace
+        The command line.
+
+    Raises
+    ------
+    DarkroomError
+        When the frames are of more than one stack.
+    """
     from darkroom.cgi.raw.gather import raw_moments
     from darkroom.cgi.stacks.gather import read_moments, sort_out
     from darkroom.cgi.units import EM_ELECTRON
@@ -67,7 +103,9 @@ def add_up(frames, geometry, raw, sums, arguments):
     )
     if len(stacks) > 1:
         names = "; ".join(found.stack.name for found in stacks)
-        raise DarkroomError(f"frames of {len(stacks)} stacks ({names}): statistics are of one")
+        raise DarkroomError(
+            f"frames of {len(stacks)} stacks ({names}): statistics are made of one stack"
+        )
     if not stacks:
         return None, None, left_out
     return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out

@@ -1,8 +1,9 @@
-"""Synthesized dark of the coronagraph: F / g + t D + C, put together from noise maps.
+"""Synthesize a dark of the coronagraph from noise maps: F / g + t D + C.
 
-What goes in: noise maps (noise_maps.py, or corgidrp's DetectorNoiseMaps), an EM gain g and an
-exposure time t. The output is a Dark file of corgidrp in detected electrons. Its error takes the
-covariance of the three maps into account when the file has it.
+Input: noise maps (made by noise_maps.py, or corgidrp's DetectorNoiseMaps) of the fixed pattern F,
+clock-induced charge C and dark current D; an EM gain g; and an exposure time t. The output is a
+Dark file of corgidrp in detected electrons. Its error includes the covariance of the three maps
+when the file contains it.
 """
 
 from pathlib import Path
@@ -10,20 +11,20 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     from darkroom.cgi.options import add_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "synthesize_dark")
     parser.add_argument("--gain", type=float, help="EM gain, at least 1")
-    parser.add_argument("--exptime", type=float, help="exposure time in seconds")
+    parser.add_argument("--exptime", type=float, help="exposure time [s]")
     parser.add_argument(
         "--like", type=Path, metavar="FRAME",
-        help="take gain, exposure time and conversion gain from this frame's header",
+        help="take EM gain, exposure time and conversion gain from this frame's header",
     )  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="dark, FITS")
-    parser.add_argument("maps", type=Path, metavar="NOISE_MAPS.fits")
+    parser.add_argument("maps", type=Path, metavar="NOISE_MAPS.fits", help="noise maps")
     arguments = parser.parse_args()
 
     from darkroom.cgi.darks.darks import synthesized_dark
@@ -36,9 +37,7 @@ def main():
     gain, exptime = arguments.gain, arguments.exptime
     if arguments.like:
         if gain is not None or exptime is not None:
-            raise DarkroomError(
-                "--like takes the place of --gain and --exptime: give one or the other"
-            )
+            raise DarkroomError("--like replaces --gain and --exptime: give one or the other")
         with open_frame(arguments.like) as frame:
             gain, exptime = frame.headers.em_gain, frame.headers.exptime
             maps.kgain = frame.headers.kgain

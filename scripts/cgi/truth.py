@@ -1,8 +1,9 @@
-"""Save what is hidden in an item's simulated frames, and hold noise maps and darks against it.
+"""Write the truth of an item's simulated frames, and compare noise maps and darks with it.
 
-Writes the truth as FITS images (fixed pattern, clock-induced charge, dark current, masks of hot and
-dead pixels) and the comparison as JSON: quantity, truth, found, quoted error, and their difference
-in units of that error. The standard deviation of pulls is 1 when the quoted errors are right.
+The truth is written as FITS images: fixed pattern, clock-induced charge, dark current, masks of hot
+and dead pixels. The comparison is written as JSON: quantity, truth, found (the measured value),
+error (as quoted by the product), and pull (found minus truth, in units of that error). The standard
+deviation of the pulls of pixels is 1 when the quoted errors are right.
 """
 
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Write truth and comparison."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
     parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
     parser.add_argument("--darks", nargs="*", default=[], type=Path, help="darks of the image area")

@@ -1,34 +1,58 @@
-"""Run the JWST pipeline's own steps on one raw exposure, and believe none that did not work.
+"""Run steps of the JWST pipeline on one raw exposure, and verify that each of them was effective.
 
-The steps run without any server on the references that were chosen for the exposure; each
-reference is verified (size, SHA-1) just before. Values are in DN. Steps, in the order given:
-group_scale, dq_init (mask), saturation (flags), ipc, superbias (subtracts it), refpix (reference
-pixels), linearity, dark_current. The ramps come out with SCI, PIXELDQ and GROUPDQ.
+The steps run offline with the references that were chosen for the exposure; each reference is
+verified (size, SHA-1) just before. A step that did not complete, or that corrected nothing, is an
+error (only group_scale may be skipped). Steps, run in the order given:
+  group_scale   scales groups of averaged frames
+  dq_init       flags of the mask
+  saturation    flags of saturated groups
+  ipc           inter-pixel capacitance
+  superbias     subtracts the superbias
+  refpix        corrects by reference pixels
+  linearity     corrects non-linearity
+  dark_current  subtracts the dark
 
-With --status it is also recorded what came of the exposure; with --exclude one that no step can use
-is then recorded as refused, and the program ends well.
+The output holds the ramps in DN (SCI) with PIXELDQ and GROUPDQ.
+
+--status records the result for the exposure. With --exclude an exposure that the steps cannot use
+is recorded there as refused, and the program succeeds.
 """
 
+from __future__ import annotations
+
+import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.cli import ListFileParser, run
 
+if TYPE_CHECKING:
+    from astropy.io import fits
 
-def main():
+
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, _uncal.fits, or its status file")
     parser.add_argument("--steps", required=True, nargs="+", help="names of steps, in order")
-    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument(
+        "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
-    parser.add_argument("--superbias", type=Path, help="subtract this one, not that of CRDS")
-    parser.add_argument("--sirs-kernel", type=Path, help="of this detector, where CRDS has none")
+    parser.add_argument(
+        "--superbias", type=Path, help="superbias to subtract instead of that of CRDS"
+    )
+    parser.add_argument(
+        "--sirs-kernel", type=Path, help="SIRS kernel to use where CRDS has none for the detector"
+    )
     parser.add_argument("--parameters", default="{}", help='JSON: {"step": {"parameter": value}}')
     parser.add_argument("--output", type=Path, help="ramps, FITS (default: beside --status)")
-    parser.add_argument("--status", type=Path, help="what came of it, JSON")
-    parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
+    parser.add_argument("--status", type=Path, help="status file to write, JSON")
+    parser.add_argument(
+        "--exclude", action="store_true", help="record a refused exposure instead of failing"
+    )
     parser.add_argument("--maker", default="", help="digest of this program, for the provenance")
     arguments = parser.parse_args()
     if not (arguments.output or arguments.status):
@@ -54,7 +78,7 @@ def main():
     print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
 
 
-def calibrated(path, arguments):
+def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the steps, write the ramps, and return what changes in the exposure's status."""
     from astropy.io import fits
 
@@ -89,15 +113,29 @@ def calibrated(path, arguments):
         packages=("numpy", "astropy", "jwst", "stcal", "crds"),
     )
     if is_up_to_date(arguments.output, stamped):
-        print(f"{arguments.output.name}: made from the same before, kept")
+        print(f"{arguments.output.name}: up to date, made from the same inputs before")
     else:
         make_ramps(path, references, stamped, arguments)
     output = arguments.output
     return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
 
 
-def make_ramps(path, references, stamped, arguments):
-    """Run the steps on an exposure and write the ramps."""
+def make_ramps(
+    path: str, references: dict[str, Path], stamped: fits.Header, arguments: argparse.Namespace
+) -> None:
+    """Run the steps on an exposure and write the ramps.
+
+    Parameters
+    ----------
+    path : str
+        The raw exposure.
+    references : dict
+        Reference files by reference type.
+    stamped : astropy.io.fits.Header
+        Provenance cards for the primary header.
+    arguments : argparse.Namespace
+        The command line.
+    """
     from darkroom.fits.write import write
     from darkroom.nircam.refpix.sirs_file import KIND
     from darkroom.nircam.steps import ramp_hdus, run_steps

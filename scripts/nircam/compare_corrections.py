@@ -1,8 +1,8 @@
-"""Measure what noise corrections by reference pixels leave, on the same exposures.
+"""Measure the residual noise after different reference pixel corrections of the same exposures.
 
-For each correction and amplifier: the scatter of row means and of pixels in differences of two
-groups, and what white noise alone leaves of them. Exposures are FITS files or their status files;
-those that were refused in any of the sets are left out of all.
+Measured for each correction and amplifier, in differences of two groups: the scatter of row means
+and of pixels, and the scatter that white noise alone would give. Exposures are FITS files or their
+status files; an exposure that was refused in any of the sets is left out of all sets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Compare the corrections."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="ramps before the correction")
@@ -20,7 +20,7 @@ def main():
         action="append",
         required=True,
         metavar=("NAME", "FILE"),
-        help="name of a correction and the same exposures after it; several times",
+        help="name of a correction and the same exposures after it; may be repeated",
     )
     parser.add_argument("--spectrum", required=True, metavar="FITS", help="their noise spectrum")
     parser.add_argument(
@@ -29,7 +29,7 @@ def main():
         action="append",
         default=[],
         metavar=("NAME", "WHY"),
-        help="a correction that they cannot be given, and why not; several times",
+        help="a correction that cannot be applied to these exposures, and why; may be repeated",
     )
     parser.add_argument("--output", required=True, help="FITS file to write")
     parser.add_argument("--table", help="CSV (default: OUTPUT with .csv)")

@@ -1,28 +1,32 @@
-"""Draw the figures of a NIRCam item, and write what the report shows of it.
+"""Draw the figures of a NIRCam item, and write its entry for the report.
 
-Superbias: the image with the notebook's logarithmic stretch and limits, and with limits that fit,
-the chosen pixel marked; error image and histogram with the threshold; scatter by amplifier;
-flagged pixels; offsets of ramps against time; the difference to a previous file; two methods side
-by side. Read noise: the same of its maps, the noise ramp by ramp, active against reference
-pixels, and the scatter over pixels. Both products are optional, one must be given. Noise spectrum,
-reference pixels and the comparison of corrections are added where they are given. Called:
+Superbias   image with the notebook's logarithmic stretch and limits, and with limits adapted to the
+            data, the chosen pixel marked; error image and histogram with the threshold; scatter by
+            amplifier; flagged pixels; offsets of ramps against time; difference from a previous
+            file; two methods side by side
+Read noise  the same for its maps; noise of each ramp; active against reference pixels; scatter over
+            pixels
+Others      noise spectrum, reference pixels and residual noise after corrections, where given
 
-    nircam_figures.py --superbias superbias.fits superbias_details.fits
+At least one of --superbias and --readnoise must be given. Example:
+
+    figures.py --superbias superbias.fits superbias_details.fits
         --readnoise readnoise.fits readnoise_details.fits
         --quantities superbias.json readnoise.json --merged quantities.json
         --figures figures --output item.json
 
-The folder --figures, --merged and every product must lie in the folder of --output.
+The folder --figures, --merged and every product must be in the folder of --output.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     pair = {"nargs": 2, "type": Path, "metavar": ("REFERENCE", "DETAILS")}
@@ -31,26 +35,55 @@ def parse():
     for name in ("superbias", "readnoise"):
         parser.add_argument(f"--{name}-other", **pair, help="products of another method")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth of simulated darks")
-    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with it")
-    parser.add_argument("--noise-spectrum", type=Path, metavar="FILE", help="noise spectrum")
-    parser.add_argument("--noise-previous", type=Path, metavar="FILE", help="that of another epoch")
-    parser.add_argument("--reference-pixels", type=Path, metavar="FILE", help="reference pixels")
-    parser.add_argument("--corrections", type=Path, metavar="FILE", help="corrections compared")
-    parser.add_argument("--noise-truth", type=Path, metavar="JSON", help="noise against its truth")
-    parser.add_argument("--quantities", nargs="*", default=[], type=Path, metavar="JSON")
-    parser.add_argument("--merged", type=Path, metavar="JSON", help="quantities, all in one file")
-    parser.add_argument("--pixel", nargs=2, type=int, metavar=("X", "Y"), help="marked, from 0")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with the truth")
+    parser.add_argument(
+        "--noise-spectrum", type=Path, metavar="FILE", help="product of noise_spectrum"
+    )
+    parser.add_argument(
+        "--noise-previous", type=Path, metavar="FILE", help="noise spectrum of another epoch"
+    )
+    parser.add_argument(
+        "--reference-pixels", type=Path, metavar="FILE", help="product of reference_pixels"
+    )
+    parser.add_argument(
+        "--corrections", type=Path, metavar="FILE", help="product of compare_corrections"
+    )
+    parser.add_argument(
+        "--noise-truth", type=Path, metavar="JSON", help="comparison of the noise with its truth"
+    )
+    parser.add_argument(
+        "--quantities",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="JSON",
+        help="numbers of the products",
+    )
+    parser.add_argument(
+        "--merged", type=Path, metavar="JSON", help="file of all these numbers to write"
+    )
+    parser.add_argument(
+        "--pixel",
+        nargs=2,
+        type=int,
+        metavar=("X", "Y"),
+        help="pixel to mark, column and row counted from 0",
+    )
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     arguments = parser.parse_args()
     if arguments.superbias is None and arguments.readnoise is None:
         parser.error("give --superbias, --readnoise or both")
     if bool(arguments.quantities) != bool(arguments.merged):
-        parser.error("--quantities and --merged need each other")
+        parser.error("give both --quantities and --merged, or neither")
     return arguments
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
     from darkroom.nircam.detector.readout import Readout
@@ -75,7 +108,7 @@ def main():
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
             story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
-        noise = _tell_noise(book, arguments)
+        noise = _draw_noise(book, arguments)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
@@ -96,8 +129,8 @@ def main():
     print(f"{arguments.figures}: {len(book.records)} figures")
 
 
-def _tell_noise(book, arguments):
-    """Add the figures of the noise products that are given, and return these."""
+def _draw_noise(book, arguments):
+    """Draw the figures of the noise products that are given; return these products by name."""
     from darkroom.nircam.figures import refpix as nircam_refpix
     from darkroom.nircam.figures import spectrum as nircam_spectrum
     from darkroom.nircam.figures.inputs import Product

@@ -1,8 +1,9 @@
-"""Hold the noise products of an item's simulated darks against what was put into them.
+"""Compare the noise products of an item's simulated darks with the truth of the simulation.
 
-Writes JSON: quantity, truth, found, quoted error, and their difference in units of that error. The
-truth of white noise holds the shot noise of the dark current; that of the reference pixels'
-instability is what the measured spectrum predicts, because simulated ones are perfect.
+Writes JSON: quantity, truth, found (the measured value), error (as quoted by the product), and pull
+(found minus truth, in units of that error). The true white noise includes the shot noise of the
+dark current. The true instability of the reference pixels is that predicted by the measured
+spectrum, because simulated reference pixels track the active ones perfectly.
 """
 
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Write the comparison."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
     parser.add_argument("--spectrum", required=True, type=Path, help="noise spectrum, FITS")
     parser.add_argument("--reference-pixels", type=Path, help="reference pixels, FITS")

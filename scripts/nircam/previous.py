@@ -1,7 +1,6 @@
-"""Find the reference file that CRDS has for an item's exposures, to compare a new one with.
+"""Copy the reference file that CRDS has for an item's exposures, to compare a new one with it.
 
-All exposures must have the same one. It is verified (size, SHA-1) and put under the name of
---output.
+All exposures must have the same reference. It is verified (size, SHA-1) and copied to --output.
 """
 
 from pathlib import Path
@@ -9,14 +8,18 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("references", nargs="+", type=Path, help="made by bestrefs, JSON; or @list")
+    parser.add_argument(
+        "references", nargs="+", type=Path, help="lists made by bestrefs.py, JSON; or @list"
+    )
     parser.add_argument("--kind", required=True, help="reference type, e.g. superbias")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
-    parser.add_argument("--output", required=True, type=Path, help="the reference file")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="copy of the reference file to write"
+    )
     arguments = parser.parse_args()
 
     import shutil

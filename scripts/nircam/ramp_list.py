@@ -1,7 +1,7 @@
-"""List the calibrated ramps of an item that are to be used.
+"""List the calibrated ramps of an item that are used.
 
-An exposure is used when the frame table accepts it and calibration did not refuse it. The SHA-256
-of each stands in a comment, so that new ramps under an old name change the list.
+An exposure is used when it is accepted in the frame table and was not refused in calibration. The
+SHA-256 of each file is in a comment, so that the list changes when a file's content does.
 """
 
 from pathlib import Path
@@ -9,13 +9,17 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("statuses", nargs="+", type=Path, help="made by calibrate, JSON; or @list")
+    parser.add_argument(
+        "statuses", nargs="+", type=Path, help="status files of calibrate.py, JSON; or @list"
+    )
     parser.add_argument("--frames", required=True, type=Path, help="frame table of the item")
-    parser.add_argument("--role", default="dark", help="role of the exposures")
-    parser.add_argument("--output", required=True, type=Path, help="list for @list arguments")
+    parser.add_argument("--role", default="dark", help="role of the exposures (default: dark)")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="list to write, for @list arguments"
+    )
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text

@@ -1,24 +1,27 @@
-"""Measure the read noise of each pixel from dark ramps and make a reference file of it.
+"""Measure the read noise of each pixel from dark ramps, and write a reference file of it.
 
-What --method chooses:
-  line   (default) residuals of a straight line through every ramp, variances averaged by degrees
-         of freedom; ramps are cut at cosmic rays; telegraph and noisy pixels are flagged. Any
-         number of groups from 3 on. The file of --details holds the noise of one read with its
-         error, degrees of freedom, measured pair noise, tables by amplifier, the noise ramp by
-         ramp, and the scatter over pixels as a check.
-  stack  jwst_reffiles 1.0.1 to the last bit: clipped standard deviation of all differences of
-         groups of a pixel.
-  ramp   the same for each file, then the clipped mean over files (too small by 5 to 20 % for
-         few groups).
+--method line   (default) residuals of a straight line fitted to every ramp; variances are averaged
+                with their degrees of freedom as weights; ramps are cut at cosmic rays; telegraph
+                and noisy pixels are flagged. Needs 3 groups or more. The file of --details holds
+                the noise of one read with its error, degrees of freedom, the measured noise of
+                group differences, tables by amplifier, the noise of each ramp, and the scatter over
+                pixels as a check.
+         stack  identical to jwst_reffiles 1.0.1 to the last bit: clipped standard deviation of all
+                group differences of a pixel.
+         ramp   the same for each file, then the clipped mean over files (5 to 20 % too small for
+                few groups).
 Where jwst_reffiles fails (odd number of groups) or writes 0 (no value), stack and ramp do not.
 
-What --group-diff-type chooses: differences 1-0, 3-2, … (independent) or 1-0, 2-1, … (consecutive).
+--group-diff-type  differences of groups 1-0, 3-2, … (independent) or 1-0, 2-1, … (consecutive)
 
-Give ramps after superbias, reference pixels and linearity. The reference file holds CDS noise in
-DN, as the pipeline expects: sqrt(2) times the noise of one read. Long lists go in as @names.list.
+Give ramps after superbias subtraction, reference pixel correction and linearity correction. The
+reference file holds CDS noise in DN, as the JWST pipeline expects: sqrt(2) times the noise of one
+read. A long list of files may be given as @names.list.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
@@ -26,7 +29,7 @@ from darkroom.nircam import options as shared
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     shared.add_files(parser, "read noise")
@@ -34,7 +37,7 @@ def parse():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Measure the read noise."""
     arguments = parse()
     settings = read_options(arguments, ReadnoiseSettings)

@@ -1,28 +1,34 @@
-"""Measure how well NIRCam's reference pixels follow the active ones, and which of them are bad.
+"""Measure how well NIRCam's reference pixels track the active ones, and flag the bad ones.
 
-What it answers: how much do frames jump, in common, by amplifier, odd against even columns, top
-against bottom; how far are reference pixels from active ones, and how much of that must be,
-because 1/f noise at the edges of a frame is not that of its mean (predicted from the noise
-spectrum: perfect reference pixels have no excess); how well do side pixels follow row means; which
-reference pixels are noisy, dead, drifting, telegraphic or off in level; how do levels shift from
-ramp to ramp with time and temperature. Of full frames: which weights of the side pixels leave least
-noise in rows (SIRS; sirs_kernel.py makes a file of the pipeline of them).
+Measured are
+  - offsets from frame to frame: common, by amplifier, odd against even columns, top against bottom
+  - the difference of reference and active pixels, and the part of it that is expected because 1/f
+    noise at the edges of a frame differs from that of its mean (predicted from the noise spectrum:
+    perfect reference pixels have no excess)
+  - how well side pixels track row means
+  - reference pixels that are noisy, dead, drifting, telegraphic or deviate in level
+  - shifts of levels from ramp to ramp with time and temperature
+  - for full frames, the weights of the side pixels that leave the least noise in rows (SIRS;
+    sirs_kernel.py writes them as a file for the JWST pipeline)
 
-Give dark ramps before any correction by reference pixels, with at least 3 groups, and their
-spectrum from noise_spectrum.py. What corrections leave is compared by compare_corrections.py.
+Give dark ramps with at least 3 groups, before any reference pixel correction, and their spectrum
+from noise_spectrum.py. compare_corrections.py measures the residual noise after corrections.
 
-OUTPUT holds images BAD_REF_PIXEL (bits, see DQ_DEF) and SIGMA, and tables LEVELS, INSTABILITY,
-SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGES. Units: DN.
+OUTPUT holds the images BAD_REF_PIXEL (bits, see DQ_DEF) and SIGMA, and the tables LEVELS,
+INSTABILITY, SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGES.
+Values are in DN.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
@@ -30,13 +36,19 @@ def parse():
     parser.add_argument("--output", required=True, help="FITS file to write")
     parser.add_argument("--table", help="CSV of bad reference pixels (default: OUTPUT with .csv)")
     parser.add_argument("--quantities", help="JSON file for the numbers of the report")
-    parser.add_argument("--previous", metavar="FILE", help="this product of another epoch")
+    parser.add_argument(
+        "--previous", metavar="FILE", help="this product of another epoch to compare with"
+    )
     add_options(parser, ReferencePixelSettings)
-    parser.add_argument("--best-side", metavar="JSON", help="best correction by side pixels")
+    parser.add_argument(
+        "--best-side",
+        metavar="JSON",
+        help="file for the parameters of the best correction by side pixels",
+    )
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Measure the reference pixels."""
     arguments = parse()
     from pathlib import Path

@@ -1,7 +1,7 @@
-"""Write a small CRDS cache for simulated exposures: references, mappings, server's description.
+"""Write a small CRDS cache for simulated exposures: references, mappings, server description.
 
-CRDS's own programs and the JWST pipeline use it as they use a real one, without any server. The
-references know the simulated detectors as well as an earlier calibration would.
+CRDS and the JWST pipeline use it like a real one, without a server. The references describe the
+simulated detectors as accurately as an earlier calibration would.
 """
 
 from pathlib import Path
@@ -9,12 +9,14 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file, simulated")
+    parser.add_argument(
+        "--campaign", required=True, help="name or YAML file of a simulated campaign"
+    )
     parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
-    parser.add_argument("--context", required=True, help="name of its context, .pmap")
+    parser.add_argument("--context", required=True, help="name of the context to write, .pmap")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the cache to write")
     arguments = parser.parse_args()
 

@@ -1,10 +1,11 @@
-"""Write SIRS kernels as the JWST pipeline's step refpix loads them.
+"""Write SIRS kernels in the form that the refpix step of the JWST pipeline loads.
 
-SIRS (simple improved reference subtraction) takes the left and right reference pixels, weighted row
-by row, off each amplifier. The weights that leave least noise in darks stand in what
-reference_pixels.py made of full frames, and go into an ASDF file (SIRSKernelModel) for detectors
-that CRDS has none for. Use it with calibrate.py --sirs-kernel, or in the pipeline itself:
-refpix_algorithm sirs, override_sirskernel FILE.
+SIRS (simple improved reference subtraction) predicts the row noise of each amplifier from the left
+and right reference pixels, with one kernel along the rows for each side, and subtracts it. The
+kernels that leave the least noise in darks are in the product of reference_pixels.py (full frames
+only). They are written to an ASDF file (SIRSKernelModel), for detectors for which CRDS has none.
+Use it with calibrate.py --sirs-kernel, or in the pipeline itself: refpix_algorithm sirs,
+override_sirskernel FILE.
 """
 
 from pathlib import Path
@@ -12,10 +13,10 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("product", type=Path, help="made by reference_pixels.py, FITS")
+    parser.add_argument("product", type=Path, help="product of reference_pixels.py, FITS")
     parser.add_argument("--output", required=True, type=Path, help="kernels, .asdf")
     arguments = parser.parse_args()
 

@@ -1,19 +1,21 @@
 """Make a superbias reference file from dark ramps: the level of each pixel after its reset.
 
-What --method chooses:
-  aligned   (default) every integration is a sample. Offsets of ramps by amplifier and column
-            parity are solved out, outliers are clipped about the median by the MAD, ERR is the
-            standard error of the mean (compare through Student's t with count - 1 degrees of
-            freedom). The file of --details holds scatter, counts, trend in time, offsets of every
-            ramp, kTC noise, drift tests and reasons of flags.
-  reffiles  jwst_reffiles 1.0.1 to the last bit: group 0 of each file's first integration, ERR is
-            the scatter of one read. Only the flag UNRELIABLE_BIAS, which its files lose, is kept.
+--method aligned   (default) every integration is a sample. Offsets of ramps by amplifier and column
+                   parity are fitted and removed; outliers are rejected about the median by the MAD;
+                   ERR is the standard error of the mean (for tests use Student's t with count - 1
+                   degrees of freedom). The file of --details holds scatter, counts, trend in time,
+                   offsets of every ramp, kTC noise, drift tests and the reasons of flags.
+         reffiles  identical to jwst_reffiles 1.0.1 to the last bit: group 0 of the first
+                   integration of each file; ERR is the scatter of one read. The one difference:
+                   the flag UNRELIABLE_BIAS, which jwst_reffiles loses, is kept.
 
-Give raw ramps (_uncal.fits), or better what dq_init and saturation made of them; no reference
-pixel correction. Units are DN. Long lists of files go in as @names.list.
+Give raw ramps (_uncal.fits), or better ramps after dq_init and saturation, without reference pixel
+correction. Values are in DN. A long list of files may be given as @names.list.
 """
 
 from __future__ import annotations
+
+import argparse
 
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
@@ -21,16 +23,18 @@ from darkroom.nircam import options as shared
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     shared.add_files(parser, "superbias")
-    parser.add_argument("--no-reffile", action="store_true", help="write only the details")
+    parser.add_argument(
+        "--no-reffile", action="store_true", help="write only the file of --details"
+    )
     add_options(parser.add_argument_group("settings"), SuperbiasSettings)
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Make the superbias."""
     arguments = parse()
     settings = read_options(arguments, SuperbiasSettings)

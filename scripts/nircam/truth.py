@@ -1,9 +1,10 @@
-"""Hold the superbias and read noise of simulated darks against what is hidden in them.
+"""Compare the superbias and read noise of simulated darks with the truth of the simulation.
 
-Writes the truth as FITS images (bias, noise of one read without 1/f, kTC noise, dark current, hot
-and telegraph pixels) and the comparison as JSON: quantity, truth, found, quoted error, and their
-difference in units of that error. The standard deviation of pulls is 1 when the quoted errors are
-right. What reference pixels leave of the 1/f noise is predicted from its spectrum, roughly.
+The truth is written as FITS images: bias, noise of one read without 1/f noise, kTC noise, dark
+current, hot and telegraph pixels. The comparison is written as JSON: quantity, truth, found (the
+measured value), error (as quoted by the product), and pull (found minus truth, in units of that
+error). The standard deviation of the pulls of pixels is 1 when the quoted errors are right. The
+residual 1/f noise after the reference pixel correction is predicted from its spectrum, roughly.
 """
 
 from pathlib import Path
@@ -11,15 +12,17 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Write truth and comparison."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
     pair = {"nargs": 2, "type": Path, "required": True, "metavar": ("REFERENCE", "DETAILS")}
     parser.add_argument("--superbias", **pair, help="products of superbias")
     parser.add_argument("--readnoise", **pair, help="products of readnoise")
-    parser.add_argument("--truth", required=True, type=Path, help="folder of the exposures' truth")
+    parser.add_argument(
+        "--truth", required=True, type=Path, help="folder with the truth of the exposures"
+    )
     parser.add_argument("--output", required=True, type=Path, help="truth, FITS")
     parser.add_argument("--comparison", required=True, type=Path, help="comparison, JSON")
     parser.add_argument("ramps", nargs="+", type=Path, metavar="RAMPS", help="exposures used")

@@ -1,9 +1,9 @@
 """Choose the best CRDS references of one exposure under a pinned context.
 
-The rules run on this machine, from the cache alone; the exposure is only read. The output lists,
-for each reference type, file name, size (bytes) and SHA-1 as the server states them, or null where
-the rules say that none applies. A type for which the rules have no file is an error, but for those
-of --optional-kinds. An exposure that was refused needs none.
+The selection rules (mappings) are applied offline, from the cache; the exposure is only read. The
+output lists for each reference type the file name, size (bytes) and SHA-1 stated by the server, or
+null where the rules say that the type does not apply. A type for which the rules have no file is an
+error, except for those of --optional-kinds. The list of a refused exposure is empty.
 """
 
 from pathlib import Path
@@ -11,18 +11,18 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
     parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
     parser.add_argument(
-        "--optional-kinds", nargs="*", default=(), help="those that the rules need not have"
+        "--optional-kinds", nargs="*", default=(), help="types for which the rules may have no file"
     )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
-    parser.add_argument("--output", required=True, type=Path, help="references, JSON")
+    parser.add_argument("--output", required=True, type=Path, help="list of references, JSON")
     arguments = parser.parse_args()
 
     from darkroom.campaign.exposure import read_exposure
@@ -35,7 +35,7 @@ def main():
     exposure = read_exposure(arguments.exposure)
     if not exposure["accepted"]:
         write_references(arguments.output, {})
-        print(f"{exposure['file']}: refused, needs no references")
+        print(f"{exposure['file']}: refused, no references are needed")
         return
     cache = Cache(arguments.cache, arguments.observatory)
     names = best_references(
@@ -45,10 +45,10 @@ def main():
         arguments.observatory,
         arguments.optional_kinds,
     )
-    facts = {
+    chosen = {
         kind: None if name == NOT_APPLICABLE else cache.record(name) for kind, name in names.items()
     }
-    write_references(arguments.output, facts)
+    write_references(arguments.output, chosen)
     for kind, name in names.items():
         print(f"{kind}: {name}")
 

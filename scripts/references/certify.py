@@ -1,7 +1,7 @@
-"""Let CRDS certify a reference file: format, keywords, data model, and that its rules take it.
+"""Certify a reference file with CRDS: format, keywords, data model, and the rules' acceptance.
 
-The check is CRDS's own, offline; its words are kept in --output. A file that does not pass is an
-error.
+CRDS's own certification is run offline, and its text is written to --output. A file that does not
+pass is an error.
 """
 
 from pathlib import Path
@@ -9,14 +9,14 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("reference", type=Path, help="reference file, FITS")
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
-    parser.add_argument("--output", required=True, type=Path, help="what CRDS said, text")
+    parser.add_argument("--output", required=True, type=Path, help="text of CRDS's certification")
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text

@@ -1,15 +1,17 @@
-"""Put together which references the exposures of an item need, each once."""
+"""List the references that the exposures of an item need, each once."""
 
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("references", nargs="+", type=Path, help="made by bestrefs, JSON; or @list")
-    parser.add_argument("--output", required=True, type=Path, help="the references by name, JSON")
+    parser.add_argument(
+        "references", nargs="+", type=Path, help="lists made by bestrefs.py, JSON; or @list"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="references by name, JSON")
     arguments = parser.parse_args()
 
     from darkroom.crds.references import needed_references, write_references

@@ -1,9 +1,9 @@
-"""Bring every reference that the exposures need into the CRDS cache, and verify each one.
+"""Fetch every reference that the exposures need into the CRDS cache, and verify each one.
 
-A file gets its name when its size and SHA-1 are those the server states of it, never before; one
-that is damaged is replaced. Without --server nothing is fetched: all must be there. With --pins,
-bytes that differ from pinned ones are refused. The output is a table: name, size in bytes, SHA-1
-and SHA-256.
+A file gets its final name only when its size and SHA-1 are those stated by the server; a damaged
+file is replaced. Without --server nothing is fetched, and the cache must be complete. With --pins,
+a file whose SHA-256 differs from the pinned one is refused. The output is a table: name, size in
+bytes, SHA-1 and SHA-256.
 """
 
 from pathlib import Path
@@ -11,15 +11,19 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("references", nargs="+", type=Path, help="made by item_references")
+    parser.add_argument(
+        "references", nargs="+", type=Path, help="lists made by item_references.py, JSON"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
-    parser.add_argument("--server", help="address of the CRDS server (default: ask nobody)")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds a file may take")
+    parser.add_argument("--server", help="address of the CRDS server (default: none, offline)")
+    parser.add_argument(
+        "--timeout", type=float, default=600, help="longest time for one file [s] (default: 600)"
+    )
     parser.add_argument("--pins", type=Path, help="pins beside the lock")
     parser.add_argument("--output", required=True, type=Path, help="table of verified references")
     arguments = parser.parse_args()

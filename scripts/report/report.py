@@ -1,8 +1,8 @@
-"""Put a whole campaign on one self-contained HTML page.
+"""Write the report of a campaign: one self-contained HTML page.
 
-For each item: what was made, key numbers, figures, quantities, what was excluded and why, products
-with their checksums, limits. An item's folder holds frames.tsv (its exposures) and, when a pipeline
-took them further, item.json (written by the pipeline; see darkroom.report.item).
+It shows for each item what was made, key numbers, figures, quantities, excluded exposures with the
+reason, products with their checksums, and limitations. The folder of an item holds frames.tsv (its
+exposures) and, once its pipeline has run, item.json (see darkroom.report.item).
 
     report.py --campaign demo --output results/demo/report.html results/demo/st402
 """
@@ -13,18 +13,18 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", required=True, help="name or YAML file")
-    parser.add_argument("--output", required=True, type=Path, help="the page, HTML")
+    parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
+    parser.add_argument("--output", required=True, type=Path, help="page to write, HTML")
     parser.add_argument(
         "--command",
         default="snakemake",
-        help="command that makes page and products again, as a person types it",
+        help="command shown on the page that makes page and products again (default: snakemake)",
     )
     parser.add_argument(
-        "items", nargs="+", type=Path, metavar="DIR", help="folder of an item, named like the item"
+        "items", nargs="+", type=Path, metavar="DIR", help="folder of an item, named after the item"
     )
     arguments = parser.parse_args()
 

@@ -1,6 +1,7 @@
-"""Show what a campaign has made, what was excluded, what failed, what is missing, and what to do.
+"""Show the state of a campaign: products made, exposures excluded, failures, missing products.
 
-Paths of all products of the campaign are read from the standard input when --planned is given.
+The last line is the command that continues the work. With --planned, the paths of all products of
+the campaign are read from standard input; without it, missing products are not known.
 """
 
 import sys
@@ -9,13 +10,21 @@ from pathlib import Path
 from darkroom.cli import ListFileParser, run
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--campaign", default="demo", help="name or YAML file")
-    parser.add_argument("--results", default="results", type=Path, help="folder of the products")
-    parser.add_argument("--planned", action="store_true", help="the standard input lists products")
-    parser.add_argument("--command", default="snakemake", help="what to type to go on")
+    parser.add_argument(
+        "--campaign", default="demo", help="name or YAML file of the campaign (default: demo)"
+    )
+    parser.add_argument(
+        "--results", default="results", type=Path, help="folder of all results (default: results)"
+    )
+    parser.add_argument(
+        "--planned", action="store_true", help="read the list of all products from standard input"
+    )
+    parser.add_argument(
+        "--command", default="snakemake", help="command shown to continue (default: snakemake)"
+    )
     arguments = parser.parse_args()
 
     from darkroom.campaign.campaign import open_campaign

@@ -1,29 +1,39 @@
-"""Calibrate a WFC3/IR exposure as it was taken: every read in use, references chosen anew.
+"""Calibrate a WFC3/IR exposure with all its reads and the best references of the CRDS context.
 
-The RAW is only read: its working copy, which names the references, and the products IMA and FLT are
-written beside --status under the exposure's own name. Each reference is verified (size, SHA-1) just
-before. --status records what came of the exposure; with --exclude one that cannot be calibrated is
-recorded as refused, and the program ends well.
+The RAW is only read: a working copy, whose header names the references, and the products IMA and
+FLT are written beside --status under the exposure's own name. Each reference is verified (size,
+SHA-1) just before. --status records the result for the exposure. With --exclude an exposure that
+cannot be calibrated is recorded there as refused, and the program succeeds.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="RAW, or its status file")
-    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument(
+        "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     add_options(parser, Wfc3Settings, PROGRAMS["calibrate_original"])
-    parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
-    parser.add_argument("--exclude", action="store_true", help="record a refusal, do not fail")
-    parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of engine builtin (default: 1)"
+    )
+    parser.add_argument(
+        "--exclude", action="store_true", help="record a refused exposure instead of failing"
+    )
+    parser.add_argument("--status", required=True, type=Path, help="status file to write, JSON")
     arguments = parser.parse_args()
 
     from darkroom.campaign.exposure import read_exposure
@@ -44,8 +54,11 @@ def main():
     print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
 
 
-def calibrated(exposure, arguments):
-    """Calibrate in a private folder, put the files in place; return what changes in the status."""
+def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Calibrate an exposure in a private folder, move the files to their place.
+
+    Return what changes in the exposure's status.
+    """
     from darkroom.atomic import private_folder
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references

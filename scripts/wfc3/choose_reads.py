@@ -1,17 +1,19 @@
-"""Choose the bad reads of a WFC3/IR exposure from its read differences.
+"""Find the bad reads of a WFC3/IR exposure: those in which the sky differs from the others.
 
-Answers: in which reads is the sky not what it is in the rest of the exposure?
+--choose quiet     compares each read with the quiet level of the same ramp. A read is bad when the
+                   ratio left / right of the sky changes by more than --ratio-excess in either
+                   direction, or the whole field is brighter by more than --level-excess (a
+                   fraction), or a satellite trail covers more than --trail-excess of the pixels;
+                   the change must exceed --nsigma times its uncertainty. Intervals shorter than
+                   --min-step-s are not tested. Where the sky cannot be measured no read is chosen
+                   ("undecidable, none chosen").
+         notebook  every read with left / right above --notebook-ratio, whatever its uncertainty
+         none      no read is bad
 
---choose quiet     against the ramp's own quiet level: left / right must change by --ratio-excess,
-                   either way, or the whole field be brighter by --level-excess (a fraction), and
-                   that by --nsigma times its uncertainty, in intervals of --min-step-s seconds at
-                   least. Where the sky cannot be measured: "undecidable, none chosen".
-         notebook  every read with left / right above --notebook-ratio, whatever its error
-         none      do not look
-
---reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. Nothing takes the
-zeroth read or all reads; quiet never takes more than --max-masked-fraction of the exposure time
-nor, for --treatment mask, reads in its middle; a trail is only taken by --treatment subtract.
+--reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. The zeroth read,
+and all reads at once, are never chosen. quiet never chooses more than --max-masked-fraction of the
+exposure time nor, for --treatment mask, reads in the middle of the exposure. A satellite trail is
+only chosen for --treatment subtract.
 """
 
 from pathlib import Path
@@ -21,13 +23,15 @@ from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("differences", type=Path, help="made by read_differences, JSON")
+    parser.add_argument("differences", type=Path, help="product of read_differences.py, JSON")
     add_options(parser, Wfc3Settings, PROGRAMS["choose_reads"])
-    parser.add_argument("--reads", metavar="EXTVERS", help='these, e.g. 11-15; "" means none')
-    parser.add_argument("--output", required=True, type=Path, help="choice, JSON")
+    parser.add_argument(
+        "--reads", metavar="EXTVERS", help='reads that are bad, e.g. 11-15; "" means none'
+    )
+    parser.add_argument("--output", required=True, type=Path, help="record of the choice, JSON")
     arguments = parser.parse_args()
 
     from darkroom.wfc3.reads.records import read_record, write_record

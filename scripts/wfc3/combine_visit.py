@@ -1,14 +1,19 @@
 """Combine the exposures of a WFC3/IR visit with updatewcs and AstroDrizzle.
 
-Works on copies in a private folder; the FLTs are never changed. Parameters are those of the WFC3
-team's notebook unless said otherwise. It is an error when AstroDrizzle silently falls back on
-another matching of skies, or drops an exposure: the median weight must be the summed exposure time
-of the exposures that cover a pixel, within 0.5 %. Holes that remain under blobs are warned about.
+AstroDrizzle works on copies in a private folder; the FLTs are never changed. The defaults of the
+parameters are those of the WFC3 team's notebook.
 
-Written to --output: the image (e-/s) and beside it, in place of _sci, the weights _wht (s) and the
-report .json.
+It is an error when AstroDrizzle silently uses another method of sky matching, or drops an exposure:
+the median weight must equal the summed exposure time of the exposures that cover a pixel, within
+0.5 %. A warning is given for holes that remain at the position of blobs.
+
+--output is the image (e-/s), NAME_sci.fits; beside it are written the weights NAME_wht.fits (s) and
+the report NAME.json.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options, read_options
@@ -16,15 +21,19 @@ from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", type=Path, help="FLTs or status files; or @list")
-    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
+    parser.add_argument(
+        "--frames", type=Path, help="frame table; frames refused there are left out"
+    )
     parser.add_argument("--references", type=Path, help="folder of the references (iref$)")
-    parser.add_argument("--cache", type=Path, help="CRDS cache, instead of --references")
+    parser.add_argument(
+        "--cache", type=Path, help="folder of the CRDS cache, instead of --references"
+    )
     add_options(parser, DrizzleSettings)
-    parser.add_argument("--output", required=True, type=Path, help="NAME_drz_sci.fits")
+    parser.add_argument("--output", required=True, type=Path, help="image to write, NAME_sci.fits")
     arguments = parser.parse_args()
     if not (arguments.references or arguments.cache):
         parser.error("give --references or --cache")
@@ -33,7 +42,7 @@ def parse():
     return arguments
 
 
-def main():
+def main() -> None:
     """Run the program."""
     arguments = parse()
     from darkroom.atomic import private_folder

@@ -1,20 +1,26 @@
-"""Draw every figure of a WFC3/IR item, and write what the report shows of it.
+"""Draw the figures of a WFC3/IR item, and write its entry for the report.
 
-Reads what the pipeline made in --folder: original/, reads/, chosen/, measures/, reprocessed/ and
-the two combined images. The figures and figures.json replace the folder --figures at once; --output
-is the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With
---truth (folder of a simulated exposure's .npz files) everything is also compared with the truth.
+Reads the products in --folder: original/, reads/, chosen/, measures/, reprocessed/ and the two
+combined images. The folder --figures is replaced as a whole, with figures.json in it; --output is
+the item's JSON file for the report, with quantities.json and quantities.tsv beside it. With --truth
+(folder with an .npz file of each simulated exposure) the products are also compared with the truth.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
+if TYPE_CHECKING:
+    from darkroom.wfc3.figures.story import ExposureStory
+
 PRODUCTS = (
-    ("frames.tsv", "every exposure: accepted or refused, why, and what its header says"),
-    ("quantities.json", "the notebook's quantities beside ours"),
+    ("frames.tsv", "every exposure: accepted or refused, why, and values of its header"),
+    ("quantities.json", "quantities by the notebook's definitions and by darkroom's"),
 )
 VISIT = (
     ("{}_drz_sci.fits", "combined image of the visit, {}, e-/s"),
@@ -22,17 +28,25 @@ VISIT = (
 )
 
 
-def main():
+def main() -> None:
     """Draw the figures and write the item file."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", help="names of the item's exposures")
-    parser.add_argument("--frames", type=Path, help="frame table; those refused there are left out")
+    parser.add_argument(
+        "--frames", type=Path, help="frame table; frames refused there are left out"
+    )
     parser.add_argument("--folder", required=True, type=Path, help="folder of the item")
     add_options(parser, Wfc3Settings, PROGRAMS["figures"])
-    parser.add_argument("--archive", type=Path, help="the archive's combined image, or its status")
+    parser.add_argument(
+        "--archive", type=Path, help="the archive's combined image, or its status file"
+    )
     parser.add_argument("--truth", type=Path, help="folder with the truth of simulated exposures")
-    parser.add_argument("--figures", required=True, type=Path, metavar="DIR", help="pictures")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="item file")
+    parser.add_argument(
+        "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
+    )
     arguments = parser.parse_args()
 
     import json
@@ -49,15 +63,15 @@ def main():
     if arguments.frames:
         accepted = accepted_exposures(arguments.frames)
         names = [name for name in names if name in accepted]
-    tolds = story.read_exposures(folder, names, arguments.differences)
+    stories = story.read_exposures(folder, names, arguments.differences)
     visits, pictures = read_visits(folder, arguments.archive)
     # The item file goes first: it must never describe figures other than those beside it.
     arguments.output.unlink(missing_ok=True)
     with FigureBook(arguments.figures) as book:
         story.tell_visit(book, pictures)
-        for told in tolds:
-            story.tell_exposure(book, told)
-    rows = quantities(tolds)
+        for one in stories:
+            story.tell_exposure(book, one)
+    rows = quantities(stories)
     text = json.dumps({"quantities": rows}, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(folder / "quantities.json", text + "\n")
     write_text(folder / "quantities.tsv", quantities_table(rows))
@@ -67,8 +81,8 @@ def main():
         for file, what in VISIT
     ]
     for version in ("reprocessed", "original"):
-        products += [(f"{version}/{t.reprocessed.name}", f"FLT, {version}") for t in tolds]
-    described = describe(tolds, visits, [*products, *PRODUCTS], truths(tolds, arguments.truth))
+        products += [(f"{version}/{t.reprocessed.name}", f"FLT, {version}") for t in stories]
+    described = describe(stories, visits, [*products, *PRODUCTS], truths(stories, arguments.truth))
     figures = arguments.figures.relative_to(folder) / "figures.json"
     write_item(
         arguments.output, "wfc3", figures=figures.as_posix(), quantities="quantities.json",
@@ -77,21 +91,21 @@ def main():
     print(f"{arguments.figures}: {len(book.records)} figures")
 
 
-def truths(tolds, folder):
-    """Compare every exposure with its truth, when there is one."""
+def truths(stories: list[ExposureStory], folder: Path | None) -> dict[str, dict[str, Any]]:
+    """Compare every exposure with its truth: ``{exposure: comparison}``, empty without a folder."""
     import numpy as np
     from astropy.io import fits
 
     from darkroom.wfc3.truth import against_truth
 
     found = {}
-    for told in tolds if folder else ():
+    for one in stories if folder else ():
         images = {}
-        for version, path in (("original", told.original), ("reprocessed", told.reprocessed)):
+        for version, path in (("original", one.original), ("reprocessed", one.reprocessed)):
             with fits.open(path) as hdus:
                 images[version] = tuple(hdus[name, 1].data for name in ("SCI", "ERR", "DQ"))
-        with np.load(folder / f"{told.name}.npz") as truth:
-            found[told.name] = against_truth(truth, told.choice["reads"], images)
+        with np.load(folder / f"{one.name}.npz") as truth:
+            found[one.name] = against_truth(truth, one.choice["reads"], images)
     return found
 
 

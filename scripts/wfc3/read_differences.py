@@ -1,16 +1,16 @@
-"""Measure the sky from read to read of a WFC3/IR exposure.
+"""Measure the sky in each interval between two reads of a WFC3/IR exposure.
 
-Answers: how bright is the sky in each interval between two reads, in the whole field, at its left
-and at its right? Rates in e-/s, times in s; medians with uncertainties (1.2533 sigma / sqrt(N),
-sigma robust), ratio and difference of left and right. Both kinds of difference are measured: the
-mean rate between two reads (instantaneous) and r(j-1) - r(j) (cumulative).
+The sky is measured in the whole field and in a left and a right region: median rates in e-/s with
+uncertainties (1.2533 sigma / sqrt(N), sigma robust), times in s, ratio and difference of left and
+right. Two kinds of read difference are measured: the mean rate between two reads (instantaneous),
+and the difference of cumulative rates r(j-1) - r(j) (cumulative).
 
---sources mask   leave out pixels where a source is found, and flagged ones
-          limit  leave out rates beyond --source-limit (e-/s), as the WFC3 team's notebook does
-          none   leave out nothing
+--sources mask   exclude flagged pixels and those where a source is found
+          limit  exclude rates beyond --source-limit (e-/s), as the WFC3 team's notebook does
+          none   exclude nothing
 
 Regions are x0 x1 y0 y1 in pixels of the full 1024 x 1024 array, upper ends excluded; for a subarray
-they are scaled to it.
+they are scaled.
 """
 
 from pathlib import Path
@@ -20,10 +20,10 @@ from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def main():
+def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("ima", type=Path, help="IMA, or a status file beside it")
+    parser.add_argument("ima", type=Path, help="IMA, or the status file beside it")
     add_options(parser, Wfc3Settings, PROGRAMS["read_differences"])
     parser.add_argument("--output", required=True, type=Path, help="measurements, JSON")
     arguments = parser.parse_args()

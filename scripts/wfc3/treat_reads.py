@@ -1,45 +1,59 @@
-"""Calibrate a WFC3/IR exposure without its bad reads, and measure what that changed.
+"""Calibrate a WFC3/IR exposure with its bad reads treated, and measure the effect.
 
-Each reference is verified (size, SHA-1) just before. The treatment is the one the choice was made
-for:
+Each reference is verified (size, SHA-1) just before. The treatment is that of --choice:
 
-mask      bad reads are left out of the fit up the ramp; for the start or the end of an exposure
-subtract  the counts of bad intervals are taken off the last read; for the middle; cosmic rays stay,
-          flagged 8192
-flatten   the changing part of a sky that is alike over the field is taken off every read before the
-          fit; no exposure time is lost
+mask      bad reads are left out of the up-the-ramp fit; for the start or the end of an exposure
+subtract  the counts of bad intervals are subtracted from the last read; for the middle of an
+          exposure; cosmic rays remain and are flagged 8192
+flatten   the varying part of a sky that is uniform over the field is subtracted from every read
+          before the fit; no exposure time is lost
 
-Written beside --status: the FLT (e-/s), whose header says which reads were treated and why, how
-straight the sky's ramp is (RAMPDEV, sigma of a read), which fraction of the pixels CRCORR flagged
-(RAMPCR) or gave up (RAMPGUP), and the times of the reads used. --record holds the measures before
-and after: background left and right, noise, the ramp.
+The FLT (e-/s) is written beside --status. Its header lists the treated reads with the reason, the
+deviation of the sky's ramp from a straight line (RAMPDEV, sigma of a read), the fractions of the
+pixels that CRCORR flagged (RAMPCR) or gave up (RAMPGUP), and the times of the reads used. --record
+holds measurements before and after: background left and right, noise, and the ramp.
 
---engine both compares with calwf3 itself; that and calwf3 can only mask, with --mask-scope calwf3.
+--engine both also runs calwf3 with the same reads masked, and fails on any differing pixel. Engines
+calwf3 and both can mask only with --mask-scope calwf3; calwf3 can neither subtract nor flatten.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 
-def parse():
+def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("original", type=Path, help="status file of calibrate_original")
-    parser.add_argument("--differences", required=True, type=Path, help="of read_differences")
-    parser.add_argument("--choice", required=True, type=Path, help="of choose_reads")
-    parser.add_argument("--references", required=True, type=Path, help="made by bestrefs, JSON")
+    parser.add_argument(
+        "--differences", required=True, type=Path, help="product of read_differences.py, JSON"
+    )
+    parser.add_argument(
+        "--choice", required=True, type=Path, help="record of choose_reads.py, JSON"
+    )
+    parser.add_argument(
+        "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     add_options(parser, Wfc3Settings, PROGRAMS["treat_reads"])
-    parser.add_argument("--threads", type=int, default=1, help="threads of the builtin engine")
-    parser.add_argument("--record", required=True, type=Path, help="measures, JSON")
-    parser.add_argument("--status", required=True, type=Path, help="what came of it, JSON")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of engine builtin (default: 1)"
+    )
+    parser.add_argument(
+        "--record", required=True, type=Path, help="measurements before and after, JSON"
+    )
+    parser.add_argument("--status", required=True, type=Path, help="status file to write, JSON")
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Run the program."""
     arguments = parse()
     from darkroom.campaign.exposure import read_exposure
@@ -61,8 +75,22 @@ def main():
     print(f"{exposure['file']}: {record.get('done') or exposure['reason']}; {choice.get('words')}")
 
 
-def treated(exposure, choice, flt, arguments):
-    """Write the FLT of an exposure; return its measures."""
+def treated(
+    exposure: dict[str, Any], choice: dict[str, Any], flt: Path, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Write the FLT of an exposure without its bad reads; return its measurements.
+
+    Parameters
+    ----------
+    exposure : dict
+        Status of the exposure, calibrated with every read.
+    choice : dict
+        Record of the program ``choose_reads``.
+    flt : pathlib.Path
+        The FLT to write.
+    arguments : argparse.Namespace
+        The command line.
+    """
     import numpy as np
 
     from darkroom.crds.cache import Cache

@@ -60,8 +60,9 @@ def test_the_program_has_the_option_and_obeys_it(finished):
     program = (".venvs/detector/bin/python", "scripts/ccd/master_bias.py")
     path = str(finished.folder / "scripts")
     text = " ".join(run(finished, *program, "--help", PYTHONPATH=path).split())
-    told = "Smallest number of bias frames of a master bias [frames] (default: 2)"
-    assert f"--min-bias-frames FRAMES {told}" in text
+    told = "smallest number of bias frames of a master bias [frames] (default: 2)"
+    assert "--min-bias-frames" in text
+    assert told in text
     given = ("--output", "x.fits", "--min-bias-frames", "3", "a.fits", "b.fits")
     text = run(finished, *program, *given, status=1, PYTHONPATH=path)
     assert text.endswith("ERROR 2 bias frames, and min_bias_frames asks for 3\n")

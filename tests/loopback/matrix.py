@@ -124,8 +124,8 @@ without an existing lock none is written. The next call makes the right lock.
 """
 _EMPTY = (
     "| `no_rows` | A good answer without rows. | 1 | `MAST has no HST observation with …; look for "
-    "a misspelt name …`; where there is a lock: `the same question was answered before, so the "
-    "archive's catalogue is incomplete at the moment, or the data were withdrawn: … is kept, ask "
+    "a misspelt name …`; where there is a lock: `the same query found exposures before, so the "
+    "archive's catalogue is incomplete at the moment, or the data were withdrawn: … is kept, try "
     "again later` |\n"
     "| `wrong_size` | Product lists that give each file one FITS block more than it has. | 1 | "
     "each difference, `~ …: size 279360 -> 282240 (other bytes than before …)`, and `… is kept: "

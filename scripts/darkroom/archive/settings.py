@@ -1,4 +1,4 @@
-"""Settings of the archive and of queries to it."""
+"""Settings of the archive and of the queries for exposures."""
 
 from __future__ import annotations
 
@@ -22,69 +22,71 @@ class ArchiveSettings:
 
     kind: str = setting(
         REQUIRED,
-        "A folder (local), the archive at STScI (mast), or the built-in simulator (simulated).",
+        "A folder (local), the archive MAST at STScI (mast), or the built-in simulator "
+        "(simulated).",
         choices=("local", "mast", "simulated"),
     )
     folder: str = setting(
         "",
-        "local: folder of the exposures; environment variables and ~ are filled in.",
+        "local: folder of the exposures; environment variables and ~ are expanded.",
         unit="path",
         filled=False,
     )
     seed: int = setting(
-        0, "simulated: seed of everything random.", minimum=0, filled=False, absent="must be given"
+        0, "simulated: seed of all random numbers.", minimum=0, filled=False, absent="must be given"
     )
     server: str = setting(
         "https://mast.stsci.edu", "mast: address of the archive.", unit="address", filled=False
     )
     timeout_s: float = setting(
         600,
-        "mast: longest time that one query or one file may take; a big file may take a second "
-        "for each 100 kB. Silence of 60 s ends an attempt sooner.",
+        "mast: longest time for one query or one file; a large file is given at least one second "
+        "per 100 kB. A transfer that stalls for 60 s is ended sooner.",
         unit="s",
         above=0,
         filled=False,
     )
     retries: int = setting(
-        3, "mast: further attempts after a failed transfer.", minimum=0, filled=False
+        3, "mast: number of further attempts after a failed transfer.", minimum=0, filled=False
     )
     parallel: int = setting(
         4,
-        "mast: transfers at once, counted over all jobs and campaigns that share the folder of "
-        "results.",
+        "mast: number of simultaneous transfers, counted over all jobs and campaigns that share "
+        "the folder of results.",
         minimum=1,
         maximum=16,
         filled=False,
     )
     confirm: bool = setting(
         False,
-        "A file without a pin is fetched twice, and accepted when both copies are equal.",
+        "Fetch a file without a pinned checksum twice, and accept it when both copies are "
+        "identical.",
         filled=False,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class HstQuery:
-    """What to ask of the HST observation catalogue."""
+    """Query of the HST observation catalogue."""
 
     mission: str = setting(REQUIRED, "The catalogue that is asked.", choices=("hst",))
     obs_id: list[str] = setting(
         [],
-        "Associations or single exposures, in any case, e.g. icqtbb020.",
+        "Associations or single exposures, in upper or lower case, e.g. icqtbb020.",
         unit="name or names",
         filled=False,
         schema={"anyOf": [_NAME, {"type": "array", **_NAMES}]},
     )
     proposal_id: str = setting(
         "",
-        "Number of the proposal; alone, all its exposures.",
+        "Number of the proposal; without obs_id, all its exposures.",
         unit="number",
         filled=False,
         schema=_NUMBER,
     )
     exposures: list[str] = setting(
         [],
-        "Only these exposures, in any case, e.g. icqtbbbxq.",
+        "Only these exposures, in upper or lower case, e.g. icqtbbbxq.",
         unit="names",
         filled=False,
         schema=_NAMES,
@@ -100,7 +102,7 @@ class HstQuery:
     project: str = setting("", "Processing project, e.g. CALWF3.", filled=False, absent="any")
     calib_level: list[int] = setting(
         [],
-        "Calibration levels as in the archive's product lists: 1 raw, 2 calibrated, 3 combined.",
+        "Calibration levels, as in the archive's product lists: 1 raw, 2 calibrated, 3 combined.",
         unit="levels",
         minimum=-1,
         maximum=4,
@@ -112,7 +114,7 @@ class HstQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class JwstQuery:
-    """What to ask of the JWST catalogue of header keywords (NIRCam)."""
+    """Query of the JWST catalogue of header keywords (NIRCam)."""
 
     mission: str = setting(REQUIRED, "The catalogue that is asked.", choices=("jwst",))
     program: str = setting(
@@ -120,13 +122,13 @@ class JwstQuery:
     )
     exp_type: str = setting(
         REQUIRED,
-        "Exposure type as in the header (EXP_TYPE), e.g. NRC_DARK",
+        "Exposure type, as in the header (EXP_TYPE), e.g. NRC_DARK",
         unit="header value",
         schema={"pattern": "^NRC_[A-Z0-9_]+$"},
     )
     detectors: list[str] = setting(
         [],
-        "Detectors as in the header.",
+        "Detectors, as in the header.",
         choices=(
             *("NRCA1", "NRCA2", "NRCA3", "NRCA4", "NRCALONG"),
             *("NRCB1", "NRCB2", "NRCB3", "NRCB4", "NRCBLONG"),
@@ -137,7 +139,7 @@ class JwstQuery:
     )
     readpatt: list[str] = setting(
         [],
-        "Read patterns as in the header.",
+        "Read patterns, as in the header.",
         unit="header values",
         filled=False,
         schema={
@@ -152,7 +154,7 @@ class JwstQuery:
     )
     subarray: list[str] = setting(
         [],
-        "Subarrays as in the header.",
+        "Subarrays, as in the header.",
         unit="header values",
         filled=False,
         schema={
@@ -183,7 +185,7 @@ class JwstQuery:
     )
     exposures: list[str] = setting(
         [],
-        "Only these exposures, with their detector, e.g. jw01062001001_02101_00001_nrca1.",
+        "Only these exposures, including the detector, e.g. jw01062001001_02101_00001_nrca1.",
         unit="names",
         filled=False,
         schema=_NAMES,

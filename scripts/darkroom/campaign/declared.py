@@ -16,17 +16,25 @@ _PATTERNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FrameSettings:
-    """local: which files are what; file-name patterns (glob) relative to the folder."""
+    """local: files of each role, as file-name patterns (glob) relative to the folder."""
 
     bias: list[str] = setting(
-        [], "Shortest exposures, shutter closed.", unit="patterns", filled=False, schema=_PATTERNS
+        [],
+        "Bias frames: shortest exposures, shutter closed.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
     )
     dark: list[str] = setting(
-        [], "Shutter closed.", unit="patterns", filled=False, schema=_PATTERNS
+        [],
+        "Darks: exposures with the shutter closed.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
     )
     science: list[str] = setting(
         [],
-        "On-sky frames from which the dark is subtracted.",
+        "Science frames: exposures of the sky, from which the dark is subtracted.",
         unit="patterns",
         filled=False,
         schema=_PATTERNS,
@@ -35,22 +43,24 @@ class FrameSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ItemSettings:
-    """A work item: exposures of one instrument, and what to make of them."""
+    """A work item: exposures of one instrument, and the settings of its pipeline."""
 
-    instrument: str = setting(REQUIRED, "Instrument, whose pipeline its exposures take.")
+    instrument: str = setting(REQUIRED, "Instrument; its pipeline processes the exposures.")
     description: str = setting("", "A sentence for the report.", absent="empty")
     frames: dict = setting(
         {},
-        "local: which files are what; file-name patterns (glob) relative to the folder.",
+        "local: files of each role, as file-name patterns (glob) relative to the folder.",
         unit="role: patterns",
         filled=False,
     )
-    query: dict = setting({}, "mast: what to ask for.", unit="see below", filled=False)
-    simulate: dict = setting({}, "simulated: what to simulate.", unit="see below", filled=False)
+    query: dict = setting({}, "mast: query for the exposures.", unit="see below", filled=False)
+    simulate: dict = setting(
+        {}, "simulated: settings of the simulator.", unit="see below", filled=False
+    )
     recover: list[str] = setting(
         [],
-        "Malformed cards that may be read from another card, when both agree, e.g. "
-        "EXPTIME=EXPOINUS*1e-6.",
+        "Header cards that may be recovered from another card when they are malformed, provided "
+        "that both agree, e.g. EXPTIME=EXPOINUS*1e-6.",
         unit="CARD=OTHER*SCALE",
         schema={
             "items": {
@@ -65,15 +75,15 @@ class ItemSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignSettings:
-    """Which exposures, and what to make of them, with every number that changes a result."""
+    """The exposures of a campaign, and every setting that changes a result."""
 
     title: str = setting(REQUIRED, "Heading of the report.", schema={"minLength": 1})
     description: str = setting("", "A sentence or two for the report.", absent="empty")
     archive: dict = setting(REQUIRED, "Where exposures come from.", unit="see below")
     on_bad_exposure: str = setting(
         "stop",
-        "What an exposure that is refused (damaged, malformed, unlike the others) means: stop the "
-        "campaign, or go on without it and say so in the report.",
+        "What to do when an exposure is refused (damaged, malformed, or different from the "
+        "others): stop the campaign, or continue without it and list it in the report.",
         choices=("stop", "exclude"),
     )
     items: dict = setting(
@@ -83,6 +93,6 @@ class CampaignSettings:
     )
     crds: dict = setting(
         {},
-        "Reference files of JWST and HST; simulated exposures bring their own.",
+        "CRDS context and cache of JWST and HST; simulated exposures have their own.",
         unit="see below",
     )

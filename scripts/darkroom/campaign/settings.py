@@ -24,8 +24,9 @@ from darkroom.errors import DarkroomError
 
 #: Default of a setting that must be given.
 REQUIRED: Any = dataclasses.MISSING
-_JSON_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _PARSERS = {"str": str, "int": int, "float": float}
+# What stands for a value in help.
+_WORDS = {"str": "TEXT", "int": "INT", "float": "NUMBER"}
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def add_options(
         else:
             keywords["default"] = one.default
         if "metavar" not in keywords and not one.choices:
-            keywords["metavar"] = re.sub(r"\W+", "_", one.unit or one.element).upper().strip("_")
+            keywords["metavar"] = _metavar(one)
         parser.add_argument(one.flag, **keywords)
 
 
@@ -295,11 +296,21 @@ def in_words(value: Any) -> str:
     return str(value)
 
 
+def _metavar(one: Setting) -> str:
+    """Return what stands for the value in help: a unit that is one word, or the type."""
+    if re.fullmatch(r"[A-Za-z]+|[A-Z=*]+", one.unit):
+        return one.unit.upper()
+    return "|".join(_WORDS[kind] for kind in one.element.split(" | "))
+
+
 def _help(one: Setting) -> str:
+    about = one.about.rstrip(".")
+    # As the other options: a small letter first, but for a name in capitals.
+    about = about if about[1:2].isupper() else about[:1].lower() + about[1:]
     unit = f" [{one.unit}]" if one.unit and not one.length else ""
-    told = one.absent or ("" if one.default in ("", None, []) else in_words(one.default))
-    default = f" (default: {told})" if told and one.kind != "bool" else ""
-    return f"{one.about.rstrip('.')}{unit}{default}".replace("%", "%%")
+    value = one.absent or ("" if one.default in ("", None, []) else in_words(one.default))
+    default = f" (default: {value})" if value and one.kind != "bool" else ""
+    return f"{about}{unit}{default}".replace("%", "%%")
 
 
 def _number_or_text(text: str) -> float | str:

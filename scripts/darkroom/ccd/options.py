@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from darkroom.combine import Clip
     from darkroom.fits.describe import Recover
 
-UNITS = """units: ADU and seconds; electrons where --gain-e-per-adu is given.
-a list of files may be given as @names.list, one name a line."""
+UNITS = """Units are ADU and seconds; electrons instead of ADU where --gain-e-per-adu is given.
+A long list of files may be given as @names.list, a file with one name per line."""
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

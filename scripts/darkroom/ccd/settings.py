@@ -16,45 +16,51 @@ class CcdSettings:
 
     clip: str = setting(
         "mad",
-        "Outlier rejection in stacks about the median: by 1.4826 MAD, but at least the typical "
-        "noise (mad); by the standard deviation (sigma); none.",
+        "Scatter used to reject outliers of a stack about the median: 1.4826 MAD, but at least "
+        "the typical noise (mad); the standard deviation (sigma); or no rejection (none).",
         choices=("mad", "sigma", "none"),
     )
-    nsigma: float = setting(5.0, "Rejection limit.", unit="scatter of the clip", above=0)
-    iterations: int = setting(5, "Largest number of rejection rounds.", minimum=1)
+    nsigma: float = setting(
+        5.0, "Rejection limit, in units of that scatter.", unit="sigma", above=0
+    )
+    iterations: int = setting(5, "Maximum number of rejection iterations.", minimum=1)
     temperature_tolerance_c: float = setting(
         0.2,
-        "Frames whose temperatures differ by no more than this form one temperature group; a dark "
-        "rate that doubles in 6 °C changes by 2.3 % in 0.2 °C.",
+        "Largest temperature difference within a temperature group of frames; a dark rate that "
+        "doubles in 6 °C changes by 2.3 % in 0.2 °C.",
         unit="°C",
         above=0,
     )
     gain_e_per_adu: float | None = setting(
-        None, "Gain; products are then in electrons.", unit="e-/ADU", above=0, absent="none, ADU"
+        None,
+        "Gain; when given, products are in electrons.",
+        unit="e-/ADU",
+        above=0,
+        absent="none, ADU",
     )
     saturation_adu: float = setting(
         65535.0,
-        "Level at and above which a sample is saturated; for cameras that write multiples of a "
-        "number, the highest multiple not above it.",
+        "Saturation level: a sample at or above it is saturated. For cameras whose values are "
+        "multiples of a step, the highest multiple not above it is used.",
         unit="ADU",
         above=0,
     )
     hot_nsigma: float = setting(
         5.0,
-        "A pixel is hot when its dark rate is stable and exceeds that of its surroundings by so "
-        "many robust standard deviations.",
+        "Threshold for hot pixels: excess of a stable dark rate over that of the surroundings, in "
+        "robust standard deviations.",
         unit="sigma",
         above=0,
     )
     display_range_adu: list[float] = setting(
         [-30.0, 50.0],
-        "Fixed display range of bias-subtracted images.",
+        "Display range of bias-subtracted images in the figures.",
         unit="LOW HIGH",
         length=2,
     )
     pixel: list[int] | None = setting(
         None,
-        "Pixel whose time series is shown, row and column counted from 0.",
+        "Pixel whose time series is shown; row and column counted from 0.",
         unit="Y X",
         minimum=0,
         length=2,

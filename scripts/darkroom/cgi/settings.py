@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from darkroom.campaign.settings import REQUIRED, setting
 
-#: Checks of frames by name, and what each asks.
+#: Checks of the headers of frames, and what each requires.
 CHECKS = {
-    "unit": "BUNIT says electrons, with or without EM gain as the product needs",
+    "unit": "BUNIT is electrons, with or without EM gain as the product needs",
     "bias": "the bias was subtracted",
     "cosmic-rays": "cosmic rays were masked",
     "linearity": "the non-linearity was corrected",
     "desmear": "the frame was not desmeared",
-    "cti": "charge transfer was not corrected",
+    "cti": "charge transfer inefficiency was not corrected",
     "shot-noise": "no shot noise was added to the error",
     "dark": "no dark was subtracted",
 }
@@ -39,8 +39,8 @@ class CgiSettings:
     )
     frames_per_part: int = setting(
         200,
-        "Frames that one job adds up; new frames at the end of a stack make new parts, the full "
-        "ones stay.",
+        "Number of frames of a stack that one job adds up; new frames at the end of a stack make "
+        "new parts and leave the full ones unchanged.",
         unit="frames",
         minimum=1,
         maximum=500,
@@ -48,21 +48,21 @@ class CgiSettings:
     )
     preprocess: str = setting(
         "best",
-        "Raw frames (level L1): cosmic rays by the physics of the EM register (best), or exactly "
-        "as corgidrp 5.1.1 (peer, for validation).",
+        "Raw frames (level L1): flag cosmic rays with a model of the EM register (best), or "
+        "exactly as corgidrp 5.1.1 (peer, for validation).",
         choices=("best", "peer"),
     )
     nonlinearity: str | None = setting(
         None,
-        "Raw frames: table of relative gains by DN and EM gain (FITS or text), corgidrp for the "
-        "one in its wheel (where that is installed), none for a linear detector.",
+        "Raw frames: table of relative gain against DN and EM gain (FITS or text); corgidrp for "
+        "the table of that package, where it is installed; none for a linear detector.",
         unit="none, corgidrp or file",
-        absent="raw frames need it named",
+        absent="must be given for raw frames",
     )
     kgain: float | str = setting(
         8.699999809265137,
-        "Raw frames: conversion gain, or corgidrp's KGain file. The default is 8.7 in single "
-        "precision, as corgidrp has it.",
+        "Raw frames: conversion gain, or a KGain file of corgidrp. The default is 8.7 in single "
+        "precision, as in corgidrp.",
         unit="e-/DN or file",
         absent="8.7",
     )
@@ -74,12 +74,12 @@ class CgiSettings:
     )
     keep_prepared: bool = setting(
         False,
-        "Raw frames: keep the prepared ones (level L2a) in prepared/; darks are made without.",
+        "Raw frames: keep the prepared frames (level L2a) in prepared/; darks do not need them.",
         option=False,
     )
     waive: list[str] = setting(
         [],
-        "Checks of the frames' headers that are not made; the products say so: "
+        "Header checks of the frames to skip, recorded in the products: "
         + "; ".join(f"{name} ({what})" for name, what in CHECKS.items())
         + ".",
         choices=tuple(CHECKS),
@@ -87,32 +87,32 @@ class CgiSettings:
     )
     weights: str = setting(
         "pooled",
-        "Estimator of the noise maps: unbiased with true errors (pooled), as corgidrp 5.1.1 "
-        "(frames), as corgidrp 3.2.1 (peer-3.2).",
+        "Weights of the fit of noise maps: pooled variances, unbiased with correct errors "
+        "(pooled); as corgidrp 5.1.1 (frames); as corgidrp 3.2.1 (peer-3.2).",
         choices=("pooled", "frames", "peer-3.2"),
     )
     keep_truncated: bool = setting(
-        False, "Fit also stacks whose cosmic-ray threshold cuts into their dark signal."
+        False, "Include stacks whose cosmic-ray threshold truncates their dark signal."
     )
     keep_offsets: bool = setting(
-        False, "Leave the offset of an anomalous stack in; it is measured in any case."
+        False, "Do not correct the offset of an anomalous stack; it is measured in any case."
     )
     traditional: list[DarkSettings] = setting(
         [],
-        "Traditional master darks: the means of these stacks.",
+        "Traditional master darks to make: the means of these stacks.",
         group=DarkSettings,
         option=False,
         absent="none",
     )
     synthesized: list[DarkSettings] = setting(
         [],
-        "Darks synthesized from the noise maps, for these EM gains and exposure times.",
+        "Darks to synthesize from the noise maps, for these EM gains and exposure times.",
         group=DarkSettings,
         option=False,
         absent="none",
     )
     region: str = setting(
-        "image", "Area of the darks: image area or full frame.", choices=("image", "full")
+        "image", "Area of the master darks: image area or full frame.", choices=("image", "full")
     )
 
 

@@ -19,18 +19,17 @@ SIMULATED_CONTEXT = "{observatory}_0001.pmap"
 
 @dataclass(frozen=True, kw_only=True)
 class ObservatorySettings:
-    """Where the references of an observatory come from."""
+    """CRDS context, server and cache of an observatory."""
 
     context: str = setting(
         REQUIRED,
-        "Pinned rules by which references are chosen, e.g. jwst_1293.pmap",
+        "Pinned CRDS context, the rules by which references are chosen, e.g. jwst_1293.pmap",
         unit="jwst_NNNN.pmap or hst_NNNN.pmap",
         schema={"pattern": r"^(jwst|hst)_\d{4}\.pmap$"},
     )
     server: str | None = setting(
         "https://{observatory}-crds.stsci.edu",
-        "CRDS server, an address beginning with http; null: nothing is asked, the cache must be "
-        "complete.",
+        "CRDS server, an address beginning with http; null: work offline with a complete cache.",
         unit="address or null",
         filled=False,
         schema={"pattern": r"^https?://[^\s]+$"},
@@ -38,14 +37,15 @@ class ObservatorySettings:
     )
     path: str | None = setting(
         None,
-        "Folder of the cache; environment variables and ~ are filled in. A damaged file in it is "
-        "fetched anew.",
+        "Folder of the CRDS cache; environment variables and ~ are expanded. A damaged file in it "
+        "is fetched again.",
         unit="folder",
         absent="results/crds",
     )
     timeout_s: float = setting(
         600,
-        "Longest time that one answer, or one file that 100 kB/s would bring in less, may take.",
+        "Longest time for one answer or one file; a large file is given at least one second per "
+        "100 kB.",
         unit="s",
         above=0,
     )
@@ -62,11 +62,11 @@ class CrdsSettings:
     context : str
         The pinned ``.pmap``.
     server : str or None
-        Address of the server; None: no server is asked.
+        Address of the server; None: work offline.
     cache : str
         Folder of the cache.
     timeout : float
-        Seconds that one answer or one file may take.
+        Longest time for one answer or one file (s).
     """
 
     observatory: str

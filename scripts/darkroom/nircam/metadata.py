@@ -1,4 +1,4 @@
-"""What CRDS asks to know about a reference file: the settings that say it."""
+"""Settings for the header cards that CRDS requires of a reference file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from darkroom.campaign.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class MetadataSettings:
-    """Header cards of a reference file that CRDS asks for."""
+    """Header cards that CRDS requires of a reference file."""
 
     author: str = setting("darkroom", "AUTHOR of the reference file.", schema={"minLength": 1})
     description: str = setting(
@@ -27,15 +27,15 @@ class MetadataSettings:
     )
     useafter: str = setting(
         "",
-        "USEAFTER: earliest data it is intended for, a quoted text YYYY-MM-DDThh:mm:ss",
+        "USEAFTER: start of the period the file applies to, a quoted text YYYY-MM-DDThh:mm:ss",
         unit='"YYYY-MM-DDThh:mm:ss"',
         schema={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$"},
     )
-    history: str = setting("", "A remark for HISTORY.", absent="empty")
+    history: str = setting("", "Remark written to HISTORY.", absent="empty")
     subarray: str | None = setting(
         None,
-        "SUBARRAY it is intended for, e.g. GENERIC.",
+        "SUBARRAY the file applies to, e.g. GENERIC.",
         unit="header value",
         absent="the exposures'",
     )
-    readpatt: str = setting("ANY", "READPATT it is intended for.", unit="header value")
+    readpatt: str = setting("ANY", "READPATT the file applies to.", unit="header value")

@@ -30,31 +30,31 @@ class StepSettings:
 
     superbias: list[str] = setting(
         ["dq_init", "saturation"],
-        "Steps before the superbias, in order.",
+        "Steps run before the superbias is made, in order.",
         choices=STEPS,
         schema=_STEPS,
     )
     readnoise: list[str] = setting(
         ["dq_init", "saturation", "superbias", "refpix", "linearity"],
-        "Steps before the read noise, in order.",
+        "Steps run before the read noise is measured, in order.",
         choices=STEPS,
         schema=_STEPS,
     )
     noise: list[str] = setting(
         ["dq_init", "saturation"],
-        "Steps before noise spectrum and reference pixels, in order; these need ramps without "
-        "corrections.",
+        "Steps run before noise spectrum and reference pixels are measured, in order; these need "
+        "uncorrected ramps.",
         choices=("dq_init", "saturation"),
         schema=_STEPS,
     )
     superbias_from: str = setting(
         "made",
-        "Superbias that the step superbias subtracts: the one just made, or that of CRDS.",
+        "Superbias that the step superbias subtracts: the one made here, or that of CRDS.",
         choices=("made", "crds"),
     )
     parameters: dict = setting(
         {},
-        "Parameters of steps that replace the pipeline's defaults, e.g. {refpix: "
+        "Parameters of steps, where they differ from the pipeline's defaults, e.g. {refpix: "
         "{odd_even_columns: false}}.",
         unit="step: {parameter: value}",
         absent="none",

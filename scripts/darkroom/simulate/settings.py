@@ -1,4 +1,4 @@
-"""Checks of simulator settings, random generators by component, look-up of planned exposures."""
+"""What all simulators share: checks of settings, random generators, look-up of exposures."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def check_choice(camera: str, name: str, value: Any, known: Iterable[str]) -> No
 def stream(full: dict[str, Any], component: str, exposure: str = "") -> np.random.Generator:
     """Return the random generator of one component, of the camera or of one exposure.
 
-    Each has its own, so that an exposure can be made alone, in any order, and switching a component
-    off does not change the others, to the last bit.
+    Each component has its own generator, so that exposures can be made separately and in any order,
+    and switching one component off leaves the others unchanged to the last bit.
 
     Parameters
     ----------

@@ -18,15 +18,15 @@ class Wfc3Settings:
 
     engine: str = setting(
         "builtin",
-        "Calibration: our own engine (builtin), calwf3 itself (needs conda), or both, stopping at "
-        "the first differing pixel.",
+        "Calibration by darkroom's implementation of calwf3 (builtin), by calwf3 itself (calwf3, "
+        "needs conda), or by both, which fails on any differing pixel (both).",
         choices=("builtin", "calwf3", "both"),
     )
     treatment: str = setting(
         "mask",
-        "What is done about bad reads: left out of the fit (mask); their counts subtracted, for "
-        "the middle of an exposure (subtract); a sky that varies alike over the field levelled "
-        "(flatten).",
+        "Treatment of bad reads: leave them out of the fit (mask); subtract their counts, for the "
+        "middle of an exposure (subtract); remove the variation of a sky that is uniform over "
+        "the field (flatten).",
         choices=("mask", "subtract", "flatten"),
     )
     mask_scope: str = setting(
@@ -37,14 +37,14 @@ class Wfc3Settings:
     )
     choose: str = setting(
         "quiet",
-        "How bad reads are found: against the quiet level of the ramp itself (quiet), by the "
-        "notebook's cut (notebook), or not at all (none).",
+        "How bad reads are found: by comparison with the quiet level of the ramp itself (quiet), "
+        "by the threshold of the WFC3 team's notebook (notebook), or not at all (none).",
         choices=("quiet", "notebook", "none"),
     )
     reads: dict = setting(
         {},
-        'Bad reads of an exposure instead of the choice: [11, 12] or "11-15"; an empty list: none '
-        "is bad. EXTVER counts backwards, 1 is the last read.",
+        'Bad reads of an exposure, which override the choice: [11, 12] or "11-15"; an empty list: '
+        "no read is bad. EXTVER counts backwards, 1 is the last read.",
         unit="exposure: EXTVERs",
         absent="none",
         option=False,
@@ -67,20 +67,20 @@ class Wfc3Settings:
     )
     ratio_excess: float = setting(
         0.1,
-        "Change of left/right with respect to the quiet ratio, in either direction, that makes a "
-        "read bad.",
+        "Threshold for a bad read: change of the sky ratio left/right from the quiet ratio, in "
+        "either direction.",
         above=0,
     )
     level_excess: float = setting(
         0.1,
-        "Excess of the whole field over its quiet level that makes a read bad.",
+        "Threshold for a bad read: excess of the sky of the whole field over its quiet level.",
         unit="fraction",
         above=0,
     )
     trail_excess: float = setting(
         0.002,
-        "Excess of bright pixels over the quiet part that makes a read bad: a satellite trail, "
-        "which only treatment subtract removes.",
+        "Threshold for a bad read: excess of bright pixels over the quiet reads (a satellite "
+        "trail, which only treatment subtract removes).",
         unit="fraction of all pixels",
         above=0,
     )
@@ -88,7 +88,7 @@ class Wfc3Settings:
         5.0, "Required significance of each of these changes.", unit="sigma", above=0
     )
     min_step_s: float = setting(
-        3.0, "Shorter intervals between reads are not judged.", unit="s", minimum=0
+        3.0, "Shortest interval between reads that is tested.", unit="s", minimum=0
     )
     max_masked_fraction: float = setting(
         0.5,
@@ -97,15 +97,17 @@ class Wfc3Settings:
         above=0,
         below=1,
     )
-    notebook_ratio: float = setting(1.1, "Cut of choose: notebook on left/right.", above=0)
+    notebook_ratio: float = setting(
+        1.1, "choose: notebook: threshold on the sky ratio left/right.", above=0
+    )
     sources: str = setting(
         "mask",
-        "How sources are excluded from the sky: where one is found (mask), by a limit on rates as "
-        "in the notebook (limit), or not (none).",
+        "How sources are excluded from the sky: pixels where a source is found (mask), pixels "
+        "beyond a limit on the rate as in the notebook (limit), or not at all (none).",
         choices=("mask", "limit", "none"),
     )
     source_limit: float = setting(
-        3.0, "Limit of sources: limit on the absolute rate.", unit="e-/s", above=0
+        3.0, "sources: limit: limit on the absolute value of the rate.", unit="e-/s", above=0
     )
     left: list[int] = setting(
         [50, 250, 100, 900], f"Left region, {_REGION}.", unit="X0 X1 Y0 Y1", minimum=0, length=4
@@ -120,8 +122,8 @@ class Wfc3Settings:
     )
     archive_drz: str | None = setting(
         None,
-        "Item of the campaign that holds the archive's combined image (products: [DRZ]), to "
-        "compare with.",
+        "Item of the campaign that holds the archive's combined image (products: [DRZ]) for "
+        "comparison.",
         unit="item",
         absent="none",
         option=False,

@@ -93,8 +93,8 @@ def test_an_empty_answer_never_replaces_a_lock(server, campaign, make_lock, subj
     server.faults.add("no_rows", subject)
     with pytest.raises(
         DarkroomError,
-        match=r"the same question was answered before, so the archive's catalogue is incomplete at "
-        r"the moment, or the data were withdrawn: .* is kept, ask again later",
+        match=r"the same query found exposures before, so the archive's catalogue is incomplete at "
+        r"the moment, or the data were withdrawn: .* is kept, try again later",
     ):
         make_lock("--replace")
     assert campaign.lock_path.read_bytes() == before

@@ -97,8 +97,8 @@ def test_help_says_unit_and_default():
     parser = argparse.ArgumentParser()
     add_options(parser, Group)
     text = parser.format_help()
-    assert "Limit [sigma] (default: 5)" in " ".join(text.split())
-    assert "Gain [e-/ADU] (default: none)" in " ".join(text.split())
+    assert "limit [sigma] (default: 5)" in " ".join(text.split())
+    assert "gain [e-/ADU] (default: none)" in " ".join(text.split())
 
 
 def test_a_child_may_have_another_default():

@@ -100,7 +100,7 @@ def test_a_newer_context_of_the_observatory_is_told(server, tmp_path):
     server.context = "jwst_0002.pmap"
     done = context(server, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "the observatory itself uses jwst_0002.pmap now" in done.stdout
+    assert "the observatory uses jwst_0002.pmap at present" in done.stdout
 
 
 def test_a_proxy_is_used_and_its_password_is_nowhere(server, tmp_path, monkeypatch):

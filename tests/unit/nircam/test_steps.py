@@ -263,7 +263,7 @@ def test_from_the_raw_file_to_ramps_by_the_programs(world, tmp_path):
         np.testing.assert_array_equal(hdus["SCI"].data, saved)
     first = output.read_bytes()
     done = program("nircam/calibrate", world["border"], *steps, *cache, "--output", output)
-    assert "made from the same before, kept" in done.stdout
+    assert "up to date, made from the same inputs before" in done.stdout
     output.unlink()
     done = program("nircam/calibrate", world["border"], *steps, *cache, "--output", output)
     assert "kept" not in done.stdout

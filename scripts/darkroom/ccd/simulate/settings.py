@@ -1,7 +1,7 @@
 """Settings of the simulated CCD camera.
 
 The defaults are the camera of the published CCD notebook (an SBIG ST-402). Lengths are fractions of
-the frame, so that a small frame has the statistics of a large one.
+the frame, so that a small frame has the same statistics as a large one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Dramatic:
 
     y: float = simulated(0.6049, "Row.", unit="fraction of the frame")
     x: float = simulated(0.8216, "Column.", unit="fraction of the frame")
-    rate: float = simulated(1500.0, "Dark rate.", unit="ADU/s")
-    bias: float = simulated(800.0, "Excess of its bias.", unit="ADU")
+    rate: float = simulated(1500.0, "Its dark rate.", unit="ADU/s")
+    bias: float = simulated(800.0, "Excess of its bias level.", unit="ADU")
     noise: float = simulated(30.0, "Its read noise.", unit="ADU")
 
 
@@ -60,14 +60,16 @@ class Target:
 class Simulation:
     """The simulated CCD camera."""
 
-    seed: int = simulated(402, "Seed of everything random.", minimum=0, absent="the archive's")
+    seed: int = simulated(402, "Seed of all random numbers.", minimum=0, absent="the archive's")
     shape: list[int] = simulated([510, 765], "Rows and columns.", unit="NY NX", minimum=1, length=2)
-    level: float = simulated(1061.2, "Level of the bias.", unit="ADU")
+    level: float = simulated(1061.2, "Bias level.", unit="ADU")
     gradient: float = simulated(
-        61.5, "Excess of the bias at the left edge, which falls exponentially.", unit="ADU"
+        61.5,
+        "Excess of the bias at the left edge, which decays exponentially to the right.",
+        unit="ADU",
     )
     gradient_scale: float = simulated(
-        0.3223, "Scale of that fall.", unit="fraction of the width", above=0
+        0.3223, "Scale length of that decay.", unit="fraction of the width", above=0
     )
     fixed_pattern: float = simulated(
         2.0, "Scatter of the bias from pixel to pixel.", unit="ADU", minimum=0
@@ -91,19 +93,25 @@ class Simulation:
         0.03, "Scatter of the rate between normal pixels.", unit="fraction", minimum=0
     )
     dark_reference: float = simulated(-4.975, "Temperature of dark_rate.", unit="°C")
-    dark_doubling: float = simulated(6.0, "Rise that doubles the dark rate.", unit="°C", above=0)
+    dark_doubling: float = simulated(
+        6.0, "Temperature rise that doubles the dark rate.", unit="°C", above=0
+    )
     dark_gradient: float = simulated(
         0.0, "Excess of the dark rate at the left edge over the right one.", unit="ADU/s"
     )
     hot_fraction: float = simulated(
-        5e-5, "Hot pixels: 20 to 200 ADU/s, stable.", unit="fraction", minimum=0, maximum=1
+        5e-5,
+        "Fraction of hot pixels: 20 to 200 ADU/s, stable.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     warm_fraction: float = simulated(
-        1e-3, "Warm pixels: 1 to 15 ADU/s.", unit="fraction", minimum=0, maximum=1
+        1e-3, "Fraction of warm pixels: 1 to 15 ADU/s.", unit="fraction", minimum=0, maximum=1
     )
     unstable_fraction: float = simulated(
         1e-4,
-        "Unstable pixels: jumps of 10 to 40 ADU/s.",
+        "Fraction of unstable pixels: their rate jumps by 10 to 40 ADU/s.",
         unit="fraction",
         minimum=0,
         maximum=1,
@@ -112,7 +120,7 @@ class Simulation:
         Dramatic(), "One very hot pixel; null: none.", group=Dramatic, absent="as below"
     )
     cosmic_rays: float = simulated(
-        0.01, "Hits per second and frame of the default size.", minimum=0
+        0.01, "Cosmic-ray hits per second, in a frame of the default size.", minimum=0
     )
     bias: BiasSeries | None = simulated(
         BiasSeries(), "Bias frames; null: none.", group=BiasSeries, absent="as below"
@@ -135,6 +143,6 @@ class Simulation:
         group=Target,
         absent="one of 10 s",
     )
-    sky_rate: float = simulated(12.0, "Sky.", unit="ADU/s", minimum=0)
-    stars: int = simulated(120, "Stars in a frame of the default size.", minimum=0)
-    star_fwhm: float = simulated(3.0, "Width of a star.", unit="pixels", above=0)
+    sky_rate: float = simulated(12.0, "Sky background.", unit="ADU/s", minimum=0)
+    stars: int = simulated(120, "Number of stars, in a frame of the default size.", minimum=0)
+    star_fwhm: float = simulated(3.0, "FWHM of a star.", unit="pixels", above=0)

@@ -19,19 +19,19 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True)
 class OddStack:
-    """A stack whose frames have an offset and more read noise."""
+    """An anomalous stack: its frames have an offset and a different read noise."""
 
     gain: float = simulated(REQUIRED, "EM gain of the stack.", minimum=1)
     exptime: float = simulated(REQUIRED, "Exposure time of the stack.", unit="s", minimum=0)
     offset: float = simulated(REQUIRED, "Offset of its frames.", unit="e-")
-    noise: float = simulated(REQUIRED, "Factor of its read noise.", above=0)
+    noise: float = simulated(REQUIRED, "Factor that multiplies its read noise.", above=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated coronagraph camera (EXCAM)."""
 
-    seed: int = simulated(604, "Seed of everything random.", minimum=0, absent="the archive's")
+    seed: int = simulated(604, "Seed of all random numbers.", minimum=0, absent="the archive's")
     level: str = simulated(
         "L2a", "Calibrated frames (L2a) or raw ones (L1).", choices=("L2a", "L1")
     )
@@ -42,67 +42,76 @@ class Simulation:
     )
     gains: list[float] = simulated(
         [1.5, 30.0, 500.0, 5000.0],
-        "EM gains; frames are made at every gain and time, unless stacks are listed.",
+        "EM gains; a stack is made at every gain and exposure time, unless stacks are listed.",
         minimum=1,
     )
     exptimes: list[float] = simulated([2.0, 30.0, 100.0], "Exposure times.", unit="s", minimum=0)
-    frames: int = simulated(8, "Frames of each stack.", minimum=1)
+    frames: int = simulated(8, "Number of frames of each stack.", minimum=1)
     stacks: list[Stack] | None = simulated(
-        None, "Stacks one by one, instead.", group=Stack, absent="none"
+        None, "List of stacks, instead of gains, exptimes and frames.", group=Stack, absent="none"
     )
     maps: str = simulated(
         "synthetic",
-        "Truth: synthetic, corgidrp (the maps in its wheel, where that is installed), or a folder "
-        "with fpn.fits, cic.fits and dark.fits of the image area.",
+        "True maps: synthetic; corgidrp for the maps of that package, where it is installed; or a "
+        "folder with fpn.fits, cic.fits and dark.fits of the image area.",
         unit="synthetic, corgidrp or folder",
     )
     fpn_mean: float = simulated(4.9, "Mean of the fixed pattern.", unit="e-")
     fpn_spread: float = simulated(69.0, "Scatter of the fixed pattern.", unit="e-", minimum=0)
-    cic: float = simulated(0.0088, "Clock-induced charge.", unit="e-", minimum=0)
-    cic_spread: float = simulated(0.0018, "Its scatter.", unit="e-", minimum=0)
-    dark: float = simulated(0.001, "Dark current.", unit="e-/s", minimum=0)
-    dark_spread: float = simulated(0.00016, "Its scatter.", unit="e-/s", minimum=0)
+    cic: float = simulated(0.0088, "Mean of the clock-induced charge.", unit="e-", minimum=0)
+    cic_spread: float = simulated(
+        0.0018, "Scatter of the clock-induced charge.", unit="e-", minimum=0
+    )
+    dark: float = simulated(0.001, "Mean of the dark current.", unit="e-/s", minimum=0)
+    dark_spread: float = simulated(0.00016, "Scatter of the dark current.", unit="e-/s", minimum=0)
     hot_fraction: float = simulated(
-        1e-3, "Hot pixels in the imaging area.", unit="fraction", minimum=0, maximum=1
+        1e-3, "Fraction of hot pixels in the imaging area.", unit="fraction", minimum=0, maximum=1
     )
     hot_dark: list[float] = simulated(
-        [0.01, 1.0], "Their dark current, log-uniform.", unit="LOW HIGH e-/s", minimum=0,
+        [0.01, 1.0], "Dark current of hot pixels, log-uniform.", unit="LOW HIGH e-/s", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
     partial_cic: float = simulated(
-        0.0, "Charge of a pixel made inside the register.", unit="e-", minimum=0
+        0.0,
+        "Clock-induced charge of a pixel that arises inside the EM register.",
+        unit="e-",
+        minimum=0,
     )
     read_noise: float = simulated(100.0, "Read noise.", unit="e-", minimum=0)
     row_noise: float = simulated(
-        8.9, "Error of the bias of a row, common to its pixels.", unit="e-", minimum=0
+        8.9, "Error of the bias of a row, common to its pixels, rms.", unit="e-", minimum=0
     )
     kgain: float = simulated(8.7, "Conversion gain.", unit="e-/DN", above=0)
     full_well_image: float = simulated(90000.0, "Full well of a pixel.", unit="e-", above=0)
     full_well_register: float = simulated(
-        105000.0, "Full well of the register.", unit="e-", above=0
+        105000.0, "Full well of the EM register.", unit="e-", above=0
     )
     bad_fraction: float = simulated(
-        1e-4, "Dead pixels, flagged in every frame.", unit="fraction", minimum=0, maximum=1
+        1e-4,
+        "Fraction of dead pixels, flagged in every frame.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     cosmic_rays: float = simulated(
         0.25,
-        "Hits in the imaging area, whose pixels have 13 microns; in orbit about 5.",
+        "Cosmic-ray hits in the imaging area (13 micron pixels); about 5 in orbit.",
         unit="per cm² and s",
         minimum=0,
     )
     cosmic_charge: list[float] = simulated(
-        [1e4, 1e5], "Charge of a hit, log-uniform.", unit="LOW HIGH e-", minimum=0,
+        [1e4, 1e5], "Charge of a cosmic-ray hit, log-uniform.", unit="LOW HIGH e-", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
     temperature: float = simulated(-85.0, "Temperature of the detector.", unit="°C")
     odd_stack: OddStack | None = simulated(
         None, "One anomalous stack.", group=OddStack, absent="none"
     )
-    bias: float = simulated(1000.0, "Raw frames: bias.", unit="DN")
+    bias: float = simulated(1000.0, "Raw frames: bias level.", unit="DN")
     bias_drift: float = simulated(5.0, "Raw frames: drift of the bias over the rows.", unit="DN")
     bias_rows: float = simulated(
         2.0, "Raw frames: scatter of the bias from row to row.", unit="DN", minimum=0
     )
     nonlinearity: str = simulated(
-        "none", "Raw frames: table of non-linearity.", unit="none, corgidrp or file"
+        "none", "Raw frames: non-linearity table.", unit="none, corgidrp or file"
     )

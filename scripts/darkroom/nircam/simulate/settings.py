@@ -1,4 +1,4 @@
-"""Settings of the simulated NIRCam detectors. In DN unless said otherwise."""
+"""Settings of the simulated NIRCam detectors, in DN unless a unit is given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import DETECTORS
 from darkroom.simulate.declare import simulated
 
-_OWN = "as measured of the detector"
+_OWN = "measured value of the detector"
 _TWO = {"minItems": 2, "maxItems": 2}
 
 
@@ -23,7 +23,9 @@ class CommonNoise:
     amplitude: float = simulated(0.24, "Amplitude at 1 Hz.", unit="DN²/Hz", minimum=0)
     index: float = simulated(1.0, "Index of the power law.")
     excess: float = simulated(3.0, "Low-frequency excess.", unit="DN²/Hz", minimum=0)
-    knee_hz: float = simulated(2.0, "Frequency above which the excess falls.", unit="Hz", above=0)
+    knee_hz: float = simulated(
+        2.0, "Frequency above which the excess decreases.", unit="Hz", above=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,28 +59,29 @@ class EpoxyVoid:
     y: float = simulated(REQUIRED, "Row of its centre.", unit="pixels")
     x: float = simulated(REQUIRED, "Column of its centre.", unit="pixels")
     radius: float = simulated(REQUIRED, "Radius.", unit="pixels", above=0)
-    white: float = simulated(REQUIRED, "Factor of its white noise.", above=0)
+    white: float = simulated(REQUIRED, "Factor that multiplies its white noise.", above=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated NIRCam detectors."""
 
-    seed: int = simulated(1062, "Seed of everything random.", minimum=0, absent="the archive's")
-    detector: str = simulated("NRCA1", "Detector as in the header.", choices=tuple(DETECTORS))
-    subarray: str = simulated("FULL", "Subarray as in the header.", unit="header value")
+    seed: int = simulated(1062, "Seed of all random numbers.", minimum=0, absent="the archive's")
+    detector: str = simulated("NRCA1", "Detector, as in the header.", choices=tuple(DETECTORS))
+    subarray: str = simulated("FULL", "Subarray, as in the header.", unit="header value")
     rows: int = simulated(
-        2048, "Rows of the detector; fewer only to test on a small one.", minimum=1
+        2048, "Number of rows of the detector; fewer are for tests only.", minimum=1
     )
     readpatt: str = simulated("RAPID", "Read pattern.", choices=tuple(PATTERNS))
     exposures: int = simulated(10, "Number of exposures.", minimum=1)
-    nints: int = simulated(1, "Integrations of each.", minimum=1)
-    ngroups: int = simulated(10, "Groups of each integration.", minimum=1)
+    nints: int = simulated(1, "Number of integrations of each exposure.", minimum=1)
+    ngroups: int = simulated(10, "Number of groups of each integration.", minimum=1)
     start: str = simulated("2022-04-01T06:00:00", "Start of the first exposure.", unit="UTC")
     pause_s: float = simulated(600.0, "Pause between exposures.", unit="s", minimum=0)
     bias_level: float | None = simulated(
         None,
-        "Bias: this level, plus offsets of amplifiers and of even and odd columns, plus scatter.",
+        "Bias level, to which offsets of amplifiers and of even and odd columns, and scatter, are "
+        "added.",
         unit="DN",
         absent=_OWN,
     )
@@ -90,7 +93,7 @@ class Simulation:
     )
     even_odd: list[float] = simulated(
         [100.0, 1100.0],
-        "Size of the step between even and odd columns, either sign.",
+        "Absolute size of the offset between even and odd columns; the sign is random.",
         unit="LOW HIGH DN",
         schema=_TWO,
     )
@@ -99,7 +102,7 @@ class Simulation:
     )
     reference_ktc: float = simulated(
         0.1,
-        "kTC noise of reference pixels (assumed).",
+        "kTC noise of reference pixels (an assumption).",
         unit="fraction of the active ones'",
         minimum=0,
     )
@@ -122,34 +125,40 @@ class Simulation:
     dark: float | None = simulated(
         None, "Dark current of active pixels.", unit="e-/s", minimum=0, absent=_OWN
     )
-    hot_fraction: float = simulated(1e-3, "Hot pixels.", unit="fraction", minimum=0, maximum=1)
+    hot_fraction: float = simulated(
+        1e-3, "Fraction of hot pixels.", unit="fraction", minimum=0, maximum=1
+    )
     hot_rate: list[float] = simulated(
-        [1.0, 30.0], "Their rate, log-uniform.", unit="LOW HIGH DN/s", minimum=0, schema=_TWO
+        [1.0, 30.0],
+        "Dark rate of hot pixels, log-uniform.",
+        unit="LOW HIGH DN/s",
+        minimum=0,
+        schema=_TWO,
     )
     cosmic_rays: float = simulated(5e-3, "Cosmic-ray hits.", unit="per pixel and 100 s", minimum=0)
     cosmic_ray_mean: float = simulated(
-        400.0, "Mean of their signal, exponential.", unit="DN", minimum=0
+        400.0, "Mean of the exponential distribution of their signal.", unit="DN", minimum=0
     )
     rtn_fraction: float = simulated(
         2e-3,
-        "Pixels with random telegraph noise: two levels, symmetric.",
+        "Fraction of pixels with random telegraph noise (two levels, symmetric).",
         unit="fraction",
         minimum=0,
         maximum=1,
     )
     rtn_amplitude: list[float] = simulated(
         [20.0, 100.0],
-        "Distance of the levels, log-uniform.",
+        "Difference of the two levels, log-uniform.",
         unit="LOW HIGH DN",
         minimum=0,
         schema=_TWO,
     )
     rtn_switch: float = simulated(
-        0.2, "Probability of a switch between frames.", minimum=0, maximum=1
+        0.2, "Probability of a transition between two frames.", minimum=0, maximum=1
     )
     white: float | None = simulated(
         None,
-        "White noise of a read, one number or one of each amplifier.",
+        "White noise of a read: one number, or one for each amplifier.",
         unit="DN",
         schema={
             "type": ["number", "array", "null"],
@@ -162,15 +171,19 @@ class Simulation:
         0.85, "White noise of reference pixels.", unit="fraction of the active ones'", minimum=0
     )
     noisy_reference_fraction: float = simulated(
-        0.0, "Reference pixels with three times the noise.", unit="fraction", minimum=0, maximum=1
+        0.0,
+        "Fraction of reference pixels with three times the noise.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     epoxy_void: EpoxyVoid | None = simulated(
         None, "Disc with more white noise.", group=EpoxyVoid, absent="none"
     )
     noise_sampling: str = simulated(
         "tick",
-        "Sampling of the 1/f noise: every pixel (tick); one sample a row and amplifier, which is "
-        "cheap and has nothing above half the row rate (row); no 1/f noise (off).",
+        "Sampling of the 1/f noise: every pixel (tick); one sample per row and amplifier, which is "
+        "fast but has no noise above half the row rate (row); no 1/f noise (off).",
         choices=("tick", "row", "off"),
     )
     common: CommonNoise = simulated(
@@ -184,9 +197,11 @@ class Simulation:
         AlternatingNoise(), "Alternating-column noise.", group=AlternatingNoise, absent="as below"
     )
     coupling_spread: float = simulated(
-        0.05, "Each amplifier sees the common noise times 1 plus or minus this.", minimum=0
+        0.05,
+        "Spread of the amplifiers' coupling to the common noise: 1 plus or minus this.",
+        minimum=0,
     )
     lines: list[Line] = simulated(
         [], "Sine waves common to the amplifiers.", group=Line, absent="none"
     )
-    truth: bool = simulated(True, "Write what is hidden beside each exposure.")
+    truth: bool = simulated(True, "Write the truth beside each exposure.")

@@ -12,12 +12,12 @@ class SpectrumSettings:
     """The noise spectrum."""
 
     make: bool = setting(
-        True, "Measure the noise spectrum; needs ramps of 3 groups or more.", option=False
+        True, "Measure the noise spectrum; needs ramps with 3 groups or more.", option=False
     )
     previous: str = setting(
         "none",
-        "Noise spectrum of another epoch to compare with, e.g. of ground tests: "
-        "noise_spectrum.fits of another campaign, or none.",
+        "Noise spectrum of another epoch (e.g. ground tests) to compare with: noise_spectrum.fits "
+        "of another campaign, or none.",
         unit="file or none",
         option=False,
         schema={"minLength": 1},

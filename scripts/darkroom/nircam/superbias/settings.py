@@ -9,7 +9,7 @@ from darkroom.campaign.settings import other_default, setting
 from darkroom.nircam.metadata import MetadataSettings
 
 _USUAL_SIGMA = {"aligned": 4.0, "reffiles": 3.0}
-# Which of the settings shape the result of a method.
+# Settings that affect the result of each method.
 _EFFECTIVE = {
     "reffiles": (
         *("method", "clipping_sigma", "max_clipping_iters", "bad_clipping_sigma"),
@@ -24,97 +24,101 @@ _EFFECTIVE = {
 
 @dataclass(frozen=True, kw_only=True)
 class SuperbiasSettings(MetadataSettings):
-    """The superbias; names are those of jwst_reffiles where it has them."""
+    """The superbias; settings that jwst_reffiles has too bear its names."""
 
     description: str = other_default(MetadataSettings, "description", "Super Bias Image")
     useafter: str = other_default(MetadataSettings, "useafter", "2000-01-01T00:00:00")
     method: str = setting(
         "aligned",
-        "Every integration is a sample, offsets of ramps are solved for, ERR is the error of the "
-        "mean (aligned); or jwst_reffiles to the last bit (reffiles).",
+        "Every integration is a sample, offsets of ramps are fitted, ERR is the standard error of "
+        "the mean (aligned); or identical to jwst_reffiles to the last bit (reffiles).",
         choices=("aligned", "reffiles"),
     )
     other_method: str = setting(
         "reffiles",
-        "Method whose result is made too and shown beside (none, or the same as method: only one).",
+        "Second method, whose result is shown beside that of the first (none, or the same as "
+        "method: only one method).",
         choices=("aligned", "reffiles", "none"),
         option=False,
     )
     sample: str = setting(
         "group0",
-        "aligned: group 0, or the intercept at the reset of a line through the first groups, "
-        "which removes the dark current before group 0 and finds hot pixels; it leaves the kTC "
-        "noise and, for groups of one frame, 1.05 of the read noise with 5 groups, 0.68 with 10.",
+        "aligned: value of each integration: group 0, or the intercept of a line through the "
+        "first groups at the time of the reset. The intercept removes the dark current before "
+        "group 0 and finds hot pixels; it contains the kTC noise and, for groups of one frame, "
+        "1.05 times the read noise with 5 groups, 0.68 times with 10.",
         choices=("group0", "intercept"),
     )
-    intercept_groups: int = setting(5, "Groups of that line.", unit="groups", minimum=2)
+    intercept_groups: int = setting(
+        5, "intercept: number of groups of that line.", unit="groups", minimum=2
+    )
     clipping_sigma: float | None = setting(
         None,
-        "Samples that deviate more from the median are rejected: by the MAD for aligned, the "
-        "standard deviation for reffiles.",
-        unit="deviations",
+        "Rejection limit of samples, as a deviation from the median: in units of 1.4826 MAD for "
+        "aligned, of the standard deviation for reffiles.",
+        unit="sigma",
         above=0,
         absent="4 for aligned, 3 for reffiles",
     )
-    max_clipping_iters: int = setting(3, "Largest number of rejection rounds.", minimum=1)
+    max_clipping_iters: int = setting(3, "Maximum number of rejection iterations.", minimum=1)
     bad_sigma_threshold: float = setting(
         5.0,
-        "Scatter above that of the other pixels at which a pixel is flagged.",
-        unit="deviations",
+        "Threshold for flagging a pixel: excess of its scatter over that of the other pixels.",
+        unit="sigma",
         above=0,
     )
     bad_clipping_sigma: float = setting(
         3.0,
-        "reffiles, save_filled: clip of the image of scatters.",
+        "reffiles, save_filled: rejection limit in the image of the scatter.",
         unit="standard deviations",
         above=0,
     )
     bad_max_clipping_iters: int = setting(
-        3, "reffiles, save_filled: rounds of that clip.", minimum=1
+        3, "reffiles, save_filled: number of iterations of that rejection.", minimum=1
     )
     drift_p: float = setting(
         1e-5,
-        "aligned: a slope in time is a drift when its probability by chance is below this.",
+        "aligned: threshold for drifting pixels: chance probability of their slope in time.",
         unit="probability",
         above=0,
         below=1,
     )
     hot_sigma: float = setting(
         5.0,
-        "aligned, intercept: a pixel is hot when its slope lies so far above the median.",
-        unit="deviations",
+        "aligned, intercept: threshold for hot pixels: excess of the slope over the median.",
+        unit="sigma",
         above=0,
     )
     save_filled: bool = setting(
-        False, "Write superbias_filled.fits too, with high pixels smoothed away."
+        False, "Also write superbias_filled.fits, in which high pixels are replaced by smoothing."
     )
-    box_width: int = setting(3, "Box of that smoothing.", unit="pixels", minimum=1)
+    box_width: int = setting(3, "Width of the box of that smoothing.", unit="pixels", minimum=1)
     coupling: float = setting(
         0.005,
-        "Fraction of a pixel's signal that each neighbour sees (inter-pixel capacitance), for "
-        "the estimate of what a bias error leaves in the neighbours.",
+        "Fraction of a pixel's signal that each neighbour receives (inter-pixel capacitance), used "
+        "to estimate the effect of a bias error on the neighbours.",
         unit="fraction",
         minimum=0,
         maximum=0.25,
     )
     previous: str = setting(
         "crds",
-        "Earlier superbias to compare with: crds (what CRDS has for the exposures), none, or the "
-        "path of a file.",
+        "Earlier superbias to compare with: crds (the reference that CRDS chooses for the "
+        "exposures), none, or the path of a file.",
         unit="crds, none or file",
         option=False,
         schema={"minLength": 1},
     )
     previous_ramps: int = setting(
         0,
-        "Reads that the earlier superbias is made of, when its ERR is the scatter of one read; "
-        "0: its ERR is the error of the mean.",
+        "Number of reads that the earlier superbias was made from, when its ERR is the scatter of "
+        "one read; 0 when its ERR is the error of the mean.",
         unit="reads",
         minimum=0,
     )
     pixel: list[int] | None = setting(
         None,
-        "Pixel that is reported and marked, column and row counted from 0.",
+        "Pixel to report and to mark in the figures; column and row counted from 0.",
         unit="X Y",
         minimum=0,
         length=2,
@@ -123,11 +127,11 @@ class SuperbiasSettings(MetadataSettings):
 
     @property
     def sigma(self) -> float:
-        """Width of the clip: that of the method where none is chosen."""
+        """Rejection limit: that of the method where none is set."""
         return _USUAL_SIGMA[self.method] if self.clipping_sigma is None else self.clipping_sigma
 
     @property
     def effective_settings(self) -> dict[str, Any]:
-        """Those settings that shape the result of the method, by name."""
+        """The settings that affect the result of the method, by name."""
         chosen = {name: getattr(self, name) for name in _EFFECTIVE[self.method]}
         return chosen | {"clipping_sigma": self.sigma}

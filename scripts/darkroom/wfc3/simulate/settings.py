@@ -1,7 +1,7 @@
 """Settings of the simulated WFC3/IR detector.
 
-Rates are in e-/s at the centre of the band; counts of stars, blobs and cosmic rays are of a full
-frame, smaller ones get their share.
+Rates are in e-/s at the centre of the band. Numbers of stars, blobs and cosmic rays are those of a
+full frame; subarrays get the share of their area.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ class ExposureSettings:
     """One exposure."""
 
     light: str = simulated(
-        "nominal", "What happens to the light during the exposure.", choices=LIGHTS
+        "nominal",
+        "Disturbance of the exposure: none (nominal), scattered light at its start or end, "
+        "airglow, or a satellite trail.",
+        choices=LIGHTS,
     )
     dither: list[float] = simulated(
         [0.0, 0.0], "Offset of the pointing along x and y.", unit="X Y arcsec",
@@ -52,12 +55,14 @@ class Galaxy:
 class Simulation:
     """The simulated WFC3/IR detector and a visit with it."""
 
-    seed: int = simulated(14037, "Seed of everything random.", minimum=0, absent="the archive's")
+    seed: int = simulated(14037, "Seed of all random numbers.", minimum=0, absent="the archive's")
     visit: int = simulated(1, "Number of the visit.", minimum=1)
     subarray: str = simulated("FULLIMAG", "Subarray (SUBTYPE).", choices=tuple(SUBARRAYS))
     filter: str = simulated("F140W", "Filter.", choices=tuple(FILTERS))
     sampseq: str = simulated("SPARS100", "Sample sequence.", choices=SEQUENCES)
-    nsamp: int = simulated(16, "Reads, the zeroth included.", minimum=1, maximum=MOST_READS)
+    nsamp: int = simulated(
+        16, "Number of reads, including the zeroth.", minimum=1, maximum=MOST_READS
+    )
     ra: float = simulated(177.4, "Right ascension of the target.", unit="degrees")
     dec: float = simulated(22.398, "Declination of the target.", unit="degrees")
     pa_v3: float = simulated(112.0, "Position angle of V3.", unit="degrees")
@@ -74,40 +79,49 @@ class Simulation:
         group=ExposureSettings,
         absent="four, dithered; the first with scattered light",
     )
-    zodiacal: float = simulated(0.9, "Sky of a pixel.", unit="e-/s", minimum=0)
+    zodiacal: float = simulated(0.9, "Zodiacal sky per pixel.", unit="e-/s", minimum=0)
     gradient: float = simulated(
-        0.0, "Excess of the sky at the left edge over the right one, always.", unit="fraction"
+        0.0,
+        "Excess of the sky at the left edge over the right one, constant in time.",
+        unit="fraction",
     )
     stars: int = simulated(300, "Number of stars.", minimum=0)
     star_rate: float = simulated(
-        3.0, "Rate of the faintest star; numbers fall with rate^-0.8.", unit="e-/s", above=0
+        3.0,
+        "Rate of the faintest star; the number of brighter stars falls as rate^-0.8.",
+        unit="e-/s",
+        above=0,
     )
-    brightest: float = simulated(3000.0, "No star is brighter.", unit="e-/s", above=0)
+    brightest: float = simulated(
+        3000.0, "Rate of the brightest star possible.", unit="e-/s", above=0
+    )
     galaxies: int = simulated(300, "Number of galaxies.", minimum=0)
     big_galaxy: Galaxy | None = simulated(None, "One big galaxy.", group=Galaxy, absent="none")
-    psf_fwhm: float = simulated(1.15, "Width of the point spread function.", unit="pixels", above=0)
+    psf_fwhm: float = simulated(1.15, "FWHM of the point spread function.", unit="pixels", above=0)
     strength: float = simulated(
         1.2,
-        "Scattered light at its brightest place and time.",
+        "Scattered light at its maximum in place and time.",
         unit="times the zodiacal light",
         minimum=0,
     )
-    duration_s: float = simulated(450.0, "Time in which it fades to nothing.", unit="s", above=0)
-    side: str = simulated("left", "Where it is brightest.", choices=("left", "right"))
+    duration_s: float = simulated(
+        450.0, "Time in which the scattered light fades to zero.", unit="s", above=0
+    )
+    side: str = simulated(
+        "left", "Side on which the scattered light is brightest.", choices=("left", "right")
+    )
     airglow: float = simulated(
         1.5, "Airglow at the start.", unit="times the zodiacal light", minimum=0
     )
     airglow_scale: float = simulated(
-        0.25, "Time in which it fades by e.", unit="fraction of the exposure", above=0
+        0.25, "e-folding time of the airglow.", unit="fraction of the exposure", above=0
     )
-    trail: float = simulated(
-        3000.0, "Signal along the middle of a satellite's trail.", unit="e-", minimum=0
-    )
+    trail: float = simulated(3000.0, "Peak signal across a satellite trail.", unit="e-", minimum=0)
     cosmic_rays: float = simulated(11.0, "Cosmic-ray hits.", unit="per s", minimum=0)
     cosmic_ray_mean: float = simulated(
-        1500.0, "Mean of their signal, exponential.", unit="e-", minimum=0
+        1500.0, "Mean of the exponential distribution of their signal.", unit="e-", minimum=0
     )
-    bias: float = simulated(11200.0, "Level of the bias.", unit="DN")
+    bias: float = simulated(11200.0, "Bias level.", unit="DN")
     bias_scatter: float = simulated(
         150.0, "Scatter of the bias from pixel to pixel.", unit="DN", minimum=0
     )
@@ -115,24 +129,28 @@ class Simulation:
         8.0, "Drift of the bias from read to read, common to all pixels.", unit="DN", minimum=0
     )
     reset_noise: float = simulated(
-        8.0, "Noise of each pixel from exposure to exposure.", unit="DN", minimum=0
+        8.0, "Reset noise of each pixel, new in each exposure.", unit="DN", minimum=0
     )
     dark: float = simulated(0.048, "Dark current.", unit="e-/s", minimum=0)
     flat_scatter: float = simulated(0.015, "Scatter of the flat field.", minimum=0)
     saturation: float = simulated(
-        32000.0, "Level where the correction of non-linearity ends.", unit="DN", above=0
+        32000.0, "Saturation level, where the non-linearity correction ends.", unit="DN", above=0
     )
-    dead_fraction: float = simulated(1e-3, "Dead pixels.", unit="fraction", minimum=0, maximum=1)
+    dead_fraction: float = simulated(
+        1e-3, "Fraction of dead pixels.", unit="fraction", minimum=0, maximum=1
+    )
     bad_zero_fraction: float = simulated(
-        5e-4, "Pixels with a bad zeroth read.", unit="fraction", minimum=0, maximum=1
+        5e-4, "Fraction of pixels with a bad zeroth read.", unit="fraction", minimum=0, maximum=1
     )
-    hot_fraction: float = simulated(4e-3, "Hot pixels.", unit="fraction", minimum=0, maximum=1)
+    hot_fraction: float = simulated(
+        4e-3, "Fraction of hot pixels.", unit="fraction", minimum=0, maximum=1
+    )
     unstable_fraction: float = simulated(
-        4e-3, "Unstable pixels.", unit="fraction", minimum=0, maximum=1
+        4e-3, "Fraction of unstable pixels.", unit="fraction", minimum=0, maximum=1
     )
     blobs: int = simulated(40, "Number of blobs.", minimum=0)
     blob_radius: list[float] = simulated(
         [6.0, 14.0], "Radius of blobs.", unit="LOW HIGH pixels", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
-    truth: bool = simulated(True, "Write what is hidden beside each exposure.")
+    truth: bool = simulated(True, "Write the truth beside each exposure.")

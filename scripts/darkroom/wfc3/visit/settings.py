@@ -13,12 +13,12 @@ class DrizzleSettings:
 
     astrometry: bool = setting(
         False,
-        "Let updatewcs ask the astrometric database, which needs a network; otherwise the WCS is "
-        "that of the distortion table alone.",
+        "Let updatewcs query the astrometric database, which needs a network; otherwise the WCS "
+        "comes from the distortion table alone.",
     )
     skymethod: str = setting(
         "match",
-        "How the sky levels of the exposures are equalised.",
+        "Method that equalises the sky levels of the exposures.",
         choices=("match", "localmin", "globalmin", "globalmin+match"),
     )
     final_bits: str = setting(
@@ -29,7 +29,7 @@ class DrizzleSettings:
     )
     final_wht_type: str = setting(
         "EXP",
-        "Weights; only EXP can be checked against the exposure time.",
+        "Weighting; only EXP can be checked against the exposure time.",
         choices=("EXP", "ERR", "IVM"),
     )
     final_kernel: str = setting(
@@ -38,7 +38,11 @@ class DrizzleSettings:
         choices=("square", "point", "turbo", "gaussian", "lanczos3"),
     )
     final_pixfrac: float = setting(
-        1.0, "Side of a drop, fraction of a pixel.", unit="pixels", above=0, maximum=1
+        1.0,
+        "Side of a drizzle drop, as a fraction of an input pixel.",
+        unit="pixels",
+        above=0,
+        maximum=1,
     )
     final_scale: float | None = setting(
         None,
