@@ -16,6 +16,8 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 
+from diagrams import draw_all
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / ".cache" / "docs" / "pages"
 _PAGE = re.compile(r": ([\w./-]+\.md)$", re.MULTILINE)
@@ -34,7 +36,8 @@ def copy_pages(pages: list[str]) -> None:
             return match[0] if file in known or not file.exists() else match[1]
 
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_LINK.sub(linked, source.read_text(encoding="utf-8")), encoding="utf-8")
+        text = draw_all(_LINK.sub(linked, source.read_text(encoding="utf-8")))
+        target.write_text(text, encoding="utf-8")
 
 
 def main() -> int:

@@ -78,25 +78,25 @@ QUERIES = (
 _HEAD = """# What each fault of the archive does
 
 This page is generated from the table that the tests run (`tests/loopback/matrix.py`; the tests are
-in `tests/unit/archive`). The settings are `timeout_s: 1.5, retries: 1`: two attempts for each copy of
-a file.
+in `tests/unit/archive`). The settings are `timeout_s: 1.5, retries: 1`: two attempts for each copy
+of a file.
 
 ## Files
 
 These statements hold for every row:
 
-- **First run.** A file is accepted only when its bytes are those of the archive; the one exception is
-  marked. A file that did not arrive leaves nothing under its name, and `raw/manifest.tsv` names it
-  with the reason. The other files are fetched.
-- **Fault that occurs once.** Where a further attempt is made, it brings the right bytes in the same
-  run.
-- **Good copy already there.** The copy is kept. When its SHA-256 is pinned or recorded, the archive is
-  not asked. Other bytes replace the copy only when two transfers give the same bytes.
+- **First run.** A file is accepted only when its bytes are those of the archive; the one exception
+  is marked. A file that did not arrive leaves nothing under its name, and `raw/manifest.tsv` names
+  it with the reason. The other files are fetched.
+- **Fault that occurs once.** Where a further attempt is made, it brings the right bytes in the
+  same run.
+- **Good copy already there.** The copy is kept. When its SHA-256 is pinned or recorded, the
+  archive is not asked. Other bytes replace the copy only when two transfers give the same bytes.
 - **`kill -9` during the transfer.** No process remains. A temporary file with a hidden name may
   remain; nothing reads it, and the next run removes it.
 - **Next run, without the fault.** The missing files are fetched; the others are not changed.
-- **Time.** An attempt ends after 60 s without data, and in any case after `timeout_s` (for a big file
-  1 s for each 100 kB).
+- **Time.** An attempt ends after 60 s without data, and in any case after `timeout_s` (for a big
+  file 1 s for each 100 kB).
 
 | fault | what the archive sends | requests | message | on disk after the first run |
 |---|---|---|---|---|
@@ -107,17 +107,18 @@ _ON_DISK = {
     "is deceived": "**the wrong bytes**; with a pin nothing, and it is *refused*",
 }
 _DECEIVED = """
-**Damage that checksums do not show.** astropy's check of FITS checksums leaves out the padding after
-the data, and HST files have no checksums (IMA and RAW were examined). There, damage that keeps the
-size is found only when the file has a pin, or with `confirm: true`, which fetches a file without a pin
-twice and accepts it when both copies are equal. With `confirm` and a fault that occurs once, the right
-bytes are accepted with the third copy. A file whose copies all differ fails after four copies.
+**Damage that checksums do not show.** astropy's check of FITS checksums leaves out the padding
+after the data, and HST files have no checksums (IMA and RAW were examined). There, damage that
+keeps the size is found only when the file has a pin, or with `confirm: true`, which fetches a file
+without a pin twice and accepts it when both copies are equal. With `confirm` and a fault that
+occurs once, the right bytes are accepted with the third copy. A file whose copies all differ fails
+after four copies.
 
 ## Queries
 
 `snakemake lock` writes the complete lock at its end. After any fault before that, or `kill -9`, an
-existing lock is unchanged, with or without `replace_lock=true`, and the message ends with `… is kept`;
-without an existing lock none is written. The next call makes the right lock.
+existing lock is unchanged, with or without `replace_lock=true`, and the message ends with `… is
+kept`; without an existing lock none is written. The next call makes the right lock.
 
 | fault | what the archive sends | requests | message |
 |---|---|---|---|

@@ -96,7 +96,7 @@ def test_a_fault_ends_in_a_sentence_and_the_next_run_completes(fault, server, co
     if fault.subject != RPC:
         assert subject in str(caught.value)
         assert subject not in names(cache)
-    if fault.name not in ("the server is down", "it is not known to the server"):
+    if fault.name not in ("the server is down", "the server does not know it"):
         assert server.asked(subject) - before == (1 if fault.final else 4)
     if fault.subject == REFERENCE:
         assert "jwst_nircam_superbias_0001.fits" in names(cache), "one fault stopped the others"
