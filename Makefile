@@ -7,7 +7,7 @@ CORES ?= all
 
 # One environment per toolset; the peers hold what results are compared with, in tests alone.
 TOOLSETS = workflow archive detector jwst hst
-TEST_TOOLSETS = $(TOOLSETS) checks peers peers-jwst peers-cgi
+TEST_TOOLSETS = $(TOOLSETS) checks docs peers peers-jwst peers-cgi
 
 # Always through its Python: an environment's own programs die when the folder is moved.
 RUN = .venv/bin/python -m
@@ -17,7 +17,7 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint format lock-envs clean
+.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint docs format settings lock-envs clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
@@ -30,7 +30,9 @@ help:
 	@echo 'make test-slurm  a campaign on a Slurm of one node, started for it (Debian: slurmctld slurmd munge)'
 	@echo 'make test-scale  a campaign of 2,000 jobs with failures, a kill and a full disk'
 	@echo 'make lint        the checks alone'
+	@echo 'make docs        build the documentation site into .cache/docs/site'
 	@echo 'make format      put code and rules into the one format'
+	@echo 'make settings    write schema and tables of config/README.md after an edit of a declaration'
 	@echo 'make lock-envs   compile envs/*.txt again after an edit of envs/*.yaml'
 	@echo 'make clean       remove environments and caches; results/ stays'
 
@@ -60,8 +62,12 @@ lint: setup
 	$(call step,snakefmt,$(RUN) snakefmt --check Snakefile rules)
 	$(call step,snakemake --lint,$(RUN) snakemake --lint)
 
+docs:
+	@PYTHON='$(PYTHON)' sh envs/setup.sh docs
+	$(call step,docs,.venvs/docs/bin/python docs/build_site.py)
+
 # Two at a time, whole files: what a file prepares for its tests is prepared once.
-test: setup-tests lint
+test: setup-tests lint docs
 	$(call step,pytest,$(RUN) pytest -m 'not heavy and not slurm and not scale' -n 2 --dist loadfile)
 
 test-heavy: setup-tests
@@ -77,6 +83,9 @@ format: setup
 	@$(RUN) ruff check --quiet --fix
 	@$(RUN) ruff format --quiet
 	@$(RUN) snakefmt Snakefile rules
+
+settings: setup
+	@PYTHONPATH=scripts $(RUN) darkroom.documents .
 
 lock-envs: setup
 	@.venv/bin/python envs/compile_locks.py

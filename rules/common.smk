@@ -12,7 +12,7 @@ from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
 from darkroom.crds.settings import crds_settings
-from darkroom.pipelines import pipelines
+from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.handlers import check_earlier_jobs, tell_success
 from darkroom.workflow.hold import hold_folder
@@ -32,7 +32,7 @@ PLAN = Plan(
 )
 RESULTS = PLAN.results
 REPORT = f"{RESULTS}/report.html"
-PIPELINES = {name: OrExit(pipeline) for name, pipeline in pipelines(PLAN).items()}
+PIPELINES = {name: OrExit(pipeline) for name, pipeline in pipelines.pipelines(PLAN).items()}
 REFERENCES = OrExit(References(PLAN, PIPELINES))
 
 # Arguments that change no product: the campaign as the user named it, and where its files are.
@@ -56,16 +56,9 @@ wildcard_constraints:
     role="bias|dark|science|exposure",
 
 
-def item_products():
-    """Return the products of every item."""
-    frames = [f"{RESULTS}/{item}/frames.tsv" for item in CAMPAIGN.items]
-    made = [pipeline.products(item) for pipeline in PIPELINES.values() for item in pipeline.items]
-    return sum(made, frames)
-
-
 def campaign_products():
     """Return every product of the campaign; any of them that is missing is made again."""
-    return [f"{RESULTS}/pins.tsv", REPORT, *PLAN.all_statuses(), *item_products()]
+    return pipelines.campaign_products(PLAN, PIPELINES)
 
 
 def planned_products():

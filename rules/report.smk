@@ -4,7 +4,7 @@
 rule products:
     """Make the products of every item; `--batch products=1/10` makes a tenth of them."""
     input:
-        lambda wildcards: item_products(),
+        lambda wildcards: pipelines.item_products(PLAN, PIPELINES),
     message:
         f"All products of campaign {CAMPAIGN.name} are made"
 

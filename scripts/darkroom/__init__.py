@@ -1,3 +1,3 @@
 """Detector exposures to calibration products: pure functions over arrays, no workflow in them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

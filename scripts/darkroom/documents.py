@@ -235,13 +235,24 @@ def schema_text() -> str:
 def page_text(page: str) -> str:
     """Return the text of ``config/README.md`` with its tables made again.
 
+    A group that has no table yet, as of a new instrument, gets a section at the end of the page.
+
     Raises
     ------
     KeyError
         When the page has a table of settings that are not declared.
     """
     known = tables()
+    for name, group in known.items():
+        if f"<!-- settings: {name} -->" not in page:
+            page += _empty_section(name, group)
     return _TABLE.sub(lambda found: found[1] + table(known[found[2]]) + found[3], page)
+
+
+def _empty_section(name: str, group: type) -> str:
+    """Return a section of the page whose table is still to be filled in."""
+    about = (group.__doc__ or "").strip().splitlines()[0]
+    return f"\n## `{name}`\n\n{about}\n\n<!-- settings: {name} -->\n<!-- end -->\n"
 
 
 def write_documents(base: Path) -> list[str]:

@@ -6,6 +6,7 @@ the workflow), and ``rules/<name>.smk``; its simulator is ``darkroom.<name>.simu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from darkroom.workflow.plan import Pipeline, Plan
@@ -31,6 +32,29 @@ def pipelines(plan: Plan) -> dict[str, Pipeline]:
     Only these are imported, since every plan and every cluster job imports them again.
     """
     return {name: pipeline_class(name)(plan) for name in PIPELINES if name in plan.instruments}
+
+
+def item_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the products of every item.
+
+    Parameters
+    ----------
+    plan : Plan
+        The campaign.
+    made : dict
+        Its pipelines, as returned by `pipelines`.
+    """
+    tables = [f"{plan.folder(item)}/frames.tsv" for item in plan.campaign.items]
+    for pipeline in made.values():
+        for item in pipeline.items:
+            tables += pipeline.products(item)
+    return tables
+
+
+def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
+    """Return every product of a campaign (see `item_products`), its report included."""
+    ends = [f"{plan.results}/pins.tsv", f"{plan.results}/report.html"]
+    return [*ends, *plan.all_statuses(), *item_products(plan, made)]
 
 
 def simulation_group(instrument: str) -> type:

@@ -18,7 +18,7 @@ SETTINGS = {
     "geometry": "small",
     "stacks": [{"gain": gain, "exptime": exptime, "frames": 4} for gain, exptime in STACKS],
 }
-SETTINGS = {"geometry": "small", "frames_per_part": 2}
+PIPELINE = {"geometry": "small", "frames_per_part": 2}
 CHOICE = "campaign=cgi.yaml"
 MAPS = "results/cgi/excam/noise_maps.fits"
 
@@ -38,7 +38,7 @@ def campaign(checkout, exposures):
     """Give a checkout with a campaign of the early frames of a local folder, locked."""
     (checkout.folder / "frames").mkdir()
     add(checkout, exposures[0])
-    item = {"instrument": "cgi", "frames": {"dark": "*.fits"}, "cgi": SETTINGS}
+    item = {"instrument": "cgi", "frames": {"dark": "*.fits"}, "cgi": PIPELINE}
     archive = {"kind": "local", "folder": str(checkout.folder / "frames")}
     checkout.campaign("cgi", archive=archive, items={"excam": item}, on_bad_exposure="exclude")
     checkout.snakemake("lock", "--config", CHOICE)

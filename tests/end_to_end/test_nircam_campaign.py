@@ -76,6 +76,9 @@ def test_simulated_darks_become_a_certified_superbias(checkout):
     noise = against["read noise of one read, amplifier 0"]
     assert noise["found"] == pytest.approx(noise["truth"], rel=0.05)
     assert "Against the truth" in (folder / "item.json").read_text()
+    # What several products say alike, such as the number of exposures, is said once.
+    names = [entry["name"] for entry in json.loads((folder / "quantities.json").read_text())]
+    assert len(names) == len(set(names))
     header = fits.getheader(next((folder / "calibrated" / "readnoise").glob("*.fits")))
     assert header["R_SUPERB"] == "superbias.fits"
     assert header["S_REFPIX"] == "COMPLETE"
@@ -144,7 +147,7 @@ def test_the_commissioning_campaign_needs_its_context_named(checkout):
     choice = checkout.campaign(
         "unpinned",
         archive={"kind": "local", "folder": "."},
-        items={"nrca1": ITEM | {"frames": {"dark": "*.yaml"}}},
+        items={"nrca1": ITEM | {"frames": {"dark": "u*.yaml"}}},
     )
     checkout.snakemake("lock", "--config", choice)
     text = checkout.snakemake("-n", "--config", choice, status=1)

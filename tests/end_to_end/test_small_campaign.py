@@ -100,7 +100,7 @@ AFTER_HOT = ("hot_pixels", "subtract_dark", "ccd_quantities", "ccd_truth", "ccd_
 
 
 def test_an_edited_module_reruns_exactly_what_depends_on_it(copy):
-    module = copy.folder / "scripts" / "darkroom" / "ccd" / "hot.py"
+    module = copy.folder / "scripts" / "darkroom" / "ccd" / "rate" / "hot_pixels.py"
     module.write_text(module.read_text() + "\n# an edit\n")
     jobs = copy.jobs("--config", CHOICE)
     assert jobs == dict.fromkeys((*AFTER_HOT, "report", "all"), 1)

@@ -90,7 +90,7 @@ def _down(server, _):
 
 
 _WIRE = {
-    "half of the bytes, the length of all announced": ("cut", "the connection broke off"),
+    "half of the bytes, the full length announced": ("cut", "the connection broke off"),
     "half of the bytes, no length announced": ("cut_without_length", "what came has"),
     "the connection is reset halfway": ("reset", "the connection broke off"),
     "silence halfway": ("hang", "the server fell silent"),
@@ -124,14 +124,14 @@ for _subject in (MAPPING, REFERENCE):
     FAULTS += [
         Fault(_subject, "HTTP 404", _kind("missing"), "(HTTP 404)", True),
         Fault(_subject, "more bytes than there are", _too_long, "what came has"),
-        Fault(_subject, "other bytes, the size right", _older, "what came has SHA-1"),
+        Fault(_subject, "other bytes of the right size", _older, "what came has SHA-1"),
         Fault(_subject, "a wrong size is stated", _stated(size="9"), "the server states 9"),
         Fault(_subject, "a wrong SHA-1 is stated", _stated(sha1sum="0" * 40), f"states {'0' * 40}"),
     ]
 FAULTS.append(
     Fault(
         MAPPING,
-        "it is not known to the server",
+        "the server does not know it",
         lambda server, subject: server.stated.pop(subject),
         "states no size and SHA-1 of",
         True,
@@ -143,13 +143,13 @@ def table():
     """Return the matrix as a table in markdown."""
     words = {RPC: "the server's description", MAPPING: "a mapping", REFERENCE: "a reference"}
     disk = {
-        RPC: "as it was",
-        MAPPING: "the mappings before it",
+        RPC: "the cache unchanged",
+        MAPPING: "the mappings fetched before it",
         REFERENCE: "all other references",
     }
     rows = [
-        "| of | what happens | what you read | attempts | on disk after the first run "
-        "| the next run, server well | after `kill -9` in the middle |",
+        "| file | fault | message | attempts | on disk after the first run "
+        "| next run, server working | next run after `kill -9` |",
         "|---|---|---|---|---|---|---|",
     ]
     rows += [

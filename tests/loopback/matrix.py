@@ -77,50 +77,49 @@ QUERIES = (
 
 _HEAD = """# What each fault of the archive does
 
-This page is written from the table that the tests run (`tests/loopback/matrix.py`; the tests are
-in `tests/unit/archive`), with `timeout_s: 1.5, retries: 1`: two attempts for one copy of a file. A
-test fails when page and table differ.
+This page is generated from the table that the tests run (`tests/loopback/matrix.py`; the tests are
+in `tests/unit/archive`). The settings are `timeout_s: 1.5, retries: 1`: two attempts for each copy of
+a file.
 
 ## Files
 
-What holds in every row:
+These statements hold for every row:
 
-- **First run.** Nothing is accepted that differs from the archive's bytes; the one exception is
-  marked. A file that did not arrive leaves nothing under its name; `raw/manifest.tsv` says which
-  did not arrive, and why. The other files go on.
-- **Fault that passes.** Struck once, a further attempt brings the right bytes in the same run,
-  where one is made.
-- **Over a good copy.** The copy stays as it is. When its SHA-256 is pinned or noted, the archive is
-  not even asked. Other bytes replace it only when they come twice the same.
-- **Killed with -9 in the middle.** No process stays. At most a temporary file with a hidden name
-  stays, which nothing reads and the next run removes.
-- **Next run**, the fault gone: brings what is missing, whole, and leaves alone what is there.
-- **Time.** An attempt ends after 60 s of silence, and in any case after `timeout_s` (of a big file:
+- **First run.** A file is accepted only when its bytes are those of the archive; the one exception is
+  marked. A file that did not arrive leaves nothing under its name, and `raw/manifest.tsv` names it
+  with the reason. The other files are fetched.
+- **Fault that occurs once.** Where a further attempt is made, it brings the right bytes in the same
+  run.
+- **Good copy already there.** The copy is kept. When its SHA-256 is pinned or recorded, the archive is
+  not asked. Other bytes replace the copy only when two transfers give the same bytes.
+- **`kill -9` during the transfer.** No process remains. A temporary file with a hidden name may
+  remain; nothing reads it, and the next run removes it.
+- **Next run, without the fault.** The missing files are fetched; the others are not changed.
+- **Time.** An attempt ends after 60 s without data, and in any case after `timeout_s` (for a big file
   1 s for each 100 kB).
 
-| fault | what comes | asked | the person reads | on disk after the first run |
+| fault | what the archive sends | requests | message | on disk after the first run |
 |---|---|---|---|---|
 """
 _ON_DISK = {
     "fails": "nothing; the exposure *did not arrive*",
-    "refuses": "nothing; the exposure is *refused*, as it came twice the same",
+    "refuses": "nothing; the exposure is *refused*, since two transfers gave the same bytes",
     "is deceived": "**the wrong bytes**; with a pin nothing, and it is *refused*",
 }
 _DECEIVED = """
-**What no check can see.** astropy's check of FITS checksums leaves out the padding after the data,
-and files of HST have no checksums at all (IMA and RAW looked at). Damage that leaves the size as it
-is shows there only when the file has a pin, or with `confirm: true`, which fetches a file without a
-pin twice and believes it when both copies are equal. With `confirm` and a fault that strikes once,
-the right bytes are accepted (third copy); a file that comes differently each time fails after four
-copies.
+**Damage that checksums do not show.** astropy's check of FITS checksums leaves out the padding after
+the data, and HST files have no checksums (IMA and RAW were examined). There, damage that keeps the
+size is found only when the file has a pin, or with `confirm: true`, which fetches a file without a pin
+twice and accepts it when both copies are equal. With `confirm` and a fault that occurs once, the right
+bytes are accepted with the third copy. A file whose copies all differ fails after four copies.
 
 ## Queries
 
-`snakemake lock` writes the lock at its end and whole. Whatever happens before, a lock that is there
-stays byte for byte, `replace_lock=true` or not, and the message ends with `… is kept`; a first call
-leaves no lock. Killed in the middle: the same. The next call makes the right lock.
+`snakemake lock` writes the complete lock at its end. After any fault before that, or `kill -9`, an
+existing lock is unchanged, with or without `replace_lock=true`, and the message ends with `… is kept`;
+without an existing lock none is written. The next call makes the right lock.
 
-| fault | what comes | asked | the person reads |
+| fault | what the archive sends | requests | message |
 |---|---|---|---|
 """
 _EMPTY = (
@@ -132,9 +131,9 @@ _EMPTY = (
     "each difference, `~ …: size 279360 -> 282240 (other bytes than before …)`, and `… is kept: "
     "the archive's answer differs from it` |\n"
     """
-Not seen by these: an answer in which some rows are missing and nothing says so. A lock that is
-there shows them as `- …: no longer in the archive's answer`; on the first lock only detectors and
-exposures that the campaign names are missed.
+An answer that lacks some rows is not recognised as incomplete. With an existing lock the rows are
+listed as `- …: no longer in the archive's answer`. For a first lock, only missing detectors and
+exposures that the campaign names are an error.
 """
 )
 
@@ -143,7 +142,7 @@ def page():
     """Return the page."""
     text = _HEAD
     for case in FILES:
-        reads = case.reads.format(half="N/2", size="N") or "(no word)"
+        reads = case.reads.format(half="N/2", size="N") or "(no message)"
         if case.pinned:
             reads += f"`; with a pin `{case.pinned} …, pinned is …"
         row = (f"`{case.fault}`", says(case.fault), str(case.asked), f"`{reads}`")
@@ -151,7 +150,7 @@ def page():
     text += _DECEIVED
     for case in QUERIES:
         asked = "2" if case.again else "1"
-        asked = "until the time is over, twice" if case.fault == "executing" else asked
+        asked = "until the time limit, twice" if case.fault == "executing" else asked
         row = (f"`{case.fault}`", says(case.fault), asked, f"`{case.reads}`")
         text += "| " + " | ".join(row) + " |\n"
     return text + _EMPTY

@@ -3,7 +3,14 @@
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.pipelines import PIPELINES, pipeline_class, pipelines, simulation_group
+from darkroom.pipelines import (
+    PIPELINES,
+    campaign_products,
+    item_products,
+    pipeline_class,
+    pipelines,
+    simulation_group,
+)
 from darkroom.workflow.plan import OrExit, input_options, named_options, or_exit, quoted
 from plans import a_plan
 
@@ -88,3 +95,16 @@ def test_a_fault_ends_in_its_sentence():
         faulty.products("a")
     with pytest.raises(SystemExit, match="darkroom: item b: no darks"):
         or_exit(Faulty().products, "b")
+
+
+def test_a_campaign_ends_in_pins_report_and_the_products_of_every_item(tmp_path):
+    items = {"a": {"instrument": "ccd"}, "c": {"instrument": "cgi"}}
+    rows = [*ROWS[:2], ("c", "dark", "c_dark", {"em_gain": "1.5", "exptime_s": "2"})]
+    plan = a_plan(tmp_path, items, rows)
+    made = campaign_products(plan, pipelines(plan))
+    assert made[:2] == ["results/c/pins.tsv", "results/c/report.html"]
+    assert {"results/c/raw/a/a_dark.json", "results/c/c/noise_maps.fits"} <= set(made)
+    assert item_products(plan, pipelines(plan))[:2] == [
+        "results/c/a/frames.tsv",
+        "results/c/c/frames.tsv",
+    ]

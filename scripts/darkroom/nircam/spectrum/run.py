@@ -177,7 +177,7 @@ def report(made: SpectrumResult, path: StrPath | None = None) -> None:
     """Log the quantities of a noise spectrum, and write them when a path is given."""
     spectrum, derived = made.spectrum, made.derived
     entries = [
-        quantity("exposures", len(made.ramps.files), "", "files used"),
+        quantity("exposures", len(made.ramps.files), "", "input files"),
         quantity("ramps", len(made.ramps.ramps), "", "integrations of all files"),
     ]
     low = max(BAND[0], spectrum.fit.lowest_frequency)
