@@ -1,12 +1,12 @@
-"""Settings: each is declared once, and everything else that states it is made from there.
+"""Settings: each is declared once, and everything else that states it is made from that.
 
 A group of settings is a frozen dataclass whose fields are made by `setting`: the annotation is the
-type, and the call says default, meaning, unit and allowed values. From the declaration come the
+type, and the call gives default, meaning, unit and allowed values. From the declaration come the
 functions' defaults (the dataclass itself), the campaign's JSON schema and the tables of
 ``config/README.md`` (`darkroom.documents`), a program's options with their help
 (`add_options`, `read_options`), and the options in a rule's command (`command_options`).
 
-Standard library only: the workflow reads declarations each time it is planned.
+Standard library only: the workflow imports declarations each time it is planned.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def check_earlier_jobs(workflow: Any) -> None:
         watch_queue(".", lambda sentence: print(f"darkroom: {sentence}", file=sys.stderr))
 
 
-def tell_success(
+def print_success(
     campaign: Campaign,
     targets: Iterable[str],
     logs: Iterable[str],
