@@ -14,7 +14,7 @@ from darkroom.crds.planning import References
 from darkroom.crds.settings import crds_settings
 from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
-from darkroom.workflow.handlers import check_earlier_jobs, tell_success
+from darkroom.workflow.handlers import check_earlier_jobs, print_success
 from darkroom.workflow.hold import hold_folder
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
@@ -73,7 +73,7 @@ onstart:
 
 onsuccess:
     targets = workflow.dag_settings.targets
-    tell_success(CAMPAIGN, targets, log, STARTED, planned_products, NEXT, RESULTS)
+    print_success(CAMPAIGN, targets, log, STARTED, planned_products, NEXT, RESULTS)
 
 
 onerror:

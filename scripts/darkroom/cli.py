@@ -1,4 +1,4 @@
-"""What every command-line program of the workflow shares."""
+"""What all command-line programs of the workflow share: argument parser, logging, exit status."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ import os
 import re
 import sys
 import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import DarkroomError
 from darkroom.secrets import TOKEN_VARIABLE
 
-# A full disk as astropy and numpy tell it, without the system's number.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Messages of astropy and numpy for a full disk, which come without the system's error number.
 _NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")
 
 
 class ListFileParser(argparse.ArgumentParser):
-    """Argument parser that takes long lists from files: ``@names.list``, one argument a line."""
+    """Argument parser that reads long lists from files: ``@names.list``, one argument per line."""
 
-    def __init__(self, **keywords):
+    def __init__(self, **keywords: Any) -> None:
         super().__init__(
             fromfile_prefix_chars="@",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             **keywords,
         )
 
-    def convert_arg_line_to_args(self, arg_line):
-        """Take a line as one argument (names may hold blanks); skip empty lines and comments."""
+    def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
+        """Return a line as one argument (names may contain blanks), without comments."""
         line = arg_line.strip()
         return [] if not line or line.startswith("# ") else [line]
 
 
 class _Masked:
-    """A stream that writes asterisks where a secret would stand."""
+    """A stream that writes asterisks in place of a secret."""
 
     def __init__(self, stream, secret):
         self._stream, self._secret = stream, secret
@@ -47,32 +51,38 @@ class _Masked:
 
 
 def _mask_secrets():
-    """See to it that whatever this program prints, a library's or a traceback's, has no token."""
+    """Replace the token in everything that this program prints, including tracebacks."""
     secret = os.environ.get(TOKEN_VARIABLE, "").strip()
     if len(secret) >= 8:
         sys.stdout, sys.stderr = _Masked(sys.stdout, secret), _Masked(sys.stderr, secret)
 
 
 def _grant_threads():
-    """Give compiled loops the threads that Snakemake grants; numba asks when it is imported."""
+    """Limit compiled loops to the threads that Snakemake grants; numba reads it at import."""
     granted = os.environ.get("OMP_NUM_THREADS", "")
-    # By hand it may also be a list, one number a level, which numba does not read.
+    # Set by hand it may also be a list, one number per level, which numba cannot read.
     if granted.isdigit():
         os.environ["NUMBA_NUM_THREADS"] = granted
 
 
-def run(main):
+def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a program's `main()` and end the process with its status.
 
-    Log lines go to standard error. A `DarkroomError` and a full disk end in one sentence; any
-    other exception prints its traceback first, so that the last line of a log is always the cause.
+    Log lines go to standard error. A `DarkroomError` and a full disk are reported in one sentence;
+    any other exception prints its traceback first, so that the last line of a log is always the
+    cause.
+
+    Parameters
+    ----------
+    main : callable
+        Takes no arguments; returns None or an exit status.
     """
     _mask_secrets()
     _grant_threads()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
     )
-    # Their chatter (fonts found, cache moved) would bury what a log is read for.
+    # Their messages (fonts found, cache moved) would bury those of the program.
     for noisy in ("matplotlib", "numba", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
@@ -95,7 +105,7 @@ def run(main):
 
 
 def _is_full(error):
-    """Tell whether a disk or a quota had no room."""
+    """Return whether an error means that a disk or a quota is full."""
     return isinstance(error, OSError) and (
         error.errno in (errno.ENOSPC, errno.EDQUOT) or bool(_NO_ROOM.search(str(error)))
     )

@@ -1,7 +1,7 @@
-"""What is made from the declared settings: the campaign's schema and the tables of its page.
+"""Files made from the declared settings: the JSON schema of campaigns, the tables of its page.
 
-``make settings`` writes both; a test makes them anew and compares. They are committed, since
-planning must stay light and a person reads them without running anything.
+``make settings`` writes both; a test makes them again and compares. They are committed, so that
+planning need not make them and a person can read them without running anything.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def setting_schema(one: Setting) -> dict[str, Any]:
 
 
 def _value_schema(one: Setting) -> dict[str, Any]:
-    """Return what a value may be."""
+    """Return the schema of the value alone: type, bounds, choices."""
     if one.group:
         element: dict[str, Any] = group_schema(one.group)
     elif one.choices:
@@ -89,8 +89,8 @@ def _value_schema(one: Setting) -> dict[str, Any]:
 
 
 def _described(one: Setting) -> str:
-    """Return the sentence of a setting with its unit, and its default where none is written."""
-    # What ends without a full stop is also said when a value does not match.
+    """Return the sentence of a setting with its unit, and with a default the schema lacks."""
+    # A description without a full stop becomes part of the message about a wrong value.
     words = one.about.rstrip(".")
     if one.unit and not one.choices and one.unit not in words:
         words += f" [{one.unit}]"
@@ -165,7 +165,7 @@ def _hst_query() -> dict[str, Any]:
 
 
 def _when(key: str, value: str, then: dict[str, Any]) -> dict[str, Any]:
-    """Return a condition: where a key has a value, something else must hold."""
+    """Return a condition: where a key has a value, another schema applies too."""
     return {"if": {"properties": {key: {"const": value}}, "required": [key]}, "then": then}
 
 
@@ -218,7 +218,7 @@ def tables() -> dict[str, type]:
 
 
 def _nested(name: str, group: type) -> dict[str, type]:
-    """Return a group under its name where it has settings of its own, and the groups below it."""
+    """Return a group by its name, if it has settings of its own, and the groups below it."""
     own = any(one.is_list or not one.group for one in declared(group).values())
     found = {name: group} if own else {}
     for key, one in declared(group).items():
@@ -228,12 +228,12 @@ def _nested(name: str, group: type) -> dict[str, type]:
 
 
 def schema_text() -> str:
-    """Return the schema's file."""
+    """Return the text of the schema file."""
     return json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def page_text(page: str) -> str:
-    """Return ``config/README.md`` with its tables made anew.
+    """Return the text of ``config/README.md`` with its tables made again.
 
     A group that has no table yet, as of a new instrument, gets a section at the end of the page.
 
@@ -256,7 +256,7 @@ def _empty_section(name: str, group: type) -> str:
 
 
 def write_documents(base: Path) -> list[str]:
-    """Write what differs from the declarations; return the names of the files written."""
+    """Write the files that differ from the declarations; return their names."""
     makers: dict[Path, Callable[[str], str]] = {SCHEMA: lambda _: schema_text(), PAGE: page_text}
     written = []
     for name, make in makers.items():

@@ -1,4 +1,4 @@
-"""Types that hints in many modules name; imported by type checkers only."""
+"""Types for the hints of many modules; imported only by type checkers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The instruments there are: one line each.
+"""The list of instruments: one line each.
 
-An instrument is a package of this name with a module ``pipeline`` (what the workflow must know),
-and ``rules/<name>.smk``; its simulator is ``darkroom.<name>.simulate.exposures``.
+An instrument is a package of this name with a module ``pipeline`` (options, inputs and products for
+the workflow), and ``rules/<name>.smk``; its simulator is ``darkroom.<name>.simulate.exposures``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pipeline_class(instrument: str) -> type[Pipeline]:
 def pipelines(plan: Plan) -> dict[str, Pipeline]:
     """Return the pipelines of a campaign's instruments: ``{instrument: pipeline}``.
 
-    Only those are imported: each start of a plan or of a cluster job reads them.
+    Only these are imported, since every plan and every cluster job imports them again.
     """
     return {name: pipeline_class(name)(plan) for name in PIPELINES if name in plan.instruments}
 
@@ -58,5 +58,5 @@ def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
 
 
 def simulation_group(instrument: str) -> type:
-    """Return the declaration of what an instrument's simulator may be asked for."""
+    """Return the declared settings of an instrument's simulator."""
     return import_module(f"darkroom.{instrument}.simulate.settings").Simulation

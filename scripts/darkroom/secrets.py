@@ -1,6 +1,6 @@
-"""Names of environment variables that hold secrets; nothing prints what they hold."""
+"""Names of environment variables that hold secrets; their values are never printed."""
 
 from __future__ import annotations
 
-#: Token for proprietary data of MAST.
+#: Token for proprietary data in MAST.
 TOKEN_VARIABLE = "MAST_API_TOKEN"  # noqa: S105

@@ -37,7 +37,7 @@ def main() -> None:
     from darkroom.atomic import write_text
     from darkroom.campaign.campaign import open_campaign
     from darkroom.fits.write import write
-    from darkroom.nircam import truth as hidden
+    from darkroom.nircam import truth as nircam_truth
     from darkroom.nircam.detector.patterns import PATTERNS
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes
@@ -50,7 +50,7 @@ def main() -> None:
     item = campaign.items[arguments.item]
     settings = complete(simulator_settings(campaign.archive, item))
     readout, nframes = layout(settings), PATTERNS[settings["readpatt"]][0]
-    truth = hidden.read_truth(arguments.truth, [path.stem for path in arguments.ramps])
+    truth = nircam_truth.read_truth(arguments.truth, [path.stem for path in arguments.ramps])
     classes = Classes.of_layout(readout)
     superbias, readnoise = (
         tuple(map(Product, paths)) for paths in (arguments.superbias, arguments.readnoise)
@@ -60,12 +60,12 @@ def main() -> None:
     if (made["method"], made["sample"]) == ("aligned", "intercept"):
         elapsed = 0.0  # the sample is the value right after the reset
     correlated = readout.flip(correlated_variance(settings, readout)) / nframes
-    rows = hidden.compare_superbias(*superbias, truth, classes, elapsed)
-    rows += hidden.compare_readnoise(*readnoise, truth, classes, correlated)
+    rows = nircam_truth.compare_superbias(*superbias, truth, classes, elapsed)
+    rows += nircam_truth.compare_readnoise(*readnoise, truth, classes, correlated)
 
     hdus = [fits.PrimaryHDU()]
     stamp(hdus[0].header, made_by="nircam_truth", inputs=[], settings=settings)
-    for name in hidden.IMAGES:
+    for name in nircam_truth.IMAGES:
         image = truth[name]
         kind = np.uint8 if image.dtype == bool else np.float32
         hdus.append(fits.ImageHDU(image.astype(kind), name=name.upper()))

@@ -64,7 +64,7 @@ def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
     (copy.folder / "results/small/report.html").unlink()
     text = copy.snakemake("--config", CHOICE)
     ended = re.search(
-        r"^2 steps done in \d+ s\.\nAll \d+ products are there\.\nReport: (.*)$", text, re.M
+        r"^2 steps done in \d+ s\.\nAll \d+ products are made\.\nReport: (.*)$", text, re.M
     )
     assert ended[1] == str(copy.folder / "results/small/report.html")
     (copy.folder / "results/small/report.html").unlink()

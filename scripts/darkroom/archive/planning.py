@@ -1,4 +1,4 @@
-"""What the rules ask about the archive: which one, and whether an exposure came with others."""
+"""Planning of the rules that fetch exposures: options of the programs, exposures in batches."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from darkroom.workflow.programs import Programs
 
 
 class Arrivals:
-    """How a campaign's exposures come.
+    """How the exposures of a campaign are fetched.
 
     Parameters
     ----------
     plan : Plan
         The campaign.
     programs : Programs
-        Gives the digest of the program that fetches.
+        Computes the digest of the program that fetches.
     exclude : bool
         Whether refused exposures are left out.
     """
@@ -31,23 +31,23 @@ class Arrivals:
         modules += [f"darkroom.{name}.received" for name in plan.instruments]
         if plan.simulated:
             modules += [f"darkroom.{name}.simulate.exposures" for name in plan.instruments]
-        #: Toolset of the programs that ask the archive.
+        #: Toolset of the programs that query the archive.
         self.toolset = "archive" if kind == "mast" else "detector"
-        #: Digest of the program that fetches, with the archive's and the simulators' modules.
+        #: Digest of the program that fetches, including the modules of archive and simulators.
         self.code = programs.digest(self.toolset, "archive/fetch", *modules)
-        #: Small files come many at a time, brought by the program of the first of them.
+        #: Whether small files are fetched in batches, by the job of the first of them.
         self.together = kind == "mast"
 
     @property
     def maker_option(self) -> str:
-        """The option that names the simulator: simulated bytes follow from it and its settings."""
+        """Option with the digest of simulator and settings, which determine simulated exposures."""
         if not self.plan.simulated:
             return ""
         return f"--maker {self.code}-{self.plan.campaign.query_digest()}"
 
     @property
     def together_options(self) -> str:
-        """The options that let a program bring several exposures."""
+        """Options with which a program fetches a batch of exposures."""
         return f"--together --code {self.code}" if self.together else ""
 
     @cached_property
@@ -56,11 +56,11 @@ class Arrivals:
         return read_pins(self.plan.campaign.pins_path)
 
     def note(self, item: str, exposure: str) -> str:
-        """Return the status of an exposure, noted when it came with others; quoted."""
+        """Return the path of an exposure's status from a batch, quoted for the shell."""
         return quoted(f"{self.plan.results}/raw/{item}/.arrived/{exposure}.json")
 
     def came_with_others(self, item: str, exposure: str) -> str:
-        """Return a shell test: the note of the exposure holds, its file was not touched since."""
+        """Return a shell test: an exposure came in a batch, and its file is unchanged since."""
         if not self.together:
             return ""
         row = self.plan.lock.get(item, exposure)
@@ -71,7 +71,7 @@ class Arrivals:
         return f"[ -f {file} ] && [ ! {file} -nt {note} ] && grep -qsx {key} {keyed}"
 
     def fetch_settings(self, item: str, exposure: str) -> dict:
-        """Return everything that the bytes of an exposure follow from."""
+        """Return everything that determines the content of an exposure."""
         return {
             "exposure": self.plan.lock.get(item, exposure).row(),
             "archive": self.plan.campaign.tracked_archive,

@@ -1,4 +1,4 @@
-"""Settings checked against a JSON schema, with faults a person can act on."""
+"""Settings checked against a JSON schema, with error messages that say what to change."""
 
 from __future__ import annotations
 
@@ -14,8 +14,23 @@ if TYPE_CHECKING:
 
 
 def check(settings: Any, schema: dict[str, Any], path: StrPath) -> None:
-    """Raise an `InputError` that tells the first fault of `settings` against a JSON schema."""
-    # Imported here: plans of thousands of jobs that only need the names stay light.
+    """Check settings against a JSON schema.
+
+    Parameters
+    ----------
+    settings : object
+        The settings, as read from a file.
+    schema : dict
+        The JSON schema.
+    path : path-like
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        For the first violation, with the key and what is allowed.
+    """
+    # Imported only where it is needed, to keep planning fast.
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema)
@@ -25,12 +40,12 @@ def check(settings: Any, schema: dict[str, Any], path: StrPath) -> None:
 
 
 def _order(error: Any) -> tuple[int, bool, str]:
-    """Sort faults from the outside in, a misspelt key before the key it is missed as."""
+    """Sort violations from the outside in, a misspelt key before the key that it leaves missing."""
     return len(error.absolute_path), error.validator != "additionalProperties", error.message
 
 
 def _explain(error: Any) -> str:
-    """Put a jsonschema error into one sentence."""
+    """Return a jsonschema error as one sentence."""
     while error.validator in ("oneOf", "anyOf") and error.context:
         error = max(error.context, key=lambda e: len(e.absolute_path))
     where = ".".join(str(part) for part in error.absolute_path)
@@ -58,7 +73,7 @@ def _explain(error: Any) -> str:
 
 
 def nearest(word: str, known: Iterable[object]) -> str:
-    """Return a question that names the most similar known word, or an empty string."""
+    """Return " (did you mean …?)" with the most similar known word, or an empty string."""
     close = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
 

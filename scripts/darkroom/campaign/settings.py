@@ -1,12 +1,12 @@
-"""Settings: each is declared once, and everything else that states it is made from there.
+"""Settings: each is declared once, and everything else that states it is made from that.
 
 A group of settings is a frozen dataclass whose fields are made by `setting`: the annotation is the
-type, and the call says default, meaning, unit and allowed values. From the declaration come the
+type, and the call gives default, meaning, unit and allowed values. From the declaration come the
 functions' defaults (the dataclass itself), the campaign's JSON schema and the tables of
 ``config/README.md`` (`darkroom.documents`), a program's options with their help
 (`add_options`, `read_options`), and the options in a rule's command (`command_options`).
 
-Standard library only: the workflow reads declarations each time it is planned.
+Standard library only: the workflow imports declarations each time it is planned.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from darkroom.errors import DarkroomError
 #: Default of a setting that must be given.
 REQUIRED: Any = dataclasses.MISSING
 _PARSERS = {"str": str, "int": int, "float": float}
-# What stands for a value in help.
+# Placeholders of values in help.
 _WORDS = {"str": "TEXT", "int": "INT", "float": "NUMBER"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is declared of one setting.
+    """The declaration of one setting.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ class Setting:
     default : object
         Value where none is given; `REQUIRED` where one must be.
     about : str
-        One sentence: what it is.
+        One sentence that says what it is.
     unit : str
         Unit, or what the value stands for, e.g. ``"ADU"``, ``"Y X"``.
     choices : tuple
         Allowed values, of a list those of its elements; empty: any.
     minimum, maximum : float or None
-        Bounds that are allowed themselves.
+        Inclusive bounds.
     above, below : float or None
-        Bounds that are not.
+        Exclusive bounds.
     length : int or None
         Number of elements of a list.
     absent : str
@@ -59,10 +59,10 @@ class Setting:
     schema : dict
         Further keywords of its JSON schema.
     filled : bool
-        False: the default is not written into a campaign's settings, because they identify what a
-        lock was made from; the code that needs the value takes the default.
+        False: the default is not filled into a campaign's settings, because these identify the
+        query that a lock was made from; the code that needs the value applies the default.
     option : bool
-        False: the workflow itself uses the value, programs have no such option.
+        False: only the workflow itself uses the value; programs have no such option.
     group : type or None
         Declaration of the settings below it, or of each element of a list.
     """
@@ -127,7 +127,7 @@ def setting(default: Any, about: str, **declared: Any) -> Any:
 
 
 def other_default(group: type, name: str, default: Any) -> Any:
-    """Declare a setting of a parent class anew, with another default."""
+    """Declare a setting of a parent class again, with another default."""
     (field,) = (one for one in dataclasses.fields(group) if one.name == name)
     return dataclasses.field(default=default, metadata=field.metadata)
 
@@ -297,7 +297,7 @@ def in_words(value: Any) -> str:
 
 
 def _metavar(one: Setting) -> str:
-    """Return what stands for the value in help: a unit that is one word, or the type."""
+    """Return the placeholder of the value in help: a unit that is one word, or the type."""
     if re.fullmatch(r"[A-Za-z]+|[A-Z=*]+", one.unit):
         return one.unit.upper()
     return "|".join(_WORDS[kind] for kind in one.element.split(" | "))
@@ -305,7 +305,7 @@ def _metavar(one: Setting) -> str:
 
 def _help(one: Setting) -> str:
     about = one.about.rstrip(".")
-    # As the other options: a small letter first, but for a name in capitals.
+    # Help texts begin with a small letter, except with a name in capitals.
     about = about if about[1:2].isupper() else about[:1].lower() + about[1:]
     unit = f" [{one.unit}]" if one.unit and not one.length else ""
     value = one.absent or ("" if one.default in ("", None, []) else in_words(one.default))

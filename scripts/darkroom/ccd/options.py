@@ -1,4 +1,4 @@
-"""Command-line options that the CCD programs share, and what follows from them."""
+"""Command-line options that the CCD programs share, and the objects made from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser, program: str) -> None:
-    """Add the settings of a program, and ``--threads`` and ``--recover`` where it reads frames."""
+    """Add the settings of a program, ``--recover``, and ``--threads`` where it reads stacks."""
     add_options(parser, CcdSettings, PROGRAMS[program])
     if set(STACKING) <= set(PROGRAMS[program]):
         parser.add_argument(
@@ -45,7 +45,7 @@ def check(arguments: argparse.Namespace, program: str) -> None:
 
 
 def clip(arguments: argparse.Namespace) -> Clip:
-    """Return the clip that the options ask for."""
+    """Return the outlier rejection given by the options."""
     from darkroom.combine import Clip
 
     try:
@@ -55,22 +55,22 @@ def clip(arguments: argparse.Namespace) -> Clip:
 
 
 def recover(arguments: argparse.Namespace) -> list[Recover]:
-    """Return the cards that may be read from others."""
+    """Return the header cards that may be recovered from others."""
     from darkroom.fits.describe import Recover
 
     return [Recover.parse(text) for text in arguments.recover]
 
 
 def settings(arguments: argparse.Namespace, program: str, *names: str) -> dict[str, Any]:
-    """Return the settings that shape a product, for its provenance.
+    """Return the settings that affect a product, for its provenance.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        Of the program.
+        The command line.
     program : str
-        Its name.
+        Name of the program.
     *names : str
-        Further options that shape the product.
+        Further options that affect the product.
     """
     return {name: getattr(arguments, name) for name in (*PROGRAMS[program], "recover", *names)}

@@ -1,4 +1,4 @@
-"""What the workflow must know of the CCD pipeline."""
+"""The CCD pipeline as the workflow plans it: options, inputs and products."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CcdPipeline(Pipeline):
     programs = PROGRAMS
 
     def options(self, item: str, program: str) -> str:
-        """Return the settings of a program as options; frames may have cards to recover."""
+        """Return the settings of a program as options, including header cards to recover."""
         recover = "" if program == "figures" else self._recover(item)
         return f"{super().options(item, program)} {recover}".rstrip()
 

@@ -1,4 +1,4 @@
-"""What the header of a received CCD frame says, checked against the role of the exposure."""
+"""Header values of a received CCD frame, checked against the role of the exposure."""
 
 from __future__ import annotations
 

@@ -22,18 +22,18 @@ def add_checksums(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checksums",
         action="store_true",
-        help="take the SHA-256 of every frame for the product's table of inputs (frames that the "
-        "workflow fetched have theirs already)",
+        help="compute the SHA-256 of every frame for the product's table of inputs (it is known "
+        "already for frames that the workflow fetched)",
     )
 
 
 def raw_settings(arguments: argparse.Namespace, *, divide: bool = False, **more: Any) -> Settings:
-    """Return the settings of raw frames that options say.
+    """Return the settings for preparing raw frames, from the command line.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        Of a program that prepares raw frames.
+        Command line of a program that prepares raw frames.
     divide : bool
         Divide by the EM gain.
     **more

@@ -1,6 +1,6 @@
-"""What the workflow must know of the CGI pipeline: stacks of exposures, parts of stacks, darks.
+"""The CGI pipeline as the workflow plans it: stacks of exposures, parts of stacks, darks.
 
-Plans are made from the lock alone, so only the standard library is used here.
+Planning needs the lock alone; only the standard library is used here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ def stack_name(gain: float, exptime: float) -> str:
 
 
 def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
-    """Sort exposures into stacks by what the lock says of them.
+    """Sort exposures into stacks by their EM gain and exposure time in the lock.
 
     Parameters
     ----------
     exposures : sequence of darkroom.campaign.lock.Exposure
+        Rows of the lock.
 
     Returns
     -------
@@ -37,7 +38,7 @@ def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
     Raises
     ------
     DarkroomError
-        When there is none, or the lock does not know the EM gain or the time of one.
+        When there are none, or the lock has no EM gain or exposure time of one.
     """
     stacks: dict[str, list[str]] = {}
     for exposure in exposures:
@@ -45,7 +46,7 @@ def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
             gain, exptime = (float(exposure.facts[fact]) for fact in ("em_gain", "exptime_s"))
         except (KeyError, ValueError):
             raise DarkroomError(
-                f"item {exposure.item}: the lock knows no EM gain or no exposure time of "
+                f"item {exposure.item}: the lock has no EM gain or no exposure time of "
                 f"{exposure.exposure}; leave it out of the campaign, or make the lock again"
             ) from None
         stacks.setdefault(stack_name(gain, exptime), []).append(exposure.exposure)
@@ -55,7 +56,7 @@ def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
 
 
 def parts_of(names: list[str], size: int) -> dict[str, list[str]]:
-    """Cut a list into parts of at most `size`: ``{"001": [...], ...}``.
+    """Divide a list into parts of at most `size` elements: ``{"001": [...], ...}``.
 
     New exposures at the end change the last part or make new ones; the others stay as they are.
     """
@@ -97,7 +98,7 @@ class CgiPipeline(Pipeline):
         ]
 
     def prepared_frames(self, item: str) -> list[str]:
-        """Return the folders of an item's prepared frames, when they are to be kept."""
+        """Return the folders of an item's prepared frames, when these are kept."""
         if not self.settings(item)["keep_prepared"]:
             return []
         return [
@@ -107,7 +108,7 @@ class CgiPipeline(Pipeline):
         ]
 
     def darks(self, item: str) -> list[str]:
-        """Return the darks of an item: traditional ones of its stacks, synthesized ones.
+        """Return the master darks of an item, traditional and synthesized.
 
         Raises
         ------

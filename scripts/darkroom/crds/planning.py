@@ -1,4 +1,4 @@
-"""What the rules ask about CRDS: which references a campaign needs, and from where."""
+"""Planning of the rules that use CRDS: the references a campaign needs, and their source."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class References:
         return {item: by_item[item] for item in self.plan.campaign.items if item in by_item}
 
     def cache_option(self, observatory: str) -> str:
-        """Return the option that says where the cache lies."""
+        """Return the option that names the folder of the cache."""
         return quoted("--cache", self.plan.crds(observatory).cache)
 
     def place(self, observatory: str, asking: bool = False) -> str:
-        """Return the options that say where the cache lies and which server may be asked."""
+        """Return the options that name the cache and, for a program that fetches, the server."""
         settings = self.plan.crds(observatory)
         words = ["--observatory", observatory, "--cache", settings.cache]
         if asking and settings.server is not None:
@@ -46,21 +46,21 @@ class References:
         return quoted(*words)
 
     def place_of(self, item: str) -> str:
-        """Return the options that say where the references of an item's exposures lie."""
+        """Return the options that name the cache of the references of an item."""
         return self.place(self._needed_observatory(item))
 
     def context_option(self, observatory: str) -> str:
-        """Return the option of the context that chooses references."""
+        """Return the option that names the pinned context."""
         return quoted("--context", self.plan.crds(observatory).context)
 
     def context_options(self, observatory: str) -> str:
-        """Return the options that say which mappings are needed."""
+        """Return the options that name the context and the instruments that need mappings."""
         items = self.plan.campaign.items
         instruments = sorted({items[item]["instrument"] for item in self._items(observatory)})
         return f"{self.context_option(observatory)} {quoted('--instruments', *instruments)}"
 
     def bestrefs_options(self, item: str) -> str:
-        """Return the options that say which references an exposure needs, by which context."""
+        """Return the options that name the context and the reference types an exposure needs."""
         pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
         words = ["--kinds", *pipeline.reference_kinds(item)]
         if pipeline.optional_kinds:
@@ -68,7 +68,7 @@ class References:
         return f"{self.context_option(self._needed_observatory(item))} {quoted(*words)}"
 
     def simulate_options(self, observatory: str) -> str:
-        """Return the options that say which references to simulate."""
+        """Return the options that name the context and the reference types to simulate."""
         items = self._items(observatory).items()
         kinds = sorted(
             {kind for item, pipeline in items for kind in pipeline.reference_kinds(item)}
@@ -76,13 +76,13 @@ class References:
         return f"{self.context_option(observatory)} {quoted('--kinds', *kinds)}"
 
     def source(self, observatory: str) -> list[str]:
-        """Return what must be there before a cache is filled: simulated references are made."""
+        """Return the file that stands for simulated references, needed before the cache is used."""
         if not self.plan.simulated:
             return []
         return [f"{self.plan.crds(observatory).cache}/config/{observatory}/server_config"]
 
     def mappings(self, item: str) -> str:
-        """Return the table of verified mappings that an item's references are chosen by."""
+        """Return the list of verified mappings by which an item's references are chosen."""
         return f"{self.plan.results}/crds/{self._needed_observatory(item)}.mappings"
 
     def of_exposures(self, item: str) -> list[str]:
@@ -90,12 +90,12 @@ class References:
         return self.plan.exposure_files(item, "references")
 
     def of_items(self, observatory: str) -> list[str]:
-        """Return the references that each item of an observatory needs, if it has exposures."""
+        """Return the files that list the references of each item, for items with exposures."""
         items = [item for item in self._items(observatory) if self.plan.exposures(item)]
         return [f"{self.plan.folder(item)}/references.json" for item in items]
 
     def pins_option(self) -> str:
-        """Return the option that names the pins; simulated references follow from the simulator."""
+        """Return the option that names the pins; simulated references are not pinned."""
         if self.plan.simulated:
             return ""
         return quoted("--pins", self.plan.campaign.pins_path)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def add_files(parser: argparse.ArgumentParser, product: str) -> None:
-    """Add the exposures, the product's name and what bounds time and memory."""
+    """Add the options for exposures, products, threads and the file to compare with."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
     parser.add_argument("--output", required=True, help=f"{product} reference file to write")
     parser.add_argument(
         "--details",
-        help="richer product beside it (default: OUTPUT with _details before .fits)",
+        help="detailed product beside it (default: OUTPUT with _details before .fits)",
     )
     parser.add_argument("--quantities", help="JSON file for the numbers of the report")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
@@ -20,6 +20,6 @@ def add_files(parser: argparse.ArgumentParser, product: str) -> None:
 
 
 def beside(options: argparse.Namespace, word: str) -> Path:
-    """Return the name of a file beside the output: a word before its suffix."""
+    """Return the path of the output with a word before its suffix: ``OUTPUT_word.fits``."""
     output = Path(options.output)
     return output.with_name(f"{output.stem}_{word}{output.suffix}")

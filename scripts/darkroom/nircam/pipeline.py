@@ -1,4 +1,4 @@
-"""What the workflow must know of the NIRCam pipeline. Standard library only."""
+"""The NIRCam pipeline as the workflow plans it. Standard library only."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class NircamPipeline(Pipeline):
     # Ramps
 
     def superbias_made(self, item: str, purpose: str) -> dict[str, str]:
-        """Return the superbias that is subtracted before a product, when it is the one made."""
+        """Return the superbias that is subtracted for a product, when it is the one made here."""
         made = planning.subtracts_made(self.settings(item), purpose)
         return {"superbias": f"{self.plan.folder(item)}/superbias.fits"} if made else {}
 
     def calibrate_options(self, item: str, purpose: str) -> str:
-        """Return the steps before a product and their parameters as options."""
+        """Return the steps run for a product, and their parameters, as options."""
         return planning.calibrate_options(self.settings(item), purpose)
 
     def place(self) -> str:
-        """Return the options that say where references lie, and by which rules they were chosen."""
+        """Return the options that name the CRDS cache and the pinned context."""
         crds = self.plan.crds("jwst")
         return quoted("--cache", crds.cache, "--context", crds.context)
 
@@ -70,7 +70,7 @@ class NircamPipeline(Pipeline):
         Raises
         ------
         DarkroomError
-            When the exposures are not of one kind.
+            When detector, subarray or read pattern of the exposures differ.
         """
         planning.check_alike(item, self.plan.exposures(item))
         return self.plan.exposure_files(item, f"calibrated/{purpose}")
@@ -78,7 +78,7 @@ class NircamPipeline(Pipeline):
     # Superbias and read noise
 
     def previous(self, item: str, product: str) -> dict[str, str]:
-        """Return the earlier file that a product is compared with, when there is one."""
+        """Return the earlier file with which a product is compared, when there is one."""
         previous = self.settings(item)[product]["previous"]
         if previous == "none":
             return {}
@@ -86,23 +86,23 @@ class NircamPipeline(Pipeline):
         return {"previous": made if previous == "crds" else previous}
 
     def other_method(self, item: str, product: str) -> str | None:
-        """Return the method whose result is shown beside that of a product."""
+        """Return the second method of a product, whose result is shown too; None without one."""
         settings = self.settings(item)[product]
         other = settings["other_method"]
         return None if other in ("none", settings["method"]) else other
 
     def other_options(self, item: str, product: str) -> str:
-        """Return the settings of a product made by its other method, as options."""
+        """Return the settings of a product made by its second method, as options."""
         settings = dict(self.settings(item)[product], method=self.other_method(item, product))
         settings["pixel"] = None
         return command_options(settings, _GROUPS[product])
 
     def product_options(self, inputs: Any, outputs: Any) -> str:
-        """Return the options of an earlier file to compare with, and of the file of numbers."""
+        """Return the options that name the earlier file to compare with and the file of numbers."""
         return f"{named_options(inputs, 'previous')} --quantities {outputs['quantities']}".strip()
 
     def truth_settings(self, item: str) -> list[Any]:
-        """Return what the truth follows from, and which superbias is compared with it."""
+        """Return what determines the truth and its comparison with the superbias."""
         superbias = self.settings(item)["superbias"]
         chosen = [superbias["method"], superbias["sample"]]
         return [*self.plan.truth_settings(item), *chosen]
@@ -110,7 +110,7 @@ class NircamPipeline(Pipeline):
     # Noise spectrum and reference pixels
 
     def makes_spectrum(self, item: str) -> bool:
-        """Return whether an item's noise spectrum is measured."""
+        """Return whether the noise spectrum of an item is measured."""
         return self.settings(item)["spectrum"]["make"]
 
     def makes_reference_pixels(self, item: str) -> bool:
@@ -119,7 +119,7 @@ class NircamPipeline(Pipeline):
         Raises
         ------
         DarkroomError
-            When it is to be, without the noise spectrum that it needs.
+            When it is, but the noise spectrum that it needs is not.
         """
         wanted = self.settings(item)["reference_pixels"]["make"]
         if wanted and not self.makes_spectrum(item):
@@ -130,17 +130,17 @@ class NircamPipeline(Pipeline):
         return wanted
 
     def noise_ramps(self, item: str) -> str:
-        """Return the list of the ramps that an item's noise is measured on."""
+        """Return the list of the ramps on which the noise of an item is measured."""
         purpose = planning.noise_purpose(self.settings(item))
         return f"{self.plan.folder(item)}/{purpose}_ramps.list"
 
     def previous_epoch(self, item: str, product: str) -> dict[str, str]:
-        """Return the product of another epoch that one is compared with, when there is one."""
+        """Return the file of another epoch with which a product is compared, when there is one."""
         previous = self.settings(item)[product]["previous"]
         return {} if previous == "none" else {"previous": previous}
 
     def chosen_corrections(self, item: str) -> dict[str, str]:
-        """Return the corrections of an item by name, with the reason where one is not possible."""
+        """Return the corrections of an item: ``{name: ""}``, or why one is not possible."""
         if not self.makes_reference_pixels(item):
             return {}
         facts = self.plan.exposures(item)[0].facts
@@ -151,12 +151,12 @@ class NircamPipeline(Pipeline):
         return [name for name, why in self.chosen_corrections(item).items() if not why]
 
     def compared_exposures(self, item: str) -> list[str]:
-        """Return the names of the exposures that corrections are compared on."""
+        """Return the names of the exposures on which corrections are compared."""
         count = self.settings(item)["reference_pixels"]["exposures"]
         return [row.exposure for row in self.plan.exposures(item)][:count]
 
     def compared_raw(self, item: str) -> list[str]:
-        """Return the status files of those exposures as they were taken."""
+        """Return the status files of the raw exposures on which corrections are compared."""
         folder = f"{self.plan.results}/raw/{item}"
         return [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
 
@@ -170,7 +170,7 @@ class NircamPipeline(Pipeline):
         return [path for name in self.corrections(item) for path in self.corrected(item, name)]
 
     def correct_inputs(self, item: str, correction: str) -> dict[str, str]:
-        """Return what a correction needs besides the exposure: superbias, parameters, kernels."""
+        """Return the further inputs of a correction: superbias, parameters, kernels."""
         folder = self.plan.folder(item)
         made = self.settings(item)["steps"]["superbias_from"] == "made"
         found = {"superbias": f"{folder}/superbias.fits"} if made else {}
@@ -181,7 +181,7 @@ class NircamPipeline(Pipeline):
         return found
 
     def corrected_options(self, item: str) -> str:
-        """Return the options that name corrections with their exposures, and impossible ones."""
+        """Return the options that name each correction with its exposures, or why it is missing."""
         words = [
             ["--corrected", name, *self.corrected(item, name)] for name in self.corrections(item)
         ]
@@ -202,7 +202,7 @@ class NircamPipeline(Pipeline):
     # Figures and products
 
     def truth_files(self, item: str) -> dict[str, str]:
-        """Return the truth of an item and the comparison with it, when its darks came with it."""
+        """Return the truth of an item and the comparison with it, when its darks have one."""
         if not self.plan.simulated:
             return {}
         if not self.plan.campaign.items[item].get("simulate", {}).get("truth", True):
@@ -238,7 +238,7 @@ class NircamPipeline(Pipeline):
         return self.truth_files(item) | others | self.noise_figure_inputs(item)
 
     def figure_options(self, item: str, inputs: Any) -> str:
-        """Return the options that name those products, and the pixel that is marked."""
+        """Return the options that name the products to show, and the pixel to mark."""
         names = ("superbias_other", "readnoise_other", "truth", "comparison", *_NOISE_FIGURES)
         chosen = [self.settings(item)[product]["pixel"] for product in planning.PURPOSES]
         pixel = chosen[0] or chosen[1]
@@ -246,14 +246,14 @@ class NircamPipeline(Pipeline):
         return f"{named_options(inputs, *names)} {marked}".strip()
 
     def noise_quantities(self, item: str) -> list[str]:
-        """Return the files of the numbers that an item's noise products wrote."""
+        """Return the files with the numbers of an item's noise products."""
         names = ["noise_spectrum"] if self.makes_spectrum(item) else []
         names += ["reference_pixels"] if self.makes_reference_pixels(item) else []
         names += ["corrections"] if self.corrections(item) else []
         return [f"{self.plan.folder(item)}/{name}.json" for name in names]
 
     def quantities(self, item: str) -> list[str]:
-        """Return the files of the numbers that all of an item's products wrote."""
+        """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
         return made + self.noise_quantities(item)
 
@@ -275,5 +275,5 @@ class NircamPipeline(Pipeline):
 
 
 def measured_options(inputs: Any) -> str:
-    """Return the options of what was measured for a correction: parameters or kernels."""
+    """Return the options for the measured input of a correction: parameters or kernels."""
     return input_options(inputs, {"best": "--parameters @", "kernel": "--sirs-kernel "})

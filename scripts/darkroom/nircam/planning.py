@@ -1,6 +1,6 @@
-"""What the jobs of the NIRCam pipeline need, from the settings of an item alone.
+"""Planning of the NIRCam jobs from the settings of an item: references, steps, memory.
 
-Read each time the workflow is planned: standard library only.
+Imported each time the workflow is planned: standard library only.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ STEP_KINDS = {
     "linearity": ("linearity",),
     "dark_current": ("dark",),
 }
-#: Types that an exposure may do without: rules need not have them.
+#: Reference types that an exposure may do without: CRDS may have no file.
 OPTIONAL_KINDS = ("sirskernel",)
 #: The reference files that are made; ramps are calibrated for each.
 PURPOSES = ("superbias", "readnoise")
-#: Parameters of the pipeline's step refpix for the corrections that are compared; those of the
-#: best one by side pixels are measured.
+#: Parameters of the refpix step for each correction that is compared; None: they are measured.
 CORRECTIONS = {
     "top_bottom": {"use_side_ref_pixels": False},
     "side": {"use_side_ref_pixels": True},
     "sirs": {"refpix_algorithm": "sirs"},
     "optimal": None,
 }
-_ONE_OUTPUT = "through one output the pipeline subtracts one mean, whatever is said of the sides"
+_ONE_OUTPUT = "through one output the pipeline subtracts one mean, regardless of the side pixels"
 _NO_FULL_FRAME = "the pipeline applies SIRS kernels to full frames only"
 _CORRECTED_STEPS = ("dq_init", "saturation", "superbias", "refpix")
 
@@ -49,15 +48,17 @@ def reference_kinds(steps: Iterable[str]) -> list[str]:
     Raises
     ------
     DarkroomError
-        For a step that there is not.
+        For a step that does not exist.
     """
     if unknown := [name for name in steps if name not in STEP_KINDS]:
-        raise DarkroomError(f"there is no step {unknown[0]!r}; there are {', '.join(STEP_KINDS)}")
+        raise DarkroomError(
+            f"there is no step {unknown[0]!r}; known steps: {', '.join(STEP_KINDS)}"
+        )
     return sorted({kind for name in steps for kind in STEP_KINDS[name]})
 
 
 def item_kinds(nircam: Mapping[str, Any]) -> list[str]:
-    """Return the reference types that an item needs: for its steps and to compare with.
+    """Return the reference types that an item needs, for its steps and for comparison.
 
     Parameters
     ----------
@@ -79,20 +80,20 @@ def item_kinds(nircam: Mapping[str, Any]) -> list[str]:
 
 
 def subtracts_made(nircam: Mapping[str, Any], purpose: str) -> bool:
-    """Tell whether the superbias just made is subtracted before a product.
+    """Return whether the superbias made here is subtracted before a product.
 
     Raises
     ------
     DarkroomError
-        When it would be subtracted before it is made.
+        When the superbias would be needed to make itself.
     """
     steps = nircam["steps"]
     if "superbias" not in steps[purpose] or steps["superbias_from"] == "crds":
         return False
     if purpose == "superbias":
         raise DarkroomError(
-            "steps.superbias subtracts a superbias, which is only made from them; set "
-            "steps.superbias_from: crds, or leave that step out"
+            "steps.superbias includes the step superbias, but the superbias is only made after "
+            "these steps; set steps.superbias_from: crds, or leave that step out"
         )
     return True
 
@@ -114,18 +115,19 @@ def _step_options(steps, parameters):
 
 
 def check_alike(item: str, rows: Sequence[Exposure]) -> None:
-    """Refuse an item whose exposures, by the lock, are not all of one kind.
+    """Refuse an item whose exposures differ in detector, subarray or read pattern.
 
     Parameters
     ----------
     item : str
-    rows : sequence
-        Of the lock: ``exposure`` and ``facts``.
+        Name of the item.
+    rows : sequence of darkroom.campaign.lock.Exposure
+        Its rows of the lock.
 
     Raises
     ------
     DarkroomError
-        Naming the first exposure that differs from most.
+        Naming the first exposure that differs from the majority.
     """
     for fact in ("detector", "subarray", "readpatt"):
         values = [row.facts.get(fact) for row in rows]
@@ -134,15 +136,15 @@ def check_alike(item: str, rows: Sequence[Exposure]) -> None:
         if odd is not None:
             raise DarkroomError(
                 f"item {item}: {fact} of {odd.exposure} is {odd.facts.get(fact) or 'unknown'}, of "
-                f"{values.count(usual)} other exposures {usual}; one reference file is made of "
-                "exposures of one kind: choose them, or make an item of each kind"
+                f"{values.count(usual)} other exposures {usual}; one reference file needs "
+                "exposures of one kind: select them, or make an item of each kind"
             )
 
 
 def noise_purpose(nircam: Mapping[str, Any]) -> str:
-    """Return the purpose whose ramps the noise is measured on.
+    """Return the purpose whose ramps are used to measure the noise.
 
-    Those of the superbias when they are calibrated the same way, so that it is done once.
+    It is that of the superbias when its steps are the same, so that ramps are calibrated once.
     """
     same = calibrate_options(nircam, "superbias") == calibrate_options(nircam, "noise")
     return "superbias" if same else "noise"
@@ -155,13 +157,20 @@ def correction_options(correction: str) -> str:
 
 
 def corrections_of(nircam: Mapping[str, Any], facts: Mapping[str, str]) -> dict[str, str]:
-    """Return the corrections to compare for exposures with these facts of the lock.
+    """Return the corrections to compare for exposures of a subarray.
+
+    Parameters
+    ----------
+    nircam : dict
+        The item's settings of the NIRCam pipeline.
+    facts : dict
+        Header values in the lock: ``subarray``.
 
     Returns
     -------
     dict
-        ``{name: ""}``, or why that correction cannot be made of such exposures. One that can be is
-        always among them, unless none was chosen.
+        ``{name: ""}``, or the reason why that correction is not possible. At least one is possible,
+        unless none was chosen.
     """
     chosen = nircam["reference_pixels"]["corrections"]
     subarray = facts.get("subarray") or "FULL"
@@ -183,12 +192,12 @@ def ramp_memory(
     Parameters
     ----------
     facts : dict
-        Of the lock: ``shape`` (rows x columns), ``nints``, ``ngroups``; where they are not known,
-        a full frame and 20 groups are assumed.
+        Header values in the lock: ``shape`` (rows x columns), ``nints``, ``ngroups``; where they
+        are unknown, a full frame and 20 groups are assumed.
     megabytes : int
-        Of the programs themselves.
-    bytes_per_sample : int
-        Of each sample (measured: 1.25 GB for 10 full frames).
+        Memory of the program without data (MB).
+    bytes_per_sample : float
+        Memory per sample (measured: 1.25 GB for 10 full frames).
     """
     ny, _, nx = facts.get("shape", "2048x2048").partition("x")
     groups = int(facts.get("nints") or 1) * int(facts.get("ngroups") or 20)

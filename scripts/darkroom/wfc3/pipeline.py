@@ -1,4 +1,4 @@
-"""What the workflow must know of the WFC3/IR pipeline. Standard library only."""
+"""The WFC3/IR pipeline as the workflow plans it. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
 
 
 def check_item(name: str, settings: Mapping[str, Any], exposures: Iterable[str]) -> None:
-    """Refuse settings that contradict each other or name an exposure that is not there.
+    """Refuse settings that contradict each other or name an exposure that does not exist.
 
     Parameters
     ----------
     name : str
-        The item.
+        Name of the item.
     settings : dict
-        Its ``wfc3``.
+        Its settings of the WFC3/IR pipeline.
     exposures : iterable of str
-        Exposures of its lock.
+        Names of its exposures in the lock.
 
     Raises
     ------
@@ -58,13 +58,13 @@ def reads_of(settings: Mapping[str, Any], exposure: str) -> str | None:
 
 
 def ramp_memory(shape: str, nsamp: int) -> int:
-    """Return MB for an exposure's ramp, reads and errors in memory twice, and the interpreter."""
+    """Return the memory (MB) for reads and errors of a ramp, held twice, and the libraries."""
     ny, nx = (int(size) for size in shape.split("x"))
     return 300 + round(ny * nx * nsamp * 20 / 1e6)
 
 
 class Wfc3Pipeline(Pipeline):
-    """Bad reads found and treated, the visit combined before and after."""
+    """Bad reads found and treated; the visit combined before and after."""
 
     instrument = "wfc3"
     settings_group = Wfc3Settings
@@ -77,7 +77,7 @@ class Wfc3Pipeline(Pipeline):
 
     @cached_property
     def archived_items(self) -> set[str]:
-        """Items that only hold what another one is compared with."""
+        """Items that only hold the archive's combined image of another item."""
         items = self.plan.items_of(self.instrument)
         return {self.settings(item)["archive_drz"] for item in items} - {None}
 
@@ -89,7 +89,7 @@ class Wfc3Pipeline(Pipeline):
 
     @cached_property
     def toolset(self) -> str:
-        """Toolset of the calibration, one for the whole campaign: calwf3 itself is in ``hst``."""
+        """Toolset of the calibration, the same for the whole campaign: only ``hst`` has calwf3."""
         builtin = all(self.settings(item)["engine"] == "builtin" for item in self.items)
         return "detector" if builtin else "hst"
 
@@ -98,7 +98,7 @@ class Wfc3Pipeline(Pipeline):
         return KINDS
 
     def place(self) -> str:
-        """Return the options that say where references lie, and by which rules they were chosen."""
+        """Return the options that name the CRDS cache and the pinned context."""
         crds = self.plan.crds("hst")
         return quoted("--cache", crds.cache, "--context", crds.context)
 
@@ -118,12 +118,12 @@ class Wfc3Pipeline(Pipeline):
         return "" if reads is None else f"--reads {shlex.quote(reads)}"
 
     def archive_drz(self, item: str) -> dict[str, str]:
-        """Return the archive's own combined image of a visit, when the campaign has it.
+        """Return the status of the archive's combined image of a visit, when the campaign has it.
 
         Raises
         ------
         DarkroomError
-            When the setting names an item that there is not.
+            When the setting names an item that does not exist.
         """
         held = self.settings(item)["archive_drz"]
         if held is None:
@@ -138,7 +138,7 @@ class Wfc3Pipeline(Pipeline):
         Raises
         ------
         DarkroomError
-            When its settings contradict each other or name an exposure that is not there.
+            When its settings contradict each other or name an exposure that does not exist.
         """
         check_item(item, self.settings(item), [row.exposure for row in self.plan.exposures(item)])
         names = ["original_drz_sci.fits", "reprocessed_drz_sci.fits", "item.json"]
@@ -149,7 +149,7 @@ class Wfc3Pipeline(Pipeline):
         return command_options(self.settings(item)["drizzle"], DrizzleSettings)
 
     def figure_options(self, item: str, inputs: Any) -> str:
-        """Return folder, exposures, archive's image and truth of an item as options."""
+        """Return the options for an item's figures: exposures, folder, archive image, truth."""
         words = [row.exposure for row in self.plan.exposures(item)]
         words += ["--folder", self.plan.folder(item)]
         if self.plan.simulated:

@@ -98,7 +98,7 @@ class Wfc3Settings:
         below=1,
     )
     notebook_ratio: float = setting(
-        1.1, "choose: notebook: threshold on the sky ratio left/right.", above=0
+        1.1, "With choose: notebook, the threshold on the sky ratio left/right.", above=0
     )
     sources: str = setting(
         "mask",
@@ -107,7 +107,10 @@ class Wfc3Settings:
         choices=("mask", "limit", "none"),
     )
     source_limit: float = setting(
-        3.0, "sources: limit: limit on the absolute value of the rate.", unit="e-/s", above=0
+        3.0,
+        "With sources: limit, the limit on the absolute value of the rate.",
+        unit="e-/s",
+        above=0,
     )
     left: list[int] = setting(
         [50, 250, 100, 900], f"Left region, {_REGION}.", unit="X0 X1 Y0 Y1", minimum=0, length=4

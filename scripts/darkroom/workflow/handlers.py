@@ -1,4 +1,4 @@
-"""What a run does when it starts and when it has ended well."""
+"""What a run does when it starts, and when it succeeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_earlier_jobs(workflow: Any) -> None:
-    """Refuse to start beside Slurm jobs that a killed run left in this folder; watch our own.
+    """Refuse to start while Slurm jobs of a killed run are active in this folder; watch our own.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_earlier_jobs(workflow: Any) -> None:
         watch_queue(".", lambda sentence: print(f"darkroom: {sentence}", file=sys.stderr))
 
 
-def tell_success(
+def print_success(
     campaign: Campaign,
     targets: Iterable[str],
     logs: Iterable[str],
@@ -44,14 +44,14 @@ def tell_success(
     command: str,
     results: str,
 ) -> None:
-    """Print what a run has done, unless it only looked or asked the archive.
+    """Print what a run has done, unless it only showed the status or queried the archive.
 
     Parameters
     ----------
     campaign : Campaign
         The campaign.
     targets : iterable of str
-        What the run was asked for.
+        Targets of the run.
     logs : iterable of str
         Snakemake's log files of the run.
     started : float
@@ -59,7 +59,7 @@ def tell_success(
     planned_products : callable
         Returns the paths of every product of the campaign.
     command : str
-        What a person types to go on.
+        Command that continues the campaign.
     results : str
         The campaign's folder of results.
     """
@@ -71,8 +71,8 @@ def tell_success(
     try:
         planned = planned_products()
     except SystemExit as end:
-        # What was asked for is made, though the whole campaign cannot be planned.
+        # The targets are made, though the whole campaign cannot be planned.
         fault = f"\n{end}"
     run_log = "".join(Path(path).read_text() for path in logs)
-    told = success_summary(campaign, results, run_log, seconds, planned, command)
-    print(f"\n{told}{fault}", file=sys.stderr)
+    text = success_summary(campaign, results, run_log, seconds, planned, command)
+    print(f"\n{text}{fault}", file=sys.stderr)

@@ -15,22 +15,22 @@ _holds: list[TextIO] = []
 
 
 def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
-    """Hold a working folder for this run; a second run at once is refused.
+    """Lock a working folder for this run; a second run at the same time is refused.
 
-    The hold is a lock of the kernel on an open file: it ends with the process, however that dies,
-    so a killed run never has to be unlocked. A call that only looks (``status``) needs none.
+    It is a kernel lock on an open file, which ends with the process however that ends: after a
+    killed run nothing has to be unlocked. A run that only shows the ``status`` needs no lock.
 
     Parameters
     ----------
     folder : path-like
         The working folder.
     targets : collection of str
-        What the run was asked for.
+        Targets of the run.
 
     Raises
     ------
     DarkroomError
-        When another run is at work here.
+        When another run is active in this folder.
     """
     if set(targets) == {"status"}:
         return

@@ -1,6 +1,6 @@
-"""What the rules ask about a campaign: its items, their exposures, where their files lie.
+"""What the rules need to know of a campaign: items, exposures, paths of files.
 
-Standard library only: it is read each time the workflow is planned, on every node.
+Standard library only: it is imported each time the workflow is planned, on every node.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Plan:
-    """A campaign as the rules see it.
+    """The items, exposures and paths of a campaign, for the rules.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Plan:
         Folder of all results; those of the campaign are in a folder of its name.
     read_lock : callable
         Returns the campaign's lock; called when a rule first needs it, so that `snakemake lock`
-        works before there is one.
+        works before a lock exists.
     crds : callable, optional
         ``crds(observatory)`` returns the `CrdsSettings` of the campaign.
     """
@@ -77,7 +77,7 @@ class Plan:
         return [name for name, item in items if item["instrument"] == instrument]
 
     def only_items_of(self, instrument: str) -> str:
-        """Return a pattern of an instrument's items, for products that all instruments have."""
+        """Return a pattern that matches only the items of an instrument."""
         return "|".join(self.items_of(instrument)) or "(?!)"
 
     def folder(self, item: str) -> str:
@@ -105,7 +105,7 @@ class Plan:
         return {"truth": f"{self.folder(item)}/truth.json"} if self.simulated else {}
 
     def truth_settings(self, item: str) -> list[Any]:
-        """Return what the truth of an item's simulated exposures follows from."""
+        """Return the settings that determine the truth of an item's simulated exposures."""
         return [self.campaign.tracked_archive, self.campaign.selection(item)]
 
     def _largest_image(self, item: str) -> int:
@@ -120,7 +120,7 @@ class Plan:
 
 
 class Pipeline:
-    """What the workflow must know of an instrument; each instrument's pipeline is a subclass.
+    """Options, inputs and products of an instrument's rules; each instrument has a subclass.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class Pipeline:
         The campaign.
     """
 
-    #: Name of the instrument: that of its folders, rules and key in a campaign.
+    #: Name of the instrument, and of its folders, its rules and its key in a campaign.
     instrument = ""
     #: Declaration of the settings below that key (`darkroom.campaign.settings`).
     settings_group: type
@@ -136,7 +136,7 @@ class Pipeline:
     programs: Mapping[str, tuple[str, ...]] = {}
     #: Observatory of CRDS whose references the exposures need.
     observatory: str | None = None
-    #: Reference types that an exposure may do without: the rules of CRDS need not have them.
+    #: Reference types that an exposure may do without: CRDS may have no file.
     optional_kinds: tuple[str, ...] = ()
 
     def __init__(self, plan: Plan) -> None:
@@ -144,7 +144,7 @@ class Pipeline:
 
     @property
     def items(self) -> list[str]:
-        """Names of the instrument's items that products are made of."""
+        """Names of the instrument's items for which products are made."""
         return self.plan.items_of(self.instrument)
 
     def settings(self, item: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Pipeline:
         return command_options(self.settings(item), self.settings_group, names)
 
     def products(self, item: str) -> list[str]:
-        """Return the products of an item, beyond its frame table."""
+        """Return the products of an item other than its frame table."""
         raise NotImplementedError
 
     def reference_kinds(self, item: str) -> Iterable[str]:
@@ -167,7 +167,7 @@ class Pipeline:
 
 
 def input_options(inputs: Any, options: Mapping[str, str]) -> str:
-    """Return options for those inputs that a job has.
+    """Return the options of those named inputs that a job has.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def input_options(inputs: Any, options: Mapping[str, str]) -> str:
     options : dict
         Text before each name, e.g. ``{"truth": "--truth ", "science": "--science @"}``.
     """
-    given = set(inputs.keys())  # of Snakemake's lists, `in` asks for values
+    given = set(inputs.keys())  # `in` of Snakemake's lists compares values
     return " ".join(f"{text}{inputs[name]}" for name, text in options.items() if name in given)
 
 
@@ -186,12 +186,12 @@ def named_options(inputs: Any, *names: str) -> str:
 
 
 def quoted(*words: Any) -> str:
-    """Return words as a shell reads them, each quoted where it must be."""
+    """Return words joined for the shell, each quoted where necessary."""
     return shlex.join(str(word) for word in words)
 
 
 def or_exit(work: Callable, *arguments: Any, **keywords: Any) -> Any:
-    """Call a function; a fault that a person can mend ends the program in its one sentence."""
+    """Call a function; a `DarkroomError` ends the program with its message."""
     try:
         return work(*arguments, **keywords)
     except DarkroomError as error:
@@ -199,12 +199,12 @@ def or_exit(work: Callable, *arguments: Any, **keywords: Any) -> Any:
 
 
 class OrExit:
-    """An object whose methods, called by rules, end in one sentence where they fail.
+    """A proxy of an object, for rules: a `DarkroomError` ends the program with its message.
 
     Parameters
     ----------
     target : object
-        Whose attributes it has.
+        The object whose attributes it has.
     """
 
     def __init__(self, target: Any) -> None:

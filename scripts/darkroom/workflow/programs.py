@@ -1,7 +1,6 @@
-"""How a rule's command begins, and the digest by which an edit reruns what it touches.
+"""The start of a rule's command, and the digest by which an edit of the code reruns its products.
 
-The one part of the library that knows of the workflow; it uses only the standard library, since
-it is read each time the workflow is planned, on every node.
+Only the standard library is used: it is imported each time the workflow is planned, on every node.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 # from module import a as b | from module import (a, b); and import module as a, another
 _FROM = re.compile(r"^[ \t]*from +(darkroom[\w.]*) +import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
-# What type checkers alone import never runs.
+# Imports for type checkers only are never executed.
 _TYPES = re.compile(r"^([ \t]*)if TYPE_CHECKING:.*\n(?:\1[ \t]+.*\n|[ \t]*\n)*", re.MULTILINE)
 # load_kernel("module"): imported by name, under a lock
 _KERNEL = re.compile(r"\bload_kernel\(\s*\"(darkroom[\w.]*)\"")
@@ -46,9 +45,9 @@ class Programs:
         """Return the start of a shell command: environment, interpreter, program, arguments.
 
         Compiled kernels are cached inside the checkout. Snakemake itself sets OMP_NUM_THREADS to
-        the threads it grants, and `darkroom.cli.run` gives compiled loops as many. What is given
-        here is left out of Snakemake's comparison with earlier runs: folders and names, never
-        numbers that change a product.
+        the threads it grants, and `darkroom.cli.run` gives compiled loops as many. Arguments given
+        here are left out of Snakemake's comparison with earlier runs: folders and names, never
+        settings that change a product.
         """
         cache_folder = self.base / ".cache"
         python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
@@ -63,10 +62,10 @@ class Programs:
         return " ".join(words) + " "
 
     def digest(self, toolset: str, script: str, *modules: str) -> str:
-        """Return a digest of a program, the library parts it uses and its toolset's pins.
+        """Return a digest of a program, the library modules it uses and its pinned packages.
 
-        Snakemake tracks neither an imported module nor the content of a script; a rule that
-        carries this digest among its params reruns when any of them is edited, and only then.
+        Snakemake tracks neither imported modules nor the content of a program; a rule with this
+        digest among its params reruns when any of these files is edited, and only then.
 
         Parameters
         ----------
@@ -94,10 +93,10 @@ def _digest(path: Path) -> str:
 
 @cache
 def _closure(path: Path) -> set[Path]:
-    """Return a source file and every part of the library it leads to.
+    """Return a source file and every library module that it imports, directly or indirectly.
 
-    A template or table beside a module belongs to it when the module names it, or when its name
-    begins with the module's (``geometry_sci.json`` beside ``geometry.py``).
+    A template or table in the folder of a module belongs to it when the module names it, or when
+    its name begins with that of the module (``geometry_sci.json`` beside ``geometry.py``).
     """
     found: set[Path] = set()
     queue = [path]
@@ -123,10 +122,10 @@ def _closure(path: Path) -> set[Path]:
 
 @cache
 def _imports(source: Path) -> frozenset[str]:
-    """Return the dotted names of the library that a source file imports, anywhere in it.
+    """Return the dotted names of library modules that a source file imports, anywhere in it.
 
-    By pattern: parsing the whole library each time a workflow or one of its cluster jobs starts
-    would cost a second. A test holds the pattern against the parser on every file.
+    They are found by patterns: parsing the whole library at every start of the workflow or of a
+    cluster job would take a second. A test compares the patterns with the parser on every file.
     """
     text = _TYPES.sub("", source.read_text(encoding="utf-8"))
     names = set()
@@ -142,7 +141,7 @@ def _imports(source: Path) -> frozenset[str]:
 
 @cache
 def _beside(folder: Path) -> list[Path]:
-    """Return the files of a folder that are no Python."""
+    """Return the files of a folder that are not Python."""
     return [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
 
 

@@ -140,14 +140,14 @@ def jobs_never_started(folder: StrPath) -> dict[str, str]:
     return found
 
 
-def watch_queue(folder: StrPath, tell: Callable[[str], object], seconds: float = 60) -> None:
+def watch_queue(folder: StrPath, report: Callable[[str], object], seconds: float = 60) -> None:
     """Report jobs that will never start, each once, as long as this process runs.
 
     Parameters
     ----------
     folder : path-like
         The working folder of the jobs.
-    tell : callable
+    report : callable
         Called with a sentence.
     seconds : float
         Time between two queries.
@@ -159,7 +159,7 @@ def watch_queue(folder: StrPath, tell: Callable[[str], object], seconds: float =
             time.sleep(seconds)
             for job, sentence in jobs_never_started(folder).items():
                 if job not in reported:
-                    tell(sentence)
+                    report(sentence)
                     reported.add(job)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -204,7 +204,7 @@ def _require_status(status_command: str | None) -> None:
         )
         raise DarkroomError(
             f"this cluster forgets a job {age} s after its end (MinJobAge), before squeue is "
-            f"asked for it; {way}"
+            f"queried; {way}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What keeps the plan of a large campaign fast. Standard library only."""
+"""Faster planning of large campaigns. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 
 def collect_rarely() -> None:
-    """Let Python look for cycles of dead objects every 50,000 new ones, not every 700.
+    """Run the garbage collector every 50,000 new objects instead of every 700.
 
-    A plan is many objects that all live on: looking through them again and again was a ninth of
-    the time of planning 50,000 jobs, and freed nothing (`benchmarks/planning.py`).
+    A plan consists of many objects that all stay in use: garbage collection took a ninth of the
+    time of planning 50,000 jobs, and freed nothing (`benchmarks/planning.py`).
     """
     gc.set_threshold(50_000)
 
 
 def remember_signatures(rules: Iterable[Any]) -> None:
-    """Keep the signature of every function of the rules beside it, as Python's own attribute.
+    """Store the signature of every function of the rules in its ``__signature__``.
 
-    Snakemake looks a function's signature up several times for each job; found anew each time
-    that is a twentieth of the plan of a large campaign.
+    Snakemake determines the signature of a function several times for each job, which takes a
+    twentieth of the time of planning a large campaign unless it is stored.
 
     Parameters
     ----------

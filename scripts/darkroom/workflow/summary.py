@@ -1,4 +1,4 @@
-"""The state of a campaign as a table for the terminal; uses the standard library only."""
+"""The state of a campaign as text for the terminal. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _SUFFIXES = (".fits", ".tsv", ".csv", ".json", ".html")
-# Files that programs make for the report.
+# Files that are made for the report.
 _FOR_REPORT = ("item.json", "figures.json")
 _SHOWN = 4
 _STEPS = re.compile(r"^(\d+) of \d+ steps \(\d+%\) done$", re.MULTILINE)
@@ -133,7 +133,7 @@ def _unfinished(planned: Collection[str], run_log: str, command: str) -> list[st
     """List what is missing, which of it failed and why, and the next command."""
     missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
     if not missing:
-        return [f"All {len(planned)} products are there."] if planned else []
+        return [f"All {len(planned)} products are made."] if planned else []
     lines = [
         f"  {rule}  {product}\n      {cause}" for rule, product, cause, _ in failed_jobs(run_log)
     ]

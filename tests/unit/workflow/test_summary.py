@@ -52,7 +52,7 @@ def test_what_is_missing_and_what_failed_of_it_is_told_with_the_next_command(cam
 
 
 def test_a_whole_campaign_says_so(campaign):
-    assert summary(campaign, "results", PLANNED[::2]).endswith("All 2 products are there.")
+    assert summary(campaign, "results", PLANNED[::2]).endswith("All 2 products are made.")
 
 
 def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
@@ -74,7 +74,7 @@ def test_a_whole_run_names_what_was_excluded_and_the_report(campaign, tmp_path):
     assert text.splitlines() == [
         "0 steps done in 1 min 2 s.",
         "  camera: 1 exposures used, 1 excluded (the report says why)",
-        "All 2 products are there.",
+        "All 2 products are made.",
         f"Report: {tmp_path / 'results/report.html'}",
     ]
 
