@@ -16,10 +16,10 @@ class CcdPipeline(Pipeline):
     settings_group = CcdSettings
     programs = PROGRAMS
 
-    def options(self, item: str, program: str) -> str:
+    def _options(self, item: str, program: str) -> str:
         """Return the settings of a program as options, including header cards to recover."""
         recover = "" if program == "figures" else self._recover(item)
-        return f"{super().options(item, program)} {recover}".rstrip()
+        return f"{super()._options(item, program)} {recover}".rstrip()
 
     def _recover(self, item: str) -> str:
         return command_options(self.plan.campaign.items[item], ItemSettings, ("recover",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from typing import Any
 
 from darkroom.campaign.settings import command_options
@@ -12,7 +13,7 @@ from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
-from darkroom.workflow.plan import Pipeline, input_options, named_options, quoted
+from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
 
 _GROUPS = {
     "superbias": SuperbiasSettings,
@@ -36,11 +37,16 @@ class NircamPipeline(Pipeline):
     observatory = "jwst"
     optional_kinds = planning.OPTIONAL_KINDS
 
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        # As `options`: the same for each exposure of an item.
+        self.calibrate_options = cache(self._calibrate_options)
+
     def reference_kinds(self, item: str) -> list[str]:
         """Return the CRDS reference types that an item's exposures need."""
         return planning.item_kinds(self.settings(item))
 
-    def options(self, item: str, program: str) -> str:
+    def _options(self, item: str, program: str) -> str:
         """Return the settings of a program as options; settings are grouped by product."""
         return command_options(self.settings(item)[program], _GROUPS[program])
 
@@ -51,7 +57,7 @@ class NircamPipeline(Pipeline):
         made = planning.subtracts_made(self.settings(item), purpose)
         return {"superbias": f"{self.plan.folder(item)}/superbias.fits"} if made else {}
 
-    def calibrate_options(self, item: str, purpose: str) -> str:
+    def _calibrate_options(self, item: str, purpose: str) -> str:
         """Return the steps run for a product, and their parameters, as options."""
         return planning.calibrate_options(self.settings(item), purpose)
 

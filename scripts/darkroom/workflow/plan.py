@@ -141,6 +141,8 @@ class Pipeline:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        # ``options(item, program)``, made once: an item has the same for each of its exposures.
+        self.options = cache(self._options)
 
     @property
     def items(self) -> list[str]:
@@ -152,7 +154,7 @@ class Pipeline:
         settings: dict[str, Any] = self.plan.campaign.items[item][self.instrument]
         return settings
 
-    def options(self, item: str, program: str) -> str:
+    def _options(self, item: str, program: str) -> str:
         """Return the settings of one of the instrument's programs as options."""
         names = self.programs[program]
         return command_options(self.settings(item), self.settings_group, names)
@@ -220,7 +222,10 @@ class OrExit:
 
         @functools.wraps(found)
         def call(*arguments: Any, **keywords: Any) -> Any:
-            return or_exit(found, *arguments, **keywords)
+            try:
+                return found(*arguments, **keywords)
+            except DarkroomError as error:
+                sys.exit(f"darkroom: {error}")
 
         # Kept, so that the next look-up finds it at once.
         self.__dict__[name] = call
