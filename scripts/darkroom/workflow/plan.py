@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import shlex
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,7 @@ class Plan:
         return int(attempt * (500 + bytes_per_pixel * self.largest_image(item) / 1e6))
 
 
-class Pipeline:
+class Pipeline(ABC):
     """Options, inputs and products of an instrument's rules; each instrument has a subclass.
 
     Parameters
@@ -159,13 +160,13 @@ class Pipeline:
         names = self.programs[program]
         return command_options(self.settings(item), self.settings_group, names)
 
+    @abstractmethod
     def products(self, item: str) -> list[str]:
         """Return the products of an item other than its frame table."""
-        raise NotImplementedError
 
-    def reference_kinds(self, item: str) -> Iterable[str]:
-        """Return the CRDS reference types that an item's exposures need."""
-        raise NotImplementedError
+    def reference_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
+        """Return the CRDS reference types that an item's exposures need: by default none."""
+        return ()
 
 
 def input_options(inputs: Any, options: Mapping[str, str]) -> str:

@@ -196,3 +196,27 @@ def test_every_package_says_what_it_holds(folder):
     package = folder / "__init__.py"
     assert package.is_file(), "a folder without __init__.py"
     assert ast.get_docstring(syntax(package)), "a package without a docstring"
+
+
+def _unhinted(path):
+    """Return the public functions of a file that lack a hint of a parameter or of the result."""
+    found, queue = [], [(ast.parse(path.read_text(encoding="utf-8")), False)]
+    while queue:
+        node, in_class = queue.pop()
+        for one in node.body:
+            if isinstance(one, ast.ClassDef) and not one.name.startswith("_"):
+                queue.append((one, True))
+            if not isinstance(one, ast.FunctionDef) or one.name.startswith("_"):
+                continue
+            marks = [ast.unparse(mark) for mark in one.decorator_list]
+            given = [*one.args.posonlyargs, *one.args.args, *one.args.kwonlyargs]
+            given = given[1:] if in_class and "staticmethod" not in marks else given
+            if one.returns is None or any(name.annotation is None for name in given):
+                found.append(f"{path.name}: {one.name}")
+    return found
+
+
+def test_public_functions_are_hinted():
+    """Compiled loops state the types of their arguments to numba instead."""
+    files = [path for path in SCRIPTS.rglob("*.py") if not path.stem.endswith("kernel")]
+    assert [name for path in files for name in _unhinted(path)] == []

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from darkroom.errors import DarkroomError
 from darkroom.simulate.declare import overlay
 from darkroom.simulate.exposure import PlannedExposure
 from darkroom.simulate.settings import planned, stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _AREA = 510 * 765
 _START = datetime(2020, 1, 16, 1, 50)
@@ -292,7 +295,7 @@ def _cards(exposure):
     ]
 
 
-def deliver(settings, name, path):
+def deliver(settings: Mapping[str, Any], name: str, path: Path) -> None:
     """Write the exposure `name` to `path` as the camera would: one 16-bit image.
 
     The bytes depend on settings and name alone.

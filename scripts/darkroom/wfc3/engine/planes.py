@@ -209,7 +209,7 @@ class Darks:
         When the dark is of another sample sequence, subarray or size.
     """
 
-    def __init__(self, imsets: Imsets, science: fits.Header, shape: tuple[int, int]):
+    def __init__(self, imsets: Imsets, science: fits.Header, shape: tuple[int, int]) -> None:
         for card in ("SAMP_SEQ", "SUBTYPE"):
             found, wanted = required(imsets, imsets.primary, card), str(science[card]).strip()
             if not wanted.startswith(found):

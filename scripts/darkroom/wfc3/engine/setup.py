@@ -63,7 +63,7 @@ class Setup:
         When a reference that a step needs is missing or not of the right kind.
     """
 
-    def __init__(self, exposure: Exposure, folder: StrPath, stack: ExitStack):
+    def __init__(self, exposure: Exposure, folder: StrPath, stack: ExitStack) -> None:
         self.exposure, self._folder, self._stack = exposure, folder, stack
         self.steps = dict(exposure.switches)
         self.references: dict[str, Reference] = {}

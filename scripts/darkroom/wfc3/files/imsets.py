@@ -68,7 +68,7 @@ class Imsets:
         When the file is missing, is not a FITS file or is truncated.
     """
 
-    def __init__(self, path: StrPath):
+    def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(self.path, "no such file")
@@ -205,7 +205,7 @@ class Imsets:
 class _Unit:
     """One HDU: the text of its header, the numbers to read it by, and the offset of its data."""
 
-    def __init__(self, text: bytes, offset: int):
+    def __init__(self, text: bytes, offset: int) -> None:
         self.text, self.offset = text, offset
         self._values = {key.strip().decode(): value for key, value in _CARD.findall(text)}
         self.name = self._values.get("EXTNAME", b"''").split(b"'")[1].strip().decode().upper()

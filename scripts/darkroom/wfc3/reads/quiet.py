@@ -34,7 +34,7 @@ class QuietPart:
         Sky (e-/s) and left / right of the quiet part.
     """
 
-    def __init__(self, differences: Differences, rule: Wfc3Settings, judged: np.ndarray):
+    def __init__(self, differences: Differences, rule: Wfc3Settings, judged: np.ndarray) -> None:
         self.differences, self.rule, self.judged = differences, rule, judged
         steps = differences.steps
         level, ratio = differences.full.median, differences.ratio
