@@ -55,7 +55,6 @@ rule fetch:
             "archive/fetch",
             CAMPAIGN_ARGS,
             FOLDER_ARGS,
-            EXCLUDE,
             ARRIVALS.maker_option,
         )
         + ARRIVALS.together_options
@@ -81,12 +80,13 @@ rule status_list:
 
 
 rule frames:
-    """Make the frame table of an item: which frames are used, which are not, and why."""
+    """Judge the exposures of an item: which are used, which are not, and why."""
     input:
         statuses=lambda wildcards: PLAN.statuses(wildcards.item),
         list=f"{RESULTS}/{{item}}/statuses.list",
     output:
         table=f"{RESULTS}/{{item}}/frames.tsv",
+        judgements=f"{RESULTS}/{{item}}/judgements.tsv",
     log:
         f"{RESULTS}/logs/frames/{{item}}.log",
     localrule: True
@@ -94,11 +94,15 @@ rule frames:
         "../envs/detector.yaml"
     params:
         settings=EXCLUDE,
-        code=program.digest("detector", "archive/frames"),
+        judge=lambda wildcards: PLAN.judge_options(wildcards.item),
+        code=lambda wildcards: program.digest(
+            "detector", "archive/frames", PLAN.judging_module(wildcards.item)
+        ),
     message:
-        "Making the frame table of {wildcards.item}"
+        "Judging the exposures of {wildcards.item}"
     shell:
         program("detector", "archive/frames") + "--item {wildcards.item} {params.settings} "
+        "{params.judge} --judgements {output.judgements} "
         "--output {output.table} @{input.list} > {log} 2>&1"
 
 

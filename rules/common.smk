@@ -47,7 +47,7 @@ EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else 
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
 program = Programs(workflow.basedir, CONDA)
-ARRIVALS = OrExit(Arrivals(PLAN, program, bool(EXCLUDE)))
+ARRIVALS = OrExit(Arrivals(PLAN, program))
 
 
 wildcard_constraints:

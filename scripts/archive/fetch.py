@@ -3,9 +3,9 @@
 The exposure is written beside --output under its own name. --output is a small JSON status file:
 accepted or refused and why, size in bytes, SHA-256, and values from the header.
 
-A refused exposure (damaged, malformed, wrong checksum) is an error; with --exclude the refusal is
-recorded instead and the program succeeds. A failure of the archive is always an error: only a file
-that was received and checked can be refused.
+A refused exposure (damaged, malformed, wrong checksum) is recorded as such, so that frames.py can
+report all refused ones of an item together. A failure of the archive is an error: only a file that
+was received and checked can be refused.
 
 With --together, other small exposures that are still missing are fetched in the same run by a few
 worker processes, and noted, so that their own call of this program need not fetch them again.
@@ -26,9 +26,6 @@ def main() -> None:
     parser.add_argument("--folder", help="folder of a local archive, replaces that of the campaign")
     parser.add_argument(
         "--maker", default="", help="digest of the simulator, compared with that of the pins"
-    )
-    parser.add_argument(
-        "--exclude", action="store_true", help="record a refused exposure instead of failing"
     )
     parser.add_argument("--together", action="store_true", help="fetch other small exposures too")
     parser.add_argument(
@@ -54,7 +51,6 @@ def main() -> None:
         read_pins(campaign.pins_path),
         arguments.output.parents[1],
         arguments.maker,
-        arguments.exclude,
         arguments.code,
     )
     status = fetching.together(exposure) if arguments.together else fetching.one(exposure)

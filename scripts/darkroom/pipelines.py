@@ -44,7 +44,8 @@ def item_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     made : dict
         Its pipelines, as returned by `pipelines`.
     """
-    tables = [f"{plan.folder(item)}/frames.tsv" for item in plan.campaign.items]
+    names = ("frames.tsv", "judgements.tsv")
+    tables = [f"{plan.folder(item)}/{name}" for item in plan.campaign.items for name in names]
     for pipeline in made.values():
         for item in pipeline.items:
             tables += pipeline.products(item)

@@ -28,9 +28,7 @@ MANIFEST = "manifest.tsv"
 _MANIFEST_CLAIM = 1 << 40
 
 
-def arrival_key(
-    campaign: Campaign, exposure: Exposure, pins: Pins, exclude: bool, code: str
-) -> str:
+def arrival_key(campaign: Campaign, exposure: Exposure, pins: Pins, code: str) -> str:
     """Return 16 hexadecimal digits that change with anything an exposure's status depends on.
 
     Parameters
@@ -41,8 +39,6 @@ def arrival_key(
         The row of the lock.
     pins : darkroom.campaign.pins.Pins
         The SHA-256 it must have, if it is pinned.
-    exclude : bool
-        Whether a refusal is recorded instead of being an error.
     code : str
         Digest of the program that fetches it.
     """
@@ -52,7 +48,6 @@ def arrival_key(
             "archive": campaign.tracked_archive,
             "selection": campaign.selection(exposure.item),
             "pin": pins.sums.get((exposure.item, exposure.exposure), ""),
-            "exclude": exclude,
             "code": code,
         }
     )

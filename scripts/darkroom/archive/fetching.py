@@ -67,8 +67,6 @@ class Fetching:
         Folder of exposures, with a folder for each item.
     maker : str
         Digest of the simulator, for simulated exposures; empty otherwise.
-    exclude : bool
-        Whether a refused exposure is recorded instead of being an error.
     code : str
         Digest of the program: a file received by another version of it is verified again.
     """
@@ -78,7 +76,6 @@ class Fetching:
     pins: Pins
     folder: Path
     maker: str = ""
-    exclude: bool = False
     code: str = ""
     arrivals: Arrivals = field(init=False)
 
@@ -100,8 +97,6 @@ class Fetching:
 
         Raises
         ------
-        InputError
-            When it must be refused, unless that is recorded.
         DarkroomError
             When the archive fails.
         """
@@ -126,8 +121,6 @@ class Fetching:
                 fixed=not self.maker,
             )
         except InputError as error:
-            if not self.exclude:
-                raise
             return refusal(exposure, error)
 
     def together(self, own: Exposure) -> Status:
@@ -148,8 +141,6 @@ class Fetching:
 
         Raises
         ------
-        InputError
-            When it must be refused, unless that is recorded.
         DarkroomError
             When the archive fails.
         """
@@ -203,7 +194,7 @@ class Fetching:
 
     def key(self, exposure: Exposure) -> str:
         """Return the `arrival_key` of an exposure."""
-        return arrival_key(self.campaign, exposure, self.pins, self.exclude, self.code)
+        return arrival_key(self.campaign, exposure, self.pins, self.code)
 
     def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
         parallel = self._settings.get("parallel", PARALLEL)

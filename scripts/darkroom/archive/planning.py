@@ -19,13 +19,10 @@ class Arrivals:
         The campaign.
     programs : Programs
         Computes the digest of the program that fetches.
-    exclude : bool
-        Whether refused exposures are left out.
     """
 
-    def __init__(self, plan: Plan, programs: Programs, exclude: bool) -> None:
+    def __init__(self, plan: Plan, programs: Programs) -> None:
         self.plan = plan
-        self.exclude = exclude
         kind = plan.campaign.archive["kind"]
         modules = [f"darkroom.archive.{kind}"]
         modules += [f"darkroom.{name}.received" for name in plan.instruments]
@@ -64,7 +61,7 @@ class Arrivals:
         if not self.together:
             return ""
         row = self.plan.lock.get(item, exposure)
-        key = arrival_key(self.plan.campaign, row, self.pins, self.exclude, self.code)
+        key = arrival_key(self.plan.campaign, row, self.pins, self.code)
         folder = f"{self.plan.results}/raw/{item}"
         note, file = self.note(item, exposure), quoted(f"{folder}/{row.file}")
         keyed = quoted(f"{folder}/.arrived/{exposure}.key")

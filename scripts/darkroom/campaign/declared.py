@@ -57,6 +57,14 @@ class ItemSettings:
     simulate: dict = setting(
         {}, "simulated: settings of the simulator.", unit="see below", filled=False
     )
+    keep: list[str] = setting(
+        [],
+        "Exposures that are used although they are refused when they are judged (a wrong card, a "
+        "failed guide star, a level that stands out); the report says so. A damaged file cannot be "
+        "kept.",
+        unit="names of exposures",
+        absent="none",
+    )
     recover: list[str] = setting(
         [],
         "Header cards that may be recovered from another card when they are malformed, provided "
@@ -82,8 +90,9 @@ class CampaignSettings:
     archive: dict = setting(REQUIRED, "Where exposures come from.", unit="see below")
     on_bad_exposure: str = setting(
         "stop",
-        "What to do when an exposure is refused (damaged, malformed, or different from the "
-        "others): stop the campaign, or continue without it and list it in the report.",
+        "What to do when an exposure is refused (damaged, malformed, not what the product needs, "
+        "repeated, or different from the others): stop and name all refused ones in one message, "
+        "or continue without them and list them in the report.",
         choices=("stop", "exclude"),
     )
     items: dict = setting(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError, InputError
+from darkroom.judge.checks import Alike, Distinct
+from darkroom.judge.engine import judge
+from darkroom.judge.judgement import REFUSED, WARNED, Subject, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from darkroom.hints import StrPath
+    from darkroom.judge.checks import Check
+    from darkroom.judge.judgement import Judgement
 
 COLUMNS = (
     "exposure",
@@ -32,39 +36,57 @@ COLUMNS = (
     "size",
     "sha256",
     "notes",
+    "warnings",
 )
-# Columns in which all frames of an item must agree.
-_COMMON = ("instrument", "shape", "binning")
+#: Checks of every instrument: one item holds frames of one kind, each once.
+COMMON_CHECKS = (
+    Alike(key="instrument", ignore_missing=True),
+    Alike(key="shape", ignore_missing=True),
+    Alike(key="binning", ignore_missing=True),
+    Distinct(key="sha256", what="content", advice="give every exposure once"),
+)
 
 
-def frame_table(statuses: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows of an item's frame table; frames that differ from most others are refused.
+def frame_table(
+    statuses: Iterable[Mapping[str, Any]],
+    checks: Iterable[Check] = (),
+    keep: Collection[str] = (),
+) -> tuple[list[dict[str, str]], list[Judgement]]:
+    """Judge the exposures of an item; return its frame table and the judgements.
 
     Parameters
     ----------
     statuses : iterable of dict
-        As read by `darkroom.campaign.status.read_status`, in the order of the lock.
+        As read by `darkroom.campaign.status.read_status`, in the order of the lock. ``facts`` holds
+        the header values of the frame table; what further checks need is below its key ``judged``.
+    checks : iterable of darkroom.judge.checks.Check
+        Those of the instrument, made after `COMMON_CHECKS`.
+    keep : collection of str
+        Exposures that are used although a check refuses them.
 
     Returns
     -------
-    list of dict
-        One row per frame with the keys `COLUMNS`. Accepted frames that differ from most others in
-        instrument, shape or binning are refused, with that reason.
+    rows : list of dict
+        One row per frame with the keys `COLUMNS`.
+    judgements : list of darkroom.judge.judgement.Judgement
+        Of every check of every exposure that arrived intact.
     """
+    statuses = list(statuses)
+    subjects = [_subject(status) for status in statuses if status["accepted"]]
+    judgements = judge(subjects, (*COMMON_CHECKS, *checks), keep)
+    refused, warned = (sentences(judgements, verdict) for verdict in (REFUSED, WARNED))
     rows = [_row(status) for status in statuses]
-    for column in _COMMON:
-        counts = Counter(row[column] for row in rows if row["accepted"] == "yes" and row[column])
-        if len(counts) < 2:
-            continue
-        usual, number = counts.most_common(1)[0]
-        for row in rows:
-            if row["accepted"] == "yes" and row[column] and row[column] != usual:
-                row["accepted"] = "no"
-                row["reason"] = (
-                    f"{Path(row['file']).name}: its {column} is {row[column]}, "
-                    f"that of {number} other frames is {usual}"
-                )
-    return rows
+    for row in rows:
+        row["warnings"] = "; ".join(warned.get(row["exposure"], ()))
+        if faults := refused.get(row["exposure"]):
+            row["accepted"], row["reason"] = "no", "; ".join(faults)
+    return rows, judgements
+
+
+def _subject(status: Mapping[str, Any]) -> Subject:
+    facts = status["facts"]
+    values = facts | {"role": status["role"], "sha256": status["sha256"]}
+    return Subject(status["exposure"], Path(status["path"]).name, values | facts.get("judged", {}))
 
 
 def _row(status: Mapping[str, Any]) -> dict[str, str]:
@@ -95,7 +117,8 @@ def require_accepted(item: str, rows: Sequence[Mapping[str, str]]) -> None:
         listed = "\n  ".join(refused)
         raise DarkroomError(
             f"item {item}: {len(refused)} of {len(rows)} exposures are refused; repair or replace "
-            "them, or let the campaign continue without them (on_bad_exposure: exclude):\n  "
+            "them, let the campaign continue without them (on_bad_exposure: exclude), or keep "
+            "those that are good (keep: the item's list of exposures):\n  "
             f"{listed}"
         )
 

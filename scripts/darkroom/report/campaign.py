@@ -10,6 +10,7 @@ import darkroom
 from darkroom.campaign.frames import read_frames
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError
+from darkroom.judge.judgement import read_judgements
 from darkroom.provenance import settings_digest, sha256, tool_versions
 from darkroom.report import exposures
 from darkroom.report.item import read_item
@@ -74,8 +75,11 @@ def _item(campaign, folder):
         )
     settings = campaign.items[name]
     rows = read_frames(folder / "frames.tsv")
-    summary = exposures.summarize(rows)
-    return item_context(name, settings["description"], folder, read_item(folder), summary, rows)
+    found = exposures.judged(read_judgements(folder / "judgements.tsv"))
+    summary = exposures.summarize(rows) | found
+    record = read_item(folder)
+    record["warnings"] = [*found["warnings"], *record["warnings"]]
+    return item_context(name, settings["description"], folder, record, summary, rows)
 
 
 def _provenance(campaign, lock, items):

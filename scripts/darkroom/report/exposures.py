@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from darkroom.words import number
+from darkroom.judge.judgement import PASSED, WARNED, Judgement
+from darkroom.words import counted, number
 
 # Widths of temperature bins, degrees Celsius: the first that gives few enough columns is used.
 _BIN_WIDTHS_C = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _MOST_COLUMNS = 12
+# Warnings of one check that are written out; the table has them all.
+_MOST_SENTENCES = 5
 
 
 def summarize(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -45,6 +48,37 @@ def summarize(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         "repaired": _repaired(used),
         "by_role": dict(Counter(row["role"] for row in used)),
         "grid": count_grid(used),
+    }
+
+
+def judged(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Return what the page says of judgements.
+
+    Parameters
+    ----------
+    judgements : sequence of darkroom.judge.judgement.Judgement
+        Of all exposures of an item.
+
+    Returns
+    -------
+    dict
+        ``judged``, those that are not passed; ``checks``, the number of different checks; and
+        ``warnings``, sentences on exposures that are used: at most five of one check, then a count.
+    """
+    failed = [each for each in judgements if each.verdict != PASSED]
+    by_check: dict[str, list[Judgement]] = {}
+    for each in failed:
+        if each.verdict == WARNED:
+            by_check.setdefault(each.check, []).append(each)
+    lines = []
+    for check, found in by_check.items():
+        lines += [each.sentence for each in found[:_MOST_SENTENCES]]
+        if (more := len(found) - _MOST_SENTENCES) > 0:
+            lines.append(f"{check}: the same of {counted(more, 'further exposure')}, see below")
+    return {
+        "judged": failed,
+        "checks": len({each.check for each in judgements}),
+        "warnings": lines,
     }
 
 

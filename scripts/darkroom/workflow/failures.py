@@ -34,7 +34,7 @@ def failure_summary(run_log: str, command: str) -> str:
     Returns
     -------
     str
-        One paragraph per job: rule and product, the last line of its log (the cause), the path of
+        One paragraph per job: rule and product, the end of its log (the cause), the path of
         the log; then the command. Empty when no job failed.
     """
     jobs = failed_jobs(run_log)
@@ -138,15 +138,19 @@ def _field(fields: str, name: str) -> str:
 
 
 def _cause(log: str) -> str:
-    """Return the last line of a log: programs end with their cause in one sentence."""
+    """Return the end of a log: programs end with their cause, which may list several files."""
     try:
         lines = Path(log).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         lines = []
     written = [line.strip() for line in lines if line.strip()]
     last = written[-1] if written else ""
-    if last.startswith("ERROR "):
-        return last.removeprefix("ERROR ")
+    begin = max((k for k, line in enumerate(lines) if line.startswith("ERROR ")), default=None)
+    listed = [] if begin is None else [line for line in lines[begin + 1 :] if line.strip()]
+    # The lines of a list are indented; anything else came after the error.
+    if begin is not None and all(line.startswith("  ") for line in listed):
+        head = lines[begin].removeprefix("ERROR ").strip()
+        return "\n        ".join([head, *(line.strip() for line in listed)])
     # With a full disk the cause could not be written: the last line of the log is not the cause.
     if log and (fault := _fault_of_writing(Path(log).parent)):
         return f"nothing more could be written to its log: {fault}"

@@ -6,6 +6,7 @@ Standard library only: it is imported each time the workflow is planned, on ever
 from __future__ import annotations
 
 import functools
+import json
 import shlex
 import sys
 from abc import ABC, abstractmethod
@@ -100,6 +101,18 @@ class Plan:
     def exposure_files(self, item: str, folder: str) -> list[str]:
         """Return the JSON file of each exposure of an item in one of the item's folders."""
         return [f"{self.folder(item)}/{folder}/{row.exposure}.json" for row in self.exposures(item)]
+
+    def judging_module(self, item: str) -> str:
+        """Return the module that declares the checks of an item's exposures; it need not exist."""
+        return f"darkroom.{self.campaign.items[item]['instrument']}.judging"
+
+    def judge_options(self, item: str) -> str:
+        """Return the options that determine how the exposures of an item are judged."""
+        settings = self.campaign.items[item]
+        instrument = settings["instrument"]
+        checks = json.dumps(settings[instrument].get("judge", {}), sort_keys=True)
+        keep = ["--keep", *settings["keep"]] if settings["keep"] else []
+        return quoted("--instrument", instrument, "--settings", checks, *keep)
 
     def truth_comparison(self, item: str) -> dict[str, str]:
         """Return the comparison of an item with its truth, when its exposures are simulated."""

@@ -13,7 +13,7 @@ LIBRARY = SCRIPTS / "darkroom"
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
     ("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
-    ("provenance", "fits", "combine", "plot", "transport"),
+    ("provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
     ("crds", "archive", "workflow", "simulate", "report"),
     # the instruments are here

@@ -1,0 +1,369 @@
+"""Kinds of checks that instruments declare: what must be so, what must be alike, what is odd.
+
+An instrument lists its checks in the order in which they are made. An exposure that one check
+refuses has no part in the comparisons that follow, so a foreign exposure cannot decide what is
+usual.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.judge.judgement import PASSED, REFUSED, WARNED, Judgement, Subject
+from darkroom.words import number
+
+# Largest deviation of n normal values from their median, in units of 1.4826 MAD, that is exceeded
+# in 1 of 1,000 sets: (n, limit), from 4e5 simulated sets each. Fewer than 6 are not compared.
+_MAD_LIMITS = (
+    (6, 24.0), (8, 15.6), (10, 11.9), (12, 9.9), (15, 9.0), (20, 7.2), (30, 6.2), (50, 5.4),
+    (100, 5.0), (200, 4.9),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """A check of exposures.
+
+    Parameters
+    ----------
+    key : str
+        Name of the value in `Subject.values`.
+    what : str
+        Name of the value in sentences, by default `key`.
+    verdict : {"refused", "warned"}
+        Of an exposure that fails.
+    advice : str
+        What to do about it.
+    """
+
+    key: str
+    what: str = ""
+    verdict: str = REFUSED
+    advice: str = ""
+
+    @property
+    def name(self) -> str:
+        """The value's name in sentences."""
+        return self.what or self.key
+
+    @abstractmethod
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure."""
+
+    def passed(self, subject: Subject, value: Any, limit: str) -> Judgement:
+        """Return the judgement of an exposure that passes."""
+        return Judgement(subject.name, subject.file, self.name, shown(value), limit, PASSED)
+
+    def failed(
+        self, subject: Subject, value: Any, limit: str, fault: str, verdict: str | None = None
+    ) -> Judgement:
+        """Return the judgement of an exposure that fails."""
+        sentence = f"{subject.file}: {fault}"
+        sentence += f"; {self.advice}" if self.advice else ""
+        return Judgement(
+            subject.name, subject.file, self.name, shown(value), limit, verdict or self.verdict,
+            sentence,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneOf(Check):
+    """The value must be one of those allowed; a value that is not known is not taken for consent.
+
+    Parameters
+    ----------
+    allowed : tuple
+        Values that pass, compared as text without regard to case.
+    refused : tuple
+        Values known to be wrong: they get the check's verdict.
+    unknown : {"refused", "warned", "passed"}
+        Verdict of any other value; by default that of the check.
+    missing : {"refused", "warned", "passed"}
+        Verdict when the exposure has no such value.
+    """
+
+    allowed: tuple[Any, ...]
+    refused: tuple[Any, ...] = ()
+    unknown: str = ""
+    missing: str = WARNED
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure."""
+        allowed, refused = _folded(self.allowed), _folded(self.refused)
+        limit = " or ".join(shown(value) for value in self.allowed)
+        for subject in subjects:
+            value = subject.values.get(self.key)
+            text = shown(value).casefold()
+            if value is not None and text in allowed:
+                yield self.passed(subject, value, limit)
+                continue
+            verdict = self.verdict
+            if value is None:
+                verdict, fault = self.missing, f"its header has no {self.name}, {limit} is needed"
+            elif text in refused:
+                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+            else:
+                verdict = self.unknown or verdict
+                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+            if verdict == PASSED:
+                yield self.passed(subject, value, limit)
+            else:
+                yield self.failed(subject, value, limit, fault, verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Between(Check):
+    """The value must lie in a range; an exposure without the value passes.
+
+    Parameters
+    ----------
+    low, high : float
+        Limits, inclusive.
+    unit : str
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure."""
+        unit = f" {self.unit}" if self.unit else ""
+        limit = _range(self.low, self.high) + unit
+        for subject in subjects:
+            value = subject.values.get(self.key)
+            if value is None or self.low <= value <= self.high:
+                yield self.passed(subject, value, limit)
+            else:
+                fault = f"{self.name} is {shown(value)}{unit}, it should be {limit}"
+                yield self.failed(subject, value, limit, fault)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoFaults(Check):
+    """The value is a list of sentences, each a fault that the reader found in the exposure."""
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield a judgement of each fault; one of an exposure without."""
+        for subject in subjects:
+            faults = subject.values.get(self.key) or []
+            for fault in faults:
+                yield self.failed(subject, fault, "none", fault)
+            if not faults:
+                yield self.passed(subject, "none", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alike(Check):
+    """The value must be that of most exposures.
+
+    Parameters
+    ----------
+    tolerance : float
+        Numbers that differ from the median by no more than this are alike.
+    relative : float
+        The same as a fraction of the median.
+    within : tuple of str
+        Only exposures that agree in these values are compared, e.g. those of one stack.
+    unit : str
+    ignore_missing : bool
+        Exposures without the value are not compared; by default "missing" is a value like others.
+    """
+
+    tolerance: float = 0.0
+    relative: float = 0.0
+    within: tuple[str, ...] = ()
+    unit: str = ""
+    ignore_missing: bool = False
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure."""
+        if self.ignore_missing:
+            subjects = [s for s in subjects if s.values.get(self.key) not in (None, "")]
+        for group in groups(subjects, self.within):
+            yield from self._judge_group(group)
+
+    def _judge_group(self, subjects):
+        values = [subject.values.get(self.key) for subject in subjects]
+        usual = self._usual(values)
+        alike = [self._agrees(value, usual) for value in values]
+        first = next((subject.file for subject, good in zip(subjects, alike, strict=True) if good))
+        unit = f" {self.unit}" if self.unit else ""
+        limit = shown(usual) + unit
+        for subject, value, good in zip(subjects, values, alike, strict=True):
+            if good:
+                yield self.passed(subject, value, limit)
+            else:
+                found = "missing" if value is None else shown(value) + unit
+                usually = f"{limit} in {sum(alike)} exposures (first: {first})"
+                fault = f"{self.name} is {found}, but {usually}"
+                yield self.failed(subject, value, limit, fault)
+
+    def _usual(self, values):
+        """Return the value that most others agree with; the first of them when there is a tie."""
+        keys = [shown(value) for value in values]
+        counts = Counter(keys)
+        if not (self.tolerance or self.relative):
+            return values[keys.index(max(counts, key=counts.__getitem__))]
+        distinct = dict(zip(keys, values, strict=True))
+        support = {
+            key: sum(counts[k] for k, v in distinct.items() if self._agrees(v, value))
+            for key, value in distinct.items()
+        }
+        return distinct[max(support, key=support.__getitem__)]
+
+    def _agrees(self, value, usual):
+        if _is_number(value) and _is_number(usual):
+            return abs(value - usual) <= max(self.tolerance, self.relative * abs(usual))
+        return shown(value) == shown(usual)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distinct(Check):
+    """No two exposures may share the value, or an element of it when it is a list.
+
+    The first exposure with a value passes, a repetition fails. Elements of a list (digests of
+    integrations) must differ within an exposure as well.
+    """
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure."""
+        seen: dict[str, tuple[Subject, int, bool]] = {}
+        for subject in subjects:
+            value = subject.values.get(self.key)
+            listed = isinstance(value, list | tuple)
+            elements = value if listed else [value]
+            faults = []
+            for index, element in enumerate(elements or (), 1):
+                if element in (None, ""):
+                    continue
+                mine = (subject, index, len(elements) > 1)
+                earlier, place, many = seen.setdefault(str(element), mine)
+                if earlier is not subject or place != index:
+                    here = f"{self.name} {index} is" if mine[2] else f"its {self.name} is"
+                    there = f"{self.name} {place} of {earlier.file}" if many else earlier.file
+                    there = f"{self.name} {place}" if earlier is subject else there
+                    faults.append(f"{here} the same as {there}")
+            if faults:
+                others = len(faults) - 1
+                more = f" (and {others} more alike)" if others else ""
+                yield self.failed(subject, "repeated", "unique", faults[0] + more)
+            else:
+                yield self.passed(subject, "unique", "unique")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typical(Check):
+    """A number must not stand out from those of the other exposures.
+
+    An exposure stands out when its deviation from the median exceeds what one of 1,000 sets of
+    normal values shows (in units of 1.4826 MAD), and a deviation that matters.
+
+    Parameters
+    ----------
+    warn, refuse : float
+        Deviations that matter, in the unit of the value: beyond the first a warning, beyond the
+        second the check's verdict.
+    relative : bool
+        The two are fractions of the median.
+    within : tuple of str
+        Only exposures that agree in these values are compared.
+    unit : str
+    """
+
+    warn: float
+    refuse: float = math.inf
+    relative: bool = False
+    within: tuple[str, ...] = ()
+    unit: str = ""
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgement of each exposure with a finite value in a set of at least 6."""
+        for group in groups(subjects, self.within):
+            known = [s for s in group if _is_number(s.values.get(self.key))]
+            if len(known) >= _MAD_LIMITS[0][0]:
+                yield from self._judge_group(known)
+
+    def _judge_group(self, subjects):
+        values = [float(subject.values[self.key]) for subject in subjects]
+        middle = median(values)
+        scatter = 1.4826 * median([abs(value - middle) for value in values])
+        by_chance = mad_limit(len(values)) * scatter
+        scale = abs(middle) if self.relative else 1.0
+        limits = {
+            WARNED: max(by_chance, self.warn * scale),
+            self.verdict: max(by_chance, self.refuse * scale),
+        }
+        unit = f" {self.unit}" if self.unit else ""
+        for subject, value in zip(subjects, values, strict=True):
+            off = abs(value - middle)
+            verdict = self.verdict if off > limits[self.verdict] else WARNED
+            limit = f"{shown(middle)} ± {shown(limits[verdict])}{unit}"
+            if off <= limits[WARNED] and off <= limits[self.verdict]:
+                yield self.passed(subject, value, limit)
+            else:
+                fault = (
+                    f"its {self.name} is {shown(value)}{unit}, that of the {len(values)} exposures "
+                    f"{limit}"
+                )
+                yield self.failed(subject, value, limit, fault, verdict)
+
+
+def groups(subjects: Sequence[Subject], within: Iterable[str]) -> list[list[Subject]]:
+    """Return the exposures in groups that agree in some values, in order of first appearance."""
+    found: dict[tuple[str, ...], list[Subject]] = {}
+    names = tuple(within)
+    for subject in subjects:
+        key = tuple(shown(subject.values.get(name)) for name in names)
+        found.setdefault(key, []).append(subject)
+    return list(found.values())
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median of some numbers."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def mad_limit(count: int) -> float:
+    """Return the deviation, in units of 1.4826 MAD, that 1 in 1,000 sets of this size exceeds."""
+    counts, limits = zip(*_MAD_LIMITS, strict=True)
+    if count >= counts[-1]:
+        return limits[-1]
+    above = next(i for i, n in enumerate(counts) if n > count)
+    low, high = counts[above - 1], counts[above]
+    share = (count - low) / (high - low)
+    return limits[above - 1] + share * (limits[above] - limits[above - 1])
+
+
+def shown(value: Any) -> str:
+    """Return a value as it stands in sentences and tables."""
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if isinstance(value, float):
+        return number(value, 7) if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return " × ".join(shown(part) for part in value)
+    return str(value).strip()
+
+
+def _folded(values):
+    return {shown(value).casefold() for value in values}
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _range(low, high):
+    if math.isinf(low):
+        return f"at most {shown(high)}"
+    return f"at least {shown(low)}" if math.isinf(high) else f"{shown(low)} to {shown(high)}"
