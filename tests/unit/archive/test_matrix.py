@@ -79,8 +79,10 @@ class Run:
         self.content = server.catalogue.products[uri].content
 
     def fetch(self, pins=None):
-        fetching = Fetching(self.campaign, self.lock, pins or Pins(), self.raw)
-        return fetching.one(self.exposure)
+        """Fetch the file; a refusal that is recorded is raised, with its reason."""
+        status = Fetching(self.campaign, self.lock, pins or Pins(), self.raw).one(self.exposure)
+        if not status["accepted"]:
+            raise InputError(self.exposure.file, status["reason"])
 
     def reads(self, text):
         """A reason with this file's sizes in it, as a pattern."""
