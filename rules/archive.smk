@@ -22,6 +22,22 @@ rule lock:
         + "2>&1 | tee {log}"
 
 
+rule draft:
+    """Draft a campaign from a folder: snakemake draft --config folder=PATH [name=NAME]."""
+    log:
+        f"{config['results']}/logs/draft.log",
+    localrule: True
+    conda:
+        "../envs/detector.yaml"
+    params:
+        folder=shlex.quote(str(config.get("folder", ""))),
+        name=f"--name {shlex.quote(str(config['name']))}" if config.get("name") else "",
+    message:
+        "Reading the headers of the exposures in {params.folder}"
+    shell:
+        program("detector", "archive/draft") + "{params.name} {params.folder} 2>&1 | tee {log}"
+
+
 rule fetch:
     """Fetch one exposure, read it to the last byte, and record whether it is accepted."""
     output:
