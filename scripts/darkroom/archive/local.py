@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from darkroom.campaign.lock import Exposure
+from darkroom.campaign.names import clean_name
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
 
@@ -107,8 +108,8 @@ def _exposure(
     return Exposure(
         item=item,
         role=role,
-        exposure=re.sub(r"[^\w.+-]", "_", stem(path)),
-        file=path.name,
+        exposure=clean_name(stem(path)),
+        file=clean_name(path.name),
         uri=f"local:{name}",
         size=path.stat().st_size,
         facts=header_facts(path, recover),

@@ -44,7 +44,7 @@ def print_success(
     command: str,
     results: str,
 ) -> None:
-    """Print what a run has done, unless it only showed the status, drafted a campaign or queried the archive.
+    """Print what a run has done, unless it made no products (status, draft, lock).
 
     Parameters
     ----------
