@@ -63,8 +63,8 @@ def rates_and_jumps(path, readnoise, gain, threshold=4.0):
     """Find jumps and fit rates, one integration at a time; tell what they say of pure noise.
 
     Returns the number of samples and how many are flagged as jumps; the mean square of the rates of
-    active pixels about their mean, the mean VAR_RNOISE, and the standard deviation of rate over
-    error (all of pixels without a jump).
+    active pixels about their median, the mean VAR_RNOISE, and the standard deviation of rate over
+    ERR (all of pixels without a jump).
     """
     import numpy as np
     from jwst.jump import JumpStep
@@ -73,7 +73,7 @@ def rates_and_jumps(path, readnoise, gain, threshold=4.0):
 
     shared = {"override_gain": str(gain), "override_readnoise": str(readnoise)}
     samples = flagged = 0
-    rates, variances = [], []
+    rates, variances, pulls = [], [], []
     with datamodels.RampModel(path) as model:
         nints, _, ny, nx = model.data.shape
         for k in range(nints):
@@ -93,11 +93,13 @@ def rates_and_jumps(path, readnoise, gain, threshold=4.0):
             _, fitted = RampFitStep.call(found, maximum_cores="none", **shared)
             quiet = ~jumps[0].any(axis=0)[active]
             rate, variance = fitted.data[0][active], fitted.var_rnoise[0][active]
-            rates.append((rate - np.median(rate))[quiet])
+            quiet &= np.isfinite(rate) & (variance > 0)
+            rates.append((rate - np.median(rate[quiet]))[quiet])
             variances.append(variance[quiet])
-    rates, variances = np.concatenate(rates), np.concatenate(variances)
-    pull = float(np.std(rates / np.sqrt(variances)))
-    return [samples, flagged, float(np.mean(rates**2)), float(variances.mean()), pull]
+            pulls.append(rates[-1] / fitted.err[0][active][quiet])
+    rates, variances, pulls = (np.concatenate(part) for part in (rates, variances, pulls))
+    square, variance = (float(part.mean(dtype=float)) for part in (rates**2, variances))
+    return [samples, flagged, square, variance, float(pulls.std(dtype=float))]
 
 
 def calibrate_to(path, saved, steps, references, parameters):

@@ -267,9 +267,9 @@ def compare_readnoise(
     Returns
     -------
     list of dict
-        See `row`: noise of one read (one frame) by amplifier; for method ``line`` also the spread of the pulls
-        of pixels, and the fractions of telegraph pixels and cosmic rays that were found and of
-        normal pixels that are flagged.
+        See `row`: noise of one read (one frame) by amplifier; for method ``line`` also the spread
+        of the pulls of pixels, and the fractions of telegraph pixels and cosmic rays that were
+        found and of normal pixels that are flagged.
     """
     group = np.sqrt(truth["read_noise"] ** 2 + correlated)
     # The product is the noise of one frame, also where a group is the mean of several.

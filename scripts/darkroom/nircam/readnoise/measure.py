@@ -5,9 +5,9 @@ ramps are averaged, weighted by their degrees of freedom. Ramps are split at cos
 step up. A pixel that also steps down, between two levels, has telegraph noise: its ramps are not
 split, since these steps are part of its noise.
 
-A group may be the mean of several frames. The noise that is returned is that of one frame: the noise
-of a group times the square root of their number. This is the convention of the pipeline's read noise
-files, which it divides by that square root again.
+A group may be the mean of several frames. The noise that is returned is that of one frame: the
+noise of a group times the square root of their number. This is the convention of the read noise
+files of the pipeline, which divides by that square root again.
 """
 
 from __future__ import annotations

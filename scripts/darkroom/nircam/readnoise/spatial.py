@@ -3,7 +3,7 @@
 Differences of two groups are divided into boxes that never cross the edge of an amplifier. The
 noise is the clipped standard deviation over the pixels of a box. The pixels of a row share 1/f
 noise: after subtraction of the mean of every row of a box, the scatter over pixels and the scatter
-in time should agree. As in the noise in time, the noise of a group that is the mean of several frames is
+in time should agree. Like the noise in time, that of a group which is the mean of several frames is
 multiplied by the square root of their number.
 """
 
