@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: A line ends before a step this many standard deviations from the usual one of its pixel.
 JUMP_SIGMA = 5.0
 # The noise of a pixel is measured in so many ramps at most, by bands of so many bytes.
-_NOISE_RAMPS, _BYTES = 64, 32 << 20
+_NOISE_RAMPS, _BYTES = 64, 16 << 20
+# Samples from which lines are computed at one time.
+_LINES = 1 << 20
 
 
 class InterceptStack:
@@ -166,7 +168,10 @@ class InterceptStack:
         values : (nrows, nx) float32 array
             Written to: DN.
         """
-        values[...] = self._lines(frame, first, values.shape)[0]
+        step = max(1, _LINES // (values.shape[1] * len(self._groups)))
+        for start in range(0, len(values), step):
+            part = values[start : start + step]
+            part[...] = self._lines(frame, first + start, part.shape)[0]
 
     def slopes(self, rows: slice) -> np.ndarray:
         """Return the clipped mean over ramps of the slopes in `rows`: (nrows, nx), DN/s."""
