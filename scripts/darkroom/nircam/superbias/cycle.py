@@ -1,4 +1,4 @@
-"""Does the bias depend on the number of the integration, or repeat every few integrations?
+"""Test whether the bias depends on the number of the integration, or repeats every few of them.
 
 After the resets of small subarrays the bias can repeat every P integrations. A superbias averages
 over such a pattern, and every integration is left with its own part of it.
@@ -21,7 +21,7 @@ give a pattern as strong.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +70,8 @@ class CycleRow:
     phases : str
         Rms of the pattern in each integration of the period, DN.
     warning : str
-        What to do about it; empty when it is not significant.
+        What was found and what to do about it; empty unless this is the most significant row, and
+        significant.
     """
 
     quantity: str
@@ -106,11 +107,13 @@ def find_cycles(
         One for each quantity; empty when there are too few integrations to test any period.
     """
     which = _choose(ramps)
-    exposure, integration = (np.array(part) for part in zip(*(ramps.ramps[k] for k in which)))
+    exposure, integration = (
+        np.array(part) for part in zip(*(ramps.ramps[k] for k in which), strict=True)
+    )
     pairs = _Pairs.of(exposure, integration)
     if not pairs.tests:
         return []
-    matrices = _likeness(_sample(stack, which), stack, classes)
+    matrices = _likeness(_sample(stack, which), classes)
     rng = np.random.default_rng(seed)
     rows = []
     for name, matrix in zip(_QUANTITIES, matrices, strict=True):
@@ -119,7 +122,12 @@ def find_cycles(
         chance = _by_t if name == "pixels" else _by_permutation
         found = chance(pairs, matrix, rng)
         if found is not None:
-            rows.append(_row(name, pairs, matrix, *found, error, ramps))
+            rows.append(_row(name, pairs, matrix, *found))
+    if rows:
+        least = min(rows, key=lambda row: (row.p, -row.t))
+        if least.p < FALSE_ALARM:
+            warned = replace(least, warning=_sentence(least, error, ramps.files[0].path.name))
+            rows[rows.index(least)] = warned
     return rows
 
 
@@ -146,7 +154,7 @@ def _sample(stack, which):
     return rows, values
 
 
-def _likeness(sample, stack, classes):
+def _likeness(sample, classes):
     """Return the mean products of the residuals of all pairs of frames, one matrix a quantity.
 
     (nframes, nframes) float64, DN²; None for a quantity that these frames do not have.
@@ -309,34 +317,38 @@ def _possible(pairs):
     return float(sum(math.lgamma(n + 1) for n in counts))
 
 
-def _row(name, pairs, matrix, top, t, p, error, ramps):
+def _row(name, pairs, matrix, top, t, p):
     period = list(pairs.tests)[top]
     alike = pairs.tests[period]
     values = pairs.values(matrix)
     design = np.column_stack([pairs.base, alike])
     fitted = np.linalg.lstsq(design, values, rcond=None)[0]
-    extra = values - pairs.base @ fitted[:-1]
-    amplitude = math.sqrt(max(float(fitted[-1]), 0.0))
-    number = pairs.integration[pairs.first]
+    # Parts of a pattern add up to zero: pairs that are not alike have negative products.
+    length = period or int(pairs.integration.max()) + 1
+    unlike = float(fitted[-1]) / length
+    amplitude = math.sqrt(max(float(fitted[-1]) - unlike, 0.0))
+    extra = values - pairs.base @ fitted[:-1] - unlike
+    number = pairs.integration[pairs.first] % length
     phases = []
-    for phase in range(period or int(pairs.integration.max()) + 1):
-        mine = alike & ((number % period if period else number) == phase)
+    for phase in range(length):
+        mine = alike & (number == phase)
         phases.append(math.sqrt(max(float(extra[mine].mean()), 0.0)) if mine.any() else math.nan)
     words = ", ".join(f"{value:.2g}" for value in phases[:LONGEST])
-    p = min(1.0, len(_QUANTITIES) * p)
-    warning = ""
-    if p < FALSE_ALARM and amplitude > 0:
-        repeats = (
-            f"repeats every {period} integrations"
-            if period
-            else "depends on the number of the integration"
-        )
-        warning = (
-            f"the bias {repeats} ({name}): pattern of {amplitude:.2g} DN rms, "
-            f"{amplitude / error:.2g} times the error of a pixel, {t:.1f} standard deviations, "
-            f"p = {p:.1g}; by integration {words} DN (first exposure "
-            f"{ramps.files[0].path.name}). The superbias is the mean over all integrations: make "
-            "one of each part of the pattern, or use exposures of the kind that it will be "
-            "applied to"
-        )
-    return CycleRow(name, period, amplitude, t, p, int(alike.sum()), words, warning)
+    p = min(1.0, len(_QUANTITIES) * float(p))
+    return CycleRow(name, period, amplitude, t, p, int(alike.sum()), words, "")
+
+
+def _sentence(row, error, first):
+    """Return the warning for a significant row; `first` is the name of the first exposure."""
+    first = first.encode("ascii", "backslashreplace").decode()  # as tables of FITS need it
+    repeats = (
+        f"repeats every {row.period} integrations"
+        if row.period
+        else "depends on the number of the integration in its exposure"
+    )
+    return (
+        f"{first} and the others: the bias {repeats} ({row.quantity}): {row.amplitude:.2g} DN rms, "
+        f"{row.amplitude / error:.2g} times the error of a pixel of the superbias; {row.t:.1f} "
+        f"standard deviations, p = {row.p:.1g}; by integration: {row.phases} DN. The "
+        "superbias is the mean over all integrations, and wrong by as much in each of them"
+    )
