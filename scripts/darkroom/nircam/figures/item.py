@@ -172,7 +172,7 @@ def _readnoise_numbers(reference):
     median = float(np.nanmedian(reference.image("SCI")))
     return [
         key_number(
-            "Read noise", _plain(median, 4), None, "DN", "CDS: difference of two groups; median"
+            "Read noise", _plain(median, 4), None, "DN", "CDS: difference of two frames; median"
         )
     ]
 
@@ -230,5 +230,5 @@ def _amplifiers(details):
             *("5 %", "95 %", "99 %", "ratio to active"),
         ],
         "rows": rows,
-        "note": "CDS noise (difference of two groups), DN; percentiles over the pixels.",
+        "note": "CDS noise (difference of two frames), DN; percentiles over the pixels.",
     }
