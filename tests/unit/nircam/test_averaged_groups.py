@@ -12,8 +12,14 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.ramps import RampSet
+from darkroom.nircam.simulate import noise
+from darkroom.nircam.simulate.exposures import plan
+from darkroom.nircam.simulate.ramp import make_ramp
+from darkroom.nircam.simulate.uncal import uncal
+from darkroom.nircam.simulate.values import complete
 from nircam_darks import make_darks, stripe, write_ramp
 from nircam_jwst import deliver, jwst, need_jwst, own_program, small_cache
 from nircam_sim import STILL
@@ -115,6 +121,39 @@ def test_an_unknown_number_of_frames_is_refused(tmp_path, nframes):
     paths = write(tmp_path, averaged(1), NFRAMES=nframes, READPATT="ANY")
     with pytest.raises(InputError, match=r"0\.fits.*NFRAMES"):
         frames_per_group(RampSet(paths, "read noise"))
+
+
+def test_raw_files_are_written_group_by_group_with_the_same_bytes(tmp_path):
+    settings = {"detector": "NRCB1", "subarray": "SUB64P", "readpatt": "MEDIUM8"}
+    settings |= {"nints": 2, "ngroups": 3, "exposures": 1}
+    path, full = deliver(settings, tmp_path), complete(settings)
+    [exposure] = plan(settings)
+    data, _ = make_ramp(full, exposure.name)
+    uncal(full, exposure, data).writeto(tmp_path / "whole.fits")
+    assert path.read_bytes() == (tmp_path / "whole.fits").read_bytes()
+    header = fits.getheader(path)
+    assert [header[card] for card in ("NFRAMES", "GROUPGAP", "NGROUPS")] == [8, 2, 3]
+    assert header["TGROUP"] == pytest.approx(10 * header["TFRAME"])
+
+
+def test_noise_of_long_integrations_is_made_in_parts_of_the_same_spectrum(monkeypatch):
+    """Also in the frames in which a part fades into the next one."""
+    full, readout = complete({"detector": "NRCA1"}), Readout.full("NRCA1", 64)
+    rng = np.random.default_rng(1)
+    whole = noise.integration_noise(full, readout, 30, np.ones(4), lambda _: rng)
+    monkeypatch.setattr(noise, "_MAX_SAMPLES", 1)
+    monkeypatch.setattr(noise, "_PART", 2)
+    parts = noise.integration_noise(full, readout, 30, np.ones(4), lambda _: rng)
+    assert isinstance(parts, noise.LongNoise)
+    rows = [
+        np.stack([one.frame(k)[:, 512:1024].mean(axis=1) for k in range(30)])
+        for one in (whole, parts)
+    ]
+    steps = [np.diff(row, axis=1).std() for row in rows]
+    assert steps[1] == pytest.approx(steps[0], rel=0.06)
+    scatter = [(row - row.mean(axis=1, keepdims=True)) for row in rows]
+    assert scatter[1][2::2].std() == pytest.approx(scatter[0].std(), rel=0.1)
+    assert scatter[1][1::2].std() == pytest.approx(scatter[0].std(), rel=0.1)
 
 
 def false_jumps(threshold, ramps=1_000_000, groups=10, seed=1):
