@@ -207,3 +207,43 @@ def test_rates_scatter_as_quoted_and_false_jumps_come_as_the_rule_says(tmp_path)
             assert abs(flagged - wanted) < 4 * np.sqrt(wanted) + 0.04 * wanted, (pattern, flagged)
         else:
             assert square / variance == pytest.approx(1, abs=0.02), pattern
+
+
+@pytest.mark.heavy
+def test_with_1_over_f_noise_the_quoted_variance_is_right_for_any_pattern(tmp_path):
+    """After the pipeline's correction by reference pixels; a read noise serves all patterns."""
+    need_jwst()
+    settings = NOISY | {
+        "detector": "NRCBLONG", "white": 4.4, "nints": 2, "exposures": 5,
+        "noise_sampling": "tick", "pedestal_rms": 10.0, "amplifier_pedestal_rms": 8.0,
+    }  # fmt: skip
+    cache = small_cache(tmp_path / "cache", settings)
+    gain, mask = (str(next((cache.path / "references").rglob(f"*{k}*"))) for k in ("gain", "mask"))
+    patterns = ("RAPID", "SHALLOW4")
+    ramps = {pattern: [tmp_path / f"{pattern}{k}.fits" for k in range(5)] for pattern in patterns}
+    calls = []
+    for pattern, paths in ramps.items():
+        (tmp_path / pattern).mkdir()
+        for number, saved in enumerate(paths):
+            raw = deliver(settings | {"readpatt": pattern}, tmp_path / pattern, number)
+            calls.append(
+                ["calibrate_to", {
+                    "path": str(raw), "saved": str(saved), "steps": ["dq_init", "refpix"],
+                    "references": {"mask": mask}, "parameters": {},
+                }]
+            )  # fmt: skip
+    for fault, text in jwst(cache.path, calls):
+        assert fault is None, text
+    calls, order = [], []
+    for pattern, paths in ramps.items():
+        measured(tmp_path, paths[:4], "line")
+        (tmp_path / "rn.fits").rename(tmp_path / f"rn_{pattern}.fits")
+        for other in patterns:
+            arguments = {"path": str(ramps[other][4]), "gain": gain}
+            arguments["readnoise"] = str(tmp_path / f"rn_{pattern}.fits")
+            calls.append(["rates_and_jumps", arguments])
+            order.append((pattern, other))
+    for names, (fault, found) in zip(order, jwst(cache.path, calls), strict=True):
+        assert fault is None, found
+        # Of slow noise a slope sees less than the residuals of a line: 0.97 for RAPID.
+        assert found[2] / found[3] == pytest.approx(0.985, abs=0.035), names
