@@ -82,8 +82,35 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
         run = stack.enter_context(row_workers(threads))
         _calibrate_reads(exposure, setup, ramp, run)
         if ramp.steps["FLATCORR"] == "PERFORM":
-            ramp.flat = flat_for(setup.flats, exposure.science, exposure.shape, ramp.window)
+            ramp.flat = flat_for(
+                setup.flats, exposure.science, exposure.shape, ramp.window, setup.bad
+            )
+        ramp.warnings = setup.warnings
     return ramp
+
+
+def reference_warnings(raw: StrPath, references: StrPath) -> list[str]:
+    """Return what is wrong with the references of a RAW, without calibrating it.
+
+    Parameters
+    ----------
+    raw, references : path-like
+        As for `load`.
+
+    Raises
+    ------
+    InputError
+        As `load` does.
+    """
+    with ExitStack() as stack:
+        exposure = open_exposure(stack.enter_context(Imsets(raw)))
+        setup = Setup(exposure, references, stack)
+        times = setup.empty_ramp().exptimes
+        for time in times if setup.darks is not None else ():
+            setup.darks.at(time)
+        if setup.flats and setup.steps["FLATCORR"] == "PERFORM":
+            flat_for(setup.flats, exposure.science, exposure.shape, setup.window, setup.bad)
+        return setup.warnings
 
 
 def _calibrate_reads(exposure, setup, ramp, run):
