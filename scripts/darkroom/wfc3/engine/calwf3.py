@@ -26,10 +26,12 @@ from darkroom.wfc3.engine import exptime
 from darkroom.wfc3.engine.headers import mask_cards
 from darkroom.wfc3.engine.references import FILETYPES, locate
 from darkroom.wfc3.files.imsets import Imsets, extver_of
-from darkroom.wfc3.files.mask import check_reads, mask_copy
+from darkroom.wfc3.files.mask import check_reads, clear_mask, mask_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
 
     from darkroom.hints import StrPath
 
@@ -138,11 +140,15 @@ def _gather_references(found, folder):
 
 
 def finish_flt(
-    path: StrPath, raw: StrPath, masked: Iterable[int], provenance: dict[str, Any]
+    path: StrPath,
+    raw: StrPath,
+    masked: Iterable[int],
+    provenance: dict[str, Any],
+    own_mask: np.ndarray | None = None,
 ) -> None:
     """Add the provenance to an FLT of calwf3 and correct its exposure time for masked reads.
 
-    Pixels stay as calwf3 wrote them, including the flag 1024 in DQ.
+    Pixels stay as calwf3 wrote them; the flag 1024 in DQ too, unless `own_mask` is given.
 
     Parameters
     ----------
@@ -154,12 +160,16 @@ def finish_flt(
         EXTVERs of the reads left out.
     provenance : dict
         Keyword arguments of `darkroom.provenance.stamp`.
+    own_mask : (rows, columns) bool array, optional
+        Pixels that had the flag 1024 before; the others lose it (`clear_mask`).
     """
     with Imsets(raw) as imsets, fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
         nsamp = int(imsets.primary["NSAMP"])
         masked = check_reads(masked, nsamp, Path(raw).name)
         science = [imsets.header("SCI", extver_of(k, nsamp)) for k in range(nsamp)]
         primary = hdus[0].header
+        if own_mask is not None and masked and hdus["DQ"].data is not None:
+            clear_mask(hdus["DQ"].data, own_mask)
         mask_cards(primary, "calwf3", masked, "calwf3")
         stamp(primary, **provenance)
         if masked:

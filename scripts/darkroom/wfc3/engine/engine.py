@@ -247,6 +247,19 @@ def reduce(
     return image
 
 
+def own_mask(ramp: Ramp) -> np.ndarray:
+    """Return which pixels have the flag 1024 in the RAW, or from BPIXTAB, apart from masked reads.
+
+    Returns
+    -------
+    (rows, columns) bool array
+        Inside the border, as in the FLT.
+    """
+    y0, y1, x0, x1 = ramp.window
+    flags = np.bitwise_or.reduce(ramp.dq[:, y0:y1, x0:x1], axis=0)
+    return (flags & dqbits.MASKED) != 0
+
+
 def _last_read(ramp, scope):
     """Return the last read, which is the result without CRCORR."""
     y0, y1, x0, x1 = ramp.window

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
@@ -86,6 +87,30 @@ def check_reads(reads: Iterable[int], nsamp: int, name: str = "the exposure") ->
             f"{name}: all {nsamp - 1} reads after the zeroth are masked, nothing is left to fit"
         )
     return reads
+
+
+def clear_mask(dq: np.ndarray, own: np.ndarray) -> None:
+    """Clear the flag 1024 of masked reads in the flags of an FLT.
+
+    calwf3 sets it in nearly every pixel when reads are masked, and AstroDrizzle would then drop the
+    whole exposure. Pixels that had it before (a user's mask of persistence, say) keep it.
+
+    Parameters
+    ----------
+    dq : (rows, columns) int16 array
+        Flags of the FLT; changed.
+    own : (rows, columns) bool array
+        Pixels that had the flag before reads were masked.
+    """
+    dq[~own] &= np.int16(~MASKED)
+
+
+def is_left_by_a_mask(dq: np.ndarray) -> bool:
+    """Return whether most pixels of an FLT have the flag 1024: then masked reads have left it.
+
+    For FLTs of unknown origin: of those that the pipeline makes, `clear_mask` has freed them.
+    """
+    return bool(np.count_nonzero(dq & MASKED) > dq.size / 2)
 
 
 def mask_copy(raw: StrPath, target: StrPath, reads: Iterable[int]) -> None:

@@ -10,6 +10,8 @@ from darkroom.atomic import private_folder
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.wfc3.engine import calwf3, compare, products
+from darkroom.wfc3.engine import engine as builtin
+from darkroom.wfc3.files.mask import clear_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +61,9 @@ def write_treated(
     inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
     provenance: dict[str, Any] = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
     signed = products.signature(made.image, **provenance)
+    own_mask = builtin.own_mask(made.ramp)
     if engine == "builtin" or made.done in ("subtract", "flatten"):
-        products.write_flt(flt, made.ramp, made.image, signed)
+        _write(flt, made, signed, own_mask)
         return
     with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
         _, other = calwf3.run(raw, references, private, masked)
@@ -68,10 +71,16 @@ def write_treated(
             own = private / "own" / flt.name
             products.write_flt(own, made.ramp, made.image, signed)
             compare.require_equal(own, other)
-            own.replace(flt)
+            _write(flt, made, signed, own_mask)
             return
-        calwf3.finish_flt(other, raw, masked, provenance)
+        calwf3.finish_flt(other, raw, masked, provenance, own_mask)
         _add_treatment(other, made.ramp.primary, flt)
+
+
+def _write(flt, made, signed, own_mask):
+    """Write the FLT of the builtin engine, without the flag 1024 of the reads left out."""
+    clear_mask(made.image.dq, own_mask)
+    products.write_flt(flt, made.ramp, made.image, signed)
 
 
 def _add_treatment(path, primary, flt):

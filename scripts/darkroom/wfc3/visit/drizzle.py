@@ -21,6 +21,7 @@ from astropy.wcs import WCS
 from darkroom.campaign.settings import defaults
 from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.dq import BLOB, MASKED
+from darkroom.wfc3.files.mask import is_left_by_a_mask
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 if TYPE_CHECKING:
@@ -115,14 +116,14 @@ def combine(
 
 
 def _copy(path, private):
-    """Copy an FLT without the flag 1024, which calwf3 sets in every pixel when reads are masked."""
+    """Copy an FLT, without the flag 1024 where calwf3 has set it because reads are masked."""
     target = private / Path(path).name
     if target.exists():
         raise DarkroomError(f"two exposures have the name {target.name}")
     shutil.copyfile(path, target)
     with fits.open(target, mode="update", memmap=False) as hdus:
         data = hdus["DQ", 1].data
-        if data is not None and (data & MASKED).any():
+        if data is not None and is_left_by_a_mask(data):
             data &= np.int16(~MASKED)
     return target
 
