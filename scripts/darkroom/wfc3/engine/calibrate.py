@@ -87,6 +87,8 @@ def calibrate(
                 compare.require_equal(mine, other)
             made = own
         else:
+            for path in made:
+                calwf3.make_legal(path)
             used = sorted(path for _, path in calwf3.located_references(raw, references))
             calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw, *used]})
             warnings = builtin.reference_warnings(raw, references)

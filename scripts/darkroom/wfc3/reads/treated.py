@@ -73,6 +73,7 @@ def write_treated(
             compare.require_equal(own, other)
             _write(flt, made, signed, own_mask)
             return
+        calwf3.make_legal(other)
         calwf3.finish_flt(other, raw, masked, provenance, own_mask)
         _add_treatment(other, made.ramp.primary, flt)
 
