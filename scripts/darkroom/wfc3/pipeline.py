@@ -67,10 +67,10 @@ class Wfc3Pipeline(Pipeline):
     """Bad reads found and treated; the visit combined before and after."""
 
     instrument = "wfc3"
+    optional_kinds = OPTIONAL_KINDS
     settings_group = Wfc3Settings
     programs = PROGRAMS
     observatory = "hst"
-    optional_kinds = OPTIONAL_KINDS
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)

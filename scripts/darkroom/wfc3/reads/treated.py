@@ -58,12 +58,14 @@ def write_treated(
     settings: dict[str, Any] = {"engine": engine, "treatment": made.done}
     settings["reads"] = made.record["reads"]
     settings["mask_scope"] = made.image.scope
+    own_mask = builtin.own_mask(made.ramp)
+    if engine == "builtin":
+        clear_mask(made.image.dq, own_mask)
     inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
     provenance: dict[str, Any] = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
     signed = products.signature(made.image, **provenance)
-    own_mask = builtin.own_mask(made.ramp)
     if engine == "builtin" or made.done in ("subtract", "flatten"):
-        _write(flt, made, signed, own_mask)
+        products.write_flt(flt, made.ramp, made.image, signed)
         return
     with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
         _, other = calwf3.run(raw, references, private, masked)
@@ -71,17 +73,12 @@ def write_treated(
             own = private / "own" / flt.name
             products.write_flt(own, made.ramp, made.image, signed)
             compare.require_equal(own, other)
-            _write(flt, made, signed, own_mask)
+            clear_mask(made.image.dq, own_mask)
+            products.write_flt(flt, made.ramp, made.image, signed)
             return
         calwf3.make_legal(other)
         calwf3.finish_flt(other, raw, masked, provenance, own_mask)
         _add_treatment(other, made.ramp.primary, flt)
-
-
-def _write(flt, made, signed, own_mask):
-    """Write the FLT of the builtin engine, without the flag 1024 of the reads left out."""
-    clear_mask(made.image.dq, own_mask)
-    products.write_flt(flt, made.ramp, made.image, signed)
 
 
 def _add_treatment(path, primary, flt):
