@@ -11,7 +11,7 @@ from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine import engine
 from darkroom.wfc3.engine.calibrate import calibrate
 from darkroom.wfc3.engine.calwf3 import finish_flt
-from darkroom.wfc3.files.mask import clear_mask, is_left_by_a_mask
+from darkroom.wfc3.files.mask import clear_mask, flags_to_combine, is_left_by_a_mask
 from darkroom.wfc3.reads.treated import write_treated
 from darkroom.wfc3.visit import drizzle
 
@@ -75,3 +75,11 @@ def test_only_the_flag_of_the_mask_is_cleared():
     assert dq.tolist() == [[16, 1024, 4]]
     assert not is_left_by_a_mask(dq)
     assert is_left_by_a_mask(np.array([[1040, 1024, 4]], np.int16))
+
+
+def test_a_pixel_without_a_value_is_not_combined():
+    sci = np.array([[1.0, np.nan, np.inf, 2.0]], np.float32)
+    dq = np.array([[0, 0, 16, 512]], np.int16)
+    assert flags_to_combine(sci, dq).tolist() == [[0, 4, 20, 512]]
+    assert flags_to_combine(sci, dq | np.int16(1024)).tolist() == [[0, 4, 20, 512]]
+    assert dq.tolist() == [[0, 0, 16, 512]]
