@@ -66,6 +66,7 @@ def main() -> None:
         flt = arguments.status.parent / exposure["file"]
         record = {"accepted": True, "exposure": exposure["exposure"]}
         record |= treated(exposure, choice, flt, arguments)
+        record["warnings"] = [*exposure.get("warnings", ()), *record["warnings"]]
         exposure |= {"size": flt.stat().st_size, "sha256": sha256(flt)}
     else:
         record = {"accepted": False, "reason": exposure["reason"]}
@@ -95,7 +96,7 @@ def treated(
 
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
-    from darkroom.wfc3.engine.working import verified_references
+    from darkroom.wfc3.engine.working import references_folder, verified_references
     from darkroom.wfc3.files.reads import read_ima
     from darkroom.wfc3.reads.diagnose import from_record, sky_pixels
     from darkroom.wfc3.reads.records import ima_of, read_record
@@ -105,7 +106,9 @@ def treated(
     original = Path(exposure["path"])
     raw = original.with_name(original.name.replace("_flt.fits", "_raw.fits"))
     chosen = read_references(arguments.references)
-    references = verified_references(chosen, Cache(arguments.cache, "hst"))["ccdtab"].parent
+    cache = Cache(arguments.cache, "hst")
+    verified_references(chosen, cache)
+    references = references_folder(raw, cache)
     differences = from_record(read_record(arguments.differences)["instantaneous"])
     made = reprocess(
         raw,

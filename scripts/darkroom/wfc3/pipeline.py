@@ -9,7 +9,7 @@ from typing import Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.reference_kinds import KINDS
+from darkroom.wfc3.reference_kinds import KINDS, OPTIONAL_KINDS
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
@@ -67,6 +67,7 @@ class Wfc3Pipeline(Pipeline):
     """Bad reads found and treated; the visit combined before and after."""
 
     instrument = "wfc3"
+    optional_kinds = OPTIONAL_KINDS
     settings_group = Wfc3Settings
     programs = PROGRAMS
     observatory = "hst"

@@ -108,8 +108,9 @@ def test_flatten_needs_the_sky_of_every_interval(cases):
 
 
 def subtracted(visit, ramp, reads):
-    with Imsets(visit.references / visit.names["DARKFILE"]) as imsets:
-        darks = Darks(imsets, ramp.primary, ramp.shape)
+    reference = ramp.references["DARKFILE"]
+    with Imsets(reference.path) as imsets:
+        darks = Darks(reference, imsets, ramp.primary, ramp.shape)
 
         def dark(k):
             planes = darks.at(float(ramp.exptimes[k]))

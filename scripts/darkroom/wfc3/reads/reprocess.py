@@ -138,7 +138,7 @@ def _subtracted(ramp, references, reads, plain):
     if found is None:
         raise DarkroomError(f"{ramp.primary['ROOTNAME']}: names no DARKFILE, which subtract needs")
     with found[1] as imsets:
-        darks = Darks(imsets, ramp.primary, ramp.shape)
+        darks = Darks(found[0], imsets, ramp.primary, ramp.shape)
 
         def dark(k: int) -> tuple[np.ndarray, np.ndarray]:
             planes = darks.at(float(ramp.exptimes[k]))

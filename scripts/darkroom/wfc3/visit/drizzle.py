@@ -20,7 +20,8 @@ from astropy.wcs import WCS
 
 from darkroom.campaign.settings import defaults
 from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3.dq import BLOB, MASKED
+from darkroom.wfc3.dq import BLOB
+from darkroom.wfc3.files.mask import flags_to_combine
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 if TYPE_CHECKING:
@@ -115,15 +116,19 @@ def combine(
 
 
 def _copy(path, private):
-    """Copy an FLT without the flag 1024, which calwf3 sets in every pixel when reads are masked."""
+    """Copy an FLT, with the flags by which its pixels are combined."""
     target = private / Path(path).name
     if target.exists():
         raise DarkroomError(f"two exposures have the name {target.name}")
     shutil.copyfile(path, target)
     with fits.open(target, mode="update", memmap=False) as hdus:
-        data = hdus["DQ", 1].data
-        if data is not None and (data & MASKED).any():
-            data &= np.int16(~MASKED)
+        sci, dq = hdus["SCI", 1], hdus["DQ", 1]
+        valueless = ~np.isfinite(sci.data)
+        if dq.data is None and valueless.any():  # a constant plane
+            dq.data = np.full(sci.data.shape, dq.header.get("PIXVALUE", 0), np.int16)
+        if dq.data is not None:
+            dq.data = flags_to_combine(sci.data, dq.data)
+        sci.data[valueless] = 0  # AstroDrizzle multiplies by the weight 0, and NaN would stay
     return target
 
 
