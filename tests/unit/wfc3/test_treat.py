@@ -201,8 +201,9 @@ def test_a_ramp_without_crcorr_is_refused(visit, cases, tmp_path):
     raw = tmp_path / visit.raw(0).name
     raw.write_bytes(visit.raw(0).read_bytes())
     fits.setval(raw, "CRCORR", value="OMIT")
-    with pytest.raises(InputError, match="CRCORR is OMIT"):
-        reprocess(raw, visit.references, {}, sky.full.median, pixels, regions=REGIONS)
+    asked = {"treatment": "mask", "reads": (1,), "verdict": "given", "kind": "", "findings": {}}
+    with pytest.raises(InputError, match=r"CRCORR is OMIT.*last_minus_first"):
+        reprocess(raw, visit.references, asked, sky.full.median, pixels, regions=REGIONS)
 
 
 def test_a_flattened_ramp_is_measured_anew(visit, cases):
