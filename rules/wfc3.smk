@@ -107,10 +107,7 @@ rule choose_reads:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        settings=lambda wildcards: [
-            wfc3.options(wildcards.item, "choose_reads"),
-            wfc3.given_reads(wildcards.item, wildcards.exposure),
-        ],
+        settings=lambda wildcards: wfc3.choice_options(wildcards.item, wildcards.exposure),
         code=program.digest("detector", "wfc3/choose_reads"),
     message:
         "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"

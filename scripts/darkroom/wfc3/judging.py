@@ -51,10 +51,12 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:  # noqa: ARG001
         ),
         OneOf(
             key="scan", what="SCAN_TYP", allowed=("none",),
+            missing=PASSED,
             advice=f"the telescope moved along during a spatial scan; {_KEEP}",
         ),
         OneOf(
             key="moving", what="MTFLAG", allowed=("none",),
+            missing=PASSED,
             advice=f"stars are trailed while a moving target is followed; {_KEEP}",
         ),
         Between(key="exptime", what="EXPTIME", low=1e-3, unit="s", advice=_KEEP),

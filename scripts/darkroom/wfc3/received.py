@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from astropy.io import fits
+
     from darkroom.campaign.lock import Exposure
     from darkroom.wfc3.reads.stale import Rows
 
@@ -35,6 +37,7 @@ _TROUBLE = re.compile(
 # exposures; the time from reset to zeroth read (2.9 s) is added by some versions of the pipeline.
 _SPAN_TOLERANCE_S = 5.0
 _DAY = 86400.0
+_CLOCK = ("EXPSTART", "EXPEND", "EXPTIME")
 
 
 def read_header(
@@ -87,56 +90,85 @@ def judged(imsets: Imsets, file: str) -> dict[str, Any]:
     InputError
         See `read_header`.
     """
-    primary = imsets.primary
-
-    def text(card: str) -> str | None:
-        value = primary.get(card)
-        return None if value is None else str(value).strip().upper()
-
-    def number(card: str) -> float | None:
-        value = primary.get(card)
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if good else None
-
-    _require_raw(file, text)
+    _require_raw(imsets.primary, file)
     rows = _require_whole(imsets, file)
     nsamp = len(rows)
     stale = stale_reads(rows)
     _require_reads(file, nsamp, stale)
-    moment = "T".join(str(primary[c]) for c in ("DATE-OBS", "TIME-OBS") if c in primary)
-    return {
-        "instrument": "WFC3",
-        "date_obs": moment,
-        "exptime": number("EXPTIME"),
-        "filter": text("FILTER"),
-        "imagetyp": text("IMAGETYP") or None,
-        "obstype": text("OBSTYPE") or None,
-        "lamp": text("SCLAMP") or None,
-        "scan": _flag(text("SCAN_TYP"), "N", bool(number("SCAN_RAT"))),
-        "moving": _flag(text("MTFLAG"), "F"),
-        "expflag": text("EXPFLAG") or None,
-        **_quality(text),
-        "fgslock": text("FGSLOCK") or None,
-        "target": text("TARGNAME") or None,
-        "offset_arcsec": _offset(primary, imsets.header("SCI", 1)),
-        "clock": _clock_faults(number),
+    return header_values(imsets.primary, imsets.header("SCI", 1), file) | {
         "fill": _fill_faults(imsets, nsamp),
         "stale": stale_words(stale, nsamp),
-        "rootname": text("ROOTNAME") or None,
         "pixels": "-".join(f"{read.whole:08x}" for read in rows),
     }
 
 
-def _require_raw(file, text):
-    """Refuse what is no RAW of WFC3/IR."""
+def header_values(primary: fits.Header, science: fits.Header, file: str) -> dict[str, Any]:
+    """Return the header values of an exposure, RAW or FLT, that the checks use.
+
+    Parameters
+    ----------
+    primary, science : astropy.io.fits.Header
+        Primary header, and that of [SCI,1].
+    file : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        When the exposure is not of WFC3/IR.
+    """
+    _require_detector(primary, file)
+    moment = "T".join(str(primary[c]) for c in ("DATE-OBS", "TIME-OBS") if c in primary)
+    return {
+        "instrument": "WFC3",
+        "date_obs": moment,
+        "exptime": _number(primary, "EXPTIME"),
+        "filter": _text(primary, "FILTER"),
+        "imagetyp": _text(primary, "IMAGETYP"),
+        "obstype": _text(primary, "OBSTYPE"),
+        "lamp": _text(primary, "SCLAMP"),
+        "scan": _flag(_text(primary, "SCAN_TYP"), "N", on=bool(_number(primary, "SCAN_RAT"))),
+        "moving": _flag(_text(primary, "MTFLAG"), "F"),
+        "expflag": _text(primary, "EXPFLAG"),
+        **_quality(primary),
+        "fgslock": _text(primary, "FGSLOCK"),
+        "target": _text(primary, "TARGNAME"),
+        "offset_arcsec": _offset(primary, science),
+        # Where intervals were subtracted (NPOP) the span is longer than the exposure.
+        "clock": [] if "NPOP" in primary else _clock_faults(primary),
+        "rootname": _text(primary, "ROOTNAME"),
+    }
+
+
+def _text(header, card):
+    """Return a card as text in capitals, None when it is missing or blank."""
+    value = header.get(card)
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    return str("" if value is None else value).strip().upper() or None
+
+
+def _number(header, card):
+    value = header.get(card)
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if good else None
+
+
+def _require_detector(primary, file):
+    """Refuse what is not of WFC3/IR."""
     for card, needed in (("INSTRUME", "WFC3"), ("DETECTOR", "IR")):
-        if text(card) not in (needed, None):
-            raise InputError(file, f"{card} is {text(card)}, {needed} is needed")
-    if text("INSTRUME") is None:
-        raise InputError(file, "has no INSTRUME card, WFC3 is needed")
-    if text("OBSMODE") not in ("MULTIACCUM", None, ""):
-        raise InputError(file, f"OBSMODE is {text('OBSMODE')}, MULTIACCUM is needed")
-    done = [f"{step}CORR" for step in _STEPS if text(f"{step}CORR") == "COMPLETE"]
+        if _text(primary, card) != needed:
+            raise InputError(
+                file, f"{card} is {_text(primary, card) or 'missing'}, {needed} is needed"
+            )
+
+
+def _require_raw(primary, file):
+    """Refuse what is no RAW of WFC3/IR."""
+    _require_detector(primary, file)
+    if _text(primary, "OBSMODE") not in ("MULTIACCUM", None):
+        raise InputError(file, f"OBSMODE is {_text(primary, 'OBSMODE')}, MULTIACCUM is needed")
+    done = [f"{step}CORR" for step in _STEPS if _text(primary, f"{step}CORR") == "COMPLETE"]
     if done:
         raise InputError(
             file, f"is calibrated already ({', '.join(done)} COMPLETE)", "give the RAW"
@@ -200,17 +232,17 @@ def _require_reads(file, nsamp, stale):
         )
 
 
-def _flag(value, off, on=False):
+def _flag(value, off, *, on=False):
     """Return a card that is blank, or `off`, in a normal exposure: then "none"."""
-    if on and value in (None, "", off):
-        return "T"
-    return "none" if value in (None, "", off) else value
+    if value in (None, off):
+        return "T" if on else "none"
+    return value
 
 
-def _quality(text):
+def _quality(primary):
     """Return what QUALITY and its comments say, and whether it is known to mean trouble."""
     cards = ("QUALITY", "QUALCOM1", "QUALCOM2", "QUALCOM3")
-    said = {card: text(card) for card in cards if text(card)}
+    said = {card: _text(primary, card) for card in cards if _text(primary, card)}
     trouble = [f"{card} is {words!r}" for card, words in said.items() if _TROUBLE.search(words)]
     words = "; ".join(said.values()) or "none"
     return {"trouble": trouble, "quality": "none" if trouble else words}
@@ -232,9 +264,9 @@ def _offset(primary, science):
     return round(3600 * hypot(east, aperture[1] - dec) - hypot(x, y), 3)
 
 
-def _clock_faults(number):
+def _clock_faults(primary):
     """Return what is wrong with start, end and length of the exposure."""
-    start, end, seconds = (number(card) for card in ("EXPSTART", "EXPEND", "EXPTIME"))
+    start, end, seconds = (_number(primary, card) for card in _CLOCK)
     if start is None or end is None:
         return []
     if not 0 < start < end:

@@ -18,7 +18,7 @@ _START_QUANTILE = 0.3
 _RAY_PIXELS = 4
 # Bright pixels per pixel and second above which cosmic rays are many: the usual 11 rays per second
 # and field of 4 pixels each are 4.4e-5.
-_MANY_RAYS = 3e-4
+_MANY_RAYS = 2e-4
 # A trail crosses the field within seconds: during one interval, or while a read is taken.
 _TRAIL_INTERVALS = 2
 # Fraction of the bright pixels in excess that must lie on one line for a trail.

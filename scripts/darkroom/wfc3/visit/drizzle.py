@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _STEPS_OFF = {"driz_separate": False, "median": False, "blot": False, "driz_cr": False}
 #: The notebook's parameters of AstroDrizzle; None: AstroDrizzle's own choice.
 NOTEBOOK = _STEPS_OFF | {k: v for k, v in defaults(DrizzleSettings).items() if k != "astrometry"}
+# What is done here, after AstroDrizzle.
+_OWN = ("final_fillval",)
 # Largest relative difference between the weight and the exposure time that it must equal.
 _MAX_WEIGHT_ERROR = 0.005
 _LOG = "astrodrizzle.log"
@@ -111,6 +113,10 @@ def combine(
         )
     image, header = fits.getdata(private / "visit_drz_sci.fits", header=True, memmap=False)
     weight = fits.getdata(private / "visit_drz_wht.fits", memmap=False)
+    fill = settings["final_fillval"]
+    if fill is not None:
+        image[weight == 0] = float(fill)
+    header["FILLVAL"] = (fill or "none", "value where the weight is 0; none: of flagged pixels")
     return Visit(image, weight, header, _report(copies, flts, header, weight, settings))
 
 
@@ -158,7 +164,9 @@ def _update_wcs(copies, references, private, database):
 def _astrodrizzle(names, settings):
     from drizzlepac import astrodrizzle
 
-    chosen = {name: value for name, value in settings.items() if value is not None}
+    chosen = {
+        name: value for name, value in settings.items() if value is not None and name not in _OWN
+    }
     try:
         astrodrizzle.AstroDrizzle(
             names,
@@ -204,6 +212,8 @@ def _report(copies, flts, header, weight, settings):
         "skymethod": settings["skymethod"],
         "parameters": {k: v for k, v in settings.items() if v is not None},
         "weight_checked": settings["final_wht_type"] == "EXP",
+        "without_data": int((weight == 0).sum()),
+        "fill": settings["final_fillval"],
     }
     if report["weight_checked"]:
         ratio = found[covered & (found > 0)] / expected[covered & (found > 0)]
