@@ -3,9 +3,11 @@
 AstroDrizzle works on copies in a private folder; the FLTs are never changed. The defaults of the
 parameters are those of the WFC3 team's notebook.
 
-It is an error when AstroDrizzle silently uses another method of sky matching, or drops an exposure:
-the median weight must equal the summed exposure time of the exposures that cover a pixel, within
-0.5 %. A warning is given for holes that remain at the position of blobs.
+Positions of stars are compared: an exposure whose stars lie more than a pixel beside those of the
+others lost its guide stars; it is an error, or left out with --exclude. It is an error when
+AstroDrizzle silently uses another method of sky matching, or drops an exposure: the median weight
+must equal the summed exposure time of the exposures that cover a pixel, within 0.5 %. A warning is
+given for holes that remain at the position of blobs.
 
 FLTs given by hand are judged by their headers as a campaign judges its exposures: those without
 guide stars, spectra, spatial scans and the like are refused, all in one message. --exclude leaves
@@ -101,13 +103,21 @@ def main() -> None:
     database = chosen.pop("astrometry")
     folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
     with private_folder(folder, stem) as private:
-        visit = combine(flts, references, private, parameters=chosen, database=database)
+        visit = combine(
+            flts, references, private, parameters=chosen, database=database,
+            exclude=arguments.exclude, keep=arguments.keep,
+        )  # fmt: skip
     settings = visit.report["parameters"] | {"astrometry": database}
+    names = set(visit.report["exposures"])
+    flts = [path for path in flts if path.name.removesuffix("_flt.fits") in names]
     write_visit(arguments.output, visit, flts, settings)
     visit.report["warnings"] += warnings
-    visit.report["left_out"] = left_out
+    for reason in visit.report["left_out"].values():
+        print(f"left out: {reason}")
+    visit.report["warnings"] += [f"left out: {r}" for r in visit.report["left_out"].values()]
+    visit.report["left_out"] |= left_out
     write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
-    print(f"{len(flts)} exposures, {visit.report['exptime']:.1f} s")
+    print(f"{len(visit.report['exposures'])} exposures, {visit.report['exptime']:.1f} s")
     for warning in visit.report["warnings"]:
         print(f"WARNING {warning}")
 

@@ -113,6 +113,7 @@ class Wfc3Pipeline(Pipeline):
     settings_group = Wfc3Settings
     programs = PROGRAMS
     observatory = "hst"
+    judged_first = True
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -207,6 +208,13 @@ class Wfc3Pipeline(Pipeline):
     def drizzle_options(self, item: str) -> str:
         """Return the settings of an item's combination as options."""
         return command_options(self.settings(item)["drizzle"], DrizzleSettings)
+
+    def combine_options(self, item: str) -> str:
+        """Return the settings of an item's combination, and the exposures it keeps, as options."""
+        keep = self.plan.campaign.items[item]["keep"]
+        return (
+            f"{self.drizzle_options(item)} {quoted(*(['--keep', *keep] if keep else []))}".rstrip()
+        )
 
     def figure_options(self, item: str, inputs: Any) -> str:
         """Return the options for an item's figures: exposures, folder, archive image, truth."""

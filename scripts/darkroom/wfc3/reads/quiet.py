@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _START_QUANTILE = 0.3
 # Pixels that a cosmic ray hits: the number of rays, not of pixels, has Poisson scatter.
 _RAY_PIXELS = 4
-# Bright pixels per pixel and second above which cosmic rays are many: the usual 11 rays per second
-# and field of 4 pixels each are 4.4e-5.
+# Bright pixels per pixel and second: the usual 11 rays per second and field of 4 pixels each, and
+# when rays are many in all intervals.
+_USUAL_RAYS = 4.4e-5
 _MANY_RAYS = 2e-4
 # A trail crosses the field within seconds: during one interval, or while a read is taken.
 _TRAIL_INTERVALS = 2
@@ -162,12 +163,19 @@ class QuietPart:
             return None
         return float(first), float(last), float(abs(slope) / sigma)
 
+    def _usual_bright(self):
+        """Return the rate of bright pixels in the intervals with few of them, per second."""
+        rate = self.differences.bright / self.differences.steps
+        steps = self.differences.steps[self.judged]
+        return weighted_quantile(rate[self.judged], steps, _START_QUANTILE)
+
     def _many_bright(self):
         """Return where more pixels are bright than in other intervals, and by how much."""
         bright, steps = self.differences.bright, self.differences.steps
-        expected = np.median((bright / steps)[self.judged]) * steps
+        expected = self._usual_bright() * steps
         count = np.maximum(self.differences.full.count, 1)
-        error = np.sqrt(_RAY_PIXELS * np.maximum(expected, 1 / count) / count)
+        rays = np.maximum(expected, np.maximum(_USUAL_RAYS * steps, 1 / count))
+        error = np.sqrt(_RAY_PIXELS * rays / count)
         excess = bright - expected
         found = (excess > self.rule.trail_excess) & (excess > self.rule.nsigma * error)
         return found & self.judged, excess
@@ -187,8 +195,7 @@ class QuietPart:
         """Return the judged intervals j with many bright pixels that are no trail."""
         bright, steps = self.differences.bright, self.differences.steps
         found, _ = self._many_bright()
-        usual = float(np.median((bright / steps)[self.judged]))
-        if usual > _MANY_RAYS:
+        if self._usual_bright() > _MANY_RAYS:
             found = self.judged & (bright / steps > _MANY_RAYS)
         return _numbers(found) - self.trails()
 
@@ -216,7 +223,7 @@ class QuietPart:
                 )
             if bright[i]:
                 share = self.differences.bright
-                typical = np.median(share[self.judged])
+                typical = self._usual_bright() * self.differences.steps[i]
                 where = (
                     ", on one line" if i + 1 in trails and self.differences.line is not None else ""
                 )
