@@ -15,7 +15,7 @@ from darkroom.wfc3.simulate import references as simulated
 from end_to_end.conftest import Checkout
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.heavy]
-GOOD, BAD = 6, 15
+GOOD, BAD = 6, 16
 SETTINGS = {
     "seed": 7, "subarray": "SQ64SUB", "nsamp": 8, "stars": 3000, "galaxies": 0, "blobs": 0,
     "exposures": [{"dither": [0.4 * (n % 3), 0.4 * (n // 3 % 3)]} for n in range(GOOD + BAD)],
@@ -32,9 +32,8 @@ def card(name, value):
 
 
 def off_by_four_pixels(path):
-    """Make the guide stars lost: the field moves by four pixels, and QUALITY says why."""
+    """Make the guide stars lost: the field moves by four pixels, and no card says so."""
     with fits.open(path, mode="update") as hdus:
-        hdus[0].header["QUALITY"] = "LOCKLOST"
         for hdu in hdus[1:]:
             if hdu.name == "SCI":
                 hdu.data[5:-5, 5:-5] = np.roll(hdu.data[5:-5, 5:-5], 4, axis=1)
@@ -71,7 +70,7 @@ def aborted(path):
 #: Each bad kind: what is done to a good exposure, and words of the reason; None: used, warned.
 KIND = {
     "interrupted": (card("EXPFLAG", "INTERRUPTED"), "EXPFLAG is INTERRUPTED, NORMAL is needed"),
-    "lost": (off_by_four_pixels, "QUALITY is 'LOCKLOST'"),
+    "lost": (card("QUALITY", "LOCKLOST"), "QUALITY is 'LOCKLOST'"),
     "gyros": (card("FGSLOCK", "GYROS"), "FGSLOCK is GYROS, FINE is needed"),
     "grism": (grism, "OBSTYPE is SPECTROSCOPIC, IMAGING is needed"),
     "scan": (card("SCAN_TYP", "C"), "SCAN_TYP is C"),
@@ -81,10 +80,12 @@ KIND = {
     "dark": (card("IMAGETYP", "DARK"), "IMAGETYP is DARK, EXT is needed"),
     "uvis": (card("DETECTOR", "UVIS"), "DETECTOR is UVIS, IR is needed"),
     "filter": (card("FILTER", "F160W"), "FILTER is F160W, but F140W"),
-    "truncated": (truncated, "truncated"),
+    "truncated": (truncated, "the file ends"),
     "short": (without_a_read, "NSAMP is 8, but it holds 7 reads; EXTVER 3 missing"),
     "elsewhere": (elsewhere, "distance of the pointing"),
     "aborted": (aborted, None),
+    # Found when the visit is combined.
+    "moved": (off_by_four_pixels, None),
 }
 
 
@@ -140,7 +141,10 @@ def test_bad_exposures_are_left_out_and_the_mosaic_is_right(tmp_path, source):
     assert warned == [name for name, kind in bad.items() if kind == "aborted"]
     report = json.loads((folder / "reprocessed_drz.json").read_text())
     assert len(report["exposures"]) == GOOD + 1
-    assert set(report["left_out"]) == {name for name, kind in bad.items() if words[kind]}
+    moved = next(name.removesuffix("_raw") for name, kind in bad.items() if kind == "moved")
+    refused = {name for name, kind in bad.items() if words[kind]}
+    assert set(report["left_out"]) == {*refused, moved}
+    assert "its stars lie 4.0 pixels beside those of 7 other" in report["left_out"][moved]
     # The aborted exposure: its two last reads of a hundred seconds are left out.
     times = dict(zip(report["exposures"], report["exptimes"], strict=True))
     assert sorted(times.values())[0] == pytest.approx(400.061, abs=0.1)
