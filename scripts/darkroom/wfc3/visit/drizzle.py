@@ -28,6 +28,7 @@ from darkroom.wfc3.visit.registration import (
     offsets,
 )
 from darkroom.wfc3.visit.settings import DrizzleSettings
+from darkroom.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -151,7 +152,8 @@ def _registered(copies, keep, *, exclude):
     found = dict(zip(map(_name, copies), offsets(images), strict=True))
     off = {name: one for name, one in found.items() if one and one[0] > WARN_PIXELS}
     words = {
-        name: f"{name}: its stars lie {pixels:.1f} pixels beside those of {count} other exposures"
+        name: f"{name}: its stars lie {pixels:.1f} pixels beside those of "
+        f"{counted(count, 'other exposure')}"
         for name, (pixels, count) in off.items()
     }
     refused = {
