@@ -22,6 +22,9 @@ def main() -> None:
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="RAW, or its status file")
     parser.add_argument(
+        "--refusal", type=Path, help="text file: why the exposure is refused; empty when it is not"
+    )
+    parser.add_argument(
         "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
     )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
@@ -40,7 +43,7 @@ def main() -> None:
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = read_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure, arguments.refusal)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure, arguments)

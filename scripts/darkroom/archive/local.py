@@ -25,6 +25,7 @@ _CARDS = {
     "subarray": "SUBARRAY",
     "readpatt": "READPATT",
     "sampseq": "SAMP_SEQ",
+    "nsamp": "NSAMP",
     "nints": "NINTS",
     "ngroups": "NGROUPS",
     "filter": "FILTER",
@@ -128,6 +129,8 @@ def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
     except (InputError, fits.VerifyError):
         return _primary_facts(path)
     temperature = frame.temperature
+    # A ramp of HST is a row of images, whose set-up is in the primary header.
+    ramp = _primary_facts(path) if "SAMP_SEQ" in first_header(path) else {}
     return {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -135,7 +138,7 @@ def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
         "temperature_c": "" if temperature is None else f"{temperature:g}",
         "em_gain": f"{gain:g}" if isinstance(gain, int | float) else "",
         "date_obs": frame.date_obs or "",
-    }
+    } | ramp
 
 
 def _primary_facts(path: Path) -> dict[str, str]:
@@ -143,6 +146,8 @@ def _primary_facts(path: Path) -> dict[str, str]:
     try:
         primary = first_header(path)
         facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
+        # SUBARRAY of HST is only true or false; SUBTYPE names it.
+        facts["subarray"] = str(primary.get("SUBTYPE", facts["subarray"]))
         if facts["date_obs"] and "TIME-OBS" in primary:
             facts["date_obs"] += f"T{primary['TIME-OBS']}"
     except (InputError, fits.VerifyError):

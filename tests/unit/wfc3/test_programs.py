@@ -270,6 +270,8 @@ def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(drizzle, "_copy", lambda path, _: path)
     monkeypatch.setattr(drizzle, "_check_together", lambda _: None)
     monkeypatch.setattr(drizzle, "_update_wcs", lambda *_: None)
+    nothing = {"left_out": {}, "warnings": []}
+    monkeypatch.setattr(drizzle, "_registered", lambda *_, **__: nothing)
     monkeypatch.setattr(drizzle, "_astrodrizzle", fall_back)
     with pytest.raises(DarkroomError, match=r"could not match the skies .* older than 1\.4"):
         drizzle.combine([tmp_path / "a_flt.fits"], tmp_path, tmp_path)

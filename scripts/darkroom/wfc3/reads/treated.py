@@ -48,12 +48,14 @@ def write_treated(
         When calwf3 does not support the treatment, is missing or fails, or its pixels differ.
     """
     masked = made.image.masked
-    if engine != "builtin" and made.done == "mask" and made.image.scope != "calwf3":
+    masks = made.done in ("mask", "mask_and_flatten")
+    alone = made.done not in ("mask", "none")
+    if engine != "builtin" and masks and made.image.scope != "calwf3":
         raise DarkroomError(
             f"engine {engine} cannot leave masked reads out for every pixel (mask_scope: all); use "
             "mask_scope: calwf3, or the builtin engine"
         )
-    if engine == "calwf3" and made.done in ("subtract", "flatten"):
+    if engine == "calwf3" and alone:
         raise DarkroomError(f"engine calwf3 cannot {made.done} bad reads; use builtin or both")
     settings: dict[str, Any] = {"engine": engine, "treatment": made.done}
     settings["reads"] = made.record["reads"]
@@ -64,7 +66,7 @@ def write_treated(
     inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
     provenance: dict[str, Any] = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
     signed = products.signature(made.image, **provenance)
-    if engine == "builtin" or made.done in ("subtract", "flatten"):
+    if engine == "builtin" or alone:
         products.write_flt(flt, made.ramp, made.image, signed)
         return
     with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
