@@ -97,7 +97,7 @@ def _measure(found, first, read_share, ramps, classes, choices):
         read_share * np.sqrt(read),
         read_share**2 * read_error,
     )
-    integration = np.array([i for _, i in ramps.ramps])
+    integration = ramps.integrations
     drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
     tables = {
         "NOISE": (noise, dict.fromkeys(("scatter", "read", "ktc", "ktc_error"), "DN")),
