@@ -19,6 +19,9 @@ def main() -> None:
     parser.add_argument(
         "--optional-kinds", nargs="*", default=(), help="types for which the rules may have no file"
     )
+    parser.add_argument(
+        "--frames", type=Path, help="frame table of the item: what it refuses is not used"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
@@ -32,7 +35,7 @@ def main() -> None:
     from darkroom.crds.references import write_references
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
-    exposure = read_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure, arguments.frames)
     if not exposure["accepted"]:
         write_references(arguments.output, {})
         print(f"{exposure['file']}: refused, no references are needed")

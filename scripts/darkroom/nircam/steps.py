@@ -17,7 +17,9 @@ import numpy as np
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
+from darkroom.nircam.detector.readout import OUTPUTS, SIZE
 from darkroom.nircam.planning import STEP_KINDS, reference_kinds
+from darkroom.nircam.ramps.files import open_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,6 +118,7 @@ def run_steps(
     references: Mapping[str, StrPath],
     parameters: Mapping[str, Mapping[str, Any]],
     superbias: StrPath | None = None,
+    plain: StrPath | None = None,
 ) -> Any:
     """Run steps on a raw exposure.
 
@@ -133,6 +136,8 @@ def run_steps(
         ``{step: {parameter: value}}`` that replace the defaults of the pipeline.
     superbias : path-like, optional
         Superbias to subtract in place of that of `references`.
+    plain : path-like, optional
+        Unpacked copy of `path`, when that is compressed; it must stay until the model is closed.
 
     Returns
     -------
@@ -146,15 +151,23 @@ def run_steps(
     """
     from jwst import datamodels
 
+    if faults := open_ramp(path).faults:
+        raise InputError(path, faults[0])
     try:
-        model = datamodels.RampModel(str(path))
+        model = datamodels.RampModel(str(plain or path))
         if model.data is None or model.data.ndim != 4:
             raise ValueError("it has no SCI with integrations, groups, rows and columns")
     except Exception as error:
         raise InputError(
             path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits file"
         ) from error
-    _check_size(path, model)
+    lost = _lost_parts(model.data, "refpix" in steps)
+    if count := int(lost.any(axis=(2, 3, 4)).sum()):
+        log.warning(
+            "%s: %d of %d groups have no data, or rows without: marked DO_NOT_USE",
+            path, count, lost.shape[0] * lost.shape[1],
+        )  # fmt: skip
+    _mark(model, lost)
     for name in steps:
         step = _make_step(name, parameters.get(name, {}))
         given = {kind: references[kind] for kind in STEP_KINDS[name]}
@@ -167,30 +180,50 @@ def run_steps(
             setattr(step, f"override_{kind}", str(reference))
         before = np.array(model.data) if name == "refpix" else None
         model = _run(path, name, step, model)
+        _mark(model, lost)
         if name == "refpix":
             _check_refpix(path, before, model.data)
-    _check_usable(path, model)
+    _check_usable(path, model, lost)
     return model
 
 
-def _check_size(path, model):
-    """Refuse an image whose size is not that of its header: no reference would match it."""
-    stated = (model.meta.subarray.ysize, model.meta.subarray.xsize)
-    if model.data.shape[2:] != stated:
-        ny, nx = model.data.shape[2:]
+def _lost_parts(data, whole):
+    """Return where packets were lost: (nints, ngroups, ny or 1, outputs or 1, 1) bool array.
+
+    They are filled with 0. The reference-pixel correction of a group needs all of it: when `whole`,
+    a group of which a part is lost is lost.
+    """
+    parts = data.reshape(*data.shape[:3], OUTPUTS if data.shape[3] == SIZE else 1, -1)
+    lost = ~parts.any(axis=4, keepdims=True)
+    return lost.any(axis=(2, 3), keepdims=True) if whole else lost
+
+
+def _mark(model, lost):
+    """Mark lost samples DO_NOT_USE; a step may have made the flags anew."""
+    if lost.any():
+        flags = np.array(model.groupdq)
+        parts = flags.reshape(*flags.shape[:3], OUTPUTS if flags.shape[3] == SIZE else 1, -1)
+        parts |= np.where(lost, np.uint8(Group.DO_NOT_USE), np.uint8(0))
+        model.groupdq = flags
+
+
+def _check_usable(path, model, lost):
+    """Refuse an exposure with an integration in which most pixels have no usable value.
+
+    An integration whose first group is lost is left out of the products; one at least must have it.
+    """
+    gone = lost[:, 0].all(axis=(1, 2, 3))
+    if gone.all():
         raise InputError(
-            path, f"SCI has {nx} × {ny} pixels, SUBSIZE1 × SUBSIZE2 is {stated[1]} × {stated[0]}"
-        )
-
-
-def _check_usable(path, model):
-    """Refuse an exposure with an integration in which most pixels have no usable value."""
+            path, "the first group of every integration has no data (only zeros): lost packets",
+            "leave this exposure out",
+        )  # fmt: skip
     for number, (values, flags) in enumerate(zip(model.data, model.groupdq, strict=True), 1):
-        lost = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
-        if lost.mean() > _MAX_UNUSABLE:
+        bad = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
+        if bad.mean() > _MAX_UNUSABLE and not gone[number - 1]:
             raise InputError(
                 path,
-                f"integration {number}: {lost.mean():.0%} of its pixels have no usable value in "
+                f"integration {number}: {bad.mean():.0%} of its pixels have no usable value in "
                 "the first group (NaN or saturated)",
                 "leave this exposure out",
             )
@@ -206,7 +239,11 @@ def _run(path, name, step, model):
             path, f"CRDS ended the step {name} (status {error.code}); see the log above"
         ) from None
     except Exception as error:
-        raise InputError(path, f"jwst's step {name} failed: {_one_line(error)}") from error
+        # Its own words are for the log: a library's message about an array tells a person nothing.
+        log.error("jwst's step %s: %s: %s", name, type(error).__name__, _one_line(error))
+        raise InputError(
+            path, f"jwst's step {name} cannot work on this exposure; its own words are in the log"
+        ) from error
     status = getattr(result.meta.cal_step, STEPS[name].status or name)
     if status != "COMPLETE" and not (status == "SKIPPED" and STEPS[name].may_skip):
         raise InputError(
