@@ -190,7 +190,7 @@ def test_a_parameter_that_a_step_does_not_have_is_refused_with_those_it_has(worl
 
 
 def test_a_file_that_holds_no_ramps_is_refused(world):
-    assert "a ramp has 4 (integration, group, row, column)" in refusal(world, "no ramp")
+    assert "has no extension SCI (it holds PRIMARY, DQ" in refusal(world, "no ramp")
 
 
 def test_an_exposure_saturated_from_the_start_is_refused(world):
