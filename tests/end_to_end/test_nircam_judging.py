@@ -64,7 +64,7 @@ def _high(hdus, _):
 
 
 def _light(hdus, _):
-    hdus["SCI"].data += (50 * np.arange(5, dtype=np.uint16))[None, :, None, None]
+    hdus["SCI"].data += (300 * np.arange(5, dtype=np.uint16))[None, :, None, None]
 
 
 #: Number of the exposure: what is done to it, and the words that must stand beside its name.

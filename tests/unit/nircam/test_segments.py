@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.errors import InputError
 from darkroom.nircam.detector.subarrays import readout
 from darkroom.nircam.ramps.ramps import RampSet, open_ramp
+from darkroom.nircam.simulate import exposures as nircam
 from nircam_darks import make_darks, write_ramp
 
 SMALL = readout("NRCB1", "SUB64P")
@@ -72,3 +74,60 @@ def test_a_table_of_other_integrations_is_said_and_not_used(tmp_path):
     file = open_ramp(path)
     assert "INT_TIMES has 5 rows, not those of the integrations 7 to 12" in file.remarks[0]
     assert np.ptp(file.mjd) < 1e-4
+
+
+def _simulated(folder, **more):
+    full = {"detector": "NRCB1", "subarray": "SUB64P", "exposures": 2, "nints": 5, "ngroups": 3}
+    full |= {"noise_sampling": "off", **more}
+    paths = []
+    for exposure in nircam.plan(full):
+        paths.append(folder / exposure.file)
+        nircam.deliver(full, exposure.name, paths[-1])
+    return paths
+
+
+@pytest.mark.parametrize("int_times", ["own", "whole", "none"])
+def test_simulated_segments_have_the_times_of_the_whole_exposure(tmp_path, int_times):
+    whole = RampSet(_simulated(tmp_path / "whole"), "superbias")
+    paths = _simulated(tmp_path / "parts", segments=2, int_times=int_times)
+    assert [path.name[26:32] for path in paths] == ["seg001", "seg002"] * 2
+    parts = RampSet(paths, "superbias")
+    assert [file.sci.shape[0] for file in parts.files] == [2, 3, 2, 3]
+    np.testing.assert_allclose(parts.mjd, whole.mjd, atol=1e-7, rtol=0)
+    np.testing.assert_array_equal(parts.integrations, whole.integrations)
+    assert not parts.warnings
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("not_dark", "EXP_TYPE is NRC_IMAGE"),
+        ("lost", "has no data (only zeros): lost packets"),
+        ("no_zeroframe", "ZEROFRAM is T"),
+        ("clock", "NOUTPUTS is 4, but 1 in"),
+        ("other_corner", "SUBSTRT1 is 1, but 1851 in"),
+        ("averaged", "NFRAMES is 8, but 1 in"),
+        ("subtracted", "S_SUPERB is COMPLETE"),
+        ("multistripe", "MSTR_RD1 is 40"),
+    ],
+)
+def test_each_simulated_fault_is_found(tmp_path, kind, words):
+    paths = _simulated(tmp_path, exposures=4, faults=[{"exposure": 3, "kind": kind}])
+    with pytest.raises(InputError) as refused:
+        RampSet(paths, "superbias")
+    assert f"{paths[2].name}: " in str(refused.value)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("aborted", "1 group has no data and is left out (integration 5: group 3)"),
+        ("lost_group", "1 group has no data and is left out (integration 1: group 1)"),
+    ],
+)
+def test_simulated_lost_groups_are_said(tmp_path, kind, words):
+    paths = _simulated(tmp_path, exposures=3, faults=[{"exposure": 2, "kind": kind}])
+    (warning,) = RampSet(paths, "superbias").warnings
+    assert warning.startswith(paths[1].name)
+    assert words in warning

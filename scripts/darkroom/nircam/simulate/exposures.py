@@ -44,14 +44,19 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     import numpy as np
 
     from darkroom.atomic import written_atomically
+    from darkroom.nircam.simulate.faults import add_fault
     from darkroom.nircam.simulate.ramp import make_ramp
     from darkroom.nircam.simulate.uncal import uncal
 
     full = complete(settings)
     exposure = planned("NIRCam", plan(settings), name)
-    data, truth = make_ramp(full, name)
+    data, truth = make_ramp(full | {"nints": exposure.nints}, name)
     if full["truth"]:
         with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
     with written_atomically(path) as temporary:
-        uncal(full, exposure, data).writeto(temporary)
+        hdus = uncal(full, exposure, data)
+        for fault in full["faults"]:
+            if fault["exposure"] == exposure.number:
+                add_fault(fault["kind"], hdus)
+        hdus.writeto(temporary)
