@@ -154,9 +154,10 @@ def make_ramps(
     with ExitStack() as copies:
         plain = plain_copy(path, copies)
         model = run_steps(
-            path, arguments.steps, references, arguments.parameters, arguments.superbias, plain
-        )
-        hdus = ramp_hdus(model, arguments.output.name, names)
+            path, arguments.steps, references, arguments.parameters, arguments.superbias, plain,
+            keep=arguments.frames is not None,
+        )  # fmt: skip
+        hdus = ramp_hdus(model, arguments.output.name, names, plain)
         hdus[0].header.extend(stamped)
         write(arguments.output, hdus, date=model.meta.date)
         model.close()

@@ -55,10 +55,14 @@ def _among_rules(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from darkroom.crds.environment import go_offline
     from darkroom.crds.releases import old_context_warning
-    from darkroom.crds.replaced import place_of
+    from darkroom.crds.replaced import Place, place_of
+    from darkroom.errors import DarkroomError
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
-    place = place_of(arguments.reference, arguments.context)
+    try:
+        place = place_of(arguments.reference, arguments.context)
+    except DarkroomError as error:
+        place = Place("", str(error))
     print(place.sentence)
     warning = ""
     if arguments.observatory == "jwst" and not arguments.simulated:

@@ -165,3 +165,4 @@ def test_exclude_makes_the_right_superbias_of_the_good_ones(mixed):
     assert np.median(np.abs(pulls)) == pytest.approx(0.692, rel=0.05)
     place = json.loads((folder / "superbias_rules.json").read_text())
     assert "jwst_nircam_superbias_0001.fits" in place["place"]
+    assert "The pinned CRDS context jwst_0001.pmap is older than the pipeline" in place["context"]

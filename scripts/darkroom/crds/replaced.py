@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from darkroom.hints import StrPath
 
+# Cards whose name differs from that of the rules' parameter.
+_CARDS = {"META.SUBARRAY.NAME": "SUBARRAY"}
+_LATE = "2099-01-01"
 _REPLACED = re.compile(r"replaced '(?P<old>[^']+)' with")
 
 
@@ -58,9 +61,13 @@ def place_of(path: StrPath, context: str) -> Place:
 
         rules = crds.get_cached_mapping(context).get_imap(instrument).get_rmap(kind)
         changes = rules.difference(rules.insert_reference(str(path)))
+        keys_of = rules.parkey[0]
         keys, change = changes[0][1], changes[0][-1]
-        now = _chosen_now(header, rules, kind, context)
-        names = [key.rpartition(".")[2] for key in rules.parkey[0]]
+        own = [str(header.get(_CARDS.get(key, key.rpartition(".")[2]), "N/A")) for key in keys_of]
+        date, _, time = str(header.get("USEAFTER", "")).partition("T")
+        now = _chosen(rules, kind, context, own, date, time or "00:00:00")
+        later = _chosen(rules, kind, context, own, _LATE, "00:00:00")
+        names = [key.rpartition(".")[2] for key in keys_of]
     except (Exception, SystemExit) as error:
         cause = " ".join(str(error).split()) or type(error).__name__
         raise DarkroomError(
@@ -71,33 +78,36 @@ def place_of(path: StrPath, context: str) -> Place:
     useafter = str(header.get("USEAFTER", ""))
     if found := _REPLACED.match(change):
         return Place(found["old"], f"It would replace {found['old']} of {context} ({rule}).")
-    if "Match rule" not in change and now:
+    if "Match rule" not in change:
+        until = f", until {later} of the same rule begins" if later not in ("", now) else ""
+        if now:
+            sentence = f"would be used instead of {now} of {context} ({rule}){until}."
+            return Place(now, f"From {useafter} on it {sentence}")
         return Place(
-            now, f"From {useafter} on it would be used instead of {now} of {context} ({rule})."
+            "",
+            f"It would replace no file of {context}: it would be used from {useafter} on{until}, "
+            f"and what is there stays ({rule}).",
         )
     beside = f"It would replace no file of {context}: there is no rule for {rule}"
+    now = now or later
     if not now:
         return Place("", f"{beside}.")
     theirs = rules.file_matches(now)
     whose = f" ({_shown(names, [value for _, value in theirs[0][1]])})" if theirs else ""
     return Place(
         "",
-        f"{beside}. It would stand beside {now}{whose}, which such exposures get now and others "
-        "would go on to get; a file made for the same values would replace that one.",
+        f"{beside}. It would stand beside {now}{whose}, which such exposures get now; "
+        "a file made for the same values would replace that one.",
     )
 
 
-def _chosen_now(header: Any, rules: Any, kind: str, context: str) -> str:
-    """Return the file that exposures like those of a new reference get at its date, or ''."""
+def _chosen(rules: Any, kind: str, context: str, own: Sequence[str], date: str, time: str) -> str:
+    """Return the file that exposures with the values of a new reference get at a date, or ''."""
     import crds
 
-    date, _, time = str(header.get("USEAFTER", "")).partition("T")
-    asked = {key: str(header.get(key.rpartition(".")[2], "N/A")) for key in rules.parkey[0]}
-    asked |= {"META.OBSERVATION.DATE": date, "META.OBSERVATION.TIME": time or "00:00:00"}
-    asked["META.INSTRUMENT.NAME"] = str(header["INSTRUME"])
-    # The name of the subarray is a card of another name in the data model.
-    if "META.SUBARRAY.NAME" in asked:
-        asked["META.SUBARRAY.NAME"] = str(header.get("SUBARRAY", "N/A"))
+    asked = dict(zip(rules.parkey[0], own, strict=True))
+    asked |= {"META.OBSERVATION.DATE": date, "META.OBSERVATION.TIME": time}
+    asked["META.INSTRUMENT.NAME"] = str(rules.instrument).upper()
     found = crds.getrecommendations(
         asked, reftypes=[kind], context=context, observatory=str(rules.observatory)
     )

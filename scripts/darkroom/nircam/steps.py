@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io import fits
 
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError, InputError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Fraction of pixels without a value in the first group above which an exposure is refused.
 _MAX_UNUSABLE = 0.5
+#: Tables of the raw file that the steps do not use: they stay as they are.
+TABLES = ("INT_TIMES", "GROUP")
 _SKIPPED_HDUS = ("ASDF", "ERR")
 # Parameters that every step has and that affect no result.
 _HOUSEKEEPING = {
@@ -119,6 +122,7 @@ def run_steps(
     parameters: Mapping[str, Mapping[str, Any]],
     superbias: StrPath | None = None,
     plain: StrPath | None = None,
+    keep: bool = False,
 ) -> Any:
     """Run steps on a raw exposure.
 
@@ -138,6 +142,8 @@ def run_steps(
         Superbias to subtract in place of that of `references`.
     plain : path-like, optional
         Unpacked copy of `path`, when that is compressed; it must stay until the model is closed.
+    keep : bool
+        The exposure was judged before: run the steps although its structure is faulty.
 
     Returns
     -------
@@ -149,18 +155,13 @@ def run_steps(
     InputError
         When the exposure is unusable, or a step fails or does not correct anything.
     """
-    from jwst import datamodels
-
-    if faults := open_ramp(path).faults:
-        raise InputError(path, faults[0])
-    try:
-        model = datamodels.RampModel(str(plain or path))
-        if model.data is None or model.data.ndim != 4:
-            raise ValueError("it has no SCI with integrations, groups, rows and columns")
-    except Exception as error:
-        raise InputError(
-            path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits file"
-        ) from error
+    file = open_ramp(path)
+    if file.faults and not keep:
+        raise InputError(path, file.faults[0])
+    model = _open_model(path, plain or path)
+    # The pipeline would look for what is not there.
+    if model.meta.exposure.zero_frame and not model.hasattr("zeroframe"):
+        model.meta.exposure.zero_frame = False
     lost = _lost_parts(model.data, "refpix" in steps)
     if count := int(lost.any(axis=(2, 3, 4)).sum()):
         log.warning(
@@ -185,6 +186,26 @@ def run_steps(
             _check_refpix(path, before, model.data)
     _check_usable(path, model, lost)
     return model
+
+
+def _open_model(path, plain):
+    """Return an exposure as the pipeline's ramp model, without a table that it does not know."""
+    from jwst import datamodels
+
+    try:
+        try:
+            return datamodels.RampModel(str(plain))
+        except ValueError as error:
+            log.warning("%s: read without its tables of times: %s", path, _one_line(error))
+            with fits.open(plain, memmap=False) as hdus:
+                kept = [hdu for hdu in hdus if hdu.name not in TABLES]
+                return datamodels.RampModel(fits.HDUList(kept))
+    except Exception as error:
+        log.error("%s: %s: %s", path, type(error).__name__, _one_line(error))
+        raise InputError(
+            path, "jwst cannot open it as ramps; its own words are in the log",
+            "give an _uncal.fits file",
+        ) from error  # fmt: skip
 
 
 def _lost_parts(data, whole):
@@ -308,7 +329,9 @@ def _check_refpix(path, before, after):
         )
 
 
-def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
+def ramp_hdus(
+    model: Any, name: str, references: Mapping[str, str], raw: StrPath | None = None
+) -> list:
     """Return the ramps as FITS HDUs that do not depend on the time and place of the run.
 
     Parameters
@@ -319,6 +342,8 @@ def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
         Name of the file that will be written.
     references : dict
         ``{type: name}`` to write into the header in place of paths.
+    raw : path-like, optional
+        The raw exposure, unpacked: its tables are added when the model was made without them.
 
     Returns
     -------
@@ -334,6 +359,10 @@ def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
             used.name = reference
     hdus = fits_support.to_fits(model._instance, model._schema)
     hdus = [hdu for hdu in hdus if hdu.name not in _SKIPPED_HDUS]
+    names = [hdu.name for hdu in hdus]
+    if raw is not None:
+        with fits.open(raw, memmap=False) as before:
+            hdus += [hdu.copy() for hdu in before if hdu.name in TABLES and hdu.name not in names]
     header = hdus[0].header
     header["FILENAME"] = name
     header["FILETYPE"] = ("RAMP", "type of data in the file")
