@@ -122,6 +122,24 @@ rule frames:
         "--output {output.table} @{input.list} > {log} 2>&1"
 
 
+rule refusal:
+    """Write why the judgement of its item refuses an exposure; nothing when it does not."""
+    input:
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
+    log:
+        f"{RESULTS}/logs/refusal/{{item}}/{{exposure}}.log",
+    localrule: True
+    conda:
+        "../envs/detector.yaml"
+    message:
+        "Is {wildcards.item}/{wildcards.exposure} refused?"
+    shell:
+        "awk -F '\\t' '$1 == \"{wildcards.exposure}\" && $4 != \"yes\" {{print $5}}' "
+        "{input.frames} > {output} 2> {log}"
+
+
 rule role_list:
     """List the accepted frames of one role (bias, dark, science or exposure)."""
     input:

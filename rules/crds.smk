@@ -36,7 +36,7 @@ rule crds_context:
 rule bestrefs:
     """Choose the best references of an exposure."""
     input:
-        unpack(lambda wildcards: REFERENCES.refusal(wildcards.item, wildcards.exposure)),
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
     output:
@@ -53,13 +53,12 @@ rule bestrefs:
     params:
         settings=lambda wildcards: REFERENCES.bestrefs_options(wildcards.item),
         place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
-        refusal=lambda wildcards, input: named_options(input, "refusal"),
         code=program.digest("jwst", "references/bestrefs"),
     message:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("jwst", "references/bestrefs") + "{params.place} {params.settings} {params.refusal} "
-        "--output {output.references} {input.exposure} > {log} 2>&1"
+        program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
+        "--refusal {input.refusal} --output {output.references} {input.exposure} > {log} 2>&1"
 
 
 rule item_references:

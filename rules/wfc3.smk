@@ -34,26 +34,6 @@ rule simulate_wfc3_references:
         "{params.settings[2]} > {log} 2>&1"
 
 
-rule refusal:
-    """Write why the judgement of its item refuses an exposure; nothing when it does not."""
-    input:
-        frames=f"{RESULTS}/{{item}}/frames.tsv",
-    output:
-        f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-    log:
-        f"{RESULTS}/logs/refusal/{{item}}/{{exposure}}.log",
-    wildcard_constraints:
-        item=PLAN.only_items_of("wfc3"),
-    localrule: True
-    conda:
-        "../envs/detector.yaml"
-    message:
-        "Is {wildcards.item}/{wildcards.exposure} refused?"
-    shell:
-        "awk -F '\\t' '$1 == \"{wildcards.exposure}\" && $4 != \"yes\" {{print $5}}' "
-        "{input.frames} > {output} 2> {log}"
-
-
 rule calibrate_original:
     """Calibrate an exposure with all its reads: the count rate of each pixel."""
     input:

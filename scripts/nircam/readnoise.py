@@ -53,6 +53,7 @@ def main() -> None:
         settings,
         previous=arguments.previous,
         threads=arguments.threads,
+        keep=arguments.keep,
     )
     readnoise_run.write(
         made, arguments.output, arguments.details or shared.beside(arguments, "details")

@@ -67,13 +67,6 @@ class References:
             words += ["--optional-kinds", *pipeline.optional_kinds]
         return f"{self.context_option(self._needed_observatory(item))} {quoted(*words)}"
 
-    def refusal(self, item: str, exposure: str) -> dict[str, str]:
-        """Return the file that says why an exposure is refused, where that is judged before."""
-        pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
-        if not pipeline.judged_first:
-            return {}
-        return {"refusal": f"{self.plan.folder(item)}/refusals/{exposure}.txt"}
-
     def simulate_options(self, observatory: str) -> str:
         """Return the options that name the context and the reference types to simulate."""
         items = self._items(observatory).items()

@@ -114,7 +114,6 @@ class Wfc3Pipeline(Pipeline):
     settings_group = Wfc3Settings
     programs = PROGRAMS
     observatory = "hst"
-    judged_first = True
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)

@@ -152,8 +152,6 @@ class Pipeline(ABC):
     observatory: str | None = None
     #: Reference types that an exposure may do without: CRDS may have no file.
     optional_kinds: tuple[str, ...] = ()
-    #: Whether references are chosen only for exposures that the judgement of the item accepts.
-    judged_first: bool = False
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

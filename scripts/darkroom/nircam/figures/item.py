@@ -99,6 +99,30 @@ def _averaged_groups(reference, details):
     return [text]
 
 
+def among_rules(paths: Iterable[StrPath]) -> dict[str, list[Any]]:
+    """Return what the report says of the rules of CRDS: what the products would replace.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files of ``references/certify.py``, JSON.
+
+    Returns
+    -------
+    dict
+        ``answers``, which file each product would replace; ``warnings``, of a product that would
+        replace none, and of a context that is older than the pipeline.
+    """
+    found = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    warnings = [f"{one['file']}: {one['place']}" for one in found if not one["replaces"]]
+    warnings += list(dict.fromkeys(one["context"] for one in found if one["context"]))
+    answers = [
+        {"question": f"Which file of CRDS would {one['file']} replace?", "answer": one["place"]}
+        for one in found
+    ]
+    return {"warnings": warnings, "answers": answers}
+
+
 def merge_quantities(paths: Iterable[StrPath]) -> list[dict[str, Any]]:
     """Return the entries of several files of quantities, in order.
 

@@ -65,6 +65,7 @@ def run(
     *,
     previous: StrPath | None = None,
     threads: int = 1,
+    keep: bool = False,
 ) -> ReadnoiseResult:
     """Measure the read noise.
 
@@ -78,6 +79,8 @@ def run(
     previous : path-like, optional
         Read noise reference file to compare with.
     threads : int
+    keep : bool
+        Use exposures that are refused when they are judged.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def run(
         When no read noise can be measured in these exposures; `InputError` when one file is the
         cause.
     """
-    ramps = RampSet(paths, "read noise")
+    ramps = RampSet(paths, "read noise", keep=keep, whole=choices.method != "line")
     subarray = check_subarray(metadata, ramps)
     _, warning = full_pedigree(metadata, ramps.mjd)
     if warning:

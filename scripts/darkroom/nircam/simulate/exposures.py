@@ -46,13 +46,17 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     import numpy as np
 
     from darkroom.atomic import written_atomically
+    from darkroom.nircam.simulate.faults import spoil
     from darkroom.nircam.simulate.ramp import make_groups
     from darkroom.nircam.simulate.uncal import write_uncal
 
     full = complete(settings)
     exposure = planned("NIRCam", plan(settings), name)
+    held = full | {"nints": exposure.nints}
     with written_atomically(path) as temporary:
-        truth = write_uncal(temporary, full, exposure, partial(make_groups, full, name))
+        truth = write_uncal(temporary, full, exposure, partial(make_groups, held, name))
+        kinds = [each["kind"] for each in full["faults"] if each["exposure"] == exposure.number]
+        spoil(temporary, kinds)
         if full["truth"]:
             with written_atomically(path.parent / "truth" / f"{name}.npz") as beside:
                 np.savez(beside, **truth)

@@ -105,7 +105,7 @@ def _measure(found, first, read_share, ramps, classes, choices):
     for row in cycles:
         if row.warning:
             log.warning(row.warning)
-    integration = np.array([i for _, i in ramps.ramps])
+    integration = ramps.integrations
     drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
     tables = {
         "NOISE": (noise, dict.fromkeys(("scatter", "read", "ktc", "ktc_error"), "DN")),
