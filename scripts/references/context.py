@@ -29,12 +29,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="list of verified mappings")
     arguments = parser.parse_args()
 
-    from importlib.metadata import version
-
     from darkroom.atomic import write_text
     from darkroom.crds.cache import Cache
     from darkroom.crds.fill import ensure_context
-    from darkroom.crds.releases import old_context_warning
     from darkroom.crds.server import Server
 
     cache = Cache(arguments.cache, arguments.observatory)
@@ -42,8 +39,6 @@ def main() -> None:
     names = ensure_context(cache, server, arguments.context, arguments.instruments)
     write_text(arguments.output, f"# context: {arguments.context}\n" + "\n".join(names) + "\n")
     print(f"{len(names)} mappings of {arguments.context} are verified")
-    if arguments.observatory == "jwst" and arguments.server:
-        print(old_context_warning(arguments.context, version("jwst")))
     now = cache.description().operational
     if now != arguments.context:
         print(f"the observatory uses {now} at present, which may choose newer references")
