@@ -65,8 +65,9 @@ class CrossSpectra:
         count = len(self.amplifiers)
         self.pairs = list(combinations_with_replacement(range(count), 2))
         shape = (len(self.pairs), self.length // 2 + 1)
-        self._window = np.zeros(shape, np.complex64)
-        self.power = [np.zeros(shape[1], np.complex64) for _ in self.pairs]
+        self.power, self._window = (
+            [np.zeros(shape[1], np.complex64) for _ in self.pairs] for _ in range(2)
+        )
         self.variance, self.weight = np.zeros(count), np.zeros(count)
         self.dof = 0.0
         self._mask: np.ndarray  # taper × good pixels of the current integration, by `begin`
@@ -137,6 +138,7 @@ class CrossSpectra:
             np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
         )
         relative = overlap / overlap[0, 0]
+        self._mask = np.empty(0, np.float32)
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
         for place, spectrum in enumerate(spectra):
@@ -148,7 +150,10 @@ class CrossSpectra:
 
     def _corrected_lags(self, place, overlap, relative):
         """Return the correlation of a pair over the fraction of its samples that are valid."""
-        window = self._lags(self._window[place].astype(np.complex128))
+        window = self._window[place].astype(np.complex128)
+        if place > 0:  # the first is used again
+            self._window[place] = np.empty(0, np.complex64)
+        window = self._lags(window)
         needed = window > _MIN_PAIRS * self.dof * overlap
         needed &= relative > _MIN_OVERLAP
         power = self.power[place].astype(np.complex128)
