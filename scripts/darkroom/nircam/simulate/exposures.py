@@ -55,8 +55,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
         with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
     with written_atomically(path) as temporary:
-        hdus = uncal(full, exposure, data)
+        uncal(full, exposure, data).writeto(temporary)
         for fault in full["faults"]:
             if fault["exposure"] == exposure.number:
-                add_fault(fault["kind"], hdus)
-        hdus.writeto(temporary)
+                add_fault(fault["kind"], temporary)

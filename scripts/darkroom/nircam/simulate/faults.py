@@ -5,27 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.io import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from astropy.io import fits
+    from darkroom.hints import StrPath
 
 _FRAME_SIGNAL = 50  # DN a group of an exposure that was not taken in the dark
 _FULL_SCALE = 65535
 
 
-def add_fault(kind: str, hdus: fits.HDUList) -> None:
+def add_fault(kind: str, path: StrPath) -> None:
     """Spoil a raw exposure.
 
     Parameters
     ----------
     kind : str
         One of `FAULTS`.
-    hdus : astropy.io.fits.HDUList
-        As made by `darkroom.nircam.simulate.uncal.uncal`; changed in place.
+    path : path-like
+        The file, which is written anew.
     """
-    FAULTS[kind](hdus)
+    with fits.open(path, memmap=False) as hdus:
+        FAULTS[kind](hdus)
+        hdus.writeto(path, overwrite=True)
 
 
 def _not_dark(hdus):
