@@ -79,7 +79,7 @@ BAD = {
     12: (_card(MSTR_RD1=40), "MSTR_RD1 is 40: a multistripe exposure"),
     14: (_card(INTEND=5), "INTSTART 1 to INTEND 5 are not the 2 integrations"),
     15: (_lost, "the first group of each of its 2 integrations has no data"),
-    17: (_high, "its level is"),
+    17: (_high, "level is"),
     18: (_light, "its slope is"),
 }
 #: These stay: what they lack is left out and said.

@@ -107,6 +107,12 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
         ),
         NoFaults(key="pixels", advice="leave this exposure out"),
         Distinct(key="integrations", what="integration", advice="give every exposure once"),
+        Alike(
+            key="stored type",
+            ignore_missing=True,
+            verdict=WARNED,
+            advice="are some of them raw, others after steps that left no card?",
+        ),
         *_typical(),
         NoFaults(key="remarks", verdict=WARNED),
     )
@@ -146,7 +152,8 @@ def _typical():
     DN.
     """
     return (
-        Typical(key="level", warn=500.0, refuse=2500.0, unit="DN"),
+        Alike(key="level", tolerance=2500.0, ignore_missing=True, unit="DN"),
+        Typical(key="level", warn=500.0, unit="DN"),
         Typical(key="noise", warn=0.3, refuse=1.0, relative=True, unit="DN"),
         Typical(key="slope", warn=3.0, refuse=20.0, unit="DN per group"),
     )
@@ -184,6 +191,7 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
         "FASTAXIS": cards.axis_of(header, 0),
         "SLOWAXIS": cards.axis_of(header, 1),
         "state": state,
+        "stored type": "float" if file.sci.first.dtype.kind == "f" else "integer",
         "steps": [] if state == "raw" else state.split(", "),
         "faults": list(file.faults),
         "pixels": faults,

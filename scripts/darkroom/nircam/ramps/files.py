@@ -102,8 +102,7 @@ class RampFile:
         """
         plane = self.sci.plane(integration, group)
         plane.read_into(values, first, self.path)
-        if plane.dtype.kind in "iu":
-            _blank_lost(values)
+        _blank_lost(values)
         if flags and self.groupdq is not None:
             bits = self.groupdq.plane(integration, group).stored(first, values.shape[0], self.path)
             bits &= bits.dtype.type(flags)

@@ -148,7 +148,9 @@ def _number_faults(header, nints, ngroups):
             yield f"INTSTART {first} to INTEND {last} are not the {nints} integrations of SCI"
         elif first < 1 or (total is not None and last > total):
             yield f"INTSTART {first} and INTEND {last} are not within NINTS {total}"
-    elif total is not None and total != nints:
+    elif first is not None and total is not None and first + nints - 1 > total:
+        yield f"INTSTART {first} and {nints} integrations of SCI are not within NINTS {total}"
+    elif first is None and total is not None and total != nints:
         yield (
             f"NINTS is {total}, but SCI has {nints} integrations, and no INTSTART and INTEND say "
             "which"

@@ -46,7 +46,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     import numpy as np
 
     from darkroom.atomic import written_atomically
-    from darkroom.nircam.simulate.faults import spoil
+    from darkroom.nircam.simulate.faults import add_fault
     from darkroom.nircam.simulate.ramp import make_groups
     from darkroom.nircam.simulate.uncal import write_uncal
 
@@ -55,8 +55,9 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     held = full | {"nints": exposure.nints}
     with written_atomically(path) as temporary:
         truth = write_uncal(temporary, full, exposure, partial(make_groups, held, name))
-        kinds = [each["kind"] for each in full["faults"] if each["exposure"] == exposure.number]
-        spoil(temporary, kinds)
+        for fault in full["faults"]:
+            if fault["exposure"] == exposure.number:
+                add_fault(fault["kind"], temporary)
         if full["truth"]:
             with written_atomically(path.parent / "truth" / f"{name}.npz") as beside:
                 np.savez(beside, **truth)
