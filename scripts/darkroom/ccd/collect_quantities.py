@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.ccd import options
 from darkroom.ccd.background import gradient
-from darkroom.ccd.cells import bias_cell, cells, load, load_roles
+from darkroom.ccd.cells import bias_cell, cells, load
 from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
@@ -24,11 +24,9 @@ from darkroom.errors import DarkroomError
 if TYPE_CHECKING:
     import argparse
 
-    from darkroom.fits.describe import Recover
-
 
 def quantities(
-    arguments: argparse.Namespace, clip: Clip, recover: Sequence[Recover]
+    arguments: argparse.Namespace, clip: Clip
 ) -> tuple[list[Quantity], list[dict[str, Any]]]:
     """Compute the table of quantities.
 
@@ -38,8 +36,6 @@ def quantities(
         Of the program ``quantities``.
     clip : Clip
         As used for the products.
-    recover : sequence of Recover
-        Malformed header cards that may be repaired.
 
     Returns
     -------
@@ -48,7 +44,7 @@ def quantities(
     science : list of dict
         Name and header cards of each dark-subtracted frame.
     """
-    darks, biases = load_roles(arguments.dark, arguments.bias, recover)
+    darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     zero = bias_cell(biases)
     time = _reference_time(darks)
     found = cells(darks, tolerance=arguments.temperature_tolerance_c)
@@ -61,7 +57,7 @@ def quantities(
     rows = table(bias, dark, ours, _pixel(arguments.pixel, bias.mean.shape), unit)
     science = []
     for frame, path in zip(
-        load(arguments.science, recover) if arguments.science else [],
+        load(arguments.science, **options.reading(arguments)) if arguments.science else [],
         arguments.subtracted,
         strict=True,
     ):

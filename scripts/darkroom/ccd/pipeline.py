@@ -6,7 +6,7 @@ from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
 from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline
+from darkroom.workflow.plan import Pipeline, quoted
 
 
 class CcdPipeline(Pipeline):
@@ -17,12 +17,17 @@ class CcdPipeline(Pipeline):
     programs = PROGRAMS
 
     def _options(self, item: str, program: str) -> str:
-        """Return the settings of a program as options, including header cards to recover."""
-        recover = "" if program == "figures" else self._recover(item)
-        return f"{super()._options(item, program)} {recover}".rstrip()
+        """Return the settings of a program as options, including how headers are read."""
+        reading = "" if program == "figures" else self._reading(item)
+        return f"{super()._options(item, program)} {reading}".rstrip()
 
-    def _recover(self, item: str) -> str:
-        return command_options(self.plan.campaign.items[item], ItemSettings, ("recover",))
+    def _reading(self, item: str) -> str:
+        """Return how headers are read; the frames were judged when they came together."""
+        settings = self.plan.campaign.items[item]
+        cards = [f"{quantity}={card}" for quantity, card in settings.get("cards", {}).items()]
+        words = [word for card in cards for word in ("--cards", card)]
+        recover = command_options(settings, ItemSettings, ("recover",))
+        return " ".join(filter(None, (recover, quoted(*words), "--judged")))
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item.
