@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 from collections import Counter
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +157,7 @@ def _exposures(
     facts = header_facts(path, settings)
     uri = f"local:{path.relative_to(folder).as_posix()}"
     name = _exposure_name(file)
-    if settings["instrument"] == "ccd" and (planes := _cube_planes(path)):
+    if _takes_single_images(settings["instrument"]) and (planes := _cube_planes(path)):
         digits = len(str(max(planes)))
         return [
             Exposure(
@@ -165,6 +167,14 @@ def _exposures(
             for k in planes
         ]  # fmt: skip
     return [Exposure(item, role, name, file, uri, path.stat().st_size, facts)]
+
+
+def _takes_single_images(instrument: str) -> bool:
+    """Tell whether each exposure of an instrument is one image, so that a cube holds several."""
+    name = f"darkroom.{instrument}.received"
+    return find_spec(name) is not None and bool(
+        getattr(import_module(name), "SINGLE_IMAGES", False)
+    )
 
 
 def _cube_planes(path: Path) -> list[int]:
@@ -177,7 +187,7 @@ def _cube_planes(path: Path) -> list[int]:
     return []
 
 
-def header_facts(path: Path, settings: Mapping[str, Any]) -> dict[str, str]:
+def header_facts(path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return the header values of a frame for the lock; of a damaged frame what can be read.
 
     A frame whose header cannot be read stays in the lock: it is refused, with its name and the
@@ -190,6 +200,7 @@ def header_facts(path: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     settings : mapping
         Settings of the work item: ``recover`` and ``cards``.
     """
+    settings = settings or {}
     recover = [Recover.parse(text) for text in settings.get("recover", ())]
     try:
         primary, image = image_headers(path)

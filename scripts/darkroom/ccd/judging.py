@@ -164,11 +164,12 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         Distinct(key="pixels", what="image", advice=_ONCE),
         *header_checks(settings),
         Constant(),
-        Copies(advice=_ONCE),
         Subtracted(),
         StandsOut(key="level", what="level"),
         StandsOut(key="noise", what="noise from pixel to pixel"),
         StandsOut(key="blocks", what="shape"),
+        # Last: a frame unlike all others would make any two of the rest look like copies.
+        Copies(advice=_ONCE),
         Alike(
             key="bitpix", what="type of numbers (BITPIX)", verdict=WARNED,
             advice="a frame stored otherwise may have been changed by a program",

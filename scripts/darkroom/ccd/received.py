@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
     from darkroom.fits.describe import Frame
 
+#: Each exposure is one image: a cube in a local folder holds several.
+SINGLE_IMAGES = True
 #: Cards of the set-up by name: frames that differ in one do not belong together.
 SETUP = {
     "gain": ("GAIN", "GAINRAW", "ISOSPEED", "ISO"),

@@ -26,11 +26,11 @@ _FEW_LIMITS = {3: 114.0, 4: 50.0, 5: 61.0}
 # Deviations that matter, in units of the noise of a pixel: (warned, refused), of few and of more.
 # A level is subtracted frame by frame, so its deviation adds to the common error only; a shape
 # stays, and in a stack of n shifts a pixel by 1 / sqrt(n) of the error of the mean at one noise.
-# The noise itself is compared as a ratio: a frame of 1.5 times the noise has no weight of its own.
+# The noise itself is compared by the logarithm of the ratio: 0.4 is a factor of 1.5.
 _HARM = {
     "level": ((1.0, 10.0), (0.5, 3.0)),
     "blocks": ((0.7, 3.0), (0.4, 1.0)),
-    "noise": ((0.3, 1.0), (0.15, 0.5)),
+    "noise": ((0.3, 0.7), (0.15, 0.4)),
 }
 _FEW = 6
 # A cell in which this share stands out has no usual frame: that is said, no frame is refused.
@@ -112,9 +112,10 @@ class Copies(Check):
         values = np.array([subject.values[self.key] for subject in cell], np.float32)
         rough = np.array([_roughness(one - values) for one in values])
         usual = float(np.median(rough[np.triu_indices(len(cell), 1)]))
+        noise = float(np.median([subject.values["noise"] for subject in cell]))
         limit = f"differs from the others by {number(usual)} ADU rms"
         for k, subject in enumerate(cell):
-            earlier = np.flatnonzero(rough[k, :k] < _COPY * usual)
+            earlier = np.flatnonzero(rough[k, :k] < _COPY * min(usual, np.sqrt(2) * noise))
             if earlier.size:
                 other, found = cell[earlier[0]], float(rough[k, earlier[0]])
                 fault = (
@@ -226,7 +227,10 @@ class StandsOut(Check):
         """Return the deviation of each frame of a cell, and the usual value."""
         values = np.array([subject.values[self.key] for subject in cell], float)
         if self.key != "blocks":
-            return values - np.median(values), float(np.median(values))
+            usual = float(np.median(values))
+            if self.key == "noise":
+                return usual * np.log(values / usual), usual
+            return values - usual, usual
         values -= np.median(values, axis=1, keepdims=True)
         return np.abs(values - np.median(values, axis=0)).max(axis=1), 0.0
 
