@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 SAME_EXPTIME = 1e-3
 #: Exposure times of bias frames may differ by this many seconds: dark counts do not show.
 SAME_BIAS_S = 0.02
-# A cooled camera keeps the temperature that was asked for within this many °C, in steps of its
-# thermometer (0.41 °C in SBIG's).
-_REGULATED_C = 1.0
+#: A cooled camera keeps the temperature that was asked for within this many °C, in steps of its
+#: thermometer (0.41 °C in SBIG's).
+REGULATED_C = 1.0
+#: The largest such step, °C.
+STEP_C = 0.5
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def temperature_groups(frames: Sequence[Frame], tolerance: float) -> list[int]:
             "states no detector temperature, other frames do",
             "temperature groups need it in all frames or in none",
         )
-    if _regulated(frames):
+    if all(map(is_regulated, frames)):
         temperatures = [frame.set_temperature for frame in frames]
     numbers, number, coldest = {}, 0, -np.inf
     for value in sorted(set(temperatures)):
@@ -185,13 +187,10 @@ def temperature_groups(frames: Sequence[Frame], tolerance: float) -> list[int]:
     return [numbers[value] for value in temperatures]
 
 
-def _regulated(frames):
-    """Tell whether every frame states the temperature that was asked for, and kept it."""
-    asked = [frame.set_temperature for frame in frames]
-    return None not in asked and all(
-        abs(frame.temperature - value) <= _REGULATED_C
-        for frame, value in zip(frames, asked, strict=True)
-    )
+def is_regulated(frame: Frame) -> bool:
+    """Tell whether a frame states the temperature that was asked for, and kept it."""
+    asked = frame.set_temperature
+    return None not in (asked, frame.temperature) and abs(frame.temperature - asked) <= REGULATED_C
 
 
 def _nearest_groups(frames, darks, groups):

@@ -150,10 +150,12 @@ def _noise(values):
     difference = difference[np.isfinite(difference)]
     if not difference.size:
         return 0.0
-    half = 1.4826 * float(np.median(difference))
-    if not half:  # most neighbours are equal: the camera rounds coarsely
-        half = float(np.sqrt(np.mean(np.minimum(difference, np.percentile(difference, 99)) ** 2)))
-    return half / np.sqrt(2)
+    scale = 1.4826 * float(np.median(difference))
+    if not scale:  # most neighbours are equal: the camera rounds coarsely
+        scale = float(np.percentile(difference, 99)) or float(difference.max())
+    # The median of whole numbers is one: the mean square of all but outliers is finer.
+    kept = difference[difference <= _OUTLIER * scale]
+    return float(np.sqrt(np.square(kept).mean(dtype=float) / 2))
 
 
 def _blocks(values, noise):

@@ -28,9 +28,9 @@ _FEW_LIMITS = {3: 114.0, 4: 50.0, 5: 61.0}
 # stays, and in a stack of n shifts a pixel by 1 / sqrt(n) of the error of the mean at one noise.
 # The noise itself is compared by the logarithm of the ratio: 0.4 is a factor of 1.5.
 _HARM = {
-    "level": ((1.0, 10.0), (0.5, 3.0)),
-    "blocks": ((0.7, 3.0), (0.4, 1.0)),
-    "noise": ((0.3, 0.7), (0.15, 0.4)),
+    "level": ((0.5, 10.0), (0.5, 3.0)),
+    "blocks": ((0.5, 3.0), (0.4, 1.0)),
+    "noise": ((0.2, 0.7), (0.15, 0.4)),
 }
 _FEW = 6
 # A cell in which this share stands out has no usual frame: that is said, no frame is refused.
