@@ -166,8 +166,8 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         Constant(),
         Subtracted(),
         StandsOut(key="level", what="level"),
-        StandsOut(key="noise", what="noise from pixel to pixel"),
         StandsOut(key="blocks", what="shape"),
+        StandsOut(key="noise", what="noise from pixel to pixel"),
         # Last: a frame unlike all others would make any two of the rest look like copies.
         Copies(advice=_ONCE),
         Alike(
