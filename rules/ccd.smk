@@ -240,14 +240,9 @@ rule ccd_figures:
     """Draw the figures of a CCD item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
-        unpack(lambda wildcards: PLAN.truth_comparison(wildcards.item)),
+        unpack(lambda wildcards: ccd.truth(wildcards.item)),
+        unpack(lambda wildcards: ccd.figure_inputs(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
-        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
-        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
-        master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
-        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
-        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
-        quantities=f"{RESULTS}/{{item}}/quantities.json",
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         figures=directory(f"{RESULTS}/{{item}}/figures"),
@@ -264,6 +259,7 @@ rule ccd_figures:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
+        products=lambda wildcards, input: named_options(input, *ccd.figure_inputs(wildcards.item)),
         more=lambda wildcards, input: input_options(
             input, {"subtracted": "--science @", "truth": "--truth "}
         ),
@@ -273,7 +269,5 @@ rule ccd_figures:
     shell:
         program("detector", "ccd/figures") + "--figures {output.figures} --output {output.item} "
         "--threads {threads} {params.settings} --frames {input.frames} "
-        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "
-        "--hot-pixels {input.hot_pixels} --quantities {input.quantities} {params.more} "
+        "{params.products} {params.more} "
         "> {log} 2>&1"

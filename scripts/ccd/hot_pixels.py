@@ -38,7 +38,7 @@ def main() -> None:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import cells, load_roles
+    from darkroom.ccd.cells import cells
     from darkroom.ccd.products import dark_rate as ratefile
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import hot_pixels as hotfile
@@ -48,7 +48,7 @@ def main() -> None:
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
+    darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     found = cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
     rate = ratefile.best(ratefile.read(arguments.rate))
     products.same_shape(rate.rate, darks[0].shape, arguments.rate, darks[0].path)

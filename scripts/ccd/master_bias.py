@@ -42,12 +42,12 @@ def main() -> None:
     arguments = parse()
     from functools import partial
 
-    from darkroom.ccd.cells import bias_cell, load
+    from darkroom.ccd.cells import bias_cell
     from darkroom.ccd.products import master as masterfile
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    cell = bias_cell(load(arguments.frames, options.recover(arguments)))
+    cell = bias_cell(*options.load(arguments, bias=arguments.frames))
     made = masterfile.make(cell, arguments)
     write(
         arguments.output,

@@ -35,15 +35,13 @@ def main() -> None:
     arguments = parse()
     from functools import partial
 
-    from darkroom.ccd.cells import cells, load
+    from darkroom.ccd.cells import cells
     from darkroom.ccd.products import master as masterfile
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    found = cells(
-        load(arguments.frames, options.recover(arguments)),
-        tolerance=arguments.temperature_tolerance_c,
-    )
+    (frames,) = options.load(arguments, dark=arguments.frames)
+    found = cells(frames, tolerance=arguments.temperature_tolerance_c)
     made = [masterfile.make(cell, arguments) for cell in found]
     record = partial(
         stamp,

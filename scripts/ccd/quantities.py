@@ -57,7 +57,7 @@ def main() -> None:
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products.quantities_text import plain, tsv
 
-    rows, science = quantities(arguments, options.clip(arguments), options.recover(arguments))
+    rows, science = quantities(arguments, options.clip(arguments))
     found = answers(rows, science, products.unit(arguments.gain_e_per_adu))
     for answer in found:
         logging.info("%s %s", answer["question"], answer["answer"])

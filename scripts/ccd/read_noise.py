@@ -62,7 +62,7 @@ def main() -> None:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import bias_cell, load
+    from darkroom.ccd.cells import bias_cell
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.products.warnings_text import discordance
@@ -71,7 +71,7 @@ def main() -> None:
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    cell = bias_cell(load(arguments.frames, options.recover(arguments)))
+    cell = bias_cell(*options.load(arguments, bias=arguments.frames))
     with opened(cell.paths, arguments.gain_e_per_adu) as stack:
         made = read_noise(stack, options.clip(arguments), threads=arguments.threads)
     if sentence := discordance(cell, made.survey):

@@ -72,6 +72,20 @@ class ItemSettings:
         unit="names of exposures",
         absent="none",
     )
+    cards: dict = setting(
+        {},
+        "Header cards of the exposure time, the temperature and the role (type) of a frame, where "
+        "they are not the usual ones.",
+        unit="quantity: card",
+        filled=False,
+        schema={
+            "properties": {
+                name: {"type": "string", "minLength": 1}
+                for name in ("exptime", "temperature", "role")
+            },
+            "additionalProperties": False,
+        },
+    )
     recover: list[str] = setting(
         [],
         "Header cards that may be recovered from another card when they are malformed, provided "

@@ -66,19 +66,28 @@ def describe(
         When a file lies outside that folder.
     """
     folder = Path(paths["frames"]).parent
-    found = [(paths[name], what) for name, what in _PRODUCTS]
+    found = [(paths[name], what) for name, what in _PRODUCTS if name in paths]
     found += [(path, "science frame, dark subtracted: data, uncertainty, DQ") for path in science]
-    return {
+    described = {
         "summary": _summary(story),
-        "warnings": [*warnings, *_product_warnings(paths["dark_rate"])],
-        "answers": _answers(paths["quantities"]),
+        "warnings": [
+            *warnings,
+            *(_product_warnings(paths["dark_rate"]) if "dark_rate" in paths else ()),
+        ],
+        "answers": _answers(paths["quantities"]) if "quantities" in paths else [],
         "key_numbers": _key_numbers(story),
-        "tables": [_darks(story), _rates(story), _hottest(paths["hot_pixels"], story.unit)],
+        "tables": [
+            *([_darks(story)] if story.darks else ()),
+            *([_rates(story)] if story.rates else ()),
+            *([_hottest(paths["hot_pixels"], story.unit)] if "hot_pixels" in paths else ()),
+        ],
         "figures": inside(Path(figures) / "figures.json", folder),
-        "quantities": inside(paths["quantities"], folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
         "limits": _limits(story),
     }
+    if "quantities" in paths:
+        described["quantities"] = inside(paths["quantities"], folder)
+    return described
 
 
 def _product_warnings(product):
@@ -102,53 +111,77 @@ def _flag_count(story, name):
 
 def _summary(story):
     nbias, ndark = len(story.levels.pick("bias")), len(story.levels.pick("dark"))
-    made = [
-        f"one master bias and a read-noise map from {counted(nbias, 'bias frame')}",
-        f"{counted(len(story.darks), 'master dark')} and the dark rate of "
-        f"{counted(len(story.rates), 'temperature group')} from {counted(ndark, 'dark')}",
-        f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
-        f"{_flag_count(story, 'UNSTABLE'):,} unstable",
-    ]
+    made = []
+    if story.bias:
+        also = " and a read-noise map" if story.read_noise else ""
+        made.append(f"one master bias{also} from {counted(nbias, 'bias frame')}")
+    if story.darks:
+        also = f" and the dark rate of {counted(len(story.rates), 'temperature group')}"
+        also = also if story.rates else ""
+        made.append(
+            f"{counted(len(story.darks), 'master dark')}{also} from {counted(ndark, 'dark')}"
+        )
+    if story.flags is not None:
+        made.append(
+            f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
+            f"{_flag_count(story, 'UNSTABLE'):,} unstable"
+        )
     if story.sciences:
         made.append(counted(len(story.sciences), "dark-subtracted science frame"))
     return f"Made: {'; '.join(made)}."
 
 
 def _key_numbers(story):
-    bias, noise, rate = story.bias.header, story.read_noise.header, story.best_rate.header
-    unit, hot = story.unit, _flag_count(story, "HOT")
+    found = []
+    if story.bias:
+        found.append(_bias_level(story.bias.header, story.unit))
+    if story.read_noise:
+        found.append(_read_noise(story.read_noise.header, story.unit))
+    if story.rates:
+        found.append(_dark_rate(story.best_rate.header, story.unit))
+    if story.flags is not None:
+        hot = _flag_count(story, "HOT")
+        found.append(
+            {
+                "label": "Hot pixels",
+                "value": hot,
+                "note": f"{share(hot, story.flags.size)} of all; unstable: "
+                f"{_flag_count(story, 'UNSTABLE'):,}",
+            }
+        )
+    return found
+
+
+def _bias_level(bias, unit):
+    return {
+        "label": "Bias level",
+        "value": bias["MEAN"],
+        "error": bias["CMERR"],
+        "unit": unit,
+        "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
+    }
+
+
+def _read_noise(noise, unit):
+    return {
+        "label": "Read noise",
+        "value": noise["READNOIS"],
+        "error": noise["RNERR"],
+        "unit": unit,
+        "note": f"bias of few samples removed; raw mean {number(noise['RNMEAN'], 5)}",
+    }
+
+
+def _dark_rate(rate, unit):
     temperature = rate.get("CCD-TEMP")
     where = "" if temperature is None else f" at {temperature:.2f} °C".replace("-", "−")
-    return [
-        {
-            "label": "Bias level",
-            "value": bias["MEAN"],
-            "error": bias["CMERR"],
-            "unit": unit,
-            "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
-        },
-        {
-            "label": "Read noise",
-            "value": noise["READNOIS"],
-            "error": noise["RNERR"],
-            "unit": unit,
-            "note": f"bias of few samples removed; raw mean {number(noise['RNMEAN'], 5)}",
-        },
-        {
-            "label": f"Dark rate{where}",
-            "value": rate["RATELEV"],
-            "error": rate["RATESYS"],
-            "unit": f"{unit}/s",
-            "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all "
-            "pixels",
-        },
-        {
-            "label": "Hot pixels",
-            "value": hot,
-            "note": f"{share(hot, story.flags.size)} of all; unstable: "
-            f"{_flag_count(story, 'UNSTABLE'):,}",
-        },
-    ]
+    return {
+        "label": f"Dark rate{where}",
+        "value": rate["RATELEV"],
+        "error": rate["RATESYS"],
+        "unit": f"{unit}/s",
+        "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all pixels",
+    }
 
 
 def _darks(story):
@@ -214,7 +247,19 @@ def _cell(value, digits):
 
 
 def _limits(story):
-    limits = [
+    limits = []
+    if not story.darks:
+        limits.append("The item has no darks: the dark rate and the hot pixels are unknown.")
+    if not story.bias:
+        limits.append(
+            "The item has no bias frames: the read noise is unknown, and the bias is part of the "
+            "master darks."
+        )
+    if story.darks and not story.rates:
+        limits.append(
+            "The dark rate is unknown: it needs bias frames, or darks of two exposure times."
+        )
+    limits += [
         "The absolute zero level is unknown: the offset of each frame is measured relative to the "
         "others of its set. The resulting uncertainty is given as the error common to all pixels.",
         "The uncertainty of a pixel follows from the scatter of its own few samples; use Student's "
@@ -225,7 +270,7 @@ def _limits(story):
             "No gain was given: values are in ADU, and shot noise cannot be separated from other "
             "noise."
         )
-    if len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
+    if story.rates and len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
             "All darks have one exposure time: proportionality of counts to time is assumed, not "
             "tested."
