@@ -70,6 +70,7 @@ def main() -> None:
         settings={"way": way, "region": arguments.region, "undivided": undivided,
                   "geometry": given.geometry.name, "waived": sorted(arguments.waive)},
         notes=given.notes + ([f"the mean was divided by the EM gain {gain:g}"] * undivided),
+        empty_pixels=arguments.empty_pixels,
     )  # fmt: skip
     for sentence in given.notes:
         print(sentence)

@@ -78,6 +78,7 @@ def main() -> None:
                       "geometry": given.geometry.name, "waived": sorted(arguments.waive),
                       **maps.settings},
             signed=not arguments.clipped, region=arguments.region,
+            empty_pixels=arguments.empty_pixels,
         )  # fmt: skip
     for sentence in maps.warnings:
         print(f"warning: {sentence}")

@@ -111,6 +111,12 @@ class CgiSettings:
         option=False,
         absent="none",
     )
+    empty_pixels: str = setting(
+        "zero",
+        "Pixels of maps and darks without a value, which DQ flags: zero, as in corgidrp, whose "
+        "bad-pixel step finds no hot pixel in a dark with a NaN; or nan.",
+        choices=("zero", "nan"),
+    )
     region: str = setting(
         "image", "Area of the master darks: image area or full frame.", choices=("image", "full")
     )
@@ -121,8 +127,8 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
     "prepare": RAW,
-    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets"),
-    "master_dark": (*RAW, "waive", "region"),
-    "synthesize_dark": ("geometry", "region"),
+    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets", "empty_pixels"),
+    "master_dark": (*RAW, "waive", "region", "empty_pixels"),
+    "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
     "figures": ("geometry",),
 }
