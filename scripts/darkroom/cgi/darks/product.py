@@ -61,7 +61,7 @@ def write_noise_maps(
     settings: dict[str, object],
     signed: bool = True,
     region: str = "full",
-    empty_pixels: str,
+    empty_pixels: str = "nan",
 ) -> None:
     """Write noise maps in the layout of corgidrp's DetectorNoiseMaps.
 
@@ -238,7 +238,7 @@ def write_dark(
     inputs: Sequence[StrPath],
     settings: dict[str, object],
     notes: Sequence[str] = (),
-    empty_pixels: str,
+    empty_pixels: str = "nan",
 ) -> None:
     """Write a traditional master dark in the layout of corgidrp's Dark.
 
@@ -396,7 +396,7 @@ def write_synthesized_dark(
     maps: NoiseMapsFile,
     *,
     settings: dict[str, object],
-    empty_pixels: str,
+    empty_pixels: str = "nan",
 ) -> None:
     """Write a synthesized dark in the layout of corgidrp's Dark.
 
