@@ -267,7 +267,9 @@ def test_the_wrong_geometry_is_named(frames, monkeypatch, tmp_path):
     paths = map(str, frames[30.0, 2.0])
     words = ["stack_statistics", "--output", str(tmp_path / "x.fits"), *paths]
     monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(InputError, match=r"image of 120 rows x 220 columns, geometry 'EXCAM SCI'"):
+    with pytest.raises(
+        DarkroomError, match=r"3 exposures(.*\n)+.*image of 120 rows x 220 columns, geometry 'EXCAM"
+    ):
         load("cgi/stack_statistics").main()
 
 

@@ -56,16 +56,20 @@ def merge_headers(
     -------
     primary, image, err, dq : astropy.io.fits.Header
     """
-    latest = max(stacks, key=lambda stack: stack.template.start).template
+    latest_stack = max(stacks, key=lambda stack: stack.template.start)
+    latest = latest_stack.template
     earliest = min(stacks, key=lambda stack: str(stack.earliest.get("SCTSRT", ""))).earliest
     headers = [
         _without(header, (*_DROPPED, *_FORM))
         for header in (latest.primary, latest.image, latest.err, latest.dq)
     ]
     primary, image, err, dq = headers
-    nframes = sum(stack.nframes for stack in stacks)
+    temperatures = sum(stack.temperatures for stack in stacks)
     if "EXCAMT" in image:
-        image["EXCAMT"] = sum(stack.temperature_sum for stack in stacks) / nframes
+        total = sum(stack.temperature_sum for stack in stacks)
+        image["EXCAMT"] = total / temperatures if temperatures else -999.0
+    if "EXPTIME" in image:
+        image["EXPTIME"] = latest_stack.exptime
     for card, value in earliest.items():
         image[card] = value
     for header in (primary, image):
