@@ -21,11 +21,18 @@ from darkroom.cli import ListFileParser, run
 
 def main() -> None:
     """Run the program."""
-    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
+    from darkroom.cgi.options import (
+        add_checksums,
+        add_judging,
+        add_settings,
+        judge_settings,
+        raw_settings,
+    )
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "noise_maps")
     add_checksums(parser)
+    add_judging(parser, table=True)
     parser.add_argument(
         "--unweighted", action="store_true", help="frames, peer-3.2: give all stacks equal weight"
     )
@@ -60,6 +67,7 @@ def main() -> None:
     with opened(
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
+        table=arguments.frames, judge=judge_settings(arguments),
     ) as given:  # fmt: skip
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:
@@ -78,6 +86,7 @@ def main() -> None:
                       "geometry": given.geometry.name, "waived": sorted(arguments.waive),
                       **maps.settings},
             signed=not arguments.clipped, region=arguments.region,
+            empty_pixels=arguments.empty_pixels,
         )  # fmt: skip
     for sentence in maps.warnings:
         print(f"warning: {sentence}")
