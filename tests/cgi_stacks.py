@@ -71,15 +71,18 @@ def truth(geometry, rng, hot_fraction=0.0):
     return np.array([fixed, cic, dark]), hot
 
 
-def sources(geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0):
-    """Simulate all stacks of the standard gains and times.
+def sources(
+    geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0, gains=GAINS,
+    exptimes=EXPTIMES,
+):  # fmt: skip
+    """Simulate all stacks of some gains and times.
 
     `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise.
     """
     fixed, cic, dark = maps
     found = []
-    for exptime in EXPTIMES:
-        for gain in GAINS:
+    for exptime in exptimes:
+        for gain in gains:
             shape = (nframes, *geometry.shape)
             electrons = rng.poisson(cic + exptime * dark, shape)
             frames = fixed + amplify(electrons, gain, geometry.em_stages, rng)
@@ -91,3 +94,17 @@ def sources(geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0):
                 dq[rng.random(shape) < masked] = 128
             found.append(source_of(geometry, gain, exptime, frames.astype(np.float32), dq))
     return found
+
+
+def case(path, geometry):
+    """Return the stacks in a file of the shared cases, and its arrays."""
+    content = dict(np.load(path))
+    frames = content["data"].astype(np.float32)
+    masked = np.unpackbits(content["masked"], count=frames.size).reshape(frames.shape)
+    found = []
+    for number in np.unique(content["stack"]):
+        chosen = content["stack"] == number
+        dq = (128 * masked[chosen]).astype(np.uint16)
+        gain, exptime = (float(content[key][number]) for key in ("gain", "exptime"))
+        found.append(source_of(geometry, gain, exptime, frames[chosen], dq))
+    return sorted(found, key=lambda source: source.stack.key), content

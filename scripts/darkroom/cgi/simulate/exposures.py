@@ -127,8 +127,8 @@ def truth(settings: dict[str, Any]) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        Full-frame arrays ``fpn`` [e-], ``cic`` [e-], ``dark`` [e-/s], and bool arrays ``hot``,
-        ``bad``.
+        Full-frame arrays ``fpn`` [e-], ``cic`` [e-], ``dark`` [e-/s], and bool arrays ``hot``
+        (``hot_dark`` or ``hot_cic``), ``bad``.
     """
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
@@ -142,7 +142,8 @@ def truth(settings: dict[str, Any]) -> dict[str, np.ndarray]:
         maps["fpn"][geometry.section("prescan")] = 0.0
         for name in ("fpn", "cic", "dark"):
             maps[name][bad] = 0.0
-        maps["hot"] &= ~bad
+        for name in ("hot", "hot_dark", "hot_cic"):
+            maps[name] &= ~bad
     return maps | {"bad": bad}
 
 

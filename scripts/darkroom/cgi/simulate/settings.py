@@ -65,11 +65,26 @@ class Simulation:
     dark: float = simulated(0.001, "Mean of the dark current.", unit="e-/s", minimum=0)
     dark_spread: float = simulated(0.00016, "Scatter of the dark current.", unit="e-/s", minimum=0)
     hot_fraction: float = simulated(
-        1e-3, "Fraction of hot pixels in the imaging area.", unit="fraction", minimum=0, maximum=1
+        1e-3,
+        "Fraction of pixels with hot dark current in the imaging area.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     hot_dark: list[float] = simulated(
         [0.01, 1.0], "Dark current of hot pixels, log-uniform.", unit="LOW HIGH e-/s", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    hot_cic_fraction: float = simulated(
+        3e-4,
+        "Fraction of pixels that are hot in clock-induced charge in the imaging area.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
+    )
+    hot_cic: list[float] = simulated(
+        [0.3, 2.0], "Clock-induced charge of such pixels, log-uniform.", unit="LOW HIGH e-",
+        minimum=0, schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
     partial_cic: float = simulated(
         0.0,
