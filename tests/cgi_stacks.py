@@ -73,11 +73,12 @@ def truth(geometry, rng, hot_fraction=0.0):
 
 def sources(
     geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0, gains=GAINS,
-    exptimes=EXPTIMES,
+    exptimes=EXPTIMES, leaking=None, light=0.0, row_noise=0.0,
 ):  # fmt: skip
     """Simulate all stacks of some gains and times.
 
-    `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise.
+    `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise; `leaking`
+    that of one with light in its imaging area [e-]; `row_noise` [e-] is common to a row of a frame.
     """
     fixed, cic, dark = maps
     found = []
@@ -89,6 +90,10 @@ def sources(
             is_odd = odd == (gain, exptime)
             frames += (2 if is_odd else 1) * READ_NOISE * rng.standard_normal(shape)
             frames += offset if is_odd else 0.0
+            if leaking == (gain, exptime):
+                frames[(slice(None), *geometry.imaging)] += light
+            if row_noise:
+                frames += row_noise * rng.standard_normal((*shape[:2], 1))
             dq = np.zeros(shape, np.uint16)
             if masked:
                 dq[rng.random(shape) < masked] = 128

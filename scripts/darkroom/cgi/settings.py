@@ -97,6 +97,12 @@ class CgiSettings:
     keep_offsets: bool = setting(
         False, "Do not correct the offset of an anomalous stack; it is measured in any case."
     )
+    bad_stacks: str = setting(
+        "warn",
+        "A stack whose imaging area disagrees with the others, as with a light leak: say so (warn) "
+        "or leave it out of the noise maps (exclude).",
+        choices=("warn", "exclude"),
+    )
     traditional: list[DarkSettings] = setting(
         [],
         "Traditional master darks to make: the means of these stacks.",
@@ -121,7 +127,7 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
     "prepare": RAW,
-    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets"),
+    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets", "bad_stacks"),
     "master_dark": (*RAW, "waive", "region"),
     "synthesize_dark": ("geometry", "region"),
     "figures": ("geometry",),

@@ -194,6 +194,9 @@ def _exposed(full, exposure, hidden, geometry):
     image = amplify(electrons, gain, geometry.em_stages, stream(full, "register", name))
     if full["partial_cic"]:
         image += partial_charge(full["partial_cic"], shape, gain, stream(full, "partial", name))
+    leak = full["leaking_stack"]
+    if leak and (leak["gain"], leak["exptime"]) == (gain, exposure.exptime):
+        image[geometry.imaging] += leak["light"]
     well = min(gain * full["full_well_image"], full["full_well_register"])
     touched = add_cosmic_rays(
         image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,

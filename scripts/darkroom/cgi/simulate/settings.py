@@ -28,6 +28,17 @@ class OddStack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeakingStack:
+    """A stack with a light leak, which the prescan does not see."""
+
+    gain: float = simulated(REQUIRED, "EM gain of the stack.", minimum=1)
+    exptime: float = simulated(REQUIRED, "Exposure time of the stack.", unit="s", minimum=0)
+    light: float = simulated(
+        REQUIRED, "Light in the imaging area of each frame, after the EM register.", unit="e-"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated coronagraph camera (EXCAM)."""
 
@@ -121,6 +132,9 @@ class Simulation:
     temperature: float = simulated(-85.0, "Temperature of the detector.", unit="°C")
     odd_stack: OddStack | None = simulated(
         None, "One anomalous stack.", group=OddStack, absent="none"
+    )
+    leaking_stack: LeakingStack | None = simulated(
+        None, "One stack with a light leak.", group=LeakingStack, absent="none"
     )
     bias: float = simulated(1000.0, "Raw frames: bias level.", unit="DN")
     bias_drift: float = simulated(5.0, "Raw frames: drift of the bias over the rows.", unit="DN")
