@@ -73,12 +73,14 @@ def truth(geometry, rng, hot_fraction=0.0):
 
 def sources(
     geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0, gains=GAINS,
-    exptimes=EXPTIMES, leaking=None, light=0.0, row_noise=0.0,
+    exptimes=EXPTIMES, leaking=None, light=0.0, row_noise=0.0, full_well=np.inf,
+    flag=32,
 ):  # fmt: skip
     """Simulate all stacks of some gains and times.
 
     `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise; `leaking`
     that of one with light in its imaging area [e-]; `row_noise` [e-] is common to a row of a frame.
+    Samples at 0.95 of the `full_well` [e-] of the register are flagged.
     """
     fixed, cic, dark = maps
     found = []
@@ -86,7 +88,8 @@ def sources(
         for gain in gains:
             shape = (nframes, *geometry.shape)
             electrons = rng.poisson(cic + exptime * dark, shape)
-            frames = fixed + amplify(electrons, gain, geometry.em_stages, rng)
+            amplified = amplify(electrons, gain, geometry.em_stages, rng)
+            frames = fixed + np.minimum(amplified, full_well)
             is_odd = odd == (gain, exptime)
             frames += (2 if is_odd else 1) * READ_NOISE * rng.standard_normal(shape)
             frames += offset if is_odd else 0.0
@@ -97,6 +100,7 @@ def sources(
             dq = np.zeros(shape, np.uint16)
             if masked:
                 dq[rng.random(shape) < masked] = 128
+            dq[amplified >= 0.95 * full_well] |= flag
             found.append(source_of(geometry, gain, exptime, frames.astype(np.float32), dq))
     return found
 

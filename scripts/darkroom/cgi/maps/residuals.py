@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.cgi.maps.censored import SATURATED
 from darkroom.cgi.maps.offsets import MIN_STACKS, deviations
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def read(sources: Sequence[Source], geometry: Geometry) -> Area:
     patches = [source.patch(every, columns) for source in sources]
     count = np.array([patch.count for patch in patches], float)
     present = (count > 0).mean(axis=(1, 2)) > _COVERED
+    # Where samples saturate, the mean of the others is too low (`darkroom.cgi.maps.censored`).
     good = (count[present] > 0).all(axis=0)
+    good &= ~np.any([patch.seen & SATURATED > 0 for patch in patches], axis=0)
     numbers = np.arange(rows.start, rows.stop)[:: every.step]
     first, stop = geometry.telemetry
     good[(numbers >= first) & (numbers < stop)] = False

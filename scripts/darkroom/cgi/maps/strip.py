@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.cgi.geometry import IMAGING, POPULATIONS, TELEMETRY
-from darkroom.cgi.maps import hot_search
+from darkroom.cgi.maps import censored, hot_search
 from darkroom.cgi.maps.design import MIN_STACKS
 from darkroom.cgi.maps.hot_fit import HotPixels
 from darkroom.cgi.maps.pooling import Pool, runs_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from darkroom.cgi.stacks.moments import Moments
 
 _MAX_ITERATIONS = 8
+_CENSORED_ITERATIONS = 3
 # Pixels with less excess than this are not looked at by the search for hot ones [standard errors].
 _NEAR = 2.5
 # Smaller relative changes of the pooled variances are ignored: errors are then off by half of it.
@@ -87,6 +88,7 @@ class Strip:
         self.count, self.total, self.m2 = (
             a.reshape(nstacks, -1) for a in (moments.count, moments.total, moments.m2)
         )
+        self._seen = moments.seen.reshape(nstacks, -1)
         self.runs = runs_of(populations, TELEMETRY)
         self.absent = np.array(
             [not any(c[first:stop].any() for first, stop, _ in self.runs) for c in self.count]
@@ -165,14 +167,31 @@ class Strip:
             return
         populations = self.populations[places]
         count, total = (np.ascontiguousarray(a[:, places]) for a in (self.count, self.total))
-        pixels = HotPixels(
-            self.design, self.scale, self.subtracted, count, total,
-            self.variance[:, populations], self._base[populations].T, self.theta[:, places],
-        )  # fmt: skip
-        flags, noisy = pixels.classify()
+        likely, certain = censored.lost(count, self._seen[:, places], *self._losses(places))
+        left_out = likely
+        for _ in range(_CENSORED_ITERATIONS):
+            kept = np.where(left_out, 0, count)
+            pixels = HotPixels(
+                self.design, self.scale, self.subtracted, kept, total,
+                self.variance[:, populations], self._base[populations].T, self.theta[:, places],
+            )  # fmt: skip
+            flags, noisy = pixels.classify()
+            fit = pixels.fit(noisy)
+            signal = self._matrix[:, 1:] @ fit.arrays[0][1:]
+            more = left_out | censored.unusable(likely, certain, signal)
+            if np.array_equal(more, left_out):
+                break
+            left_out = more
         self.hot[places] = np.where(is_hot[places], flags, 0)
-        for whole, part in zip(self._results(), pixels.fit(noisy).arrays, strict=True):
+        for whole, part in zip(self._results(), fit.arrays, strict=True):
             whole[..., places] = part
+
+    def _losses(self, places):
+        """Return the frames of each stack, and the fraction that normal pixels lack: (M,) each."""
+        normal = self.populations != TELEMETRY
+        normal[places] = False
+        nframes = np.maximum(self.count.max(axis=1), 1)
+        return nframes, 1 - self.count[:, normal].mean(axis=1) / nframes
 
     def _parameters_without(self, places):
         """Return the mean parameters of each population, (K, 3), without some pixels."""
