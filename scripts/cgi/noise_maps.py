@@ -72,8 +72,9 @@ def main() -> None:
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:
             maps = fit_pooled(
-                given.sources, given.geometry, correct_offsets=not arguments.keep_offsets, **common
-            )
+                given.sources, given.geometry, correct_offsets=not arguments.keep_offsets,
+                bad_stacks=arguments.bad_stacks, **common,
+            )  # fmt: skip
         else:
             maps = fit_peer(
                 given.sources, given.geometry, version=arguments.weights,

@@ -113,6 +113,12 @@ class CgiSettings:
     keep_offsets: bool = setting(
         False, "Do not correct the offset of an anomalous stack; it is measured in any case."
     )
+    bad_stacks: str = setting(
+        "warn",
+        "A stack whose imaging area disagrees with the others, as with a light leak: say so (warn) "
+        "or leave it out of the noise maps (exclude).",
+        choices=("warn", "exclude"),
+    )
     traditional: list[DarkSettings] = setting(
         [],
         "Traditional master darks to make: the means of these stacks.",
@@ -143,7 +149,15 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
     "prepare": RAW,
-    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets", "empty_pixels"),
+    "noise_maps": (
+        *RAW,
+        "waive",
+        "weights",
+        "keep_truncated",
+        "keep_offsets",
+        "bad_stacks",
+        "empty_pixels",
+    ),
     "master_dark": (*RAW, "waive", "region", "empty_pixels"),
     "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
     "figures": ("geometry",),

@@ -28,7 +28,7 @@ _SLOPE = 8.0
 _SAMPLE = 1024
 #: Approximate number of rows of a strip over which variances are pooled.
 STRIP = 64
-#: Fraction of normal pixels that may be taken for hot ones.
+#: Fraction of normal pixels whose mean or scatter may be taken for too large.
 FALSE_ALARMS = 1e-6
 # Fraction of the highest variances that first estimates leave out.
 _TRIMMED = 0.01
@@ -209,14 +209,18 @@ def _levels(mean, populations, chosen, npopulations):
     return level, np.bincount(populations[chosen], square, npopulations) / number
 
 
-def gamma_limit(sigma: float | np.ndarray, third: float | np.ndarray) -> np.ndarray:
-    """Return the excess over their means that quantities have with a probability `FALSE_ALARMS`.
+def gamma_limit(
+    sigma: float | np.ndarray, third: float | np.ndarray, chance: float = FALSE_ALARMS
+) -> np.ndarray:
+    """Return the excess over their means that quantities have with a small probability.
 
     Parameters
     ----------
     sigma, third : arrays or numbers
         Standard deviation and third cumulant of the quantities, whose distributions are
         approximated by gamma distributions.
+    chance : float
+        The probability, at most 1e-3.
 
     Returns
     -------
@@ -225,13 +229,13 @@ def gamma_limit(sigma: float | np.ndarray, third: float | np.ndarray) -> np.ndar
     """
     skewness = np.maximum(third / sigma**3, 1e-3)
     shape = 4 / skewness**2
-    return sigma * skewness / 2 * (_gamma_quantile(shape) - shape)
+    return sigma * skewness / 2 * (_gamma_quantile(shape, chance) - shape)
 
 
-def _gamma_quantile(shape):
+def _gamma_quantile(shape, chance=FALSE_ALARMS):
     limit = np.empty(np.shape(shape))
     flat = np.ascontiguousarray(shape, np.float64).reshape(-1)
-    load_kernel("darkroom.cgi.maps.pooled_kernel").gamma_tail(flat, FALSE_ALARMS, limit.reshape(-1))
+    load_kernel("darkroom.cgi.maps.pooled_kernel").gamma_tail(flat, chance, limit.reshape(-1))
     return limit
 
 
