@@ -36,8 +36,8 @@ rule crds_context:
 rule bestrefs:
     """Choose the best references of an exposure."""
     input:
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        frames=f"{RESULTS}/{{item}}/frames.tsv",
         mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
     output:
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
@@ -58,7 +58,7 @@ rule bestrefs:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
         program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
-        "--frames {input.frames} --output {output.references} {input.exposure} > {log} 2>&1"
+        "--refusal {input.refusal} --output {output.references} {input.exposure} > {log} 2>&1"
 
 
 rule item_references:

@@ -43,7 +43,7 @@ rule calibrate:
     input:
         unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        frames=f"{RESULTS}/{{item}}/frames.tsv",
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         # Only the exposure's own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
@@ -69,7 +69,7 @@ rule calibrate:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} --frames {input.frames} "
+        "--references {input.references} --refusal {input.refusal} "
         "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
         "> {log} 2>&1"
 

@@ -40,7 +40,7 @@ def main() -> None:
         "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
     )
     parser.add_argument(
-        "--frames", type=Path, help="frame table of the item: what it refuses is not used"
+        "--refusal", type=Path, help="text file: why the exposure is refused; empty when it is not"
     )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
@@ -66,7 +66,7 @@ def main() -> None:
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = read_exposure(arguments.exposure, arguments.frames)
+    exposure = read_exposure(arguments.exposure, arguments.refusal)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure["path"], arguments)
@@ -155,7 +155,7 @@ def make_ramps(
         plain = plain_copy(path, copies)
         model = run_steps(
             path, arguments.steps, references, arguments.parameters, arguments.superbias, plain,
-            keep=arguments.frames is not None,
+            keep=arguments.refusal is not None,
         )  # fmt: skip
         hdus = ramp_hdus(model, arguments.output.name, names, plain)
         hdus[0].header.extend(stamped)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from darkroom.campaign.lock import Exposure
+from darkroom.campaign.names import clean_name
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
 
@@ -24,6 +25,7 @@ _CARDS = {
     "subarray": "SUBARRAY",
     "readpatt": "READPATT",
     "sampseq": "SAMP_SEQ",
+    "nsamp": "NSAMP",
     "nints": "NINTS",
     "ngroups": "NGROUPS",
     "filter": "FILTER",
@@ -107,8 +109,8 @@ def _exposure(
     return Exposure(
         item=item,
         role=role,
-        exposure=re.sub(r"[^\w.+-]", "_", stem(path)),
-        file=path.name,
+        exposure=clean_name(stem(path)),
+        file=clean_name(path.name),
         uri=f"local:{name}",
         size=path.stat().st_size,
         facts=header_facts(path, recover),
@@ -127,6 +129,8 @@ def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
     except (InputError, fits.VerifyError):
         return _primary_facts(path)
     temperature = frame.temperature
+    # A ramp of HST is a row of images, whose set-up is in the primary header.
+    ramp = _primary_facts(path) if "SAMP_SEQ" in first_header(path) else {}
     return {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -134,7 +138,7 @@ def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
         "temperature_c": "" if temperature is None else f"{temperature:g}",
         "em_gain": f"{gain:g}" if isinstance(gain, int | float) else "",
         "date_obs": frame.date_obs or "",
-    }
+    } | ramp
 
 
 def _primary_facts(path: Path) -> dict[str, str]:
@@ -142,6 +146,8 @@ def _primary_facts(path: Path) -> dict[str, str]:
     try:
         primary = first_header(path)
         facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
+        # SUBARRAY of HST is only true or false; SUBTYPE names it.
+        facts["subarray"] = str(primary.get("SUBTYPE", facts["subarray"]))
         if facts["date_obs"] and "TIME-OBS" in primary:
             facts["date_obs"] += f"T{primary['TIME-OBS']}"
     except (InputError, fits.VerifyError):

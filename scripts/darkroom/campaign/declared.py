@@ -39,6 +39,13 @@ class FrameSettings:
         filled=False,
         schema=_PATTERNS,
     )
+    exposure: list[str] = setting(
+        [],
+        "Raw exposures of the sky of WFC3/IR, which are calibrated and combined.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

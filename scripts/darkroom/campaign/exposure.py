@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.campaign.frames import read_frames
 from darkroom.campaign.status import read_status
 from darkroom.errors import InputError
 
@@ -16,15 +15,15 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 
-def read_exposure(path: StrPath, frames: StrPath | None = None) -> dict[str, Any]:
+def read_exposure(path: StrPath, refusal: StrPath | None = None) -> dict[str, Any]:
     """Return the status of an exposure, see `darkroom.campaign.status`.
 
     Parameters
     ----------
     path : path-like
         A status file (``.json``), or the exposure itself.
-    frames : path-like, optional
-        Frame table of its item: an exposure that it refuses is not accepted.
+    refusal : path-like, optional
+        Text file: why the judgement of the item refuses the exposure; empty when it does not.
 
     Returns
     -------
@@ -39,7 +38,9 @@ def read_exposure(path: StrPath, frames: StrPath | None = None) -> dict[str, Any
     """
     path = Path(path)
     if path.suffix == ".json":
-        return _judged(read_status(path), frames)
+        status = read_status(path)
+        reason = Path(refusal).read_text(encoding="utf-8").strip() if refusal else ""
+        return status | {"accepted": False, "reason": reason} if reason else status
     if not path.is_file():
         raise InputError(path, "no such file")
     exposure = path.name.partition(".")[0]
@@ -55,16 +56,3 @@ def read_exposure(path: StrPath, frames: StrPath | None = None) -> dict[str, Any
         "notes": [],
         "path": str(path),
     }
-
-
-def _judged(status: dict[str, Any], frames: StrPath | None) -> dict[str, Any]:
-    """Return the status of an exposure, refused where the frame table refuses it."""
-    if frames is None or not status["accepted"]:
-        return status
-    rows = {row["exposure"]: row for row in read_frames(frames)}
-    row = rows.get(status["exposure"])
-    if row is None:
-        raise InputError(frames, f"has no exposure {status['exposure']}")
-    if row["accepted"] == "yes":
-        return status
-    return status | {"accepted": False, "reason": row["reason"]}

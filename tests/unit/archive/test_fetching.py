@@ -116,14 +116,14 @@ def test_the_manifest_is_brought_up_to_date(campaign, server, raw):
     assert len(row["sha256"]) == 64
 
 
-def test_a_refused_exposure_is_recorded_when_the_campaign_says_so(campaign, server, raw):
+def test_a_refused_exposure_is_recorded(campaign, server, raw):
     """Bytes that come twice the same and are no FITS: what the archive has."""
     product = server.catalogue.products[URIS[2]]
     good = product.content
     product.content = b"SIMPLE  =" + bytes(len(good) - 9)
     try:
-        fetch(campaign, raw, MEMBERS[0], exclude=True)
-        status = fetch(campaign, raw, MEMBERS[2], exclude=True)
+        fetch(campaign, raw, MEMBERS[0])
+        status = fetch(campaign, raw, MEMBERS[2])
     finally:
         product.content = good
     assert not status["accepted"]
@@ -137,10 +137,10 @@ def test_a_refused_exposure_is_brought_again_when_it_is_asked_for_again(campaign
     good = product.content
     product.content = b"SIMPLE  =" + bytes(len(good) - 9)
     try:
-        assert not fetch(campaign, raw, MEMBERS[2], exclude=True)["accepted"]
+        assert not fetch(campaign, raw, MEMBERS[2])["accepted"]
     finally:
         product.content = good
-    assert fetch(campaign, raw, MEMBERS[2], exclude=True)["accepted"]
+    assert fetch(campaign, raw, MEMBERS[2])["accepted"]
 
 
 def test_big_files_are_left_to_their_own_call(campaign, server, raw, monkeypatch):

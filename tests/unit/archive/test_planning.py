@@ -11,7 +11,7 @@ ROWS = [("camera", "bias", "b1", {})]
 
 
 def arrivals(folder, kind="local"):
-    return Arrivals(a_plan(folder, ITEMS, ROWS, kind), Programs(ROOT, conda=False), exclude=False)
+    return Arrivals(a_plan(folder, ITEMS, ROWS, kind), Programs(ROOT, conda=False))
 
 
 @pytest.mark.parametrize("kind", ["local", "simulated"])

@@ -12,6 +12,7 @@ from astropy.io import fits
 from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.campaign.lock import Exposure, Lock
 from darkroom.errors import DarkroomError, InputError
+from darkroom.judge.judgement import PASSED, WARNED, Judgement, write_judgements
 from darkroom.plot import series
 from darkroom.plot.book import FigureBook, Panel
 from darkroom.report import exposures, page
@@ -36,6 +37,11 @@ def refused(index, reason):
     return row(index, accepted="no", reason=f"raw/dark_{index:03}.fits: {reason}")
 
 
+JUDGED = [
+    Judgement(f"dark_{i:03}", f"dark_{i:03}.fits", "level", f"{9 + i} ADU", "9 ± 1 ADU", WARNED,
+              f"dark_{i:03}.fits: its level is {9 + i} ADU")
+    for i in range(1, 9)
+] + [Judgement("bias_001", "bias_001.fits", "shape", "48x60", "48x60", PASSED)]  # fmt: skip
 REPAIR = "EXPTIME = 3,2E-05 (malformed) read as 3.2e-05"
 ROWS = [
     *[row(i, "bias", "0.04", notes=REPAIR) for i in (1, 2)],
@@ -86,6 +92,7 @@ def campaign(tmp_path_factory):
     for name, rows in (("st402", ROWS), ("fetched", [row(1, "exposure", "107.4", "")])):
         (base / name).mkdir()
         write_frames(base / name / "frames.tsv", rows)
+        write_judgements(base / name / "judgements.tsv", JUDGED if name == "st402" else [])
     write_products(base / "st402")
     lock = Lock(base / "lock.tsv", {"query": "abc123"}, [
         Exposure("st402", "dark", "dark_001", "dark_001.fits", "local:dark_001.fits", 1)
@@ -189,6 +196,17 @@ def test_warnings_answers_limits_tables_and_key_numbers_are_shown(html):
     for text in ("The temperature drifts by 2.6 °C.", "This much: 1.57 ADU.", "No gain is known.",
                  "10.430 ± 0.012", "31,242", "12.5", "All was made."):  # fmt: skip
         assert text in html
+
+
+def test_what_checks_found_of_exposures_that_are_used_is_read_first(html):
+    part = html[html.index('id="st402"') : html.index('id="fetched"')]
+    first = part[: part.index("This much")]
+    assert "Read this first" in first
+    assert "dark_005.fits: its level is 14 ADU" in first
+    assert "level: the same of 3 further exposures, see below" in first
+    table = part[part.index("Exposures that a check refused") :]
+    assert "17 ADU" in table
+    assert "2 checks of each exposure" in table
 
 
 def test_products_have_size_and_checksum_and_the_page_tells_provenance(html, campaign):

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from darkroom.hints import StrPath
 
@@ -16,19 +16,37 @@ _FRAME_SIGNAL = 50  # DN a group of an exposure that was not taken in the dark
 _FULL_SCALE = 65535
 
 
-def add_fault(kind: str, path: StrPath) -> None:
+def spoil(path: StrPath, kinds: Sequence[str]) -> None:
+    """Give a raw file the faults of some kinds, in place; without any nothing is read.
+
+    Parameters
+    ----------
+    path : path-like
+        Raw exposure, which nobody else has opened.
+    kinds : sequence of str
+        Names in `FAULTS`.
+    """
+    if not kinds:
+        return
+    with fits.open(path, memmap=False) as hdus:
+        for hdu in hdus:
+            hdu.data  # noqa: B018 (read before the file is replaced)
+        for kind in kinds:
+            add_fault(kind, hdus)
+        hdus.writeto(path, overwrite=True)
+
+
+def add_fault(kind: str, hdus: fits.HDUList) -> None:
     """Spoil a raw exposure.
 
     Parameters
     ----------
     kind : str
         One of `FAULTS`.
-    path : path-like
-        The file, which is written anew.
+    hdus : astropy.io.fits.HDUList
+        As made by `darkroom.nircam.simulate.uncal.uncal`; changed in place.
     """
-    with fits.open(path, memmap=False) as hdus:
-        FAULTS[kind](hdus)
-        hdus.writeto(path, overwrite=True)
+    FAULTS[kind](hdus)
 
 
 def _not_dark(hdus):

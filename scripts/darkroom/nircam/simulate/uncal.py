@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +16,58 @@ from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.plan import PROGRAM, timing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.hints import StrPath
     from darkroom.nircam.simulate.plan import Exposure
+
+_BLOCK = 2880  # bytes of a FITS block
 
 # Group end times are counted in days from here.
 _GROUP_EPOCH = datetime(2000, 1, 1)
 # Filter and pupil by channel: usual ones; in a dark they have no effect.
 _WHEELS = {"SHORT": ("F070W", "FLAT"), "LONG": ("F250M", "FLAT")}
+
+
+def write_uncal(
+    path: StrPath,
+    full: dict[str, Any],
+    exposure: Exposure,
+    make: Callable[[Callable[[np.ndarray], None]], Any],
+) -> Any:
+    """Write a raw exposure group by group, the bytes of `uncal`; return what `make` returns.
+
+    Parameters
+    ----------
+    path : path-like
+    full : dict
+        Complete settings of the simulator.
+    exposure : darkroom.nircam.simulate.plan.Exposure
+        The exposure as planned.
+    make : callable
+        ``make(take)`` calls ``take(group)`` for every group in order: (ny, nx) array of whole DN
+        from 0 to 65535, DMS frame.
+    """
+    # The headers and tables are those of a file with one group.
+    one = np.zeros((1, 1, *layout(full).shape), np.uint16)
+    buffer = io.BytesIO()
+    uncal(full, exposure, one).writeto(buffer)
+    around = buffer.getvalue()
+    with fits.open(io.BytesIO(around), do_not_scale_image_data=True) as hdus:
+        start, after = (hdus[k].fileinfo()["hdrLoc"] for k in (1, 2))
+        header = hdus[1].header.copy()
+    header["NAXIS3"], header["NAXIS4"] = full["ngroups"], exposure.nints
+    with Path(path).open("wb") as file:
+        file.write(around[:start] + header.tostring().encode("ascii"))
+
+        def take(group: np.ndarray) -> None:
+            # FITS has no unsigned integers: values are stored less 32768.
+            file.write((group.astype(np.int32) - 32768).astype(">i2").tobytes())
+
+        made = make(take)
+        file.write(bytes(-file.tell() % _BLOCK))
+        file.write(around[after:])
+    return made
 
 
 def uncal(full: dict[str, Any], exposure: Exposure, data: np.ndarray) -> fits.HDUList:
