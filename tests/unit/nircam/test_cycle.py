@@ -37,7 +37,8 @@ def checked(frames, exposures, readout=READOUT):
     """Test frames (exposures × integrations, ny, nx); return rows by quantity."""
     nints = len(frames) // exposures
     ramps = SimpleNamespace(
-        ramps=[(e, i) for e in range(exposures) for i in range(nints)],
+        exposures=np.repeat(np.arange(exposures), nints),
+        integrations=np.tile(np.arange(nints), exposures),
         files=[SimpleNamespace(path=SimpleNamespace(name="a_0_uncal.fits"))],
     )
     rows = find_cycles(Stack(frames), ramps, Classes.of_layout(readout), 3.0)

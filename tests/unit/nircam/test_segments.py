@@ -6,8 +6,10 @@ from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.nircam.detector.subarrays import readout
-from darkroom.nircam.ramps.ramps import RampSet, open_ramp
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.ramps.ramps import GroupStack, RampSet, open_ramp
 from darkroom.nircam.simulate import exposures as nircam
+from darkroom.nircam.superbias.cycle import find_cycles
 from nircam_darks import make_darks, write_ramp
 
 SMALL = readout("NRCB1", "SUB64P")
@@ -131,3 +133,29 @@ def test_simulated_lost_groups_are_said(tmp_path, kind, words):
     (warning,) = RampSet(paths, "superbias").warnings
     assert warning.startswith(paths[1].name)
     assert words in warning
+
+
+def test_segments_of_an_exposure_are_one_exposure(tmp_path):
+    whole = RampSet(_simulated(tmp_path / "whole"), "superbias")
+    parts = RampSet(_simulated(tmp_path / "parts", segments=3), "superbias")
+    np.testing.assert_array_equal(whole.exposures, [0] * 5 + [1] * 5)
+    np.testing.assert_array_equal(parts.exposures, whole.exposures)
+
+
+def test_a_bias_that_cycles_is_found_through_segments(tmp_path):
+    """A period of 3 integrations, in segments of 2."""
+    darks = make_darks(SMALL, 24, 2, ktc=3.0, cosmic_rays=0.0)
+    pattern = 15 * np.random.default_rng(5).standard_normal((3, 64, 64))
+    paths = []
+    for k in range(12):
+        exposure, part = divmod(k, 3)
+        number = 2 * part + np.arange(2)
+        data = darks.data[2 * k : 2 * k + 2] + pattern[number % 3][:, None]
+        paths.append(tmp_path / f"x{exposure}-seg00{part + 1}.fits")
+        write_ramp(
+            paths[-1], np.rint(data).astype(np.uint16), SMALL, mjd=59600.0 + exposure, NINTS=6,
+            INTSTART=2 * part + 1, INTEND=2 * part + 2,
+        )  # fmt: skip
+    ramps = RampSet(paths, "superbias")
+    rows = find_cycles(GroupStack(ramps), ramps, Classes.from_ramps(ramps), 1.0)
+    assert any("repeats every 3" in row.warning or row.period == 3 for row in rows if row.warning)

@@ -416,7 +416,8 @@ def test_saturated_ramp_is_refused_by_name(tmp_path):
 
 def test_ramp_that_shows_another_image_is_refused_by_name(tmp_path):
     darks = make_darks(stripe(), 5)
-    darks.data[3] = 32767
+    # Another image of the same level: that of the bias, moved. Another level is refused before.
+    darks.data[3] = np.roll(darks.data[3], 8, axis=-1)
     with pytest.raises(InputError, match=r"dark003_uncal\.fits: integration 1: its pixels scatter"):
         made(tmp_path, darks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.judging import checks, values_of
 from darkroom.nircam.ramps.files import RampFile, open_ramp
+from darkroom.nircam.ramps.header import Segment
 from darkroom.nircam.ramps.sample import sample
 
 if TYPE_CHECKING:
@@ -157,10 +158,29 @@ class RampSet:
         """
         return np.array([self.files[k].first_integration - 1 + i for k, i in self.ramps])
 
+    @property
+    def exposures(self) -> np.ndarray:
+        """Number of the exposure of every ramp, from 0: (nramps,) int64 array.
+
+        Segments of one exposure have the same number. They are known by their start and length.
+        """
+        numbers: dict[Any, int] = {}
+        owner = [numbers.setdefault(_exposure(file), len(numbers)) for file in self.files]
+        return np.array([owner[k] for k, _ in self.ramps])
+
     def label(self, ramp: int) -> str:
         """Return the name of a ramp for messages: its file and integration (from 1)."""
         file, integration = self.ramps[ramp]
         return f"{self.files[file].path.name} integration {integration + 1}"
+
+
+def _exposure(file):
+    """Return what is the same of all segments of an exposure, and of no other."""
+    segment = Segment.from_header(file.header, file.sci.shape[0])
+    if segment.count == segment.total:
+        return file.path
+    start = file.header.get("EXPSTART") or file.path.name.partition("-seg")[0]
+    return segment.total, start, file.header.get("DETECTOR")
 
 
 def _check_twice(paths):

@@ -107,9 +107,7 @@ def find_cycles(
         One for each quantity; empty when there are too few integrations to test any period.
     """
     which = _choose(ramps)
-    exposure, integration = (
-        np.array(part) for part in zip(*(ramps.ramps[k] for k in which), strict=True)
-    )
+    exposure, integration = ramps.exposures[which], ramps.integrations[which]
     pairs = _Pairs.of(exposure, integration)
     if not pairs.tests:
         return []
@@ -133,13 +131,10 @@ def find_cycles(
 
 def _choose(ramps):
     """Return the ramps that are compared: of whole exposures as long as they fit."""
-    longest = max(integration for _, integration in ramps.ramps) + 1
-    exposures = max(1, _MOST_RAMPS // longest)
-    return [
-        k
-        for k, (file, integration) in enumerate(ramps.ramps)
-        if file < exposures and integration < _MOST_RAMPS
-    ]
+    exposure, integration = ramps.exposures, ramps.integrations
+    exposures = max(1, _MOST_RAMPS // (integration.max() + 1))
+    chosen = (exposure < exposures) & (integration < _MOST_RAMPS)
+    return np.flatnonzero(chosen).tolist()
 
 
 def _sample(stack, which):
