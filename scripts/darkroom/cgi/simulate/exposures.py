@@ -201,6 +201,7 @@ def _exposed(full, exposure, hidden, geometry):
     touched = add_cosmic_rays(
         image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,
         stream(full, "cosmic", name), charges=full["cosmic_charge"], wrap=full["level"] == "L1",
+        spread=full["cosmic_spread"],
     )  # fmt: skip
     return np.minimum(image, well, out=image), touched, well
 

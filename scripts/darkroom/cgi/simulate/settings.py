@@ -129,6 +129,13 @@ class Simulation:
         [1e4, 1e5], "Charge of a cosmic-ray hit, log-uniform.", unit="LOW HIGH e-", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
+    cosmic_spread: float = simulated(
+        0.0,
+        "Radius (σ) of the charge cloud of a cosmic-ray hit, perhaps 0.5 in orbit; with 0 a hit "
+        "has one to three pixels of a row and no wings.",
+        unit="pixels",
+        minimum=0,
+    )
     temperature: float = simulated(-85.0, "Temperature of the detector.", unit="°C")
     odd_stack: OddStack | None = simulated(
         None, "One anomalous stack.", group=OddStack, absent="none"
