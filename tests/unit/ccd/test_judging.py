@@ -196,6 +196,28 @@ def test_a_card_that_says_so_is_told(tmp_path, card, value, words):
     assert words in found["b3"]
 
 
+def test_a_dark_without_the_temperature_that_others_state_is_refused(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        cards = {"EXPTIME": 60.0, "IMAGETYP": "Dark", "CCD-TEMP": None if k == 1 else -10.0}
+        write(folder / f"d{k}.fits", image(rng), **cards)
+    reasons = refused(ccd_judged.table(folder, tmp_path / "raw", {"dark": ["d*.fits"]}))
+    assert list(reasons) == ["d1"]
+    assert "detector temperature is not stated, but stated in 3 exposures" in reasons["d1"]
+
+
+def test_frames_with_missing_parts_are_compared_in_the_others(tmp_path):
+    rng = np.random.default_rng(4)
+    subjects = []
+    for k in range(8):
+        pixels = image(rng)
+        pixels[:8, :8] = np.nan
+        subjects.append(subject(f"b{k}", pixels + (k == 5) * 60 * X))
+    assert list(verdicts(subjects)) == ["b5"]
+
+
 def test_a_second_card_of_a_type_does_not_need_the_first(tmp_path):
     rows = folder_of(tmp_path, ("IMAGETYP", None))
     assert refused(rows) == warned(rows) == {}

@@ -268,7 +268,7 @@ def _limits(story):
     if story.unit == "ADU":
         limits.append(
             "No gain was given: values are in ADU, and shot noise cannot be separated from other "
-            "noise."
+            "noise. The setting gain_e_per_adu takes a number, or the name of a header card (EGAIN)."
         )
     if story.rates and len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
