@@ -6,8 +6,10 @@ from astropy.io import fits
 
 import ccd_judged
 from ccd_judged import refused, subject, warned
+from darkroom.campaign.frames import require_some
 from darkroom.ccd.frame_types import type_of
 from darkroom.ccd.judging import checks
+from darkroom.errors import DarkroomError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, WARNED
 
@@ -241,3 +243,14 @@ def test_a_set_up_card_that_differs_is_refused_with_both_values(tmp_path, card, 
     reasons = refused(ccd_judged.table(folder, tmp_path / "raw", {"bias": ["b*.fits"]}))
     assert list(reasons) == ["b2"]
     assert f"({card}) is {value}, but {usual} in 4 exposures" in reasons["b2"]
+
+
+def test_a_role_of_which_nothing_is_left_ends_the_campaign_in_words(tmp_path):
+    rows = folder_of(tmp_path, ("GAIN", 3), count=4)
+    require_some("camera", rows)
+    none_left = [row | {"accepted": "no", "reason": f"{row['exposure']}: odd"} for row in rows]
+    with pytest.raises(
+        DarkroomError, match="item camera: all 4 bias exposures are refused"
+    ) as told:
+        require_some("camera", none_left)
+    assert "b3: odd" in str(told.value)
