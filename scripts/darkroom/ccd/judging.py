@@ -146,6 +146,8 @@ def header_checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
                 unit="s", advice="use longer ones as darks",
             ),
         ),
+        # Temperature groups need it in all darks or in none.
+        OfRole(role="dark", check=Alike(key="temperature", what="detector temperature")),
         OwnStart(),
         NoFaults(key="remarks", what="header", verdict=WARNED),
     )  # fmt: skip

@@ -103,13 +103,14 @@ def header_values(frame: Frame) -> dict[str, Any]:
     -------
     dict
         ``type`` and ``type_said`` (see `darkroom.ccd.frame_types.stated_type`), ``state`` and
-        ``remarks`` (sentences), ``bitpix``, ``set_temperature_c``, ``start`` (time of the
-        exposure), and the cards of `SETUP` that it has, by their names.
+        ``remarks`` (sentences), ``bitpix``, ``set_temperature_c``, whether the ``temperature`` is
+        stated, ``start`` (time of the exposure), and the cards of `SETUP` that it has, by name.
     """
     cards = frame.cards
     found: dict[str, Any] = {
         "bitpix": frame.bitpix,
         "set_temperature_c": frame.set_temperature,
+        "temperature": "not stated" if frame.temperature is None else "stated",
         "remarks": list(frame.remarks),
         "state": [],
     }

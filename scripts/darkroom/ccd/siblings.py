@@ -5,6 +5,7 @@ A cell is made of the frames of one role and exposure time at about one temperat
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -231,8 +232,10 @@ class StandsOut(Check):
             if self.key == "noise":
                 return usual * np.log(values / usual), usual
             return values - usual, usual
-        values -= np.median(values, axis=1, keepdims=True)
-        return np.abs(values - np.median(values, axis=0)).max(axis=1), 0.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a block without a value
+            values -= np.nanmedian(values, axis=1, keepdims=True)
+            return np.nanmax(np.abs(values - np.nanmedian(values, axis=0)), axis=1), 0.0
 
     def _harm(self, cell, few):
         """Return the deviations that matter, in the unit of the value."""

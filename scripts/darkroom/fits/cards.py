@@ -210,7 +210,15 @@ class Cards:
         if card := self._named.get("temperature"):
             return self._celsius(card, self._of_named(card))
         for card in _TEMPERATURE:
-            if (value := self.number(card)) is not None:
+            try:
+                value = self.number(card)
+            except InputError as error:
+                if card in self._permitted:
+                    raise
+                # A frame can do without: "n/a" or "off" must not cost it.
+                self.remarks.append(f"{error.fault}: the temperature is taken as unknown")
+                continue
+            if value is not None:
                 return self._celsius(card, value)
         for card in _SET_TEMPERATURE:
             if (value := self.number(card)) is not None:

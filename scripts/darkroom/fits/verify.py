@@ -106,7 +106,7 @@ def unpacked(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def _unpack(path: Path, packed: IO[bytes], copy: IO[bytes]) -> None:
+def _unpack(path: Path, packed: gzip.GzipFile | bz2.BZ2File, copy: IO[bytes]) -> None:
     """Copy a stream to a file, up to a fraction of the free disk space."""
     room = int(_SHARE * shutil.disk_usage(Path(copy.name).parent).free)
     while block := packed.read(1 << 20):

@@ -6,8 +6,10 @@ from astropy.io import fits
 
 import ccd_judged
 from ccd_judged import refused, subject, warned
+from darkroom.campaign.frames import require_some
 from darkroom.ccd.frame_types import type_of
 from darkroom.ccd.judging import checks
+from darkroom.errors import DarkroomError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, WARNED
 
@@ -196,6 +198,28 @@ def test_a_card_that_says_so_is_told(tmp_path, card, value, words):
     assert words in found["b3"]
 
 
+def test_a_dark_without_the_temperature_that_others_state_is_refused(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        cards = {"EXPTIME": 60.0, "IMAGETYP": "Dark", "CCD-TEMP": None if k == 1 else -10.0}
+        write(folder / f"d{k}.fits", image(rng), **cards)
+    reasons = refused(ccd_judged.table(folder, tmp_path / "raw", {"dark": ["d*.fits"]}))
+    assert list(reasons) == ["d1"]
+    assert "detector temperature is not stated, but stated in 3 exposures" in reasons["d1"]
+
+
+def test_frames_with_missing_parts_are_compared_in_the_others(tmp_path):
+    rng = np.random.default_rng(4)
+    subjects = []
+    for k in range(8):
+        pixels = image(rng)
+        pixels[:8, :8] = np.nan
+        subjects.append(subject(f"b{k}", pixels + (k == 5) * 60 * X))
+    assert list(verdicts(subjects)) == ["b5"]
+
+
 def test_a_second_card_of_a_type_does_not_need_the_first(tmp_path):
     rows = folder_of(tmp_path, ("IMAGETYP", None))
     assert refused(rows) == warned(rows) == {}
@@ -219,3 +243,14 @@ def test_a_set_up_card_that_differs_is_refused_with_both_values(tmp_path, card, 
     reasons = refused(ccd_judged.table(folder, tmp_path / "raw", {"bias": ["b*.fits"]}))
     assert list(reasons) == ["b2"]
     assert f"({card}) is {value}, but {usual} in 4 exposures" in reasons["b2"]
+
+
+def test_a_role_of_which_nothing_is_left_ends_the_campaign_in_words(tmp_path):
+    rows = folder_of(tmp_path, ("GAIN", 3), count=4)
+    require_some("camera", rows)
+    none_left = [row | {"accepted": "no", "reason": f"{row['exposure']}: odd"} for row in rows]
+    with pytest.raises(
+        DarkroomError, match="item camera: all 4 bias exposures are refused"
+    ) as told:
+        require_some("camera", none_left)
+    assert "b3: odd" in str(told.value)

@@ -59,6 +59,14 @@ def test_options_are_the_settings_of_the_program(tmp_path):
     assert "--hot-nsigma 5.0" in ccd.options("a", "hot_pixels")
 
 
+def test_cards_that_the_campaign_names_reach_the_programs(tmp_path):
+    item = {"instrument": "ccd", "cards": {"exptime": "EXP_TIME", "role": "ESO DPR TYPE"}}
+    ccd = CcdPipeline(a_plan(tmp_path, {"a": item | {"ccd": {"gain_e_per_adu": "EGAIN"}}}, ROWS))
+    words = ccd.options("a", "master_bias")
+    assert "--gain-e-per-adu EGAIN" in words
+    assert words.endswith("--cards exptime=EXP_TIME --cards 'role=ESO DPR TYPE' --judged")
+
+
 def test_lists_of_science_frames_are_there_when_there_are_any(tmp_path):
     assert pipeline(tmp_path).science_lists("a") == {
         "science": "results/c/a/science.list",

@@ -66,6 +66,7 @@ def test_a_second_exposure_time_that_differs_is_said(tmp_path):
         ([("CCD-TEMP", -10.0)], -10.0, ""), ([("DET-TEMP", -10.0)], -10.0, ""),
         ([("CCD-TEMP", "-10 C")], -10.0, ""), ([("CCD-TEMP", 263.15)], -10.0, "taken as kelvin"),
         ([("SET-TEMP", -10.0)], -10.0, "states no measured temperature"),
+        ([("CCD-TEMP", "n/a")], None, "the temperature is taken as unknown"),
         ([("CCD-TEMP", -9.6), ("SET-TEMP", -10.0)], -9.6, ""), ([], None, ""),
     ],
 )  # fmt: skip

@@ -139,6 +139,8 @@ def _key_numbers(story):
         found.append(_read_noise(story.read_noise.header, story.unit))
     if story.rates:
         found.append(_dark_rate(story.best_rate.header, story.unit))
+    elif story.darks:
+        found.append(_dark_level(max(story.darks, key=lambda p: p.header["EXPTIME"]), story.unit))
     if story.flags is not None:
         hot = _flag_count(story, "HOT")
         found.append(
@@ -153,13 +155,18 @@ def _key_numbers(story):
 
 
 def _bias_level(bias, unit):
-    return {
+    return _with_error(bias.get("CMERR")) | {
         "label": "Bias level",
         "value": bias["MEAN"],
-        "error": bias["CMERR"],
         "unit": unit,
         "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
     }
+
+
+def _with_error(error):
+    """Return the entry of an error, none where single frames leave it unknown."""
+    known = isinstance(error, int | float) and np.isfinite(error)
+    return {"error": error} if known else {}
 
 
 def _read_noise(noise, unit):
@@ -172,13 +179,23 @@ def _read_noise(noise, unit):
     }
 
 
+def _dark_level(dark, unit):
+    header = dark.header
+    return _with_error(header.get("CMERR")) | {
+        "label": f"Level of the darks of {number(float(header['EXPTIME']))} s",
+        "value": header["MEAN"],
+        "unit": unit,
+        "note": f"mean of {counted(header['NFRAMES'], 'frame')}, bias included; ± is common to all "
+        "pixels",
+    }
+
+
 def _dark_rate(rate, unit):
     temperature = rate.get("CCD-TEMP")
     where = "" if temperature is None else f" at {temperature:.2f} °C".replace("-", "−")
-    return {
+    return _with_error(rate.get("RATESYS")) | {
         "label": f"Dark rate{where}",
         "value": rate["RATELEV"],
-        "error": rate["RATESYS"],
         "unit": f"{unit}/s",
         "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all pixels",
     }
@@ -268,7 +285,7 @@ def _limits(story):
     if story.unit == "ADU":
         limits.append(
             "No gain was given: values are in ADU, and shot noise cannot be separated from other "
-            "noise."
+            "noise. The setting gain_e_per_adu takes a number or the name of a header card (EGAIN)."
         )
     if story.rates and len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
