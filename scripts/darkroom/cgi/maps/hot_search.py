@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from darkroom.cgi.maps.design import Design
 
 # Steps towards the limit, on which the weights and so the limit itself depend.
-_STEPS = 8
+_STEPS = 4
 # A pixel's own limits are computed when its excess is above this fraction of a typical limit.
-_NEAR = 0.5
+_NEAR = 0.65
 #: Fraction of normal pixels that may be taken for hot ones.
 FALSE_ALARMS = 1e-5
 #: Fraction of normal pixels that may be left out of the statistics of normal pixels.

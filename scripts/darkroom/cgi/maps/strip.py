@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _MAX_ITERATIONS = 8
 _CENSORED_ITERATIONS = 3
+# Approximate number of pixels that tell how many samples normal ones lack.
+_SAMPLE = 8192
 # Pixels with less excess than this are not looked at by the search for hot ones [standard errors].
-_NEAR = 2.5
+_NEAR = 3.0
 # Smaller relative changes of the pooled variances are ignored: errors are then off by half of it.
 _SMALL_CHANGE = 0.01
 
@@ -190,8 +192,12 @@ class Strip:
         """Return the frames of each stack, and the fraction that normal pixels lack: (M,) each."""
         normal = self.populations != TELEMETRY
         normal[places] = False
+        some = np.flatnonzero(normal)
+        some = some[:: max(some.size // _SAMPLE, 1)]
         nframes = np.maximum(self.count.max(axis=1), 1)
-        return nframes, 1 - self.count[:, normal].mean(axis=1) / nframes
+        if not some.size:
+            return nframes, np.zeros(len(nframes))
+        return nframes, 1 - self.count[:, some].mean(axis=1) / nframes
 
     def _parameters_without(self, places):
         """Return the mean parameters of each population, (K, 3), without some pixels."""
