@@ -193,7 +193,8 @@ def reconciled(
         if table is None:
             parts += [part] if part else []
             continue
-        wanted = [name for name in (*members, *refused_of(path)) if name in accepted]
+        known = {*members, *refused_of(path)}
+        wanted = [name for name in accepted if name in known]
         if sorted(wanted) == sorted(members):
             parts += [part] if part else []
             continue

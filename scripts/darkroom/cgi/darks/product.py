@@ -281,9 +281,10 @@ def _dark_cards(header, dark, *, synthesized):
         header.setdefault(card, value)
     header.add_history(f"master dark of {dark.exptime:g} s and EM gain {dark.em_gain:g}, {kind}")
     # In corgidrp's form, for what reads it there.
+    commanded = header.get("EMGAIN_C", dark.em_gain)
     header.add_history(
-        f"Dark with exptime = {dark.exptime} s and commanded EM gain = {header['EMGAIN_C']} "
-        f"created from {dark.nfiles} frames"
+        f"Dark with exptime = {dark.exptime} s and commanded EM gain = {commanded} created from "
+        f"{dark.nfiles} frames"
     )
 
 
