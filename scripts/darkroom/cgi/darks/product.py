@@ -154,6 +154,7 @@ def _noise_map_cards(header, maps, is_signed):
         "Detector noise maps created with the following sets of (exposure time (in s), EM gain, "
         f"and number of frames):  {sets}"
     )
+    header.add_history("DetectorNoiseMaps calibration file created")
     for sentence in maps.warnings:
         _add_history(header, f"warning: {sentence}")
 
