@@ -142,7 +142,7 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 #: Settings of each program.
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
-    "prepare": RAW,
+    "prepare": (*RAW, "waive"),
     "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets", "empty_pixels"),
     "master_dark": (*RAW, "waive", "region", "empty_pixels"),
     "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
