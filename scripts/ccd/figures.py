@@ -23,6 +23,7 @@ import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options
+from darkroom.ccd import options
 from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.cli import ListFileParser, run
 
@@ -83,6 +84,7 @@ def main() -> None:
         arguments.science,
         pixel=arguments.pixel,
         display_range=arguments.display_range_adu,
+        readout=options.readout(arguments),
         threads=arguments.threads,
     )
     # The item file goes first: it must never describe figures other than those beside it.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -52,12 +53,21 @@ def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
     output : pathlib.Path
         The product to write.
     """
+    from functools import partial
+
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(output, by_amplifier(arguments, path, partial(make, path=path)))
+
+
+def make(arguments: argparse.Namespace, path: str) -> list[Any]:
+    """Return the HDUs of the product of one science frame, of one amplifier."""
     import logging
     from functools import partial
 
     from darkroom.ccd.products import science as sciencefile
     from darkroom.fits.describe import describe
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     frame = describe(path, options.recover(arguments))
@@ -76,7 +86,7 @@ def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
         ],
         settings=options.settings(arguments, "subtract_dark"),
     )
-    write(output, sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record))
+    return sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record)
 
 
 def main() -> None:

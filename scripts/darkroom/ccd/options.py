@@ -11,6 +11,7 @@ from darkroom.ccd.settings import PROGRAMS, STACKING, CcdSettings
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
+    from darkroom.ccd.overscan.amplifiers import Readout
     from darkroom.combine import Clip
     from darkroom.fits.describe import Recover
 
@@ -52,6 +53,16 @@ def clip(arguments: argparse.Namespace) -> Clip:
         return Clip(arguments.clip, arguments.nsigma, arguments.iterations)
     except ValueError as error:
         raise DarkroomError(str(error)) from None
+
+
+def readout(arguments: argparse.Namespace) -> Readout:
+    """Return amplifier, overscan and trimming given by the options."""
+    from darkroom.ccd.overscan.amplifiers import Readout
+
+    return Readout(
+        arguments.overscan, arguments.overscan_degree, arguments.overscan_section,
+        arguments.trim_section, getattr(arguments, "amplifier", 0),
+    )  # fmt: skip
 
 
 def recover(arguments: argparse.Namespace) -> list[Recover]:

@@ -45,6 +45,23 @@ class CcdSettings:
         unit="ADU",
         above=0,
     )
+    overscan: str = setting(
+        "row",
+        "Level of the overscan that is subtracted: of each row (row), a polynomial along the rows "
+        "(polynomial), one for each frame (constant), or nothing (none).",
+        choices=("row", "polynomial", "constant", "none"),
+    )
+    overscan_degree: int = setting(3, "Degree of the polynomial.", minimum=0, maximum=20)
+    overscan_section: str | None = setting(
+        None,
+        "Section of the overscan, [x1:x2,y1:y2] counted from 1.",
+        absent="card BIASSEC",
+    )
+    trim_section: str | None = setting(
+        None,
+        "Section of the image, [x1:x2,y1:y2] counted from 1.",
+        absent="card TRIMSEC or DATASEC",
+    )
     hot_nsigma: float = setting(
         5.0,
         "Threshold for hot pixels: excess of a stable dark rate over that of the surroundings, in "
@@ -68,7 +85,8 @@ class CcdSettings:
     )
 
 
-STACKING = ("clip", "nsigma", "iterations", "saturation_adu", "gain_e_per_adu")
+READOUT = ("overscan", "overscan_degree", "overscan_section", "trim_section")
+STACKING = ("clip", "nsigma", "iterations", "saturation_adu", "gain_e_per_adu", *READOUT)
 GROUPING = (*STACKING, "temperature_tolerance_c")
 #: Settings of each program.
 PROGRAMS = {
@@ -77,7 +95,7 @@ PROGRAMS = {
     "master_dark": GROUPING,
     "dark_rate": GROUPING,
     "hot_pixels": (*GROUPING, "hot_nsigma"),
-    "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu"),
+    "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", *READOUT),
     "quantities": (*GROUPING, "pixel"),
-    "figures": ("pixel", "display_range_adu"),
+    "figures": ("pixel", "display_range_adu", *READOUT),
 }

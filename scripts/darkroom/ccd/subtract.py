@@ -165,6 +165,7 @@ def subtract(
     dark: Dark,
     *,
     level: float,
+    saturated: np.ndarray | None = None,
     flags: np.ndarray | None = None,
     read_noise: float,
     zero: np.ndarray | None = None,
@@ -179,6 +180,8 @@ def subtract(
         From `choose`.
     level : float
         Saturation level, in the same unit.
+    saturated : (ny, nx) bool array, optional
+        Saturated samples; by default those at or above `level`.
     flags : (ny, nx) int array, optional
         DQ of the hot-pixel product.
     read_noise : float
@@ -197,7 +200,8 @@ def subtract(
     ValueError
         When most of the frame is saturated.
     """
-    saturated = science >= level
+    if saturated is None:
+        saturated = science >= level
     if saturated.mean() > 0.5:
         msg = (
             f"{100 * saturated.mean():.0f} % of its pixels are saturated (at or above {level:g}); "

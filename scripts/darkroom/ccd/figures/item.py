@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.ccd.figures.inputs import history_records, read_table
+from darkroom.ccd.products.amplifiers import opened_part, part_count
 from darkroom.errors import InputError
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
@@ -73,11 +74,16 @@ def describe(
         "warnings": [*warnings, *_product_warnings(paths["dark_rate"])],
         "answers": _answers(paths["quantities"]),
         "key_numbers": _key_numbers(story),
-        "tables": [_darks(story), _rates(story), _hottest(paths["hot_pixels"], story.unit)],
+        "tables": [
+            *_amplifiers(paths),
+            _darks(story),
+            _rates(story),
+            _hottest(paths["hot_pixels"], story.unit),
+        ],
         "figures": inside(Path(figures) / "figures.json", folder),
         "quantities": inside(paths["quantities"], folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
-        "limits": _limits(story),
+        "limits": [*_shown(paths), *_limits(story)],
     }
 
 
@@ -148,6 +154,49 @@ def _key_numbers(story):
             "note": f"{share(hot, story.flags.size)} of all; unstable: "
             f"{_flag_count(story, 'UNSTABLE'):,}",
         },
+    ]
+
+
+def _amplifiers(paths):
+    """Return a table with a row for each amplifier, or none for a single one."""
+    count = part_count(paths["dark_rate"])
+    if count == 1:
+        return []
+    rows = []
+    for k in range(count):
+        with (
+            opened_part(paths["master_bias"], k) as bias,
+            opened_part(paths["read_noise"], k) as rn,
+        ):
+            bias, noise = bias["SCI"].header, rn["SCI"].header
+        with opened_part(paths["dark_rate"], k) as product:
+            rate = product["SCI", 1].header
+        with opened_part(paths["hot_pixels"], k) as product:
+            hot = int(product[0].header["NHOT"])
+        cells = [*_cells(bias, ("OSLEVEL", "MEAN", "CMERR")), *_cells(noise, ("READNOIS", "RNERR"))]
+        rows.append([rate["AMPNAME"], *cells, *_cells(rate, ("RATELEV", "RATESYS")), hot])
+    return [
+        {
+            "title": "Amplifiers",
+            "columns": [
+                "amplifier", "overscan level", "bias level", "common error", "read noise", "error",
+                "dark rate", "common error", "hot pixels",
+            ],
+            "rows": rows,
+            "note": f"In the unit of {Path(paths['dark_rate']).name}; dark rate of the coldest "
+            "temperature group.",
+        }
+    ]  # fmt: skip
+
+
+def _shown(paths):
+    """Return a sentence that figures show one amplifier of several."""
+    count = part_count(paths["dark_rate"])
+    if count == 1:
+        return []
+    return [
+        f"The camera has {count} amplifiers. The products hold all of them; figures, key numbers "
+        "and tables below the first show the first amplifier."
     ]
 
 
