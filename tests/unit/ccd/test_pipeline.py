@@ -32,9 +32,11 @@ def test_options_are_the_settings_of_the_program(tmp_path):
     ccd = pipeline(tmp_path, gain_e_per_adu=2.0, pixel=[3, 4])
     assert ccd.options("a", "master_bias") == (
         "--clip mad --nsigma 5.0 --iterations 5 --saturation-adu 65535.0 --gain-e-per-adu 2.0 "
-        "--recover 'EXPTIME=EXPOINUS*1e-6'"
+        "--overscan row --overscan-degree 3 --recover 'EXPTIME=EXPOINUS*1e-6'"
     )
-    assert ccd.options("a", "figures") == "--pixel 3 4 --display-range-adu -30.0 50.0"
+    assert ccd.options("a", "figures") == (
+        "--pixel 3 4 --display-range-adu -30.0 50.0 --overscan row --overscan-degree 3"
+    )
     assert "--hot-nsigma 5.0" in ccd.options("a", "hot_pixels")
 
 
