@@ -130,9 +130,64 @@ rule hot_pixels:
         "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
+rule bad_pixels:
+    """Write the bad-pixel mask as a plain image, as DS9 regions and as a list."""
+    input:
+        f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        f"{RESULTS}/{{item}}/bad_pixels.fits",
+    log:
+        f"{RESULTS}/logs/bad_pixels/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/bad_pixels/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 40),
+    params:
+        code=program.digest("detector", "ccd/bad_pixels"),
+    message:
+        "Listing the bad pixels of {wildcards.item}"
+    shell:
+        program("detector", "ccd/bad_pixels") + "--output {output} {input} > {log} 2>&1"
+
+
+rule ccd_gain:
+    """Measure the gain from pairs of flats."""
+    input:
+        flat=f"{RESULTS}/{{item}}/flat.list",
+        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
+        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
+        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
+        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        f"{RESULTS}/{{item}}/gain.fits",
+    log:
+        f"{RESULTS}/logs/ccd_gain/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ccd_gain/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
+    params:
+        settings=lambda wildcards: ccd.options(wildcards.item, "gain"),
+        code=program.digest("detector", "ccd/gain"),
+    message:
+        "Measuring the gain of {wildcards.item}"
+    shell:
+        program("detector", "ccd/gain") + "--output {output} {params.settings} "
+        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
+        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} @{input.flat} "
+        "> {log} 2>&1"
+
+
 rule subtract_dark:
     """Subtract the dark from the science frames."""
     input:
+        unpack(lambda wildcards: ccd.gain_product(wildcards.item)),
         science=f"{RESULTS}/{{item}}/science.list",
         master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
         dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
@@ -152,13 +207,14 @@ rule subtract_dark:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "subtract_dark"),
+        more=lambda wildcards, input: input_options(input, {"gain": "--gain "}),
         code=program.digest("detector", "ccd/subtract_dark"),
     message:
         "Subtracting the dark from the science frames of {wildcards.item}"
     shell:
         program("detector", "ccd/subtract_dark")
         + "--output-dir {output.folder} --list {output.list} "
-        "{params.settings} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
+        "{params.settings} {params.more} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
         "--read-noise {input.read_noise} --hot-pixels {input.hot_pixels} @{input.science} "
         "> {log} 2>&1"
 
@@ -240,6 +296,7 @@ rule ccd_figures:
     """Draw the figures of a CCD item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
+        unpack(lambda wildcards: ccd.gain_product(wildcards.item)),
         unpack(lambda wildcards: PLAN.truth_comparison(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
         master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
@@ -247,6 +304,7 @@ rule ccd_figures:
         master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
         dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
         hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
+        bad_pixels=f"{RESULTS}/{{item}}/bad_pixels.fits",
         quantities=f"{RESULTS}/{{item}}/quantities.json",
     output:
         item=f"{RESULTS}/{{item}}/item.json",
@@ -265,7 +323,7 @@ rule ccd_figures:
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
         more=lambda wildcards, input: input_options(
-            input, {"subtracted": "--science @", "truth": "--truth "}
+            input, {"subtracted": "--science @", "truth": "--truth ", "gain": "--gain "}
         ),
         code=program.digest("detector", "ccd/figures"),
     message:
@@ -275,5 +333,6 @@ rule ccd_figures:
         "--threads {threads} {params.settings} --frames {input.frames} "
         "--master-bias {input.master_bias} --read-noise {input.read_noise} "
         "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "
-        "--hot-pixels {input.hot_pixels} --quantities {input.quantities} {params.more} "
+        "--hot-pixels {input.hot_pixels} --bad-pixels {input.bad_pixels} "
+        "--quantities {input.quantities} {params.more} "
         "> {log} 2>&1"

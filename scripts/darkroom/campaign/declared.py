@@ -39,6 +39,13 @@ class FrameSettings:
         filled=False,
         schema=_PATTERNS,
     )
+    flat: list[str] = setting(
+        [],
+        "Flats: evenly lit exposures, two of each exposure time; they tell the gain.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,9 +37,17 @@ class CcdPipeline(Pipeline):
             raise DarkroomError(f"item {item}: the CCD pipeline needs bias frames and darks")
         names = ["master_bias.fits", "read_noise.fits", "master_dark.fits", "dark_rate.fits"]
         names += ["hot_pixels.fits", "quantities.tsv", "quantities.json", "item.json"]
+        names += ["bad_pixels.fits"]
+        names += ["gain.fits"] if plan.exposures(item, "flat") else []
         names += ["science"] if plan.exposures(item, "science") else []
         names += ["truth.fits"] if plan.simulated else []
         return [f"{plan.folder(item)}/{name}" for name in names]
+
+    def gain_product(self, item: str) -> dict[str, str]:
+        """Return the gain product, if there are flats."""
+        if not self.plan.exposures(item, "flat"):
+            return {}
+        return {"gain": f"{self.plan.folder(item)}/gain.fits"}
 
     def science_lists(self, item: str) -> dict[str, str]:
         """Return the lists of science frames and of the dark-subtracted ones, if there are any."""

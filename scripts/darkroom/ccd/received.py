@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
 
 # Values of IMAGETYP that fit each role.
-_IMAGETYP = {"bias": r"bias|zero", "dark": r"dark", "science": r"light|object|science"}
+_IMAGETYP = {
+    "bias": r"bias|zero",
+    "dark": r"dark",
+    "science": r"light|object|science",
+    "flat": r"flat",
+}
 
 
 def read_header(

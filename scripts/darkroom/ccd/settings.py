@@ -97,5 +97,6 @@ PROGRAMS = {
     "hot_pixels": (*GROUPING, "hot_nsigma"),
     "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", *READOUT),
     "quantities": (*GROUPING, "pixel"),
+    "gain": ("saturation_adu", *READOUT),
     "figures": ("pixel", "display_range_adu", *READOUT),
 }

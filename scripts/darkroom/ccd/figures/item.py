@@ -25,6 +25,7 @@ _PRODUCTS = (
     ("master_dark", "master dark of every exposure time and temperature group"),
     ("dark_rate", "dark rate of every temperature group, fitted over all exposure times"),
     ("hot_pixels", "flags of hot, unstable and other anomalous pixels, and a table of the hottest"),
+    ("bad_pixels", "bad pixels: 1 where one is; beside it DS9 regions (.reg) and a list (.txt)"),
     ("quantities", "quantities by the notebook's definitions and by darkroom's, with answers"),
     ("frames", "every exposure: accepted or refused, the reason, and values of its header"),
 )

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from astropy.io import fits
 
+from darkroom.ccd.dq import UNUSABLE
 from darkroom.ccd.overscan.amplifiers import Amplifier, amplifiers
 from darkroom.errors import InputError
 
@@ -52,7 +54,7 @@ def by_amplifier(
     Returns
     -------
     list of HDU
-        For one image those that `make` returned, unaltered.
+        For one image those that `make` returned, unaltered; then what `conventional` adds.
     """
     found = amplifiers(path)
     parts = []
@@ -61,7 +63,42 @@ def by_amplifier(
         if len(found) > 1:
             log.info("amplifier %d of %d: %s", number + 1, len(found), found[number].name)
         parts.append(make(arguments))
-    return parts[0] if len(parts) == 1 else join(parts, found)
+    joined = parts[0] if len(parts) == 1 else join(parts, found)
+    return [*joined, *conventional(joined)]
+
+
+def conventional(hdus: Sequence[Any]) -> list[fits.ImageHDU]:
+    """Return UNCERT and MASK for every SCI, as astropy's CCDData reads them.
+
+    Parameters
+    ----------
+    hdus : sequence of HDU
+        A product. UNCERT is ERR with the card UTYPE, MASK is 1 where DQ flags a pixel that is not
+        to be used. A product of flags alone (DQ without SCI) has a MASK only.
+
+    Returns
+    -------
+    list of astropy.io.fits.ImageHDU
+        To be added at the end; EXTVER and amplifier are those of the image.
+    """
+    named = {(hdu.name, hdu.ver): hdu for hdu in hdus[1:]}
+    images = [key for key in named if key[0] == "SCI"]
+    images = images or [key for key in named if key[0] == "DQ"]
+    added = []
+    for _, version in images:
+        pieces = []
+        if error := named.get(("ERR", version)):
+            pieces.append((fits.ImageHDU(error.data, name="UNCERT", ver=version), error))
+            pieces[-1][0].header["UTYPE"] = ("std", "StdDevUncertainty of astropy: ERR")
+        if flags := named.get(("DQ", version)):
+            mask = ((flags.data & int(UNUSABLE)) > 0).astype(np.uint8)
+            pieces.append((fits.ImageHDU(mask, name="MASK", ver=version), flags))
+        for hdu, source in pieces:
+            for key in ("BUNIT", NUMBER, NAME):
+                if key in source.header:
+                    hdu.header[key] = source.header[key]
+            added.append(hdu)
+    return added
 
 
 def join(parts: Sequence[list[Any]], found: Sequence[Amplifier]) -> list[Any]:

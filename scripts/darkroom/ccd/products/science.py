@@ -12,6 +12,7 @@ from darkroom.ccd import options
 from darkroom.ccd.cells import Cell
 from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
+from darkroom.ccd.products import gain as gainfile
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products import master as masterfile
 from darkroom.ccd.robust import finite_median
@@ -81,6 +82,7 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
         image, saturated = (one[0] for one in stack.read_marked(slice(None), level))
         # Of one frame the noise of the overscan is in every pixel.
         noise = np.hypot(products.number(header, "READNOIS"), np.sqrt(stack.overscan_variance))
+    measured = gainfile.read(arguments.gain, amplifier) if arguments.gain else None
     dark = choose(frame, masters, rates, arguments.temperature_tolerance_c)
     try:
         result = subtract(
@@ -90,7 +92,8 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
             saturated=saturated,
             flags=flags,
             read_noise=float(noise),
-            zero=rates[0].bias if arguments.gain_e_per_adu else None,
+            zero=rates[0].bias if arguments.gain_e_per_adu or measured else None,
+            gain=measured.value if measured and not arguments.gain_e_per_adu else 1.0,
         )
     except ValueError as error:
         raise InputError(frame.path, str(error)) from None
