@@ -73,6 +73,9 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
+    import os
+
+    from darkroom.ccd import previous
     from darkroom.ccd.figures.gain import add_gain
     from darkroom.ccd.figures.inputs import read_story
     from darkroom.ccd.figures.item import describe
@@ -95,6 +98,10 @@ def main() -> None:
     with FigureBook(arguments.figures) as book:
         warnings = draw_figures(book, story)
     described = describe(paths, arguments.science, arguments.figures, story, warnings)
+    if arguments.previous:
+        changes = previous.compare(paths, os.path.expandvars(arguments.previous))
+        described["tables"].append(previous.table(changes))
+        described["warnings"] += previous.sentences(changes)
     if arguments.gain:
         add_gain(described, arguments.gain, arguments.output.parent)
     if arguments.truth:

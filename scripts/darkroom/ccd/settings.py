@@ -69,6 +69,11 @@ class CcdSettings:
         unit="sigma",
         above=0,
     )
+    previous: str | None = setting(
+        None,
+        "Folder of the products of a previous night, which the report compares with.",
+        absent="none",
+    )
     display_range_adu: list[float] = setting(
         [-30.0, 50.0],
         "Display range of bias-subtracted images in the figures.",
@@ -98,5 +103,5 @@ PROGRAMS = {
     "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", *READOUT),
     "quantities": (*GROUPING, "pixel"),
     "gain": ("saturation_adu", *READOUT),
-    "figures": ("pixel", "display_range_adu", *READOUT),
+    "figures": ("pixel", "display_range_adu", "previous", *READOUT),
 }
