@@ -74,6 +74,8 @@ def make(arguments: argparse.Namespace) -> list[Any]:
         noise = min(seen.noise for seen in stacks.surveys)
         about = overscan.sentences(arguments.dark, options.readout(arguments), noise, stacks.stacks)
     lines = regressions(found, stacks.surveys, stacks.levels)
+    if not stacks.stacks[0].trimmed:
+        about += overscan.evident(made.lines.rate[-1], made.lines.rate_error[-1])
     warnings = [*report.sentences(stacks, lines), *about]
     for sentence in warnings:
         logging.warning(sentence)

@@ -16,6 +16,7 @@ from darkroom.ccd.overscan.amplifiers import Readout, amplifiers
 from darkroom.ccd.overscan.fit import measure
 from darkroom.ccd.overscan.sections import Section, find_parts, parse_section
 from darkroom.ccd.products.amplifiers import opened_part
+from darkroom.ccd.products.overscan import evident
 from darkroom.ccd.rate.cell_stacks import open_cells
 from darkroom.ccd.rate.dark_rate import dark_rate
 from darkroom.ccd.simulate import exposures as simulator
@@ -121,6 +122,18 @@ def test_the_quoted_variance_is_what_subtraction_adds(fit, columns):
         errors.append(np.mean((level - level.mean()) ** 2))
     found = measure(rng.normal(0, 5, (100, columns)), fit).variance
     assert found == pytest.approx(np.mean(errors), rel=0.15, abs=1e-9)
+
+
+def test_overscan_that_no_card_names_is_said_from_its_missing_dark_counts():
+    rng = np.random.default_rng(5)
+    rate = rng.normal(1.4, 0.3, (64, 80))
+    error = np.full_like(rate, 0.3)
+    assert evident(rate, error) == []
+    rate[:, 72:] = rng.normal(0, 0.3, (64, 8))
+    (sentence,) = evident(rate, error)
+    assert "columns 73 to 80" in sentence
+    assert "overscan_section" in sentence
+    assert evident(rate / 1e3, error) == []
 
 
 def test_sections_are_read_as_cards_write_them():

@@ -192,7 +192,9 @@ def _linearity(pairs, unsaturated):
     relative[~unsaturated] = np.nan
     within = [relative[(time == t) & unsaturated] for t in np.unique(time)]
     # The two flats of a pair tell the scatter of the lamp, too.
-    inside = [np.log(pair.ratio) / 2 for pair in pairs]
+    inside = [np.log(pair.ratio) / 2 for pair in pairs if pair.ratio > 0]
+    if not inside:
+        return relative, np.nan
     squares = np.sum(np.square(inside)) + sum(
         ((values - values.mean()) ** 2).sum() for values in within if values.size > 1
     )

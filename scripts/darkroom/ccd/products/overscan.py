@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # A drift that is left within frames is said from this many times the error of the level, and from
 # this share of the noise of a pixel: shared by whole rows, less does not show.
 _SIGNIFICANT, _VISIBLE = 3.0, 0.1
+# Lines at an edge look like overscan: at least this many, with less than this share of the usual
+# rate, by this many errors. A gradient of the dark current is seldom so steep.
+_FEWEST, _DARKLESS, _CERTAIN = 3, 0.3, 8.0
 
 
 def cards(stack: Stack, bunit: str) -> list[Card]:
@@ -84,4 +87,35 @@ def sentences(
                 f"the overscan of {source.source.paths[worst].name} drifts: {left:.2g} rms is left "
                 f"after the fit ({source.fit}); overscan: row follows it"
             )
+    return found
+
+
+def evident(rate: np.ndarray, error: np.ndarray) -> list[str]:
+    """Return a warning where columns or rows at an edge hold no dark counts, as overscan does.
+
+    Parameters
+    ----------
+    rate, error : (ny, nx) arrays
+        Dark rate of frames that were read as one image, and its error.
+
+    Returns
+    -------
+    list of str
+        Empty when the edges are as dark as the rest, or the rate is too small to tell.
+    """
+    found = []
+    for words, along in (("columns", 0), ("rows", 1)):
+        lines = np.nanmedian(rate, axis=along)
+        # The error of a median is 1.25 times that of a mean.
+        noise = 1.25 * np.nanmedian(error, axis=along) / np.sqrt(rate.shape[along])
+        usual = np.nanmedian(lines)
+        without = (lines < _DARKLESS * usual) & (usual - lines > _CERTAIN * noise)
+        for last, edge in ((False, without), (True, without[::-1])):
+            count = int(np.argmin(edge)) if not edge.all() else 0
+            if _FEWEST <= count <= len(lines) // 4:
+                first = len(lines) - count if last else 0
+                found.append(
+                    f"{words} {first + 1} to {first + count} (from 1) hold no dark counts, as "
+                    "overscan does, and no card or key says so: give overscan_section"
+                )
     return found

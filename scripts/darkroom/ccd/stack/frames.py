@@ -37,6 +37,11 @@ class Stack:
         values = self.source.read(rows)
         return self._scaled(values)
 
+    @property
+    def trimmed(self) -> bool:
+        """Whether the frames have parts that are no image, which are cut off."""
+        return isinstance(self.source, TrimmedFrames)
+
     def read_marked(self, rows: slice, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Read a band of all frames, and which samples are saturated.
 
@@ -53,7 +58,7 @@ class Stack:
         values : (nframes, nrows, nx) float32 array
         saturated : (nframes, nrows, nx) bool array
         """
-        if not isinstance(self.source, TrimmedFrames):
+        if not self.trimmed:
             values = self.read(rows)
             return values, values >= level
         stored = self.source.stored(rows)
@@ -61,7 +66,7 @@ class Stack:
 
     def written(self, columns: slice) -> np.ndarray | None:
         """Return columns of the first frame as written, ADU; None where `read` gives the same."""
-        if not isinstance(self.source, TrimmedFrames):
+        if not self.trimmed:
             return None
         height = max(1, (8 << 20) // (4 * self.nframes * self.shape[1]))
         bands = range(0, self.shape[0], height)
@@ -72,8 +77,7 @@ class Stack:
     @property
     def overscan_variance(self) -> float:
         """Mean variance that subtraction of the overscan added to a sample, unit squared."""
-        trimmed = isinstance(self.source, TrimmedFrames)
-        return self.source.variance * self.gain**2 if trimmed else 0.0
+        return self.source.variance * self.gain**2 if self.trimmed else 0.0
 
     def _scaled(self, values):
         return values if self.gain == 1 else values * np.float32(self.gain)
