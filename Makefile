@@ -17,13 +17,14 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-slurm setup-tests demo test test-heavy test-slurm test-scale lint docs format settings lock-envs clean
+.PHONY: help setup setup-slurm setup-tests report demo test test-heavy test-slurm test-scale lint docs format settings lock-envs clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
 help:
 	@echo 'make setup       prepare the environments (.venv, .venvs/); PYTHON=… chooses the Python'
 	@echo 'make setup-slurm prepare what a Slurm cluster needs besides (docs/cluster.md)'
+	@echo 'make report      from a folder of exposures to a report: FOLDER=/path/to/frames; CORES=…'
 	@echo 'make demo        run the simulated campaign and show what it made; CORES=… (default all)'
 	@echo 'make test        every check and every test but the long ones'
 	@echo 'make test-heavy  the tests that take minutes'
@@ -44,6 +45,13 @@ setup-slurm: setup
 
 setup-tests:
 	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TEST_TOOLSETS)
+
+# From a folder of exposures to a report: the campaign is drafted once, and kept.
+report: setup
+	@[ -n '$(FOLDER)' ] || { echo 'say which folder: make report FOLDER=/path/to/frames' >&2; exit 2; }
+	@campaign=$$(.venvs/detector/bin/python scripts/archive/draft.py --path-only '$(FOLDER)') && \
+	$(RUN) snakemake lock --quiet all --config campaign="$$campaign" && \
+	$(RUN) snakemake --cores $(CORES) $(LOGGER) --config campaign="$$campaign"
 
 demo: setup
 	@$(RUN) snakemake --cores $(CORES) $(LOGGER) --config campaign=demo

@@ -22,6 +22,22 @@ rule lock:
         + "2>&1 | tee {log}"
 
 
+rule draft:
+    """Draft a campaign from a folder: snakemake draft --config folder=PATH [name=NAME]."""
+    log:
+        f"{config['results']}/logs/draft.log",
+    localrule: True
+    conda:
+        "../envs/detector.yaml"
+    params:
+        folder=shlex.quote(str(config.get("folder", ""))),
+        name=f"--name {shlex.quote(str(config['name']))}" if config.get("name") else "",
+    message:
+        "Reading the headers of the exposures in {params.folder}"
+    shell:
+        program("detector", "archive/draft") + "{params.name} {params.folder} 2>&1 | tee {log}"
+
+
 rule fetch:
     """Fetch one exposure, read it to the last byte, and record whether it is accepted."""
     output:
@@ -104,6 +120,24 @@ rule frames:
         program("detector", "archive/frames") + "--item {wildcards.item} {params.settings} "
         "{params.judge} --judgements {output.judgements} "
         "--output {output.table} @{input.list} > {log} 2>&1"
+
+
+rule refusal:
+    """Write why the judgement of its item refuses an exposure; nothing when it does not."""
+    input:
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
+    log:
+        f"{RESULTS}/logs/refusal/{{item}}/{{exposure}}.log",
+    localrule: True
+    conda:
+        "../envs/detector.yaml"
+    message:
+        "Is {wildcards.item}/{wildcards.exposure} refused?"
+    shell:
+        "awk -F '\\t' '$1 == \"{wildcards.exposure}\" && $4 != \"yes\" {{print $5}}' "
+        "{input.frames} > {output} 2> {log}"
 
 
 rule role_list:

@@ -156,11 +156,8 @@ rule bad_pixels:
 rule ccd_gain:
     """Measure the gain from pairs of flats."""
     input:
+        unpack(lambda wildcards: ccd.gain_inputs(wildcards.item)),
         flat=f"{RESULTS}/{{item}}/flat.list",
-        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
-        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
-        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
-        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
     output:
         f"{RESULTS}/{{item}}/gain.fits",
     log:
@@ -174,14 +171,13 @@ rule ccd_gain:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "gain"),
+        products=lambda wildcards, input: named_options(input, *ccd.gain_inputs(wildcards.item)),
         code=program.digest("detector", "ccd/gain"),
     message:
         "Measuring the gain of {wildcards.item}"
     shell:
         program("detector", "ccd/gain") + "--output {output} {params.settings} "
-        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} @{input.flat} "
-        "> {log} 2>&1"
+        "{params.products} @{input.flat} > {log} 2>&1"
 
 
 rule subtract_dark:
@@ -297,15 +293,9 @@ rule ccd_figures:
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
         unpack(lambda wildcards: ccd.gain_product(wildcards.item)),
-        unpack(lambda wildcards: PLAN.truth_comparison(wildcards.item)),
+        unpack(lambda wildcards: ccd.truth(wildcards.item)),
+        unpack(lambda wildcards: ccd.figure_inputs(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
-        master_bias=f"{RESULTS}/{{item}}/master_bias.fits",
-        read_noise=f"{RESULTS}/{{item}}/read_noise.fits",
-        master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
-        dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
-        hot_pixels=f"{RESULTS}/{{item}}/hot_pixels.fits",
-        bad_pixels=f"{RESULTS}/{{item}}/bad_pixels.fits",
-        quantities=f"{RESULTS}/{{item}}/quantities.json",
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         figures=directory(f"{RESULTS}/{{item}}/figures"),
@@ -322,6 +312,7 @@ rule ccd_figures:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
+        products=lambda wildcards, input: named_options(input, *ccd.figure_inputs(wildcards.item)),
         more=lambda wildcards, input: input_options(
             input, {"subtracted": "--science @", "truth": "--truth ", "gain": "--gain "}
         ),
@@ -331,8 +322,5 @@ rule ccd_figures:
     shell:
         program("detector", "ccd/figures") + "--figures {output.figures} --output {output.item} "
         "--threads {threads} {params.settings} --frames {input.frames} "
-        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--master-dark {input.master_dark} --dark-rate {input.dark_rate} "
-        "--hot-pixels {input.hot_pixels} --bad-pixels {input.bad_pixels} "
-        "--quantities {input.quantities} {params.more} "
+        "{params.products} {params.more} "
         "> {log} 2>&1"

@@ -28,12 +28,13 @@ rule stack_statistics:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "stack_statistics"),
+        judge=lambda wildcards: cgi.judging_options(wildcards.item),
         code=program.digest("detector", "cgi/stack_statistics"),
     message:
         "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/stack_statistics") + "--output {output} {params.settings} "
-        "{input.statuses} > {log} 2>&1"
+        "{params.judge} {input.statuses} > {log} 2>&1"
 
 
 rule prepare_cgi:
@@ -55,18 +56,19 @@ rule prepare_cgi:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "prepare"),
+        judge=lambda wildcards: cgi.judging_options(wildcards.item),
         code=program.digest("detector", "cgi/prepare"),
     message:
         "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/prepare") + "--output {output} {params.settings} "
-        "{input.statuses} > {log} 2>&1"
+        "{params.judge} {input.statuses} > {log} 2>&1"
 
 
 rule noise_maps:
     """Fit fixed pattern, clock-induced charge and dark current of each pixel."""
     input:
-        parts=lambda wildcards: cgi.part_statistics(wildcards.item),
+        parts=lambda wildcards: cgi.stack_inputs(wildcards.item),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/noise_maps.fits",
@@ -86,14 +88,14 @@ rule noise_maps:
         "Fitting the noise maps of {wildcards.item}"
     shell:
         program("detector", "cgi/noise_maps")
-        + "--output {output} {params.settings} {input.parts} "
+        + "--output {output} {params.settings} --frames {input.frames} {input.parts} "
         "> {log} 2>&1"
 
 
 rule cgi_master_dark:
     """Make a traditional master dark: the mean of one stack (EM gain and exposure time)."""
     input:
-        parts=lambda wildcards: cgi.part_statistics(wildcards.item, wildcards.stack),
+        parts=lambda wildcards: cgi.stack_inputs(wildcards.item, wildcards.stack),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/darks/traditional_{{stack}}.fits",
@@ -113,7 +115,7 @@ rule cgi_master_dark:
         "Averaging stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/master_dark") + "--output {output} {params.settings} "
-        "{input.parts} > {log} 2>&1"
+        "--undivided --frames {input.frames} {input.parts} > {log} 2>&1"
 
 
 rule synthesize_dark:

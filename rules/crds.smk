@@ -36,6 +36,7 @@ rule crds_context:
 rule bestrefs:
     """Choose the best references of an exposure."""
     input:
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
         mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
     output:
@@ -57,7 +58,7 @@ rule bestrefs:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
         program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
-        "--output {output.references} {input.exposure} > {log} 2>&1"
+        "--refusal {input.refusal} --output {output.references} {input.exposure} > {log} 2>&1"
 
 
 rule item_references:

@@ -1,4 +1,5 @@
 # NIRCam darks: superbias and read noise reference files.
+from darkroom.nircam.planning import PURPOSES
 nircam = PIPELINES["nircam"]
 
 
@@ -42,6 +43,7 @@ rule calibrate:
     input:
         unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         # Only the exposure's own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
@@ -67,7 +69,7 @@ rule calibrate:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} "
+        "--references {input.references} --refusal {input.refusal} "
         "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
         "> {log} 2>&1"
 
@@ -151,7 +153,7 @@ rule superbias:
     message:
         "Making the superbias of {wildcards.item}"
     shell:
-        program("detector", "nircam/superbias") + "--output {output.reference} "
+        program("detector", "nircam/superbias") + "--keep --output {output.reference} "
         "--details {output.details} --threads {threads} "
         "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
 
@@ -199,7 +201,7 @@ rule readnoise:
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "nircam/readnoise") + "--output {output.reference} "
+        program("detector", "nircam/readnoise") + "--keep --output {output.reference} "
         "--details {output.details} --threads {threads} "
         "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
 
@@ -229,6 +231,7 @@ rule certify:
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
         said=f"{RESULTS}/{{item}}/{{purpose}}.certified",
+        rules=f"{RESULTS}/{{item}}/{{purpose}}_rules.json",
     log:
         f"{RESULTS}/logs/certify/{{item}}_{{purpose}}.log",
     benchmark:
@@ -241,12 +244,14 @@ rule certify:
     params:
         settings=lambda wildcards: REFERENCES.context_option("jwst"),
         place=lambda wildcards, output: REFERENCES.place("jwst"),
+        simulated="--simulated" if PLAN.simulated else "",
         code=program.digest("jwst", "references/certify"),
     message:
         "Certifying the {wildcards.purpose} of {wildcards.item} with CRDS"
     shell:
         program("jwst", "references/certify")
-        + "{params.place} {params.settings} --output {output.said} "
+        + "{params.place} {params.settings} {params.simulated} --output {output.said} "
+        "--rules {output.rules} "
         "{input.reference} > {log} 2>&1"
 
 
@@ -289,6 +294,7 @@ rule nircam_figures:
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
         quantities=lambda wildcards: nircam.quantities(wildcards.item),
+        rules=[f"{RESULTS}/{{item}}/{purpose}_rules.json" for purpose in PURPOSES],
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         quantities=f"{RESULTS}/{{item}}/quantities.json",
@@ -311,6 +317,6 @@ rule nircam_figures:
         "Drawing the figures of {wildcards.item}"
     shell:
         program("detector", "nircam/figures") + "--superbias {input.superbias} "
-        "--readnoise {input.readnoise} {params.settings} "
+        "--readnoise {input.readnoise} --rules {input.rules} {params.settings} "
         "--quantities {input.quantities} --merged {output.quantities} "
         "--figures {output.figures} --output {output.item} > {log} 2>&1"

@@ -32,7 +32,7 @@ rule noise_spectrum:
     message:
         "Measuring the noise spectrum of {wildcards.item}"
     shell:
-        program("detector", "nircam/noise_spectrum") + "--output {output.product} "
+        program("detector", "nircam/noise_spectrum") + "--keep --output {output.product} "
         "--table {output.table} --fit {output.fit} --quantities {output.quantities} "
         "--threads {threads} {params.settings} @{input.ramps} > {log} 2>&1"
 
@@ -64,7 +64,7 @@ rule reference_pixels:
     message:
         "Measuring the reference pixels of {wildcards.item}"
     shell:
-        program("detector", "nircam/reference_pixels") + "--spectrum {input.spectrum} "
+        program("detector", "nircam/reference_pixels") + "--keep --spectrum {input.spectrum} "
         "--output {output.product} --table {output.table} --best-side {output.best} "
         "--quantities {output.quantities} {params.previous} {params.settings} "
         "@{input.ramps} > {log} 2>&1"
@@ -98,6 +98,7 @@ rule correct:
     input:
         unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
@@ -123,7 +124,8 @@ rule correct:
         "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} {params.superbias} {params.settings} "
+        "--references {input.references} --frames {input.frames} {params.superbias} "
+        "{params.settings} "
         "{params.measured} --status {output.status} {input.exposure} > {log} 2>&1"
 
 

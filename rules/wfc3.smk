@@ -38,6 +38,7 @@ rule calibrate_original:
     """Calibrate an exposure with all its reads: the count rate of each pixel."""
     input:
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         # Only the exposure's own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/hst.tsv"),
@@ -61,8 +62,8 @@ rule calibrate_original:
     shell:
         program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
         + "{params.place} {params.settings} "
-        "--threads {threads} --references {input.references} --status {output.status} "
-        "{input.exposure} > {log} 2>&1"
+        "--threads {threads} --references {input.references} --refusal {input.refusal} "
+        "--status {output.status} {input.exposure} > {log} 2>&1"
 
 
 rule read_differences:
@@ -107,10 +108,7 @@ rule choose_reads:
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        settings=lambda wildcards: [
-            wfc3.options(wildcards.item, "choose_reads"),
-            wfc3.given_reads(wildcards.item, wildcards.exposure),
-        ],
+        settings=lambda wildcards: wfc3.choice_options(wildcards.item, wildcards.exposure),
         code=program.digest("detector", "wfc3/choose_reads"),
     message:
         "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"
@@ -170,13 +168,13 @@ rule combine_visit:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: wfc3.drizzle_options(wildcards.item),
+        settings=lambda wildcards: wfc3.combine_options(wildcards.item),
         place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest("hst", "wfc3/combine_visit"),
     message:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
-        program("hst", "wfc3/combine_visit") + "{params.place} {params.settings} "
+        program("hst", "wfc3/combine_visit", EXCLUDE) + "{params.place} {params.settings} "
         "--frames {input.frames} --output {output.science} {input.exposures} > {log} 2>&1"
 
 

@@ -71,23 +71,49 @@ def truth(geometry, rng, hot_fraction=0.0):
     return np.array([fixed, cic, dark]), hot
 
 
-def sources(geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0):
-    """Simulate all stacks of the standard gains and times.
+def sources(
+    geometry, maps, nframes, rng, *, masked=0.0, odd=None, offset=5.0, gains=GAINS,
+    exptimes=EXPTIMES, leaking=None, light=0.0, row_noise=0.0, full_well=np.inf,
+    flag=32,
+):  # fmt: skip
+    """Simulate all stacks of some gains and times.
 
-    `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise.
+    `odd` is the (gain, exptime) of a stack with an offset [e-] and twice the read noise; `leaking`
+    that of one with light in its imaging area [e-]; `row_noise` [e-] is common to a row of a frame.
+    Samples at 0.95 of the `full_well` [e-] of the register are flagged.
     """
     fixed, cic, dark = maps
     found = []
-    for exptime in EXPTIMES:
-        for gain in GAINS:
+    for exptime in exptimes:
+        for gain in gains:
             shape = (nframes, *geometry.shape)
             electrons = rng.poisson(cic + exptime * dark, shape)
-            frames = fixed + amplify(electrons, gain, geometry.em_stages, rng)
+            amplified = amplify(electrons, gain, geometry.em_stages, rng)
+            frames = fixed + np.minimum(amplified, full_well)
             is_odd = odd == (gain, exptime)
             frames += (2 if is_odd else 1) * READ_NOISE * rng.standard_normal(shape)
             frames += offset if is_odd else 0.0
+            if leaking == (gain, exptime):
+                frames[(slice(None), *geometry.imaging)] += light
+            if row_noise:
+                frames += row_noise * rng.standard_normal((*shape[:2], 1))
             dq = np.zeros(shape, np.uint16)
             if masked:
                 dq[rng.random(shape) < masked] = 128
+            dq[amplified >= 0.95 * full_well] |= flag
             found.append(source_of(geometry, gain, exptime, frames.astype(np.float32), dq))
     return found
+
+
+def case(path, geometry):
+    """Return the stacks in a file of the shared cases, and its arrays."""
+    content = dict(np.load(path))
+    frames = content["data"].astype(np.float32)
+    masked = np.unpackbits(content["masked"], count=frames.size).reshape(frames.shape)
+    found = []
+    for number in np.unique(content["stack"]):
+        chosen = content["stack"] == number
+        dq = (128 * masked[chosen]).astype(np.uint16)
+        gain, exptime = (float(content[key][number]) for key in ("gain", "exptime"))
+        found.append(source_of(geometry, gain, exptime, frames[chosen], dq))
+    return sorted(found, key=lambda source: source.stack.key), content

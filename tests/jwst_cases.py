@@ -59,6 +59,56 @@ def run_steps(path, steps, references, parameters, superbias=None, save=None):
     return float(np.sqrt(np.mean(np.diff(model.data, axis=1) ** 2)))
 
 
+def rates_and_jumps(path, readnoise, gain, threshold=4.0):
+    """Find jumps and fit rates, one integration at a time; tell what they say of pure noise.
+
+    Returns the number of samples and how many are flagged as jumps; the mean square of the rates of
+    active pixels about their median, the mean VAR_RNOISE, and the standard deviation of rate over
+    ERR (all of pixels without a jump).
+    """
+    import numpy as np
+    from jwst.jump import JumpStep
+    from jwst.ramp_fitting import RampFitStep
+    from stdatamodels.jwst import datamodels
+
+    shared = {"override_gain": str(gain), "override_readnoise": str(readnoise)}
+    samples = flagged = 0
+    rates, variances, pulls = [], [], []
+    with datamodels.RampModel(path) as model:
+        nints, _, ny, nx = model.data.shape
+        for k in range(nints):
+            one = model.copy()
+            one.data = np.float32(model.data[k : k + 1])
+            one.groupdq = np.zeros(one.data.shape, np.uint8)
+            one.pixeldq = np.zeros((ny, nx), np.uint32)
+            one.meta.exposure.nints = one.meta.exposure.integration_end = 1
+            found = JumpStep.call(
+                one, rejection_threshold=threshold, maximum_cores="none",
+                expand_large_events=False, **shared,
+            )  # fmt: skip
+            jumps = found.groupdq & 4 > 0
+            active = np.s_[4:-4, 4:-4]
+            samples += jumps[0, 1:][:, *active].size
+            flagged += int(jumps[0, 1:][:, *active].sum())
+            _, fitted = RampFitStep.call(found, maximum_cores="none", **shared)
+            quiet = ~jumps[0].any(axis=0)[active]
+            rate, variance = fitted.data[0][active], fitted.var_rnoise[0][active]
+            quiet &= np.isfinite(rate) & (variance > 0)
+            rates.append((rate - np.median(rate[quiet]))[quiet])
+            variances.append(variance[quiet])
+            pulls.append(rates[-1] / fitted.err[0][active][quiet])
+    rates, variances, pulls = (np.concatenate(part) for part in (rates, variances, pulls))
+    square, variance = (float(part.mean(dtype=float)) for part in (rates**2, variances))
+    return [samples, flagged, square, variance, float(pulls.std(dtype=float))]
+
+
+def calibrate_to(path, saved, steps, references, parameters):
+    """Run steps and save the ramp."""
+    from darkroom.nircam import steps as own
+
+    own.run_steps(path, steps, references, parameters).save(saved)
+
+
 def choose_kernel(path, candidates):
     """Choose the SIRS kernels of an exposure."""
     from darkroom.nircam.refpix import sirs_file as sirs

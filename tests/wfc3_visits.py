@@ -55,6 +55,8 @@ def cube_of(ramp):
     """Return the reads of a ramp as an IMA holds them."""
     reads = [engine.calibrated_read(ramp, k) for k in range(ramp.nsamp)]
     flagged = (reads[0][2] & ~np.int16(2048)) != 0
+    for read in reads:
+        flagged |= (read[2] & np.int16(256)) != 0
     inside = np.zeros(flagged.shape, bool)
     inside[5:-5, 5:-5] = True
     rates = np.stack([read[0] for read in reads])

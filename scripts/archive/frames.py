@@ -34,7 +34,12 @@ def main() -> None:
     parser.add_argument("statuses", nargs="+", metavar="STATUS", help="status files (or @list)")
     arguments = parser.parse_args()
 
-    from darkroom.campaign.frames import frame_table, require_accepted, write_frames
+    from darkroom.campaign.frames import (
+        frame_table,
+        require_accepted,
+        require_some,
+        write_frames,
+    )
     from darkroom.campaign.judging import checks_of, require_known
     from darkroom.campaign.status import read_status
     from darkroom.errors import DarkroomError
@@ -45,7 +50,9 @@ def main() -> None:
     checks = checks_of(arguments.instrument, json.loads(arguments.settings))
     rows, judgements = frame_table(statuses, checks, arguments.keep)
     try:
-        if not arguments.exclude:
+        if arguments.exclude:
+            require_some(arguments.item, rows)
+        else:
             require_accepted(arguments.item, rows)
     except DarkroomError:
         for path, row in zip(arguments.statuses, rows, strict=True):

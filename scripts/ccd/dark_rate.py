@@ -48,7 +48,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import cells, load_roles
+    from darkroom.ccd.cells import cells
     from darkroom.ccd.products import dark_rate as ratefile
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
@@ -59,7 +59,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     from darkroom.ccd.rate.temperature import regressions
     from darkroom.provenance import stamp
 
-    darks, biases = load_roles(arguments.dark, arguments.bias, options.recover(arguments))
+    darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     found = cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
     check_times(found)
     with open_cells(

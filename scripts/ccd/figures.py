@@ -13,7 +13,8 @@ file for the report. Example:
         --science science/target_dsub.fits --pixel 100 150 --display-range-adu -30 50
         --figures figures --output item.json
 
-The accepted frames named in frames.tsv are read too. The folder --figures and every product must
+Products that an item does not have (without darks, or without bias frames) are left out. The
+accepted frames named in frames.tsv are read too. The folder --figures and every product must
 be in the folder of --output.
 """
 
@@ -27,8 +28,7 @@ from darkroom.ccd import options
 from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.cli import ListFileParser, run
 
-INPUTS = (
-    ("frames", "frame table of the item"),
+PRODUCTS = (
     ("master_bias", "product of master_bias"),
     ("read_noise", "product of read_noise"),
     ("master_dark", "product of master_dark"),
@@ -44,9 +44,12 @@ def parse() -> argparse.Namespace:
     parser = ListFileParser(
         description=__doc__, epilog="Units are those of the products (ADU or e-)."
     )
-    for name, what in INPUTS:
+    parser.add_argument(
+        "--frames", required=True, type=Path, metavar="FILE", help="frame table of the item"
+    )
+    for name, what in PRODUCTS:
         option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, required=True, type=Path, metavar="FILE", help=what)
+        parser.add_argument(option, type=Path, metavar="FILE", help=what)
     parser.add_argument(
         "--science",
         nargs="*",
@@ -67,7 +70,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--output", required=True, type=Path, metavar="JSON", help="item file for the report"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not (arguments.master_bias or arguments.master_dark):
+        parser.error("--master-bias or --master-dark is needed")
+    return arguments
 
 
 def main() -> None:
@@ -84,7 +90,8 @@ def main() -> None:
     from darkroom.report.item import write_item
     from darkroom.report.truth import truth_table
 
-    paths = {name: getattr(arguments, name) for name, _ in INPUTS}
+    paths = {"frames": arguments.frames}
+    paths |= {name: path for name, _ in PRODUCTS if (path := getattr(arguments, name))}
     story = read_story(
         paths,
         arguments.science,

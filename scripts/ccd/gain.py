@@ -44,12 +44,12 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import Cell, load
+    from darkroom.ccd.cells import Cell
     from darkroom.ccd.products import gain as gainfile
     from darkroom.ccd.products import master as masterfile
     from darkroom.provenance import stamp
 
-    frames = load(arguments.frames, options.recover(arguments))
+    (frames,) = options.load(arguments, flat=arguments.frames)
     found = gainfile.make(frames, arguments)
     logging.info("gain %.4f ± %.4f e-/ADU", found.gain, found.gain_error)
     used = [arguments.master_bias, arguments.read_noise, arguments.dark_rate, arguments.hot_pixels]

@@ -42,11 +42,11 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     """Return the HDUs of the product, of one amplifier."""
     from functools import partial
 
-    from darkroom.ccd.cells import bias_cell, load
+    from darkroom.ccd.cells import bias_cell
     from darkroom.ccd.products import master as masterfile
     from darkroom.provenance import stamp
 
-    cell = bias_cell(load(arguments.frames, options.recover(arguments)))
+    cell = bias_cell(*options.load(arguments, bias=arguments.frames))
     made = masterfile.make(cell, arguments)
     return [
         masterfile.header(

@@ -35,14 +35,12 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     """Return the HDUs of the product, of one amplifier."""
     from functools import partial
 
-    from darkroom.ccd.cells import cells, load
+    from darkroom.ccd.cells import cells
     from darkroom.ccd.products import master as masterfile
     from darkroom.provenance import stamp
 
-    found = cells(
-        load(arguments.frames, options.recover(arguments)),
-        tolerance=arguments.temperature_tolerance_c,
-    )
+    (frames,) = options.load(arguments, dark=arguments.frames)
+    found = cells(frames, tolerance=arguments.temperature_tolerance_c)
     made = [masterfile.make(cell, arguments) for cell in found]
     record = partial(
         stamp,

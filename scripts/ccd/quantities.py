@@ -62,12 +62,12 @@ def main() -> None:
     from darkroom.ccd.collect_quantities import quantities
     from darkroom.ccd.overscan.amplifiers import amplifiers
     from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.products.amplifiers import for_amplifier
     from darkroom.ccd.products.quantities_text import plain, tsv
 
     rows: list[Quantity] = []
     for number, amplifier in enumerate(amplifiers(arguments.dark[0])):
-        arguments.amplifier = number
-        more, seen = quantities(arguments, options.clip(arguments), options.recover(arguments))
+        more, seen = quantities(for_amplifier(arguments, number), options.clip(arguments))
         if number:
             more = [replace(row, name=f"{row.name}_{amplifier.name}") for row in more]
         else:

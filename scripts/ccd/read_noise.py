@@ -61,7 +61,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import bias_cell, load
+    from darkroom.ccd.cells import bias_cell
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.products.warnings_text import discordance
@@ -69,7 +69,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     from darkroom.ccd.stack.read_noise import read_noise
     from darkroom.provenance import stamp
 
-    cell = bias_cell(load(arguments.frames, options.recover(arguments)))
+    cell = bias_cell(*options.load(arguments, bias=arguments.frames))
     with opened(cell.paths, arguments.gain_e_per_adu, options.readout(arguments)) as stack:
         made = read_noise(stack, options.clip(arguments), threads=arguments.threads)
     if sentence := discordance(cell, made.survey):

@@ -70,10 +70,9 @@ def make(arguments: argparse.Namespace, path: str) -> list[Any]:
     from functools import partial
 
     from darkroom.ccd.products import science as sciencefile
-    from darkroom.fits.describe import describe
     from darkroom.provenance import stamp
 
-    frame = describe(path, options.recover(arguments))
+    ((frame,),) = options.load(arguments, science=[path])
     made = sciencefile.make(frame, arguments)
     for keyword, value, comment in made.cards:
         logging.info("%s: %s = %s (%s)", frame.name, keyword, value, comment)

@@ -18,11 +18,18 @@ from darkroom.cli import ListFileParser, run
 
 def main() -> None:
     """Run the program."""
-    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
+    from darkroom.cgi.options import (
+        add_checksums,
+        add_judging,
+        add_settings,
+        judge_settings,
+        raw_settings,
+    )
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "master_dark")
     add_checksums(parser)
+    add_judging(parser, table=True)
     parser.add_argument(
         "--undivided", action="store_true",
         help="the frames are in detected EM electrons: divide their mean by the EM gain",
@@ -50,6 +57,7 @@ def main() -> None:
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         unit=EM_ELECTRON if undivided else ELECTRON, checksums=arguments.checksums,
         raw=lambda: raw_settings(arguments, divide=not undivided),
+        table=arguments.frames, judge=judge_settings(arguments),
     ) as given:  # fmt: skip
         if len(given.sources) > 1:
             names = "; ".join(source.stack.name for source in given.sources)
@@ -70,6 +78,7 @@ def main() -> None:
         settings={"way": way, "region": arguments.region, "undivided": undivided,
                   "geometry": given.geometry.name, "waived": sorted(arguments.waive)},
         notes=given.notes + ([f"the mean was divided by the EM gain {gain:g}"] * undivided),
+        empty_pixels=arguments.empty_pixels,
     )  # fmt: skip
     for sentence in given.notes:
         print(sentence)

@@ -21,11 +21,18 @@ from darkroom.cli import ListFileParser, run
 
 def main() -> None:
     """Run the program."""
-    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
+    from darkroom.cgi.options import (
+        add_checksums,
+        add_judging,
+        add_settings,
+        judge_settings,
+        raw_settings,
+    )
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "noise_maps")
     add_checksums(parser)
+    add_judging(parser, table=True)
     parser.add_argument(
         "--unweighted", action="store_true", help="frames, peer-3.2: give all stacks equal weight"
     )
@@ -60,12 +67,14 @@ def main() -> None:
     with opened(
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
+        table=arguments.frames, judge=judge_settings(arguments),
     ) as given:  # fmt: skip
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:
             maps = fit_pooled(
-                given.sources, given.geometry, correct_offsets=not arguments.keep_offsets, **common
-            )
+                given.sources, given.geometry, correct_offsets=not arguments.keep_offsets,
+                bad_stacks=arguments.bad_stacks, **common,
+            )  # fmt: skip
         else:
             maps = fit_peer(
                 given.sources, given.geometry, version=arguments.weights,
@@ -78,6 +87,7 @@ def main() -> None:
                       "geometry": given.geometry.name, "waived": sorted(arguments.waive),
                       **maps.settings},
             signed=not arguments.clipped, region=arguments.region,
+            empty_pixels=arguments.empty_pixels,
         )  # fmt: skip
     for sentence in maps.warnings:
         print(f"warning: {sentence}")

@@ -20,10 +20,11 @@ from darkroom.cli import ListFileParser, run
 
 def main() -> None:
     """Run the program."""
-    from darkroom.cgi.options import add_settings, raw_settings
+    from darkroom.cgi.options import add_judging, add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "prepare")
+    add_judging(parser)
     parser.add_argument("--divide", action="store_true", help="divide each frame by its EM gain")
     parser.add_argument(
         "--discard", action="store_true",
@@ -40,18 +41,19 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    from darkroom.cgi.accepted import accepted_frames
     from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.options import judge_settings
     from darkroom.cgi.raw.peer import Rules
     from darkroom.cgi.raw.prepare import prepare
     from darkroom.cgi.raw.product import write_prepared
-    from darkroom.cgi.request import accepted_frames
 
     settings = raw_settings(
         arguments, divide=arguments.divide, discard=arguments.discard,
         rules=Rules.from_words(arguments.rule),
     )  # fmt: skip
     geometry = read_geometry(arguments.geometry)
-    frames, _ = accepted_frames(arguments.files)
+    frames = accepted_frames(arguments.files, settings=judge_settings(arguments)).frames
     number = 0
     arguments.output.mkdir(parents=True, exist_ok=True)
     for frame in prepare(frames, geometry, settings, arguments.output):

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from darkroom.cgi.accepted import AcceptedFrames
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.prepare import Settings
     from darkroom.cgi.stacks.moments import Moments
@@ -25,34 +26,43 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the program."""
-    from darkroom.cgi.options import add_checksums, add_settings, raw_settings
+    from darkroom.cgi.options import add_checksums, add_judging, add_settings, raw_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "stack_statistics")
     add_checksums(parser)
+    add_judging(parser)
     parser.add_argument("--output", required=True, type=Path, help="statistics, FITS")
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="frames or status files (or @list)"
     )
     arguments = parser.parse_args()
 
+    from darkroom.cgi.accepted import accepted_frames
     from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.options import judge_settings
     from darkroom.cgi.raw.gather import are_raw, described
-    from darkroom.cgi.request import accepted_frames, geometry_files
+    from darkroom.cgi.request import geometry_files
     from darkroom.cgi.stacks.file import save_empty, save_statistics
 
     geometry = read_geometry(arguments.geometry)
     settings = {"geometry": geometry.name, "waived": sorted(arguments.waive)}
     inputs = geometry_files(arguments.geometry)
-    frames, sums = accepted_frames(arguments.files, checksums=arguments.checksums)
-    raw = raw_settings(arguments) if frames and are_raw(frames) else None
+    judge = judge_settings(arguments) | {"waive": tuple(arguments.waive)}
+    given = accepted_frames(arguments.files, checksums=arguments.checksums, settings=judge)
+    raw = raw_settings(arguments) if given.frames and are_raw(given.frames) else None
     if raw:
         settings |= described(raw)
         inputs += raw.calibration.files
-    stack, moments, left_out = add_up(frames, geometry, raw, sums, arguments)
+    stack, moments, left_out, warnings = add_up(given, geometry, raw, judge, arguments)
     for name in left_out:
         print(f"left out, marked as bad in its header: {name}")
-    record = {"inputs": inputs, "settings": settings, "left_out": left_out}
+    for name in given.refused:
+        print(f"left out, as the checks refuse it: {name}")
+    for sentence in warnings:
+        print(f"warning: {sentence}")
+    record = {"inputs": inputs, "settings": settings, "left_out": left_out,
+              "refused": given.refused}  # fmt: skip
     if stack is None:
         save_empty(arguments.output, **record)
         print("no frame was accepted")
@@ -62,24 +72,24 @@ def main() -> None:
 
 
 def add_up(
-    frames: list[str],
+    given: AcceptedFrames,
     geometry: Geometry,
     raw: Settings | None,
-    sums: dict[str, str],
+    judge: dict[str, Any],
     arguments: argparse.Namespace,
-) -> tuple[Stack | None, Moments | None, list[str]]:
-    """Return the stack of some frames, its statistics, and the frames that were left out.
+) -> tuple[Stack | None, Moments | None, list[str], list[str]]:
+    """Return the stack of some frames, its statistics, frames that were left out, and warnings.
 
     Parameters
     ----------
-    frames : list of str
+    given : darkroom.cgi.accepted.AcceptedFrames
         Frames of one exposure time and EM gain.
     geometry : darkroom.cgi.geometry.Geometry
         Detector regions.
     raw : darkroom.cgi.raw.prepare.Settings or None
         How raw frames are prepared; None for calibrated ones.
-    sums : dict
-        SHA-256 of the frames by path, where known.
+    judge : dict
+        Settings of the checks.
     arguments : argparse.Namespace
         The command line.
 
@@ -90,16 +100,20 @@ def add_up(
     """
     from darkroom.cgi.raw.gather import raw_moments
     from darkroom.cgi.stacks.gather import read_moments, sort_out
+    from darkroom.cgi.stacks.judged import judge_frames
     from darkroom.cgi.units import EM_ELECTRON
     from darkroom.errors import DarkroomError
 
-    scratch = arguments.output.parent
+    scratch, frames, sums = arguments.output.parent, given.frames, given.sums
+    if not frames:
+        return None, None, [], []
     if raw:
-        return raw_moments(
-            frames, geometry, raw, sums=sums, waived=arguments.waive, scratch=scratch
-        )
-    stacks, left_out = (
-        sort_out(frames, geometry, EM_ELECTRON, arguments.waive, sums) if frames else ([], [])
+        warnings = []
+        if not given.judged:
+            _, warnings = judge_frames(frames, geometry, EM_ELECTRON, judge, sums)
+        return *raw_moments(frames, geometry, raw, sums=sums, scratch=scratch), warnings
+    stacks, left_out, warnings = sort_out(
+        frames, geometry, EM_ELECTRON, arguments.waive, sums, judged=given.judged, judge=judge
     )
     if len(stacks) > 1:
         names = "; ".join(found.stack.name for found in stacks)
@@ -107,8 +121,8 @@ def add_up(
             f"frames of {len(stacks)} stacks ({names}): statistics are made of one stack"
         )
     if not stacks:
-        return None, None, left_out
-    return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out
+        return None, None, left_out, warnings
+    return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out, warnings
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def main() -> None:
     from darkroom.cgi.darks.darks import synthesized_dark
     from darkroom.cgi.darks.product import read_noise_maps, write_synthesized_dark
     from darkroom.cgi.geometry import read_geometry
+    from darkroom.cgi.raw.calibration import LINEAR, read_calibration
+    from darkroom.cgi.raw.frames import is_raw
     from darkroom.cgi.stacks.frame import open_frame
     from darkroom.errors import DarkroomError, InputError
 
@@ -40,7 +42,9 @@ def main() -> None:
             raise DarkroomError("--like replaces --gain and --exptime: give one or the other")
         with open_frame(arguments.like) as frame:
             gain, exptime = frame.headers.em_gain, frame.headers.exptime
-            maps.kgain = frame.headers.kgain
+            # The header of a raw frame has a nominal value; frames get that of the calibration.
+            calibration = read_calibration(nonlinearity=LINEAR, kgain=arguments.kgain)
+            maps.kgain = calibration.kgain if is_raw(frame.headers) else frame.headers.kgain
     if gain is None or exptime is None:
         raise DarkroomError("--gain and --exptime, or --like, must be given")
     dark = synthesized_dark(maps, exptime, gain)
@@ -58,6 +62,7 @@ def main() -> None:
         arguments.output, dark, maps,
         settings={"exptime_s": exptime, "em_gain": gain, "region": arguments.region,
                   "geometry": geometry.name},
+        empty_pixels=arguments.empty_pixels,
     )  # fmt: skip
     print(f"EM gain {gain:g}, {exptime:g} s, from {maps.path.name}")
 

@@ -27,7 +27,7 @@ def main() -> None:
 
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
-    from darkroom.cgi.darks.product import read_noise_maps
+    from darkroom.cgi.darks.product import read_noise_maps, restore_empty
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.simulate import exposures as cgi
     from darkroom.cgi.truth import compare_dark, compare_maps
@@ -48,9 +48,8 @@ def main() -> None:
             if hdus[1].shape == geometry.shape:
                 section = (slice(None), slice(None))
             name = f"{kind} dark of EM gain {gain:g} and {exptime:g} s"
-            rows += compare_dark(
-                hdus[1].data, hdus["ERR"].data[0], exptime, gain, truth, section, name
-            )
+            planes = restore_empty(header, hdus["DQ"].data, hdus[1].data, hdus["ERR"].data[0])
+            rows += compare_dark(*planes, exptime, gain, truth, section, name)
     hdus = [fits.PrimaryHDU()]
     stamp(hdus[0].header, made_by="cgi_truth", inputs=[], settings=settings)
     for name in ("fpn", "cic", "dark"):

@@ -1,7 +1,12 @@
-"""Files that are either complete or not there."""
+"""Files that are either complete or not there, also after a power cut.
+
+What has a name is whole and durable: the bytes of a file reach the disk before it gets its name,
+and the name before anything that describes the file is written.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -42,9 +47,44 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        rename_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def rename_durably(source: StrPath, target: StrPath) -> None:
+    """Rename a file once its bytes are on the disk, then flush the folder that names it.
+
+    A rename alone is atomic for readers, but after a power cut the new name may lead to an empty or
+    incomplete file: file systems may write names before bytes.
+
+    Parameters
+    ----------
+    source, target : path-like
+        On one file system; a file at `target` is replaced.
+    """
+    flush(source)
+    os.replace(source, target)
+    flush(Path(target).parent)
+
+
+def flush(path: StrPath) -> None:
+    """Wait until the bytes of a file, or the names in a folder, are on the disk.
+
+    Raises
+    ------
+    OSError
+        When the disk fails; file systems that cannot flush folders are left alone.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network file systems know no fsync of a folder; of a file it is an error.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not Path(path).is_dir():
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager

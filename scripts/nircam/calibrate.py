@@ -39,6 +39,9 @@ def main() -> None:
     parser.add_argument(
         "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
     )
+    parser.add_argument(
+        "--refusal", type=Path, help="text file: why the exposure is refused; empty when it is not"
+    )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument(
@@ -63,7 +66,7 @@ def main() -> None:
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = read_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure, arguments.refusal)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure["path"], arguments)
@@ -136,7 +139,10 @@ def make_ramps(
     arguments : argparse.Namespace
         The command line.
     """
+    from contextlib import ExitStack
+
     from darkroom.fits.write import write
+    from darkroom.nircam.ramps.files import plain_copy
     from darkroom.nircam.refpix.sirs_file import KIND
     from darkroom.nircam.steps import ramp_hdus, run_steps
 
@@ -145,11 +151,16 @@ def make_ramps(
         names["superbias"] = arguments.superbias.name
     if arguments.sirs_kernel and references.get(KIND) == arguments.sirs_kernel:
         names[KIND] = arguments.sirs_kernel.name
-    model = run_steps(path, arguments.steps, references, arguments.parameters, arguments.superbias)
-    hdus = ramp_hdus(model, arguments.output.name, names)
-    hdus[0].header.extend(stamped)
-    write(arguments.output, hdus, date=model.meta.date)
-    model.close()
+    with ExitStack() as copies:
+        plain = plain_copy(path, copies)
+        model = run_steps(
+            path, arguments.steps, references, arguments.parameters, arguments.superbias, plain,
+            keep=arguments.refusal is not None,
+        )  # fmt: skip
+        hdus = ramp_hdus(model, arguments.output.name, names, plain)
+        hdus[0].header.extend(stamped)
+        write(arguments.output, hdus, date=model.meta.date)
+        model.close()
 
 
 if __name__ == "__main__":

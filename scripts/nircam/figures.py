@@ -52,6 +52,14 @@ def parse() -> argparse.Namespace:
         "--noise-truth", type=Path, metavar="JSON", help="comparison of the noise with its truth"
     )
     parser.add_argument(
+        "--rules",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="JSON",
+        help="what the products would replace among the rules of CRDS, from certify.py",
+    )
+    parser.add_argument(
         "--quantities",
         nargs="*",
         default=[],
@@ -113,6 +121,7 @@ def main() -> None:
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
         described["tables"].append(table)
+    described |= item.among_rules(arguments.rules)
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)
     if arguments.merged:
         write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))

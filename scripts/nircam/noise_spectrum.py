@@ -25,12 +25,14 @@ from __future__ import annotations
 import argparse
 
 from darkroom.cli import ListFileParser, run
+from darkroom.nircam import options as shared
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
+    shared.add_keep(parser)
     parser.add_argument("--output", required=True, help="FITS file to write")
     parser.add_argument("--table", help="CSV of the binned spectra (default: OUTPUT with .csv)")
     parser.add_argument("--fit", help="CSV of the fit (default: OUTPUT with _fit.csv)")
@@ -49,7 +51,7 @@ def main() -> None:
 
     from darkroom.nircam.spectrum import run as spectrum_run
 
-    made = spectrum_run.run(arguments.files, arguments.previous, arguments.threads)
+    made = spectrum_run.run(arguments.files, arguments.previous, arguments.threads, arguments.keep)
     output = Path(arguments.output)
     spectrum_run.write(
         made,

@@ -6,8 +6,8 @@
                 the noise of one read with its error, degrees of freedom, the measured noise of
                 group differences, tables by amplifier, the noise of each ramp, and the scatter over
                 pixels as a check.
-         stack  identical to jwst_reffiles 1.0.1 to the last bit: clipped standard deviation of all
-                group differences of a pixel.
+         stack  identical to jwst_reffiles 1.0.1 to the last bit (for groups of one frame): clipped
+                standard deviation of all group differences of a pixel.
          ramp   the same for each file, then the clipped mean over files (5 to 20 % too small for
                 few groups).
 Where jwst_reffiles fails (odd number of groups) or writes 0 (no value), stack and ramp do not.
@@ -16,7 +16,8 @@ Where jwst_reffiles fails (odd number of groups) or writes 0 (no value), stack a
 
 Give ramps after superbias subtraction, reference pixel correction and linearity correction. The
 reference file holds CDS noise in DN, as the JWST pipeline expects: sqrt(2) times the noise of one
-read. A long list of files may be given as @names.list.
+frame. Where groups are means of several frames (NFRAMES), the noise of groups is multiplied by
+sqrt(NFRAMES), by which the pipeline divides. A long list of files may be given as @names.list.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def main() -> None:
         settings,
         previous=arguments.previous,
         threads=arguments.threads,
+        keep=arguments.keep,
     )
     readnoise_run.write(
         made, arguments.output, arguments.details or shared.beside(arguments, "details")

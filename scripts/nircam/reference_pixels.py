@@ -25,6 +25,7 @@ import argparse
 
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
+from darkroom.nircam import options as shared
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 
 
@@ -32,6 +33,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
+    shared.add_keep(parser)
     parser.add_argument("--spectrum", required=True, metavar="FITS", help="their noise spectrum")
     parser.add_argument("--output", required=True, help="FITS file to write")
     parser.add_argument("--table", help="CSV of bad reference pixels (default: OUTPUT with .csv)")
@@ -57,7 +59,11 @@ def main() -> None:
     from darkroom.nircam.refpix.corrections import write_best_side
 
     made = refpix_run.run(
-        arguments.files, arguments.spectrum, arguments.previous, arguments.temperature_cards
+        arguments.files,
+        arguments.spectrum,
+        arguments.previous,
+        arguments.temperature_cards,
+        arguments.keep,
     )
     output = Path(arguments.output)
     refpix_run.write(made, output, arguments.table or output.with_suffix(".csv"))

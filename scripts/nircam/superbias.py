@@ -49,6 +49,7 @@ def main() -> None:
         settings,
         previous=arguments.previous,
         threads=arguments.threads,
+        keep=arguments.keep,
     )
     superbias_run.write(
         made,

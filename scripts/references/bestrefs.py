@@ -15,6 +15,9 @@ def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
+    parser.add_argument(
+        "--refusal", type=Path, help="text file: why the exposure is refused; empty when it is not"
+    )
     parser.add_argument("--kinds", required=True, nargs="+", help="reference types, e.g. superbias")
     parser.add_argument(
         "--optional-kinds", nargs="*", default=(), help="types for which the rules may have no file"
@@ -32,7 +35,7 @@ def main() -> None:
     from darkroom.crds.references import write_references
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
-    exposure = read_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure, arguments.refusal)
     if not exposure["accepted"]:
         write_references(arguments.output, {})
         print(f"{exposure['file']}: refused, no references are needed")

@@ -20,6 +20,7 @@ EXPTIME (s), EXPSTART and EXPEND (days) of the FLT are those of the reads used. 
 not overwritten.
 """
 
+import sys
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options, declared
@@ -71,6 +72,7 @@ def main() -> None:
         scope=arguments.mask_scope,
         reason=arguments.mask_reason,
         threads=arguments.threads,
+        warn=lambda text: print(f"warning: {text}", file=sys.stderr),
     )
     for path in products:
         print(path)

@@ -22,6 +22,9 @@ def main() -> None:
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="RAW, or its status file")
     parser.add_argument(
+        "--refusal", type=Path, help="text file: why the exposure is refused; empty when it is not"
+    )
+    parser.add_argument(
         "--references", required=True, type=Path, help="list made by bestrefs.py, JSON"
     )
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
@@ -40,7 +43,7 @@ def main() -> None:
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
 
-    exposure = read_exposure(arguments.exposure)
+    exposure = read_exposure(arguments.exposure, arguments.refusal)
     try:
         if exposure["accepted"]:
             exposure |= calibrated(exposure, arguments)
@@ -52,6 +55,8 @@ def main() -> None:
     del exposure["path"]
     write_status(arguments.status, exposure)
     print(f"{exposure['file']}: {'calibrated' if exposure['accepted'] else exposure['reason']}")
+    for warning in exposure.get("warnings", ()):
+        print(f"warning: {warning}")
 
 
 def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -64,25 +69,36 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
     from darkroom.crds.references import read_references
     from darkroom.provenance import sha256
     from darkroom.wfc3.engine.calibrate import calibrate
-    from darkroom.wfc3.engine.working import verified_references, working_copy
+    from darkroom.wfc3.engine.working import (
+        references_folder,
+        verified_references,
+        working_copy,
+    )
 
     folder, name = arguments.status.parent, exposure["exposure"].removesuffix("_raw")
     chosen = read_references(arguments.references)
-    references = verified_references(chosen, Cache(arguments.cache, "hst"))
+    cache = Cache(arguments.cache, "hst")
+    references = verified_references(chosen, cache)
     with private_folder(folder, name) as private:
         raw = private / f"{name}_raw.fits"
-        working_copy(exposure["path"], raw, references, arguments.context)
+        warnings = working_copy(exposure["path"], raw, references, arguments.context)
         made = calibrate(
             raw,
-            references["ccdtab"].parent,
+            references_folder(raw, cache),
             private,
             engine=arguments.engine,
             threads=arguments.threads,
+            warn=warnings.append,
         )
         for path in (raw, *made):
             path.replace(folder / path.name)
     flt = folder / made[1].name
-    return {"file": flt.name, "size": flt.stat().st_size, "sha256": sha256(flt)}
+    return {
+        "file": flt.name,
+        "size": flt.stat().st_size,
+        "sha256": sha256(flt),
+        "warnings": [*exposure.get("warnings", ()), *warnings],
+    }
 
 
 if __name__ == "__main__":

@@ -2,18 +2,23 @@
 
 --choose quiet     compares each read with the quiet level of the same ramp. A read is bad when the
                    ratio left / right of the sky changes by more than --ratio-excess in either
-                   direction, or the whole field is brighter by more than --level-excess (a
-                   fraction), or a satellite trail covers more than --trail-excess of the pixels;
-                   the change must exceed --nsigma times its uncertainty. Intervals shorter than
-                   --min-step-s are not tested. Where the sky cannot be measured no read is chosen
-                   ("undecidable, none chosen").
+                   direction, or the whole field is brighter or darker by more than --level-excess
+                   (a fraction), or a satellite trail (bright pixels on a line) covers more than
+                   --trail-excess of the pixels; the change must exceed --nsigma times its
+                   uncertainty. Reads without data of their own (copies of an earlier read, filled
+                   ones) are always bad. Intervals shorter than --min-step-s are not tested. Where
+                   the sky cannot be measured, or left / right drifts slowly over the whole
+                   exposure, no read is chosen ("undecidable, none chosen").
          notebook  every read with left / right above --notebook-ratio, whatever its uncertainty
          none      no read is bad
 
+--treatment auto   by what was found: mask for light at the start or the end that differs between
+                   left and right, flatten for a sky that changes alike over the field, both where
+                   both are, subtract for the middle and for a trail
+
 --reads (EXTVERs, which count backwards: 1 is the last read) overrides the choice. The zeroth read,
 and all reads at once, are never chosen. quiet never chooses more than --max-masked-fraction of the
-exposure time nor, for --treatment mask, reads in the middle of the exposure. A satellite trail is
-only chosen for --treatment subtract.
+exposure time nor, for --treatment mask, reads in the middle of the exposure.
 """
 
 from pathlib import Path
@@ -55,7 +60,7 @@ def main() -> None:
     choice = choose(differences, settings, given=given)
     write_record(
         arguments.output,
-        {"accepted": True, "rule": rule, "treatment": settings.treatment} | asdict(choice),
+        {"accepted": True, "rule": rule} | asdict(choice),
     )
     print(f"{differences.name}: {choice.words}")
 

@@ -3,9 +3,16 @@
 AstroDrizzle works on copies in a private folder; the FLTs are never changed. The defaults of the
 parameters are those of the WFC3 team's notebook.
 
-It is an error when AstroDrizzle silently uses another method of sky matching, or drops an exposure:
-the median weight must equal the summed exposure time of the exposures that cover a pixel, within
-0.5 %. A warning is given for holes that remain at the position of blobs.
+Positions of stars are compared: an exposure whose stars lie more than a pixel beside those of the
+others lost its guide stars; it is an error, or left out with --exclude. It is an error when
+AstroDrizzle silently uses another method of sky matching, or drops an exposure: the median weight
+must equal the summed exposure time of the exposures that cover a pixel, within 0.5 %. A warning is
+given for holes that remain at the position of blobs.
+
+FLTs given by hand are judged by their headers as a campaign judges its exposures: those without
+guide stars, spectra, spatial scans and the like are refused, all in one message. --exclude leaves
+them out, --keep uses those named. With --frames the judgement of the campaign is taken. Where the
+weight is 0 the image has values of flagged pixels, unless --final-fillval replaces them.
 
 --output is the image (e-/s), NAME_sci.fits; beside it are written the weights NAME_wht.fits (s) and
 the report NAME.json.
@@ -28,6 +35,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--frames", type=Path, help="frame table; frames refused there are left out"
     )
+    parser.add_argument("--exclude", action="store_true", help="leave refused exposures out")
+    parser.add_argument(
+        "--keep", nargs="*", default=[], metavar="EXPOSURE", help="exposures used in any case"
+    )
     parser.add_argument("--references", type=Path, help="folder of the references (iref$)")
     parser.add_argument(
         "--cache", type=Path, help="folder of the CRDS cache, instead of --references"
@@ -47,18 +58,42 @@ def main() -> None:
     arguments = parse()
     from darkroom.atomic import private_folder
     from darkroom.campaign.exposure import read_exposure
-    from darkroom.campaign.frames import accepted_exposures
+    from darkroom.campaign.frames import read_frames
     from darkroom.crds.cache import Cache
+    from darkroom.errors import DarkroomError
+    from darkroom.judge.judgement import REFUSED, require_good, sentences
     from darkroom.wfc3.engine.working import references_folder
     from darkroom.wfc3.reads.records import write_record
     from darkroom.wfc3.visit.drizzle import combine
+    from darkroom.wfc3.visit.judged import judge_flts
     from darkroom.wfc3.visit.visit import write_visit
 
     given = [read_exposure(path) for path in arguments.exposures]
+    left_out = {one["exposure"]: one["reason"] for one in given if not one["accepted"]}
     used = [one for one in given if one["accepted"]]
+    warnings = []
     if arguments.frames:
-        accepted = accepted_exposures(arguments.frames)
-        used = [one for one in used if one["exposure"] in accepted]
+        rows = {row["exposure"]: row for row in read_frames(arguments.frames)}
+        refused = {n: row["reason"] for n, row in rows.items() if row["accepted"] != "yes"}
+        left_out |= {
+            one["exposure"]: refused.get(one["exposure"], "") or "not in the frame table"
+            for one in used
+            if rows.get(one["exposure"], {}).get("accepted") != "yes"
+        }
+    else:
+        judgements = judge_flts(used, arguments.keep)
+        if not arguments.exclude:
+            warnings = require_good(judgements, "combined image")
+        refused = sentences(judgements, REFUSED)
+        left_out |= {name: "; ".join(faults) for name, faults in refused.items()}
+    used = [one for one in used if one["exposure"] not in left_out and one["path"] not in left_out]
+    for reason in left_out.values():
+        print(f"left out: {reason}")
+    if not used:
+        reasons = "\n  ".join(left_out.values())
+        raise DarkroomError(
+            f"there is no exposure to combine: all {len(given)} are left out:\n  {reasons}"
+        )
     flts = [Path(one["path"]) for one in used]
     references = arguments.references
     if references is None and flts:
@@ -68,11 +103,21 @@ def main() -> None:
     database = chosen.pop("astrometry")
     folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
     with private_folder(folder, stem) as private:
-        visit = combine(flts, references, private, parameters=chosen, database=database)
+        visit = combine(
+            flts, references, private, parameters=chosen, database=database,
+            exclude=arguments.exclude, keep=arguments.keep,
+        )  # fmt: skip
     settings = visit.report["parameters"] | {"astrometry": database}
+    names = set(visit.report["exposures"])
+    flts = [path for path in flts if path.name.removesuffix("_flt.fits") in names]
     write_visit(arguments.output, visit, flts, settings)
+    visit.report["warnings"] += warnings
+    for reason in visit.report["left_out"].values():
+        print(f"left out: {reason}")
+    visit.report["warnings"] += [f"left out: {r}" for r in visit.report["left_out"].values()]
+    visit.report["left_out"] |= left_out
     write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
-    print(f"{len(flts)} exposures, {visit.report['exptime']:.1f} s")
+    print(f"{len(visit.report['exposures'])} exposures, {visit.report['exptime']:.1f} s")
     for warning in visit.report["warnings"]:
         print(f"WARNING {warning}")
 

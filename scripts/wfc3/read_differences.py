@@ -24,6 +24,11 @@ def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("ima", type=Path, help="IMA, or the status file beside it")
+    parser.add_argument(
+        "--raw",
+        type=Path,
+        help="RAW, searched for reads without data; default: that beside the IMA, if there is one",
+    )
     add_options(parser, Wfc3Settings, PROGRAMS["read_differences"])
     parser.add_argument("--output", required=True, type=Path, help="measurements, JSON")
     arguments = parser.parse_args()
@@ -38,8 +43,14 @@ def main() -> None:
 
     from darkroom.wfc3.files.reads import METHODS, read_ima
     from darkroom.wfc3.reads.diagnose import measure, to_record
+    from darkroom.wfc3.reads.stale import stale_in
 
     cube = read_ima(ima)
+    beside = [
+        ima.with_name(ima.name.replace("_ima.fits", f"_raw.fits{end}")) for end in ("", ".gz")
+    ]
+    raw = arguments.raw or next((path for path in beside if path.is_file()), None)
+    stale = None if raw is None else stale_in(raw)
     record = {"accepted": True, "ima": ima.name}
     for method in METHODS:
         found = measure(
@@ -49,10 +60,13 @@ def main() -> None:
             limit=arguments.source_limit,
             left=arguments.left,
             right=arguments.right,
+            stale=stale,
         )
         record[method] = to_record(found)
     write_record(arguments.output, record)
     print(f"{cube.name}: {cube.nsamp} reads, {found.sky_share:.0%} of the pixels are sky")
+    for extver, why in found.stale.items():
+        print(f"EXTVER {extver} is {why}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ subtract  the counts of bad intervals are subtracted from the last read; for the
           exposure; cosmic rays remain and are flagged 8192
 flatten   the varying part of a sky that is uniform over the field is subtracted from every read
           before the fit; no exposure time is lost
+mask_and_flatten   both: some reads are left out, the sky of the others is flattened
+last_minus_first   the last read minus the zeroth, as by calwf3 with CRCORR OMIT; no fit; cosmic
+          rays remain and are flagged 8192
 
 The FLT (e-/s) is written beside --status. Its header lists the treated reads with the reason, the
 deviation of the sky's ramp from a straight line (RAMPDEV, sigma of a read), the fractions of the
@@ -14,7 +17,7 @@ pixels that CRCORR flagged (RAMPCR) or gave up (RAMPGUP), and the times of the r
 holds measurements before and after: background left and right, noise, and the ramp.
 
 --engine both also runs calwf3 with the same reads masked, and fails on any differing pixel. Engines
-calwf3 and both can mask only with --mask-scope calwf3; calwf3 can neither subtract nor flatten.
+calwf3 and both can mask only with --mask-scope calwf3; calwf3 can do nothing else.
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ def main() -> None:
         flt = arguments.status.parent / exposure["file"]
         record = {"accepted": True, "exposure": exposure["exposure"]}
         record |= treated(exposure, choice, flt, arguments)
+        record["warnings"] = [*exposure.get("warnings", ()), *record["warnings"]]
         exposure |= {"size": flt.stat().st_size, "sha256": sha256(flt)}
     else:
         record = {"accepted": False, "reason": exposure["reason"]}
@@ -95,9 +99,9 @@ def treated(
 
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
-    from darkroom.wfc3.engine.working import verified_references
+    from darkroom.wfc3.engine.working import references_folder, verified_references
     from darkroom.wfc3.files.reads import read_ima
-    from darkroom.wfc3.reads.diagnose import from_record, sky_pixels
+    from darkroom.wfc3.reads.diagnose import from_record, sky_pixels, with_data
     from darkroom.wfc3.reads.records import ima_of, read_record
     from darkroom.wfc3.reads.reprocess import reprocess
     from darkroom.wfc3.reads.treated import write_treated
@@ -105,14 +109,16 @@ def treated(
     original = Path(exposure["path"])
     raw = original.with_name(original.name.replace("_flt.fits", "_raw.fits"))
     chosen = read_references(arguments.references)
-    references = verified_references(chosen, Cache(arguments.cache, "hst"))["ccdtab"].parent
+    cache = Cache(arguments.cache, "hst")
+    verified_references(chosen, cache)
+    references = references_folder(raw, cache)
     differences = from_record(read_record(arguments.differences)["instantaneous"])
     made = reprocess(
         raw,
         references,
         choice,
         np.asarray(differences.full.median),
-        sky_pixels(read_ima(ima_of(arguments.original)[0])),
+        sky_pixels(with_data(read_ima(ima_of(arguments.original)[0]), differences.stale)),
         scope=arguments.mask_scope,
         regions=(arguments.left, arguments.right),
         threads=arguments.threads,

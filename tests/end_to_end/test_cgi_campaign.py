@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.simulate import exposures as cgi
 
 pytestmark = pytest.mark.end_to_end
@@ -76,8 +77,8 @@ def test_maps_are_made_again_of_new_and_old_parts(campaign, exposures):
     campaign.snakemake(MAPS, "--config", CHOICE)
     assert made == [path.stat().st_mtime_ns for path in parts]
     with fits.open(campaign.folder / MAPS) as hdus:
-        assert list(hdus["STACKS"].data["NFRAMES"]) == [2, 2, 2, 4]
-        assert len(hdus["FRAMES"].data) == 10
+        assert list(read_table(hdus["STACKS"])["NFRAMES"]) == [2, 2, 2, 4]
+        assert len(read_table(hdus["FRAMES"])["FILE"]) == 10
 
 
 @pytest.mark.heavy
@@ -109,7 +110,7 @@ def test_faulty_frames_are_told_by_name_and_a_kill_loses_nothing(campaign, expos
     process.wait()
     campaign.snakemake(MAPS, "--config", CHOICE)
     with fits.open(campaign.folder / MAPS) as hdus:
-        names = set(hdus["FRAMES"].data["FILE"])
+        names = set(read_table(hdus["FRAMES"])["FILE"])
         assert len(names) == 15
         assert cut_off.name not in names
     assert not list((campaign.folder / "results").rglob("*.part*"))

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from astropy.io import fits
 
 from loopback import exposures
 from loopback.catalogue import Catalogue, Observation, Product
@@ -38,8 +37,7 @@ def catalogue():
     """Visits of small files with checksums, so that damage without a change of size is seen."""
 
     def content(name):
-        hdus = [fits.PrimaryHDU(), fits.ImageHDU(exposures.image(name, 1000), name="SCI")]
-        return exposures.as_bytes(hdus, checksum=True)
+        return exposures.wfc3(name, "ib0000010", "RAW", 1, checksum=True)
 
     visits = []
     for visit in range(VISITS):

@@ -10,7 +10,7 @@ from astropy.io import fits
 SIDE = 16
 
 
-def wfc3(root, association, kind, nsamp):
+def wfc3(root, association, kind, nsamp, *, checksum=False):
     """Return the bytes of a WFC3/IR file: for each read SCI, ERR, DQ, SAMP, TIME (last first)."""
     primary = fits.PrimaryHDU()
     primary.header.update(
@@ -32,7 +32,10 @@ def wfc3(root, association, kind, nsamp):
         for name in ("SCI", "ERR", "DQ", "SAMP", "TIME"):
             data = signal if name == "SCI" else None
             hdus.append(fits.ImageHDU(data, name=name, ver=version))
-    return as_bytes(hdus)
+            if name != "SCI":
+                value = 100.0 * (nsamp - version) if name == "TIME" else 0
+                hdus[-1].header.update(NPIX1=SIDE, NPIX2=SIDE, PIXVALUE=value)
+    return as_bytes(hdus, checksum=checksum)
 
 
 def nircam(base, detector, kind, *, ngroups=4):

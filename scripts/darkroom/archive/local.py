@@ -5,17 +5,29 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections import Counter
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
 from darkroom.campaign.lock import Exposure
+from darkroom.campaign.names import clean_name
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.describe import Recover, describe, first_header, read_headers, stem
+from darkroom.fits.cards import Recover
+from darkroom.fits.cubes import different_planes, write_plane
+from darkroom.fits.describe import (
+    describe_headers,
+    first_header,
+    image_headers,
+    plane_count,
+    stem,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 # Cards of the primary header of a file that is not a single image (ramps of JWST and HST).
 _CARDS = {
@@ -24,6 +36,7 @@ _CARDS = {
     "subarray": "SUBARRAY",
     "readpatt": "READPATT",
     "sampseq": "SAMP_SEQ",
+    "nsamp": "NSAMP",
     "nints": "NINTS",
     "ngroups": "NGROUPS",
     "filter": "FILTER",
@@ -81,7 +94,6 @@ def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> 
 
 def _find_item(folder: Path, item: str, settings: Mapping[str, Any]) -> list[Exposure]:
     """List the exposures of an item."""
-    recover = [Recover.parse(text) for text in settings.get("recover", ())]
     roles: dict[Path, str] = {}
     for role, patterns in settings.get("frames", {}).items():
         for pattern in [patterns] if isinstance(patterns, str) else patterns:
@@ -97,36 +109,112 @@ def _find_item(folder: Path, item: str, settings: Mapping[str, Any]) -> list[Exp
                         f"item {item}: {path.name} matches the patterns of {other} and {role}; "
                         "a frame has one role"
                     )
-    return [_exposure(folder, item, role, path, recover) for path, role in roles.items()]
+    files = unique_names([path.relative_to(folder).as_posix() for path in roles])
+    return [
+        exposure
+        for (path, role), file in zip(roles.items(), files, strict=True)
+        for exposure in _exposures(folder, item, role, path, file, settings)
+    ]
 
 
-def _exposure(
-    folder: Path, item: str, role: str, path: Path, recover: Iterable[Recover]
-) -> Exposure:
-    name = path.relative_to(folder).as_posix()
-    return Exposure(
-        item=item,
-        role=role,
-        exposure=re.sub(r"[^\w.+-]", "_", stem(path)),
-        file=path.name,
-        uri=f"local:{name}",
-        size=path.stat().st_size,
-        facts=header_facts(path, recover),
+def unique_names(paths: Sequence[str]) -> list[str]:
+    """Return a file name for each path such that no two of them, without suffixes, are equal.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Relative to the folder of the archive, with ``/``; each once.
+
+    Returns
+    -------
+    list of str
+        The file's own name where no other file has it; else as many folders before it as tell the
+        files apart (``bias_frame-000.fits``), or its suffix and a number.
+    """
+    names = [clean_name(path.rpartition("/")[2]) for path in paths]
+    for depth in range(2, 2 + max(path.count("/") for path in paths) if paths else 2):
+        counts = Counter(map(_exposure_name, names))
+        names = [
+            name
+            if counts[_exposure_name(name)] == 1
+            else clean_name("_".join(path.split("/")[-depth:]))
+            for name, path in zip(names, paths, strict=True)
+        ]
+    taken: set[str] = set()
+    for k, name in enumerate(names):
+        head, number = stem(name), 1
+        while _exposure_name(names[k]) in taken:
+            number += 1
+            names[k] = f"{head}_{number}{name[len(head) :]}"
+        taken.add(_exposure_name(names[k]))
+    return names
+
+
+def _exposure_name(file: str) -> str:
+    return clean_name(stem(file))
+
+
+def _exposures(
+    folder: Path, item: str, role: str, path: Path, file: str, settings: Mapping[str, Any]
+) -> list[Exposure]:
+    """Return the exposures of a file: one, or one for each image of a cube."""
+    facts = header_facts(path, settings)
+    uri = f"local:{path.relative_to(folder).as_posix()}"
+    name = _exposure_name(file)
+    if _takes_single_images(settings["instrument"]) and (planes := _cube_planes(path)):
+        digits = len(str(max(planes)))
+        return [
+            Exposure(
+                item, role, f"{name}_{k:0{digits}}", f"{stem(file)}_{k:0{digits}}.fits",
+                f"{uri}#{k}", None, facts,
+            )
+            for k in planes
+        ]  # fmt: skip
+    return [Exposure(item, role, name, file, uri, path.stat().st_size, facts)]
+
+
+def _takes_single_images(instrument: str) -> bool:
+    """Tell whether each exposure of an instrument is one image, so that a cube holds several."""
+    name = f"darkroom.{instrument}.received"
+    return find_spec(name) is not None and bool(
+        getattr(import_module(name), "SINGLE_IMAGES", False)
     )
 
 
-def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
+def _cube_planes(path: Path) -> list[int]:
+    """Return the numbers of the different images in the cube of a file; none without a cube."""
+    try:
+        if plane_count(image_headers(path)[1]) > 1:
+            return different_planes(path)
+    except (InputError, fits.VerifyError, OSError):
+        pass
+    return []
+
+
+def header_facts(path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return the header values of a frame for the lock; of a damaged frame what can be read.
 
     A frame whose header cannot be read stays in the lock: it is refused, with its name and the
     reason, when it is fetched.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    settings : mapping
+        Settings of the work item: ``recover`` and ``cards``.
     """
+    settings = settings or {}
+    recover = [Recover.parse(text) for text in settings.get("recover", ())]
     try:
-        frame = describe(path, recover)
-        gain = read_headers(path)[1].get("EMGAIN_C", "")
+        primary, image = image_headers(path)
+        frame = describe_headers(path, primary, image, recover, settings.get("cards"))
+        gain = image.get("EMGAIN_C", "")
     except (InputError, fits.VerifyError):
         return _primary_facts(path)
     temperature = frame.temperature
+    # A ramp of HST is a row of images, whose set-up is in the primary header.
+    ramp = _primary_facts(path) if "SAMP_SEQ" in first_header(path) else {}
     return {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -134,7 +222,7 @@ def header_facts(path: Path, recover: Iterable[Recover] = ()) -> dict[str, str]:
         "temperature_c": "" if temperature is None else f"{temperature:g}",
         "em_gain": f"{gain:g}" if isinstance(gain, int | float) else "",
         "date_obs": frame.date_obs or "",
-    }
+    } | ramp
 
 
 def _primary_facts(path: Path) -> dict[str, str]:
@@ -142,6 +230,8 @@ def _primary_facts(path: Path) -> dict[str, str]:
     try:
         primary = first_header(path)
         facts = {fact: str(primary.get(card, "")) for fact, card in _CARDS.items()}
+        # SUBARRAY of HST is only true or false; SUBTYPE names it.
+        facts["subarray"] = str(primary.get("SUBTYPE", facts["subarray"]))
         if facts["date_obs"] and "TIME-OBS" in primary:
             facts["date_obs"] += f"T{primary['TIME-OBS']}"
     except (InputError, fits.VerifyError):
@@ -171,10 +261,17 @@ def deliver(
     InputError
         When the file is no longer in the folder.
     """
-    source = source_folder(archive) / exposure.uri.removeprefix("local:")
+    name, _, plane = exposure.uri.removeprefix("local:").partition("#")
+    folder = source_folder(archive)
+    if plane and (folder / f"{name}#{plane}").is_file():
+        name, plane = f"{name}#{plane}", ""
+    source = folder / name
     if not source.is_file():
         raise InputError(source, "is in the lock, but no longer in the folder")
-    shutil.copyfile(source, destination)
+    if plane:
+        write_plane(source, int(plane), destination)
+    else:
+        shutil.copyfile(source, destination)
 
 
 def _natural(path: Path) -> list[int | str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from darkroom.campaign.names import name_fault
 from darkroom.campaign.schema import check, nearest, with_defaults
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import settings_digest
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # Where exposures lie and how they are transferred does not change a product.
 _UNTRACKED_ARCHIVE_KEYS = ("folder", "timeout_s", "retries", "parallel", "confirm")
 # Keys of an item that determine which exposures it has and what the lock says of them.
-_SELECTION_KEYS = ("instrument", "frames", "query", "simulate", "recover")
+_SELECTION_KEYS = ("instrument", "frames", "query", "simulate", "recover", "cards")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Campaign:
         return self.lock_path.with_name(f"{self.name}.pins.tsv")
 
 
+# A campaign comes from other people, too: what a few lines of it can grow to is bounded.
+_MOST_BYTES = 2_000_000
+_MOST_DEPTH = 40
+_MOST_NODES = 500_000
+
 # libyaml's parser where PyYAML has it: with hundreds of items it saves 0.1 s in each fetch job.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -100,9 +106,13 @@ class _StrictLoader(_Loader):
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key_node, _ in node.value:
+            line = key_node.start_mark.line + 1
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise DarkroomError(f"'<<' is not known here (line {line}); write the keys out")
+            if key_node.tag != "tag:yaml.org,2002:str":
+                raise DarkroomError(f"a key is no text (line {line}); put it into quotes")
             key = self.construct_object(key_node, deep=deep)
             if key in seen:
-                line = key_node.start_mark.line + 1
                 raise DarkroomError(f"key {key!r} is given twice (line {line})")
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -166,10 +176,16 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
         allowed.
     """
     path = Path(path)
+    if fault := name_fault(path.stem):
+        raise InputError(
+            path, f"its name {fault}, and it names the folder of results", "rename the file"
+        )
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+        settings = _load(_text(path))
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"is not text in UTF-8 (byte {error.start})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -181,6 +197,61 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
     schema = json.loads(Path(schema_path).read_text(encoding="utf-8"))
     check(settings, schema, path)
     return Campaign(path.stem, path, with_defaults(settings, schema, schema))
+
+
+def _text(path: Path) -> str:
+    """Return the text of a campaign file, which must be of a reasonable size."""
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise DarkroomError(f"has {size} bytes, a campaign has at most {_MOST_BYTES}")
+    return path.read_text(encoding="utf-8")
+
+
+def _load(text: str) -> Any:
+    """Return what YAML says, after its depth and the growth by its aliases were bounded."""
+    _check_growth(text)
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506
+    except ValueError as error:
+        # Python refuses to read numbers of thousands of digits, and dates that do not exist.
+        raise DarkroomError(f"holds a value that cannot be read ({str(error)[:80]})") from None
+
+
+def _check_growth(text: str) -> None:
+    """Refuse text that nests deeply, or whose aliases repeat parts until it is large.
+
+    The events of the parser come one after the other, so that neither depth nor aliases can hurt
+    here; composing them would recurse, and copy each alias.
+    """
+    sizes: dict[str, int] = {}
+    # Name and size of each open list or mapping, the whole document first.
+    open_parts: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, Loader=_Loader):
+        size = 0
+        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            open_parts.append((event.anchor, 1))
+            if len(open_parts) > _MOST_DEPTH:
+                line = event.start_mark.line + 1
+                raise DarkroomError(f"nests deeper than {_MOST_DEPTH} levels (line {line})")
+            continue
+        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            anchor, size = open_parts.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                line = event.start_mark.line + 1
+                raise DarkroomError(f"'*{event.anchor}' contains itself (line {line})")
+            anchor, size = None, sizes[event.anchor]
+        elif isinstance(event, yaml.ScalarEvent):
+            anchor, size = event.anchor, 1
+        else:
+            continue
+        if anchor:
+            sizes[anchor] = size
+        name, total = open_parts[-1]
+        open_parts[-1] = (name, total + size)
+        if total + size > _MOST_NODES:
+            line = event.start_mark.line + 1
+            raise DarkroomError(f"grows to more than {_MOST_NODES} values (line {line})")
 
 
 def open_campaign(name: StrPath, base: StrPath, folder: str | None = None) -> Campaign:

@@ -32,6 +32,13 @@ class FrameSettings:
         filled=False,
         schema=_PATTERNS,
     )
+    flat: list[str] = setting(
+        [],
+        "Flats: evenly lit exposures, two of each exposure time; they tell the gain.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
+    )
     science: list[str] = setting(
         [],
         "Science frames: exposures of the sky, from which the dark is subtracted.",
@@ -39,9 +46,9 @@ class FrameSettings:
         filled=False,
         schema=_PATTERNS,
     )
-    flat: list[str] = setting(
+    exposure: list[str] = setting(
         [],
-        "Flats: evenly lit exposures, two of each exposure time; they tell the gain.",
+        "Raw exposures of the sky of WFC3/IR, which are calibrated and combined.",
         unit="patterns",
         filled=False,
         schema=_PATTERNS,
@@ -71,6 +78,20 @@ class ItemSettings:
         "kept.",
         unit="names of exposures",
         absent="none",
+    )
+    cards: dict = setting(
+        {},
+        "Header cards of the exposure time, the temperature and the role (type) of a frame, where "
+        "they are not the usual ones.",
+        unit="quantity: card",
+        filled=False,
+        schema={
+            "properties": {
+                name: {"type": "string", "minLength": 1}
+                for name in ("exptime", "temperature", "role")
+            },
+            "additionalProperties": False,
+        },
     )
     recover: list[str] = setting(
         [],

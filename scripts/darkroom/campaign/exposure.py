@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 
-def read_exposure(path: StrPath) -> dict[str, Any]:
+def read_exposure(path: StrPath, refusal: StrPath | None = None) -> dict[str, Any]:
     """Return the status of an exposure, see `darkroom.campaign.status`.
 
     Parameters
     ----------
     path : path-like
         A status file (``.json``), or the exposure itself.
+    refusal : path-like, optional
+        Text file: why the judgement of the item refuses the exposure; empty when it does not.
 
     Returns
     -------
@@ -36,7 +38,9 @@ def read_exposure(path: StrPath) -> dict[str, Any]:
     """
     path = Path(path)
     if path.suffix == ".json":
-        return read_status(path)
+        status = read_status(path)
+        reason = Path(refusal).read_text(encoding="utf-8").strip() if refusal else ""
+        return status | {"accepted": False, "reason": reason} if reason else status
     if not path.is_file():
         raise InputError(path, "no such file")
     exposure = path.name.partition(".")[0]

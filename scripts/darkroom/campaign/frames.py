@@ -123,6 +123,25 @@ def require_accepted(item: str, rows: Sequence[Mapping[str, str]]) -> None:
         )
 
 
+def require_some(item: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Raise an error when every exposure of a role was refused: nothing is left to go on with.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the role, and every refused frame of it with its reason.
+    """
+    for role in dict.fromkeys(row["role"] for row in rows):
+        mine = [row for row in rows if row["role"] == role]
+        if all(row["accepted"] == "no" for row in mine):
+            listed = "\n  ".join(row["reason"] for row in mine)
+            raise DarkroomError(
+                f"item {item}: all {len(mine)} {role} exposures are refused; repair or replace "
+                f"them, or keep those that are good (keep: the item's list of exposures):\n  "
+                f"{listed}"
+            )
+
+
 def write_frames(path: StrPath, rows: Iterable[Mapping[str, str]]) -> None:
     """Write the frame table as tab-separated text, atomically."""
     stream = io.StringIO()

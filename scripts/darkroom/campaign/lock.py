@@ -6,13 +6,15 @@ The workflow plans from the lock alone, so only the standard library is used her
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
+from darkroom.campaign.names import name_fault
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
     from darkroom.hints import StrPath
 
-FORMAT = "darkroom lock 1"
+FORMAT = "darkroom lock 2"
+ROLES = ("bias", "dark", "flat", "science", "exposure")
 # Header values that the plan depends on or that a person wants to see; blank when unknown. They are
 # columns of the lock, the same for every instrument; adding one means making every lock again.
 HEADER_VALUES = (
@@ -42,6 +45,21 @@ HEADER_VALUES = (
     "date_obs",
 )
 COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *HEADER_VALUES)
+_AGAIN = "to make it again, move it away and run: snakemake lock"
+_LONGEST_VALUE = 200
+# Those of ASCII and of Unicode, and its separators of lines and paragraphs.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Forms of the header values that the plan computes with.
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"
+_FORMS = {
+    "nsamp": r"\d{1,5}",
+    "nints": r"\d{1,6}",
+    "ngroups": r"\d{1,6}",
+    "shape": r"\d{1,6}x\d{1,6}",
+    "exptime_s": _NUMBER,
+    "temperature_c": _NUMBER,
+    "em_gain": _NUMBER,
+}
 
 
 class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a fault)
@@ -133,13 +151,13 @@ class Lock:
     def text(self) -> str:
         """Return the text of the lock's file."""
         stream = io.StringIO()
-        stream.write(f"# {FORMAT}\n")
-        for key, value in self.head.items():
-            stream.write(f"# {key}: {value}\n")
         writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(row.row() for row in self.exposures)
-        return stream.getvalue()
+        table = stream.getvalue()
+        head = self.head | {"rows": _rows_line(len(self.exposures), table)}
+        lines = [f"# {FORMAT}", *(f"# {key}: {value}" for key, value in head.items())]
+        return "\n".join(lines) + "\n" + table
 
     def write(self) -> None:
         """Write the lock, atomically."""
@@ -161,59 +179,91 @@ def read_lock(path: StrPath) -> Lock | None:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    advice = "to make it again, move it away and run: snakemake lock"
-    if not lines or lines[0] != f"# {FORMAT}":
-        raise InputError(path, f"does not begin with '# {FORMAT}'", advice)
-    head = dict(line[2:].split(": ", 1) for line in lines[1:] if line.startswith("# "))
-    rows = csv.DictReader([line for line in lines if not line.startswith("#")], delimiter="\t")
-    if tuple(rows.fieldnames or ()) != COLUMNS:
-        raise InputError(path, "its columns are not those of this version of darkroom", advice)
-    exposures = []
-    for number, row in enumerate(rows, 1):
-        if None in row.values() or None in row:
-            raise InputError(path, f"row {number} does not have {len(COLUMNS)} columns", advice)
-        try:
-            size = int(row["size"]) if row["size"] else None
-        except ValueError:
-            raise InputError(
-                path, f"row {number}: size {row['size']!r} is not a number", advice
-            ) from None
-        for column in ("item", "exposure", "file"):
-            if fault := name_fault(row[column]):
-                raise InputError(
-                    path,
-                    f"row {number}: {column} {row[column][:80]!r} {fault}",
-                    "darkroom did not write this lock; " + advice,
-                )
-        facts = {name: row[name] for name in HEADER_VALUES if row[name]}
-        exposures.append(
-            Exposure(
-                row["item"], row["role"], row["exposure"], row["file"], row["uri"], size, facts
-            )
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"is not text in UTF-8 (byte {error.start})", _AGAIN) from None
+    # Only a line feed ends a line here: other separators of Unicode may stand in a value.
+    lines = text.split("\n")
+    if lines[0] != f"# {FORMAT}":
+        raise InputError(path, f"does not begin with '# {FORMAT}'", _AGAIN)
+    commented = next((k for k, line in enumerate(lines) if not line.startswith("# ")), len(lines))
+    head = dict(line[2:].partition(": ")[::2] for line in lines[1:commented])
+    table = "\n".join(lines[commented:])
+    rows = csv.DictReader(io.StringIO(table, newline="\n"), delimiter="\t")
+    try:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise InputError(path, "its columns are not those of this version of darkroom", _AGAIN)
+        exposures = [_read_row(path, number, row) for number, row in enumerate(rows, 1)]
+    except csv.Error as error:
+        raise InputError(path, f"is no table ({error})", _AGAIN) from None
+    stated = head.pop("rows", "none")
+    if stated != _rows_line(len(exposures), table):
+        raise InputError(
+            path,
+            f"states in its head that it has {stated.partition(' ')[0]} rows of a certain digest; "
+            f"it has {len(exposures)} rows, and its digest differs: it was cut or edited",
+            _AGAIN,
         )
     return Lock(path, head, exposures)
 
 
-def name_fault(name: str) -> str:
-    """Return why `name` is not allowed as the name of a file; empty when it is allowed.
+def _rows_line(count: int, table: str) -> str:
+    """Return what the head says of the rows: their number and a digest of their text."""
+    return f"{count} sha256:{hashlib.sha256(table.encode()).hexdigest()[:32]}"
 
-    Names come from archives, folders and locks that others made, and become names of files in the
-    campaign's own folders.
-    """
-    if not name:
-        return "is empty"
-    if len(name.encode("utf-8", "surrogateescape")) > 200:
-        return "is longer than 200 bytes"
-    if "/" in name or "\\" in name:
-        return "leads to another folder"
-    if name.startswith((".", "-")):
-        return "begins with a dot or a hyphen"
-    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", name):
+
+def _read_row(path: Path, number: int, row: dict[str | None, Any]) -> Exposure:
+    """Return the exposure of a row of a lock, which anybody may have written."""
+
+    def refuse(fault: str) -> InputError:
+        return InputError(
+            path, f"row {number}: {fault}", "darkroom did not write this lock; " + _AGAIN
+        )
+
+    if None in row.values() or None in row:
+        raise InputError(path, f"row {number} does not have {len(COLUMNS)} columns", _AGAIN)
+    size = row["size"]
+    if size and not re.fullmatch(r"[0-9]{1,15}", size):
+        raise refuse(f"size {size[:40]!r} is not a number of bytes")
+    for column in ("item", "exposure", "file"):
+        if fault := name_fault(row[column]):
+            raise refuse(f"{column} {row[column][:80]!r} {fault}")
+    if row["role"] not in ROLES:
+        raise refuse(f"role {row['role'][:40]!r} is not one of {', '.join(ROLES)}")
+    if fault := uri_fault(row["uri"]):
+        raise refuse(f"uri {row['uri'][:80]!r} {fault}")
+    for name in HEADER_VALUES:
+        if fault := _value_fault(name, row[name]):
+            raise refuse(f"{name} {row[name][:40]!r} {fault}")
+    facts = {name: row[name] for name in HEADER_VALUES if row[name]}
+    return Exposure(
+        row["item"], row["role"], row["exposure"], row["file"], row["uri"],
+        int(size) if size else None, facts,
+    )  # fmt: skip
+
+
+def uri_fault(uri: str) -> str:
+    """Return why an address of an exposure is not allowed; empty when it is allowed."""
+    kind, _, place = uri.partition(":")
+    if kind not in ("local", "mast", "simulated") or not place:
+        return "does not begin with local:, mast: or simulated:"
+    if _CONTROL.search(uri):
         return "holds a control character"
+    if kind == "local" and (place.startswith(("/", "~")) or ".." in place.split("/")):
+        return "leads out of the archive's folder"
     return ""
+
+
+def _value_fault(name: str, value: str) -> str:
+    """Return why a header value of a lock is not allowed; empty when it is allowed."""
+    if not value:
+        return ""
+    if len(value) > _LONGEST_VALUE or _CONTROL.search(value):
+        return f"is longer than {_LONGEST_VALUE} characters or holds a control character"
+    form = _FORMS.get(name)
+    return "" if form is None or re.fullmatch(form, value, re.ASCII) else f"is no {name}"
 
 
 def require_lock(campaign: Campaign) -> Lock:
@@ -245,6 +295,19 @@ def require_lock(campaign: Campaign) -> Lock:
             f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
             "lock was made; to list what changes, run: snakemake lock"
         )
+    for item in lock.by_item:
+        if item not in campaign.items:
+            raise InputError(
+                lock.path,
+                f"has exposures of item {item!r}, which the campaign does not have",
+                _AGAIN,
+            )
+    try:
+        check_exposures(lock.exposures)
+    except NothingFound:
+        raise InputError(lock.path, "has no exposure", _AGAIN) from None
+    except DarkroomError as error:
+        raise InputError(lock.path, str(error), _AGAIN) from None
     return lock
 
 
@@ -258,15 +321,16 @@ def check_exposures(exposures: Sequence[Exposure]) -> None:
     """
     if not exposures:
         raise NothingFound("the campaign's query found no exposure at all; check its items")
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str, str], str] = {}
     for row in exposures:
         for name in (row.exposure, row.file):
             if fault := name_fault(name):
                 raise DarkroomError(f"item {row.item}: the file name {name[:80]!r} {fault}")
-        key = (row.item, row.exposure)
-        if key in seen:
-            raise DarkroomError(
-                f"item {row.item}: {row.file} and {seen[key]} are both exposure {row.exposure!r}; "
-                "give each exposure one role and its own name"
-            )
-        seen[key] = row.file
+        for what, name in (("exposure", row.exposure), ("file", row.file)):
+            key = (row.item, what, name)
+            if key in seen:
+                raise DarkroomError(
+                    f"item {row.item}: {row.uri} and {seen[key]} are both {what} {name!r}; give "
+                    "each exposure one role and its own name"
+                )
+            seen[key] = row.uri

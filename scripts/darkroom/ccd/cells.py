@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,18 @@ from darkroom.errors import InputError
 from darkroom.fits.describe import Frame, describe
 
 if TYPE_CHECKING:
-    from darkroom.fits.describe import Recover
+    from darkroom.fits.cards import Recover
     from darkroom.hints import StrPath
 
 #: Exposure times that differ by less than this fraction are taken as equal.
 SAME_EXPTIME = 1e-3
+#: Exposure times of bias frames may differ by this many seconds: dark counts do not show.
+SAME_BIAS_S = 0.02
+#: A cooled camera keeps the temperature that was asked for within this many °C, in steps of its
+#: thermometer (0.41 °C in SBIG's).
+REGULATED_C = 1.0
+#: The largest such step, °C.
+STEP_C = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,21 @@ class Cell:
         return f"{len(self.frames)} {self.role} frames of {self.exptime:g} s{where}"
 
 
-def load(paths: Sequence[StrPath], recover: Sequence[Recover] = ()) -> list[Frame]:
+def load(
+    paths: Sequence[StrPath],
+    recover: Sequence[Recover] = (),
+    cards: Mapping[str, str] | None = None,
+) -> list[Frame]:
     """Read the headers of frames that are to be used together.
 
     Parameters
     ----------
     paths : sequence of path-like
         FITS files.
-    recover : sequence of darkroom.fits.describe.Recover
+    recover : sequence of darkroom.fits.cards.Recover
         Malformed header cards that may be repaired.
+    cards : mapping, optional
+        Cards of the exposure time, the temperature and the role, where they are not the usual ones.
 
     Returns
     -------
@@ -75,7 +88,7 @@ def load(paths: Sequence[StrPath], recover: Sequence[Recover] = ()) -> list[Fram
     InputError
         For a frame of another instrument, binning or shape than most; see also `describe`.
     """
-    frames = [describe(path, recover) for path in paths]
+    frames = [describe(path, recover, cards) for path in paths]
     for name, unit in (("instrument", ""), ("binning", ""), ("shape", " (rows, columns)")):
         counts = Counter(getattr(frame, name) for frame in frames)
         if len(counts) > 1:
@@ -87,27 +100,6 @@ def load(paths: Sequence[StrPath], recover: Sequence[Recover] = ()) -> list[Fram
                 "frames of one detector and one mode are needed",
             )
     return frames
-
-
-def load_roles(
-    darks: Sequence[StrPath], biases: Sequence[StrPath], recover: Sequence[Recover] = ()
-) -> tuple[list[Frame], list[Frame]]:
-    """Read the headers of darks and biases that are to be used together (see `load`).
-
-    Parameters
-    ----------
-    darks, biases : sequence of path-like
-        FITS files.
-    recover : sequence of darkroom.fits.describe.Recover
-        Malformed header cards that may be repaired.
-
-    Returns
-    -------
-    darks, biases : lists of Frame
-        In the order given.
-    """
-    frames = load([*darks, *biases], recover)
-    return frames[: len(darks)], frames[len(darks) :]
 
 
 def cells(darks: Sequence[Frame], biases: Sequence[Frame] = (), *, tolerance: float) -> list[Cell]:
@@ -145,26 +137,30 @@ def cells(darks: Sequence[Frame], biases: Sequence[Frame] = (), *, tolerance: fl
 def bias_cell(frames: Sequence[Frame]) -> Cell:
     """Return bias frames as one cell, of group 0: all temperatures.
 
+    Its exposure time is that of the first.
+
     Raises
     ------
     InputError
-        When one has another exposure time than the first.
+        When exposure times differ by more than `SAME_BIAS_S`.
     """
-    times = _exposure_times(frames)
-    for frame, exptime in zip(frames, times, strict=True):
-        if exptime != times[0]:
+    first = frames[0].exptime
+    for frame in frames:
+        if abs(frame.exptime - first) > max(SAME_BIAS_S, SAME_EXPTIME * first):
             raise InputError(
                 frame.path,
-                f"bias frame of {frame.exptime:g} s, the first one has {frames[0].exptime:g} s",
+                f"bias frame of {frame.exptime:g} s, the first one has {first:g} s",
                 "bias frames need one exposure time; use longer ones as darks",
             )
-    return Cell("bias", frames[0].exptime, 0, mean_temperature(frames), tuple(frames))
+    return Cell("bias", first, 0, mean_temperature(frames), tuple(frames))
 
 
 def temperature_groups(frames: Sequence[Frame], tolerance: float) -> list[int]:
     """Return the number of the temperature group of each frame; 1 is the coldest.
 
-    From the coldest frame up, a group takes all frames within `tolerance` (degrees Celsius) of its
+    Frames of a cooled camera belong together when one temperature was asked for and kept: the
+    readings then differ by steps of the thermometer. Other frames are grouped by what was measured:
+    from the coldest frame up, a group takes all frames within `tolerance` (degrees Celsius) of its
     coldest one, which gives the fewest groups. Frames without a temperature form one group.
 
     Raises
@@ -181,12 +177,20 @@ def temperature_groups(frames: Sequence[Frame], tolerance: float) -> list[int]:
             "states no detector temperature, other frames do",
             "temperature groups need it in all frames or in none",
         )
+    if all(map(is_regulated, frames)):
+        temperatures = [frame.set_temperature for frame in frames]
     numbers, number, coldest = {}, 0, -np.inf
     for value in sorted(set(temperatures)):
         if value > coldest + tolerance + 1e-9:
             number, coldest = number + 1, value
         numbers[value] = number
     return [numbers[value] for value in temperatures]
+
+
+def is_regulated(frame: Frame) -> bool:
+    """Tell whether a frame states the temperature that was asked for, and kept it."""
+    asked = frame.set_temperature
+    return None not in (asked, frame.temperature) and abs(frame.temperature - asked) <= REGULATED_C
 
 
 def _nearest_groups(frames, darks, groups):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io import fits
 
 from darkroom.ccd import options
 from darkroom.ccd.background import gradient
-from darkroom.ccd.cells import bias_cell, cells, load, load_roles
+from darkroom.ccd.cells import bias_cell, cells, load
 from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.quantities import CameraNumbers, NotebookStack, Quantity, table
+from darkroom.ccd.rate.line_fit import design, estimator
 from darkroom.ccd.settings import USUAL_PIXEL
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master, with_noise_floor
@@ -25,11 +26,9 @@ from darkroom.errors import DarkroomError
 if TYPE_CHECKING:
     import argparse
 
-    from darkroom.fits.describe import Recover
-
 
 def quantities(
-    arguments: argparse.Namespace, clip: Clip, recover: Sequence[Recover]
+    arguments: argparse.Namespace, clip: Clip
 ) -> tuple[list[Quantity], list[dict[str, Any]]]:
     """Compute the table of quantities.
 
@@ -39,8 +38,6 @@ def quantities(
         Of the program ``quantities``.
     clip : Clip
         As used for the products.
-    recover : sequence of Recover
-        Malformed header cards that may be repaired.
 
     Returns
     -------
@@ -49,7 +46,7 @@ def quantities(
     science : list of dict
         Name and header cards of each dark-subtracted frame.
     """
-    darks, biases = load_roles(arguments.dark, arguments.bias, recover)
+    darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     zero = bias_cell(biases)
     time = _reference_time(darks)
     found = cells(darks, tolerance=arguments.temperature_tolerance_c)
@@ -58,11 +55,13 @@ def quantities(
     bias = _plain(zero.paths, zero.exptime, arguments)
     dark = _plain([frame.path for frame in darks if frame.path in used], time, arguments)
     unit = products.unit(arguments.gain_e_per_adu)
-    ours = _ours(arguments, clip, zero, chosen, time)
+    first = next(frame.path for frame in darks if frame.path in used)
+    group = next(c.group for c in chosen if first in c.paths)
+    ours = _ours(arguments, clip, zero, chosen, time, group)
     rows = table(bias, dark, ours, _pixel(arguments.pixel, bias.mean.shape), unit)
     science = []
     for frame, path in zip(
-        load(arguments.science, recover) if arguments.science else [],
+        load(arguments.science, **options.reading(arguments)) if arguments.science else [],
         arguments.subtracted,
         strict=True,
     ):
@@ -109,7 +108,7 @@ def _plain(paths, exptime, arguments):
     return NotebookStack(plain.mean, plain.std, first, len(paths), exptime)
 
 
-def _ours(arguments, clip, zero, chosen, time):
+def _ours(arguments, clip, zero, chosen, time, first_group):
     """Read the products and pool the variances of the frames."""
     bias, header = products.read_image(arguments.master_bias, "SCI", 1, arguments.amplifier)
     bias_error, _ = products.read_image(arguments.master_bias, "ERR", 1, arguments.amplifier)
@@ -122,6 +121,9 @@ def _ours(arguments, clip, zero, chosen, time):
     best = ratefile.best(rates)
     flags = products.read_image(arguments.hot_pixels, "DQ", 1, arguments.amplifier)[0] | best.dq
     good = (flags & FLAWED) == 0
+    shares = [sum(len(c.frames) for c in chosen if c.group == r.group) for r in rates]
+    mixed, mixed_error = _mixed_rate(arguments.dark_rate, rates, np.array(shares, float))
+    own = next(rate for rate in rates if rate.group == first_group)
     return CameraNumbers(
         bias=bias,
         bias_error=bias_error,
@@ -134,6 +136,10 @@ def _ours(arguments, clip, zero, chosen, time):
         dark_variance=_variance(chosen, clip, good, arguments),
         rate=_mean(best),
         rate_error=_rate_error(best),
+        mixed=mixed,
+        mixed_error=mixed_error,
+        first=_mean(own),
+        first_error=_rate_error(own),
         rates=[(r.group, r.temperature, _mean(r), _rate_error(r)) for r in rates],
         bias_gradient=gradient(bias, good),
         dark_gradient=gradient(best.rate * time, good),
@@ -149,6 +155,27 @@ def _rate_error(rate):
     """Return the error of the mean rate: the common error and that of the mean of the pixels."""
     own = np.sqrt(np.nansum(rate.error.astype(float) ** 2)) / np.isfinite(rate.error).sum()
     return float(np.hypot(rate.common, own))
+
+
+def _mixed_rate(path, rates, shares):
+    """Return the mean rate of groups, weighted with shares, and its error.
+
+    The rates of all groups share the bias frames, so their common errors are not independent.
+    """
+    if len(rates) == 1:
+        return _mean(rates[0]), _rate_error(rates[0])
+    shares = shares / shares.sum()
+    with fits.open(path) as hdus:
+        cells, misfit = hdus["CELLS"].data, hdus[0].header["FITMISS"]
+        matrix = design(cells["EXPTIME"].tolist(), cells["TGROUP"].tolist())
+        solve = estimator(matrix, cells["NFRAMES"].astype(float))[1:]
+        common = (shares @ solve) ** 2 @ cells["LEVELERR"].astype(float) ** 2 * misfit**2
+    own = sum(
+        share**2 * np.nansum(rate.error.astype(float) ** 2) / np.isfinite(rate.error).sum() ** 2
+        for share, rate in zip(shares, rates, strict=True)
+    )
+    mean = sum(share * _mean(rate) for share, rate in zip(shares, rates, strict=True))
+    return float(mean), float(np.sqrt(common + own))
 
 
 def _variance(found, clip, good, arguments):

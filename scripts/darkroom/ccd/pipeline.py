@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
 from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline
+from darkroom.workflow.plan import Pipeline, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class CcdPipeline(Pipeline):
@@ -17,12 +22,43 @@ class CcdPipeline(Pipeline):
     programs = PROGRAMS
 
     def _options(self, item: str, program: str) -> str:
-        """Return the settings of a program as options, including header cards to recover."""
-        recover = "" if program == "figures" else self._recover(item)
-        return f"{super()._options(item, program)} {recover}".rstrip()
+        """Return the settings of a program as options, including how headers are read."""
+        reading = "" if program == "figures" else self._reading(item)
+        return f"{super()._options(item, program)} {reading}".rstrip()
 
-    def _recover(self, item: str) -> str:
-        return command_options(self.plan.campaign.items[item], ItemSettings, ("recover",))
+    def _reading(self, item: str) -> str:
+        """Return how headers are read; the frames were judged when they came together."""
+        settings = self.plan.campaign.items[item]
+        cards = [f"{quantity}={card}" for quantity, card in settings.get("cards", {}).items()]
+        words = [word for card in cards for word in ("--cards", card)]
+        recover = command_options(settings, ItemSettings, ("recover",))
+        return " ".join(filter(None, (recover, quoted(*words), "--judged")))
+
+    def makes(self, item: str) -> tuple[str, ...]:
+        """Return the names of the files that are made of an item's bias frames and darks.
+
+        An item of bias frames alone or of darks alone has the products that these determine.
+
+        Raises
+        ------
+        DarkroomError
+            When the item has neither.
+        """
+        biases, darks = (self.plan.exposures(item, role) for role in ("bias", "dark"))
+        if not biases and not darks:
+            raise DarkroomError(f"item {item}: the CCD pipeline needs bias frames or darks")
+        times = {row.facts.get("exptime_s") for row in darks}
+        rated = darks and (biases or len(times) > 1)
+        parts = {
+            "master_bias": biases,
+            "read_noise": len(biases) > 1,
+            "master_dark": darks,
+            "dark_rate": rated,
+            "hot_pixels": rated,
+            "bad_pixels": rated,
+            "quantities": rated and len(biases) > 1,
+        }
+        return tuple(name for name, made in parts.items() if made)
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item.
@@ -30,30 +66,47 @@ class CcdPipeline(Pipeline):
         Raises
         ------
         DarkroomError
-            When the item has no bias frames or no darks.
+            When the item has neither bias frames nor darks.
         """
-        plan = self.plan
-        if not (plan.exposures(item, "bias") and plan.exposures(item, "dark")):
-            raise DarkroomError(f"item {item}: the CCD pipeline needs bias frames and darks")
-        names = ["master_bias.fits", "read_noise.fits", "master_dark.fits", "dark_rate.fits"]
-        names += ["hot_pixels.fits", "quantities.tsv", "quantities.json", "item.json"]
-        names += ["bad_pixels.fits"]
-        names += ["gain.fits"] if plan.exposures(item, "flat") else []
-        names += ["science"] if plan.exposures(item, "science") else []
-        names += ["truth.fits"] if plan.simulated else []
-        return [f"{plan.folder(item)}/{name}" for name in names]
+        made = self.makes(item)
+        names = [f"{name}.fits" for name in made if name != "quantities"]
+        complete = "quantities" in made
+        names += ["quantities.tsv", "quantities.json"] if complete else []
+        names += ["gain.fits"] if self.gain_product(item) else []
+        names += ["item.json"]
+        names += ["science"] if complete and self.plan.exposures(item, "science") else []
+        names += ["truth.fits"] if self.truth(item) else []
+        return [f"{self.plan.folder(item)}/{name}" for name in names]
+
+    def figure_inputs(self, item: str) -> dict[str, str]:
+        """Return the products that the figures of an item are drawn from, by name."""
+        return self._paths(item, self.makes(item))
+
+    def truth(self, item: str) -> dict[str, str]:
+        """Return the comparison with the truth of a simulated item that has all products."""
+        return self.plan.truth_comparison(item) if "quantities" in self.makes(item) else {}
 
     def gain_product(self, item: str) -> dict[str, str]:
-        """Return the gain product, if there are flats."""
-        if not self.plan.exposures(item, "flat"):
+        """Return the gain product, if there are flats and the read noise that it needs."""
+        if not self.plan.exposures(item, "flat") or "read_noise" not in self.makes(item):
             return {}
-        return {"gain": f"{self.plan.folder(item)}/gain.fits"}
+        return self._paths(item, ("gain",))
+
+    def gain_inputs(self, item: str) -> dict[str, str]:
+        """Return the products that the gain is measured with, by name."""
+        needed = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
+        return self._paths(item, [name for name in self.makes(item) if name in needed])
 
     def science_lists(self, item: str) -> dict[str, str]:
         """Return the lists of science frames and of the dark-subtracted ones, if there are any."""
-        if not self.plan.exposures(item, "science"):
+        if not self.plan.exposures(item, "science") or "quantities" not in self.makes(item):
             return {}
         return {
             role: f"{self.plan.folder(item)}/{name}.list"
             for role, name in (("science", "science"), ("subtracted", "subtracted"))
         }
+
+    def _paths(self, item: str, names: Iterable[str]) -> dict[str, str]:
+        ends = {"quantities": "json"}
+        folder = self.plan.folder(item)
+        return {name: f"{folder}/{name}.{ends.get(name, 'fits')}" for name in names}

@@ -66,14 +66,14 @@ def compare(now: Mapping[str, StrPath], folder: StrPath) -> list[Change]:
     Parameters
     ----------
     now : mapping
-        Paths of ``master_bias``, ``read_noise`` and ``dark_rate``.
+        Paths of ``master_bias``, ``read_noise`` and ``dark_rate``, of those that the item has.
     folder : path-like
         Folder with the products of the previous night, as a campaign writes them.
 
     Returns
     -------
     list of Change
-        For each quantity and amplifier. Products that the folder lacks are left out.
+        For each quantity and amplifier. Products that the folder or the item lacks are left out.
 
     Raises
     ------
@@ -82,9 +82,10 @@ def compare(now: Mapping[str, StrPath], folder: StrPath) -> list[Change]:
     """
     folder, found = Path(folder), []
     for product, image, error, value, value_error, quantity in _COMPARED:
-        before, after = folder / f"{product}.fits", now[product]
-        if not before.is_file():
+        before = folder / f"{product}.fits"
+        if product not in now or not before.is_file():
             continue
+        after = now[product]
         camera = [products.read_primary(path).get("INSTRUME") for path in (before, after)]
         if camera[0] != camera[1]:
             raise InputError(before, f"is of camera {camera[0]}, this item is of {camera[1]}")
@@ -118,7 +119,9 @@ def compare(now: Mapping[str, StrPath], folder: StrPath) -> list[Change]:
             )
     if not found:
         raise InputError(
-            folder, "holds no product of a previous night (master_bias.fits, read_noise.fits …)"
+            folder,
+            "holds no product of a previous night that this item has too (master_bias.fits, "
+            "read_noise.fits …)",
         )
     return found
 

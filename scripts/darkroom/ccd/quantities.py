@@ -82,6 +82,11 @@ class CameraNumbers:
     rate, rate_error : float
         Mean dark rate of the temperature group with the smallest error, and its error (common-mode
         error and mean of the pixels' own).
+    mixed, mixed_error : float
+        Mean dark rate of the notebook's darks, each with the rate of its temperature group, and
+        its error: to be compared with the notebook's mean over all temperatures.
+    first, first_error : float
+        Mean dark rate of the temperature group of the first of these darks, and its error.
     rates : list of (int, float or None, float, float)
         Number, temperature, mean rate and error of every group.
     bias_gradient, dark_gradient : Gradient
@@ -99,6 +104,10 @@ class CameraNumbers:
     dark_variance: PooledVariance
     rate: float
     rate_error: float
+    mixed: float
+    mixed_error: float
+    first: float
+    first_error: float
     rates: list[tuple[int, float | None, float, float]]
     bias_gradient: Gradient
     dark_gradient: Gradient
@@ -205,7 +214,9 @@ def _dark_rows(bias, dark, ours, unit):
     first = float(dark.first.mean(dtype=float))
     one = dark.first - bias.mean
     current = float(dark.mean.mean(dtype=float)) - level
-    counts, counts_error = ours.rate * (time - bias.exptime), ours.rate_error * time
+    longer = time - bias.exptime
+    counts, counts_error = ours.mixed * longer, ours.mixed_error * time
+    of_first, of_first_error = ours.first * longer, ours.first_error * time
     above = "darkroom: rate x (exposure time - that of the bias frames)"
     rows = [
         Quantity("n_dark", dark.nframes, dark.nframes, None, "", f"darks of {time:g} s"),
@@ -218,15 +229,17 @@ def _dark_rows(bias, dark, ours, unit):
             "median of the first dark",
         ),
         Quantity(
-            "dark_current_first", first - level, counts, counts_error, unit,
+            "dark_current_first", first - level, of_first, of_first_error, unit,
             f"mean of the first dark - mean bias; {above}",
         ),
         Quantity(
-            "dark_rate_first", (first - level) / time, ours.rate, ours.rate_error, f"{unit}/s",
-            "the same over the exposure time, ignoring that of the bias frames; fitted rate",
+            "dark_rate_first", (first - level) / time, ours.first, ours.first_error, f"{unit}/s",
+            "the same over the exposure time, ignoring that of the bias frames; fitted rate at its "
+            "temperature",
         ),
         Quantity(
-            "bias_subtracted_dark_mean", float(one.mean(dtype=float)), counts, counts_error, unit,
+            "bias_subtracted_dark_mean", float(one.mean(dtype=float)), of_first, of_first_error,
+            unit,
             f"mean of first dark - mean bias image; {above}",
         ),
         Quantity(
@@ -238,9 +251,9 @@ def _dark_rows(bias, dark, ours, unit):
             f"mean of the mean dark - mean bias, all darks of {time:g} s; {above}",
         ),
         Quantity(
-            "dark_rate", current / time, ours.rate, ours.rate_error, f"{unit}/s",
+            "dark_rate", current / time, ours.mixed, ours.mixed_error, f"{unit}/s",
             "the same over the exposure time; fitted over all exposure times with true time "
-            "differences, temperature group with the smallest error",
+            "differences, mean of the temperature groups of these darks",
         ),
     ]  # fmt: skip
     for number, temperature, rate, error in ours.rates:
@@ -295,7 +308,7 @@ def _noise_rows(bias, dark, ours, unit):
     variance, variance_error, noise, noise_error = added_noise(
         ours.bias_variance, ours.dark_variance
     )
-    held = ours.rate * bias.exptime
+    held = ours.mixed * bias.exptime
     current = float(dark.mean.mean(dtype=float)) - float(bias.mean.mean(dtype=float))
     return [
         Quantity(
@@ -319,7 +332,7 @@ def _noise_rows(bias, dark, ours, unit):
         ),
         Quantity(
             "dark_counts_in_bias", current / dark.exptime * bias.exptime, held,
-            ours.rate_error * bias.exptime, unit,
+            ours.mixed_error * bias.exptime, unit,
             "dark rate x exposure time of a bias frame",
         ),
     ]  # fmt: skip

@@ -1,32 +1,50 @@
-"""Header values of a received CCD frame, checked against the role of the exposure."""
+"""What is known of a received CCD frame: its cards, and numbers from a sample of its pixels."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from darkroom.errors import InputError
-from darkroom.fits.describe import Recover, describe
+from darkroom.ccd.frame_pixels import pixel_remarks, pixel_values, sample_rows
+from darkroom.ccd.frame_types import calibration_faults, stated_type
+from darkroom.fits.cards import Recover
+from darkroom.fits.describe import describe
+from darkroom.fits.tiles import find_image
+from darkroom.fits.verify import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from darkroom.campaign.lock import Exposure
+    from darkroom.fits.describe import Frame
 
-# Values of IMAGETYP that fit each role.
-_IMAGETYP = {
-    "bias": r"bias|zero",
-    "dark": r"dark",
-    "science": r"light|object|science",
-    "flat": r"flat",
+#: Each exposure is one image: a cube in a local folder holds several.
+SINGLE_IMAGES = True
+#: Cards of the set-up by name: frames that differ in one do not belong together.
+SETUP = {
+    "gain": ("GAIN", "GAINRAW", "ISOSPEED", "ISO"),
+    "egain": ("EGAIN", "GAIN_E"),
+    "offset": ("OFFSET", "BLKLEVEL", "BLACKLEV", "BRIGHTNE"),
+    "pedestal": ("PEDESTAL",),
+    "readout mode": ("READOUTM", "READMODE", "READOUT", "RDMODE", "READSPED"),
+    "first column": ("XORGSUBF", "SUBFRAMX", "X0-SUBFR"),
+    "first row": ("YORGSUBF", "SUBFRAMY"),
+    "region": ("CCDSEC", "DETSEC", "ESO DET WIN1 STRX"),
+    "overscan region": ("BIASSEC",),
+    "image region": ("TRIMSEC", "DATASEC"),
+    "row order": ("ROWORDER",),
+    "flip": ("FLIPSTAT",),
+    "colour pattern": ("BAYERPAT", "COLORTYP"),
 }
 
 
 def read_header(
-    path: Path, exposure: Exposure, item: Mapping[str, Any]
+    path: Path,
+    exposure: Exposure,  # noqa: ARG001 (every instrument's has these arguments)
+    item: Mapping[str, Any],
 ) -> tuple[dict[str, Any], Sequence[str]]:
-    """Return the header values of a frame, and notes on the cards that were recovered.
+    """Return what is known of a frame, and notes on the cards that were recovered.
 
     `darkroom.archive.fetching` calls it for every frame that it fetches for a CCD item.
 
@@ -37,19 +55,29 @@ def read_header(
     exposure : darkroom.campaign.lock.Exposure
         Its row of the lock.
     item : mapping
-        Settings of the work item: ``recover`` lists the cards that may be recovered.
+        Settings of the work item: ``recover`` lists the cards that may be recovered, ``cards``
+        those that hold the exposure time, the temperature and the role.
+
+    Returns
+    -------
+    facts : dict
+        Header values; ``judged`` holds what the checks of `darkroom.ccd.judging` compare.
+    notes : sequence of str
 
     Raises
     ------
     InputError
-        When the header cannot be read, or its IMAGETYP contradicts the role.
+        When the header cannot be read.
     """
-    frame = describe(path, [Recover.parse(text) for text in item.get("recover", ())])
-    said = next((r for r, p in _IMAGETYP.items() if re.search(p, frame.imagetyp or "", re.I)), None)
-    if said not in (None, exposure.role):
-        raise InputError(
-            path, f"its IMAGETYP is {frame.imagetyp!r}, the campaign uses it as {exposure.role}"
-        )
+    recover = [Recover.parse(text) for text in item.get("recover", ())]
+    with unpacked(path) as plain:
+        frame = describe(plain, recover, item.get("cards"))
+        plane, pixels = find_image(path, plain)
+        values = sample_rows(plane, pixels)
+    judged = header_values(frame)
+    faults, remarks = pixel_remarks(values, plane)
+    judged["state"] += faults
+    judged["remarks"] += remarks
     facts = {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -58,5 +86,53 @@ def read_header(
         "temperature_c": frame.temperature,
         "date_obs": frame.date_obs,
         "mjd": frame.mjd,
+        "judged": judged | pixel_values(values),
     }
     return facts, frame.notes
+
+
+def header_values(frame: Frame) -> dict[str, Any]:
+    """Return the values of a frame's header that are judged.
+
+    Parameters
+    ----------
+    frame : darkroom.fits.describe.Frame
+        With its cards.
+
+    Returns
+    -------
+    dict
+        ``type`` and ``type_said`` (see `darkroom.ccd.frame_types.stated_type`), ``state`` and
+        ``remarks`` (sentences), ``bitpix``, ``set_temperature_c``, whether the ``temperature`` is
+        stated, ``start`` (time of the exposure), and the cards of `SETUP` that it has, by name.
+    """
+    cards = frame.cards
+    found: dict[str, Any] = {
+        "bitpix": frame.bitpix,
+        "set_temperature_c": frame.set_temperature,
+        "temperature": "not stated" if frame.temperature is None else "stated",
+        "remarks": list(frame.remarks),
+        "state": [],
+    }
+    if cards is None:
+        return found
+    kind, said, against = stated_type(cards)
+    faults, remarks = calibration_faults(cards)
+    found |= {"type": kind, "type_said": said, "state": faults}
+    found["remarks"] += [*against, *remarks]
+    if repeated := cards.text("CUBEQUAL"):
+        found["remarks"].append(f"its cube holds {repeated} images equal to others: taken once")
+    if frame.date_obs and "T" in frame.date_obs:
+        plane = cards.text("CUBPLANE") or ""
+        found["start"] = f"{frame.date_obs}{f' plane {plane}' if plane else ''}"
+    for name, keywords in SETUP.items():
+        if (value := cards.text(*keywords)) is not None:
+            found[name] = _plain(value)
+    return found
+
+
+def _plain(value: str) -> str | float:
+    """Return a value as a number where it is one, so that 100 and 100.0 are alike."""
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", value):
+        return float(value)
+    return " ".join(value.split())

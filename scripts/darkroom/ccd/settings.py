@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.campaign.settings import setting
+from darkroom.campaign.settings import section, setting
 
 #: Pixel that is shown where none is chosen, row and column: the CCD notebook's.
 USUAL_PIXEL = (100, 150)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """How the frames are judged."""
+
+    bias_exptime_s: float | None = setting(
+        None,
+        "Darks up to this exposure time may be used as bias frames.",
+        unit="s",
+        minimum=0,
+        absent="none",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +44,9 @@ class CcdSettings:
         unit="°C",
         above=0,
     )
-    gain_e_per_adu: float | None = setting(
+    gain_e_per_adu: float | str | None = setting(
         None,
-        "Gain; when given, products are in electrons.",
+        "Gain, or the header card that holds it (EGAIN); when given, products are in electrons.",
         unit="e-/ADU",
         above=0,
         absent="none, ADU",
@@ -62,6 +75,7 @@ class CcdSettings:
         "Section of the image, [x1:x2,y1:y2] counted from 1.",
         absent="card TRIMSEC or DATASEC",
     )
+    judge: JudgeSettings = section(JudgeSettings, "How the frames are judged.")
     hot_nsigma: float = setting(
         5.0,
         "Threshold for hot pixels: excess of a stable dark rate over that of the surroundings, in "

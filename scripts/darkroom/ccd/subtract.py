@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.ccd.background import Gradient, gradient
-from darkroom.ccd.cells import SAME_EXPTIME
+from darkroom.ccd.cells import SAME_EXPTIME, STEP_C, is_regulated
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.robust import clipped_std, finite_median
 from darkroom.errors import InputError
@@ -131,6 +131,8 @@ def _matches(frame, temperature, tolerance):
     """Return whether a temperature is within the tolerance; an unknown one is accepted."""
     if frame.temperature is None or temperature is None:
         return True
+    if is_regulated(frame):  # readings differ from what is kept by steps of the thermometer
+        return abs(frame.set_temperature - temperature) <= max(tolerance, STEP_C)
     return abs(frame.temperature - temperature) <= tolerance + 1e-9
 
 

@@ -9,12 +9,18 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from darkroom.cgi.settings import PROGRAMS, CgiSettings
+from darkroom.campaign.settings import command_options
+from darkroom.cgi.settings import PROGRAMS, CgiSettings, JudgeSettings
+from darkroom.cgi.stack_keys import Key, keys
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, Plan
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
+
+
+#: Name of what is no stack: exposures without EM gain or exposure time in the lock.
+UNKNOWN = "unknown"
 
 
 def stack_name(gain: float, exptime: float) -> str:
@@ -33,26 +39,35 @@ def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
     Returns
     -------
     dict
-        ``{stack: [name of an exposure, ...]}``, in the order of the lock.
+        ``{stack: [name of an exposure, ...]}``, in the order of the lock; exposures whose EM gain
+        or exposure time is not in the lock are below `UNKNOWN`.
 
     Raises
     ------
     DarkroomError
-        When there are none, or the lock has no EM gain or exposure time of one.
+        When there are none.
     """
-    stacks: dict[str, list[str]] = {}
+    found: list[tuple[str, Key]] = []
+    unknown: dict[str, list[str]] = {}
     for exposure in exposures:
         try:
             gain, exptime = (float(exposure.facts[fact]) for fact in ("em_gain", "exptime_s"))
         except (KeyError, ValueError):
-            raise DarkroomError(
-                f"item {exposure.item}: the lock has no EM gain or no exposure time of "
-                f"{exposure.exposure}; leave it out of the campaign, or make the lock again"
-            ) from None
-        stacks.setdefault(stack_name(gain, exptime), []).append(exposure.exposure)
-    if not stacks:
-        raise DarkroomError("the CGI pipeline needs darks, and there are none")
-    return stacks
+            # It is refused when it has arrived: with the other ones, and with the reason.
+            unknown.setdefault(UNKNOWN, []).append(exposure.exposure)
+            continue
+        found.append((exposure.exposure, (exptime, gain, 0.0)))
+    if not found:
+        raise DarkroomError(
+            "the CGI pipeline needs darks, and there are none whose EM gain and exposure time are "
+            "in the lock"
+        )
+    common = keys([key for _, key in found])
+    stacks: dict[str, list[str]] = {}
+    for name, key in found:
+        exptime, gain, _ = common[key]
+        stacks.setdefault(stack_name(gain, exptime), []).append(name)
+    return stacks | unknown
 
 
 def parts_of(names: list[str], size: int) -> dict[str, list[str]]:
@@ -81,7 +96,34 @@ class CgiPipeline(Pipeline):
         """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""
         size = self.settings(item)["frames_per_part"]
         stacks = stacks_of(self.plan.exposures(item, "dark"))
+        stacks.pop(UNKNOWN, None)
         return {name: parts_of(rows, size) for name, rows in stacks.items()}
+
+    def through_statistics(self, item: str) -> bool:
+        """Tell whether statistics of parts are made of an item's frames.
+
+        They make it possible to add frames without reading the others again, and to spread the
+        work over jobs. Of frames that fit in one part it takes less to read them where they are
+        needed than to write and read their statistics.
+        """
+        number = len(self.plan.exposures(item, "dark"))
+        return number > self.settings(item)["frames_per_part"]
+
+    def stack_inputs(self, item: str, stack: str | None = None) -> list[str]:
+        """Return what maps and darks are made of: statistics, or status files of exposures."""
+        if self.through_statistics(item):
+            return self.part_statistics(item, stack)
+        return [
+            status
+            for name, parts in self.parts(item).items()
+            for part in parts
+            if stack in (None, name)
+            for status in self.part_statuses(item, name, part)
+        ]
+
+    def judging_options(self, item: str) -> str:
+        """Return the settings of the checks of an item's exposures, as options."""
+        return command_options(self.settings(item)["judge"], JudgeSettings)
 
     def part_statuses(self, item: str, stack: str, part: str) -> list[str]:
         """Return the status files of the exposures of one part of a stack."""

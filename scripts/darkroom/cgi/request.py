@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from darkroom.campaign.status import read_status
+from darkroom.campaign.frames import read_frames
+from darkroom.cgi.accepted import accepted_frames
 from darkroom.cgi.geometry import SHIPPED, read_geometry
 from darkroom.cgi.raw.gather import are_raw, raw_sources
-from darkroom.cgi.stacks.file import StatisticsSource, frames_in_statistics, left_out_of
+from darkroom.cgi.stacks.file import (
+    StatisticsSource,
+    frames_in_statistics,
+    left_out_of,
+    refused_of,
+)
 from darkroom.cgi.stacks.gather import sort_out
+from darkroom.cgi.stacks.judged import judge_frames
 from darkroom.cgi.stacks.preconditions import check_names
 from darkroom.cgi.stacks.sources import FramesSource, join_parts
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
-from darkroom.provenance import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.prepare import Settings
@@ -42,20 +48,23 @@ class StackInput:
         (frames are in a table).
     left_out : list of str
         Names of frames that were left out because their header marks them as bad.
+    warnings : list of str
+        Sentences about the frames.
     """
 
     sources: list[Source]
     geometry: Geometry
     files: list[Path]
     left_out: list[str]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
         """Sentences about the input for the HISTORY of a product."""
         if not self.left_out:
-            return []
+            return self.warnings
         names = ", ".join(self.left_out)
-        return [f"left out, marked as bad (IS_BAD) in their headers: {names}"]
+        return [f"left out, marked as bad (IS_BAD) in their headers: {names}", *self.warnings]
 
 
 @contextmanager
@@ -67,6 +76,8 @@ def opened(
     waived: Collection[str] = (),
     checksums: bool = False,
     raw: Callable[[], Settings] | None = None,
+    table: StrPath | None = None,
+    judge: Mapping[str, Any] | None = None,
 ) -> Iterator[StackInput]:
     """Open frames, or files of stack statistics, as stacks.
 
@@ -85,6 +96,10 @@ def opened(
     raw : callable, optional
         Function that returns the `darkroom.cgi.raw.prepare.Settings` of raw frames (level L1); it
         is called only when frames are raw. Their unit follows from these settings.
+    table : path-like, optional
+        Frame table of a campaign's item: frames that it does not accept are not used.
+    judge : mapping, optional
+        Further settings of the checks (`darkroom.cgi.judging.checks`).
 
     Yields
     ------
@@ -98,33 +113,107 @@ def opened(
     check_names(waived)
     regions = read_geometry(geometry)
     files = geometry_files(geometry)
-    frames, sums = accepted_frames(paths, checksums=checksums)
+    settings = {**(judge or {}), "waive": tuple(waived)}
+    given = accepted_frames(paths, checksums=checksums, table=table, settings=settings, unit=unit)
+    frames = given.frames
     numbers = [frames_in_statistics(path) for path in frames]
     if len({number is None for number in numbers}) > 1:
         raise DarkroomError("frames and statistics of stacks cannot be mixed in one call")
-    if numbers and numbers[0] is not None:
-        parts = [StatisticsSource(p) for p, number in zip(frames, numbers, strict=True) if number]
-        for part in parts:
-            _check_part(part, regions, unit)
-        sources = join_parts(parts)
-        if not sources:
-            raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
-        left_out = [name for path in frames for name in left_out_of(path)]
-        yield StackInput(sources, regions, files + [part.path for part in parts], left_out)
-        return
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
-        if raw is not None and frames and are_raw(frames):
-            settings = raw()
-            sources, left_out = raw_sources(
-                frames, regions, settings, folder, sums=sums, waived=waived
-            )
-            yield StackInput(sources, regions, [*files, *settings.calibration.files], left_out)
+        if numbers and numbers[0] is not None:
+            parts, notes = reconciled(frames, table, regions, unit, raw, folder)
+            sources = join_parts(parts)
+            if not sources:
+                raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
+            left_out = [name for path in frames for name in left_out_of(path)]
+            used = {str(part.path) for part in parts if isinstance(part, StatisticsSource)}
+            files += [Path(path) for path in frames if path in used]
+            yield StackInput(sources, regions, files, left_out, notes)
             return
-        gathered, left_out = sort_out(frames, regions, unit, waived, sums)
+        if raw is not None and frames and are_raw(frames):
+            preparation = raw()
+            warnings = []
+            if not given.judged:
+                _, warnings = judge_frames(frames, regions, unit, settings, given.sums)
+            sources, left_out = raw_sources(frames, regions, preparation, folder, sums=given.sums)
+            files += preparation.calibration.files
+            yield StackInput(sources, regions, files, left_out, warnings)
+            return
+        gathered, left_out, warnings = sort_out(
+            frames, regions, unit, waived, given.sums, judged=given.judged, judge=judge
+        )
         if not gathered:
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
         sources = [FramesSource(found, folder) for found in gathered]
-        yield StackInput(sources, regions, files, left_out)
+        yield StackInput(sources, regions, files, left_out, warnings)
+
+
+def reconciled(
+    paths: Sequence[StrPath],
+    table: StrPath | None,
+    geometry: Geometry,
+    unit: str,
+    raw: Callable[[], Settings] | None,
+    folder: StrPath,
+) -> tuple[list[Source], list[str]]:
+    """Return statistics of exactly the frames that a frame table accepts.
+
+    Parts of stacks are added up before all exposures of an item have arrived and can be compared
+    with each other. A part that holds a frame which the table refuses, or lacks one which it
+    accepts, is added up again.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Files of statistics.
+    table : path-like or None
+        Frame table; None to take the statistics as they are.
+    geometry : darkroom.cgi.geometry.Geometry
+    unit : str
+        BUNIT that the frames must have.
+    raw : callable or None
+        See `opened`.
+    folder : path-like
+        Folder for statistics and unpacked frames; the caller removes it.
+
+    Returns
+    -------
+    parts : list of darkroom.cgi.stacks.sources.Source
+    notes : list of str
+    """
+    rows = [] if table is None else read_frames(table)
+    accepted = {Path(row["file"]).name: row["file"] for row in rows if row["accepted"] == "yes"}
+    sums = {row["file"]: row["sha256"] for row in rows}
+    parts, notes = [], []
+    for path in paths:
+        part = StatisticsSource(path) if frames_in_statistics(path) else None
+        if part is not None:
+            _check_part(part, geometry, unit)
+        members = [] if part is None else [member.name for member in part.stack.members]
+        if table is None:
+            parts += [part] if part else []
+            continue
+        wanted = [name for name in (*members, *refused_of(path)) if name in accepted]
+        if sorted(wanted) == sorted(members):
+            parts += [part] if part else []
+            continue
+        notes.append(
+            f"a part of {len(members)} frames was added up again from the {len(wanted)} that the "
+            "frame table accepts"
+        )
+        if wanted:
+            parts += _added_up([accepted[name] for name in wanted], geometry, raw, folder, sums)
+    return parts, notes
+
+
+def _added_up(frames, geometry, raw, folder, sums):
+    if raw is not None and are_raw(frames):
+        number = len(list(Path(folder).iterdir()))
+        inner = Path(folder, f"part_{number:04d}")
+        inner.mkdir()
+        return raw_sources(frames, geometry, raw(), inner, sums=sums)[0]
+    gathered = sort_out(frames, geometry, sums=sums, judged=True).stacks
+    return [FramesSource(found, folder) for found in gathered]
 
 
 def geometry_files(geometry: str | None) -> list[Path]:
@@ -142,41 +231,6 @@ def _check_part(part, geometry, unit):
         )
     if part.stack.unit != unit:
         raise InputError(part.path, f"its frames are in {part.stack.unit!r}, {unit!r} is needed")
-
-
-def accepted_frames(
-    paths: Sequence[StrPath], *, checksums: bool = False
-) -> tuple[list[str], dict[str, str]]:
-    """Return the accepted frames and their checksums.
-
-    Parameters
-    ----------
-    paths : sequence of path-like
-        Frames, or status files (``.json``) of exposures that the workflow fetched; refused
-        exposures are left out.
-    checksums : bool
-        True to compute the SHA-256 of frames without a status file.
-
-    Returns
-    -------
-    list of str
-        Paths of the frames.
-    dict
-        ``{path: sha256}`` of the frames whose checksum is known.
-    """
-    frames: list[str] = []
-    sums: dict[str, str] = {}
-    for path in map(str, paths):
-        if not path.endswith(".json"):
-            frames.append(path)
-            if checksums:
-                sums[path] = sha256(path)
-            continue
-        status = read_status(path)
-        if status["accepted"]:
-            frames.append(status["path"])
-            sums[status["path"]] = status["sha256"]
-    return frames, sums
 
 
 def holds_statistics(paths: Sequence[StrPath]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.campaign.settings import REQUIRED, setting
+from darkroom.campaign.settings import REQUIRED, section, setting
 
 #: Checks of the headers of frames, and what each requires.
 CHECKS = {
@@ -16,6 +16,7 @@ CHECKS = {
     "cti": "charge transfer inefficiency was not corrected",
     "shot-noise": "no shot noise was added to the error",
     "dark": "no dark was subtracted",
+    "photon-counting": "the frame was not taken for photon counting (ISPC)",
 }
 
 
@@ -25,6 +26,19 @@ class DarkSettings:
 
     gain: float = setting(REQUIRED, "EM gain.", minimum=1)
     exptime: float = setting(REQUIRED, "Exposure time.", unit="s", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """How exposures are judged before they are used."""
+
+    temperature_tolerance: float = setting(
+        2.0,
+        "Largest difference of an exposure's detector temperature (EXCAMT) from that of most "
+        "others; a quarter of it gives a warning.",
+        unit="°C",
+        above=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +54,8 @@ class CgiSettings:
     frames_per_part: int = setting(
         200,
         "Number of frames of a stack that one job adds up; new frames at the end of a stack make "
-        "new parts and leave the full ones unchanged.",
+        "new parts and leave the full ones unchanged. An item of no more frames than this in all "
+        "is fitted directly, without statistics of parts.",
         unit="frames",
         minimum=1,
         maximum=500,
@@ -91,11 +106,18 @@ class CgiSettings:
         "(pooled); as corgidrp 5.1.1 (frames); as corgidrp 3.2.1 (peer-3.2).",
         choices=("pooled", "frames", "peer-3.2"),
     )
+    judge: JudgeSettings = section(JudgeSettings)
     keep_truncated: bool = setting(
         False, "Include stacks whose cosmic-ray threshold truncates their dark signal."
     )
     keep_offsets: bool = setting(
         False, "Do not correct the offset of an anomalous stack; it is measured in any case."
+    )
+    bad_stacks: str = setting(
+        "warn",
+        "A stack whose imaging area disagrees with the others, as with a light leak: say so (warn) "
+        "or leave it out of the noise maps (exclude).",
+        choices=("warn", "exclude"),
     )
     traditional: list[DarkSettings] = setting(
         [],
@@ -111,6 +133,12 @@ class CgiSettings:
         option=False,
         absent="none",
     )
+    empty_pixels: str = setting(
+        "zero",
+        "Pixels of maps and darks without a value, which DQ flags: zero, as in corgidrp, whose "
+        "bad-pixel step finds no hot pixel in a dark with a NaN; or nan.",
+        choices=("zero", "nan"),
+    )
     region: str = setting(
         "image", "Area of the master darks: image area or full frame.", choices=("image", "full")
     )
@@ -121,8 +149,16 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
     "prepare": RAW,
-    "noise_maps": (*RAW, "waive", "weights", "keep_truncated", "keep_offsets"),
-    "master_dark": (*RAW, "waive", "region"),
-    "synthesize_dark": ("geometry", "region"),
+    "noise_maps": (
+        *RAW,
+        "waive",
+        "weights",
+        "keep_truncated",
+        "keep_offsets",
+        "bad_stacks",
+        "empty_pixels",
+    ),
+    "master_dark": (*RAW, "waive", "region", "empty_pixels"),
+    "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
     "figures": ("geometry",),
 }

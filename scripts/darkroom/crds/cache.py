@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.atomic import rename_durably
 from darkroom.crds.description import MAPPING, Description
 from darkroom.errors import DarkroomError, InputError
 
@@ -226,7 +226,7 @@ def written_in_shared_folder(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.part")
     try:
         yield temporary
-        os.replace(temporary, path)
+        rename_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

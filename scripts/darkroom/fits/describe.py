@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
 from darkroom.dates import to_mjd
-from darkroom.errors import DarkroomError, InputError
+from darkroom.errors import InputError
+from darkroom.fits.cards import Cards, Recover
 from darkroom.fits.structure import walk_hdus
 from darkroom.fits.verify import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from darkroom.hints import StrPath
-
-# Required relative agreement of a recovered card with the second card: cameras round to 3 digits.
-_RECOVERY_TOLERANCE = 0.01
-_EXPTIME = ("EXPTIME", "EXPOSURE")
-_TEMPERATURE = ("CCD-TEMP", "CCDTEMP", "TEMPERAT")
-
-
-@dataclass(frozen=True)
-class Recover:
-    """Permission to recover a malformed card from a second one that agrees with it.
-
-    Parameters
-    ----------
-    card, other : str
-        Keyword that may be malformed, and the one that holds the same quantity.
-    scale : float
-        ``card = other * scale``.
-    """
-
-    card: str
-    other: str
-    scale: float = 1.0
-
-    @classmethod
-    def parse(cls, text: str) -> Recover:
-        """Return the permission written as ``"EXPTIME=EXPOINUS*1e-6"``."""
-        match = re.fullmatch(r"\s*([\w-]+)\s*=\s*([\w-]+)\s*(?:\*\s*(\S+))?\s*", text)
-        try:
-            if match is None:
-                raise ValueError
-            return cls(match[1].upper(), match[2].upper(), float(match[3] or 1))
-        except ValueError:
-            raise DarkroomError(
-                f"recover: {text!r} is not of the form CARD=OTHER*SCALE, e.g. EXPTIME=EXPOINUS*1e-6"
-            ) from None
 
 
 @dataclass(frozen=True)
@@ -72,19 +39,25 @@ class Frame:
     bitpix : int
         FITS BITPIX of that image.
     instrument, binning : str
-        INSTRUME, and XBINNING × YBINNING as ``"1x1"`` (1 when the cards are missing).
+        INSTRUME, and columns × rows as ``"1x1"`` (1 when no card states it).
     exptime : float
         Exposure time in seconds.
     temperature : float or None
         Detector temperature in degrees Celsius.
     date_obs : str or None
-        DATE-OBS as written.
+        DATE-OBS as written, with the time of TIME-OBS where it has none.
     mjd : float or None
         Modified Julian date of DATE-OBS (UTC).
     imagetyp : str or None
         IMAGETYP as written.
     notes : tuple of str
         Cards that were recovered, and from which other card.
+    set_temperature : float or None
+        Temperature that was asked for, degrees Celsius.
+    remarks : tuple of str
+        Cards that contradict each other or cannot be what they say, and which was used.
+    cards : darkroom.fits.cards.Cards or None
+        All its cards.
     """
 
     path: Path
@@ -99,17 +72,24 @@ class Frame:
     mjd: float | None
     imagetyp: str | None
     notes: tuple[str, ...]
+    set_temperature: float | None = None
+    remarks: tuple[str, ...] = ()
+    cards: Cards | None = field(default=None, repr=False, compare=False)
 
 
-def describe(path: StrPath, recover: Iterable[Recover] = ()) -> Frame:
+def describe(
+    path: StrPath, recover: Iterable[Recover] = (), cards: Mapping[str, str] | None = None
+) -> Frame:
     """Read the header values of a frame.
 
     Parameters
     ----------
     path : path-like
-        FITS file with a 2-D image (``.gz`` too).
+        FITS file with a 2-D image (compressed too).
     recover : iterable of Recover
         Cards that may be recovered (see `Recover`). A valid card is always read as it is.
+    cards : mapping, optional
+        Cards of the ``exptime``, the ``temperature`` and the ``role``; by default the usual ones.
 
     Returns
     -------
@@ -123,51 +103,66 @@ def describe(path: StrPath, recover: Iterable[Recover] = ()) -> Frame:
         recovered.
     """
     path = Path(path)
-    primary, image = read_headers(path)
+    return describe_headers(path, *read_headers(path), recover, cards)
+
+
+def describe_headers(
+    path: StrPath,
+    primary: fits.Header,
+    image: fits.Header,
+    recover: Iterable[Recover] = (),
+    cards: Mapping[str, str] | None = None,
+) -> Frame:
+    """Return the header values of a frame from its headers; see `describe`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    primary, image : astropy.io.fits.Header
+        As from `read_headers`.
+    recover, cards
+        As of `describe`.
+    """
+    path = Path(path)
     try:
-        return _described(path, primary, image, recover)
+        return _described(path, primary, image, recover, cards)
     except (fits.VerifyError, ValueError, OverflowError) as error:
         raise InputError(path, f"its header cannot be read ({error})") from error
 
 
 def _described(
-    path: Path, primary: fits.Header, image: fits.Header, recover: Iterable[Recover]
+    path: Path,
+    primary: fits.Header,
+    image: fits.Header,
+    recover: Iterable[Recover],
+    named: Mapping[str, str] | None,
 ) -> Frame:
     """Return the `Frame` of two headers."""
-    permitted = {item.card: item for item in recover}
-    notes: list[str] = []
-
-    def number(keywords: Sequence[str]) -> float | None:
-        for keyword in keywords:
-            for header in (primary, image):
-                if keyword in header:
-                    return _number(path, header, keyword, permitted, notes)
-        return None
-
-    binning = [number((keyword,)) or 1 for keyword in ("XBINNING", "YBINNING")]
-    date_obs = _text(primary, image, "DATE-OBS")
-    exptime = number(_EXPTIME)
-    if exptime is None:
-        raise InputError(path, f"has no {' or '.join(_EXPTIME)} card")
+    cards = Cards(path, primary, image, recover, named)
+    date_obs = cards.date_obs()
     return Frame(
         path=path,
         name=stem(path),
         shape=(int(image["NAXIS2"]), int(image["NAXIS1"])),
         bitpix=int(image["BITPIX"]),
-        instrument=_text(primary, image, "INSTRUME") or "unknown",
-        binning="x".join(f"{value:g}" for value in binning),
-        exptime=exptime,
-        temperature=number(_TEMPERATURE),
+        instrument=cards.text("INSTRUME") or "unknown",
+        binning=cards.binning(),
+        exptime=cards.exptime(),
+        temperature=cards.temperature(),
         date_obs=date_obs,
         mjd=_mjd(date_obs),
-        imagetyp=_text(primary, image, "IMAGETYP"),
-        notes=tuple(notes),
+        imagetyp=cards.text("IMAGETYP"),
+        notes=tuple(cards.notes),
+        set_temperature=cards.set_temperature(),
+        remarks=tuple(cards.remarks),
+        cards=cards,
     )
 
 
 def stem(path: StrPath) -> str:
     """Return a file's name without folder, FITS and compression suffixes."""
-    return re.sub(r"\.(fits?|fts|FITS?|FTS)?(\.(gz|fz))?$", "", Path(path).name)
+    return re.sub(r"\.(fits?|fts|FITS?|FTS)?(\.(gz|fz|bz2))?$", "", Path(path).name)
 
 
 def read_headers(path: StrPath) -> tuple[fits.Header, fits.Header]:
@@ -178,18 +173,61 @@ def read_headers(path: StrPath) -> tuple[fits.Header, fits.Header]:
     InputError
         When the file is missing, unreadable, or holds no 2-D image.
     """
+    primary, image = image_headers(path)
+    if (planes := plane_count(image)) > 1:
+        raise InputError(
+            path,
+            f"holds a cube of {planes} images",
+            "a campaign of a local folder takes each as a frame; or write each to its own file",
+        )
+    return primary, image
+
+
+def image_headers(path: StrPath) -> tuple[fits.Header, fits.Header]:
+    """Return the primary header and that of the first HDU with one image, or else with a cube.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, unreadable, or holds no image of two or more axes.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such file")
+    cube = None
     with unpacked(path) as plain, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         primary = None
         for hdu in walk_hdus(plain, path, whole=False):
             header = fits.Header.fromstring(hdu.header)
             primary = header if primary is None else primary
-            if header["NAXIS"] == 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE":
-                return primary, header
-    raise InputError(path, "holds no two-dimensional image")
+            image = image_header(header)
+            if image is not None and plane_count(image) == 1:
+                return primary, image
+            cube = image if cube is None and image is not None and plane_count(image) else cube
+    if cube is None or primary is None:
+        raise InputError(path, "holds no two-dimensional image")
+    return primary, cube
+
+
+def image_header(header: fits.Header) -> fits.Header | None:
+    """Return the header of an image with at least two axes; None when an HDU holds none.
+
+    That of a tile-compressed image is returned as if it were not compressed.
+    """
+    if header.get("XTENSION", "IMAGE").strip() == "IMAGE":
+        return header if header["NAXIS"] >= 2 else None
+    if header.get("ZIMAGE") is not True or header.get("ZNAXIS", 0) < 2:
+        return None
+    image = header.copy()
+    for keyword in ("BITPIX", "NAXIS", *(f"NAXIS{k}" for k in range(1, header["ZNAXIS"] + 1))):
+        image[keyword] = header[f"Z{keyword}"]
+    return image
+
+
+def plane_count(image: fits.Header) -> int:
+    """Return the number of 2-D images in an array of more axes; 1 for two axes."""
+    return prod(int(image[f"NAXIS{k}"]) for k in range(3, image["NAXIS"] + 1))
 
 
 def first_header(path: StrPath) -> fits.Header:
@@ -204,61 +242,6 @@ def first_header(path: StrPath) -> fits.Header:
     with unpacked(path) as plain, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fits.Header.fromstring(next(walk_hdus(plain, path, whole=False)).header)
-
-
-def _text(primary: fits.Header, image: fits.Header, keyword: str) -> str | None:
-    value = primary.get(keyword, image.get(keyword))
-    return str(value).strip() or None if value is not None else None
-
-
-def _number(
-    path: Path,
-    header: fits.Header,
-    keyword: str,
-    permitted: Mapping[str, Recover],
-    notes: list[str],
-) -> float:
-    """Read a card as a number; recover it where that is permitted and a second card agrees."""
-    try:
-        return float(header[keyword])
-    except (fits.VerifyError, ValueError, TypeError):
-        written = _written(header, keyword)
-    allowed = permitted.get(keyword)
-    if allowed is None:
-        raise InputError(
-            path,
-            f"card {keyword} = {written} is not a number",
-            f"if another card holds the same quantity, allow it: recover {keyword}=OTHER*SCALE",
-        )
-    if allowed.other not in header:
-        raise InputError(
-            path, f"card {keyword} = {written} is not a number and {allowed.other} is missing"
-        )
-    second = float(header[allowed.other]) * allowed.scale
-    recovered: float | None
-    try:
-        recovered = float(written.replace(",", "."))
-    except ValueError:
-        recovered = None
-    if recovered is None or abs(recovered - second) > _RECOVERY_TOLERANCE * abs(second):
-        raise InputError(
-            path,
-            f"card {keyword} = {written} is not a number and {allowed.other} = "
-            f"{header[allowed.other]} does not agree with it",
-        )
-    notes.append(
-        f"{keyword} = {written} (malformed) read as {second:g}, "
-        f"confirmed by {allowed.other} = {header[allowed.other]}"
-    )
-    return second
-
-
-def _written(header: fits.Header, keyword: str) -> str:
-    """Return the value field of a malformed card as written in the file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        value: str = header.cards[keyword].image[10:].split("/")[0]
-    return value.strip().strip("'").strip()
 
 
 def _mjd(date_obs: str | None) -> float | None:

@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.structure import check_structure
-from darkroom.fits.verify import unpacked
+from darkroom.fits.verify import COMPRESSED, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ class FrameStack:
     Parameters
     ----------
     paths : sequence of path-like
-        One file per frame; gzip (``.gz``) and tile-compressed (``.fz``) ones too.
+        One file per frame; compressed (``.gz``, ``.bz2``) and tile-compressed (``.fz``) ones too.
     ext : int or str, optional
         HDU of the image; by default the first one with 2-D data.
     scratch : path-like, optional
@@ -191,10 +191,10 @@ class FrameStack:
         """Find the image of one frame; unpack it to scratch when it is compressed."""
         if not path.is_file():
             raise InputError(path, "no such file")
-        gzipped = path.suffix == ".gz"
-        with unpacked(path, self._scratch_folder() if gzipped else None) as plain:
-            image, pixels = _find_image(path, plain, ext)
-            if pixels is None and not gzipped:
+        packed = path.suffix in COMPRESSED
+        with unpacked(path, self._scratch_folder() if packed else None) as plain:
+            image, pixels = find_image(path, plain, ext)
+            if pixels is None and not packed:
                 return image
             target = self._scratch_folder() / f"{number:06d}.raw"
             if pixels is None:
@@ -214,10 +214,29 @@ class FrameStack:
         return Path(self._scratch.name)
 
 
-def _find_image(name: Path, plain: Path, ext: int | str | None) -> tuple[Plane, np.ndarray | None]:
-    """Locate the image in the file `plain` (called `name` in messages).
+def find_image(
+    name: Path, plain: Path, ext: int | str | None = None
+) -> tuple[Plane, np.ndarray | None]:
+    """Locate the image in a file.
 
-    Returns the `Plane`, and its unpacked pixels when it is tile-compressed (else None).
+    Parameters
+    ----------
+    name, plain : pathlib.Path
+        The file's name in messages, and the file itself, not compressed as a whole.
+    ext : int or str, optional
+        HDU of the image; by default the first with a 2-D image.
+
+    Returns
+    -------
+    plane : Plane
+        Where its pixels are.
+    pixels : (ny, nx) array or None
+        The unpacked pixels, as they are stored, when the image is tile-compressed.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or holds no such image.
     """
     # Before astropy, which would unpack other formats too and allocate whatever a header says.
     check_structure(plain, name)
@@ -240,23 +259,28 @@ def _image_hdu(name: Path, hdus: fits.HDUList, ext: int | str | None) -> Any:
             hdu = hdus[ext]
         except (KeyError, IndexError):
             raise InputError(name, f"has no HDU {ext!r}") from None
-        if not (hdu.is_image and len(hdu.shape) == 2):
+        if not (hdu.is_image and is_flat(hdu.shape)):
             raise InputError(name, f"HDU {ext!r} holds no 2-D image (shape {hdu.shape})")
         return hdu
     shapes = []
     for hdu in hdus:
         if hdu.is_image:
-            if len(hdu.shape) == 2:
+            if is_flat(hdu.shape):
                 return hdu
             shapes.append(hdu.shape)
     raise InputError(name, f"no HDU holds a 2-D image (shapes found: {shapes})")
+
+
+def is_flat(shape: Sequence[int]) -> bool:
+    """Tell whether an array of this shape is one image: further axes have one element."""
+    return len(shape) >= 2 and all(size == 1 for size in shape[:-2])
 
 
 def _describe(plain: Path, hdu: Any) -> tuple[Plane, np.ndarray | None]:
     """Return the `Plane` of an HDU, and its unpacked pixels when it is tile-compressed."""
     header = hdu.header
     if isinstance(hdu, fits.CompImageHDU):
-        pixels = hdu.data
+        pixels = hdu.data.reshape(hdu.shape[-2:])
         pixels = pixels.astype(pixels.dtype.newbyteorder(">"))
         dtype, offset = pixels.dtype, 0
     else:
@@ -265,7 +289,7 @@ def _describe(plain: Path, hdu: Any) -> tuple[Plane, np.ndarray | None]:
     image = Plane(
         path=plain,
         offset=offset,
-        shape=hdu.shape,
+        shape=hdu.shape[-2:],
         dtype=dtype,
         bscale=float(header.get("BSCALE", 1.0)),
         bzero=float(header.get("BZERO", 0.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import shutil
 import tempfile
@@ -20,6 +21,8 @@ from darkroom.fits.structure import walk_hdus
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
+#: Suffixes of files that are compressed as a whole.
+COMPRESSED = (".gz", ".bz2")
 # Fraction of the free disk space that an unpacked file may take.
 _SHARE = 0.5
 
@@ -27,14 +30,14 @@ _SHARE = 0.5
 def verify(path: StrPath, size: int | None = None) -> fits.Header:
     """Check that a file is a complete FITS file.
 
-    Checked are: the size, that gzip data (``.gz``) unpack to their end, that the file begins as
-    FITS does, that every header can be read and its data are complete with nothing after them, and
-    every CHECKSUM and DATASUM card.
+    Checked are: the size, that compressed data (``.gz``, ``.bz2``) unpack to their end, that the
+    file begins as FITS does, that every header can be read and its data are complete with nothing
+    after them, and every CHECKSUM and DATASUM card.
 
     Parameters
     ----------
     path : path-like
-        The file; names ending in ``.gz`` are unpacked to a temporary file.
+        The file; one that is compressed as a whole is unpacked to a temporary file.
     size : int, optional
         Size in bytes that the file must have (as it is on disk, compressed or not).
 
@@ -67,7 +70,7 @@ def verify(path: StrPath, size: int | None = None) -> fits.Header:
 
 @contextmanager
 def unpacked(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
-    """Give a file unpacked if it is gzip-compressed (``.gz``); the copy is removed afterwards.
+    """Give a file unpacked if it is compressed (``.gz``, ``.bz2``); the copy is removed afterwards.
 
     Parameters
     ----------
@@ -87,20 +90,23 @@ def unpacked(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
         When the compressed data end early, are damaged, or unpack to more than the disk may take.
     """
     path = Path(path)
-    if path.suffix != ".gz":
+    if path.suffix not in COMPRESSED:
         yield path
         return
+    kind, opened = ("gzip", gzip.open) if path.suffix == ".gz" else ("bzip2", bz2.open)
     with tempfile.NamedTemporaryFile(suffix=".fits", prefix="darkroom-", dir=folder) as copy:
         try:
-            with gzip.open(path) as packed:
+            with opened(path) as packed:
                 _unpack(path, packed, copy)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(path, f"gzip data are damaged or end early ({error})") from error
+        except (EOFError, zlib.error, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the disk, not of the data
+            raise InputError(path, f"{kind} data are damaged or end early ({error})") from error
         copy.flush()
         yield Path(copy.name)
 
 
-def _unpack(path: Path, packed: gzip.GzipFile, copy: IO[bytes]) -> None:
+def _unpack(path: Path, packed: gzip.GzipFile | bz2.BZ2File, copy: IO[bytes]) -> None:
     """Copy a stream to a file, up to a fraction of the free disk space."""
     room = int(_SHARE * shutil.disk_usage(Path(copy.name).parent).free)
     while block := packed.read(1 << 20):

@@ -71,14 +71,7 @@ class NircamPipeline(Pipeline):
         return planning.ramp_memory(self.plan.lock.get(item, exposure).facts) * attempt
 
     def calibrated(self, item: str, purpose: str) -> list[str]:
-        """Return the status files of an item's calibrated exposures, in the lock's order.
-
-        Raises
-        ------
-        DarkroomError
-            When detector, subarray or read pattern of the exposures differ.
-        """
-        planning.check_alike(item, self.plan.exposures(item))
+        """Return the status files of an item's calibrated exposures, in the lock's order."""
         return self.plan.exposure_files(item, f"calibrated/{purpose}")
 
     # Superbias and read noise
@@ -149,8 +142,9 @@ class NircamPipeline(Pipeline):
         """Return the corrections of an item: ``{name: ""}``, or why one is not possible."""
         if not self.makes_reference_pixels(item):
             return {}
-        facts = self.plan.exposures(item)[0].facts
-        return planning.corrections_of(self.settings(item), facts)
+        subarrays = [row.facts.get("subarray") or "" for row in self.plan.exposures(item)]
+        usual = {"subarray": max(subarrays, key=subarrays.count)}
+        return planning.corrections_of(self.settings(item), usual)
 
     def corrections(self, item: str) -> list[str]:
         """Return the names of the corrections that are compared for an item."""
@@ -269,7 +263,7 @@ class NircamPipeline(Pipeline):
         made = [
             f"{folder}/{product}{suffix}"
             for product in planning.PURPOSES
-            for suffix in (".fits", "_details.fits", ".json", ".certified")
+            for suffix in (".fits", "_details.fits", ".json", ".certified", "_rules.json")
         ]
         made += [f"{folder}/quantities.json", f"{folder}/item.json"]
         numbers = self.noise_quantities(item)

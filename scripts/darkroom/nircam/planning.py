@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from darkroom.errors import DarkroomError
-
-if TYPE_CHECKING:
-    from darkroom.campaign.lock import Exposure
 
 #: Reference types that each step of the pipeline needs, by the step's name.
 STEP_KINDS = {
@@ -85,17 +82,18 @@ def subtracts_made(nircam: Mapping[str, Any], purpose: str) -> bool:
     Raises
     ------
     DarkroomError
-        When the superbias would be needed to make itself.
+        When the superbias would be needed to make itself, or one would be made of exposures of
+        which one was subtracted: it would be 0.
     """
     steps = nircam["steps"]
-    if "superbias" not in steps[purpose] or steps["superbias_from"] == "crds":
+    if "superbias" not in steps[purpose]:
         return False
     if purpose == "superbias":
         raise DarkroomError(
-            "steps.superbias includes the step superbias, but the superbias is only made after "
-            "these steps; set steps.superbias_from: crds, or leave that step out"
+            "steps.superbias includes the step superbias: a superbias made after these steps would "
+            "be 0; leave that step out"
         )
-    return True
+    return bool(steps["superbias_from"] == "made")
 
 
 def calibrate_options(nircam: Mapping[str, Any], purpose: str) -> str:
@@ -112,33 +110,6 @@ def _step_options(steps, parameters):
     if parameters:
         words += ["--parameters", json.dumps(parameters, sort_keys=True)]
     return shlex.join(words)
-
-
-def check_alike(item: str, rows: Sequence[Exposure]) -> None:
-    """Refuse an item whose exposures differ in detector, subarray or read pattern.
-
-    Parameters
-    ----------
-    item : str
-        Name of the item.
-    rows : sequence of darkroom.campaign.lock.Exposure
-        Its rows of the lock.
-
-    Raises
-    ------
-    DarkroomError
-        Naming the first exposure that differs from the majority.
-    """
-    for fact in ("detector", "subarray", "readpatt"):
-        values = [row.facts.get(fact) for row in rows]
-        usual = max(values, key=values.count, default=None)
-        odd = next((row for row, value in zip(rows, values, strict=True) if value != usual), None)
-        if odd is not None:
-            raise DarkroomError(
-                f"item {item}: {fact} of {odd.exposure} is {odd.facts.get(fact) or 'unknown'}, of "
-                f"{values.count(usual)} other exposures {usual}; one reference file needs "
-                "exposures of one kind: select them, or make an item of each kind"
-            )
 
 
 def noise_purpose(nircam: Mapping[str, Any]) -> str:

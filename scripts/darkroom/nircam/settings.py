@@ -69,9 +69,22 @@ class StepSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """How exposures are judged before they are used."""
+
+    exp_types: list[str] = setting(
+        ["NRC_DARK"],
+        "Values of EXP_TYPE that are allowed; other known types are refused.",
+        unit="header values",
+        schema={"minItems": 1, "uniqueItems": True},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class NircamSettings:
     """Settings of the NIRCam pipeline."""
 
+    judge: JudgeSettings = section(JudgeSettings)
     steps: StepSettings = section(StepSettings)
     superbias: SuperbiasSettings = section(SuperbiasSettings)
     readnoise: ReadnoiseSettings = section(ReadnoiseSettings)

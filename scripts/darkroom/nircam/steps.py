@@ -13,11 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io import fits
 
 from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
+from darkroom.nircam.detector.readout import OUTPUTS, SIZE
 from darkroom.nircam.planning import STEP_KINDS, reference_kinds
+from darkroom.nircam.ramps.files import open_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # Fraction of pixels without a value in the first group above which an exposure is refused.
 _MAX_UNUSABLE = 0.5
+#: Tables of the raw file that the steps do not use: they stay as they are.
+TABLES = ("INT_TIMES", "GROUP")
 _SKIPPED_HDUS = ("ASDF", "ERR")
 # Parameters that every step has and that affect no result.
 _HOUSEKEEPING = {
@@ -116,6 +121,8 @@ def run_steps(
     references: Mapping[str, StrPath],
     parameters: Mapping[str, Mapping[str, Any]],
     superbias: StrPath | None = None,
+    plain: StrPath | None = None,
+    keep: bool = False,
 ) -> Any:
     """Run steps on a raw exposure.
 
@@ -133,6 +140,10 @@ def run_steps(
         ``{step: {parameter: value}}`` that replace the defaults of the pipeline.
     superbias : path-like, optional
         Superbias to subtract in place of that of `references`.
+    plain : path-like, optional
+        Unpacked copy of `path`, when that is compressed; it must stay until the model is closed.
+    keep : bool
+        The exposure was judged before: run the steps although its structure is faulty.
 
     Returns
     -------
@@ -144,17 +155,20 @@ def run_steps(
     InputError
         When the exposure is unusable, or a step fails or does not correct anything.
     """
-    from jwst import datamodels
-
-    try:
-        model = datamodels.RampModel(str(path))
-        if model.data is None or model.data.ndim != 4:
-            raise ValueError("it has no SCI with integrations, groups, rows and columns")
-    except Exception as error:
-        raise InputError(
-            path, f"jwst cannot open it as ramps ({_one_line(error)})", "give an _uncal.fits file"
-        ) from error
-    _check_size(path, model)
+    file = open_ramp(path)
+    if file.faults and not keep:
+        raise InputError(path, file.faults[0])
+    model = _open_model(path, plain or path)
+    # The pipeline would look for what is not there.
+    if model.meta.exposure.zero_frame and not model.hasattr("zeroframe"):
+        model.meta.exposure.zero_frame = False
+    lost = _lost_parts(model.data, "refpix" in steps)
+    if count := int(lost.any(axis=(2, 3, 4)).sum()):
+        log.warning(
+            "%s: %d of %d groups have no data, or rows without: marked DO_NOT_USE",
+            path, count, lost.shape[0] * lost.shape[1],
+        )  # fmt: skip
+    _mark(model, lost)
     for name in steps:
         step = _make_step(name, parameters.get(name, {}))
         given = {kind: references[kind] for kind in STEP_KINDS[name]}
@@ -167,30 +181,70 @@ def run_steps(
             setattr(step, f"override_{kind}", str(reference))
         before = np.array(model.data) if name == "refpix" else None
         model = _run(path, name, step, model)
+        _mark(model, lost)
         if name == "refpix":
             _check_refpix(path, before, model.data)
-    _check_usable(path, model)
+    _check_usable(path, model, lost)
     return model
 
 
-def _check_size(path, model):
-    """Refuse an image whose size is not that of its header: no reference would match it."""
-    stated = (model.meta.subarray.ysize, model.meta.subarray.xsize)
-    if model.data.shape[2:] != stated:
-        ny, nx = model.data.shape[2:]
+def _open_model(path, plain):
+    """Return an exposure as the pipeline's ramp model, without a table that it does not know."""
+    from jwst import datamodels
+
+    try:
+        try:
+            return datamodels.RampModel(str(plain))
+        except ValueError as error:
+            log.warning("%s: read without its tables of times: %s", path, _one_line(error))
+            with fits.open(plain, memmap=False) as hdus:
+                kept = [hdu for hdu in hdus if hdu.name not in TABLES]
+                return datamodels.RampModel(fits.HDUList(kept))
+    except Exception as error:
+        log.error("%s: %s: %s", path, type(error).__name__, _one_line(error))
         raise InputError(
-            path, f"SCI has {nx} × {ny} pixels, SUBSIZE1 × SUBSIZE2 is {stated[1]} × {stated[0]}"
-        )
+            path, "jwst cannot open it as ramps; its own words are in the log",
+            "give an _uncal.fits file",
+        ) from error  # fmt: skip
 
 
-def _check_usable(path, model):
-    """Refuse an exposure with an integration in which most pixels have no usable value."""
+def _lost_parts(data, whole):
+    """Return where packets were lost: (nints, ngroups, ny or 1, outputs or 1, 1) bool array.
+
+    They are filled with 0. The reference-pixel correction of a group needs all of it: when `whole`,
+    a group of which a part is lost is lost.
+    """
+    parts = data.reshape(*data.shape[:3], OUTPUTS if data.shape[3] == SIZE else 1, -1)
+    lost = ~parts.any(axis=4, keepdims=True)
+    return lost.any(axis=(2, 3), keepdims=True) if whole else lost
+
+
+def _mark(model, lost):
+    """Mark lost samples DO_NOT_USE; a step may have made the flags anew."""
+    if lost.any():
+        flags = np.array(model.groupdq)
+        parts = flags.reshape(*flags.shape[:3], OUTPUTS if flags.shape[3] == SIZE else 1, -1)
+        parts |= np.where(lost, np.uint8(Group.DO_NOT_USE), np.uint8(0))
+        model.groupdq = flags
+
+
+def _check_usable(path, model, lost):
+    """Refuse an exposure with an integration in which most pixels have no usable value.
+
+    An integration whose first group is lost is left out of the products; one at least must have it.
+    """
+    gone = lost[:, 0].all(axis=(1, 2, 3))
+    if gone.all():
+        raise InputError(
+            path, "the first group of every integration has no data (only zeros): lost packets",
+            "leave this exposure out",
+        )  # fmt: skip
     for number, (values, flags) in enumerate(zip(model.data, model.groupdq, strict=True), 1):
-        lost = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
-        if lost.mean() > _MAX_UNUSABLE:
+        bad = ~np.isfinite(values[0]) | (flags[0] & (Group.DO_NOT_USE | Group.SATURATED) != 0)
+        if bad.mean() > _MAX_UNUSABLE and not gone[number - 1]:
             raise InputError(
                 path,
-                f"integration {number}: {lost.mean():.0%} of its pixels have no usable value in "
+                f"integration {number}: {bad.mean():.0%} of its pixels have no usable value in "
                 "the first group (NaN or saturated)",
                 "leave this exposure out",
             )
@@ -206,7 +260,11 @@ def _run(path, name, step, model):
             path, f"CRDS ended the step {name} (status {error.code}); see the log above"
         ) from None
     except Exception as error:
-        raise InputError(path, f"jwst's step {name} failed: {_one_line(error)}") from error
+        # Its own words are for the log: a library's message about an array tells a person nothing.
+        log.error("jwst's step %s: %s: %s", name, type(error).__name__, _one_line(error))
+        raise InputError(
+            path, f"jwst's step {name} cannot work on this exposure; its own words are in the log"
+        ) from error
     status = getattr(result.meta.cal_step, STEPS[name].status or name)
     if status != "COMPLETE" and not (status == "SKIPPED" and STEPS[name].may_skip):
         raise InputError(
@@ -271,7 +329,9 @@ def _check_refpix(path, before, after):
         )
 
 
-def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
+def ramp_hdus(
+    model: Any, name: str, references: Mapping[str, str], raw: StrPath | None = None
+) -> list:
     """Return the ramps as FITS HDUs that do not depend on the time and place of the run.
 
     Parameters
@@ -282,6 +342,8 @@ def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
         Name of the file that will be written.
     references : dict
         ``{type: name}`` to write into the header in place of paths.
+    raw : path-like, optional
+        The raw exposure, unpacked: its tables are added when the model was made without them.
 
     Returns
     -------
@@ -297,6 +359,10 @@ def ramp_hdus(model: Any, name: str, references: Mapping[str, str]) -> list:
             used.name = reference
     hdus = fits_support.to_fits(model._instance, model._schema)
     hdus = [hdu for hdu in hdus if hdu.name not in _SKIPPED_HDUS]
+    names = [hdu.name for hdu in hdus]
+    if raw is not None:
+        with fits.open(raw, memmap=False) as before:
+            hdus += [hdu.copy() for hdu in before if hdu.name in TABLES and hdu.name not in names]
     header = hdus[0].header
     header["FILENAME"] = name
     header["FILETYPE"] = ("RAMP", "type of data in the file")

@@ -180,7 +180,8 @@ def compare_superbias(
 def _of_offsets(details, truth):
     """Compare the offsets of ramps, relative to their mean over the ramps."""
     table, hidden = details.table("OFFSETS"), truth["offsets"]
-    if not table:
+    # Integrations whose first group was lost are in the truth only.
+    if not table or table["OFFSET"].size != hidden.size:
         return []
     found, error = (table[name].reshape(hidden.shape) for name in ("OFFSET", "ERROR"))
     hidden = hidden - hidden.mean(axis=0)
@@ -267,11 +268,13 @@ def compare_readnoise(
     Returns
     -------
     list of dict
-        See `row`: noise of one read by amplifier; for method ``line`` also the spread of the pulls
-        of pixels, and the fractions of telegraph pixels and cosmic rays that were found and of
-        normal pixels that are flagged.
+        See `row`: noise of one read (one frame) by amplifier; for method ``line`` also the spread
+        of the pulls of pixels, and the fractions of telegraph pixels and cosmic rays that were
+        found and of normal pixels that are flagged.
     """
-    true = np.sqrt(truth["read_noise"] ** 2 + correlated)
+    group = np.sqrt(truth["read_noise"] ** 2 + correlated)
+    # The product is the noise of one frame, also where a group is the mean of several.
+    true = group * np.sqrt(details.header["NFRAMES"])
     normal = ~(truth["hot"] | (truth["telegraph"] > 0) | truth["reference"])
     single, rows = reference.image("SCI") / np.sqrt(2), []
     for a in range(classes.noutputs):
@@ -287,22 +290,22 @@ def compare_readnoise(
     chosen = pulls[normal & np.isfinite(pulls)]
     rows.append(_spread_row("read noise, pulls of pixels", chosen, not np.any(correlated)))
     flagged = details.image("DQ") & 6 > 0  # NOISY, TELEGRAPH
-    clear = truth["telegraph"] > CLEAR_TELEGRAPH * true
+    clear = truth["telegraph"] > CLEAR_TELEGRAPH * group
     if clear.any():
         label = f"read noise, telegraph noise above {CLEAR_TELEGRAPH:g} σ flagged"
         rows.append(row(label, 1, flagged[clear].mean(), None, ""))
     rows.append(row("read noise, normal pixels flagged", 0, flagged[normal].mean(), None, ""))
-    return rows + _of_rays(details, truth, true, normal)
+    return rows + _of_rays(details, truth, group, normal)
 
 
-def _of_rays(details, truth, true, normal):
-    """Return the fraction of clear cosmic rays between two groups that were found."""
+def _of_rays(details, truth, group, normal):
+    """Return the fraction of clear cosmic rays between two groups (of noise `group`) found."""
     rays = truth["rays"]
     place = (rays["y"], rays["x"])
-    clear = (rays["group"] > 0) & (rays["charge"] > CLEAR_RAY * true[place]) & normal[place]
+    clear = (rays["group"] > 0) & (rays["charge"] > CLEAR_RAY * group[place]) & normal[place]
     if not clear.any():
         return []
-    hits = np.zeros(true.shape, int)
+    hits = np.zeros(group.shape, int)
     np.add.at(hits, (rays["y"][clear], rays["x"][clear]), 1)
     share = np.minimum(hits, details.image("NJUMPS")).sum() / hits.sum()
     return [row(f"read noise, cosmic rays above {CLEAR_RAY:g} σ found", 1, share, None, "")]

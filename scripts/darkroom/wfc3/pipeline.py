@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.reference_kinds import KINDS
+from darkroom.wfc3.reference_kinds import KINDS, OPTIONAL_KINDS
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
@@ -32,21 +33,59 @@ def check_item(name: str, settings: Mapping[str, Any], exposures: Iterable[str])
     DarkroomError
         Naming the item and the key.
     """
-    engine, treatment = settings["engine"], settings["treatment"]
-    if engine != "builtin" and treatment == "mask" and settings["mask_scope"] == "all":
+    engine, own = settings["engine"], settings.get("treatments", {})
+    treatments = {settings["treatment"], *own.values()}
+    masks = treatments & {"auto", "mask"}
+    if engine != "builtin" and masks and settings["mask_scope"] == "all":
         raise DarkroomError(
             f"item {name}: engine {engine} cannot leave masked reads out for every pixel; set "
             "mask_scope: calwf3, or engine: builtin"
         )
-    if engine == "calwf3" and treatment != "mask":
+    for treatment in sorted(treatments - {"auto", "mask"}) if engine == "calwf3" else ():
         raise DarkroomError(f"item {name}: engine calwf3 cannot {treatment}; use builtin or both")
     exposures = list(exposures)
-    for exposure in settings["reads"]:
-        if exposure not in exposures:
-            raise DarkroomError(
-                f"item {name}: reads names exposure {exposure!r}, which is not in its lock "
-                f"({', '.join(exposures)})"
-            )
+    for key, named in (("reads", settings["reads"]), ("treatments", own)):
+        for exposure in named:
+            if exposure not in exposures:
+                raise DarkroomError(
+                    f"item {name}: {key} names exposure {exposure!r}, which is not in its lock "
+                    f"({', '.join(exposures)})"
+                )
+
+
+def check_filters(name: str, filters: Mapping[str, str], *, exclude: bool) -> None:
+    """Refuse an item of several filters, as far as the lock states them.
+
+    A stray exposure is not refused here: it is judged with the others when all have arrived, so
+    that one message names every fault, or is left out.
+
+    Parameters
+    ----------
+    name : str
+        Name of the item.
+    filters : dict
+        Filter of each exposure; blank where the lock does not state it.
+    exclude : bool
+        Whether the campaign goes on without bad exposures.
+
+    Raises
+    ------
+    DarkroomError
+        When fewer than four in five exposures have the filter of most; with `exclude`, when no
+        more than half have it.
+    """
+    known = {exposure: word.strip().upper() for exposure, word in filters.items() if word.strip()}
+    counts = Counter(known.values())
+    if len(counts) < 2:
+        return
+    usual, most = counts.most_common(1)[0]
+    if most > len(known) / 2 and (exclude or most >= _ONE_FILTER * len(known)):
+        return
+    others = ", ".join(f"{one} {word}" for one, word in known.items() if word != usual)
+    raise DarkroomError(
+        f"item {name}: {most} of {len(known)} exposures have filter {usual}, others another "
+        f"({others}), and images of several filters cannot be combined; make an item for each"
+    )
 
 
 def reads_of(settings: Mapping[str, Any], exposure: str) -> str | None:
@@ -63,10 +102,15 @@ def ramp_memory(shape: str, nsamp: int) -> int:
     return 300 + round(ny * nx * nsamp * 20 / 1e6)
 
 
+# Fraction of the exposures that one filter must have; others are strays.
+_ONE_FILTER = 0.8
+
+
 class Wfc3Pipeline(Pipeline):
     """Bad reads found and treated; the visit combined before and after."""
 
     instrument = "wfc3"
+    optional_kinds = OPTIONAL_KINDS
     settings_group = Wfc3Settings
     programs = PROGRAMS
     observatory = "hst"
@@ -112,6 +156,19 @@ class Wfc3Pipeline(Pipeline):
         """Return the memory in MB of a job that holds a ramp."""
         return attempt * self.largest_ramp(item)
 
+    def choice_options(self, item: str, exposure: str) -> str:
+        """Return the options by which the bad reads of an exposure and their treatment are chosen.
+
+        calwf3 itself can only mask.
+        """
+        settings = self.settings(item)
+        treatment = settings["treatments"].get(exposure, settings["treatment"])
+        if settings["engine"] == "calwf3" and treatment == "auto":
+            treatment = "mask"
+        chosen = settings | {"treatment": treatment}
+        options = command_options(chosen, Wfc3Settings, PROGRAMS["choose_reads"])
+        return f"{options} {self.given_reads(item, exposure)}".rstrip()
+
     def given_reads(self, item: str, exposure: str) -> str:
         """Return the option that replaces the choice of bad reads, when the campaign gives them."""
         reads = reads_of(self.settings(item), exposure)
@@ -140,13 +197,24 @@ class Wfc3Pipeline(Pipeline):
         DarkroomError
             When its settings contradict each other or name an exposure that does not exist.
         """
-        check_item(item, self.settings(item), [row.exposure for row in self.plan.exposures(item)])
+        rows = self.plan.exposures(item)
+        check_item(item, self.settings(item), [row.exposure for row in rows])
+        filters = {row.exposure: row.facts.get("filter") or "" for row in rows}
+        exclude = self.plan.campaign.settings["on_bad_exposure"] == "exclude"
+        check_filters(item, filters, exclude=exclude)
         names = ["original_drz_sci.fits", "reprocessed_drz_sci.fits", "item.json"]
         return [f"{self.plan.folder(item)}/{name}" for name in names]
 
     def drizzle_options(self, item: str) -> str:
         """Return the settings of an item's combination as options."""
         return command_options(self.settings(item)["drizzle"], DrizzleSettings)
+
+    def combine_options(self, item: str) -> str:
+        """Return the settings of an item's combination, and the exposures it keeps, as options."""
+        keep = self.plan.campaign.items[item]["keep"]
+        return (
+            f"{self.drizzle_options(item)} {quoted(*(['--keep', *keep] if keep else []))}".rstrip()
+        )
 
     def figure_options(self, item: str, inputs: Any) -> str:
         """Return the options for an item's figures: exposures, folder, archive image, truth."""

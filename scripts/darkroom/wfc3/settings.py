@@ -10,6 +10,7 @@ from darkroom.wfc3.visit.settings import DrizzleSettings
 _REGION = (
     "x0 x1 y0 y1 in pixels of the full 1024 x 1024 array, upper ends excluded; scaled for subarrays"
 )
+TREATMENTS = ("auto", "mask", "subtract", "flatten", "mask_and_flatten", "last_minus_first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,20 @@ class Wfc3Settings:
         choices=("builtin", "calwf3", "both"),
     )
     treatment: str = setting(
-        "mask",
-        "Treatment of bad reads: leave them out of the fit (mask); subtract their counts, for the "
-        "middle of an exposure (subtract); remove the variation of a sky that is uniform over "
-        "the field (flatten).",
-        choices=("mask", "subtract", "flatten"),
+        "auto",
+        "Treatment of bad reads: by what is found in each exposure (auto); leave them out of the "
+        "fit (mask); subtract their counts, for the middle of an exposure (subtract); remove the "
+        "variation of a sky that is uniform over the field (flatten); mask and flatten at once "
+        "(mask_and_flatten); the last read minus the zeroth, without a fit (last_minus_first).",
+        choices=TREATMENTS,
+    )
+    treatments: dict = setting(
+        {},
+        "Treatment of single exposures, instead of that above.",
+        unit="exposure: treatment",
+        absent="none",
+        option=False,
+        schema={"additionalProperties": {"enum": list(TREATMENTS)}},
     )
     mask_scope: str = setting(
         "all",
@@ -73,14 +83,15 @@ class Wfc3Settings:
     )
     level_excess: float = setting(
         0.1,
-        "Threshold for a bad read: excess of the sky of the whole field over its quiet level.",
+        "Threshold for a bad read: change of the sky of the whole field from its quiet level, in "
+        "either direction.",
         unit="fraction",
         above=0,
     )
     trail_excess: float = setting(
         0.002,
         "Threshold for a bad read: excess of bright pixels over the quiet reads (a satellite "
-        "trail, which only treatment subtract removes).",
+        "trail when they lie on a line; only treatment subtract removes it).",
         unit="fraction of all pixels",
         above=0,
     )

@@ -17,8 +17,8 @@ _BLOCK = re.compile(r"^Error in rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 # Jobs that were submitted to Slurm together; those that failed themselves have their own block.
 _GROUP = re.compile(r"^    message: Error in group (\w+)\n((?:    .*\n)*)", re.MULTILINE)
 _MEMBER = re.compile(r"^        rule (\w+):\n((?:            .*\n)*)", re.MULTILINE)
-# A run that only showed the status, or queried the archive.
-_NO_PRODUCTS = re.compile(r"^(status|lock) +1\n(all +1\n)?total +1$", re.MULTILINE)
+# A run that only showed the status, drafted a campaign, or queried the archive.
+_NO_PRODUCTS = re.compile(r"^(status|lock|draft) +1\n(all +1\n)?total +1$", re.MULTILINE)
 
 
 def failure_summary(run_log: str, command: str) -> str:

@@ -44,7 +44,7 @@ def print_success(
     command: str,
     results: str,
 ) -> None:
-    """Print what a run has done, unless it only showed the status or queried the archive.
+    """Print what a run has done, unless it made no products (status, draft, lock).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def print_success(
     results : str
         The campaign's folder of results.
     """
-    if set(targets) & {"status", "lock"}:
+    if set(targets) & {"status", "lock", "draft"}:
         return
     seconds = time.monotonic() - started
     planned: Sequence[str] = []

@@ -18,7 +18,8 @@ def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
     """Lock a working folder for this run; a second run at the same time is refused.
 
     It is a kernel lock on an open file, which ends with the process however that ends: after a
-    killed run nothing has to be unlocked. A run that only shows the ``status`` needs no lock.
+    killed run nothing has to be unlocked. A run that only shows the ``status`` or
+    writes the ``draft`` of a campaign needs no lock.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
     DarkroomError
         When another run is active in this folder.
     """
-    if set(targets) == {"status"}:
+    if set(targets) in ({"status"}, {"draft"}):
         return
     path = Path(folder) / ".snakemake" / "at_work"
     path.parent.mkdir(exist_ok=True)

@@ -110,7 +110,10 @@ class Plan:
         """Return the options that determine how the exposures of an item are judged."""
         settings = self.campaign.items[item]
         instrument = settings["instrument"]
-        checks = json.dumps(settings[instrument].get("judge", {}), sort_keys=True)
+        known = settings[instrument]
+        # Checks that the campaign skips, where the instrument's programs skip them too.
+        waived = {name: known[name] for name in ("waive",) if name in known}
+        checks = json.dumps(known.get("judge", {}) | waived, sort_keys=True)
         keep = ["--keep", *settings["keep"]] if settings["keep"] else []
         return quoted("--instrument", instrument, "--settings", checks, *keep)
 

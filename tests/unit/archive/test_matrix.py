@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from astropy.io import fits
 
 from darkroom.archive import mast_server
 from darkroom.archive.fetching import Fetching
@@ -34,8 +33,7 @@ LIMIT_S = 20
 
 @pytest.fixture(scope="module")
 def one_server():
-    hdus = [fits.PrimaryHDU(), fits.ImageHDU(exposures.image("sum", 100.0))]
-    content = exposures.as_bytes(hdus, checksum=True)
+    content = exposures.wfc3("iaaa01sum", "iaaa01010", "RAW", 1, checksum=True)
     summed = Product("iaaa01sum_raw.fits", "HST", "iaaa01sum", "RAW", lambda: content)
     found = [
         association("iaaa01010", "1", ["iaaa01aaq"], nsamp=1),

@@ -64,7 +64,7 @@ def test_first_lock(server, campaign, make_lock, case, subject):
         assert server.asked(subject) == (2 if case.again else 1)
     server.faults.clear()
     make_lock()
-    assert len(campaign.lock_path.read_text().splitlines()) == 9
+    assert len(campaign.lock_path.read_text().splitlines()) == 10
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -19,6 +19,7 @@ from darkroom.campaign.frames import (
 )
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, read_status, refusal, write_status
+from darkroom.ccd.judging import checks
 from darkroom.errors import DarkroomError, InputError
 
 ITEM = {"instrument": "ccd", "recover": []}
@@ -134,7 +135,7 @@ def test_a_failed_refresh_keeps_the_good_copy(folder, tmp_path):
 
 def test_an_instrument_without_a_module_of_its_own_keeps_the_header_values_of_the_lock(folder):
     row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
-    assert header_reader("wfc3")(folder / row.file, row, ITEM) == (row.facts, [])
+    assert header_reader("plot")(folder / row.file, row, ITEM) == (row.facts, [])
 
 
 def test_known_bytes_are_verified_again_but_not_brought_again(folder, tmp_path):
@@ -175,10 +176,13 @@ def test_a_simulator_may_change_its_mind(folder, tmp_path):
     assert brought(folder, row, tmp_path / "raw" / "x.fits", fixed=False) == 1
 
 
-def test_a_frame_used_against_its_imagetyp_is_refused(folder, tmp_path):
+def test_a_frame_used_against_its_imagetyp_is_refused_when_it_is_judged(folder, tmp_path):
     row = Exposure("camera", "bias", "dark_1", "dark_1.fits", "local:dark_1.fits", None)
-    with pytest.raises(InputError, match="IMAGETYP is 'Dark Frame', the campaign uses it as bias"):
-        bring(row, folder, tmp_path / "raw" / row.file)
+    status = bring(row, folder, tmp_path / "raw" / row.file) | {"path": "dark_1.fits"}
+    (judged,), _ = frame_table([status], checks({}))
+    assert judged["reason"].startswith(
+        "dark_1.fits: IMAGETYP is 'Dark Frame', the campaign uses it as bias"
+    )
 
 
 def statuses(folder, tmp_path, *names):

@@ -1,6 +1,7 @@
 """A campaign that is wrong ends in one sentence that names the file, the key and the way out."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,44 @@ def test_a_campaign_may_be_a_file_anywhere(tmp_path):
     path = tmp_path / "mine.yaml"
     shutil.copy(ROOT / "config/campaigns/demo.yaml", path)
     assert open_campaign(str(path), ROOT).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)),
+            "grows to more than 500000 values",
+        ),
+        ("a: " + "[" * 100_000, "nests deeper than 40 levels"),
+        ("a: " + "{a: " * 100_000, "nests deeper than 40 levels"),
+        ("items: &a {x: *a}\n", r"'\*a' contains itself \(line 1\)"),
+        ("a: " + "9" * 5000, "holds a value that cannot be read"),
+        ("a: !!timestamp 2026-99-99\n", "holds a value that cannot be read"),
+        ("1: 2\n", r"a key is no text \(line 1\); put it into quotes"),
+        ("? [1, 2]\n: 3\n", "a key is no text"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n", r"'<<' is not known here \(line 3\)"),
+        ("a: !!python/object/apply:os.system ['id']\n", "not valid YAML at line 1"),
+        ("#" + "x" * 3_000_000, "has 3000001 bytes, a campaign has at most"),
+    ],
+    ids=range(11),
+)
+def test_what_a_campaign_of_somebody_else_can_grow_to_is_bounded(tmp_path, text, message):
+    path = tmp_path / "trial.yaml"
+    path.write_text(text)
+    begun = time.process_time()
+    with pytest.raises(DarkroomError, match=message):
+        open_campaign(path, ROOT)
+    assert time.process_time() - begun < 10
+
+
+def test_a_campaign_that_is_no_text_or_has_a_name_that_could_do_harm_is_refused(tmp_path):
+    path = tmp_path / "trial.yaml"
+    path.write_bytes(b"title: \xe9\xff\n")
+    with pytest.raises(DarkroomError, match=r"is not text in UTF-8 \(byte 7\)"):
+        open_campaign(path, ROOT)
+    for name in ("a$(touch X).yaml", "my camp.yaml", "{item}.yaml"):
+        (tmp_path / name).write_text("title: x\n")
+        with pytest.raises(DarkroomError, match=r"its name holds .* rename the file"):
+            open_campaign(tmp_path / name, ROOT)

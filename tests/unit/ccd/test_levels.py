@@ -92,6 +92,22 @@ def test_well_behaved_levels_draw_no_remark():
     assert below_bias(CELLS, made) is None
 
 
+def test_a_misfit_is_said_once_in_a_thousand_by_chance_and_at_four_errors():
+    """The errors are measured, with 21 degrees of freedom: F, not chi-square, tells the chance."""
+    said = sum(misfit(made) is not None for made in experiments(3000))
+    assert said <= 10
+    rng = np.random.default_rng(4)
+    bent = 0
+    for _ in range(50):
+        surveys = [
+            seen(1000 + 1.5 * c.exptime + off, rng.standard_normal(len(c.frames)))
+            for c, off in zip(CELLS, (0.0, 2.1, 0.0), strict=True)
+        ]
+        made = fit_levels(CELLS, surveys)
+        bent += misfit(made) is not None and made.chi2 / made.freedom < 25
+    assert bent > 10, "misfits below five errors were never said"
+
+
 def test_noise_that_grows_while_the_level_falls_is_told():
     surveys = [seen(1000, [0.1, -0.1], 9.5), seen(980, [0.1, 0], 19.0), seen(970, [0, 0.2], 25.0)]
     text = noise_growth(CELLS, surveys, fit_levels(CELLS, surveys))

@@ -178,6 +178,22 @@ def test_quantities_come_as_text_and_json_with_the_answers(made):
     ]  # fmt: skip
 
 
+def test_the_mean_of_all_darks_is_compared_with_the_mean_rate_of_the_same_darks(made):
+    rows = {
+        row["name"]: row for row in json.loads((made / "quantities.json").read_text())["quantities"]
+    }
+    cells = fits.getdata(made / "dark_rate.fits", "CELLS")
+    mine = (cells["ROLE"] == "dark") & (cells["EXPTIME"] == 10.0)
+    groups = [rows[f"dark_rate_group_{k}"]["value"] for k in cells["TGROUP"][mine]]
+    mixed = np.average(groups, weights=cells["NFRAMES"][mine])
+    assert groups[1] > 1.01 * groups[0]
+    assert rows["dark_rate"]["value"] == pytest.approx(mixed, rel=1e-9)
+    assert 0 < rows["dark_rate"]["uncertainty"] < 2 * rows["dark_rate_group_1"]["uncertainty"]
+    off = rows["dark_rate"]["notebook"] - rows["dark_rate"]["value"]
+    assert abs(off) < 4 * rows["dark_rate"]["uncertainty"]
+    assert rows["dark_rate_first"]["value"] in groups
+
+
 def test_products_are_the_same_again_whatever_the_threads(raw, made, tmp_path, monkeypatch):
     again = make(monkeypatch, raw, tmp_path, "--threads", "2")
     for name in (*PRODUCTS, "target_image_002_dsub"):

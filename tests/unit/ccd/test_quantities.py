@@ -44,7 +44,10 @@ def ours(**changes):
         "bias_gradient": gradient(BIAS.mean(axis=0)),
         "dark_gradient": gradient(DARK.mean(axis=0) - BIAS.mean(axis=0)),
     }
-    return CameraNumbers(**(values | changes))
+    values |= changes
+    one = {"mixed": values["rate"], "mixed_error": values["rate_error"],
+           "first": values["rate"], "first_error": values["rate_error"]}  # fmt: skip
+    return CameraNumbers(**(one | values))
 
 
 def rows(**changes):

@@ -54,5 +54,7 @@ def test_products_of_simulated_items_have_their_truth(tmp_path):
 
 def test_options_are_the_settings_of_the_program(tmp_path):
     cgi = pipeline(tmp_path, waive=["unit", "bias"], region="full")
-    assert cgi.options("a", "synthesize_dark") == "--geometry sci --region full"
+    assert cgi.options("a", "synthesize_dark") == (
+        "--geometry sci --kgain 8.699999809265137 --region full --empty-pixels zero"
+    )
     assert "--waive unit --waive bias" in cgi.options("a", "stack_statistics")

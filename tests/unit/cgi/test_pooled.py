@@ -287,11 +287,24 @@ def test_a_strip_in_which_one_stack_is_all_masked_is_fitted_by_the_others(tmp_pa
     assert fit.reports[5].noise == pytest.approx(fit.reports[5].expected_noise, rel=0.05)
 
 
-def test_a_stack_without_a_usable_frame_is_refused(geometry):
+def test_a_stack_without_a_usable_frame_is_left_out_and_named(geometry):
     rng = np.random.default_rng(19)
     found = sources(geometry, truth(geometry, rng)[0], 4, rng)
+    others = fit_pooled(found[:3] + found[4:], geometry)
     mask(found[3], np.s_[:])
-    with pytest.raises(DarkroomError, match="EM gain 5000 and 2 s: no pixel has a usable frame"):
+    fit = fit_pooled(found, geometry)
+    np.testing.assert_array_equal(fit.data, others.data)
+    assert [report.used for report in fit.reports] == [True] * 3 + [False] + [True] * 8
+    text = "stack of EM gain 5000 and 2 s: no pixel has a usable frame; it is left out"
+    assert (fit.warnings[0], fit.reports[3].reason) == (text, text)
+
+
+def test_fewer_usable_stacks_than_needed_are_refused_and_the_others_named(geometry):
+    rng = np.random.default_rng(19)
+    found = sources(geometry, truth(geometry, rng)[0], 4, rng)[:6]
+    for source in found[:3]:
+        mask(source, np.s_[:])
+    with pytest.raises(DarkroomError, match=r"3 stacks to fit .* Left out: stack of EM gain 1.5"):
         fit_pooled(found, geometry)
 
 

@@ -33,7 +33,7 @@ def test_options_name_context_kinds_and_server(tmp_path):
     options = found.bestrefs_options("dark")
     assert options.startswith("--context jwst_1234.pmap --kinds linearity mask")
     assert options.endswith("--optional-kinds sirskernel")
-    assert "--optional-kinds" not in found.bestrefs_options("visit")
+    assert found.bestrefs_options("visit").endswith("--optional-kinds dfltfile lfltfile")
     assert "--server" not in found.place("hst")
     assert "--server https://hst-crds.stsci.edu --timeout 600" in found.place("hst", asking=True)
     assert found.place_of("dark") == found.place("jwst")

@@ -23,6 +23,9 @@ COMMON = {
     "idctab": "w3m18525i_idc.fits",
     "imphttab": "wbj1825ri_imp.fits",
     "mdriztab": "3562021pi_mdz.fits",
+    # Types that these rules do not know yet.
+    "dfltfile": "N/A",
+    "lfltfile": "N/A",
 }
 WFC3 = {
     "bpixtab": "3562033gi_bpx.fits",
@@ -57,13 +60,14 @@ import json, sys
 from darkroom.crds.bestrefs import best_references
 from darkroom.crds.environment import go_offline
 from darkroom.errors import DarkroomError
-from darkroom.nircam.planning import OPTIONAL_KINDS
+from darkroom.nircam.planning import OPTIONAL_KINDS as OF_NIRCAM
+from darkroom.wfc3.reference_kinds import OPTIONAL_KINDS as OF_WFC3
 cache, observatory, context, cases = sys.argv[1:]
 go_offline(cache, observatory, context)
 answers = []
 for path, kinds in json.loads(cases):
     try:
-        answers.append(best_references(path, kinds, context, observatory, OPTIONAL_KINDS))
+        answers.append(best_references(path, kinds, context, observatory, OF_NIRCAM + OF_WFC3))
     except DarkroomError as error:
         answers.append(str(error))
 print("ANSWERS", json.dumps(answers))
@@ -147,7 +151,7 @@ def _wfc3_cases(reference_data, folder):
         (header_only(folder, F160W), kinds),
         (header_only(folder, F160W, FILTER="F999X"), ["pfltfile"]),
         (header_only(folder, F160W, SAMP_SEQ="SPARS7"), ["darkfile"]),
-        (header_only(folder, F160W), ["dfltfile"]),
+        (header_only(folder, F160W), ["shadfile"]),
         (header_only(folder, F160W, INSTRUME="ACS"), ["darkfile"]),
     ]
     expected = [
@@ -157,7 +161,7 @@ def _wfc3_cases(reference_data, folder):
         COMMON | WFC3,
         "FILTER = 'F999X' is none that hst_0729.pmap has a pfltfile for (known: CLEAR, F093W",
         "SPARS7",
-        "hst_0729.pmap has no rules for the type dfltfile; choose a newer context",
+        "hst_0729.pmap has no rules for the type shadfile; choose a newer context",
         "hst_0729.pmap has no rules in the cache for INSTRUME = 'ACS'",
     ]
     return cases, expected

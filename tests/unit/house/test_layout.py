@@ -15,10 +15,10 @@ FLOORS = (
     ("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
     ("provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
-    ("crds", "archive", "workflow", "simulate", "report"),
+    ("crds", "archive", "workflow", "simulate", "report", "draft"),
     # the instruments are here
     (),
-    ("pipelines", "documents"),
+    ("pipelines", "documents", "drafts"),
 )
 INSTRUMENT_FLOOR = FLOORS.index(())
 SHARED = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -22,11 +22,11 @@ def test_the_superbias_just_made_is_an_input_of_what_subtracts_it(tmp_path):
     assert nircam.superbias_made("a", "superbias") == {}
 
 
-def test_calibrated_exposures_must_be_alike(tmp_path):
-    assert pipeline(tmp_path).calibrated("a", "noise")[0] == "results/c/a/calibrated/noise/e1.json"
-    odd = [*ROWS, ("a", "dark", "e3", FACTS | {"subarray": "SUB160"})]
-    with pytest.raises(DarkroomError, match="subarray of e3 is SUB160"):
-        pipeline(tmp_path, rows=odd).calibrated("a", "noise")
+def test_a_plan_is_made_of_an_odd_exposure_too_which_is_refused_when_judged(tmp_path):
+    odd = [("a", "dark", "e0", FACTS | {"subarray": "SUB160"}), *ROWS]
+    found = pipeline(tmp_path, rows=odd)
+    assert found.calibrated("a", "noise")[0] == "results/c/a/calibrated/noise/e0.json"
+    assert found.chosen_corrections("a") == pipeline(tmp_path).chosen_corrections("a")
 
 
 def test_the_earlier_file_is_that_of_crds_a_path_or_none(tmp_path):

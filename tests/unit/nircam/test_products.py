@@ -100,17 +100,19 @@ def files(tmp_path):
         ({"READPATT": "DEEP8"}, "READPATT is DEEP8, but RAPID in 4"),
         ({"READPATT": None}, "READPATT is missing, but RAPID in 4"),
         ({"SUBARRAY": "SUBGRISM128"}, "SUBARRAY is SUBGRISM128, but SUBGRISM64 in 4"),
-        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS, but NIRCAM in 4"),
+        ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS, NIRCAM is needed"),
     ],
 )
 def test_exposure_of_another_kind_is_named(files, cards, words):
     odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 64, 2048)), stripe(), **cards)
-    with pytest.raises(InputError, match=rf"odd\.fits: {words}.*; one superbias is made of"):
+    with pytest.raises(InputError, match=rf"odd\.fits: {words}"):
         RampSet([*files, odd], "superbias")
 
 
 def test_exposure_of_another_size_is_named(files):
-    odd = write_ramp(files[0].with_name("odd.fits"), np.zeros((1, 3, 32, 2048)), stripe())
+    odd = write_ramp(
+        files[0].with_name("odd.fits"), np.zeros((1, 3, 32, 2048)), stripe(), SUBSIZE2=32
+    )
     with pytest.raises(InputError, match=r"odd\.fits: image size is 2048 × 32, but 2048 × 64 in 4"):
         RampSet([*files, odd], "superbias")
 

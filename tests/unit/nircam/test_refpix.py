@@ -198,7 +198,7 @@ def test_levels_of_ramps_are_held_against_time_and_temperature():
     reference = 5.0 * mjd[:, None] + 0.1 * rng.standard_normal((12, 4))
     active = reference + 2.0 * warm[:, None]
     levels = SimpleNamespace(reference_start=reference, active_start=active)
-    ramps = SimpleNamespace(mjd=mjd, ramps=[(k, 0) for k in range(12)])
+    ramps = SimpleNamespace(mjd=mjd, integrations=np.zeros(12, int))
     rows = trend_table(levels, ramps, {"FPATEMP": warm})
     found = {(r["quantity"], r["amplifier"], r["against"]): r for r in rows}
     time = found["reference", -1, "mjd"]

@@ -169,7 +169,7 @@ def test_amplifiers_that_work_are_measured_without_the_dead(spectrum, ramps, dea
 @pytest.mark.parametrize(("value", "words"), [(7, "noise is 0 DN"), (np.nan, "0 % of its pixels")])
 def test_an_amplifier_that_fails_later_is_no_quiet_one(spectrum, ramps, value, words):
     """Once half the noise came out, or none at all, without a word."""
-    later = ramps.astype(np.float32)
+    later = ramps[:, ::-1].astype(np.float32)
     later[1, :, :, 512:1024] = value
     with pytest.raises(
         DarkroomError, match=r"dark1.fits integration 2: amplifier 2 works in"
@@ -180,8 +180,8 @@ def test_an_amplifier_that_fails_later_is_no_quiet_one(spectrum, ramps, value, w
 
 
 def test_exposures_of_different_length_are_weighted(spectrum, ramps):
-    found = spectrum(ramps, ramps[:, :3])
+    found = spectrum(ramps, ramps[:, 1:4])
     assert found.dof == pytest.approx(2 * 2 + 2 * 1, rel=0.01)
     assert np.abs(white_pulls(found)).max() < 4
     with pytest.raises(DarkroomError, match=r"dark1.fits integration 1: 2 group\(s\)"):
-        spectrum(ramps, ramps[:, :2])
+        spectrum(ramps, ramps[:, 1:3])

@@ -11,6 +11,7 @@ from darkroom.wfc3.settings import Wfc3Settings
 
 TIMES = np.array([0.0, 2.932, *(2.932 + 100.0 * np.arange(1, 15))])
 QUIET = np.full(15, 0.9)
+MASK = Wfc3Settings(treatment="mask")
 LIMB = 0.9 + np.array([0.7, 0.6, 0.45, 0.3, 0.15] + [0.0] * 10)
 FAINT = 0.9 + np.array([0.1, 0.08, 0.06, 0.04, 0.02] + [0.0] * 10)
 
@@ -51,7 +52,7 @@ def test_light_from_the_right_is_found_as_well():
 
 def test_a_line_that_brightens_the_whole_field_is_airglow():
     level = 0.9 + np.array([1.0, 0.8, 0.5, 0.3] + [0.0] * 11)
-    choice = choose(sky(level, level))
+    choice = choose(sky(level, level), MASK)
     assert (choice.reads, choice.kind) == ((12, 13, 14, 15), "airglow")
 
 
@@ -101,7 +102,7 @@ def test_where_the_sky_is_lost_in_noise_nothing_is_chosen_and_why_is_said():
 
 def test_more_than_half_of_an_exposure_is_never_taken():
     level = 0.9 * np.exp(-np.arange(15) / 8.0) + 0.9
-    choice = choose(sky(level, level))
+    choice = choose(sky(level, level), MASK)
     assert (choice.verdict, choice.reads) == ("undecidable", ())
     assert "flatten" in choice.words
     assert choice.findings
@@ -111,7 +112,7 @@ def test_a_mask_takes_nothing_from_the_middle_but_subtraction_does():
     left = QUIET.copy()
     left[[6, 7]] = 1.4
     exposure = sky(left, QUIET)
-    masked = choose(exposure)
+    masked = choose(exposure, MASK)
     assert (masked.verdict, masked.reads) == ("undecidable", ())
     assert "in the middle (EXTVER 8-9)" in masked.words
     assert choose(exposure, Wfc3Settings(treatment="subtract")).reads == (8, 9)

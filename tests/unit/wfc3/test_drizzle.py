@@ -113,6 +113,41 @@ def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap()
         drizzle._check_weights(report)
 
 
+def test_an_exposure_four_pixels_off_is_refused_or_left_out(combine, visit, tmp_path):
+    flts = [tmp_path / path.name for path in visit.flts]
+    for source, target in zip(visit.flts, flts, strict=True):
+        target.write_bytes(source.read_bytes())
+    with fits.open(flts[2], mode="update") as hdus:
+        for name in ("SCI", "DQ"):
+            hdus[name].data = np.roll(hdus[name].data, 4, axis=1)
+    _, text = combine(flts, status=1)
+    assert "isim01acq: its stars lie 4.0 pixels beside those of 1 other exposure, at" in text
+    output, text = combine(flts, "--exclude", "--final-fillval", "nan")
+    report = json.loads((output.parent / "visit_drz.json").read_text())
+    assert report["exposures"] == ["isim01aaq", "isim01abq"]
+    assert list(report["left_out"]) == ["isim01acq"]
+    image, header = fits.getdata(output, header=True)
+    weight = fits.getdata(output.parent / "visit_drz_wht.fits")
+    assert np.array_equal(np.isnan(image), weight == 0)
+    assert header["FILLVAL"] == "nan"
+    assert header["NINPUTS"] == 2
+    combine(flts, "--keep", "isim01acq", "--final-fillval", "nan")
+
+
+def test_flts_without_guide_stars_are_refused_in_one_message(combine, visit, tmp_path):
+    flts = [tmp_path / path.name for path in visit.flts]
+    for source, target in zip(visit.flts, flts, strict=True):
+        target.write_bytes(source.read_bytes())
+    fits.setval(flts[0], "EXPFLAG", value="INTERRUPTED")
+    fits.setval(flts[1], "QUALITY", value="GSFAIL")
+    fits.setval(flts[2], "MTFLAG", value="T")
+    _, text = combine(flts, status=1)
+    assert "3 exposures cannot be used for the combined image" in text
+    _, text = combine(flts, "--exclude", status=1)
+    assert "there is no exposure to combine: all 3 are left out" in text
+    assert "QUALITY is 'GSFAIL'" in text
+
+
 def test_exposures_of_several_filters_are_refused(visit, tmp_path):
     other = tmp_path / "isim01xxq_flt.fits"
     other.write_bytes(visit.flts[0].read_bytes())

@@ -1,5 +1,7 @@
 """Treatments of bad reads on simulated exposures whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -14,6 +16,7 @@ from darkroom.wfc3.reads.diagnose import measure, sky_pixels
 from darkroom.wfc3.reads.quality import ramp_quality
 from darkroom.wfc3.reads.reprocess import reprocess
 from darkroom.wfc3.reads.treat import flatten, subtract
+from darkroom.wfc3.settings import Wfc3Settings
 from wfc3_visits import REGIONS, Visit, cube_of
 
 LIGHTS = ("start", "airglow", "trail", "nominal")
@@ -108,8 +111,9 @@ def test_flatten_needs_the_sky_of_every_interval(cases):
 
 
 def subtracted(visit, ramp, reads):
-    with Imsets(visit.references / visit.names["DARKFILE"]) as imsets:
-        darks = Darks(imsets, ramp.primary, ramp.shape)
+    reference = ramp.references["DARKFILE"]
+    with Imsets(reference.path) as imsets:
+        darks = Darks(reference, imsets, ramp.primary, ramp.shape)
 
         def dark(k):
             planes = darks.at(float(ramp.exptimes[k]))
@@ -201,8 +205,9 @@ def test_a_ramp_without_crcorr_is_refused(visit, cases, tmp_path):
     raw = tmp_path / visit.raw(0).name
     raw.write_bytes(visit.raw(0).read_bytes())
     fits.setval(raw, "CRCORR", value="OMIT")
-    with pytest.raises(InputError, match="CRCORR is OMIT"):
-        reprocess(raw, visit.references, {}, sky.full.median, pixels, regions=REGIONS)
+    asked = {"treatment": "mask", "reads": (1,), "verdict": "given", "kind": "", "findings": {}}
+    with pytest.raises(InputError, match=r"CRCORR is OMIT.*last_minus_first"):
+        reprocess(raw, visit.references, asked, sky.full.median, pixels, regions=REGIONS)
 
 
 def test_a_flattened_ramp_is_measured_anew(visit, cases):
@@ -221,3 +226,77 @@ def test_a_flattened_ramp_is_measured_anew(visit, cases):
     before, after = (quality["departure"] for quality in made.record["quality"])
     assert made.done == "flatten"
     assert 0 < after < 0.05 < 1 < before
+
+
+def as_record(choice):
+    return {**vars(choice)}
+
+
+def test_last_minus_first_has_the_pixels_of_crcorr_omit(visit, cases):
+    ramp, sky, pixels, _, _ = cases["nominal"]
+    omitted = engine.reduce(replace(ramp, steps=ramp.steps | {"CRCORR": "OMIT"}))
+    asked = as_record(choose(sky, Wfc3Settings(treatment="last_minus_first")))
+    made = reprocess(
+        visit.raw(3), visit.references, asked, sky.full.median, pixels, regions=REGIONS
+    )
+    assert made.done == "last_minus_first"
+    for name in ("sci", "err", "samp", "time"):
+        assert np.array_equal(getattr(made.image, name), getattr(omitted, name))
+    assert np.array_equal(made.image.dq & ~np.int16(8192), omitted.dq & ~np.int16(8192))
+    hit = (visit.truth(3)["hits"] > 0).mean()
+    assert ((made.image.dq & 8192) != 0).mean() == pytest.approx(hit, rel=0.3)
+    assert made.ramp.primary["CRCORR"] == "OMIT"
+
+
+def test_a_raw_with_crcorr_omit_is_made_by_last_minus_first(visit, cases, tmp_path):
+    _, sky, pixels, choice, _ = cases["start"]
+    raw = tmp_path / visit.raw(0).name
+    raw.write_bytes(visit.raw(0).read_bytes())
+    fits.setval(raw, "CRCORR", value="OMIT")
+    for treatment, reads in (("last_minus_first", ()), ("subtract", choice.reads)):
+        asked = as_record(choice) | {"treatment": treatment, "reads": reads}
+        made = reprocess(raw, visit.references, asked, sky.full.median, pixels, regions=REGIONS)
+        assert made.done == treatment
+        assert any("CRCORR is OMIT" in warning for warning in made.record["warnings"])
+    assert abs(made.record["background"][1]["ratio"] - 1) < 0.02
+
+
+def test_nothing_is_done_on_a_verdict_that_decides_nothing(visit, cases):
+    _, sky, pixels, choice, _ = cases["airglow"]
+    for treatment in ("flatten", "mask", "subtract", "mask_and_flatten"):
+        asked = as_record(choice) | {"verdict": "undecidable", "treatment": treatment}
+        made = reprocess(
+            visit.raw(1), visit.references, asked, sky.full.median, pixels, regions=REGIONS
+        )
+        assert made.done == "none"
+
+
+def test_mask_and_flatten_leave_the_true_sky_with_limb_and_airglow_at_once(cases):
+    """Airglow is added to the reads of an exposure with light of the limb at its start."""
+    ramp, _, pixels, _, truth = cases["start"]
+    steps = np.diff(ramp.times.astype(float))
+    glow = np.where(np.arange(15) >= 8, 0.15 * (np.arange(15) - 7), 0.0)
+    added = np.concatenate([[0.0], np.cumsum(glow * steps)])
+    sci = ramp.sci.copy()
+    y0, y1, x0, x1 = ramp.window
+    response = ramp.flat.sci[y0:y1, x0:x1] / ramp.amplifiers.mean_gain
+    for k in range(1, ramp.nsamp):
+        sci[k, y0:y1, x0:x1] += response * np.float32(added[k] / ramp.times[k])
+    both = replace(ramp, sci=sci)
+    cube = cube_of(both)
+    sky = measure(cube)
+    choice = choose(sky)
+    assert (choice.treatment, choice.reads) == ("mask_and_flatten", (11, 12, 13, 14, 15))
+    flat, mean = flatten(both, sky.full.median, choice.reads)
+    image = engine.reduce(flat, choice.reads, events=True)
+    kept = slice(5, None)
+    true_mean = (glow * steps)[kept].sum() / steps[kept].sum()
+    assert mean == pytest.approx(0.9 + true_mean, abs=0.02)
+    middle, sigma, count = offsets(image, truth, true_mean)
+    assert abs(middle) < 4 * 1.2533 * sigma / np.sqrt(count) + 0.005
+    after = background(image, pixels, *REGIONS)
+    assert abs(after.ratio - 1) < 0.015
+    # CRCORR alone takes the bend of the ramps for cosmic rays.
+    quality = ramp_quality(both, engine.reduce(both, choice.reads, events=True), sky.full.median,
+                           pixels, choice.reads)  # fmt: skip
+    assert quality.departure > 0.5

@@ -19,7 +19,9 @@ Error in rule {rule}:
 @pytest.fixture
 def campaign(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = [Exposure("camera", "bias", f"bias_{k}", f"bias_{k}.FIT", "", None) for k in (1, 2)]
+    rows = [
+        Exposure("camera", "bias", f"bias_{k}", f"bias_{k}.FIT", "local:x", None) for k in (1, 2)
+    ]
     Lock("lock.tsv", {"campaign": "mine"}, rows).write()
     for name in ("raw/camera/bias_1.json", "camera/made.fits"):
         path = tmp_path / "results" / name

@@ -17,6 +17,7 @@ from darkroom.ccd.figures.drift import FrameLevels
 from darkroom.ccd.figures.frame import brightest
 from darkroom.ccd.figures.planes import Planes
 from darkroom.ccd.figures.story import Story
+from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import history, opened_part
 from darkroom.ccd.settings import USUAL_PIXEL
 from darkroom.ccd.stack.frames import opened
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 _ROLES = ("bias", "dark")
+# Products whose images are drawn.
+_DRAWN = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
 
 
 def read_story(
@@ -46,8 +49,8 @@ def read_story(
     Parameters
     ----------
     paths : dict
-        Path of ``frames`` (the frame table), ``master_bias``, ``read_noise``, ``master_dark``,
-        ``dark_rate`` and ``hot_pixels``.
+        Path of ``frames`` (the frame table), and of those of ``master_bias``, ``read_noise``,
+        ``master_dark``, ``dark_rate`` and ``hot_pixels`` that the item has: a master at least.
     science : sequence of Path
         Products of subtract_dark, named ``<exposure>_dsub.fits``.
     pixel : (y, x), optional
@@ -65,26 +68,36 @@ def read_story(
     """
     table = read_frames(paths["frames"])
     rows = in_time_order(table)
-    bias = read_planes(paths["master_bias"])[0]
-    gain = fits.getheader(paths["master_bias"]).get("GAIN")
+    master = paths.get("master_bias") or paths["master_dark"]
+    gain = products.read_primary(master).get("GAIN")
     levels, first, series = measure_frames(rows, pixel or USUAL_PIXEL, gain, readout)
-    flags = read_table(paths["hot_pixels"], "DQ_DEF")
+    planes = {name: read_planes(paths[name]) for name in _DRAWN if name in paths}
+    tables = {
+        name: read_table(paths["dark_rate"], name) if "dark_rate" in paths else None
+        for name in ("OFFSETS", "LEVELFIT")
+    }
+    flagged = {}
+    if "hot_pixels" in paths:
+        names = read_table(paths["hot_pixels"], "DQ_DEF")
+        flagged = {
+            "flags": planes["hot_pixels"][0]["DQ"],
+            "flag_names": tuple(
+                zip(names["value"].tolist(), names["name"], names["description"], strict=True)
+            ),
+        }
     return Story(
-        unit=unit(bias.header["BUNIT"]),
+        unit=unit(read_planes(master)[0].header["BUNIT"]),
         first=first,
         series=series,
         levels=levels,
-        bias=bias,
-        read_noise=read_planes(paths["read_noise"])[0],
-        dark_noise=noise_in_time(rows, gain, threads, readout),
-        darks=read_planes(paths["master_dark"]),
-        rates=read_planes(paths["dark_rate"]),
-        offsets=read_table(paths["dark_rate"], "OFFSETS"),
-        level_fits=read_table(paths["dark_rate"], "LEVELFIT"),
-        flags=read_planes(paths["hot_pixels"])[0]["DQ"],
-        flag_names=tuple(
-            zip(flags["value"].tolist(), flags["name"], flags["description"], strict=True)
-        ),
+        bias=planes.get("master_bias", [None])[0],
+        read_noise=planes.get("read_noise", [None])[0],
+        dark_noise=noise_in_time(rows, gain, threads, readout) if "master_dark" in paths else None,
+        darks=planes.get("master_dark", []),
+        rates=planes.get("dark_rate", []),
+        offsets=tables["OFFSETS"],
+        level_fits=tables["LEVELFIT"],
+        **flagged,
         sciences=tuple(_science(path, table, gain, readout) for path in science),
         display_range=tuple(display_range),
     )
@@ -202,7 +215,7 @@ def measure_frames(
     first, pixels = {}, {}
     values: dict[str, list[list[float]]] = {}
     level, spread = np.full((2, len(rows)), np.nan)
-    time = main_exptime(rows)
+    time = main_exptime(rows) if any(row["role"] == "dark" for row in rows) else None
     for index, row in enumerate(rows):
         image, role = read_frame(row["file"], gain, readout), row["role"]
         if role == "bias" or float(row["exptime_s"]) == time:

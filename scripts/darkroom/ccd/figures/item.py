@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.ccd.figures.inputs import history_records, read_table
-from darkroom.ccd.products.amplifiers import opened_part, part_count
+from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
 from darkroom.errors import InputError
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
@@ -31,6 +31,16 @@ _PRODUCTS = (
 )
 # Significant digits of errors; other numbers have six.
 _DIGITS = dict.fromkeys(("CMERR", "OFFRMS", "RATEERR", "RATESYS", "rateerr", "noise"), 3)
+# Cards of each product in the table of amplifiers, and their columns.
+_OF_AMPLIFIER = {
+    "master_bias": (
+        ("OSLEVEL", "overscan level"), ("MEAN", "bias level"), ("CMERR", "common error"),
+    ),
+    "read_noise": (("READNOIS", "read noise"), ("RNERR", "error")),
+    "master_dark": (("MEAN", "level of the darks"), ("CMERR", "common error")),
+    "dark_rate": (("RATELEV", "dark rate"), ("RATESYS", "common error")),
+    "hot_pixels": (("NHOT", "hot pixels"),),
+}  # fmt: skip
 # Rows of the table of hottest pixels that the page shows.
 _HOTTEST = 10
 
@@ -68,24 +78,29 @@ def describe(
         When a file lies outside that folder.
     """
     folder = Path(paths["frames"]).parent
-    found = [(paths[name], what) for name, what in _PRODUCTS]
+    found = [(paths[name], what) for name, what in _PRODUCTS if name in paths]
     found += [(path, "science frame, dark subtracted: data, uncertainty, DQ") for path in science]
-    return {
+    described = {
         "summary": _summary(story),
-        "warnings": [*warnings, *_product_warnings(paths["dark_rate"])],
-        "answers": _answers(paths["quantities"]),
+        "warnings": [
+            *warnings,
+            *(_product_warnings(paths["dark_rate"]) if "dark_rate" in paths else ()),
+        ],
+        "answers": _answers(paths["quantities"]) if "quantities" in paths else [],
         "key_numbers": _key_numbers(story),
         "tables": [
             *_amplifiers(paths),
-            _darks(story),
-            _rates(story),
-            _hottest(paths["hot_pixels"], story.unit),
+            *([_darks(story)] if story.darks else ()),
+            *([_rates(story)] if story.rates else ()),
+            *([_hottest(paths["hot_pixels"], story.unit)] if "hot_pixels" in paths else ()),
         ],
         "figures": inside(Path(figures) / "figures.json", folder),
-        "quantities": inside(paths["quantities"], folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
         "limits": [*_shown(paths), *_limits(story)],
     }
+    if "quantities" in paths:
+        described["quantities"] = inside(paths["quantities"], folder)
+    return described
 
 
 def _product_warnings(product):
@@ -109,90 +124,127 @@ def _flag_count(story, name):
 
 def _summary(story):
     nbias, ndark = len(story.levels.pick("bias")), len(story.levels.pick("dark"))
-    made = [
-        f"one master bias and a read-noise map from {counted(nbias, 'bias frame')}",
-        f"{counted(len(story.darks), 'master dark')} and the dark rate of "
-        f"{counted(len(story.rates), 'temperature group')} from {counted(ndark, 'dark')}",
-        f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
-        f"{_flag_count(story, 'UNSTABLE'):,} unstable",
-    ]
+    made = []
+    if story.bias:
+        also = " and a read-noise map" if story.read_noise else ""
+        made.append(f"one master bias{also} from {counted(nbias, 'bias frame')}")
+    if story.darks:
+        also = f" and the dark rate of {counted(len(story.rates), 'temperature group')}"
+        also = also if story.rates else ""
+        made.append(
+            f"{counted(len(story.darks), 'master dark')}{also} from {counted(ndark, 'dark')}"
+        )
+    if story.flags is not None:
+        made.append(
+            f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
+            f"{_flag_count(story, 'UNSTABLE'):,} unstable"
+        )
     if story.sciences:
         made.append(counted(len(story.sciences), "dark-subtracted science frame"))
     return f"Made: {'; '.join(made)}."
 
 
 def _key_numbers(story):
-    bias, noise, rate = story.bias.header, story.read_noise.header, story.best_rate.header
-    unit, hot = story.unit, _flag_count(story, "HOT")
+    found = []
+    if story.bias:
+        found.append(_bias_level(story.bias.header, story.unit))
+    if story.read_noise:
+        found.append(_read_noise(story.read_noise.header, story.unit))
+    if story.rates:
+        found.append(_dark_rate(story.best_rate.header, story.unit))
+    elif story.darks:
+        found.append(_dark_level(max(story.darks, key=lambda p: p.header["EXPTIME"]), story.unit))
+    if story.flags is not None:
+        hot = _flag_count(story, "HOT")
+        found.append(
+            {
+                "label": "Hot pixels",
+                "value": hot,
+                "note": f"{share(hot, story.flags.size)} of all; unstable: "
+                f"{_flag_count(story, 'UNSTABLE'):,}",
+            }
+        )
+    return found
+
+
+def _bias_level(bias, unit):
+    return _with_error(bias.get("CMERR")) | {
+        "label": "Bias level",
+        "value": bias["MEAN"],
+        "unit": unit,
+        "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
+    }
+
+
+def _with_error(error):
+    """Return the entry of an error, none where single frames leave it unknown."""
+    known = isinstance(error, int | float) and np.isfinite(error)
+    return {"error": error} if known else {}
+
+
+def _read_noise(noise, unit):
+    return {
+        "label": "Read noise",
+        "value": noise["READNOIS"],
+        "error": noise["RNERR"],
+        "unit": unit,
+        "note": f"bias of few samples removed; raw mean {number(noise['RNMEAN'], 5)}",
+    }
+
+
+def _dark_level(dark, unit):
+    header = dark.header
+    return _with_error(header.get("CMERR")) | {
+        "label": f"Level of the darks of {number(float(header['EXPTIME']))} s",
+        "value": header["MEAN"],
+        "unit": unit,
+        "note": f"mean of {counted(header['NFRAMES'], 'frame')}, bias included; ± is common to all "
+        "pixels",
+    }
+
+
+def _dark_rate(rate, unit):
     temperature = rate.get("CCD-TEMP")
     where = "" if temperature is None else f" at {temperature:.2f} °C".replace("-", "−")
-    return [
-        {
-            "label": "Bias level",
-            "value": bias["MEAN"],
-            "error": bias["CMERR"],
-            "unit": unit,
-            "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
-        },
-        {
-            "label": "Read noise",
-            "value": noise["READNOIS"],
-            "error": noise["RNERR"],
-            "unit": unit,
-            "note": f"bias of few samples removed; raw mean {number(noise['RNMEAN'], 5)}",
-        },
-        {
-            "label": f"Dark rate{where}",
-            "value": rate["RATELEV"],
-            "error": rate["RATESYS"],
-            "unit": f"{unit}/s",
-            "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all "
-            "pixels",
-        },
-        {
-            "label": "Hot pixels",
-            "value": hot,
-            "note": f"{share(hot, story.flags.size)} of all; unstable: "
-            f"{_flag_count(story, 'UNSTABLE'):,}",
-        },
-    ]
+    return _with_error(rate.get("RATESYS")) | {
+        "label": f"Dark rate{where}",
+        "value": rate["RATELEV"],
+        "unit": f"{unit}/s",
+        "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all pixels",
+    }
 
 
 def _amplifiers(paths):
     """Return a table with a row for each amplifier, or none for a single one."""
-    count = part_count(paths["dark_rate"])
+    made = [name for name in _OF_AMPLIFIER if name in paths]
+    count = part_count(paths[made[0]])
     if count == 1:
         return []
     rows = []
     for k in range(count):
-        with (
-            opened_part(paths["master_bias"], k) as bias,
-            opened_part(paths["read_noise"], k) as rn,
-        ):
-            bias, noise = bias["SCI"].header, rn["SCI"].header
-        with opened_part(paths["dark_rate"], k) as product:
-            rate = product["SCI", 1].header
-        with opened_part(paths["hot_pixels"], k) as product:
-            hot = int(product[0].header["NHOT"])
-        cells = [*_cells(bias, ("OSLEVEL", "MEAN", "CMERR")), *_cells(noise, ("READNOIS", "RNERR"))]
-        rows.append([rate["AMPNAME"], *cells, *_cells(rate, ("RATELEV", "RATESYS")), hot])
+        row = []
+        for name in made:
+            with opened_part(paths[name], k) as product:
+                # That of the part, then of its first image: the coldest temperature group.
+                header = product[0].header.copy()
+                header.update(product["SCI" if "SCI" in product else 1].header)
+            row = row or [header[NAME]]
+            row += _cells(header, [key for key, _ in _OF_AMPLIFIER[name]])
+        rows.append(row)
     return [
         {
             "title": "Amplifiers",
-            "columns": [
-                "amplifier", "overscan level", "bias level", "common error", "read noise", "error",
-                "dark rate", "common error", "hot pixels",
-            ],
+            "columns": ["amplifier", *(words for name in made for _, words in _OF_AMPLIFIER[name])],
             "rows": rows,
-            "note": f"In the unit of {Path(paths['dark_rate']).name}; dark rate of the coldest "
-            "temperature group.",
+            "note": "In the unit of the products; dark rate of the coldest temperature group, "
+            "level of the darks of the shortest exposure time.",
         }
-    ]  # fmt: skip
+    ]
 
 
 def _shown(paths):
     """Return a sentence that figures show one amplifier of several."""
-    count = part_count(paths["dark_rate"])
+    count = part_count(paths.get("master_bias") or paths["master_dark"])
     if count == 1:
         return []
     return [
@@ -264,7 +316,19 @@ def _cell(value, digits):
 
 
 def _limits(story):
-    limits = [
+    limits = []
+    if not story.darks:
+        limits.append("The item has no darks: the dark rate and the hot pixels are unknown.")
+    if not story.bias:
+        limits.append(
+            "The item has no bias frames: the read noise is unknown, and the bias is part of the "
+            "master darks."
+        )
+    if story.darks and not story.rates:
+        limits.append(
+            "The dark rate is unknown: it needs bias frames, or darks of two exposure times."
+        )
+    limits += [
         "The absolute zero level is unknown: the offset of each frame is measured relative to the "
         "others of its set. The resulting uncertainty is given as the error common to all pixels.",
         "The uncertainty of a pixel follows from the scatter of its own few samples; use Student's "
@@ -273,9 +337,9 @@ def _limits(story):
     if story.unit == "ADU":
         limits.append(
             "No gain was given: values are in ADU, and shot noise cannot be separated from other "
-            "noise."
+            "noise. The setting gain_e_per_adu takes a number or the name of a header card (EGAIN)."
         )
-    if len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
+    if story.rates and len({header["EXPTIME"] for header in (p.header for p in story.darks)}) == 1:
         limits.append(
             "All darks have one exposure time: proportionality of counts to time is assumed, not "
             "tested."

@@ -30,18 +30,19 @@ class Story:
     series : dict
         ``{role: [(description, (y, x), (n,) values)]}``: single pixels in time.
     levels : darkroom.ccd.figures.drift.FrameLevels
-    bias, read_noise : Planes
-    dark_noise : (std, frames, exptime)
-        As from `darkroom.ccd.figures.inputs.noise_in_time`.
+    bias, read_noise : Planes or None
+        None where the item has no such product.
+    dark_noise : (std, frames, exptime) or None
+        As from `darkroom.ccd.figures.inputs.noise_in_time`; None without darks.
     darks : list of Planes
         Every master dark.
     rates : list of Planes
-        The dark rate of every temperature group.
+        The dark rate of every temperature group; none where it was not measured.
     offsets : dict or None
         Columns of the OFFSETS table of the dark rate.
     level_fits : dict or None
         Columns of the LEVELFIT table of the dark rate.
-    flags : (ny, nx) int array
+    flags : (ny, nx) int array or None
         DQ of the hot-pixel product.
     flag_names : sequence of (value, name, meaning)
         Its bits.
@@ -55,15 +56,15 @@ class Story:
     first: dict[str, tuple[str, np.ndarray]]
     series: dict[str, list[tuple[Any, ...]]]
     levels: drift.FrameLevels
-    bias: Planes
-    read_noise: Planes
-    dark_noise: tuple[np.ndarray, int, float]
+    bias: Planes | None
+    read_noise: Planes | None
+    dark_noise: tuple[np.ndarray, int, float] | None
     darks: list[Planes]
     rates: list[Planes]
     offsets: dict[str, np.ndarray] | None
     level_fits: dict[str, np.ndarray] | None
-    flags: np.ndarray
-    flag_names: Sequence[tuple[int, str, str]]
+    flags: np.ndarray | None = None
+    flag_names: Sequence[tuple[int, str, str]] = ()
     sciences: Sequence[tuple[str, Callable[[], tuple[Any, ...]]]] = field(default=())
     display_range: Sequence[float] = (-30.0, 50.0)
 
@@ -81,12 +82,15 @@ def draw_figures(book: FigureBook, story: Story) -> list[str]:
     list of str
         Warnings for the report.
     """
-    _one_bias(book, story)
-    _bias_stack(book, story)
-    _one_dark(book, story)
-    _dark_stack(book, story)
+    if story.bias:
+        _one_bias(book, story)
+        _bias_stack(book, story)
+    if story.darks:
+        _one_dark(book, story)
+        _dark_stack(book, story)
     warnings = drift.show_drift(book, story.levels, story.level_fits, story.unit)
-    _rates(book, story)
+    if story.rates:
+        _rates(book, story)
     for name, read in story.sciences:
         science.show_science(book, name, *read(), story.unit)
     return warnings
@@ -110,9 +114,10 @@ def _bias_stack(book, story):
         book, section, "bias_series", "bias", story.series["bias"], unit, style.BIAS
     )
     stack.show_mean(book, section, "master_bias", "Master bias", bias, unit, style.BIAS)
-    stack.show_noise(
-        book, section, "read_noise", "Read noise", noise["SCI"], nframes, unit, style.BIAS
-    )
+    if noise:
+        stack.show_noise(
+            book, section, "read_noise", "Read noise", noise["SCI"], nframes, unit, style.BIAS
+        )
 
 
 def _one_dark(book, story):
@@ -122,6 +127,8 @@ def _one_dark(book, story):
     shown = frame.FrameSection(section, "dark", name, quantity, unit, style.DARK)
     frame.show_image(book, shown, image, (images.linear(image), images.asinh(image)))
     frame.show_hot_pixel(book, shown, image)
+    if not story.bias:
+        return
     difference = image - story.bias["SCI"]
     name, quantity = f"{name} minus bias", f"dark − bias [{unit}]"
     shown = frame.FrameSection(section, "dark_minus_bias", name, quantity, unit, style.DARK)
@@ -146,6 +153,8 @@ def _dark_stack(book, story):
     stack.show_noise(
         book, section, "dark_noise", f"Dark noise, {every}", noise, nframes, unit, style.DARK
     )
+    if not (story.bias and story.read_noise):
+        return
     sets = [
         (f"dark {every}", style.DARK, noise, nframes),
         ("bias", style.BIAS, story.read_noise["SCI"], len(story.levels.pick("bias"))),
@@ -183,7 +192,8 @@ def _rates(book, story):
         _rate_and_temperature(book, story, labels)
     if story.offsets is not None:
         _offsets(book, story)
-    rate.show_flags(book, story.flags, story.flag_names, planes["SCI"], unit)
+    if story.flags is not None:
+        rate.show_flags(book, story.flags, story.flag_names, planes["SCI"], unit)
 
 
 def _group_words(planes, ngroups):

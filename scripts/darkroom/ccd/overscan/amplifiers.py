@@ -15,8 +15,10 @@ from astropy.io import fits
 from darkroom.ccd.overscan.fit import OverscanLevel, measure
 from darkroom.ccd.overscan.sections import Parts, find_parts
 from darkroom.errors import InputError
+from darkroom.fits.cards import Cards
 
 if TYPE_CHECKING:
+    from darkroom.fits.describe import Frame
     from darkroom.fits.tiles import FrameStack
     from darkroom.hints import StrPath
 
@@ -123,6 +125,23 @@ def _amplifiers(path: str, _time: int, _size: int) -> tuple[Amplifier, ...]:
         else Amplifier(one.hdu, str(k), one.header, one.shape)
         for k, one in enumerate(found, 1)
     )  # fmt: skip
+
+
+def amplifier_cards(frame: Frame, amplifier: int = 0) -> Cards | None:
+    """Return the cards of one amplifier of a frame; those of its extension are preferred.
+
+    Raises
+    ------
+    InputError
+        When the frame has fewer amplifiers.
+    """
+    found = amplifiers(frame.path)
+    if len(found) < 2:
+        return frame.cards
+    if amplifier >= len(found):
+        raise InputError(frame.path, f"has {len(found)} images, {amplifier + 1} are needed")
+    header = found[amplifier].header
+    return Cards(frame.path, header, header)
 
 
 def remarks(path: StrPath, readout: Readout) -> list[str]:

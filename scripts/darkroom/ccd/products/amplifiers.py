@@ -45,11 +45,11 @@ def by_amplifier(
     Parameters
     ----------
     arguments : argparse.Namespace
-        The command line. Its attribute ``amplifier`` is set for each call.
+        The command line.
     path : path-like
         The first frame: the others need as many images.
     make : callable
-        Returns the HDUs of one amplifier.
+        Returns the HDUs of one amplifier, given by `for_amplifier`.
 
     Returns
     -------
@@ -59,12 +59,19 @@ def by_amplifier(
     found = amplifiers(path)
     parts = []
     for number in range(max(len(found), 1)):
-        arguments.amplifier = number
         if len(found) > 1:
             log.info("amplifier %d of %d: %s", number + 1, len(found), found[number].name)
-        parts.append(make(arguments))
+        parts.append(make(for_amplifier(arguments, number)))
     joined = parts[0] if len(parts) == 1 else join(parts, found)
     return [*joined, *conventional(joined)]
+
+
+def for_amplifier(arguments: argparse.Namespace, number: int) -> argparse.Namespace:
+    """Return a copy of a command line with the attribute ``amplifier``, counted from 0.
+
+    A copy, because what is read from the frames (the gain of a header card) is put into it.
+    """
+    return argparse.Namespace(**(vars(arguments) | {"amplifier": number}))
 
 
 def conventional(hdus: Sequence[Any]) -> list[fits.ImageHDU]:
@@ -118,9 +125,9 @@ def join(parts: Sequence[list[Any]], found: Sequence[Amplifier]) -> list[Any]:
         extension of their amplifier.
     """
     primary = parts[0][0]
-    own = [
-        key for key in primary.header if key not in _COMMENTARY and key not in _SHARED
-    ]  # fmt: skip
+    gains = {part[0].header.get("GAIN") for part in parts}
+    shared = [key for key in _SHARED if key != "GAIN" or len(gains) == 1]
+    own = [key for key in primary.header if key not in _COMMENTARY and key not in shared]
     own += [key for part in parts for key in part[0].header if key not in primary.header]
     joined, seen = [primary], {}
     for number, (part, amplifier) in enumerate(zip(parts, found, strict=True), 1):

@@ -74,7 +74,7 @@ def make(frames: Sequence[Frame], arguments: argparse.Namespace) -> PhotonTransf
     bias, header = products.read_image(arguments.master_bias, "SCI", 1, amplifier)
     noise = products.read_image(arguments.read_noise, "SCI", 1, amplifier)[1]
     # The products may be in electrons of a gain that was given; flats are in ADU.
-    given = products.read_primary(arguments.master_bias)["GAIN"] or 1.0
+    given = products.read_primary(arguments.master_bias, amplifier)["GAIN"] or 1.0
     bias, good = bias / given, np.isfinite(bias)
     dark = np.zeros_like(bias)
     if arguments.dark_rate:

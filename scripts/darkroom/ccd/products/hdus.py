@@ -207,10 +207,11 @@ def number(header: fits.Header, keyword: str) -> float:
     return np.nan if value is None else float(value)
 
 
-def read_primary(path: StrPath) -> fits.Header:
-    """Read the primary header of a product."""
+def read_primary(path: StrPath, amplifier: int = 0) -> fits.Header:
+    """Read the primary header of a product, with the cards of one amplifier (from 0)."""
     try:
-        return fits.getheader(path)
+        with opened_part(path, amplifier) as part:
+            return part[0].header.copy()
     except OSError as error:
         raise InputError(path, f"cannot be read as FITS ({error})") from error
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A deviation is significant when it exceeds this many of its standard errors.
 _SIGNIFICANT = 5.0
+# Probability below which a misfit is said.
+_MISFIT_CHANCE = 1e-3
 
 
 def sentences(stacks: CellStacks, regressions: Sequence[Regression]) -> list[str]:
@@ -91,12 +93,13 @@ def below_bias(cells: Sequence[Cell], levels: Levels) -> str | None:
 
 def misfit(levels: Levels) -> str | None:
     """Return a warning when bias + rate · time does not describe the levels, else None."""
-    if levels.freedom < 1 or levels.chi2 / levels.freedom < _SIGNIFICANT**2:
+    if levels.freedom < 1 or levels.chance >= _MISFIT_CHANCE:
         return None
     return (
-        f"bias + rate x time misses the mean levels by {levels.misfit:.0f} times their errors "
-        f"(largest residual {np.abs(levels.residual).max():.2f}): the common-mode errors do not "
-        "include this error of the model"
+        f"bias + rate x time misses the mean levels by {levels.misfit:.2g} times their errors "
+        f"(largest residual {np.abs(levels.residual).max():.2f}, probability by chance "
+        f"{levels.chance:.1g}): the error of the rate that all pixels share is scaled up by that "
+        "factor (RATESYS)"
     )
 
 

@@ -44,6 +44,8 @@ class Levels:
         Bartlett's test finds that the cells differ (probability below 0.1 %).
     chi2, freedom : float, int
         Sum of squared residuals over squared errors, and degrees of freedom of the fit.
+    error_freedom : float
+        Degrees of freedom of the errors (Welch and Satterthwaite where cells differ).
     """
 
     level: np.ndarray
@@ -58,6 +60,18 @@ class Levels:
     offset_scatter: np.ndarray
     chi2: float
     freedom: int
+    error_freedom: float
+
+    @property
+    def chance(self) -> float:
+        """Probability of residuals as large as these if the line were right; 1 if unknown.
+
+        The errors are themselves measured, from few frames, so chi-square over its degrees of
+        freedom follows the F distribution.
+        """
+        if not self.freedom or not np.isfinite(self.chi2) or not self.error_freedom > 0:
+            return 1.0
+        return float(stats.f.sf(self.chi2 / self.freedom, self.freedom, self.error_freedom))
 
     @property
     def misfit(self) -> float:
@@ -112,6 +126,7 @@ def fit_levels(cells: Sequence[Cell], surveys: Sequence[Survey]) -> Levels:
         offset_scatter=scatter,
         chi2=float(np.square(residual / error).sum()) if left else np.nan,
         freedom=int(left),
+        error_freedom=float(_welch((error**2)[None], freedom)[0]),
     )
 
 

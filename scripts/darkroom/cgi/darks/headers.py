@@ -6,16 +6,19 @@ Cards that hold for one frame only (pointing, mechanisms, wavefront, ...) become
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
+import darkroom
+from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.units import ELECTRON, invalid_value
-from darkroom.fits.write import binary_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.cgi.stacks.stacks import Stack
 
@@ -24,7 +27,8 @@ _OF_ONE_FRAME = Path(__file__).with_name("cards_of_one_frame.txt").read_text("as
 #: Further ones, for a product of several gains and times.
 OF_ONE_STACK = ("EXPTIME", "EMGAIN_C", "EMGAIN_A", "KGAINPAR", "KGAIN_ER", "HVCBIAS")
 # Cards of the raw file, of the software that prepared the frame, and of the form of the HDU.
-_DROPPED = ("LOCAMT", "CYCLES", "LASTEXP", "DRPVERSN", "DRPCTIME", "HISTORY", "COMMENT")
+_DROPPED = ("LOCAMT", "CYCLES", "LASTEXP", "DRPVERSN", "DRPCTIME", "HISTORY", "COMMENT",
+            "RECIPE", "RECIPE2", "RECIPE3", "NRECIPES")  # fmt: skip
 _FORM = (
     "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "NAXIS3", "NAXIS4", "EXTEND",
     "PCOUNT", "GCOUNT", "BSCALE", "BZERO", "CHECKSUM", "DATASUM", "DATE", "EXTNAME",
@@ -52,16 +56,20 @@ def merge_headers(
     -------
     primary, image, err, dq : astropy.io.fits.Header
     """
-    latest = max(stacks, key=lambda stack: stack.template.start).template
+    latest_stack = max(stacks, key=lambda stack: stack.template.start)
+    latest = latest_stack.template
     earliest = min(stacks, key=lambda stack: str(stack.earliest.get("SCTSRT", ""))).earliest
     headers = [
         _without(header, (*_DROPPED, *_FORM))
         for header in (latest.primary, latest.image, latest.err, latest.dq)
     ]
     primary, image, err, dq = headers
-    nframes = sum(stack.nframes for stack in stacks)
+    temperatures = sum(stack.temperatures for stack in stacks)
     if "EXCAMT" in image:
-        image["EXCAMT"] = sum(stack.temperature_sum for stack in stacks) / nframes
+        total = sum(stack.temperature_sum for stack in stacks)
+        image["EXCAMT"] = total / temperatures if temperatures else -999.0
+    if "EXPTIME" in image:
+        image["EXPTIME"] = latest_stack.exptime
     for card, value in earliest.items():
         image[card] = value
     for header in (primary, image):
@@ -98,14 +106,76 @@ def product_name(stacks: Sequence[Stack], suffix: str) -> str:
     return f"{stem}{suffix}.fits"
 
 
-def frames_table(stacks: Sequence[Stack]) -> fits.BinTableHDU:
+def frames_table(stacks: Sequence[Stack]) -> fits.ImageHDU:
     """Return the table FRAMES: every frame of the product, with the properties of its stack."""
     rows = [(stack, member) for stack in stacks for member in stack.members]
-    width = max(len(member.name) for _, member in rows)
-    columns = [
-        fits.Column("FILE", f"{width}A", array=[m.name for _, m in rows]),
-        fits.Column("SHA256", "64A", array=[m.sha256 for _, m in rows]),
-        fits.Column("EXPTIME", "D", unit="s", array=[s.exptime for s, _ in rows]),
-        fits.Column("EMGAIN", "D", array=[m.em_gain for _, m in rows]),
-    ]
-    return binary_table(columns, "FRAMES")
+    columns = {
+        "FILE": [member.name for _, member in rows],
+        "SHA256": [member.sha256 for _, member in rows],
+        "EXPTIME": [stack.exptime for stack, _ in rows],
+        "EMGAIN": [member.em_gain for _, member in rows],
+    }
+    return table_image("FRAMES", columns, {"EXPTIME": "s"})
+
+
+def add_software_cards(
+    header: fits.Header,
+    made_by: str,
+    settings: Mapping[str, object],
+    *,
+    created: str = "",
+    inputs: Sequence[str] | str = "See extension FRAMES",
+) -> None:
+    """Add the cards by which corgidrp's calibration database knows software, date and recipe.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the image; changed in place.
+    made_by : str
+        Name of the program.
+    settings : mapping
+        Settings that the result depends on.
+    created : str
+        DRPCTIME (see `creation_time`); empty to keep that of the header, if any.
+    inputs : sequence of str or str
+        Names of the inputs, or where they are named.
+    """
+    header["DRPVERSN"] = (f"darkroom {darkroom.__version__}", "software that made this file")
+    if created:
+        header["DRPCTIME"] = (created, "time of the newest input (UTC)")
+    keywords = json.loads(json.dumps(settings, default=str))
+    recipe = {
+        "name": f"darkroom_{made_by}",
+        "template": False,
+        "inputs": inputs,
+        "outputdir": "",
+        "steps": [{"name": made_by, "keywords": keywords}],
+    }
+    header["RECIPE"] = json.dumps(recipe)
+
+
+def creation_time(stacks: Sequence[Stack]) -> str:
+    """Return the time from which a product may exist: that of its newest input.
+
+    corgidrp's calibration database sorts by DRPCTIME, in corgidrp the time of the run. A product of
+    darkroom does not depend on when it was made, so it has the latest of the times at which its
+    frames ended and, as far as their headers tell, were processed.
+
+    Returns
+    -------
+    str
+        ISO 8601 without zone (UTC), as corgidrp writes it; empty when no header has a time.
+    """
+    images = [stack.template.image for stack in stacks]
+    cards = ("SCTSRT", "SCTEND", "DRPCTIME")
+    values = (str(image.get(card, "")).strip() for image in images for card in cards)
+    times = [value.removesuffix("Z") for value in values if _is_time(value.removesuffix("Z"))]
+    return max(times, key=datetime.fromisoformat, default="")
+
+
+def _is_time(text):
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False

@@ -1,7 +1,10 @@
 """Noise maps and darks as FITS, in corgidrp's layout with further extensions.
 
 corgidrp's classes read the primary header, the image, ``ERR`` and ``DQ``. Further planes and tables
-follow in extensions, which these classes keep.
+follow in extensions, which these classes keep; tables are images (`darkroom.cgi.darks.tables`).
+Pixels without a value are NaN in memory. corgidrp takes plain means of whole darks, so they are
+written as 0 with the error 0, as it does itself, unless asked otherwise: DQ is not 0 there, the
+card EMPTYPIX says which it is, and `restore_empty` brings NaN back.
 """
 
 from __future__ import annotations
@@ -19,14 +22,17 @@ from darkroom import provenance
 from darkroom.cgi.darks.headers import (
     DARK_CARDS,
     OF_ONE_STACK,
+    add_software_cards,
+    creation_time,
     frames_table,
     merge_headers,
     product_name,
 )
+from darkroom.cgi.darks.tables import read_table, table_image
 from darkroom.cgi.maps.maps import MAPS, PAIRS, clipped
 from darkroom.cgi.units import ELECTRON
 from darkroom.errors import InputError
-from darkroom.fits.write import binary_table, write
+from darkroom.fits.write import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +61,7 @@ def write_noise_maps(
     settings: dict[str, object],
     signed: bool = True,
     region: str = "full",
+    empty_pixels: str = "nan",
 ) -> None:
     """Write noise maps in the layout of corgidrp's DetectorNoiseMaps.
 
@@ -74,6 +81,9 @@ def write_noise_maps(
         maps. The card SIGNED records it.
     region : str
         ``"full"`` for the full frame, ``"image"`` for the image area.
+    empty_pixels : str
+        ``"zero"`` or ``"nan"``: pixels without a value. Those of maps fitted as corgidrp does stay
+        as that leaves them.
     """
     section = (slice(None), slice(None)) if region == "full" else geometry.section("image")
     stacks = [report.stack for report in maps.used]
@@ -81,16 +91,19 @@ def write_noise_maps(
     primary["FILENAME"] = product_name(stacks, "_dnm_cal")
     _noise_map_cards(image, maps, signed and maps.signed)
     _stamp(primary, "noise_maps", inputs, settings)
+    add_software_cards(image, "noise_maps", settings, created=creation_time(stacks))
     data = maps.data if signed else clipped(maps.data)
+    empty = empty_pixels if maps.estimator == "pooled" else "nan"
 
     def cut(planes, dtype):
         return np.ascontiguousarray(planes[(..., *section)], dtype)
 
     flags = cut(maps.dq, np.uint16)
+    data, errors = _with_empty(image, flags, empty, cut(data, ">f4"), cut(maps.err, ">f4"))
     hdus = [
         fits.PrimaryHDU(header=primary),
-        fits.ImageHDU(cut(data, ">f4"), header=image),
-        fits.ImageHDU(cut(maps.err, ">f4")[None], header=err, name="ERR"),
+        fits.ImageHDU(data, header=image),
+        fits.ImageHDU(errors[None], header=err, name="ERR"),
         fits.ImageHDU(np.stack([flags] * 3), header=dq, name="DQ"),
     ]
     if maps.covariance is not None:
@@ -133,12 +146,14 @@ def _noise_map_cards(header, maps, is_signed):
         header[card] = (float(maps.means[card]), comment)
     for name, value in zip(MAPS, maps.variances, strict=True):
         header[f"{name}VAR"] = (float(value), f"mean variance of the error of {name}, imaging")
-    for report in maps.used:
-        _add_history(
-            header,
-            f"stack: exposure time {report.stack.exptime:g} s, EM gain {report.stack.em_gain:g}, "
-            f"{report.mean_count:.3f} frames a pixel",
-        )
+    sets = [
+        [float(r.stack.exptime), float(r.stack.em_gain), float(r.mean_count)] for r in maps.used
+    ]
+    # In corgidrp's form, for what reads it there.
+    header.add_history(
+        "Detector noise maps created with the following sets of (exposure time (in s), EM gain, "
+        f"and number of frames):  {sets}"
+    )
     for sentence in maps.warnings:
         _add_history(header, f"warning: {sentence}")
 
@@ -170,17 +185,44 @@ def _stacks_table(maps):
         "RESIDUAL": ("electron", lambda r: r.residual),
         "RESERR": ("electron", lambda r: r.residual_error),
     }
-    columns = [
-        fits.Column(name, "D", unit=unit or None, array=[value(r) for r in reports])
-        for name, (unit, value) in numbers.items()
-    ]
-    columns += [
-        fits.Column("NFRAMES", "J", array=[r.stack.nframes for r in reports]),
-        fits.Column("USED", "L", array=[r.used for r in reports]),
-        fits.Column("CORRECTD", "L", array=[r.corrected for r in reports]),
-        fits.Column("REASON", "160A", array=[r.reason for r in reports]),
-    ]
-    return binary_table(columns, "STACKS")
+    columns = {name: [float(value(r)) for r in reports] for name, (_, value) in numbers.items()}
+    columns |= {
+        "NFRAMES": [r.stack.nframes for r in reports],
+        "USED": [bool(r.used) for r in reports],
+        "CORRECTD": [bool(r.corrected) for r in reports],
+        "REASON": [r.reason for r in reports],
+    }
+    units = {name: unit for name, (unit, _) in numbers.items() if unit}
+    return table_image("STACKS", columns, units)
+
+
+def _with_empty(header, dq, empty, *planes):
+    """Set the value of pixels without one in planes, whose last two axes are those of `dq`."""
+    header["EMPTYPIX"] = (empty, "pixels without a value (DQ is not 0)")
+    if empty == "nan":
+        return planes
+    filled = [plane.copy() for plane in planes]
+    for plane in filled:
+        plane[..., dq != 0] = 0
+    return filled
+
+
+def restore_empty(header: fits.Header, dq: np.ndarray, *planes: np.ndarray) -> list[np.ndarray]:
+    """Return planes of a product as float64, NaN in pixels without a value.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Of the image.
+    dq : (ny, nx) array
+        Flags.
+    *planes : (..., ny, nx) arrays
+    """
+    found = [np.array(plane, np.float64) for plane in planes]
+    if header.get("EMPTYPIX") == "zero":
+        for plane in found:
+            plane[..., dq != 0] = np.nan
+    return found
 
 
 def _stamp(primary, made_by, inputs, settings):
@@ -196,6 +238,7 @@ def write_dark(
     inputs: Sequence[StrPath],
     settings: dict[str, object],
     notes: Sequence[str] = (),
+    empty_pixels: str = "nan",
 ) -> None:
     """Write a traditional master dark in the layout of corgidrp's Dark.
 
@@ -213,14 +256,17 @@ def write_dark(
         As in `write_noise_maps`.
     notes : sequence of str
         Sentences for HISTORY.
+    empty_pixels : str
+        ``"zero"`` or ``"nan"``: pixels without a value.
     """
     primary, image, err, dq = merge_headers(stacks)
     primary["FILENAME"] = product_name(stacks, "_drk_cal")
     _stamp(primary, made_by, inputs, settings)
+    add_software_cards(image, made_by, settings, created=creation_time(stacks))
     _dark_cards(image, dark, synthesized=False)
     for sentence in notes:
         _add_history(image, sentence)
-    hdus = _dark_hdus(dark, primary, image, err, dq)
+    hdus = _dark_hdus(dark, primary, image, err, dq, empty_pixels)
     hdus.append(fits.ImageHDU(dark.count.astype(">i4"), name="COUNT"))
     write(path, [*hdus, frames_table(stacks)])
 
@@ -234,15 +280,22 @@ def _dark_cards(header, dark, *, synthesized):
     for card, value in DARK_CARDS.items():
         header.setdefault(card, value)
     header.add_history(f"master dark of {dark.exptime:g} s and EM gain {dark.em_gain:g}, {kind}")
+    # In corgidrp's form, for what reads it there.
+    header.add_history(
+        f"Dark with exptime = {dark.exptime} s and commanded EM gain = {header['EMGAIN_C']} "
+        f"created from {dark.nfiles} frames"
+    )
 
 
-def _dark_hdus(dark, primary, image, err, dq):
+def _dark_hdus(dark, primary, image, err, dq, empty_pixels):
     for card in ("KGAINPAR", "KGAIN_ER", "RN", "RN_ERR"):
         err[card] = image.get(card, -999.0)
+    planes = dark.data.astype(">f4"), dark.err.astype(">f4")
+    data, error = _with_empty(image, dark.dq, empty_pixels, *planes)
     return [
         fits.PrimaryHDU(header=primary),
-        fits.ImageHDU(dark.data.astype(">f4"), header=image),
-        fits.ImageHDU(dark.err.astype(">f4")[None], header=err, name="ERR"),
+        fits.ImageHDU(data, header=image),
+        fits.ImageHDU(error[None], header=err, name="ERR"),
         fits.ImageHDU(dark.dq.astype(np.uint16), header=dq, name="DQ"),
     ]
 
@@ -308,22 +361,22 @@ def _noise_maps_of(path, hdus):
     image = hdus[1].header
     if image.get("DATATYPE") != "DetectorNoiseMaps":
         raise InputError(path, f"DATATYPE is {image.get('DATATYPE')!r}, not 'DetectorNoiseMaps'")
-    data = np.asarray(hdus[1].data, np.float64)
-    if data.ndim != 3 or len(data) != 3:
-        raise InputError(
-            path, f"its image has the shape {data.shape}, (3, rows, columns) is needed"
-        )
+    shape = hdus[1].shape
+    if len(shape) != 3 or shape[0] != 3:
+        raise InputError(path, f"its image has the shape {shape}, (3, rows, columns) is needed")
     names = [hdu.name for hdu in hdus]
-    kgain = {float(k) for k in hdus["STACKS"].data["KGAIN"]} if "STACKS" in names else set()
+    kgain = set(read_table(hdus["STACKS"])["KGAIN"]) if "STACKS" in names else set()
+    dq = np.bitwise_or.reduce(np.asarray(hdus["DQ"].data, np.uint16), axis=0)
+    data, err = restore_empty(image, dq, hdus[1].data, hdus["ERR"].data.reshape(shape))
     return NoiseMapsFile(
         path=path,
         data=data,
-        err=np.asarray(hdus["ERR"].data, np.float64).reshape(data.shape),
-        dq=np.bitwise_or.reduce(np.asarray(hdus["DQ"].data, np.uint16), axis=0),
+        err=err,
+        dq=dq,
         covariance=np.asarray(hdus["COV"].data, np.float64) if "COV" in names else None,
         hot=np.asarray(hdus["HOT"].data if "HOT" in names else np.zeros(data.shape[1:], np.uint8)),
         nfiles=int(image["DRPNFILE"]),
-        kgain=kgain.pop() if len(kgain) == 1 else -999.0,
+        kgain=float(kgain.pop()) if len(kgain) == 1 else -999.0,
         signed=bool(image.get("SIGNED", False)),
         headers=(hdus[0].header, image, hdus["ERR"].header, hdus["DQ"].header),
     )
@@ -333,12 +386,17 @@ def _noise_maps_of(path, hdus):
 _MAP_CARDS = (
     "B_O", "B_O_ERR", "B_O_UNIT", "B_O_LOW", "B_O_UP", "B_O_MEAS", "FPN_IMM", "CIC_IMM", "DC_IMM",
     "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "NSTACK", "NSKIPPED",
-    "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY",
+    "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY", "NRECIPES", "RECIPE2", "RECIPE3",
 )  # fmt: skip
 
 
 def write_synthesized_dark(
-    path: StrPath, dark: MasterDark, maps: NoiseMapsFile, *, settings: dict[str, object]
+    path: StrPath,
+    dark: MasterDark,
+    maps: NoiseMapsFile,
+    *,
+    settings: dict[str, object],
+    empty_pixels: str = "nan",
 ) -> None:
     """Write a synthesized dark in the layout of corgidrp's Dark.
 
@@ -352,6 +410,8 @@ def write_synthesized_dark(
         Maps that it is made of.
     settings : dict
         Settings that the result depends on.
+    empty_pixels : str
+        ``"zero"`` or ``"nan"``: pixels without a value.
     """
     primary, image, err, dq = (header.copy() for header in maps.headers)
     for header in (image, primary, err, dq):
@@ -366,5 +426,6 @@ def write_synthesized_dark(
     image["COVUSED"] = (maps.covariance is not None, "does the error take covariance into account?")
     primary["FILENAME"] = str(primary.get("FILENAME", "")).replace("_dnm_cal", "_drk_cal")
     _stamp(primary, "synthesize_dark", [maps.path], settings)
+    add_software_cards(image, "synthesize_dark", settings, inputs=[maps.path.name])
     _dark_cards(image, dark, synthesized=True)
-    write(path, _dark_hdus(dark, primary, image, err, dq))
+    write(path, _dark_hdus(dark, primary, image, err, dq, empty_pixels))

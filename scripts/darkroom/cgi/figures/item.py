@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
+from darkroom.cgi.darks.product import restore_empty
+from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.figures.maps import Story
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
@@ -46,9 +48,8 @@ def read_story(
     """
     with fits.open(maps, memmap=False) as hdus:
         names = [hdu.name for hdu in hdus]
-        stacks = {
-            name: np.array(hdus["STACKS"].data[name]) for name in hdus["STACKS"].columns.names
-        }
+        stacks = read_table(hdus["STACKS"])
+        planes = restore_empty(hdus[1].header, hdus["DQ"].data[0], hdus[1].data, hdus["ERR"].data)
         chi2 = hot = None
         if "CHI2" in names:
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -56,7 +57,7 @@ def read_story(
             chi2[hdus["NSTACKS"].data < 4] = np.nan
             hot = np.array(hdus["HOT"].data)
         story = {
-            "maps": np.array(hdus[1].data, float), "errors": np.array(hdus["ERR"].data[0], float),
+            "maps": planes[0], "errors": planes[1][0],
             "imaging": geometry.imaging, "hot": hot, "chi2": chi2, "stacks": stacks,
             "cards": dict(hdus[1].header), "darks": [_read_dark(path) for path in darks],
         }  # fmt: skip
@@ -72,7 +73,8 @@ def _read_dark(path):
         header = hdus[1].header
         kind = "synthesized" if header["IS_SYNTH"] else "traditional"
         words = f"{kind} dark, EM gain {header['EMGAIN_C']:g}, {header['EXPTIME']:g} s"
-        return words, np.array(hdus[1].data, float), np.array(hdus["ERR"].data[0], float)
+        planes = restore_empty(header, hdus["DQ"].data, hdus[1].data, hdus["ERR"].data[0])
+        return words, *planes
 
 
 def describe(

@@ -6,6 +6,8 @@ hot only when its excess is larger than noise makes in a normal pixel. The sum o
 electrons has a long tail: if its upper end were called hot, it would be missing in the statistics
 of the normal pixels, and their fit would be biased. The limit is therefore a quantile of a gamma
 distribution with the variance and the skewness of the estimate.
+
+`darkroom.cgi.maps.hot_search` finds hot pixels, `darkroom.cgi.maps.hot_fit` fits them.
 """
 
 from __future__ import annotations
@@ -16,53 +18,60 @@ from darkroom.cgi.maps.pooling import gamma_limit
 
 #: Bits of the flags: excess of clock-induced charge, of dark current.
 CIC, DARK = 1, 2
+# Fraction of a variance that is as good as none.
+_TINY = 1e-12
 
 
 def excess_limits(
-    weights_matrix: np.ndarray,
+    rows: np.ndarray,
     variance: np.ndarray,
     gain: np.ndarray,
     enf2: np.ndarray,
     exptime: np.ndarray,
     count: np.ndarray,
     base: np.ndarray,
+    false_alarms: float,
 ) -> np.ndarray:
-    """Return the excess of C and of D above which a pixel is hot [standard errors].
+    """Return the excess of C or D that noise alone makes with a small probability.
 
     Parameters
     ----------
-    weights_matrix : (3, M) array
-        The linear estimator of a normal pixel: parameters = matrix @ means.
-    variance : (M,) array
-        Pooled variance of a sample [e-²].
+    rows : (2, M, ...) or (1, M, ...) array
+        Linear estimators of C, of D or of both: estimate = row @ means.
+    variance : (M, ...) array
+        Variance of a sample [e-²].
     gain, enf2, exptime : (M,) arrays
         EM gain, squared excess-noise factor, exposure time [s].
-    count : (M,) array
-        Samples of a normal pixel.
-    base : (3,) array
-        F [e-], C [e-] and D [e-/s] of a normal pixel.
+    count : (M, ...) array
+        Samples of the pixel.
+    base : (3, ...) array
+        F [e-], C [e-] and D [e-/s] of the pixel.
+    false_alarms : float
+        Probability that noise makes more, at most 1e-3.
 
     Returns
     -------
-    (2,) array
-        For C and D.
+    (2, ...) or (1, ...) array [standard errors]
+        One for each row.
     """
+    gain, enf2, exptime = (
+        values.reshape(-1, *(1,) * (variance.ndim - 1)) for values in (gain, enf2, exptime)
+    )
     # With hardly any charge, noise may make the parameters negative: the variance in excess of that
     # of the quietest stack also measures the electrons.
-    implied = (variance - variance.min()) / (gain**2 * enf2)
+    implied = (variance - variance.min(axis=0)) / (gain**2 * enf2)
     electrons = np.maximum(base[1] + exptime * base[2], implied)
     # Second and third cumulant of a Poisson number of exponentially amplified electrons.
     charge, third = gain**2 * enf2 * electrons / count, 6 * gain**3 * electrons / count**2
     found = []
-    for row in weights_matrix[1:]:
-        sigma2 = (row**2 * variance / count).sum()
+    for row in rows:
+        sigma2 = (row**2 * variance / count).sum(axis=0)
         # Charge in stacks with a negative weight cannot cause an excess, but contributes to sigma.
         upward = np.maximum(row, 0)
-        bright2 = (upward**2 * charge).sum()
-        skewed = (upward**3 * third).sum()
-        tail = gamma_limit(np.sqrt(bright2), skewed) if bright2 > 0 else 0.0
-        rest2 = max(sigma2 - bright2, 0)
-        found.append(np.sqrt((tail**2 + gamma_limit(1.0, 0.0) ** 2 * rest2) / sigma2))
+        bright2 = np.maximum((upward**2 * charge).sum(axis=0), _TINY * sigma2)
+        tail = gamma_limit(np.sqrt(bright2), (upward**3 * third).sum(axis=0), false_alarms)
+        rest = gamma_limit(1.0, 0.0, false_alarms) ** 2 * np.maximum(sigma2 - bright2, 0)
+        found.append(np.sqrt((tail**2 + rest) / sigma2))
     return np.array(found)
 
 

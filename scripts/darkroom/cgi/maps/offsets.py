@@ -52,53 +52,68 @@ class Offsets:
     @property
     def measured(self) -> bool:
         """True when offsets could be measured."""
-        return bool(np.isfinite(self.offset).all())
+        return bool(np.isfinite(self.offset).any())
 
 
-def measure(sources: Sequence[Source], geometry: Geometry, design: Design) -> Offsets:
-    """Measure the offsets of stacks.
+def read(sources: Sequence[Source], geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """Read the levels of the bias region.
 
     Parameters
     ----------
     sources : sequence of darkroom.cgi.stacks.sources.Source
         One per stack.
     geometry : darkroom.cgi.geometry.Geometry
+
+    Returns
+    -------
+    level, error : (M,) arrays
+        Mean of each stack over the pixels with samples in all stacks that have any there, and its
+        standard error [e-]; NaN for a stack without samples.
+    """
+    rows, columns = geometry.bias_region
+    size = (rows.stop - rows.start) * (columns.stop - columns.start)
+    rows = slice(rows.start, rows.stop, max(size // _PIXELS, 1))
+    patches = [source.patch(rows, columns) for source in sources]
+    used = [patch.count for patch in patches if patch.count.any()]
+    common = np.logical_and.reduce([count > 0 for count in used]) if used else np.zeros(0, bool)
+    levels, errors = np.full((2, len(patches)), np.nan)
+    for m, patch in enumerate(patches):
+        if not patch.count.any():
+            continue
+        count, total = patch.count[common].astype(float), patch.total[common]
+        freedom = np.maximum(count - 1, 0).sum()
+        if freedom:
+            variance = patch.m2[common].sum() / freedom
+            levels[m] = (total / count).mean()
+            errors[m] = np.sqrt(variance * (1 / count).mean() / count.size)
+    return levels, errors
+
+
+def measure(design: Design, level: np.ndarray, error: np.ndarray) -> Offsets:
+    """Measure the offsets of stacks.
+
+    Parameters
+    ----------
     design : darkroom.cgi.maps.design.Design
+    level, error : (M,) arrays
+        Of `read`.
 
     Returns
     -------
     Offsets
     """
-    rows, columns = geometry.bias_region
-    size = (rows.stop - rows.start) * (columns.stop - columns.start)
-    rows = slice(rows.start, rows.stop, max(size // _PIXELS, 1))
-    level, error = _levels([source.patch(rows, columns) for source in sources])
     nothing = np.full(len(level), np.nan)
     found = Offsets(level, error, nothing, nothing.copy(), np.zeros(len(level), bool))
-    if len(level) >= MIN_STACKS and np.isfinite(error).all() and (error > 0).all():
-        found.offset, found.offset_error, found.anomalous = deviations(design.matrix, level, error)
+    known = np.isfinite(error) & (error > 0)
+    if known.sum() >= MIN_STACKS:
+        found.offset[known], found.offset_error[known], found.anomalous[known] = deviations(
+            design.matrix[known], level[known], error[known]
+        )
     return found
 
 
-def _levels(patches):
-    """Return mean and error of each stack over the pixels with samples in all of them."""
-    common = np.logical_and.reduce([patch.count > 0 for patch in patches])
-    levels, errors = [], []
-    for patch in patches:
-        count, total = patch.count[common].astype(float), patch.total[common]
-        freedom = np.maximum(count - 1, 0).sum()
-        if not freedom:
-            levels.append(np.nan)
-            errors.append(np.nan)
-            continue
-        variance = patch.m2[common].sum() / freedom
-        levels.append((total / count).mean())
-        errors.append(np.sqrt(variance * (1 / count).mean() / count.size))
-    return np.array(levels), np.array(errors)
-
-
 def deviations(
-    matrix: np.ndarray, level: np.ndarray, error: np.ndarray
+    matrix: np.ndarray, level: np.ndarray, error: np.ndarray, limit: float = LIMIT
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure the deviation of each level from the others, and find the anomalous ones.
 
@@ -108,6 +123,8 @@ def deviations(
         Design matrix: coefficient of each parameter in each stack.
     level, error : (M,) arrays
         Level of each stack and its standard error [e-].
+    limit : float
+        Standard errors by which an anomalous one deviates.
 
     Returns
     -------
@@ -118,7 +135,7 @@ def deviations(
 
     Notes
     -----
-    The most deviant stack is excluded while it deviates by more than `LIMIT` errors; at most a
+    The most deviant stack is excluded while it deviates by more than `limit` errors; at most a
     third of the stacks are excluded. Errors are scaled by the robust scatter of the deviations when
     that is larger: the noise of a row's bias is common to its pixels, so that the scatter of the
     samples does not show it.
@@ -130,10 +147,10 @@ def deviations(
         scale = max(1.0, 1.4826 * float(np.median(score[agree])))
         worst = int(np.argmax(np.where(agree, score, 0)))
         full = (~agree).sum() >= len(level) // 3
-        if full or score[worst] <= LIMIT * scale:
+        if full or score[worst] <= limit * scale:
             break
         agree[worst] = False
-    anomalous = ~agree & (score > LIMIT * scale)
+    anomalous = ~agree & (score > limit * scale)
     return offset, offset_error * scale, anomalous
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.cgi.geometry import IMAGING
-from darkroom.cgi.maps import offsets
-from darkroom.cgi.maps.design import Design, check_stacks, number_warnings, truncation
-from darkroom.cgi.maps.maps import BandReader, BiasOffset, NoiseMaps, StackReport, count_dtype
+from darkroom.cgi.maps.chosen import choose
+from darkroom.cgi.maps.design import check_stacks, number_warnings
+from darkroom.cgi.maps.maps import BandReader, BiasOffset, NoiseMaps, count_dtype
 from darkroom.cgi.maps.pooling import strips
 from darkroom.cgi.maps.strip import Strip, workspace_for
 from darkroom.cgi.units import NONFINITE
@@ -43,6 +43,7 @@ def fit_pooled(
     *,
     check_thresholds: bool = True,
     correct_offsets: bool = True,
+    bad_stacks: str = "warn",
     dtype: DTypeLike = np.float64,
 ) -> NoiseMaps:
     """Fit the noise maps.
@@ -56,6 +57,9 @@ def fit_pooled(
         Leave out stacks whose cosmic-ray threshold truncates their dark signal.
     correct_offsets : bool
         Subtract the offset of a stack whose prescan disagrees with the others'.
+    bad_stacks : str
+        A stack whose imaging area disagrees with the others gives a warning (``warn``), or is left
+        out (``exclude``).
     dtype : dtype
         Data type of the maps.
 
@@ -72,7 +76,15 @@ def fit_pooled(
         pixel with two usable frames, or no pixel of the imaging area can be fitted.
     """
     check_stacks([source.stack for source in sources])
-    fit = _PooledFit(sources, geometry, check_thresholds, correct_offsets, dtype)
+    chosen = choose(
+        sources, geometry, check_thresholds=check_thresholds, correct_offsets=correct_offsets,
+        exclude=bad_stacks == "exclude",
+    )  # fmt: skip
+    settings = {
+        "check_thresholds": check_thresholds, "correct_offsets": correct_offsets,
+        "bad_stacks": bad_stacks,
+    }  # fmt: skip
+    fit = _PooledFit(sources, geometry, chosen, settings, dtype)
     for rows in strips(geometry.shape[0]):
         fit.fit_strip(rows)
     return fit.finish()
@@ -81,21 +93,13 @@ def fit_pooled(
 class _PooledFit:
     """One fit: its constants, and the results that are gathered strip by strip."""
 
-    def __init__(self, sources, geometry, check_thresholds, correct_offsets, dtype):
-        self.geometry = geometry
-        reports = [StackReport(source.stack) for source in sources]
-        for report in reports:
-            if check_thresholds:
-                report.reason = truncation(report.stack, geometry.em_stages)
-            report.used = not report.reason
+    def __init__(self, sources, geometry, chosen, settings, dtype):
+        self.geometry, self.chosen = geometry, chosen
+        self.design, self.offsets = chosen.design, chosen.offsets
+        self.subtracted = chosen.subtracted
+        reports = chosen.reports
         used = [s for s, report in zip(sources, reports, strict=True) if report.used]
         stacks = [source.stack for source in used]
-        check_stacks(stacks)
-        self.design = Design.from_stacks(stacks, geometry.em_stages)
-        self.offsets = offsets.measure(used, geometry, self.design)
-        self.subtracted = np.where(
-            self.offsets.anomalous & correct_offsets, self.offsets.offset, 0.0
-        )
         ny, nx = geometry.shape
         self.reader = BandReader(used, max(s.stop - s.start for s in strips(ny)), nx)
         self.workspace = workspace_for(nx * max(s.stop - s.start for s in strips(ny)))
@@ -116,7 +120,7 @@ class _PooledFit:
             hot=np.empty((ny, nx), np.uint8),
             reports=reports,
             warnings=[r.reason for r in reports if r.reason] + number_warnings(stacks),
-            settings={"check_thresholds": check_thresholds, "correct_offsets": correct_offsets},
+            settings=settings,
         )
 
     def fit_strip(self, rows):
@@ -160,9 +164,6 @@ class _PooledFit:
                 "no pixel of the imaging area can be fitted: fewer than four stacks, or stacks of "
                 "one gain or one time only, have a usable sample there"
             )
-        for report, total in zip(maps.used, self.count_sums, strict=True):
-            if not total:
-                raise DarkroomError(f"{report.stack.name}: no pixel has a usable frame")
         pixels = self.noise_sums[:, 1]
         with np.errstate(invalid="ignore", divide="ignore"):
             noise = np.sqrt(self.noise_sums[:, 0] / pixels)
@@ -175,7 +176,7 @@ class _PooledFit:
             report.corrected = bool(self.subtracted[m])
             report.noise = noise[m]
             report.residual, report.residual_error = residual[m], residual_error[m]
-        maps.warnings += _offset_warnings(maps.used, self.offsets)
+        maps.warnings += _offset_warnings(maps.used, self.offsets) + self.chosen.warnings
         fixed, cic, dark = (plane[imaging] for plane in maps.data)
         maps.means = {
             "FPN_IMM": np.nanmean(fixed, dtype=float), "CIC_IMM": np.nanmean(cic, dtype=float),
@@ -226,7 +227,7 @@ def _bias(found, design):
     """Return the residual offset of the bias region in the stacks that agree [DN]."""
     if not found.measured:
         return BiasOffset()
-    agree = ~found.anomalous
+    agree = np.isfinite(found.offset) & ~found.anomalous
     weight = (design.kgain / found.offset_error)[agree] ** 2
     value = float((weight * (found.offset / design.kgain)[agree]).sum() / weight.sum())
     error = float(1 / np.sqrt(weight.sum()))

@@ -228,8 +228,11 @@ def _pool(count, m2, limit, runs, sums):
             sums[k, 1] += freedom[j]
 
 
-def _flag(theta, covariance, base, limit, runs, flags):
-    """Flag pixels with significantly more charge than normal ones.
+def _stand_out(theta, covariance, base, limit, runs, found):
+    """Find pixels with more charge than normal ones.
+
+    The excess of the second parameter is that of an estimate in which the third is that of a normal
+    pixel, and the reverse.
 
     Parameters
     ----------
@@ -237,23 +240,25 @@ def _flag(theta, covariance, base, limit, runs, flags):
     covariance : (6, npixels) float64 array
     base : (K, 3) float64 array
         Parameters of a normal pixel of each population, in the units of `theta`.
-    limit : (K, 2) float64 array
-        Excess of the second and of the third parameter above which a pixel is flagged [standard
-        errors].
+    limit : float
+        Excess above which a pixel is found [standard errors].
     runs : (nruns, 3) int64 array
         First pixel, stop pixel, population.
-    flags : (npixels,) uint8 array
-        Filled: 1 for the second parameter, 2 for the third, 3 for both.
+    found : (npixels,) bool array
+        Filled within the runs.
     """
     for run in range(runs.shape[0]):
         k = runs[run, 2]
         low1, low2 = base[k, 1], base[k, 2]
-        square1, square2 = limit[k, 0] ** 2, limit[k, 1] ** 2
         for p in range(runs[run, 0], runs[run, 1]):
-            excess1, excess2 = theta[1, p] - low1, theta[2, p] - low2
-            first = (excess1 > 0.0) & (excess1 * excess1 > square1 * covariance[3, p])
-            second = (excess2 > 0.0) & (excess2 * excess2 > square2 * covariance[5, p])
-            flags[p] = (1 if first else 0) + (2 if second else 0)
+            free1, free2 = theta[1, p] - low1, theta[2, p] - low2
+            variance1, mixed, variance2 = covariance[3, p], covariance[4, p], covariance[5, p]
+            excess1 = free1 - mixed / variance2 * free2
+            excess2 = free2 - mixed / variance1 * free1
+            own = 1.0 - mixed * mixed / (variance1 * variance2)
+            found[p] = (excess1 > limit * np.sqrt(variance1 * own)) | (
+                excess2 > limit * np.sqrt(variance2 * own)
+            )
 
 
 def _scale(theta, covariance, scale, runs, dark, maps, errors, mixed):
@@ -376,9 +381,10 @@ fit = njit(
     **_options,
 )(_fit)  # fmt: skip
 pool = njit([types.void(_COUNT1, _ONE, _TWO, _RUNS, _TWO)], **_options)(_pool)
-flag = njit(
-    [types.void(_TWO, _TWO, _TWO, _TWO, _RUNS, types.Array(types.uint8, 1, "C"))], **_options
-)(_flag)
+stand_out = njit(
+    [types.void(_TWO, _TWO, _TWO, types.float64, _RUNS, types.Array(types.boolean, 1, "C"))],
+    **_options,
+)(_stand_out)
 scale = njit(
     [
         types.void(_TWO, _TWO, _ONE, _RUNS, types.int64, *(3 * (types.Array(number, 2, "C"),)))

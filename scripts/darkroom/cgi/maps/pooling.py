@@ -28,7 +28,7 @@ _SLOPE = 8.0
 _SAMPLE = 1024
 #: Approximate number of rows of a strip over which variances are pooled.
 STRIP = 64
-#: Fraction of normal pixels that may be taken for hot ones.
+#: Fraction of normal pixels whose mean or scatter may be taken for too large.
 FALSE_ALARMS = 1e-6
 # Fraction of the highest variances that first estimates leave out.
 _TRIMMED = 0.01
@@ -170,22 +170,33 @@ def pixel_variances(
     runs = runs_of(populations, excluded)
     pool = Pool(count[None], m2[None], runs, populations, npopulations, np.array([gain]))
     dof, n = np.maximum(count - 1.0, 0), np.maximum(count, 1)
+    # The limits are the same for all pixels of one population and one number of samples.
+    kinds, kind = np.unique(
+        populations.astype(np.int64) * (int(count.max()) + 1) + count, return_inverse=True
+    )
+    pixels = np.empty(kinds.size, np.intp)
+    pixels[kind] = np.arange(count.size)
+    its_dof, its_n, its_population = dof[pixels], n[pixels], populations[pixels]
     mean, counted = total / n, (populations != excluded) & (count > 0)
     high_mean = high_scatter = np.zeros(count.size, bool)
     for _ in range(_ITERATIONS):
         hot = high_mean | high_scatter
-        pooled = pool.variances(np.flatnonzero(hot))[0][populations]
+        pooled = pool.variances(np.flatnonzero(hot))[0]
         level, spread = _levels(mean, populations, counted & ~hot, npopulations)
         excess = mean - level[populations]
         with np.errstate(invalid="ignore", divide="ignore"):
-            sigma = np.sqrt(np.maximum(spread[populations], pooled / n))
-            now_high_mean = counted & (excess > gamma_limit(sigma, 3 * gain * pooled / n**2))
-            scatter = np.sqrt(n * (12 * gain**2 * pooled + 2 * pooled**2))
-            shape = (dof * pooled / scatter) ** 2
-            now_high_scatter = counted & (m2 > scatter**2 / (dof * pooled) * _gamma_quantile(shape))
+            variance = pooled[its_population]
+            sigma = np.sqrt(np.maximum(spread[its_population], variance / its_n))
+            highest = gamma_limit(sigma, 3 * gain * variance / its_n**2)
+            scatter = np.sqrt(its_n * (12 * gain**2 * variance + 2 * variance**2))
+            shape = (its_dof * variance / scatter) ** 2
+            widest = scatter**2 / (its_dof * variance) * _gamma_quantile(shape)
+        now_high_mean = counted & (excess > highest[kind])
+        now_high_scatter = counted & (m2 > widest[kind])
         if np.array_equal(now_high_mean | now_high_scatter, hot):
             break
         high_mean, high_scatter = now_high_mean, now_high_scatter
+    pooled = pooled[populations]
     variance = np.where(high_scatter & ~high_mean, m2 / np.maximum(dof, 1), pooled)
     return np.where(high_mean, pooled + 2 * gain * np.maximum(excess, 0), variance)
 
@@ -198,14 +209,18 @@ def _levels(mean, populations, chosen, npopulations):
     return level, np.bincount(populations[chosen], square, npopulations) / number
 
 
-def gamma_limit(sigma: float | np.ndarray, third: float | np.ndarray) -> np.ndarray:
-    """Return the excess over their means that quantities have with a probability `FALSE_ALARMS`.
+def gamma_limit(
+    sigma: float | np.ndarray, third: float | np.ndarray, chance: float = FALSE_ALARMS
+) -> np.ndarray:
+    """Return the excess over their means that quantities have with a small probability.
 
     Parameters
     ----------
     sigma, third : arrays or numbers
         Standard deviation and third cumulant of the quantities, whose distributions are
         approximated by gamma distributions.
+    chance : float
+        The probability, at most 1e-3.
 
     Returns
     -------
@@ -214,13 +229,13 @@ def gamma_limit(sigma: float | np.ndarray, third: float | np.ndarray) -> np.ndar
     """
     skewness = np.maximum(third / sigma**3, 1e-3)
     shape = 4 / skewness**2
-    return sigma * skewness / 2 * (_gamma_quantile(shape) - shape)
+    return sigma * skewness / 2 * (_gamma_quantile(shape, chance) - shape)
 
 
-def _gamma_quantile(shape):
+def _gamma_quantile(shape, chance=FALSE_ALARMS):
     limit = np.empty(np.shape(shape))
     flat = np.ascontiguousarray(shape, np.float64).reshape(-1)
-    load_kernel("darkroom.cgi.maps.pooled_kernel").gamma_tail(flat, FALSE_ALARMS, limit.reshape(-1))
+    load_kernel("darkroom.cgi.maps.pooled_kernel").gamma_tail(flat, chance, limit.reshape(-1))
     return limit
 
 

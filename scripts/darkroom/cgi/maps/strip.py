@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.cgi.geometry import IMAGING, POPULATIONS, TELEMETRY
-from darkroom.cgi.maps import hot
+from darkroom.cgi.maps import censored, hot_search
 from darkroom.cgi.maps.design import MIN_STACKS
+from darkroom.cgi.maps.hot_fit import HotPixels
 from darkroom.cgi.maps.pooling import Pool, runs_of
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from darkroom.cgi.maps.design import Design
     from darkroom.cgi.stacks.moments import Moments
 
-_MAX_ITERATIONS = 4
-_HOT_ITERATIONS = 3
+_MAX_ITERATIONS = 8
+_CENSORED_ITERATIONS = 3
+# Approximate number of pixels that tell how many samples normal ones lack.
+_SAMPLE = 8192
+# Pixels with less excess than this are not looked at by the search for hot ones [standard errors].
+_NEAR = 3.0
 # Smaller relative changes of the pooled variances are ignored: errors are then off by half of it.
 _SMALL_CHANGE = 0.01
 
@@ -61,7 +66,7 @@ class Strip:
     chi2, usable : (npixels,) arrays
         Chi-square, and number of stacks with a sample.
     hot : (npixels,) uint8 array
-        `hot.CIC`, `hot.DARK` or both for a pixel that was fitted as hot.
+        `darkroom.cgi.maps.hot.CIC`, ``DARK`` or both for a pixel that was fitted as hot.
     variance : (M, K) array
         Pooled variance of a sample [e-²].
     residuals : (M, K) array
@@ -85,6 +90,7 @@ class Strip:
         self.count, self.total, self.m2 = (
             a.reshape(nstacks, -1) for a in (moments.count, moments.total, moments.m2)
         )
+        self._seen = moments.seen.reshape(nstacks, -1)
         self.runs = runs_of(populations, TELEMETRY)
         self.absent = np.array(
             [not any(c[first:stop].any() for first, stop, _ in self.runs) for c in self.count]
@@ -104,38 +110,41 @@ class Strip:
         self.variance = None
 
     def fit(self) -> None:
-        """Fit all pixels, and repeat while the set of hot pixels changes.
+        """Fit all pixels, and repeat while pixels are found that may not be normal.
 
-        The first iteration flags hot dark current only: as long as the noise of a normal pixel is
-        assumed, a pixel with hot dark current also seems hot in clock-induced charge. A pixel
-        flagged for dark current keeps its flag: with its own, larger noise it might lose it.
+        As long as hot pixels are among those that the variances are pooled over, the noise of a
+        normal pixel seems larger than it is, and the weaker hot ones are hidden. A pixel that is
+        found is therefore kept. What its charge depends on is decided at the end: with the noise
+        of a normal pixel, one with hot dark current also seems hot in clock-induced charge.
         """
-        wanted = self.hot
-        for turn in range(_MAX_ITERATIONS):
-            self._fit_normal(wanted)
-            self._fit_hot(np.flatnonzero(wanted | self.hot), wanted)
-            self.hot = wanted
+        doubtful = np.zeros(self.populations.size, bool)
+        is_hot = doubtful.copy()
+        for _ in range(_MAX_ITERATIONS):
+            changed = self._fit_normal(np.flatnonzero(doubtful))
             found = self._find_hot()
-            wanted = (found & hot.DARK) if turn == 0 else found | (self.hot & hot.DARK)
-            if np.array_equal(wanted, self.hot):
+            is_hot |= found[1]
+            more = doubtful | found[0]
+            if not changed or np.array_equal(more, doubtful):
                 break
+            doubtful = more
+        self._fit_hot(np.flatnonzero(doubtful), is_hot)
 
-    def _fit_normal(self, flags):
-        """Fit with the pooled variances of the pixels that are not hot, if they have changed."""
-        places = np.flatnonzero(flags)
+    def _fit_normal(self, places):
+        """Fit with the pooled variances of the normal pixels; False if these are old."""
         variance = self._pool.variances(places)
         # A stack without a sample here has no weight, whatever its variance is.
-        variance[self.absent] = 1.0
+        variance[self.absent] = 1.0 if self.absent.all() else variance[~self.absent].min(axis=0)
         self._check(variance)
         known = self.variance
-        if known is not None and np.abs(variance / known - 1).max() < _SMALL_CHANGE:
-            return
-        self.variance = variance
-        self.residuals[...] = 0
-        self._sums[...] = 0
-        arrays = (*self._results(), self.residuals, self._sums)
-        self._run(self.count, self.total, 1 / variance, self.runs, arrays)
+        changed = known is None or np.abs(variance / known - 1).max() >= _SMALL_CHANGE
+        if changed:
+            self.variance = variance
+            self.residuals[...] = 0
+            self._sums[...] = 0
+            arrays = (*self._results(), self.residuals, self._sums)
+            self._run(self.count, self.total, 1 / variance, self.runs, arrays)
         self._base = self._parameters_without(places)
+        return changed
 
     def _results(self):
         return self.theta, self.covariance, self.chi2, self._null, self.usable
@@ -154,25 +163,41 @@ class Strip:
             self._matrix, MIN_STACKS, count, total, self.subtracted, inverse, runs, *arrays
         )
 
-    def _fit_hot(self, places, flags):
-        """Fit hot pixels with the variance that follows from their own parameters, iteratively."""
+    def _fit_hot(self, places, is_hot):
+        """Fit pixels that may not be normal with the noise of their own charge; flag the hot."""
         if not places.size:
             return
-        flags, populations = flags[places], self.populations[places]
-        design, pooled = self.design, self.variance[:, populations]
+        populations = self.populations[places]
         count, total = (np.ascontiguousarray(a[:, places]) for a in (self.count, self.total))
-        number = np.arange(places.size)
-        runs = np.column_stack([number, number + 1, number])
-        parts = [np.ascontiguousarray(a[..., places]) for a in self._results()]
-        unused = np.zeros((len(count), places.size)), np.zeros((places.size, 4))
-        for _ in range(_HOT_ITERATIONS):
-            variance = hot.hot_variance(
-                pooled, design.gain, design.enf2, design.exptime,
-                self.scale[:, None] * (parts[0] - self._base[populations].T), flags,
+        likely, certain = censored.lost(count, self._seen[:, places], *self._losses(places))
+        left_out = likely
+        for _ in range(_CENSORED_ITERATIONS):
+            kept = np.where(left_out, 0, count)
+            pixels = HotPixels(
+                self.design, self.scale, self.subtracted, kept, total,
+                self.variance[:, populations], self._base[populations].T, self.theta[:, places],
             )  # fmt: skip
-            self._run(count, total, 1 / variance, runs, (*parts, *unused))
-        for whole, part in zip(self._results(), parts, strict=True):
+            flags, noisy = pixels.classify()
+            fit = pixels.fit(noisy)
+            signal = self._matrix[:, 1:] @ fit.arrays[0][1:]
+            more = left_out | censored.unusable(likely, certain, signal)
+            if np.array_equal(more, left_out):
+                break
+            left_out = more
+        self.hot[places] = np.where(is_hot[places], flags, 0)
+        for whole, part in zip(self._results(), fit.arrays, strict=True):
             whole[..., places] = part
+
+    def _losses(self, places):
+        """Return the frames of each stack, and the fraction that normal pixels lack: (M,) each."""
+        normal = self.populations != TELEMETRY
+        normal[places] = False
+        some = np.flatnonzero(normal)
+        some = some[:: max(some.size // _SAMPLE, 1)]
+        nframes = np.maximum(self.count.max(axis=1), 1)
+        if not some.size:
+            return nframes, np.zeros(len(nframes))
+        return nframes, 1 - self.count[:, some].mean(axis=1) / nframes
 
     def _parameters_without(self, places):
         """Return the mean parameters of each population, (K, 3), without some pixels."""
@@ -182,26 +207,23 @@ class Strip:
         return sums[:, :3] / np.maximum(sums[:, 3:], 1)
 
     def _find_hot(self):
-        """Return flags of the pixels whose parameters exceed the limits of a normal pixel."""
-        limit = np.array([self._limits(k) for k in range(len(POPULATIONS))])
-        found = np.zeros(self.populations.size, np.uint8)
-        load_kernel("darkroom.cgi.maps.pooled_kernel").flag(
-            self.theta, self.covariance, self._base, limit, self.runs, found
+        """Tell which pixels are doubtful, and which hot (see `hot_search`): (2, npixels)."""
+        near = np.zeros(self.populations.size, bool)
+        load_kernel("darkroom.cgi.maps.pooled_kernel").stand_out(
+            self.theta, self.covariance, self._base, _NEAR, self.runs, near
         )
+        found = np.zeros((2, near.size), bool)
+        for population in range(len(POPULATIONS)):
+            places = np.flatnonzero(near & (self.populations == population))
+            if not places.size:
+                continue
+            count = self.count[:, places]
+            mean = self.total[:, places] / np.maximum(count, 1) - self.subtracted[:, None]
+            found[:, places] = hot_search.find(
+                self.design, self.variance[:, population], self._base[population] * self.scale,
+                self._pool.typical_count(population), count, mean,
+            )  # fmt: skip
         return found
-
-    def _limits(self, population):
-        """Return the limits of `hot.excess_limits` for a normal pixel of a population."""
-        count = self._pool.typical_count(population)
-        if not count.all():
-            return np.full(2, np.inf)
-        variance = self.variance[:, population]
-        weighted = self._matrix * (count / variance)[:, None]
-        estimator = np.linalg.pinv(weighted.T @ self._matrix) @ weighted.T
-        return hot.excess_limits(
-            estimator * self.scale[:, None], variance, self.design.gain, self.design.enf2,
-            self.design.exptime, count, self._base[population] * self.scale,
-        )  # fmt: skip
 
     def results(self, dtype: DTypeLike) -> list[np.ndarray]:
         """Return maps, errors and covariances in their units.

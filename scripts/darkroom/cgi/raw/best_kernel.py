@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 HIT, RAY, TRUNCATED = 1, 2, 4
 # Shortest block of a tail; later blocks are 1/_PART of the length so far.
 _BLOCK, _PART = 8, 4
+# Rows and columns around a hit of several rows that its charge may have spread to; rows between a
+# tail and those it is compared with.
+_AROUND, _APART = 3, 4
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
 _plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -190,9 +193,11 @@ def _tail_end(counts, level, start, end, sigma, limit):
     """Follow a tail along the flattened frame; return where it ends, and whether there is one.
 
     Blocks grow with the length so far: few are needed, and the last ones measure faint levels.
-    The level of a block is compared with the same columns of the rows above and below.
+    The level of a block is compared with the same columns of rows above and below, so far away that
+    a hit of several rows, each with its tail, does not hide them.
     """
     nx = counts.shape[1]
+    apart = _APART * nx
     last = start
     at, found = start, False
     room = np.empty(_BLOCK + (end - start) // _PART + 1)
@@ -201,10 +206,10 @@ def _tail_end(counts, level, start, end, sigma, limit):
         stop = min(at + width, end)
         here = _block_level(counts, level, at, stop, 0, room)
         around = np.inf
-        if at >= nx:
-            around = _block_level(counts, level, at, stop, -nx, room)
-        if stop + nx <= end:
-            around = min(around, _block_level(counts, level, at, stop, nx, room))
+        if at >= apart:
+            around = _block_level(counts, level, at, stop, -apart, room)
+        if stop + apart <= end:
+            around = min(around, _block_level(counts, level, at, stop, apart, room))
         last = stop
         if here - around <= limit * sigma * np.sqrt(2.0 / (stop - at)):
             break
@@ -245,6 +250,11 @@ def _grow(counts, level, rows, columns, saturation, sigma, limit, end, marks):
     -------
     hits, tails : int64
         Runs of hit pixels, and pixels of tails.
+
+    Notes
+    -----
+    A hit in adjacent rows is a cloud of charge, whose wings lie below the threshold: at a high gain
+    they have several electrons three pixels from its centre.
     """
     ny, nx = counts.shape
     hits, length = 0, 0
@@ -254,18 +264,17 @@ def _grow(counts, level, rows, columns, saturation, sigma, limit, end, marks):
             if not marks[r, c] & HIT:
                 c += 1
                 continue
-            first, strong = c, False
+            first, strong, cloud = c, False, False
             while c < columns[1] and marks[r, c] & HIT:
                 strong |= np.float64(counts[r, c]) - level[r] >= saturation
                 for y in (r - 1, r + 1):
-                    strong |= 0 <= y < ny and marks[y, c] & HIT != 0
+                    cloud |= 0 <= y < ny and marks[y, c] & HIT != 0
                 c += 1
-            strong |= c - first > 1
+            strong |= cloud | (c - first > 1)
             hits += 1
-            _mark(marks, r * nx + first, r * nx + c)
-            if strong:
-                for y in range(max(r - 1, 0), min(r + 2, ny)):
-                    _mark(marks, y * nx + max(first - 1, 0), y * nx + min(c + 1, nx))
+            reach = (_AROUND if cloud else 1) if strong else 0
+            for y in range(max(r - reach, 0), min(r + reach + 1, ny)):
+                _mark(marks, y * nx + max(first - reach, 0), y * nx + min(c + reach, nx))
             stop, followed = _tail_end(counts, level, r * nx + c, end, sigma, limit)
             if followed or strong:
                 _mark(marks, r * nx + c, stop)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.cgi.judging import ARRAY_TYPES
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from darkroom.fits.tiles import Plane
     from darkroom.hints import StrPath
 
-#: Array types that have a prescan.
-ARRAY_TYPES = ("SCI", "ENG", "ENG_EM", "ENG_CONV")
 _HIGHEST = 65535
 
 

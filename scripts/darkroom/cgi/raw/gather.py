@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from darkroom.cgi.raw.frames import is_raw
 from darkroom.cgi.raw.prepare import BATCH, prepare
+from darkroom.cgi.stack_keys import keys
 from darkroom.cgi.stacks.file import StatisticsSource, save_statistics
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.gather import add_frames
 from darkroom.cgi.stacks.moments import Moments
-from darkroom.cgi.stacks.preconditions import check_frame
 from darkroom.cgi.stacks.stacks import Stack
-from darkroom.cgi.units import ELECTRON, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.prepare import Settings
@@ -47,7 +46,6 @@ def raw_moments(
     settings: Settings,
     *,
     sums: Mapping[StrPath, str] | None = None,
-    waived: Collection[str] = (),
     scratch: StrPath | None = None,
 ) -> tuple[Stack | None, Moments, list[str]]:
     """Prepare the raw frames of one stack and add them up.
@@ -55,13 +53,11 @@ def raw_moments(
     Parameters
     ----------
     paths : sequence of path-like
-        Frames of one exposure time and commanded EM gain.
+        Frames of one exposure time and commanded EM gain, judged before.
     geometry : darkroom.cgi.geometry.Geometry
     settings : darkroom.cgi.raw.prepare.Settings
     sums : dict, optional
         ``{path: sha256}`` of files whose bytes were verified before.
-    waived : collection of str
-        Checks that are not made (see `darkroom.cgi.stacks.preconditions`).
     scratch : path-like, optional
         Folder for unpacked copies of compressed frames.
 
@@ -79,11 +75,9 @@ def raw_moments(
         When a frame does not fit.
     """
     sums = {Path(path): digest for path, digest in (sums or {}).items()}
-    unit = ELECTRON if settings.divide else EM_ELECTRON
     stack, moments, left_out, waiting = None, Moments.zeros(geometry.shape), [], []
     for frame in prepare(paths, geometry, settings, scratch):
         headers = frame.headers
-        check_frame(headers, unit, waived)
         if frame.bad:
             left_out.append(headers.path.name)
             continue
@@ -108,13 +102,12 @@ def raw_sources(
     folder: StrPath,
     *,
     sums: Mapping[StrPath, str] | None = None,
-    waived: Collection[str] = (),
 ) -> tuple[list[StatisticsSource], list[str]]:
     """Prepare raw frames of any number of stacks and add each stack up.
 
     Parameters
     ----------
-    paths, geometry, settings, sums, waived
+    paths, geometry, settings, sums
         As in `raw_moments`; frames may be of several stacks.
     folder : path-like
         Folder for the statistics of each stack; the caller removes it.
@@ -131,15 +124,17 @@ def raw_sources(
     InputError, DarkroomError
         When a frame does not fit, or no frame is usable.
     """
-    groups: dict[tuple[float, float], list[Path]] = {}
+    found = []
     for path in map(Path, paths):
         with open_frame(path) as frame:
-            headers = frame.headers
-            groups.setdefault((headers.exptime, headers.commanded_gain), []).append(path)
+            found.append((path, (frame.headers.exptime, frame.headers.commanded_gain, 0.0)))
+    common, groups = keys([key for _, key in found]), {}
+    for path, key in found:
+        groups.setdefault(common[key], []).append(path)
     sources, left_out = [], []
     for number, key in enumerate(sorted(groups)):
         stack, moments, bad = raw_moments(
-            groups[key], geometry, settings, sums=sums, waived=waived, scratch=folder
+            groups[key], geometry, settings, sums=sums, scratch=folder
         )
         left_out += bad
         if stack is None:

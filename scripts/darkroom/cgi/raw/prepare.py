@@ -19,6 +19,7 @@ from darkroom.cgi.raw.headers import (
     prepared_headers,
 )
 from darkroom.cgi.raw.inner_working_angle import inside_inner_working_angle
+from darkroom.cgi.stack_keys import alike
 from darkroom.cgi.stacks.frame import Headers, open_frame
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
@@ -271,7 +272,7 @@ def _prepare_best(paths, geometry, settings, scratch):
         headers, raw = _read_frame(path, geometry, scratch)
         if _is_setup(headers):
             continue
-        if batch and (len(batch) == BATCH or _key(batch[0][0]) != _key(headers)):
+        if batch and (len(batch) == BATCH or not alike(_key(batch[0][0]), _key(headers))):
             yield from best_frames(batch, geometry, settings)
             batch = []
         batch.append((headers, raw))
@@ -280,7 +281,7 @@ def _prepare_best(paths, geometry, settings, scratch):
 
 
 def _key(headers):
-    return headers.commanded_gain, headers.exptime
+    return headers.exptime, headers.commanded_gain, 0.0
 
 
 def best_frames(

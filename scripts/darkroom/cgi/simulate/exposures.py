@@ -127,8 +127,8 @@ def truth(settings: dict[str, Any]) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        Full-frame arrays ``fpn`` [e-], ``cic`` [e-], ``dark`` [e-/s], and bool arrays ``hot``,
-        ``bad``.
+        Full-frame arrays ``fpn`` [e-], ``cic`` [e-], ``dark`` [e-/s], and bool arrays ``hot``
+        (``hot_dark`` or ``hot_cic``), ``bad``.
     """
     full = complete(settings)
     geometry = read_geometry(full["geometry"])
@@ -142,7 +142,8 @@ def truth(settings: dict[str, Any]) -> dict[str, np.ndarray]:
         maps["fpn"][geometry.section("prescan")] = 0.0
         for name in ("fpn", "cic", "dark"):
             maps[name][bad] = 0.0
-        maps["hot"] &= ~bad
+        for name in ("hot", "hot_dark", "hot_cic"):
+            maps[name] &= ~bad
     return maps | {"bad": bad}
 
 
@@ -193,10 +194,14 @@ def _exposed(full, exposure, hidden, geometry):
     image = amplify(electrons, gain, geometry.em_stages, stream(full, "register", name))
     if full["partial_cic"]:
         image += partial_charge(full["partial_cic"], shape, gain, stream(full, "partial", name))
+    leak = full["leaking_stack"]
+    if leak and (leak["gain"], leak["exptime"]) == (gain, exposure.exptime):
+        image[geometry.imaging] += leak["light"]
     well = min(gain * full["full_well_image"], full["full_well_register"])
     touched = add_cosmic_rays(
         image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,
         stream(full, "cosmic", name), charges=full["cosmic_charge"], wrap=full["level"] == "L1",
+        spread=full["cosmic_spread"],
     )  # fmt: skip
     return np.minimum(image, well, out=image), touched, well
 

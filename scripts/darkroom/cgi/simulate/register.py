@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import erf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +90,7 @@ def add_cosmic_rays(
     *,
     charges: Sequence[float] = (1e4, 1e5),
     wrap: bool = False,
+    spread: float = 0.0,
 ) -> np.ndarray:
     """Add cosmic rays with the tails of a saturated register.
 
@@ -109,6 +111,9 @@ def add_cosmic_rays(
         Smallest and largest charge of a hit before the register [e-] (log-uniform).
     wrap : bool
         True when tails continue in the next row, in the order of readout.
+    spread : float
+        Standard deviation of a hit's charge cloud [pixels]; 0 for hits of one to three pixels of a
+        row that have the whole charge each.
 
     Returns
     -------
@@ -128,6 +133,10 @@ def add_cosmic_rays(
     flat, flat_touched = image.reshape(-1), touched.reshape(-1)
     for _ in range(rng.poisson(fluence * size * PIXEL_WIDTH**2)):
         row, column = rng.integers(rows.start, rows.stop), rng.integers(columns.start, columns.stop)
+        if spread:
+            charge = 10 ** rng.uniform(low, high) * gain
+            _add_cloud(image, touched, area, (row, column), charge, full_well, length, spread, rng)
+            continue
         charge = min(10 ** rng.uniform(low, high) * gain, full_well)
         stop = min(column + rng.integers(1, 4), image.shape[1])
         image[row, column:stop] += charge
@@ -137,3 +146,33 @@ def add_cosmic_rays(
         flat[start : start + reach] += 0.1 * charge * np.exp(-np.arange(reach) / max(length, 1e-9))
         flat_touched[start - stop + column : start + reach] = True
     return touched
+
+
+def _add_cloud(image, touched, area, place, charge, full_well, length, spread, rng):
+    """Add a Gaussian cloud of charge, and a tail after the brightest pixel of a saturated row."""
+    reach = int(np.ceil(5 * spread)) + 1
+    within = (rng.random(2) - 0.5).tolist()
+    edges = [
+        np.array(
+            [erf((k + 0.5 - shift) / spread / np.sqrt(2)) for k in range(-reach - 1, reach + 1)]
+        )
+        for shift in within
+    ]
+    cloud = charge * np.outer(*(np.diff(edge) / 2 for edge in edges))
+    for k, line in enumerate(cloud):
+        row = place[0] - reach + k
+        if not area[0].start <= row < area[0].stop:
+            continue
+        columns = place[1] - reach + np.arange(line.size)
+        inside = (columns >= area[1].start) & (columns < area[1].stop)
+        columns, line = columns[inside], np.minimum(line[inside], full_well)
+        if not line.size:
+            continue
+        image[row, columns] += line
+        touched[row, columns] = True
+        if line.max() < full_well:
+            continue
+        start = columns[np.argmax(line)] + 1
+        tail = 0.1 * full_well * np.exp(-np.arange(image.shape[1] - start) / max(length, 1e-9))
+        image[row, start:][tail > 1] += tail[tail > 1]
+        touched[row, start:][tail > 1] = True

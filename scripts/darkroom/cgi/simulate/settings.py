@@ -28,6 +28,17 @@ class OddStack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeakingStack:
+    """A stack with a light leak, which the prescan does not see."""
+
+    gain: float = simulated(REQUIRED, "EM gain of the stack.", minimum=1)
+    exptime: float = simulated(REQUIRED, "Exposure time of the stack.", unit="s", minimum=0)
+    light: float = simulated(
+        REQUIRED, "Light in the imaging area of each frame, after the EM register.", unit="e-"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated coronagraph camera (EXCAM)."""
 
@@ -65,11 +76,26 @@ class Simulation:
     dark: float = simulated(0.001, "Mean of the dark current.", unit="e-/s", minimum=0)
     dark_spread: float = simulated(0.00016, "Scatter of the dark current.", unit="e-/s", minimum=0)
     hot_fraction: float = simulated(
-        1e-3, "Fraction of hot pixels in the imaging area.", unit="fraction", minimum=0, maximum=1
+        1e-3,
+        "Fraction of pixels with hot dark current in the imaging area.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     hot_dark: list[float] = simulated(
         [0.01, 1.0], "Dark current of hot pixels, log-uniform.", unit="LOW HIGH e-/s", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    hot_cic_fraction: float = simulated(
+        3e-4,
+        "Fraction of pixels that are hot in clock-induced charge in the imaging area.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
+    )
+    hot_cic: list[float] = simulated(
+        [0.3, 2.0], "Clock-induced charge of such pixels, log-uniform.", unit="LOW HIGH e-",
+        minimum=0, schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
     partial_cic: float = simulated(
         0.0,
@@ -103,9 +129,19 @@ class Simulation:
         [1e4, 1e5], "Charge of a cosmic-ray hit, log-uniform.", unit="LOW HIGH e-", minimum=0,
         schema={"minItems": 2, "maxItems": 2},
     )  # fmt: skip
+    cosmic_spread: float = simulated(
+        0.0,
+        "Radius (σ) of the charge cloud of a cosmic-ray hit, perhaps 0.5 in orbit; with 0 a hit "
+        "has one to three pixels of a row and no wings.",
+        unit="pixels",
+        minimum=0,
+    )
     temperature: float = simulated(-85.0, "Temperature of the detector.", unit="°C")
     odd_stack: OddStack | None = simulated(
         None, "One anomalous stack.", group=OddStack, absent="none"
+    )
+    leaking_stack: LeakingStack | None = simulated(
+        None, "One stack with a light leak.", group=LeakingStack, absent="none"
     )
     bias: float = simulated(1000.0, "Raw frames: bias level.", unit="DN")
     bias_drift: float = simulated(5.0, "Raw frames: drift of the bias over the rows.", unit="DN")

@@ -41,8 +41,9 @@ def truth_maps(
     Returns
     -------
     dict
-        ``fpn`` [e-], ``cic`` [e-] and ``dark`` [e-/s] of the full frame, and the bool array
-        ``hot``. Dark current is 0 outside the imaging area.
+        ``fpn`` [e-], ``cic`` [e-] and ``dark`` [e-/s] of the full frame, and the bool arrays
+        ``hot_dark``, ``hot_cic``, and ``hot`` for either. Dark current is 0 outside the imaging
+        area.
     """
     shape = geometry.shape
 
@@ -60,12 +61,17 @@ def truth_maps(
     if full["maps"] != "synthetic":
         for name, path in _files(full["maps"]).items():
             maps[name][geometry.section("image")] = _load(path, geometry)
-    rng = stream("hot")
-    hot = np.zeros(shape, bool)
-    hot[imaging] = rng.random(hot[imaging].shape) < full["hot_fraction"]
-    low, high = full["hot_dark"]
-    maps["dark"][hot] = low * (high / low) ** rng.random(int(hot.sum()))
-    return maps | {"hot": hot}
+    for name, component, fraction, limits in (
+        ("dark", "hot", "hot_fraction", "hot_dark"),
+        ("cic", "hot-cic", "hot_cic_fraction", "hot_cic"),
+    ):
+        rng = stream(component)
+        hot = np.zeros(shape, bool)
+        hot[imaging] = rng.random(hot[imaging].shape) < full[fraction]
+        low, high = full[limits]
+        maps[name][hot] = low * (high / low) ** rng.random(int(hot.sum()))
+        maps[f"hot_{name}"] = hot
+    return maps | {"hot": maps["hot_dark"] | maps["hot_cic"]}
 
 
 def _files(choice):

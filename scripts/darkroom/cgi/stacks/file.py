@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 DATATYPE = "StackStatistics"
 _BLOCK = 2880
-# Beginning of the lines of HISTORY that name frames that were left out.
-_LEFT_OUT = "left out: "
+# Beginning of the lines of HISTORY that name frames that were left out, because their header marks
+# them as bad, and because the checks refuse them.
+_LEFT_OUT, _REFUSED = "left out: ", "refused: "
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
@@ -52,8 +53,17 @@ def frames_in_statistics(path: StrPath) -> int | None:
 
 def left_out_of(path: StrPath) -> list[str]:
     """Return the names of bad frames that a file of statistics left out."""
+    return _named_in_history(path, _LEFT_OUT)
+
+
+def refused_of(path: StrPath) -> list[str]:
+    """Return the names of frames that a file of statistics left out because checks refuse them."""
+    return _named_in_history(path, _REFUSED)
+
+
+def _named_in_history(path, beginning):
     history = map(str, fits.getheader(path).get("HISTORY", []))
-    return [line.removeprefix(_LEFT_OUT) for line in history if line.startswith(_LEFT_OUT)]
+    return [line.removeprefix(beginning) for line in history if line.startswith(beginning)]
 
 
 def save_empty(
@@ -62,6 +72,7 @@ def save_empty(
     inputs: Sequence[StrPath],
     settings: dict[str, object],
     left_out: Sequence[str] = (),
+    refused: Sequence[str] = (),
 ) -> None:
     """Write the statistics of a part of a stack whose frames were all refused.
 
@@ -69,13 +80,13 @@ def save_empty(
     ----------
     path : path-like
         File that is written.
-    inputs, settings, left_out
+    inputs, settings, left_out, refused
         As in `save_statistics`.
     """
     primary = fits.PrimaryHDU()
     primary.header["DATATYPE"] = (DATATYPE, "running statistics of a stack of frames")
     primary.header["NFRAMES"] = (0, "number of frames")
-    _stamp(primary.header, inputs, settings, left_out)
+    _stamp(primary.header, inputs, settings, left_out, refused)
     write(path, [primary])
 
 
@@ -87,6 +98,7 @@ def save_statistics(
     inputs: Sequence[StrPath],
     settings: dict[str, object],
     left_out: Sequence[str] = (),
+    refused: Sequence[str] = (),
 ) -> None:
     """Write the statistics of a stack.
 
@@ -103,6 +115,8 @@ def save_statistics(
         Settings that the result depends on.
     left_out : sequence of str
         Names of frames that were left out because their header marks them as bad.
+    refused : sequence of str
+        Names of frames that were left out because checks refuse them.
     """
     primary = fits.PrimaryHDU()
     header = primary.header
@@ -115,9 +129,10 @@ def save_statistics(
     header["CRTHRESH"] = (stack.threshold_dn, "[DN] cosmic-ray threshold of the first frame")
     header["NFRAMES"] = (stack.nframes, "number of frames")
     header["SUMTEMP"] = (stack.temperature_sum, "[C] sum of EXCAMT over the frames")
+    header["NTEMP"] = (stack.temperatures, "number of frames whose EXCAMT is known")
     for card, value in stack.earliest.items():
         header[card] = (value, "of the earliest frame")
-    _stamp(header, inputs, settings, left_out)
+    _stamp(header, inputs, settings, left_out, refused)
     images = {
         "SUM": moments.total, "M2": moments.m2, "ERR2": moments.err2,
         "COUNT": moments.count, "DQ": moments.seen,
@@ -126,9 +141,10 @@ def save_statistics(
     write(path, [*hdus, _frames_table(stack), _cards_table(stack.template)])
 
 
-def _stamp(header, inputs, settings, left_out):
-    for name in left_out:
-        header.add_history(f"{_LEFT_OUT}{name}")
+def _stamp(header, inputs, settings, left_out, refused):
+    for beginning, names in ((_LEFT_OUT, left_out), (_REFUSED, refused)):
+        for name in names:
+            header.add_history(f"{beginning}{name}")
     provenance.stamp(
         header,
         made_by="stack_statistics",
@@ -248,6 +264,7 @@ def _read_stack(hdus, shape):
         earliest={card: header[card] for card in ("SCTSRT", "MJDSRT") if card in header},
         members=members,
         temperature_sum=float(header["SUMTEMP"]),
+        temperatures=int(header["NTEMP"]),
     )
 
 

@@ -1,15 +1,15 @@
 """One exposure of the coronagraph's camera, in corgidrp's FITS layout.
 
 HDU 0 has the header of the visit and no data; HDU 1 is the image; ``ERR`` is its error (one plane,
-or a cube whose first plane is the total error); ``DQ`` holds its flags. The headers are read when a
-frame is opened; pixels are read later, a band of rows at a time.
+or a cube whose first plane is the total error); ``DQ`` holds its flags (one or more planes). The
+headers are read when a frame is opened; pixels are read later, a band of rows at a time.
 """
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -130,13 +130,15 @@ class Pixels:
     ----------
     data : darkroom.fits.tiles.Plane
         The image.
-    err, dq : darkroom.fits.tiles.Plane or None
-        Its error and its flags; None when the file has none: they are then taken as zero.
+    err : darkroom.fits.tiles.Plane or None
+        Its error; None when the file has none: it is then taken as zero.
+    dq : tuple of darkroom.fits.tiles.Plane
+        The planes of its flags, which are joined; none when the file has none.
     """
 
     data: Plane
     err: Plane | None
-    dq: Plane | None
+    dq: tuple[Plane, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -172,10 +174,14 @@ class Pixels:
             else:
                 stored = plane.stored(first, len(target)).astype(np.float64)
                 target[...] = stored * plane.bscale + plane.bzero
-        if self.dq is None:
+        if not self.dq:
             dq[...] = 0
-        else:
-            _flags_into(self.dq, first, dq)
+            return
+        _flags_into(self.dq[0], first, dq)
+        for plane in self.dq[1:]:
+            more = np.empty_like(dq)
+            _flags_into(plane, first, more)
+            dq |= more
 
     def read_patch(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
         """Read a rectangle of the image and its flags, and little else of the file.
@@ -191,11 +197,11 @@ class Pixels:
         """
         values = _mapped(self.data)[rows, columns]
         data = values.astype(np.float64) * self.data.bscale + self.data.bzero
-        if self.dq is None:
-            return data, np.zeros(data.shape, np.uint16)
-        flags = _mapped(self.dq)[rows, columns]
-        dq = flags.astype(np.int64) * int(self.dq.bscale) + int(self.dq.bzero)
-        return data, dq.astype(np.uint16)
+        dq = np.zeros(data.shape, np.uint16)
+        for plane in self.dq:
+            flags = _mapped(plane)[rows, columns]
+            dq |= (flags.astype(np.int64) * int(plane.bscale) + int(plane.bzero)).astype(np.uint16)
+        return data, dq
 
 
 @dataclass(frozen=True)
@@ -244,18 +250,22 @@ def _open(path, plain):
         shape = _shape(headers[1])
         if len(shape) != 2:
             raise InputError(path, f"the second HDU holds no 2-D image ({_describe_shape(shape)})")
-        planes = {"image": _plane(plain, found[1], headers[1], shape)}
+        planes = {"ERR": (), "DQ": ()}
         kept = {}
         for unit, header in zip(found[2:], headers[2:], strict=True):
             name = str(header.get("EXTNAME", "")).strip().upper()
             if name in ("ERR", "DQ"):
-                planes[name], kept[name] = _first_plane(path, plain, unit, header, shape), header
+                planes[name], kept[name] = _planes(path, plain, unit, header, shape), header
     except (ValueError, fits.VerifyError) as error:
         raise InputError(path, f"cannot be read as FITS ({error})") from error
     empty = fits.Header()
     return Frame(
         Headers(path, *headers[:2], kept.get("ERR", empty), kept.get("DQ", empty)),
-        Pixels(planes["image"], planes.get("ERR"), planes.get("DQ")),
+        Pixels(
+            _plane(plain, found[1], headers[1], shape),
+            next(iter(planes["ERR"]), None),
+            planes["DQ"],
+        ),
     )
 
 
@@ -270,15 +280,17 @@ def _describe_shape(shape):
     return shape or "a table, or tile-compressed: unpack it with funpack"
 
 
-def _first_plane(path, plain, unit, header, shape):
-    """Locate the (first) plane of ERR or DQ; it must have the shape of the image."""
+def _planes(path, plain, unit, header, shape):
+    """Locate the planes of ERR or DQ; each must have the shape of the image."""
     found = _shape(header)
     if len(found) not in (2, 3) or found[-2:] != shape:
         raise InputError(
             path,
             f"{header['EXTNAME']} has the shape {_describe_shape(found)}, the image has {shape}",
         )
-    return _plane(plain, unit, header, shape)
+    first = _plane(plain, unit, header, shape)
+    number = found[0] if len(found) == 3 else 1
+    return tuple(replace(first, offset=first.offset + k * first.nbytes) for k in range(number))
 
 
 def _plane(plain, unit, header, shape):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from darkroom.cgi.stack_keys import keys
 from darkroom.cgi.stacks.frame import Pixels, open_frame
+from darkroom.cgi.stacks.judged import judge_frames
 from darkroom.cgi.stacks.moments import Moments
-from darkroom.cgi.stacks.preconditions import check_frame
 from darkroom.cgi.stacks.stacks import Stack
+from darkroom.cgi.stacks.values import header_values
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError
 
@@ -42,14 +44,36 @@ class StackFrames:
     sources: list[tuple[Path, Pixels | None]] = field(default_factory=list)
 
 
+class SortedFrames(NamedTuple):
+    """Frames in stacks, those that are left out, and what is said of them.
+
+    Attributes
+    ----------
+    stacks : list of StackFrames
+        In the order of exposure time, commanded gain, conversion gain; empty when all frames
+        are marked as bad.
+    left_out : list of str
+        Names of frames that their header calls bad (IS_BAD).
+    warnings : list of str
+        Sentences of the checks.
+    """
+
+    stacks: list[StackFrames]
+    left_out: list[str]
+    warnings: list[str]
+
+
 def sort_out(
     paths: Sequence[StrPath],
     geometry: Geometry,
     unit: str = EM_ELECTRON,
     waived: Collection[str] = (),
     sums: Mapping[str, str] | None = None,
-) -> tuple[list[StackFrames], list[str]]:
-    """Sort frames into stacks by their headers.
+    *,
+    judged: bool = False,
+    judge: Mapping[str, Any] | None = None,
+) -> SortedFrames:
+    """Judge frames, and sort them into stacks by their headers.
 
     Parameters
     ----------
@@ -62,40 +86,47 @@ def sort_out(
         Checks that are not made.
     sums : dict, optional
         ``{path: sha256}`` of files whose bytes were verified before.
-
-    Returns
-    -------
-    stacks : list of StackFrames
-        In the order of exposure time, commanded gain, conversion gain; empty when all frames
-        are marked as bad.
-    left_out : list of str
-        Names of frames that their header calls bad (IS_BAD).
+    judged : bool
+        True when they were judged before, as those of a campaign are.
+    judge : mapping, optional
+        Further settings of the checks (`darkroom.cgi.judging.checks`).
 
     Raises
     ------
     InputError, DarkroomError
-        When a frame does not fit, or none was given.
+        When frames do not fit, all named in one message, or none was given.
     """
     if not paths:
         raise DarkroomError("nothing to make darks of: no frames were given")
-    found, left_out = {}, []
-    for path in map(Path, paths):
+    settings = {**(judge or {}), "waive": tuple(waived)}
+    if judged:
+        values, warnings = [_header_values(path, geometry) for path in paths], []
+    else:
+        values, warnings = judge_frames(paths, geometry, unit, settings, sums)
+    frames, left_out = [], []
+    for path, seen in zip(map(Path, paths), values, strict=True):
+        if seen["left_out"]:
+            left_out.append(path.name)
+        else:
+            frames.append((path, (seen["exptime"], seen["commanded_gain"], seen["kgain"])))
+    common, found = keys([key for _, key in frames]), {}
+    for path, own in frames:
         with open_frame(path) as frame:
-            headers, pixels = frame.headers, frame.pixels
-            check_frame(headers, unit, waived)
-            geometry.check_shape(path, pixels.shape)
-            if headers.image.get("IS_BAD"):
-                left_out.append(path.name)
-                continue
-            key = (headers.exptime, headers.commanded_gain, headers.kgain)
+            headers, pixels, key = frame.headers, frame.pixels, common[own]
             if key not in found:
-                found[key] = StackFrames(Stack.begin(headers, pixels.shape))
+                found[key] = StackFrames(Stack.begin(headers, pixels.shape, key))
             found[key].stack.join(headers, (sums or {}).get(str(path), ""))
             found[key].sources.append((path, None if path.suffix == ".gz" else pixels))
     stacks = [found[key] for key in sorted(found)]
     for gathered in stacks:
         gathered.stack.check()
-    return stacks, left_out
+    return SortedFrames(stacks, left_out, warnings)
+
+
+def _header_values(path, geometry):
+    with open_frame(path) as frame:
+        geometry.check_shape(frame.headers.path, frame.pixels.shape)
+        return header_values(frame.headers)
 
 
 def read_moments(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from darkroom.cgi.stack_keys import Key, keys
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.gather import StackFrames, read_moments
 from darkroom.cgi.stacks.moments import Moments
@@ -152,9 +153,12 @@ def join_parts(sources: Sequence[Source]) -> list[Source]:
     list of Source
         One per stack, in the order of exposure time, commanded gain, conversion gain.
     """
-    parts: dict[tuple[float, float, float], list[Source]] = {}
+    common = keys([source.stack.key for source in sources])
+    parts: dict[Key, list[Source]] = {}
     for source in sources:
-        parts.setdefault(source.stack.key, []).append(source)
+        key = common[source.stack.key]
+        source.stack.exptime, _, source.stack.kgain = key
+        parts.setdefault(key, []).append(source)
     return [
         found[0] if len(found) == 1 else JoinedSource(found)
         for _, found in sorted(parts.items(), key=lambda item: item[0])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
+from darkroom.cgi.stack_keys import Key, alike
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ RECOMMENDED_FRAMES = 1176
 _GAIN_TOLERANCE = 0.02
 # HISTORY is wrapped anywhere, and a blank at the end of a line is lost.
 _THRESHOLD = re.compile(r"Cosmic\s*ray\s*threshold\s*of\s*(\S+?)\s*used\.")
+
+
+def key_of(headers: Headers) -> Key:
+    """Return the key of the stack that a frame belongs to."""
+    return headers.exptime, headers.commanded_gain, headers.kgain
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,9 @@ class Stack:
     earliest : dict
         SCTSRT and MJDSRT of its earliest frame.
     temperature_sum : float
-        Sum of the temperatures (EXCAMT) of its frames [C].
+        Sum of the temperatures (EXCAMT) of its frames [C], where they are known.
+    temperatures : int
+        Number of frames whose temperature is known.
     """
 
     exptime: float
@@ -106,14 +114,19 @@ class Stack:
     earliest: dict[str, str | float]
     members: list[Member] = field(default_factory=list)
     temperature_sum: float = 0.0
+    temperatures: int = 0
 
     @classmethod
-    def begin(cls, headers: Headers, shape: tuple[int, int]) -> Stack:
-        """Make the stack that a frame belongs to, still without any frame."""
+    def begin(cls, headers: Headers, shape: tuple[int, int], key: Key | None = None) -> Stack:
+        """Make the stack that a frame belongs to, still without any frame.
+
+        `key` replaces exposure time and gains of this frame (see `keys`).
+        """
+        exptime, commanded_gain, kgain = key or key_of(headers)
         return cls(
-            exptime=headers.exptime,
-            commanded_gain=headers.commanded_gain,
-            kgain=headers.kgain,
+            exptime=exptime,
+            commanded_gain=commanded_gain,
+            kgain=kgain,
             unit=str(headers.image.get("BUNIT", "")).strip(),
             shape=shape,
             threshold_dn=threshold_dn(headers),
@@ -122,7 +135,7 @@ class Stack:
         )
 
     @property
-    def key(self) -> tuple[float, float, float]:
+    def key(self) -> Key:
         """Exposure time, commanded gain and conversion gain, which all its frames share."""
         return self.exptime, self.commanded_gain, self.kgain
 
@@ -155,8 +168,8 @@ class Stack:
         InputError
             When its exposure time, gains or unit are not those of the stack.
         """
-        found = (headers.exptime, headers.commanded_gain, headers.kgain)
-        if found != self.key:
+        found = key_of(headers)
+        if not alike(found, self.key):
             raise InputError(
                 headers.path,
                 f"exposure time, commanded EM gain and conversion gain are {found}, those of "
@@ -171,8 +184,10 @@ class Stack:
         start = _start_cards(headers.image)
         if str(start.get("SCTSRT", "")) < str(self.earliest.get("SCTSRT", "")):
             self.earliest = start
-        temperature = headers.image.get("EXCAMT", 0.0)
-        self.temperature_sum += temperature if isinstance(temperature, int | float) else 0.0
+        temperature = headers.image.get("EXCAMT")
+        if isinstance(temperature, int | float) and not isinstance(temperature, bool):
+            self.temperature_sum += temperature
+            self.temperatures += 1
 
     def merge(self, other: Stack) -> None:
         """Add the frames of another part of the same stack.
@@ -182,7 +197,7 @@ class Stack:
         DarkroomError
             When the other part is not of the same stack.
         """
-        if other.key != self.key or other.unit != self.unit or other.shape != self.shape:
+        if not alike(other.key, self.key) or other.unit != self.unit or other.shape != self.shape:
             raise DarkroomError(f"{self.name}: a part of {other.name} cannot be merged into it")
         self.members += other.members
         if other.template.start >= self.template.start:
@@ -190,6 +205,7 @@ class Stack:
         if str(other.earliest.get("SCTSRT", "")) < str(self.earliest.get("SCTSRT", "")):
             self.earliest = other.earliest
         self.temperature_sum += other.temperature_sum
+        self.temperatures += other.temperatures
 
     def check(self) -> None:
         """Refuse duplicate frames, and EM gains that differ too much.

@@ -27,6 +27,10 @@ _LIMITS = (
 )
 
 
+# Bit of telegraph noise in the flags of a read noise.
+_TELEGRAPH = 4
+
+
 def describe(
     folder: StrPath,
     superbias: tuple[Product, Product] | None = None,
@@ -48,19 +52,21 @@ def describe(
     dict
         Keywords of `darkroom.report.item.write_item`, without figures and quantities.
     """
-    made, tables, products, key_numbers = [], [], [], []
+    made, tables, products, key_numbers, warnings = [], [], [], [], []
     if superbias is not None:
         reference, details = superbias
         made.append(f"a superbias of {counted(int(details.header['NRAMPS']), 'ramp')}")
         products += _products(folder, reference, details, "superbias")
         key_numbers += _superbias_numbers(reference, details)
         tables += [_levels(details), _noise(details)]
+        warnings += [str(text) for text in details.table("CYCLE").get("WARNING", ()) if str(text)]
     if readnoise is not None:
         reference, details = readnoise
         made.append(f"a read noise of {counted(int(details.header['NRAMPS']), 'ramp')}")
         products += _products(folder, reference, details, "read noise")
         key_numbers += _readnoise_numbers(reference)
         tables.append(_amplifiers(details))
+        warnings += _averaged_groups(reference, details)
     header = (superbias or readnoise)[1].header
     return {
         "summary": f"{header['DETECTOR']} {header['SUBARRAY']}: {' and '.join(made)}.",
@@ -68,7 +74,53 @@ def describe(
         "tables": [table for table in tables if table],
         "products": products,
         "limits": list(_LIMITS),
+        "warnings": warnings,
     }
+
+
+def _averaged_groups(reference, details):
+    """Return what to know of a read noise that was measured in groups of several frames."""
+    nframes = int(details.header["NFRAMES"])
+    if nframes == 1:
+        return []
+    pattern, valid = details.header["READPATT"], reference.header["READPATT"]
+    text = (
+        f"{reference.name}: the groups of the exposures ({pattern}) are means of {nframes} frames. "
+        f"The read noise is that of single frames: the noise of groups times sqrt({nframes})"
+    )
+    if valid != pattern:
+        text += (
+            f". Its READPATT is {valid}: for other patterns it is right for white and 1/f noise, "
+            "but too high for telegraph noise, which frames of a group share"
+        )
+        if "DQ" in details:
+            count = int((details.image("DQ") & _TELEGRAPH > 0).sum())
+            text += f" ({counted(count, 'pixel')} flagged); readpatt: {pattern} restricts it"
+    return [text]
+
+
+def among_rules(paths: Iterable[StrPath]) -> dict[str, list[Any]]:
+    """Return what the report says of the rules of CRDS: what the products would replace.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files of ``references/certify.py``, JSON.
+
+    Returns
+    -------
+    dict
+        ``answers``, which file each product would replace; ``warnings``, of a product that would
+        replace none, and of a context that is older than the pipeline.
+    """
+    found = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    warnings = [f"{one['file']}: {one['place']}" for one in found if not one["replaces"]]
+    warnings += list(dict.fromkeys(one["context"] for one in found if one["context"]))
+    answers = [
+        {"question": f"Which file of CRDS would {one['file']} replace?", "answer": one["place"]}
+        for one in found
+    ]
+    return {"warnings": warnings, "answers": answers}
 
 
 def merge_quantities(paths: Iterable[StrPath]) -> list[dict[str, Any]]:
@@ -144,7 +196,7 @@ def _readnoise_numbers(reference):
     median = float(np.nanmedian(reference.image("SCI")))
     return [
         key_number(
-            "Read noise", _plain(median, 4), None, "DN", "CDS: difference of two groups; median"
+            "Read noise", _plain(median, 4), None, "DN", "CDS: difference of two frames; median"
         )
     ]
 
@@ -202,5 +254,5 @@ def _amplifiers(details):
             *("5 %", "95 %", "99 %", "ratio to active"),
         ],
         "rows": rows,
-        "note": "CDS noise (difference of two groups), DN; percentiles over the pixels.",
+        "note": "CDS noise (difference of two frames), DN; percentiles over the pixels.",
     }

@@ -55,7 +55,7 @@ def draw_figures(
     panels.show_map(
         book, SECTION, "readnoise", "Read noise", cds,
         limits=LIMITS, unit="CDS noise [DN]", pixel=pixel,
-        caption="Noise of the difference of two groups (CDS), median "
+        caption="Noise of the difference of two frames (CDS), median "
         f"{number(float(np.nanmedian(cds)))} DN, method {method}.",
     )  # fmt: skip
     panels.show_by_amplifier(
@@ -125,7 +125,7 @@ def _show_boxes(book, details):
         )
     )
     caption = (
-        "Scatter over the pixels of boxes of 128 × 128, of differences of groups over √2, with the "
+        "Scatter over the pixels of boxes of 128 × 128, of differences of frames over √2, with the "
         f"means of rows subtracted. {words}, DN."
     )
     book.add(

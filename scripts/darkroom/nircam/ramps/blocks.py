@@ -59,11 +59,7 @@ class RampBlocks:
             file = self.ramps.files[number]
             for group in range(file.sci.shape[1]):
                 target = block[start + group] if whole else row
-                file.sci.plane(integration, group).read_into(target, first)
-                if self.flags and file.groupdq is not None:
-                    plane = file.groupdq.plane(integration, group)
-                    bits = plane.stored(first, stop - first)
-                    target[bits & bits.dtype.type(self.flags) != 0] = np.nan
+                file.read(integration, group, first, target, self.flags)
                 if not whole:
                     block[start + group] = row[:, left:right]
         return block.reshape(self.ngroups, -1)

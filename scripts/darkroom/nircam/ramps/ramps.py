@@ -1,21 +1,22 @@
-"""Dark ramps on disk: checked for consistency, read plane by plane from the bytes of the files."""
+"""Sets of dark ramps: judged, then read plane by plane from the bytes of the files."""
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from dataclasses import dataclass, field
-from datetime import datetime
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 
-from darkroom.dates import DAY, to_mjd
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.tiles import DTYPES, Plane
+from darkroom.judge.engine import judge
+from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
 from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.judging import checks, values_of
+from darkroom.nircam.ramps.files import RampFile, open_ramp
+from darkroom.nircam.ramps.header import Segment
+from darkroom.nircam.ramps.sample import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,169 +39,25 @@ if TYPE_CHECKING:
 
 #: Rows of a group that enter `first_rows_digest`.
 DIGEST_ROWS = 256
-_ALIKE = ("INSTRUME", "DETECTOR", "SUBARRAY", "READPATT", "FASTAXIS", "SLOWAXIS")
-_CARDS = (
-    *_ALIKE,
-    *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "NOUTPUTS", "NFRAMES", "TGROUP", "TFRAME"),
-    *("EXPSTART", "DATE-OBS", "TIME-OBS", "CHANNEL", "MODULE", "EXP_TYPE"),
-    *("S_DQINIT", "S_SATURA", "S_SUPERB", "S_REFPIX", "S_LINEAR", "S_DARK", "R_SIRSKL"),
-)
-
-
-@dataclass(frozen=True)
-class Cube:
-    """Position in a file of the planes (integration, group) of one extension.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(nints, ngroups, ny, nx)``.
-    first : Plane
-        Integration 0, group 0; the others follow without gaps.
-    """
-
-    shape: tuple[int, int, int, int]
-    first: Plane
-
-    def plane(self, integration: int, group: int) -> Plane:
-        """Return the `Plane` of one group."""
-        number = integration * self.shape[1] + group
-        plane = self.first
-        offset = plane.offset + number * plane.nbytes
-        return Plane(
-            plane.path, offset, plane.shape, plane.dtype, plane.bscale, plane.bzero, plane.blank
-        )
-
-
-@dataclass(frozen=True)
-class RampFile:
-    """One exposure: header values, and where its pixels lie in the file.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-    header : dict
-        Values of the primary header that are used here; missing keywords are left out.
-    sci : Cube
-    groupdq : Cube or None
-    pixeldq : Plane or None
-    mjd : (nints,) float64 array
-        Middle of each integration, days; NaN when the header gives no time.
-    """
-
-    path: Path
-    header: dict[str, Any]
-    sci: Cube
-    groupdq: Cube | None
-    pixeldq: Plane | None
-    mjd: np.ndarray = field(compare=False)
-
-
-def open_ramp(path: StrPath) -> RampFile:
-    """Return the description of a ramp file, without reading its pixels.
-
-    Raises
-    ------
-    InputError
-        When the file is missing, is not FITS, is shorter than its headers say, or holds no ramp,
-        i.e. no 4-D image (integration, group, row, column) in an extension SCI.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "no such file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
-                return _describe(path, hdus)
-    except (OSError, fits.VerifyError, ValueError) as error:
-        raise InputError(path, f"cannot be read as FITS ({error})") from error
-
-
-def _describe(path, hdus):
-    primary = hdus[0].header
-    header = {card: primary[card] for card in _CARDS if card in primary}
-    names = [hdu.name for hdu in hdus]
-    if "SCI" not in names:
-        held = ", ".join(name or "?" for name in names)
-        raise InputError(
-            path, f"has no extension SCI (it holds {held})", "give ramps: uncal or pipeline ramps"
-        )
-    shape = tuple(getattr(hdus["SCI"], "shape", ()))
-    if len(shape) != 4:
-        raise InputError(
-            path,
-            f"SCI has {len(shape)} axes {shape}, a ramp has 4 (integration, group, row, column)",
-            "give ramps, not rates",
-        )
-    sci = _cube(path, hdus["SCI"])
-    groupdq = _cube(path, hdus["GROUPDQ"]) if "GROUPDQ" in names else None
-    if groupdq is not None and groupdq.shape != sci.shape:
-        raise InputError(path, f"GROUPDQ has shape {groupdq.shape}, SCI {sci.shape}")
-    pixeldq = _plane(path, hdus["PIXELDQ"]) if "PIXELDQ" in names else None
-    if pixeldq is not None and pixeldq.shape != sci.shape[2:]:
-        raise InputError(path, f"PIXELDQ has shape {pixeldq.shape}, SCI {sci.shape}")
-    times = hdus["INT_TIMES"].data if "INT_TIMES" in names else None
-    return RampFile(path, header, sci, groupdq, pixeldq, _middles(header, sci.shape, times))
-
-
-def _cube(path, hdu):
-    return Cube(tuple(hdu.shape), _plane(path, hdu))
-
-
-def _plane(path, hdu):
-    """Return the first plane of an image HDU, which must be complete in the file."""
-    header, offset = hdu.header, hdu.fileinfo()["datLoc"]
-    dtype = np.dtype(DTYPES[header["BITPIX"]])
-    end, length = offset + int(np.prod(hdu.shape)) * dtype.itemsize, path.stat().st_size
-    if end > length:
-        raise InputError(
-            path, f"truncated: {hdu.name} ends at byte {end}, the file has {length} bytes"
-        )
-    return Plane(
-        path=path,
-        offset=offset,
-        shape=tuple(hdu.shape[-2:]),
-        dtype=dtype,
-        bscale=float(header.get("BSCALE", 1.0)),
-        bzero=float(header.get("BZERO", 0.0)),
-        blank=header.get("BLANK") if dtype.kind in "iu" else None,
-    )
-
-
-def _middles(header, shape, times):
-    """Return the middle of every integration as MJD, from the best source in the file."""
-    nints, ngroups = shape[:2]
-    if times is not None and len(times) >= nints and "int_mid_MJD_UTC" in times.dtype.names:
-        middles = np.asarray(times["int_mid_MJD_UTC"][:nints], np.float64)
-        if (middles > 0).all():
-            return middles
-    start = header.get("EXPSTART") or _start(header)
-    if start is None:
-        return np.full(nints, np.nan)
-    ramp = ngroups * float(header.get("TGROUP") or 0.0)
-    reset = float(header.get("TFRAME") or 0.0)
-    return start + (np.arange(nints) * (ramp + reset) + ramp / 2) / DAY
-
-
-def _start(header):
-    """Return the start of the exposure as MJD from DATE-OBS and TIME-OBS, or None."""
-    try:
-        moment = datetime.fromisoformat(f"{header['DATE-OBS']}T{header.get('TIME-OBS', '00:00')}")
-    except (KeyError, ValueError):
-        return None
-    return to_mjd(moment)
+log = logging.getLogger(__name__)
 
 
 class RampSet:
     """Exposures of one detector and one readout mode.
 
+    The files are judged as the exposures of an item are (`darkroom.nircam.judging`).
+
     Parameters
     ----------
     paths : sequence of path-like
-        Ramp files, one per exposure.
+        Ramp files, one per exposure or segment.
     product : str
-        Name of the product that will be made of them, for messages.
+        Name of the product that will be made of them: it determines which steps the exposures may
+        have had, and is named in messages.
+    keep : bool
+        Use exposures that are refused when they are judged: a refusal becomes a warning.
+    whole : bool
+        Use only integrations in which every group has data.
 
     Attributes
     ----------
@@ -209,65 +66,121 @@ class RampSet:
     shape : tuple of int
         ``(ny, nx)``.
     ramps : list of (int, int)
-        (file, integration) of every ramp, in the order of the files.
+        (file, integration) of every ramp that is used, in the order of the files. Integrations
+        whose first group has no data (lost packets) are left out.
+    warnings : list of str
+        What is odd about the exposures, by name; logged as well.
 
     Raises
     ------
     InputError
-        For a file that holds no ramp, is given twice, or differs from the majority in detector,
-        subarray, readout pattern, orientation or shape. The message names the file.
+        For a file that holds no ramp, is given twice, or is refused when it is judged. The message
+        names the file.
     DarkroomError
-        When there is no file.
+        When there is no file, or several are refused: the message lists them all.
     """
 
-    def __init__(self, paths: Iterable[StrPath], product: str) -> None:
+    def __init__(
+        self,
+        paths: Iterable[StrPath],
+        product: str,
+        *,
+        keep: bool = False,
+        whole: bool = False,
+    ) -> None:
         paths = [Path(path) for path in paths]
         if not paths:
             raise DarkroomError(f"no exposures for a {product}: the list of files is empty")
         _check_twice(paths)
-        self.files = [open_ramp(path) for path in paths]
         self.product = product
-        for card in _ALIKE:
-            self._check_alike(card, [file.header.get(card) for file in self.files])
-        self._check_alike("image size", [file.sci.shape[:1:-1] for file in self.files])
+        self.files, damaged = _opened(paths)
+        samples = [sample(file) for file in self.files]
+        subjects = [
+            Subject(str(file.path), file.path.name, values_of(file, found))
+            for file, found in zip(self.files, samples, strict=True)
+        ]
+        names = [subject.name for subject in subjects] if keep else ()
+        judgements = damaged + judge(subjects, checks(product=product), names)
+        self.warnings = require_good(judgements, product)
+        for warning in self.warnings:
+            log.warning(warning)
+        self.shape = self.files[0].sci.shape[2:]
         try:
             self.readout = Readout.from_header(self._full_header())
         except DarkroomError as error:
             raise InputError(paths[0], str(error)) from error
-        self.shape = self.files[0].sci.shape[2:]
-        if self.readout.shape != self.shape:
+        for file in self.files:
+            self._check_size(file)
+        # Groups without data, counted from 0, of each ramp that has some.
+        lost = {
+            (k, i): gone
+            for k, found in enumerate(samples)
+            for i, gone in enumerate(found.lost)
+            if gone
+        }
+        self.ramps = [
+            (k, i)
+            for k, file in enumerate(self.files)
+            for i in range(file.sci.shape[0])
+            if not (lost.get((k, i)) if whole else 0 in lost.get((k, i), ()))
+        ]
+        if not self.ramps:
             raise InputError(
                 paths[0],
-                f"SUBSIZE1 × SUBSIZE2 = {self.readout.nx} × {self.readout.ny}, but SCI has "
-                f"{self.shape[1]} × {self.shape[0]} pixels",
+                f"no integration of the {len(paths)} files has data in "
+                f"{'every' if whole else 'its first'} group, as a {product} needs",
             )
-        self.ramps = [(k, i) for k, file in enumerate(self.files) for i in range(file.sci.shape[0])]
 
     def _full_header(self):
-        ny, nx = self.files[0].sci.shape[2:]
+        ny, nx = self.shape
         return {"SUBSIZE1": nx, "SUBSIZE2": ny, **self.files[0].header}
 
-    def _check_alike(self, what, values):
-        """Refuse the first file whose value differs from that of most."""
-        usual = max(values, key=values.count)
-        for file, value in zip(self.files, values, strict=True):
-            if value != usual:
-                raise InputError(
-                    file.path,
-                    f"{what} is {_shown(value)}, but {_shown(usual)} in {values.count(usual)} "
-                    f"exposures (first: {self.files[values.index(usual)].path.name})",
-                    f"one {self.product} is made of exposures of one kind",
-                )
+    def _check_size(self, file):
+        """Refuse a file whose image is not of the size that the header says."""
+        ny, nx = file.sci.shape[2:]
+        if self.readout.shape != (ny, nx):
+            raise InputError(
+                file.path,
+                f"SUBSIZE1 × SUBSIZE2 = {self.readout.nx} × {self.readout.ny}, but SCI has "
+                f"{nx} × {ny} pixels",
+            )
 
     @property
     def mjd(self) -> np.ndarray:
         """Middle of every ramp, (nramps,) float64, days; NaN where a file gives no time."""
-        return np.concatenate([file.mjd for file in self.files])
+        return np.array([self.files[k].mjd[i] for k, i in self.ramps])
+
+    @property
+    def integrations(self) -> np.ndarray:
+        """Number of every ramp within its exposure, counted from 0: (nramps,) int64 array.
+
+        Segments of an exposure are counted on.
+        """
+        return np.array([self.files[k].first_integration - 1 + i for k, i in self.ramps])
+
+    @property
+    def exposures(self) -> np.ndarray:
+        """Number of the exposure of every ramp, from 0: (nramps,) int64 array.
+
+        Segments of one exposure have the same number. They are known by their start and length.
+        """
+        numbers: dict[Any, int] = {}
+        owner = [numbers.setdefault(_exposure(file), len(numbers)) for file in self.files]
+        return np.array([owner[k] for k, _ in self.ramps])
 
     def label(self, ramp: int) -> str:
         """Return the name of a ramp for messages: its file and integration (from 1)."""
         file, integration = self.ramps[ramp]
         return f"{self.files[file].path.name} integration {integration + 1}"
+
+
+def _exposure(file):
+    """Return what is the same of all segments of an exposure, and of no other."""
+    segment = Segment.from_header(file.header, file.sci.shape[0])
+    if segment.count == segment.total:
+        return file.path
+    start = file.header.get("EXPSTART") or file.path.name.partition("-seg")[0]
+    return segment.total, start, file.header.get("DETECTOR")
 
 
 def _check_twice(paths):
@@ -278,10 +191,24 @@ def _check_twice(paths):
         seen.add(path.resolve())
 
 
-def _shown(value):
-    if isinstance(value, tuple):
-        return f"{value[0]} × {value[1]}"
-    return "missing" if value is None else str(value)
+def _opened(paths):
+    """Return the files that can be read, and a judgement of each that cannot."""
+    files, damaged, errors = [], [], []
+    for path in paths:
+        try:
+            files.append(open_ramp(path))
+        except InputError as error:
+            errors.append(error)
+            sentence = f"{path.name}: {error.fault}"
+            sentence += f"; {error.advice}" if error.advice else ""
+            damaged.append(
+                Judgement(str(path), path.name, "file", error.fault, "a ramp", REFUSED, sentence)
+            )
+    if not files and len(errors) == 1:
+        raise errors[0]
+    if not files:
+        require_good(damaged, "product")
+    return files, damaged
 
 
 class GroupStack:
@@ -333,15 +260,11 @@ class GroupStack:
         first : int
             First row.
         values : (nrows, nx) float32 array
-            Written to: DN, NaN for flagged samples.
+            Written to: DN, NaN for flagged samples and where packets were lost.
         """
         number, integration = self._which[frame]
         file = self._ramps.files[number]
-        file.sci.plane(integration, self._group).read_into(values, first)
-        if self._flags and file.groupdq is not None:
-            bits = file.groupdq.plane(integration, self._group).stored(first, values.shape[0])
-            bits &= bits.dtype.type(self._flags)
-            values[bits != 0] = np.nan
+        file.read(integration, self._group, first, values, self._flags)
 
 
 def read_pixeldq(file: RampFile) -> np.ndarray | None:

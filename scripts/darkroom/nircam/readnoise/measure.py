@@ -4,10 +4,15 @@ The line through each ramp of a pixel removes bias, kTC noise and dark current. 
 ramps are averaged, weighted by their degrees of freedom. Ramps are split at cosmic rays, which only
 step up. A pixel that also steps down, between two levels, has telegraph noise: its ramps are not
 split, since these steps are part of its noise.
+
+A group may be the mean of several frames. The noise that is returned is that of one frame: the
+noise of a group times the square root of their number. This is the convention of the read noise
+files of the pipeline, which divides by that square root again.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import TYPE_CHECKING
@@ -16,6 +21,7 @@ import numpy as np
 
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.ramps import GroupStack
 from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.noise import pair_noise
@@ -59,13 +65,13 @@ class ReadNoise:
     Attributes
     ----------
     single : (ny, nx) float32 array
-        Noise of one read, DN; NaN without a usable ramp.
+        Noise of one read (one frame), DN; NaN without a usable ramp.
     error : (ny, nx) float32 array
         Its standard error, single / sqrt(2 nu), DN.
     nu : (ny, nx) int32 array
         Degrees of freedom.
     pair : (ny, nx) float32 array
-        Measured noise of the difference of two groups, DN.
+        Measured noise of the difference of two groups, times the square root of `nframes`, DN.
     njumps : (ny, nx) int32 array
         Number of cosmic rays (steps up) found.
     telegraph : (ny, nx) float32 array
@@ -76,6 +82,8 @@ class ReadNoise:
         Noise of one read of the quiet pixels of each ramp and kind, DN.
     ramp_nu : (nramps, nkinds) int64 array
         Degrees of freedom of `ramp_single`.
+    nframes : int
+        Frames whose mean is a group.
     """
 
     single: np.ndarray
@@ -87,6 +95,7 @@ class ReadNoise:
     dq: np.ndarray
     ramp_single: np.ndarray
     ramp_nu: np.ndarray
+    nframes: int = 1
 
 
 def pixel_kinds(classes: Classes) -> np.ndarray:
@@ -135,7 +144,8 @@ def measure(
     Raises
     ------
     InputError
-        When an exposure has fewer than 3 groups.
+        When an exposure has fewer than 3 groups, or its header does not say how many frames are
+        averaged in a group.
     """
     ramps = blocks.ramps
     check_groups(ramps, MIN_GROUPS)
@@ -157,7 +167,16 @@ def measure(
     with np.errstate(invalid="ignore", divide="ignore"):
         result.ramp_single, result.ramp_nu = np.sqrt(squares / nu), nu
     _flag(result, classes, kind, settings)
+    _to_frames(result, frames_per_group(ramps))
     return result
+
+
+def _to_frames(result, nframes):
+    """Convert the noise of groups to that of the frames whose means they are."""
+    result.nframes = nframes
+    if nframes > 1:
+        for image in (result.single, result.error, result.pair, result.ramp_single):
+            image *= math.sqrt(nframes)
 
 
 def _step_noise(blocks, classes):

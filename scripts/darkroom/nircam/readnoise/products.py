@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.nircam import products
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.readnoise.measure import MEANING
 
 if TYPE_CHECKING:
@@ -25,12 +26,18 @@ def reference_hdus(
     Parameters
     ----------
     cds : (ny, nx) float32 array
-        CDS noise (of the difference of two groups), DN, DMS frame.
+        CDS noise (of the difference of two frames), DN, DMS frame.
     metadata : darkroom.nircam.products.ReferenceMetadata
     ramps : RampSet
     provenance : darkroom.nircam.products.Provenance
     """
     primary = products.reference_primary("ReadnoiseModel", "READNOISE", metadata, ramps, provenance)
+    nframes = frames_per_group(ramps)
+    if nframes > 1:
+        primary.header.add_history(
+            f"SCI is the CDS noise of single frames. The groups it was measured in are means of "
+            f"{nframes} frames: the noise of their differences was multiplied by sqrt({nframes})."
+        )
     return [primary, products.image("SCI", cds, "DN")]
 
 
@@ -49,7 +56,7 @@ def details(
     Parameters
     ----------
     cds : (ny, nx) float32 array
-        CDS noise (of the difference of two groups), DN.
+        CDS noise (of the difference of two frames), DN.
     ramps : RampSet
     method : str
         ``"line"``, ``"stack"`` or ``"ramp"``.
@@ -69,7 +76,7 @@ def details(
         ("DETECTOR", ramps.readout.detector, "detector"),
         ("SUBARRAY", ramps.readout.subarray, "subarray"),
         ("READPATT", header.get("READPATT", ""), "readout pattern of the exposures"),
-        ("NFRAMES", header.get("NFRAMES"), "frames averaged in a group"),
+        ("NFRAMES", frames_per_group(ramps), "frames averaged in a group"),
         ("METHOD", method, "how the read noise was measured"),
         ("NFILES", len(ramps.files), "exposures"),
         ("NRAMPS", len(ramps.ramps), "integrations"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.combine.bias import clipped_std_factor_mean
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.readnoise.measure import Flag
 from darkroom.nircam.readnoise.reffiles import clip_of
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
@@ -43,6 +44,17 @@ def report(
         quantity("exposures", len(result.ramps.files), "", "input files"),
         quantity("ramps", len(result.ramps.ramps), "", "integrations of all files"),
     ]
+    nframes = frames_per_group(result.ramps)
+    if nframes > 1:
+        entries.append(
+            quantity(
+                "frames averaged in a group",
+                nframes,
+                "frames",
+                "every noise here is that of single frames: that of groups times "
+                f"sqrt({nframes}) = {np.sqrt(nframes):.4g}",
+            )
+        )
     for row in result.numbers["amplifiers"]:
         entries.append(
             quantity(
@@ -51,7 +63,7 @@ def report(
                 "DN",
                 f"median of {row.npixels} pixels; mode {row.mode:.4g}, 95th percentile "
                 f"{row.p95:.4g}, {row.ratio:.3f} times that of the active pixels",
-                notebook=row.median if choices.method != "line" else None,
+                notebook=row.median / np.sqrt(nframes) if choices.method != "line" else None,
             )
         )
     if choices.method == "line":
@@ -151,7 +163,7 @@ def _corrected(result, choices):
             f"median / {factor.value:.4f}, the ratio of the mean clipped standard deviation of "
             f"{n} normal values to the true one",
             uncertainty=row.median * factor.error / factor.value**2,
-            notebook=row.median,
+            notebook=row.median / np.sqrt(frames_per_group(result.ramps)),
         )
         for row in result.numbers["amplifiers"]
     ]

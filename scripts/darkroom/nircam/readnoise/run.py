@@ -12,6 +12,7 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.compare import compare, read_previous
 from darkroom.nircam.detector.dq import Group
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.products import Provenance, check_subarray, full_pedigree, save
 from darkroom.nircam.ramps.blocks import RampBlocks
 from darkroom.nircam.ramps.classes import Classes
@@ -45,7 +46,7 @@ class ReadnoiseResult:
     reference, details : callable
         Return the HDUs of the reference file and of the file of details.
     cds : (ny, nx) float32 array
-        Noise of the difference of two groups, DN: the image of the reference file.
+        Noise of the difference of two frames (CDS), DN: the image of the reference file.
     numbers : dict
         Results by name, for `darkroom.nircam.readnoise.quantities.report`.
     """
@@ -64,6 +65,7 @@ def run(
     *,
     previous: StrPath | None = None,
     threads: int = 1,
+    keep: bool = False,
 ) -> ReadnoiseResult:
     """Measure the read noise.
 
@@ -77,6 +79,8 @@ def run(
     previous : path-like, optional
         Read noise reference file to compare with.
     threads : int
+    keep : bool
+        Use exposures that are refused when they are judged.
 
     Returns
     -------
@@ -88,13 +92,21 @@ def run(
         When no read noise can be measured in these exposures; `InputError` when one file is the
         cause.
     """
-    ramps = RampSet(paths, "read noise")
+    ramps = RampSet(paths, "read noise", keep=keep, whole=choices.method != "line")
     subarray = check_subarray(metadata, ramps)
     _, warning = full_pedigree(metadata, ramps.mjd)
     if warning:
         log.warning(warning)
     _check_ngroups(ramps)
     readnoise.check_groups(ramps, readnoise.MIN_GROUPS if choices.method == "line" else 2)
+    nframes = frames_per_group(ramps)
+    if nframes > 1:
+        log.info(
+            "groups are means of %d frames: the noise of a frame is that of a group times %.4g, "
+            "the square root of their number",
+            nframes,
+            np.sqrt(nframes),
+        )
     earlier = None if previous is None else read_previous(previous, ramps)
     classes = Classes.from_ramps(ramps)
     flags = _UNUSABLE if choices.method == "line" else 0
@@ -173,7 +185,9 @@ def _reffiles(blocks, choices, threads):
             "scatter; give longer ramps, or use method stack with several exposures"
         )
     cards = (("NPAIRS", found.npairs, "differences of groups of a pixel"),)
-    return found.noise, _Further(cards=cards, numbers={"pairs": found})
+    # Of single frames, as for method line; jwst_reffiles leaves it the noise of group means.
+    noise = found.noise * np.sqrt(frames_per_group(blocks.ramps))
+    return noise, _Further(cards=cards, numbers={"pairs": found})
 
 
 def _assemble(cds, further, metadata, choices, previous, ramps, classes):

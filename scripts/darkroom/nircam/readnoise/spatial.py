@@ -3,7 +3,8 @@
 Differences of two groups are divided into boxes that never cross the edge of an amplifier. The
 noise is the clipped standard deviation over the pixels of a box. The pixels of a row share 1/f
 noise: after subtraction of the mean of every row of a box, the scatter over pixels and the scatter
-in time should agree.
+in time should agree. Like the noise in time, that of a group which is the mean of several frames is
+multiplied by the square root of their number.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.ramps import GroupStack
 from darkroom.nircam.ramps.robust import TRUNCATED_STD, clip_range
 
@@ -103,7 +105,7 @@ def check(
                     sums[:, i, j] += plain**2, without**2
                     counts[i, j] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
-        plain, without = np.sqrt(sums / counts / 2)
+        plain, without = np.sqrt(frames_per_group(ramps) * sums / counts / 2)
     of_box = [int(classes.amplifier[left]) for left, _ in lefts]
     rows = []
     for amplifier in range(classes.noutputs):

@@ -143,7 +143,7 @@ def stability(
                     "error": noise / np.sqrt(2 * nu),
                 }
             )
-    number = np.array([i for _, i in ramps.ramps])
+    number = ramps.integrations
     drifts = []
     for a in range(classes.noutputs):
         values = found.ramp_single[:, a]

@@ -77,7 +77,9 @@ def compare(
         )
     rows, first, white = [], None, None
     for (name, _), some in zip(sets, exposures, strict=True):
-        ramps = RampSet([some[k]["path"] for k in usable], f"correction {name}")
+        ramps = RampSet(
+            [some[k]["path"] for k in usable], f"correction {name}", keep=True, whole=True
+        )
         if first is None:
             first, white = ramps, white_noise(read_fit(spectrum, ramps.readout))
         if ramps.readout != first.readout:

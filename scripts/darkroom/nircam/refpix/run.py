@@ -62,6 +62,7 @@ def run(
     spectrum: StrPath,
     previous: StrPath | None = None,
     temperature_cards: Sequence[str] = (),
+    keep: bool = False,
 ) -> ReferencePixelResult:
     """Measure the stability of the reference pixels.
 
@@ -75,12 +76,14 @@ def run(
         Reference-pixel product of another epoch to compare with.
     temperature_cards : sequence of str
         Cards of the primary headers with temperatures, for the trends of ramp levels.
+    keep : bool
+        Use exposures that are refused when they are judged.
 
     Returns
     -------
     ReferencePixelResult
     """
-    ramps = RampSet(paths, "reference-pixel product")
+    ramps = RampSet(paths, "reference-pixel product", keep=keep, whole=True)
     check_uncorrected(ramps)
     readout = ramps.readout
     _check_complete(spectrum)

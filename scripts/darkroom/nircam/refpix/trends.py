@@ -102,7 +102,7 @@ def trend_table(
     reference, active = map(np.array, (levels.reference_start, levels.active_start))
     if len(reference) < 3:
         return []
-    axes = {"mjd": ramps.mjd, "integration": np.array([i for _, i in ramps.ramps]), **temperatures}
+    axes = {"mjd": ramps.mjd, "integration": ramps.integrations, **temperatures}
     series = {"reference": reference, "active": active, "active - reference": active - reference}
     rows = []
     for quantity, values in series.items():

@@ -41,17 +41,23 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     DarkroomError
         When no exposure has that name.
     """
+    from functools import partial
+
     import numpy as np
 
     from darkroom.atomic import written_atomically
-    from darkroom.nircam.simulate.ramp import make_ramp
-    from darkroom.nircam.simulate.uncal import uncal
+    from darkroom.nircam.simulate.faults import add_fault
+    from darkroom.nircam.simulate.ramp import make_groups
+    from darkroom.nircam.simulate.uncal import write_uncal
 
     full = complete(settings)
     exposure = planned("NIRCam", plan(settings), name)
-    data, truth = make_ramp(full, name)
-    if full["truth"]:
-        with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
-            np.savez(temporary, **truth)
+    held = full | {"nints": exposure.nints}
     with written_atomically(path) as temporary:
-        uncal(full, exposure, data).writeto(temporary)
+        truth = write_uncal(temporary, full, exposure, partial(make_groups, held, name))
+        for fault in full["faults"]:
+            if fault["exposure"] == exposure.number:
+                add_fault(fault["kind"], temporary)
+        if full["truth"]:
+            with written_atomically(path.parent / "truth" / f"{name}.npz") as beside:
+                np.savez(beside, **truth)

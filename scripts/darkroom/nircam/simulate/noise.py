@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import OUTPUTS, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.simulate.refpix_residual import residual_variance
 
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
 
     from darkroom.nircam.detector.readout import Readout
 
-# Largest number of samples of one integration; the transform alone needs about 4 GB for it.
+# Most samples of noise that are made at once: the transform of more would need above 4 GB.
 _MAX_SAMPLES = 1.2e8
+# Frames of a part of a longer integration.
+_PART = 12
 
 
 def power_law(law: dict[str, float]) -> Callable[[np.ndarray], np.ndarray]:
@@ -134,11 +135,6 @@ class ReadoutNoise:
         Coupling of each amplifier to the common noise.
     stream : callable
         ``stream(component)`` returns the random generator of a component.
-
-    Raises
-    ------
-    DarkroomError
-        When the integration has too many samples of noise to be held in memory.
     """
 
     def __init__(
@@ -155,12 +151,6 @@ class ReadoutNoise:
         self.row_ticks = row
         step = row if self.by_row else 1
         samples = -(-readout.ticks * frames // step)
-        if samples > _MAX_SAMPLES:
-            raise DarkroomError(
-                f"simulated NIRCam: {frames} frames of {readout.shape[0]} × {readout.shape[1]} "
-                f"pixels have {samples:.2g} samples of 1/f noise, at most {_MAX_SAMPLES:.2g} can "
-                "be made for each pixel; choose noise_sampling: row"
-            )
         interval = step * PIXEL_TIME
         common = synthesise(stream("common"), power_law(full["common"]), samples, interval)
         self.streams = np.outer(coupling, common).astype(np.float32)
@@ -190,3 +180,53 @@ class ReadoutNoise:
             return readout.from_clock(self.streams[:, start : start + readout.ticks])
         rows = (start + np.arange(readout.ny) * self.row_ticks) // self.row_ticks
         return np.repeat(self.streams[:, rows].T, readout.columns_per_amplifier, axis=1)
+
+
+class LongNoise:
+    """The correlated noise of one integration, frame by frame, in parts of bounded memory.
+
+    Full frames of read patterns that drop most of their frames last too long to be made at once.
+    A part overlaps the next one by a frame, in which it fades into it. Noise slower than a part,
+    two minutes for a full frame, is left to the pedestals. A spectral line has a new phase in each
+    part.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(frames)`` returns the `ReadoutNoise` of so many frames.
+    """
+
+    def __init__(self, make: Callable[[int], ReadoutNoise]) -> None:
+        self._make, self._part, self._noise = make, 0, make(_PART + 1)
+
+    def frame(self, number: int) -> np.ndarray:
+        """Return the noise of one frame, as `ReadoutNoise`; frames come in ascending order."""
+        part, place = divmod(number, _PART)
+        if part == self._part:
+            return self._noise.frame(place)
+        before = self._noise.frame(_PART) if (part, place) == (self._part + 1, 0) else None
+        self._noise = None  # it is large
+        self._part, self._noise = part, self._make(_PART + 1)
+        image = self._noise.frame(place)
+        if before is None:
+            return image
+        fade = ((np.arange(len(image), dtype=np.float32) + 0.5) / len(image))[:, None]
+        return np.sqrt(1 - fade) * before + np.sqrt(fade) * image
+
+
+def integration_noise(
+    full: dict[str, Any],
+    readout: Readout,
+    frames: int,
+    coupling: np.ndarray,
+    stream: Callable[[str], np.random.Generator],
+) -> ReadoutNoise | LongNoise:
+    """Return the correlated noise of one integration; for the parameters see `ReadoutNoise`."""
+
+    def make(count: int) -> ReadoutNoise:
+        return ReadoutNoise(full, readout, count, coupling, stream)
+
+    by_row = full["noise_sampling"] == "row"
+    step = readout.columns_per_amplifier + ROW_OVERHEAD if by_row else 1
+    long = -(-readout.ticks * frames // step) > _MAX_SAMPLES
+    return LongNoise(make) if long else make(frames)

@@ -22,9 +22,18 @@ class Exposure(PlannedExposure):
     ----------
     number : int
         Number of the exposure, counted from 1.
+    first : int
+        Number of the first integration of this file, counted from 1; more in a later segment.
+    nints : int
+        Integrations in this file.
+    segment : int
+        Number of the segment, counted from 1; 0 for an exposure in one file.
     """
 
     number: int
+    first: int
+    nints: int
+    segment: int
 
 
 @dataclass(frozen=True)
@@ -77,25 +86,35 @@ def plan(settings: dict[str, Any]) -> list[Exposure]:
     full = complete(settings)
     times = timing(full)
     step = times.exposure + full["pause_s"]
-    return [_planned(full, times, number, step) for number in range(1, full["exposures"] + 1)]
+    return [
+        _planned(full, times, number, step, segment)
+        for number in range(1, full["exposures"] + 1)
+        for segment in range(full["segments"])
+    ]
 
 
-def _planned(full, times, number, step):
-    """Return exposure `number`; `step` is the time from start to start, s."""
+def _planned(full, times, number, step, segment):
+    """Return a segment of exposure `number`; `step` is the time from start to start, s."""
     from darkroom.nircam.simulate.detector import layout
 
     ny, nx = layout(full).shape
     start = datetime.fromisoformat(full["start"]) + timedelta(seconds=(number - 1) * step)
-    name = f"jw{PROGRAM}001001_02101_{number:05d}_{full['detector'].lower()}"
+    count = full["segments"]
+    first, after = (full["nints"] * k // count for k in (segment, segment + 1))
+    part = f"-seg{segment + 1:03d}" if count > 1 else ""
+    name = f"jw{PROGRAM}001001_02101_{number:05d}{part}_{full['detector'].lower()}"
     facts = {
         "instrument": "NIRCAM",
         "detector": full["detector"],
         "subarray": full["subarray"],
         "readpatt": full["readpatt"],
-        "nints": str(full["nints"]),
+        "nints": str(after - first),
         "ngroups": str(full["ngroups"]),
         "shape": f"{ny}x{nx}",
-        "exptime_s": f"{full['nints'] * full['ngroups'] * times.group:g}",
+        "exptime_s": f"{(after - first) * full['ngroups'] * times.group:g}",
         "date_obs": start.isoformat(timespec="milliseconds"),
     }
-    return Exposure(name, "dark", f"{name}_uncal.fits", start, facts, number)
+    return Exposure(
+        name, "dark", f"{name}_uncal.fits", start, facts, number, first + 1, after - first,
+        segment + 1 if count > 1 else 0,
+    )  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.nircam.detector.patterns import PATTERNS
-from darkroom.nircam.simulate.detector import make_detector, stream
-from darkroom.nircam.simulate.noise import ReadoutNoise
+from darkroom.nircam.simulate.detector import layout, make_detector, stream
+from darkroom.nircam.simulate.noise import integration_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Largest value of a pixel, DN.
 SATURATION = 65535
@@ -16,6 +19,8 @@ SATURATION = 65535
 
 def make_ramp(full: dict[str, Any], name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the groups of an exposure and their truth.
+
+    `make_groups` makes the same without holding all groups in memory.
 
     Parameters
     ----------
@@ -41,14 +46,42 @@ def make_ramp(full: dict[str, Any], name: str) -> tuple[np.ndarray, dict[str, np
         (nints, ngroups, pixels of ``telegraph`` > 0 in order): share of the frames in the upper
         state.
     """
-    return _Maker(full, name).make()
+    readout = layout(full)
+    data = np.empty((full["nints"], full["ngroups"], *readout.shape), np.uint16)
+    planes = iter(data.reshape(-1, *readout.shape))
+
+    def keep(group: np.ndarray) -> None:
+        next(planes)[...] = group
+
+    return data, make_groups(full, name, keep)
+
+
+def make_groups(
+    full: dict[str, Any], name: str, take: Callable[[np.ndarray], None]
+) -> dict[str, np.ndarray]:
+    """Make the groups of an exposure one by one; return their truth.
+
+    Parameters
+    ----------
+    full, name
+        As in `make_ramp`.
+    take : callable
+        ``take(group)`` is called for every group in order, (ny, nx) float32 array of whole DN from
+        0 to `SATURATION`, DMS frame.
+
+    Returns
+    -------
+    dict of arrays
+        As of `make_ramp`.
+    """
+    return _Maker(full, name, take).make()
 
 
 class _Maker:
     """Makes one exposure; holds its random generators and the truth collected so far."""
 
-    def __init__(self, full, name):
-        self.full, self.name = full, name
+    def __init__(self, full, name, take):
+        self.full, self.name, self.take = full, name, take
         self.detector = make_detector(full)
         self.readout = self.detector.readout
         self.nframes, self.gap = PATTERNS[full["readpatt"]]
@@ -64,7 +97,6 @@ class _Maker:
     def make(self):
         full, readout = self.full, self.readout
         nints, ngroups, namp = full["nints"], full["ngroups"], readout.noutputs
-        data = np.empty((nints, ngroups, *readout.shape), np.uint16)
         self.telegraph_at = np.nonzero(readout.flip(self.detector.telegraph))
         self.hidden = {
             "ktc": np.empty((nints, *readout.shape), np.float32),
@@ -84,19 +116,20 @@ class _Maker:
         )
         self.hits = []
         for integration in range(nints):
-            self._integrate(integration, data[integration])
-        return data, self._truth()
+            self._integrate(integration)
+        return self._truth()
 
     def _offsets(self, component, rms, *shape):
         return rms * self.stream(component).standard_normal(shape)
 
-    def _integrate(self, integration, groups):
-        """Fill the groups (ngroups, ny, nx) of one integration."""
+    def _integrate(self, integration):
+        """Make the groups of one integration."""
         readout, full = self.readout, self.full
         level = self._level(integration)
         noise = None
         if full["noise_sampling"] != "off":
-            noise = ReadoutNoise(full, readout, self.frames, self.detector.coupling, self.stream)
+            coupling = self.detector.coupling
+            noise = integration_noise(full, readout, self.frames, coupling, self.stream)
         charge = np.zeros(readout.shape, np.float32)
         upper = self.stream("rtn_state").random(self.telegraph_at[0].size) < 0.5
         frame, elapsed = 0, 1
@@ -116,7 +149,7 @@ class _Maker:
                 frame, elapsed = frame + 1, 1
             frame, elapsed = frame + self.gap, 1 + self.gap
             total = np.rint(total / self.nframes)
-            groups[group] = readout.flip(np.clip(total, 0, SATURATION, out=total))
+            self.take(readout.flip(np.clip(total, 0, SATURATION, out=total)))
 
     def _level(self, integration):
         """Return the level after a reset, (ny, nx) float32, DN: bias, kTC noise and offsets."""

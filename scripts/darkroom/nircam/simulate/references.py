@@ -180,8 +180,9 @@ def _readnoise(full, detector):
     error = stream(full, "reference_readnoise").standard_normal(detector.readout.shape)
     nframes = PATTERNS[full["readpatt"]][0]
     correlated = correlated_variance(full, detector.readout)
-    single = np.sqrt((detector.white**2 + correlated) / nframes + 1 / 12)
-    # CDS noise, of the difference of two reads, as the pipeline expects.
+    # Groups are rounded, not frames.
+    single = np.sqrt(detector.white**2 + correlated + nframes / 12)
+    # CDS noise, of the difference of two frames: the pipeline divides by the number of frames.
     return [_image(detector.readout.flip(np.sqrt(2) * single * (1 + READNOISE_ERROR * error)))]
 
 

@@ -62,6 +62,29 @@ class EpoxyVoid:
     white: float = simulated(REQUIRED, "Factor that multiplies its white noise.", above=0)
 
 
+#: Kinds of faults, as `darkroom.nircam.simulate.faults` makes them.
+FAULT_KINDS = (
+    *("not_dark", "aborted", "lost_group", "lost", "no_zeroframe", "clock", "other_corner"),
+    *("averaged", "subtracted", "multistripe"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault of one exposure, as real ones have."""
+
+    exposure: int = simulated(REQUIRED, "Number of the exposure, from 1.", minimum=1)
+    kind: str = simulated(
+        REQUIRED,
+        "Kind: light and another EXP_TYPE (not_dark); the last groups of the last integration, the "
+        "first group, or all filled with 0 (aborted, lost_group, lost); ZEROFRAM without the "
+        "extension (no_zeroframe); NOUTPUTS that is not that of TFRAME (clock); SUBSTRT1, NFRAMES, "
+        "steps made before or stripes unlike the others (other_corner, averaged, subtracted, "
+        "multistripe).",
+        choices=FAULT_KINDS,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated NIRCam detectors."""
@@ -76,6 +99,15 @@ class Simulation:
     exposures: int = simulated(10, "Number of exposures.", minimum=1)
     nints: int = simulated(1, "Number of integrations of each exposure.", minimum=1)
     ngroups: int = simulated(10, "Number of groups of each integration.", minimum=1)
+    segments: int = simulated(
+        1, "Number of files into which the integrations of an exposure are divided.", minimum=1
+    )
+    int_times: str = simulated(
+        "own",
+        "Rows of INT_TIMES in a segment: its own, those of the whole exposure, or none.",
+        choices=("own", "whole", "none"),
+    )
+    faults: list[Fault] = simulated([], "Exposures with a fault.", group=Fault, absent="none")
     start: str = simulated("2022-04-01T06:00:00", "Start of the first exposure.", unit="UTC")
     pause_s: float = simulated(600.0, "Pause between exposures.", unit="s", minimum=0)
     bias_level: float | None = simulated(

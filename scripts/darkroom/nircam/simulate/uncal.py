@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +16,58 @@ from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.plan import PROGRAM, timing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from darkroom.hints import StrPath
     from darkroom.nircam.simulate.plan import Exposure
+
+_BLOCK = 2880  # bytes of a FITS block
 
 # Group end times are counted in days from here.
 _GROUP_EPOCH = datetime(2000, 1, 1)
 # Filter and pupil by channel: usual ones; in a dark they have no effect.
 _WHEELS = {"SHORT": ("F070W", "FLAT"), "LONG": ("F250M", "FLAT")}
+
+
+def write_uncal(
+    path: StrPath,
+    full: dict[str, Any],
+    exposure: Exposure,
+    make: Callable[[Callable[[np.ndarray], None]], Any],
+) -> Any:
+    """Write a raw exposure group by group, the bytes of `uncal`; return what `make` returns.
+
+    Parameters
+    ----------
+    path : path-like
+    full : dict
+        Complete settings of the simulator.
+    exposure : darkroom.nircam.simulate.plan.Exposure
+        The exposure as planned.
+    make : callable
+        ``make(take)`` calls ``take(group)`` for every group in order: (ny, nx) array of whole DN
+        from 0 to 65535, DMS frame.
+    """
+    # The headers and tables are those of a file with one group.
+    one = np.zeros((1, 1, *layout(full).shape), np.uint16)
+    buffer = io.BytesIO()
+    uncal(full, exposure, one).writeto(buffer)
+    around = buffer.getvalue()
+    with fits.open(io.BytesIO(around), do_not_scale_image_data=True) as hdus:
+        start, after = (hdus[k].fileinfo()["hdrLoc"] for k in (1, 2))
+        header = hdus[1].header.copy()
+    header["NAXIS3"], header["NAXIS4"] = full["ngroups"], exposure.nints
+    with Path(path).open("wb") as file:
+        file.write(around[:start] + header.tostring().encode("ascii"))
+
+        def take(group: np.ndarray) -> None:
+            # FITS has no unsigned integers: values are stored less 32768.
+            file.write((group.astype(np.int32) - 32768).astype(">i2").tobytes())
+
+        made = make(take)
+        file.write(bytes(-file.tell() % _BLOCK))
+        file.write(around[after:])
+    return made
 
 
 def uncal(full: dict[str, Any], exposure: Exposure, data: np.ndarray) -> fits.HDUList:
@@ -76,6 +124,7 @@ def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, A
     nframes, gap = PATTERNS[full["readpatt"]]
     cards = instrument_cards(full)
     filter_name, pupil = _WHEELS[dict(c[:2] for c in cards)["CHANNEL"]]
+    last = exposure.first + exposure.nints - 1
     integrated = full["nints"] * full["ngroups"] * times.group
     return [
         ("DATE", start.isoformat(timespec="milliseconds"), "date this file was created (UTC)"),
@@ -91,6 +140,7 @@ def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, A
         ("SEQ_ID", "1", "parallel sequence identifier"),
         ("ACT_ID", "01", "activity identifier"),
         ("EXPOSURE", f"{exposure.number:05d}", "exposure request number"),
+        *_segment_cards(full, exposure),
         ("DATE-OBS", start.strftime("%Y-%m-%d"), "UTC date at start of exposure"),
         ("TIME-OBS", start.strftime("%H:%M:%S.%f")[:-3], "UTC time at start of exposure"),
         ("DATE-BEG", start.isoformat(timespec="milliseconds"), "start of exposure (UTC)"),
@@ -105,8 +155,8 @@ def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, A
         ("EXPEND", to_mjd(end), "[d] exposure end, MJD UTC"),
         ("READPATT", full["readpatt"], "readout pattern"),
         ("NINTS", full["nints"], "number of integrations in exposure"),
-        ("INTSTART", 1, "number of the first integration in this file"),
-        ("INTEND", full["nints"], "number of the last integration in this file"),
+        ("INTSTART", exposure.first, "number of the first integration in this file"),
+        ("INTEND", last, "number of the last integration in this file"),
         ("NGROUPS", full["ngroups"], "number of groups in integration"),
         ("NFRAMES", nframes, "number of frames per group"),
         ("FRMDIVSR", nframes, "divisor applied to frame-averaged groups"),
@@ -126,6 +176,15 @@ def primary_cards(full: dict[str, Any], exposure: Exposure) -> list[tuple[str, A
     ]
 
 
+def _segment_cards(full, exposure):
+    if not exposure.segment:
+        return []
+    return [
+        ("EXSEGNUM", exposure.segment, "number of this segment of the exposure"),
+        ("EXSEGTOT", full["segments"], "number of segments of the exposure"),
+    ]
+
+
 def _integration_starts(full, exposure):
     """Return the start of every integration; a reset of one frame lies between them."""
     times = timing(full)
@@ -135,10 +194,15 @@ def _integration_starts(full, exposure):
 
 def _integration_table(full, exposure):
     starts = np.array([to_mjd(moment) for moment in _integration_starts(full, exposure)])
+    number = 1 + np.arange(starts.size)
+    if full["int_times"] != "whole":
+        of_file = slice(exposure.first - 1, exposure.first - 1 + exposure.nints)
+        of_file = of_file if full["int_times"] == "own" else slice(0)
+        starts, number = starts[of_file], number[of_file]
     length = timing(full).integration / DAY
     moments = [starts, starts + length / 2, starts + length]
     names = [f"int_{part}_{scale}" for scale in ("MJD_UTC", "BJD_TDB") for part in _PARTS]
-    columns = [fits.Column("integration_number", "J", array=1 + np.arange(starts.size))]
+    columns = [fits.Column("integration_number", "J", array=number)]
     # A simulated observatory has no ephemeris: the barycentric times are set to the UTC ones.
     columns += [
         fits.Column(name, "D", array=values)
@@ -153,7 +217,9 @@ _PARTS = ("start", "mid", "end")
 def _group_table(full, exposure):
     times, readout = timing(full), layout(full)
     rows = []
-    for k, start in enumerate(_integration_starts(full, exposure)):
+    starts = _integration_starts(full, exposure)
+    for k in range(exposure.first - 1, exposure.first - 1 + exposure.nints):
+        start = starts[k]
         for group in range(full["ngroups"]):
             nframes = PATTERNS[full["readpatt"]][0]
             end = start + timedelta(seconds=group * times.group + nframes * times.frame)

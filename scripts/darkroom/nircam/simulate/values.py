@@ -11,7 +11,7 @@ from typing import Any
 
 from darkroom.campaign.settings import declared, defaults
 from darkroom.errors import DarkroomError
-from darkroom.nircam.simulate.settings import Simulation
+from darkroom.nircam.simulate.settings import FAULT_KINDS, Simulation
 from darkroom.simulate.declare import overlay
 from darkroom.simulate.settings import check_choice
 
@@ -64,9 +64,17 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
         check_choice("NIRCam", name, full[name], declared(Simulation)[name].choices)
     if full["lines"] and full["noise_sampling"] != "tick":
         raise DarkroomError("simulated NIRCam: lines need noise_sampling: tick")
-    for name in ("exposures", "nints", "ngroups"):
+    check_choice("NIRCam", "int_times", full["int_times"], ("own", "whole", "none"))
+    for fault in full["faults"]:
+        check_choice("NIRCam", "faults: kind", fault["kind"], FAULT_KINDS)
+    for name in ("exposures", "nints", "ngroups", "segments"):
         if not isinstance(full[name], int) or full[name] < 1:
             raise DarkroomError(f"simulated NIRCam: {name} is {full[name]!r}, it must be 1 or more")
+    if full["segments"] > full["nints"]:
+        raise DarkroomError(
+            f"simulated NIRCam: {full['segments']} segments of {full['nints']} integrations; a "
+            "segment has at least one"
+        )
     measured = MEASURED[full["detector"]]
     for name, column in _OWN.items():
         if full[name] is None:

@@ -86,9 +86,10 @@ class Grid:
             inside &= used
         where, n = where[inside], self.edges.size - 1
         counts = np.bincount(where, minlength=n)
-        flat = np.atleast_2d(values)[:, inside]
+        flat = np.atleast_2d(values)
         sums = np.empty((flat.shape[0], n), np.result_type(values.dtype, np.float64))
-        for row, source in zip(sums, flat, strict=True):
+        for row, every in zip(sums, flat, strict=True):
+            source = every[inside]
             row[...] = np.bincount(where, source.real, n)
             if np.iscomplexobj(sums):
                 row.imag = np.bincount(where, source.imag, n)

@@ -44,8 +44,8 @@ class CrossSpectra:
     ----------
     pairs : list of (int, int)
         Positions in `amplifiers`, first not above second.
-    power : (npairs, nfrequencies) complex64 array
-        Sum over frames of X_a X_b*, on the grid of `padded_frequency`.
+    power : list of (nfrequencies,) complex64 arrays
+        Of each pair, the sum over frames of X_a X_b*, on the grid of `padded_frequency`.
     variance : (namplifiers,) float64 array
         Sum over frames and clock ticks of (taper × residual)², DN².
     weight : (namplifiers,) float64 array
@@ -65,7 +65,9 @@ class CrossSpectra:
         count = len(self.amplifiers)
         self.pairs = list(combinations_with_replacement(range(count), 2))
         shape = (len(self.pairs), self.length // 2 + 1)
-        self.power, self._window = np.zeros(shape, np.complex64), np.zeros(shape, np.complex64)
+        self.power, self._window = (
+            [np.zeros(shape[1], np.complex64) for _ in self.pairs] for _ in range(2)
+        )
         self.variance, self.weight = np.zeros(count), np.zeros(count)
         self.dof = 0.0
         self._mask: np.ndarray  # taper × good pixels of the current integration, by `begin`
@@ -85,7 +87,8 @@ class CrossSpectra:
         dof : float
             Degrees of freedom of the residuals of the integration.
         """
-        self._mask = self.readout.to_clock(good.astype(np.float32))[self.amplifiers] * self.taper
+        self._mask = self.readout.to_clock(good.astype(np.float32))[self.amplifiers]
+        self._mask *= self.taper
         self.dof += dof
         self.weight += dof * np.square(self._mask, dtype=np.float64).sum(axis=1)
         self._add(self._window, self._mask, np.float32(dof))
@@ -103,7 +106,8 @@ class CrossSpectra:
         (namplifiers,) float64 array
             Taper-weighted mean of each amplifier, DN, which was subtracted.
         """
-        stream = self.readout.to_clock(residual)[self.amplifiers] * self.taper
+        stream = self.readout.to_clock(residual)[self.amplifiers]
+        stream *= self.taper
         total = self._mask.sum(axis=1, dtype=np.float64)
         mean = stream.sum(axis=1, dtype=np.float64) / total
         stream -= self._mask * mean[:, None].astype(np.float32)
@@ -121,7 +125,7 @@ class CrossSpectra:
             sums[place] += product
 
     def corrected(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the spectra, corrected for gaps.
+        """Return the spectra, corrected for gaps; `power` is given up for their memory.
 
         Returns
         -------
@@ -134,17 +138,30 @@ class CrossSpectra:
             np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
         )
         relative = overlap / overlap[0, 0]
+        self._mask = np.empty(0, np.float32)
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
-        for place in range(len(self.pairs)):
-            window = self._lags(self._window[place].astype(np.complex128))
-            needed = (relative > _MIN_OVERLAP) & (window > _MIN_PAIRS * self.dof * overlap)
-            lags = self._lags(self.power[place].astype(np.complex128))
-            lags *= relative
-            lags = _ratio(lags, window, needed)
+        for place, spectrum in enumerate(spectra):
+            lags = self._corrected_lags(place, overlap, relative)
             # On the grid of 1/T, lag t and lag t - T are equivalent.
-            spectra[place] = 2 * PIXEL_TIME * fft.rfft(lags.sum(axis=0))
+            lags = lags.sum(axis=0)
+            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags)
         return frequency, spectra
+
+    def _corrected_lags(self, place, overlap, relative):
+        """Return the correlation of a pair over the fraction of its samples that are valid."""
+        window = self._window[place].astype(np.complex128)
+        if place > 0:  # the first is used again
+            self._window[place] = np.empty(0, np.complex64)
+        window = self._lags(window)
+        needed = window > _MIN_PAIRS * self.dof * overlap
+        needed &= relative > _MIN_OVERLAP
+        power = self.power[place].astype(np.complex128)
+        self.power[place] = np.empty(0, np.complex64)
+        lags = self._lags(power)
+        lags *= relative
+        lags[~needed] = 0
+        return np.divide(lags, window, out=lags, where=needed)
 
     def _lags(self, spectrum):
         """Return the correlation at lags 0 … n - 1 and -n … -1 ticks: (2, n) float64."""
@@ -169,10 +186,11 @@ class CrossSpectra:
         """
         overlap = self._lags(
             np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
-        )
-        window = self._lags(self._window[0].astype(np.complex128))
-        needed = overlap > _MIN_OVERLAP * overlap[0, 0]
-        valid = _ratio(window, overlap, needed)[0] / self.dof
+        )[0].copy()
+        window = self._lags(self._window[0].astype(np.complex128))[0].copy()
+        needed = overlap > _MIN_OVERLAP * overlap[0]
+        valid = _ratio(window, overlap, needed) / self.dof
+        del overlap, window, needed
         half = self.ticks // 2
         valid[-half:] = valid[1 : half + 1][::-1]
         lags = fft.irfft(spectrum.astype(np.float64), self.ticks) * valid

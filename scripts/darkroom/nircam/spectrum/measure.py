@@ -119,9 +119,9 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     for ramp in range(source.nramps):
         fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
         weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
-        first = None  # its images are large
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
-        total = grid.means(sums.padded_frequency, sums.power)[0]
+        fitted = first = None  # their images are large
+        total = np.stack([grid.means(sums.padded_frequency, power)[0] for power in sums.power])
         parts.append(total - before)
         before = total
     _check_kept(sums, readout)

@@ -189,22 +189,25 @@ def fit_ramp(source: RampSource, ramp: int) -> RampFit:
     offsets = np.zeros((ngroups, readout.noutputs))
     step_noise = np.zeros((ngroups - 1, readout.noutputs))
     for group in range(1, ngroups):
-        values = source.read(ramp, group) - first
+        values = source.read(ramp, group)
+        values -= first
         offsets[group] = sample.medians(values)
         values -= np.repeat(offsets[group].astype(np.float32), readout.columns_per_amplifier)
         if group == 1:
             limit = _ROW_LIMIT * sample.deviations(values)
         step_noise[group - 1] = sample.deviations(sums.add(values, group, limit))
+    del values
     squares, largest_step = sums.residual_statistics()
     nu = ngroups - 2
     step_noise = np.median(step_noise, axis=0)
     good, noise = _good_pixels(source, sample, squares, largest_step, step_noise, nu)
     good &= _not_hot(source, sample, sums.slope)
-    mean, slope = (np.where(good, x, np.float32(0)) for x in sums.line())
     # Leaving out pixels with the largest residuals makes the mean of the others a little too small.
     largest = stats.chi2.isf(_LARGE, nu)
     dof = nu * stats.chi2.cdf(largest, nu + 2) / stats.chi2.cdf(largest, nu)
     weak = weak_noise(squares, good, noise**2, nu, largest)
+    del squares, largest_step
+    mean, slope = (np.where(good, x, np.float32(0)) for x in sums.line())
     return RampFit(first, mean, slope, offsets, good, noise, float(dof), *weak)
 
 

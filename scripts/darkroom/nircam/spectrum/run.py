@@ -46,7 +46,10 @@ class SpectrumResult:
 
 
 def run(
-    paths: Sequence[StrPath], previous: StrPath | None = None, threads: int = 1
+    paths: Sequence[StrPath],
+    previous: StrPath | None = None,
+    threads: int = 1,
+    keep: bool = False,
 ) -> SpectrumResult:
     """Measure the noise spectrum of dark exposures.
 
@@ -58,12 +61,14 @@ def run(
         Noise spectrum of another epoch to compare with.
     threads : int
         Threads of the Fourier transforms.
+    keep : bool
+        Use exposures that are refused when they are judged.
 
     Returns
     -------
     SpectrumResult
     """
-    ramps = RampSet(paths, "noise spectrum")
+    ramps = RampSet(paths, "noise spectrum", keep=keep, whole=True)
     check_uncorrected(ramps)
     before = None if previous is None else read_parameters(previous, ramps)
     spectrum = measure(RampSource(ramps), threads)

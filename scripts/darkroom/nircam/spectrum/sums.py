@@ -55,13 +55,14 @@ class LineFitSums:
         means = row_means(by_row, limit)
         self._rows[group] = means
         by_row -= means[:, :, None].astype(np.float32)
-        self._total += values
-        self._lever += values * np.float32(group - (self._ngroups - 1) / 2)
-        self._squares += np.square(values)
         step, self._before = self._before, values
         step -= values
-        np.maximum(self._highest, -step, out=self._highest)
-        np.minimum(self._lowest, -step, out=self._lowest)
+        part = np.negative(step)
+        np.maximum(self._highest, part, out=self._highest)
+        np.minimum(self._lowest, part, out=self._lowest)
+        self._total += values
+        self._lever += np.multiply(values, np.float32(group - (self._ngroups - 1) / 2), out=part)
+        self._squares += np.square(values, out=part)
         return step
 
     @property
@@ -72,6 +73,8 @@ class LineFitSums:
     def residual_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Return statistics of the residuals about the line and the mean of the row.
 
+        No group can be added afterwards: the images that only these statistics need are freed.
+
         Returns
         -------
         squares : (ny, nx) float32 array
@@ -79,10 +82,19 @@ class LineFitSums:
         largest_step : (ny, nx) float32 array
             Largest deviation of a step between groups from the slope, DN.
         """
-        mean, slope = self._total / np.float32(self._ngroups), self.slope
-        squares = self._squares - np.float32(self._ngroups) * np.square(mean)
-        squares -= np.float32(self._length) * np.square(slope)
-        return squares, np.maximum(self._highest - slope, slope - self._lowest)
+        # In place where possible: each image of a full frame takes 17 MB.
+        slope, part = self.slope, self._total / np.float32(self._ngroups)
+        np.square(part, out=part)
+        part *= np.float32(self._ngroups)
+        squares, highest, lowest = self._squares, self._highest, self._lowest
+        del self._squares, self._highest, self._lowest, self._before
+        squares -= part
+        np.square(slope, out=part)
+        part *= np.float32(self._length)
+        squares -= part
+        highest -= slope
+        np.subtract(slope, lowest, out=lowest)
+        return squares, np.maximum(highest, lowest, out=highest)
 
     def line(self) -> tuple[np.ndarray, ...]:
         """Return mean and slope of the line, rows included: (ny, nx) float32, DN, DN per group."""

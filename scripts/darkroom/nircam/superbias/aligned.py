@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.drift import drifts
 from darkroom.nircam.ramps.ramps import GroupStack
 from darkroom.nircam.superbias import products as files
+from darkroom.nircam.superbias.cycle import find_cycles
 from darkroom.nircam.superbias.intercept import InterceptStack
 from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.superbias.settings import SuperbiasSettings
 
+log = logging.getLogger(__name__)
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 
 
@@ -97,11 +100,17 @@ def _measure(found, first, read_share, ramps, classes, choices):
         read_share * np.sqrt(read),
         read_share**2 * read_error,
     )
-    integration = np.array([i for _, i in ramps.ramps])
+    error = found.error[classes.usable & np.isfinite(found.error)]
+    cycles = find_cycles(first, ramps, classes, float(np.median(error)) if error.size else np.nan)
+    for row in cycles:
+        if row.warning:
+            log.warning(row.warning)
+    integration = ramps.integrations
     drifting = drifts(found.offsets.value, ramps.mjd, integration, classes)
     tables = {
         "NOISE": (noise, dict.fromkeys(("scatter", "read", "ktc", "ktc_error"), "DN")),
         "DRIFT": (drifting, {"slope": "DN/d", "slope_error": "DN/d", "median_slope": "DN/d"}),
+        "CYCLE": (cycles, {"amplitude": "DN"}),
     }
     numbers = {
         "nramps": len(ramps.ramps),
@@ -109,6 +118,7 @@ def _measure(found, first, read_share, ramps, classes, choices):
         "offsets": found.offsets,
         "noise": noise,
         "drifts": drifting,
+        "cycles": cycles,
         "compared": [],
         "coupling": coupling(found.error, found.mean, classes, choices.coupling),
     }

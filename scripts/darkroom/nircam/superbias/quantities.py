@@ -151,6 +151,17 @@ def _aligned(numbers, choices):
         for row in numbers["drifts"]
         if "minus" in row.name or row.name.endswith("even")
     ]
+    entries += [
+        quantity(
+            f"bias that repeats, {row.quantity}",
+            row.amplitude,
+            "DN",
+            "rms of the strongest pattern, "
+            + (f"of {row.period} integrations" if row.period else "by number of the integration")
+            + f"; {row.t:.2g} standard deviations, p = {row.p:.2g}; by integration {row.phases} DN",
+        )
+        for row in numbers["cycles"]
+    ]
     before, after = numbers["coupling"]
     entries += [
         quantity(

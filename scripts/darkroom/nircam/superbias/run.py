@@ -40,6 +40,7 @@ def run(
     *,
     previous: StrPath | None = None,
     threads: int = 1,
+    keep: bool = False,
 ) -> SuperbiasResult:
     """Make a superbias.
 
@@ -53,6 +54,8 @@ def run(
     previous : path-like, optional
         Superbias to compare with.
     threads : int
+    keep : bool
+        Use exposures that are refused when they are judged.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def run(
     DarkroomError
         When no superbias can be made of these exposures; `InputError` when one file is the cause.
     """
-    ramps = RampSet(paths, "superbias")
+    ramps = RampSet(paths, "superbias", keep=keep)
     check_subarray(metadata, ramps)
     _, warning = full_pedigree(metadata, ramps.mjd)
     if warning:
@@ -90,8 +93,15 @@ def _reffiles(ramps, metadata, choices, previous, threads):
             "integration"
         )
     classes = Classes.from_ramps(ramps)
-    stack = GroupStack(ramps, 0, [(k, 0) for k in range(len(ramps.files))])
-    check_ramps(stack, classes, lambda k: f"{ramps.files[k].path} integration 1", threads)
+    # The first integration of each file that has data; all ramps of a file follow each other.
+    first = list({k: (k, i) for k, i in reversed(ramps.ramps)}.values())[::-1]
+    stack = GroupStack(ramps, 0, first)
+    check_ramps(
+        stack,
+        classes,
+        lambda k: f"{ramps.files[first[k][0]].path} integration {first[k][1] + 1}",
+        threads,
+    )
     found = clipped_mean(stack, _clip(choices), threads=threads)
     bad, threshold = find_unreliable(found.std064, rule_of(choices))
     filled = None

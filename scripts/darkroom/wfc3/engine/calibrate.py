@@ -12,7 +12,7 @@ from darkroom.wfc3.files.mask import SCOPES
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from darkroom.hints import StrPath
@@ -30,6 +30,7 @@ def calibrate(
     scope: str | None = None,
     reason: str = "",
     threads: int = 1,
+    warn: Callable[[str], object] | None = None,
 ) -> tuple[Path, Path]:
     """Calibrate a RAW and write its IMA and FLT.
 
@@ -52,6 +53,8 @@ def calibrate(
         Why reads are masked; recorded in HISTORY.
     threads : int
         Threads of the builtin engine.
+    warn : callable, optional
+        Called with each warning about the references, a sentence.
 
     Returns
     -------
@@ -71,23 +74,33 @@ def calibrate(
     }  # fmt: skip
     provenance = {"made_by": "calibrate_wfc3", "settings": settings}
     if engine == "builtin":
-        _builtin(raw, references, paths, masked, scope, threads, provenance)
+        warnings = _builtin(raw, references, paths, masked, scope, threads, provenance)
+        _tell(warnings, warn)
         return paths
     with private_folder(folder, f"{paths[1].stem}.calwf3") as private:
         (private / "calwf3").mkdir()
         made = calwf3.run(raw, references, private / "calwf3", masked)
         if engine == "both":
             own = private / paths[0].name, private / paths[1].name
-            _builtin(raw, references, own, masked, scope, threads, provenance)
+            warnings = _builtin(raw, references, own, masked, scope, threads, provenance)
             for mine, other in zip(own, made, strict=True):
                 compare.require_equal(mine, other)
             made = own
         else:
+            for path in made:
+                calwf3.make_legal(path)
             used = sorted(path for _, path in calwf3.located_references(raw, references))
             calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw, *used]})
+            warnings = builtin.reference_warnings(raw, references)
         for source, target in zip(made, paths, strict=True):
             source.replace(target)
+    _tell(warnings, warn)
     return paths
+
+
+def _tell(warnings, warn):
+    for text in warnings if warn else ():
+        warn(text)
 
 
 def _scope(name, scope, masked):
@@ -107,7 +120,7 @@ def _scope(name, scope, masked):
 
 
 def _builtin(raw, references, paths, masked, scope, threads, provenance):
-    """Run the builtin engine and write both its products, or neither."""
+    """Run the builtin engine, write both its products or neither; return its warnings."""
     ramp = builtin.load(raw, references, threads=threads)
     image = builtin.reduce(ramp, masked, scope=scope, events=True, threads=threads)
     inputs = [raw, *(reference.path for _, reference in sorted(ramp.references.items()))]
@@ -118,3 +131,4 @@ def _builtin(raw, references, paths, masked, scope, threads, provenance):
     except BaseException:
         paths[1].unlink()
         raise
+    return ramp.warnings

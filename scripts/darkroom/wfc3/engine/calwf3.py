@@ -12,9 +12,11 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
@@ -23,10 +25,10 @@ from darkroom.fits.verify import unpacked
 from darkroom.fits.write import write
 from darkroom.provenance import stamp
 from darkroom.wfc3.engine import exptime
-from darkroom.wfc3.engine.headers import mask_cards
+from darkroom.wfc3.engine.headers import mask_cards, put_statistics
 from darkroom.wfc3.engine.references import FILETYPES, locate
 from darkroom.wfc3.files.imsets import Imsets, extver_of
-from darkroom.wfc3.files.mask import check_reads, mask_copy
+from darkroom.wfc3.files.mask import check_reads, clear_mask, mask_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 PROGRAM, WRAPPER = "calwf3.e", "wfc3tools"
 _CODE = f"import sys; from {WRAPPER} import calwf3; calwf3(sys.argv[1])"
+# Cards of numbers that calwf3 calculates; those of the first two it leaves in some products.
+_NUMBERS = (
+    "DATAMIN", "DATAMAX", "MEANDARK", "MEANBLEV", "GOODMIN", "GOODMAX", "GOODMEAN", "SNRMIN",
+    "SNRMAX", "SNRMEAN", "PHOTFLAM", "PHOTFNU", "PHOTPLAM", "PHOTBW", "PHOTZPT",
+)  # fmt: skip
+_NO_NUMBER = -9999.0
 _MAX_QUOTED = 3  # lines of calwf3's output in a message
 
 
@@ -137,12 +145,68 @@ def _gather_references(found, folder):
             target.symlink_to(path.resolve())
 
 
+def make_legal(path: StrPath) -> None:
+    """Replace the cards of a product of calwf3 whose value is NAN or INF, which no header may hold.
+
+    Parameters
+    ----------
+    path : path-like
+        IMA or FLT; changed in place, if it has such a card. Statistics become those of the finite
+        pixels (`put_statistics`), DATAMIN and DATAMAX, which calwf3 leaves in some, go, and any
+        other becomes -9999.
+    """
+    with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+        faulty = {id(hdu): names for hdu in hdus if (names := _illegal(hdu.header))}
+        if not faulty:
+            return
+        for hdu in hdus:
+            for name in faulty.get(id(hdu), ()):
+                place = hdu.header.index(name)
+                hdu.header.remove(name)
+                if name not in ("DATAMIN", "DATAMAX"):
+                    hdu.header.insert(place, (name, _NO_NUMBER))
+        for extver in sorted({hdu.ver for hdu in hdus[1:] if id(hdu) in faulty}):
+            _put_statistics(hdus, extver)
+        write(path, hdus)
+
+
+def _illegal(header):
+    """Return the keywords of cards whose value is no number."""
+    with warnings.catch_warnings():
+        # astropy turns such a value into text when it is read, and says so.
+        warnings.simplefilter("ignore", fits.verify.VerifyWarning)
+        return [c.keyword for c in header.cards if c.keyword in _NUMBERS and _is_none(c.image[10:])]
+
+
+def _is_none(text):
+    return text.split("/")[0].strip("' -") in ("NAN", "INF")
+
+
+def _put_statistics(hdus, extver):
+    """Write the statistics of one image set again; the border has no errors, so it is left out."""
+    science, error, dq = (hdus[name, extver] for name in ("SCI", "ERR", "DQ"))
+    sci = np.ascontiguousarray(science.data, np.float32)
+    err, flags = (
+        np.full(sci.shape, hdu.header["PIXVALUE"], dtype)
+        if hdu.data is None
+        else np.ascontiguousarray(hdu.data, dtype)
+        for hdu, dtype in ((error, np.float32), (dq, np.int16))
+    )
+    headers = {"SCI": science.header, "ERR": error.header}
+    window, bad = (0, sci.shape[0], 0, sci.shape[1]), int(science.header.get("SDQFLAGS", 65535))
+    put_statistics(headers, window, sci, err, flags, bad & 65535)
+
+
 def finish_flt(
-    path: StrPath, raw: StrPath, masked: Iterable[int], provenance: dict[str, Any]
+    path: StrPath,
+    raw: StrPath,
+    masked: Iterable[int],
+    provenance: dict[str, Any],
+    own_mask: np.ndarray | None = None,
 ) -> None:
     """Add the provenance to an FLT of calwf3 and correct its exposure time for masked reads.
 
-    Pixels stay as calwf3 wrote them, including the flag 1024 in DQ.
+    Pixels stay as calwf3 wrote them; the flag 1024 in DQ too, unless `own_mask` is given.
 
     Parameters
     ----------
@@ -154,12 +218,16 @@ def finish_flt(
         EXTVERs of the reads left out.
     provenance : dict
         Keyword arguments of `darkroom.provenance.stamp`.
+    own_mask : (rows, columns) bool array, optional
+        Pixels that had the flag 1024 before; the others lose it (`clear_mask`).
     """
     with Imsets(raw) as imsets, fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
         nsamp = int(imsets.primary["NSAMP"])
         masked = check_reads(masked, nsamp, Path(raw).name)
         science = [imsets.header("SCI", extver_of(k, nsamp)) for k in range(nsamp)]
         primary = hdus[0].header
+        if own_mask is not None and masked and hdus["DQ"].data is not None:
+            clear_mask(hdus["DQ"].data, own_mask)
         mask_cards(primary, "calwf3", masked, "calwf3")
         stamp(primary, **provenance)
         if masked:

@@ -82,8 +82,35 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
         run = stack.enter_context(row_workers(threads))
         _calibrate_reads(exposure, setup, ramp, run)
         if ramp.steps["FLATCORR"] == "PERFORM":
-            ramp.flat = flat_for(setup.flats, exposure.science, exposure.shape, ramp.window)
+            ramp.flat = flat_for(
+                setup.flats, exposure.science, exposure.shape, ramp.window, setup.bad
+            )
+        ramp.warnings = setup.warnings
     return ramp
+
+
+def reference_warnings(raw: StrPath, references: StrPath) -> list[str]:
+    """Return what is wrong with the references of a RAW, without calibrating it.
+
+    Parameters
+    ----------
+    raw, references : path-like
+        As for `load`.
+
+    Raises
+    ------
+    InputError
+        As `load` does.
+    """
+    with ExitStack() as stack:
+        exposure = open_exposure(stack.enter_context(Imsets(raw)))
+        setup = Setup(exposure, references, stack)
+        times = setup.empty_ramp().exptimes
+        for time in times if setup.darks is not None else ():
+            setup.darks.at(time)
+        if setup.flats and setup.steps["FLATCORR"] == "PERFORM":
+            flat_for(setup.flats, exposure.science, exposure.shape, setup.window, setup.bad)
+        return setup.warnings
 
 
 def _calibrate_reads(exposure, setup, ramp, run):
@@ -218,6 +245,19 @@ def reduce(
             ramp.amplifiers.mean_gain,
         )  # fmt: skip
     return image
+
+
+def own_mask(ramp: Ramp) -> np.ndarray:
+    """Return which pixels have the flag 1024 in the RAW, or from BPIXTAB, apart from masked reads.
+
+    Returns
+    -------
+    (rows, columns) bool array
+        Inside the border, as in the FLT.
+    """
+    y0, y1, x0, x1 = ramp.window
+    flags = np.bitwise_or.reduce(ramp.dq[:, y0:y1, x0:x1], axis=0)
+    return (flags & dqbits.MASKED) != 0
 
 
 def _last_read(ramp, scope):

@@ -11,12 +11,13 @@ from darkroom.errors import InputError
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine.ramp import STEPS
 from darkroom.wfc3.files.imsets import PLANES, Imsets, extver_of, required
+from darkroom.words import counted
 
 if TYPE_CHECKING:
     from astropy.io import fits
 
-# A line fit needs two reads after the zeroth; with NSAMP 1 calwf3 reads outside its arrays.
-MIN_READS = 3
+# Of two reads calwf3 makes an image of one difference; with the zeroth alone it crashes.
+MIN_READS = 2
 # Seconds by which the zeroth read comes earlier after the reset than the first after the zeroth:
 # TSM exposure and converter warm-up.
 _ZEROTH_OVERHEAD = 0.020535
@@ -113,8 +114,9 @@ def open_exposure(imsets: Imsets) -> Exposure:
     if nsamp < MIN_READS:
         raise InputError(
             imsets.path,
-            f"has {nsamp} read{'s' if nsamp != 1 else ''} (NSAMP); a ramp needs {MIN_READS} at "
-            "least, the zeroth and two more",
+            f"has {counted(nsamp, 'read')} (NSAMP = {nsamp}); a signal is the difference of "
+            f"{MIN_READS} at least, the zeroth and one more",
+            "leave the exposure out",
         )
     found = max((extver for name, extver in imsets.names if name == "SCI"), default=0)
     if found < nsamp:

@@ -7,32 +7,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.errors import InputError
+from darkroom.wfc3.engine.bad_values import BadValues
 from darkroom.wfc3.engine.planes import Planes, corner, cut, read_planes
 
 if TYPE_CHECKING:
     from astropy.io import fits
 
+    from darkroom.hints import StrPath
+    from darkroom.wfc3.engine.references import Reference
     from darkroom.wfc3.files.imsets import Imsets
 
 _ONE = np.float32(1)
 
 
 def flat_for(
-    parts: dict[str, Imsets],
+    parts: dict[str, tuple[Reference, Imsets]],
     science: fits.Header,
     shape: tuple[int, int],
     window: tuple[int, int, int, int],
+    bad: BadValues,
 ) -> Planes:
     """Multiply the flats that an exposure names, and cut the product to its size.
 
     Parameters
     ----------
     parts : dict
-        Open files by keyword (PFLTFILE, DFLTFILE, LFLTFILE), at least one.
+        Reference and open file by keyword (PFLTFILE, DFLTFILE, LFLTFILE), at least one.
     science : astropy.io.fits.Header
         SCI header of the exposure (LTV, LTM).
     shape, window
         (ny, nx) of the exposure and (y0, y1, x0, x1) inside its border.
+    bad : BadValues
+        Counts values that are no numbers.
 
     Returns
     -------
@@ -45,35 +51,47 @@ def flat_for(
         When the sizes of the flats do not match, or they do not cover the exposure.
     """
     flat = place = None
+    here = corner(science)
+
+    def own(plane: np.ndarray, path: StrPath, place: tuple[int, int]) -> np.ndarray:
+        shift = here[0] - place[0], here[1] - place[1]
+        return cut(plane, path, shape, window, shift)
+
+    def count(keyword: str, part: Planes, place: tuple[int, int]) -> None:
+        reference = parts[keyword][0]
+        for name, plane in (("SCI", part.sci), ("ERR", part.err)):
+            bad.count(reference, name, own(plane, reference.path, place))
+
     for keyword in ("PFLTFILE", "DFLTFILE"):
         if keyword not in parts:
             continue
-        part = read_planes(parts[keyword], 1)
+        imsets = parts[keyword][1]
+        part = read_planes(imsets, 1)
         if flat is None:
-            flat, place = part, corner(parts[keyword].header("SCI", 1))
-            path = parts[keyword].path
+            flat, place, path = part, corner(imsets.header("SCI", 1)), imsets.path
         elif part.sci.shape != flat.sci.shape:
             raise InputError(
-                parts[keyword].path,
+                imsets.path,
                 f"has {_size(part)} pixels, the pixel-to-pixel flat has {_size(flat)}",
             )
-        else:
+        count(keyword, part, place)
+        if part is not flat:
             flat.multiply(part)
     if "LFLTFILE" in parts:
-        low, path_low = read_planes(parts["LFLTFILE"], 1), parts["LFLTFILE"].path
-        header = parts["LFLTFILE"].header("SCI", 1)
+        imsets = parts["LFLTFILE"][1]
+        low, path_low = read_planes(imsets, 1), imsets.path
+        header = imsets.header("SCI", 1)
         if flat is None:
             flat, place = _spread_alone(low, header, science, path_low)
             path = path_low
+            count("LFLTFILE", flat, place)
         else:
-            flat.multiply(_expanded(low, flat.sci.shape, path_low))
+            wide = _expanded(low, flat.sci.shape, path_low)
+            count("LFLTFILE", wide, place)
+            flat.multiply(wide)
     if flat is None or place is None:
         raise ValueError("flat_for needs at least one flat")
-    here = corner(science)
-    shift = here[0] - place[0], here[1] - place[1]
-    return Planes(
-        *(cut(plane, path, shape, window, shift) for plane in (flat.sci, flat.err, flat.dq))
-    )
+    return Planes(*(own(plane, path, place) for plane in (flat.sci, flat.err, flat.dq)))
 
 
 def _spread_alone(low, header, science, path):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Version of calwf3 that the builtin engine reproduces bit for bit.
 CALWF3 = "3.7.3"
+#: What calwf3's I/O library writes as ORIGIN into every header.
+ORIGIN = ("HSTIO/CFITSIO March 2010", "FITS file originator, as calwf3 writes it")
 _TABLES = {"DQICORR": "BPIXTAB", "PHOTCORR": "IMPHTTAB"}
 _IMAGES = {
     "NLINCORR": ("NLINFILE",),
@@ -58,6 +60,8 @@ def primary_header(ramp: Ramp, name: str, nextend: int, *, flt: bool) -> fits.He
     astropy.io.fits.Header
     """
     header = ramp.primary.copy()
+    header["BITPIX"] = 16  # as calwf3: there are no data that it would describe
+    header.set("ORIGIN", *ORIGIN, after="EXTEND" if "EXTEND" in header else "NAXIS")
     header["NEXTEND"], header["FILENAME"] = nextend, name
     header["CAL_VER"] = (f"{CALWF3} (darkroom builtin)", "calwf3 version reproduced, and by what")
     for amp, gain, noise in zip(
@@ -70,7 +74,7 @@ def primary_header(ramp: Ramp, name: str, nextend: int, *, flt: bool) -> fits.He
     header["PHOTMODE"] = ramp.photmode
     for card, value in ramp.photometry.items():
         header[card] = single(value)
-    for line in history(ramp, flt):
+    for line in [*history(ramp, flt), *(f"warning: {text}" for text in ramp.warnings)]:
         header.add_history(line)
     return header
 
@@ -133,6 +137,7 @@ def extension_headers(ramp: Ramp, k: int) -> dict[str, fits.Header]:
     elif ramp.as_rate:
         science["BUNIT"] = error["BUNIT"] = "COUNTS/S"
     for header in headers.values():
+        header.set("ORIGIN", *ORIGIN, after="GCOUNT" if "GCOUNT" in header else "NAXIS")
         for card in ("DATAMIN", "DATAMAX"):
             header.remove(card, ignore_missing=True)
     return headers
@@ -152,6 +157,10 @@ def put_statistics(
     errors, and GOODMEAN, GOODMIN and GOODMAX in ERR those of the signal-to-noise ratio. The same
     values are written here, since existing tools read them; the comments of the cards say so.
 
+    Where a pixel is NaN or infinite, calwf3 writes ``NAN`` or ``INF``, which is no legal value of a
+    card. There the statistic of the finite pixels is written, and its comment says so. NGOODPIX
+    counts all good pixels, as calwf3's.
+
     Parameters
     ----------
     headers : dict
@@ -169,13 +178,34 @@ def put_statistics(
     science["NGOODPIX"] = error["NGOODPIX"] = count
     if count < 1:
         return
-    for cards, header, group, comment in (
-        (_STATISTICS, science, values[0:3], None),
-        (_RATIO_STATISTICS, science, values[3:6], "of ERR, as calwf3 writes it"),
-        (_STATISTICS, error, values[6:9], "of SCI/ERR, as calwf3 writes it"),
-    ):
-        for card, value in zip(cards, group, strict=True):
+    finite = values
+    if not np.isfinite(values).all():
+        finite = _finite_statistics(kernel, window, sci, err, dq, flags)
+    groups = (
+        (_STATISTICS, science, ""),
+        (_RATIO_STATISTICS, science, "of ERR, as calwf3 writes it"),
+        (_STATISTICS, error, "of SCI/ERR, as calwf3 writes it"),
+    )
+    rows = [(header, card, comment) for cards, header, comment in groups for card in cards]
+    for (header, card, comment), value, substitute in zip(rows, values, finite, strict=True):
+        if np.isfinite(value):
             header[card] = (single(value), comment) if comment else single(value)
+        else:
+            legal = single(substitute) if np.isfinite(substitute) else None
+            header[card] = (legal, f"of the finite pixels; calwf3: {_calwf3_word(value)}")
+
+
+def _finite_statistics(kernel, window, sci, err, dq, flags):
+    """Return the statistics of `good_statistics` without the pixels that are no numbers."""
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(sci) & np.isfinite(err) & np.isfinite(sci / err)
+    # Pixels without an error are left out.
+    count, values = kernel.good_statistics(window, sci, np.where(finite, err, 0), dq, flags)
+    return values if count else (np.nan,) * len(values)
+
+
+def _calwf3_word(value):
+    return "NAN" if np.isnan(value) else "INF" if value > 0 else "-INF"
 
 
 def mask_cards(primary: fits.Header, engine: str, masked: Iterable[int], scope: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _QUANTITIES = ("PHOTFLAM", "PHOTPLAM", "PHOTBW")
 _OUTSIDE = -9999.0  # what calwf3 writes outside the table when it may not extrapolate
+_NEWER = "use a newer CRDS context"
 
 
 def photmode(primary: fits.Header) -> str:
@@ -28,7 +29,7 @@ def photmode(primary: fits.Header) -> str:
 
 def photometry(
     primary: fits.Header, mode: str, folder: StrPath
-) -> tuple[Reference, dict[str, float]] | None:
+) -> tuple[Reference, dict[str, float], list[str]] | None:
     """Return the photometric keywords for an observing mode.
 
     Parameters
@@ -46,7 +47,10 @@ def photometry(
         The table; the result is None when the RAW names none.
     values : dict
         PHOTFLAM (erg cm-2 A-1 e-1), PHOTFNU (Jy s e-1), PHOTZPT (mag), PHOTPLAM and PHOTBW (A);
-        empty for a dummy table.
+        empty for a dummy table. A value that is NaN or infinite in the table, which no header can
+        hold, is -9999 as outside the dates of a table.
+    bad : list of str
+        The quantities with such a value.
 
     Raises
     ------
@@ -61,14 +65,15 @@ def photometry(
         with fits.open(path, memmap=False) as hdus:
             reference = describe("IMPHTTAB", label, path, hdus[0].header, primary)
             if reference.dummy:
-                return reference, {}
+                return reference, {}, []
             header = hdus[0].header
             values = {name: _value(reference, hdus, name, mode) for name in _QUANTITIES}
             values["PHOTZPT"] = float(header["PHOTZPT"])
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"cannot be read as an IMPHTTAB ({error})") from error
+        raise InputError(path, f"cannot be read as an IMPHTTAB ({error})", _NEWER) from error
     values["PHOTFNU"] = 3.33564e4 * values["PHOTFLAM"] * values["PHOTPLAM"] * values["PHOTPLAM"]
-    return reference, values
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    return reference, values | dict.fromkeys(bad, _OUTSIDE), bad
 
 
 def _value(reference, hdus, name, mode):
@@ -79,12 +84,17 @@ def _value(reference, hdus, name, mode):
     known = [str(text).strip().lower() for text in column(reference, rows, "OBSMODE")]
     row = next((i for i, text in enumerate(known) if _same_mode(text, wanted)), None)
     if row is None:
-        raise InputError(reference.path, f"[{name}] has no row for {wanted}")
+        static = wanted.rpartition(",mjd#")[0]
+        fault = f"[{name}] has no row for {wanted}"
+        if any(_same_mode(text, static) for text in known):
+            fault += f"; it is of a time when the throughput ({static}) did not depend on the date"
+        raise InputError(reference.path, fault, _NEWER)
     chosen = str(column(reference, rows, "DATACOL")[row]).strip()
     if chosen == name:
         return float(column(reference, rows, name)[row])
     if chosen != f"{name}1":
-        raise InputError(reference.path, f"[{name}] depends on more than one parameter ({chosen})")
+        fault = f"[{name}] depends on more than one parameter ({chosen})"
+        raise InputError(reference.path, fault, "use another CRDS context")
     count = int(column(reference, rows, "NELEM1")[row])
     dates = [float(date) for date in column(reference, rows, "PAR1VALUES")[row][:count]]
     values = [float(value) for value in column(reference, rows, f"{name}1")[row][:count]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.errors import InputError
+from darkroom.wfc3.engine.bad_values import BadValues
 from darkroom.wfc3.engine.references import Reference, describe, locate
 from darkroom.wfc3.files.imsets import Imsets, required
 
@@ -31,9 +32,10 @@ class Planes:
 
     def multiply(self, other: Planes) -> None:
         """Multiply by another image in place; errors are propagated, flags combined."""
-        first, second = self.sci * other.err, other.sci * self.err
-        self.err = np.sqrt(first * first + second * second)
-        self.sci = self.sci * other.sci
+        with np.errstate(invalid="ignore", over="ignore"):  # values that are no numbers
+            first, second = self.sci * other.err, other.sci * self.err
+            self.err = np.sqrt(first * first + second * second)
+            self.sci = self.sci * other.sci
         self.dq = self.dq | other.dq
 
 
@@ -156,28 +158,40 @@ class Linearity:
 
 
 def linearity(
+    reference: Reference,
     imsets: Imsets,
     shape: tuple[int, int],
     window: tuple[int, int, int, int],
     place: tuple[int, int],
+    bad: BadValues,
 ) -> Linearity:
     """Read NLINFILE for an exposure.
 
     Parameters
     ----------
-    imsets : Imsets
+    reference, imsets : Reference, Imsets
         The open NLINFILE.
     shape, window
         (ny, nx) of the exposure and (y0, y1, x0, x1) inside its border.
     place : tuple of int
         Detector pixel (x, y) of the exposure's first pixel, see `corner`.
+    bad : BadValues
+        Counts values that are no numbers.
+
+    Raises
+    ------
+    InputError
+        When a plane is missing or does not cover the exposure.
     """
     count = int(required(imsets, imsets.primary, "NCOEF"))
     where = corner(imsets.header("COEF", 1))
     shift = place[0] - where[0], place[1] - where[1]
 
     def get(name: str, extver: int = 1, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
-        return cut(imsets.plane(name, extver, dtype), imsets.path, shape, window, shift)
+        values = cut(imsets.plane(name, extver, dtype), imsets.path, shape, window, shift)
+        if values.dtype.kind == "f":
+            bad.count(reference, name, values)
+        return values
 
     coefficients = np.empty((count, *shape), np.float32)
     for j in range(count):
@@ -196,12 +210,14 @@ class Darks:
 
     Parameters
     ----------
-    imsets : Imsets
+    reference, imsets : Reference, Imsets
         The open file.
     science : astropy.io.fits.Header
         Primary header of the RAW: SAMP_SEQ and SUBTYPE must be those of the dark.
     shape : tuple of int
         (ny, nx) of the exposure. Darks are not cut: each subarray has its own.
+    bad : BadValues, optional
+        Counts values that are no numbers.
 
     Raises
     ------
@@ -209,24 +225,26 @@ class Darks:
         When the dark is of another sample sequence, subarray or size.
     """
 
-    def __init__(self, imsets: Imsets, science: fits.Header, shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        imsets: Imsets,
+        science: fits.Header,
+        shape: tuple[int, int],
+        bad: BadValues | None = None,
+    ) -> None:
         for card in ("SAMP_SEQ", "SUBTYPE"):
             found, wanted = required(imsets, imsets.primary, card), str(science[card]).strip()
             if not wanted.startswith(found):
                 raise InputError(
                     imsets.path, f"is a dark of {card} {found}, the exposure's is {wanted}"
                 )
-        size = imsets.shape("SCI", 1)
-        if size != shape:
-            raise InputError(
-                imsets.path,
-                f"has {size[1]} x {size[0]} pixels, the exposure has {shape[1]} x {shape[0]}",
-            )
+        _require_size(imsets, 1, shape, "the exposure")
         count = int(required(imsets, imsets.primary, "NUMEXPOS"))
         self._times = [
             float(required(imsets, imsets.primary, f"EXPOS_{i + 1}")) for i in range(count)
         ]
-        self._imsets = imsets
+        self._reference, self._imsets, self._shape, self._bad = reference, imsets, shape, bad
         self._any_time = str(science["SAMP_SEQ"]).startswith("NONE")
 
     def at(self, time: float) -> Planes:
@@ -284,11 +302,35 @@ class Darks:
         )
 
     def _read(self, i):
-        return read_planes(self._imsets, i + 1)
+        _require_size(self._imsets, i + 1, self._shape, "the exposure")
+        planes = read_planes(self._imsets, i + 1)
+        if self._bad is not None:
+            self._bad.count(self._reference, "SCI", planes.sci)
+            self._bad.count(self._reference, "ERR", planes.err)
+        return planes
+
+
+def _require_size(imsets, extver, shape, whose):
+    """Refuse an image set of which a plane has another size than that of an exposure or image."""
+    for name in ("SCI", "ERR", "DQ"):
+        size = imsets.shape(name, extver)
+        if size != shape:
+            raise InputError(
+                imsets.path,
+                f"[{name},{extver}] has {size[1]} x {size[0]} pixels, {whose} has {shape[1]} x "
+                f"{shape[0]}",
+            )
 
 
 def read_planes(imsets: Imsets, extver: int) -> Planes:
-    """Read SCI, ERR and DQ of one image set of a reference."""
+    """Read SCI, ERR and DQ of one image set of a reference.
+
+    Raises
+    ------
+    InputError
+        When a plane is missing, or not of the size of SCI.
+    """
+    _require_size(imsets, extver, imsets.shape("SCI", extver), f"[SCI,{extver}]")
     return Planes(
         imsets.plane("SCI", extver),
         imsets.plane("ERR", extver),

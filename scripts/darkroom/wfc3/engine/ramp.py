@@ -61,6 +61,8 @@ class Ramp:
         Bias level and mean dark of each read, DN; empty when the step was not run.
     masked_in_file : tuple of int
         EXTVERs whose DQ has 1024 in every pixel of the RAW.
+    warnings : list of str
+        What is wrong with the references, a sentence for each.
     """
 
     sci: np.ndarray
@@ -83,6 +85,7 @@ class Ramp:
     bias_levels: list[np.float32] = field(default_factory=list)
     mean_darks: list[float] = field(default_factory=list)
     masked_in_file: tuple[int, ...] = ()
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def nsamp(self) -> int:

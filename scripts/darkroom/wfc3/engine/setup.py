@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.wfc3.engine import tables
+from darkroom.wfc3.engine.bad_values import BadValues
 from darkroom.wfc3.engine.photometry import photmode, photometry
 from darkroom.wfc3.engine.planes import Darks, corner, linearity, open_reference
 from darkroom.wfc3.engine.ramp import Ramp
@@ -53,7 +54,9 @@ class Setup:
     linearity, darks : Linearity or None, Darks or None
         None when the steps that need them are not run.
     flats : dict
-        Open flats by keyword.
+        Reference and open file of each flat by keyword.
+    bad : BadValues
+        Counts of values of the references that are no numbers.
     photmode, photometry
         PHOTMODE and the photometric keywords.
 
@@ -73,6 +76,7 @@ class Setup:
         self.amplifiers = tables.amplifiers(*self._table("CCDTAB"), gain, chip, binning)
         self.border = tables.border(*self._table("OSCNTAB"), exposure.shape, chip)
         self.window = self.border.window(exposure.shape)
+        self.bad = BadValues(self.window)
         self.offset = float(science.get("LTV1", 0.0)), float(science.get("LTV2", 0.0))
         self.bad_pixels = None
         if self._wanted("DQICORR"):
@@ -89,6 +93,7 @@ class Setup:
         self._open_images()
         self.photmode = photmode(primary)
         self.photometry: dict[str, float] = {}
+        self._bad_photometry: list[str] = []
         if self._wanted("PHOTCORR"):
             self._look_up_photometry()
 
@@ -98,18 +103,19 @@ class Setup:
         self.linearity: Linearity | None = None
         self.darks: Darks | None = None
         if self._wanted("ZSIGCORR") or self._wanted("NLINCORR"):
-            imsets = self._image("NLINFILE", "NLINCORR")
+            reference, imsets = self._image("NLINFILE", "NLINCORR")
+            place = corner(exposure.science)
             self.linearity = linearity(
-                imsets, exposure.shape, self.window, corner(exposure.science)
+                reference, imsets, exposure.shape, self.window, place, self.bad
             )
         if self._wanted("DARKCORR"):
-            imsets = self._image("DARKFILE", "DARKCORR")
+            opened = self._image("DARKFILE", "DARKCORR")
             if self._wanted("DARKCORR"):
-                self.darks = Darks(imsets, exposure.primary, exposure.shape)
-        self.flats: dict[str, Imsets] = {}
+                self.darks = Darks(*opened, exposure.primary, exposure.shape, self.bad)
+        self.flats: dict[str, tuple[Reference, Imsets]] = {}
         if self._wanted("FLATCORR"):
-            opened = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
-            named = {keyword: imsets for keyword, imsets in opened.items() if imsets is not None}
+            flats = {keyword: self._image(keyword, None, needed=False) for keyword in _FLATS}
+            named = {keyword: found for keyword, found in flats.items() if found is not None}
             if not named:
                 raise self._not_named("PFLTFILE, DFLTFILE and LFLTFILE", "FLATCORR")
             self.flats = {k: v for k, v in named.items() if not self.references[k].dummy}
@@ -141,7 +147,7 @@ class Setup:
         return found
 
     def _image(self, keyword, step, needed=True):
-        """Open a reference image; it is closed together with the exposure."""
+        """Return a reference image and its open file, closed together with the exposure's."""
         found = open_reference(self.exposure.primary, keyword, self._folder)
         if found is None:
             if needed:
@@ -150,14 +156,24 @@ class Setup:
         reference, imsets = found
         self._stack.enter_context(imsets)
         self._note(reference, step)
-        return imsets
+        return found
 
     def _look_up_photometry(self):
         found = photometry(self.exposure.primary, self.photmode, self._folder)
         if found is None:
             raise self._not_named("IMPHTTAB", "PHOTCORR")
-        reference, self.photometry = found
+        reference, self.photometry, self._bad_photometry = found
         self._note(reference, "PHOTCORR")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the references, as far as they have been read."""
+        found = self.bad.warnings
+        if self._bad_photometry:
+            names = ", ".join(self._bad_photometry)
+            label = self.references["IMPHTTAB"].label
+            found.append(f"IMPHTTAB {label} has values that are NaN or infinite: {names} is -9999")
+        return found
 
     def empty_ramp(self) -> Ramp:
         """Return a `Ramp` whose planes are to be filled by the calibration of the reads."""

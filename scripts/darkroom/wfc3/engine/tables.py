@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Values of a column that stand for any value.
 _ANY_NUMBER = (-1, -999)
+_OTHER_CONTEXT = "use another CRDS context"
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def amplifiers(
     Raises
     ------
     InputError
-        When no row matches.
+        When no row matches, or its gains or noises cannot be: every pixel would be wrong.
     """
     matches = _text_matches(column(reference, rows, "CCDAMP"), "ABCD")
     given = np.asarray(column(reference, rows, "CCDGAIN"), np.float32)
@@ -196,6 +197,14 @@ def amplifiers(
     def values(prefix: str) -> np.ndarray:
         return np.array([column(reference, rows, prefix + a)[row] for a in "ABCD"], np.float32)
 
+    for prefix, least in (("ATODGN", "above 0"), ("READNSE", "0 or more")):
+        for amp, found in zip("ABCD", values(prefix), strict=True):
+            if not np.isfinite(found) or found < 0 or (found == 0 and prefix == "ATODGN"):
+                raise InputError(
+                    reference.path,
+                    f"has {prefix}{amp} = {found:g} for CCDGAIN {gain:g}; it must be {least}",
+                    _OTHER_CONTEXT,
+                )
     names = [name.upper() for name in rows.dtype.names]
     split_x, split_y = (int(column(reference, rows, name)[row]) for name in ("AMPX", "AMPY"))
     return Amplifiers(
@@ -226,7 +235,7 @@ def border(reference: Reference, rows: fits.FITS_rec, shape: tuple[int, int], ch
     Raises
     ------
     InputError
-        When no row matches.
+        When no row matches, or its borders and reference columns do not fit into the array.
     """
     matches = _text_matches(column(reference, rows, "CCDAMP"), "ABCD")
     for name, wanted in (("CCDCHIP", chip), ("NX", shape[1]), ("NY", shape[0])):
@@ -238,7 +247,7 @@ def border(reference: Reference, rows: fits.FITS_rec, shape: tuple[int, int], ch
     def value(name: str) -> int:
         return int(column(reference, rows, name)[row])
 
-    return Border(
+    found = Border(
         left=value("TRIMX1"),
         right=value("TRIMX2"),
         bottom=value("TRIMY1"),
@@ -248,6 +257,16 @@ def border(reference: Reference, rows: fits.FITS_rec, shape: tuple[int, int], ch
             (value("BIASSECTB1") - 1, value("BIASSECTB2") - 1),
         ),
     )
+    y0, y1, x0, x1 = found.window(shape)
+    inside = 0 <= y0 < y1 <= shape[0] and 0 <= x0 < x1 <= shape[1]
+    if not inside or any(not 0 <= a <= b < shape[1] for a, b in found.columns):
+        raise InputError(
+            reference.path,
+            f"has borders or reference columns that do not fit into {shape[1]} x {shape[0]} "
+            f"pixels (row {row + 1})",
+            _OTHER_CONTEXT,
+        )
+    return found
 
 
 def rejection(reference: Reference, rows: fits.FITS_rec, nsamp: int, exptime: float) -> Rejection:
@@ -286,7 +305,11 @@ def rejection(reference: Reference, rows: fits.FITS_rec, nsamp: int, exptime: fl
     try:
         threshold = np.float32(re.split("[,;/]", text)[0])
     except ValueError:
-        raise InputError(reference.path, f"CRSIGMAS {text!r} is not a list of numbers") from None
+        threshold = np.float32(np.nan)
+    if not 0 < threshold < np.inf:
+        raise InputError(
+            reference.path, f"CRSIGMAS {text!r} is not a list of numbers above 0", _OTHER_CONTEXT
+        )
     return Rejection(threshold, int(column(reference, rows, "BADINPDQ")[row]))
 
 
@@ -335,7 +358,7 @@ def bad_pixels(
     # Truncated towards zero, as the conversion to int in C.
     x, y = np.trunc(pix1 - 1 + offset[0]), np.trunc(pix2 - 1 + offset[1])
     known = np.isin(axis, (1, 2))
-    for step in range(int(length[known].max(initial=0))):
+    for step in range(min(int(length[known].max(initial=0)), max(shape))):
         on = known & (length > step)
         columns, lines = (x + step * (axis == 1))[on], (y + step * (axis == 2))[on]
         inside = (columns >= 0) & (columns < shape[1]) & (lines >= 0) & (lines < shape[0])

@@ -11,7 +11,8 @@ from astropy.io import fits
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
-from darkroom.wfc3.reference_kinds import KINDS
+from darkroom.wfc3.engine.references import named
+from darkroom.wfc3.reference_kinds import ALWAYS_NEEDED, KINDS, OPTIONAL_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 
-def verified_references(chosen: Mapping[str, FileRecord | None], cache: Cache) -> dict[str, Path]:
+def verified_references(
+    chosen: Mapping[str, FileRecord | None], cache: Cache
+) -> dict[str, Path | None]:
     """Return the files of an exposure's references, after a check of their size and checksum.
 
     Parameters
@@ -34,21 +37,28 @@ def verified_references(chosen: Mapping[str, FileRecord | None], cache: Cache) -
     Returns
     -------
     dict
-        ``{kind: path}``, for each of `darkroom.wfc3.pipeline.KINDS`.
+        ``{kind: path}``, for each of `darkroom.wfc3.reference_kinds.KINDS`; None where the rules
+        say that the type does not apply.
 
     Raises
     ------
     DarkroomError
-        When a kind was not chosen, a file is not the stated one, or the files are in several
-        folders.
+        When a kind was not asked for, one that every exposure needs does not apply, a file is not
+        the stated one, or the files are in several folders.
     """
-    if lacking := [kind for kind in KINDS if not chosen.get(kind)]:
+    if lacking := [kind for kind in KINDS if kind not in chosen]:
         raise DarkroomError(
             f"no {' and no '.join(lacking)} was chosen for the exposure; choose again with: "
             "bestrefs.py --kinds"
         )
-    paths = {kind: cache.verified(chosen[kind]) for kind in KINDS}
-    if len({path.parent for path in paths.values()}) > 1:
+    if lacking := [kind for kind in ALWAYS_NEEDED if not chosen[kind]]:
+        raise DarkroomError(
+            f"the rules say that no {' and no '.join(lacking)} applies to the exposure, which "
+            "cannot be calibrated without; choose again under another CRDS context"
+        )
+    records = {kind: chosen[kind] for kind in KINDS}
+    paths = {kind: record and cache.verified(record) for kind, record in records.items()}
+    if len({path.parent for path in paths.values() if path}) > 1:
         raise DarkroomError(f"{cache.path}: references of one exposure are in several folders")
     return paths
 
@@ -63,9 +73,11 @@ def references_folder(raw: StrPath, cache: Cache) -> Path:
 
 
 def working_copy(
-    raw: StrPath, target: StrPath, references: Mapping[str, Path], context: str
-) -> None:
+    raw: StrPath, target: StrPath, references: Mapping[str, Path | None], context: str
+) -> list[str]:
     """Write a copy of a RAW whose header names the references (``iref$…``) and the CRDS context.
+
+    Where the rules say that a type does not apply, the copy says N/A.
 
     Parameters
     ----------
@@ -77,7 +89,13 @@ def working_copy(
         ``{kind: path}``, see `verified_references`.
     context : str
         Name of the pinned context, ``….pmap``.
+
+    Returns
+    -------
+    list of str
+        Warnings: flats that the archive used and the context does not have.
     """
+    warnings = []
     with written_atomically(target) as temporary:
         with unpacked(Path(raw)) as plain:
             shutil.copyfile(plain, temporary)
@@ -86,5 +104,13 @@ def working_copy(
         ) as hdus:
             header = hdus[0].header
             for kind, path in references.items():
-                header[kind.upper()] = f"iref${path.name.removesuffix('.gz')}"
+                card = kind.upper()
+                before = named(header, card)
+                if path is None and before and kind in OPTIONAL_KINDS:
+                    warnings.append(
+                        f"calibrated without the {card} that the archive used ({before}): "
+                        f"{context} has none for the exposure; choose a newer CRDS context"
+                    )
+                header[card] = f"iref${path.name.removesuffix('.gz')}" if path else "N/A"
             header["CRDS_CTX"] = (context, "CRDS context that chose the references")
+    return warnings

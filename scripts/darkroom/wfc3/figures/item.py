@@ -230,8 +230,19 @@ def _visits(visits):
         ],
         "rows": rows,
         "note": "The median weight is that of the pixels which all exposures cover; the ratio "
-        "takes the areas of pixels into account.",
+        "takes the areas of pixels into account. " + _filled(visits),
     }  # fmt: skip
+
+
+def _filled(visits):
+    """Say what the pixels without data hold."""
+    fills = {visit.get("fill") for visit in visits.values()}
+    if fills == {None}:
+        return (
+            "Where the weight is 0 the image has values of flagged pixels, which mean nothing; "
+            "drizzle: {final_fillval: nan} replaces them."
+        )
+    return f"Where the weight is 0 the image is {' or '.join(sorted(map(str, fills)))}."
 
 
 def _truth(truths):

@@ -13,6 +13,7 @@ from darkroom.plot.book import Panel
 from darkroom.wfc3.figures.panel import draw_panel
 from darkroom.wfc3.figures.pictures import draw_pair, zscale
 from darkroom.wfc3.figures.ramp import draw_quality, draw_rates
+from darkroom.wfc3.files.imsets import Imsets
 from darkroom.wfc3.files.reads import ranges, read_ima
 from darkroom.wfc3.reads.diagnose import Differences, from_record
 from darkroom.wfc3.reads.records import ima_of, read_record
@@ -152,6 +153,9 @@ def _flagged(quality):
 def _add_pair(book, story):
     """Add original and reprocessed image, and their difference."""
     first, second = (fits.getdata(path, ("SCI", 1)) for path in (story.original, story.reprocessed))
+    with Imsets(story.reprocessed) as imsets:
+        # A constant plane when every pixel has all of the time.
+        used = imsets.plane("TIME", 1)
     times = story.measures["exptime"]
     before, after = story.measures["background"]
     difference = first - second
@@ -181,7 +185,7 @@ def _add_pair(book, story):
                 "difference",
                 draw_pair(
                     difference,
-                    fits.getdata(story.reprocessed, ("TIME", 1)),
+                    used,
                     ("Original − reprocessed", "Exposure time used"),
                     [(low, high), (0, times[0])],
                     (UNIT, "s"),

@@ -201,6 +201,23 @@ class Imsets:
         plane.read_into(values, 0, self.path)
         return values.astype(dtype, copy=False)
 
+    def rows(self, name: str, extver: int, count: int | None = None) -> list[bytes]:
+        """Return the stored bytes of rows of a plane, spread over it; by default of all rows.
+
+        A constant plane has one row, the text of its value.
+        """
+        value = self.constant(name, extver)
+        if value is not None:
+            return [repr(value).encode()]
+        unit, (ny, nx) = self._unit(name, extver), self.shape(name, extver)
+        size, step = nx * abs(unit.number("BITPIX")) // 8, max(1, ny // (count or ny))
+        with self.plain.open("rb") as stream:
+            found = []
+            for row in range(step // 2, ny, step):
+                stream.seek(unit.offset + row * size)
+                found.append(stream.read(size))
+        return found
+
 
 class _Unit:
     """One HDU: the text of its header, the numbers to read it by, and the offset of its data."""

@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.dq import MASKED
+from darkroom.wfc3.dq import BAD_DETECTOR, MASKED
 from darkroom.wfc3.files.imsets import Imsets
 
 if TYPE_CHECKING:
@@ -86,6 +87,52 @@ def check_reads(reads: Iterable[int], nsamp: int, name: str = "the exposure") ->
             f"{name}: all {nsamp - 1} reads after the zeroth are masked, nothing is left to fit"
         )
     return reads
+
+
+def clear_mask(dq: np.ndarray, own: np.ndarray) -> None:
+    """Clear the flag 1024 of masked reads in the flags of an FLT.
+
+    calwf3 sets it in nearly every pixel when reads are masked, and AstroDrizzle would then drop the
+    whole exposure. Pixels that had it before (a user's mask of persistence, say) keep it.
+
+    Parameters
+    ----------
+    dq : (rows, columns) int16 array
+        Flags of the FLT; changed.
+    own : (rows, columns) bool array
+        Pixels that had the flag before reads were masked.
+    """
+    dq[~own] &= np.int16(~MASKED)
+
+
+def is_left_by_a_mask(dq: np.ndarray) -> bool:
+    """Return whether most pixels of an FLT have the flag 1024: then masked reads have left it.
+
+    For FLTs of unknown origin: of those that the pipeline makes, `clear_mask` has freed them.
+    """
+    return bool(np.count_nonzero(dq & MASKED) > dq.size / 2)
+
+
+def flags_to_combine(sci: np.ndarray, dq: np.ndarray) -> np.ndarray:
+    """Return the flags of an FLT by which AstroDrizzle shall choose pixels.
+
+    Parameters
+    ----------
+    sci : (rows, columns) float array
+        Its image.
+    dq : (rows, columns) int16 array
+        Its flags; not changed.
+
+    Returns
+    -------
+    (rows, columns) int16 array
+        Without the flag 1024 that masked reads have left, see `is_left_by_a_mask`. A pixel that is
+        NaN or infinite, from such a value in a reference, has no flag in an FLT of calwf3; it would
+        spread over its neighbours in the combined image. It gets 4 (bad detector pixel).
+    """
+    flags = dq & np.int16(~MASKED) if is_left_by_a_mask(dq) else dq.copy()
+    flags[~np.isfinite(sci)] |= np.int16(BAD_DETECTOR)
+    return flags
 
 
 def mask_copy(raw: StrPath, target: StrPath, reads: Iterable[int]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3.dq import ZEROTH_SIGNAL
+from darkroom.wfc3.dq import SATURATED, ZEROTH_SIGNAL
 from darkroom.wfc3.files.imsets import Imsets, extver_of, required
 from darkroom.wfc3.settings import Wfc3Settings
 
@@ -40,7 +40,8 @@ class Cube:
     times : (n,) float64 array
         Seconds since the zeroth read.
     flagged : (ny, nx) bool array
-        Pixels flagged in the zeroth read (whose flags all reads share), and the border.
+        Pixels flagged in the zeroth read (whose flags all reads share), those that saturate in any
+        read, and the border.
     unit : str
         BUNIT of the rates.
     name : str
@@ -107,6 +108,8 @@ def read_ima(path: StrPath) -> Cube:
             rates[k] = imsets.plane("SCI", extver)
         times = np.array([_time(imsets, e) for e in extvers])
         flags = imsets.plane("DQ", nsamp, np.int16)
+        for extver in extvers[1:]:
+            flags |= imsets.plane("DQ", extver, np.int16) & np.int16(SATURATED)
     if np.any(np.diff(times) <= 0):
         raise InputError(path, "TIME does not increase from read to read")
     times -= times[0]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.files.imsets import extver_of
+from darkroom.wfc3.files.imsets import extver_of, read_of
 from darkroom.wfc3.files.reads import (
     BORDER,
     FULL_SIDE,
@@ -17,16 +17,17 @@ from darkroom.wfc3.files.reads import (
     MAD_SIGMA,
     MEDIAN_ERROR,
     RIGHT,
+    Cube,
     difference,
     limit_rates,
     region,
 )
+from darkroom.wfc3.reads.lines import line_excess
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from darkroom.wfc3.files.reads import Cube
 
 SOURCES = ("mask", "limit", "none")
 #: Limit of the notebook on rates, e-/s, chosen there for its own exposure.
@@ -40,6 +41,11 @@ _BLOCKS = 16
 _PARTS, _MIN_PARTS, _RAY_LIMIT = 5, 3, 4.0
 # A pixel counts as bright in an interval when it exceeds the median by so many sigma.
 _BRIGHT = 5.0
+# With so few reads an interval is most of the exposure, and does not differ from it.
+_FEW_READS = 3
+# A read differs from the one before by no noise when the scatter is below this fraction of the
+# largest: read noise alone is 0.3 of that of the brightest sky in the longest interval.
+_NOISELESS = 0.15
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,23 @@ class RegionStatistics:
         Robust standard deviation of the pixels, 1.4826 median absolute deviations, e-/s.
     count : array
         Number of pixels used.
+    noise : array, optional
+        Robust standard deviation of the change from the whole exposure, e-/s, which sources and
+        anything else that is constant do not widen; by default `sigma`.
     """
 
     median: np.ndarray
     std: np.ndarray
     sigma: np.ndarray
     count: np.ndarray
+    noise: np.ndarray | None = None
+
+    @property
+    def change_error(self) -> np.ndarray:
+        """Uncertainty of the change of the median from interval to interval, e-/s."""
+        noise = self.sigma if self.noise is None else self.noise
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return MEDIAN_ERROR * noise / np.sqrt(self.count)
 
     @property
     def error(self) -> np.ndarray:
@@ -93,6 +110,13 @@ class Differences:
         Fraction of the pixels inside the border that are sky, in a typical difference.
     rows : int
         Number of rows of reference pixels from which the bias level of a read was measured.
+    line : (n-1,) array
+        Fraction of the sky pixels that are bright and lie on one straight band across the field, in
+        excess of bright pixels elsewhere; see `darkroom.wfc3.reads.lines`.
+    stale : dict
+        ``{EXTVER: why}`` of the reads without data of their own. Intervals that touch one are not
+        measured by themselves: they have the mean of the interval between the reads with data
+        around them, and NaN after the last of these.
     """
 
     name: str
@@ -108,6 +132,15 @@ class Differences:
     scaled: bool = False
     sky_share: float = 1.0
     rows: int = FULL_SIDE - 2 * BORDER
+    line: np.ndarray | None = None
+    stale: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def without_data(self) -> np.ndarray:
+        """Which intervals begin or end with a stale read, (n-1,) bool."""
+        stale = np.zeros(self.nsamp, bool)
+        stale[[read_of(extver, self.nsamp) for extver in self.stale]] = True
+        return stale[1:] | stale[:-1]
 
     @property
     def nsamp(self) -> int:
@@ -133,18 +166,19 @@ class Differences:
     @property
     def common_error(self) -> np.ndarray:
         """Uncertainty common to all pixels of a difference, from the reference pixels, e-/s."""
-        return self.full.sigma / np.sqrt(_REFERENCE_COLUMNS * self.rows)
+        noise = self.full.sigma if self.full.noise is None else self.full.noise
+        return noise / np.sqrt(_REFERENCE_COLUMNS * self.rows)
 
     @property
     def level_error(self) -> np.ndarray:
-        """Uncertainty of the median of the whole field, common error included, e-/s."""
-        return np.hypot(self.full.error, self.common_error)
+        """Uncertainty of changes of the whole field's median, common error included, e-/s."""
+        return np.hypot(self.full.change_error, self.common_error)
 
     @property
     def ratio_error(self) -> np.ndarray:
-        """Uncertainty of the ratio, from those of the two medians and their common error."""
+        """Uncertainty of its changes, from those of the two medians and their common error."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            parts = [(r.error / r.median) ** 2 for r in (self.left, self.right)]
+            parts = [(r.change_error / r.median) ** 2 for r in (self.left, self.right)]
             common = self.common_error * (1 - self.ratio) / self.right.median
             return np.sqrt(self.ratio**2 * sum(parts) + common**2)
 
@@ -155,8 +189,8 @@ class Differences:
 
     @property
     def delta_error(self) -> np.ndarray:
-        """Uncertainty of left minus right, e-/s; their common error cancels."""
-        return np.hypot(self.left.error, self.right.error)
+        """Uncertainty of changes of left minus right, e-/s; their common error cancels."""
+        return np.hypot(self.left.change_error, self.right.change_error)
 
 
 def measure(
@@ -167,6 +201,7 @@ def measure(
     limit: float = SOURCE_LIMIT,
     left: Sequence[int] = LEFT,
     right: Sequence[int] = RIGHT,
+    stale: Mapping[int, str] | None = None,
 ) -> Differences:
     """Measure the sky in every difference of a cube.
 
@@ -183,6 +218,10 @@ def measure(
         e-/s.
     left, right : sequences of int
         Regions x0, x1, y0, y1 in pixels of the full array; scaled for subarrays.
+    stale : mapping, optional
+        ``{EXTVER: why}`` of the reads without data of their own, from the RAW (see
+        `darkroom.wfc3.reads.stale`); by default those are found that differ from the read before
+        by less than noise.
 
     Returns
     -------
@@ -197,20 +236,35 @@ def measure(
         raise DarkroomError(f"sources {sources!r} is not one of {', '.join(SOURCES)}")
     inside = np.zeros(cube.shape, bool)
     inside[BORDER:-BORDER, BORDER:-BORDER] = True
-    sky = sky_pixels(cube) if sources == "mask" else inside
+    stale = dict(noiseless_reads(cube) if stale is None else stale)
+    good = with_data(cube, stale)
+    sky = sky_pixels(good) if sources == "mask" else inside
     if sources == "limit":
-        cube = limit_rates(cube, limit)
+        good = limit_rates(good, limit)
     whole = slice(BORDER, cube.shape[0] - BORDER), slice(BORDER, cube.shape[1] - BORDER)
     parts = {"full": whole, "left": region(left, cube.shape), "right": region(right, cube.shape)}
     rows: dict[str, list[tuple]] = {name: [] for name in parts}
-    bright = []
-    for j in range(1, cube.nsamp):
-        image = difference(cube, j)
-        bright.append(_bright_share((image - cube.rates[-1])[whole][sky[whole]]))
+    bright, line = [], []
+    compared = method == "instantaneous" and good.nsamp > _FEW_READS
+    for j in range(1, good.nsamp):
+        image = difference(good, j)
+        change = image - good.rates[-1]
+        marked = _bright(change, sky)
+        bright.append(_share(marked[whole].sum(), image, sky, whole))
+        line.append(_share(line_excess(marked[whole]), image, sky, whole))
         if method != "instantaneous":
-            image = difference(cube, j, method)
+            image = difference(good, j, method)
         for name, part in parts.items():
-            rows[name].append(_statistics(image[part][sky[part]]))
+            found = _statistics(image[part][sky[part]])
+            noise = _statistics(change[part][sky[part]])[2]
+            rows[name].append((*found, noise if compared else found[2]))
+    place = _interval_of(cube, stale)
+    nothing = np.nan, np.nan, np.nan, 0, np.nan
+    regions = {
+        name: [found[i] if i is not None else nothing for i in place]
+        for name, found in rows.items()
+    }
+    bright, line = ([found[i] if i is not None else 0.0 for i in place] for found in (bright, line))
     return Differences(
         name=cube.name,
         unit=cube.unit,
@@ -218,12 +272,54 @@ def measure(
         sources=sources,
         times=cube.times,
         bright=np.array(bright),
+        line=np.array(line),
+        stale=stale,
         boxes={n: [p[1].start, p[1].stop, p[0].start, p[0].stop] for n, p in parts.items()},
         scaled=cube.shape != (FULL_SIDE, FULL_SIDE),
         rows=cube.shape[0] - 2 * BORDER,
-        sky_share=float(np.median([row[-1] for row in rows["full"]]) / inside.sum()),
-        **{name: RegionStatistics(*np.array(found, float).T) for name, found in rows.items()},
+        sky_share=float(np.median([row[3] for row in rows["full"]]) / inside.sum()),
+        **{name: RegionStatistics(*np.array(found, float).T) for name, found in regions.items()},
     )
+
+
+def with_data(cube: Cube, stale: Iterable[int]) -> Cube:
+    """Return a cube without its stale reads, given by their EXTVERs."""
+    left_out = {read_of(extver, cube.nsamp) for extver in stale}
+    if not left_out:
+        return cube
+    kept = [k for k in range(cube.nsamp) if k not in left_out]
+    return Cube(cube.rates[kept], cube.times[kept], cube.flagged, cube.unit, cube.name)
+
+
+def noiseless_reads(cube: Cube) -> dict[int, str]:
+    """Find the reads of an IMA that differ from the read before by less than read noise.
+
+    Returns
+    -------
+    dict
+        ``{EXTVER: why}``.
+    """
+    good = ~cube.flagged
+    scatter = np.array(
+        [
+            _statistics(difference(cube, j)[good])[2] * (cube.times[j] - cube.times[j - 1])
+            for j in range(1, cube.nsamp)
+        ]
+    )
+    highest = np.nanmax(scatter, initial=0.0)
+    found = np.flatnonzero(scatter < _NOISELESS * highest) + 1
+    return {
+        extver_of(int(j), cube.nsamp): f"a copy of EXTVER {extver_of(int(j) - 1, cube.nsamp)}"
+        for j in found
+    }
+
+
+def _interval_of(cube, stale):
+    """Return, for each interval of a cube, the number of that between reads with data, or None."""
+    n = cube.nsamp
+    left_out = {read_of(extver, n) for extver in stale}
+    kept = [k for k in range(n) if k not in left_out]
+    return [next((i for i, later in enumerate(kept[1:]) if later >= j), None) for j in range(1, n)]
 
 
 def _statistics(values):
@@ -236,10 +332,19 @@ def _statistics(values):
     return middle, values.std(dtype=float), sigma, values.size
 
 
-def _bright_share(values):
-    """Return the fraction of values that exceed the median by `_BRIGHT` sigma."""
-    middle, _, sigma, count = _statistics(values)
-    return float((values > middle + _BRIGHT * sigma).sum() / count) if count else 0.0
+def _bright(image, sky):
+    """Return which sky pixels exceed the median by `_BRIGHT` sigma."""
+    middle, _, sigma, count = _statistics(image[sky])
+    if not count:
+        return np.zeros(image.shape, bool)
+    with np.errstate(invalid="ignore"):
+        return sky & (image > middle + _BRIGHT * sigma)
+
+
+def _share(number, image, sky, whole):
+    """Return a number of pixels as a fraction of the finite sky pixels."""
+    count = np.isfinite(image[whole][sky[whole]]).sum()
+    return float(number / count) if count else 0.0
 
 
 def sky_pixels(cube: Cube) -> np.ndarray:
@@ -338,8 +443,11 @@ def from_record(record: dict[str, Any]) -> Differences:
         return np.array([np.nan if value is None else value for value in values], float)
 
     parts = {
-        name: RegionStatistics(**{key: array(values) for key, values in record[name].items()})
+        name: RegionStatistics(
+            **{key: values and array(values) for key, values in record[name].items()}
+        )
         for name in ("full", "left", "right")
     }
-    plain = {key: array(record[key]) for key in ("times", "bright")}
-    return Differences(**{**record, **plain, **parts})
+    plain = {key: record[key] and array(record[key]) for key in ("times", "bright", "line")}
+    stale = {int(extver): why for extver, why in record["stale"].items()}
+    return Differences(**{**record, **plain, **parts, "stale": stale})

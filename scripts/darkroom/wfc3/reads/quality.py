@@ -106,8 +106,6 @@ def ramp_quality(
     -------
     RampQuality
     """
-    if image.events is None:
-        raise ValueError("ramp_quality needs the events of CRCORR")
     n, times = ramp.nsamp, ramp.times.astype(float)
     known = np.isfinite(sky)
     # The sky of an interval in which it is not known is interpolated from its neighbours.
@@ -122,6 +120,8 @@ def ramp_quality(
     used[[read_of(extver, n) for extver in reads]] = False
     slope, start = np.polyfit(times[used], counts[used], 1)
     events = image.events
+    if events is None:
+        events = np.zeros((n, *image.sci.shape), np.uint8)
     rays = events & np.uint8(dqbits.EVENT_COSMIC_RAY)
     anything = np.zeros(events.shape[1:], bool)
     flagged = np.zeros(n)

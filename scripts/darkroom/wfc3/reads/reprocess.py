@@ -11,10 +11,11 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.engine import engine, exptime
 from darkroom.wfc3.engine.planes import Darks, open_reference
 from darkroom.wfc3.engine.ramp import Ramp, Reduced
+from darkroom.wfc3.files.imsets import read_of
 from darkroom.wfc3.files.reads import ranges
 from darkroom.wfc3.reads.background import background
 from darkroom.wfc3.reads.quality import quality_cards, ramp_quality
-from darkroom.wfc3.reads.treat import flatten, subtract
+from darkroom.wfc3.reads.treat import flatten, last_minus_first, subtract
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Reprocessed:
         The final image.
     record : dict
         Measurements before and after the treatment, as JSON types.
-    done : {"mask", "subtract", "flatten", "none"}
+    done : {"mask", "subtract", "flatten", "mask_and_flatten", "last_minus_first", "none"}
         The treatment applied.
     """
 
@@ -85,49 +86,71 @@ def reprocess(
     Raises
     ------
     DarkroomError
-        When CRCORR is omitted, or reads are masked in the RAW already.
+        When CRCORR is omitted and the treatment needs its fit, or reads are masked in the RAW
+        already.
     """
     ramp = engine.load(raw, references, threads=threads)
-    if ramp.steps["CRCORR"] != "PERFORM":
-        raise InputError(raw, "CRCORR is OMIT, but the straightness of the ramp is measured by it")
+    reads, done = tuple(choice["reads"]), _to_do(choice, ramp, raw)
+    fitted = ramp.steps["CRCORR"] == "PERFORM"
     plain = engine.reduce(ramp, events=True, threads=threads)
     before = ramp_quality(ramp, plain, sky, pixels)
-    reads, treatment = tuple(choice["reads"]), choice["treatment"]
     if ramp.masked_in_file:
         raise DarkroomError(f"{raw}: EXTVER {ranges(ramp.masked_in_file)} is masked in the file")
-    done, image, after = "none", plain, before
-    if treatment == "flatten" and choice["kind"] in ("airglow", "scattered light"):
-        done = "flatten"
-        ramp, mean = flatten(ramp, sky)
-        image = engine.reduce(ramp, events=True, threads=threads)
-        after = ramp_quality(ramp, image, _sky_between(ramp, pixels), pixels)
+    image, after = plain, before
+    if done in ("flatten", "mask_and_flatten"):
+        ramp, mean = flatten(ramp, sky, reads)
+        image = engine.reduce(ramp, reads, scope=scope, events=True, threads=threads)
+        after = ramp_quality(ramp, image, _sky_between(ramp, pixels, reads), pixels, reads)
         _add_sky_history(ramp, mean, sky)
-    elif treatment == "mask" and reads:
-        done = "mask"
+    elif done == "mask":
         image = engine.reduce(ramp, reads, scope=scope, events=True, threads=threads)
         after = ramp_quality(ramp, image, sky, pixels, reads)
-    elif treatment == "subtract" and reads:
-        done = "subtract"
+    elif done == "subtract" or (done == "last_minus_first" and reads):
         image = _subtracted(ramp, references, reads, plain)
+    elif done == "last_minus_first":
+        image = last_minus_first(ramp, plain)
+    if done in ("subtract", "last_minus_first"):
+        ramp.primary["CRCORR"] = "OMIT"
+        ramp.steps["CRCORR"] = "OMIT"
     used = _exptime(ramp, image, done)
     _describe_treatment(ramp, choice, done, before, after)
     record = {
         "done": done,
-        "reads": list(reads) if done in ("mask", "subtract") else [],
+        "reads": list(reads) if done != "none" else [],
         "exptime": [float(ramp.times[-1]), used],
         "background": [_as_json(background(i, pixels, *regions)) for i in (plain, image)],
         "quality": [_as_json(quality) for quality in (before, after)],
-        "warnings": _warnings(after, choice, done),
+        "warnings": _warnings(after, choice, done, fitted=fitted),
     }
     return Reprocessed(ramp, image, record, done)
 
 
-def _sky_between(ramp, pixels):
-    """Return the median of the sky pixels in every interval of a ramp, e-/s."""
+def _to_do(choice, ramp, raw):
+    """Return the treatment of an exposure: none on a verdict that decides nothing."""
+    treatment = choice["treatment"]
+    asked = treatment == "last_minus_first"
+    if not asked and choice["verdict"] not in ("chosen", "given"):
+        return "none"
+    if treatment in ("mask", "subtract", "mask_and_flatten") and not choice["reads"]:
+        return "flatten" if treatment == "mask_and_flatten" and choice["findings"] else "none"
+    if ramp.steps["CRCORR"] != "PERFORM" and treatment in ("mask", "flatten", "mask_and_flatten"):
+        raise InputError(
+            raw,
+            f"CRCORR is OMIT, so no line is fitted, from which {treatment} could leave reads out",
+            "set its treatment to subtract or last_minus_first",
+        )
+    return treatment
+
+
+def _sky_between(ramp, pixels, reads):
+    """Return the median of the sky pixels in every interval of a ramp, e-/s; NaN beside reads."""
     levels, before = [], np.float32(0)
+    left_out = {read_of(extver, ramp.nsamp) for extver in reads}
     for k in range(1, ramp.nsamp):
         counts = engine.calibrated_read(ramp, k)[0][pixels] * np.float32(ramp.times[k])
         levels.append(float(np.median(counts - before) / (ramp.times[k] - ramp.times[k - 1])))
+        if left_out & {k, k - 1}:
+            levels[-1] = np.nan
         before = counts
     return np.array(levels)
 
@@ -138,7 +161,7 @@ def _subtracted(ramp, references, reads, plain):
     if found is None:
         raise DarkroomError(f"{ramp.primary['ROOTNAME']}: names no DARKFILE, which subtract needs")
     with found[1] as imsets:
-        darks = Darks(imsets, ramp.primary, ramp.shape)
+        darks = Darks(found[0], imsets, ramp.primary, ramp.shape)
 
         def dark(k: int) -> tuple[np.ndarray, np.ndarray]:
             planes = darks.at(float(ramp.exptimes[k]))
@@ -157,9 +180,10 @@ def _subtracted(ramp, references, reads, plain):
 
 def _exptime(ramp, image, done):
     """Return the exposure time used, s."""
-    if done == "mask":
+    if done in ("mask", "mask_and_flatten"):
         return exptime.span(ramp.exptimes, image.masked).exptime
-    return float(ramp.primary["EXPTIME"]) if done == "subtract" else float(ramp.times[-1])
+    subtracted = "NPOP" in ramp.primary
+    return float(ramp.primary["EXPTIME"]) if subtracted else float(ramp.times[-1])
 
 
 def _add_sky_history(ramp, mean, sky):
@@ -186,14 +210,19 @@ def _describe_treatment(ramp, choice, done, before, after):
         primary.add_history(f"  EXTVER {extver}: {why}")
 
 
-def _warnings(after, choice, done):
+def _warnings(after, choice, done, *, fitted):
     # Where counts were subtracted no line was fitted, so its quality does not matter.
-    warnings = [after.warning] if after.warning and done != "subtract" else []
+    line = fitted and done not in ("subtract", "last_minus_first")
+    warnings = [after.warning] if after.warning and line else []
+    if not fitted:
+        warnings.append("CRCORR is OMIT in the RAW: cosmic rays are neither removed nor flagged")
+    if choice["kind"] == "no data" or "drift" in choice["words"]:
+        warnings.append(choice["words"])
     if done == "flatten" and choice["kind"] == "scattered light":
         warnings.append(
             "the sky does not vary uniformly over the field: flatten does not remove its gradient"
         )
-    if choice["findings"] and done == "none":
+    if choice["findings"] and done == "none" and choice["words"] not in warnings:
         warnings.append(choice["words"])
     return warnings
 

@@ -4,7 +4,8 @@
 removes the counts of bad intervals from the last read, for events in the middle of an exposure; no
 line is fitted, so cosmic rays stay in (they are flagged). `flatten` subtracts the variable part of
 the sky from every read before the fit, for a sky that varies uniformly over the field: no exposure
-time is lost (ISR WFC3 2016-16).
+time is lost (ISR WFC3 2016-16). `last_minus_first` is the last read minus the zeroth, without a
+fit: what calwf3 makes with CRCORR OMIT.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3 import dq as dqbits
-from darkroom.wfc3.engine.engine import calibrated_read
+from darkroom.wfc3.engine.engine import calibrated_read, reduce
 from darkroom.wfc3.engine.ramp import Reduced
 from darkroom.wfc3.files.imsets import read_of
 from darkroom.wfc3.files.mask import check_reads
@@ -46,7 +47,7 @@ class Subtracted:
     reads: tuple[int, ...]
 
 
-def flatten(ramp: Ramp, sky: np.ndarray) -> tuple[Ramp, float]:
+def flatten(ramp: Ramp, sky: np.ndarray, reads: Iterable[int] = ()) -> tuple[Ramp, float]:
     """Subtract the variable part of the sky from every read.
 
     Parameters
@@ -55,6 +56,9 @@ def flatten(ramp: Ramp, sky: np.ndarray) -> tuple[Ramp, float]:
         Calibrated up to UNITCORR; not changed.
     sky : (n-1,) array
         Sky in each interval between reads, e-/s after flat-fielding.
+    reads : iterable of int
+        EXTVERs that are masked besides: their intervals are not changed and have no part in the
+        mean, and their sky need not be known.
 
     Returns
     -------
@@ -72,13 +76,17 @@ def flatten(ramp: Ramp, sky: np.ndarray) -> tuple[Ramp, float]:
     _require_rates(ramp)
     steps = np.diff(ramp.times.astype(float))
     sky = np.asarray(sky, float)
-    if sky.shape != steps.shape or not np.isfinite(sky).all():
+    kept = np.ones(steps.size, bool)
+    kept[[read_of(extver, ramp.nsamp) - 1 for extver in reads]] = False
+    # A read without data in the middle: its intervals have the sky between the reads around it.
+    kept |= np.isfinite(sky) & _between_kept(kept)
+    if sky.shape != steps.shape or not np.isfinite(sky[kept]).all():
         raise DarkroomError(
             f"{ramp.primary['ROOTNAME']}: the sky of every interval is needed to flatten it; "
-            f"{np.isfinite(sky).sum()} of {steps.size} are known"
+            f"{np.isfinite(sky[kept]).sum()} of {kept.sum()} are known"
         )
-    mean = float((sky * steps).sum() / steps.sum())
-    excess = np.cumsum((sky - mean) * steps)
+    mean = float((sky * steps)[kept].sum() / steps[kept].sum())
+    excess = np.cumsum(np.where(kept, sky - mean, 0) * steps)
     # The reads are in DN and not flat-fielded: the sky in them is multiplied by the flat.
     y0, y1, x0, x1 = ramp.window
     inside = slice(y0, y1), slice(x0, x1)
@@ -89,6 +97,34 @@ def flatten(ramp: Ramp, sky: np.ndarray) -> tuple[Ramp, float]:
     for k in range(1, ramp.nsamp):
         sci[(k, *inside)] -= response * np.float32(excess[k - 1] / float(ramp.times[k]))
     return replace(ramp, sci=sci), mean
+
+
+def _between_kept(kept):
+    """Return which intervals lie between kept ones."""
+    return np.logical_or.accumulate(kept) & np.logical_or.accumulate(kept[::-1])[::-1]
+
+
+def last_minus_first(ramp: Ramp, image: Reduced | None = None) -> Reduced:
+    """Return the last read minus the zeroth, without a fit.
+
+    Parameters
+    ----------
+    ramp : darkroom.wfc3.engine.ramp.Ramp
+        Calibrated up to UNITCORR.
+    image : darkroom.wfc3.engine.ramp.Reduced, optional
+        Result of CRCORR, with events: pixels that a cosmic ray hit are flagged 8192, since it is
+        not removed.
+
+    Returns
+    -------
+    Reduced
+        SCI, ERR, SAMP and TIME are those of calwf3 with CRCORR OMIT, DQ but for 8192.
+    """
+    plain = reduce(replace(ramp, steps=ramp.steps | {"CRCORR": "OMIT"}))
+    if image is not None and image.events is not None:
+        for k in range(1, ramp.nsamp):
+            plain.dq[_first_hit(image.events, k)] |= np.int16(dqbits.COSMIC_RAY)
+    return plain
 
 
 def subtract(

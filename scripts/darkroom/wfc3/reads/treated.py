@@ -10,6 +10,8 @@ from darkroom.atomic import private_folder
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.wfc3.engine import calwf3, compare, products
+from darkroom.wfc3.engine import engine as builtin
+from darkroom.wfc3.files.mask import clear_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,20 +48,25 @@ def write_treated(
         When calwf3 does not support the treatment, is missing or fails, or its pixels differ.
     """
     masked = made.image.masked
-    if engine != "builtin" and made.done == "mask" and made.image.scope != "calwf3":
+    masks = made.done in ("mask", "mask_and_flatten")
+    alone = made.done not in ("mask", "none")
+    if engine != "builtin" and masks and made.image.scope != "calwf3":
         raise DarkroomError(
             f"engine {engine} cannot leave masked reads out for every pixel (mask_scope: all); use "
             "mask_scope: calwf3, or the builtin engine"
         )
-    if engine == "calwf3" and made.done in ("subtract", "flatten"):
+    if engine == "calwf3" and alone:
         raise DarkroomError(f"engine calwf3 cannot {made.done} bad reads; use builtin or both")
     settings: dict[str, Any] = {"engine": engine, "treatment": made.done}
     settings["reads"] = made.record["reads"]
     settings["mask_scope"] = made.image.scope
+    own_mask = builtin.own_mask(made.ramp)
+    if engine == "builtin":
+        clear_mask(made.image.dq, own_mask)
     inputs = [raw, *(r.path for _, r in sorted(made.ramp.references.items()))]
     provenance: dict[str, Any] = {"made_by": "treat_reads", "settings": settings, "inputs": inputs}
     signed = products.signature(made.image, **provenance)
-    if engine == "builtin" or made.done in ("subtract", "flatten"):
+    if engine == "builtin" or alone:
         products.write_flt(flt, made.ramp, made.image, signed)
         return
     with private_folder(flt.parent, f"{flt.stem}.calwf3") as private:
@@ -68,9 +75,11 @@ def write_treated(
             own = private / "own" / flt.name
             products.write_flt(own, made.ramp, made.image, signed)
             compare.require_equal(own, other)
-            own.replace(flt)
+            clear_mask(made.image.dq, own_mask)
+            products.write_flt(flt, made.ramp, made.image, signed)
             return
-        calwf3.finish_flt(other, raw, masked, provenance)
+        calwf3.make_legal(other)
+        calwf3.finish_flt(other, raw, masked, provenance, own_mask)
         _add_treatment(other, made.ramp.primary, flt)
 
 

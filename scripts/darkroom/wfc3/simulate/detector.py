@@ -35,6 +35,8 @@ class Detector:
     ----------
     flat : float32 array
         Sensitivity, about 1, without blobs and dead pixels.
+    blobs : float32 array
+        Transmission of the blobs, 1 outside them.
     response : float32 array
         Sensitivity with blobs and dead pixels.
     dark : float32 array
@@ -52,6 +54,7 @@ class Detector:
     """
 
     flat: np.ndarray
+    blobs: np.ndarray
     response: np.ndarray
     dark: np.ndarray
     zero: np.ndarray
@@ -98,11 +101,13 @@ def _whole_detector(key):
     dark = full["dark"] * np.exp(0.2 * normal("dark"))
     hot = (flags & HOT) != 0
     dark[hot] = 0.4 * 25.0 ** stream(full, "hot_rate").random(hot.sum())
-    response = flat * _blob_transmission(full, shape, flags)
+    blobs = _blob_transmission(full, shape, flags)
+    response = flat * blobs
     response[(flags & BAD_DETECTOR) != 0] = 0
     quadrant = np.where(y < 0, np.where(x < 0, 1, 2), np.where(x < 0, 0, 3))
     return Detector(
         flat=flat.astype(np.float32),
+        blobs=blobs,
         response=response.astype(np.float32),
         dark=dark.astype(np.float32),
         zero=(full["bias"] + full["bias_scatter"] * normal("zero")).astype(np.float32),

@@ -18,6 +18,8 @@ SEQUENCES = ("RAPID", *(f"SPARS{n}" for n in _SPARS), *(f"STEP{n}" for n in _STE
 MOST_READS = 16
 #: What may happen to the light during an exposure.
 LIGHTS = ("nominal", "start", "end", "airglow", "trail")
+#: What an aborted exposure has in the place of reads that were not taken.
+LEFTOVERS = ("frozen", "zeros")
 #: Pivot wavelength (A), inverse sensitivity (erg/cm2/A/e-) and width (A) of the filters, about.
 FILTERS = {
     "F098M": (9864.1, 6.04e-20, 500.9),

@@ -9,6 +9,7 @@ import numpy as np
 from darkroom.simulate.settings import stream
 from darkroom.wfc3.dq import BAD_ZEROTH_READ, UNSTABLE
 from darkroom.wfc3.simulate.detector import MEAN_GAIN, detector_of, measured_from_true
+from darkroom.wfc3.simulate.faults import abort, drifting_image, pointing_errors
 from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE
 from darkroom.wfc3.simulate.sky import pointing_of, source_image, sources_of
 from darkroom.wfc3.simulate.values import sample_times
@@ -56,15 +57,20 @@ def make_reads(
         exceeds a tenth of the zodiacal light where it is brightest, or of the trail; ``light``:
         kind of variable light; ``times`` (n,): s; ``x``, ``y`` (pixels from 0 inside the border),
         ``rate`` (e-/s) and ``radius`` (pixels) of the sources; ``trail`` (side, side) bool;
-        ``hits`` (side, side) int: read before which the first cosmic ray hit, 0 for none.
+        ``hits`` (side, side) int: read before which the first cosmic ray hit, 0 for none;
+        ``pointing_errors`` (n, 2): arcsec beside the commanded pointing along x and y at each read
+        (``incident``, ``x`` and ``y`` are of the first); ``last_read``: the last that was taken.
     """
     times = sample_times(full["sampseq"], full["nsamp"], full["subarray"])
     detector, name = detector_of(full), exposure.name
-    pointing, sources = pointing_of(full, exposure), sources_of(full)
+    one, sources = full["exposures"][exposure.number], sources_of(full)
+    errors = pointing_errors(one, times)
+    pointing = pointing_of(full, exposure, errors[0])
     light, x, y = source_image(full, pointing, sources)
     side, n = pointing.side, len(times)
     across = np.linspace(0.5, -0.5, side, dtype=np.float32)
-    incident = light + np.float32(full["zodiacal"]) * (1 + np.float32(full["gradient"]) * across)
+    sky = np.float32(full["zodiacal"]) * (1 + np.float32(full["gradient"]) * across)
+    incident = light + sky
     profile, fading = variable_light(full, exposure, times, side)
     trail = _trail(full, exposure, side)
 
@@ -82,7 +88,10 @@ def make_reads(
     rays, noise = stream(full, "rays", name), stream(full, "read", name)
     for k in range(n):
         extra = profile * fading[k - 1] if k else np.float32(0)
-        rate = (incident + extra) * detector.response + detector.dark
+        seen = incident
+        if k and (errors[k] != errors[0]).any():
+            seen = drifting_image(full, exposure, sources, errors[k - 1], errors[k]) + sky
+        rate = (seen + extra) * detector.response + detector.dark
         electrons += charge.poisson(rate * seconds[k])
         if trail is not None and k == trail_read:
             electrons += charge.poisson(trail * detector.response)
@@ -93,12 +102,13 @@ def make_reads(
         if k == 0:
             signal[(detector.flags & BAD_ZEROTH_READ) != 0] += 200
         reads[k] = _read_out(full, detector, signal, drift[k], noise)
+    abort(one, reads)
     truth = {
         "incident": incident,
         "profile": profile,
         "fading": fading,
         "bad_reads": np.array(bad, int),
-        "light": np.array(full["exposures"][exposure.number]["light"]),
+        "light": np.array(one["light"]),
         "times": np.array(times),
         "x": x,
         "y": y,
@@ -106,6 +116,8 @@ def make_reads(
         "radius": sources.radius,
         "trail": np.zeros((side, side), bool) if trail is None else trail > 1,
         "hits": hits,
+        "pointing_errors": errors,
+        "last_read": np.array(n - 1 if one["last_read"] is None else one["last_read"]),
     }
     return reads, truth
 

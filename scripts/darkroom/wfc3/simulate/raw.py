@@ -118,7 +118,13 @@ def _primary(full, exposure, times):
         ("EXPSTART", start, "exposure start time (MJD)"),
         ("EXPEND", start + times[-1] / DAY, "exposure end time (MJD)"),
         ("EXPTIME", times[-1], "exposure duration (seconds)"),
-        ("EXPFLAG", "NORMAL", "exposure interruption indicator"),
+        ("FGSLOCK", one["fgslock"], "commanded FGS lock (FINE,COARSE,GYROS,UNKNOWN)"),
+        ("GYROMODE", "T", "number of gyros scheduled, T=3+OBAD"),
+        ("MTFLAG", "", "moving target flag; T if it is a moving target"),
+        ("EXPFLAG", _expflag(one), "exposure interruption indicator"),
+        *((f"QUALCOM{i}", "", "") for i in (1, 2, 3)),
+        ("QUALITY", _quality(one), ""),
+        ("SCAN_TYP", "N", "C:bostrophidon; D:C with dwell; N:N/A"),
         ("PA_V3", full["pa_v3"], "position angle of V3-axis of HST (deg)"),
         ("POSTARG1", float(one["dither"][0]), "POSTARG in axis 1 direction (arcsec)"),
         ("POSTARG2", float(one["dither"][1]), "POSTARG in axis 2 direction (arcsec)"),
@@ -153,13 +159,35 @@ def _primary(full, exposure, times):
     return fits.Header(cards)
 
 
+def _expflag(one):
+    """Return EXPFLAG: how the exposure was interrupted."""
+    if one["expflag"] is not None:
+        return one["expflag"]
+    if one["last_read"] is not None:
+        return "INTERRUPTED"
+    return "NORMAL" if one["guiding_lost_s"] is None else "EXCESSIVE DOWNTIME"
+
+
+def _quality(one):
+    """Return QUALITY: what the observation log says of the exposure."""
+    if one["quality"] is not None:
+        return one["quality"]
+    return "" if one["guiding_lost_s"] is None else "LOCKLOST"
+
+
+def _downs(one, times, k):
+    """Return how often take-data flag and guide star went in the interval that ends with read k."""
+    lost = one["guiding_lost_s"]
+    return int(lost is not None and k > 0 and times[k - 1] <= lost < times[k])
+
+
 def _science(full, exposure, pointing, times, k):
     """Return the SCI header of read k; its WCS is linear, as in the RAWs of the archive."""
     side = SUBARRAYS[full["subarray"]][0] + 2 * BORDER
     offset = float(offset_of(SUBARRAYS[full["subarray"]][0]))
     reference = pointing.centre + 1 + BORDER
     (cd11, cd12), (cd21, cd22) = pointing.linear
-    steps = np.diff([0.0, *times])
+    steps, one = np.diff([0.0, *times]), full["exposures"][exposure.number]
     cards = [
         ("EXTNAME", "SCI", "extension name"),
         ("EXTVER", 1, "extension version number"),
@@ -200,7 +228,7 @@ def _science(full, exposure, pointing, times, k):
         ("SAMPTIME", times[k], "total integration time (sec)"),
         ("DELTATIM", float(round(steps[k], 6)), "integration time of this sample (sec)"),
         ("ROUTTIME", mjd(exposure.start) + times[k] / DAY, "UT time of array readout (MJD)"),
-        ("TDFTRANS", 0, "number of TDF transitions during current sample"),
+        ("TDFTRANS", _downs(one, times, k), "number of TDF transitions during current sample"),
         ("SDQFLAGS", 31743, "serious data quality flags"),
         *((name, 0.0, "") for name in ("MEANDARK", "MEANBLEV")),
         ("NGOODPIX", 0, "number of good pixels"),

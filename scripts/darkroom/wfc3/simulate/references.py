@@ -11,7 +11,7 @@ from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.settings import stream
-from darkroom.wfc3.dq import HOT
+from darkroom.wfc3.dq import BLOB, HOT
 from darkroom.wfc3.simulate import tables as wfc3_tables
 from darkroom.wfc3.simulate.detector import (
     MEAN_GAIN,
@@ -39,10 +39,13 @@ PARKEYS = {
     "darkfile": ("DETECTOR", "CCDAMP", "SAMP_SEQ", "SUBTYPE"),
     "nlinfile": ("DETECTOR",),
     "pfltfile": ("DETECTOR", "CCDAMP", "FILTER"),
+    "dfltfile": ("DETECTOR", "CCDAMP", "FILTER"),
     "imphttab": ("DETECTOR",),
     "idctab": ("DETECTOR",),
 }
-NOT_APPLICABLE = ("biasfile", "drkcfile", "npolfile", "d2imfile", "mdriztab", "pctetab")
+NOT_APPLICABLE = (
+    "biasfile", "drkcfile", "npolfile", "d2imfile", "mdriztab", "pctetab", "lfltfile",
+)  # fmt: skip
 _FILETYPES = {
     "bpixtab": "BAD PIXELS",
     "ccdtab": "CCD PARAMETERS",
@@ -51,12 +54,13 @@ _FILETYPES = {
     "darkfile": "DARK",
     "nlinfile": "LINEARITY COEFFICIENTS",
     "pfltfile": "PIXEL-TO-PIXEL FLAT",
+    "dfltfile": "DELTA FLAT",
     "imphttab": "PHOTOMETRIC PARAMETERS",
     "idctab": "DISTORTION COEFFICIENTS",
 }
 _SUFFIXES = {
     "bpixtab": "bpx", "ccdtab": "ccd", "oscntab": "osc", "crrejtab": "crr", "darkfile": "drk",
-    "nlinfile": "lin", "pfltfile": "pfl", "imphttab": "imp", "idctab": "idc",
+    "nlinfile": "lin", "pfltfile": "pfl", "dfltfile": "dfl", "imphttab": "imp", "idctab": "idc",
 }  # fmt: skip
 #: Errors of the references themselves: dark (DN), zeroth read (DN) and flat (fraction).
 DARK_ERROR, ZERO_ERROR, FLAT_ERROR = 0.3, 12.0, 0.001
@@ -159,14 +163,29 @@ def _linearity(full, header):
 
 
 def _flat(full, header):
+    """Return the pixel-to-pixel flat, without the blobs: those are in the delta flat."""
     detector = detector_of(full)
     side = detector.flat.shape[0]
-    header.extend([("FILTER", full["filter"]), ("CCDAMP", "ABCD"), ("CCDGAIN", 2.5)])
-    header.extend([("NEXTEND", 5)])
+    _flat_cards(full, header)
     # calwf3 multiplies by the mean gain: the flat contains the ratios of the amplifiers to it.
     flat = detector.flat * (MEAN_GAIN / detector.gain)
     err = np.full(flat.shape, FLAT_ERROR)
     return _imset(flat, err, np.zeros(flat.shape, np.int16), 1, side, 0.0)
+
+
+def _delta_flat(full, header):
+    """Return the delta flat: the transmission of the blobs, which are flagged."""
+    detector = detector_of(full)
+    _flat_cards(full, header)
+    blobs = detector.blobs
+    err = np.where(blobs < 1, FLAT_ERROR, 0.0)
+    flags = detector.flags & np.int16(BLOB)
+    return _imset(blobs, err, flags, 1, blobs.shape[0], 0.0)
+
+
+def _flat_cards(full, header):
+    header.extend([("FILTER", full["filter"]), ("CCDAMP", "ABCD"), ("CCDGAIN", 2.5)])
+    header.extend([("NEXTEND", 5)])
 
 
 _CONTENT: dict[str, Callable[..., list[Any]]] = {
@@ -177,6 +196,7 @@ _CONTENT: dict[str, Callable[..., list[Any]]] = {
     "darkfile": _dark,
     "nlinfile": _linearity,
     "pfltfile": _flat,
+    "dfltfile": _delta_flat,
     "imphttab": wfc3_tables.photometry,
     "idctab": wfc3_tables.distortion,
 }
@@ -207,7 +227,7 @@ def write_references(
     simulated : list of dict
         Settings of the simulator, one for each set of exposures; all of one detector.
     kinds : iterable of str
-        Types of references, from `PARKEYS`.
+        Types of references, from `PARKEYS`, or from `NOT_APPLICABLE`, which have no file.
 
     Raises
     ------
@@ -223,10 +243,10 @@ def write_references(
             "simulated WFC3: the items have different detectors (seed or its settings), and one "
             "set of references cannot serve them"
         )
-    if unknown := set(kinds) - set(PARKEYS):
+    if unknown := set(kinds) - set(PARKEYS) - set(NOT_APPLICABLE):
         raise DarkroomError(f"cannot simulate {', '.join(sorted(unknown))} references")
     largest = max(sets, key=lambda full: SUBARRAYS[full["subarray"]][0])
-    tables = [Kind(name, PARKEYS[name]) for name in sorted(kinds)]
+    tables = [Kind(name, PARKEYS[name]) for name in sorted(kinds) if name in PARKEYS]
     for table in tables:
         for full in sets:
             # A dark is of one subarray; the other references are of the largest, and cut.

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.simulate.declare import simulated
-from darkroom.wfc3.simulate.names import FILTERS, LIGHTS, MOST_READS, SEQUENCES, SUBARRAYS
+from darkroom.wfc3.simulate.names import (
+    FILTERS,
+    LEFTOVERS,
+    LIGHTS,
+    MOST_READS,
+    SEQUENCES,
+    SUBARRAYS,
+)
 
 _ABOVE = "the visit's"
 
@@ -39,6 +46,38 @@ class ExposureSettings:
         schema={"enum": ["left", "right", None]},
     )  # fmt: skip
     airglow: float | None = simulated(None, "As below, of this exposure.", minimum=0, absent=_ABOVE)
+    last_read: int | None = simulated(
+        None,
+        "Last read of an aborted exposure that was taken, counted from the zeroth, 0.",
+        minimum=0,
+        absent="all are taken",
+    )
+    after_last: str = simulated(
+        "frozen",
+        "What an aborted exposure has in the place of its later reads: copies of the last one, or "
+        "zeros.",
+        choices=LEFTOVERS,
+    )
+    offset: list[float] = simulated(
+        [0.0, 0.0], "Error of the pointing along x and y, of which no header tells.",
+        unit="X Y arcsec", schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    guiding_lost_s: float | None = simulated(
+        None, "When the guide star is lost, after the zeroth read.", unit="s", minimum=0,
+        absent="never",
+    )  # fmt: skip
+    drift: list[float] = simulated(
+        [1.0, 0.6], "Drift along x and y from the loss of the guide star to the end.",
+        unit="X Y arcsec", schema={"minItems": 2, "maxItems": 2},
+    )  # fmt: skip
+    expflag: str | None = simulated(
+        None, "EXPFLAG of the header.",
+        absent="NORMAL; INTERRUPTED for an aborted exposure, EXCESSIVE DOWNTIME for a lost star",
+    )  # fmt: skip
+    quality: str | None = simulated(
+        None, "QUALITY of the header.", absent="blank; LOCKLOST for a lost guide star"
+    )
+    fgslock: str = simulated("FINE", "FGSLOCK of the header: the lock that was commanded.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,11 +109,23 @@ def _polynomial(coefficients, x, y):
     return sum(c * x**j * y ** (i - j) for (i, j), c in coefficients.items())
 
 
-def pointing_of(full: dict[str, Any], exposure: Exposure) -> Pointing:
-    """Return the `Pointing` of an exposure: the target's, moved by the dither."""
+def pointing_of(
+    full: dict[str, Any], exposure: Exposure, error: ArrayLike = (0.0, 0.0)
+) -> Pointing:
+    """Return the `Pointing` of an exposure: the target's, moved by the dither and an error.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings of the simulator.
+    exposure : darkroom.wfc3.simulate.plan.Exposure
+        The exposure as planned.
+    error : pair of float
+        Error of the pointing along x and y, arcsec; without it as commanded.
+    """
     side = SUBARRAYS[full["subarray"]][0]
     target = Pointing(full["ra"], full["dec"], (full["pa_v3"] + THETA) % 360, side)
-    dx, dy = full["exposures"][exposure.number]["dither"]
+    dx, dy = np.add(full["exposures"][exposure.number]["dither"], error)
     ra, dec = target.sky(
         target.centre + dx / DISTORTION_X[1, 1], target.centre + dy / DISTORTION_Y[1, 0]
     )

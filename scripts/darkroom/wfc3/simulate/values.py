@@ -39,6 +39,15 @@ def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
         check_choice(
             "WFC3", "exposures: light", one["light"], declared(ExposureSettings)["light"].choices
         )
+        check_choice(
+            "WFC3", "exposures: after_last", one["after_last"],
+            declared(ExposureSettings)["after_last"].choices,
+        )  # fmt: skip
+        if one["last_read"] is not None and not 0 <= one["last_read"] < full["nsamp"]:
+            raise DarkroomError(
+                f"simulated WFC3: exposures: last_read is {one['last_read']!r}; the reads are 0 to "
+                f"{full['nsamp'] - 1}"
+            )
         for name in ("strength", "duration_s", "side", "airglow"):
             one[name] = full[name] if one[name] is None else one[name]
     return full

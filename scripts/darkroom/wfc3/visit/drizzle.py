@@ -20,17 +20,27 @@ from astropy.wcs import WCS
 
 from darkroom.campaign.settings import defaults
 from darkroom.errors import DarkroomError, InputError
-from darkroom.wfc3.dq import BLOB, MASKED
+from darkroom.wfc3.dq import BLOB
+from darkroom.wfc3.files.mask import flags_to_combine
+from darkroom.wfc3.visit.registration import (
+    REFUSE_PIXELS,
+    WARN_PIXELS,
+    find_sources,
+    offsets,
+)
 from darkroom.wfc3.visit.settings import DrizzleSettings
+from darkroom.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from darkroom.hints import StrPath
 
 _STEPS_OFF = {"driz_separate": False, "median": False, "blot": False, "driz_cr": False}
 #: The notebook's parameters of AstroDrizzle; None: AstroDrizzle's own choice.
 NOTEBOOK = _STEPS_OFF | {k: v for k, v in defaults(DrizzleSettings).items() if k != "astrometry"}
+# What is done here, after AstroDrizzle.
+_OWN = ("final_fillval",)
 # Largest relative difference between the weight and the exposure time that it must equal.
 _MAX_WEIGHT_ERROR = 0.005
 _LOG = "astrodrizzle.log"
@@ -69,6 +79,8 @@ def combine(
     *,
     parameters: dict[str, Any] | None = None,
     database: bool = False,
+    exclude: bool = False,
+    keep: Collection[str] = (),
 ) -> Visit:
     """Combine the exposures of a visit.
 
@@ -84,6 +96,10 @@ def combine(
         Parameters of AstroDrizzle that differ from `NOTEBOOK`.
     database : bool
         Query the astrometric database (needs a network).
+    exclude : bool
+        Leave out exposures whose stars lie beside those of the others.
+    keep : collection of str
+        Exposures that are combined in any case.
 
     Returns
     -------
@@ -92,8 +108,8 @@ def combine(
     Raises
     ------
     DarkroomError
-        When the exposures cannot be combined, or AstroDrizzle fails, changes the method of sky
-        matching or drops an exposure.
+        When stars of an exposure lie beside those of the others, the exposures cannot be combined,
+        or AstroDrizzle fails, changes the method of sky matching or drops an exposure.
     """
     settings = {**NOTEBOOK, **(parameters or {})}
     # An absolute path, since the working folder is changed for AstroDrizzle.
@@ -101,6 +117,9 @@ def combine(
     copies = [_copy(path, private) for path in flts]
     _check_together(flts)
     _update_wcs(copies, references, private, database)
+    register = _registered(copies, keep, exclude=exclude)
+    used = [i for i, path in enumerate(copies) if _name(path) not in register["left_out"]]
+    copies, flts = [copies[i] for i in used], [flts[i] for i in used]
     with _working_in(private):
         _astrodrizzle([path.name for path in copies], settings)
     log = (private / _LOG).read_text(errors="replace")
@@ -111,19 +130,70 @@ def combine(
         )
     image, header = fits.getdata(private / "visit_drz_sci.fits", header=True, memmap=False)
     weight = fits.getdata(private / "visit_drz_wht.fits", memmap=False)
-    return Visit(image, weight, header, _report(copies, flts, header, weight, settings))
+    fill = settings["final_fillval"]
+    if fill is not None:
+        image[weight == 0] = float(fill)
+    header["FILLVAL"] = (fill or "none", "value where the weight is 0; none: of flagged pixels")
+    report = _report(copies, flts, header, weight, settings)
+    report["warnings"] += register.pop("warnings")
+    return Visit(image, weight, header, report | register)
+
+
+def _name(path):
+    return path.name.removesuffix("_flt.fits")
+
+
+def _registered(copies, keep, *, exclude):
+    """Compare the positions of stars; refuse or leave out exposures whose pointing is off."""
+    images, kept = [], {name.removesuffix("_raw") for name in keep}
+    for path in copies:
+        with fits.open(path, memmap=False) as hdus:
+            wcs = WCS(hdus["SCI", 1].header, hdus)
+            images.append(find_sources(hdus["SCI", 1].data, _flags(hdus), wcs))
+    found = dict(zip(map(_name, copies), offsets(images), strict=True))
+    off = {name: one for name, one in found.items() if one and one[0] > WARN_PIXELS}
+    words = {
+        name: f"{name}: its stars lie {pixels:.1f} pixels beside those of "
+        f"{counted(count, 'other exposure')}"
+        for name, (pixels, count) in off.items()
+    }
+    refused = {
+        name: f"{text}, at most {REFUSE_PIXELS:g} is allowed: it did not point where its header "
+        "says, as without guide stars"
+        for name, text in words.items()
+        if off[name][0] > REFUSE_PIXELS and name not in kept
+    }
+    if refused and not exclude:
+        listed = "\n  ".join(refused.values())
+        raise DarkroomError(
+            f"{len(refused)} of {len(copies)} exposures are not where the others are; align them, "
+            f"or leave them out:\n  {listed}"
+        )
+    warned = [text for name, text in words.items() if name not in refused]
+    shifts = {name: None if one is None else round(one[0], 3) for name, one in found.items()}
+    return {"offsets_pixels": shifts, "left_out": refused, "warnings": warned}
+
+
+def _flags(hdus):
+    """Return DQ, zeros where it is a constant plane."""
+    data = hdus["DQ", 1].data
+    return np.zeros(hdus["SCI", 1].data.shape, np.int16) if data is None else data
 
 
 def _copy(path, private):
-    """Copy an FLT without the flag 1024, which calwf3 sets in every pixel when reads are masked."""
+    """Copy an FLT, with the flags by which its pixels are combined."""
     target = private / Path(path).name
     if target.exists():
         raise DarkroomError(f"two exposures have the name {target.name}")
     shutil.copyfile(path, target)
     with fits.open(target, mode="update", memmap=False) as hdus:
-        data = hdus["DQ", 1].data
-        if data is not None and (data & MASKED).any():
-            data &= np.int16(~MASKED)
+        sci, dq = hdus["SCI", 1], hdus["DQ", 1]
+        valueless = ~np.isfinite(sci.data)
+        if dq.data is None and valueless.any():  # a constant plane
+            dq.data = np.full(sci.data.shape, dq.header.get("PIXVALUE", 0), np.int16)
+        if dq.data is not None:
+            dq.data = flags_to_combine(sci.data, dq.data)
+        sci.data[valueless] = 0  # AstroDrizzle multiplies by the weight 0, and NaN would stay
     return target
 
 
@@ -158,7 +228,9 @@ def _update_wcs(copies, references, private, database):
 def _astrodrizzle(names, settings):
     from drizzlepac import astrodrizzle
 
-    chosen = {name: value for name, value in settings.items() if value is not None}
+    chosen = {
+        name: value for name, value in settings.items() if value is not None and name not in _OWN
+    }
     try:
         astrodrizzle.AstroDrizzle(
             names,
@@ -204,6 +276,8 @@ def _report(copies, flts, header, weight, settings):
         "skymethod": settings["skymethod"],
         "parameters": {k: v for k, v in settings.items() if v is not None},
         "weight_checked": settings["final_wht_type"] == "EXP",
+        "without_data": int((weight == 0).sum()),
+        "fill": settings["final_fillval"],
     }
     if report["weight_checked"]:
         ratio = found[covered & (found > 0)] / expected[covered & (found > 0)]

@@ -57,3 +57,10 @@ class DrizzleSettings:
         unit="degrees",
         absent="AstroDrizzle's choice",
     )
+    final_fillval: str | None = setting(
+        None,
+        "Value of pixels that no exposure has data for (weight 0): nan or a number. AstroDrizzle "
+        "leaves values of flagged pixels there.",
+        absent="what AstroDrizzle leaves",
+        schema={"pattern": r"^(nan|[-+]?\d+(\.\d*)?)$"},
+    )

@@ -1,0 +1,188 @@
+"""What is known of a frame when it is judged: cards of its header, and a sample of its pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkroom.cgi.stacks.preconditions import L1, divided, level_of, step_faults
+from darkroom.cgi.units import EM_ELECTRON, SATURATED
+from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.stacks.frame import Frame, Headers
+
+# Cards whose absence is said. Frames of other software may lack them, so they are not needed.
+_EXPECTED = ("VISTYPE", "ARRTYPE", "CFAMNAME", "ISPC", "EXCAMT", "SCTSRT")
+# Rows of the sample, evenly spread: in a full frame 100,000 pixels, read in a few milliseconds.
+_ROWS = 96
+# Part of the pixels, the brightest, that count as no brighter than the next one.
+_BRIGHTEST = 0.01
+# Full wells [e-] and conversion gain [e-/DN] of the detector, as corgidrp has them: they recognise
+# saturated raw frames, whose headers do not state them.
+_WELL_IMAGE, _WELL_REGISTER, _KGAIN, _NEAR = 90_000.0, 105_000.0, 8.7, 0.95
+
+
+def frame_values(frame: Frame, geometry: Geometry) -> dict[str, Any]:
+    """Return the values of a frame that the checks of `darkroom.cgi.judging` compare.
+
+    Parameters
+    ----------
+    frame : darkroom.cgi.stacks.frame.Frame
+        Of any level, open.
+    geometry : darkroom.cgi.geometry.Geometry
+        The frame must have its shape.
+
+    Returns
+    -------
+    dict
+        Text, numbers, lists of sentences; None for what the header does not state.
+
+    Raises
+    ------
+    InputError
+        When the frame has another shape, or its file is cut off.
+    """
+    geometry.check_shape(frame.headers.path, frame.pixels.shape)
+    values = header_values(frame.headers)
+    # What is left out in any case decides nothing.
+    return values if values["left_out"] else values | _pixel_values(frame, geometry)
+
+
+def header_values(headers: Headers) -> dict[str, Any]:
+    """Return the values in the headers of a frame; see `frame_values`."""
+    image, level = headers.image, level_of(headers)
+    faults: list[str] = []
+    numbers = {}
+    for key, card, low in (("exptime", "EXPTIME", 0.0), ("commanded_gain", "EMGAIN_C", 1.0)):
+        numbers[key] = _number(headers, card, low, faults)
+    if level != L1:
+        numbers["kgain"] = _number(headers, "KGAINPAR", 0.0, faults)
+        if numbers["kgain"] == 0:
+            faults.append("card KGAINPAR is 0, the conversion gain must be positive")
+    lacking = [c for c in _EXPECTED if c not in image and c not in headers.primary]
+    remarks = [f"its header has no {', '.join(lacking)}"] if lacking else []
+    temperature = image.get("EXCAMT")
+    if temperature is not None and not _is_number(temperature):
+        remarks.append(
+            f"card EXCAMT is {temperature!r}, not a number: its temperature is not known"
+        )
+        temperature = None
+    gain = headers.em_gain if numbers["commanded_gain"] is not None else None
+    return numbers | {
+        "INSTRUME": _text(headers.primary.get("INSTRUME")),
+        "level": level,
+        "unit": _text(image.get("BUNIT")) or "",
+        "divided": divided(headers),
+        "steps": step_faults(headers),
+        "faults": faults,
+        "remarks": remarks,
+        "arrtype": _text(image.get("ARRTYPE")),
+        "vistype": _text(headers.primary.get("VISTYPE", image.get("VISTYPE"))),
+        "filter": _text(image.get("CFAMNAME")),
+        "photon_counting": _flag(image.get("ISPC")),
+        "left_out": _left_out(image),
+        "temperature": None if temperature is None else float(temperature),
+        "time_group": "" if numbers["exptime"] is None else f"{numbers['exptime']:.4g}",
+        "em_gain": gain,
+        "gain_ratio": gain / numbers["commanded_gain"] if gain else None,
+        "start": headers.start or None,
+    }
+
+
+def _number(headers, card, low, faults):
+    try:
+        value = headers.number(card)
+    except InputError as error:
+        faults.append(error.fault)
+        return None
+    if value < low:
+        faults.append(f"card {card} is {value:g}, it must be {low:g} or more")
+        return None
+    return value
+
+
+def _left_out(image):
+    """Return why a frame does not count although it is no fault of the campaign."""
+    if image.get("IS_BAD"):
+        return ["its header marks it as bad (IS_BAD): left out"]
+    return ["is a setup frame (ISACQ is 1): left out"] if image.get("ISACQ") == 1 else []
+
+
+def _pixel_values(frame, geometry):
+    image, columns = geometry.imaging
+    step = max((image.stop - image.start) // _ROWS, 1)
+    digest, pieces, flags = hashlib.sha256(), [], []
+    raw = level_of(frame.headers) == L1
+    _, prescan = geometry.bias_region
+    # Blocks of two rows: as few reads as that, and hot rows do not decide.
+    for first in range(image.start, image.stop, 2 * step):
+        rows = slice(first, min(first + 2, image.stop))
+        data = np.empty((rows.stop - rows.start, geometry.shape[1]), np.float64)
+        dq = np.empty(data.shape, np.uint16)
+        frame.pixels.read_into(first, data, None, dq)
+        digest.update(data.tobytes())
+        bias = np.median(data[:, prescan], axis=1, keepdims=True) if raw else 0.0
+        pieces.append((data - bias)[:, columns].ravel())
+        flags.append(dq[:, columns].ravel())
+    values, dq = np.concatenate(pieces), np.concatenate(flags)
+    good = values[(dq == 0) & np.isfinite(values)]
+    return {
+        "pixels": digest.hexdigest(),
+        "pixel_faults": _pixel_faults(frame.headers, values, dq, raw),
+        "masked": 1 - good.size / values.size,
+        **_level_and_scatter(frame.headers, good, raw),
+    }
+
+
+def _level_and_scatter(headers, good, raw):
+    try:
+        gain = headers.em_gain
+    except InputError:
+        gain = 0.0
+    if good.size < 100 or gain < 1:
+        return {"pixel_level": None, "scatter": None}
+    low, high, brightest = np.percentile(good, [15.87, 84.13, 100 * (1 - _BRIGHTEST)])
+    scale = _KGAIN if raw else 1.0
+    undivided = 1.0 if not raw and headers.image.get("BUNIT") != EM_ELECTRON else gain
+    return {
+        "pixel_level": float(np.minimum(good, brightest).mean()) * scale / undivided,
+        "scatter": float(high - low) / 2 * scale,
+    }
+
+
+def _pixel_faults(headers, values, dq, raw):
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return ["none of its sampled pixels has a finite value"]
+    if finite.min() == finite.max():
+        return [f"all its sampled pixels are {finite[0]:g}"]
+    share = float(np.mean(_saturated(headers, values, dq, raw)))
+    return [f"{share:.0%} of its sampled pixels are saturated"] if share > 0.2 else []
+
+
+def _saturated(headers, values, dq, raw):
+    flagged = (dq & SATURATED) > 0
+    if raw:
+        gain = max(headers.em_gain if "EMGAIN_C" in headers.image else 1.0, 1.0)
+        return values >= _NEAR * min(gain * _WELL_IMAGE, _WELL_REGISTER) / _KGAIN
+    limit, kgain = headers.image.get("SAT_DN"), headers.image.get("KGAINPAR")
+    if headers.image.get("BUNIT") == EM_ELECTRON and _is_number(limit) and _is_number(kgain):
+        flagged |= values >= (limit * kgain if limit > 0 and kgain > 0 else math.inf)
+    return flagged
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _flag(value):
+    return None if value is None else int(value) if _is_number(value) else value
+
+
+def _text(value):
+    return None if value is None else str(value).strip()

@@ -1,0 +1,155 @@
+"""What a draft says: one table for the terminal, and the campaign as commented YAML."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from darkroom.draft.items import repeated
+from darkroom.draft.patterns import patterns
+from darkroom.words import counted, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from darkroom.draft.items import DraftItem
+    from darkroom.draft.recognised import Recognised
+    from darkroom.errors import InputError
+
+# Names that are written out, and lines of one kind; the others are counted.
+_MOST_NAMES, _MOST_LINES = 3, 5
+
+
+def table(items: Sequence[DraftItem], faults: Sequence[InputError], folder: Path) -> str:
+    """Return the table of what was found.
+
+    Parameters
+    ----------
+    items : sequence of DraftItem
+    faults : sequence of InputError
+        Files that cannot be read.
+    folder : pathlib.Path
+        Folder that was searched; names are relative to it.
+    """
+    lines = []
+    for item in items:
+        setup = ", ".join(f"{key} {value}" for key, value in item.setup.items() if value)
+        lines.append(f"{item.name}: {setup}")
+        for role in item.roles:
+            lines.append(f"  {role:<9}{_times(item.of(role))}")
+        lines += [f"  {line}" for line in remarks(item, folder)]
+    if faults:
+        lines.append("not readable:")
+        lines += [f"  {_named(error.path, folder)}: {error.fault}" for error in faults]
+    return "\n".join(lines)
+
+
+def remarks(item: DraftItem, folder: Path) -> list[str]:
+    """Return what a person should know of an item: files without a role, notes, repetitions."""
+    lines = []
+    for heading, chosen in (("not used", False), ("note", True)):
+        by_note: dict[str, list[Recognised]] = {}
+        for file in item.files:
+            if bool(file.role) == chosen and file.note:
+                by_note.setdefault(file.note, []).append(file)
+        lines += [f"{heading}: {_names(files, folder)}: {note}" for note, files in by_note.items()]
+    pairs = repeated(item.files)
+    lines += [
+        f"note: {_named(second.path, folder)} has the time of {_named(first.path, folder)}; if it "
+        "is the same exposure, it is refused when it is read"
+        for first, second in pairs[:_MOST_LINES]
+    ]
+    if (more := len(pairs) - _MOST_LINES) > 0:
+        lines.append(f"note: {counted(more, 'further file')} with the time of another one")
+    return lines
+
+
+def _times(files: Sequence[Recognised]) -> str:
+    """Return the number of files of each exposure time: ``10 of 0.04 s, 29 of 10 s``."""
+    counts = Counter(file.exptime for file in files)
+    known = sorted((time, count) for time, count in counts.items() if time is not None)
+    parts = [f"{count} of {number(time)} s" for time, count in known]
+    if counts[None]:
+        parts.append(counted(counts[None], "file") if not parts else f"{counts[None]} others")
+    return ", ".join(parts)
+
+
+def _names(files: Sequence[Recognised], folder: Path) -> str:
+    names = [_named(file.path, folder) for file in files]
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{names[0]} … {Path(names[-1]).name} ({len(names)} files)"
+
+
+def _named(path: Any, folder: Path) -> str:
+    path = Path(path)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def campaign_yaml(
+    folder: Path,
+    items: Iterable[tuple[DraftItem, Mapping[str, Any]]],
+    every: Iterable[Path],
+    common: Mapping[str, Any],
+) -> str:
+    """Return the campaign as YAML with comments.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the archive.
+    items : iterable of (DraftItem, mapping)
+        Items from which products can be made, with the settings of each.
+    every : iterable of pathlib.Path
+        All files of the folder: patterns match none of those that have no part.
+    common : mapping
+        Settings of the campaign besides its items, e.g. ``crds``.
+    """
+    names = [path.relative_to(folder).as_posix() for path in every]
+    lines = [
+        f"title: {_scalar(f'Calibration products of {folder.name}')}",
+        "archive:",
+        "  kind: local",
+        folder_line(folder),
+        "# Exposures that are refused when they are judged stop the campaign, in one message that",
+        "# names all of them; with exclude it goes on without them and the report lists them.",
+        "on_bad_exposure: stop",
+        *_block(common, 0),
+        "items:",
+    ]
+    for item, settings in items:
+        setup = ", ".join(f"{key} {value}" for key, value in item.setup.items() if value)
+        lines += [f"  {item.name}:", f"    # {setup}"]
+        lines += [f"    # {line}" for line in remarks(item, folder)]
+        lines += [f"    instrument: {item.instrument}", "    frames:"]
+        for role in item.roles:
+            wanted = [file.path.relative_to(folder).as_posix() for file in item.of(role)]
+            lines.append(f"      # {_times(item.of(role))}")
+            found = patterns(wanted, names)
+            lines.append(f"      {role}:")
+            lines += [f"        - {_scalar(pattern)}" for pattern in found]
+        lines += _block(settings, 4)
+    return "\n".join(lines) + "\n"
+
+
+def folder_line(folder: Path) -> str:
+    """Return the line of the YAML that names the folder of the archive."""
+    # A variable would be expanded: $ stands for itself only when no name follows it.
+    return f"  folder: {_scalar(str(folder))}"
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML reads it back: in double quotes, which are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _block(settings: Mapping[str, Any], indent: int) -> list[str]:
+    """Return settings as indented lines of YAML."""
+    if not settings:
+        return []
+    text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=90)
+    return [" " * indent + line for line in text.splitlines()]

@@ -1,0 +1,132 @@
+"""Reads without data of their own: copies of an earlier read, or filled with one value.
+
+An exposure that is aborted goes on being "read": the rest of its reads are copies of the last one,
+or zero. Rows are compared bit for bit; read noise makes two rows of 64 pixels or more differ.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from darkroom.wfc3.files.imsets import Imsets, required
+from darkroom.wfc3.files.reads import ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from darkroom.hints import StrPath
+
+# A read with more than this fraction of its rows repeated or constant is stale.
+_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Digests of rows of a read.
+
+    Parameters
+    ----------
+    digests : tuple of int
+        CRC-32 of each row.
+    filled : tuple of bool
+        Whether all pixels of the row have one value.
+    whole : int
+        CRC-32 of all the rows together.
+    """
+
+    digests: tuple[int, ...]
+    filled: tuple[bool, ...]
+    whole: int
+
+
+def sample_rows(imsets: Imsets, extver: int, count: int | None = None) -> Rows:
+    """Return digests of rows of a read.
+
+    Parameters
+    ----------
+    imsets : darkroom.wfc3.files.imsets.Imsets
+        A RAW.
+    extver : int
+        The read.
+    count : int, optional
+        Number of rows, spread over the read; by default all.
+    """
+    digests, filled, whole = [], [], 0
+    size = 2 if imsets.constant("SCI", extver) is None else 0
+    for row in imsets.rows("SCI", extver, count):
+        digests.append(zlib.crc32(row))
+        filled.append(_is_filled(row, size))
+        whole = zlib.crc32(row, whole)
+    return Rows(tuple(digests), tuple(filled), whole)
+
+
+def _is_filled(row, size):
+    """Tell whether all pixels (of `size` bytes; 0 for a constant plane) of a row are the same."""
+    return not size or row == row[:size] * (len(row) // size)
+
+
+def stale_reads(rows: Sequence[Rows]) -> dict[int, str]:
+    """Find the reads without data of their own.
+
+    Parameters
+    ----------
+    rows : sequence of Rows
+        Of every read, in time order.
+
+    Returns
+    -------
+    dict
+        ``{k: what}``, reads counted from 0 (the zeroth) in time order; `what` is "filled" or the
+        EXTVER of the read that it repeats, as text.
+    """
+    found: dict[int, str] = {}
+    nsamp = len(rows)
+    for k, read in enumerate(rows):
+        limit = _SHARE * len(read.digests)
+        if sum(read.filled) > limit:
+            found[k] = "filled"
+            continue
+        for earlier in range(k - 1, -1, -1):
+            if earlier in found:
+                continue
+            pairs = zip(read.digests, rows[earlier].digests, strict=True)
+            if sum(mine == theirs for mine, theirs in pairs) > limit:
+                found[k] = str(nsamp - earlier)
+                break
+    return found
+
+
+def stale_in(raw: StrPath) -> dict[int, str]:
+    """Find the reads of a RAW without data of their own, by all of their rows.
+
+    Returns
+    -------
+    dict
+        ``{EXTVER: why}``.
+    """
+    with Imsets(raw) as imsets:
+        nsamp = int(required(imsets, imsets.primary, "NSAMP"))
+        rows = [sample_rows(imsets, extver) for extver in range(nsamp, 0, -1)]
+    return {
+        nsamp - k: "filled, without data" if what == "filled" else f"a copy of EXTVER {what}"
+        for k, what in stale_reads(rows).items()
+    }
+
+
+def stale_words(stale: Mapping[int, str], nsamp: int) -> list[str]:
+    """Return a sentence about the reads found by `stale_reads`; none when all have data."""
+    if not stale:
+        return []
+    filled = [nsamp - k for k, what in stale.items() if what == "filled"]
+    copies = [nsamp - k for k, what in stale.items() if what != "filled"]
+    parts = []
+    if copies:
+        parts.append(f"EXTVER {ranges(copies)} repeat an earlier read")
+    if filled:
+        parts.append(f"EXTVER {ranges(filled)} are filled with one value")
+    return [
+        f"{' and '.join(parts)}, as when an exposure is aborted; these reads are left out "
+        "when it is calibrated again"
+    ]
