@@ -57,7 +57,7 @@ def main() -> None:
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         unit=EM_ELECTRON if undivided else ELECTRON, checksums=arguments.checksums,
         raw=lambda: raw_settings(arguments, divide=not undivided),
-        table=arguments.frames, judge=judge_settings(arguments),
+        table=arguments.frames, judge=judge_settings(arguments), output=arguments.output,
     ) as given:  # fmt: skip
         if len(given.sources) > 1:
             names = "; ".join(source.stack.name for source in given.sources)

@@ -67,7 +67,7 @@ def main() -> None:
     with opened(
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
-        table=arguments.frames, judge=judge_settings(arguments),
+        table=arguments.frames, judge=judge_settings(arguments), output=arguments.output,
     ) as given:  # fmt: skip
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:

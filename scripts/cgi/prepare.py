@@ -53,7 +53,8 @@ def main() -> None:
         rules=Rules.from_words(arguments.rule),
     )  # fmt: skip
     geometry = read_geometry(arguments.geometry)
-    frames = accepted_frames(arguments.files, settings=judge_settings(arguments)).frames
+    judge = judge_settings(arguments) | {"waive": tuple(arguments.waive)}
+    frames = accepted_frames(arguments.files, settings=judge).frames
     number = 0
     arguments.output.mkdir(parents=True, exist_ok=True)
     for frame in prepare(frames, geometry, settings, arguments.output):

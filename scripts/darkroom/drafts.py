@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +80,11 @@ def recognise(headers: Headers) -> Recognised:
     """Return what the first instrument that knows a file says of it.
 
     A file of an instrument of its own is recognised by its INSTRUME card; any other is a frame of
-    a camera, which the pipeline named last takes.
+    a camera, which the one with ``ANY_CAMERA`` takes.
     """
-    names = sorted(PIPELINES, key=lambda name: _drafting(name).ANY_CAMERA)
-    for name in names:
-        if found := _drafting(name).recognise(headers):
+    modules = [_drafting(name) for name in PIPELINES if find_spec(f"darkroom.{name}.drafting")]
+    for module in sorted(modules, key=lambda module: module.ANY_CAMERA):
+        if found := module.recognise(headers):
             return found
     raise InputError(headers.path, "is of no instrument that is known here")
 

@@ -125,9 +125,9 @@ def padded_wrong(reply):
 
 @fault("GET")
 def corrupt(reply):
-    """One bit of the last data turned, the size right."""
+    """One bit of the last block turned, of data or of a comment, the size right."""
     changed = bytearray(reply.body)
-    changed[-min(2880, len(changed))] ^= 1
+    changed[-min(2680, len(changed))] ^= 1
     return replace(reply, body=bytes(changed))
 
 

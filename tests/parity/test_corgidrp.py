@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,9 +185,11 @@ def test_frames_as_the_peer_writes_them_are_read_exactly(folder):
 
 # What corgidrp's own classes and its dark subtraction find in our products.
 READER = """
-import json, sys, warnings
+import json, pickle, sys, warnings
 warnings.simplefilter("ignore")
 import numpy as np
+from corgidrp.bad_pixel_calibration import detect_hot_warm_pixels_from_dark
+from corgidrp.caldb import CalDB
 from corgidrp.data import DetectorNoiseMaps, Dark, Dataset, Image
 from corgidrp.detector import slice_section
 from corgidrp.l2a_to_l2b import dark_subtraction, em_gain_division
@@ -218,8 +221,41 @@ clipped = DetectorNoiseMaps(folder + "/clipped.fits")
 found["clipped"] = residual(dark_subtraction(
     small, noisemaps=clipped, detector_regions=regions, outputdir=folder))
 maps.save(folder, "saved_by_corgidrp.fits")
+
+# What a calibration database of corgidrp, a pool of processes and the bad-pixel step do with them.
+database = CalDB(folder + "/caldb.csv")
+for kind, name in ((DetectorNoiseMaps, "maps"), (Dark, "traditional"), (Dark, "synthesized")):
+    product = kind(f"{folder}/{name}.fits")
+    database.create_entry(product)
+    again = pickle.loads(pickle.dumps(Dataset([product])))[0]
+    copied = product.copy()
+    copied.save(folder, f"{name}_copied.fits")
+    saved = kind(f"{folder}/{name}_copied.fits")
+    assert all(np.array_equal(product.data, each.data) for each in (again, copied, saved))
+    assert saved.hdu_names == product.hdu_names
+    found[name + "_cards"] = [product.ext_hdr[card] for card in ("DRPCTIME", "RECIPE")]
+    found[name + "_nan"] = int(np.isnan(product.data).sum() + np.isnan(product.err).sum())
+row = database._db
+found["created"] = [bool(np.isfinite(value)) for value in row["Date Created"]]
+found["newest"] = database.get_calib(None, DetectorNoiseMaps).filename
+found["of_the_frame"] = database.get_calib(Dataset(frames)[0], Dark).filename
+found["history"] = "".join(str(maps.ext_hdr["HISTORY"]).splitlines())
+hot = detect_hot_warm_pixels_from_dark(Dark(f"{folder}/nan_dark.fits").data, 5.0)
+found["hot"] = np.argwhere(hot).tolist()
 print(json.dumps(found))
 """
+
+
+def with_a_dead_and_a_hot_pixel(folder, stack):
+    """Copy a stack: pixel (20, 150) is flagged in all frames, (30, 160) has 40 electrons more."""
+    copies = []
+    for path in map(Path, stack):
+        copies.append(folder / f"copy_{path.name}")
+        with fits.open(path) as hdus:
+            hdus["DQ"].data[20, 150] = 4
+            hdus[1].data[30, 160] += 40 * hdus[1].header["EMGAIN_C"]
+            hdus.writeto(copies[-1])
+    return copies
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +288,8 @@ def products(repository, tmp_path_factory):
     ours("master_dark", "--undivided", "--output", folder / "traditional.fits", *stack)
     ours("synthesize_dark", "--like", stack[0], "--output", folder / "synthesized.fits",
          folder / "maps.fits")  # fmt: skip
+    ours("master_dark", "--undivided", "--output", folder / "nan_dark.fits",
+         *with_a_dead_and_a_hot_pixel(folder, stack))  # fmt: skip
     regions = repository / "scripts" / "darkroom" / "cgi" / "geometry_small.json"
     home = folder / "home"  # corgidrp writes its settings and database there
     home.mkdir()
@@ -280,6 +318,30 @@ def test_corgidrp_subtracts_our_darks(products, name, synthesized):
 
 def test_corgidrp_makes_its_own_synthesized_dark_of_our_clipped_maps(products):
     assert products[1]["clipped"] < -0.001  # clipped maps are too large: that is their bias
+
+
+def test_corgidrp_copies_pickles_and_saves_our_products_and_finds_no_nan(products):
+    """The script asserts that the numbers stay."""
+    found = products[1]
+    for name in ("maps", "traditional", "synthesized"):
+        assert found[f"{name}_nan"] == 0
+
+
+def test_corgidrps_database_knows_when_and_how_our_products_were_made(products):
+    _, found = products
+    assert found["created"] == [True] * 3
+    assert found["newest"] == "maps.fits"
+    assert found["of_the_frame"] in ("traditional.fits", "synthesized.fits")
+    for name in ("maps", "traditional", "synthesized"):
+        created, recipe = found[f"{name}_cards"]
+        assert created.startswith("2026-01-06T")
+        assert json.loads(recipe)["steps"][0]["keywords"]
+    assert "and number of frames):  [[2.0, 1.5, " in found["history"]
+
+
+def test_corgidrps_bad_pixel_step_finds_the_hot_pixel_beside_a_dead_one(products):
+    assert [28, 52] in products[1]["hot"]
+    assert [18, 42] not in products[1]["hot"]
 
 
 def test_what_corgidrp_saves_of_our_maps_is_what_we_wrote(products):

@@ -23,6 +23,7 @@ from darkroom.fits.describe import (
     first_header,
     image_headers,
     plane_count,
+    read_headers,
     stem,
 )
 
@@ -176,8 +177,10 @@ def _exposures(
 def _takes_single_images(instrument: str) -> bool:
     """Tell whether each exposure of an instrument is one image, so that a cube holds several."""
     name = f"darkroom.{instrument}.received"
-    return find_spec(name) is not None and bool(
-        getattr(import_module(name), "SINGLE_IMAGES", False)
+    return (
+        bool(instrument)
+        and find_spec(name) is not None
+        and bool(getattr(import_module(name), "SINGLE_IMAGES", False))
     )
 
 
@@ -207,7 +210,9 @@ def header_facts(path: Path, settings: Mapping[str, Any] | None = None) -> dict[
     settings = settings or {}
     recover = [Recover.parse(text) for text in settings.get("recover", ())]
     try:
-        primary, image = image_headers(path)
+        # A cube is a ramp of other instruments, which have cards of their own.
+        single = _takes_single_images(settings.get("instrument", ""))
+        primary, image = (image_headers if single else read_headers)(path)
         frame = describe_headers(path, primary, image, recover, settings.get("cards"))
         gain = image.get("EMGAIN_C", "")
     except (InputError, fits.VerifyError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from darkroom.ccd.frame_types import calibration_faults, stated_type, type_of
+from darkroom.ccd.received import SETUP
 from darkroom.draft.recognised import Recognised
 from darkroom.errors import InputError
-from darkroom.fits.describe import Recover, describe
+from darkroom.fits.cards import Cards, Recover
+from darkroom.fits.describe import describe_headers, image_headers
 
 if TYPE_CHECKING:
     from darkroom.draft.items import DraftItem
@@ -17,94 +19,73 @@ if TYPE_CHECKING:
 #: Whether it takes frames of any camera, and is therefore asked last.
 ANY_CAMERA = True
 
-# Cards that state what a frame is, in the order in which they are believed.
-_TYPE_CARDS = ("IMAGETYP", "FRAME", "OBSTYPE", "FRAMETYP", "IMGTYPE")
-_TYPES = (
-    ("bias", r"bias|zero|offset"),
-    ("flat", r"flat"),
-    ("dark", r"dark"),
-    ("science", r"light|object|science|target"),
-)
-# Cards that belong to the set-up: frames that differ in one are not combined.
-_SETUP = {
-    "gain": ("GAIN",),
-    "offset": ("OFFSET", "BLKLEVEL"),
-    "mode": ("READOUTM",),
-    "set temperature": ("SET-TEMP", "SETTEMP"),
-}
-# A malformed exposure time, and a card that holds the same time.
+# Malformed exposure times, and a card that holds the same time.
 _RECOVER = ("EXPTIME=EXPOINUS*1e-6",)
 # Roles that products are made of.
 _USED = ("bias", "dark", "flat", "science")
+# Cards of the set-up that tell frames of one camera apart at a glance; the rest is judged later.
+_SHOWN = ("gain", "offset", "readout mode", "first column", "first row")
 
 
 def recognise(headers: Headers) -> Recognised | None:
     """Return what a frame is."""
     path, fault, options = headers.path, "", {}
+    frame: Frame | None = None
     try:
-        frame = describe(path)
+        frame = describe_headers(path, *image_headers(path))
     except InputError as error:
         fault = error.fault
         try:
-            frame = describe(path, [Recover.parse(text) for text in _RECOVER])
+            permitted = [Recover.parse(text) for text in _RECOVER]
+            frame = describe_headers(path, *image_headers(path), permitted)
             fault, options = "", {"recover": list(_RECOVER)}
         except InputError:
-            frame = None
-    setup = _setup(headers, frame)
-    role, note = _role(headers)
-    if fault:
-        role, note = "", fault
+            pass
+    cards = Cards(path, headers.primary, headers.image)
+    role, note = _role(headers, cards)
+    calibrated, _ = calibration_faults(cards)
+    if fault or calibrated:
+        role, note = "", fault or calibrated[0]
     elif role not in _USED:
-        role, note = "", note or f"is a {role}, which no product is made of"
+        role, note = "", note or f"is a {role} frame, which no product is made of"
     return Recognised(
-        "ccd", path, setup, role, note,
+        "ccd", path, _setup(headers, cards, frame), role, note,
         None if frame is None else frame.exptime,
         "" if frame is None else frame.date_obs or "",
         options,
     )  # fmt: skip
 
 
-def _setup(headers: Headers, frame: Frame | None) -> dict[str, str]:
+def _setup(headers: Headers, cards: Cards, frame: Frame | None) -> dict[str, str]:
     image = headers.image
-    shape = f"{image.get('NAXIS2', 0)}x{image.get('NAXIS1', 0)}"
     setup = {
-        "camera": frame.instrument if frame else _card(headers, "INSTRUME") or "unknown",
-        "shape": f"{frame.shape[0]}x{frame.shape[1]}" if frame else shape,
+        "camera": frame.instrument if frame else cards.text("INSTRUME") or "unknown",
+        "shape": (
+            f"{frame.shape[0]}x{frame.shape[1]}"
+            if frame
+            else f"{image.get('NAXIS2', 0)}x{image.get('NAXIS1', 0)}"
+        ),
         "binning": frame.binning if frame else "",
     }
-    origin = [_card(headers, card) for card in ("XORGSUBF", "YORGSUBF")]
-    setup["corner"] = ",".join(origin) if any(each not in ("", "0") for each in origin) else ""
-    for name, cards in _SETUP.items():
-        setup[name] = next(filter(None, (_card(headers, card) for card in cards)), "")
+    for name in _SHOWN:
+        setup[name] = cards.text(*SETUP[name]) or ""
+    if frame and frame.set_temperature is not None:
+        setup["set temperature"] = f"{frame.set_temperature:g} °C"
     return setup
 
 
-def _role(headers: Headers) -> tuple[str, str]:
+def _role(headers: Headers, cards: Cards) -> tuple[str, str]:
     """Return what a frame is, and where that was read when no card states it."""
-    for card in _TYPE_CARDS:
-        value = _card(headers, card)
-        for role, pattern in _TYPES:
-            if re.search(pattern, value, re.IGNORECASE):
-                return role, ""
-        if value and card == "IMAGETYP":
-            return "", f"IMAGETYP is {value!r}, which is not known"
+    kind, said, _ = stated_type(cards)
+    if kind:
+        return kind, ""
+    if said:
+        return "", f"{said}, which is not known"
     path = headers.path
     for text in (path.name, path.parent.name):
-        for role, pattern in _TYPES:
-            if re.search(pattern, text, re.IGNORECASE):
-                return role, f"no card says what it is; taken as {role} from its name"
+        if kind := type_of(text):
+            return kind, f"no card says what it is; taken as {kind} from its name"
     return "", "neither its header nor its name says what it is"
-
-
-def _card(headers: Headers, card: str) -> str:
-    for header in (headers.primary, headers.image):
-        if card in header:
-            try:
-                value = header[card]
-            except ValueError:  # astropy's VerifyError is one
-                return ""
-            return f"{value:g}" if isinstance(value, float) else str(value).strip()
-    return ""
 
 
 def settings(item: DraftItem) -> dict[str, Any]:
@@ -115,9 +96,7 @@ def settings(item: DraftItem) -> dict[str, Any]:
 
 def fault(item: DraftItem) -> str:
     """Return why no product can be made of an item; empty when one can."""
-    if item.of("bias") and item.of("dark"):
-        return ""
-    return "it needs bias frames and darks"
+    return "" if item.of("bias") or item.of("dark") else "it has neither bias frames nor darks"
 
 
 def common() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.atomic import private_folder
 from darkroom.campaign.frames import read_frames
 from darkroom.cgi.accepted import accepted_frames
 from darkroom.cgi.geometry import SHIPPED, read_geometry
@@ -78,6 +79,7 @@ def opened(
     raw: Callable[[], Settings] | None = None,
     table: StrPath | None = None,
     judge: Mapping[str, Any] | None = None,
+    output: StrPath | None = None,
 ) -> Iterator[StackInput]:
     """Open frames, or files of stack statistics, as stacks.
 
@@ -100,6 +102,9 @@ def opened(
         Frame table of a campaign's item: frames that it does not accept are not used.
     judge : mapping, optional
         Further settings of the checks (`darkroom.cgi.judging.checks`).
+    output : path-like, optional
+        The product: statistics of raw frames and unpacked frames, which may take gigabytes, are
+        kept beside it meanwhile, by default in the system's folder of temporary files.
 
     Yields
     ------
@@ -119,7 +124,7 @@ def opened(
     numbers = [frames_in_statistics(path) for path in frames]
     if len({number is None for number in numbers}) > 1:
         raise DarkroomError("frames and statistics of stacks cannot be mixed in one call")
-    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+    with _scratch(output) as folder:
         if numbers and numbers[0] is not None:
             parts, notes = reconciled(frames, table, regions, unit, raw, folder)
             sources = join_parts(parts)
@@ -146,6 +151,12 @@ def opened(
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
         sources = [FramesSource(found, folder) for found in gathered]
         yield StackInput(sources, regions, files, left_out, warnings)
+
+
+def _scratch(output):
+    if output is None:
+        return tempfile.TemporaryDirectory(prefix="darkroom-")
+    return private_folder(Path(output).parent, Path(output).name)
 
 
 def reconciled(
@@ -193,7 +204,8 @@ def reconciled(
         if table is None:
             parts += [part] if part else []
             continue
-        wanted = [name for name in (*members, *refused_of(path)) if name in accepted]
+        known = {*members, *refused_of(path)}
+        wanted = [name for name in accepted if name in known]
         if sorted(wanted) == sorted(members):
             parts += [part] if part else []
             continue

@@ -148,7 +148,7 @@ RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 #: Settings of each program.
 PROGRAMS = {
     "stack_statistics": (*RAW, "waive"),
-    "prepare": RAW,
+    "prepare": (*RAW, "waive"),
     "noise_maps": (
         *RAW,
         "waive",

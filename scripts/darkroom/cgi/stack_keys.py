@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 #: Exposure time [s], commanded EM gain, conversion gain [e-/DN].
 Key = tuple[float, float, float]
-# Exposure times and conversion gains of one stack may differ by these fractions: clocks jitter, and
+# Exposure times and conversion gains of one stack may differ by this fraction: clocks jitter, and
 # a gain may be in single precision in one file. No dark depends on it.
-_TIME, _KGAIN = 1e-4, 1e-6
+_TIME = _KGAIN = 1e-4
 
 
 def alike(one: Key, other: Key) -> bool:

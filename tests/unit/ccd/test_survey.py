@@ -113,3 +113,11 @@ def test_saturation_is_the_highest_value_the_camera_can_write(step, gain, level)
 def test_step_survives_a_gain():
     values = frames(step=4).astype(np.float32)
     assert survey(Stack(Cube(values), 1.7)).step == 4
+
+
+def test_a_row_without_any_value_deviates_from_nothing():
+    frames = 1000 + np.random.default_rng(0).normal(0, 8, (5, 32, 48)).astype(np.float32)
+    frames[:, 3] = np.nan
+    seen = survey(Stack(Cube(frames)))
+    assert np.isfinite(seen.row_deviation).all()
+    assert not seen.discordant.any()

@@ -1,12 +1,15 @@
 """Traditional and synthesized darks: errors, flags, refusals."""
 
+from time import process_time
+
 import numpy as np
 import pytest
 
 from cgi_stacks import source_of, sources, tiny_geometry, truth
 from darkroom.cgi.darks.darks import synthesized_dark, traditional_dark
-from darkroom.cgi.geometry import IMAGING
+from darkroom.cgi.geometry import IMAGING, TELEMETRY
 from darkroom.cgi.maps.pooled import fit_pooled
+from darkroom.cgi.maps.pooling import pixel_variances
 from darkroom.errors import DarkroomError
 
 
@@ -116,3 +119,15 @@ def test_gain_and_time_that_cannot_be_are_refused(geometry, gain, exptime, text)
     maps = fit_pooled(sources(geometry, truth(geometry, rng)[0], 4, rng), geometry)
     with pytest.raises(DarkroomError, match=text):
         synthesized_dark(maps, exptime, gain)
+
+
+def test_limits_of_a_wide_strip_take_no_time():
+    """They are those of its populations and numbers of samples, not of each pixel."""
+    rng = np.random.default_rng(1)
+    count = rng.integers(1, 4, 64 * 2200).astype(np.int32)
+    total, m2 = rng.normal(0, 100, count.size), 1e4 * rng.chisquare(np.maximum(count - 1, 1))
+    populations = np.repeat(np.arange(4, dtype=np.uint8), count.size // 4)
+    pixel_variances(count[:80], total[:80], m2[:80], populations[::1760], TELEMETRY, 5, 500.0)
+    started = process_time()
+    pixel_variances(count, total, m2, populations, TELEMETRY, 5, 500.0)
+    assert process_time() - started < 0.4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.cgi.darks.product import write_noise_maps
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.geometry import read_geometry
@@ -174,6 +175,64 @@ def test_status_files_stand_for_their_frames_and_refused_ones_are_left_out(frame
     run("stack_statistics", "--output", tmp_path / "out.fits", *statuses)
     with fits.open(tmp_path / "out.fits") as hdus:
         assert list(hdus["FRAMES"].data["SHA256"]) == ["0" * 64, "2" * 64]
+
+
+def frame_table_of(paths, refused, target):
+    """Write a frame table that refuses some frames."""
+    row = dict.fromkeys(COLUMNS, "")
+    write_frames(target, [
+        row | {"exposure": path.stem, "file": str(path), "sha256": path.stem,
+               "accepted": "no" if path in refused else "yes"}
+        for path in paths
+    ])  # fmt: skip
+    return target
+
+
+def test_parts_with_refused_frames_are_added_up_again_without_them(frames, run, tmp_path):
+    """And one that left a frame out which the table accepts, with it."""
+    parts, refused = [], [frames[30.0, 2.0][0], frames[500.0, 2.0][1]]
+    for number, stack in enumerate(frames.values()):
+        parts.append(tmp_path / f"{number}.fits")
+        run("stack_statistics", "--output", parts[-1], *stack)
+    with fits.open(parts[2], mode="update") as hdus:
+        kept = hdus["FRAMES"].data["FILE"][0]
+        hdus["FRAMES"].data = hdus["FRAMES"].data[1:]
+        hdus[0].header.add_history(f"refused: {kept}")
+    paths = everything(frames)
+    table = frame_table_of(paths, refused, tmp_path / "frames.tsv")
+    run("noise_maps", "--frames", table, "--output", tmp_path / "parts.fits", *parts)
+    good = [path for path in paths if path not in refused]
+    run("noise_maps", "--output", tmp_path / "direct.fits", *good)
+    with fits.open(tmp_path / "direct.fits") as one, fits.open(tmp_path / "parts.fits") as two:
+        np.testing.assert_allclose(one[1].data, two[1].data, rtol=1e-4)
+        assert np.array_equal(one["NFRAMES"].data, two["NFRAMES"].data)
+        assert list(read_table(one["FRAMES"])["FILE"]) == list(read_table(two["FRAMES"])["FILE"])
+        history = " ".join(str(two[1].header["HISTORY"]).split())
+        assert "a part of 3 frames was added up again from the 2 that the frame" in history
+        assert two[0].header["NINPUTS"] == 12 - 2
+
+
+def test_a_synthesized_dark_like_a_raw_frame_has_the_calibrations_gain(maps, run, tmp_path):
+    """The header of a raw frame has a nominal one; corgidrp compares all digits."""
+    settings = SETTINGS | {"level": "L1"}
+    exposure = next(e for e in cgi.plan(settings) if (e.gain, e.exptime) == (500, 30))
+    cgi.deliver(settings, exposure.name, tmp_path / exposure.file)
+    run(
+        "synthesize_dark", "--like", tmp_path / exposure.file, "--output", tmp_path / "d.fits", maps
+    )
+    run("master_dark", "--nonlinearity", "none", "--output", tmp_path / "t.fits",
+        *deliver_stack(settings, tmp_path, 500, 30))  # fmt: skip
+    header, traditional = (fits.getheader(tmp_path / name, 1) for name in ("d.fits", "t.fits"))
+    for card in ("KGAINPAR", "EXPTIME", "EMGAIN_C"):
+        assert header[card] == traditional[card]
+    assert header["KGAINPAR"] == 8.699999809265137
+
+
+def deliver_stack(settings, folder, gain, exptime):
+    chosen = [e for e in cgi.plan(settings) if (e.gain, e.exptime) == (gain, exptime)]
+    for exposure in chosen:
+        cgi.deliver(settings, exposure.name, folder / exposure.file)
+    return [folder / exposure.file for exposure in chosen]
 
 
 def test_a_part_without_an_accepted_frame_counts_for_nothing(frames, run, tmp_path):

@@ -171,7 +171,7 @@ def test_images_of_a_cube_are_frames_of_their_own(tmp_path, dtype):
         ),
         (["1/bias/f.fits", "2/bias/f.fits"], ["1_bias_f.fits", "2_bias_f.fits"]),
         (["a.fits", "a.fits.gz"], ["a.fits", "a_2.fits.gz"]),
-        (["a b.fits", "a_b.fits"], ["a b.fits", "a_b_2.fits"]),
+        (["a b.fits", "a_b.fits"], ["a_b.fits", "a_b_2.fits"]),
         ([], []),
     ],
 )

@@ -110,6 +110,7 @@ def survey(stack: Stack) -> Survey:
     offsets -= offsets.mean()
     # Relative to the median frame: a row that is wrong in one frame shifts the mean of all.
     rows -= np.median(rows, axis=0)
+    rows[np.isnan(rows)] = 0.0  # rows without a finite sample deviate from nothing
     if stack.nframes == 1:
         return Survey(
             offsets, np.zeros(1), means, np.nan, np.nan, np.zeros(stack.shape[0], bool),
@@ -214,7 +215,9 @@ def _nan_median(values):
     """Return the median over the first axis; the slow nanmedian is used only where needed."""
     if np.isfinite(values).all():
         return np.median(values, axis=0)
-    return np.nanmedian(values, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # rows without a finite sample
+        return np.nanmedian(values, axis=0)
 
 
 def _step(values):

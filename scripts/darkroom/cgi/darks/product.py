@@ -154,6 +154,7 @@ def _noise_map_cards(header, maps, is_signed):
         "Detector noise maps created with the following sets of (exposure time (in s), EM gain, "
         f"and number of frames):  {sets}"
     )
+    header.add_history("DetectorNoiseMaps calibration file created")
     for sentence in maps.warnings:
         _add_history(header, f"warning: {sentence}")
 
@@ -281,9 +282,10 @@ def _dark_cards(header, dark, *, synthesized):
         header.setdefault(card, value)
     header.add_history(f"master dark of {dark.exptime:g} s and EM gain {dark.em_gain:g}, {kind}")
     # In corgidrp's form, for what reads it there.
+    commanded = header.get("EMGAIN_C", dark.em_gain)
     header.add_history(
-        f"Dark with exptime = {dark.exptime} s and commanded EM gain = {header['EMGAIN_C']} "
-        f"created from {dark.nfiles} frames"
+        f"Dark with exptime = {dark.exptime} s and commanded EM gain = {commanded} created from "
+        f"{dark.nfiles} frames"
     )
 
 

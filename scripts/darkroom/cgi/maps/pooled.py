@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.campaign.settings import defaults
 from darkroom.cgi.geometry import IMAGING
 from darkroom.cgi.maps.chosen import choose
 from darkroom.cgi.maps.design import check_stacks, number_warnings
 from darkroom.cgi.maps.maps import BandReader, BiasOffset, NoiseMaps, count_dtype
 from darkroom.cgi.maps.pooling import strips
 from darkroom.cgi.maps.strip import Strip, workspace_for
+from darkroom.cgi.settings import CgiSettings
 from darkroom.cgi.units import NONFINITE
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
@@ -37,13 +39,17 @@ _CHARGE_NOISE = 0.2
 _ANOMALOUS_NOISE = 1.3
 
 
+#: What is done with a stack that disagrees with the others, by default.
+BAD_STACKS: str = defaults(CgiSettings)["bad_stacks"]
+
+
 def fit_pooled(
     sources: Sequence[Source],
     geometry: Geometry,
     *,
     check_thresholds: bool = True,
     correct_offsets: bool = True,
-    bad_stacks: str = "warn",
+    bad_stacks: str = BAD_STACKS,
     dtype: DTypeLike = np.float64,
 ) -> NoiseMaps:
     """Fit the noise maps.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Cards whose absence is said. Frames of other software may lack them, so they are not needed.
 _EXPECTED = ("VISTYPE", "ARRTYPE", "CFAMNAME", "ISPC", "EXCAMT", "SCTSRT")
-# Rows of the sample, evenly spread: in a full frame 100,000 pixels, read in a few milliseconds.
-_ROWS = 96
+# Rows of the sample, evenly spread: in a full frame 50,000 pixels, read in a few milliseconds.
+_ROWS = 48
 # Part of the pixels, the brightest, that count as no brighter than the next one.
 _BRIGHTEST = 0.01
 # Full wells [e-] and conversion gain [e-/DN] of the detector, as corgidrp has them: they recognise
