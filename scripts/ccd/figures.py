@@ -104,7 +104,9 @@ def main() -> None:
     arguments.output.unlink(missing_ok=True)
     with FigureBook(arguments.figures) as book:
         warnings = draw_figures(book, story)
-    described = describe(paths, arguments.science, arguments.figures, story, warnings)
+    described = describe(
+        paths, arguments.science, arguments.figures, story, warnings, arguments.gain
+    )
     if arguments.previous:
         changes = previous.compare(paths, os.path.expandvars(arguments.previous))
         described["tables"].append(previous.table(changes))

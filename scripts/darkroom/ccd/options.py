@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Gains of a card that differ by less than this fraction are taken as equal.
-_SAME_GAIN = 1e-3
+#: Gains that differ by less than this fraction are taken as equal.
+SAME_GAIN = 1e-3
 
 UNITS = """Units are ADU and seconds; electrons instead of ADU where --gain-e-per-adu is given.
 A long list of files may be given as @names.list, a file with one name per line."""
@@ -156,7 +156,7 @@ def gain_of(card: str, frames: Sequence[Frame], amplifier: int = 0) -> float:
                 "give gain_e_per_adu as a number",
             )  # fmt: skip
         first = value if first is None else first
-        if abs(value - first) > _SAME_GAIN * first:
+        if abs(value - first) > SAME_GAIN * first:
             raise InputError(frame.path, f"its {card} is {value:g}, the first frame has {first:g}")
     if first is None:
         raise DarkroomError(f"no frame to read the gain ({card}) from")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
-from darkroom.ccd.settings import PROGRAMS, CcdSettings
+from darkroom.ccd.settings import PROGRAMS, SAME_EXPTIME, CcdSettings
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, quoted
 
@@ -87,8 +88,10 @@ class CcdPipeline(Pipeline):
         return self.plan.truth_comparison(item) if "quantities" in self.makes(item) else {}
 
     def gain_product(self, item: str) -> dict[str, str]:
-        """Return the gain product, if there are flats and the read noise that it needs."""
-        if not self.plan.exposures(item, "flat") or "read_noise" not in self.makes(item):
+        """Return the gain product, if there is a pair of flats and the read noise that it needs."""
+        times = sorted(float(row.facts["exptime_s"]) for row in self.plan.exposures(item, "flat"))
+        paired = any(two - one <= SAME_EXPTIME * two for one, two in pairwise(times))
+        if not paired or "read_noise" not in self.makes(item):
             return {}
         return self._paths(item, ("gain",))
 

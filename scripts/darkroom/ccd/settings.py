@@ -8,6 +8,8 @@ from darkroom.campaign.settings import section, setting
 
 #: Pixel that is shown where none is chosen, row and column: the CCD notebook's.
 USUAL_PIXEL = (100, 150)
+#: Exposure times that differ by less than this fraction are taken as equal.
+SAME_EXPTIME = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from darkroom.ccd.gain.pairs import measure_pair
 from darkroom.ccd.gain.photon_transfer import photon_transfer
+from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.ccd.simulate import exposures as simulator
 from darkroom.errors import DarkroomError
 
@@ -135,3 +136,58 @@ def test_errors_of_science_frames_hold_photon_noise_of_the_measured_gain(tmp_pat
             good = (dq & ~128) == 0
             pull = (image[good] - 5000) / error[good]
             assert np.std(pull) == pytest.approx(1, abs=0.06)
+
+
+def test_each_amplifier_has_the_gain_of_its_own_card(tmp_path):
+    settings = FLATS | {
+        "amplifiers": 2,
+        "overscan": {"columns": 16, "drift": 5.0},
+        "bias": {"count": 6},
+        "darks": [{"count": 4, "exptime": 10.0}],
+        "targets": [{"exptime": 10.0}],
+        "seed": 9,
+    }
+    paths = {}
+    for item in simulator.plan(settings):
+        path = tmp_path / f"{item.name}.fits"
+        simulator.deliver(settings, item.name, path)
+        with fits.open(path, mode="update") as hdus:
+            for number, gain in ((1, 2.0), (2, 3.0)):
+                hdus[number].header["EGAIN"] = gain
+        paths.setdefault(item.role, []).append(path)
+    made = {n: tmp_path / f"{n}.out.fits" for n in ("bias", "noise", "adu", "dark", "rate", "hot")}
+    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
+    card = ["--gain-e-per-adu", "EGAIN"]
+    run("master_bias", *card, "--output", made["bias"], *paths["bias"])
+    run("read_noise", *card, "--output", made["noise"], *paths["bias"])
+    run("read_noise", "--output", made["adu"], *paths["bias"])
+    run("master_dark", *card, "--output", made["dark"], *paths["dark"])
+    run("dark_rate", *card, "--output", made["rate"], *frames)
+    run("hot_pixels", *card, "--output", made["hot"], "--rate", made["rate"], *frames)
+    subtract = [
+        "--output-dir", tmp_path / "s", "--master-dark", made["dark"], "--dark-rate", made["rate"],
+        "--read-noise", made["noise"], "--hot-pixels", made["hot"], *paths["science"],
+    ]  # fmt: skip
+    run("subtract_dark", *card, *subtract)
+    for number, gain in ((0, 2.0), (1, 3.0)):
+        with opened_part(made["noise"], number) as ours, opened_part(made["adu"], number) as adu:
+            assert ours[0].header["GAIN"] == gain
+            assert ours["SCI"].header["BUNIT"] == "electron"
+            noise = adu["SCI"].header["READNOIS"]
+            assert ours["SCI"].header["READNOIS"] == pytest.approx(gain * noise, rel=1e-5)
+        with opened_part(tmp_path / "s" / "target_image_dsub.fits", number) as hdus:
+            assert hdus[0].header["GAIN"] == gain
+    assert "GAIN" not in fits.getheader(made["noise"])
+    # Flats are in ADU: the gain that they tell is not that of the card. Darks are not needed.
+    run(
+        "gain", "--output", tmp_path / "gain.fits", "--master-bias", made["bias"], "--read-noise",
+        made["noise"], *paths["flat"],
+    )  # fmt: skip
+    with fits.open(tmp_path / "gain.fits") as hdus:
+        for version in (1, 2):
+            header = hdus["PTC", version].header
+            assert header["GAINPTC"] == pytest.approx(2.5, abs=4 * header["GAINERR"])
+            assert header["GAINHDR"] == version + 1
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("subtract_dark", "--gain-e-per-adu", "2", *subtract)
+    assert b"was made with a gain of 3, 2 is needed" in caught.value.stderr

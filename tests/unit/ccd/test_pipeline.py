@@ -55,6 +55,8 @@ def test_flats_tell_the_gain_where_the_read_noise_is_known(tmp_path):
         "master_bias", "read_noise", "dark_rate", "hot_pixels",
     }  # fmt: skip
     assert "gain.fits" not in names(tmp_path, [*ROWS[1:], *flats])
+    other = ("a", "flat", "f2", FACTS | {"exptime_s": "20"})
+    assert "gain.fits" not in names(tmp_path, [*ROWS, flats[0], other])
 
 
 def test_an_item_of_neither_is_refused(tmp_path):

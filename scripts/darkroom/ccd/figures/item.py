@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.campaign.frames import read_frames
 from darkroom.ccd.figures.inputs import history_records, read_table
 from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
 from darkroom.errors import InputError
@@ -51,6 +52,7 @@ def describe(
     figures: StrPath,
     story: Story,
     warnings: Sequence[str],
+    gain: StrPath | None = None,
 ) -> dict[str, Any]:
     """Gather the content of a CCD item's ``item.json``.
 
@@ -65,6 +67,8 @@ def describe(
     story : darkroom.ccd.figures.story.Story
     warnings : list of str
         Of the figures; those of the dark-rate product are added.
+    gain : path-like, optional
+        The gain product; `darkroom.ccd.figures.gain.add_gain` adds what it holds.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def describe(
         ],
         "figures": inside(Path(figures) / "figures.json", folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
-        "limits": [*_shown(paths), *_limits(story)],
+        "limits": [*_shown(paths), *_limits(story), *_unused_flats(paths["frames"], gain)],
     }
     if "quantities" in paths:
         described["quantities"] = inside(paths["quantities"], folder)
@@ -313,6 +317,16 @@ def _cell(value, digits):
     if not isinstance(value, float):
         return value
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+
+
+def _unused_flats(frames, gain):
+    """Return a sentence that flats were given, but tell no gain."""
+    if gain or not any(row["role"] == "flat" for row in read_frames(frames)):
+        return []
+    return [
+        "The flats are not used: the gain needs two of one exposure time, and the read noise of "
+        "two bias frames."
+    ]
 
 
 def _limits(story):

@@ -15,6 +15,7 @@ from darkroom.ccd.gain.photon_transfer import PhotonTransfer, photon_transfer
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import opened_part
+from darkroom.ccd.settings import SAME_EXPTIME
 from darkroom.ccd.stack.frames import opened
 from darkroom.errors import DarkroomError, InputError
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from darkroom.fits.describe import Frame
     from darkroom.hints import StrPath
 
-# Exposure times that differ by less than this fraction are those of one pair.
-_SAME_TIME = 1e-3
 # Cards of a header that may hold the gain.
 _HEADER_GAIN = ("EGAIN", "GAIN")
 
@@ -44,7 +43,7 @@ def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
     found, k = [], 0
     while k + 1 < len(ordered):
         one, two = ordered[k : k + 2]
-        if abs(two.exptime - one.exptime) <= _SAME_TIME * two.exptime:
+        if abs(two.exptime - one.exptime) <= SAME_EXPTIME * two.exptime:
             found.append((one, two))
             k += 1
         k += 1

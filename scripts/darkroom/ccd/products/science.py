@@ -67,10 +67,10 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
     header = products.read_image(arguments.read_noise, "SCI", 1, amplifier)[1]
     flags = products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0]
     bunit = products.unit(arguments.gain_e_per_adu)
-    for path in (arguments.master_dark, arguments.read_noise):
-        _check_unit(path, bunit)
-    _check_detector(frame, arguments.master_dark)
     gain, readout = arguments.gain_e_per_adu, options.readout(arguments)
+    for path in (arguments.master_dark, arguments.read_noise, arguments.dark_rate):
+        _check_gain(path, gain, amplifier)
+    _check_detector(frame, arguments.master_dark)
     with opened([frame.path], gain, readout) as stack:
         for path, image in (
             (arguments.master_dark, masters[0].image),
@@ -139,12 +139,13 @@ def hdus(
     ]
 
 
-def _check_unit(path, bunit):
-    found = products.read_image(path, "SCI")[1]["BUNIT"]
-    if found != bunit:
-        raise InputError(
-            path, f"is in {found}, {bunit} is needed", "use the same gain for all products"
-        )
+def _check_gain(path, gain, amplifier):
+    found, advice = products.read_primary(path, amplifier)["GAIN"], "use one gain for all products"
+    if (found is None) != (gain is None):
+        have, needed = products.unit(found), products.unit(gain)
+        raise InputError(path, f"is in {have}, {needed} is needed", advice)
+    if gain is not None and abs(found - gain) > options.SAME_GAIN * gain:
+        raise InputError(path, f"was made with a gain of {found:g}, {gain:g} is needed", advice)
 
 
 def _check_detector(frame, path):
