@@ -89,7 +89,8 @@ class CcdPipeline(Pipeline):
 
     def gain_product(self, item: str) -> dict[str, str]:
         """Return the gain product, if there is a pair of flats and the read noise that it needs."""
-        times = sorted(float(row.facts["exptime_s"]) for row in self.plan.exposures(item, "flat"))
+        known = [row.facts.get("exptime_s") for row in self.plan.exposures(item, "flat")]
+        times = sorted(float(time) for time in known if time)
         paired = any(two - one <= SAME_EXPTIME * two for one, two in pairwise(times))
         if not paired or "read_noise" not in self.makes(item):
             return {}
