@@ -141,7 +141,7 @@ rule refusal:
 
 
 rule role_list:
-    """List the accepted frames of one role (bias, dark, science or exposure)."""
+    """List the accepted frames of one role (bias, dark, flat, science or exposure)."""
     input:
         table=f"{RESULTS}/{{item}}/frames.tsv",
     output:

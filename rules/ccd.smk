@@ -130,9 +130,60 @@ rule hot_pixels:
         "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
 
 
+rule bad_pixels:
+    """Write the bad-pixel mask as a plain image, as DS9 regions and as a list."""
+    input:
+        f"{RESULTS}/{{item}}/hot_pixels.fits",
+    output:
+        f"{RESULTS}/{{item}}/bad_pixels.fits",
+    log:
+        f"{RESULTS}/logs/bad_pixels/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/bad_pixels/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 40),
+    params:
+        code=program.digest("detector", "ccd/bad_pixels"),
+    message:
+        "Listing the bad pixels of {wildcards.item}"
+    shell:
+        program("detector", "ccd/bad_pixels") + "--output {output} {input} > {log} 2>&1"
+
+
+rule ccd_gain:
+    """Measure the gain from pairs of flats."""
+    input:
+        unpack(lambda wildcards: ccd.gain_inputs(wildcards.item)),
+        flat=f"{RESULTS}/{{item}}/flat.list",
+    output:
+        f"{RESULTS}/{{item}}/gain.fits",
+    log:
+        f"{RESULTS}/logs/ccd_gain/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ccd_gain/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
+    params:
+        settings=lambda wildcards: ccd.options(wildcards.item, "gain"),
+        products=lambda wildcards, input: named_options(input, *ccd.gain_inputs(wildcards.item)),
+        code=program.digest("detector", "ccd/gain"),
+    message:
+        "Measuring the gain of {wildcards.item}"
+    shell:
+        program("detector", "ccd/gain") + "--output {output} {params.settings} "
+        "{params.products} @{input.flat} > {log} 2>&1"
+
+
 rule subtract_dark:
     """Subtract the dark from the science frames."""
     input:
+        unpack(lambda wildcards: ccd.gain_product(wildcards.item)),
         science=f"{RESULTS}/{{item}}/science.list",
         master_dark=f"{RESULTS}/{{item}}/master_dark.fits",
         dark_rate=f"{RESULTS}/{{item}}/dark_rate.fits",
@@ -152,13 +203,14 @@ rule subtract_dark:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "subtract_dark"),
+        more=lambda wildcards, input: input_options(input, {"gain": "--gain "}),
         code=program.digest("detector", "ccd/subtract_dark"),
     message:
         "Subtracting the dark from the science frames of {wildcards.item}"
     shell:
         program("detector", "ccd/subtract_dark")
         + "--output-dir {output.folder} --list {output.list} "
-        "{params.settings} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
+        "{params.settings} {params.more} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
         "--read-noise {input.read_noise} --hot-pixels {input.hot_pixels} @{input.science} "
         "> {log} 2>&1"
 
@@ -240,6 +292,7 @@ rule ccd_figures:
     """Draw the figures of a CCD item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: ccd.science_lists(wildcards.item)),
+        unpack(lambda wildcards: ccd.gain_product(wildcards.item)),
         unpack(lambda wildcards: ccd.truth(wildcards.item)),
         unpack(lambda wildcards: ccd.figure_inputs(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
@@ -261,7 +314,7 @@ rule ccd_figures:
         settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
         products=lambda wildcards, input: named_options(input, *ccd.figure_inputs(wildcards.item)),
         more=lambda wildcards, input: input_options(
-            input, {"subtracted": "--science @", "truth": "--truth "}
+            input, {"subtracted": "--science @", "truth": "--truth ", "gain": "--gain "}
         ),
         code=program.digest("detector", "ccd/figures"),
     message:

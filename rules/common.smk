@@ -53,7 +53,7 @@ ARRIVALS = OrExit(Arrivals(PLAN, program))
 wildcard_constraints:
     item=r"[a-z0-9][a-z0-9_-]*",
     exposure=r"[^/]+",
-    role="bias|dark|science|exposure",
+    role="bias|dark|flat|science|exposure",
 
 
 def campaign_products():

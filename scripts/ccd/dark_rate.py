@@ -23,6 +23,7 @@ Once per file:
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -42,9 +43,8 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
-    """Make the dark-rate product."""
-    arguments = parse()
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
     import logging
     from functools import partial
 
@@ -52,11 +52,11 @@ def main() -> None:
     from darkroom.ccd.products import dark_rate as ratefile
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.products import master as masterfile
+    from darkroom.ccd.products import overscan
     from darkroom.ccd.products import warnings_text as report
     from darkroom.ccd.rate.cell_stacks import open_cells
     from darkroom.ccd.rate.dark_rate import check_times, dark_rate
     from darkroom.ccd.rate.temperature import regressions
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
@@ -67,11 +67,17 @@ def main() -> None:
         options.clip(arguments),
         saturation=arguments.saturation_adu,
         gain=arguments.gain_e_per_adu,
+        readout=options.readout(arguments),
         threads=arguments.threads,
     ) as stacks:
         made = dark_rate(stacks)
+        noise = min(seen.noise for seen in stacks.surveys)
+        about = overscan.sentences(arguments.dark, options.readout(arguments), noise, stacks.stacks)
     lines = regressions(found, stacks.surveys, stacks.levels)
-    for sentence in report.sentences(stacks, lines):
+    if not stacks.stacks[0].trimmed:
+        about += overscan.evident(made.lines.rate[-1], made.lines.rate_error[-1])
+    warnings = [*report.sentences(stacks, lines), *about]
+    for sentence in warnings:
         logging.warning(sentence)
     record = partial(
         stamp,
@@ -81,9 +87,18 @@ def main() -> None:
     )
     first = masterfile.header(found, arguments.gain_e_per_adu, record)
     products.add_cards(first.header, ratefile.cards(stacks, arguments.gain_e_per_adu))
-    for sentence in report.sentences(stacks, lines):
+    for sentence in warnings:
         first.header.add_history(f"warning: {sentence}".replace("±", "+-"))
-    write(arguments.output, [first, *ratefile.hdus(stacks, made, lines, arguments.gain_e_per_adu)])
+    return [first, *ratefile.hdus(stacks, made, lines, arguments.gain_e_per_adu)]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.dark[0], make))
 
 
 if __name__ == "__main__":

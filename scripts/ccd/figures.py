@@ -9,7 +9,7 @@ file for the report. Example:
 
     figures.py --frames frames.tsv --master-bias master_bias.fits
         --read-noise read_noise.fits --master-dark master_dark.fits --dark-rate dark_rate.fits
-        --hot-pixels hot_pixels.fits --quantities quantities.json
+        --hot-pixels hot_pixels.fits --bad-pixels bad_pixels.fits --quantities quantities.json
         --science science/target_dsub.fits --pixel 100 150 --display-range-adu -30 50
         --figures figures --output item.json
 
@@ -24,6 +24,7 @@ import argparse
 from pathlib import Path
 
 from darkroom.campaign.settings import add_options
+from darkroom.ccd import options
 from darkroom.ccd.settings import PROGRAMS, CcdSettings
 from darkroom.cli import ListFileParser, run
 
@@ -33,6 +34,7 @@ PRODUCTS = (
     ("master_dark", "product of master_dark"),
     ("dark_rate", "product of dark_rate"),
     ("hot_pixels", "product of hot_pixels"),
+    ("bad_pixels", "product of bad_pixels"),
     ("quantities", "quantities of the item, JSON"),
 )
 
@@ -56,6 +58,7 @@ def parse() -> argparse.Namespace:
         metavar="FILE",
         help="products of subtract_dark (*_dsub.fits)",
     )
+    parser.add_argument("--gain", type=Path, metavar="FILE", help="product of gain")
     add_options(parser, CcdSettings, PROGRAMS["figures"])
     parser.add_argument(
         "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
@@ -76,6 +79,10 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
+    import os
+
+    from darkroom.ccd import previous
+    from darkroom.ccd.figures.gain import add_gain
     from darkroom.ccd.figures.inputs import read_story
     from darkroom.ccd.figures.item import describe
     from darkroom.ccd.figures.story import draw_figures
@@ -90,13 +97,22 @@ def main() -> None:
         arguments.science,
         pixel=arguments.pixel,
         display_range=arguments.display_range_adu,
+        readout=options.readout(arguments),
         threads=arguments.threads,
     )
     # The item file goes first: it must never describe figures other than those beside it.
     arguments.output.unlink(missing_ok=True)
     with FigureBook(arguments.figures) as book:
         warnings = draw_figures(book, story)
-    described = describe(paths, arguments.science, arguments.figures, story, warnings)
+    described = describe(
+        paths, arguments.science, arguments.figures, story, warnings, arguments.gain
+    )
+    if arguments.previous:
+        changes = previous.compare(paths, os.path.expandvars(arguments.previous))
+        described["tables"].append(previous.table(changes))
+        described["warnings"] += previous.sentences(changes)
+    if arguments.gain:
+        add_gain(described, arguments.gain, arguments.output.parent)
     if arguments.truth:
         described["tables"].insert(0, truth_table(arguments.truth))
     write_item(arguments.output, "ccd", **described)

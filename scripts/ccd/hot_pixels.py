@@ -14,6 +14,7 @@ column, counted from 0) and BRIGHTV (its value).
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -32,9 +33,8 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
-    """Make the hot-pixel product."""
-    arguments = parse()
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
     import logging
     from functools import partial
 
@@ -45,20 +45,20 @@ def main() -> None:
     from darkroom.ccd.products import master as masterfile
     from darkroom.ccd.rate import hot_pixels as hot
     from darkroom.ccd.rate.cell_stacks import open_cells
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     found = cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
-    rate = ratefile.best(ratefile.read(arguments.rate))
-    products.same_shape(rate.rate, darks[0].shape, arguments.rate, darks[0].path)
+    rate = ratefile.best(ratefile.read(arguments.rate, arguments.amplifier))
     with open_cells(
         found,
         options.clip(arguments),
         saturation=arguments.saturation_adu,
         gain=arguments.gain_e_per_adu,
+        readout=options.readout(arguments),
         threads=arguments.threads,
     ) as stacks:
+        products.same_shape(rate.rate, stacks.shape, arguments.rate, darks[0].path)
         made = hot.find(
             stacks,
             rate,
@@ -76,7 +76,16 @@ def main() -> None:
     products.add_cards(first.header, cards)
     for keyword, value, comment in cards:
         logging.info("%s = %s (%s)", keyword, value, comment)
-    write(arguments.output, [first, *hotfile.hdus(made, rate, arguments.gain_e_per_adu)])
+    return [first, *hotfile.hdus(made, rate, arguments.gain_e_per_adu)]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.dark[0], make))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ pixels alike is the card CMERR; it is not part of ERR.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -37,35 +38,39 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
-    """Make the master bias."""
-    arguments = parse()
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
     from functools import partial
 
     from darkroom.ccd.cells import bias_cell
     from darkroom.ccd.products import master as masterfile
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     cell = bias_cell(*options.load(arguments, bias=arguments.frames))
     made = masterfile.make(cell, arguments)
-    write(
-        arguments.output,
-        [
-            masterfile.header(
-                [cell],
-                arguments.gain_e_per_adu,
-                partial(
-                    stamp,
-                    made_by="master_bias",
-                    inputs=arguments.frames,
-                    settings=options.settings(arguments, "master_bias", "align"),
-                ),
+    return [
+        masterfile.header(
+            [cell],
+            arguments.gain_e_per_adu,
+            partial(
+                stamp,
+                made_by="master_bias",
+                inputs=arguments.frames,
+                settings=options.settings(arguments, "master_bias", "align"),
             ),
-            *masterfile.images(cell, made, arguments.gain_e_per_adu),
-            *masterfile.tables([cell], [made], arguments.gain_e_per_adu),
-        ],
-    )
+        ),
+        *masterfile.images(cell, made, arguments.gain_e_per_adu),
+        *masterfile.tables([cell], [made], arguments.gain_e_per_adu),
+    ]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ drift of these levels adds to all pixels alike is the card CMERR; it is not part
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -30,14 +31,12 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def main() -> None:
-    """Make the master darks."""
-    arguments = parse()
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
     from functools import partial
 
     from darkroom.ccd.cells import cells
     from darkroom.ccd.products import master as masterfile
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     (frames,) = options.load(arguments, dark=arguments.frames)
@@ -52,7 +51,16 @@ def main() -> None:
     hdus = [masterfile.header(found, arguments.gain_e_per_adu, record)]
     for number, (cell, one) in enumerate(zip(found, made, strict=True), 1):
         hdus += masterfile.images(cell, one, arguments.gain_e_per_adu, number)
-    write(arguments.output, [*hdus, *masterfile.tables(found, made, arguments.gain_e_per_adu)])
+    return [*hdus, *masterfile.tables(found, made, arguments.gain_e_per_adu)]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
 
 
 if __name__ == "__main__":

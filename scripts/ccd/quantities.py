@@ -1,5 +1,7 @@
 """Measure the quantities of a CCD by the notebook's definitions and by darkroom's, with errors.
 
+Names of rows of a second amplifier and those after it end in that of its extension.
+
 OUT is a tab-separated table: name, notebook (its definition), ours (darkroom's), uncertainty, unit,
 definition. The file of the same name with the suffix .json holds the same, and the answers to four
 questions: how much noise the dark current adds, how many dark counts a bias frame holds, whether
@@ -12,9 +14,13 @@ their temperature.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
+
+if TYPE_CHECKING:
+    from darkroom.ccd.quantities import Quantity
 
 
 def parse() -> argparse.Namespace:
@@ -48,16 +54,25 @@ def main() -> None:
     arguments = parse()
     import json
     import logging
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
     from pathlib import Path
 
     from darkroom.atomic import write_text
     from darkroom.ccd.answers import answers
     from darkroom.ccd.collect_quantities import quantities
+    from darkroom.ccd.overscan.amplifiers import amplifiers
     from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.products.amplifiers import for_amplifier
     from darkroom.ccd.products.quantities_text import plain, tsv
 
-    rows, science = quantities(arguments, options.clip(arguments))
+    rows: list[Quantity] = []
+    for number, amplifier in enumerate(amplifiers(arguments.dark[0])):
+        more, seen = quantities(for_amplifier(arguments, number), options.clip(arguments))
+        if number:
+            more = [replace(row, name=f"{row.name}_{amplifier.name}") for row in more]
+        else:
+            science = seen
+        rows += more
     found = answers(rows, science, products.unit(arguments.gain_e_per_adu))
     for answer in found:
         logging.info("%s %s", answer["question"], answer["answer"])

@@ -16,7 +16,7 @@ pooled variance of all pixels except those with more than normal noise; RNERR is
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -56,9 +56,8 @@ def cards(made: ReadNoise, bunit: str) -> list[tuple[str, float, str]]:
     ]
 
 
-def main() -> None:
-    """Make the read-noise product."""
-    arguments = parse()
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
     import logging
     from functools import partial
 
@@ -68,11 +67,10 @@ def main() -> None:
     from darkroom.ccd.products.warnings_text import discordance
     from darkroom.ccd.stack.frames import opened
     from darkroom.ccd.stack.read_noise import read_noise
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     cell = bias_cell(*options.load(arguments, bias=arguments.frames))
-    with opened(cell.paths, arguments.gain_e_per_adu) as stack:
+    with opened(cell.paths, arguments.gain_e_per_adu, options.readout(arguments)) as stack:
         made = read_noise(stack, options.clip(arguments), threads=arguments.threads)
     if sentence := discordance(cell, made.survey):
         logging.warning(sentence)
@@ -84,19 +82,25 @@ def main() -> None:
         inputs=arguments.frames,
         settings=options.settings(arguments, "read_noise"),
     )
-    write(
-        arguments.output,
-        [
-            masterfile.header([cell], arguments.gain_e_per_adu, record),
-            products.image("SCI", made.raw, bunit, cards=cards(made, bunit)),
-            products.image("CORR", made.corrected, bunit),
-            products.image("ERR", made.error, bunit),
-            products.image("COUNT", made.count, ""),
-            products.image("DQ", made.dq, ""),
-            products.dq_def(*masterfile.BITS),
-            products.table("OFFSETS", products.offsets_columns([cell], [made.survey], bunit)),
-        ],
-    )
+    return [
+        masterfile.header([cell], arguments.gain_e_per_adu, record),
+        products.image("SCI", made.raw, bunit, cards=cards(made, bunit)),
+        products.image("CORR", made.corrected, bunit),
+        products.image("ERR", made.error, bunit),
+        products.image("COUNT", made.count, ""),
+        products.image("DQ", made.dq, ""),
+        products.dq_def(*masterfile.BITS),
+        products.table("OFFSETS", products.offsets_columns([cell], [made.survey], bunit)),
+    ]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
 
 
 if __name__ == "__main__":

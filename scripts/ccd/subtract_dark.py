@@ -5,14 +5,15 @@ time it is bias + dark rate x time from the dark-rate product, at the same tempe
 error when no temperature matches.
 
 Each product holds SCI, ERR and DQ (explained in DQ_DEF). ERR contains read noise, dark signal and
-the error of the dark; the photon noise of sky and sources only with --gain-e-per-adu (card
-ERRPHOT). Header cards ending in BEF and AFT compare the frame before and after.
+the error of the dark; the photon noise of sky and sources only with --gain-e-per-adu or --gain
+(card ERRPHOT). Header cards ending in BEF and AFT compare the frame before and after.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -33,6 +34,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dark-rate", required=True, metavar="FILE", help="product of dark_rate")
     parser.add_argument("--read-noise", required=True, metavar="FILE", help="product of read_noise")
     parser.add_argument("--hot-pixels", required=True, metavar="FILE", help="product of hot_pixels")
+    parser.add_argument(
+        "--gain", metavar="FILE", help="product of gain: ERR then holds photon noise, in ADU too"
+    )
     options.add_settings(parser, "subtract_dark")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="science frames")
     arguments = parser.parse_args()
@@ -52,11 +56,20 @@ def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
     output : pathlib.Path
         The product to write.
     """
+    from functools import partial
+
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(output, by_amplifier(arguments, path, partial(make, path=path)))
+
+
+def make(arguments: argparse.Namespace, path: str) -> list[Any]:
+    """Return the HDUs of the product of one science frame, of one amplifier."""
     import logging
     from functools import partial
 
     from darkroom.ccd.products import science as sciencefile
-    from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
     ((frame,),) = options.load(arguments, science=[path])
@@ -71,11 +84,12 @@ def subtract(arguments: argparse.Namespace, path: str, output: Path) -> None:
             arguments.dark_rate,
             arguments.read_noise,
             arguments.hot_pixels,
+            *([arguments.gain] if arguments.gain else []),
             path,
         ],
         settings=options.settings(arguments, "subtract_dark"),
     )
-    write(output, sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record))
+    return sciencefile.hdus(frame, made, arguments.gain_e_per_adu, record)
 
 
 def main() -> None:

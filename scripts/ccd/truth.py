@@ -33,6 +33,7 @@ def main() -> None:
 
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
+    from darkroom.ccd.products.amplifiers import opened_part
     from darkroom.ccd.simulate import exposures as ccd
     from darkroom.ccd.truth import compare
     from darkroom.fits.write import write
@@ -42,17 +43,24 @@ def main() -> None:
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])
     settings = simulator_settings(campaign.archive, campaign.items[arguments.item])
     truth = ccd.truth(settings)
-    with ExitStack() as stack:
-        products = {
-            name: stack.enter_context(fits.open(getattr(arguments, name))) for name in PRODUCTS
-        }
-        bias = products["master_bias"]["SCI"].header
-        rates = [hdu for hdu in products["dark_rate"] if hdu.name == "SCI"]
-        factors = [
-            ccd.dark_factor(settings, header["CCD-TEMP"])
-            for header in (bias, *(hdu.header for hdu in rates))
-        ]
-        rows = compare(truth, factors, products, bias["EXPTIME"])
+    rows = []
+    amplifiers = len(ccd.amplifier_columns(settings))
+    for number in range(amplifiers):
+        part = ccd.amplifier_truth(settings, truth, number)
+        with ExitStack() as stack:
+            products = {
+                name: stack.enter_context(opened_part(getattr(arguments, name), number))
+                for name in PRODUCTS
+            }
+            bias = products["master_bias"]["SCI"].header
+            rates = [hdu for hdu in products["dark_rate"] if hdu.name == "SCI"]
+            factors = [
+                ccd.dark_factor(settings, header["CCD-TEMP"])
+                for header in (bias, *(hdu.header for hdu in rates))
+            ]
+            found = compare(part, factors, products, bias["EXPTIME"])
+        where = f"amplifier {number + 1}: " if amplifiers > 1 else ""
+        rows += [one | {"quantity": where + one["quantity"]} for one in found]
     hdus = [fits.PrimaryHDU()]
     stamp(hdus[0].header, made_by="ccd_truth", inputs=[], settings=settings)
     for name in ("bias", "read_noise", "dark_rate"):

@@ -32,6 +32,13 @@ class FrameSettings:
         filled=False,
         schema=_PATTERNS,
     )
+    flat: list[str] = setting(
+        [],
+        "Flats: evenly lit exposures, two of each exposure time; they tell the gain.",
+        unit="patterns",
+        filled=False,
+        schema=_PATTERNS,
+    )
     science: list[str] = setting(
         [],
         "Science frames: exposures of the sky, from which the dark is subtracted.",

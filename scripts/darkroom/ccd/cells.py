@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.ccd.settings import SAME_EXPTIME
 from darkroom.errors import InputError
 from darkroom.fits.describe import Frame, describe
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from darkroom.fits.cards import Recover
     from darkroom.hints import StrPath
 
-#: Exposure times that differ by less than this fraction are taken as equal.
-SAME_EXPTIME = 1e-3
 #: Exposure times of bias frames may differ by this many seconds: dark counts do not show.
 SAME_BIAS_S = 0.02
 #: A cooled camera keeps the temperature that was asked for within this many °C, in steps of its

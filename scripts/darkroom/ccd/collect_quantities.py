@@ -65,9 +65,9 @@ def quantities(
         arguments.subtracted,
         strict=True,
     ):
-        image, header = products.read_image(path, "SCI")
-        error, _ = products.read_image(path, "ERR")
-        with opened([frame.path], arguments.gain_e_per_adu) as stack:
+        image, header = products.read_image(path, "SCI", 1, arguments.amplifier)
+        error, _ = products.read_image(path, "ERR", 1, arguments.amplifier)
+        with opened([frame.path], arguments.gain_e_per_adu, options.readout(arguments)) as stack:
             raw = stack.read(slice(None))[0]
         rows += _science_rows(frame, raw - dark.mean, image, error, header, unit)
         science.append({"name": frame.name, **{key: header[key] for key in _CARDS}})
@@ -99,26 +99,27 @@ def _pixel(asked, shape):
 
 
 def _plain(paths, exptime, arguments):
-    with opened(paths, arguments.gain_e_per_adu) as stack:
+    with opened(paths, arguments.gain_e_per_adu, options.readout(arguments)) as stack:
         plain = combine_stack(
             stack, Clip("none"), threads=arguments.threads, outputs=("mean", "std")
         )
-    with opened(paths[:1], arguments.gain_e_per_adu) as stack:
+    with opened(paths[:1], arguments.gain_e_per_adu, options.readout(arguments)) as stack:
         first = stack.read(slice(None))[0]
     return NotebookStack(plain.mean, plain.std, first, len(paths), exptime)
 
 
 def _ours(arguments, clip, zero, chosen, time, first_group):
     """Read the products and pool the variances of the frames."""
-    bias, header = products.read_image(arguments.master_bias, "SCI")
-    bias_error, _ = products.read_image(arguments.master_bias, "ERR")
+    bias, header = products.read_image(arguments.master_bias, "SCI", 1, arguments.amplifier)
+    bias_error, _ = products.read_image(arguments.master_bias, "ERR", 1, arguments.amplifier)
     noise, noise_error = (
-        products.read_image(arguments.read_noise, name)[0] for name in ("CORR", "ERR")
+        products.read_image(arguments.read_noise, name, 1, arguments.amplifier)[0]
+        for name in ("CORR", "ERR")
     )
-    noise_header = products.read_image(arguments.read_noise, "SCI")[1]
-    rates = ratefile.read(arguments.dark_rate)
+    noise_header = products.read_image(arguments.read_noise, "SCI", 1, arguments.amplifier)[1]
+    rates = ratefile.read(arguments.dark_rate, arguments.amplifier)
     best = ratefile.best(rates)
-    flags = products.read_image(arguments.hot_pixels, "DQ")[0] | best.dq
+    flags = products.read_image(arguments.hot_pixels, "DQ", 1, arguments.amplifier)[0] | best.dq
     good = (flags & FLAWED) == 0
     shares = [sum(len(c.frames) for c in chosen if c.group == r.group) for r in rates]
     mixed, mixed_error = _mixed_rate(arguments.dark_rate, rates, np.array(shares, float))
@@ -183,7 +184,7 @@ def _variance(found, clip, good, arguments):
     for cell in found:
         if len(cell.frames) < 2:
             continue
-        with opened(cell.paths, arguments.gain_e_per_adu) as stack:
+        with opened(cell.paths, arguments.gain_e_per_adu, options.readout(arguments)) as stack:
             made = master(
                 stack, clip, saturation=arguments.saturation_adu, threads=arguments.threads
             )

@@ -22,6 +22,9 @@ class DQ(IntFlag):
 #: Bits of pixels that are left out when backgrounds, gradients and variances are measured.
 FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
 
+#: Bits of pixels that the mask of a product leaves out: whose value is not to be used.
+UNUSABLE = FLAWED | DQ.NONLINEAR
+
 MEANING = {
     DQ.NONFINITE: "no finite value: every sample is missing, or the rate cannot be determined",
     DQ.SATURATED: "a sample at or above the saturation level went in, or was left out for it",

@@ -22,7 +22,7 @@ ANY_CAMERA = True
 # Malformed exposure times, and a card that holds the same time.
 _RECOVER = ("EXPTIME=EXPOINUS*1e-6",)
 # Roles that products are made of.
-_USED = ("bias", "dark", "science")
+_USED = ("bias", "dark", "flat", "science")
 # Cards of the set-up that tell frames of one camera apart at a glance; the rest is judged later.
 _SHOWN = ("gain", "offset", "readout mode", "first column", "first row")
 

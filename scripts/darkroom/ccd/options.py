@@ -14,14 +14,15 @@ from darkroom.errors import DarkroomError, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkroom.ccd.overscan.amplifiers import Readout
     from darkroom.combine import Clip
     from darkroom.fits.describe import Frame
     from darkroom.hints import StrPath
 
 log = logging.getLogger(__name__)
 
-# Gains of a card that differ by less than this fraction are taken as equal.
-_SAME_GAIN = 1e-3
+#: Gains that differ by less than this fraction are taken as equal.
+SAME_GAIN = 1e-3
 
 UNITS = """Units are ADU and seconds; electrons instead of ADU where --gain-e-per-adu is given.
 A long list of files may be given as @names.list, a file with one name per line."""
@@ -74,6 +75,16 @@ def clip(arguments: argparse.Namespace) -> Clip:
         raise DarkroomError(str(error)) from None
 
 
+def readout(arguments: argparse.Namespace) -> Readout:
+    """Return amplifier, overscan and trimming given by the options."""
+    from darkroom.ccd.overscan.amplifiers import Readout
+
+    return Readout(
+        arguments.overscan, arguments.overscan_degree, arguments.overscan_section,
+        arguments.trim_section, getattr(arguments, "amplifier", 0),
+    )  # fmt: skip
+
+
 def load(arguments: argparse.Namespace, **paths: Sequence[StrPath]) -> list[list[Frame]]:
     """Read the headers of the frames of each role, and judge them by these.
 
@@ -84,7 +95,7 @@ def load(arguments: argparse.Namespace, **paths: Sequence[StrPath]) -> list[list
     arguments : argparse.Namespace
         The command line; frames that the workflow has judged are not judged again.
     **paths : sequence of path-like
-        Files by role: ``bias``, ``dark``, ``science``.
+        Files by role: ``bias``, ``dark``, ``flat``, ``science``.
 
     Returns
     -------
@@ -108,21 +119,36 @@ def load(arguments: argparse.Namespace, **paths: Sequence[StrPath]) -> list[list
             log.warning(sentence)
     if isinstance(getattr(arguments, "gain_e_per_adu", None), str):
         all_frames = [frame for several in found.values() for frame in several]
-        arguments.gain_e_per_adu = gain_of(arguments.gain_e_per_adu, all_frames)
+        arguments.gain_card = arguments.gain_e_per_adu
+        arguments.gain_e_per_adu = gain_of(
+            arguments.gain_card, all_frames, getattr(arguments, "amplifier", 0)
+        )
     return list(found.values())
 
 
-def gain_of(card: str, frames: Sequence[Frame]) -> float:
+def gain_of(card: str, frames: Sequence[Frame], amplifier: int = 0) -> float:
     """Return the gain that a header card of all frames holds, e-/ADU.
+
+    Parameters
+    ----------
+    card : str
+        Its keyword.
+    frames : sequence of darkroom.fits.describe.Frame
+    amplifier : int
+        Number of the amplifier, from 0. Of several, each has a card of its own in its extension,
+        or all share that of the primary header.
 
     Raises
     ------
     InputError
         When a frame has no such card, or another gain than the first.
     """
+    from darkroom.ccd.overscan.amplifiers import amplifier_cards
+
     first = None
     for frame in frames:
-        value = None if frame.cards is None else frame.cards.number(card)
+        cards = amplifier_cards(frame, amplifier)
+        value = None if cards is None else cards.number(card)
         if value is None or value <= 0:
             fault = "has no card" if value is None else f"has {value:g} in its card"
             raise InputError(
@@ -130,7 +156,7 @@ def gain_of(card: str, frames: Sequence[Frame]) -> float:
                 "give gain_e_per_adu as a number",
             )  # fmt: skip
         first = value if first is None else first
-        if abs(value - first) > _SAME_GAIN * first:
+        if abs(value - first) > SAME_GAIN * first:
             raise InputError(frame.path, f"its {card} is {value:g}, the first frame has {first:g}")
     if first is None:
         raise DarkroomError(f"no frame to read the gain ({card}) from")
@@ -160,4 +186,8 @@ def settings(arguments: argparse.Namespace, program: str, *names: str) -> dict[s
         Further options that affect the product.
     """
     names = (*names, "cards") if arguments.cards else names
-    return {name: getattr(arguments, name) for name in (*PROGRAMS[program], "recover", *names)}
+    found = {name: getattr(arguments, name) for name in (*PROGRAMS[program], "recover", *names)}
+    # The number that the card holds may be another for each amplifier; it is the card GAIN.
+    if "gain_e_per_adu" in found and (card := getattr(arguments, "gain_card", None)):
+        found["gain_e_per_adu"] = card
+    return found

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
-from darkroom.ccd.settings import PROGRAMS, CcdSettings
+from darkroom.ccd.settings import PROGRAMS, SAME_EXPTIME, CcdSettings
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class CcdPipeline(Pipeline):
@@ -50,6 +56,7 @@ class CcdPipeline(Pipeline):
             "master_dark": darks,
             "dark_rate": rated,
             "hot_pixels": rated,
+            "bad_pixels": rated,
             "quantities": rated and len(biases) > 1,
         }
         return tuple(name for name, made in parts.items() if made)
@@ -66,6 +73,7 @@ class CcdPipeline(Pipeline):
         names = [f"{name}.fits" for name in made if name != "quantities"]
         complete = "quantities" in made
         names += ["quantities.tsv", "quantities.json"] if complete else []
+        names += ["gain.fits"] if self.gain_product(item) else []
         names += ["item.json"]
         names += ["science"] if complete and self.plan.exposures(item, "science") else []
         names += ["truth.fits"] if self.truth(item) else []
@@ -73,15 +81,25 @@ class CcdPipeline(Pipeline):
 
     def figure_inputs(self, item: str) -> dict[str, str]:
         """Return the products that the figures of an item are drawn from, by name."""
-        ends = {"quantities": "json"}
-        return {
-            name: f"{self.plan.folder(item)}/{name}.{ends.get(name, 'fits')}"
-            for name in self.makes(item)
-        }
+        return self._paths(item, self.makes(item))
 
     def truth(self, item: str) -> dict[str, str]:
         """Return the comparison with the truth of a simulated item that has all products."""
         return self.plan.truth_comparison(item) if "quantities" in self.makes(item) else {}
+
+    def gain_product(self, item: str) -> dict[str, str]:
+        """Return the gain product, if there is a pair of flats and the read noise that it needs."""
+        known = [row.facts.get("exptime_s") for row in self.plan.exposures(item, "flat")]
+        times = sorted(float(time) for time in known if time)
+        paired = any(two - one <= SAME_EXPTIME * two for one, two in pairwise(times))
+        if not paired or "read_noise" not in self.makes(item):
+            return {}
+        return self._paths(item, ("gain",))
+
+    def gain_inputs(self, item: str) -> dict[str, str]:
+        """Return the products that the gain is measured with, by name."""
+        needed = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
+        return self._paths(item, [name for name in self.makes(item) if name in needed])
 
     def science_lists(self, item: str) -> dict[str, str]:
         """Return the lists of science frames and of the dark-subtracted ones, if there are any."""
@@ -91,3 +109,8 @@ class CcdPipeline(Pipeline):
             role: f"{self.plan.folder(item)}/{name}.list"
             for role, name in (("science", "science"), ("subtracted", "subtracted"))
         }
+
+    def _paths(self, item: str, names: Iterable[str]) -> dict[str, str]:
+        ends = {"quantities": "json"}
+        folder = self.plan.folder(item)
+        return {name: f"{folder}/{name}.{ends.get(name, 'fits')}" for name in names}

@@ -8,6 +8,8 @@ from darkroom.campaign.settings import section, setting
 
 #: Pixel that is shown where none is chosen, row and column: the CCD notebook's.
 USUAL_PIXEL = (100, 150)
+#: Exposure times that differ by less than this fraction are taken as equal.
+SAME_EXPTIME = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,23 @@ class CcdSettings:
         unit="ADU",
         above=0,
     )
+    overscan: str = setting(
+        "row",
+        "Level of the overscan that is subtracted: of each row (row), a polynomial along the rows "
+        "(polynomial), one for each frame (constant), or nothing (none).",
+        choices=("row", "polynomial", "constant", "none"),
+    )
+    overscan_degree: int = setting(3, "Degree of the polynomial.", minimum=0, maximum=20)
+    overscan_section: str | None = setting(
+        None,
+        "Section of the overscan, [x1:x2,y1:y2] counted from 1.",
+        absent="card BIASSEC",
+    )
+    trim_section: str | None = setting(
+        None,
+        "Section of the image, [x1:x2,y1:y2] counted from 1.",
+        absent="card TRIMSEC or DATASEC",
+    )
     judge: JudgeSettings = section(JudgeSettings, "How the frames are judged.")
     hot_nsigma: float = setting(
         5.0,
@@ -65,6 +84,11 @@ class CcdSettings:
         "robust standard deviations.",
         unit="sigma",
         above=0,
+    )
+    previous: str | None = setting(
+        None,
+        "Folder of the products of a previous night, which the report compares with.",
+        absent="none",
     )
     display_range_adu: list[float] = setting(
         [-30.0, 50.0],
@@ -82,7 +106,8 @@ class CcdSettings:
     )
 
 
-STACKING = ("clip", "nsigma", "iterations", "saturation_adu", "gain_e_per_adu")
+READOUT = ("overscan", "overscan_degree", "overscan_section", "trim_section")
+STACKING = ("clip", "nsigma", "iterations", "saturation_adu", "gain_e_per_adu", *READOUT)
 GROUPING = (*STACKING, "temperature_tolerance_c")
 #: Settings of each program.
 PROGRAMS = {
@@ -91,7 +116,8 @@ PROGRAMS = {
     "master_dark": GROUPING,
     "dark_rate": GROUPING,
     "hot_pixels": (*GROUPING, "hot_nsigma"),
-    "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu"),
+    "subtract_dark": ("temperature_tolerance_c", "saturation_adu", "gain_e_per_adu", *READOUT),
     "quantities": (*GROUPING, "pixel"),
-    "figures": ("pixel", "display_range_adu"),
+    "gain": ("saturation_adu", *READOUT),
+    "figures": ("pixel", "display_range_adu", "previous", *READOUT),
 }

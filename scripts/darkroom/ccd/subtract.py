@@ -167,9 +167,11 @@ def subtract(
     dark: Dark,
     *,
     level: float,
+    saturated: np.ndarray | None = None,
     flags: np.ndarray | None = None,
     read_noise: float,
     zero: np.ndarray | None = None,
+    gain: float = 1.0,
 ) -> Subtracted:
     """Subtract a dark from a science frame.
 
@@ -181,13 +183,17 @@ def subtract(
         From `choose`.
     level : float
         Saturation level, in the same unit.
+    saturated : (ny, nx) bool array, optional
+        Saturated samples; by default those at or above `level`.
     flags : (ny, nx) int array, optional
         DQ of the hot-pixel product.
     read_noise : float
         Standard deviation of a sample of a bias frame.
     zero : (ny, nx) array, optional
-        Bias in electrons. With it the variance of a sample is its shot noise plus the read noise;
-        without it (no gain) it is that of a dark frame.
+        Bias in the unit of the frame. With it the variance of a sample is its shot noise plus the
+        read noise; without it (no gain) it is that of a dark frame.
+    gain : float
+        Electrons in that unit: 1 for a frame in electrons, e-/ADU for one in ADU.
 
     Returns
     -------
@@ -199,7 +205,8 @@ def subtract(
     ValueError
         When most of the frame is saturated.
     """
-    saturated = science >= level
+    if saturated is None:
+        saturated = science >= level
     if saturated.mean() > 0.5:
         msg = (
             f"{100 * saturated.mean():.0f} % of its pixels are saturated (at or above {level:g}); "
@@ -213,7 +220,7 @@ def subtract(
         own = ((dq & (DQ.HOT | DQ.UNSTABLE)) > 0) & np.isfinite(dark.noise)
         variance = np.where(own, dark.noise, np.fmax(typical, read_noise)) ** 2
     else:
-        variance = read_noise**2 + np.maximum(np.nan_to_num(science - zero), 0)
+        variance = read_noise**2 + np.maximum(np.nan_to_num(science - zero), 0) / gain
     image = science - dark.image
     error = np.sqrt(variance + np.nan_to_num(dark.error) ** 2)
     error[~np.isfinite(dark.error)] = np.nan

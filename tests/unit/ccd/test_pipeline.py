@@ -40,8 +40,23 @@ def test_darks_alone_make_a_rate_when_they_have_two_exposure_times(tmp_path):
     assert names(tmp_path, ROWS[2:]) == ["master_dark.fits", "item.json"]
     longer = ("a", "dark", "d2", FACTS | {"exptime_s": "20"})
     assert names(tmp_path, [*ROWS[2:], longer]) == [
-        "master_dark.fits", "dark_rate.fits", "hot_pixels.fits", "item.json",
+        "master_dark.fits", "dark_rate.fits", "hot_pixels.fits", "bad_pixels.fits", "item.json",
     ]  # fmt: skip
+
+
+def test_flats_tell_the_gain_where_the_read_noise_is_known(tmp_path):
+    flats = [("a", "flat", name, FACTS) for name in ("f1", "f2")]
+    assert "gain.fits" in names(tmp_path, [*ROWS, *flats])
+    ccd = pipeline(tmp_path, [*ROWS[:2], *flats])
+    assert ccd.gain_inputs("a") == {
+        name: f"results/c/a/{name}.fits" for name in ("master_bias", "read_noise")
+    }
+    assert set(pipeline(tmp_path, [*ROWS, *flats]).gain_inputs("a")) == {
+        "master_bias", "read_noise", "dark_rate", "hot_pixels",
+    }  # fmt: skip
+    assert "gain.fits" not in names(tmp_path, [*ROWS[1:], *flats])
+    other = ("a", "flat", "f2", FACTS | {"exptime_s": "20"})
+    assert "gain.fits" not in names(tmp_path, [*ROWS, flats[0], other])
 
 
 def test_an_item_of_neither_is_refused(tmp_path):
@@ -53,9 +68,11 @@ def test_options_are_the_settings_of_the_program(tmp_path):
     ccd = pipeline(tmp_path, gain_e_per_adu=2.0, pixel=[3, 4])
     assert ccd.options("a", "master_bias") == (
         "--clip mad --nsigma 5.0 --iterations 5 --saturation-adu 65535.0 --gain-e-per-adu 2.0 "
-        "--recover 'EXPTIME=EXPOINUS*1e-6' --judged"
+        "--overscan row --overscan-degree 3 --recover 'EXPTIME=EXPOINUS*1e-6' --judged"
     )
-    assert ccd.options("a", "figures") == "--pixel 3 4 --display-range-adu -30.0 50.0"
+    assert ccd.options("a", "figures") == (
+        "--pixel 3 4 --display-range-adu -30.0 50.0 --overscan row --overscan-degree 3"
+    )
     assert "--hot-nsigma 5.0" in ccd.options("a", "hot_pixels")
 
 

@@ -115,6 +115,9 @@ def test_products_have_the_documented_extensions(made):
         "target_image_001_dsub": ["SCI", "ERR", "DQ", "DQ_DEF"],
     }  # fmt: skip
     for name, layout in expected.items():
+        # What astropy's CCDData reads: UNCERT and MASK of every SCI, MASK of flags alone.
+        images = layout.count("SCI")
+        layout += images * ["UNCERT", "MASK"] or ["MASK"]
         with fits.open(made / f"{name}.fits", checksum=True) as hdus:
             assert [hdu.name for hdu in hdus[1:]] == layout
             assert hdus[0].header["NINPUTS"] >= 5

@@ -30,7 +30,7 @@ def frame(path, shape=(8, 9), **cards):
 
 @pytest.fixture
 def night(tmp_path):
-    """Two cameras, one of two binnings, flats, a stray file, and one that is no FITS file."""
+    """Two cameras, one of two binnings, a flat, a lamp, a stray file, one that is no FITS."""
     folder = tmp_path / "Night 1"
     for i in (1, 2, 10):
         frame(folder / f"b-{i}.fits", INSTRUME="SBIG", IMAGETYP="Bias Frame", EXPTIME=0.0)
@@ -39,6 +39,7 @@ def night(tmp_path):
         frame(folder / "zwo" / f"dark_{i}.fit", (4, 5), INSTRUME="ZWO", EXPTIME=3.0)
         frame(folder / "zwo" / f"zero_{i}.fit", (4, 5), INSTRUME="ZWO", EXPTIME=0.001)
     frame(folder / "flat.fits", INSTRUME="SBIG", IMAGETYP="Flat Field", EXPTIME=2.0)
+    frame(folder / "arc.fits", INSTRUME="SBIG", IMAGETYP="Comp Lamp", EXPTIME=2.0)
     frame(folder / "d-11.fits", INSTRUME="SBIG", IMAGETYP="Dark", EXPTIME=60.0, XBINNING=2)
     frame(folder / "what.fits", INSTRUME="SBIG", IMAGETYP="Tricolor", EXPTIME=60.0)
     again = folder / "again.fits.gz"
@@ -52,9 +53,9 @@ def test_one_item_for_each_set_up_and_every_file_is_accounted_for(night):
     found = draft(night)
     assert {item.name for item in found.items} == {"sbig_1x1", "zwo", "sbig_2x1"}
     (sbig,) = [item for item in found.items if item.name == "sbig_1x1"]
-    assert [len(sbig.of(role)) for role in ("bias", "dark")] == [3, 4]
+    assert [len(sbig.of(role)) for role in ("bias", "dark", "flat")] == [3, 4, 1]
     assert "bias     3 of 0 s" in found.text
-    assert "not used: flat.fits: is a flat frame" in found.text
+    assert "not used: arc.fits: is a lamp frame" in found.text
     assert "not used: what.fits: IMAGETYP is 'Tricolor', which is not known" in found.text
     assert "note: d-1.fits has the time of again.fits.gz" in found.text
     assert "taken as bias from its name" in found.text

@@ -17,19 +17,22 @@ from darkroom.ccd.figures.drift import FrameLevels
 from darkroom.ccd.figures.frame import brightest
 from darkroom.ccd.figures.planes import Planes
 from darkroom.ccd.figures.story import Story
+from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products.amplifiers import history, opened_part
 from darkroom.ccd.settings import USUAL_PIXEL
+from darkroom.ccd.stack.frames import opened
 from darkroom.combine import Clip, combine_stack
 from darkroom.errors import InputError
-from darkroom.fits.tiles import FrameStack
 from darkroom.plot import measures
 from darkroom.words import unit
 
 if TYPE_CHECKING:
+    from darkroom.ccd.overscan.amplifiers import Readout
     from darkroom.hints import StrPath
 
 _ROLES = ("bias", "dark")
-_HISTORY_KINDS = ("setting ", "input ", "version ", "recovered: ", "warning: ")
-_HISTORY_WIDTH = 72
+# Products whose images are drawn.
+_DRAWN = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
 
 
 def read_story(
@@ -38,6 +41,7 @@ def read_story(
     *,
     pixel: Sequence[int] | None = None,
     display_range: Sequence[float] = (-30.0, 50.0),
+    readout: Readout | None = None,
     threads: int = 1,
 ) -> Story:
     """Read all that the figures of a CCD item are drawn from.
@@ -53,6 +57,8 @@ def read_story(
         Pixel whose values in time are shown, from 0.
     display_range : (low, high)
         Range of bias-subtracted images, in the unit of the products.
+    readout : darkroom.ccd.overscan.amplifiers.Readout, optional
+        How the frames are read; of several amplifiers the first is shown.
     threads : int
         Threads for the dark noise.
 
@@ -63,10 +69,9 @@ def read_story(
     table = read_frames(paths["frames"])
     rows = in_time_order(table)
     master = paths.get("master_bias") or paths["master_dark"]
-    gain = fits.getheader(master).get("GAIN")
-    levels, first, series = measure_frames(rows, pixel or USUAL_PIXEL, gain)
-    planes = {name: read_planes(path) for name, path in paths.items() if name != "frames"
-              and name != "quantities"}  # fmt: skip
+    gain = products.read_primary(master).get("GAIN")
+    levels, first, series = measure_frames(rows, pixel or USUAL_PIXEL, gain, readout)
+    planes = {name: read_planes(paths[name]) for name in _DRAWN if name in paths}
     tables = {
         name: read_table(paths["dark_rate"], name) if "dark_rate" in paths else None
         for name in ("OFFSETS", "LEVELFIT")
@@ -87,28 +92,28 @@ def read_story(
         levels=levels,
         bias=planes.get("master_bias", [None])[0],
         read_noise=planes.get("read_noise", [None])[0],
-        dark_noise=noise_in_time(rows, gain, threads) if "master_dark" in paths else None,
+        dark_noise=noise_in_time(rows, gain, threads, readout) if "master_dark" in paths else None,
         darks=planes.get("master_dark", []),
         rates=planes.get("dark_rate", []),
         offsets=tables["OFFSETS"],
         level_fits=tables["LEVELFIT"],
         **flagged,
-        sciences=tuple(_science(path, table, gain) for path in science),
+        sciences=tuple(_science(path, table, gain, readout) for path in science),
         display_range=tuple(display_range),
     )
 
 
-def _science(path, table, gain):
+def _science(path, table, gain, readout):
     name = path.name.removesuffix("_dsub.fits")
     files = [row["file"] for row in table if row["exposure"] == name]
     if not files:
         raise InputError(path, f"the frame table has no exposure {name!r}")
-    return name, partial(_before_and_after, files[0], path, gain)
+    return name, partial(_before_and_after, files[0], path, gain, readout)
 
 
-def _before_and_after(frame, subtracted, gain):
+def _before_and_after(frame, subtracted, gain, readout):
     planes = read_planes(subtracted)[0]
-    return read_frame(frame, gain), planes["SCI"], planes.header
+    return read_frame(frame, gain, readout), planes["SCI"], planes.header
 
 
 def read_planes(path: StrPath) -> list[Planes]:
@@ -129,7 +134,7 @@ def read_planes(path: StrPath) -> list[Planes]:
         When the file is not readable or has neither.
     """
     try:
-        with fits.open(path) as hdus:
+        with opened_part(path) as hdus:
             name = "SCI" if "SCI" in hdus else "DQ"
             headers = {hdu.ver: hdu.header.copy() for hdu in hdus if hdu.name == name}
     except OSError as error:
@@ -142,13 +147,13 @@ def read_planes(path: StrPath) -> list[Planes]:
 
 
 def _read_image(path, version, name):
-    with fits.open(path, memmap=False) as hdus:
+    with opened_part(path) as hdus:
         return hdus[name, version].data
 
 
 def read_table(path: StrPath, name: str) -> dict[str, np.ndarray] | None:
     """Read a binary table of a product as {column: array}; None when there is no such table."""
-    with fits.open(path, memmap=False) as hdus:
+    with opened_part(path) as hdus:
         if name not in hdus:
             return None
         table = hdus[name].data
@@ -156,19 +161,8 @@ def read_table(path: StrPath, name: str) -> dict[str, np.ndarray] | None:
 
 
 def history_records(path: StrPath, kind: str) -> list[str]:
-    """Return the records of one kind in a product's HISTORY, e.g. ``"warning: "``.
-
-    A record longer than a card is continued on the next ones, cut every 72 characters.
-    """
-    records: list[str] = []
-    for line in map(str, fits.getheader(path).get("HISTORY", [])):
-        if line.startswith(_HISTORY_KINDS) or not records:
-            records.append(line)
-        else:
-            # Trailing blanks of a card are lost in the file; the fixed length restores them.
-            full = -(-len(records[-1]) // _HISTORY_WIDTH) * _HISTORY_WIDTH
-            records[-1] = records[-1].ljust(full) + line
-    return [record.removeprefix(kind) for record in records if record.startswith(kind)]
+    """Return the records of one kind in a product's HISTORY, e.g. ``"warning: "``."""
+    return history(fits.getheader(path), kind)
 
 
 def in_time_order(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
@@ -182,15 +176,19 @@ def in_time_order(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     return used
 
 
-def read_frame(path: StrPath, gain: float | None = None) -> np.ndarray:
+def read_frame(
+    path: StrPath, gain: float | None = None, readout: Readout | None = None
+) -> np.ndarray:
     """Read one frame as a (ny, nx) float32 array, in ADU, or in electrons when a gain is given."""
-    with FrameStack([path]) as stack:
-        values = stack.read(slice(0, stack.shape[0]))[0]
-    return values if gain is None else values * np.float32(gain)
+    with opened([path], gain, readout) as stack:
+        return stack.read(slice(None))[0]
 
 
 def measure_frames(
-    rows: Sequence[dict[str, str]], pixel: Sequence[int], gain: float | None = None
+    rows: Sequence[dict[str, str]],
+    pixel: Sequence[int],
+    gain: float | None = None,
+    readout: Readout | None = None,
 ) -> tuple[FrameLevels, dict[str, tuple[str, np.ndarray]], dict[str, list[tuple[Any, ...]]]]:
     """Read every frame once; measure its level and spread and the value of two pixels.
 
@@ -202,6 +200,8 @@ def measure_frames(
         Pixel of the time series; the central one if it lies outside the image.
     gain : float, optional
         e-/ADU, where the products are in electrons.
+    readout : darkroom.ccd.overscan.amplifiers.Readout, optional
+        How the frames are read.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def measure_frames(
     level, spread = np.full((2, len(rows)), np.nan)
     time = main_exptime(rows) if any(row["role"] == "dark" for row in rows) else None
     for index, row in enumerate(rows):
-        image, role = read_frame(row["file"], gain), row["role"]
+        image, role = read_frame(row["file"], gain, readout), row["role"]
         if role == "bias" or float(row["exptime_s"]) == time:
             if role not in first:
                 first[role] = (row["exposure"], image)
@@ -253,7 +253,10 @@ def main_exptime(rows: Sequence[dict[str, str]]) -> float:
 
 
 def noise_in_time(
-    rows: Sequence[dict[str, str]], gain: float | None = None, threads: int = 1
+    rows: Sequence[dict[str, str]],
+    gain: float | None = None,
+    threads: int = 1,
+    readout: Readout | None = None,
 ) -> tuple[np.ndarray, int, float]:
     """Return the standard deviation of every pixel over the darks of one exposure time.
 
@@ -267,6 +270,8 @@ def noise_in_time(
     gain : float, optional
         e-/ADU, where the products are in electrons.
     threads : int
+    readout : darkroom.ccd.overscan.amplifiers.Readout, optional
+        How the frames are read.
 
     Returns
     -------
@@ -281,7 +286,7 @@ def noise_in_time(
     paths = [
         row["file"] for row in rows if row["role"] == "dark" and float(row["exptime_s"]) == time
     ]
-    with FrameStack(paths) as stack:
+    with opened(paths, None, readout) as stack:
         std = combine_stack(stack, Clip("none"), threads=threads, outputs=("std",)).std
     return std if gain is None else std * np.float32(gain), len(paths), time
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.campaign.frames import read_frames
 from darkroom.ccd.figures.inputs import history_records, read_table
+from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
 from darkroom.errors import InputError
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
@@ -24,11 +26,22 @@ _PRODUCTS = (
     ("master_dark", "master dark of every exposure time and temperature group"),
     ("dark_rate", "dark rate of every temperature group, fitted over all exposure times"),
     ("hot_pixels", "flags of hot, unstable and other anomalous pixels, and a table of the hottest"),
+    ("bad_pixels", "bad pixels: 1 where one is; beside it DS9 regions (.reg) and a list (.txt)"),
     ("quantities", "quantities by the notebook's definitions and by darkroom's, with answers"),
     ("frames", "every exposure: accepted or refused, the reason, and values of its header"),
 )
 # Significant digits of errors; other numbers have six.
 _DIGITS = dict.fromkeys(("CMERR", "OFFRMS", "RATEERR", "RATESYS", "rateerr", "noise"), 3)
+# Cards of each product in the table of amplifiers, and their columns.
+_OF_AMPLIFIER = {
+    "master_bias": (
+        ("OSLEVEL", "overscan level"), ("MEAN", "bias level"), ("CMERR", "common error"),
+    ),
+    "read_noise": (("READNOIS", "read noise"), ("RNERR", "error")),
+    "master_dark": (("MEAN", "level of the darks"), ("CMERR", "common error")),
+    "dark_rate": (("RATELEV", "dark rate"), ("RATESYS", "common error")),
+    "hot_pixels": (("NHOT", "hot pixels"),),
+}  # fmt: skip
 # Rows of the table of hottest pixels that the page shows.
 _HOTTEST = 10
 
@@ -39,6 +52,7 @@ def describe(
     figures: StrPath,
     story: Story,
     warnings: Sequence[str],
+    gain: StrPath | None = None,
 ) -> dict[str, Any]:
     """Gather the content of a CCD item's ``item.json``.
 
@@ -53,6 +67,8 @@ def describe(
     story : darkroom.ccd.figures.story.Story
     warnings : list of str
         Of the figures; those of the dark-rate product are added.
+    gain : path-like, optional
+        The gain product; `darkroom.ccd.figures.gain.add_gain` adds what it holds.
 
     Returns
     -------
@@ -77,13 +93,14 @@ def describe(
         "answers": _answers(paths["quantities"]) if "quantities" in paths else [],
         "key_numbers": _key_numbers(story),
         "tables": [
+            *_amplifiers(paths),
             *([_darks(story)] if story.darks else ()),
             *([_rates(story)] if story.rates else ()),
             *([_hottest(paths["hot_pixels"], story.unit)] if "hot_pixels" in paths else ()),
         ],
         "figures": inside(Path(figures) / "figures.json", folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
-        "limits": _limits(story),
+        "limits": [*_shown(paths), *_limits(story), *_unused_flats(paths["frames"], gain)],
     }
     if "quantities" in paths:
         described["quantities"] = inside(paths["quantities"], folder)
@@ -201,6 +218,45 @@ def _dark_rate(rate, unit):
     }
 
 
+def _amplifiers(paths):
+    """Return a table with a row for each amplifier, or none for a single one."""
+    made = [name for name in _OF_AMPLIFIER if name in paths]
+    count = part_count(paths[made[0]])
+    if count == 1:
+        return []
+    rows = []
+    for k in range(count):
+        row = []
+        for name in made:
+            with opened_part(paths[name], k) as product:
+                # That of the part, then of its first image: the coldest temperature group.
+                header = product[0].header.copy()
+                header.update(product["SCI" if "SCI" in product else 1].header)
+            row = row or [header[NAME]]
+            row += _cells(header, [key for key, _ in _OF_AMPLIFIER[name]])
+        rows.append(row)
+    return [
+        {
+            "title": "Amplifiers",
+            "columns": ["amplifier", *(words for name in made for _, words in _OF_AMPLIFIER[name])],
+            "rows": rows,
+            "note": "In the unit of the products; dark rate of the coldest temperature group, "
+            "level of the darks of the shortest exposure time.",
+        }
+    ]
+
+
+def _shown(paths):
+    """Return a sentence that figures show one amplifier of several."""
+    count = part_count(paths.get("master_bias") or paths["master_dark"])
+    if count == 1:
+        return []
+    return [
+        f"The camera has {count} amplifiers. The products hold all of them; figures, key numbers "
+        "and tables below the first show the first amplifier."
+    ]
+
+
 def _darks(story):
     keys = ("EXPTIME", "CCD-TEMP", "NFRAMES", "MEAN", "MEDIAN", "CMERR", "OFFRMS", "NOISE")
     unit = story.unit
@@ -261,6 +317,16 @@ def _cell(value, digits):
     if not isinstance(value, float):
         return value
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None
+
+
+def _unused_flats(frames, gain):
+    """Return a sentence that flats were given, but tell no gain."""
+    if gain or not any(row["role"] == "flat" for row in read_frames(frames)):
+        return []
+    return [
+        "The flats are not used: the gain needs two of one exposure time, and the read noise of "
+        "two bias frames."
+    ]
 
 
 def _limits(story):

@@ -178,14 +178,16 @@ class Rate:
     common: float
 
 
-def read(path: StrPath) -> list[Rate]:
-    """Read all temperature groups of a dark-rate product."""
-    bias, bias_error = (products.read_image(path, name)[0] for name in ("BIAS", "BIASERR"))
+def read(path: StrPath, amplifier: int = 0) -> list[Rate]:
+    """Read all temperature groups of a dark-rate product, of one amplifier."""
+    bias, bias_error = (
+        products.read_image(path, name, 1, amplifier)[0] for name in ("BIAS", "BIASERR")
+    )
     found = []
-    for k in products.versions(path, "SCI"):
-        rate, header = products.read_image(path, "SCI", k)
+    for k in products.versions(path, "SCI", amplifier):
+        rate, header = products.read_image(path, "SCI", k, amplifier)
         error, covariance, dq = (
-            products.read_image(path, name, k)[0] for name in ("ERR", "COVAR", "DQ")
+            products.read_image(path, name, k, amplifier)[0] for name in ("ERR", "COVAR", "DQ")
         )
         found.append(
             Rate(

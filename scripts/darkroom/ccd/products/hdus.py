@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.ccd.dq import MEANING
+from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:
@@ -163,7 +164,9 @@ def offsets_columns(cells: Sequence[Cell], surveys: Sequence[Survey], bunit: str
     }
 
 
-def read_image(path: StrPath, name: str, extver: int = 1) -> tuple[np.ndarray, fits.Header]:
+def read_image(
+    path: StrPath, name: str, extver: int = 1, amplifier: int = 0
+) -> tuple[np.ndarray, fits.Header]:
     """Read an image and its header from a product.
 
     Parameters
@@ -173,6 +176,8 @@ def read_image(path: StrPath, name: str, extver: int = 1) -> tuple[np.ndarray, f
         EXTNAME.
     extver : int
         EXTVER.
+    amplifier : int
+        Number of the amplifier, from 0; EXTVER is counted within its part.
 
     Returns
     -------
@@ -185,7 +190,7 @@ def read_image(path: StrPath, name: str, extver: int = 1) -> tuple[np.ndarray, f
         When the file is not readable or has no such extension.
     """
     try:
-        with fits.open(path, memmap=False) as hdus:
+        with opened_part(path, amplifier) as hdus:
             hdu = hdus[name, extver]
             return np.asarray(hdu.data), hdu.header.copy()
     except KeyError:
@@ -202,10 +207,11 @@ def number(header: fits.Header, keyword: str) -> float:
     return np.nan if value is None else float(value)
 
 
-def read_primary(path: StrPath) -> fits.Header:
-    """Read the primary header of a product."""
+def read_primary(path: StrPath, amplifier: int = 0) -> fits.Header:
+    """Read the primary header of a product, with the cards of one amplifier (from 0)."""
     try:
-        return fits.getheader(path)
+        with opened_part(path, amplifier) as part:
+            return part[0].header.copy()
     except OSError as error:
         raise InputError(path, f"cannot be read as FITS ({error})") from error
 
@@ -235,7 +241,7 @@ def same_shape(image: np.ndarray, shape: Sequence[int], path: StrPath, other: St
         )
 
 
-def versions(path: StrPath, name: str) -> list[int]:
-    """Return the EXTVERs of an extension name, in the order of the file."""
-    with fits.open(path, memmap=False) as hdus:
+def versions(path: StrPath, name: str, amplifier: int = 0) -> list[int]:
+    """Return the EXTVERs of an extension name in the part of an amplifier, in order."""
+    with opened_part(path, amplifier) as hdus:
         return [hdu.ver for hdu in hdus if hdu.name == name]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.ccd import options
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
 
@@ -54,7 +55,8 @@ def cards(
     """
     from darkroom.ccd.stack.frames import opened
 
-    with opened([first_frame.path], arguments.gain_e_per_adu) as stack:
+    readout = options.readout(arguments)
+    with opened([first_frame.path], arguments.gain_e_per_adu, readout) as stack:
         image = stack.read(slice(None))[0]
     index = int(np.nanargmax(image))
     y, x = np.unravel_index(index, image.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from darkroom.ccd import options
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products import overscan
 from darkroom.ccd.products import warnings_text as report
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master
@@ -43,7 +44,8 @@ def make(cell: Cell, arguments: argparse.Namespace) -> Master:
     -------
     darkroom.ccd.stack.master.Master
     """
-    with opened(cell.paths, arguments.gain_e_per_adu) as stack:
+    readout = options.readout(arguments)
+    with opened(cell.paths, arguments.gain_e_per_adu, readout) as stack:
         made = master(
             stack,
             options.clip(arguments),
@@ -51,6 +53,8 @@ def make(cell: Cell, arguments: argparse.Namespace) -> Master:
             align=getattr(arguments, "align", True),
             threads=arguments.threads,
         )
+        about = overscan.cards(stack, products.unit(arguments.gain_e_per_adu))
+        made = replace(made, cards=tuple(about))
     for frame in cell.frames:
         for note in frame.notes:
             log.info("%s: %s", frame.name, note)
@@ -130,6 +134,7 @@ def images(cell: Cell, made: Master, gain: float | None, extver: int = 1) -> lis
         ("ROWNOISE", seen.row_noise, f"[{bunit}] std of the noise common to a row"),
         ("NCLIPPED", int(combined.nclipped.sum(dtype=int)), "samples rejected"),
         ("NDISCORD", int(seen.discordant.sum()), "rows where frames disagree"),
+        *made.cards,
     ]
     return [
         products.image("SCI", combined.mean, bunit, extver=extver, cards=cards),
@@ -189,13 +194,13 @@ class MasterImage:
     common: float
 
 
-def read(path: StrPath) -> list[MasterImage]:
-    """Read all master frames of a product."""
+def read(path: StrPath, amplifier: int = 0) -> list[MasterImage]:
+    """Read all master frames of a product, of one amplifier."""
     found = []
-    for number in products.versions(path, "SCI"):
-        image, header = products.read_image(path, "SCI", number)
+    for number in products.versions(path, "SCI", amplifier):
+        image, header = products.read_image(path, "SCI", number, amplifier)
         error, count, dq = (
-            products.read_image(path, name, number)[0] for name in ("ERR", "COUNT", "DQ")
+            products.read_image(path, name, number, amplifier)[0] for name in ("ERR", "COUNT", "DQ")
         )
         common = products.number(header, "CMERR")
         found.append(

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from darkroom.ccd import options
 from darkroom.ccd.cells import Cell
 from darkroom.ccd.dq import DQ, FLAWED
 from darkroom.ccd.products import dark_rate as ratefile
+from darkroom.ccd.products import gain as gainfile
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products import master as masterfile
 from darkroom.ccd.robust import finite_median
@@ -57,33 +61,39 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
         When products and frame differ in detector, shape or unit, when no dark matches, or when
         the frame is mostly saturated.
     """
-    masters, rates = masterfile.read(arguments.master_dark), ratefile.read(arguments.dark_rate)
-    header = products.read_image(arguments.read_noise, "SCI")[1]
-    flags = products.read_image(arguments.hot_pixels, "DQ")[0]
+    amplifier = arguments.amplifier
+    masters = masterfile.read(arguments.master_dark, amplifier)
+    rates = ratefile.read(arguments.dark_rate, amplifier)
+    header = products.read_image(arguments.read_noise, "SCI", 1, amplifier)[1]
+    flags = products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0]
     bunit = products.unit(arguments.gain_e_per_adu)
-    for path in (arguments.master_dark, arguments.read_noise):
-        _check_unit(path, bunit)
-    for path, image in (
-        (arguments.master_dark, masters[0].image),
-        (arguments.dark_rate, rates[0].rate),
-        (arguments.hot_pixels, flags),
-    ):
-        products.same_shape(image, frame.shape, path, frame.path)
+    gain, readout = arguments.gain_e_per_adu, options.readout(arguments)
+    for path in (arguments.master_dark, arguments.read_noise, arguments.dark_rate):
+        _check_gain(path, gain, amplifier)
     _check_detector(frame, arguments.master_dark)
-    with opened([frame.path], arguments.gain_e_per_adu) as stack:
-        level = saturation_level(
-            arguments.saturation_adu, survey(stack).step, arguments.gain_e_per_adu
-        )
-        image = stack.read(slice(None))[0]
+    with opened([frame.path], gain, readout) as stack:
+        for path, image in (
+            (arguments.master_dark, masters[0].image),
+            (arguments.dark_rate, rates[0].rate),
+            (arguments.hot_pixels, flags),
+        ):
+            products.same_shape(image, stack.shape, path, frame.path)
+        level = saturation_level(arguments.saturation_adu, survey(stack).step, gain)
+        image, saturated = (one[0] for one in stack.read_marked(slice(None), level))
+        # Of one frame the noise of the overscan is in every pixel.
+        noise = np.hypot(products.number(header, "READNOIS"), np.sqrt(stack.overscan_variance))
+    measured = gainfile.read(arguments.gain, amplifier) if arguments.gain else None
     dark = choose(frame, masters, rates, arguments.temperature_tolerance_c)
     try:
         result = subtract(
             image,
             dark,
             level=level,
+            saturated=saturated,
             flags=flags,
-            read_noise=products.number(header, "READNOIS"),
-            zero=rates[0].bias if arguments.gain_e_per_adu else None,
+            read_noise=float(noise),
+            zero=rates[0].bias if arguments.gain_e_per_adu or measured else None,
+            gain=measured.value if measured and not arguments.gain_e_per_adu else 1.0,
         )
     except ValueError as error:
         raise InputError(frame.path, str(error)) from None
@@ -129,12 +139,13 @@ def hdus(
     ]
 
 
-def _check_unit(path, bunit):
-    found = products.read_image(path, "SCI")[1]["BUNIT"]
-    if found != bunit:
-        raise InputError(
-            path, f"is in {found}, {bunit} is needed", "use the same gain for all products"
-        )
+def _check_gain(path, gain, amplifier):
+    found, advice = products.read_primary(path, amplifier)["GAIN"], "use one gain for all products"
+    if (found is None) != (gain is None):
+        have, needed = products.unit(found), products.unit(gain)
+        raise InputError(path, f"is in {have}, {needed} is needed", advice)
+    if gain is not None and abs(found - gain) > options.SAME_GAIN * gain:
+        raise InputError(path, f"was made with a gain of {found:g}, {gain:g} is needed", advice)
 
 
 def _check_detector(frame, path):

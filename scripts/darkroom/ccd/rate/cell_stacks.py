@@ -17,6 +17,7 @@ from darkroom.combine import combine_array
 
 if TYPE_CHECKING:
     from darkroom.ccd.cells import Cell
+    from darkroom.ccd.overscan.amplifiers import Readout
     from darkroom.ccd.stack.frames import Stack
     from darkroom.combine import Clip, Combined
 
@@ -63,7 +64,8 @@ class CellStacks:
         threads: int = 1,
         band_rows: int | None = None,
     ) -> None:
-        self.cells, self.shape, self._threads = cells, stacks[0].shape, threads
+        self.cells, self.stacks, self._threads = cells, stacks, threads
+        self.shape = stacks[0].shape
         self.surveys = [survey(stack) for stack in stacks]
         self.levels = fit_levels(cells, self.surveys)
         self.design = design([cell.exptime for cell in cells], [cell.group for cell in cells])
@@ -133,6 +135,7 @@ def open_cells(
     *,
     saturation: float,
     gain: float | None = None,
+    readout: Readout | None = None,
     threads: int = 1,
     band_rows: int | None = None,
 ) -> Iterator[CellStacks]:
@@ -144,9 +147,11 @@ def open_cells(
         As of `CellStacks`.
     gain : float, optional
         e-/ADU; values are then electrons.
+    readout : darkroom.ccd.overscan.amplifiers.Readout, optional
+        As of `darkroom.ccd.stack.frames.opened`.
     """
     with ExitStack() as scope:
-        stacks = [scope.enter_context(opened(cell.paths, gain)) for cell in cells]
+        stacks = [scope.enter_context(opened(cell.paths, gain, readout)) for cell in cells]
         yield CellStacks(
             cells, stacks, clip, saturation=saturation, threads=threads, band_rows=band_rows
         )

@@ -12,6 +12,7 @@ all other components as they were, to the last bit.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +87,10 @@ def plan(settings: Mapping[str, Any]) -> list[Exposure]:
             temperatures = dark["temperatures"]
             name = f"dark_{dark['exptime']:g}s_{i + 1:03d}"
             wanted.append((name, "dark", dark["exptime"], temperatures[i % len(temperatures)]))
+    for flat in full["flats"]:
+        for i in range(flat["count"]):
+            name = f"flat_{flat['exptime']:g}s_{i + 1:03d}"
+            wanted.append((name, "flat", flat["exptime"], flat["temperature"]))
     several = len(full["targets"]) > 1
     for i, target in enumerate(full["targets"]):
         name = f"target_image_{i + 1:03d}" if several else "target_image"
@@ -95,7 +100,7 @@ def plan(settings: Mapping[str, Any]) -> list[Exposure]:
         raise DarkroomError(
             f"simulated CCD: darks: {twice[0]} is planned twice; give each exposure time once"
         )
-    return _dated(wanted, full["shape"])
+    return _dated(wanted, stored_shape(full))
 
 
 def _dated(wanted, shape):
@@ -237,7 +242,9 @@ def frame(
     image = hidden["bias"] + frame_offset(settings, exposure)
     noise = np.sqrt(hidden["read_noise"] ** 2 - 1 / 12)
     image += noise * stream(full, "read", name).standard_normal(shape)
-    image += full["row_noise"] * stream(full, "row", name).standard_normal((shape[0], 1))
+    image += _rows(full, exposure)
+    for number, columns in enumerate(amplifier_columns(full)):
+        image[:, columns] += number * full["amplifier_step"] + _drift(full, exposure, number)
     image += poisson("dark", hidden["base_rate"] * time)
     for component in ("hot", "warm", "dramatic"):
         rate = hidden[f"{component}_rate"]
@@ -248,8 +255,119 @@ def frame(
     if exposure.role == "science":
         image += poisson("sky", np.full(shape, full["sky_rate"] * exposure.exptime))
         image += poisson("starlight", _starlight(full, hidden["stars"]) * exposure.exptime)
+    if exposure.role == "flat":
+        image += _flat_light(full, exposure)
     image = np.clip(np.rint(image), 0, full["saturation"]).astype(np.uint16)
     return image, _cards(exposure)
+
+
+def amplifier_columns(settings: Mapping[str, Any]) -> list[slice]:
+    """Return the columns of the image that each amplifier reads."""
+    full = complete(settings)
+    edges = np.linspace(0, full["shape"][1], full["amplifiers"] + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+
+
+def stored_shape(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Return rows and columns of the first image of a file, with its overscan."""
+    full = complete(settings)
+    strip = full["overscan"]["columns"] if full["overscan"] else 0
+    first = amplifier_columns(full)[0]
+    return full["shape"][0], first.stop - first.start + strip
+
+
+def amplifier_truth(
+    settings: Mapping[str, Any], hidden: Mapping[str, np.ndarray], number: int
+) -> dict[str, np.ndarray]:
+    """Return the part of `truth` that an amplifier reads; its bias is above the overscan.
+
+    Parameters
+    ----------
+    settings : dict
+        Of the simulation.
+    hidden : dict
+        Of `truth`.
+    number : int
+        Of the amplifier, from 0.
+    """
+    full = complete(settings)
+    columns, shape = amplifier_columns(full)[number], tuple(full["shape"])
+    part = {
+        name: values[:, columns] if values.shape == shape else values
+        for name, values in hidden.items()
+    }
+    # Without overscan the level is that of the amplifier.
+    step = -full["level"] if full["overscan"] else number * full["amplifier_step"]
+    return part | {"bias": part["bias"] + step}
+
+
+def planes(
+    settings: Mapping[str, Any],
+    exposure: Exposure,
+    hidden: Mapping[str, np.ndarray] | None = None,
+) -> tuple[list[np.ndarray], list[tuple[Any, ...]]]:
+    """Simulate one frame as its amplifiers write it.
+
+    Parameters
+    ----------
+    settings, exposure, hidden
+        As of `frame`.
+
+    Returns
+    -------
+    images : list of (ny, nx) uint16 arrays
+        One for each amplifier, the overscan on its right.
+    cards : list of (keyword, value[, comment])
+        The header cards that the camera writes.
+    """
+    full = complete(settings)
+    image, cards = frame(full, exposure, hidden)
+    found = [image[:, columns] for columns in amplifier_columns(full)]
+    if full["overscan"]:
+        found = [
+            np.hstack([part, _strip(full, exposure, number)]) for number, part in enumerate(found)
+        ]
+    return found, cards
+
+
+def _strip(full, exposure, number):
+    """Return the overscan columns of an amplifier: its level, drifts and read noise."""
+    shape = full["shape"][0], full["overscan"]["columns"]
+    level = full["level"] + number * full["amplifier_step"] + frame_offset(full, exposure)
+    noise = stream(full, f"overscan_{number}", exposure.name).standard_normal(shape)
+    strip = level + _drift(full, exposure, number) + _rows(full, exposure)
+    strip = strip + full["read_noise"] * noise
+    return np.clip(np.rint(strip), 0, full["saturation"]).astype(np.uint16)
+
+
+def _rows(full, exposure):
+    """Return the offset common to the pixels of each row: (ny, 1), ADU."""
+    rows = stream(full, "row", exposure.name).standard_normal((full["shape"][0], 1))
+    return full["row_noise"] * rows
+
+
+def _drift(full, exposure, number):
+    """Return the drift of an amplifier's level along the rows of a frame: (ny, 1), ADU."""
+    ny = full["shape"][0]
+    if not full["overscan"] or not full["overscan"]["drift"]:
+        return np.zeros((ny, 1))
+    slope, wave, phase = stream(full, f"drift_{number}", exposure.name).standard_normal(3)
+    x = np.linspace(-1, 1, ny)[:, None]
+    shape = slope * np.sqrt(3) * x + wave * np.sqrt(2) * np.sin(2 * np.pi * (x + phase))
+    return full["overscan"]["drift"] / np.sqrt(2) * shape
+
+
+def _flat_light(full, exposure):
+    """Return the signal of a flat, ADU: response, shot noise, full well, non-linearity."""
+    shape = tuple(full["shape"])
+    response = 1 + full["prnu"] * stream(full, "prnu").standard_normal(shape)
+    lamp = 1 + full["flat_drift"] * stream(full, "lamp", exposure.name).standard_normal()
+    mean = full["flat_rate"] * exposure.exptime * lamp * np.maximum(response, 0) * full["gain"]
+    charge = stream(full, "flat", exposure.name).poisson(mean).astype(float)
+    if full["full_well"]:
+        charge = np.minimum(charge, full["full_well"])
+    signal = charge / full["gain"]
+    return signal * (1 - full["nonlinearity"] * signal / 65535)
 
 
 def _add_cosmic_rays(full, exposure, image):
@@ -296,7 +414,7 @@ def _cards(exposure):
 
 
 def deliver(settings: Mapping[str, Any], name: str, path: Path) -> None:
-    """Write the exposure `name` to `path` as the camera would: one 16-bit image.
+    """Write the exposure `name` to `path` as the camera would: a 16-bit image per amplifier.
 
     The bytes depend on settings and name alone.
     """
@@ -305,9 +423,18 @@ def deliver(settings: Mapping[str, Any], name: str, path: Path) -> None:
     from darkroom.atomic import written_atomically
 
     exposure = planned("CCD", plan(settings), name)
-    image, cards = frame(settings, exposure)
-    hdu = fits.PrimaryHDU(image)
+    images, cards = planes(settings, exposure)
+    several = len(images) > 1
+    hdus = fits.HDUList([fits.PrimaryHDU(None if several else images[0])])
     for card in cards:
-        hdu.header.append(card)
+        hdus[0].header.append(card)
+    if several:
+        hdus += [fits.ImageHDU(one, name=f"AMP{k}") for k, one in enumerate(images, 1)]
+    if strip := complete(settings)["overscan"]:
+        for hdu in hdus[several:]:
+            ny, nx = hdu.shape
+            edge = nx - strip["columns"]
+            hdu.header["BIASSEC"] = f"[{edge + 1}:{nx},1:{ny}]"
+            hdu.header["TRIMSEC"] = f"[1:{edge},1:{ny}]"
     with written_atomically(path) as temporary:
-        hdu.writeto(temporary)
+        hdus.writeto(temporary)

@@ -49,6 +49,25 @@ class DarkSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlatSeries:
+    """A series of flats of one exposure time."""
+
+    count: int = simulated(2, "Number of frames.", minimum=0)
+    exptime: float = simulated(REQUIRED, "Exposure time.", unit="s", minimum=0)
+    temperature: float = simulated(WARM, "CCD temperature.", unit="°C")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overscan:
+    """Columns that are read without pixels behind them, right of each amplifier."""
+
+    columns: int = simulated(32, "Their number.", unit="pixels", minimum=1)
+    drift: float = simulated(
+        0.0, "Drift of the level along the rows of a frame, rms.", unit="ADU", minimum=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """An image of the sky."""
 
@@ -142,6 +161,29 @@ class Simulation:
         "Images of the sky.",
         group=Target,
         absent="one of 10 s",
+    )
+    flats: list[FlatSeries] = simulated([], "Series of flats.", group=FlatSeries, absent="none")
+    flat_rate: float = simulated(1000.0, "Light of the flats.", unit="ADU/s", minimum=0)
+    flat_drift: float = simulated(
+        0.01, "Scatter of that light between flats, rms.", unit="fraction", minimum=0
+    )
+    prnu: float = simulated(
+        0.01, "Scatter of the pixels' response to light, rms.", unit="fraction", minimum=0
+    )
+    full_well: float | None = simulated(
+        None, "Largest charge of a pixel.", unit="e-", above=0, absent="no limit"
+    )
+    nonlinearity: float = simulated(
+        0.0, "Loss of signal at 65535 ADU; it grows with the square.", unit="fraction", minimum=0
+    )
+    overscan: Overscan | None = simulated(
+        None, "Overscan columns; null: none.", group=Overscan, absent="none"
+    )
+    amplifiers: int = simulated(
+        1, "Amplifiers, side by side, each written to an extension of its own.", minimum=1
+    )
+    amplifier_step: float = simulated(
+        500.0, "Difference of the bias level between neighbouring amplifiers.", unit="ADU"
     )
     sky_rate: float = simulated(12.0, "Sky background.", unit="ADU/s", minimum=0)
     stars: int = simulated(120, "Number of stars, in a frame of the default size.", minimum=0)

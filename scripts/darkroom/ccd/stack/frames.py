@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.ccd.overscan.amplifiers import Readout, TrimmedFrames, locate
 from darkroom.fits.tiles import FrameStack
 
 if TYPE_CHECKING:
@@ -19,19 +20,66 @@ class Stack:
 
     Parameters
     ----------
-    source : FrameStack or Cube
+    source : FrameStack, TrimmedFrames or Cube
         Files, or an array in memory; ADU.
     gain : float, optional
         e-/ADU. Without it values stay in ADU.
     """
 
-    def __init__(self, source: FrameStack | Cube, gain: float | None = None) -> None:
+    def __init__(
+        self, source: FrameStack | TrimmedFrames | Cube, gain: float | None = None
+    ) -> None:
         self.source, self.gain = source, 1.0 if gain is None else float(gain)
         self.nframes, self.shape = source.nframes, tuple(source.shape)
 
     def read(self, rows: slice) -> np.ndarray:
         """Read a band of all frames: (nframes, nrows, nx) float32."""
         values = self.source.read(rows)
+        return self._scaled(values)
+
+    @property
+    def trimmed(self) -> bool:
+        """Whether the frames have parts that are no image, which are cut off."""
+        return isinstance(self.source, TrimmedFrames)
+
+    def read_marked(self, rows: slice, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Read a band of all frames, and which samples are saturated.
+
+        Parameters
+        ----------
+        rows : slice
+            The band.
+        level : float
+            Saturation level in the unit of the stack. It is that of samples as the camera wrote
+            them: the overscan is not subtracted from what it is compared with.
+
+        Returns
+        -------
+        values : (nframes, nrows, nx) float32 array
+        saturated : (nframes, nrows, nx) bool array
+        """
+        if not self.trimmed:
+            values = self.read(rows)
+            return values, values >= level
+        stored = self.source.stored(rows)
+        return self._scaled(self.source.subtract(stored, rows)), self._scaled(stored) >= level
+
+    def written(self, columns: slice) -> np.ndarray | None:
+        """Return columns of the first frame as written, ADU; None where `read` gives the same."""
+        if not self.trimmed:
+            return None
+        height = max(1, (8 << 20) // (4 * self.nframes * self.shape[1]))
+        bands = range(0, self.shape[0], height)
+        return np.concatenate(
+            [self.source.stored(slice(k, k + height))[0][:, columns] for k in bands]
+        )
+
+    @property
+    def overscan_variance(self) -> float:
+        """Mean variance that subtraction of the overscan added to a sample, unit squared."""
+        return self.source.variance * self.gain**2 if self.trimmed else 0.0
+
+    def _scaled(self, values):
         return values if self.gain == 1 else values * np.float32(self.gain)
 
 
@@ -48,10 +96,23 @@ class Cube:
 
 
 @contextmanager
-def opened(paths: Sequence[StrPath], gain: float | None = None) -> Iterator[Stack]:
-    """Open FITS frames as a `Stack`; files unpacked for it are removed at the end."""
-    with FrameStack(paths) as source:
-        yield Stack(source, gain)
+def opened(
+    paths: Sequence[StrPath], gain: float | None = None, readout: Readout | None = None
+) -> Iterator[Stack]:
+    """Open FITS frames as a `Stack`; files unpacked for it are removed at the end.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The frames.
+    gain : float, optional
+        e-/ADU.
+    readout : darkroom.ccd.overscan.amplifiers.Readout, optional
+        Amplifier, and what becomes of its overscan; by default the first image as it is stored.
+    """
+    hdu, parts = (None, None) if readout is None else locate(paths, readout)
+    with FrameStack(paths, ext=hdu) as source:
+        yield Stack(source if parts is None else TrimmedFrames(source, parts, readout), gain)
 
 
 def saturation_level(level: float, step: int, gain: float | None = None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,11 +32,14 @@ class Master:
         pixels share: the scatter of the offsets limits how well their mean is known.
     dq : (ny, nx) int32 array
         Bits of `darkroom.ccd.dq.DQ`.
+    cards : tuple of (keyword, value, comment)
+        On its overscan; see `darkroom.ccd.products.overscan.cards`.
     """
 
     combined: Combined
     survey: Survey
     dq: np.ndarray
+    cards: tuple[tuple[str, Any, str], ...] = ()
 
 
 def master(
@@ -152,7 +155,6 @@ class SaturationWatch:
 
     def read(self, rows: slice) -> np.ndarray:
         """Read a band of all frames: (nframes, nrows, nx) float32."""
-        values = self.stack.read(rows)
-        high = values >= self.level
+        values, high = self.stack.read_marked(rows, self.level)
         self.seen[rows] = high.any(axis=0)
         return np.where(high, np.float32(np.nan), values) if self.blank else values

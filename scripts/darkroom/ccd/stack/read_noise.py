@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +85,12 @@ def read_noise(stack: Stack, clip: Clip, *, threads: int = 1) -> ReadNoise:
     detector = PooledVariance(
         detector.variance / factor, detector.variance_error / factor, detector.used
     )
+    # The noise of the overscan came into the frames when it was subtracted: it is no read noise.
+    if added := stack.overscan_variance:
+        factor = np.sqrt(1 - np.clip(added / detector.variance, 0, 0.99))
+        corrected = (corrected * factor).astype(np.float32)
+        error = (error * factor).astype(np.float32)
+        detector = replace(detector, variance=detector.variance - added)
     dq = stack_dq(clean, seen.discordant)
     dq[clean.count < 2] |= DQ.NO_ERROR
     return ReadNoise(raw.std, corrected, error, clean.count, detector, seen, dq)

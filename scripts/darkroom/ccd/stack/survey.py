@@ -98,6 +98,8 @@ def survey(stack: Stack) -> Survey:
         mosaic are sampled.
     """
     columns, sample, means = _read_sample(stack)
+    written = stack.written(columns)
+    step = _step(sample[0] / stack.gain if written is None else written)
     mean = _nan_mean(sample)
     difference = sample - mean
     offsets, errors = np.zeros(stack.nframes), np.full(stack.nframes, np.nan)
@@ -113,7 +115,7 @@ def survey(stack: Stack) -> Survey:
         return Survey(
             offsets, np.zeros(1), means, np.nan, np.nan, np.zeros(stack.shape[0], bool),
             np.zeros(1), np.full(1, np.nan), columns, sample[0], np.full_like(sample[0], np.nan),
-            _step(sample[0] / stack.gain),
+            step,
         )  # fmt: skip
     variance = _variance(sample - offsets[:, None, None].astype(np.float32))
     noise = pooled(np.sqrt(variance), np.isfinite(sample).sum(axis=0)).std
@@ -134,7 +136,7 @@ def survey(stack: Stack) -> Survey:
         columns=columns,
         sample=mean,
         variance=variance.astype(np.float32),
-        step=_step(sample[0] / stack.gain),
+        step=step,
     )
 
 

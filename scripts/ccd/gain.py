@@ -1,0 +1,79 @@
+"""Measure the gain from pairs of flats by photon transfer, with full well and linearity.
+
+Flats of one exposure time are taken in pairs. The variance of their difference, in blocks, against
+their signal gives the gain; the read noise is that of the bias frames. The product holds the table
+PTC, one row for each pair. Its cards: GAINPTC and GAINERR, in e-/ADU; GAINHDR, the gain that the
+frames state; FULLWELL, a lower limit where FWLIMIT is true; LINWORST, the largest deviation of
+the signal from proportionality to exposure time, and LINERR, the error of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    options.add_output(parser)
+    options.add_settings(parser, "gain")
+    for name, required in (
+        ("master-bias", True),
+        ("read-noise", True),
+        ("dark-rate", False),
+        ("hot-pixels", False),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            required=required,
+            metavar="FILE",
+            help=f"product of {name.replace('-', '_')}",
+        )
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="flats, in pairs")
+    arguments = parser.parse_args()
+    options.check(arguments, "gain")
+    return arguments
+
+
+def make(arguments: argparse.Namespace) -> list[Any]:
+    """Return the HDUs of the product, of one amplifier."""
+    import logging
+    from functools import partial
+
+    from darkroom.ccd.cells import Cell
+    from darkroom.ccd.products import gain as gainfile
+    from darkroom.ccd.products import master as masterfile
+    from darkroom.provenance import stamp
+
+    (frames,) = options.load(arguments, flat=arguments.frames)
+    found = gainfile.make(frames, arguments)
+    logging.info("gain %.4f ± %.4f e-/ADU", found.gain, found.gain_error)
+    used = [arguments.master_bias, arguments.read_noise, arguments.dark_rate, arguments.hot_pixels]
+    record = partial(
+        stamp,
+        made_by="gain",
+        inputs=[*(path for path in used if path), *arguments.frames],
+        settings=options.settings(arguments, "gain"),
+    )
+    cell = Cell("flat", frames[0].exptime, 0, frames[0].temperature, tuple(frames))
+    return [
+        masterfile.header([cell], None, record),
+        *gainfile.hdus(found, frames, arguments),
+    ]
+
+
+def main() -> None:
+    """Make the product, with one part for each amplifier."""
+    arguments = parse()
+    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.fits.write import write
+
+    write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Gain, full well and linearity from pairs of flats."""

@@ -1,0 +1,206 @@
+"""Photon transfer: gain from the variance of flats against their signal; full well; linearity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from darkroom.errors import DarkroomError
+
+if TYPE_CHECKING:
+    from darkroom.ccd.gain.pairs import PairBlocks
+
+# Signals up to this share of the largest unsaturated one tell the gain: above it the variance of
+# real sensors bends down (charges repel each other), even without saturation.
+_LOW = 0.7
+# A pair is full where its variance is below this share of what photons would give.
+_FULL = 0.6
+# A square term is fitted to levels that differ by this factor.
+_SPAN = 4.0
+_MISFIT = 1e-3
+
+
+@dataclass(frozen=True)
+class PhotonTransfer:
+    """Gain of a camera from pairs of flats.
+
+    Attributes
+    ----------
+    gain, gain_error : float
+        e-/ADU, and the standard error; scaled up where blocks scatter by more than their errors.
+    bend, bend_error : float
+        Square term of the variance against the signal, without unit, and its standard error; 0 and
+        NaN with fewer than three levels.
+    chi2, freedom : float, int
+        Of the fit.
+    full_well, full_well_error : float
+        Largest signal, ADU; of a lower limit the error is NaN.
+    reached : bool
+        Whether flats reached the full well; else it is a lower limit.
+    used : (npairs,) bool array
+        Pairs that tell the gain.
+    exptime : (npairs,) array
+        Seconds.
+    level, variance, variance_error, model : (npairs,) arrays
+        Mean of the blocks of each pair, and what the fit gives there.
+    linearity : (npairs,) array
+        Signal over exposure time relative to its mean over the pairs below the full well, minus 1;
+        NaN with one exposure time.
+    linearity_error : float
+        Its error, from the scatter of pairs of one exposure time; NaN without two such.
+    """
+
+    gain: float
+    gain_error: float
+    bend: float
+    bend_error: float
+    chi2: float
+    freedom: int
+    full_well: float
+    full_well_error: float
+    reached: bool
+    used: np.ndarray
+    exptime: np.ndarray
+    level: np.ndarray
+    variance: np.ndarray
+    variance_error: np.ndarray
+    model: np.ndarray
+    linearity: np.ndarray
+    linearity_error: float
+
+
+def photon_transfer(
+    pairs: Sequence[PairBlocks], read_noise: float, read_noise_error: float
+) -> PhotonTransfer:
+    """Fit variance = read noise² + signal / gain (+ bend signal²) to pairs of flats.
+
+    Parameters
+    ----------
+    pairs : sequence of PairBlocks
+        Without saturated pixels.
+    read_noise, read_noise_error : float
+        ADU.
+
+    Returns
+    -------
+    PhotonTransfer
+
+    Raises
+    ------
+    DarkroomError
+        When no pair has a variance above that of the read noise.
+    """
+    pairs = [pair for pair in pairs if pair.signal.size]
+    if not pairs:
+        raise DarkroomError(
+            "no pair of flats has enough good pixels: they are saturated, unlike, or hold no light"
+        )
+    level = np.array([np.average(pair.signal) for pair in pairs])
+    mean = np.array([np.average(pair.variance) for pair in pairs])
+    error = np.array([np.sqrt((pair.error**2).sum()) / pair.error.size for pair in pairs])
+    read = np.array([pair.read.mean() for pair in pairs])
+    excess = mean - read * read_noise**2
+    if not ((excess > 5 * error) & (level > read_noise)).any():
+        raise DarkroomError("the flats are no noisier than bias frames: they hold no light")
+    # Without saturation the slope is the same everywhere; where charge is lost it is smaller.
+    slope = np.where(level > 0, excess / np.where(level > 0, level, 1), np.nan)
+    bright = excess > 5 * error
+    full = bright & (slope < _FULL * np.nanmedian(_highest_slopes(slope, bright)))
+    full |= level > np.min(level[full], initial=np.inf)
+    limit = _LOW * level[~full].max()
+    used = ~full & ((level <= limit) | (level <= level[~full].min() * 1.001))
+    blocks = [pair for pair, take in zip(pairs, used, strict=True) if take]
+    # A bend that is not significant still shifts the slope by more than a straight line's error.
+    square = _levels(level[used]) >= 3 and level[used].max() >= _SPAN * level[used].min()
+    fit = _fit(blocks, read_noise, square=square)
+    (found, covariance, chi2, freedom, lever) = fit
+    scale = max(1.0, chi2 / freedom) if freedom and stats.chi2.sf(chi2, freedom) < _MISFIT else 1.0
+    variance = covariance[0, 0] * scale + (2 * read_noise * read_noise_error * lever) ** 2
+    gain = 1 / found[0]
+    bend, bend_error = (found[1], np.sqrt(covariance[1, 1] * scale)) if square else (0.0, np.nan)
+    model = read * read_noise**2 + level * found[0] + bend * level**2
+    linearity, linearity_error = _linearity(pairs, ~full)
+    reached = bool(full.any())
+    well = level[full] if reached else level
+    return PhotonTransfer(
+        gain=float(gain),
+        gain_error=float(np.sqrt(variance) * gain**2),
+        bend=float(bend),
+        bend_error=float(bend_error),
+        chi2=float(chi2),
+        freedom=int(freedom),
+        full_well=float(np.median(well) if reached else well.max()),
+        full_well_error=float(_spread(well, error[full])) if reached else np.nan,
+        reached=reached,
+        used=used,
+        exptime=np.array([pair.exptime for pair in pairs], float),
+        level=level,
+        variance=mean,
+        variance_error=error,
+        model=model,
+        linearity=linearity,
+        linearity_error=linearity_error,
+    )
+
+
+def _highest_slopes(slope, bright):
+    """Return the slopes of the fainter half of the bright pairs' slopes' upper half."""
+    values = np.sort(slope[bright])
+    return values[len(values) // 2 :]
+
+
+def _levels(level):
+    """Return the number of different signal levels: they differ by a tenth."""
+    ordered = np.sort(level)
+    return 1 + int(np.sum(np.diff(ordered) > 0.1 * ordered[1:]))
+
+
+def _fit(pairs, read_noise, square):
+    """Fit slope (and square term) to all blocks; the weights are those of the model."""
+    signal = np.concatenate([pair.signal for pair in pairs])
+    variance = np.concatenate([pair.variance for pair in pairs])
+    relative = np.concatenate([pair.error / pair.variance for pair in pairs])
+    fixed = np.concatenate([pair.read for pair in pairs]) * read_noise**2
+    basis = np.column_stack([signal, signal**2] if square else [signal])
+    model = variance.mean() * np.ones_like(variance)
+    for _ in range(20):
+        weight = 1 / (relative * model) ** 2
+        normal = basis.T @ (weight[:, None] * basis)
+        covariance = np.linalg.inv(normal)
+        found = covariance @ (basis.T @ (weight * (variance - fixed)))
+        before, model = model, np.maximum(fixed + basis @ found, 1e-3 * variance)
+        if np.allclose(before, model, rtol=1e-8):
+            break
+    chi2 = float((weight * (variance - fixed - basis @ found) ** 2).sum())
+    # Change of the slope by that of the read noise's variance.
+    lever = float((covariance @ (basis.T @ (weight * fixed / read_noise**2)))[0])
+    return found, covariance, chi2, len(signal) - basis.shape[1], lever
+
+
+def _linearity(pairs, unsaturated):
+    """Return signal per second relative to its mean, minus 1, and its error."""
+    time = np.array([pair.exptime for pair in pairs])
+    level = np.array([pair.level for pair in pairs])
+    if len(np.unique(time[unsaturated])) < 2 or (time <= 0).any():
+        return np.full(len(pairs), np.nan), np.nan
+    per_second = level / time
+    relative = per_second / np.mean(per_second[unsaturated]) - 1
+    relative[~unsaturated] = np.nan
+    within = [relative[(time == t) & unsaturated] for t in np.unique(time)]
+    # The two flats of a pair tell the scatter of the lamp, too.
+    inside = [np.log(pair.ratio) / 2 for pair in pairs if pair.ratio > 0]
+    if not inside:
+        return relative, np.nan
+    squares = np.sum(np.square(inside)) + sum(
+        ((values - values.mean()) ** 2).sum() for values in within if values.size > 1
+    )
+    freedom = len(inside) + sum(max(values.size - 1, 0) for values in within)
+    return relative, float(np.sqrt(squares / freedom))
+
+
+def _spread(well, error):
+    return np.std(well, ddof=1) / np.sqrt(len(well)) if len(well) > 1 else np.max(error)

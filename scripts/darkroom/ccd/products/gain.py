@@ -1,0 +1,168 @@
+"""The gain product as a FITS file: flats in pairs, measured, fitted, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkroom.ccd import options
+from darkroom.ccd.dq import FLAWED
+from darkroom.ccd.gain.pairs import PairBlocks, measure_pair
+from darkroom.ccd.gain.photon_transfer import PhotonTransfer, photon_transfer
+from darkroom.ccd.overscan.amplifiers import amplifiers
+from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products.amplifiers import opened_part
+from darkroom.ccd.settings import SAME_EXPTIME
+from darkroom.ccd.stack.frames import opened
+from darkroom.errors import DarkroomError, InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from astropy.io import fits
+
+    from darkroom.fits.describe import Frame
+    from darkroom.hints import StrPath
+
+# Cards of a header that may hold the gain.
+_HEADER_GAIN = ("EGAIN", "GAIN")
+
+
+def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
+    """Return flats of one exposure time in pairs, neighbours in time; one that is left over goes.
+
+    Raises
+    ------
+    DarkroomError
+        When no exposure time has two.
+    """
+    ordered = sorted(frames, key=lambda frame: (frame.exptime, frame.mjd or 0.0, frame.name))
+    found, k = [], 0
+    while k + 1 < len(ordered):
+        one, two = ordered[k : k + 2]
+        if abs(two.exptime - one.exptime) <= SAME_EXPTIME * two.exptime:
+            found.append((one, two))
+            k += 1
+        k += 1
+    if not found:
+        raise DarkroomError(
+            f"{len(frames)} flats, but no two of one exposure time: photon transfer needs pairs"
+        )
+    return found
+
+
+def make(frames: Sequence[Frame], arguments: argparse.Namespace) -> PhotonTransfer:
+    """Measure the gain from flats, of one amplifier.
+
+    Parameters
+    ----------
+    frames : sequence of darkroom.fits.describe.Frame
+        Flats.
+    arguments : argparse.Namespace
+        Of the program gain.
+
+    Returns
+    -------
+    darkroom.ccd.gain.photon_transfer.PhotonTransfer
+        In ADU, whatever the gain of the other products.
+    """
+    readout, amplifier = options.readout(arguments), arguments.amplifier
+    bias, header = products.read_image(arguments.master_bias, "SCI", 1, amplifier)
+    noise = products.read_image(arguments.read_noise, "SCI", 1, amplifier)[1]
+    # The products may be in electrons of a gain that was given; flats are in ADU.
+    given = products.read_primary(arguments.master_bias, amplifier)["GAIN"] or 1.0
+    bias, good = bias / given, np.isfinite(bias)
+    dark = np.zeros_like(bias)
+    if arguments.dark_rate:
+        dark = products.read_image(arguments.dark_rate, "SCI", 1, amplifier)[0] / given
+        good &= np.isfinite(dark)
+    if arguments.hot_pixels:
+        good &= (products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0] & FLAWED) == 0
+    measured: list[PairBlocks] = []
+    for pair in pairs_of(frames):
+        with opened([frame.path for frame in pair], None, readout) as stack:
+            products.same_shape(bias, stack.shape, arguments.master_bias, pair[0].path)
+            values, saturated = stack.read_marked(slice(None), arguments.saturation_adu)
+        time = pair[0].exptime
+        one, two = (image - bias - (time - header["EXPTIME"]) * dark for image in values)
+        measured.append(measure_pair(one, two, good & ~saturated.any(axis=0), time))
+    return photon_transfer(
+        measured,
+        products.number(noise, "READNOIS") / given,
+        products.number(noise, "RNERR") / given,
+    )
+
+
+def hdus(
+    found: PhotonTransfer, frames: Sequence[Frame], arguments: argparse.Namespace
+) -> list[fits.BinTableHDU]:
+    """Return the HDUs of a gain product after its primary one: the table PTC with its cards."""
+    columns: products.Columns = {
+        "EXPTIME": (found.exptime.tolist(), "s"),
+        "SIGNAL": (found.level.tolist(), "adu"),
+        "VARIANCE": (found.variance.tolist(), "adu2"),
+        "VARERR": (found.variance_error.tolist(), "adu2"),
+        "MODEL": (found.model.tolist(), "adu2"),
+        "USED": (found.used.tolist(), ""),
+        "LINEAR": (found.linearity.tolist(), ""),
+    }
+    table = products.table("PTC", columns)
+    products.add_cards(table.header, _cards(found, frames[0], arguments.amplifier))
+    return [table]
+
+
+def _cards(found, frame, amplifier) -> list[products.Card]:
+    below = found.linearity[np.isfinite(found.linearity)]
+    worst = float(below[np.argmax(np.abs(below))]) if below.size else np.nan
+    name, value = header_gain(frame.path, amplifier)
+    return [
+        ("GAINPTC", found.gain, "[e-/ADU] gain by photon transfer"),
+        ("GAINERR", found.gain_error, "[e-/ADU] standard error of GAINPTC"),
+        ("GAINHDR", value, f"[e-/ADU] as the frames' card {name} states" if name else "none"),
+        ("PTCCHI2", found.chi2, "squared residuals / errors"),
+        ("PTCDOF", found.freedom, "degrees of freedom left"),
+        ("PTCBEND", found.bend, "square term of the variance (0: none)"),
+        ("BENDERR", found.bend_error, "its standard error"),
+        ("FULLWELL", found.full_well, "[adu] full well, above the bias"),
+        ("FWELLERR", found.full_well_error, "[adu] its error (undefined: lower limit)"),
+        ("FWELLE", found.full_well * found.gain, "[e-] full well"),
+        ("FWLIMIT", not found.reached, "FULLWELL is a lower limit"),
+        ("LINWORST", worst, "largest deviation from signal = rate x time"),
+        ("LINERR", found.linearity_error, "error of a deviation, from the lamp's scatter"),
+    ]
+
+
+def header_gain(path: StrPath, amplifier: int = 0) -> tuple[str, float]:
+    """Return card and value of the gain in a frame's header; ``("", NaN)`` where none is."""
+    header = amplifiers(path)[amplifier].header
+    for name in _HEADER_GAIN:
+        value = header.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return name, float(value)
+    return "", np.nan
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Gain of one amplifier, e-/ADU, and its standard error."""
+
+    value: float
+    error: float
+
+
+def read(path: StrPath, amplifier: int = 0) -> Gain:
+    """Read the gain of an amplifier from its product.
+
+    Raises
+    ------
+    InputError
+        When the file is no gain product.
+    """
+    with opened_part(path, amplifier) as parts:
+        if "PTC" not in parts:
+            raise InputError(path, "has no table PTC: not a product of gain")
+        header: dict[str, Any] = dict(parts["PTC"].header)
+    return Gain(float(header["GAINPTC"]), float(header["GAINERR"]))

@@ -1,0 +1,193 @@
+"""Gain, full well and linearity of simulated flats come out within their errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.ccd.gain.pairs import measure_pair
+from darkroom.ccd.gain.photon_transfer import photon_transfer
+from darkroom.ccd.products.amplifiers import opened_part
+from darkroom.ccd.simulate import exposures as simulator
+from darkroom.errors import DarkroomError
+
+ROOT = Path(__file__).parents[3]
+TIMES = (1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 55.0)
+FLATS = {
+    "shape": [96, 96],
+    "gain": 2.5,
+    "targets": [],
+    "darks": [],
+    "bias": {"count": 2},
+    "flats": [{"count": 2, "exptime": time} for time in TIMES],
+}
+READ_NOISE = np.hypot(10.79, np.sqrt(1 / 12))
+
+
+def measured(settings):
+    """Measure the gain of a simulated camera whose bias and dark are known."""
+    truth = simulator.truth(settings)
+    good = truth["base_rate"] == truth["dark_rate"]
+    frames = {}
+    for item in simulator.plan(settings):
+        if item.role == "flat":
+            image = simulator.frame(settings, item, truth)[0].astype(float)
+            dark = truth["base_rate"] * simulator.dark_factor(settings, item.temperature)
+            signal = image - truth["bias"] - item.exptime * dark
+            frames.setdefault(item.exptime, []).append((signal, image < 65000))
+    pairs = [
+        measure_pair(one, two, good & below & also, time)
+        for time, ((one, below), (two, also)) in frames.items()
+    ]
+    return photon_transfer(pairs, READ_NOISE, 0.02)
+
+
+@pytest.mark.parametrize(
+    "trait",
+    [{}, {"prnu": 0.03, "flat_drift": 0.05}, {"full_well": 100000.0}, {"nonlinearity": 0.05}],
+    ids=["plain", "prnu and lamp drift", "full well", "non-linear"],
+)
+def test_the_gain_is_right_within_its_error(trait):
+    found = [measured(FLATS | trait | {"seed": seed}) for seed in range(24)]
+    pulls = np.array([(one.gain - 2.5) / one.gain_error for one in found])
+    assert abs(pulls.mean()) < 0.6
+    assert 0.7 < pulls.std() < 1.35
+    assert np.mean([one.gain for one in found]) == pytest.approx(2.5, rel=0.006)
+
+
+def test_the_full_well_is_where_the_variance_falls():
+    found = measured(FLATS | {"full_well": 100000.0, "seed": 1})
+    assert found.reached
+    assert found.full_well * found.gain == pytest.approx(100000, rel=0.05)
+    assert not found.used[-3:].any()
+
+
+def test_without_a_full_well_the_brightest_level_is_its_lower_limit():
+    found = measured(FLATS | {"seed": 1})
+    assert not found.reached
+    assert found.full_well == pytest.approx(55000, rel=0.05)
+    assert np.isnan(found.full_well_error)
+
+
+def test_a_non_linear_camera_shows_in_signal_over_time():
+    found = measured(FLATS | {"nonlinearity": 0.05, "flat_drift": 0.001, "seed": 1})
+    assert found.linearity[-1] - found.linearity[0] == pytest.approx(-0.041, abs=0.006)
+    assert found.linearity_error < 0.003
+
+
+def test_flats_without_light_tell_no_gain():
+    with pytest.raises(DarkroomError, match="hold no light"):
+        measured(FLATS | {"flat_rate": 0.0, "seed": 1})
+
+
+def run(program, *arguments):
+    subprocess.run(
+        [sys.executable, ROOT / f"scripts/ccd/{program}.py", *map(str, arguments)],
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_errors_of_science_frames_hold_photon_noise_of_the_measured_gain(tmp_path):
+    settings = FLATS | {
+        "amplifiers": 2,
+        "overscan": {"columns": 16, "drift": 5.0},
+        "bias": {"count": 10},
+        "darks": [{"count": 6, "exptime": 10.0}],
+        "targets": [{"exptime": 10.0}],
+        "sky_rate": 500.0,
+        "stars": 0,
+        "cosmic_rays": 0.0,
+        "seed": 9,
+    }
+    paths = {}
+    for item in simulator.plan(settings):
+        path = tmp_path / f"{item.name}.fits"
+        simulator.deliver(settings, item.name, path)
+        paths.setdefault(item.role, []).append(path)
+    made = {n: tmp_path / f"{n}.out.fits" for n in ("bias", "noise", "dark", "rate", "hot", "gain")}
+    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
+    run("master_bias", "--output", made["bias"], *paths["bias"])
+    run("read_noise", "--output", made["noise"], *paths["bias"])
+    run("master_dark", "--output", made["dark"], *paths["dark"])
+    run("dark_rate", "--output", made["rate"], *frames)
+    run("hot_pixels", "--output", made["hot"], "--rate", made["rate"], *frames)
+    run(
+        "gain", "--output", made["gain"], "--master-bias", made["bias"], "--read-noise",
+        made["noise"], "--dark-rate", made["rate"], "--hot-pixels", made["hot"], *paths["flat"],
+    )  # fmt: skip
+    run(
+        "subtract_dark", "--output-dir", tmp_path / "s", "--master-dark", made["dark"],
+        "--dark-rate", made["rate"], "--read-noise", made["noise"], "--hot-pixels", made["hot"],
+        "--gain", made["gain"], *paths["science"],
+    )  # fmt: skip
+    with fits.open(made["gain"]) as hdus:
+        for version in (1, 2):
+            header = hdus["PTC", version].header
+            assert header["GAINPTC"] == pytest.approx(2.5, abs=4 * header["GAINERR"])
+            assert header["GAINERR"] < 0.1
+    with fits.open(tmp_path / "s" / "target_image_dsub.fits") as hdus:
+        for version in (1, 2):
+            image, error, dq = (hdus[name, version].data for name in ("SCI", "ERR", "DQ"))
+            assert hdus["SCI", version].header["ERRPHOT"]
+            good = (dq & ~128) == 0
+            pull = (image[good] - 5000) / error[good]
+            assert np.std(pull) == pytest.approx(1, abs=0.06)
+
+
+def test_each_amplifier_has_the_gain_of_its_own_card(tmp_path):
+    settings = FLATS | {
+        "amplifiers": 2,
+        "overscan": {"columns": 16, "drift": 5.0},
+        "bias": {"count": 6},
+        "darks": [{"count": 4, "exptime": 10.0}],
+        "targets": [{"exptime": 10.0}],
+        "seed": 9,
+    }
+    paths = {}
+    for item in simulator.plan(settings):
+        path = tmp_path / f"{item.name}.fits"
+        simulator.deliver(settings, item.name, path)
+        with fits.open(path, mode="update") as hdus:
+            for number, gain in ((1, 2.0), (2, 3.0)):
+                hdus[number].header["EGAIN"] = gain
+        paths.setdefault(item.role, []).append(path)
+    made = {n: tmp_path / f"{n}.out.fits" for n in ("bias", "noise", "adu", "dark", "rate", "hot")}
+    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
+    card = ["--gain-e-per-adu", "EGAIN"]
+    run("master_bias", *card, "--output", made["bias"], *paths["bias"])
+    run("read_noise", *card, "--output", made["noise"], *paths["bias"])
+    run("read_noise", "--output", made["adu"], *paths["bias"])
+    run("master_dark", *card, "--output", made["dark"], *paths["dark"])
+    run("dark_rate", *card, "--output", made["rate"], *frames)
+    run("hot_pixels", *card, "--output", made["hot"], "--rate", made["rate"], *frames)
+    subtract = [
+        "--output-dir", tmp_path / "s", "--master-dark", made["dark"], "--dark-rate", made["rate"],
+        "--read-noise", made["noise"], "--hot-pixels", made["hot"], *paths["science"],
+    ]  # fmt: skip
+    run("subtract_dark", *card, *subtract)
+    for number, gain in ((0, 2.0), (1, 3.0)):
+        with opened_part(made["noise"], number) as ours, opened_part(made["adu"], number) as adu:
+            assert ours[0].header["GAIN"] == gain
+            assert ours["SCI"].header["BUNIT"] == "electron"
+            noise = adu["SCI"].header["READNOIS"]
+            assert ours["SCI"].header["READNOIS"] == pytest.approx(gain * noise, rel=1e-5)
+        with opened_part(tmp_path / "s" / "target_image_dsub.fits", number) as hdus:
+            assert hdus[0].header["GAIN"] == gain
+    assert "GAIN" not in fits.getheader(made["noise"])
+    # Flats are in ADU: the gain that they tell is not that of the card. Darks are not needed.
+    run(
+        "gain", "--output", tmp_path / "gain.fits", "--master-bias", made["bias"], "--read-noise",
+        made["noise"], *paths["flat"],
+    )  # fmt: skip
+    with fits.open(tmp_path / "gain.fits") as hdus:
+        for version in (1, 2):
+            header = hdus["PTC", version].header
+            assert header["GAINPTC"] == pytest.approx(2.5, abs=4 * header["GAINERR"])
+            assert header["GAINHDR"] == version + 1
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("subtract_dark", "--gain-e-per-adu", "2", *subtract)
+    assert b"was made with a gain of 3, 2 is needed" in caught.value.stderr
