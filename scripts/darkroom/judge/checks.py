@@ -19,7 +19,7 @@ from darkroom.words import number
 
 # Largest deviation of n normal values from their median, in units of 1.4826 MAD, that is exceeded
 # in 1 of 1,000 sets: (n, limit), from 4e5 simulated sets each. Fewer than 6 are not compared.
-_MAD_LIMITS = (
+_MAD_LIMITS: tuple[tuple[int, float], ...] = (
     (6, 24.0), (8, 15.6), (10, 11.9), (12, 9.9), (15, 9.0), (20, 7.2), (30, 6.2), (50, 5.4),
     (100, 5.0), (200, 4.9),
 )  # fmt: skip
@@ -188,7 +188,7 @@ class Alike(Check):
         for group in groups(subjects, self.within):
             yield from self._judge_group(group)
 
-    def _judge_group(self, subjects):
+    def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [subject.values.get(self.key) for subject in subjects]
         usual = self._usual(values)
         alike = [self._agrees(value, usual) for value in values]
@@ -204,7 +204,7 @@ class Alike(Check):
                 fault = f"{self.name} is {found}, but {usually}"
                 yield self.failed(subject, value, limit, fault)
 
-    def _usual(self, values):
+    def _usual(self, values: Sequence[Any]) -> Any:
         """Return the value that most others agree with; the first of them when there is a tie."""
         keys = [shown(value) for value in values]
         counts = Counter(keys)
@@ -217,9 +217,10 @@ class Alike(Check):
         }
         return distinct[max(support, key=support.__getitem__)]
 
-    def _agrees(self, value, usual):
+    def _agrees(self, value: Any, usual: Any) -> bool:
         if _is_number(value) and _is_number(usual):
-            return abs(value - usual) <= max(self.tolerance, self.relative * abs(usual))
+            limit = max(self.tolerance, self.relative * abs(usual))
+            return bool(abs(value - usual) <= limit)
         return shown(value) == shown(usual)
 
 
@@ -236,10 +237,9 @@ class Distinct(Check):
         seen: dict[str, tuple[Subject, int, bool]] = {}
         for subject in subjects:
             value = subject.values.get(self.key)
-            listed = isinstance(value, list | tuple)
-            elements = value if listed else [value]
+            elements: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
             faults = []
-            for index, element in enumerate(elements or (), 1):
+            for index, element in enumerate(elements, 1):
                 if element in (None, ""):
                     continue
                 mine = (subject, index, len(elements) > 1)
@@ -289,7 +289,7 @@ class Typical(Check):
             if len(known) >= _MAD_LIMITS[0][0]:
                 yield from self._judge_group(known)
 
-    def _judge_group(self, subjects):
+    def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [float(subject.values[self.key]) for subject in subjects]
         middle = median(values)
         scatter = 1.4826 * median([abs(value - middle) for value in values])
@@ -333,10 +333,11 @@ def median(values: Sequence[float]) -> float:
 
 def mad_limit(count: int) -> float:
     """Return the deviation, in units of 1.4826 MAD, that 1 in 1,000 sets of this size exceeds."""
-    counts, limits = zip(*_MAD_LIMITS, strict=True)
+    counts = [size for size, _ in _MAD_LIMITS]
+    limits = [limit for _, limit in _MAD_LIMITS]
     if count >= counts[-1]:
         return limits[-1]
-    above = next(i for i, n in enumerate(counts) if n > count)
+    above = next(i for i, size in enumerate(counts) if size > count)
     low, high = counts[above - 1], counts[above]
     share = (count - low) / (high - low)
     return limits[above - 1] + share * (limits[above] - limits[above - 1])
@@ -355,15 +356,15 @@ def shown(value: Any) -> str:
     return str(value).strip()
 
 
-def _folded(values):
+def _folded(values: Iterable[Any]) -> set[str]:
     return {shown(value).casefold() for value in values}
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _range(low, high):
+def _range(low: float, high: float) -> str:
     if math.isinf(low):
         return f"at most {shown(high)}"
     return f"at least {shown(low)}" if math.isinf(high) else f"{shown(low)} to {shown(high)}"
