@@ -98,7 +98,7 @@ rule correct:
     input:
         unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
         exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        frames=f"{RESULTS}/{{item}}/frames.tsv",
+        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
         references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
@@ -124,7 +124,7 @@ rule correct:
         "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} --frames {input.frames} {params.superbias} "
+        "--references {input.references} --refusal {input.refusal} {params.superbias} "
         "{params.settings} "
         "{params.measured} --status {output.status} {input.exposure} > {log} 2>&1"
 

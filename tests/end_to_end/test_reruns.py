@@ -115,9 +115,7 @@ FIGURES = ("ccd_figures", "nircam_figures", "wfc3_figures", "cgi_figures")
 EDITS = {
     "scripts/darkroom/nircam/readnoise/measure.py": once(*READNOISE),
     "scripts/darkroom/wfc3/reads/treat.py": REDUCED,
-    "scripts/darkroom/cgi/stacks/moments.py": once(
-        "noise_maps", "cgi_figures", *END, stack_statistics=4
-    ),
+    "scripts/darkroom/cgi/stacks/moments.py": once("noise_maps", "cgi_figures", *END),
     "scripts/darkroom/ccd/figures/story.py": once("ccd_figures", *END),
     "scripts/darkroom/report/page.html.j2": once(*END),
     "scripts/darkroom/plot/style.py": once(*FIGURES, *END),
