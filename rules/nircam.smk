@@ -1,5 +1,6 @@
 # NIRCam darks: superbias and read noise reference files.
 from darkroom.nircam.planning import PURPOSES
+
 nircam = PIPELINES["nircam"]
 
 
