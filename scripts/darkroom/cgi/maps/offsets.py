@@ -113,7 +113,12 @@ def measure(design: Design, level: np.ndarray, error: np.ndarray) -> Offsets:
 
 
 def deviations(
-    matrix: np.ndarray, level: np.ndarray, error: np.ndarray, limit: float = LIMIT
+    matrix: np.ndarray,
+    level: np.ndarray,
+    error: np.ndarray,
+    limit: float = LIMIT,
+    *,
+    scale_without: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measure the deviation of each level from the others, and find the anomalous ones.
 
@@ -125,6 +130,9 @@ def deviations(
         Level of each stack and its standard error [e-].
     limit : float
         Standard errors by which an anomalous one deviates.
+    scale_without : bool
+        Measure the scatter of the deviations without the stack that is tested: with few stacks it
+        draws the predictions of all others along, and would widen the errors that judge it.
 
     Returns
     -------
@@ -146,6 +154,12 @@ def deviations(
         score = np.abs(offset) / offset_error
         scale = max(1.0, 1.4826 * float(np.median(score[agree])))
         worst = int(np.argmax(np.where(agree, score, 0)))
+        if scale_without:
+            rest = agree.copy()
+            rest[worst] = False
+            others, others_error = _predict(matrix, level, error, rest)
+            seen = (np.abs(others) / others_error)[rest]
+            scale = max(1.0, 1.4826 * float(np.median(seen)))
         full = (~agree).sum() >= len(level) // 3
         if full or score[worst] <= limit * scale:
             break

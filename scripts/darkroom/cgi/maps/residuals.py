@@ -130,8 +130,9 @@ def measure(
     level, variance = level[here], variance[here]
     noise2 = (variance * weight**2).sum(axis=1) + _common(matrix, level, variance)
     found = deviations(
-        matrix, level @ weight - subtracted[here], np.sqrt(noise2 + error[here] ** 2), LIMIT
-    )
+        matrix, level @ weight - subtracted[here], np.sqrt(noise2 + error[here] ** 2), LIMIT,
+        scale_without=True,
+    )  # fmt: skip
     for whole, part in zip((excess, excess_error, anomalous), found, strict=True):
         whole[here] = part
     return excess, excess_error, anomalous
