@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum.model import PIVOT
 from darkroom.report.truth_rows import row
@@ -118,7 +119,9 @@ def compare_reference_pixels(
     list of dict
         Rows as of `darkroom.report.truth_rows.row`.
     """
-    common, own = full["pedestal_rms"], full["amplifier_pedestal_rms"]
+    # A group that is the mean of frames has the mean of their pedestals.
+    frames = np.sqrt(PATTERNS[full["readpatt"]][0])
+    common, own = (full[f"{name}pedestal_rms"] / frames for name in ("", "amplifier_"))
     true = {
         "common pedestal": np.hypot(common, own / np.sqrt(namplifiers)),
         "pedestal of an amplifier": own,
@@ -126,7 +129,7 @@ def compare_reference_pixels(
     table, rows = product.table("SCATTER"), []
     for name, value, error in zip(table["NAME"], table["VALUE"], table["ERROR"], strict=True):
         if str(name) in true:
-            what = f"frame to frame, {name}"
+            what = f"group to group, {name}"
             rows.append(row(what, true[str(name)], value, float(error), "DN"))
     table = product.table("INSTABILITY")
     for k, a in enumerate(table.get("AMPLIFIER", ())):
