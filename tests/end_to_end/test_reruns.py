@@ -120,7 +120,7 @@ EDITS = {
     "scripts/darkroom/report/page.html.j2": once(*END),
     "scripts/darkroom/plot/style.py": once(*FIGURES, *END),
     "scripts/ccd/hot_pixels.py": once(
-        "hot_pixels", "subtract_dark", "ccd_quantities", "ccd_figures", *END
+        "hot_pixels", "bad_pixels", "subtract_dark", "ccd_quantities", "ccd_figures", *END
     ),
     # What only the workflow reads, simulators and other archives change no job of this campaign.
     "scripts/darkroom/pipelines.py": {},
