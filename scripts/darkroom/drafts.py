@@ -51,9 +51,14 @@ def draft(folder: StrPath) -> Draft:
     Raises
     ------
     DarkroomError
-        When there is no such folder, or no FITS file in it.
+        When there is no such folder, no FITS file in it, or a ``$`` in its path.
     """
     place = Path(folder).expanduser().resolve()
+    if "$" in str(place):
+        raise DarkroomError(
+            f"{place}: a campaign takes $ for the beginning of a variable; rename the folder, or "
+            "move it"
+        )
     paths = fits_files(place)
     files, unread = [], []
     for found in read_all(paths):

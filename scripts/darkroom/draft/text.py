@@ -138,7 +138,6 @@ def campaign_yaml(
 
 def folder_line(folder: Path) -> str:
     """Return the line of the YAML that names the folder of the archive."""
-    # A variable would be expanded: $ stands for itself only when no name follows it.
     return f"  folder: {_scalar(str(folder))}"
 
 

@@ -100,6 +100,9 @@ def test_a_file_of_the_person_is_never_replaced(night, tmp_path):
 def test_a_folder_without_exposures_says_so(tmp_path):
     with pytest.raises(DarkroomError, match="no FITS file in it"):
         draft(tmp_path)
+    (tmp_path / "a$HOME").mkdir()
+    with pytest.raises(DarkroomError, match="for the beginning of a variable; rename the folder"):
+        draft(tmp_path / "a$HOME")
     with pytest.raises(DarkroomError, match="there is no folder"):
         draft(tmp_path / "absent")
     frame(tmp_path / "what.fits", INSTRUME="X", IMAGETYP="Tricolor", EXPTIME=1.0)
