@@ -15,6 +15,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.naming import about_to_name, named
+
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
@@ -63,9 +65,11 @@ def rename_durably(source: StrPath, target: StrPath) -> None:
     source, target : path-like
         On one file system; a file at `target` is replaced.
     """
+    about_to_name(target)
     flush(source)
     os.replace(source, target)
     flush(Path(target).parent)
+    named(target)
 
 
 def flush(path: StrPath) -> None:

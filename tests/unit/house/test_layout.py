@@ -12,8 +12,8 @@ LIBRARY = SCRIPTS / "darkroom"
 
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
-    ("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
-    ("provenance", "fits", "combine", "plot", "transport", "judge"),
+    ("errors", "hints", "atomic", "naming", "words", "threads", "compiled", "dates", "secrets"),
+    ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
     ("crds", "archive", "workflow", "simulate", "report", "draft"),
     # the instruments are here
