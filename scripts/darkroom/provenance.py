@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import darkroom
-from darkroom.integrity.digests import sha256
+from darkroom.integrity.digests import sha256 as sha256
 from darkroom.integrity.watch import content_of
 
 if TYPE_CHECKING:

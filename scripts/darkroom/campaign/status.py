@@ -142,9 +142,9 @@ def load_status(path: StrPath) -> dict[str, Any]:
         if path.stat().st_size > _LONGEST:
             raise ValueError("too long")
         status: Any = json.loads(path.read_text(encoding="utf-8"))
-        # One that a person wrote by hand, outside of a campaign, states no digest.
-        by_hand = isinstance(status, dict) and "digest" not in status and root_of(path) is None
-        fault = "" if by_hand else seal_fault(status)
+        # Outside of a campaign a person may write one by hand, without a digest.
+        by_hand = isinstance(status, dict) and root_of(path) is None
+        fault = "" if by_hand and "digest" not in status else seal_fault(status)
         fault = fault or _type_fault(status, () if by_hand else _TYPES)
     except FileNotFoundError:
         raise InputError(path, "no such status file") from None
@@ -154,7 +154,7 @@ def load_status(path: StrPath) -> dict[str, Any]:
         fault = str(error)[:200]
     if fault:
         raise InputError(path, f"is a damaged status file ({fault})", _AGAIN)
-    if by_hand:
+    if by_hand and not {"digest", "exposure", "item"} <= status.keys():
         return dict(status)
     named, place = status["exposure"], path.stem
     if named != place or (path.parent.parent.name == "raw" and status["item"] != path.parent.name):

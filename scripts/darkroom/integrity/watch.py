@@ -227,8 +227,7 @@ def _fault(path: str, read: _Read) -> InputError | None:
     by = f"{read.stated_by} states" if read.stated_by else "its record states"
     return DamagedInput(
         shown,
-        f"its SHA-256 is {read.found}, {by} {read.expected}: it was damaged or replaced after it "
-        "was made",
+        f"its SHA-256 is {read.found}, {by} {read.expected}: it was damaged or replaced since",
         advice_to_remake(path),
     )
 
@@ -341,15 +340,14 @@ def _inputs(root: Path | None) -> dict[str, tuple[str, str]]:
 
 
 def _digests(path: str) -> tuple[str, str]:
-    """Return the SHA-256 of a file and, of a FITS file, that of its content."""
+    """Return the SHA-256 of a file and, of a FITS product, that of its content."""
     sha256 = digests.sha256(path)
     with Path(path).open("rb") as stream:
-        fits = stream.read(6) == b"SIMPLE"
-    if not fits:
-        return sha256, ""
-    from darkroom.fits.content import content_sha256
+        if stream.read(6) != b"SIMPLE":
+            return sha256, ""
+    from darkroom.fits.content import content_sha256, is_product
 
     try:
-        return sha256, content_sha256(path)
+        return sha256, content_sha256(path) if is_product(path) else ""
     except InputError:
         return sha256, ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from darkroom.naming import about_to_name, named
 from darkroom.plot import style
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ class FigureBook:
             if kind is None:
                 text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
                 (self._temporary / "figures.json").write_text(text + "\n", encoding="utf-8")
+                about_to_name(self.folder)
                 self._replace()
+                named(self.folder)
         finally:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
