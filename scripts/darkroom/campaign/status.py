@@ -99,7 +99,11 @@ def write_status(path: StrPath, status: Mapping[str, Any]) -> None:
     content = sealed(json.loads(json.dumps(dict(status))))
     # It states its own digest, and is also copied by rules: it has no record.
     with unrecorded():
-        write_text(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        write_text(path, _text(content))
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_status(path: StrPath) -> dict[str, Any]:
@@ -141,11 +145,14 @@ def load_status(path: StrPath) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LONGEST:
             raise ValueError("too long")
-        status: Any = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        status: Any = json.loads(text)
         # Outside of a campaign a person may write one by hand, without a digest.
         by_hand = isinstance(status, dict) and root_of(path) is None
         fault = "" if by_hand and "digest" not in status else seal_fault(status)
         fault = fault or _type_fault(status, () if by_hand else _TYPES)
+        if not fault and not by_hand and text != _text(status):
+            fault = "its text is not as it was written"
     except FileNotFoundError:
         raise InputError(path, "no such status file") from None
     except RecursionError:

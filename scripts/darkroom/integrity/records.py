@@ -120,8 +120,11 @@ def load(record: Path, path: StrPath) -> Record | None:
         When it is damaged.
     """
     try:
-        content = json.loads(_text(record))
+        text = _text(record)
+        content = json.loads(text)
         fault = seal_fault(content)
+        if not fault and text != json.dumps(content, sort_keys=True):
+            fault = "is not as it was written"
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError, OSError) as error:
