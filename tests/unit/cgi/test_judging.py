@@ -11,7 +11,7 @@ from darkroom.cgi.judging import checks
 from darkroom.cgi.received import read_header
 from darkroom.cgi.simulate import exposures as cgi
 from darkroom.cgi.stacks.gather import sort_out
-from darkroom.cgi.units import EM_ELECTRON
+from darkroom.cgi.units import COSMIC, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 STACKS = [(1.5, 2), (30, 100), (500, 2), (5000, 100)]
@@ -226,3 +226,17 @@ def test_all_planes_of_flags_count(spoilt):
     moments = read_moments(stack)
     assert moments.count[50, 150] == FRAMES - 1
     assert moments.seen[50, 150] & 4
+
+
+def test_a_mask_that_cuts_into_the_noise_is_warned_of(spoilt):
+    """All samples above the median are flagged as cosmic rays, as corgidrp does without any hit."""
+
+    def cut(hdus):
+        hdus["DQ"].data[hdus[1].data > np.median(hdus[1].data)] |= COSMIC
+
+    paths = spoilt(cut, 1)
+    refused, warned = verdicts(paths)
+    assert not refused
+    assert list(warned) == [paths[1].stem]
+    assert "lower half is 0.6" in warned[paths[1].stem]
+    assert "its mask of cosmic rays cuts into noise and charge" in warned[paths[1].stem]

@@ -174,6 +174,10 @@ class Pixels:
             else:
                 stored = plane.stored(first, len(target)).astype(np.float64)
                 target[...] = stored * plane.bscale + plane.bzero
+        self.read_flags_into(first, dq)
+
+    def read_flags_into(self, first: int, dq: np.ndarray) -> None:
+        """Read the flags of a band of rows, as `read_into` does."""
         if not self.dq:
             dq[...] = 0
             return

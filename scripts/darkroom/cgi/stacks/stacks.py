@@ -14,6 +14,7 @@ from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
     from darkroom.cgi.stacks.frame import Headers
+    from darkroom.cgi.stacks.growth import Growth
 
 #: Smallest number of frames of a stack that the instrument team recommends.
 RECOMMENDED_FRAMES = 1176
@@ -102,6 +103,8 @@ class Stack:
         Sum of the temperatures (EXCAMT) of its frames [C], where they are known.
     temperatures : int
         Number of frames whose temperature is known.
+    growths : list of darkroom.cgi.stacks.growth.Growth
+        How the masks of its frames, part by part, were grown; empty when they were not.
     """
 
     exptime: float
@@ -115,6 +118,7 @@ class Stack:
     members: list[Member] = field(default_factory=list)
     temperature_sum: float = 0.0
     temperatures: int = 0
+    growths: list[Growth] = field(default_factory=list)
 
     @classmethod
     def begin(cls, headers: Headers, shape: tuple[int, int], key: Key | None = None) -> Stack:
@@ -206,6 +210,7 @@ class Stack:
             self.earliest = other.earliest
         self.temperature_sum += other.temperature_sum
         self.temperatures += other.temperatures
+        self.growths += other.growths
 
     def check(self) -> None:
         """Refuse duplicate frames, and EM gains that differ too much.
