@@ -101,6 +101,11 @@ def choose(
         if not exclude or not sentences:
             advice = ", as with a light leak; bad_stacks: exclude leaves it out"
             warnings = [sentence + advice for sentence in sentences.values()]
+            if np.isnan(excess).all():
+                warnings.append(
+                    f"{len(fitted)} stacks: whether one of them has a light leak or an offset "
+                    f"cannot be tested with fewer than {offsets.MIN_STACKS}"
+                )
             return Chosen(reports, design, found, subtracted, warnings)
         for m, sentence in sentences.items():
             fitted[m].used, fitted[m].reason = False, f"{sentence}; it is left out"
