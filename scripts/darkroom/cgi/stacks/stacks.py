@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -131,7 +132,7 @@ class Stack:
             exptime=exptime,
             commanded_gain=commanded_gain,
             kgain=kgain,
-            unit=str(headers.image.get("BUNIT", "")).strip(),
+            unit=headers.unit,
             shape=shape,
             threshold_dn=threshold_dn(headers),
             template=Template.from_headers(headers),
@@ -179,9 +180,10 @@ class Stack:
                 f"exposure time, commanded EM gain and conversion gain are {found}, those of "
                 f"the stack are {self.key}",
             )
-        unit = str(headers.image.get("BUNIT", "")).strip()
-        if unit != self.unit:
-            raise InputError(headers.path, f"BUNIT is {unit!r}, that of its stack {self.unit!r}")
+        if headers.unit != self.unit:
+            raise InputError(
+                headers.path, f"BUNIT is {headers.unit!r}, that of its stack {self.unit!r}"
+            )
         self.members.append(Member(headers.path.name, sha256, headers.start, headers.em_gain))
         if headers.start >= self.template.start:
             self.template = Template.from_headers(headers)
@@ -252,7 +254,9 @@ def threshold_dn(headers: Headers) -> float | None:
     match = _THRESHOLD.search(headers.history)
     if match:
         try:
-            return float(match[1])
+            known = float(match[1])
+            if not math.isnan(known):
+                return known
         except ValueError:
             raise InputError(
                 headers.path,
