@@ -46,7 +46,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
-    localrule: ARRIVALS.together
+    localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
     threads: 1

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Transfers at once, unless the campaign says otherwise.
+# Transfers at once, unless the archive's module or the campaign says otherwise.
 PARALLEL = 4
 # Files up to this size are fetched in batches: starting a program for each would take longer.
 SMALL_BYTES = 20_000_000
@@ -165,7 +165,7 @@ class Fetching:
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
-        count = self._settings.get("parallel", PARALLEL)
+        count = self._parallel
         outcomes: dict[int, Outcome] = {}
         failures_in_a_row, reported = 0, monotonic()
         tasks = _Tasks(self, own, numbers)
@@ -196,9 +196,15 @@ class Fetching:
         """Return the `arrival_key` of an exposure."""
         return arrival_key(self.campaign, exposure, self.pins, self.code)
 
+    @property
+    def _parallel(self) -> int:
+        """Number of transfers at once."""
+        usual = getattr(self._archive, "PARALLEL", PARALLEL)
+        return int(self._settings.get("parallel", usual))
+
     def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
-        parallel = self._settings.get("parallel", PARALLEL)
-        slots = TransferSlots(self.folder.parent.parent / ".archive_turns", parallel, heartbeat)
+        turns = self.folder.parent.parent / ".archive_turns"
+        slots = TransferSlots(turns, self._parallel, heartbeat)
         return self.one(exposure, slot=slots)
 
     def _seconds(self, exposure: Exposure) -> float:
