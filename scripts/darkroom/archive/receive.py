@@ -11,6 +11,7 @@ from darkroom.atomic import written_atomically
 from darkroom.campaign.status import acceptance
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.verify import verify
+from darkroom.plain import plain_value
 from darkroom.provenance import sha256
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def receive(
         """Return the status of a file that passes every check."""
         verify(path, exposure.size)
         check_pin(digest)
-        facts, notes = read_header(path, exposure, item)
+        facts, notes = map(plain_value, read_header(path, exposure, item))
         return acceptance(exposure, path.stat().st_size, digest, facts, notes)
 
     if destination.is_dir():
