@@ -8,6 +8,8 @@ from pathlib import Path
 
 from darkroom.errors import DarkroomError
 
+# What Linux takes for a path.
+_LONGEST = 4000
 # As `os.path.expandvars` reads them; any other $ is a letter of the path.
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})", re.ASCII)
 
@@ -34,8 +36,8 @@ def expanded(text: str, setting: str, advice: str) -> Path:
             raise DarkroomError(
                 f"{setting} is {text!r}, but that environment variable is not set; {advice}"
             )
-    if "\0" in text:
-        raise DarkroomError(f"{setting} is {text!r}, which no folder can be named; {advice}")
+    if "\0" in text or len(text) > _LONGEST:
+        raise DarkroomError(f"{setting} is {text[:200]!r}…, which names no folder; {advice}")
     try:
         return Path(os.path.expandvars(text)).expanduser()
     except RuntimeError:
