@@ -96,6 +96,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print("ERROR interrupted", file=sys.stderr)
         status = 130
+    except MemoryError:
+        print("ERROR the memory of this machine does not suffice for it", file=sys.stderr)
+        status = 1
     except Exception as error:
         full = _is_full(error)
         if not full:
