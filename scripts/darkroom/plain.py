@@ -36,14 +36,14 @@ def plain_text(text: str, longest: int = LONGEST_VALUE, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written(found[0]), text)
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: Any, longest: int = LONGEST_VALUE) -> Any:
     """Return a value (text, number, list, dictionary) with all text in it made plain."""
     if isinstance(value, str):
-        return plain_text(value)
+        return plain_text(value, longest)
     if isinstance(value, dict):
-        return {plain_value(key): plain_value(part) for key, part in value.items()}
+        return {plain_value(key): plain_value(part, longest) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_value(part) for part in value]
+        return [plain_value(part, longest) for part in value]
     return value
 
 

@@ -68,7 +68,9 @@ class Subject:
         """Write the input of a number."""
         chance = random.Random(f"{type(self).__name__} {number}")
         self.path.unlink(missing_ok=True)
-        self.path.write_bytes(self.made(chance))
+        made = self.made(chance)
+        # The sound one now and then: what refuses all is no reader.
+        self.path.write_bytes(self.sound if number % 25 == 0 else made)
 
     def made(self, chance):
         """Return the bytes of an input."""
@@ -164,7 +166,7 @@ class PinsFile(Subject):
         pins = read_pins(self.path)
         conflicts(pins, self.other)
         for item, exposure in self.sums:
-            pins.check(item, exposure, "0" * 64, "x.fits")
+            pins.check(item, exposure, self.sums[item, exposure], "x.fits")
         pins.write(self.folder / "again.tsv")
 
 
@@ -181,9 +183,8 @@ class CampaignFile(Subject):
         (folder / "frames" / "bias_1.fits").write_bytes(b"x")
 
     def made(self, chance):
-        text = chance.choice(self.texts)
+        text = self.sound = chance.choice(self.texts)
         if chance.random() < 0.35:
-            self.sound = text
             return super().made(chance)
         made = mutate.of_value(yaml.safe_load(text), chance)
         try:
@@ -266,6 +267,7 @@ class FitsFile(Subject):
 
     def made(self, chance):
         content, self.instrument = chance.choice(self.kinds)
+        self.sound = content
         if chance.random() < 0.5:
             return mutate.of_bytes(content, chance)
         return _with_cards(content, chance)
