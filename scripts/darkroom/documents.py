@@ -28,6 +28,8 @@ _BOUNDS = {
     "above": "exclusiveMinimum",
     "below": "exclusiveMaximum",
 }
+# Frames, rows, columns, reads of a simulator: more than any campaign has, less than any memory.
+_MOST_SIMULATED = 100_000
 _TABLE = re.compile(r"(<!-- settings: ([\w.<>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = {
     "str": "text", "int": "whole number", "float": "number", "bool": "true, false", "dict": "",
@@ -151,11 +153,31 @@ def _item_schema() -> dict[str, Any]:
         properties[name] = group_schema(pipeline_class(name).settings_group) | {"default": {}}
     item["allOf"] = [
         _when(
-            "instrument", name, {"properties": {"simulate": group_schema(simulation_group(name))}}
+            "instrument",
+            name,
+            {"properties": {"simulate": _bounded(group_schema(simulation_group(name)))}},
         )
         for name in PIPELINES
     ]
     return item
+
+
+def _bounded(schema: dict[str, Any], name: str = "") -> dict[str, Any]:
+    """Return the schema of a simulator with a bound for every number of frames, rows, reads ….
+
+    A campaign may come from somebody else, and a simulator makes whatever it asks for.
+    """
+    found = {
+        key: {inner: _bounded(one, inner) for inner, one in part.items()}
+        if key == "properties"
+        else _bounded(part, name)
+        if isinstance(part, dict)
+        else part
+        for key, part in schema.items()
+    }
+    if found.get("type") == "integer" and "maximum" not in found and name != "seed":
+        found["maximum"] = _MOST_SIMULATED
+    return found
 
 
 def _hst_query() -> dict[str, Any]:

@@ -12,7 +12,10 @@ LIBRARY = SCRIPTS / "darkroom"
 
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
-    ("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
+    (
+        *("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
+        *("plain", "folders"),
+    ),
     ("provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
     ("crds", "archive", "workflow", "simulate", "report", "draft"),

@@ -273,6 +273,7 @@ def _open(path, plain):
         shape = _shape(headers[1])
         if len(shape) != 2:
             raise InputError(path, f"the second HDU holds no 2-D image ({_describe_shape(shape)})")
+        science = _plane(plain, found[1], headers[1], shape)
         planes = {"ERR": (), "DQ": ()}
         kept = {}
         for unit, header in zip(found[2:], headers[2:], strict=True):
@@ -285,7 +286,7 @@ def _open(path, plain):
     return Frame(
         Headers(path, *headers[:2], kept.get("ERR", empty), kept.get("DQ", empty)),
         Pixels(
-            _plane(plain, found[1], headers[1], shape),
+            science,
             next(iter(planes["ERR"]), None),
             planes["DQ"],
         ),
