@@ -10,6 +10,8 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
+from darkroom.atomic import make_folder
+
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
@@ -50,7 +52,7 @@ class Claims:
 
     def _open(self) -> int:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             # Open for the life of the process: closing it would free every claim.
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         return self._file
