@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -35,10 +36,18 @@ class Claims:
         self._file: int | None = None
 
     def take(self, number: int) -> bool:
-        """Take a claim if it is free; return whether it was."""
+        """Take a claim if it is free; return whether it was.
+
+        Raises
+        ------
+        OSError
+            When the disk fails: waiting for the claim would never end.
+        """
         try:
             fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
             return False
         return True
 
