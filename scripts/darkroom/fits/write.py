@@ -52,10 +52,7 @@ def write(path: StrPath, hdus: Sequence[Any], date: str | None = None) -> None:
         date or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "time this file was written (UTC)",
     )
-    for hdu in hdulist:
-        hdu.add_checksum(when="HDU checksum")
-        hdu.header.comments["DATASUM"] = "data unit checksum"
-        hdu.add_checksum(when="HDU checksum", override_datasum=False)
+    _add_checksums(hdulist)
     with written_atomically(path) as temporary:
         save(temporary, hdulist, output_verify="exception", checksum=False)
 
@@ -94,7 +91,7 @@ class _Stream:
 def edited(path: StrPath, **options: Any) -> Iterator[fits.HDUList]:
     """Give the HDUs of a file; what was changed is in the file when the block ends well.
 
-    Like astropy's mode "update", but in memory, and written as `save` does.
+    Like astropy's mode "update", but written as `save` does. HDUs with CHECKSUM keep a right one.
 
     Parameters
     ----------
@@ -103,10 +100,15 @@ def edited(path: StrPath, **options: Any) -> Iterator[fits.HDUList]:
     **options
         Of ``astropy.io.fits.open``.
     """
-    buffer = io.BytesIO(Path(path).read_bytes())
-    with fits.open(buffer, mode="update", memmap=False, **options) as hdus:
+    with fits.open(io.BytesIO(Path(path).read_bytes()), memmap=False, **options) as hdus:
         yield hdus
-        hdus.flush()
-        # Before astropy closes it.
-        content = buffer.getvalue()
-    Path(path).write_bytes(content)
+        _add_checksums([hdu for hdu in hdus if "CHECKSUM" in hdu.header])
+        save(path, hdus)
+
+
+def _add_checksums(hdus: Sequence[Any]) -> None:
+    """Add CHECKSUM and DATASUM, without the time that astropy puts into their comments."""
+    for hdu in hdus:
+        hdu.add_checksum(when="HDU checksum")
+        hdu.header.comments["DATASUM"] = "data unit checksum"
+        hdu.add_checksum(when="HDU checksum", override_datasum=False)

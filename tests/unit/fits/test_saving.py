@@ -57,6 +57,27 @@ def test_an_edited_file_is_what_astropy_makes_of_it_on_the_disk(tmp_path, cards)
     assert (tmp_path / "ours.fits").read_bytes() == (tmp_path / "theirs.fits").read_bytes()
 
 
+def test_an_edited_file_keeps_right_checksums_where_it_has_some(tmp_path):
+    path, opened = tmp_path / "a.fits", hdus()
+    opened[1].add_checksum()
+    save(path, opened)
+    with edited(path) as opened:
+        opened[0].header["X"] = 1
+        opened[1].data[0, 0] = 5
+    with fits.open(path, checksum=True) as opened:
+        assert ["CHECKSUM" in hdu.header for hdu in opened] == [False, True, False, False]
+        assert opened[1].verify_checksum() == opened[1].verify_datasum() == 1
+
+
+def test_an_edited_file_is_as_it_was_when_the_edit_fails(tmp_path):
+    path = tmp_path / "a.fits"
+    save(path, hdus())
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError), edited(path) as opened:
+        opened[1].data[0, 0] = 1 / 0
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("side", [2, 30, 300])
 def test_a_full_disk_is_an_error_of_the_disk(side):
     with pytest.raises(OSError, match="No space left"):

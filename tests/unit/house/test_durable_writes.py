@@ -21,7 +21,6 @@ GIVERS = {"written_atomically", "written_in_shared_folder", "private_folder", "T
 # Functions that write to a name that their caller made private, or to what is no result.
 ALLOWED = {
     "darkroom/archive/fetching.py:_fetch_batch": "a mark whose date alone counts",
-    "darkroom/fits/write.py:edited": "the name is temporary",
     "darkroom/fits/write.py:save": "the name is temporary",
     "darkroom/archive/local.py:deliver": "the name is temporary, see darkroom.archive.receive",
     "darkroom/cgi/maps/peer.py:add": "scratch",
@@ -135,10 +134,6 @@ def test_pixels_are_written_by_what_says_when_it_cannot():
     }
     assert found == {
         ("darkroom/fits/write.py", "hdus.writeto(_Stream(stream), **options)"),
-        (
-            "darkroom/fits/write.py",
-            "fits.open(buffer, mode='update', memmap=False, **options)",
-        ),
         ("darkroom/nircam/simulate/uncal.py", "uncal(full, exposure, one).writeto(buffer)"),
     }
 
