@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Of programs that were killed: never a result, removed by the next writer.
 _TEMPORARY = re.compile(r"^\.(.+)\.(part|work)(\..*)?$")
+# Locks and marks without content: whoever needs one makes it.
+_LOCKS = {".archive_turns", ".archive_down", ".claims", ".filling"}
 _NUMBER = re.compile(r"\.(\d+|[0-9a-f]{32})\.(?=(old\.)?(part|work))")
 
 
@@ -88,13 +90,20 @@ def flat(tree, prefix=""):
 
 
 def is_temporary(path):
-    """Whether a path is a temporary file or in a temporary folder."""
-    return any(_TEMPORARY.match(part) for part in path.split("/"))
+    """Whether a path is a temporary file, in a temporary folder, or a lock."""
+    return path.rpartition("/")[2] in _LOCKS or any(
+        _TEMPORARY.match(part) for part in path.split("/")
+    )
 
 
 def named(tree):
     """Return ``{path: bytes}`` of all that is not temporary."""
     return {path: content for path, content in flat(tree).items() if not is_temporary(path)}
+
+
+def leftovers(tree):
+    """Return the temporary files of a tree, without locks."""
+    return [p for p in flat(tree) if any(_TEMPORARY.match(part) for part in p.split("/"))]
 
 
 def digest(tree):

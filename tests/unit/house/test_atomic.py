@@ -198,3 +198,54 @@ def test_a_disk_that_cannot_flush_a_file_is_an_error_and_one_that_cannot_flush_f
     with pytest.raises(OSError, match="Invalid"):
         write_text(tmp_path / "b.json", "{}")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("name", [".hidden.fits", "frame.part.fits"])
+def test_a_name_that_only_resembles_a_temporary_one_is_written_atomically(tmp_path, name):
+    with written_atomically(tmp_path / name) as temporary:
+        assert temporary.name == f".{Path(name).stem}.{os.getpid()}.part.fits"
+        temporary.write_text("frame")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_leftover_that_another_removes_meanwhile_is_no_failure(tmp_path, monkeypatch):
+    gone = tmp_path / ".gone.1.part"
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    write_text(tmp_path / "a.json", "{}")
+    with private_folder(tmp_path, "a") as folder:
+        shutil.rmtree(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_folder_that_another_makes_at_the_same_moment_is_no_failure(
+    tmp_path, monkeypatch, missing
+):
+    """Between the look and the call: here the first look at a folder finds nothing."""
+    folder = tmp_path / "item" / "inner"
+    folder.mkdir(parents=True)
+    is_dir, seen = Path.is_dir, set()
+
+    def second_look(path):
+        new = path not in seen
+        seen.add(path)
+        return not new and is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", second_look)
+    calls = iter([missing])
+    mkdir = Path.mkdir
+
+    def failing_first(path, **options):
+        if next(calls, 0):
+            raise FileNotFoundError(errno.ENOENT, "none above it")
+        mkdir(path, **options)
+
+    monkeypatch.setattr(Path, "mkdir", failing_first)
+    atomic.make_folder(folder)
+
+
+def test_folders_that_this_user_may_not_write_to_are_not_flushed(tmp_path, order, monkeypatch):
+    (tmp_path / "item").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and mode == 6)
+    atomic.make_folder(tmp_path / "item" / "inner")
+    assert order == [("flush", "item")]
