@@ -16,7 +16,7 @@ from darkroom.archive.arrivals import Arrivals, arrival_key
 from darkroom.archive.pool import run_tasks
 from darkroom.archive.receive import facts_of_lock, receive
 from darkroom.archive.slots import TransferSlots
-from darkroom.atomic import remove_leftovers
+from darkroom.atomic import make_folder, remove_leftovers
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.lock import Lock
 from darkroom.campaign.pins import Pins
@@ -215,7 +215,7 @@ class Fetching:
         """Log a warning when the disk has no room for all that is still missing."""
         sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
         wanted = sum(size for path, size in sizes.items() if not path.is_file())
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         free = _free(self.folder)
         if wanted > free:
             log.warning(

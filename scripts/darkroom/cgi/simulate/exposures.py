@@ -317,15 +317,15 @@ def deliver(settings: dict[str, Any], name: str, path: StrPath) -> None:
     from astropy.io import fits
 
     from darkroom.atomic import written_atomically
+    from darkroom.fits.write import save
 
     exposure = planned("CGI", plan(settings), name)
     primary, header = cards(settings, exposure)
     if complete(settings)["level"] == "L1":
         counts, _ = raw_frame(settings, exposure)
         with written_atomically(path) as temporary:
-            fits.HDUList([fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]).writeto(
-                temporary
-            )
+            hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]
+            save(temporary, fits.HDUList(hdus))
         return
     image, err, dq = frame(settings, exposure)
     errors = fits.ImageHDU(err[None], name="ERR")
@@ -333,4 +333,4 @@ def deliver(settings: dict[str, Any], name: str, path: StrPath) -> None:
     hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]
     hdus.append(fits.ImageHDU(dq, name="DQ"))
     with written_atomically(path) as temporary:
-        fits.HDUList(hdus).writeto(temporary)
+        save(temporary, fits.HDUList(hdus))
