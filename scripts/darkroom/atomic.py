@@ -15,6 +15,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.naming import about_to_name, named
+
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
@@ -66,9 +68,11 @@ def rename_durably(source: StrPath, target: StrPath) -> None:
     source, target : path-like
         On one file system; a file at `target` is replaced.
     """
+    about_to_name(target)
     flush(source)
     os.replace(source, target)
     flush(Path(target).parent)
+    named(target)
 
 
 def replace_folder_durably(source: StrPath, target: StrPath) -> None:
@@ -83,6 +87,7 @@ def replace_folder_durably(source: StrPath, target: StrPath) -> None:
         Beside each other; a folder at `target` is removed.
     """
     source, target = Path(source), Path(target)
+    about_to_name(target)
     for folder, _, names in os.walk(source):
         for name in names:
             flush(Path(folder, name))
@@ -92,6 +97,7 @@ def replace_folder_durably(source: StrPath, target: StrPath) -> None:
         os.replace(target, old)
     os.replace(source, target)
     flush(target.parent)
+    named(target)
     shutil.rmtree(old, ignore_errors=True)
 
 
