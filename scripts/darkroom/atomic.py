@@ -69,10 +69,15 @@ def rename_durably(source: StrPath, target: StrPath) -> None:
         On one file system; a file at `target` is replaced.
     """
     about_to_name(target)
+    rename_unannounced(source, target)
+    named(target)
+
+
+def rename_unannounced(source: StrPath, target: StrPath) -> None:
+    """Rename like `rename_durably`, for the records of files, which are not recorded themselves."""
     flush(source)
     os.replace(source, target)
     flush(Path(target).parent)
-    named(target)
 
 
 def replace_folder_durably(source: StrPath, target: StrPath) -> None:
