@@ -19,23 +19,24 @@ rule lock:
             FOLDER_ARGS,
             "--replace" if config.get("replace_lock") else "",
         )
-        + "2>&1 | tee {log}"
+        + "2>&1 | tee {log:q}"
 
 
 rule draft:
     """Draft a campaign from a folder: snakemake draft --config folder=PATH [name=NAME]."""
     log:
-        f"{config['results']}/logs/draft.log",
+        f"{ALL_RESULTS}/logs/draft.log",
     localrule: True
     conda:
         "../envs/detector.yaml"
     params:
-        folder=shlex.quote(str(config.get("folder", ""))),
-        name=f"--name {shlex.quote(str(config['name']))}" if config.get("name") else "",
+        folder=str(config.get("folder", "")),
+        name=f"--name={shlex.quote(str(config['name']))}" if config.get("name") else "",
     message:
         "Reading the headers of the exposures in {params.folder}"
     shell:
-        program("detector", "archive/draft") + "{params.name} {params.folder} 2>&1 | tee {log}"
+        program("detector", "archive/draft")
+        + "{params.name} -- {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule fetch:
@@ -46,7 +47,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
-    localrule: ARRIVALS.together
+    localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
     threads: 1
@@ -62,7 +63,7 @@ rule fetch:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
         (
-            "{params.came} && cp {params.note} {output.status} > {log} 2>&1 || "
+            "{params.came} && cp {params.note} {output.status:q} > {log:q} 2>&1 || "
             if ARRIVALS.together
             else ""
         )
@@ -74,8 +75,8 @@ rule fetch:
             ARRIVALS.maker_option,
         )
         + ARRIVALS.together_options
-        + " --item {wildcards.item} --exposure {wildcards.exposure} "
-        "--output {output.status} > {log} 2>&1"
+        + " --item {wildcards.item:q} --exposure {wildcards.exposure:q} "
+        "--output {output.status:q} > {log:q} 2>&1"
 
 
 rule status_list:
@@ -92,7 +93,7 @@ rule status_list:
     message:
         "Listing the exposures of {wildcards.item}"
     shell:
-        r"printf '%s\n' {input.statuses} 2> {log} > {output.list}"
+        r"printf '%s\n' {input.statuses:q} 2> {log:q} > {output.list:q}"
 
 
 rule frames:
@@ -117,9 +118,9 @@ rule frames:
     message:
         "Judging the exposures of {wildcards.item}"
     shell:
-        program("detector", "archive/frames") + "--item {wildcards.item} {params.settings} "
-        "{params.judge} --judgements {output.judgements} "
-        "--output {output.table} @{input.list} > {log} 2>&1"
+        program("detector", "archive/frames") + "--item {wildcards.item:q} {params.settings} "
+        "{params.judge} --judgements {output.judgements:q} "
+        "--output {output.table:q} @{input.list:q} > {log:q} 2>&1"
 
 
 rule refusal:
@@ -136,8 +137,9 @@ rule refusal:
     message:
         "Is {wildcards.item}/{wildcards.exposure} refused?"
     shell:
-        "awk -F '\\t' '$1 == \"{wildcards.exposure}\" && $4 != \"yes\" {{print $5}}' "
-        "{input.frames} > {output} 2> {log}"
+        "awk -F '\\t' -v name={wildcards.exposure:q} "
+        '\'$1 "" == name "" && $4 != "yes" {{print $5}}\' '
+        "{input.frames:q} > {output:q} 2> {log:q}"
 
 
 rule role_list:
@@ -156,8 +158,8 @@ rule role_list:
     message:
         "Listing the {wildcards.role} frames of {wildcards.item}"
     shell:
-        program("detector", "archive/role_list") + "--role {wildcards.role} "
-        "--output {output.list} {input.table} > {log} 2>&1"
+        program("detector", "archive/role_list") + "--role {wildcards.role:q} "
+        "--output {output.list:q} {input.table:q} > {log:q} 2>&1"
 
 
 rule pins:
@@ -183,11 +185,11 @@ rule pins:
         program(
             "detector",
             "archive/pins",
-            f"--pins {shlex.quote(str(CAMPAIGN.pins_path))}",
+            f"--pins={shlex.quote(str(CAMPAIGN.pins_path))}",
             ARRIVALS.maker_option,
         )
-        + "--references {input.references} --output {output.pins} "
-        "$(printf '@%s ' {input.lists}) > {log} 2>&1"
+        + "--references {input.references:q} --output {output.pins:q} "
+        "@<(printf '@%s\\n' {input.lists:q}) > {log:q} 2>&1"
 
 
 rule exposures:

@@ -23,8 +23,8 @@ rule master_bias:
     message:
         "Combining the bias frames of {wildcards.item}"
     shell:
-        program("detector", "ccd/master_bias") + "--output {output} --threads {threads} "
-        "{params.settings} @{input.bias} > {log} 2>&1"
+        program("detector", "ccd/master_bias") + "--output {output:q} --threads {threads} "
+        "{params.settings} @{input.bias:q} > {log:q} 2>&1"
 
 
 rule read_noise:
@@ -48,8 +48,8 @@ rule read_noise:
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "ccd/read_noise") + "--output {output} --threads {threads} "
-        "{params.settings} @{input.bias} > {log} 2>&1"
+        program("detector", "ccd/read_noise") + "--output {output:q} --threads {threads} "
+        "{params.settings} @{input.bias:q} > {log:q} 2>&1"
 
 
 rule master_dark:
@@ -73,8 +73,8 @@ rule master_dark:
     message:
         "Combining the darks of {wildcards.item}"
     shell:
-        program("detector", "ccd/master_dark") + "--output {output} --threads {threads} "
-        "{params.settings} @{input.dark} > {log} 2>&1"
+        program("detector", "ccd/master_dark") + "--output {output:q} --threads {threads} "
+        "{params.settings} @{input.dark:q} > {log:q} 2>&1"
 
 
 rule dark_rate:
@@ -99,8 +99,8 @@ rule dark_rate:
     message:
         "Fitting the dark rate of {wildcards.item}"
     shell:
-        program("detector", "ccd/dark_rate") + "--output {output} --threads {threads} "
-        "{params.settings} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
+        program("detector", "ccd/dark_rate") + "--output {output:q} --threads {threads} "
+        "{params.settings} --bias @{input.bias:q} --dark @{input.dark:q} > {log:q} 2>&1"
 
 
 rule hot_pixels:
@@ -126,8 +126,8 @@ rule hot_pixels:
     message:
         "Flagging the anomalous pixels of {wildcards.item}"
     shell:
-        program("detector", "ccd/hot_pixels") + "--output {output} --threads {threads} "
-        "{params.settings} --rate {input.rate} --bias @{input.bias} --dark @{input.dark} > {log} 2>&1"
+        program("detector", "ccd/hot_pixels") + "--output {output:q} --threads {threads} "
+        "{params.settings} --rate {input.rate:q} --bias @{input.bias:q} --dark @{input.dark:q} > {log:q} 2>&1"
 
 
 rule bad_pixels:
@@ -150,7 +150,7 @@ rule bad_pixels:
     message:
         "Listing the bad pixels of {wildcards.item}"
     shell:
-        program("detector", "ccd/bad_pixels") + "--output {output} {input} > {log} 2>&1"
+        program("detector", "ccd/bad_pixels") + "--output {output:q} {input:q} > {log:q} 2>&1"
 
 
 rule ccd_gain:
@@ -176,8 +176,8 @@ rule ccd_gain:
     message:
         "Measuring the gain of {wildcards.item}"
     shell:
-        program("detector", "ccd/gain") + "--output {output} {params.settings} "
-        "{params.products} @{input.flat} > {log} 2>&1"
+        program("detector", "ccd/gain") + "--output {output:q} {params.settings} "
+        "{params.products} @{input.flat:q} > {log:q} 2>&1"
 
 
 rule subtract_dark:
@@ -209,10 +209,10 @@ rule subtract_dark:
         "Subtracting the dark from the science frames of {wildcards.item}"
     shell:
         program("detector", "ccd/subtract_dark")
-        + "--output-dir {output.folder} --list {output.list} "
-        "{params.settings} {params.more} --master-dark {input.master_dark} --dark-rate {input.dark_rate} "
-        "--read-noise {input.read_noise} --hot-pixels {input.hot_pixels} @{input.science} "
-        "> {log} 2>&1"
+        + "--output-dir {output.folder:q} --list {output.list:q} "
+        "{params.settings} {params.more} --master-dark {input.master_dark:q} --dark-rate {input.dark_rate:q} "
+        "--read-noise {input.read_noise:q} --hot-pixels {input.hot_pixels:q} @{input.science:q} "
+        "> {log:q} 2>&1"
 
 
 rule ccd_quantities:
@@ -248,11 +248,11 @@ rule ccd_quantities:
     message:
         "Measuring the quantities of {wildcards.item}"
     shell:
-        program("detector", "ccd/quantities") + "--output {output.table} --threads {threads} "
-        "{params.settings} --master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} "
-        "--bias @{input.bias} --dark @{input.dark} {params.more} "
-        "> {log} 2>&1"
+        program("detector", "ccd/quantities") + "--output {output.table:q} --threads {threads} "
+        "{params.settings} --master-bias {input.master_bias:q} --read-noise {input.read_noise:q} "
+        "--dark-rate {input.dark_rate:q} --hot-pixels {input.hot_pixels:q} "
+        "--bias @{input.bias:q} --dark @{input.dark:q} {params.more} "
+        "> {log:q} 2>&1"
 
 
 rule ccd_truth:
@@ -282,10 +282,10 @@ rule ccd_truth:
     message:
         "Comparing the products of {wildcards.item} with the truth"
     shell:
-        program("detector", "ccd/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
-        "--output {output.truth} --comparison {output.comparison} "
-        "--master-bias {input.master_bias} --read-noise {input.read_noise} "
-        "--dark-rate {input.dark_rate} --hot-pixels {input.hot_pixels} > {log} 2>&1"
+        program("detector", "ccd/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
+        "--output {output.truth:q} --comparison {output.comparison:q} "
+        "--master-bias {input.master_bias:q} --read-noise {input.read_noise:q} "
+        "--dark-rate {input.dark_rate:q} --hot-pixels {input.hot_pixels:q} > {log:q} 2>&1"
 
 
 rule ccd_figures:
@@ -320,7 +320,8 @@ rule ccd_figures:
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "ccd/figures") + "--figures {output.figures} --output {output.item} "
-        "--threads {threads} {params.settings} --frames {input.frames} "
+        program("detector", "ccd/figures")
+        + "--figures {output.figures:q} --output {output.item:q} "
+        "--threads {threads} {params.settings} --frames {input.frames:q} "
         "{params.products} {params.more} "
-        "> {log} 2>&1"
+        "> {log:q} 2>&1"

@@ -33,8 +33,8 @@ rule stack_statistics:
     message:
         "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi/stack_statistics") + "--output {output} {params.settings} "
-        "{params.judge} {input.statuses} > {log} 2>&1"
+        program("detector", "cgi/stack_statistics") + "--output {output:q} {params.settings} "
+        "{params.judge} {input.statuses:q} > {log:q} 2>&1"
 
 
 rule prepare_cgi:
@@ -61,8 +61,8 @@ rule prepare_cgi:
     message:
         "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi/prepare") + "--output {output} {params.settings} "
-        "{params.judge} {input.statuses} > {log} 2>&1"
+        program("detector", "cgi/prepare") + "--output {output:q} {params.settings} "
+        "{params.judge} {input.statuses:q} > {log:q} 2>&1"
 
 
 rule noise_maps:
@@ -88,8 +88,8 @@ rule noise_maps:
         "Fitting the noise maps of {wildcards.item}"
     shell:
         program("detector", "cgi/noise_maps")
-        + "--output {output} {params.settings} --frames {input.frames} {input.parts} "
-        "> {log} 2>&1"
+        + "--output {output:q} {params.settings} --frames {input.frames:q} {input.parts:q} "
+        "> {log:q} 2>&1"
 
 
 rule cgi_master_dark:
@@ -114,8 +114,8 @@ rule cgi_master_dark:
     message:
         "Averaging stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi/master_dark") + "--output {output} {params.settings} "
-        "--undivided --frames {input.frames} {input.parts} > {log} 2>&1"
+        program("detector", "cgi/master_dark") + "--output {output:q} {params.settings} "
+        "--undivided --frames {input.frames:q} {input.parts:q} > {log:q} 2>&1"
 
 
 rule synthesize_dark:
@@ -140,8 +140,8 @@ rule synthesize_dark:
     message:
         "Synthesizing the dark {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi/synthesize_dark") + "--output {output} {params.settings} "
-        "{params.dark} {input.maps} > {log} 2>&1"
+        program("detector", "cgi/synthesize_dark") + "--output {output:q} {params.settings} "
+        "{params.dark} {input.maps:q} > {log:q} 2>&1"
 
 
 rule cgi_truth:
@@ -169,9 +169,9 @@ rule cgi_truth:
     message:
         "Comparing the products of {wildcards.item} with the truth"
     shell:
-        program("detector", "cgi/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
-        "--output {output.truth} --comparison {output.comparison} --maps {input.maps} "
-        "--darks {input.darks} > {log} 2>&1"
+        program("detector", "cgi/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
+        "--output {output.truth:q} --comparison {output.comparison:q} --maps {input.maps:q} "
+        "--darks {input.darks:q} > {log:q} 2>&1"
 
 
 rule cgi_figures:
@@ -204,6 +204,7 @@ rule cgi_figures:
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "cgi/figures") + "--figures {output.figures} --output {output.item} "
-        "{params.settings} {params.more} --maps {input.maps} --frames {input.frames} "
-        "--darks {input.darks} > {log} 2>&1"
+        program("detector", "cgi/figures")
+        + "--figures {output.figures:q} --output {output.item:q} "
+        "{params.settings} {params.more} --maps {input.maps:q} --frames {input.frames:q} "
+        "--darks {input.darks:q} > {log:q} 2>&1"

@@ -18,17 +18,19 @@ from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_
 from darkroom.workflow.hold import hold_folder
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
+from darkroom.workflow.results import results_folder
 from darkroom.workflow.speed import collect_rarely, remember_signatures
 
 collect_rarely()
 
 STARTED = time.monotonic()
 CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))
+ALL_RESULTS = or_exit(results_folder, config["results"])
 PLAN = Plan(
     CAMPAIGN,
-    config["results"],
+    ALL_RESULTS,
     lambda: or_exit(require_lock, CAMPAIGN),
-    cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, config["results"])),
+    cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, ALL_RESULTS)),
 )
 RESULTS = PLAN.results
 REPORT = f"{RESULTS}/report.html"
@@ -37,12 +39,12 @@ REFERENCES = OrExit(References(PLAN, PIPELINES))
 
 # Arguments that change no product: the campaign as the user named it, and where its files are.
 NAME = shlex.quote(str(config["campaign"]))
-CAMPAIGN_ARGS = f"--campaign {NAME}"
-FOLDER_ARGS = f"--folder {shlex.quote(str(config['folder']))}" if config.get("folder") else ""
+CAMPAIGN_ARGS = f"--campaign={NAME}"
+FOLDER_ARGS = f"--folder={shlex.quote(str(config['folder']))}" if config.get("folder") else ""
 REPEAT = f"snakemake --config campaign={NAME}"
-REPEAT_ARGS = f"--command {shlex.quote(REPEAT)}"
+REPEAT_ARGS = f"--command={shlex.quote(REPEAT)}"
 NEXT = f".venv/bin/python -m {REPEAT}"
-NEXT_ARGS = f"--command {shlex.quote(NEXT)}"
+NEXT_ARGS = f"--command={shlex.quote(NEXT)}"
 EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else ""
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
@@ -52,7 +54,7 @@ ARRIVALS = OrExit(Arrivals(PLAN, program))
 
 wildcard_constraints:
     item=r"[a-z0-9][a-z0-9_-]*",
-    exposure=r"[^/]+",
+    exposure=r"[A-Za-z0-9_][A-Za-z0-9_.+=@-]*",
     role="bias|dark|flat|science|exposure",
 
 

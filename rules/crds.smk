@@ -30,7 +30,7 @@ rule crds_context:
         "Verifying the CRDS mappings of {wildcards.observatory}"
     shell:
         program("jwst", "references/context") + "{params.place} {params.settings} "
-        "--output {output.mappings} > {log} 2>&1"
+        "--output {output.mappings:q} > {log:q} 2>&1"
 
 
 rule bestrefs:
@@ -58,7 +58,7 @@ rule bestrefs:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
         program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
-        "--refusal {input.refusal} --output {output.references} {input.exposure} > {log} 2>&1"
+        "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} > {log:q} 2>&1"
 
 
 rule item_references:
@@ -78,9 +78,9 @@ rule item_references:
     message:
         "Listing the references of {wildcards.item}"
     shell:
-        r"printf '%s\n' {input.references} > {output.list} && "
+        r"printf '%s\n' {input.references:q} > {output.list:q} && "
         + program("jwst", "references/item_references")
-        + "--output {output.needed} @{output.list} > {log} 2>&1"
+        + "--output {output.needed:q} @{output.list:q} > {log:q} 2>&1"
 
 
 rule crds_sync:
@@ -109,4 +109,4 @@ rule crds_sync:
         "Filling and verifying the CRDS cache of {wildcards.observatory}"
     shell:
         program("jwst", "references/sync") + "{params.place} {params.settings} {params.pins} "
-        "--output {output.table} {input.references} > {log} 2>&1"
+        "--output {output.table:q} {input.references:q} > {log:q} 2>&1"

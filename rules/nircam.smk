@@ -36,7 +36,7 @@ rule simulate_references:
         "Making the references of the simulated NIRCam detectors"
     shell:
         program("detector", "nircam/simulate_references", CAMPAIGN_ARGS) + "{params.place} "
-        "{params.settings[2]} > {log} 2>&1"
+        "{params.settings[2]} > {log:q} 2>&1"
 
 
 rule calibrate:
@@ -70,9 +70,9 @@ rule calibrate:
         "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} --refusal {input.refusal} "
-        "{params.superbias} {params.settings} --status {output.status} {input.exposure} "
-        "> {log} 2>&1"
+        "--references {input.references:q} --refusal {input.refusal:q} "
+        "{params.superbias} {params.settings} --status {output.status:q} {input.exposure:q} "
+        "> {log:q} 2>&1"
 
 
 rule ramp_list:
@@ -98,9 +98,9 @@ rule ramp_list:
     message:
         "Listing the ramps of {wildcards.item} for the {wildcards.purpose}"
     shell:
-        r"printf '%s\n' {input.statuses} > {output.statuses} && "
+        r"printf '%s\n' {input.statuses:q} > {output.statuses:q} && "
         + program("detector", "nircam/ramp_list")
-        + "--frames {input.frames} --output {output.list} @{output.statuses} > {log} 2>&1"
+        + "--frames {input.frames:q} --output {output.list:q} @{output.statuses:q} > {log:q} 2>&1"
 
 
 rule previous:
@@ -125,8 +125,8 @@ rule previous:
     message:
         "Getting the {wildcards.purpose} that CRDS has for {wildcards.item}"
     shell:
-        program("detector", "nircam/previous") + "{params.place} --kind {wildcards.purpose} "
-        "--output {output} {input.references} > {log} 2>&1"
+        program("detector", "nircam/previous") + "{params.place} --kind {wildcards.purpose:q} "
+        "--output {output:q} {input.references:q} > {log:q} 2>&1"
 
 
 rule superbias:
@@ -154,9 +154,9 @@ rule superbias:
     message:
         "Making the superbias of {wildcards.item}"
     shell:
-        program("detector", "nircam/superbias") + "--keep --output {output.reference} "
-        "--details {output.details} --threads {threads} "
-        "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
+        program("detector", "nircam/superbias") + "--keep --output {output.reference:q} "
+        "--details {output.details:q} --threads {threads} "
+        "{params.settings} {params.more} @{input.ramps:q} > {log:q} 2>&1"
 
 
 use rule superbias as superbias_other with:
@@ -202,9 +202,9 @@ rule readnoise:
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "nircam/readnoise") + "--keep --output {output.reference} "
-        "--details {output.details} --threads {threads} "
-        "{params.settings} {params.more} @{input.ramps} > {log} 2>&1"
+        program("detector", "nircam/readnoise") + "--keep --output {output.reference:q} "
+        "--details {output.details:q} --threads {threads} "
+        "{params.settings} {params.more} @{input.ramps:q} > {log:q} 2>&1"
 
 
 use rule readnoise as readnoise_other with:
@@ -251,9 +251,9 @@ rule certify:
         "Certifying the {wildcards.purpose} of {wildcards.item} with CRDS"
     shell:
         program("jwst", "references/certify")
-        + "{params.place} {params.settings} {params.simulated} --output {output.said} "
-        "--rules {output.rules} "
-        "{input.reference} > {log} 2>&1"
+        + "{params.place} {params.settings} {params.simulated} --output {output.said:q} "
+        "--rules {output.rules:q} "
+        "{input.reference:q} > {log:q} 2>&1"
 
 
 rule nircam_truth:
@@ -278,14 +278,14 @@ rule nircam_truth:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 300),
     params:
         settings=lambda wildcards: nircam.truth_settings(wildcards.item),
-        folder=f"--truth {RESULTS}/raw/{{item}}/truth",
+        truth=f"{RESULTS}/raw/{{item}}/truth",
         code=program.digest("detector", "nircam/truth"),
     message:
         "Comparing the products of {wildcards.item} with the truth"
     shell:
-        program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
-        "--superbias {input.superbias} --readnoise {input.readnoise} {params.folder} "
-        "--output {output.truth} --comparison {output.comparison} @{input.ramps} > {log} 2>&1"
+        program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
+        "--superbias {input.superbias:q} --readnoise {input.readnoise:q} --truth {params.truth:q} "
+        "--output {output.truth:q} --comparison {output.comparison:q} @{input.ramps:q} > {log:q} 2>&1"
 
 
 rule nircam_figures:
@@ -317,7 +317,7 @@ rule nircam_figures:
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
-        program("detector", "nircam/figures") + "--superbias {input.superbias} "
-        "--readnoise {input.readnoise} --rules {input.rules} {params.settings} "
-        "--quantities {input.quantities} --merged {output.quantities} "
-        "--figures {output.figures} --output {output.item} > {log} 2>&1"
+        program("detector", "nircam/figures") + "--superbias {input.superbias:q} "
+        "--readnoise {input.readnoise:q} --rules {input.rules:q} {params.settings} "
+        "--quantities {input.quantities:q} --merged {output.quantities:q} "
+        "--figures {output.figures:q} --output {output.item:q} > {log:q} 2>&1"

@@ -32,9 +32,9 @@ rule noise_spectrum:
     message:
         "Measuring the noise spectrum of {wildcards.item}"
     shell:
-        program("detector", "nircam/noise_spectrum") + "--keep --output {output.product} "
-        "--table {output.table} --fit {output.fit} --quantities {output.quantities} "
-        "--threads {threads} {params.settings} @{input.ramps} > {log} 2>&1"
+        program("detector", "nircam/noise_spectrum") + "--keep --output {output.product:q} "
+        "--table {output.table:q} --fit {output.fit:q} --quantities {output.quantities:q} "
+        "--threads {threads} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
 
 
 rule reference_pixels:
@@ -64,10 +64,10 @@ rule reference_pixels:
     message:
         "Measuring the reference pixels of {wildcards.item}"
     shell:
-        program("detector", "nircam/reference_pixels") + "--keep --spectrum {input.spectrum} "
-        "--output {output.product} --table {output.table} --best-side {output.best} "
-        "--quantities {output.quantities} {params.previous} {params.settings} "
-        "@{input.ramps} > {log} 2>&1"
+        program("detector", "nircam/reference_pixels") + "--keep --spectrum {input.spectrum:q} "
+        "--output {output.product:q} --table {output.table:q} --best-side {output.best:q} "
+        "--quantities {output.quantities:q} {params.previous} {params.settings} "
+        "@{input.ramps:q} > {log:q} 2>&1"
 
 
 rule sirs_kernel:
@@ -90,7 +90,7 @@ rule sirs_kernel:
     message:
         "Writing the SIRS kernels of {wildcards.item}"
     shell:
-        program("jwst", "nircam/sirs_kernel") + "--output {output} {input} > {log} 2>&1"
+        program("jwst", "nircam/sirs_kernel") + "--output {output:q} {input:q} > {log:q} 2>&1"
 
 
 rule correct:
@@ -124,9 +124,9 @@ rule correct:
         "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references} --refusal {input.refusal} {params.superbias} "
+        "--references {input.references:q} --refusal {input.refusal:q} {params.superbias} "
         "{params.settings} "
-        "{params.measured} --status {output.status} {input.exposure} > {log} 2>&1"
+        "{params.measured} --status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
 
 
 rule compare_corrections:
@@ -154,10 +154,10 @@ rule compare_corrections:
     message:
         "Comparing the reference pixel corrections of {wildcards.item}"
     shell:
-        program("detector", "nircam/compare_corrections") + "--spectrum {input.spectrum} "
-        "--output {output.product} "
-        "--table {output.table} --quantities {output.quantities} {params.settings} "
-        "-- {input.raw} > {log} 2>&1"
+        program("detector", "nircam/compare_corrections") + "--spectrum {input.spectrum:q} "
+        "--output {output.product:q} "
+        "--table {output.table:q} --quantities {output.quantities:q} {params.settings} "
+        "-- {input.raw:q} > {log:q} 2>&1"
 
 
 rule noise_truth:
@@ -184,5 +184,5 @@ rule noise_truth:
     message:
         "Comparing the noise of {wildcards.item} with the truth"
     shell:
-        program("detector", "nircam/noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item} "
-        "--spectrum {input.spectrum} {params.reference} --output {output} > {log} 2>&1"
+        program("detector", "nircam/noise_truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
+        "--spectrum {input.spectrum:q} {params.reference} --output {output:q} > {log:q} 2>&1"

@@ -32,7 +32,7 @@ rule report:
         f"Writing the report of campaign {CAMPAIGN.name}"
     shell:
         program("detector", "report/report", CAMPAIGN_ARGS, REPEAT_ARGS)
-        + "--output {output.page} {params.folders} > {log} 2>&1"
+        + "--output {output.page:q} {params.folders:q} > {log:q} 2>&1"
 
 
 rule status:
@@ -43,14 +43,14 @@ rule status:
     conda:
         "../envs/detector.yaml"
     params:
-        results=config["results"],
+        results=ALL_RESULTS,
         planned=lambda wildcards: planned_products(),
     message:
         f"Showing the state of campaign {CAMPAIGN.name}"
     shell:
-        r"printf '%s\n' {params.planned} | "
+        r"printf '%s\n' {params.planned:q} | "
         + program("detector", "report/status", CAMPAIGN_ARGS, NEXT_ARGS)
-        + "--planned --results {params.results} 2>&1 | tee {log}"
+        + "--planned --results {params.results:q} 2>&1 | tee {log:q}"
 
 
 rule check:
@@ -67,6 +67,6 @@ rule check:
     message:
         f"Reading and comparing every file of campaign {CAMPAIGN.name}"
     shell:
-        r"printf '%s\n' {params.planned} | "
+        r"printf '%s\n' {params.planned:q} | "
         + program("detector", "report/check", CAMPAIGN_ARGS, FOLDER_ARGS)
-        + "--planned --threads {threads} --results {params.results:q} 2>&1 | tee {log}"
+        + "--planned --threads {threads} --results {params.results:q} 2>&1 | tee {log:q}"

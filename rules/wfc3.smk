@@ -31,7 +31,7 @@ rule simulate_wfc3_references:
         "Making the references of the simulated WFC3 detector"
     shell:
         program("detector", "wfc3/simulate_references", CAMPAIGN_ARGS) + "{params.place} "
-        "{params.settings[2]} > {log} 2>&1"
+        "{params.settings[2]} > {log:q} 2>&1"
 
 
 rule calibrate_original:
@@ -62,8 +62,8 @@ rule calibrate_original:
     shell:
         program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
         + "{params.place} {params.settings} "
-        "--threads {threads} --references {input.references} --refusal {input.refusal} "
-        "--status {output.status} {input.exposure} > {log} 2>&1"
+        "--threads {threads} --references {input.references:q} --refusal {input.refusal:q} "
+        "--status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
 
 
 rule read_differences:
@@ -88,8 +88,8 @@ rule read_differences:
         "Measuring the sky of {wildcards.item}/{wildcards.exposure} read by read"
     shell:
         program("detector", "wfc3/read_differences")
-        + "{params.settings} --output {output.record} "
-        "{input.original} > {log} 2>&1"
+        + "{params.settings} --output {output.record:q} "
+        "{input.original:q} > {log:q} 2>&1"
 
 
 rule choose_reads:
@@ -113,8 +113,8 @@ rule choose_reads:
     message:
         "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("detector", "wfc3/choose_reads") + "{params.settings} --output {output.record} "
-        "{input.differences} > {log} 2>&1"
+        program("detector", "wfc3/choose_reads") + "{params.settings} --output {output.record:q} "
+        "{input.differences:q} > {log:q} 2>&1"
 
 
 rule treat_reads:
@@ -144,9 +144,9 @@ rule treat_reads:
         "Calibrating {wildcards.item}/{wildcards.exposure}, bad reads treated"
     shell:
         program(wfc3.toolset, "wfc3/treat_reads") + "{params.place} {params.settings} "
-        "--threads {threads} --references {input.references} "
-        "--differences {input.differences} --choice {input.choice} "
-        "--record {output.record} --status {output.status} {input.original} > {log} 2>&1"
+        "--threads {threads} --references {input.references:q} "
+        "--differences {input.differences:q} --choice {input.choice:q} "
+        "--record {output.record:q} --status {output.status:q} {input.original:q} > {log:q} 2>&1"
 
 
 rule combine_visit:
@@ -175,7 +175,7 @@ rule combine_visit:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
         program("hst", "wfc3/combine_visit", EXCLUDE) + "{params.place} {params.settings} "
-        "--frames {input.frames} --output {output.science} {input.exposures} > {log} 2>&1"
+        "--frames {input.frames:q} --output {output.science:q} {input.exposures:q} > {log:q} 2>&1"
 
 
 rule wfc3_figures:
@@ -217,4 +217,4 @@ rule wfc3_figures:
         "Drawing the figures of {wildcards.item}"
     shell:
         program("detector", "wfc3/figures") + "{params.settings} {params.place} "
-        "--frames {input.frames} --figures {output.figures} --output {output.item} > {log} 2>&1"
+        "--frames {input.frames:q} --figures {output.figures:q} --output {output.item:q} > {log:q} 2>&1"

@@ -21,6 +21,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    from darkroom.archive.entering import cleaned
     from darkroom.campaign.campaign import open_campaign
     from darkroom.campaign.changes import differences, total_size
     from darkroom.campaign.lock import Lock, NothingFound, check_exposures, read_lock
@@ -31,7 +32,7 @@ def main() -> None:
     old = read_lock(campaign.lock_path)
     kept = f"{campaign.lock_path} with its {len(old.exposures)} exposures is kept" if old else ""
     try:
-        exposures = archive.find(campaign.archive, campaign.items)
+        exposures = cleaned(archive.find(campaign.archive, campaign.items))
         check_exposures(exposures)
     except NothingFound as error:
         if not old or old.head.get("query") != campaign.query_digest():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import DarkroomError
 from darkroom.integrity.watch import expect, settle, watch
+from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -49,24 +50,26 @@ class ListFileParser(argparse.ArgumentParser):
         return [line]
 
 
-class _Masked:
-    """A stream that writes asterisks in place of a secret."""
+class _Cleaned:
+    """A stream that writes no commands to a terminal, and asterisks in place of a secret."""
 
     def __init__(self, stream, secret):
         self._stream, self._secret = stream, secret
 
     def write(self, text):
-        return self._stream.write(text.replace(self._secret, "***"))
+        if self._secret:
+            text = text.replace(self._secret, "***")
+        return self._stream.write(plain_text(text, len(text), keep="\n\t\r"))
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
 
 
-def _mask_secrets():
-    """Replace the token in everything that this program prints, including tracebacks."""
+def _clean_output():
+    """Clean everything that this program prints, including tracebacks, and mask the token in it."""
     secret = os.environ.get(TOKEN_VARIABLE, "").strip()
-    if len(secret) >= 8:
-        sys.stdout, sys.stderr = _Masked(sys.stdout, secret), _Masked(sys.stderr, secret)
+    secret = secret if len(secret) >= 8 else ""
+    sys.stdout, sys.stderr = (_Cleaned(each, secret) for each in (sys.stdout, sys.stderr))
 
 
 def _grant_threads():
@@ -93,7 +96,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     main : callable
         Takes no arguments; returns None or an exit status.
     """
-    _mask_secrets()
+    _clean_output()
     _grant_threads()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s", force=True
@@ -110,6 +113,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print("ERROR interrupted", file=sys.stderr)
         status = 130
+    except MemoryError:
+        print("ERROR the memory of this machine does not suffice for it", file=sys.stderr)
+        status = 1
     except Exception as error:
         full = _is_full(error)
         if not full:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.archive.settings import ArchiveSettings, HstQuery, JwstQuery
+from darkroom.atomic import write_text
 from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSettings
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.crds.settings import ObservatorySettings
@@ -28,6 +29,8 @@ _BOUNDS = {
     "above": "exclusiveMinimum",
     "below": "exclusiveMaximum",
 }
+# Frames, rows, columns, reads of a simulator: more than any campaign has, less than any memory.
+_MOST_SIMULATED = 100_000
 _TABLE = re.compile(r"(<!-- settings: ([\w.<>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = {
     "str": "text", "int": "whole number", "float": "number", "bool": "true, false", "dict": "",
@@ -151,11 +154,31 @@ def _item_schema() -> dict[str, Any]:
         properties[name] = group_schema(pipeline_class(name).settings_group) | {"default": {}}
     item["allOf"] = [
         _when(
-            "instrument", name, {"properties": {"simulate": group_schema(simulation_group(name))}}
+            "instrument",
+            name,
+            {"properties": {"simulate": _bounded(group_schema(simulation_group(name)))}},
         )
         for name in PIPELINES
     ]
     return item
+
+
+def _bounded(schema: dict[str, Any], name: str = "") -> dict[str, Any]:
+    """Return the schema of a simulator with a bound for every number of frames, rows, reads ….
+
+    A campaign may come from somebody else, and a simulator makes whatever it asks for.
+    """
+    found = {
+        key: {inner: _bounded(one, inner) for inner, one in part.items()}
+        if key == "properties"
+        else _bounded(part, name)
+        if isinstance(part, dict)
+        else part
+        for key, part in schema.items()
+    }
+    if found.get("type") == "integer" and "maximum" not in found and name != "seed":
+        found["maximum"] = _MOST_SIMULATED
+    return found
 
 
 def _hst_query() -> dict[str, Any]:
@@ -264,7 +287,7 @@ def write_documents(base: Path) -> list[str]:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = make(before)
         if after != before:
-            path.write_text(after, encoding="utf-8")
+            write_text(path, after)
             written.append(str(name))
     return written
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from darkroom.plain import plain_text
+
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
+
+
+_LONGEST = 100_000
 
 
 class DarkroomError(Exception):
     """A fault in the input, the configuration or the environment, described in one sentence.
 
     Programs print the text and end with status 1; a traceback is shown for programming errors only.
+    What came from outside and stands in it is made plain.
     """
+
+    def __str__(self) -> str:
+        """Give the text, of a length that can be read, without commands to a terminal."""
+        return _plain(super().__str__())
 
 
 class InputError(DarkroomError):
@@ -35,4 +45,9 @@ class InputError(DarkroomError):
     def __str__(self) -> str:
         """Give file, fault and advice as one line."""
         text = f"{self.path}: {self.fault}"
-        return f"{text}; {self.advice}" if self.advice else text
+        return _plain(f"{text}; {self.advice}" if self.advice else text)
+
+
+def _plain(text: str) -> str:
+    """Return a message without what is not seen, lines apart; a list of many names may be long."""
+    return plain_text(text, _LONGEST, keep="\n\t")

@@ -24,7 +24,7 @@ class Reply:
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
-    announce: int | None = -1
+    announce: int | str | None = -1
     """Content-Length; -1 that of the body, None no such header (the end of the line ends it)."""
     silence_s: float = 0.0
     """Seconds without a byte after the headers."""
@@ -36,6 +36,8 @@ class Reply:
     """Further headers, as pairs."""
     head_pause_s: float = 0.0
     """Seconds between two lines of endless headers."""
+    bare: bool = False
+    """Whether the body goes out alone, without a line of HTTP before it."""
     answers: bool = True
     """Whether there is any answer; the connection is closed without one."""
 
@@ -167,6 +169,76 @@ def another_file(reply):
     return replace(reply, body=bytes(byte ^ 1 for byte in reply.body))
 
 
+@fault("GET")
+def another_version(reply):
+    """The part that is missing, with another ETag than the beginning had."""
+    return _with_header(reply, "ETag", '"another"') if reply.status == 206 else reply
+
+
+@fault("GET")
+def no_such_part(reply):
+    """HTTP 416 where a part is asked for."""
+    return Reply(416, b"no such part", "text/plain") if reply.status == 206 else reply
+
+
+@fault("GET")
+def endless_range(reply):
+    """A part whose Content-Range has numbers of 5,000 digits."""
+    if reply.status != 206:
+        return reply
+    return _with_header(reply, "Content-Range", f"bytes {'9' * 5000}-{'9' * 5000}/{'9' * 5000}")
+
+
+def _with_header(reply, name, value):
+    headers = tuple((key, value if key == name else text) for key, text in reply.headers)
+    return replace(reply, headers=headers)
+
+
+@fault("GET")
+def part_unasked(reply):
+    """HTTP 206 and the first half, where the whole was asked for."""
+    half = len(reply.body) // 2
+    headers = (("Content-Range", f"bytes 0-{half - 1}/{len(reply.body)}"),)
+    return replace(reply, status=206, body=reply.body[:half], headers=headers)
+
+
+@fault("GET")
+def endless_length(reply):
+    """A Content-Length of 5,000 digits."""
+    return replace(reply, announce="9" * 5000)
+
+
+@fault("GET", "POST")
+def no_http(reply):
+    """Bytes that are no HTTP, with a command to the terminal."""
+    return replace(reply, body=b"\x1b[31mHello\xff\r\n\r\n", bare=True)
+
+
+@fault("GET")
+def broken_redirect(reply):
+    """A redirect to something that is no address."""
+    return replace(reply, status=302, body=b"", headers=(("Location", "http://[x"),))
+
+
+@fault("GET")
+def unreadable_redirect(reply):
+    """A redirect to an address that is no text."""
+    return replace(reply, status=302, body=b"", headers=(("Location", "/\xff\xfe"),))
+
+
+@fault("GET")
+def redirect_to_a_file(reply):
+    """A redirect to a file of this machine."""
+    return replace(reply, status=302, body=b"", headers=(("Location", "file:///etc/passwd"),))
+
+
+@fault("GET")
+def redirect_to_itself(reply):
+    """A redirect to where it came from."""
+    location = "/api/v0.1/Download/file?uri=mast%3AHST%2Fproduct%2Fiaaa01aaq_raw.fits"
+    return replace(reply, status=302, body=b"", headers=(("Location", location),))
+
+
 @fault()
 def missing(reply):
     """HTTP 404."""
@@ -190,6 +262,50 @@ def wrong_size(reply):
             if row.get(column) is not None:
                 row[column] += 2880
     return replace(reply, body=json.dumps(answer).encode())
+
+
+def _with_rows(reply, **values):
+    """Return an answer with these values in each of its rows, where it has such columns."""
+    answer = json.loads(reply.body)
+    for row in answer["data"]:
+        row.update({name: value for name, value in values.items() if name in row})
+    return replace(reply, body=json.dumps(answer).encode())
+
+
+@fault("POST")
+def infinite_size(reply):
+    """Product lists in which each file has Infinity bytes."""
+    return _with_rows(reply, size=float("inf"))
+
+
+@fault("POST")
+def huge_size(reply):
+    """Product lists in which each file has 10^30 bytes."""
+    return _with_rows(reply, size=10**30)
+
+
+@fault("POST")
+def same_file(reply):
+    """Product lists in which all exposures have one file."""
+    return _with_rows(reply, productFilename="icqtbbbxq_raw.fits")
+
+
+@fault("POST")
+def newline_in_name(reply):
+    """Product lists with a line feed and a command to the terminal in each name."""
+    return _with_rows(reply, productFilename="x\n\x1b[1m_raw.fits")
+
+
+@fault("POST")
+def numbers_as_names(reply):
+    """Product lists with numbers for names."""
+    return _with_rows(reply, productFilename=7)
+
+
+@fault("POST")
+def deep(reply):
+    """An answer that nests 100,000 levels deep."""
+    return replace(reply, body=b"[" * 100_000)
 
 
 @fault("POST")

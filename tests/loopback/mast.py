@@ -210,6 +210,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait(reply.silence_s)
             self.close_connection = True
             return
+        if reply.bare:
+            self.close_connection = True
+            with contextlib.suppress(ConnectionError):
+                self._send(reply)
+            return
         length = len(reply.body) if reply.announce == -1 else reply.announce
         self.send_response(reply.status)
         for name, value in reply.headers:

@@ -44,12 +44,36 @@ FILES = (
     File("html", "47 bytes came, no FITS: 'Scheduled maintenance', {size} are expected"),
     File("empty", "0 bytes came, {size} are expected"),
     File("too_long", "more bytes came than the {size} expected"),
+    File("part_unasked", "the server sent a part of the file, the whole was asked for"),
+    File("endless_length", "the server states a length of '99999999999999999999', which is none"),
+    File("no_http", r"no connection (\x1b[31mHelloÿ\r\n)"),
+    File("broken_redirect", "the answer cannot be read (Invalid IPv6 URL)"),
+    File("unreadable_redirect", "the answer cannot be read ("),
+    File("redirect_to_a_file", "no connection ("),
+    File("redirect_to_itself", "no connection (", asked=62),
     File("unavailable", "HTTP 503"),
     File("busy", "HTTP 429"),
     File("missing", "it is not there (HTTP 404)", asked=1),
     File("refused", "access is refused (HTTP 403)", asked=1),
     File("corrupt", "Checksum verification failed", ends="refuses"),
     File("padded_wrong", "", asked=1, ends="is deceived", pinned="its SHA-256 is"),
+)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a fault does that strikes when a transfer that broke off is taken up."""
+
+    fault: str
+    reads: str
+
+
+RESTS = (
+    Rest("another_version", "the file was replaced on the server; it is fetched from its start"),
+    Rest("no_such_part", "the server no longer has the part that is missing"),
+    Rest("another_part", "the server sent another part of the file than was asked for"),
+    Rest("endless_range", "the server sent another part of the file than was asked for"),
+    Rest("another_file", "the rest that came is of another file than the beginning"),
 )
 
 
@@ -72,6 +96,25 @@ QUERIES = (
     Query("service_error", "the archive says: the database is locked"),
     Query("executing", "not done within 1.5 s"),
     Query("missing", "it is not there (HTTP 404)", again=False),
+    Query("no_http", r"no connection (\x1b[31mHelloÿ\r\n)"),
+    Query("deep", "the answer nests too deeply to be read"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a fault of the rows of a product list does."""
+
+    fault: str
+    reads: str
+
+
+ROWS = (
+    Row("infinite_size", "astroquery cannot read the answer (OverflowError: "),
+    Row("huge_size", "astroquery cannot read the answer (OverflowError: "),
+    Row("same_file", "are both file 'icqtbbbxq_raw.fits'; give each exposure"),
+    Row("newline_in_name", "MAST lists"),
+    Row("numbers_as_names", "are both file '7'; give each exposure"),
 )
 
 
@@ -123,6 +166,22 @@ kept`; without an existing lock none is written. The next call makes the right l
 | fault | what the archive sends | requests | message |
 |---|---|---|---|
 """
+_RESTS = """
+## A transfer that broke off
+
+It is taken up where it ended when the archive gives files an ETag; the last 64 kB are fetched again
+and compared. Whatever does not fit, the next attempt begins at the first byte, and the right file
+arrives in the same run.
+
+| fault | what the archive sends | message in the log |
+|---|---|---|
+"""
+_ROWS = """
+An answer whose rows cannot be true makes no lock, and an existing one is kept:
+
+| fault | what the archive sends | message |
+|---|---|---|
+"""
 _EMPTY = (
     "| `no_rows` | A good answer without rows. | 1 | `MAST has no HST observation with …; look for "
     "a misspelt name …`; where there is a lock: `the same query found exposures before, so the "
@@ -148,13 +207,17 @@ def page():
             reads += f"`; with a pin `{case.pinned} …, pinned is …"
         row = (f"`{case.fault}`", says(case.fault), str(case.asked), f"`{reads}`")
         text += "| " + " | ".join((*row, _ON_DISK[case.ends])) + " |\n"
+    text += _RESTS
+    for case in RESTS:
+        text += f"| `{case.fault}` | {says(case.fault)} | `{case.reads}` |\n"
     text += _DECEIVED
     for case in QUERIES:
         asked = "2" if case.again else "1"
         asked = "until the time limit, twice" if case.fault == "executing" else asked
         row = (f"`{case.fault}`", says(case.fault), asked, f"`{case.reads}`")
         text += "| " + " | ".join(row) + " |\n"
-    return text + _EMPTY
+    rows = "".join(f"| `{case.fault}` | {says(case.fault)} | `{case.reads}` |\n" for case in ROWS)
+    return text + _EMPTY + _ROWS + rows
 
 
 def says(fault):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.slots import Claims
-from darkroom.atomic import write_text
+from darkroom.atomic import remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
 from darkroom.integrity.watch import unwatched
@@ -100,7 +100,7 @@ class Arrivals:
     def note(self, exposure: Exposure, key: str, status: dict[str, Any]) -> None:
         """Record the status of an accepted exposure."""
         note = self._note(exposure)
-        note.with_suffix(".key").unlink(missing_ok=True)
+        remove_durably(note.with_suffix(".key"))
         write_status(note, status)
         write_text(note.with_suffix(".key"), key)
 

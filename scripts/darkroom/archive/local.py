@@ -26,10 +26,16 @@ from darkroom.fits.describe import (
     read_headers,
     stem,
 )
+from darkroom.folders import expanded
+from darkroom.plain import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: Files that one program copies and verifies at a time: jobs that run beside it take others.
+PARALLEL = 1
+# Time for a file, and for each byte: that of a slow disk that is shared.
+_ATTEMPT_S, _BYTES_PER_S = 120.0, 1e6
 # Cards of the primary header of a file that is not a single image (ramps of JWST and HST).
 _CARDS = {
     "instrument": "INSTRUME",
@@ -51,17 +57,13 @@ def source_folder(archive: Mapping[str, Any]) -> Path:
     Raises
     ------
     DarkroomError
-        When a variable is not set or the folder does not exist.
+        When a variable or a user is not there, or the folder does not exist.
     """
     text = archive["folder"]
-    expanded = os.path.expandvars(text)
-    if "$" in expanded:
-        raise DarkroomError(
-            f"archive.folder is {text!r}, but that environment variable is not set; set it, or "
-            "give the folder with: --config folder=PATH"
-        )
-    folder = Path(expanded).expanduser()
-    if not folder.is_dir():
+    folder = expanded(
+        text, "archive.folder", "set it, or give the folder with: --config folder=PATH"
+    )
+    if not os.path.isdir(folder):  # noqa: PTH112 (false for a name that is too long)
         raise DarkroomError(
             f"archive.folder: there is no folder {str(folder)!r}; put the exposures there, or give "
             "another one with: --config folder=PATH"
@@ -98,7 +100,7 @@ def _find_item(folder: Path, item: str, settings: Mapping[str, Any]) -> list[Exp
     roles: dict[Path, str] = {}
     for role, patterns in settings.get("frames", {}).items():
         for pattern in [patterns] if isinstance(patterns, str) else patterns:
-            found = sorted((p for p in folder.glob(pattern) if p.is_file()), key=_natural)
+            found = _matching(folder, pattern, f"item {item}: the {role} pattern")
             if not found:
                 raise DarkroomError(
                     f"item {item}: no file in {folder} matches the {role} pattern {pattern!r}"
@@ -116,6 +118,34 @@ def _find_item(folder: Path, item: str, settings: Mapping[str, Any]) -> list[Exp
         for (path, role), file in zip(roles.items(), files, strict=True)
         for exposure in _exposures(folder, item, role, path, file, settings)
     ]
+
+
+def _matching(folder: Path, pattern: str, what: str) -> list[Path]:
+    """Return the files of a folder that a pattern matches, in natural order.
+
+    Raises
+    ------
+    DarkroomError
+        When the pattern leads out of the folder or is none, or the name of a file cannot be kept in
+        a lock, which is text in UTF-8 with one line for each file.
+    """
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        raise DarkroomError(f"{what} {pattern[:200]!r} leads out of the folder {folder}")
+    try:
+        found = sorted((p for p in folder.glob(pattern) if p.is_file()), key=_natural)
+    except (ValueError, IndexError, NotImplementedError, re.error, OSError) as error:
+        raise DarkroomError(
+            f"{what} {pattern[:200]!r} is none that can be looked for "
+            f"({str(error)[:80]}); a pattern is a name with * and ?, in folders a/b/*.fits"
+        ) from None
+    for path in found:
+        name = path.relative_to(folder).as_posix()
+        if plain_text(name, len(name)) != name:
+            raise DarkroomError(
+                f"{what} {pattern!r} matches the file {name!a}: its name holds a character that "
+                "cannot be printed, or bytes that are not UTF-8; rename the file"
+            )
+    return found
 
 
 def unique_names(paths: Sequence[str]) -> list[str]:
@@ -249,6 +279,7 @@ def deliver(
     destination: Path,
     archive: Mapping[str, Any],
     item: Mapping[str, Any],  # noqa: ARG001 (every archive has these arguments)
+    slot: object = None,  # noqa: ARG001 (a turn at the network, which is not used)
 ) -> None:
     """Copy an exposure to `destination`.
 
@@ -260,6 +291,8 @@ def deliver(
         A temporary name; the caller verifies the file.
     archive, item : dict
         Settings of the archive and of the work item.
+    slot : object
+        Not used.
 
     Raises
     ------
@@ -277,6 +310,19 @@ def deliver(
         write_plane(source, int(plane), destination)
     else:
         shutil.copyfile(source, destination)
+
+
+def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float:  # noqa: ARG001
+    """Return the time after which copying and verifying an exposure counts as stuck, seconds.
+
+    Parameters
+    ----------
+    exposure : darkroom.campaign.lock.Exposure
+        The exposure.
+    archive : dict
+        Settings of the archive.
+    """
+    return _ATTEMPT_S + (exposure.size or 0) / _BYTES_PER_S
 
 
 def _natural(path: Path) -> list[int | str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.mast_server import Server
 from darkroom.errors import DarkroomError
+from darkroom.plain import plain_text, plain_value
 from darkroom.transport.transfer import TransientError
 
 if TYPE_CHECKING:
@@ -89,7 +90,11 @@ class Client:
             return []
         values = [table[name].tolist() for name in table.colnames]
         rows = [
-            {name: v for name, v in zip(table.colnames, row, strict=True) if v is not None}
+            {
+                name: plain_value(v)
+                for name, v in zip(table.colnames, row, strict=True)
+                if v is not None
+            }
             for row in zip(*values, strict=True)
         ]
         lacking = [name for name in columns if any(name not in row for row in rows)]
@@ -152,10 +157,12 @@ def _errors_translated() -> Iterator[None]:
     except (requests.RequestException, json.JSONDecodeError):
         raise  # translated by `darkroom.archive.mast_server.errors_translated`
     except RemoteServiceError as error:
-        raise TransientError(f"the archive says: {error}") from error
+        raise TransientError(f"the archive says: {plain_text(str(error))}") from error
     except InvalidQueryError as error:
-        raise DarkroomError(f"MAST does not accept this query: {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DarkroomError(f"MAST does not accept this query: {plain_text(str(error))}") from error
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise TransientError(
-            f"astroquery cannot read the answer ({type(error).__name__}: {error})"
+            f"astroquery cannot read the answer ({type(error).__name__}: {plain_text(str(error))})"
         ) from error
+    except RecursionError as error:
+        raise TransientError("the answer nests too deeply to be read") from error

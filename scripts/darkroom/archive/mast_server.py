@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from darkroom.errors import DarkroomError
+from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 from darkroom.transport.download import first_words
 from darkroom.transport.token import read_token
@@ -163,11 +164,19 @@ def errors_translated() -> Iterator[None]:
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         cause = innermost_cause(error)
         silent = isinstance(cause, TimeoutError)
-        reason = "the server fell silent" if silent else f"no connection ({cause})"
+        reason = "the server fell silent" if silent else f"no connection ({_words(cause)})"
         raise TransientError(reason) from error
+    except ValueError as error:
+        # A redirect to what is no address or no text: neither library expects it.
+        raise TransientError(f"the answer cannot be read ({_words(error)})") from error
     except OSError as error:
         file = error.filename or "the file that comes"
         raise DarkroomError(f"{file}: cannot be written ({error.strerror or error})") from error
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says, of which a part may come from the server."""
+    return plain_text(str(error), 200)
 
 
 def raise_http_failure(response: requests.Response) -> NoReturn:
@@ -196,5 +205,5 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
         return float(text)
     try:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# What the catalogue gives for a size that it does not know; a file of more bytes does not exist.
+_NO_SIZE, _MOST_BYTES = -1, 10**14
 # What a catalogue may give as the name of an exposure or file.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,150}", re.ASCII)
 
@@ -64,7 +66,7 @@ def ask_products(
         columns=("obs_id", "obsID", "dataURI", "productFilename"),
     )
     unique = {row["dataURI"]: row for row in reversed(rows)}
-    return sorted(unique.values(), key=lambda row: row["productFilename"])
+    return sorted(unique.values(), key=lambda row: str(row["productFilename"]))
 
 
 def warn_of_proprietary_files(item: str, rows: Collection[Mapping[str, Any]]) -> None:
@@ -104,11 +106,11 @@ def make_exposure(
     Raises
     ------
     DarkroomError
-        When a name is not allowed as the name of a file.
+        When a name is not allowed as the name of a file, or a size is none.
     """
-    file, size = product["productFilename"], product.get("size")
+    file, uri = product["productFilename"], product["dataURI"]
     for text in (name, file):
-        if not _SAFE_NAME.fullmatch(text):
+        if not isinstance(text, str) or not _SAFE_NAME.fullmatch(text):
             raise DarkroomError(
                 f"item {item}: MAST lists {text!r}, which is not allowed as a file name"
             )
@@ -117,10 +119,22 @@ def make_exposure(
         role=role,
         exposure=name,
         file=file,
-        uri=product["dataURI"],
-        size=None if size is None or size < 0 else size,
+        uri=str(uri),
+        size=_size(item, file, product.get("size")),
         facts={key: str(value) for key, value in facts.items()},
     )
+
+
+def _size(item: str, file: str, stated: Any) -> int | None:
+    """Return the size of a file in bytes; None when the archive does not state it."""
+    if stated is None or stated == _NO_SIZE:
+        return None
+    if not isinstance(stated, int | float) or not 0 <= stated <= _MOST_BYTES or stated % 1:
+        raise DarkroomError(
+            f"item {item}: MAST states a size of {str(stated)[:40]!a} bytes for {file}, which is "
+            "none; lock the campaign again later"
+        )
+    return int(stated)
 
 
 def as_list(value: Any) -> list[Any]:

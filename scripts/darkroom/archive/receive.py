@@ -7,10 +7,13 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from astropy.io.fits import VerifyError
+
 from darkroom.atomic import written_atomically
 from darkroom.campaign.status import acceptance
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.verify import verify
+from darkroom.plain import plain_value
 from darkroom.provenance import sha256
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# What parsing of a header raises that is not as it should be.
+_NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, VerifyError)
 # Copies that are fetched of a file before giving up when no two are alike.
 _COPIES = 4
 
@@ -48,6 +53,26 @@ def facts_of_lock(path: Path, exposure: Exposure, item: Mapping[str, Any]) -> He
         Header cards that were recovered.
     """
     return dict(exposure.facts), []
+
+
+def facts_of(
+    path: Path, exposure: Exposure, item: Mapping[str, Any], read_header: ReadHeader
+) -> Header:
+    """Return what an instrument's `read_header` says of a file, as plain text and numbers.
+
+    Raises
+    ------
+    InputError
+        Also where the header holds what no instrument's reader expects: a word for a number, a card
+        that cannot be parsed.
+    """
+    try:
+        facts, notes = read_header(path, exposure, item)
+    except _NOT_READ as error:
+        raise InputError(
+            exposure.file, f"its header cannot be read ({type(error).__name__}: {error})"
+        ) from error
+    return plain_value(facts), plain_value(list(notes))
 
 
 def receive(
@@ -108,7 +133,7 @@ def receive(
         """Return the status of a file that passes every check."""
         verify(path, exposure.size)
         check_pin(digest)
-        facts, notes = read_header(path, exposure, item)
+        facts, notes = facts_of(path, exposure, item, read_header)
         return acceptance(exposure, path.stat().st_size, digest, facts, notes)
 
     if destination.is_dir():

@@ -6,11 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.lock import Exposure
+from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
+
+    from darkroom.simulate.exposure import PlannedExposure
 
 
 def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> list[Exposure]:
@@ -39,8 +42,28 @@ def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> 
             facts=planned.facts,
         )
         for item, settings in items.items()
-        for planned in simulator(settings).plan(simulator_settings(archive, settings))
+        for planned in _planned(item, simulator_settings(archive, settings), settings)
     ]
+
+
+def _planned(
+    item: str, asked: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Sequence[PlannedExposure]:
+    """Return the exposures that a simulator plans.
+
+    Raises
+    ------
+    DarkroomError
+        When it cannot make what is asked for: a date beyond all calendars, a list that is empty.
+    """
+    try:
+        planned: Sequence[PlannedExposure] = simulator(settings).plan(asked)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise DarkroomError(
+            f"item {item}: the simulator cannot make what 'simulate' asks for "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    return planned
 
 
 def deliver(

@@ -78,6 +78,13 @@ class ItemSettings:
         "kept.",
         unit="names of exposures",
         absent="none",
+        schema={
+            "items": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.+=@-]*$",
+                "description": "names of exposures are letters, digits and _ . + = @ -",
+            }
+        },
     )
     cards: dict = setting(
         {},

@@ -12,6 +12,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.checks import Alike, Distinct
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, WARNED, Subject, sentences
+from darkroom.plain import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,6 +39,12 @@ COLUMNS = (
     "notes",
     "warnings",
 )
+# Characters of a reason for which an exposure is refused, or of any other text of a status.
+_LONGEST = 20_000
+# What a check raises of values that no reader of headers gives.
+_NOT_JUDGED = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 #: Checks of every instrument: one item holds frames of one kind, each once.
 COMMON_CHECKS = (
     Alike(key="instrument", ignore_missing=True),
@@ -70,8 +77,29 @@ def frame_table(
         One row per frame with the keys `COLUMNS`.
     judgements : list of darkroom.judge.judgement.Judgement
         Of every check of every exposure that arrived intact.
+
+    Raises
+    ------
+    DarkroomError
+        When a status lacks what is judged, or holds what cannot be, such as a word for a
+        temperature.
     """
-    statuses = list(statuses)
+    try:
+        # A status file is data, too: what is in it reaches tables, logs and the report.
+        plain = [plain_value(status, _LONGEST) for status in statuses]
+        return _judged(plain, checks, keep)
+    except _NOT_JUDGED as error:
+        raise DarkroomError(
+            f"the status files hold what cannot be judged ({type(error).__name__}: "
+            f"{str(error)[:200]}); remove those of the item and run again: its exposures are "
+            "received again"
+        ) from error
+
+
+def _judged(
+    statuses: Sequence[Mapping[str, Any]], checks: Iterable[Check], keep: Collection[str]
+) -> tuple[list[dict[str, str]], list[Judgement]]:
+    """Return the rows and judgements of `frame_table`."""
     subjects = [_subject(status) for status in statuses if status["accepted"]]
     judgements = judge(subjects, (*COMMON_CHECKS, *checks), keep)
     refused, warned = (sentences(judgements, verdict) for verdict in (REFUSED, WARNED))

@@ -236,7 +236,7 @@ def _read_row(path: Path, number: int, row: dict[str | None, Any]) -> Exposure:
     if fault := uri_fault(row["uri"]):
         raise refuse(f"uri {row['uri'][:80]!r} {fault}")
     for name in HEADER_VALUES:
-        if fault := _value_fault(name, row[name]):
+        if fault := fact_fault(name, row[name]):
             raise refuse(f"{name} {row[name][:40]!r} {fault}")
     facts = {name: row[name] for name in HEADER_VALUES if row[name]}
     return Exposure(
@@ -257,7 +257,7 @@ def uri_fault(uri: str) -> str:
     return ""
 
 
-def _value_fault(name: str, value: str) -> str:
+def fact_fault(name: str, value: str) -> str:
     """Return why a header value of a lock is not allowed; empty when it is allowed."""
     if not value:
         return ""

@@ -6,11 +6,16 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import InputError
+from darkroom.plain import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from darkroom.hints import StrPath
+
+
+# Of a sentence, in which a wrong value may stand that is a whole file.
+_LONGEST = 1000
 
 
 def check(settings: Any, schema: dict[str, Any], path: StrPath) -> None:
@@ -36,7 +41,8 @@ def check(settings: Any, schema: dict[str, Any], path: StrPath) -> None:
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(settings), key=_order)
     if errors:
-        raise InputError(path, _explain(errors[0]), "every key is explained in config/README.md")
+        told = plain_text(_explain(errors[0]), _LONGEST)
+        raise InputError(path, told, "every key is explained in config/README.md")
 
 
 def _order(error: Any) -> tuple[int, bool, str]:

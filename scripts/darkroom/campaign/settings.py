@@ -188,11 +188,24 @@ def command_options(
             continue
         elif isinstance(value, list) and all(isinstance(one, str) for one in value):
             for one in value:
-                words += [flag, shlex.quote(one)]
+                words += _option(flag, one)
+        elif isinstance(value, str):
+            words += _option(flag, value)
         else:
             values = value if isinstance(value, list) else [value]
             words += [flag, *(shlex.quote(str(one)) for one in values)]
     return " ".join(words)
+
+
+def _option(flag: str, text: str) -> list[str]:
+    """Return an option and its text as words for the shell.
+
+    A text that a program would take for an option, or for the name of a list of arguments, stands
+    in one word with the option.
+    """
+    if text.startswith(("-", "@")):
+        return [f"{flag}={shlex.quote(text)}"]
+    return [flag, shlex.quote(text)]
 
 
 def option_names(group: type) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.campaign.settings import REQUIRED, setting
 from darkroom.errors import DarkroomError
+from darkroom.folders import expanded
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
@@ -118,9 +117,4 @@ def crds_settings(campaign: Campaign, observatory: str, results: str) -> CrdsSet
 
 def _folder(text: str, campaign: Campaign) -> str:
     """Return the folder of a cache, with ``$VARIABLES`` and ``~`` expanded."""
-    folder = os.path.expandvars(text)
-    if "$" in folder:
-        raise DarkroomError(
-            f"{campaign.path}: crds path is {text!r}, but that environment variable is not set"
-        )
-    return str(Path(folder).expanduser())
+    return str(expanded(text, f"{campaign.path}: crds path", "set it, or write the whole path"))

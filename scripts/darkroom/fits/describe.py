@@ -194,6 +194,15 @@ def image_headers(path: StrPath) -> tuple[fits.Header, fits.Header]:
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such file")
+    try:
+        return _image_headers(path)
+    except (fits.VerifyError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A card that no header should have, such as a number as XTENSION.
+        raise InputError(path, f"its header cannot be read ({error})") from error
+
+
+def _image_headers(path: Path) -> tuple[fits.Header, fits.Header]:
+    """Return the two headers of `image_headers`."""
     cube = None
     with unpacked(path) as plain, warnings.catch_warnings():
         warnings.simplefilter("ignore")

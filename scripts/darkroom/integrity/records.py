@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.atomic import make_folder, rename_unannounced
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
 
@@ -180,15 +181,12 @@ def remove_record(path: StrPath) -> None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a record; `darkroom.atomic` is not used, as it asks for records itself."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a record; it is not announced, as its writing was asked for by an announcement."""
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            json.dump(content, stream, sort_keys=True)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+        rename_unannounced(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -98,7 +98,8 @@ class NircamPipeline(Pipeline):
 
     def product_options(self, inputs: Any, outputs: Any) -> str:
         """Return the options that name the earlier file to compare with and the file of numbers."""
-        return f"{named_options(inputs, 'previous')} --quantities {outputs['quantities']}".strip()
+        quantities = quoted("--quantities", outputs["quantities"])
+        return f"{named_options(inputs, 'previous')} {quantities}".strip()
 
     def truth_settings(self, item: str) -> list[Any]:
         """Return what determines the truth and its comparison with the superbias."""

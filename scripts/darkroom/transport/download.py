@@ -33,7 +33,9 @@ PROGRESS_S = 15.0
 _LOCK_AGAIN = "lock the campaign again to see whether the file has changed (snakemake lock)"
 # A Last-Modified at least this old, by the server's own clock, identifies one version of a file.
 _OLD_S = 60
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+# Numbers of bytes: of more digits they are no sizes of files.
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
 class Download:
@@ -91,9 +93,14 @@ class Download:
         if begin and self._validator:
             headers |= {"Range": f"bytes={begin}-", "If-Range": self._validator}
         with self.session.get(self.url, headers=headers, stream=True) as response:
+            if response.status_code == 416 and begin:
+                self.discard()
+                raise TransientError("the server no longer has the part that is missing")
             if response.status_code not in (200, 206):
                 self._raise_failure(response)
-            if response.status_code == 206 and begin:
+            if response.status_code == 206 and not begin:
+                raise TransientError("the server sent a part of the file, the whole was asked for")
+            if begin and response.status_code == 206:
                 self._resume(response, begin)
             else:
                 self._start(response)
@@ -116,7 +123,9 @@ class Download:
         """Write the file from byte 0."""
         self.discard()
         length = response.headers.get("Content-Length")
-        announced = int(length) if length and length.isdecimal() else None
+        if length and not _LENGTH.fullmatch(length):
+            raise TransientError(f"the server states a length of {length[:20]!a}, which is none")
+        announced = int(length) if length else None
         if announced is not None and self.size is not None and announced != self.size:
             start = response.raw.read(200)
             self._raise_wrong_size(announced, start)
@@ -129,6 +138,11 @@ class Download:
     def _resume(self, response: requests.Response, begin: int) -> None:
         """Append the rest of the file, after comparing the overlap."""
         size = self.size or 0
+        if not self._is_same_version(response.headers):
+            self.discard()
+            raise TransientError(
+                "the file was replaced on the server; it is fetched from its start"
+            )
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not found or tuple(map(int, found.groups())) != (begin, size - 1, size):
             self.discard()
@@ -146,6 +160,11 @@ class Download:
             self.resumed += 1
             log.info("%s: resumed at byte %d of %d", self.path.name, begin, size)
             self._copy(response, stream, size)
+
+    def _is_same_version(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the headers of a part are of the version that the beginning came from."""
+        stated = [headers[name] for name in ("ETag", "Last-Modified") if name in headers]
+        return not stated or self._validator in stated
 
     def _copy(self, response: requests.Response, stream: IO[bytes], expected: int | None) -> None:
         """Write a response to a file, not many more bytes than expected; log the progress."""
@@ -227,6 +246,6 @@ def _validator(headers: Mapping[str, str]) -> str | None:
         changed = parsedate_to_datetime(headers["Last-Modified"])
         sent = parsedate_to_datetime(headers["Date"])
         old = (sent - changed).total_seconds() >= _OLD_S
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return headers["Last-Modified"] if old and not tag else None

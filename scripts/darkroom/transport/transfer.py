@@ -37,6 +37,8 @@ LONGEST_WAIT_S = 120
 SILENCE_S = 60
 # A file may take as long as at this rate where the time limit of a request is shorter.
 SLOWEST_BYTES_PER_S = 100e3
+# Bytes of an answer to a query, decompressed: 50,000 rows have a tenth of it.
+LONGEST_ANSWER = 200_000_000
 # HTTP statuses of failures that may pass.
 TEMPORARY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
@@ -187,6 +189,26 @@ def guard_session(
     session.mount(f"{server}/", _GuardedAdapter(silence_s, token))
 
 
+def _read_bounded(response: requests.Response) -> None:
+    """Read an answer whole, as requests would, but no endless one.
+
+    Raises
+    ------
+    DarkroomError
+        When it is longer than any answer to a query.
+    """
+    parts, length = [], 0
+    for part in response.iter_content(1 << 20):
+        length += len(part)
+        if length > LONGEST_ANSWER:
+            response.close()
+            raise DarkroomError(
+                f"the answer is longer than {LONGEST_ANSWER / 1e6:.0f} MB; ask for less at once"
+            )
+        parts.append(part)
+    response._content = b"".join(parts)
+
+
 class _GuardedAdapter(HTTPAdapter):
     """Sends requests with a limit on silence and, when it has one, a token."""
 
@@ -211,7 +233,10 @@ class _GuardedAdapter(HTTPAdapter):
             request.headers["Cookie"] = f"{shown}; {secret}" if shown else secret
         try:
             limits = timeout or (CONNECT_S, self._silence_s)
-            return super().send(request, stream, limits, verify, cert, proxies)
+            response = super().send(request, stream, limits, verify, cert, proxies)
+            if not stream:
+                _read_bounded(response)
+            return response
         finally:
             # The client logs the headers of the request, and copies them when it is redirected.
             request.headers.pop("Cookie", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.integrity.records import begin
+from darkroom.plain import plain_text
 from darkroom.workflow.slurm import check_slurm, watch_queue
 from darkroom.workflow.summary import success_summary
 
@@ -101,4 +102,4 @@ def print_success(
         fault = f"\n{end}"
     run_log = "".join(Path(path).read_text() for path in logs)
     text = success_summary(campaign, results, run_log, seconds, planned, command)
-    print(f"\n{text}{fault}", file=sys.stderr)
+    print(plain_text(f"\n{text}{fault}", 100_000, keep="\n"), file=sys.stderr)

@@ -186,7 +186,7 @@ class Pipeline(ABC):
 
 
 def input_options(inputs: Any, options: Mapping[str, str]) -> str:
-    """Return the options of those named inputs that a job has.
+    """Return the options of those named inputs that a job has, quoted for the shell.
 
     Parameters
     ----------
@@ -196,7 +196,14 @@ def input_options(inputs: Any, options: Mapping[str, str]) -> str:
         Text before each name, e.g. ``{"truth": "--truth ", "science": "--science @"}``.
     """
     given = set(inputs.keys())  # `in` of Snakemake's lists compares values
-    return " ".join(f"{text}{inputs[name]}" for name, text in options.items() if name in given)
+    return " ".join(
+        f"{text}{_quoted_files(inputs[name])}" for name, text in options.items() if name in given
+    )
+
+
+def _quoted_files(value: Any) -> str:
+    """Return the file, or the files, of a named input for the shell."""
+    return quoted(value) if isinstance(value, str) else quoted(*value)
 
 
 def named_options(inputs: Any, *names: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ class Programs:
         Compiled kernels are cached inside the checkout. Snakemake itself sets OMP_NUM_THREADS to
         the threads it grants, and `darkroom.cli.run` gives compiled loops as many. Arguments given
         here are left out of Snakemake's comparison with earlier runs: folders and names, never
-        settings that change a product.
+        settings that change a product. They are shell words, quoted where necessary. Braces are
+        doubled: what is in them would be a placeholder of the rule.
         """
         cache_folder = self.base / ".cache"
         python = "python" if self.conda else f"{self.base}/.venvs/{toolset}/bin/python"
@@ -58,8 +60,9 @@ class Programs:
         ]
         if self.conda:  # the venvs find the library by themselves (envs/venvs.py)
             settings.append(f"PYTHONPATH={self.base}/scripts")
-        words = (*settings, python, f"{self.base}/scripts/{script}.py", *filter(None, arguments))
-        return " ".join(words) + " "
+        words = [*settings, python, f"{self.base}/scripts/{script}.py"]
+        text = " ".join((*map(_quoted, words), *filter(None, arguments))) + " "
+        return text.replace("{", "{{").replace("}", "}}")
 
     def digest(self, toolset: str, script: str, *modules: str) -> str:
         """Return a digest of a program, the library modules it uses and its pinned packages.
@@ -84,6 +87,12 @@ class Programs:
             shown = path.relative_to(self.base)
             total.update(f"{shown}\0{_digest(path)}\n".encode())
         return total.hexdigest()[:16]
+
+
+def _quoted(word: str) -> str:
+    """Return a word for the shell; of ``NAME=value`` the value alone is quoted."""
+    name, found, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if found and name.isupper() else shlex.quote(word)
 
 
 @cache

@@ -13,6 +13,7 @@ from darkroom.errors import DarkroomError
 from darkroom.transport import download, transfer
 from loopback.catalogue import Catalogue, association
 from loopback.mast import Mast
+from loopback.matrix import RESTS
 
 URI = "mast:HST/product/iaaa01aaq_raw.fits"
 NAME = "iaaa01aaq_raw.fits"
@@ -141,14 +142,15 @@ def test_a_file_that_changed_meanwhile_comes_whole(archive, server, content, tmp
         product.content = content
 
 
-@pytest.mark.parametrize("fault", ["another_part", "another_file"])
-def test_a_rest_that_does_not_fit_is_thrown_away(archive, server, content, tmp_path, fault):
+@pytest.mark.parametrize("case", RESTS, ids=lambda case: case.fault)
+def test_a_rest_that_does_not_fit_is_thrown_away(archive, server, content, tmp_path, case, caplog):
     server.versioned = True
     server.faults.add("cut", NAME, times=1)
-    server.faults.add(fault, NAME, times=2)
+    server.faults.add(case.fault, NAME, times=2)
     Files(archive | {"retries": 3}).fetch(URI, tmp_path / "x.fits", len(content))
     assert (tmp_path / "x.fits").read_bytes() == content
     assert len(server.parts) == 1
+    assert case.reads in caplog.text
 
 
 @pytest.mark.parametrize(

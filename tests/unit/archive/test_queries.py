@@ -11,7 +11,7 @@ from darkroom.archive import mast_client, mast_server
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
 from loopback.campaigns import ROOT, write_campaign
-from loopback.matrix import QUERIES
+from loopback.matrix import QUERIES, ROWS
 
 QUERY = {"mission": "hst", "obs_id": "icqtbb020"}
 FAST = {"timeout_s": 1.5, "retries": 1}
@@ -65,6 +65,15 @@ def test_first_lock(server, campaign, make_lock, case, subject):
     server.faults.clear()
     make_lock()
     assert len(campaign.lock_path.read_text().splitlines()) == 10
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+def test_rows_that_cannot_be_true_make_no_lock(server, campaign, make_lock, row):
+    server.faults.add(row.fault, "Mast.Caom.Products")
+    with pytest.raises(DarkroomError, match=re.escape(row.reads)) as caught:
+        make_lock()
+    assert str(caught.value).isprintable()
+    assert not campaign.lock_path.exists()
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

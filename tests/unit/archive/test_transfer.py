@@ -8,6 +8,7 @@ import pytest
 
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
+from darkroom.transport.token import read_token
 from darkroom.transport.transfer import TransientError, time_limit, with_retries
 
 
@@ -103,3 +104,34 @@ def test_a_final_error_is_not_tried_again(pauses):
     with pytest.raises(DarkroomError, match=r"^the file: no such file$"):
         with_retries(action, what="the file", retries=3, advice="")
     assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("server", "hosts", "sent"),
+    [
+        ("https://mast.stsci.edu", "", True),
+        ("http://127.0.0.1:8080", "", True),
+        ("https://archive.example", "", False),
+        ("https://archive.example", "archive.example", True),
+        ("https://archive.example", "other.example, archive.example", True),
+        ("https://archive.example", "example", False),
+        ("https://mast.stsci.edu.example", "", False),
+        ("https://mast.stsci.edu@archive.example", "", False),
+        ("http://archive.example", "archive.example", False),
+    ],
+)
+def test_the_token_goes_to_hosts_that_the_user_trusts_alone(monkeypatch, server, hosts, sent):
+    """A campaign names the server; which hosts may get the token, only the environment says."""
+    monkeypatch.setenv("MAST_API_TOKEN", "0123456789abcdef")
+    monkeypatch.setenv("DARKROOM_TOKEN_HOSTS", hosts)
+    if sent:
+        assert read_token(server) == "0123456789abcdef"
+        return
+    with pytest.raises(DarkroomError, match="MAST_API_TOKEN") as caught:
+        read_token(server)
+    assert "0123456789" not in str(caught.value)
+
+
+def test_no_token_goes_anywhere(monkeypatch):
+    monkeypatch.delenv("MAST_API_TOKEN", raising=False)
+    assert read_token("https://archive.example") is None

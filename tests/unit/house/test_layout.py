@@ -12,7 +12,10 @@ LIBRARY = SCRIPTS / "darkroom"
 
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
-    ("errors", "hints", "atomic", "naming", "words", "threads", "compiled", "dates", "secrets"),
+    (
+        *("errors", "hints", "naming", "atomic", "words", "threads", "compiled", "dates"),
+        *("secrets", "plain", "folders"),
+    ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
     ("crds", "archive", "workflow", "simulate", "report", "draft"),

@@ -1,0 +1,51 @@
+"""Text from outside (archives, headers, names of files) as text that can do no harm."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: Characters of one value of a header or an archive's answer that are kept.
+LONGEST_VALUE = 500
+# Controls (ESC begins commands to a terminal), halves of characters, what turns the direction of
+# writing, and the separators of lines and paragraphs of Unicode.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+
+
+def plain_text(text: str, longest: int = LONGEST_VALUE, keep: str = "") -> str:
+    r"""Return `text` without characters that are not seen, and not longer than `longest`.
+
+    Parameters
+    ----------
+    text : str
+        As it came.
+    longest : int
+        Characters that are kept; what is cut is said (``… 29,500 more characters``).
+    keep : str
+        Characters that stay although they are not seen, such as line feeds of a message.
+
+    Returns
+    -------
+    str
+        Each unseen character is written as in Python: ``\x1b``, ``\u2028``.
+    """
+    if len(text) > longest:
+        text = f"{text[:longest]}… {len(text) - longest:,} more characters"
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written(found[0]), text)
+
+
+def plain_value(value: Any, longest: int = LONGEST_VALUE) -> Any:
+    """Return a value (text, number, list, dictionary) with all text in it made plain."""
+    if isinstance(value, str):
+        return plain_text(value, longest)
+    if isinstance(value, dict):
+        return {plain_value(key): plain_value(part, longest) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(part, longest) for part in value]
+    return value
+
+
+def _written(letter: str) -> str:
+    return repr(letter)[1:-1]
