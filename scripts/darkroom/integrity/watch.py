@@ -13,7 +13,6 @@ import os
 import queue
 import sys
 import threading
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,7 @@ class _Watch:
     def __init__(self) -> None:
         self.expected: dict[str, tuple[str, str]] = {}
         self.reads: dict[str, _Read] = {}
-        self.run = uuid.uuid4().hex[:16]
+        self.run = os.urandom(8).hex()
         self.on = False
         self.begin()
 
