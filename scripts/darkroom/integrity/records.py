@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -289,5 +288,7 @@ def advice_to_remake(path: StrPath) -> str:
 
 def command_to_remake(head: dict[str, Any], targets: Sequence[str]) -> str:
     """Return the command that makes outputs again, and everything that depends on them."""
+    import shlex  # for a message alone
+
     command = head.get("command", "snakemake")
     return f"{command} --forcerun {shlex.join(targets)}"
