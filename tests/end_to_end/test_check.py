@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.campaign.campaign import open_campaign
+from darkroom.campaign.lock import require_lock
 from darkroom.report.checking.campaign import check_campaign
 from darkroom.report.checking.files import files_below
 from end_to_end.conftest import SMALL, Checkout
@@ -108,7 +109,7 @@ def test_a_product_made_from_other_bytes_is_stale(copy, monkeypatch):
     copy.campaign(items={"camera": item})
     copy.snakemake(f"{RESULTS}/camera/master_dark.fits", "--config", CHOICE)
     stale = [finding for finding in check().found if finding.kind == "stale"]
-    assert f"{RESULTS}/camera/hot_pixels.fits" in {finding.path for finding in stale}
+    assert f"{RESULTS}/camera/figures/bias_asinh.png" in {finding.path for finding in stale}
     assert "was made from camera/" in stale[0].why
     assert check().status() == 4
 
@@ -128,3 +129,77 @@ def test_what_was_damaged_after_it_was_made_makes_no_product(copy, damaged, made
     assert f"{RESULTS}/{damaged}: its SHA-256 is " in text or "bias.list" in text
     assert "--forcerun" in text
     assert not (copy.folder / RESULTS / made).exists()
+
+
+STACKS = [(1.5, 2), (500, 2), (30, 100), (5000, 100)]
+ALL = {
+    "camera": {"instrument": "ccd", "simulate": SMALL},
+    "nrcalong": {
+        "instrument": "nircam",
+        "nircam": {"superbias": {"pedigree": "DUMMY"}, "readnoise": {"pedigree": "DUMMY"}},
+        "simulate": {
+            "detector": "NRCALONG", "subarray": "SUB160P", "exposures": 3, "nints": 2, "ngroups": 6,
+        },
+    },
+    "visit": {
+        "instrument": "wfc3",
+        "simulate": {
+            "seed": 7, "subarray": "SQ64SUB", "nsamp": 8, "stars": 3000, "galaxies": 0, "blobs": 0,
+            "exposures": [{"dither": [0.4 * (n % 3), 0.4 * (n // 3 % 3)]} for n in range(4)],
+        },
+    },
+    "excam": {
+        "instrument": "cgi",
+        "cgi": {"geometry": "small", "frames_per_part": 2},
+        "simulate": {
+            "geometry": "small",
+            "stacks": [{"gain": gain, "exptime": time, "frames": 4} for gain, time in STACKS],
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """Give a checkout with a finished campaign of every instrument."""
+    done = Checkout(tmp_path_factory.mktemp("every") / "checkout")
+    choice = done.campaign("all", items=ALL)
+    done.snakemake("lock", "--config", choice)
+    done.snakemake("--config", choice)
+    return done
+
+
+@pytest.mark.heavy
+def test_flipped_bits_are_found_in_files_of_every_instrument(every, monkeypatch):
+    monkeypatch.chdir(every.folder)
+    assert check("all").found == []
+    assert not_found("all", 200) == []
+    assert check("all").found == []
+
+
+# A rule of each instrument that reads an exposure.
+READERS = {
+    "camera": "camera/read_noise.fits",
+    "nrcalong": "nrcalong/calibrated/superbias/{exposure}.json",
+    "visit": "visit/original/{exposure}.json",
+    "excam": "excam/stacks/g5000_t100/001.fits",
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("item", ALL)
+def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch, item):
+    monkeypatch.chdir(every.folder)
+    rows = require_lock(open_campaign("all.yaml", Path.cwd(), None)).of(item)
+    row = next(row for row in rows if item != "camera" or row.role == "bias")
+    if item == "excam":
+        row = next(row for row in rows if row.facts.get("em_gain", "").startswith("5000"))
+    frame = Path("results/all/raw", item, row.file)
+    made = f"results/all/{READERS[item].format(exposure=row.exposure)}"
+    whole, kept = frame.read_bytes(), Path(made).read_bytes()
+    flip(frame)
+    text = every.snakemake("--force", made, "--config", "campaign=all.yaml", status=1)
+    frame.write_bytes(whole)
+    Path(made).write_bytes(kept)
+    assert f"{frame}: its SHA-256 is " in text
+    assert f"--forcerun results/all/raw/{item}/{row.exposure}.json" in text

@@ -193,8 +193,13 @@ def read_frames(path: StrPath) -> list[dict[str, str]]:
             columns, rows = tuple(reader.fieldnames or ()), list(reader)
     except FileNotFoundError:
         raise InputError(path, "no such frame table") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(path, f"is not a frame table ({error})") from None
     if columns != COLUMNS:
         raise InputError(path, f"is not a frame table: its columns must be {', '.join(COLUMNS)}")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise InputError(path, f"row {number} does not have {len(COLUMNS)} columns")
     return rows
 
 

@@ -117,6 +117,8 @@ def read_table(path: StrPath) -> dict[tuple[str, str], str]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
+    except UnicodeDecodeError:
+        lines = []
     rows = [line.split("\t") for line in lines[3:]]
     if lines[2:3] != ["\t".join(COLUMNS)] or any(len(row) != len(COLUMNS) for row in rows):
         raise InputError(path, "is a damaged table of references", "remove it and run again")

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,9 +89,14 @@ def root_of(path: StrPath) -> Path | None:
     parent = absolute(path).rpartition(os.sep)[0]
     if parent not in _roots:
         above = [Path(parent), *Path(parent).parents][:_LEVELS]
-        inside = any(part.name == FOLDER for part in above)
+        inside = any(part.name == FOLDER or _is_private(part.name) for part in above)
         _roots[parent] = next((p for p in above if not inside and (p / FOLDER).is_dir()), None)
     return _roots[parent]
+
+
+def _is_private(name: str) -> bool:
+    """Tell whether a folder is that of one process, see `darkroom.atomic.private_folder`."""
+    return name.startswith(".") and name.endswith((".work", ".part"))
 
 
 def place(root: Path, path: StrPath) -> Path:
@@ -284,5 +288,7 @@ def advice_to_remake(path: StrPath) -> str:
 
 def command_to_remake(head: dict[str, Any], targets: Sequence[str]) -> str:
     """Return the command that makes outputs again, and everything that depends on them."""
+    import shlex  # for a message alone
+
     command = head.get("command", "snakemake")
     return f"{command} --forcerun {shlex.join(targets)}"

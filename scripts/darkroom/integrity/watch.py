@@ -10,10 +10,8 @@ anyway. No product gets its name before all of them are compared (`settle`).
 from __future__ import annotations
 
 import os
-import queue
 import sys
 import threading
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +32,7 @@ from darkroom.integrity.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from queue import SimpleQueue
 
     from darkroom.hints import StrPath
     from darkroom.integrity.digests import Signature
@@ -63,7 +62,7 @@ class _Watch:
     def __init__(self) -> None:
         self.expected: dict[str, tuple[str, str]] = {}
         self.reads: dict[str, _Read] = {}
-        self.run = uuid.uuid4().hex[:16]
+        self.run = os.urandom(8).hex()
         self.on = False
         self.begin()
 
@@ -71,8 +70,7 @@ class _Watch:
         """Start without a thread, as in a forked process."""
         self.local = threading.local()
         self.lock = threading.RLock()
-        self.queue: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.thread: threading.Thread | None = None
+        self.queue: SimpleQueue[str] | None = None
 
 
 _watch = _Watch()
@@ -156,17 +154,21 @@ def _note(path: str) -> None:
 
 def _hand_over(path: str) -> None:
     """Give a file to the thread that computes sums; it is started with the first of them."""
-    if _watch.thread is None:
-        _watch.thread = threading.Thread(target=_compute, name="integrity", daemon=True)
-        _watch.thread.start()
+    if _watch.queue is None:
+        # Many programs read no file of which anything is stated.
+        from queue import SimpleQueue
+
+        _watch.queue = SimpleQueue()
+        arguments = (_watch.queue,)
+        threading.Thread(target=_compute, args=arguments, name="integrity", daemon=True).start()
     _watch.queue.put(path)
 
 
-def _compute() -> None:
+def _compute(waiting: SimpleQueue[str]) -> None:
     """Compute the sums of files, in the order in which they were opened."""
     _watch.local.off = True
     while True:
-        path = _watch.queue.get()
+        path = waiting.get()
         read = _watch.reads.get(path)
         if read is not None and read.found is None:
             _complete(path, read)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from darkroom.campaign.frames import read_frames, write_frames
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, read_status, write_status
 from darkroom.errors import InputError
@@ -92,3 +93,12 @@ def test_a_digest_is_needed_in_a_campaign_alone(status, tmp_path_factory):
     (elsewhere / "a.fits").write_bytes(b"frame")
     (elsewhere / "0.json").write_bytes(status.read_bytes())
     assert read_status(elsewhere / "0.json")["accepted"]
+
+
+@pytest.mark.parametrize("tail", [b"\xff\n", b"a\tb\n", b'"\x00\n'])
+def test_a_damaged_frame_table_ends_in_a_sentence(tmp_path, tail):
+    path = tmp_path / "frames.tsv"
+    write_frames(path, [])
+    path.write_bytes(path.read_bytes() + tail)
+    with pytest.raises(InputError, match=r"frames\.tsv: (is not a frame table|row 1 does not)"):
+        read_frames(path)
