@@ -50,9 +50,8 @@ def sort_answers(answers):
                 unknown.append(f"{lock}: {package['name']}: {package['skip_reason']}")
             for one in package.get("vulns", ()):
                 mended = ", ".join(one.get("fix_versions", ())) or "no version yet"
-                found.append(
-                    f"{lock}: {package['name']} {package['version']}: {one['id']}, mended in {mended}"
-                )
+                which = f"{lock}: {package['name']} {package['version']}"
+                found.append(f"{which}: {one['id']}, mended in {mended}")
     return found, unknown
 
 
