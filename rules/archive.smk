@@ -1,5 +1,5 @@
 # Exposures: query the archive, fetch and verify them, list them, pin their checksums.
-from darkroom.campaign.pins import conflicts, read_pins
+from darkroom.campaign.pins import disagreement
 
 
 rule lock:
@@ -47,7 +47,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
-    localrule: ARRIVALS.together
+    localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
     threads: 1
@@ -177,9 +177,7 @@ rule pins:
         "../envs/detector.yaml"
     params:
         # Pins from a checkout that contradict the files here rerun the rule, which reports them.
-        disagreement=conflicts(
-            *map(read_pins, (CAMPAIGN.pins_path, f"{RESULTS}/pins.tsv")),
-        ),
+        disagreement=or_exit(disagreement, CAMPAIGN.pins_path, f"{RESULTS}/pins.tsv"),
         code=program.digest("detector", "archive/pins"),
     message:
         "Pinning the checksums of every exposure and reference"

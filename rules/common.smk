@@ -14,7 +14,7 @@ from darkroom.crds.planning import References
 from darkroom.crds.settings import crds_settings
 from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
-from darkroom.workflow.handlers import check_earlier_jobs, print_success
+from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success
 from darkroom.workflow.hold import hold_folder
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
@@ -71,6 +71,7 @@ def planned_products():
 onstart:
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
     or_exit(check_earlier_jobs, workflow)
+    begin_records(workflow, RESULTS, NEXT)
 
 
 onsuccess:

@@ -51,3 +51,22 @@ rule status:
         r"printf '%s\n' {params.planned:q} | "
         + program("detector", "report/status", CAMPAIGN_ARGS, NEXT_ARGS)
         + "--planned --results {params.results:q} 2>&1 | tee {log:q}"
+
+
+rule check:
+    """Read every file of the campaign and compare it with what is recorded of it."""
+    log:
+        f"{RESULTS}/logs/check.log",
+    localrule: True
+    conda:
+        "../envs/detector.yaml"
+    threads: 4
+    params:
+        results=config["results"],
+        planned=lambda wildcards: planned_products(),
+    message:
+        f"Reading and comparing every file of campaign {CAMPAIGN.name}"
+    shell:
+        r"printf '%s\n' {params.planned:q} | "
+        + program("detector", "report/check", CAMPAIGN_ARGS, FOLDER_ARGS)
+        + "--planned --threads {threads} --results {params.results:q} 2>&1 | tee {log:q}"

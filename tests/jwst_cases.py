@@ -59,6 +59,36 @@ def run_steps(path, steps, references, parameters, superbias=None, save=None):
     return float(np.sqrt(np.mean(np.diff(model.data, axis=1) ** 2)))
 
 
+def run_chain(path, steps, references, parameters, superbias, save, whole):
+    """Run steps and save SCI, PIXELDQ and GROUPDQ; tell the status of each step.
+
+    With `whole` they are run as calibrate.py does, with its refusals.
+    """
+    import numpy as np
+    from stdatamodels.jwst import datamodels
+
+    from darkroom.nircam import steps as own
+
+    if whole:
+        model = own.run_steps(path, steps, references, parameters, superbias)
+    else:
+        model = datamodels.RampModel(path)
+        for name in steps:
+            step = own._make_step(name, parameters.get(name, {}))
+            given = {kind: references[kind] for kind in own.STEP_KINDS[name]}
+            if name == "superbias" and superbias:
+                given["superbias"] = superbias
+            for kind in own.STEPS[name].optional:
+                given[kind] = references.get(kind, "N/A")
+            for kind, reference in given.items():
+                setattr(step, f"override_{kind}", str(reference))
+            model = step.run(model)
+    np.savez(save, sci=model.data, pixeldq=model.pixeldq, groupdq=model.groupdq)
+    return {
+        name: getattr(model.meta.cal_step, own.STEPS[name].status or name, None) for name in steps
+    }
+
+
 def rates_and_jumps(path, readnoise, gain, threshold=4.0):
     """Find jumps and fit rates, one integration at a time; tell what they say of pure noise.
 

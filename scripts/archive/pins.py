@@ -29,6 +29,7 @@ def main() -> None:
     from darkroom.crds.references import read_table
 
     pinned = read_pins(arguments.pins)
+    pinned.require_real(arguments.maker)
     found = Pins(arguments.maker)
     for path in arguments.statuses:
         status = read_status(path)

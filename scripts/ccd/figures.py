@@ -81,6 +81,7 @@ def main() -> None:
     arguments = parse()
     import os
 
+    from darkroom.atomic import remove_durably
     from darkroom.ccd import previous
     from darkroom.ccd.figures.gain import add_gain
     from darkroom.ccd.figures.inputs import read_story
@@ -101,7 +102,7 @@ def main() -> None:
         threads=arguments.threads,
     )
     # The item file goes first: it must never describe figures other than those beside it.
-    arguments.output.unlink(missing_ok=True)
+    remove_durably(arguments.output)
     with FigureBook(arguments.figures) as book:
         warnings = draw_figures(book, story)
     described = describe(

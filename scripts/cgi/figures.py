@@ -30,6 +30,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    from darkroom.atomic import remove_durably
     from darkroom.cgi.figures.item import describe, read_story
     from darkroom.cgi.figures.maps import draw_figures
     from darkroom.cgi.geometry import read_geometry
@@ -45,7 +46,7 @@ def main() -> None:
     if arguments.truth:
         others.append((arguments.truth, "truth of the simulated frames"))
     # The item file goes first: it must never describe figures other than those beside it.
-    arguments.output.unlink(missing_ok=True)
+    remove_durably(arguments.output)
     with FigureBook(arguments.figures) as book:
         draw_figures(book, story)
     described = describe(

@@ -58,6 +58,7 @@ def main() -> None:
         unit=EM_ELECTRON if undivided else ELECTRON, checksums=arguments.checksums,
         raw=lambda: raw_settings(arguments, divide=not undivided),
         table=arguments.frames, judge=judge_settings(arguments), output=arguments.output,
+        keep_masks=arguments.keep_masks or arguments.peer,
     ) as given:  # fmt: skip
         if len(given.sources) > 1:
             names = "; ".join(source.stack.name for source in given.sources)

@@ -68,6 +68,7 @@ def main() -> None:
         arguments.files, geometry=arguments.geometry, waived=arguments.waive,
         checksums=arguments.checksums, raw=lambda: raw_settings(arguments),
         table=arguments.frames, judge=judge_settings(arguments), output=arguments.output,
+        keep_masks=arguments.keep_masks or not pooled,
     ) as given:  # fmt: skip
         common = {"check_thresholds": not arguments.keep_truncated, "dtype": ">f4"}
         if pooled:

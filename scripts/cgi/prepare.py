@@ -41,6 +41,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
+    from darkroom.atomic import make_folder
     from darkroom.cgi.accepted import accepted_frames
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.options import judge_settings
@@ -56,7 +57,7 @@ def main() -> None:
     judge = judge_settings(arguments) | {"waive": tuple(arguments.waive)}
     frames = accepted_frames(arguments.files, settings=judge).frames
     number = 0
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.output)
     for frame in prepare(frames, geometry, settings, arguments.output):
         path = write_prepared(arguments.output, frame)
         flagged = (frame.dq > 0).mean()

@@ -100,6 +100,7 @@ def add_up(
     """
     from darkroom.cgi.raw.gather import raw_moments
     from darkroom.cgi.stacks.gather import read_moments, sort_out
+    from darkroom.cgi.stacks.growth import sentence
     from darkroom.cgi.stacks.judged import judge_frames
     from darkroom.cgi.units import EM_ELECTRON
     from darkroom.errors import DarkroomError
@@ -122,7 +123,12 @@ def add_up(
         )
     if not stacks:
         return None, None, left_out, warnings
-    return stacks[0].stack, read_moments(stacks[0], scratch=scratch), left_out, warnings
+    if not arguments.keep_masks:
+        stacks[0].grow_masks(geometry, scratch)
+    stack, moments = stacks[0].stack, read_moments(stacks[0], scratch=scratch)
+    if stack.growths:
+        warnings.append(sentence(stack.name, stack.growths))
+    return stack, moments, left_out, warnings
 
 
 if __name__ == "__main__":

@@ -15,8 +15,13 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.naming import about_to_name, named
+
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
+
+# Folders whose names, and those of all above them, this process has flushed.
+_durable_folders: set[Path] = set()
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
     if path.name.startswith(".") and path.stem.endswith(".part"):
         yield path
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     remove_leftovers(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
@@ -63,9 +68,79 @@ def rename_durably(source: StrPath, target: StrPath) -> None:
     source, target : path-like
         On one file system; a file at `target` is replaced.
     """
+    about_to_name(target)
+    rename_unannounced(source, target)
+    named(target)
+
+
+def rename_unannounced(source: StrPath, target: StrPath) -> None:
+    """Rename like `rename_durably`, for the records of files, which are not recorded themselves."""
     flush(source)
     os.replace(source, target)
     flush(Path(target).parent)
+
+
+def replace_folder_durably(source: StrPath, target: StrPath) -> None:
+    """Let a folder take the place of another once all of it is on the disk.
+
+    A folder cannot replace a full one at once: when the power is cut or the program killed in
+    between, there is none. So a note about what it holds is removed first (`remove_durably`).
+
+    Parameters
+    ----------
+    source, target : path-like
+        Beside each other; a folder at `target` is removed.
+    """
+    source, target = Path(source), Path(target)
+    about_to_name(target)
+    for folder, _, names in os.walk(source):
+        for name in names:
+            flush(Path(folder, name))
+        flush(folder)
+    old = target.with_name(f".{target.name}.{os.getpid()}.old.part")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(source, target)
+    flush(target.parent)
+    named(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_durably(path: StrPath) -> None:
+    """Remove a file, if it is there, before what comes next can reach the disk.
+
+    For a note about files that are about to be replaced: after a power cut it must not speak of
+    the new ones.
+    """
+    path = Path(path)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    flush(path.parent)
+
+
+def make_folder(path: StrPath) -> None:
+    """Make a folder and those above it that are missing; all their names reach the disk.
+
+    Else a file in it, whole and flushed, would be gone after a power cut with the folder's name.
+    Folders that others made (Snakemake makes those of outputs) are flushed too, once in a process,
+    as far up as this user may write.
+    """
+    path = Path(path).absolute()
+    if path in _durable_folders and path.is_dir():
+        return
+    above = path.parent
+    if not path.is_dir():
+        try:
+            path.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            make_folder(above)
+            path.mkdir(exist_ok=True)
+    if above != path and os.access(above, os.R_OK | os.W_OK):
+        make_folder(above)
+        flush(above)
+    _durable_folders.add(path)
 
 
 def flush(path: StrPath) -> None:
@@ -107,7 +182,7 @@ def private_folder(parent: StrPath, name: str) -> Iterator[Path]:
         The folder.
     """
     parent = Path(parent)
-    parent.mkdir(parents=True, exist_ok=True)
+    make_folder(parent)
     for leftover in parent.glob(f".{escape(name)}.*.work"):
         shutil.rmtree(leftover, ignore_errors=True)
     folder = parent / f".{name}.{os.getpid()}.work"
@@ -128,3 +203,29 @@ def write_text(path: StrPath, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_new_text(path: StrPath, text: str) -> None:
+    """Write `text` (UTF-8) to `path` atomically, unless something has that name.
+
+    Raises
+    ------
+    FileExistsError
+        When something has; it stays as it is.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    with private_folder(path.parent, path.name) as private:
+        draft = private / path.name
+        draft.write_text(text, encoding="utf-8")
+        flush(draft)
+        try:
+            # Unlike a rename, a link never replaces what is there.
+            os.link(draft, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            os.replace(draft, path)
+        flush(path.parent)

@@ -12,20 +12,26 @@ import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import DarkroomError
+from darkroom.integrity.watch import expect, settle, watch
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_STATED = re.compile(r"# sha256 [0-9a-f]{64}")
 # Messages of astropy and numpy for a full disk, which come without the system's error number.
 _NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")
 
 
 class ListFileParser(argparse.ArgumentParser):
-    """Argument parser that reads long lists from files: ``@names.list``, one argument per line."""
+    """Argument parser that reads long lists from files: ``@names.list``, one argument per line.
+
+    A comment ``# sha256 …`` states the SHA-256 that the file of the next line must have.
+    """
 
     def __init__(self, **keywords: Any) -> None:
+        self._stated = ""
         super().__init__(
             fromfile_prefix_chars="@",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -35,7 +41,13 @@ class ListFileParser(argparse.ArgumentParser):
     def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
         """Return a line as one argument (names may contain blanks), without comments."""
         line = arg_line.strip()
-        return [] if not line or line.startswith("# ") else [line]
+        if not line or line.startswith("# "):
+            self._stated = line.removeprefix("# sha256 ") if _STATED.fullmatch(line) else ""
+            return []
+        if self._stated:
+            expect(line, self._stated, "the list")
+        self._stated = ""
+        return [line]
 
 
 class _Cleaned:
@@ -71,6 +83,10 @@ def _grant_threads():
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a program's `main()` and end the process with its status.
 
+    Files that are read are compared with what is recorded of them (`darkroom.integrity.watch`): a
+    damaged one ends the program before any of its products has a name, and is named in place of
+    what it led to.
+
     Log lines go to standard error. A `DarkroomError` and a full disk are reported in one sentence;
     any other exception prints its traceback first, so that the last line of a log is always the
     cause.
@@ -88,8 +104,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     # Their messages (fonts found, cache moved) would bury those of the program.
     for noisy in ("matplotlib", "numba", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    watch()
     try:
-        status = main()
+        status = _compared(main)
     except DarkroomError as error:
         print(f"ERROR {error}", file=sys.stderr)
         status = 1
@@ -108,6 +125,17 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         print(f"ERROR {what}: {first}", file=sys.stderr)
         status = 1
     sys.exit(status or 0)
+
+
+def _compared(main):
+    """Call `main`; a damaged file among those it has read is the cause of whatever it raises."""
+    try:
+        status = main()
+    except Exception as error:
+        settle()
+        raise error from error.__cause__
+    settle()
+    return status
 
 
 def _is_full(error):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.archive.settings import ArchiveSettings, HstQuery, JwstQuery
+from darkroom.atomic import write_text
 from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSettings
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.crds.settings import ObservatorySettings
@@ -286,7 +287,7 @@ def write_documents(base: Path) -> list[str]:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = make(before)
         if after != before:
-            path.write_text(after, encoding="utf-8")
+            write_text(path, after)
             written.append(str(name))
     return written
 

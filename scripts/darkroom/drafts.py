@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.atomic import write_new_text
 from darkroom.draft.items import DraftItem, sort_items
 from darkroom.draft.scan import fits_files, read_all
 from darkroom.draft.text import campaign_yaml, folder_line, table
@@ -121,9 +122,7 @@ def write_draft(found: Draft, output: StrPath) -> bool:
     if not found.yaml:
         raise DarkroomError(f"{found.folder}: no product can be made of these files (above)")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(found.yaml)
+        write_new_text(path, found.yaml)
     except FileExistsError:
         if folder_line(found.folder) in path.read_text(encoding="utf-8").splitlines():
             return False

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import darkroom
+from darkroom.integrity.digests import sha256 as sha256
+from darkroom.integrity.watch import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,17 +19,6 @@ if TYPE_CHECKING:
     from astropy.io import fits
 
     from darkroom.hints import StrPath
-
-_BLOCK = 1 << 20
-
-
-def sha256(path: StrPath) -> str:
-    """Return the SHA-256 of a file's bytes as a hexadecimal string."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:
@@ -96,7 +87,8 @@ def stamp(
         # FITS headers hold ASCII only.
         name = item.name.encode("ascii", "backslashreplace").decode()
         if is_product(item):
-            header.add_history(f"input {name} content sha256 {content_sha256(item)}")
+            content = content_of(item) or content_sha256(item)
+            header.add_history(f"input {name} content sha256 {content}")
         else:
             header.add_history(f"input {name} sha256 {sha256(item)}")
     for name, version in tool_versions(*packages).items():

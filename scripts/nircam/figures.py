@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
+    from darkroom.atomic import remove_durably
     from darkroom.nircam.detector.readout import Readout
     from darkroom.nircam.figures import item, noise_item, readnoise, superbias
     from darkroom.nircam.figures.inputs import Product
@@ -105,7 +106,7 @@ def main() -> None:
 
     found, folder = {}, arguments.output.parent
     # The item file goes first: it must never describe figures other than those beside it.
-    arguments.output.unlink(missing_ok=True)
+    remove_durably(arguments.output)
     with FigureBook(arguments.figures) as book:
         for name, story in (("superbias", superbias), ("readnoise", readnoise)):
             paths = getattr(arguments, name)

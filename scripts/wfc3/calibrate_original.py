@@ -64,7 +64,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
 
     Return what changes in the exposure's status.
     """
-    from darkroom.atomic import private_folder
+    from darkroom.atomic import private_folder, rename_durably
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
     from darkroom.provenance import sha256
@@ -91,7 +91,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
             warn=warnings.append,
         )
         for path in (raw, *made):
-            path.replace(folder / path.name)
+            rename_durably(path, folder / path.name)
     flt = folder / made[1].name
     return {
         "file": flt.name,

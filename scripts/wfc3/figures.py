@@ -51,7 +51,7 @@ def main() -> None:
 
     import json
 
-    from darkroom.atomic import write_text
+    from darkroom.atomic import remove_durably, write_text
     from darkroom.campaign.frames import accepted_exposures
     from darkroom.plot.book import FigureBook
     from darkroom.report.item import write_item
@@ -66,7 +66,7 @@ def main() -> None:
     stories = story.read_exposures(folder, names, arguments.differences)
     visits, pictures = read_visits(folder, arguments.archive)
     # The item file goes first: it must never describe figures other than those beside it.
-    arguments.output.unlink(missing_ok=True)
+    remove_durably(arguments.output)
     with FigureBook(arguments.figures) as book:
         story.tell_visit(book, pictures)
         for one in stories:

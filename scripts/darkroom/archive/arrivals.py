@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.slots import Claims
-from darkroom.atomic import write_text
-from darkroom.campaign.status import write_status
+from darkroom.atomic import remove_durably, write_text
+from darkroom.campaign.status import load_status, write_status
+from darkroom.errors import InputError
+from darkroom.integrity.watch import unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -74,31 +75,32 @@ class Arrivals:
         """Return the status of an exposure that arrived with this key, or None."""
         note = self._note(exposure)
         try:
-            if note.with_suffix(".key").read_text(encoding="utf-8") != key:
-                return None
-            status: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+            with unwatched():
+                if note.with_suffix(".key").read_text(encoding="utf-8") != key:
+                    return None
+            status = load_status(note)
             # As the rule checks too: a file that changed after its note is fetched again.
             file = self.folder / exposure.item / exposure.file
             good = file.stat().st_mtime <= note.stat().st_mtime
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError, InputError):
             return None
         return status if good else None
 
     def known_sha256(self, exposure: Exposure) -> str | None:
         """Return the SHA-256 of the file received for this row of the lock, or None."""
         try:
-            status: dict[str, Any] = json.loads(self._note(exposure).read_text(encoding="utf-8"))
+            status = load_status(self._note(exposure))
             same = status["uri"] == exposure.uri and status["file"] == exposure.file
             if same and exposure.size in (None, status["size"]):
                 return str(status["sha256"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError, InputError):
             pass
         return None
 
     def note(self, exposure: Exposure, key: str, status: dict[str, Any]) -> None:
         """Record the status of an accepted exposure."""
         note = self._note(exposure)
-        note.with_suffix(".key").unlink(missing_ok=True)
+        remove_durably(note.with_suffix(".key"))
         write_status(note, status)
         write_text(note.with_suffix(".key"), key)
 
@@ -143,7 +145,8 @@ class Arrivals:
 def _read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the rows of a manifest by exposure; none when it is missing or damaged."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with unwatched():
+            text = path.read_text(encoding="utf-8")
     except OSError:
         return {}
     rows = csv.DictReader(text.splitlines(), delimiter="\t")

@@ -16,7 +16,7 @@ from darkroom.archive.arrivals import Arrivals, arrival_key
 from darkroom.archive.pool import run_tasks
 from darkroom.archive.receive import facts_of_lock, receive
 from darkroom.archive.slots import TransferSlots
-from darkroom.atomic import remove_leftovers
+from darkroom.atomic import make_folder, remove_leftovers
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.lock import Lock
 from darkroom.campaign.pins import Pins
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Transfers at once, unless the campaign says otherwise.
+# Transfers at once, unless the archive's module or the campaign says otherwise.
 PARALLEL = 4
 # Files up to this size are fetched in batches: starting a program for each would take longer.
 SMALL_BYTES = 20_000_000
@@ -165,7 +165,7 @@ class Fetching:
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
-        count = self._settings.get("parallel", PARALLEL)
+        count = self._parallel
         outcomes: dict[int, Outcome] = {}
         failures_in_a_row, reported = 0, monotonic()
         tasks = _Tasks(self, own, numbers)
@@ -196,9 +196,15 @@ class Fetching:
         """Return the `arrival_key` of an exposure."""
         return arrival_key(self.campaign, exposure, self.pins, self.code)
 
+    @property
+    def _parallel(self) -> int:
+        """Number of transfers at once."""
+        usual = getattr(self._archive, "PARALLEL", PARALLEL)
+        return int(self._settings.get("parallel", usual))
+
     def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
-        parallel = self._settings.get("parallel", PARALLEL)
-        slots = TransferSlots(self.folder.parent.parent / ".archive_turns", parallel, heartbeat)
+        turns = self.folder.parent.parent / ".archive_turns"
+        slots = TransferSlots(turns, self._parallel, heartbeat)
         return self.one(exposure, slot=slots)
 
     def _seconds(self, exposure: Exposure) -> float:
@@ -209,7 +215,7 @@ class Fetching:
         """Log a warning when the disk has no room for all that is still missing."""
         sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
         wanted = sum(size for path, size in sizes.items() if not path.is_file())
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         free = _free(self.folder)
         if wanted > free:
             log.warning(

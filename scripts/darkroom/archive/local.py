@@ -32,6 +32,10 @@ from darkroom.plain import plain_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: Files that one program copies and verifies at a time: jobs that run beside it take others.
+PARALLEL = 1
+# Time for a file, and for each byte: that of a slow disk that is shared.
+_ATTEMPT_S, _BYTES_PER_S = 120.0, 1e6
 # Cards of the primary header of a file that is not a single image (ramps of JWST and HST).
 _CARDS = {
     "instrument": "INSTRUME",
@@ -275,6 +279,7 @@ def deliver(
     destination: Path,
     archive: Mapping[str, Any],
     item: Mapping[str, Any],  # noqa: ARG001 (every archive has these arguments)
+    slot: object = None,  # noqa: ARG001 (a turn at the network, which is not used)
 ) -> None:
     """Copy an exposure to `destination`.
 
@@ -286,6 +291,8 @@ def deliver(
         A temporary name; the caller verifies the file.
     archive, item : dict
         Settings of the archive and of the work item.
+    slot : object
+        Not used.
 
     Raises
     ------
@@ -303,6 +310,19 @@ def deliver(
         write_plane(source, int(plane), destination)
     else:
         shutil.copyfile(source, destination)
+
+
+def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float:  # noqa: ARG001
+    """Return the time after which copying and verifying an exposure counts as stuck, seconds.
+
+    Parameters
+    ----------
+    exposure : darkroom.campaign.lock.Exposure
+        The exposure.
+    archive : dict
+        Settings of the archive.
+    """
+    return _ATTEMPT_S + (exposure.size or 0) / _BYTES_PER_S
 
 
 def _natural(path: Path) -> list[int | str]:

@@ -32,8 +32,10 @@ class Arrivals:
         self.toolset = "archive" if kind == "mast" else "detector"
         #: Digest of the program that fetches, including the modules of archive and simulators.
         self.code = programs.digest(self.toolset, "archive/fetch", *modules)
+        #: Whether exposures come over the network, which only the first node of a cluster may have.
+        self.remote = kind == "mast"
         #: Whether small files are fetched in batches, by the job of the first of them.
-        self.together = kind == "mast"
+        self.together = kind in ("mast", "local")
 
     @property
     def maker_option(self) -> str:

@@ -202,6 +202,9 @@ def _serve(work: Work, pipe: Connection, alive: int, inherited: list[int | Conne
             outcome = "done", work(task, _Heartbeat(pipe))
         except DarkroomError as error:
             outcome = "error", error
+        except OSError as error:
+            # Of the disk: no fault of the program, and another task may succeed.
+            outcome = "error", DarkroomError(f"the disk fails: {error}")
         except Exception:
             outcome = "bug", traceback.format_exc()
         pipe.send(outcome)

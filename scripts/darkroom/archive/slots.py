@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
+
+from darkroom.atomic import make_folder
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -33,10 +36,18 @@ class Claims:
         self._file: int | None = None
 
     def take(self, number: int) -> bool:
-        """Take a claim if it is free; return whether it was."""
+        """Take a claim if it is free; return whether it was.
+
+        Raises
+        ------
+        OSError
+            When the disk fails: waiting for the claim would never end.
+        """
         try:
             fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
             return False
         return True
 
@@ -50,7 +61,7 @@ class Claims:
 
     def _open(self) -> int:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             # Open for the life of the process: closing it would free every claim.
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         return self._file

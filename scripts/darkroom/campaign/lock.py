@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -263,7 +264,11 @@ def fact_fault(name: str, value: str) -> str:
     if len(value) > _LONGEST_VALUE or _CONTROL.search(value):
         return f"is longer than {_LONGEST_VALUE} characters or holds a control character"
     form = _FORMS.get(name)
-    return "" if form is None or re.fullmatch(form, value, re.ASCII) else f"is no {name}"
+    if form is None:
+        return ""
+    if not re.fullmatch(form, value, re.ASCII) or not isfinite(float(value.replace("x", "0"))):
+        return f"is no {name}"
+    return ""
 
 
 def require_lock(campaign: Campaign) -> Lock:
@@ -312,7 +317,10 @@ def require_lock(campaign: Campaign) -> Lock:
 
 
 def check_exposures(exposures: Sequence[Exposure]) -> None:
-    """Refuse an empty list, names that are not allowed, and names used twice in an item.
+    """Refuse an empty list, names that are not allowed, and files used twice in an item.
+
+    Two exposures are also refused when they are one file of the archive, and when the file of one
+    has the name of another's status.
 
     Raises
     ------
@@ -326,7 +334,11 @@ def check_exposures(exposures: Sequence[Exposure]) -> None:
         for name in (row.exposure, row.file):
             if fault := name_fault(name):
                 raise DarkroomError(f"item {row.item}: the file name {name[:80]!r} {fault}")
-        for what, name in (("exposure", row.exposure), ("file", row.file)):
+        if row.file.endswith(".json"):
+            raise DarkroomError(
+                f"item {row.item}: the file {row.file!r} would be taken for a status file"
+            )
+        for what, name in (("exposure", row.exposure), ("file", row.file), ("uri", row.uri)):
             key = (row.item, what, name)
             if key in seen:
                 raise DarkroomError(

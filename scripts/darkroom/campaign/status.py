@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
+from darkroom.campaign.names import name_fault
 from darkroom.errors import InputError
+from darkroom.integrity.records import root_of, seal_fault, sealed
+from darkroom.integrity.watch import expect, unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from darkroom.campaign.lock import Exposure
     from darkroom.hints import StrPath
+
+_AGAIN = "remove it and run again: it is made again"
+_LONGEST = 50_000_000
+_TYPES: dict[str, tuple[type, ...]] = {
+    "item": (str,),
+    "role": (str,),
+    "exposure": (str,),
+    "file": (str,),
+    "uri": (str,),
+    "accepted": (bool,),
+    "reason": (str,),
+    "size": (int, type(None)),
+    "sha256": (str,),
+    "facts": (dict,),
+    "notes": (list,),
+}
+_FACT = (str, int, float, type(None))
 
 
 def acceptance(
@@ -74,33 +95,110 @@ def _status(exposure: Exposure, accepted: bool, reason: str) -> dict[str, Any]:
 
 
 def write_status(path: StrPath, status: Mapping[str, Any]) -> None:
-    """Write a status file, atomically."""
-    write_text(path, json.dumps(status, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write a status file with the digest of its content, atomically."""
+    content = sealed(json.loads(json.dumps(dict(status))))
+    # It states its own digest, and is also copied by rules: it has no record.
+    with unrecorded():
+        write_text(path, _text(content))
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_status(path: StrPath) -> dict[str, Any]:
     """Return the content of a status file, with ``path``, that of the exposure.
 
+    The SHA-256 that it states is compared when a program reads the exposure, see
+    `darkroom.integrity.watch`.
+
     Raises
     ------
     InputError
-        When the file is missing or damaged, or the accepted exposure beside it is missing or
-        changed.
+        When the file is missing, damaged, or the status of another exposure, or the accepted
+        exposure beside it is missing or has changed.
     """
     path = Path(path)
-    again = "remove it and run again: the exposure is fetched again"
+    status = load_status(path)
+    frame = path.with_name(status["file"])
+    if status["accepted"]:
+        if not frame.is_file() or frame.stat().st_size != status["size"]:
+            raise InputError(
+                frame,
+                "was verified, but is gone or has changed since",
+                f"remove {path} and run again",
+            )
+        expect(frame, status["sha256"], path)
+    status.pop("digest", None)
+    return status | {"path": str(frame)}
+
+
+def load_status(path: StrPath) -> dict[str, Any]:
+    """Return the content of a status file; the exposure beside it need not be there.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, or the status of another exposure.
+    """
+    path = Path(path)
     try:
-        status: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        frame = path.with_name(status["file"])
-        accepted, size = status["accepted"], status["size"]
+        if path.stat().st_size > _LONGEST:
+            raise ValueError("too long")
+        text = path.read_text(encoding="utf-8")
+        status: Any = json.loads(text)
+        # Outside of a campaign a person may write one by hand, without a digest.
+        by_hand = isinstance(status, dict) and root_of(path) is None
+        fault = "" if by_hand and "digest" not in status else seal_fault(status)
+        fault = fault or _type_fault(status, () if by_hand else _TYPES)
+        if not fault and not by_hand and text != _text(status):
+            fault = "its text is not as it was written"
     except FileNotFoundError:
         raise InputError(path, "no such status file") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, f"is a damaged status file ({error})", again) from error
-    if accepted and (not frame.is_file() or frame.stat().st_size != size):
+    except RecursionError:
+        fault = "nested too deep"
+    except ValueError as error:
+        fault = str(error)[:200]
+    if fault:
+        raise InputError(path, f"is a damaged status file ({fault})", _AGAIN)
+    if by_hand and not {"digest", "exposure", "item"} <= status.keys():
+        return dict(status)
+    named, place = status["exposure"], path.stem
+    if named != place or (path.parent.parent.name == "raw" and status["item"] != path.parent.name):
         raise InputError(
-            frame,
-            "was verified, but is gone or has changed since",
-            f"remove {path} and run again",
+            path,
+            f"is the status of {status['item']}/{named}, not of {path.parent.name}/{place}: it was "
+            "copied or renamed",
+            _AGAIN,
         )
-    return status | {"path": str(frame)}
+    return dict(status)
+
+
+def _type_fault(status: Mapping[str, Any], needed: Iterable[str]) -> str:
+    """Return which value of a status is missing or not of its type; empty when all are."""
+    for key in ("accepted", "file", "size", *needed):
+        if key not in status:
+            return f"no {key}"
+    for key in _TYPES.keys() & status.keys():
+        value, types = status[key], _TYPES[key]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            return f"{key} is {_shown(value)}"
+    for key in ("file", "exposure"):
+        if key in status and (fault := name_fault(status[key])):
+            return f"{key} {status[key][:80]!r} {fault}"
+    if status["accepted"]:
+        if not re.fullmatch("[0-9a-f]{64}", status.get("sha256", ""), re.ASCII):
+            return f"sha256 is {_shown(status.get('sha256'))}"
+        if status["size"] is None or status["size"] < 0:
+            return f"size is {_shown(status['size'])}"
+    if not all(isinstance(note, str) for note in status.get("notes", ())):
+        return "notes are no texts"
+    for key, value in status.get("facts", {}).items():
+        fits = isinstance(value, dict) if key == "judged" else isinstance(value, _FACT)
+        if not fits:
+            return f"facts: {key[:40]!r} is {_shown(value)}"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return f"{type(value).__name__} {str(value)[:40]!r}"

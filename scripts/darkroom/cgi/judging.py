@@ -43,6 +43,11 @@ _LEVEL_WARNED, _LEVEL_REFUSED = 0.05, 1.0
 _SCATTER_WARNED, _SCATTER_REFUSED = 0.3, 1.0
 # Part of a frame's pixels that may be flagged before it is worth a word.
 _MASKED = 0.9
+# Width of the upper half of the distribution of unflagged pixels over that of the lower half: 1 for
+# noise, more with charge. A mask that cuts at the median leaves 0.64, and one at one sigma 0.83.
+_UPPER_HALF = 0.85
+# Temperatures at which a CCD is run [°C]; in kelvin, or unknown (-999), a number lies outside.
+_COLDEST, _WARMEST = -150.0, 40.0
 _LEAVE_OUT = "leave it out"
 
 
@@ -120,6 +125,8 @@ def checks(
                 low=_GAIN_RATIO[0], high=_GAIN_RATIO[1], verdict=WARNED),
         Alike(key="em_gain", what="EM gain", relative=_GAIN_SPREAD, within=("commanded_gain",),
               ignore_missing=True, advice="EM gains of one stack must agree"),
+        Between(key="temperature", what="EXCAMT", unit="°C", low=_COLDEST, high=_WARMEST,
+                verdict=WARNED, advice="is it in °C?"),
         Alike(key="temperature", what="EXCAMT", unit="°C", tolerance=tolerance,
               ignore_missing=True, advice="dark current changes by a fifth with each degree"),
         Alike(key="temperature", what="EXCAMT", unit="°C", tolerance=tolerance / 4,
@@ -130,6 +137,12 @@ def checks(
         Distinct(key="start", what="start (SCTSRT)", verdict=WARNED),
         Between(key="masked", what="flagged part of its sampled pixels", high=_MASKED,
                 verdict=WARNED),
+        Between(
+            key="upper_half",
+            what="width of the upper half of its unflagged pixels over that of the lower half",
+            low=_UPPER_HALF, verdict=WARNED,
+            advice="its mask of cosmic rays cuts into noise and charge: means are too low",
+        ),
         Typical(key="pixel_level", what="mean signal before the EM register", unit="e-",
                 warn=_LEVEL_WARNED, refuse=_LEVEL_REFUSED, within=("commanded_gain", "time_group"),
                 advice="light may have reached the detector"),

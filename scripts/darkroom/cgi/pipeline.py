@@ -92,6 +92,13 @@ class CgiPipeline(Pipeline):
         super().__init__(plan)
         self.parts = cache(self._parts)
 
+    def _options(self, item: str, program: str) -> str:
+        """Return the settings of a program as options; see `keep_masks`."""
+        settings = self.settings(item)
+        peer = program == "stack_statistics" and settings["weights"] != "pooled"
+        chosen = settings | {"keep_masks": settings["keep_masks"] or peer}
+        return command_options(chosen, self.settings_group, self.programs[program])
+
     def _parts(self, item: str) -> dict[str, dict[str, list[str]]]:
         """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""
         size = self.settings(item)["frames_per_part"]

@@ -20,6 +20,7 @@ from darkroom.cgi.stacks.file import (
     refused_of,
 )
 from darkroom.cgi.stacks.gather import sort_out
+from darkroom.cgi.stacks.growth import sentence
 from darkroom.cgi.stacks.judged import judge_frames
 from darkroom.cgi.stacks.preconditions import check_names
 from darkroom.cgi.stacks.sources import FramesSource, join_parts
@@ -80,6 +81,7 @@ def opened(
     table: StrPath | None = None,
     judge: Mapping[str, Any] | None = None,
     output: StrPath | None = None,
+    keep_masks: bool = False,
 ) -> Iterator[StackInput]:
     """Open frames, or files of stack statistics, as stacks.
 
@@ -105,6 +107,8 @@ def opened(
     output : path-like, optional
         The product: statistics of raw frames and unpacked frames, which may take gigabytes, are
         kept beside it meanwhile, by default in the system's folder of temporary files.
+    keep_masks : bool
+        Take the masks of cosmic rays in calibrated frames as they are (`StackFrames.grow_masks`).
 
     Yields
     ------
@@ -126,14 +130,14 @@ def opened(
         raise DarkroomError("frames and statistics of stacks cannot be mixed in one call")
     with _scratch(output) as folder:
         if numbers and numbers[0] is not None:
-            parts, notes = reconciled(frames, table, regions, unit, raw, folder)
+            parts, notes = reconciled(frames, table, regions, unit, raw, folder, keep_masks)
             sources = join_parts(parts)
             if not sources:
                 raise DarkroomError("nothing to make darks of: no part of any stack has a frame")
             left_out = [name for path in frames for name in left_out_of(path)]
             used = {str(part.path) for part in parts if isinstance(part, StatisticsSource)}
             files += [Path(path) for path in frames if path in used]
-            yield StackInput(sources, regions, files, left_out, notes)
+            yield StackInput(sources, regions, files, left_out, notes + _grown(sources))
             return
         if raw is not None and frames and are_raw(frames):
             preparation = raw()
@@ -149,8 +153,20 @@ def opened(
         )
         if not gathered:
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
-        sources = [FramesSource(found, folder) for found in gathered]
-        yield StackInput(sources, regions, files, left_out, warnings)
+        sources = [_source(found, regions, folder, keep_masks) for found in gathered]
+        yield StackInput(sources, regions, files, left_out, warnings + _grown(sources))
+
+
+def _source(gathered, geometry, folder, keep_masks):
+    if not keep_masks:
+        gathered.grow_masks(geometry, folder)
+    return FramesSource(gathered, folder)
+
+
+def _grown(sources):
+    """Return a warning for each stack whose masks of cosmic rays were grown."""
+    stacks = [source.stack for source in sources]
+    return [sentence(stack.name, stack.growths) for stack in stacks if stack.growths]
 
 
 def _scratch(output):
@@ -166,6 +182,7 @@ def reconciled(
     unit: str,
     raw: Callable[[], Settings] | None,
     folder: StrPath,
+    keep_masks: bool = False,
 ) -> tuple[list[Source], list[str]]:
     """Return statistics of exactly the frames that a frame table accepts.
 
@@ -186,6 +203,8 @@ def reconciled(
         See `opened`.
     folder : path-like
         Folder for statistics and unpacked frames; the caller removes it.
+    keep_masks : bool
+        See `opened`.
 
     Returns
     -------
@@ -214,18 +233,19 @@ def reconciled(
             "frame table accepts"
         )
         if wanted:
-            parts += _added_up([accepted[name] for name in wanted], geometry, raw, folder, sums)
+            again = [accepted[name] for name in wanted]
+            parts += _added_up(again, geometry, raw, folder, sums, keep_masks)
     return parts, notes
 
 
-def _added_up(frames, geometry, raw, folder, sums):
+def _added_up(frames, geometry, raw, folder, sums, keep_masks):
     if raw is not None and are_raw(frames):
         number = len(list(Path(folder).iterdir()))
         inner = Path(folder, f"part_{number:04d}")
         inner.mkdir()
         return raw_sources(frames, geometry, raw(), inner, sums=sums)[0]
     gathered = sort_out(frames, geometry, sums=sums, judged=True).stacks
-    return [FramesSource(found, folder) for found in gathered]
+    return [_source(found, geometry, folder, keep_masks) for found in gathered]
 
 
 def geometry_files(geometry: str | None) -> list[Path]:

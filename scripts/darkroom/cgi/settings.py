@@ -100,6 +100,11 @@ class CgiSettings:
         choices=tuple(CHECKS),
         absent="none",
     )
+    keep_masks: bool = setting(
+        False,
+        "Calibrated frames: do not grow the masks of cosmic rays where the pixels beside them are "
+        "measured to be brighter than others. Weights as in corgidrp never grow them.",
+    )
     weights: str = setting(
         "pooled",
         "Weights of the fit of noise maps: pooled variances, unbiased with correct errors "
@@ -147,18 +152,19 @@ class CgiSettings:
 RAW = ("geometry", "preprocess", "nonlinearity", "kgain", "bias_offset")
 #: Settings of each program.
 PROGRAMS = {
-    "stack_statistics": (*RAW, "waive"),
+    "stack_statistics": (*RAW, "waive", "keep_masks"),
     "prepare": (*RAW, "waive"),
     "noise_maps": (
         *RAW,
         "waive",
+        "keep_masks",
         "weights",
         "keep_truncated",
         "keep_offsets",
         "bad_stacks",
         "empty_pixels",
     ),
-    "master_dark": (*RAW, "waive", "region", "empty_pixels"),
+    "master_dark": (*RAW, "waive", "keep_masks", "region", "empty_pixels"),
     "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
     "figures": ("geometry",),
 }

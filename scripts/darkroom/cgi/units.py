@@ -4,6 +4,8 @@
 EM_ELECTRON = "detected EM electron"
 #: Electrons before the EM register: divided by the EM gain.
 ELECTRON = "detected electron"
+#: Units of frames: counts of raw ones, and the two above.
+UNITS = ("DN", EM_ELECTRON, ELECTRON)
 #: DQ of a sample without a finite value, of telemetry rows, and of pixels that could not be fitted
 #: (corgidrp: bad pixel, unspecified).
 NONFINITE = 1

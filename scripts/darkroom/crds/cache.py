@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.atomic import rename_durably
+from darkroom.atomic import make_folder, rename_durably
 from darkroom.crds.description import MAPPING, Description
 from darkroom.errors import DarkroomError, InputError
 
@@ -222,7 +222,7 @@ def written_in_shared_folder(path: Path) -> Iterator[Path]:
     Like `darkroom.atomic.written_atomically`, but for folders that several hosts write to: the
     temporary name is unique, and no other process's file is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.part")
     try:
         yield temporary

@@ -13,6 +13,7 @@ from astropy.io import fits
 from darkroom.errors import InputError
 from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import unpacked
+from darkroom.fits.write import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def write_plane(source: StrPath, number: int, destination: StrPath) -> None:
         single.header["CUBPLANE"] = (number, f"image of a cube of {len(images)}")
         if repeated := len(images) - len(_distinct(images)):
             single.header["CUBEQUAL"] = (repeated, "images of the cube that equal others")
-        single.writeto(destination, overwrite=True, output_verify="silentfix")
+        save(destination, single, output_verify="silentfix")
 
 
 def _distinct(images: np.ndarray) -> dict[int, str]:

@@ -200,7 +200,8 @@ class FrameStack:
             if pixels is None:
                 _copy_bytes(plain, image.offset, image.nbytes, target)
             else:
-                pixels.tofile(target)
+                # Not by tofile, see darkroom.fits.write.save.
+                target.write_bytes(np.ascontiguousarray(pixels).data)
         return replace(image, path=target, offset=0)
 
     def _scratch_folder(self) -> Path:

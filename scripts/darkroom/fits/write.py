@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -48,9 +52,63 @@ def write(path: StrPath, hdus: Sequence[Any], date: str | None = None) -> None:
         date or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "time this file was written (UTC)",
     )
-    for hdu in hdulist:
+    _add_checksums(hdulist)
+    with written_atomically(path) as temporary:
+        save(temporary, hdulist, output_verify="exception", checksum=False)
+
+
+def save(path: StrPath, hdus: Any, **options: Any) -> None:
+    """Write an HDU or a list of them; any failure of the disk is an error.
+
+    Given a name, astropy writes pixels by numpy's ``tofile``, which says nothing when the last
+    bytes of an array cannot be written: the file is of the right size, with a hole of zeros.
+
+    Parameters
+    ----------
+    path : path-like
+        A temporary name; a file that has it is replaced.
+    hdus : HDU or HDUList
+    **options
+        Of astropy's ``writeto``.
+    """
+    with Path(path).open("wb") as stream:
+        hdus.writeto(_Stream(stream), **options)
+
+
+class _Stream:
+    """A stream in which astropy does not recognise a file, so that it writes by `write` alone."""
+
+    mode = "wb"
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.write, self.flush = stream.write, stream.flush
+        self.tell, self.seek = stream.tell, stream.seek
+        # For astropy's message when the disk is full.
+        self.name = stream.name
+
+
+@contextmanager
+def edited(path: StrPath, **options: Any) -> Iterator[fits.HDUList]:
+    """Give the HDUs of a file; what was changed is in the file when the block ends well.
+
+    Like astropy's mode "update", but written as `save` does. HDUs with CHECKSUM keep a right one.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that has a temporary name.
+    **options
+        Of ``astropy.io.fits.open``.
+    """
+    with fits.open(io.BytesIO(Path(path).read_bytes()), memmap=False, **options) as hdus:
+        yield hdus
+        _add_checksums([hdu for hdu in hdus if "CHECKSUM" in hdu.header])
+        save(path, hdus)
+
+
+def _add_checksums(hdus: Sequence[Any]) -> None:
+    """Add CHECKSUM and DATASUM, without the time that astropy puts into their comments."""
+    for hdu in hdus:
         hdu.add_checksum(when="HDU checksum")
         hdu.header.comments["DATASUM"] = "data unit checksum"
         hdu.add_checksum(when="HDU checksum", override_datasum=False)
-    with written_atomically(path) as temporary:
-        hdulist.writeto(temporary, output_verify="exception", checksum=False)

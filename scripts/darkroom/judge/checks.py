@@ -98,12 +98,12 @@ class OneOf(Check):
         limit = " or ".join(shown(value) for value in self.allowed)
         for subject in subjects:
             value = subject.values.get(self.key)
-            text = shown(value).casefold()
-            if value is not None and text in allowed:
+            text, blank = shown(value).casefold(), is_blank(value)
+            if text in allowed and not blank:
                 yield self.passed(subject, value, limit)
                 continue
             verdict = self.verdict
-            if value is None:
+            if blank:
                 verdict, fault = self.missing, f"its header has no {self.name}, {limit} is needed"
             elif text in refused:
                 fault = f"{self.name} is {shown(value)}, {limit} is needed"
@@ -160,7 +160,7 @@ class NoFaults(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class Alike(Check):
-    """The value must be that of most exposures.
+    """The value must be that of most exposures; text is compared without regard to case.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class Alike(Check):
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
         if self.ignore_missing:
-            subjects = [s for s in subjects if s.values.get(self.key) not in (None, "")]
+            subjects = [s for s in subjects if not is_blank(s.values.get(self.key))]
         for group in groups(subjects, self.within):
             yield from self._judge_group(group)
 
@@ -199,14 +199,14 @@ class Alike(Check):
             if good:
                 yield self.passed(subject, value, limit)
             else:
-                found = "missing" if value is None else shown(value) + unit
+                found = shown(value) if is_blank(value) else shown(value) + unit
                 usually = f"{limit} in {sum(alike)} exposures (first: {first})"
                 fault = f"{self.name} is {found}, but {usually}"
                 yield self.failed(subject, value, limit, fault)
 
     def _usual(self, values: Sequence[Any]) -> Any:
         """Return the value that most others agree with; the first of them when there is a tie."""
-        keys = [shown(value) for value in values]
+        keys = [shown(value).casefold() for value in values]
         counts = Counter(keys)
         if not (self.tolerance or self.relative):
             return values[keys.index(max(counts, key=counts.__getitem__))]
@@ -221,7 +221,7 @@ class Alike(Check):
         if _is_number(value) and _is_number(usual):
             limit = max(self.tolerance, self.relative * abs(usual))
             return bool(abs(value - usual) <= limit)
-        return shown(value) == shown(usual)
+        return shown(value).casefold() == shown(usual).casefold()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +240,7 @@ class Distinct(Check):
             elements: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
             faults = []
             for index, element in enumerate(elements, 1):
-                if element in (None, ""):
+                if is_blank(element):
                     continue
                 mine = (subject, index, len(elements) > 1)
                 earlier, place, many = seen.setdefault(str(element), mine)
@@ -319,7 +319,7 @@ def groups(subjects: Sequence[Subject], within: Iterable[str]) -> list[list[Subj
     found: dict[tuple[str, ...], list[Subject]] = {}
     names = tuple(within)
     for subject in subjects:
-        key = tuple(shown(subject.values.get(name)) for name in names)
+        key = tuple(shown(subject.values.get(name)).casefold() for name in names)
         found.setdefault(key, []).append(subject)
     return list(found.values())
 
@@ -345,7 +345,7 @@ def mad_limit(count: int) -> float:
 
 def shown(value: Any) -> str:
     """Return a value as it stands in sentences and tables."""
-    if value is None:
+    if is_blank(value):
         return "missing"
     if isinstance(value, bool):
         return "T" if value else "F"
@@ -354,6 +354,11 @@ def shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " × ".join(shown(part) for part in value)
     return str(value).strip()
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value says nothing: absent, or text of blanks."""
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _folded(values: Iterable[Any]) -> set[str]:

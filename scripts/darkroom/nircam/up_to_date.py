@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.errors import InputError
 from darkroom.fits.verify import verify
+from darkroom.integrity.watch import is_intact
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -27,7 +28,7 @@ def is_up_to_date(path: StrPath, stamped: fits.Header) -> bool:
     stamped : astropy.io.fits.Header
         Provenance that a new file would get (see `darkroom.provenance.stamp`).
     """
-    if not Path(path).is_file():
+    if not Path(path).is_file() or not is_intact(path):
         return False
     try:
         header = verify(path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from darkroom.atomic import make_folder, replace_folder_durably
 from darkroom.plot import style
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class FigureBook:
         self._temporary = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.part")
 
     def __enter__(self) -> Self:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder.parent)
         for leftover in self.folder.parent.glob(f".{self.folder.name}.*.part"):
             shutil.rmtree(leftover)
         self._temporary.mkdir()
@@ -99,14 +100,6 @@ class FigureBook:
             if kind is None:
                 text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
                 (self._temporary / "figures.json").write_text(text + "\n", encoding="utf-8")
-                self._replace()
+                replace_folder_durably(self._temporary, self.folder)
         finally:
             shutil.rmtree(self._temporary, ignore_errors=True)
-
-    def _replace(self):
-        """Replace the old folder by the new one; when killed in between, neither is there."""
-        old = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.old.part")
-        if self.folder.exists():
-            os.replace(self.folder, old)
-        os.replace(self._temporary, self.folder)
-        shutil.rmtree(old, ignore_errors=True)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.integrity.records import begin
 from darkroom.plain import plain_text
 from darkroom.workflow.slurm import check_slurm, watch_queue
 from darkroom.workflow.summary import success_summary
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
+
+_WITHOUT_PRODUCTS = {"status", "check", "lock", "draft"}
 
 
 def check_earlier_jobs(workflow: Any) -> None:
@@ -34,6 +37,29 @@ def check_earlier_jobs(workflow: Any) -> None:
     check_slurm(".", workflow.dag_settings.targets, submits, status_command)
     if submits:
         watch_queue(".", lambda sentence: print(f"darkroom: {sentence}", file=sys.stderr))
+
+
+def begin_records(workflow: Any, results: str, command: str) -> None:
+    """Let the programs of this run record the files they make (`darkroom.integrity`).
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        Its rules name all outputs.
+    results : str
+        The campaign's folder of results.
+    command : str
+        Command that runs the campaign.
+    """
+    if set(workflow.dag_settings.targets) & _WITHOUT_PRODUCTS:
+        return
+    outputs = [
+        (output.regex().pattern, bool(output.is_directory))
+        for rule in workflow.rules
+        for output in rule.output
+        if not output.is_callable()
+    ]
+    begin(results, command, outputs)
 
 
 def print_success(
@@ -64,7 +90,7 @@ def print_success(
     results : str
         The campaign's folder of results.
     """
-    if set(targets) & {"status", "lock", "draft"}:
+    if set(targets) & _WITHOUT_PRODUCTS:
         return
     seconds = time.monotonic() - started
     planned: Sequence[str] = []

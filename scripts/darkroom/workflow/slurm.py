@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def check_slurm(
         raise DarkroomError(_refusal(jobs))
     if submits:
         _require_status(status_command)
-        note.parent.mkdir(exist_ok=True)
-        note.write_text(f"{folder}\n", encoding="utf-8")
+        write_text(note, f"{folder}\n")
 
 
 def jobs_at_work(folder: Path, note: StrPath) -> list[Job]:

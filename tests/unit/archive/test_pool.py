@@ -1,5 +1,6 @@
 """Workers that are used again, killed when they hang, and end with whoever gives them tasks."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -136,3 +137,31 @@ def test_a_claim_ends_with_its_process(tmp_path):
     mine.free(7)
     assert outcomes(work, [1])[0][1] is True
     assert mine.take(7)
+
+
+def test_a_disk_that_fails_is_told_and_not_waited_for(tmp_path, monkeypatch):
+    """A slot that cannot be taken because the disk fails would never become free."""
+
+    def fails(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("darkroom.archive.slots.fcntl.lockf", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        Claims(tmp_path / "claims").take(7)
+
+    def work(task, beat):
+        with TransferSlots(tmp_path / "turns", 2, beat)():
+            return task
+
+    ((_, _, error),) = outcomes(work, [1])
+    assert str(error) == "the disk fails: [Errno 5] Input/output error"
+
+
+def test_a_claim_of_another_is_not_free_by_whichever_error_it_is_told(tmp_path, monkeypatch):
+    for number in (errno.EAGAIN, errno.EACCES):
+
+        def taken(*_, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("darkroom.archive.slots.fcntl.lockf", taken)
+        assert not Claims(tmp_path / "claims").take(7)

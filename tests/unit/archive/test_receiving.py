@@ -246,5 +246,5 @@ def test_a_refusal_keeps_its_reason_in_one_line():
     table, _ = frame_table(
         [refusal(row, InputError("a.fits", "is\nodd")) | {"path": str(Path("raw/a.fits"))}]
     )
-    assert table[0]["reason"] == "a.fits: is odd"
+    assert table[0]["reason"] == "a.fits: is\\nodd"
     assert not acceptance(row, 1, "", {}, [])["reason"]

@@ -143,3 +143,64 @@ def test_simulated_cameras_have_pixels_hot_in_clock_induced_charge():
     assert hidden["cic"][~chosen].max() < 0.1
     assert (hidden["hot"] == (chosen | hidden["hot_dark"])).all()
     assert exposures.truth({"geometry": "small"})["hot_cic"].any()
+
+
+@pytest.mark.parametrize("number", [4, 6, 10])
+def test_the_excess_that_makes_a_pixel_hot_is_stated(geometry, number, monkeypatch):
+    """Half of the pixels with the stated excess are flagged, few of those with half of it."""
+    monkeypatch.setitem(GRIDS, "few", (GAINS, (2.0, 30.0, 100.0), number))
+    rng = np.random.default_rng(70 + number)
+    maps, _ = truth(geometry, rng)
+    limit = fit_pooled(sources(geometry, maps, number, rng), geometry).hot_limits[0]
+    assert limit == pytest.approx(0.35 * np.sqrt(10 / number), rel=0.35)
+    flagged = []
+    for excess in (0.5 * limit, limit, 2 * limit):
+        found, area = [], geometry.imaging
+        for _ in range(3):
+            changed = np.array(maps)
+            chosen = rng.random(geometry.shape) < 0.04
+            changed[1][chosen] += excess
+            fit = fit_pooled(sources(geometry, changed, number, rng), geometry)
+            found += list(fit.hot[area][chosen[area]] & hot.CIC > 0)
+        flagged.append(np.mean(found))
+    assert flagged[0] < 0.25
+    assert 0.3 < flagged[1] < 0.75
+    assert flagged[2] > 0.85
+
+
+def test_stacks_of_few_frames_are_warned_of(geometry):
+    rng = np.random.default_rng(74)
+    maps, _ = truth(geometry, rng)
+    said = "the smallest stack has 6 frames: with fewer than 8, noise hides half of the pixels"
+    for number, expected in ((6, 1), (8, 0)):
+        fit = fit_pooled(sources(geometry, maps, number, rng), geometry)
+        assert sum(text.startswith(said) for text in fit.warnings) == expected
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("number", [4, 6, 8])
+def test_flagged_pixels_have_true_errors_however_few_frames_there_are(
+    geometry, number, monkeypatch
+):
+    """What noise hides has errors that are too small: 20 % of them at 4 frames, 8 % at 6."""
+    monkeypatch.setitem(GRIDS, "few", (GAINS, (2.0, 30.0, 100.0), number))
+    pull, flags, (_, cic, _) = realise(geometry, 16, 300 + number, 0.1, 0, "few")
+    chosen = cic > 0.6
+    found = chosen & (flags & hot.CIC > 0)
+    assert 0.85 < pull[1, found].std() < 1.15
+    assert found.sum() / chosen.sum() > {4: 0.75, 6: 0.9, 8: 0.95}[number]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("seed", [101, 102, 103])
+def test_limits_hold_for_seeds_that_they_were_not_tuned_on(geometry, seed, grid):
+    for cic_part, dark_part in ((0.05, 0), (0.1, 0), (0, 0.05), (0, 0.1), (0.1, 0.1)):
+        number = int(20 * cic_part) + 5 * bool(dark_part) + int(20 * dark_part)
+        sets = realise(geometry, 8, 10 * seed + number, cic_part, dark_part, grid)
+        pull, flags, (_, cic, dark) = sets
+        check_normal(pull, (cic < 0.1) & (dark < 0.01))
+        if cic_part:
+            check_hot(pull, flags, (cic > 0.6) & (dark < 0.01), hot.CIC, 1)
+        if dark_part:
+            check_hot(pull, flags, (cic < 0.1) & (dark > 0.05), hot.DARK, 2)

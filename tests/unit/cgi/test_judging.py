@@ -8,10 +8,12 @@ from darkroom.campaign.frames import frame_table
 from darkroom.campaign.lock import Exposure
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.judging import checks
+from darkroom.cgi.maps.pooled import fit_pooled
 from darkroom.cgi.received import read_header
+from darkroom.cgi.request import opened
 from darkroom.cgi.simulate import exposures as cgi
 from darkroom.cgi.stacks.gather import sort_out
-from darkroom.cgi.units import EM_ELECTRON
+from darkroom.cgi.units import COSMIC, EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
 STACKS = [(1.5, 2), (30, 100), (500, 2), (5000, 100)]
@@ -123,6 +125,11 @@ def test_a_bad_exposure_is_refused_alone_and_in_words(spoilt, kind):
 
 
 WARNED = {
+    "gain as text": (card("EMGAIN_M", "500"), "card EMGAIN_M is '500', not a number"),
+    "gain as a truth value": (card("EMGAIN_M", True), "card EMGAIN_M is True, not a number"),
+    "instrument blank": (card("INSTRUME", " ", 0), "its header has no INSTRUME"),
+    "photon counting unknown": (card("ISPC", ""), "its header has no ISPC"),
+    "setup frame as text": (card("ISACQ", "1"), "is a setup frame (ISACQ is 1): left out"),
     "temperature as text": (card("EXCAMT", "cold"), "card EXCAMT is 'cold', not a number"),
     "one degree": (card("EXCAMT", -84.0), "EXCAMT is −84 °C, but −85 °C in 27 exposures"),
     "cards missing": (card("ARRTYPE", None), "its header has no ARRTYPE"),
@@ -226,3 +233,67 @@ def test_all_planes_of_flags_count(spoilt):
     moments = read_moments(stack)
     assert moments.count[50, 150] == FRAMES - 1
     assert moments.seen[50, 150] & 4
+
+
+def test_a_mask_that_cuts_into_the_noise_is_warned_of(spoilt):
+    """All samples above the median are flagged as cosmic rays, as corgidrp does without any hit."""
+
+    def cut(hdus):
+        hdus["DQ"].data[hdus[1].data > np.median(hdus[1].data)] |= COSMIC
+
+    paths = spoilt(cut, 1)
+    refused, warned = verdicts(paths)
+    assert not refused
+    assert list(warned) == [paths[1].stem]
+    assert "lower half is 0.6" in warned[paths[1].stem]
+    assert "its mask of cosmic rays cuts into noise and charge" in warned[paths[1].stem]
+
+
+SPELLINGS = {
+    "array type": card("ARRTYPE", "sci"),
+    "unit": card("BUNIT", "Detected EM electron"),
+    "visit": card("VISTYPE", "cgivst_cal_drk", 0),
+    "filter": card("CFAMNAME", "dark"),
+    "level": card("DATALVL", "l2a"),
+    "not bad": card("IS_BAD", "False"),
+    "not desmeared": card("DESMEAR", "F"),
+    "not a setup frame": card("ISACQ", "0"),
+}
+
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_another_spelling_of_a_card_is_neither_refused_nor_warned_of(spoilt, kind):
+    paths = spoilt(SPELLINGS[kind])
+    assert verdicts(paths) == ({}, {})
+    assert len(sort_out(paths, read_geometry("small")).stacks) == 4
+
+
+def test_missing_extensions_are_said(frames, tmp_path):
+    path = tmp_path / frames[3].name
+    with fits.open(frames[3], memmap=False) as hdus:
+        fits.HDUList([hdu.copy() for hdu in hdus[:2]]).writeto(path)
+    _, warned = verdicts([*frames[:3], path, *frames[4:]])
+    assert list(warned) == [path.stem]
+    assert "it has no extension DQ: none of its samples is flagged" in warned[path.stem]
+    assert "it has no extension ERR: its errors are taken as 0" in warned[path.stem]
+
+
+def test_a_frame_whose_time_makes_it_a_stack_of_its_own_is_left_out_of_the_maps(spoilt):
+    paths = spoilt(card("EXPTIME", 2.5))
+    with opened(paths, geometry="small") as given:
+        maps = fit_pooled(given.sources, given.geometry)
+    (left_out,) = [report.reason for report in maps.reports if not report.used]
+    assert left_out.startswith("stack of EM gain 500 and 2.5 s: it has a single frame")
+    assert left_out in maps.warnings
+
+
+def test_a_temperature_in_kelvin_is_said(frames, tmp_path):
+    paths = []
+    for path in frames[:7]:
+        paths.append(tmp_path / path.name)
+        paths[-1].write_bytes(path.read_bytes())
+        fits.setval(paths[-1], "EXCAMT", value=188.0, ext=1)
+    refused, warned = verdicts(paths)
+    assert not refused
+    assert len(warned) == 7
+    assert "EXCAMT is 188 °C, it should be −150 to 40 °C; is it in °C?" in warned[paths[0].stem]

@@ -8,7 +8,9 @@ import pytest
 from cgi_stacks import case, sources, tiny_geometry, truth
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.maps.chosen import choose
+from darkroom.cgi.maps.offsets import deviations
 from darkroom.cgi.maps.pooled import fit_pooled
+from darkroom.cgi.maps.residuals import LIMIT
 from darkroom.cgi.simulate import exposures
 
 WORDS = "off what the other stacks predict"
@@ -131,3 +133,49 @@ def test_the_simulated_camera_can_leak():
     difference = with_it - without
     assert difference[2:100, 110:210].mean() == pytest.approx(50, abs=0.1)
     assert (difference[:, :100] == 0).all()
+
+
+def test_a_leak_that_widens_the_scatter_of_few_stacks_is_not_hidden_by_it():
+    """Of eight stacks one leaks: it draws the predictions of the other seven along."""
+    gain = np.array([1.5, 30.0, 500.0, 5000.0] * 2)
+    matrix = np.column_stack([np.ones(8), gain, gain * np.repeat([2.0, 100.0], 4)])
+    rng, found = np.random.default_rng(31), []
+    for _ in range(50):
+        error = np.array([0.3, 0.3, 0.6, 5.0, 0.3, 0.3, 1.5, 20.0])
+        level = matrix @ [5.0, 0.01, 0.001] + error * rng.standard_normal(8)
+        level[5] += 12.0
+        with_it, without = (
+            deviations(matrix, level, error, LIMIT, scale_without=each) for each in (False, True)
+        )
+        found.append([with_it[2].any(), without[2][5], without[2].sum() == 1])
+        offset, offset_error = without[0][5], without[1][5]
+        assert abs(offset - 12.0) < 5 * offset_error
+    hidden, seen, alone = np.mean(found, axis=0)
+    assert hidden < 0.5
+    assert seen == 1
+    assert alone > 0.9
+
+
+def test_of_eight_good_stacks_none_is_said_to_leak():
+    """The scatter without the worst stack is smaller: false alarms stay below one in a hundred."""
+    gain = np.array([1.5, 30.0, 500.0, 5000.0] * 2)
+    matrix = np.column_stack([np.ones(8), gain, gain * np.repeat([2.0, 100.0], 4)])
+    rng, alarms = np.random.default_rng(32), 0
+    error = np.array([0.3, 0.3, 0.6, 5.0, 0.3, 0.3, 1.5, 20.0])
+    for _ in range(1000):
+        level = matrix @ [5.0, 0.01, 0.001] + error * rng.standard_normal(8)
+        alarms += deviations(matrix, level, error, LIMIT, scale_without=True)[2].any()
+    assert alarms < 10
+
+
+def test_too_few_stacks_to_tell_a_leak_are_said(geometry):
+    rng = np.random.default_rng(33)
+    maps, _ = truth(geometry, rng)
+    said = "6 stacks: whether one of them has a light leak or an offset cannot be tested"
+    for exptimes, expected in (((2.0, 100.0), 0), ((2.0,), 1)):
+        gains = (1.5, 30.0, 500.0, 5000.0)
+        found = sources(geometry, maps, 10, rng, gains=gains, exptimes=exptimes)
+        if expected:
+            found += sources(geometry, maps, 10, rng, gains=(1.5, 500.0), exptimes=(30.0,))
+        fit = fit_pooled(found, geometry)
+        assert sum(text.startswith(said) for text in fit.warnings) == expected

@@ -1,11 +1,16 @@
 """A file is whole or not there, whoever is killed while writing it."""
 
+import errno
+import os
+import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from darkroom import atomic
 from darkroom.atomic import private_folder, write_text, written_atomically
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
@@ -65,3 +70,182 @@ def test_a_private_folder_is_empty_and_gone_afterwards_and_so_is_what_a_killed_o
         assert list(folder.iterdir()) == []
         (folder / "half.fits").write_text("half")
     assert list(tmp_path.iterdir()) == [other]
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """Give the list of what reaches the disk, and gets or loses a name, in order."""
+    seen = []
+    fsync, replace, link, unlink = os.fsync, os.replace, os.link, Path.unlink
+
+    def recorded(what, call, name):
+        def wrapped(*arguments, **keywords):
+            seen.append((what, name(*arguments)))
+            return call(*arguments, **keywords)
+
+        return wrapped
+
+    def flushed(handle):
+        return Path(f"/proc/self/fd/{handle}").readlink().name
+
+    def removed(path, missing_ok=False):
+        if path.exists():
+            seen.append(("unlink", path.name))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(atomic, "_durable_folders", set())
+    monkeypatch.setattr(os, "fsync", recorded("flush", fsync, flushed))
+    monkeypatch.setattr(os, "replace", recorded("rename", replace, lambda _, new: Path(new).name))
+    monkeypatch.setattr(os, "link", recorded("link", link, lambda _, new: Path(new).name))
+    monkeypatch.setattr(Path, "unlink", removed)
+    return seen
+
+
+def test_bytes_reach_the_disk_before_the_name_and_the_name_before_what_follows(tmp_path, order):
+    atomic.make_folder(tmp_path)
+    order.clear()
+    write_text(tmp_path / "a.json", "{}")
+    temporary = f".a.{os.getpid()}.part.json"
+    assert order == [("flush", temporary), ("rename", "a.json"), ("flush", tmp_path.name)]
+
+
+def test_the_names_of_new_folders_reach_the_disk_before_a_file_in_them(tmp_path, order):
+    write_text(tmp_path / "item" / "inner" / "a.json", "{}")
+    place = order.index(("rename", "a.json"))
+    assert ("flush", tmp_path.name) in order[:place]
+    assert ("flush", "item") in order[:place]
+
+
+def test_the_name_of_a_folder_that_another_made_reaches_the_disk_once(tmp_path, order):
+    (tmp_path / "item").mkdir()
+    write_text(tmp_path / "item" / "a.json", "{}")
+    assert order.count(("flush", tmp_path.name)) == 1
+    write_text(tmp_path / "item" / "b.json", "{}")
+    assert order.count(("flush", tmp_path.name)) == 1
+
+
+def test_a_folder_that_went_is_made_again(tmp_path):
+    write_text(tmp_path / "item" / "a.json", "{}")
+    shutil.rmtree(tmp_path / "item")
+    write_text(tmp_path / "item" / "a.json", "{}")
+    assert (tmp_path / "item" / "a.json").is_file()
+
+
+def test_a_folder_takes_the_place_of_another_when_all_of_it_is_on_the_disk(tmp_path, order):
+    for name in ("new", "old"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / f"{name}.png").write_text(name)
+    atomic.replace_folder_durably(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in tmp_path.rglob("*")] == ["old", "inner", "new.png"]
+    named = order.index(("rename", "old"))
+    assert {("flush", "new.png"), ("flush", "inner"), ("flush", "new")} <= set(order[:named])
+    assert order[named + 1] == ("flush", tmp_path.name)
+
+
+def test_a_folder_can_take_a_name_that_is_free(tmp_path):
+    (tmp_path / "new").mkdir()
+    atomic.replace_folder_durably(tmp_path / "new", tmp_path / "figures")
+    assert [path.name for path in tmp_path.iterdir()] == ["figures"]
+
+
+def test_a_note_that_is_removed_durably_is_gone_before_what_follows(tmp_path, order):
+    (tmp_path / "note.json").write_text("{}")
+    atomic.remove_durably(tmp_path / "note.json")
+    assert order == [("unlink", "note.json"), ("flush", tmp_path.name)]
+    atomic.remove_durably(tmp_path / "note.json")
+    assert len(order) == 2
+
+
+def test_a_new_text_is_whole_and_never_replaces_anything(tmp_path, order):
+    atomic.write_new_text(tmp_path / "c.yaml", "mine")
+    linked = order.index(("link", "c.yaml"))
+    assert order[linked - 1] == ("flush", "c.yaml")
+    assert order[linked + 1] == ("flush", tmp_path.name)
+    with pytest.raises(FileExistsError):
+        atomic.write_new_text(tmp_path / "c.yaml", "yours")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("c.yaml", "mine")]
+
+
+def test_a_new_text_is_written_where_there_are_no_links(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    atomic.write_new_text(tmp_path / "c.yaml", "mine")
+    with pytest.raises(FileExistsError):
+        atomic.write_new_text(tmp_path / "c.yaml", "yours")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("c.yaml", "mine")]
+
+
+def test_a_disk_that_cannot_flush_a_file_is_an_error_and_one_that_cannot_flush_folders_is_not(
+    tmp_path, monkeypatch
+):
+    number = errno.EINVAL
+
+    def refused(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode) == folders:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    folders = True
+    write_text(tmp_path / "a.json", "{}")
+    number = errno.ENOTSUP
+    write_text(tmp_path / "a.json", "{}")
+    number = errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        write_text(tmp_path / "a.json", "{}")
+    folders, number = False, errno.EINVAL
+    with pytest.raises(OSError, match="Invalid"):
+        write_text(tmp_path / "b.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("name", [".hidden.fits", "frame.part.fits"])
+def test_a_name_that_only_resembles_a_temporary_one_is_written_atomically(tmp_path, name):
+    with written_atomically(tmp_path / name) as temporary:
+        assert temporary.name == f".{Path(name).stem}.{os.getpid()}.part.fits"
+        temporary.write_text("frame")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_leftover_that_another_removes_meanwhile_is_no_failure(tmp_path, monkeypatch):
+    gone = tmp_path / ".gone.1.part"
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    write_text(tmp_path / "a.json", "{}")
+    with private_folder(tmp_path, "a") as folder:
+        shutil.rmtree(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_folder_that_another_makes_at_the_same_moment_is_no_failure(
+    tmp_path, monkeypatch, missing
+):
+    """Between the look and the call: here the first look at a folder finds nothing."""
+    folder = tmp_path / "item" / "inner"
+    folder.mkdir(parents=True)
+    is_dir, seen = Path.is_dir, set()
+
+    def second_look(path):
+        new = path not in seen
+        seen.add(path)
+        return not new and is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", second_look)
+    calls = iter([missing])
+    mkdir = Path.mkdir
+
+    def failing_first(path, **options):
+        if next(calls, 0):
+            raise FileNotFoundError(errno.ENOENT, "none above it")
+        mkdir(path, **options)
+
+    monkeypatch.setattr(Path, "mkdir", failing_first)
+    atomic.make_folder(folder)
+
+
+def test_folders_that_this_user_may_not_write_to_are_not_flushed(tmp_path, order, monkeypatch):
+    (tmp_path / "item").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and mode == 6)
+    atomic.make_folder(tmp_path / "item" / "inner")
+    assert order == [("flush", "item")]

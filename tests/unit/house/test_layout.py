@@ -13,10 +13,10 @@ LIBRARY = SCRIPTS / "darkroom"
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
     (
-        *("errors", "hints", "atomic", "words", "threads", "compiled", "dates", "secrets", "cli"),
-        *("plain", "folders"),
+        *("errors", "hints", "naming", "atomic", "words", "threads", "compiled", "dates"),
+        *("secrets", "plain", "folders"),
     ),
-    ("provenance", "fits", "combine", "plot", "transport", "judge"),
+    ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
     ("crds", "archive", "workflow", "simulate", "report", "draft"),
     # the instruments are here

@@ -172,3 +172,19 @@ def test_values_are_shown_as_a_person_writes_them():
     assert [shown(v) for v in (None, True, 8.0, (2048, 32), " A ")] == [
         "missing", "T", "8", "2048 × 32", "A",
     ]  # fmt: skip
+
+
+def test_blank_values_are_missing_ones():
+    """A card of blanks is as good as none, and is shown as such."""
+    one = OneOf(key="kind", allowed=("DARK",), missing=WARNED)
+    made = list(one.judge(subjects("kind", "DARK", " ", "")))
+    assert [each.verdict for each in made] == [PASSED, WARNED, WARNED]
+    assert "its header has no kind, DARK is needed" in made[1].sentence
+    alike = list(Alike(key="kind").judge(subjects("kind", "DARK", "DARK", " ")))
+    assert "kind is missing, but DARK in 2 exposures" in alike[2].sentence
+
+
+def test_text_is_alike_whatever_its_case():
+    made = list(Alike(key="detector").judge(subjects("detector", "NRCA1", "nrca1", "NRCA2")))
+    assert [each.verdict for each in made] == [PASSED, PASSED, REFUSED]
+    assert "but NRCA1 in 2 exposures" in made[2].sentence

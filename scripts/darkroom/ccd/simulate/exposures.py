@@ -421,6 +421,7 @@ def deliver(settings: Mapping[str, Any], name: str, path: Path) -> None:
     from astropy.io import fits
 
     from darkroom.atomic import written_atomically
+    from darkroom.fits.write import save
 
     exposure = planned("CCD", plan(settings), name)
     images, cards = planes(settings, exposure)
@@ -437,4 +438,4 @@ def deliver(settings: Mapping[str, Any], name: str, path: Path) -> None:
             hdu.header["BIASSEC"] = f"[{edge + 1}:{nx},1:{ny}]"
             hdu.header["TRIMSEC"] = f"[1:{edge},1:{ny}]"
     with written_atomically(path) as temporary:
-        hdus.writeto(temporary)
+        save(temporary, hdus)

@@ -140,6 +140,8 @@ def _noise_map_cards(header, maps, is_signed):
         ("NSKIPPED", len(maps.reports) - len(maps.used), "stacks left out of the fit"),
         ("READNOIS", _card(maps.read_noise), "[e-] read noise; undefined: not to be trusted"),
         ("READNERR", _card(maps.read_noise_error), "[e-] its error"),
+        ("HOTCIC", _card(maps.hot_limits[0]), "[e-] excess of CIC that makes a pixel hot"),
+        ("HOTDARK", _card(maps.hot_limits[1]), "[e-/s] excess of dark current, likewise"),
     ):
         header[card] = (value, comment)
     for card, comment in _MEANS.items():
@@ -387,8 +389,8 @@ def _noise_maps_of(path, hdus):
 # Cards of noise maps that a synthesized dark does not inherit.
 _MAP_CARDS = (
     "B_O", "B_O_ERR", "B_O_UNIT", "B_O_LOW", "B_O_UP", "B_O_MEAS", "FPN_IMM", "CIC_IMM", "DC_IMM",
-    "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "NSTACK", "NSKIPPED",
-    "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY", "NRECIPES", "RECIPE2", "RECIPE3",
+    "FPN_IMME", "FPNVAR", "CICVAR", "DCVAR", "READNOIS", "READNERR", "HOTCIC", "HOTDARK", "NSTACK",
+    "NSKIPPED", "CHECKSUM", "DATASUM", "NAXIS3", "HISTORY", "NRECIPES", "RECIPE2", "RECIPE3",
 )  # fmt: skip
 
 

@@ -135,8 +135,20 @@ def describe(
             "EM gains, exposure times and the conversion gain are assumed to be exact.",
             "Single pixels of the maps are dominated by noise: use their errors and covariances.",
         ]
+        + _hidden(cards)
         + ([] if cards.get("SIGNED") else ["Clipped maps: mean charges are too large."]),
     }
+
+
+def _hidden(cards):
+    """Return a sentence about pixels whose excess is too small to be seen."""
+    cic, dark = cards.get("HOTCIC"), cards.get("HOTDARK")
+    if not isinstance(cic, float) or not isinstance(dark, float):
+        return []
+    return [
+        f"Pixels with less than about {cic:.2g} e⁻ of clock-induced charge or {dark:.2g} e⁻/s of "
+        "dark current more than others pass as normal ones, with the errors of these."
+    ]
 
 
 def _warnings(maps):

@@ -76,11 +76,18 @@ def choose(
     reports = [StackReport(source.stack) for source in sources]
     level, error = offsets.read(sources, geometry)
     area = residuals.read(sources, geometry)
-    for report, samples, bias in zip(reports, area.samples, level, strict=True):
+    for report, samples, repeated, bias in zip(
+        reports, area.samples, area.repeated, level, strict=True
+    ):
         if check_thresholds:
             report.reason = truncation(report.stack, geometry.em_stages)
         if not report.reason and not samples and np.isnan(bias):
             report.reason = f"{report.stack.name}: no pixel has a usable frame; it is left out"
+        if not report.reason and report.stack.nframes < 2 and not repeated:
+            report.reason = (
+                f"{report.stack.name}: it has a single frame, so its noise is unknown; it is left "
+                "out (do the exposure times of two stacks differ by mistake?)"
+            )
         report.used = not report.reason
     while True:
         used = np.array([report.used for report in reports])
@@ -101,6 +108,11 @@ def choose(
         if not exclude or not sentences:
             advice = ", as with a light leak; bad_stacks: exclude leaves it out"
             warnings = [sentence + advice for sentence in sentences.values()]
+            if np.isnan(excess).all():
+                warnings.append(
+                    f"{len(fitted)} stacks: whether one of them has a light leak or an offset "
+                    f"cannot be tested with fewer than {offsets.MIN_STACKS}"
+                )
             return Chosen(reports, design, found, subtracted, warnings)
         for m, sentence in sentences.items():
             fitted[m].used, fitted[m].reason = False, f"{sentence}; it is left out"

@@ -65,10 +65,7 @@ def find(
     with np.errstate(invalid="ignore", divide="ignore"):
         for place in (1, 2):
             estimate = _Estimate(design, variance, base, typical > 0, place)
-            for _ in range(_STEPS):
-                rows, error = estimate.rows(middle)
-                limit = estimate.limits(rows, middle, FALSE_ALARMS)[0]
-                estimate.excess = limit * error[0]
+            limit = estimate.settle(middle)
             if not estimate.excess > 0:  # the stacks do not tell this parameter
                 continue
             rows, error = estimate.rows(count)
@@ -78,6 +75,32 @@ def find(
                 own = estimate.limits(rows[:, near], count[:, near], chance)
                 over[which, near] |= score[near] > own
     return over[0], over[1]
+
+
+def smallest_excess(
+    design: Design, variance: np.ndarray, base: np.ndarray, typical: np.ndarray
+) -> tuple[float, float]:
+    """Return the excess of C [e-] and of D [e-/s] above which a typical pixel is called hot.
+
+    Of pixels with that excess noise hides half; weaker ones pass as normal.
+
+    Parameters
+    ----------
+    design, variance, base, typical
+        As in `find`.
+
+    Returns
+    -------
+    cic, dark : float
+        NaN for a parameter that the stacks do not tell.
+    """
+    found = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for place in (1, 2):
+            estimate = _Estimate(design, variance, base, typical > 0, place)
+            estimate.settle(typical[:, None])
+            found.append(estimate.excess if estimate.excess > 0 else np.nan)
+    return found[0], found[1]
 
 
 class _Estimate:
@@ -90,6 +113,14 @@ class _Estimate:
         # What an electron in C, or one per second in D, adds to the variance.
         self._noise = self._signal * design.gain * design.enf2
         self.excess = 0.0
+
+    def settle(self, count):
+        """Find the excess that a typical pixel is called hot with; return the limit [errors]."""
+        for _ in range(_STEPS):
+            rows, error = self.rows(count)
+            limit = self.limits(rows, count, FALSE_ALARMS)[0]
+            self.excess = float(limit * error[0])
+        return limit
 
     def rows(self, count):
         """Return the estimator with the weights for an excess, (M, n), and its error, (n,)."""

@@ -120,6 +120,8 @@ class NoiseMaps:
         Settings that the maps depend on.
     hot : (ny, nx) uint8 array or None
         Pixels fitted as hot (`darkroom.cgi.maps.hot`): 1 for CIC, 2 for dark current, 3 for both.
+    hot_limits : tuple of float
+        Excess of CIC [e-] and of dark current [e-/s] that makes a pixel hot; NaN when unknown.
     """
 
     estimator: str
@@ -141,6 +143,7 @@ class NoiseMaps:
     warnings: list[str] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
     hot: np.ndarray | None = None
+    hot_limits: tuple[float, float] = (np.nan, np.nan)
 
     @property
     def used(self) -> list[StackReport]:

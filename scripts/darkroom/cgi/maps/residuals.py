@@ -41,6 +41,8 @@ class Area:
     ----------
     samples : (M,) int array
         Usable samples in the pixels that were read.
+    repeated : (M,) bool array
+        Stacks with a second usable sample in any of these pixels.
     present : (M,) bool array
         Stacks with samples in enough pixels.
     level, variance : (M, nrows) arrays
@@ -51,6 +53,7 @@ class Area:
     """
 
     samples: np.ndarray
+    repeated: np.ndarray
     present: np.ndarray
     level: np.ndarray
     variance: np.ndarray
@@ -89,7 +92,10 @@ def read(sources: Sequence[Source], geometry: Geometry) -> Area:
             plane[m] = np.where(good, values, 0).sum(axis=1)[kept]
         level[m] /= pixels[kept]
         variance[m] /= pixels[kept] ** 2
-    return Area(count.sum(axis=(1, 2)).astype(int), present, level, variance, pixels[kept])
+    repeated = (count > 1).any(axis=(1, 2))
+    return Area(
+        count.sum(axis=(1, 2)).astype(int), repeated, present, level, variance, pixels[kept]
+    )
 
 
 def measure(

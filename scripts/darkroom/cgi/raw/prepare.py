@@ -182,7 +182,7 @@ def _read_headers(path, geometry, scratch=None):
 
 
 def _is_setup(headers):
-    return headers.image.get("ISACQ") == 1
+    return headers.is_set("ISACQ")
 
 
 def _prepare_peer(paths, geometry, settings, scratch):

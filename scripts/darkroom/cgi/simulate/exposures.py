@@ -24,7 +24,12 @@ import numpy as np
 from darkroom.campaign.settings import declared
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.simulate.digitize import digitize
-from darkroom.cgi.simulate.register import add_cosmic_rays, amplify, partial_charge
+from darkroom.cgi.simulate.register import (
+    add_cosmic_rays,
+    amplify,
+    core_mask,
+    partial_charge,
+)
 from darkroom.cgi.simulate.settings import Simulation
 from darkroom.cgi.simulate.truth import truth_maps
 from darkroom.cgi.units import EM_ELECTRON
@@ -198,11 +203,14 @@ def _exposed(full, exposure, hidden, geometry):
     if leak and (leak["gain"], leak["exptime"]) == (gain, exposure.exptime):
         image[geometry.imaging] += leak["light"]
     well = min(gain * full["full_well_image"], full["full_well_register"])
+    before = image.copy() if full["cosmic_threshold"] else None
     touched = add_cosmic_rays(
         image, geometry.imaging, full["cosmic_rays"] * exposure.exptime, gain, well,
         stream(full, "cosmic", name), charges=full["cosmic_charge"], wrap=full["level"] == "L1",
         spread=full["cosmic_spread"],
     )  # fmt: skip
+    if before is not None:
+        touched = core_mask(image - before, full["cosmic_threshold"], gain)
     return np.minimum(image, well, out=image), touched, well
 
 
@@ -309,15 +317,15 @@ def deliver(settings: dict[str, Any], name: str, path: StrPath) -> None:
     from astropy.io import fits
 
     from darkroom.atomic import written_atomically
+    from darkroom.fits.write import save
 
     exposure = planned("CGI", plan(settings), name)
     primary, header = cards(settings, exposure)
     if complete(settings)["level"] == "L1":
         counts, _ = raw_frame(settings, exposure)
         with written_atomically(path) as temporary:
-            fits.HDUList([fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]).writeto(
-                temporary
-            )
+            hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(counts, header)]
+            save(temporary, fits.HDUList(hdus))
         return
     image, err, dq = frame(settings, exposure)
     errors = fits.ImageHDU(err[None], name="ERR")
@@ -325,4 +333,4 @@ def deliver(settings: dict[str, Any], name: str, path: StrPath) -> None:
     hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header), errors]
     hdus.append(fits.ImageHDU(dq, name="DQ"))
     with written_atomically(path) as temporary:
-        fits.HDUList(hdus).writeto(temporary)
+        save(temporary, fits.HDUList(hdus))

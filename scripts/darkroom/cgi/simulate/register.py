@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Width of a pixel [cm].
 PIXEL_WIDTH = 13e-4
+# Pixels over which a tail decays, and which corgidrp masks after a hit, at a gain of 1.
+_TAIL = 0.04
 
 
 def excess_noise2(gain: float, stages: int) -> float:
@@ -128,7 +130,7 @@ def add_cosmic_rays(
     rows, columns = area
     size = (rows.stop - rows.start) * (columns.stop - columns.start)
     touched = np.zeros(image.shape, bool)
-    length = 0.04 * gain
+    length = _TAIL * gain
     low, high = np.log10(charges)
     flat, flat_touched = image.reshape(-1), touched.reshape(-1)
     for _ in range(rng.poisson(fluence * size * PIXEL_WIDTH**2)):
@@ -146,6 +148,30 @@ def add_cosmic_rays(
         flat[start : start + reach] += 0.1 * charge * np.exp(-np.arange(reach) / max(length, 1e-9))
         flat_touched[start - stop + column : start + reach] = True
     return touched
+
+
+def core_mask(charge: np.ndarray, threshold: float, gain: float) -> np.ndarray:
+    """Return the mask of software that knows neither wings nor the true length of tails.
+
+    Parameters
+    ----------
+    charge : (ny, nx) array
+        Charge of cosmic rays after the register [e-].
+    threshold : float
+        Pixels with more are masked [e-].
+    gain : float
+        EM gain.
+
+    Returns
+    -------
+    (ny, nx) bool array
+        The bright pixels, and 0.04 g pixels after each in its row, as corgidrp masks them.
+    """
+    mask = charge > threshold
+    for row in np.flatnonzero(mask.any(axis=1)):
+        for column in np.flatnonzero(mask[row]):
+            mask[row, column : column + 1 + round(_TAIL * gain)] = True
+    return mask
 
 
 def _add_cloud(image, touched, area, place, charge, full_well, length, spread, rng):

@@ -136,6 +136,14 @@ class Simulation:
         unit="pixels",
         minimum=0,
     )
+    cosmic_threshold: float = simulated(
+        0.0,
+        "Calibrated frames: flag pixels with more charge of a cosmic ray than this after the EM "
+        "register, and 0.04 EM gains pixels after each, but neither wings nor the ends of tails; "
+        "0 flags all pixels with such charge.",
+        unit="e-",
+        minimum=0,
+    )
     temperature: float = simulated(-85.0, "Temperature of the detector.", unit="°C")
     odd_stack: OddStack | None = simulated(
         None, "One anomalous stack.", group=OddStack, absent="none"

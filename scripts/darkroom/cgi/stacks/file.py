@@ -17,6 +17,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom import provenance
+from darkroom.cgi.stacks.growth import Growth
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.stacks import Member, Stack, Template
 from darkroom.errors import InputError
@@ -33,6 +34,14 @@ _BLOCK = 2880
 # Beginning of the lines of HISTORY that name frames that were left out, because their header marks
 # them as bad, and because the checks refuse them.
 _LEFT_OUT, _REFUSED = "left out: ", "refused: "
+# Cards of masks of cosmic rays that were grown.
+_GROWTH = {
+    "CRAROUND": ("around", "pixels by which masks of hits were grown"),
+    "CRAFTER": ("after", "pixels after hits that were masked"),
+    "CREXCESS": ("excess", "[e-] excess of these pixels"),
+    "CREXCERR": ("error", "[e-] its standard error"),
+    "CRLEVEL": ("level", "[e-] excess of the mean without this"),
+}
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
@@ -132,6 +141,9 @@ def save_statistics(
     header["NTEMP"] = (stack.temperatures, "number of frames whose EXCAMT is known")
     for card, value in stack.earliest.items():
         header[card] = (value, "of the earliest frame")
+    for growth in stack.growths:
+        for card, (name, comment) in _GROWTH.items():
+            header[card] = (getattr(growth, name), comment)
     _stamp(header, inputs, settings, left_out, refused)
     images = {
         "SUM": moments.total, "M2": moments.m2, "ERR2": moments.err2,
@@ -265,7 +277,15 @@ def _read_stack(hdus, shape):
         members=members,
         temperature_sum=float(header["SUMTEMP"]),
         temperatures=int(header["NTEMP"]),
+        growths=_read_growth(header),
     )
+
+
+def _read_growth(header):
+    if "CRAROUND" not in header:
+        return []
+    numbers = {name: header[card] for card, (name, _) in _GROWTH.items()}
+    return [Growth(**numbers, nframes=header["NFRAMES"])]
 
 
 def _read_template(table):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from astropy.io import fits
 
+from darkroom.cgi.units import UNITS
 from darkroom.errors import InputError
 from darkroom.fits.structure import walk_hdus
 from darkroom.fits.tiles import DTYPES, Plane
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.hints import StrPath
+
+
+# Texts by which a card says no.
+_DENIALS = ("", "f", "false", "0", "0.0", "n", "no", "n/a", "none")
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,23 @@ class Headers:
         """
         for card in ("EMGAIN_M", "EMGAIN_A"):
             value = self.image.get(card)
-            if isinstance(value, int | float) and 0 < value < math.inf:
+            known = isinstance(value, int | float) and not isinstance(value, bool)
+            if known and 0 < value < math.inf:
                 return float(value)
         return self.commanded_gain
+
+    @property
+    def unit(self) -> str:
+        """Unit of the image (BUNIT), spelt as in `darkroom.cgi.units`; empty when unknown."""
+        stated = str(self.image.get("BUNIT", "")).strip()
+        return next((unit for unit in UNITS if unit.casefold() == stated.casefold()), stated)
+
+    def is_set(self, card: str) -> bool:
+        """Return whether a card of the image's header says yes: T, 1, or text that is no denial."""
+        value = self.image.get(card)
+        if isinstance(value, str):
+            return value.strip().casefold() not in _DENIALS
+        return value is not None and not isinstance(value, fits.card.Undefined) and bool(value)
 
     @property
     def history(self) -> str:
@@ -174,6 +193,10 @@ class Pixels:
             else:
                 stored = plane.stored(first, len(target)).astype(np.float64)
                 target[...] = stored * plane.bscale + plane.bzero
+        self.read_flags_into(first, dq)
+
+    def read_flags_into(self, first: int, dq: np.ndarray) -> None:
+        """Read the flags of a band of rows, as `read_into` does."""
         if not self.dq:
             dq[...] = 0
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from darkroom.cgi.stacks.judged import judge_frames
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.stacks import Stack
 from darkroom.cgi.stacks.values import header_values
+from darkroom.cgi.stacks.wings import GrownPixels, find_growth, sampled
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError
 
@@ -38,10 +39,37 @@ class StackFrames:
     stack : darkroom.cgi.stacks.stacks.Stack
     sources : list of (pathlib.Path, darkroom.cgi.stacks.frame.Pixels or None)
         File of each frame, and location of its pixels; None when it must be unpacked first.
+    persistent : (ny, nx) bool array or None
+        Pixels whose flag of a cosmic ray tells of no hit, since all frames have it.
     """
 
     stack: Stack
     sources: list[tuple[Path, Pixels | None]] = field(default_factory=list)
+    persistent: np.ndarray | None = None
+
+    def grow_masks(self, geometry: Geometry, scratch: StrPath | None = None) -> None:
+        """Grow the masks of cosmic-ray hits when wings and tails are left beside them.
+
+        Parameters
+        ----------
+        geometry : darkroom.cgi.geometry.Geometry
+        scratch : path-like, optional
+            Folder for unpacked copies of compressed frames.
+        """
+        with ExitStack() as contexts:
+            frames = [
+                contexts.enter_context(open_frame(path, scratch)).pixels if found is None else found
+                for path, found in (self.sources[k] for k in sampled(len(self.sources)))
+            ]
+            growth, self.persistent = find_growth(frames, geometry)
+        if growth is not None:
+            self.stack.growths = [replace(growth, nframes=len(self.sources))]
+
+    def pixels(self, found: Pixels) -> PixelReader:
+        """Return what reads a frame: its pixels, with the mask grown where that was found."""
+        if not self.stack.growths:
+            return found
+        return GrownPixels(found, self.stack.growths[0], self.persistent)
 
 
 class SortedFrames(NamedTuple):
@@ -163,7 +191,11 @@ def read_moments(
     for start in range(0, len(gathered.sources), _FRAMES):
         with ExitStack() as contexts:
             pixels = [
-                contexts.enter_context(open_frame(path, scratch)).pixels if found is None else found
+                gathered.pixels(
+                    contexts.enter_context(open_frame(path, scratch)).pixels
+                    if found is None
+                    else found
+                )
                 for path, found in gathered.sources[start : start + _FRAMES]
             ]
             add_frames(into, pixels, first)

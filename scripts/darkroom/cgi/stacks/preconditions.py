@@ -74,9 +74,9 @@ def step_faults(headers: Headers) -> dict[str, str]:
                 )
     # With auto-decide on, HISTORY has the sentence whatever was decided; the card is then valid.
     is_in_history = "Desmear function applied" in history and "auto-decide on" not in history
-    if headers.image.get("DESMEAR") or is_in_history:
+    if headers.is_set("DESMEAR") or is_in_history:
         found["desmear"] = "was desmeared, which darks must not be"
-    if headers.image.get("CTI_CORR"):
+    if headers.is_set("CTI_CORR"):
         found["cti"] = "was corrected for charge transfer, which darks must not be"
     if "shot noise propagated" in history:
         found["shot-noise"] = "has shot noise added to its error, which darks must not have"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,12 +12,13 @@ import numpy as np
 
 from darkroom.cgi.stack_keys import Key, keys
 from darkroom.cgi.stacks.frame import open_frame
-from darkroom.cgi.stacks.gather import StackFrames, read_moments
+from darkroom.cgi.stacks.gather import read_moments
 from darkroom.cgi.stacks.moments import Moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkroom.cgi.stacks.gather import StackFrames
     from darkroom.cgi.stacks.stacks import Stack
     from darkroom.hints import StrPath
 
@@ -80,9 +82,9 @@ class FramesSource:
 
     def __init__(self, gathered: StackFrames, folder: StrPath) -> None:
         self.stack = gathered.stack
-        self._gathered = StackFrames(
-            gathered.stack,
-            [
+        self._gathered = replace(
+            gathered,
+            sources=[
                 (path, _unpack(path, Path(folder)) if pixels is None else pixels)
                 for path, pixels in gathered.sources
             ],
@@ -97,7 +99,7 @@ class FramesSource:
         shape = (len(range(rows.start, rows.stop, rows.step or 1)), columns.stop - columns.start)
         moments = Moments.zeros(shape, with_err=False)
         for _, pixels in self._gathered.sources:
-            data, dq = pixels.read_patch(rows, columns)
+            data, dq = self._gathered.pixels(pixels).read_patch(rows, columns)
             moments.add(data, None, dq)
         return moments
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
     from darkroom.cgi.stacks.frame import Headers
+    from darkroom.cgi.stacks.growth import Growth
 
 #: Smallest number of frames of a stack that the instrument team recommends.
 RECOMMENDED_FRAMES = 1176
@@ -102,6 +104,8 @@ class Stack:
         Sum of the temperatures (EXCAMT) of its frames [C], where they are known.
     temperatures : int
         Number of frames whose temperature is known.
+    growths : list of darkroom.cgi.stacks.growth.Growth
+        How the masks of its frames, part by part, were grown; empty when they were not.
     """
 
     exptime: float
@@ -115,6 +119,7 @@ class Stack:
     members: list[Member] = field(default_factory=list)
     temperature_sum: float = 0.0
     temperatures: int = 0
+    growths: list[Growth] = field(default_factory=list)
 
     @classmethod
     def begin(cls, headers: Headers, shape: tuple[int, int], key: Key | None = None) -> Stack:
@@ -127,7 +132,7 @@ class Stack:
             exptime=exptime,
             commanded_gain=commanded_gain,
             kgain=kgain,
-            unit=str(headers.image.get("BUNIT", "")).strip(),
+            unit=headers.unit,
             shape=shape,
             threshold_dn=threshold_dn(headers),
             template=Template.from_headers(headers),
@@ -175,9 +180,10 @@ class Stack:
                 f"exposure time, commanded EM gain and conversion gain are {found}, those of "
                 f"the stack are {self.key}",
             )
-        unit = str(headers.image.get("BUNIT", "")).strip()
-        if unit != self.unit:
-            raise InputError(headers.path, f"BUNIT is {unit!r}, that of its stack {self.unit!r}")
+        if headers.unit != self.unit:
+            raise InputError(
+                headers.path, f"BUNIT is {headers.unit!r}, that of its stack {self.unit!r}"
+            )
         self.members.append(Member(headers.path.name, sha256, headers.start, headers.em_gain))
         if headers.start >= self.template.start:
             self.template = Template.from_headers(headers)
@@ -206,6 +212,7 @@ class Stack:
             self.earliest = other.earliest
         self.temperature_sum += other.temperature_sum
         self.temperatures += other.temperatures
+        self.growths += other.growths
 
     def check(self) -> None:
         """Refuse duplicate frames, and EM gains that differ too much.
@@ -247,7 +254,9 @@ def threshold_dn(headers: Headers) -> float | None:
     match = _THRESHOLD.search(headers.history)
     if match:
         try:
-            return float(match[1])
+            known = float(match[1])
+            if not math.isnan(known):
+                return known
         except ValueError:
             raise InputError(
                 headers.path,

@@ -11,13 +11,14 @@ import numpy as np
 from darkroom.cgi.stacks.preconditions import L1, divided, level_of, step_faults
 from darkroom.cgi.units import EM_ELECTRON, SATURATED
 from darkroom.errors import InputError
+from darkroom.judge.checks import is_blank
 
 if TYPE_CHECKING:
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.stacks.frame import Frame, Headers
 
 # Cards whose absence is said. Frames of other software may lack them, so they are not needed.
-_EXPECTED = ("VISTYPE", "ARRTYPE", "CFAMNAME", "ISPC", "EXCAMT", "SCTSRT")
+_EXPECTED = ("INSTRUME", "VISTYPE", "ARRTYPE", "CFAMNAME", "ISPC", "EXCAMT", "SCTSRT")
 # Rows of the sample, evenly spread: in a full frame 50,000 pixels, read in a few milliseconds.
 _ROWS = 48
 # Part of the pixels, the brightest, that count as no brighter than the next one.
@@ -50,7 +51,22 @@ def frame_values(frame: Frame, geometry: Geometry) -> dict[str, Any]:
     geometry.check_shape(frame.headers.path, frame.pixels.shape)
     values = header_values(frame.headers)
     # What is left out in any case decides nothing.
-    return values if values["left_out"] else values | _pixel_values(frame, geometry)
+    if values["left_out"]:
+        return values
+    values["remarks"] += _absent(frame)
+    return values | _pixel_values(frame, geometry)
+
+
+def _absent(frame):
+    """Return what a calibrated frame lacks besides its image."""
+    if level_of(frame.headers) == L1:
+        return []
+    found = []
+    if not frame.pixels.dq:
+        found.append("it has no extension DQ: none of its samples is flagged")
+    if frame.pixels.err is None:
+        found.append("it has no extension ERR: its errors are taken as 0")
+    return found
 
 
 def header_values(headers: Headers) -> dict[str, Any]:
@@ -64,7 +80,10 @@ def header_values(headers: Headers) -> dict[str, Any]:
         numbers["kgain"] = _number(headers, "KGAINPAR", 0.0, faults)
         if numbers["kgain"] == 0:
             faults.append("card KGAINPAR is 0, the conversion gain must be positive")
-    lacking = [c for c in _EXPECTED if c not in image and c not in headers.primary]
+    lacking = [
+        card for card in _EXPECTED
+        if is_blank(_text(image.get(card))) and is_blank(_text(headers.primary.get(card)))
+    ]  # fmt: skip
     remarks = [f"its header has no {', '.join(lacking)}"] if lacking else []
     temperature = image.get("EXCAMT")
     if temperature is not None and not _is_number(temperature):
@@ -72,11 +91,14 @@ def header_values(headers: Headers) -> dict[str, Any]:
             f"card EXCAMT is {temperature!r}, not a number: its temperature is not known"
         )
         temperature = None
+    for card in ("EMGAIN_M", "EMGAIN_A"):
+        if image.get(card) is not None and not _is_number(image[card]):
+            remarks.append(f"card {card} is {image[card]!r}, not a number: it is not used")
     gain = headers.em_gain if numbers["commanded_gain"] is not None else None
     return numbers | {
         "INSTRUME": _text(headers.primary.get("INSTRUME")),
         "level": level,
-        "unit": _text(image.get("BUNIT")) or "",
+        "unit": headers.unit,
         "divided": divided(headers),
         "steps": step_faults(headers),
         "faults": faults,
@@ -85,7 +107,7 @@ def header_values(headers: Headers) -> dict[str, Any]:
         "vistype": _text(headers.primary.get("VISTYPE", image.get("VISTYPE"))),
         "filter": _text(image.get("CFAMNAME")),
         "photon_counting": _flag(image.get("ISPC")),
-        "left_out": _left_out(image),
+        "left_out": _left_out(headers),
         "temperature": None if temperature is None else float(temperature),
         "time_group": "" if numbers["exptime"] is None else f"{numbers['exptime']:.4g}",
         "em_gain": gain,
@@ -106,11 +128,11 @@ def _number(headers, card, low, faults):
     return value
 
 
-def _left_out(image):
+def _left_out(headers):
     """Return why a frame does not count although it is no fault of the campaign."""
-    if image.get("IS_BAD"):
+    if headers.is_set("IS_BAD"):
         return ["its header marks it as bad (IS_BAD): left out"]
-    return ["is a setup frame (ISACQ is 1): left out"] if image.get("ISACQ") == 1 else []
+    return ["is a setup frame (ISACQ is 1): left out"] if headers.is_set("ISACQ") else []
 
 
 def _pixel_values(frame, geometry):
@@ -145,13 +167,15 @@ def _level_and_scatter(headers, good, raw):
     except InputError:
         gain = 0.0
     if good.size < 100 or gain < 1:
-        return {"pixel_level": None, "scatter": None}
-    low, high, brightest = np.percentile(good, [15.87, 84.13, 100 * (1 - _BRIGHTEST)])
+        return {"pixel_level": None, "scatter": None, "upper_half": None}
+    percents = [15.87, 50, 84.13, 100 * (1 - _BRIGHTEST)]
+    low, middle, high, brightest = np.percentile(good, percents)
     scale = _KGAIN if raw else 1.0
-    undivided = 1.0 if not raw and headers.image.get("BUNIT") != EM_ELECTRON else gain
+    undivided = 1.0 if not raw and headers.unit != EM_ELECTRON else gain
     return {
         "pixel_level": float(np.minimum(good, brightest).mean()) * scale / undivided,
         "scatter": float(high - low) / 2 * scale,
+        "upper_half": None if raw or middle == low else float((high - middle) / (middle - low)),
     }
 
 
@@ -171,7 +195,7 @@ def _saturated(headers, values, dq, raw):
         gain = max(headers.em_gain if "EMGAIN_C" in headers.image else 1.0, 1.0)
         return values >= _NEAR * min(gain * _WELL_IMAGE, _WELL_REGISTER) / _KGAIN
     limit, kgain = headers.image.get("SAT_DN"), headers.image.get("KGAINPAR")
-    if headers.image.get("BUNIT") == EM_ELECTRON and _is_number(limit) and _is_number(kgain):
+    if headers.unit == EM_ELECTRON and _is_number(limit) and _is_number(kgain):
         flagged |= values >= (limit * kgain if limit > 0 and kgain > 0 else math.inf)
     return flagged
 

@@ -16,6 +16,7 @@ from astropy.io import fits
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
+from darkroom.fits.write import save
 from darkroom.nircam.detector.readout import OUTPUTS, SIZE
 from darkroom.nircam.ramps.header import CARDS, Segment, structure_faults
 from darkroom.nircam.ramps.times import middles
@@ -184,7 +185,7 @@ def plain_copy(path: StrPath, copies: ExitStack) -> Path:
             folder = copies.enter_context(tempfile.TemporaryDirectory(prefix="darkroom-"))
             plain = Path(folder) / "plain.fits"
             with fits.open(path) as hdus:
-                fits.HDUList([_decompressed(hdu) for hdu in hdus]).writeto(plain)
+                save(plain, fits.HDUList([_decompressed(hdu) for hdu in hdus]))
     return plain
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
+
+from darkroom.fits.write import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +30,10 @@ def add_fault(kind: str, path: StrPath) -> None:
     path : path-like
         The file, which is written anew.
     """
-    with fits.open(path, memmap=False) as hdus:
+    # From memory, since the file is written anew.
+    with fits.open(io.BytesIO(Path(path).read_bytes())) as hdus:
         FAULTS[kind](hdus)
-        hdus.writeto(path, overwrite=True)
+        save(path, hdus)
 
 
 def _not_dark(hdus):

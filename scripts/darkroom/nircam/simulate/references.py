@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
+from darkroom.fits.write import save
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.simulate.detector import make_detector, stream
@@ -268,4 +269,4 @@ def _write_set(folder, full, tables):
         row = tuple(values[key] for key in table.parkey)
         table.rows[row] = {USEAFTER.replace("T", " "): name}
         with written_atomically(folder / name) as temporary:
-            reference(full, detector, table.name, name).writeto(temporary)
+            save(temporary, reference(full, detector, table.name, name))

@@ -73,18 +73,16 @@ def calibrate(
         "mask_reason": reason,
     }  # fmt: skip
     provenance = {"made_by": "calibrate_wfc3", "settings": settings}
-    if engine == "builtin":
-        warnings = _builtin(raw, references, paths, masked, scope, threads, provenance)
-        _tell(warnings, warn)
-        return paths
-    with private_folder(folder, f"{paths[1].stem}.calwf3") as private:
-        (private / "calwf3").mkdir()
-        made = calwf3.run(raw, references, private / "calwf3", masked)
-        if engine == "both":
+    with private_folder(folder, f"{paths[1].stem}.made") as private:
+        if engine != "builtin":
+            (private / "calwf3").mkdir()
+            made = calwf3.run(raw, references, private / "calwf3", masked)
+        if engine != "calwf3":
             own = private / paths[0].name, private / paths[1].name
             warnings = _builtin(raw, references, own, masked, scope, threads, provenance)
-            for mine, other in zip(own, made, strict=True):
-                compare.require_equal(mine, other)
+            if engine == "both":
+                for mine, other in zip(own, made, strict=True):
+                    compare.require_equal(mine, other)
             made = own
         else:
             for path in made:
@@ -92,8 +90,7 @@ def calibrate(
             used = sorted(path for _, path in calwf3.located_references(raw, references))
             calwf3.finish_flt(made[1], raw, masked, {**provenance, "inputs": [raw, *used]})
             warnings = builtin.reference_warnings(raw, references)
-        for source, target in zip(made, paths, strict=True):
-            source.replace(target)
+        products.place(made, paths)
     _tell(warnings, warn)
     return paths
 
@@ -120,15 +117,11 @@ def _scope(name, scope, masked):
 
 
 def _builtin(raw, references, paths, masked, scope, threads, provenance):
-    """Run the builtin engine, write both its products or neither; return its warnings."""
+    """Run the builtin engine, write both its products; return its warnings."""
     ramp = builtin.load(raw, references, threads=threads)
     image = builtin.reduce(ramp, masked, scope=scope, events=True, threads=threads)
     inputs = [raw, *(reference.path for _, reference in sorted(ramp.references.items()))]
     signed = products.signature(image, inputs=inputs, **provenance)
     products.write_flt(paths[1], ramp, image, signed)
-    try:
-        products.write_ima(paths[0], ramp, image, signed)
-    except BaseException:
-        paths[1].unlink()
-        raise
+    products.write_ima(paths[0], ramp, image, signed)
     return ramp.warnings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
+from darkroom.atomic import make_folder, remove_durably, rename_durably, write_text
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.stream import write_planes
 from darkroom.provenance import stamp
@@ -35,6 +36,8 @@ _ALL_FLAGS = 65535
 def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
     """Return the paths (IMA, FLT) of a RAW's products in a folder, which is made when missing.
 
+    One of the two alone that an interrupted `place` left is removed.
+
     Raises
     ------
     InputError
@@ -47,19 +50,46 @@ def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
         name = name.removesuffix(suffix)
     folder = Path(folder)
     paths = folder / f"{name}_ima.fits", folder / f"{name}_flt.fits"
+    unfinished = _unfinished(paths)
     for path in paths:
-        if path.exists():
+        if unfinished.is_file():
+            path.unlink(missing_ok=True)
+        elif path.exists():
             raise InputError(
                 path, "is there already; nothing is overwritten", "remove it or choose a folder"
             )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe = folder / f".{name}.{id(paths)}.part"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise DarkroomError(f"{folder}: cannot be written to ({error.strerror})") from error
     return paths
+
+
+def place(made: Iterable[StrPath], paths: tuple[Path, Path]) -> None:
+    """Give both products their names.
+
+    A note tells meanwhile that one of them alone is half of a pair, and no person's file: an
+    interrupted calibration can be repeated.
+
+    Parameters
+    ----------
+    made : iterable of path-like
+        IMA and FLT as made, on the same file system.
+    paths : tuple of pathlib.Path
+        Their names, from `product_paths`.
+    """
+    note = _unfinished(paths)
+    write_text(note, "IMA and FLT are being given their names\n")
+    for source, target in zip(made, paths, strict=True):
+        rename_durably(source, target)
+    remove_durably(note)
+
+
+def _unfinished(paths: tuple[Path, Path]) -> Path:
+    return paths[1].with_name(f".{paths[1].stem}.unfinished")
 
 
 def write_ima(path: StrPath, ramp: Ramp, image: Reduced, signed: fits.Header) -> None:

@@ -11,6 +11,7 @@ from astropy.io import fits
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
+from darkroom.fits.write import edited
 from darkroom.wfc3.engine.references import named
 from darkroom.wfc3.reference_kinds import ALWAYS_NEEDED, KINDS, OPTIONAL_KINDS
 
@@ -99,9 +100,7 @@ def working_copy(
     with written_atomically(target) as temporary:
         with unpacked(Path(raw)) as plain:
             shutil.copyfile(plain, temporary)
-        with fits.open(
-            temporary, mode="update", memmap=False, do_not_scale_image_data=True
-        ) as hdus:
+        with edited(temporary, do_not_scale_image_data=True) as hdus:
             header = hdus[0].header
             for kind, path in references.items():
                 card = kind.upper()

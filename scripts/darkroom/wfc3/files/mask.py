@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
+from darkroom.fits.write import edited
 from darkroom.wfc3.dq import BAD_DETECTOR, MASKED
 from darkroom.wfc3.files.imsets import Imsets
 
@@ -162,7 +162,7 @@ def mask_copy(raw: StrPath, target: StrPath, reads: Iterable[int]) -> None:
         reads = check_reads(reads, nsamp, Path(raw).name)
         with written_atomically(target) as temporary:
             shutil.copyfile(imsets.plain, temporary)
-            with fits.open(temporary, mode="update", memmap=False) as hdus:
+            with edited(temporary) as hdus:
                 for read in reads:
                     hdu = hdus["DQ", read]
                     if imsets.constant("DQ", read) is None:

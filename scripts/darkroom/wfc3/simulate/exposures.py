@@ -46,6 +46,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     import numpy as np
 
     from darkroom.atomic import written_atomically
+    from darkroom.fits.write import save
     from darkroom.wfc3.simulate.ramp import make_reads
     from darkroom.wfc3.simulate.raw import raw
 
@@ -55,4 +56,4 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
         with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
     with written_atomically(path) as temporary:
-        raw(full, exposure, reads).writeto(temporary)
+        save(temporary, raw(full, exposure, reads))

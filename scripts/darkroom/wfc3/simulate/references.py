@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from darkroom.atomic import written_atomically
 from darkroom.errors import DarkroomError
+from darkroom.fits.write import save
 from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.simulate.settings import stream
 from darkroom.wfc3.dq import BLOB, HOT
@@ -209,7 +210,7 @@ def write_folder(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
         name = f"sim0001ii_{_SUFFIXES[kind]}.fits"
         names[kind.upper()] = name
         with written_atomically(folder / name) as temporary:
-            reference(full, kind).writeto(temporary)
+            save(temporary, reference(full, kind))
     return names
 
 
@@ -265,4 +266,4 @@ def _enter(folder, table, full):
     name = f"sim{len(table.rows) + 1:04d}ii_{_SUFFIXES[table.name]}.fits"
     table.rows[row] = {"2009-01-01 00:00:00": name}
     with written_atomically(folder / name) as temporary:
-        reference(full, table.name).writeto(temporary)
+        save(temporary, reference(full, table.name))

@@ -20,6 +20,7 @@ from astropy.wcs import WCS
 
 from darkroom.campaign.settings import defaults
 from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.write import edited
 from darkroom.wfc3.dq import BLOB
 from darkroom.wfc3.files.mask import flags_to_combine
 from darkroom.wfc3.visit.registration import (
@@ -186,7 +187,7 @@ def _copy(path, private):
     if target.exists():
         raise DarkroomError(f"two exposures have the name {target.name}")
     shutil.copyfile(path, target)
-    with fits.open(target, mode="update", memmap=False) as hdus:
+    with edited(target) as hdus:
         sci, dq = hdus["SCI", 1], hdus["DQ", 1]
         valueless = ~np.isfinite(sci.data)
         if dq.data is None and valueless.any():  # a constant plane

@@ -1,0 +1,288 @@
+"""Records: what the bytes of each file of a campaign are, and what it was made from.
+
+They lie in the folder ``.records`` of the campaign's results, one small JSON file for each file, at
+the same place below it. A folder without ``.records`` in it or above it has no records, so a
+program that is called by hand for files elsewhere neither finds nor writes any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkroom.atomic import make_folder, rename_unannounced
+from darkroom.errors import InputError
+from darkroom.integrity.digests import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from darkroom.hints import StrPath
+
+FOLDER = ".records"
+_HEAD = "campaign.json"
+# Levels above a file at which the folder of records is looked for.
+_LEVELS = 8
+_LONGEST = 50_000_000
+_roots: dict[str, Path | None] = {}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a file.
+
+    Parameters
+    ----------
+    sha256 : str
+        SHA-256 of its bytes.
+    size : int
+        Number of its bytes.
+    content : str
+        For FITS: SHA-256 of all but the cards that depend on the time of writing; else empty.
+    made_by : str
+        Program that wrote it.
+    run : str
+        The same for all files that one process wrote.
+    inputs : dict
+        ``{path: (sha256, content)}`` of the files that the program had read, below the folder of
+        results.
+    """
+
+    sha256: str
+    size: int
+    content: str = ""
+    made_by: str = ""
+    run: str = ""
+    inputs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the digest of its content as the key ``digest``."""
+    return content | {"digest": _digest(content)}
+
+
+def seal_fault(content: Any) -> str:
+    """Return why a JSON object is not as `sealed` left it; empty when it is."""
+    if not isinstance(content, dict):
+        return "holds no JSON object"
+    stated = content.get("digest")
+    found = _digest({key: value for key, value in content.items() if key != "digest"})
+    if stated == found:
+        return ""
+    if stated is None:
+        return "states no digest of its content"
+    return f"states the digest {str(stated)[:12]}… of its content, which has {found[:12]}…"
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def root_of(path: StrPath) -> Path | None:
+    """Return the folder of results that a file belongs to; None when nothing is recorded there."""
+    parent = absolute(path).rpartition(os.sep)[0]
+    if parent not in _roots:
+        above = [Path(parent), *Path(parent).parents][:_LEVELS]
+        inside = any(part.name == FOLDER for part in above)
+        _roots[parent] = next((p for p in above if not inside and (p / FOLDER).is_dir()), None)
+    return _roots[parent]
+
+
+def place(root: Path, path: StrPath) -> Path:
+    """Return the path of the record of a file below `root`."""
+    return root / FOLDER / f"{os.path.relpath(path, root)}.json"
+
+
+def read_record(path: StrPath) -> Record | None:
+    """Return the record of a file; None when there is none.
+
+    Raises
+    ------
+    InputError
+        When the record is damaged.
+    """
+    root = root_of(path)
+    return None if root is None else load(place(root, path), path)
+
+
+def load(record: Path, path: StrPath) -> Record | None:
+    """Read a record file, that of the file `path`; None when there is none.
+
+    Raises
+    ------
+    InputError
+        When it is damaged.
+    """
+    try:
+        text = _text(record)
+        content = json.loads(text)
+        fault = seal_fault(content)
+        if not fault and text != json.dumps(content, sort_keys=True):
+            fault = "is not as it was written"
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError, OSError) as error:
+        content, fault = None, f"cannot be read ({str(error)[:80] or type(error).__name__})"
+    if not fault:
+        try:
+            if content["file"] != Path(path).name:
+                fault = f"is that of {str(content['file'])[:80]}"
+            inputs = {key: (str(one), str(two)) for key, (one, two) in content["inputs"].items()}
+            found = Record(
+                content["sha256"], content["size"], content["content"],
+                content["made_by"], content["run"], inputs,
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            fault = f"lacks something ({error})"
+    if fault:
+        raise InputError(
+            record, f"the record of {path} {fault}: it was damaged", advice_to_remake(path)
+        )
+    return found
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LONGEST:
+        raise ValueError("too long")
+    return path.read_text(encoding="utf-8")
+
+
+def write_record(path: StrPath, record: Record) -> None:
+    """Write the record of a file that has its name."""
+    root = root_of(path)
+    if root is None:
+        return
+    content = vars(record) | {"file": Path(path).name}
+    _write(place(root, path), sealed(content))
+
+
+def remove_record(path: StrPath) -> None:
+    """Remove the record of a file, or of all files of a folder, that is about to be replaced."""
+    root = root_of(path)
+    if root is None:
+        return
+    place(root, path).unlink(missing_ok=True)
+    folder = place(root, path).with_suffix("")
+    if folder.is_dir():
+        for record in folder.rglob("*.json"):
+            record.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write a record; it is not announced, as its writing was asked for by an announcement."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+        rename_unannounced(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def begin(results: StrPath, command: str, outputs: Sequence[tuple[str, bool]]) -> None:
+    """Let the files below a folder of results be recorded from now on.
+
+    Parameters
+    ----------
+    results : path-like
+        The campaign's folder of results.
+    command : str
+        Command that runs the campaign in the present folder.
+    outputs : sequence of (str, bool)
+        Regular expressions of the rules' outputs, and whether each is a folder.
+    """
+    head = Path(results, FOLDER, _HEAD)
+    content = sealed(
+        {"command": command, "results": str(results), "outputs": [list(o) for o in outputs]}
+    )
+    try:
+        if json.loads(head.read_text(encoding="utf-8")) == content:
+            return
+    except (OSError, ValueError, RecursionError):
+        pass
+    _write(head, content)
+    _roots.clear()
+
+
+def recorded(root: StrPath) -> Iterator[tuple[Path, Path]]:
+    """Yield ``(file, its record)`` of all records of a folder of results; files may be missing."""
+    folder = Path(root, FOLDER)
+    for record in sorted(folder.rglob("*.json")):
+        if record != folder / _HEAD and not record.name.startswith("."):
+            yield Path(root, record.relative_to(folder).with_suffix("")), record
+
+
+def head_of(root: StrPath) -> dict[str, Any]:
+    """Return what `begin` wrote; empty when it is missing or damaged."""
+    try:
+        content: Any = json.loads(_text(Path(root, FOLDER, _HEAD)))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {} if seal_fault(content) else content
+
+
+def output_of(root: Path, path: StrPath, head: dict[str, Any] | None = None) -> str | None:
+    """Return the output of a rule that a file is or belongs to, as Snakemake names it.
+
+    A file that is in no rule's output is taken for one that a status file names: an exposure beside
+    its status, a ramp beside that of its calibration.
+    """
+    head = head_of(root) if head is None else head
+    if not head:
+        return None
+    name = os.path.relpath(path, root)
+    found = _declared(head, name)
+    if found is None and (status := status_of(path)):
+        found = _declared(head, os.path.relpath(status, root))
+    return found
+
+
+def _declared(head: dict[str, Any], name: str) -> str | None:
+    results = head["results"]
+    parts = Path(name).parts
+    for count in range(len(parts), 0, -1):
+        target = "/".join((results, *parts[:count]))
+        for pattern, folder in head["outputs"]:
+            if (folder or count == len(parts)) and re.fullmatch(pattern, target):
+                return target
+    return None
+
+
+def status_of(path: StrPath) -> Path | None:
+    """Return the status file beside an exposure or a calibrated file that names it, or None."""
+    path = Path(path)
+    stem = path.name.partition(".")[0]
+    names = (stem, stem.rpartition("_")[0])
+    beside = [path.with_name(f"{name}.json") for name in names if name]
+    # The name of an exposure may differ from that of its file.
+    for status in [*beside, *sorted(path.parent.glob("*.json"))]:
+        try:
+            content = json.loads(_text(status))
+            if content["file"] == path.name:
+                return status
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return None
+
+
+def advice_to_remake(path: StrPath) -> str:
+    """Return the advice, with one command, to make a damaged file again."""
+    root = root_of(path)
+    head = head_of(root) if root else {}
+    target = output_of(root, path, head) if root else None
+    if target is None:
+        return "make it again, or bring back the file that was recorded"
+    return f"to make it again, run: {command_to_remake(head, [target])}"
+
+
+def command_to_remake(head: dict[str, Any], targets: Sequence[str]) -> str:
+    """Return the command that makes outputs again, and everything that depends on them."""
+    command = head.get("command", "snakemake")
+    return f"{command} --forcerun {shlex.join(targets)}"

@@ -1,0 +1,353 @@
+"""Comparing what a program reads with what is recorded of it, whoever opens the file.
+
+`watch` is called once by every program of the workflow (`darkroom.cli.run`). From then on each file
+that is opened for reading, by darkroom or by a library it uses, is looked up: has it a record
+(`darkroom.integrity.records`), or did a status file or a list state its SHA-256 (`expect`)? If so
+its SHA-256 is computed by a thread beside the work, while the file is in the memory of the system
+anyway. No product gets its name before all of them are compared (`settle`).
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkroom import naming
+from darkroom.errors import InputError
+from darkroom.integrity import digests
+from darkroom.integrity.digests import absolute
+from darkroom.integrity.records import (
+    Record,
+    advice_to_remake,
+    read_record,
+    remove_record,
+    root_of,
+    write_record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from darkroom.hints import StrPath
+    from darkroom.integrity.digests import Signature
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+class DamagedInput(InputError):  # noqa: N818 (as InputError's other kinds)
+    """A file that is not the one that was recorded."""
+
+
+@dataclass
+class _Read:
+    """A file that was opened: its state then, what it must be, and what was found."""
+
+    signature: Signature
+    expected: str
+    stated_by: str
+    content: str = ""
+    found: str | None = None
+    fault: InputError | None = None
+
+
+class _Watch:
+    """The files that this process has read."""
+
+    def __init__(self) -> None:
+        self.expected: dict[str, tuple[str, str]] = {}
+        self.reads: dict[str, _Read] = {}
+        self.run = uuid.uuid4().hex[:16]
+        self.on = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Start without a thread, as in a forked process."""
+        self.local = threading.local()
+        self.lock = threading.RLock()
+        self.queue: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.thread: threading.Thread | None = None
+
+
+_watch = _Watch()
+os.register_at_fork(after_in_child=_watch.begin)
+
+
+def watch() -> None:
+    """Compare from now on, in this process and those forked from it."""
+    if _watch.on:
+        return
+    _watch.on = True
+    naming.before.append(settle)
+    naming.after.append(record)
+    sys.addaudithook(_audit)
+
+
+def expect(path: StrPath, sha256: str, stated_by: StrPath) -> None:
+    """State the SHA-256 that a file must have when it is read.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sha256 : str
+        Of its bytes.
+    stated_by : path-like
+        Where this is stated: a status file, a list.
+    """
+    _watch.expected[absolute(path)] = sha256, str(stated_by)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Read and write files that other processes may replace meanwhile: notes of the transfers."""
+    was = getattr(_watch.local, "off", False)
+    _watch.local.off = True
+    try:
+        yield
+    finally:
+        _watch.local.off = was
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    """Look at a file that is being opened (`sys.addaudithook`)."""
+    if event != "open" or sys.is_finalizing() or getattr(_watch.local, "off", False):
+        return
+    path, _, flags = arguments
+    if not isinstance(path, (str, bytes, os.PathLike)) or (flags or 0) & _WRITES:
+        return
+    with unwatched():
+        try:
+            _note(absolute(os.fsdecode(path)))
+        except (OSError, ValueError):
+            return  # the program that opens it says what is wrong
+
+
+def _note(path: str) -> None:
+    """Begin to compare a file that is being opened for reading, if anything is stated of it."""
+    stated = _watch.expected.get(path)
+    if stated is None and root_of(path) is None:
+        return
+    if path in _watch.reads or not Path(path).is_file():
+        return
+    with _watch.lock:
+        signature = digests.signature(path)
+        try:
+            record = read_record(path)
+        except InputError as error:
+            _watch.reads[path] = _Read(signature, "", "", found="", fault=error)
+            return
+        if stated is None and record is None:
+            return
+        # A status file speaks of an exposure with more weight than the record of its bytes.
+        sha256, by = stated or (record.sha256 if record else "", "")
+        content = record.content if record and record.sha256 == sha256 else ""
+        read = _Read(signature, sha256, by, content, digests.known(path))
+        _watch.reads[path] = read
+        if read.found is None:
+            _hand_over(path)
+
+
+def _hand_over(path: str) -> None:
+    """Give a file to the thread that computes sums; it is started with the first of them."""
+    if _watch.thread is None:
+        _watch.thread = threading.Thread(target=_compute, name="integrity", daemon=True)
+        _watch.thread.start()
+    _watch.queue.put(path)
+
+
+def _compute() -> None:
+    """Compute the sums of files, in the order in which they were opened."""
+    _watch.local.off = True
+    while True:
+        path = _watch.queue.get()
+        read = _watch.reads.get(path)
+        if read is not None and read.found is None:
+            _complete(path, read)
+
+
+def _complete(path: str, read: _Read) -> None:
+    try:
+        found = digests.sha256(path)
+        # Settling may have been quicker.
+        read.found = read.found or found
+    except OSError as error:
+        read.found, read.fault = "", InputError(path, f"cannot be read again ({error.strerror})")
+
+
+def settle(target: StrPath | None = None) -> None:
+    """Wait until every file that was read is compared; called before a product gets its name.
+
+    Parameters
+    ----------
+    target : path-like, optional
+        File or folder that is about to be replaced: it need not be whole.
+
+    Raises
+    ------
+    DamagedInput
+        Naming the first file that differs from what is stated of it, both sums, and the command
+        that makes it again.
+    """
+    own = None if target is None else absolute(target)
+    with unwatched():
+        for path, read in list(_watch.reads.items()):
+            if path == own or (own and path.startswith(own + os.sep)):
+                continue
+            with _watch.lock:
+                if read.found is None:
+                    _complete(path, read)
+            if fault := _fault(path, read):
+                read.fault = fault
+                raise fault
+
+
+def _fault(path: str, read: _Read) -> InputError | None:
+    """Return what is wrong with a file that was read."""
+    if read.fault:
+        return read.fault
+    shown = os.path.relpath(path)
+    shown = path if shown.startswith("..") else shown
+    try:
+        same = digests.signature(path) == read.signature
+    except OSError:
+        same = True  # removed after it was read: what was read was compared
+    if not same and not (read.found == read.expected == digests.sha256(path)):
+        return DamagedInput(
+            shown, "has changed while it was being read", "run again when nothing writes to it"
+        )
+    if read.found == read.expected:
+        return None
+    by = f"{read.stated_by} states" if read.stated_by else "its record states"
+    return DamagedInput(
+        shown,
+        f"its SHA-256 is {read.found}, {by} {read.expected}: it was damaged or replaced since",
+        advice_to_remake(path),
+    )
+
+
+def compare(path: StrPath) -> None:
+    """Compare one file with what is stated of it, at once.
+
+    Raises
+    ------
+    DamagedInput
+        As by `settle`.
+    """
+    path = absolute(path)
+    with unwatched():
+        _note(path)
+        if (read := _watch.reads.get(path)) is None:
+            return
+        if read.found is None:
+            _complete(path, read)
+        if fault := _fault(path, read):
+            raise fault
+
+
+def is_intact(path: StrPath) -> bool:
+    """Return whether a file, that may be made again, is as it was recorded; no error follows.
+
+    A file of which nothing is stated counts as intact.
+    """
+    path = absolute(path)
+    try:
+        compare(path)
+    except InputError:
+        _watch.reads.pop(path, None)
+        return False
+    return True
+
+
+def reading(path: StrPath) -> digests.InPassing:
+    """Return a `darkroom.integrity.digests.InPassing` for a program that reads all bytes itself.
+
+    Call it before the file is opened, and its ``finish`` when all is read: the file is then not
+    read a second time. What is stated of the file is compared when a product gets its name, or by
+    `compare`.
+    """
+    path = absolute(path)
+    passing = digests.InPassing(path)
+    with unwatched():
+        stated = _watch.expected.get(path)
+        found = read_record(path)
+        sha256, by = stated or (found.sha256 if found else "", "")
+        if sha256:
+            with _watch.lock:
+                _watch.reads[path] = _Read(digests.signature(path), sha256, by)
+    return passing
+
+
+def content_of(path: StrPath) -> str | None:
+    """Return the recorded digest of a FITS product's content, once its bytes are compared.
+
+    None when it is not recorded, see `darkroom.fits.content`.
+    """
+    if not _watch.on:
+        return None
+    compare(path)
+    read = _watch.reads.get(absolute(path))
+    return (read.content or None) if read else None
+
+
+def record(path: StrPath) -> None:
+    """Record a file, or all files of a folder, that this process has just given its name."""
+    path = absolute(path)
+    if root_of(path) is None:
+        return
+    with unwatched(), _watch.lock:
+        remove_record(path)
+        files = [path]
+        if Path(path).is_dir():
+            files = [str(found) for found in sorted(Path(path).rglob("*")) if found.is_file()]
+        for file in files:
+            _watch.reads.pop(file, None)
+            _watch.expected.pop(file, None)
+        if getattr(_watch.local, "unrecorded", False):
+            return
+        inputs = _inputs(root_of(path))
+        program = Path(sys.argv[0]).stem
+        for file in files:
+            sha256, content = _digests(file)
+            size = Path(file).stat().st_size
+            write_record(file, Record(sha256, size, content, program, _watch.run, inputs))
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Write files without records: those that state the digest of their own content."""
+    was = getattr(_watch.local, "unrecorded", False)
+    _watch.local.unrecorded = True
+    try:
+        yield
+    finally:
+        _watch.local.unrecorded = was
+
+
+def _inputs(root: Path | None) -> dict[str, tuple[str, str]]:
+    """Return the files below a folder of results that were read so far, with their digests."""
+    found = {}
+    for path, read in _watch.reads.items():
+        if read.expected and root is not None and root_of(path) == root:
+            found[os.path.relpath(path, root)] = (read.expected, read.content)
+    return found
+
+
+def _digests(path: str) -> tuple[str, str]:
+    """Return the SHA-256 of a file and, of a FITS product, that of its content."""
+    sha256 = digests.sha256(path)
+    with Path(path).open("rb") as stream:
+        if stream.read(6) != b"SIMPLE":
+            return sha256, ""
+    from darkroom.fits.content import content_sha256, is_product
+
+    try:
+        return sha256, content_sha256(path) if is_product(path) else ""
+    except InputError:
+        return sha256, ""

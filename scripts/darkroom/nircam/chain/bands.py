@@ -1,0 +1,417 @@
+"""Bands of rows of calibrated groups, computed from the raw bytes when they are asked for (pass 2).
+
+The flags of a group follow from the groups before it (a pixel stays saturated) and the one behind
+it. What is kept of them is the first group in which each pixel is saturated.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkroom.compiled import load_kernel
+from darkroom.errors import InputError
+from darkroom.nircam.chain.dark import DarkSignal
+from darkroom.nircam.chain.exposure import RawExposure, group_scale
+from darkroom.nircam.chain.follows import ADVICE
+from darkroom.nircam.chain.parameters import Steps
+from darkroom.nircam.chain.refpix import Levels, ReferencePixels
+from darkroom.nircam.detector.readout import BORDER, SIZE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from darkroom.nircam.chain.references import Coefficients, References
+    from darkroom.nircam.chain.sirs import Kernels
+
+#: Bytes of saturation maps that a job keeps.
+_MEMORY = 48 << 20
+_NONE = 65535  # no group is saturated
+
+
+@dataclass
+class _Band:
+    """What is known of a band of one integration.
+
+    Attributes
+    ----------
+    first : (n, nx) uint16 array
+        First saturated group of each pixel.
+    early : (n, nx) uint16 array
+        The same after growing; `first` itself while no pixel is saturated.
+    groups : int
+        Groups that have been looked at.
+    count : int
+        Pixels with a saturated group.
+    stored : dict
+        Groups read last.
+    """
+
+    first: np.ndarray
+    early: np.ndarray
+    groups: int = 0
+    count: int = 0
+    stored: dict[int, np.ndarray] = field(default_factory=dict)
+    line: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        extra = sum(array.nbytes for array in (*self.stored.values(), *(self.line or ())))
+        return 2 * self.first.nbytes + extra
+
+
+class Memory:
+    """Bands that are in use, within bounds; it may be shared by the exposures of a job.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes.
+    """
+
+    def __init__(self, limit: int = _MEMORY) -> None:
+        self._limit, self._bands = limit, OrderedDict()
+        self._lock, self._total = threading.Lock(), 0
+
+    def take(self, key: tuple) -> _Band | None:
+        """Return a band and forget it, so that no other thread works on it; None without one."""
+        with self._lock:
+            found = self._bands.pop(key, None)
+            if found is not None:
+                self._total -= found[1]
+            return found and found[0]
+
+    def keep(self, key: tuple, band: _Band) -> None:
+        """Keep a band until others need its room."""
+        with self._lock:
+            if key in self._bands:
+                self._total -= self._bands.pop(key)[1]
+            self._bands[key] = band, band.nbytes
+            self._total += band.nbytes
+            while self._total > self._limit and self._bands:
+                _, (_, nbytes) = self._bands.popitem(last=False)
+                self._total -= nbytes
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that the steps use.
+
+    Attributes
+    ----------
+    references : mapping
+        ``{type: path}``.
+    superbias : path-like or None
+        Superbias that is subtracted in place of that of `references`.
+    kernels : Kernels or None
+        SIRS kernels of the detector.
+    """
+
+    references: Mapping[str, Path]
+    superbias: Path | None = None
+    kernels: Kernels | None = None
+
+
+class Chain:
+    """One exposure after some steps, computed by bands of rows.
+
+    Parameters
+    ----------
+    raw : RawExposure
+    steps : Steps
+    inputs : Inputs
+    references : References
+        Of the job.
+    lost : mapping
+        Parts of groups that were lost, see `exposure.lost_parts`.
+    memory : Memory, optional
+        Of the job.
+
+    Attributes
+    ----------
+    pixeldq : (ny, nx) uint32 array
+    statuses : dict
+        ``{step: COMPLETE or SKIPPED}``.
+
+    Raises
+    ------
+    InputError
+        For what only the pipeline itself can do.
+    """
+
+    def __init__(
+        self,
+        raw: RawExposure,
+        steps: Steps,
+        inputs: Inputs,
+        references: References,
+        lost: Mapping[tuple[int, int], np.ndarray],
+        memory: Memory | None = None,
+    ) -> None:
+        self.raw, self.steps, self.shape = raw, steps, raw.shape
+        self._lost, self._memory = lost, memory or Memory()
+        self._kernel = load_kernel("darkroom.nircam.chain.kernel")
+        self.statuses = dict.fromkeys(steps.names, "COMPLETE")
+        window, files = raw.window, inputs.references
+        shape = self.shape[2:]
+        pixeldq = np.zeros(shape, np.uint32)
+        self._scale = 1.0
+        if "group_scale" in steps:
+            scale = group_scale(raw)
+            self.statuses["group_scale"] = "SKIPPED" if scale is None else "COMPLETE"
+            self._scale = 1.0 if scale is None else scale
+        self._bad = np.zeros(shape, np.uint8)
+        if "dq_init" in steps:
+            mask = references.mask(files["mask"], window)
+            pixeldq |= mask
+            self._bad = (mask & 1).astype(np.uint8)
+        if "saturation" in steps:
+            self._limit, flags = references.saturation(files["saturation"], window)
+            self._bias, _ = references.bias(files["superbias"], window)
+            pixeldq |= flags
+            self._frames = self._number("nframes")
+        self._coupling = references.kernel(files["ipc"], window) if "ipc" in steps else None
+        self._level = None
+        if "superbias" in steps:
+            superbias = inputs.superbias or files["superbias"]
+            pixeldq |= references.bias(superbias, window)[1]
+            self._level = references.subtracted(superbias, window)
+        self._pixels: ReferencePixels | None = None
+        self._levels: dict[tuple[int, int], Levels] = {}
+        if "refpix" in steps:
+            self._pixels = ReferencePixels(raw, steps.refpix, pixeldq.copy(), inputs.kernels)
+        self._polynomials: Coefficients | None = None
+        if "linearity" in steps:
+            averaged = self._number("nframes") > 1
+            found = references.linearity(files["linearity"], window, averaged)
+            if found.inverse is not None and self.shape[1] < 2:
+                raise InputError(
+                    raw.path, "has one group: the step linearity of averaged groups needs two"
+                )
+            self._polynomials = found
+            pixeldq |= found.flags
+        self._dark: DarkSignal | None = None
+        if "dark_current" in steps:
+            dark = references.dark(files["dark"], window)
+            numbers = self._number("nframes"), self._number("groupgap")
+            signal = DarkSignal(dark, self.shape[1], *numbers)
+            if signal.skipped:
+                self.statuses["dark_current"] = "SKIPPED"
+            else:
+                self._dark = signal
+                pixeldq |= dark.flags
+        self.pixeldq = pixeldq
+
+    def _number(self, name: str) -> int:
+        found = getattr(self.raw, name)
+        if found is None or found < (1 if name == "nframes" else 0):
+            raise InputError(self.raw.path, f"its header has no valid {name.upper()}", ADVICE)
+        return found
+
+    def block(self, integration: int, group: int, first: int, nrows: int) -> tuple[Any, Any]:
+        """Return rows of a group: values (nrows, nx) float32, DN, and flags, uint8."""
+        flags = self.flags(integration, group, first, nrows)
+        values = np.empty((nrows, self.shape[3]), np.float32)
+        self.values_into(integration, group, first, values)
+        return values, flags
+
+    # Flags
+
+    @property
+    def _reach(self) -> int:
+        return self.steps.saturation.n_pix_grow_sat if "saturation" in self.steps else 0
+
+    def _within(self, first: int, nrows: int, more: int) -> tuple[int, int]:
+        """Return the rows first … first + nrows - 1 and `more` on either side, in the image."""
+        return max(0, first - more), min(self.shape[2], first + nrows + more)
+
+    def _band(self, integration: int, first: int, nrows: int, upto: int) -> tuple[tuple, _Band]:
+        """Return what is known of a band when the groups 0 … `upto` have been looked at."""
+        low, high = self._within(first, nrows, 2 * self._reach)
+        key = id(self), integration, low, high
+        band = self._memory.take(key)
+        if band is None:
+            never = np.full((high - low, self.shape[3]), _NONE, np.uint16)
+            band = _Band(never, never)
+        if "saturation" not in self.steps:
+            return key, band
+        before = band.count
+        while band.groups <= upto:
+            stored = self._stored(band, integration, band.groups, low, high)
+            band.count += self._kernel.first_saturated(
+                stored, self.raw.bzero, self._scale, self._limit, low, band.groups, band.first
+            )
+            band.groups += 1
+        if band.count > before:
+            band.early = band.first
+            if self._reach:
+                band.early = np.empty_like(band.first)
+                self._kernel.grown(band.first, self._reach, band.early)
+        return key, band
+
+    def _stored(self, band: _Band, integration: int, group: int, low: int, high: int) -> np.ndarray:
+        if group not in band.stored:
+            for old in sorted(band.stored)[:-1]:
+                del band.stored[old]
+            band.stored[group] = self.raw.stored(integration, group, low, high - low)
+        return band.stored[group]
+
+    def flags(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
+        """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
+        behind = group
+        if "saturation" in self.steps and self.steps.saturation.use_readpatt:
+            behind = min(max(group + 1, 2 if group == 1 else 0), self.shape[1] - 1)
+        key, band = self._band(integration, first, nrows, behind)
+        low, high = self._within(first, nrows, 2 * self._reach)
+        near, far = self._within(first, nrows, self._reach)
+        stored = self._stored(band, integration, group, low, high)
+        around = slice(near - low, far - low)
+        flags = np.empty((far - near, self.shape[3]), np.uint8)
+        self._kernel.group_flags(
+            stored[around], self.raw.bzero, self._scale, band.early[around], group,
+            "saturation" in self.steps, self._bad, near, flags,
+        )  # fmt: skip
+        lost = self._lost.get((integration, group))
+        if lost is not None:
+            parts = flags.reshape(far - near, lost.shape[1], -1)
+            parts |= lost[near:far, :, None].astype(np.uint8)
+        found = flags[first - near : first - near + nrows]
+        if behind > group or (group == 1 and behind == 2):
+            found = self._within_groups(integration, group, band, stored, flags, first, nrows)
+        self._memory.keep(key, band)
+        return found
+
+    def _within_groups(self, integration, group, band, stored, flags, first, nrows):
+        """Return flags of a group, with those of samples that saturate within its frames."""
+        low, _ = self._within(first, nrows, 2 * self._reach)
+        near, far = self._within(first, nrows, self._reach)
+        around = slice(near - low, far - low)
+        inside = slice(first - near, first - near + nrows)
+        found = np.ascontiguousarray(flags[inside])
+        if not band.count:
+            return found
+        frames = self._frames
+        end = group * frames + frames
+        share = (group * frames + (frames + 1) / 2) / end
+        if share != 1:
+            hit = np.empty_like(flags)
+            if self._kernel.saturates_within(
+                stored[around], self.raw.bzero, self._scale, self._limit, near, share, 65536.0,
+                band.early[around], group, flags, hit,
+            ):  # fmt: skip
+                self._kernel.spread(hit, first - near, self._reach, found)
+        if group == 1 and self.shape[1] > 2:
+            before = self.raw.stored(integration, 0, first, nrows)
+            here = slice(first - low, first - low + nrows)
+            self._kernel.second_group(
+                before, stored[here], self.raw.bzero, self._scale, self._limit, self._bias, first,
+                (frames + 1) / 2, 3.0 * frames, frames, band.early[here], found,
+            )  # fmt: skip
+        return found
+
+    # Values
+
+    def values_into(self, integration: int, group: int, first: int, values: np.ndarray) -> None:
+        """Write rows of a group into `values`, (nrows, nx) float32, DN."""
+        self._measured_into(integration, group, first, values)
+        if self._polynomials is not None:
+            self._linearise(integration, group, first, values)
+        if self._dark is not None:
+            values[:] = values - self._dark.rows(group, first, len(values))
+
+    def _measured_into(self, integration, group, first, values):
+        """Write rows of a group as they are before linearity."""
+        self._uncorrected_into(integration, group, first, values)
+        if self._pixels is None:
+            return
+        levels = self.levels(integration, group)
+        output, side = self._pixels.output, levels.side
+        if side is None or side.shape[1] == 1:
+            output = np.zeros_like(output)
+        self._kernel.correct(
+            values, levels.column, side is not None, levels.rounded,
+            np.zeros((1, 1)) if side is None else side, output, first,
+        )  # fmt: skip
+
+    def _uncorrected_into(self, integration, group, first, values):
+        """Write rows of a group as they are before refpix."""
+        if self._coupling is None:
+            stored = self.raw.stored(integration, group, first, len(values))
+            self._kernel.values(stored, self.raw.bzero, self._scale, values)
+        else:
+            self._decoupled_into(integration, group, first, values)
+        if self._level is not None:
+            self._kernel.subtract(values, self._level, first)
+
+    def _decoupled_into(self, integration, group, first, values):
+        kernel, window, nrows = self._coupling, self.raw.window, len(values)
+        size = len(kernel)
+        low, high = self._within(first, nrows, size // 2)
+        band = np.zeros((nrows + size - 1, self.shape[3]), np.float32)
+        start = low - (first - size // 2)
+        stored = self.raw.stored(integration, group, low, high - low)
+        self._kernel.values(stored, self.raw.bzero, self._scale, band[start : start + high - low])
+        top, left = max(0, BORDER - window.row), max(0, BORDER - window.column)
+        bottom = min(window.ny, SIZE - BORDER - window.row)
+        right = min(window.nx, SIZE - BORDER - window.column)
+        shift = size // 2 - first
+        weights = kernel if kernel.ndim == 2 else kernel[:, :, first : first + nrows]
+        weights = weights.reshape(size * size, *(weights.shape[2:] or (1, 1)))
+        self._kernel.coupled(
+            band, np.ascontiguousarray(weights), kernel.ndim == 2, top + shift, left,
+            bottom + shift, right, values,
+        )  # fmt: skip
+
+    def levels(self, integration: int, group: int) -> Levels:
+        """Return what the step refpix subtracts from a frame; it is measured once."""
+        pixels: Any = self._pixels
+        found = self._levels.get((integration, group))
+        if found is None:
+            frame = np.zeros(self.shape[2:], np.float32)
+            for first, nrows in pixels.rows:
+                self._uncorrected_into(integration, group, first, frame[first : first + nrows])
+            found = pixels.levels(frame, integration == group == 0)
+            self._levels[integration, group] = found
+        return found
+
+    def _linearise(self, integration, group, first, values):
+        polynomials, nrows = self._polynomials, len(values)
+        low, _ = self._within(first, nrows, 2 * self._reach)
+        here = slice(first - low, first - low + nrows)
+        if polynomials.inverse is None:
+            key, band = self._band(integration, first, nrows, group)
+            self._kernel.linearise(values, polynomials.forward, first, band.early[here], group)
+        else:
+            key, band = self._band(integration, first, nrows, self.shape[1] - 1)
+            if band.line is None:
+                band.line = self._lines(integration, first, nrows, band.early[here])
+            self._kernel.linearise_frames(
+                values, polynomials.forward, polynomials.inverse, first, band.early[here], group,
+                self.raw.nframes, *band.line,
+            )  # fmt: skip
+        self._memory.keep(key, band)
+
+    def _lines(self, integration, first, nrows, early):
+        """Return the linear signal of group 0, and from frame to frame, of averaged groups."""
+        ngroups, forward = self.shape[1], self._polynomials.forward
+        last = np.maximum(np.minimum(early, ngroups).astype(np.int64) - 1, 2) - 1
+        values = np.empty((nrows, self.shape[3]), np.float32)
+        start = end = None
+        for group in range(ngroups):
+            if group and not (last == group).any():
+                continue
+            self._measured_into(integration, group, first, values)
+            self._kernel.linearise(values, forward, first, early, group)
+            if start is None:
+                start, end = values.copy(), np.zeros_like(values)
+            end = np.where(last == group, values, end)
+        frames = self.raw.nframes
+        # The means of the frames of two groups are a whole number of frames apart.
+        rate = (end - start).astype(np.float64) / (last * frames).astype(np.float64)
+        return start, rate

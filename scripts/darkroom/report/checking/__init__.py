@@ -1,0 +1,1 @@
+"""Checking every file of a campaign against what is recorded of it."""

@@ -1,0 +1,172 @@
+"""The files below a campaign's folder of results, compared with their records."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darkroom.campaign.status import load_status
+from darkroom.errors import InputError
+from darkroom.integrity.digests import read_sha256
+from darkroom.integrity.records import FOLDER, Record, load, output_of, recorded
+from darkroom.integrity.watch import unwatched
+from darkroom.report.checking.derived import derived_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from darkroom.campaign.lock import Lock
+    from darkroom.report.checking.findings import Findings
+
+# Folders and files whose loss changes nothing: what programs said, how long they took, claims.
+_APART = (FOLDER, "logs", "benchmarks", ".claims", ".snakemake_timestamp", ".archive_down")
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """Yield the files of a campaign that are checked."""
+    for path in sorted(root.iterdir()):
+        if path.name in _APART:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from files_below(path)
+        else:
+            yield path
+
+
+def sums(paths: Iterable[Path], threads: int) -> dict[Path, str]:
+    """Return the SHA-256 of files; empty for one that cannot be read."""
+
+    def one(path: Path) -> str:
+        with unwatched():
+            try:
+                return read_sha256(path)
+            except OSError:
+                return ""
+
+    paths = list(paths)
+    with ThreadPoolExecutor(threads) as pool:
+        return dict(zip(paths, pool.map(one, paths), strict=True))
+
+
+class RecordedFiles:
+    """The files of a campaign and their records.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The campaign's folder of results.
+    findings : Findings
+        Takes what is found.
+    threads : int
+        Threads that read.
+    """
+
+    def __init__(self, root: Path, findings: Findings, threads: int) -> None:
+        self.root, self.findings = root, findings
+        self.paths = list(files_below(root))
+        self.sums = sums(self.paths, threads)
+        self.records: dict[Path, Record] = {}
+        self.unreadable: set[Path] = set()
+        for path, record in recorded(root):
+            try:
+                if found := load(record, path):
+                    self.records[path] = found
+            except InputError as error:
+                self.unreadable.add(path)
+                findings.add("damaged", record, error.fault, self.target(path))
+        findings.files += len(self.paths) + len(self.records)
+        findings.size += sum(path.stat().st_size for path in self.paths if path.is_file())
+
+    def target(self, path: Path) -> str | None:
+        """Return the output of a rule by which a file is made again."""
+        return output_of(self.root, path, dict(self.findings.head))
+
+    def check(self, explained: set[Path], lock: Lock | None) -> None:
+        """Compare every file with its record, and every record with its file.
+
+        Parameters
+        ----------
+        explained : set of pathlib.Path
+            Files that were compared with something else already; their records count too.
+        lock : darkroom.campaign.lock.Lock or None
+            The campaign's exposures.
+        """
+        faulty = {Path(finding.path) for finding in self.findings.found}
+        for path in self.paths:
+            if path in self.records:
+                self._compare(path, self.records[path], faulty)
+            elif path not in explained and path not in self.unreadable:
+                self._without_record(path, lock)
+        present = set(self.paths)
+        for path, record in self.records.items():
+            if path not in present:
+                self._gone(path, record)
+            elif stale := self._stale(record):
+                self.findings.add("stale", path, stale, self.target(path))
+
+    def _compare(self, path: Path, record: Record, faulty: set[Path]) -> None:
+        if self.sums[path] == record.sha256 or path in faulty:
+            return
+        size = path.stat().st_size
+        why = f"its SHA-256 is {self.sums[path]}, recorded is {record.sha256}"
+        if size != record.size:
+            why = f"has {size} bytes, recorded are {record.size}; {why}"
+        self.findings.add("damaged", path, why, self.target(path))
+
+    def _without_record(self, path: Path, lock: Lock | None) -> None:
+        """Judge a file that no program recorded: a status, a list of the shell, a foreign file."""
+        target = self.target(path)
+        why = derived_fault(self.root, path, lock)
+        if why is None and path.suffix == ".json" and (target or path.parent.name == ".arrived"):
+            try:
+                why = "" if "digest" in load_status(path) else None
+            except InputError as error:
+                # A status that was damaged, or a product made without a record.
+                why = error.fault if _may_be_status(path) else None
+        if why:
+            self.findings.add("damaged", path, why, target)
+        elif why is None and target:
+            self.findings.add("unrecorded", path, "has no record", target)
+        elif why is None:
+            part = " (left by a program that was killed)" if ".part" in path.name else ""
+            self.findings.add("foreign", path, f"no rule makes it{part}")
+
+    def _gone(self, path: Path, record: Record) -> None:
+        """Report a record without its file, unless a later run made its folder without it."""
+        target = self.target(path)
+        if target and Path(target) != path and Path(target).is_dir():
+            runs = [self.records[other].run for other in self._in(Path(target))]
+            if runs and record.run not in runs:
+                return
+        if not path.exists():
+            self.findings.add("missing", path, "is recorded, and gone", target)
+
+    def _in(self, folder: Path) -> list[Path]:
+        inside = [path for path in self.paths if folder.resolve() in path.resolve().parents]
+        return [path for path in inside if path in self.records]
+
+    def _stale(self, record: Record) -> str:
+        """Return which input of a product has other bytes now; empty when none has."""
+        for name, (sha256, content) in record.inputs.items():
+            path = self.root / name
+            if path not in self.sums:
+                return f"was made from {name}, which is gone"
+            now = self.records.get(path)
+            # A damaged input is told of itself; what was made from it before is as it should be.
+            current = now.sha256 if now else self.sums[path]
+            if current != sha256 and not (content and now and now.content == content):
+                return (
+                    f"was made from {name} of SHA-256 {sha256[:12]}…, which is {current[:12]}… now"
+                )
+        return ""
+
+
+def _may_be_status(path: Path) -> bool:
+    """Tell whether a JSON file without a record was written as a status file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError):
+        return True
+    return not isinstance(content, dict) or bool({"digest", "accepted", "uri"} & content.keys())

@@ -1,0 +1,130 @@
+"""`snakemake check`, and programs that read what was damaged after it was made."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from darkroom.campaign.campaign import open_campaign
+from darkroom.report.checking.campaign import check_campaign
+from darkroom.report.checking.files import files_below
+from end_to_end.conftest import SMALL, Checkout
+
+pytestmark = pytest.mark.end_to_end
+CHOICE = "campaign=small.yaml"
+RESULTS = "results/small"
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """Give a copy of the finished checkout, at another place."""
+    return copied(finished, tmp_path)
+
+
+def copied(done, folder):
+    shutil.copytree(done.folder, folder / "moved", symlinks=True)
+    moved = object.__new__(Checkout)
+    moved.folder = folder / "moved"
+    return moved
+
+
+def flip(path, draws=None):
+    """Flip one bit of a file, and leave its date as it is."""
+    draws, found, content = draws or random.Random(1), path.stat(), bytearray(path.read_bytes())
+    content[draws.randrange(len(content))] ^= 1 << draws.randrange(8)
+    path.write_bytes(content)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def check(name="small", planned=()):
+    """Check a campaign of the present folder."""
+    campaign = open_campaign(f"{name}.yaml", Path.cwd(), None)
+    return check_campaign(campaign, "results", planned)[0]
+
+
+def not_found(name, tries):
+    """Flip a bit of one file after the other; return those after which nothing was found."""
+    root = Path("results", name)
+    campaign = open_campaign(f"{name}.yaml", Path.cwd(), None)
+    files = [*files_below(root), *(root / ".records").rglob("*.json")]
+    files += [campaign.lock_path, campaign.pins_path]
+    files = [path for path in files if path.stat().st_size]
+    draws, missed = random.Random(5), []
+    draws.shuffle(files)
+    for number in range(tries):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        flip(path, draws)
+        found = check(name)
+        named = {Path(finding.path) for finding in found.found if finding.kind == "damaged"}
+        record = path.relative_to(root) if root in path.parents else path
+        if found.status() != 3 or not any(
+            path in (one, one.with_name(one.name)) or one.name in path.name for one in named
+        ):
+            missed.append((str(record), found.status(), sorted(map(str, named))))
+        path.write_bytes(whole)
+    return missed
+
+
+def test_a_whole_campaign_is_found_whole(copy, monkeypatch):
+    text = copy.snakemake("check", "--config", CHOICE)
+    assert "Every file is as it was recorded." in text
+    monkeypatch.chdir(copy.folder)
+    assert check().found == []
+    missed = not_found("small", 60)
+    assert missed == []
+    assert check().found == []
+
+
+def test_what_is_damaged_missing_stale_or_foreign_is_told_with_the_command(copy, monkeypatch):
+    monkeypatch.chdir(copy.folder)
+    camera = Path(RESULTS, "camera")
+    flip(camera / "master_dark.fits")
+    flip(Path(RESULTS, "raw/camera/bias_001.FIT"))
+    (camera / "read_noise.fits").unlink()
+    (camera / "notes.txt").write_text("mine")
+    found = {finding.path: finding for finding in check().found}
+    kinds = {path.removeprefix(f"{RESULTS}/"): one.kind for path, one in found.items()}
+    assert kinds.pop("camera/read_noise.fits") == "missing"
+    assert kinds.pop("camera/master_dark.fits") == "damaged"
+    assert kinds.pop("raw/camera/bias_001.FIT") == "damaged"
+    assert kinds.pop("camera/notes.txt") == "foreign"
+    # What was made from the file that is gone.
+    assert set(kinds.values()) <= {"stale"}
+    text = copy.snakemake("check", "--config", CHOICE, status=1)
+    assert f"--forcerun {RESULTS}/raw/camera/bias_001.json\n" in text
+    command = text.partition("To make all of them again:\n")[2].split("\n")[0].split()
+    assert command[:3] == [".venv/bin/python", "-m", "snakemake"]
+    copy.snakemake(*command[3:])
+    (camera / "notes.txt").unlink()
+    assert check().found == []
+
+
+def test_a_product_made_from_other_bytes_is_stale(copy, monkeypatch):
+    monkeypatch.chdir(copy.folder)
+    item = {"instrument": "ccd", "simulate": SMALL, "ccd": {"nsigma": 4}}
+    copy.campaign(items={"camera": item})
+    copy.snakemake(f"{RESULTS}/camera/master_dark.fits", "--config", CHOICE)
+    stale = [finding for finding in check().found if finding.kind == "stale"]
+    assert f"{RESULTS}/camera/hot_pixels.fits" in {finding.path for finding in stale}
+    assert "was made from camera/" in stale[0].why
+    assert check().status() == 4
+
+
+@pytest.mark.parametrize(
+    ("damaged", "made"),
+    [
+        ("raw/camera/bias_002.FIT", "camera/master_bias.fits"),
+        ("camera/master_dark.fits", "camera/subtracted.list"),
+        ("camera/bias.list", "camera/master_bias.fits"),
+    ],
+)
+def test_what_was_damaged_after_it_was_made_makes_no_product(copy, damaged, made):
+    path = copy.folder / RESULTS / damaged
+    flip(path)
+    text = copy.snakemake("--force", f"{RESULTS}/{made}", "--config", CHOICE, status=1)
+    assert f"{RESULTS}/{damaged}: its SHA-256 is " in text or "bias.list" in text
+    assert "--forcerun" in text
+    assert not (copy.folder / RESULTS / made).exists()

@@ -1,0 +1,137 @@
+"""Change the modules that guard data in every small way, and see whether a test notices.
+
+    make test-mutants
+
+Options: names of modules (all of `MODULES`), `--show` to print each survivor as a diff. The changes
+are those of cosmic-ray, made in a copy of the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Modules below scripts/darkroom/, and the tests that guard them.
+MODULES = {
+    "atomic": ["tests/unit/house/test_atomic.py"],
+    "campaign/pins": ["tests/unit/campaign/test_pins.py", "tests/unit/campaign/test_lock.py"],
+    "transport/download": ["tests/unit/archive/test_download.py"],
+    "transport/token": ["tests/unit/archive/test_token.py"],
+    "crds/cache": ["tests/unit/crds/test_cache_files.py"],
+    "archive/slots": ["tests/unit/archive/test_slots.py"],
+    "archive/receive": ["tests/unit/archive/test_receiving.py"],
+    "archive/arrivals": ["tests/unit/archive/test_arrivals.py"],
+}
+#: The lowest share of mutants that a test notices, %.
+LOWEST = 85.0
+# `str | None` in a hint is never evaluated.
+_HINTS = "core/ReplaceBinaryOperator_BitOr_.*"
+_COSMIC = Path(os.environ.get("X_COSMIC", ROOT / ".venvs" / "mutants" / "bin"))
+
+
+def main():
+    """Test the modules; return an exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--show", action="store_true", help="print the survivors")
+    parser.add_argument("modules", nargs="*")
+    arguments = parser.parse_args()
+    low = []
+    print("| module | mutants | killed | survived | score |\n|---|--:|--:|--:|--:|", flush=True)
+    for module in arguments.modules or MODULES:
+        survivors, killed = test(module, MODULES[module])
+        count = killed + len(survivors)
+        score = 100 * killed / count
+        row = f"| `{module}` | {count} | {killed} | {len(survivors)} | {score:.1f} % |"
+        print(row, flush=True)
+        low += [module] if score < LOWEST else []
+        for diff in survivors if arguments.show else ():
+            print(diff, file=sys.stderr, flush=True)
+    if low:
+        print(f"below {LOWEST} %: {', '.join(low)}", file=sys.stderr)
+    return int(bool(low))
+
+
+def test(module, tests):
+    """Return the diffs of the survivors, and how many were killed."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="darkroom-", dir=memory) as scratch:
+        tree = Path(scratch, "tree")
+        _copy(tree)
+        address = Path(scratch, "socket")
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": scratch}
+        python = [str(tree / ".venv" / "bin" / "python")]
+        words = [*python, "tests/mutants/server.py", str(address)]
+        begun = time.monotonic()
+        subprocess.run(
+            [*python, "-m", "pytest", "-q", "-x", *tests], cwd=tree, env=environment, check=True,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        limit = 10 + 3 * (time.monotonic() - begun)
+        with subprocess.Popen([*words, str(limit), *tests], cwd=tree, env=environment) as server:
+            try:
+                while not address.exists():
+                    time.sleep(0.05)
+                command = f"{sys.executable} -S -E tests/mutants/ask.py {address}"
+                return _session(tree, module, command, limit)
+            finally:
+                server.kill()
+
+
+def _copy(tree):
+    """Copy what git knows, and link the environments."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+    for name in (".venv", ".venvs"):
+        (tree / name).symlink_to((ROOT / name).resolve())
+
+
+def _session(tree, module, command, limit):
+    """Let cosmic-ray make its changes; return survivors and the number of killed ones."""
+    (tree / "mutants.toml").write_text(
+        f"""[cosmic-ray]
+module-path = "scripts/darkroom/{module}.py"
+timeout = {limit + 30:.0f}
+excluded-modules = []
+test-command = "{command}"
+[cosmic-ray.distributor]
+name = "local"
+[cosmic-ray.filters.operators-filter]
+exclude-operators = ["{_HINTS}"]
+"""
+    )
+    for words in (
+        ["cosmic-ray", "init", "mutants.toml", "session.sqlite"],
+        ["cr-filter-operators", "session.sqlite", "mutants.toml"],
+        ["cosmic-ray", "--verbosity", "ERROR", "exec", "mutants.toml", "session.sqlite"],
+    ):
+        # By its Python: the programs of an environment die when the folder is moved.
+        call = [str(_COSMIC / "python"), str(_COSMIC / words[0]), *words[1:]]
+        subprocess.run(call, cwd=tree, check=True, capture_output=True)
+    dump = [str(_COSMIC / "python"), str(_COSMIC / "cosmic-ray"), "dump", "session.sqlite"]
+    lines = subprocess.run(dump, cwd=tree, check=True, capture_output=True, text=True).stdout
+    survivors, killed = [], 0
+    for line in lines.splitlines():
+        _, result = json.loads(line)
+        if result is None or result["worker_outcome"] == "skipped":
+            continue
+        if result["test_outcome"] == "survived":
+            survivors.append(result["diff"])
+        else:
+            killed += 1
+    return survivors, killed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
