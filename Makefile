@@ -17,7 +17,7 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-slurm setup-tests report demo test test-heavy test-slurm test-scale test-durability lint docs format settings lock-envs clean
+.PHONY: help setup setup-slurm setup-tests report demo test test-heavy test-slurm test-scale test-durability lint docs format settings lock-envs audit clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
@@ -36,6 +36,7 @@ help:
 	@echo 'make format      put code and rules into the one format'
 	@echo 'make settings    write schema and tables of config/README.md after an edit of a declaration'
 	@echo 'make lock-envs   compile envs/*.txt again after an edit of envs/*.yaml'
+	@echo 'make audit       ask for known vulnerabilities of all packages (needs a network)'
 	@echo 'make clean       remove environments and caches; results/ stays'
 
 setup:
@@ -101,6 +102,10 @@ settings: setup
 
 lock-envs: setup
 	@.venv/bin/python envs/compile_locks.py
+
+audit:
+	@PYTHON='$(PYTHON)' sh envs/setup.sh checks
+	@.venvs/checks/bin/python envs/audit.py
 
 clean:
 	rm -rf .venv .venvs .uv .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from venvs import find_uv
+from venvs import UV, find_uv
 
 ENVS = Path(__file__).resolve().parent
 BASE = "workflow"
@@ -29,6 +29,8 @@ NOT_FROM_PYPI = {"python", "pip", "hstcal"}
 # in the lock: both would name the machine it was made on.
 OPTIONS = ("--universal", "--fork-strategy=fewest", "--quiet", "--no-header", "--no-annotate")
 OPTIONS += ("--no-emit-index-url", "--no-emit-find-links")
+# The bytes of every package: another file under the same name and version is not installed.
+OPTIONS += ("--generate-hashes",)
 
 
 def requirements(environment):
@@ -51,24 +53,33 @@ def oldest_python(environment):
 
 
 def locked(path):
-    """Return the requirement lines of a lock, none when it does not exist."""
+    """Return the requirements of a lock without their hashes, none when it does not exist."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [line for line in lines if line and not line.startswith("#")]
+    named = [line for line in lines if line and not line.startswith(("#", " "))]
+    return [line.removesuffix("\\").strip() for line in named]
 
 
 def compile_lock(uv, toolset, preferred):
     """Write the lock of `toolset`, staying with the `preferred` versions where they fit."""
     environment = yaml.safe_load((ENVS / f"{toolset}.yaml").read_text(encoding="utf-8"))
+    source = f"envs/{toolset}.yaml: edit that file, not this one"
+    write_lock(
+        uv, toolset, requirements(environment), preferred, oldest_python(environment), source
+    )
+
+
+def write_lock(uv, name, needed, preferred, python, source):
+    """Write the lock of a name: the `needed` requirements and all that they need, with hashes."""
     with tempfile.TemporaryDirectory() as scratch:
         wanted, output = Path(scratch, "wanted.in"), Path(scratch, "lock.txt")
-        wanted.write_text("\n".join(requirements(environment)) + "\n", encoding="utf-8")
+        wanted.write_text("\n".join(needed) + "\n", encoding="utf-8")
         output.write_text("\n".join(preferred) + "\n", encoding="utf-8")
         command = [uv, "pip", "compile", wanted, "--output-file", output, *OPTIONS]
-        command += ["--python-version", oldest_python(environment)]
+        command += ["--python-version", python]
         subprocess.run(command, check=True)
         body = output.read_text(encoding="utf-8")
-    header = f"# Made by `make lock-envs` from envs/{toolset}.yaml: edit that file, not this one.\n"
-    (ENVS / f"{toolset}.txt").write_text(header + body, encoding="utf-8")
+    header = f"# Made by `make lock-envs` from {source}.\n"
+    (ENVS / f"{name}.txt").write_text(header + body, encoding="utf-8")
 
 
 def main():
@@ -83,7 +94,8 @@ def main():
         own = locked(ENVS / f"{toolset}.txt")
         more = [line for line in own if line.partition("==")[0] not in known]
         compile_lock(uv, toolset, base + more)
-        print(f"envs/{toolset}.txt")
+        print(f"envs/{toolset}.txt", flush=True)
+    write_lock(uv, "uv", [UV], [], "3.11", "UV in envs/venvs.py")
     return 0
 
 

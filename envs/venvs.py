@@ -120,7 +120,8 @@ def find_uv():
         return program
     shutil.rmtree(UV_FOLDER, ignore_errors=True)
     quiet = ["--quiet", "--quiet", "--disable-pip-version-check", "--no-input"]
-    if not call([*find_pip(), "install", *quiet, "--target", UV_FOLDER, UV]):
+    lock = ["--require-hashes", "--requirement", ROOT / "envs" / "uv.txt"]
+    if not call([*find_pip(), "install", *quiet, "--target", UV_FOLDER, *lock]):
         return None
     stamp.write_text(UV, encoding="utf-8")
     return program
@@ -129,7 +130,7 @@ def find_uv():
 def build_with_uv(uv, target, lock):
     """Make an environment with uv; return whether that worked."""
     # Bytecode now: else every job that starts first compiles what it imports, for seconds.
-    install = ["pip", "install", "--quiet", "--compile-bytecode"]
+    install = ["pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
     return call([uv, "venv", "--quiet", "--python", sys.executable, target]) and call(
         [uv, *install, "--python", target / "bin" / "python", "--requirement", lock]
     )
@@ -139,6 +140,7 @@ def build_with_pip(target, lock):
     """Make an environment with pip alone; return whether that worked."""
     python = target / "bin" / "python"
     install = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    install += ["--require-hashes"]
     return call([sys.executable, "-m", "venv", "--without-pip", target]) and call(
         [*find_pip(), "--python", python, *install, "--requirement", lock]
     )

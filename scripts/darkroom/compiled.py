@@ -19,6 +19,8 @@ import fcntl
 import gc
 import hashlib
 import os
+import shlex
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,7 +132,7 @@ def cache_lock() -> Iterator[Path]:
     Raises
     ------
     DarkroomError
-        When none of them can be written, or its file system has no locks.
+        When none of them can be written, its file system has no locks, or others can write to it.
     """
     folder, stream = _open_lock()
     with stream:
@@ -145,6 +147,21 @@ def cache_lock() -> Iterator[Path]:
         yield folder
 
 
+def _shared(folder: Path) -> str:
+    """Return who else could put code into a folder; empty when nobody can.
+
+    The group counts only when it is not the user's own: many systems give each user one.
+    """
+    status = folder.stat()
+    if status.st_mode & stat.S_IWOTH:
+        return "everybody can write to it"
+    if status.st_mode & stat.S_IWGRP and status.st_gid != os.getgid():
+        return f"the group {status.st_gid} can write to it"
+    if os.geteuid() and status.st_uid not in (0, os.geteuid()):
+        return f"it belongs to another user ({status.st_uid})"
+    return ""
+
+
 def _open_lock() -> tuple[Path, TextIO]:
     """Return the first folder that can be written, and its lock, open."""
     import tempfile  # late, as numba: most programs that import this module compile nothing
@@ -157,6 +174,12 @@ def _open_lock() -> tuple[Path, TextIO]:
             folder = folder.expanduser()
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()  # numba tries the same
+            if fault := _shared(folder):
+                raise DarkroomError(
+                    f"{folder}: {fault}, and compiled code that lies there is run; take that right "
+                    f"away (chmod go-w {shlex.quote(str(folder))}), or set NUMBA_CACHE_DIR to a "
+                    "folder of your own"
+                )
             return folder, (folder / "darkroom.lock").open("w")
         except (OSError, RuntimeError):  # the latter for a user without a home
             continue

@@ -9,8 +9,7 @@ import pytest
 
 from fuzz import mutate
 from fuzz.run import SECONDS, run
-
-NAMES = ("lock", "campaign", "fits")
+from fuzz.subjects import SUBJECTS
 
 
 def check(name, count):
@@ -23,13 +22,13 @@ def check(name, count):
     assert slowest < SECONDS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SUBJECTS)
 def test_a_hundred_damaged_inputs(name):
     check(name, 100)
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SUBJECTS)
 def test_two_thousand_damaged_inputs(name):
     check(name, 2000)
 

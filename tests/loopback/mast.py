@@ -30,6 +30,7 @@ DOWNLOAD = "/api/v0.1/Download/file"
 INVOKE = "/api/v0/invoke"
 COLUMNS = "/portal/Mashup/Mashup.asmx/columnsconfig"
 WHOAMI = "/whoami"
+PATHS = "/api/v0.1/path_lookup/"
 
 
 class Mast(ThreadingHTTPServer):
@@ -45,6 +46,8 @@ class Mast(ThreadingHTTPServer):
         The token it takes; without one everybody is anonymous.
     exclusive : set of str
         Names of files that only the bearer of the token gets.
+    paths : dict
+        Path of each file in the cloud, by URI.
     requests : list of tuple
         ``(method, subject, detail)`` of everything asked so far.
     cookies : set of str
@@ -75,6 +78,7 @@ class Mast(ThreadingHTTPServer):
         self.faults = Faults()
         self.token = None
         self.exclusive = set()
+        self.paths = {}
         self.requests = []
         self.cookies = set()
         self.moved_to, self.slow_s = None, 0.0
@@ -146,6 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path == WHOAMI:
             self._reply("whoami", Reply(body=json.dumps(self._who()).encode()))
+        elif parts.path == PATHS:
+            uri = parse_qs(parts.query).get("uri", [""])[0]
+            answer = {uri: {"path": self.server.paths.get(uri), "status_code": 200}}
+            self._reply("path_lookup", Reply(body=json.dumps(answer).encode()), uri)
         elif parts.path == DOWNLOAD:
             uri = parse_qs(parts.query).get("uri", [""])[0]
             self._file(uri, body=body)

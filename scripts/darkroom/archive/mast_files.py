@@ -13,6 +13,7 @@ from urllib.parse import quote
 import requests
 
 import darkroom
+from darkroom.archive.cloud import Cloud, raise_cloud_failure
 from darkroom.archive.mast_server import Server, raise_http_failure
 from darkroom.transport.download import Download
 from darkroom.transport.transfer import file_time_limit_s
@@ -29,7 +30,7 @@ class Files:
     Parameters
     ----------
     archive : dict
-        Settings of the archive: ``server``, ``timeout_s``, ``retries``.
+        Settings of the archive: ``server``, ``copy``, ``cloud``, ``timeout_s``, ``retries``.
 
     Raises
     ------
@@ -39,6 +40,7 @@ class Files:
 
     def __init__(self, archive: Mapping[str, Any]) -> None:
         self.server = Server(archive)
+        self.cloud = Cloud(archive, self.server) if archive.get("copy") == "cloud" else None
         self._session = self.server.guard_session(requests.Session())
         self._session.headers["User-Agent"] = f"darkroom/{darkroom.__version__}"
         self.server.check_token(self._session)
@@ -70,7 +72,11 @@ class Files:
         """
         address = self.server.address
         url = f"{address}/api/v0.1/Download/file?uri={quote(uri, safe='')}"
-        download = Download(self._session, url, path, size, raise_http_failure)
+        raise_failure = raise_http_failure
+        if self.cloud:
+            address, raise_failure = self.cloud.address, raise_cloud_failure
+            url = self.cloud.url(self._session, uri)
+        download = Download(self._session, url, path, size, raise_failure)
         download.discard()
         limit_s = file_time_limit_s(self.server.timeout_s, size)
         try:

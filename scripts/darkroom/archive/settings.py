@@ -38,6 +38,20 @@ class ArchiveSettings:
     server: str = setting(
         "https://mast.stsci.edu", "mast: address of the archive.", unit="address", filled=False
     )
+    copy: str = setting(
+        "archive",
+        "mast: where files are fetched: from the archive itself, or from its public copy in the "
+        "cloud, without an account. Queries go to the archive in any case, and files are verified "
+        "alike.",
+        choices=("archive", "cloud"),
+        filled=False,
+    )
+    cloud: str = setting(
+        "https://stpubdata.s3.amazonaws.com",
+        "mast: address of the copy in the cloud.",
+        unit="address",
+        filled=False,
+    )
     timeout_s: float = setting(
         600,
         "mast: longest time for one query or one file; a large file is given at least one second "

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 # Where exposures lie and how they are transferred does not change a product.
-_UNTRACKED_ARCHIVE_KEYS = ("folder", "timeout_s", "retries", "parallel", "confirm")
+_UNTRACKED_ARCHIVE_KEYS = (
+    *("folder", "copy", "cloud", "timeout_s", "retries", "parallel", "confirm"),
+)
 # Keys of an item that determine which exposures it has and what the lock says of them.
 _SELECTION_KEYS = ("instrument", "frames", "query", "simulate", "recover", "cards")
 

@@ -149,7 +149,7 @@ class Library:
 
     def __init__(self, folder, cache, repository):
         source, self.scripts = repository / "scripts", folder / "scripts"
-        for name in ("__init__.py", "compiled.py", "errors.py"):
+        for name in ("__init__.py", "compiled.py", "errors.py", "plain.py"):
             self.write(f"darkroom/{name}", (source / "darkroom" / name).read_text())
         for name, text in KERNEL.items():
             self.write(name, text)
@@ -259,3 +259,33 @@ def test_a_kernel_that_is_a_package_uses_nothing_of_the_library_but_itself(repos
         for path in folder.rglob("*.py") if folder.is_dir() else ():
             name = ".".join(folder.relative_to(repository / "scripts").parts)
             assert all(used.startswith(name) for used in programs._imports(path)), path
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "said"),
+    [
+        (0o777, None, "everybody can write to it"),
+        (0o1777, None, "everybody can write to it"),
+        (0o770, 12345, "the group 12345 can write to it"),
+        (0o775, None, ""),
+        (0o755, 12345, ""),
+        (0o700, None, ""),
+    ],
+)
+def test_a_cache_that_others_can_write_to_is_refused(tmp_path, monkeypatch, mode, group, said):
+    """Compiled code is loaded as it lies there: whoever can write to the folder can run code."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    folder.chmod(mode)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+    if group is not None:
+        if os.geteuid():
+            pytest.skip("only root can give a folder to another group")
+        os.chown(folder, -1, group)
+    if not said:
+        with cache_lock() as found:
+            assert found == folder
+        return
+    refused = pytest.raises(DarkroomError, match=rf"{said}, and .* is run; take .* \(chmod go-w")
+    with refused, cache_lock():
+        pass

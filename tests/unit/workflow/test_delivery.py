@@ -111,3 +111,24 @@ def test_a_campaign_repository_is_planned_from_campaign_and_lock_alone(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^fetch +16$", done.stdout + done.stderr, re.MULTILINE)
     assert not (tmp_path / "mine" / "results" / "campaign" / "raw").exists()
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_named_by_commit(workflow):
+    """A tag can be moved to other code; the version stands beside for a person."""
+    used = re.findall(r"uses: *(\S+)(.*)", workflow.read_text())
+    assert used
+    for action, remark in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v[\d.]+", remark), action
+
+
+def test_the_container_is_of_known_bytes_and_runs_as_an_ordinary_user():
+    recipe = (ROOT / "Dockerfile").read_text()
+    images = re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)
+    assert images
+    assert [
+        name for name in images if not re.fullmatch(r"\S+:[\w.-]+@sha256:[0-9a-f]{64}", name)
+    ] == []
+    assert re.findall(r"^USER (\S+)", recipe, re.MULTILINE)[-1:] == ["1000"]
+    assert not re.search(r"chmod\s+\S*(777|[ao]\+w)", recipe)

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+import compile_locks
+import venvs
 from compile_locks import NOT_FROM_PYPI
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,8 +87,7 @@ def pins(toolset):
 
 def locked(toolset):
     """Return the requirements in the lock of a toolset."""
-    lines = (ROOT / "envs" / f"{toolset}.txt").read_text(encoding="utf-8").splitlines()
-    return [Requirement(line) for line in lines if not line.startswith("#")]
+    return [Requirement(line) for line in compile_locks.locked(ROOT / "envs" / f"{toolset}.txt")]
 
 
 def version_of(requirement):
@@ -178,7 +179,30 @@ def undeclared(packages, *toolsets):
 
 def test_every_toolset_has_a_yaml_and_a_lock():
     assert TOOLSETS
-    assert sorted(path.stem for path in (ROOT / "envs").glob("*.txt")) == TOOLSETS
+    assert sorted(path.stem for path in (ROOT / "envs").glob("*.txt")) == sorted([*TOOLSETS, "uv"])
+
+
+@pytest.mark.parametrize("name", [*TOOLSETS, "uv"])
+def test_every_package_of_a_lock_has_the_sums_of_its_files(name):
+    """pip and uv refuse another file under the same name and version (--require-hashes)."""
+    text = (ROOT / "envs" / f"{name}.txt").read_text(encoding="utf-8")
+    blocks = re.split(r"\n(?=\S)", text.strip())[1:]
+    assert blocks
+    for block in blocks:
+        first, *sums = block.split(" \\\n")
+        assert "==" in first
+        assert sums
+        assert [one for one in sums if not re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}", one)] == []
+
+
+def test_the_lock_of_the_installer_is_of_its_version():
+    assert compile_locks.locked(ROOT / "envs" / "uv.txt") == [venvs.UV]
+
+
+def test_nothing_is_installed_without_sums():
+    """Every call of an installer in the set-up asks for them."""
+    text = (ROOT / "envs" / "venvs.py").read_text(encoding="utf-8")
+    assert text.count('"install"') == text.count('"--require-hashes"') == 3
 
 
 @pytest.mark.parametrize("toolset", TOOLSETS)
