@@ -95,7 +95,10 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
             Alike(key=key, advice=kind, ignore_missing=True)
             for key in ("image size", "NOUTPUTS", "FASTAXIS", "SLOWAXIS", "SUBSTRT1", "SUBSTRT2")
         ),
+        Between(key="NFRAMES", low=1, advice="a group is the mean of one frame or more"),
+        Between(key="GROUPGAP", low=0),
         *(Alike(key=key, advice=kind, ignore_missing=True) for key in ("NFRAMES", "GROUPGAP")),
+        *(Between(key=key, low=1e-6, unit="s", verdict=WARNED) for key in ("TFRAME", "TGROUP")),
         *(
             Alike(key=key, advice=kind, ignore_missing=True, relative=1e-3, unit="s")
             for key in ("TFRAME", "TGROUP")
@@ -107,6 +110,12 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
         ),
         NoFaults(key="pixels", advice="leave this exposure out"),
         Distinct(key="integrations", what="integration", advice="give every exposure once"),
+        Distinct(
+            key="start",
+            what="start of its first integration",
+            verdict=WARNED,
+            advice="trends with time are those of wrong times",
+        ),
         Alike(
             key="stored type",
             ignore_missing=True,
@@ -198,6 +207,7 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
         "clock": list(cards.clock_faults(header, (ny, nx))[1]),
         "remarks": [*cards.pattern_doubts(header), *file.remarks, *remarks],
         "integrations": found.digests,
+        "start": float(file.mjd[0]) if math.isfinite(file.mjd[0]) else None,
         **{
             name: value if math.isfinite(value) else None
             for name, value in (

@@ -86,6 +86,9 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:  # noqa: ARG001
         Alike(key="target", what="TARGNAME", ignore_missing=True, verdict=WARNED),
         Distinct(key="pixels", what="set of reads", advice="give every exposure once"),
         Distinct(key="rootname", what="ROOTNAME", advice="give every exposure once"),
+        Distinct(key="start", what="start (EXPSTART)", verdict=WARNED),
+        NoFaults(key="cards", what="cards", verdict=WARNED),
+        NoFaults(key="take_data", what="take-data flag", verdict=WARNED),
         NoFaults(key="stale", what="reads without data", verdict=WARNED),
         NoFaults(key="fill", what="lost packets", verdict=WARNED),
     )  # fmt: skip

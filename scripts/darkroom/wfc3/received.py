@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from math import cos, hypot, radians
+from math import cos, hypot, isfinite, nan, radians
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import InputError
-from darkroom.wfc3.files.imsets import PLANES, Imsets
+from darkroom.wfc3.files.imsets import PLANES, Imsets, sample_time
 from darkroom.wfc3.reads.stale import sample_rows, stale_reads, stale_words
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def judged(imsets: Imsets, file: str) -> dict[str, Any]:
     _require_reads(file, nsamp, stale)
     return header_values(imsets.primary, imsets.header("SCI", 1), file) | {
         "fill": _fill_faults(imsets, nsamp),
+        "take_data": _take_data_faults(imsets, nsamp),
         "stale": stale_words(stale, nsamp),
         "pixels": "-".join(f"{read.whole:08x}" for read in rows),
     }
@@ -137,6 +138,10 @@ def header_values(primary: fits.Header, science: fits.Header, file: str) -> dict
         # Where intervals were subtracted (NPOP) the span is longer than the exposure.
         "clock": [] if "NPOP" in primary else _clock_faults(primary),
         "rootname": _text(primary, "ROOTNAME"),
+        "start": _number(primary, "EXPSTART"),
+        "cards": []
+        if _number(primary, "EXPTIME") is not None
+        else ["its header has no EXPTIME that is a number"],
     }
 
 
@@ -149,9 +154,13 @@ def _text(header, card):
 
 
 def _number(header, card):
+    """Return a card as a finite number, also one written as text; None when it is none."""
     value = header.get(card)
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if good else None
+    try:
+        number = nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
 
 
 def _require_detector(primary, file):
@@ -206,8 +215,7 @@ def _require_times(imsets, file, nsamp):
     """Refuse reads whose times do not increase."""
     times = [imsets.constant("TIME", extver) for extver in range(nsamp, 0, -1)]
     if None in times:
-        times = [float(imsets.header("SCI", e).get("SAMPTIME", k)) for k, e in
-                 enumerate(range(nsamp, 0, -1))]  # fmt: skip
+        times = [sample_time(imsets, extver) for extver in range(nsamp, 0, -1)]
     for k in range(1, nsamp):
         if not times[k] > times[k - 1]:
             raise InputError(
@@ -282,11 +290,27 @@ def _clock_faults(primary):
 
 def _fill_faults(imsets, nsamp):
     """Return the reads with packets that were lost on the way and filled."""
-    filled = {e: imsets.header("SCI", e).get("FILLCNT", 0) for e in range(1, nsamp + 1)}
-    lost = [extver for extver, count in filled.items() if isinstance(count, int) and count > 0]
+    lost = _above_zero(imsets, nsamp, "FILLCNT")
     if not lost:
         return []
     return [f"data packets of EXTVER {_listed(lost)} were lost and filled (FILLCNT)"]
+
+
+def _take_data_faults(imsets, nsamp):
+    """Return the reads during which the telescope's take-data flag changed, as by a lost star."""
+    found = _above_zero(imsets, nsamp, "TDFTRANS")
+    if not found:
+        return []
+    return [
+        f"the take-data flag changed during EXTVER {_listed(found)} (TDFTRANS): the guide star may "
+        "have been lost, and its stars be smeared"
+    ]
+
+
+def _above_zero(imsets, nsamp, card):
+    """Return the EXTVERs whose SCI header has a card above zero."""
+    found = {e: _number(imsets.header("SCI", e), card) for e in range(1, nsamp + 1)}
+    return [extver for extver, number in found.items() if number is not None and number > 0]
 
 
 def _listed(numbers):

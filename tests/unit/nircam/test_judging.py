@@ -52,6 +52,8 @@ def judged(paths, product="", **settings):
     ("cards", "words"),
     [
         ({"NFRAMES": 8}, "NFRAMES is 8, but 1 in 4 exposures (first: dark000_uncal.fits)"),
+        ({"NFRAMES": -1}, "NFRAMES is -1, it should be at least 1"),
+        ({"GROUPGAP": -1}, "GROUPGAP is -1, it should be at least 0"),
         ({"GROUPGAP": 2}, "GROUPGAP is 2, but 0 in 4"),
         ({"TGROUP": 0.6}, "TGROUP is 0.6 s, but 0.05016 s in 4"),
         ({"NOUTPUTS": 2}, "NOUTPUTS is 2, but 1 in 4"),
@@ -317,3 +319,37 @@ def test_a_segment_may_lack_the_number_of_its_last_integration(tmp_path):
     for path in paths:
         rewrite(path, NINTS=6, INTSTART=3)
     assert list(RampSet(paths, "superbias").integrations) == [2, 3] * 3
+
+
+def test_another_spelling_is_no_other_set_up(tmp_path):
+    paths, _ = exposures(tmp_path, 5)
+    rewrite(paths[2], DETECTOR="nrcb1", READPATT="rapid ", EXP_TYPE="nrc_dark", INSTRUME="NIRCam")
+    assert judged(paths) == ({}, {})
+    assert len(RampSet(paths, "superbias").mjd) == 5
+
+
+def test_a_blank_type_is_a_missing_one(tmp_path):
+    paths, _ = exposures(tmp_path, 5)
+    rewrite(paths[2], EXP_TYPE=" ")
+    refused, warned = judged(paths)
+    assert not refused
+    assert "its header has no EXP_TYPE, NRC_DARK is needed" in warned[paths[2].name][0]
+
+
+def test_exposures_that_start_together_are_warned_of(tmp_path):
+    paths, _ = exposures(tmp_path, 5)
+    start = fits.getval(paths[1], "EXPSTART")
+    rewrite(paths[2], EXPSTART=start)
+    refused, warned = judged(paths)
+    assert not refused
+    assert set(warned) == {paths[2].name}
+    assert "its start of its first integration is the same as" in warned[paths[2].name][0]
+
+
+def test_a_time_of_zero_is_said(tmp_path):
+    paths, _ = exposures(tmp_path, 4)
+    for path in paths:
+        rewrite(path, TGROUP=0.0)
+    refused, warned = judged(paths)
+    assert not refused
+    assert "TGROUP is 0 s, it should be at least 1 × 10⁻⁶ s" in warned[paths[0].name][0]

@@ -107,3 +107,24 @@ def test_stars_keep_their_light_and_the_background_is_even(tmp_path, treatment, 
     offset, error, ratios = photometry(tmp_path, treatment, light, 12)
     assert abs(offset) < 3 * error
     assert all(abs(ratio - 1) < 0.01 for ratio in ratios)
+
+
+@pytest.mark.heavy
+def test_of_good_exposures_of_all_kinds_hardly_any_has_a_read_chosen(tmp_path):
+    """Other seeds, sequences, skies, gradients, stars and rates of rays: 1 of 600 measured."""
+    rng, chosen = np.random.default_rng(2), 0
+    for number in range(40):
+        settings = {
+            "seed": int(rng.integers(1, 1_000_000)),
+            "sampseq": str(rng.choice(["SPARS100", "SPARS50", "SPARS25", "SPARS10", "STEP100"])),
+            "zodiacal": float(rng.choice([0.2, 0.5, 0.9, 1.5, 3.0, 8.0])),
+            "gradient": float(rng.choice([0.0, 0.05, 0.2])),
+            "stars": int(rng.choice([0, 1000, 3000, 10000])),
+            "cosmic_rays": float(rng.choice([5.0, 11.0, 20.0])),
+            "nsamp": int(rng.choice([16, 15, 12, 9, 6])),
+        }
+        visit = Visit(tmp_path / str(number), exposures=[{"light": "nominal"}] * 6, **settings)
+        for exposure in range(6):
+            chosen += choose(measure(cube_of(visit.ramp(exposure)))).verdict == "chosen"
+            visit.raw(exposure).unlink()
+    assert chosen <= 2

@@ -203,3 +203,14 @@ def test_settings_that_contradict_each_other_are_refused(change, words):
 def test_reads_of_a_campaign_become_text(given, text):
     assert reads_of({"reads": {"a": given}}, "a") == text
     assert reads_of({"reads": {"a": given}}, "b") is None
+
+
+@pytest.mark.parametrize("number", [4, 6, 14])
+def test_noise_alone_is_chosen_in_fewer_than_one_of_a_hundred_exposures(number):
+    """Ratios left/right with errors of 0.05, at which four sigma is just an excess that matters."""
+    rng, times, chosen = np.random.default_rng(40 + number), 10.0 * np.arange(number + 1), 0
+    for _ in range(300):
+        left, right = 1.5 + rng.normal(0, 0.055, (2, number))
+        found = sky(left, right, times=times, sigma=0.21, count=2300)
+        chosen += choose(found).verdict == "chosen"
+    assert chosen <= 3

@@ -260,3 +260,61 @@ def test_arrivals_of_full_frames_are_judged_in_milliseconds(tmp_path):
 def test_the_offset_of_the_pointing_is_that_of_the_simulated_dither(raws):
     offsets = [subject(path).values["offset_arcsec"] for path in raws]
     assert np.abs(offsets).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (card(EXPTIME="400.061"), ""),
+        (card(EXPTIME="ten minutes"), "its header has no EXPTIME that is a number"),
+        (card(SCAN_RAT="0.0"), ""),
+        (card(FGSLOCK="fine"), ""),
+        (card(EXPFLAG=" "), ""),
+        (card(FILTER="f140w"), ""),
+    ],
+)
+def test_numbers_as_text_and_other_spellings_are_read(judged, change, words):
+    refused, warned = judged(change)
+    assert not refused
+    assert words in warned
+    assert bool(warned) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "words"),
+    [
+        ("TDFTRANS", 1, "the take-data flag changed during EXTVER 3 (TDFTRANS)"),
+        ("FILLCNT", "5", "data packets of EXTVER 3 were lost and filled"),
+        ("FILLCNT", 5.0, "data packets of EXTVER 3 were lost and filled"),
+    ],
+)
+def test_a_card_of_one_read_is_seen(judged, keyword, value, words):
+    def change(path):
+        with fits.open(path, mode="update") as hdus:
+            hdus["SCI", 3].header[keyword] = value
+
+    refused, warned = judged(change)
+    assert not refused
+    assert words in warned
+
+
+def test_two_exposures_that_start_together_are_warned_of(raws, judged):
+    start, end = (fits.getval(raws[0], name) for name in ("EXPSTART", "EXPEND"))
+    refused, warned = judged(card(EXPSTART=start, EXPEND=end))
+    assert not refused
+    assert f"its start (EXPSTART) is the same as {raws[0].name}" in warned
+
+
+def test_a_time_of_a_read_that_is_no_number_is_named(tmp_path):
+    visit = Visit(tmp_path, nsamp=4, exposures=[{}])
+    with fits.open(visit.raw(), mode="update") as hdus:
+        hdus["SCI", 2].header["SAMPTIME"] = "soon"
+    with pytest.raises(InputError, match=r"SAMPTIME of \[SCI,2\] is 'soon', a number is needed"):
+        engine.load(visit.raw(), visit.references)
+
+
+def test_references_are_compared_without_regard_to_case(tmp_path):
+    visit = Visit(tmp_path, nsamp=4, exposures=[{}])
+    with fits.open(visit.raw(), mode="update") as hdus:
+        hdus[0].header["FILTER"], hdus[0].header["SAMP_SEQ"] = "f140w", "spars100"
+    assert engine.load(visit.raw(), visit.references).nsamp == 4

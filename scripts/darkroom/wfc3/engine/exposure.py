@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.errors import InputError
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine.ramp import STEPS
-from darkroom.wfc3.files.imsets import PLANES, Imsets, extver_of, required
+from darkroom.wfc3.files.imsets import PLANES, Imsets, extver_of, required, sample_time
 from darkroom.words import counted
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def open_exposure(imsets: Imsets) -> Exposure:
         shape=shape,
         headers=headers,
         times=np.array([imsets.constant("TIME", e) for e in extvers], np.float32),
-        exptimes=np.array([required(imsets, h["SCI"], "SAMPTIME") for h in headers], float),
+        exptimes=np.array([sample_time(imsets, e) for e in extvers]),
         samples=np.array([imsets.constant("SAMP", e) for e in extvers], int),
         switches=switches,
         masked=tuple(e for e in reversed(extvers) if np.all(_dq(imsets, e) & MASKED)),

@@ -235,7 +235,7 @@ class Darks:
     ) -> None:
         for card in ("SAMP_SEQ", "SUBTYPE"):
             found, wanted = required(imsets, imsets.primary, card), str(science[card]).strip()
-            if not wanted.startswith(found):
+            if not wanted.upper().startswith(found.upper()):
                 raise InputError(
                     imsets.path, f"is a dark of {card} {found}, the exposure's is {wanted}"
                 )

@@ -118,7 +118,7 @@ def describe(
         _must_begin(path, keyword, header, "DETECTOR", "IR")
     if keyword in ("PFLTFILE", "DFLTFILE", "LFLTFILE"):
         found, wanted = _text(header, "FILTER"), _text(science, "FILTER")
-        if found != "ANY" and not wanted.startswith(found):
+        if found != "ANY" and not wanted.upper().startswith(found.upper()):
             raise InputError(
                 path, f"is a flat of filter {found or 'unknown'}, the exposure's is {wanted}"
             )

@@ -276,3 +276,20 @@ def required(imsets: Imsets, header: fits.Header, keyword: str) -> Any:
         raise InputError(imsets.path, f"has no {keyword} card")
     value = header[keyword]
     return value.strip() if isinstance(value, str) else value
+
+
+def sample_time(imsets: Imsets, extver: int) -> float:
+    """Return the exposure time of a read (SAMPTIME), s.
+
+    Raises
+    ------
+    InputError
+        When the card is missing or is no number.
+    """
+    value = required(imsets, imsets.header("SCI", extver), "SAMPTIME")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            imsets.path, f"SAMPTIME of [SCI,{extver}] is {value!r}, a number is needed"
+        ) from None

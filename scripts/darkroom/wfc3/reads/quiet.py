@@ -48,6 +48,8 @@ class QuietPart:
         Sky (e-/s) and left / right of the quiet part.
     quiet : (n-1,) bool array
         Its intervals.
+    level_error, ratio_error : (n-1,) arrays
+        Errors of the deviations of intervals from these two.
     """
 
     def __init__(self, differences: Differences, rule: Wfc3Settings, judged: np.ndarray) -> None:
@@ -60,6 +62,7 @@ class QuietPart:
             lit = judged
         self.level = weighted_quantile(level[lit], steps[lit], _START_QUANTILE)
         self.ratio = weighted_quantile(ratio[lit], steps[lit], 0.5)
+        self._measure_errors(lit)
         # Light may go on fading: what is darker than the start of the search is too dark.
         self._lowest = self.level
         quiet = lit & ~self.brighter()
@@ -68,11 +71,24 @@ class QuietPart:
                 break
             self.level = weighted_quantile(level[quiet], steps[quiet], 0.5)
             self.ratio = weighted_quantile(ratio[quiet], steps[quiet], 0.5)
+            self._measure_errors(quiet)
             found = lit & ~self.brighter() & ~self.darker() & ~self.asymmetric()
             if np.array_equal(found, quiet):
                 break
             quiet = found
         self.quiet = quiet
+
+    def _measure_errors(self, used: np.ndarray) -> None:
+        """Set the errors by which intervals differ from the quiet part: of both together.
+
+        The quiet part is the median of intervals, of three perhaps: its own error counts.
+        """
+        both = []
+        for error in (self.differences.level_error, self.differences.ratio_error):
+            known = error[used & np.isfinite(error) & (error > 0)]
+            median2 = np.pi / 2 / (known**-2).sum() if known.size else 0.0
+            both.append(np.sqrt(error**2 + median2))
+        self.level_error, self.ratio_error = both
 
     def _without_light(self) -> np.ndarray:
         """Return in which intervals the sky is consistent with none while most others have some."""
@@ -88,20 +104,20 @@ class QuietPart:
 
     def brighter(self) -> np.ndarray:
         """Return in which intervals the field is significantly brighter than the quiet level."""
-        excess, error = self.differences.full.median - self.level, self.differences.level_error
+        excess, error = self.differences.full.median - self.level, self.level_error
         return (excess > self.rule.level_excess * self.level) & (excess > self.rule.nsigma * error)
 
     def darker(self) -> np.ndarray:
         """Return in which intervals the field is significantly darker than the quiet level."""
         reference = min(self.level, self._lowest)
-        lack, error = reference - self.differences.full.median, self.differences.level_error
+        lack, error = reference - self.differences.full.median, self.level_error
         found = (lack > self.rule.level_excess * reference) & (lack > self.rule.nsigma * error)
         return found | self._dark
 
     def asymmetric(self) -> np.ndarray:
         """Return in which intervals left / right deviates significantly from the quiet part."""
         off = np.abs(self.differences.ratio - self.ratio)
-        error = self.differences.ratio_error
+        error = self.ratio_error
         found = (off > self.rule.ratio_excess) & (off > self.rule.nsigma * error)
         return found & ~self._dark
 
@@ -210,13 +226,13 @@ class QuietPart:
         for i in np.flatnonzero(asymmetric | level_off | bright):
             words = []
             if asymmetric[i]:
-                ratio, error = self.differences.ratio[i], self.differences.ratio_error[i]
+                ratio, error = self.differences.ratio[i], self.ratio_error[i]
                 words.append(
                     f"left/right {ratio:.3f} instead of {self.ratio:.3f} "
                     f"({abs(ratio - self.ratio) / error:.0f} sigma)"
                 )
             if level_off[i]:
-                level, error = self.differences.full.median[i], self.differences.level_error[i]
+                level, error = self.differences.full.median[i], self.level_error[i]
                 words.append(
                     f"level {level:.3f} instead of {self.level:.3f} "
                     f"({abs(level - self.level) / error:.0f} sigma)"
