@@ -70,6 +70,38 @@ def _by_temperature(group: list[Subject]) -> list[list[Subject]]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EachAmplifier(Check):
+    """A check of the pixels of every amplifier: one bad amplifier makes a frame bad.
+
+    Parameters
+    ----------
+    check : Check
+        What is checked of each.
+    """
+
+    key: str = "amplifier"
+    check: Check
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgements of the first amplifier of all exposures, then of the next."""
+        yield from self.check.judge(subjects)
+        names = dict.fromkeys(n for s in subjects for n in s.values.get("further") or ())
+        for name in names:
+            mine = [
+                Subject(s.name, f"{s.file}, amplifier {name}", _without_pixels(s) | further[name])
+                for s in subjects
+                if name in (further := s.values.get("further") or {})
+            ]
+            yield from self.check.judge(mine)
+
+
+def _without_pixels(subject):
+    """Return the values of an exposure that hold for every amplifier."""
+    own = {"pixels", "constant", "level", "noise", "blocks", "kept", "missing"}
+    return {key: value for key, value in subject.values.items() if key not in own}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Constant(Check):
     """The pixels of a frame must not all have one value, unless those of most frames do."""
 
