@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,13 @@ class StatedType(Check):
         for subject in subjects:
             kind, role = subject.values.get("type"), subject.values.get("role")
             said, time = subject.values.get("type_said"), subject.values.get("exptime_s")
-            if not kind:
+            if time is not None and not 0 <= time < math.inf:
+                fault = (
+                    f"its exposure time is {time:g} s, which cannot be; if another card holds it, "
+                    "name that: cards: {exptime: CARD}"
+                )
+                yield self.failed(subject, time, "not negative", fault)
+            elif not kind:
                 if said:
                     fault = f"{said}, which is no type that is known here; used as {role}"
                     yield self.failed(subject, said, str(role), fault, WARNED)

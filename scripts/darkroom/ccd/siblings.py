@@ -53,7 +53,8 @@ def cells_of(subjects: Sequence[Subject]) -> list[list[Subject]]:
         if role not in _COMPARED:
             continue
         # Bias frames are of one exposure time.
-        bin_of_time = None if role == "bias" or not time else round(np.log(time) / _SAME_TIME)
+        timed = role != "bias" and time is not None and time > 0
+        bin_of_time = round(np.log(time) / _SAME_TIME) if timed else None
         found.setdefault((role, bin_of_time), []).append(subject)
     return [cell for group in found.values() for cell in _by_temperature(group)]
 
@@ -116,7 +117,9 @@ class Constant(Check):
             if flat:
                 value = subject.values["constant"]
                 fault = f"all pixels that were read are {number(value)} ADU: it holds no image"
-                yield self.failed(subject, value, "different values", fault, verdict)
+                # A saturated or empty flat is left out of the pairs that tell the gain.
+                own = WARNED if subject.values.get("role") == "flat" else verdict
+                yield self.failed(subject, value, "different values", fault, own)
             else:
                 yield self.passed(subject, "different values", "different values")
 

@@ -11,7 +11,11 @@ SHAPE = (64, 64)
 X = np.linspace(0, 1, SHAPE[1])
 
 
-def frames(folder, change=lambda name, image, number: image, count=6, amplifiers=2, drift=0.0):
+def unchanged(_name, image, _number):
+    return image
+
+
+def frames(folder, change=unchanged, count=6, amplifiers=2, drift=0.0):
     """Write biases and darks of a mosaic; `change` makes one amplifier of one frame bad."""
     rng = np.random.default_rng(5)
     pattern = 3 * rng.standard_normal(SHAPE)
@@ -32,7 +36,9 @@ def frames(folder, change=lambda name, image, number: image, count=6, amplifiers
                     continue
                 strip = 1000 + 500 * number + 8 * rng.standard_normal((SHAPE[0], 16))
                 whole = np.hstack([image, strip]) + offset if drift else image
-                hdu = fits.ImageHDU(np.rint(whole).clip(0).astype("uint16"), name=f"AMP{number + 1}")
+                hdu = fits.ImageHDU(
+                    np.rint(whole).clip(0).astype("uint16"), name=f"AMP{number + 1}"
+                )
                 if drift:
                     hdu.header["BIASSEC"], hdu.header["TRIMSEC"] = "[65:80,1:64]", "[1:64,1:64]"
                 hdus.append(hdu)
@@ -55,7 +61,7 @@ def only(bad, number, made):
             lambda image: image + 20 * np.random.default_rng(1).standard_normal(SHAPE),
             "its noise from pixel to pixel is",
         ),
-        (lambda image: None, "number of images (amplifiers) is 1, but 2 in"),
+        (lambda _: None, "number of images (amplifiers) is 1, but 2 in"),
     ],
     ids=["zeros", "leak", "shape", "noise", "missing"],
 )
