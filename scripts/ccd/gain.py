@@ -4,7 +4,9 @@ Flats of one exposure time are taken in pairs. The variance of their difference,
 their signal gives the gain; the read noise is that of the bias frames. The product holds the table
 PTC, one row for each pair. Its cards: GAINPTC and GAINERR, in e-/ADU; GAINHDR, the gain that the
 frames state; FULLWELL, a lower limit where FWLIMIT is true; LINWORST, the largest deviation of
-the signal from proportionality to exposure time, and LINERR, the error of one.
+the signal from proportionality to exposure time, and LINERR, the error of one. A pair without
+light, or saturated, is left out; its sentence is a card (LEFT1, LEFT2 …). When none is left,
+GAINPTC is undefined.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     from darkroom.provenance import stamp
 
     (frames,) = options.load(arguments, flat=arguments.frames)
-    found = gainfile.make(frames, arguments)
+    found, left_out = gainfile.make(frames, arguments)
+    for sentence in left_out:
+        logging.warning(sentence)
     logging.info("gain %.4f ± %.4f e-/ADU", found.gain, found.gain_error)
     used = [arguments.master_bias, arguments.read_noise, arguments.dark_rate, arguments.hot_pixels]
     record = partial(
@@ -62,7 +66,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     cell = Cell("flat", frames[0].exptime, 0, frames[0].temperature, tuple(frames))
     return [
         masterfile.header([cell], None, record),
-        *gainfile.hdus(found, frames, arguments),
+        *gainfile.hdus(found, left_out, frames, arguments),
     ]
 
 

@@ -85,7 +85,10 @@ def _role(headers: Headers, cards: Cards) -> tuple[str, str]:
     for text in (path.name, path.parent.name):
         if kind := type_of(text):
             return kind, f"no card says what it is; taken as {kind} from its name"
-    return "", "neither its header nor its name says what it is"
+    return "", (
+        "neither its header nor its name says what it is; put the frames into folders bias, dark, "
+        "flat and light, or name the card that says it in a campaign (cards: {role: CARD})"
+    )
 
 
 def settings(item: DraftItem) -> dict[str, Any]:

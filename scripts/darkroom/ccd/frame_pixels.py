@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from darkroom.ccd.overscan.sections import Parts
     from darkroom.fits.tiles import Plane
 
 # Rows of the sample, evenly spaced; all rows of small frames.
@@ -45,7 +46,7 @@ def sample_rows(plane: Plane, pixels: np.ndarray | None = None) -> np.ndarray:
         ADU; at most 64 rows.
     """
     ny, nx = plane.shape
-    rows = np.unique(np.linspace(0, ny - 1, min(ny, _ROWS)).astype(int))
+    rows = sampled(ny)
     values = np.empty((len(rows), nx), np.float32)
     if pixels is None:
         for row, line in zip(rows, values, strict=True):
@@ -58,13 +59,56 @@ def sample_rows(plane: Plane, pixels: np.ndarray | None = None) -> np.ndarray:
     return values
 
 
-def pixel_values(values: np.ndarray) -> dict[str, Any]:
-    """Return the numbers that are compared between frames.
+def sampled(ny: int) -> np.ndarray:
+    """Return the numbers of the rows that are read of `ny`."""
+    return np.unique(np.linspace(0, ny - 1, min(ny, _ROWS)).astype(int))
+
+
+def without_overscan(values: np.ndarray, parts: Parts | None, ny: int) -> np.ndarray:
+    """Return the image part of a sample, the level of the overscan subtracted.
+
+    A level that drifts is no fault of a frame whose overscan tells it.
 
     Parameters
     ----------
     values : (nrows, nx) array
         From `sample_rows`.
+    parts : darkroom.ccd.overscan.sections.Parts or None
+        Image and overscan of the frame.
+    ny : int
+        Rows of the whole frame.
+
+    Returns
+    -------
+    (nrows, nx) array
+        The values themselves where the frame has no overscan, or no row of either was read.
+    """
+    if parts is None:
+        return values
+    rows = sampled(ny)
+    image = _cut(values, rows, parts.image)
+    if not image.size:
+        return values
+    strip = values[:0] if parts.overscan is None else _cut(values, rows, parts.overscan)
+    if not np.isfinite(strip).any():
+        return image
+    return image - np.float32(np.median(strip[np.isfinite(strip)]))
+
+
+def _cut(values, rows, section):
+    inside = (rows >= section.rows[0]) & (rows < section.rows[1])
+    return values[inside][:, slice(*section.columns)]
+
+
+def pixel_values(values: np.ndarray, stored: np.ndarray | None = None) -> dict[str, Any]:
+    """Return the numbers that are compared between frames.
+
+    Parameters
+    ----------
+    values : (nrows, nx) array
+        From `sample_rows`, or `without_overscan`.
+    stored : array, optional
+        What the digest is made of, by default `values`.
 
     Returns
     -------
@@ -73,6 +117,8 @@ def pixel_values(values: np.ndarray) -> dict[str, Any]:
         ``noise`` (from pixel to pixel, ADU), ``blocks`` (coarse image, ADU) and ``kept`` (values of
         some pixels); only ``missing`` (fraction of the pixels) when there is no value.
     """
+    stored = values if stored is None else stored
+    stored = np.where(np.isfinite(stored), stored, np.float32(np.nan))
     finite = np.isfinite(values)
     missing = 1.0 - float(finite.mean())
     if not finite.any():
@@ -87,7 +133,7 @@ def pixel_values(values: np.ndarray) -> dict[str, Any]:
     blocks = _blocks(values, noise)
     flat = values.ravel()[:: max(1, values.size // _KEPT)][:_KEPT]
     return found | {
-        "pixels": hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest(),
+        "pixels": hashlib.sha256(np.ascontiguousarray(stored).tobytes()).hexdigest(),
         "level": float(np.nanmean(blocks)),
         "noise": noise,
         "blocks": [round(float(block), 4) for block in blocks],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkroom.ccd.cells import SAME_BIAS_S
 from darkroom.ccd.received import SETUP, header_values
-from darkroom.ccd.siblings import Constant, Copies, StandsOut, Subtracted
+from darkroom.ccd.siblings import Constant, Copies, EachAmplifier, StandsOut, Subtracted
 from darkroom.judge.checks import Alike, Check, Distinct, NoFaults
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import WARNED, Judgement, Subject, require_good
@@ -38,7 +39,13 @@ class StatedType(Check):
         for subject in subjects:
             kind, role = subject.values.get("type"), subject.values.get("role")
             said, time = subject.values.get("type_said"), subject.values.get("exptime_s")
-            if not kind:
+            if time is not None and not 0 <= time < math.inf:
+                fault = (
+                    f"its exposure time is {time:g} s, which cannot be; if another card holds it, "
+                    "name that: cards: {exptime: CARD}"
+                )
+                yield self.failed(subject, time, "not negative", fault)
+            elif not kind:
                 if said:
                     fault = f"{said}, which is no type that is known here; used as {role}"
                     yield self.failed(subject, said, str(role), fault, WARNED)
@@ -165,11 +172,12 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         # Copies are found by their pixels first: that they began together is then no news.
         Distinct(key="pixels", what="image", advice=_ONCE),
         *header_checks(settings),
-        Constant(),
-        Subtracted(),
-        StandsOut(key="level", what="level"),
-        StandsOut(key="blocks", what="shape"),
-        StandsOut(key="noise", what="noise from pixel to pixel"),
+        Alike(key="amplifiers", what="number of images (amplifiers)", ignore_missing=True),
+        EachAmplifier(check=Constant()),
+        EachAmplifier(check=Subtracted()),
+        EachAmplifier(check=StandsOut(key="level", what="level")),
+        EachAmplifier(check=StandsOut(key="blocks", what="shape")),
+        EachAmplifier(check=StandsOut(key="noise", what="noise from pixel to pixel")),
         # Last: a frame unlike all others would make any two of the rest look like copies.
         Copies(advice=_ONCE),
         Alike(

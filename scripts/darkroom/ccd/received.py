@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from darkroom.ccd.frame_pixels import pixel_remarks, pixel_values, sample_rows
+from darkroom.ccd.frame_pixels import (
+    pixel_remarks,
+    pixel_values,
+    sample_rows,
+    without_overscan,
+)
 from darkroom.ccd.frame_types import calibration_faults, stated_type
+from darkroom.ccd.overscan.amplifiers import amplifiers
+from darkroom.ccd.overscan.sections import find_parts
+from darkroom.errors import InputError
 from darkroom.fits.cards import Recover
 from darkroom.fits.describe import describe
 from darkroom.fits.tiles import find_image
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from darkroom.campaign.lock import Exposure
+    from darkroom.ccd.overscan.amplifiers import Amplifier
     from darkroom.fits.describe import Frame
 
 #: Each exposure is one image: a cube in a local folder holds several.
@@ -72,12 +81,10 @@ def read_header(
     recover = [Recover.parse(text) for text in item.get("recover", ())]
     with unpacked(path) as plain:
         frame = describe(plain, recover, item.get("cards"))
-        plane, pixels = find_image(path, plain)
-        values = sample_rows(plane, pixels)
-    judged = header_values(frame)
-    faults, remarks = pixel_remarks(values, plane)
-    judged["state"] += faults
-    judged["remarks"] += remarks
+        judged = header_values(frame)
+        planes = amplifiers(plain)
+        judged["amplifiers"] = len(planes)
+        images = [_image_values(path, plain, one, judged, len(planes) > 1) for one in planes]
     facts = {
         "instrument": frame.instrument,
         "shape": f"{frame.shape[0]}x{frame.shape[1]}",
@@ -86,9 +93,30 @@ def read_header(
         "temperature_c": frame.temperature,
         "date_obs": frame.date_obs,
         "mjd": frame.mjd,
-        "judged": judged | pixel_values(values),
+        # Amplifiers after the first have values of their own, by name.
+        "judged": judged
+        | (images[0] if images else {})
+        | {"further": {one.name: its for one, its in zip(planes[1:], images[1:], strict=True)}},
     }
     return facts, frame.notes
+
+
+def _image_values(
+    path: Path, plain: Path, amplifier: Amplifier, judged: dict[str, Any], several: bool
+) -> dict[str, Any]:
+    """Return the values of one amplifier's pixels; what is wrong with them goes to `judged`."""
+    plane, pixels = find_image(path, plain, amplifier.hdu)
+    values = sample_rows(plane, pixels)
+    where = f"amplifier {amplifier.name}: " if several else ""
+    faults, remarks = pixel_remarks(values, plane)
+    judged["state"] += [where + fault for fault in faults]
+    judged["remarks"] += [where + remark for remark in remarks]
+    try:
+        parts, _ = find_parts(path, amplifier.header, amplifier.shape)
+    except InputError:  # said when the frames are combined, or mended by keys of the campaign
+        parts = None
+    # Copies are found by what is stored, the rest is compared as it will be used.
+    return pixel_values(without_overscan(values, parts, plane.shape[0]), stored=values)
 
 
 def header_values(frame: Frame) -> dict[str, Any]:

@@ -53,7 +53,8 @@ def cells_of(subjects: Sequence[Subject]) -> list[list[Subject]]:
         if role not in _COMPARED:
             continue
         # Bias frames are of one exposure time.
-        bin_of_time = None if role == "bias" or not time else round(np.log(time) / _SAME_TIME)
+        timed = role != "bias" and time is not None and time > 0
+        bin_of_time = round(np.log(time) / _SAME_TIME) if timed else None
         found.setdefault((role, bin_of_time), []).append(subject)
     return [cell for group in found.values() for cell in _by_temperature(group)]
 
@@ -67,6 +68,38 @@ def _by_temperature(group: list[Subject]) -> list[list[Subject]]:
     gaps = np.diff(np.array(temperatures, float)[order]) > _SAME_C
     parts = np.split(order, np.flatnonzero(gaps) + 1)
     return [[group[k] for k in sorted(part)] for part in parts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EachAmplifier(Check):
+    """A check of the pixels of every amplifier: one bad amplifier makes a frame bad.
+
+    Parameters
+    ----------
+    check : Check
+        What is checked of each.
+    """
+
+    key: str = "amplifier"
+    check: Check
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield the judgements of the first amplifier of all exposures, then of the next."""
+        yield from self.check.judge(subjects)
+        names = dict.fromkeys(n for s in subjects for n in s.values.get("further") or ())
+        for name in names:
+            mine = [
+                Subject(s.name, f"{s.file}, amplifier {name}", _without_pixels(s) | further[name])
+                for s in subjects
+                if name in (further := s.values.get("further") or {})
+            ]
+            yield from self.check.judge(mine)
+
+
+def _without_pixels(subject):
+    """Return the values of an exposure that hold for every amplifier."""
+    own = {"pixels", "constant", "level", "noise", "blocks", "kept", "missing"}
+    return {key: value for key, value in subject.values.items() if key not in own}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +117,9 @@ class Constant(Check):
             if flat:
                 value = subject.values["constant"]
                 fault = f"all pixels that were read are {number(value)} ADU: it holds no image"
-                yield self.failed(subject, value, "different values", fault, verdict)
+                # A saturated or empty flat is left out of the pairs that tell the gain.
+                own = WARNED if subject.values.get("role") == "flat" else verdict
+                yield self.failed(subject, value, "different values", fault, own)
             else:
                 yield self.passed(subject, "different values", "different values")
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.ccd.figures.gain import add_gain
 from darkroom.ccd.gain.pairs import measure_pair
 from darkroom.ccd.gain.photon_transfer import photon_transfer
+from darkroom.ccd.products import gain as gainfile
 from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.ccd.simulate import exposures as simulator
 from darkroom.errors import DarkroomError
@@ -191,3 +193,54 @@ def test_each_amplifier_has_the_gain_of_its_own_card(tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run("subtract_dark", "--gain-e-per-adu", "2", *subtract)
     assert b"was made with a gain of 3, 2 is needed" in caught.value.stderr
+
+
+def gain_product(tmp_path, flats, **settings):
+    """Make the gain product of a camera with these flats; return it and what was said."""
+    settings = FLATS | {"flats": flats, "bias": {"count": 6}, "seed": 3} | settings
+    paths = {}
+    for item in simulator.plan(settings):
+        path = tmp_path / f"{item.name}.fits"
+        simulator.deliver(settings, item.name, path)
+        paths.setdefault(item.role, []).append(path)
+    made = {name: tmp_path / f"{name}.out.fits" for name in ("bias", "noise", "gain")}
+    run("master_bias", "--output", made["bias"], *paths["bias"])
+    run("read_noise", "--output", made["noise"], *paths["bias"])
+    arguments = ["--output", made["gain"], "--master-bias", made["bias"], "--read-noise",
+                 made["noise"], *paths["flat"]]  # fmt: skip
+    return made["gain"], arguments, paths["flat"]
+
+
+def rewrite(path, values):
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data[...] = values
+
+
+def test_pairs_without_light_or_saturated_are_left_out_and_said(tmp_path):
+    times = [{"count": 2, "exptime": time} for time in (5.0, 10.0, 20.0, 30.0)]
+    path, arguments, flats = gain_product(tmp_path, times)
+    for flat in flats[:2]:
+        rewrite(flat, 65535)
+    biases = sorted(tmp_path.glob("bias_*.fits"))[:2]
+    for flat, bias in zip(flats[2:4], biases, strict=True):
+        rewrite(flat, fits.getdata(bias))
+    run("gain", *arguments)
+    header = fits.getheader(path, "PTC")
+    assert header["NLEFT"] == 2
+    assert "saturated" in header["LEFT1"]
+    assert flats[0].name in header["LEFT1"]
+    assert "hold no light" in header["LEFT2"]
+    assert header["GAINPTC"] == pytest.approx(2.5, abs=4 * header["GAINERR"])
+    assert abs(header["LINWORST"]) < 0.1
+
+
+def test_flats_that_are_all_saturated_tell_no_gain_and_stop_nothing(tmp_path):
+    path, arguments, flats = gain_product(tmp_path, [{"count": 4, "exptime": 5.0}])
+    for flat in flats:
+        rewrite(flat, 65535)
+    run("gain", *arguments)
+    assert gainfile.read(path) is None
+    described = {"key_numbers": [], "warnings": [], "tables": [], "products": []}
+    add_gain(described, path, tmp_path)
+    assert described["key_numbers"] == []
+    assert "The flats tell no gain" in described["warnings"][-1]

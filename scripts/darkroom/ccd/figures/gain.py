@@ -39,6 +39,15 @@ def add_gain(described: dict[str, Any], path: StrPath, folder: Path) -> None:
         where = f" of {header[NAME]}" if NAME in header else ""
         stated = header["GAINHDR"]
         stated = stated if isinstance(stated, int | float) else None
+        described["warnings"] += [
+            f"Flats{where}: {header[f'LEFT{k}']}; left out." for k in range(1, header["NLEFT"] + 1)
+        ]
+        if not isinstance(header["GAINPTC"], float):
+            described["warnings"].append(
+                f"The flats tell no gain{where}: errors of science frames hold no photon noise "
+                "unless gain_e_per_adu is given."
+            )
+            continue
         described["key_numbers"].append(
             {
                 "label": f"Gain{where}",

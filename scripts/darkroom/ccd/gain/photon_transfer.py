@@ -21,6 +21,8 @@ _LOW = 0.7
 _FULL = 0.6
 # A square term is fitted to levels that differ by this factor.
 _SPAN = 4.0
+# A pair holds light where its variance exceeds the read noise by this many errors.
+_CERTAIN = 5.0
 _MISFIT = 1e-3
 
 
@@ -94,21 +96,17 @@ def photon_transfer(
     DarkroomError
         When no pair has a variance above that of the read noise.
     """
-    pairs = [pair for pair in pairs if pair.signal.size]
+    pairs = [pair for pair in pairs if not pair_fault(pair, read_noise)]
     if not pairs:
-        raise DarkroomError(
-            "no pair of flats has enough good pixels: they are saturated, unlike, or hold no light"
-        )
+        raise DarkroomError("no pair of flats tells the gain: they are saturated or hold no light")
     level = np.array([np.average(pair.signal) for pair in pairs])
     mean = np.array([np.average(pair.variance) for pair in pairs])
     error = np.array([np.sqrt((pair.error**2).sum()) / pair.error.size for pair in pairs])
     read = np.array([pair.read.mean() for pair in pairs])
     excess = mean - read * read_noise**2
-    if not ((excess > 5 * error) & (level > read_noise)).any():
-        raise DarkroomError("the flats are no noisier than bias frames: they hold no light")
     # Without saturation the slope is the same everywhere; where charge is lost it is smaller.
     slope = np.where(level > 0, excess / np.where(level > 0, level, 1), np.nan)
-    bright = excess > 5 * error
+    bright = excess > _CERTAIN * error
     full = bright & (slope < _FULL * np.nanmedian(_highest_slopes(slope, bright)))
     full |= level > np.min(level[full], initial=np.inf)
     limit = _LOW * level[~full].max()
@@ -145,6 +143,41 @@ def photon_transfer(
         linearity=linearity,
         linearity_error=linearity_error,
     )
+
+
+def pair_fault(pair: PairBlocks, read_noise: float) -> str:
+    """Return why a pair of flats tells nothing of the gain; empty when it does.
+
+    Parameters
+    ----------
+    pair : PairBlocks
+        Without saturated pixels.
+    read_noise : float
+        ADU.
+    """
+    if not pair.signal.size:
+        if np.isfinite(pair.level) and not 0.5 <= pair.ratio <= 2:
+            return f"their levels are unlike (ratio {pair.ratio:.3g}), or they hold no light"
+        return "too few of their pixels can be used: they are saturated or bad"
+    level, variance = float(np.average(pair.signal)), float(np.average(pair.variance))
+    error = float(np.sqrt((pair.error**2).sum()) / pair.error.size)
+    excess = variance - float(pair.read.mean()) * read_noise**2
+    if level <= read_noise or excess <= _CERTAIN * error:
+        return (
+            f"they hold no light (signal {level:.3g} ADU): no noisier than bias frames, "
+            f"{np.sqrt(variance):.3g} ADU where the read noise is {read_noise:.3g}"
+        )
+    return ""
+
+
+def no_gain() -> PhotonTransfer:
+    """Return what flats tell that hold no light, or are all saturated: nothing."""
+    none, few = np.nan, np.array([])
+    return PhotonTransfer(
+        gain=none, gain_error=none, bend=none, bend_error=none, chi2=none, freedom=0,
+        full_well=none, full_well_error=none, reached=False, used=few.astype(bool), exptime=few,
+        level=few, variance=few, variance_error=few, model=few, linearity=few, linearity_error=none,
+    )  # fmt: skip
 
 
 def _highest_slopes(slope, bright):

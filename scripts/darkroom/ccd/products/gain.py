@@ -11,7 +11,12 @@ import numpy as np
 from darkroom.ccd import options
 from darkroom.ccd.dq import FLAWED
 from darkroom.ccd.gain.pairs import PairBlocks, measure_pair
-from darkroom.ccd.gain.photon_transfer import PhotonTransfer, photon_transfer
+from darkroom.ccd.gain.photon_transfer import (
+    PhotonTransfer,
+    no_gain,
+    pair_fault,
+    photon_transfer,
+)
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import opened_part
@@ -54,7 +59,9 @@ def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
     return found
 
 
-def make(frames: Sequence[Frame], arguments: argparse.Namespace) -> PhotonTransfer:
+def make(
+    frames: Sequence[Frame], arguments: argparse.Namespace
+) -> tuple[PhotonTransfer, list[str]]:
     """Measure the gain from flats, of one amplifier.
 
     Parameters
@@ -66,8 +73,10 @@ def make(frames: Sequence[Frame], arguments: argparse.Namespace) -> PhotonTransf
 
     Returns
     -------
-    darkroom.ccd.gain.photon_transfer.PhotonTransfer
-        In ADU, whatever the gain of the other products.
+    found : darkroom.ccd.gain.photon_transfer.PhotonTransfer
+        In ADU, whatever the gain of the other products. Its gain is NaN when no pair tells it.
+    left_out : list of str
+        A sentence for each pair that was left out.
     """
     readout, amplifier = options.readout(arguments), arguments.amplifier
     bias, header = products.read_image(arguments.master_bias, "SCI", 1, amplifier)
@@ -81,25 +90,37 @@ def make(frames: Sequence[Frame], arguments: argparse.Namespace) -> PhotonTransf
         good &= np.isfinite(dark)
     if arguments.hot_pixels:
         good &= (products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0] & FLAWED) == 0
+    read_noise = products.number(noise, "READNOIS") / given
     measured: list[PairBlocks] = []
+    left_out: list[str] = []
     for pair in pairs_of(frames):
         with opened([frame.path for frame in pair], None, readout) as stack:
             products.same_shape(bias, stack.shape, arguments.master_bias, pair[0].path)
             values, saturated = stack.read_marked(slice(None), arguments.saturation_adu)
         time = pair[0].exptime
         one, two = (image - bias - (time - header["EXPTIME"]) * dark for image in values)
-        measured.append(measure_pair(one, two, good & ~saturated.any(axis=0), time))
-    return photon_transfer(
-        measured,
-        products.number(noise, "READNOIS") / given,
-        products.number(noise, "RNERR") / given,
-    )
+        blocks = measure_pair(one, two, good & ~saturated.any(axis=0), time)
+        if fault := pair_fault(blocks, read_noise):
+            names = " and ".join(frame.path.name for frame in pair)
+            left_out.append(f"{names} ({time:g} s) tell nothing of the gain: {fault}")
+        else:
+            measured.append(blocks)
+    if not measured:
+        return no_gain(), left_out
+    error = products.number(noise, "RNERR") / given
+    return photon_transfer(measured, read_noise, error), left_out
 
 
 def hdus(
-    found: PhotonTransfer, frames: Sequence[Frame], arguments: argparse.Namespace
+    found: PhotonTransfer,
+    left_out: Sequence[str],
+    frames: Sequence[Frame],
+    arguments: argparse.Namespace,
 ) -> list[fits.BinTableHDU]:
-    """Return the HDUs of a gain product after its primary one: the table PTC with its cards."""
+    """Return the HDUs of a gain product after its primary one: the table PTC with its cards.
+
+    The sentences of pairs that were left out are the cards LEFT1, LEFT2 …; NLEFT is their number.
+    """
     columns: products.Columns = {
         "EXPTIME": (found.exptime.tolist(), "s"),
         "SIGNAL": (found.level.tolist(), "adu"),
@@ -111,6 +132,10 @@ def hdus(
     }
     table = products.table("PTC", columns)
     products.add_cards(table.header, _cards(found, frames[0], arguments.amplifier))
+    # Cards hold ASCII alone, file names may not.
+    plain = [text.encode("ascii", "replace").decode() for text in left_out]
+    cards = [(f"LEFT{k}", text, "") for k, text in enumerate(plain, 1)]
+    products.add_cards(table.header, [("NLEFT", len(left_out), "pairs left out"), *cards])
     return [table]
 
 
@@ -153,8 +178,8 @@ class Gain:
     error: float
 
 
-def read(path: StrPath, amplifier: int = 0) -> Gain:
-    """Read the gain of an amplifier from its product.
+def read(path: StrPath, amplifier: int = 0) -> Gain | None:
+    """Read the gain of an amplifier from its product; None where its flats tell none.
 
     Raises
     ------
@@ -165,4 +190,6 @@ def read(path: StrPath, amplifier: int = 0) -> Gain:
         if "PTC" not in parts:
             raise InputError(path, "has no table PTC: not a product of gain")
         header: dict[str, Any] = dict(parts["PTC"].header)
+    if not isinstance(header["GAINPTC"], float):
+        return None
     return Gain(float(header["GAINPTC"]), float(header["GAINERR"]))

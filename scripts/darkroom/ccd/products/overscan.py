@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,9 +106,11 @@ def evident(rate: np.ndarray, error: np.ndarray) -> list[str]:
     """
     found = []
     for words, along in (("columns", 0), ("rows", 1)):
-        lines = np.nanmedian(rate, axis=along)
-        # The error of a median is 1.25 times that of a mean.
-        noise = 1.25 * np.nanmedian(error, axis=along) / np.sqrt(rate.shape[along])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a line without a value
+            lines = np.nanmedian(rate, axis=along)
+            # The error of a median is 1.25 times that of a mean.
+            noise = 1.25 * np.nanmedian(error, axis=along) / np.sqrt(rate.shape[along])
         usual = np.nanmedian(lines)
         without = (lines < _DARKLESS * usual) & (usual - lines > _CERTAIN * noise)
         for last, edge in ((False, without), (True, without[::-1])):
