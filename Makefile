@@ -17,7 +17,7 @@ LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup setup-slurm setup-tests report demo test test-heavy test-slurm test-scale test-durability lint docs format settings lock-envs audit clean
+.PHONY: help setup setup-slurm setup-tests report demo test test-heavy test-slurm test-scale test-durability test-mutants lint docs format settings lock-envs audit clean
 # -j would start checks before the environments are there.
 .NOTPARALLEL:
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make test-slurm  a campaign on a Slurm of one node, started for it (Debian: slurmctld slurmd munge)'
 	@echo 'make test-scale  a campaign of 2,000 jobs with failures, a kill and a full disk'
 	@echo 'make test-durability  every operation of small runs fails, or the power is cut after it (docs/durability.md)'
+	@echo 'make test-mutants  small changes of the modules that guard data: does a test notice?'
 	@echo 'make lint        the checks alone'
 	@echo 'make docs        build the documentation site into .cache/docs/site'
 	@echo 'make format      put code and rules into the one format'
@@ -91,6 +92,10 @@ test-scale: setup
 
 test-durability: setup
 	@PYTHONPATH=tests:scripts $(RUN) durability
+
+test-mutants: setup
+	@PYTHON='$(PYTHON)' sh envs/setup.sh mutants
+	@PYTHONPATH=tests $(RUN) mutants --show
 
 format: setup
 	@$(RUN) ruff check --quiet --fix

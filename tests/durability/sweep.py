@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import errno
 import os
+import re
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -41,8 +41,8 @@ CUTS = (
     *(("all", data) for data in DATA),
     *(("some", "any") for _ in range(3)),
 )
-# Status of a program that ended by an error which is not one of the disk or of darkroom.
-BUG = 70
+# Last words of a program that ended by an error of the disk, or of darkroom.
+_OF_THE_DISK = re.compile(r"ERROR (the disk|OSError|\w*(Input|Darkroom)Error)\b")
 
 
 @dataclass(frozen=True)
@@ -212,20 +212,13 @@ class Sweep:
         # Those of pytest go elsewhere.
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         from darkroom import atomic
-        from darkroom.errors import DarkroomError
+        from darkroom.cli import run
 
-        if hasattr(atomic, "_durable_folders"):
-            atomic._durable_folders.clear()
+        atomic._durable_folders.clear()
         try:
-            return self.case.run(self.folder) or 0
+            run(lambda: self.case.run(self.folder))
         except SystemExit as error:
-            return error.code if isinstance(error.code, int) else bool(error.code)
-        except (DarkroomError, OSError) as error:
-            print(type(error).__name__, error, file=sys.stderr)
-            return 1
-        except BaseException:
-            traceback.print_exc()
-            return BUG
+            return error.code
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -253,9 +246,10 @@ class Sweep:
         what = f"{errno.errorcode[error]}{' from' if lasting else ' at'} {n} {self.operations[n]}"
         tree = plain(read_tree(self.folder))
         self._judge(tree, what, ended=status == 0)
-        if status == BUG:
+        last = said.strip().rpartition("\n")[2]
+        if status and "Traceback" in said and not _OF_THE_DISK.match(last):
             self.result.outcomes["failed with another error"] += 1
-            self.result.others[said.strip().rpartition("\n")[2][:200]] += 1
+            self.result.others[last[:200]] += 1
         else:
             self.result.outcomes["ended well" if status == 0 else "failed, said so"] += 1
         if status < 0 or status == 99:
@@ -304,6 +298,11 @@ class Sweep:
         paths = {*here, *final} - {*self.case.records}
         return sorted(path for path in paths if here.get(path) != final.get(path))
 
+    def _leftovers(self, tree):
+        """Return the temporary files of a tree, without those of records."""
+        records = [Path(path).stem for path in self.case.records]
+        return [p for p in leftovers(tree) if not any(f"/.{name}." in p for name in records)]
+
     def _repeat(self, tree, what):
         """Run the program again on what is left; it must complete, with the same bytes."""
         key = digest(tree)
@@ -320,7 +319,7 @@ class Sweep:
                 self._repeated[key] = f"a repeat fails: {self._said()[-500:]}"
             elif wrong := self._differences(here):
                 self._repeated[key] = f"a repeat gives other bytes: {wrong[:5]}"
-            elif left := leftovers(plain(read_tree(self.folder))):
+            elif left := self._leftovers(plain(read_tree(self.folder))):
                 self._repeated[key] = f"a repeat leaves {left[:5]}"
         if self._repeated[key]:
             self.result.faults.append(f"{what}: {self._repeated[key]}")

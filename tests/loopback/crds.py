@@ -102,7 +102,9 @@ class Crds(ThreadingHTTPServer):
     def call(self, method, parameters):
         """Return the result of a remote call, as the real server answers CRDS's client 14.0.3."""
         if method == "get_server_info":
-            packed = base64.b64encode(gzip.compress(json.dumps(self.stated).encode())).decode()
+            packed = base64.b64encode(
+                gzip.compress(json.dumps(self.stated).encode(), mtime=0)
+            ).decode()
             places = {
                 key: {"unchecked": {self.observatory: f"{self.url}/{folder}"}}
                 for key, folder in _FOLDERS.items()

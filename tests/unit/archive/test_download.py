@@ -307,16 +307,19 @@ def test_a_file_that_is_there_is_never_followed_or_kept(start, tmp_path):
 
 def test_progress_is_logged_now_and_then(start, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    ticks = iter(range(0, 1000, 16))
+    # The clock is read once at the start; then for each block, and once more where a line is due.
+    ticks = iter([100, 116, 132, 140, 147, 148, 164])
     monkeypatch.setattr(download, "monotonic", lambda: next(ticks))
-    monkeypatch.setattr(download, "BLOCK", 100_000)
-    start(Answer()).attempt()
-    lines = [r.getMessage() for r in caplog.records]
-    # A look at the clock, then one more where a line is due.
-    assert lines == [
-        "http://x/a.fits: 0 MB received, 0.0 MB/s",
-    ] * len(lines)
-    assert len(lines) >= 2
+    monkeypatch.setattr(download, "BLOCK", 16_000_000)
+    start(Answer(bytes(64_000_000)), size=64_000_000).attempt()
+    assert [record.getMessage() for record in caplog.records] == [
+        "http://x/a.fits: 16 MB received, 0.5 MB/s",
+        "http://x/a.fits: 64 MB received, 1.0 MB/s",
+    ]
+
+
+def test_the_overlap_and_the_reserve_are_those_of_the_documentation():
+    assert (OVERLAP, RESERVE) == (64 * 1024, 100_000_000)
 
 
 def test_no_progress_is_logged_of_what_is_quick(start, caplog):

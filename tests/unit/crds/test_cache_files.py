@@ -109,7 +109,9 @@ def test_a_file_goes_over_the_one_that_is_there_or_where_the_layout_asks(cache):
     assert cache.place_for(new) == folder / "niriss" / new
 
 
-@pytest.mark.parametrize(("more", "layout"), [(19, "instrument"), (20, "flat"), (21, "flat")])
+@pytest.mark.parametrize(
+    ("more", "layout"), [(5, "instrument"), (19, "instrument"), (20, "flat"), (21, "flat")]
+)
 def test_without_a_note_of_the_layout_a_full_folder_is_flat(cache, more, layout):
     for number in range(more):
         (cache.path / "references/jwst" / f"{number}.fits").touch()
@@ -176,6 +178,14 @@ def test_a_damaged_or_missing_reference_is_refused_by_name(cache, change, fault)
         cache.verified(RECORD)
     assert caught.value.path == str(path if change else NAME)
     assert "the file is repaired" in str(caught.value)
+
+
+@pytest.mark.parametrize("stated", ["0" * 40, "f" * 40])
+def test_any_other_sum_is_a_difference_smaller_or_larger(cache, stated):
+    record = FileRecord(NAME, len(CONTENT), stated)
+    assert difference(cache.reference(NAME), record) == (
+        f"has SHA-1 {SHA1}, the server states {stated}"
+    )
 
 
 def test_sums_are_of_all_bytes(tmp_path):
