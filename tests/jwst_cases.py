@@ -141,7 +141,7 @@ def calibrate_to(path, saved, steps, references, parameters):
 
 def choose_kernel(path, candidates):
     """Choose the SIRS kernels of an exposure."""
-    from darkroom.nircam.refpix import sirs_file as sirs
+    from darkroom.nircam.refpix import sirs_choice as sirs
 
     return str(sirs.choose_kernel(path, candidates))
 

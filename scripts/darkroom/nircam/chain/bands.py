@@ -135,6 +135,8 @@ class Chain:
 
     Attributes
     ----------
+    lost : mapping
+        As given.
     pixeldq : (ny, nx) uint32 array
     statuses : dict
         ``{step: COMPLETE or SKIPPED}``.
@@ -155,7 +157,7 @@ class Chain:
         memory: Memory | None = None,
     ) -> None:
         self.raw, self.steps, self.shape = raw, steps, raw.shape
-        self._lost, self._memory = lost, memory or Memory()
+        self.lost, self._memory = lost, memory or Memory()
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
@@ -277,7 +279,7 @@ class Chain:
             stored[around], self.raw.bzero, self._scale, band.early[around], group,
             "saturation" in self.steps, self._bad, near, flags,
         )  # fmt: skip
-        lost = self._lost.get((integration, group))
+        lost = self.lost.get((integration, group))
         if lost is not None:
             parts = flags.reshape(far - near, lost.shape[1], -1)
             parts |= lost[near:far, :, None].astype(np.uint8)
@@ -367,6 +369,16 @@ class Chain:
             band, np.ascontiguousarray(weights), kernel.ndim == 2, top + shift, left,
             bottom + shift, right, values,
         )  # fmt: skip
+
+    def around_refpix(
+        self, integration: int, group: int, first: int, nrows: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of a group before and after the step refpix, DN."""
+        before = np.empty((nrows, self.shape[3]), np.float32)
+        after = np.empty_like(before)
+        self._uncorrected_into(integration, group, first, before)
+        self._measured_into(integration, group, first, after)
+        return before, after
 
     def levels(self, integration: int, group: int) -> Levels:
         """Return what the step refpix subtracts from a frame; it is measured once."""
