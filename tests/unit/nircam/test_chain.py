@@ -220,3 +220,15 @@ def test_bands_of_any_height_and_order_give_the_same(tmp_path, rows):
         np.testing.assert_array_equal(one, values[0, g])
         np.testing.assert_array_equal(two, flags[0, g])
     assert (flags & 2).any()
+
+
+def test_exposures_that_share_memory_do_not_share_flags(tmp_path):
+    """Also when one is gone, and the next is where it was."""
+    cases = [Case(tmp_path / str(seed), POINT, seed=seed) for seed in (1, 2, 3)]
+    apart = [everything(case.engine())[1] for case in cases]
+    memory = Memory()
+    for case, expected in zip(cases, apart, strict=True):
+        engine = case.engine()
+        engine._memory = memory
+        np.testing.assert_array_equal(everything(engine)[1], expected)
+        del engine

@@ -139,6 +139,18 @@ def test_another_step_or_reference_is_named(world, tmp_path):
         check_agreement(open_calibrated(recipe), ramps)
 
 
+def test_other_bytes_of_a_reference_of_the_same_name_are_named(world, tmp_path):
+    recipe, ramps = written(world, tmp_path / "changed")
+    used = read_recipe(recipe).references["mask"].sha256
+    with fits.open(ramps, mode="update") as hdus:
+        lines = [str(line).replace(used[:8], "0" * 8) for line in hdus[0].header["HISTORY"]]
+        del hdus[0].header["HISTORY"]
+        for line in lines:
+            hdus[0].header.add_history(line)
+    with pytest.raises(InputError, match="other bytes of crds://jwst_nircam_mask_0001"):
+        check_agreement(open_calibrated(recipe), ramps)
+
+
 def test_the_identity_of_a_recipe_does_not_depend_on_folders(world, tmp_path):
     recipe = read_recipe(world.recipe())
     content = json.loads(world.recipe().read_text())

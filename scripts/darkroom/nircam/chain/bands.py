@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Bytes of saturation maps that a job keeps.
 _MEMORY = 48 << 20
+_numbers = count()
 _NONE = 65535  # no group is saturated
 
 
@@ -157,6 +159,8 @@ class Chain:
         memory: Memory | None = None,
     ) -> None:
         self.raw, self.steps, self.shape = raw, steps, raw.shape
+        # Not id(self): that of an exposure that is gone is given again, with the same memory.
+        self._number_in_job = next(_numbers)
         self.lost, self._memory = lost, memory or Memory()
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
@@ -236,7 +240,7 @@ class Chain:
     def _band(self, integration: int, first: int, nrows: int, upto: int) -> tuple[tuple, _Band]:
         """Return what is known of a band when the groups 0 … `upto` have been looked at."""
         low, high = self._within(first, nrows, 2 * self._reach)
-        key = id(self), integration, low, high
+        key = self._number_in_job, integration, low, high
         band = self._memory.take(key)
         if band is None:
             never = np.full((high - low, self.shape[3]), _NONE, np.uint16)
