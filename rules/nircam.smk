@@ -75,6 +75,48 @@ rule calibrate:
         "> {log:q} 2>&1"
 
 
+rule check_ramps:
+    """Check the exposures of an item for a product, and list their ramps: none is calibrated."""
+    input:
+        unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
+        unpack(lambda wildcards: nircam.ramps_by_pipeline(wildcards.item, wildcards.purpose)),
+        exposures=lambda wildcards: PLAN.statuses(wildcards.item),
+        refusals=lambda wildcards: nircam.refusals(wildcards.item),
+        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        folder=directory(f"{RESULTS}/{{item}}/ramps/{{purpose}}"),
+        list=f"{RESULTS}/{{item}}/{{purpose}}_ramps.list",
+        statuses=f"{RESULTS}/{{item}}/{{purpose}}_statuses.list",
+    log:
+        f"{RESULTS}/logs/check_ramps/{{item}}_{{purpose}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_ramps/{{item}}_{{purpose}}.tsv"
+    wildcard_constraints:
+        item=nircam.only_items_by("builtin", "both"),
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: nircam.check_options(wildcards.item, wildcards.purpose),
+        place=lambda wildcards, output: nircam.place(),
+        superbias=lambda wildcards, input: named_options(input, "superbias"),
+        against=lambda wildcards: nircam.against(wildcards.item, f"calibrated/{wildcards.purpose}"),
+        code=program.digest("detector", "nircam/check_ramps"),
+    message:
+        "Checking the ramps of {wildcards.item} for the {wildcards.purpose}"
+    shell:
+        r"printf '%s\n' {input.exposures} > {output.statuses} && "
+        + program("detector", "nircam/check_ramps", EXCLUDE)
+        + f"--references {RESULTS}/{{wildcards.item}}/references "
+        + f"--refusals {RESULTS}/{{wildcards.item}}/refusals "
+        + "--frames {input.frames} --list {output.list} --output {output.folder} {params.place} "
+        "{params.superbias} {params.against} {params.settings} -- @{output.statuses} > {log} 2>&1"
+
+
 rule ramp_list:
     """List the calibrated ramps that are used for a product."""
     input:
@@ -87,6 +129,8 @@ rule ramp_list:
         f"{RESULTS}/logs/ramp_list/{{item}}_{{purpose}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/ramp_list/{{item}}_{{purpose}}.tsv"
+    wildcard_constraints:
+        item=nircam.only_items_by("jwst"),
     localrule: True
     conda:
         "../envs/detector.yaml"

@@ -129,6 +129,45 @@ rule correct:
         "{params.measured} --status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
 
 
+rule check_correction:
+    """Check exposures for one reference pixel correction: none is corrected on disk."""
+    input:
+        unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
+        unpack(lambda wildcards: nircam.corrected_by_pipeline(wildcards.item, wildcards.correction)),
+        exposures=lambda wildcards: nircam.compared_raw(wildcards.item),
+        refusals=lambda wildcards: nircam.refusals(wildcards.item),
+        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
+        cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+    output:
+        folder=directory(f"{RESULTS}/{{item}}/ramps/{{correction}}"),
+    log:
+        f"{RESULTS}/logs/check_correction/{{item}}_{{correction}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_correction/{{item}}_{{correction}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: correction_options(wildcards.correction),
+        place=lambda wildcards, output: nircam.place(),
+        measured=lambda wildcards, input: measured_options(input),
+        superbias=lambda wildcards, input: named_options(input, "superbias"),
+        against=lambda wildcards: nircam.against(
+            wildcards.item, f"corrected/{wildcards.correction}"
+        ),
+        code=program.digest("detector", "nircam/check_ramps"),
+    message:
+        "Checking the correction of {wildcards.item}: {wildcards.correction}"
+    shell:
+        program("detector", "nircam/check_ramps", EXCLUDE)
+        + f"--references {RESULTS}/{{wildcards.item}}/references "
+        + f"--refusals {RESULTS}/{{wildcards.item}}/refusals "
+        + "--output {output.folder} {params.place} {params.superbias} {params.against} "
+        "{params.settings} {params.measured} -- {input.exposures} > {log} 2>&1"
+
+
 rule compare_corrections:
     """Compare the residual noise after each reference pixel correction."""
     input:

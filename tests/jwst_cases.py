@@ -141,9 +141,19 @@ def calibrate_to(path, saved, steps, references, parameters):
 
 def choose_kernel(path, candidates):
     """Choose the SIRS kernels of an exposure."""
-    from darkroom.nircam.refpix import sirs_file as sirs
+    from darkroom.nircam.refpix import sirs_choice as sirs
 
     return str(sirs.choose_kernel(path, candidates))
+
+
+def write_sirs_kernel(path, detector):
+    """Write kernels of 41 rows, of other amplitudes for each amplifier and side."""
+    import numpy as np
+
+    from darkroom.nircam.refpix.sirs_file import write_kernel
+
+    sizes = np.random.default_rng(4).uniform(0.01, 0.03, (4, 2, 1))
+    write_kernel(path, detector, np.exp(-(np.arange(-20, 21) ** 2) / 50) * sizes, {})
 
 
 def sirs_kernels(path, detector):

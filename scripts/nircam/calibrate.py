@@ -89,7 +89,7 @@ def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from darkroom.crds.environment import go_offline
     from darkroom.crds.references import read_references
     from darkroom.fits.verify import verify
-    from darkroom.nircam.refpix import sirs_file as sirs
+    from darkroom.nircam.refpix import sirs_choice as sirs
     from darkroom.nircam.steps import verified_references
     from darkroom.nircam.up_to_date import is_up_to_date
     from darkroom.provenance import sha256, stamp
@@ -143,7 +143,7 @@ def make_ramps(
 
     from darkroom.fits.write import write
     from darkroom.nircam.ramps.files import plain_copy
-    from darkroom.nircam.refpix.sirs_file import KIND
+    from darkroom.nircam.refpix.sirs_choice import KIND
     from darkroom.nircam.steps import ramp_hdus, run_steps
 
     names = {kind: f"crds://{reference.name}" for kind, reference in references.items()}

@@ -22,26 +22,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    from darkroom.atomic import write_text
-    from darkroom.campaign.frames import accepted_exposures, role_list
-    from darkroom.campaign.status import read_status
-    from darkroom.errors import InputError
+    from darkroom.nircam.ramps.listing import write_list
 
-    accepted = accepted_exposures(arguments.frames)
-    rows, refused = [], []
-    for path in arguments.statuses:
-        status = read_status(path)
-        used = status["accepted"] and status["exposure"] in accepted
-        rows.append(status | {"accepted": "yes" if used else "no", "file": status["path"]})
-        if not used:
-            refused.append(status["reason"] or f"{status['exposure']}: see the frame table")
-    text = role_list(rows, arguments.role)
-    if not text:
-        raise InputError(arguments.frames, f"no exposure is left to use: {'; '.join(refused)}")
-    write_text(arguments.output, text)
-    print(f"{len(rows) - len(refused)} of {len(rows)} exposures are used")
-    for reason in refused:
-        print(f"not used: {reason}")
+    write_list(arguments.output, arguments.statuses, arguments.frames, arguments.role)
 
 
 if __name__ == "__main__":

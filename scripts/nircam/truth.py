@@ -50,7 +50,9 @@ def main() -> None:
     item = campaign.items[arguments.item]
     settings = complete(simulator_settings(campaign.archive, item))
     readout, nframes = layout(settings), PATTERNS[settings["readpatt"]][0]
-    truth = nircam_truth.read_truth(arguments.truth, [path.stem for path in arguments.ramps])
+    truth = nircam_truth.read_truth(
+        arguments.truth, [path.name.partition(".")[0] for path in arguments.ramps]
+    )
     classes = Classes.of_layout(readout)
     superbias, readnoise = (
         tuple(map(Product, paths)) for paths in (arguments.superbias, arguments.readnoise)

@@ -61,7 +61,7 @@ def test_what_every_exposure_waits_for_waits_for_items(checkout):
     rules = dict(re.findall(r'(\d+)\[label = "(\w+)', graph))
     edges = [(rules[a], rules[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)]
     assert {before for before, after in edges if after == "crds_sync"} == {"item_references"}
-    assert ("crds_sync", "calibrate") in edges
+    assert ("crds_sync", "check_ramps") in edges
 
 
 def test_batches_divide_the_items_of_a_campaign(checkout):

@@ -20,6 +20,7 @@ ITEM = {
     "instrument": "nircam",
     "nircam": {"superbias": {"pedigree": "DUMMY"}, "readnoise": {"pedigree": "DUMMY"}},
 }
+PIPELINE = ITEM | {"nircam": ITEM["nircam"] | {"engine": "jwst"}}
 PRODUCTS = [
     f"{product}{suffix}"
     for product in ("superbias", "readnoise")
@@ -43,7 +44,8 @@ def checkout(tmp_path_factory):
 
 
 def test_simulated_darks_become_a_certified_superbias(checkout):
-    choice = checkout.campaign(items={"nrcalong": ITEM | {"simulate": DARKS}})
+    kept = ITEM | {"nircam": ITEM["nircam"] | {"keep_ramps": True}}
+    choice = checkout.campaign(items={"nrcalong": kept | {"simulate": DARKS}})
     checkout.snakemake("lock", "--config", choice)
     checkout.snakemake("--config", choice)
     results = checkout.folder / "results" / "small"
@@ -79,19 +81,21 @@ def test_simulated_darks_become_a_certified_superbias(checkout):
     # What several products say alike, such as the number of exposures, is said once.
     names = [entry["name"] for entry in json.loads((folder / "quantities.json").read_text())]
     assert len(names) == len(set(names))
-    header = fits.getheader(next((folder / "calibrated" / "readnoise").glob("*.fits")))
+    header = fits.getheader(next((folder / "ramps" / "readnoise").glob("*.fits")))
     assert header["R_SUPERB"] == "superbias.fits"
     assert header["S_REFPIX"] == "COMPLETE"
+    assert header["STEPSBY"] == "darkroom, as jwst 3.0.0, stcal 1.20.0"
+    assert fits.getheader(folder / "readnoise.fits")["STEPSBY"] == header["STEPSBY"]
     assert "Nothing to be done" in checkout.snakemake("--config", choice)
 
     # A parameter of a step before the read noise touches neither transfers nor superbias.
     changed = ITEM | {"simulate": DARKS}
-    changed["nircam"] = ITEM["nircam"] | {
+    changed["nircam"] = kept["nircam"] | {
         "steps": {"parameters": {"refpix": {"odd_even_columns": False}}}
     }
     jobs = checkout.jobs("--config", checkout.campaign(items={"nrcalong": changed}))
     assert not {"fetch", "superbias", "bestrefs"} & jobs.keys()
-    assert jobs["calibrate"] == 3
+    assert jobs["check_ramps"] == 1
     assert jobs["readnoise"] == 1
 
 
@@ -113,7 +117,7 @@ def test_ground_test_darks_of_other_names_take_the_same_road(checkout):
         archive={"kind": "local", "folder": "data/otis_long_darks"},
         crds={"jwst": {"context": "jwst_0001.pmap", "server": None, "path": "cache"}},
         on_bad_exposure="exclude",
-        items={"nrcalong": ITEM | {"frames": {"dark": "NRC*_484_*.fits"}}},
+        items={"nrcalong": PIPELINE | {"frames": {"dark": "NRC*_484_*.fits"}}},
     )
     checkout.snakemake("lock", "--config", choice)
     lock = (checkout.folder / "ground.lock.tsv").read_text()

@@ -114,6 +114,29 @@ FIGURES = ("ccd_figures", "nircam_figures", "wfc3_figures", "cgi_figures")
 #: Which rules rerun after an edit of a file: its users and what follows from them, nothing else.
 EDITS = {
     "scripts/darkroom/nircam/readnoise/measure.py": once(*READNOISE),
+    # Every product of NIRCam reads raw files through the engine.
+    "scripts/darkroom/nircam/chain/kernel.py": once(
+        "check_correction",
+        "superbias",
+        "superbias_other",
+        "noise_spectrum",
+        "reference_pixels",
+        "compare_corrections",
+        *READNOISE,
+        check_ramps=2,
+        certify=2,
+    ),
+    "scripts/darkroom/nircam/chain/agree.py": once(
+        "check_correction",
+        "superbias",
+        "superbias_other",
+        "noise_spectrum",
+        "reference_pixels",
+        "compare_corrections",
+        *READNOISE,
+        check_ramps=2,
+        certify=2,
+    ),
     "scripts/darkroom/wfc3/reads/treat.py": REDUCED,
     "scripts/darkroom/cgi/stacks/moments.py": once("noise_maps", "cgi_figures", *END),
     "scripts/darkroom/ccd/figures/story.py": once("ccd_figures", *END),
@@ -154,8 +177,8 @@ def test_an_edit_reruns_what_uses_it(finished_campaign, path):
             "nrcalong",
             {"superbias": {"clipping_sigma": 4}},
             once(
-                "superbias", "superbias_other", "ramp_list", "correct", "compare_corrections",
-                *READNOISE, calibrate=2, certify=2,
+                "superbias", "superbias_other", "check_ramps", "check_correction",
+                "compare_corrections", *READNOISE, certify=2,
             ),
         ),
         ("visit", {"left": [10, 20, 30, 40]}, REDUCED | {"read_differences": 2, "choose_reads": 2}),
@@ -191,8 +214,8 @@ def test_a_changed_number_reruns_what_it_touches(finished_campaign, item, change
             once(
                 "crds_context", "item_references", "crds_sync", "pins",
                 "superbias", "superbias_other",
-                "noise_spectrum", "reference_pixels", "correct", "compare_corrections",
-                *READNOISE, bestrefs=2, calibrate=4, previous=2, ramp_list=2, certify=2,
+                "noise_spectrum", "reference_pixels", "check_correction", "compare_corrections",
+                *READNOISE, bestrefs=2, check_ramps=2, previous=2, certify=2,
             ),
         ),
     ],

@@ -52,6 +52,45 @@ class NircamPipeline(Pipeline):
 
     # Ramps
 
+    def engine(self, item: str) -> str:
+        """Return what runs the steps of an item: builtin, jwst or both.
+
+        Raises
+        ------
+        DarkroomError
+            When it cannot run them.
+        """
+        settings = self.settings(item)
+        planning.check_engine(settings)
+        return str(settings["engine"])
+
+    def only_items_by(self, *engines: str) -> str:
+        """Return a pattern that matches only the items whose steps one of `engines` runs."""
+        items = self.plan.items_of(self.instrument)
+        return "|".join(item for item in items if self.engine(item) in engines) or "(?!)"
+
+    def ramps_by_pipeline(self, item: str, purpose: str) -> dict[str, list[str]]:
+        """Return the statuses of the pipeline's ramps with which those built in are compared."""
+        both = self.engine(item) == "both"
+        return {"against": self.calibrated(item, purpose)} if both else {}
+
+    def check_options(self, item: str, purpose: str) -> str:
+        """Return the steps run for a product, and what is made of them, as options."""
+        return f"{self.calibrate_options(item, purpose)} {self._more_options(item)}".strip()
+
+    def _more_options(self, item):
+        return "--keep-ramps" if self.settings(item)["keep_ramps"] else ""
+
+    def against(self, item: str, folder: str) -> str:
+        """Return the option that names the folder of the pipeline's statuses to compare with."""
+        both = self.engine(item) == "both"
+        return quoted("--against", f"{self.plan.folder(item)}/{folder}") if both else ""
+
+    def refusals(self, item: str) -> list[str]:
+        """Return the files that say why exposures are refused, in the lock's order."""
+        folder = f"{self.plan.folder(item)}/refusals"
+        return [f"{folder}/{row.exposure}.txt" for row in self.plan.exposures(item)]
+
     def superbias_made(self, item: str, purpose: str) -> dict[str, str]:
         """Return the superbias that is subtracted for a product, when it is the one made here."""
         made = planning.subtracts_made(self.settings(item), purpose)
@@ -163,12 +202,22 @@ class NircamPipeline(Pipeline):
 
     def corrected(self, item: str, correction: str) -> list[str]:
         """Return the status files of those exposures after a correction."""
-        folder = f"{self.plan.folder(item)}/corrected/{correction}"
+        place = "corrected" if self.engine(item) == "jwst" else "ramps"
+        folder = f"{self.plan.folder(item)}/{place}/{correction}"
         return [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
 
+    def corrected_by_pipeline(self, item: str, correction: str) -> dict[str, list[str]]:
+        """Return the statuses of the pipeline's ramps with which those built in are compared."""
+        folder = f"{self.plan.folder(item)}/corrected/{correction}"
+        files = [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
+        return {"against": files} if self.engine(item) == "both" else {}
+
     def all_corrected(self, item: str) -> list[str]:
-        """Return the status files of those exposures after every correction."""
-        return [path for name in self.corrections(item) for path in self.corrected(item, name)]
+        """Return the status files of those exposures after every correction, or their folders."""
+        names = self.corrections(item)
+        if self.engine(item) != "jwst":
+            return [f"{self.plan.folder(item)}/ramps/{name}" for name in names]
+        return [path for name in names for path in self.corrected(item, name)]
 
     def correct_inputs(self, item: str, correction: str) -> dict[str, str]:
         """Return the further inputs of a correction: superbias, parameters, kernels."""

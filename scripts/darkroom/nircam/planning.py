@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from darkroom.errors import DarkroomError
+from darkroom.nircam.chain.parameters import chosen_steps
 
 #: Reference types that each step of the pipeline needs, by the step's name.
 STEP_KINDS = {
@@ -119,6 +120,24 @@ def noise_purpose(nircam: Mapping[str, Any]) -> str:
     """
     same = calibrate_options(nircam, "superbias") == calibrate_options(nircam, "noise")
     return "superbias" if same else "noise"
+
+
+def check_engine(nircam: Mapping[str, Any]) -> None:
+    """Refuse steps and parameters that the engine of an item cannot do.
+
+    Raises
+    ------
+    DarkroomError
+        Naming the purpose of the ramps.
+    """
+    if nircam["engine"] == "jwst":
+        return
+    for purpose in (*PURPOSES, "noise"):
+        steps = nircam["steps"][purpose]
+        try:
+            chosen_steps(steps, nircam["steps"]["parameters"])
+        except DarkroomError as error:
+            raise DarkroomError(f"steps of the {purpose}: {error}") from error
 
 
 def correction_options(correction: str) -> str:

@@ -14,6 +14,7 @@ from darkroom.dates import from_mjd
 from darkroom.errors import DarkroomError
 from darkroom.fits.write import write
 from darkroom.nircam.detector.readout import SIZE
+from darkroom.nircam.ramps.header import engine_of
 from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
 from darkroom.provenance import stamp
 
@@ -236,12 +237,15 @@ class Provenance:
         Every setting that affects the result.
     previous : str
         Name of the reference file that the result is compared with, if any.
+    engine : str
+        What ran the steps before, with versions; empty for raw ramps.
     """
 
     made_by: str
     inputs: tuple[tuple[str, str], ...]
     settings: dict[str, Any]
     previous: str = ""
+    engine: str = ""
 
     @classmethod
     def from_ramps(
@@ -264,12 +268,16 @@ class Provenance:
             Reference file that the result is compared with.
         """
         inputs = tuple((file.path.name, first_rows_digest(file)) for file in ramps.files)
-        return cls(made_by, inputs, settings, "" if previous is None else previous.name)
+        engines = dict.fromkeys(engine_of(file.header) for file in ramps.files)
+        name = "" if previous is None else previous.name
+        return cls(made_by, inputs, settings, name, "; ".join(filter(None, engines)))
 
     def stamp(self, header: fits.Header) -> None:
         """Write it into a primary header."""
         stamp(header, made_by=self.made_by, inputs=(), settings=self.settings)
         header["NINPUTS"] = len(self.inputs)
+        if self.engine:
+            header["STEPSBY"] = (self.engine, "engine of the steps before")
         if self.previous:
             header["PREVIOUS"] = self.previous
         for name, digest in self.inputs:

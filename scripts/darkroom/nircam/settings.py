@@ -21,6 +21,8 @@ STEPS = (
     "linearity",
     "dark_current",
 )
+#: What may run the steps.
+ENGINES = ("builtin", "jwst", "both")
 _STEPS = {"minItems": 1, "uniqueItems": True}
 
 
@@ -84,6 +86,15 @@ class JudgeSettings:
 class NircamSettings:
     """Settings of the NIRCam pipeline."""
 
+    engine: str = setting(
+        "builtin",
+        "What runs the steps: the built-in engine on raw files (builtin), the JWST pipeline "
+        "(jwst), or both, which fails on the first bit that differs.",
+        choices=ENGINES,
+    )
+    keep_ramps: bool = setting(
+        False, "Write the ramps of the built-in engine too, as FITS beside its recipes."
+    )
     judge: JudgeSettings = section(JudgeSettings)
     steps: StepSettings = section(StepSettings)
     superbias: SuperbiasSettings = section(SuperbiasSettings)

@@ -25,7 +25,7 @@ _SHOWN = 4
 _STEPS = re.compile(r"^(\d+) of \d+ steps \(\d+%\) done$", re.MULTILINE)
 # Folders of an item whose files are intermediate, not products to list.
 _INTERMEDIATE = (
-    "references", "superbias", "readnoise", "calibrated",
+    "references", "superbias", "readnoise", "calibrated", "ramps", "corrected",
     "original", "reads", "chosen", "measures",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ GRISM = {"detector": "NRCALONG", "subarray": "SUBGRISM64", "nints": 2, "ngroups"
 GRISM8 = {**GRISM, "detector": "NRCBLONG", "readpatt": "MEDIUM8", "ngroups": 5}
 POINT = {"detector": "NRCALONG", "subarray": "SUB64P", "nints": 2, "ngroups": 4}
 POINT_B = {"detector": "NRCBLONG", "subarray": "SUB160P", "nints": 1, "ngroups": 4}
-INSIDE = {"detector": "NRCA3", "subarray": "SUB160", "nints": 1, "ngroups": 4}
+INSIDE = {"detector": "NRCALONG", "subarray": "SUB160", "nints": 1, "ngroups": 4}
 ALL = (*CHAIN[:2], "ipc", *CHAIN[2:], "dark_current")
 REFPIX = {"refpix": {"odd_even_columns": False, "side_gain": 0.7, "side_smoothing_length": 10}}
 

@@ -55,7 +55,7 @@ def test_corrections_that_are_not_possible_are_named_with_the_reason(tmp_path):
     nircam = pipeline(tmp_path, rows=small)
     assert nircam.corrections("a") == ["top_bottom"]
     options = nircam.corrected_options("a")
-    assert options.startswith("--corrected top_bottom results/c/a/corrected/top_bottom/e1.json ")
+    assert options.startswith("--corrected top_bottom results/c/a/ramps/top_bottom/e1.json ")
     assert "--not-possible side 'through one output" in options
     assert len(pipeline(tmp_path).all_corrected("a")) == 4
     assert pipeline(tmp_path).compared_raw("a") == ["results/c/raw/a/e1.json"]
@@ -103,3 +103,29 @@ def test_products_and_their_numbers(tmp_path):
     assert "sirskernel" in nircam.reference_kinds("a")
     assert nircam.calibrate_options("a", "superbias") == "--steps dq_init saturation"
     assert nircam.place() == "--cache results/crds --context jwst_1234.pmap"
+
+
+def test_each_engine_has_its_rules_and_both_compares_them(tmp_path):
+    builtin, jwst, both = (pipeline(tmp_path, engine=name) for name in ("builtin", "jwst", "both"))
+    for found, made, checked in (
+        (builtin, "(?!)", "a"),
+        (jwst, "a", "(?!)"),
+        (both, "(?!)", "a"),
+    ):
+        assert found.only_items_by("jwst") == made
+        assert found.only_items_by("builtin", "both") == checked
+    assert builtin.ramps_by_pipeline("a", "superbias") == {}
+    against = both.ramps_by_pipeline("a", "superbias")["against"]
+    assert against == both.calibrated("a", "superbias")
+    assert both.against("a", "calibrated/noise") == "--against results/c/a/calibrated/noise"
+    assert jwst.all_corrected("a")[0] == "results/c/a/corrected/top_bottom/e1.json"
+    assert builtin.all_corrected("a")[0] == "results/c/a/ramps/top_bottom"
+
+
+def test_what_the_built_in_engine_cannot_do_is_refused_when_planned(tmp_path):
+    steps = {"parameters": {"dq_init": {"user_supplied_dq": "mine.fits"}}}
+    with pytest.raises(DarkroomError, match=r"user_supplied_dq.*use engine: jwst"):
+        pipeline(tmp_path, steps=steps).engine("a")
+    assert pipeline(tmp_path, engine="jwst", steps=steps).engine("a") == "jwst"
+    with pytest.raises(DarkroomError, match="side_gain of refpix is '1'"):
+        pipeline(tmp_path, steps={"parameters": {"refpix": {"side_gain": "1"}}}).engine("a")

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Bytes of saturation maps that a job keeps.
 _MEMORY = 48 << 20
+_numbers = count()
 _NONE = 65535  # no group is saturated
 
 
@@ -135,6 +137,8 @@ class Chain:
 
     Attributes
     ----------
+    lost : mapping
+        As given.
     pixeldq : (ny, nx) uint32 array
     statuses : dict
         ``{step: COMPLETE or SKIPPED}``.
@@ -155,7 +159,9 @@ class Chain:
         memory: Memory | None = None,
     ) -> None:
         self.raw, self.steps, self.shape = raw, steps, raw.shape
-        self._lost, self._memory = lost, memory or Memory()
+        # Not id(self): that of an exposure that is gone is given again, with the same memory.
+        self._number_in_job = next(_numbers)
+        self.lost, self._memory = lost, memory or Memory()
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
@@ -234,7 +240,7 @@ class Chain:
     def _band(self, integration: int, first: int, nrows: int, upto: int) -> tuple[tuple, _Band]:
         """Return what is known of a band when the groups 0 … `upto` have been looked at."""
         low, high = self._within(first, nrows, 2 * self._reach)
-        key = id(self), integration, low, high
+        key = self._number_in_job, integration, low, high
         band = self._memory.take(key)
         if band is None:
             never = np.full((high - low, self.shape[3]), _NONE, np.uint16)
@@ -277,7 +283,7 @@ class Chain:
             stored[around], self.raw.bzero, self._scale, band.early[around], group,
             "saturation" in self.steps, self._bad, near, flags,
         )  # fmt: skip
-        lost = self._lost.get((integration, group))
+        lost = self.lost.get((integration, group))
         if lost is not None:
             parts = flags.reshape(far - near, lost.shape[1], -1)
             parts |= lost[near:far, :, None].astype(np.uint8)
@@ -367,6 +373,16 @@ class Chain:
             band, np.ascontiguousarray(weights), kernel.ndim == 2, top + shift, left,
             bottom + shift, right, values,
         )  # fmt: skip
+
+    def around_refpix(
+        self, integration: int, group: int, first: int, nrows: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows of a group before and after the step refpix, DN."""
+        before = np.empty((nrows, self.shape[3]), np.float32)
+        after = np.empty_like(before)
+        self._uncorrected_into(integration, group, first, before)
+        self._measured_into(integration, group, first, after)
+        return before, after
 
     def levels(self, integration: int, group: int) -> Levels:
         """Return what the step refpix subtracts from a frame; it is measured once."""

@@ -42,11 +42,12 @@ def translated(stored: np.ndarray, table: Any) -> np.ndarray:
     stored = np.asarray(stored).astype(np.uint32)
     if table is None or not len(table):
         return stored
+    present = np.bitwise_or.reduce(stored, axis=None)
     flags = np.zeros(stored.shape, np.uint32)
     for row in table:
-        bit = BITS.get(str(row["NAME"]).strip())
-        if bit is not None:
-            flags[(stored & np.uint32(int(row["VALUE"]))) != 0] |= bit
+        bit, value = BITS.get(str(row["NAME"]).strip()), np.uint32(int(row["VALUE"]))
+        if bit is not None and present & value:
+            flags |= ((stored & value) != 0) * bit
     return flags
 
 

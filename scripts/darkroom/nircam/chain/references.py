@@ -93,7 +93,7 @@ class References:
         def read() -> np.ndarray:
             with _opened(path, "DQ") as hdus:
                 shape = hdus["DQ"].shape
-                return _cut(path, hdus, bits.flags_of(hdus, shape), window)
+                return np.array(_cut(path, hdus, bits.flags_of(hdus, shape), window))
 
         return self._once("mask", path, window, read)
 
@@ -102,8 +102,8 @@ class References:
 
         def read() -> tuple[np.ndarray, np.ndarray]:
             with _opened(path, "SCI") as hdus:
-                limit = _cut(path, hdus, _single(hdus["SCI"].data), window)
-                flags = _cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window)
+                limit = _single(_cut(path, hdus, hdus["SCI"].data, window))
+                flags = np.array(_cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window))
             unknown = np.isnan(limit)
             flags[unknown] |= bits.NO_SAT_CHECK
             limit[(flags & bits.NO_SAT_CHECK) != 0] = NEVER
@@ -116,8 +116,9 @@ class References:
 
         def read() -> tuple[np.ndarray, np.ndarray]:
             with _opened(path, "SCI") as hdus:
-                level = _cut(path, hdus, _single(hdus["SCI"].data), window)
-                return level, _cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window)
+                level = _single(_cut(path, hdus, hdus["SCI"].data, window))
+                flags = _cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window)
+                return level, np.array(flags)
 
         return self._once("superbias", path, window, read)
 
@@ -125,7 +126,8 @@ class References:
         """Return what the step superbias subtracts: 0 where the superbias is NaN."""
 
         def read() -> np.ndarray:
-            return np.where(np.isnan(level), np.float32(0), level)
+            unknown = np.isnan(level)
+            return np.where(unknown, np.float32(0), level) if unknown.any() else level
 
         level, _ = self.bias(path, window)
         return self._once("subtracted", path, window, read)
@@ -154,13 +156,13 @@ class References:
         def read() -> Coefficients:
             with _opened(path, "COEFFS") as hdus:
                 shape = hdus["COEFFS"].shape[1:]
-                flags = _cut(path, hdus, bits.flags_of(hdus, shape), window)
+                flags = np.array(_cut(path, hdus, bits.flags_of(hdus, shape), window))
                 given = (flags & bits.NO_LIN_CORR) != 0
-                forward = _cut(path, hdus, _single(hdus["COEFFS"].data), window)
+                forward = _single(_cut(path, hdus, hdus["COEFFS"].data, window))
                 flags[_made_plain(forward, given)] |= bits.NO_LIN_CORR
                 back = None
                 if inverse and "INV_COEFFS" in [hdu.name for hdu in hdus]:
-                    back = _cut(path, hdus, _single(hdus["INV_COEFFS"].data), window)
+                    back = _single(_cut(path, hdus, hdus["INV_COEFFS"].data, window))
                     flags[_made_plain(back, given)] |= bits.NO_LIN_CORR
             return Coefficients(forward, back, flags)
 
@@ -193,10 +195,12 @@ class References:
 
 def _made_plain(coefficients, given):
     """Make polynomials 'value = value' that cannot be used; return which, besides `given`."""
-    unusable = np.isnan(coefficients).any(axis=0) | (coefficients[1] == 0)
-    plain = unusable | given
-    coefficients[:, plain] = 0
-    coefficients[1, plain] = 1
+    unusable = coefficients[1] == 0
+    for plane in coefficients:
+        unusable |= np.isnan(plane)
+    if (plain := unusable | given).any():
+        coefficients[:, plain] = 0
+        coefficients[1, plain] = 1
     return unusable
 
 
@@ -220,7 +224,7 @@ def _single(values: np.ndarray) -> np.ndarray:
 
 
 def _cut(path: StrPath, hdus: fits.HDUList, image: np.ndarray, window: Window) -> np.ndarray:
-    """Return the part of an image (..., rows, columns) that an exposure reads, a copy."""
+    """Return the part of an image (..., rows, columns) that an exposure reads."""
     header: Mapping[str, Any] = hdus[0].header
     ny, nx = image.shape[-2:]
     starts = [as_number(header.get(card)) for card in ("SUBSTRT1", "SUBSTRT2")]
@@ -242,5 +246,4 @@ def _cut(path: StrPath, hdus: fits.HDUList, image: np.ndarray, window: Window) -
             f"not cover the {window.nx} × {window.ny} pixels of the exposure from "
             f"{window.column + 1}, {window.row + 1}",
         )
-    part = image[..., row : row + window.ny, column : column + window.nx]
-    return np.array(part, order="C")
+    return image[..., row : row + window.ny, column : column + window.nx]

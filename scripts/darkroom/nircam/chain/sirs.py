@@ -91,7 +91,8 @@ def read_kernels(path: StrPath, detector: str) -> Kernels:
     InputError
         When the file is not ASDF, or stores its arrays in a way that is not read here.
     """
-    tree, blocks = _tree(path)
+    tree, content = _tree(path)
+    blocks = _blocks(path, content)
     node = next((tree[name] for name in tree if str(name).lower() == detector.lower()), None)
     if node is None:
         raise InputError(path, f"holds no SIRS kernels of {detector}")
@@ -99,8 +100,8 @@ def read_kernels(path: StrPath, detector: str) -> Kernels:
     return Kernels((left, right))
 
 
-def _tree(path: StrPath) -> tuple[dict[str, Any], list[bytes]]:
-    """Return the tree of an ASDF file and its binary blocks."""
+def _tree(path: StrPath) -> tuple[dict[str, Any], bytes]:
+    """Return the tree of an ASDF file and what follows it."""
     import yaml
 
     content = Path(path).read_bytes()
@@ -116,7 +117,7 @@ def _tree(path: StrPath) -> tuple[dict[str, Any], list[bytes]]:
         tree = yaml.load(content[: end.end()], Loader)  # noqa: S506 - derived from SafeLoader
     except yaml.YAMLError as error:
         raise InputError(path, f"cannot be read as SIRS kernels ({error})") from error
-    return tree, _blocks(path, content, end.end())
+    return tree, content[end.end() :]
 
 
 def _untagged(loader, _, node):
@@ -129,9 +130,9 @@ def _untagged(loader, _, node):
     return loader.construct_scalar(node)
 
 
-def _blocks(path, content, start):
+def _blocks(path, content):
     """Return the binary blocks of an ASDF file, which must not be compressed."""
-    blocks, place = [], content.find(_BLOCK, start)
+    blocks, place = [], content.find(_BLOCK)
     while place >= 0 and content[place : place + 4] == _BLOCK:
         size = int.from_bytes(content[place + 4 : place + 6], "big")
         header = content[place + 6 : place + 6 + size]

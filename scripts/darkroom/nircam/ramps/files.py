@@ -103,14 +103,14 @@ class RampFile:
         """
         plane = self.sci.plane(integration, group)
         plane.read_into(values, first, self.path)
-        _blank_lost(values)
+        blank_lost(values)
         if flags and self.groupdq is not None:
             bits = self.groupdq.plane(integration, group).stored(first, values.shape[0], self.path)
             bits &= bits.dtype.type(flags)
             values[bits != 0] = np.nan
 
 
-def _blank_lost(values):
+def blank_lost(values: np.ndarray) -> None:
     """Set what one amplifier reads of a row to NaN where it is all 0: lost packets are 0-filled.
 
     A single 0 stays: it may be a dead pixel.

@@ -26,7 +26,7 @@ STEP_CARDS = {
     "S_GANSCL": "gain_scale",
     "S_CLNFNS": "clean_flicker_noise",
 }
-_READ = ("S_DQINIT", "S_SATURA", "R_SIRSKL")
+_READ = ("S_DQINIT", "S_SATURA", "R_SIRSKL", "CAL_VER", "STEPSBY")
 #: Cards that are read.
 CARDS = (
     *("INSTRUME", "DETECTOR", "SUBARRAY", "READPATT", "FASTAXIS", "SLOWAXIS", "EXP_TYPE"),
@@ -271,6 +271,15 @@ def state_of(header: Mapping[str, Any]) -> str:
     """Return the pipeline's steps that have changed the pixel values, ``raw`` for none."""
     done = [name for card, name in STEP_CARDS.items() if _complete(header.get(card))]
     return ", ".join(done) or "raw"
+
+
+def engine_of(header: Mapping[str, Any]) -> str:
+    """Return what ran the steps, with versions, as products name it; empty for raw ramps."""
+    cards_of_steps = (*STEP_CARDS, *_READ[:2])
+    if not any(_complete(header.get(card)) for card in cards_of_steps):
+        return ""
+    version = str(header.get("CAL_VER", "")).strip()
+    return str(header.get("STEPSBY") or f"jwst {version}".strip())
 
 
 def _complete(value):

@@ -12,6 +12,8 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
+from darkroom.nircam.chain.ramp import Job, open_calibrated
+from darkroom.nircam.chain.recipe import is_recipe
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.judging import checks, values_of
 from darkroom.nircam.ramps.files import RampFile, open_ramp
@@ -50,7 +52,8 @@ class RampSet:
     Parameters
     ----------
     paths : sequence of path-like
-        Ramp files, one per exposure or segment.
+        Ramp files or recipes of ramps (`darkroom.nircam.chain.recipe`), one per exposure or
+        segment.
     product : str
         Name of the product that will be made of them: it determines which steps the exposures may
         have had, and is named in messages.
@@ -194,9 +197,10 @@ def _check_twice(paths):
 def _opened(paths):
     """Return the files that can be read, and a judgement of each that cannot."""
     files, damaged, errors = [], [], []
+    job = Job()
     for path in paths:
         try:
-            files.append(open_ramp(path))
+            files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))
         except InputError as error:
             errors.append(error)
             sentence = f"{path.name}: {error.fault}"

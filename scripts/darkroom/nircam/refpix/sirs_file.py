@@ -1,88 +1,22 @@
-"""SIRS kernels as files of the JWST pipeline, and the choice of the file for an exposure.
-
-Without a kernel for the detector, the pipeline's step refpix logs a warning and uses running
-medians; here that is an error. Runs in the environment of the pipeline.
-"""
+"""SIRS kernels as files of the JWST pipeline. Runs in the environment of the pipeline."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
-from darkroom.errors import DarkroomError, InputError
+from darkroom.errors import InputError
 from darkroom.nircam.refpix.sirs import SIDES
+from darkroom.nircam.refpix.sirs_choice import KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
     from darkroom.hints import StrPath
 
-#: Reference type of SIRS kernels in the pipeline.
-KIND = "sirskernel"
 _ROWS = 2048  # rows of the frames that the kernels are for
 _NAMES = ("gamma", "zeta")  # left and right gains by frequency, in the pipeline's files
-
-
-def asks_for_sirs(steps: Collection[str], parameters: dict[str, dict[str, Any]]) -> bool:
-    """Tell whether steps with these parameters apply SIRS kernels."""
-    return "refpix" in steps and parameters.get("refpix", {}).get("refpix_algorithm") == "sirs"
-
-
-def choose_kernel(path: StrPath, candidates: Sequence[StrPath | None]) -> Path:
-    """Return the first kernel file with kernels for the detector of an exposure.
-
-    Parameters
-    ----------
-    path : path-like
-        The exposure.
-    candidates : sequence of path-like or None
-        Kernel files in order of preference; None is skipped.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    DarkroomError
-        When the exposure is not a full frame, or no candidate has kernels for its detector.
-    """
-    header = fits.getheader(path)
-    detector, subarray = (str(header.get(card, "")) for card in ("DETECTOR", "SUBARRAY"))
-    if "FULL" not in subarray:
-        raise DarkroomError(
-            f"{path}: SUBARRAY is {subarray or 'not given'}; the pipeline's step refpix applies "
-            "SIRS kernels to full frames only: use refpix_algorithm: median"
-        )
-    given = [Path(candidate) for candidate in candidates if candidate is not None]
-    for candidate in given:
-        if detector.lower() in _detectors(candidate):
-            return candidate
-    held = ", ".join(f"{one.name} has none" for one in given) or "CRDS has no such file"
-    raise DarkroomError(
-        f"{path}: no SIRS kernels for {detector} ({held}); make them from the reference pixels of "
-        "darks (sirs_kernel.py, option --sirs-kernel of calibrate.py), or use "
-        "refpix_algorithm: median"
-    )
-
-
-def _detectors(path):
-    """Return the detectors (lower case) for which a file has kernels."""
-    import asdf
-
-    try:
-        with asdf.open(path) as file:
-            return {
-                str(name).lower()
-                for name, node in file.tree.items()
-                if isinstance(node, dict) and set(_NAMES) <= node.keys()
-            }
-    except Exception as error:
-        raise InputError(path, f"cannot be read as SIRS kernels ({error})") from error
 
 
 def read_weights(path: StrPath) -> tuple[str, np.ndarray]:
