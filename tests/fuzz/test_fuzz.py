@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from darkroom.integrity.records import seal_fault, sealed
 from fuzz import mutate
 from fuzz.run import SECONDS, run
 from fuzz.subjects import SUBJECTS
@@ -37,3 +38,10 @@ def test_the_same_number_gives_the_same_input():
     for way in (mutate.of_bytes, mutate.of_lines):
         made = [way(b"a\tb\nc\td\n" * 9, random.Random(7)) for _ in range(2)]
         assert made[0] == made[1] != b"a\tb\nc\td\n" * 9
+
+
+def test_a_status_that_is_written_again_is_not_damaged_by_it():
+    """The note of a batch becomes the status of its exposure: its digest stays right."""
+    once = sealed({"a": 1})
+    assert sealed(once) == once
+    assert seal_fault(sealed(once)) == ""

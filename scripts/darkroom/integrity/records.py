@@ -63,7 +63,9 @@ class Record:
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """Return a JSON object with the digest of its content as the key ``digest``."""
-    return content | {"digest": _digest(content)}
+    # One that was sealed before, such as the note of an arrival, is sealed anew.
+    bare = {key: value for key, value in content.items() if key != "digest"}
+    return bare | {"digest": _digest(bare)}
 
 
 def seal_fault(content: Any) -> str:
