@@ -12,8 +12,6 @@ from darkroom.errors import InputError
 LOW, MIDDLE, HIGH = "0" * 64, "7" * 64, "f" * 64
 TABLE = f"item\texposure\tsha256\na\tx\t{LOW}\na\ty\t{HIGH}\nb\tx\t{MIDDLE}\n"
 SUMS = {("b", "x"): MIDDLE, ("a", "y"): HIGH, ("a", "x"): LOW}
-# What the head states of the rows, in the format that has it.
-stated = pytest.mark.skipif(FORMAT == "darkroom pins 1", reason="rows have no digest in format 1")
 
 
 @pytest.mark.parametrize("found", [LOW, HIGH])
@@ -49,7 +47,6 @@ def test_what_is_written_is_read_back(tmp_path):
     assert read_pins(tmp_path / "none.tsv").sums == {}
 
 
-@stated
 def test_the_file_is_its_head_and_the_sorted_rows_to_the_byte(tmp_path):
     Pins("abc", SUMS).write(tmp_path / "pins.tsv")
     head, rows, table = _parts(tmp_path / "pins.tsv")
@@ -65,7 +62,6 @@ def _parts(path):
     return "".join(lines[:2]), lines[2], "".join(lines[3:])
 
 
-@stated
 @pytest.mark.parametrize("kept", [1, 2])
 def test_a_cut_file_is_told_by_its_numbers_of_rows(tmp_path, kept):
     path = tmp_path / "pins.tsv"
@@ -76,7 +72,6 @@ def test_a_cut_file_is_told_by_its_numbers_of_rows(tmp_path, kept):
         read_pins(path)
 
 
-@stated
 @pytest.mark.parametrize(
     "row",
     [
@@ -92,7 +87,6 @@ def test_a_damaged_row_is_named_whatever_the_head_states(tmp_path, row):
         read_pins(path)
 
 
-@stated
 @pytest.mark.parametrize(
     "text",
     [
