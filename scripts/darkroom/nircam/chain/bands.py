@@ -277,7 +277,9 @@ class Chain:
         """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
         behind = group
         if "saturation" in self.steps and self.steps.saturation.use_readpatt:
-            behind = min(max(group + 1, 2 if group == 1 else 0), self.shape[1] - 1)
+            # Groups of one frame need no group behind, but for the test of group 1.
+            wanted = group + 1 if self._frames > 1 or group == 1 else group
+            behind = min(wanted, self.shape[1] - 1)
         key, band = self._band(integration, first, nrows, behind)
         low, high = self._within(first, nrows, 2 * self._reach)
         near, far = self._within(first, nrows, self._reach)
