@@ -104,7 +104,7 @@ def steps_alone(folder, steps):
         output = str(folder / f"{name}.json")
         arguments = json.dumps([references, list(steps), files, output, *more])
         one = json.dumps([references, list(steps), files[:1], output, *more])
-        cache = {"NUMBA_CACHE_DIR": str(folder / "numba")}
+        cache = {"NUMBA_CACHE_DIR": str(ROOT / ".cache" / "numba")}
         if name == "builtin":  # compiled once on a machine
             measure([python, "-c", code, one], ROOT, **cache)
         first, _ = measure([python, "-c", code, one], ROOT, **cache)
@@ -117,7 +117,7 @@ def steps_alone(folder, steps):
 
 
 def _run(rows, words, command):
-    cpu, peak = measure(command, ROOT, NUMBA_CACHE_DIR=str(rows["folder"] / "numba"))
+    cpu, peak = measure(command, ROOT, NUMBA_CACHE_DIR=str(ROOT / ".cache" / "numba"))
     rows["found"].append((cpu, peak))
     print(f"{words:40} {cpu:7.2f} CPU s {peak:.2f} GB", flush=True)
     return cpu

@@ -190,7 +190,7 @@ rule superbias:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
         settings=lambda wildcards: nircam.options(wildcards.item, "superbias"),
         more=lambda wildcards, input, output: nircam.product_options(input, output),
@@ -238,7 +238,7 @@ rule readnoise:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
         settings=lambda wildcards: nircam.options(wildcards.item, "readnoise"),
         more=lambda wildcards, input, output: nircam.product_options(input, output),

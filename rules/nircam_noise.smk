@@ -25,7 +25,7 @@ rule noise_spectrum:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
         settings=lambda wildcards, input: named_options(input, "previous"),
         code=program.digest("detector", "nircam/noise_spectrum"),

@@ -3,8 +3,8 @@
     .venvs/jwst/bin/python tests/chain_followed.py
 
 prints the digests of the installed versions as JSON, for the table in
-tests/unit/nircam/chain_followed.json. Before a digest is replaced, the section of the page that it
-belongs to is read again, and the matrix of tests/unit/nircam/test_chain_parity.py is run.
+tests/unit/chain/chain_followed.json. Before a digest is replaced, the section of the page that it
+belongs to is read again, and the matrix of tests/unit/chain/test_chain_parity.py is run.
 """
 
 import ast

@@ -21,6 +21,7 @@ from darkroom.nircam.chain.dark import DarkSignal
 from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.parameters import Steps
+from darkroom.nircam.chain.references import NEVER
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
 
@@ -176,7 +177,8 @@ class Chain:
         if "dq_init" in steps:
             mask = references.mask(files["mask"], window)
             pixeldq |= mask
-            self._bad = (mask & 1).astype(np.uint8)
+            key = "bad", str(files["mask"]), window
+            self._bad = references.shared(key, (mask & 1).astype(np.uint8))
         if "saturation" in steps:
             self._limit, flags = references.saturation(files["saturation"], window)
             self._bias, _ = references.bias(files["superbias"], window)
@@ -212,7 +214,10 @@ class Chain:
             else:
                 self._dark = signal
                 pixeldq |= dark.flags
-        self.pixeldq = pixeldq
+        # Exposures of the same steps and files have the same.
+        names = tuple(sorted((kind, str(path)) for kind, path in files.items()))
+        key = "pixeldq", names, str(inputs.superbias), tuple(self.statuses.items()), window
+        self.pixeldq = references.shared((*key, raw.nframes), pixeldq)
 
     def _number(self, name: str) -> int:
         found = getattr(self.raw, name)
@@ -272,7 +277,9 @@ class Chain:
         """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
         behind = group
         if "saturation" in self.steps and self.steps.saturation.use_readpatt:
-            behind = min(max(group + 1, 2 if group == 1 else 0), self.shape[1] - 1)
+            # Groups of one frame need no group behind, but for the test of group 1.
+            wanted = group + 1 if self._frames > 1 or group == 1 else group
+            behind = min(wanted, self.shape[1] - 1)
         key, band = self._band(integration, first, nrows, behind)
         low, high = self._within(first, nrows, 2 * self._reach)
         near, far = self._within(first, nrows, self._reach)
@@ -302,24 +309,32 @@ class Chain:
         found = np.ascontiguousarray(flags[inside])
         if not band.count:
             return found
+        rare = load_kernel("darkroom.nircam.chain.rare_kernel")
         frames = self._frames
         end = group * frames + frames
         share = (group * frames + (frames + 1) / 2) / end
         if share != 1:
             hit = np.empty_like(flags)
-            if self._kernel.saturates_within(
-                stored[around], self.raw.bzero, self._scale, self._limit, near, share, 65536.0,
-                band.early[around], group, flags, hit,
+            values = self._values_of(stored[around])
+            if rare.saturates_within(
+                values, self._limit, near, share, float(NEVER), band.early[around], group, flags,
+                hit,
             ):  # fmt: skip
-                self._kernel.spread(hit, first - near, self._reach, found)
+                rare.spread(hit, first - near, self._reach, found)
         if group == 1 and self.shape[1] > 2:
             before = self.raw.stored(integration, 0, first, nrows)
             here = slice(first - low, first - low + nrows)
-            self._kernel.second_group(
-                before, stored[here], self.raw.bzero, self._scale, self._limit, self._bias, first,
-                (frames + 1) / 2, 3.0 * frames, frames, band.early[here], found,
+            rare.second_group(
+                self._values_of(before), self._values_of(stored[here]), self._limit, self._bias,
+                first, (frames + 1) / 2, 3.0 * frames, frames, band.early[here], found,
             )  # fmt: skip
         return found
+
+    def _values_of(self, stored: np.ndarray) -> np.ndarray:
+        """Return stored numbers as DN, float32."""
+        values = np.empty(stored.shape, np.float32)
+        self._kernel.values(stored, self.raw.bzero, self._scale, values)
+        return values
 
     # Values
 
@@ -369,7 +384,7 @@ class Chain:
         shift = size // 2 - first
         weights = kernel if kernel.ndim == 2 else kernel[:, :, first : first + nrows]
         weights = weights.reshape(size * size, *(weights.shape[2:] or (1, 1)))
-        self._kernel.coupled(
+        load_kernel("darkroom.nircam.chain.rare_kernel").coupled(
             band, np.ascontiguousarray(weights), kernel.ndim == 2, top + shift, left,
             bottom + shift, right, values,
         )  # fmt: skip
@@ -407,7 +422,7 @@ class Chain:
             key, band = self._band(integration, first, nrows, self.shape[1] - 1)
             if band.line is None:
                 band.line = self._lines(integration, first, nrows, band.early[here])
-            self._kernel.linearise_frames(
+            load_kernel("darkroom.nircam.chain.rare_kernel").linearise_frames(
                 values, polynomials.forward, polynomials.inverse, first, band.early[here], group,
                 self.raw.nframes, *band.line,
             )  # fmt: skip

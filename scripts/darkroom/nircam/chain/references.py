@@ -75,7 +75,8 @@ class References:
     """
 
     def __init__(self, check: Callable[[Path], None] | None = None) -> None:
-        self._check, self._held = check, {}
+        self._check = check
+        self._held: dict[tuple, Any] = {}
         self._lock = threading.Lock()
 
     def _once(self, kind: str, path: StrPath, window: Window, read: Callable[[], Any]) -> Any:
@@ -86,6 +87,11 @@ class References:
                     self._check(Path(path))
                 self._held[key] = read()
             return self._held[key]
+
+    def shared(self, key: tuple, image: np.ndarray) -> np.ndarray:
+        """Return the image that an exposure of the job gave before under `key`, else `image`."""
+        with self._lock:
+            return self._held.setdefault(("shared", *key), image)
 
     def mask(self, path: StrPath, window: Window) -> np.ndarray:
         """Return the flags of a MASK, (ny, nx) uint32."""

@@ -29,7 +29,7 @@ def installed():
 def test_the_code_that_is_followed_has_not_changed(installed):
     changed = [
         f"{name}: read again the section {FOLLOWED[name]} of {PAGE}, then run "
-        "tests/unit/nircam/test_chain_parity.py"
+        "tests/unit/chain/test_chain_parity.py"
         for name, found in installed["digests"].items()
         if found != TABLE["digests"][name]
     ]
