@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from darkroom.wfc3.reads.diagnose import Differences
 
 # Images in a row, and pixels a side that an image is reduced to, about.
-_COLUMNS, _SIDE = 4, 130
+_COLUMNS, _SIDE = 4, 100
 
 
 @style.drawn
@@ -59,7 +59,7 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
         extent = (BORDER - 0.5, nx - BORDER - 0.5, BORDER - 0.5, ny - BORDER - 0.5)
-        axes.imshow(small, cmap="Greys_r", vmin=0, vmax=high, extent=extent)
+        axes.imshow(small, cmap=style.colour_map("Greys_r"), vmin=0, vmax=high, extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.grid(visible=False)
         _annotate(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
