@@ -6,7 +6,7 @@ import numpy as np
 
 from darkroom.plot import measures
 
-# Device pixels of the longer side of an image that is reduced: 355 CSS pixels, 1.8 for each, for
+# Device pixels of the longer side of an image that is reduced: 376 CSS pixels, 1.7 for each, for
 # sharp screens. A small image, whose file is small however large its dots, has a little more.
 SIDE, _SMALL_SIDE = 640, 700
 # A pixel this many robust sigma from the image's median replaces the mean of its block, in at most

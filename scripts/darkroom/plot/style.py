@@ -38,8 +38,8 @@ LEVEL_MAP = "viridis"
 ZOOM_MAP = "inferno"
 TEMPERATURE_MAP = "plasma"
 
-# A panel is shown 480 CSS pixels wide; the file has 1.8 pixels for each, for sharp screens.
-DPI = 180
+# A panel is shown 480 CSS pixels wide; the file has 1.7 pixels for each, for sharp screens.
+DPI = 170
 PANEL = (4.8, 3.3)
 WIDE = (7.4, 3.4)
 
@@ -100,16 +100,16 @@ def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
 #: Largest picture, bytes; a report of hundreds of items is mailed.
 LARGEST = 150_000
 # Colours of a picture; a colour map has `_MAP_COLOURS` of them, text and axes the others.
-_COLOURS, _MAP_COLOURS = 64, 48
+_COLOURS, _MAP_COLOURS = 40, 32
 # What a picture that is too large is reduced to, one after another: colours, and part of its side.
-_SMALLER = ((32, 1.0), (32, 0.85), (32, 0.7), (24, 0.6), (16, 0.5), (16, 0.35), (8, 0.25))
+_SMALLER = ((24, 1.0), (24, 0.85), (24, 0.7), (16, 0.6), (16, 0.5), (16, 0.35), (8, 0.25))
 
 
 @drawn
 def save(figure: Figure, path: StrPath) -> None:
     """Write a figure to a WebP file of at most 150 kB whose bytes depend on its content only.
 
-    Colours are reduced to a palette of 64, which nobody sees in a chart or a map, and makes the
+    Colours are reduced to a palette of 40, which nobody sees in a chart or a map, and makes the
     file, compressed without loss, three times smaller. A picture that is too large all the same
     gets fewer colours, then fewer pixels.
     """
@@ -166,8 +166,8 @@ def _palette(rgb, most):
 
 
 def colour_map(name: str) -> Colormap:
-    """Return a matplotlib colour map of 48 colours, with grey for NaN.
+    """Return a matplotlib colour map of 32 colours, with grey for NaN.
 
-    That leaves 16 colours of the palette for text and axes.
+    That leaves 8 colours of the palette for text and axes.
     """
     return colormaps[name].resampled(_MAP_COLOURS).with_extremes(bad=NO_DATA)

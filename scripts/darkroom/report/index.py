@@ -10,8 +10,8 @@ from darkroom.words import counted
 
 # Findings from the worst to the least.
 _NO_PRODUCT, _PRODUCT, _EXPOSURE, _EXCLUDED, _NONE = range(5)
-# Items whose worst finding stands above the table, key numbers of a line, and letters of a finding.
-_MOST_FIRST, _MOST_NUMBERS, _LONGEST = 20, 3, 240
+# Warnings above the table, items named with each, key numbers of a line, and letters of a finding.
+_MOST_FIRST, _MOST_NAMES, _MOST_NUMBERS, _LONGEST = 12, 5, 3, 240
 
 
 def item_findings(
@@ -115,7 +115,7 @@ def _shortened(text):
     return text[:_LONGEST].rsplit(" ", 1)[0] + " …"
 
 
-def read_first(lines: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+def read_first(lines: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """Return the worst warnings of a campaign and how many more there are.
 
     Parameters
@@ -126,14 +126,24 @@ def read_first(lines: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, An
     Returns
     -------
     first : list of dict
-        The worst warning of each of at most 20 items: those without a product, then those with
-        warnings of their products, then of their exposures; those with more warnings first.
+        At most 12 sentences: the worst warning of an item, or of all items that have the same.
+        Those without a product come first, then those with warnings of their products, then of
+        their exposures; of a kind those with more warnings. ``text``, ``items`` (at most 5 of
+        those that have it: {item, link}) and ``more``, the number of others.
     further : int
         Number of all other warnings.
     """
     warned = [line for line in lines if line["warnings"]]
-    first = [line["worst"] for line in sorted(warned, key=lambda line: line["order"])[:_MOST_FIRST]]
-    return first, sum(line["warnings"] for line in warned) - len(first)
+    same: dict[str, list[Mapping[str, Any]]] = {}
+    for line in sorted(warned, key=lambda line: line["order"]):
+        same.setdefault(line["worst"]["text"], []).append(line["worst"])
+    shown = list(same.items())[:_MOST_FIRST]
+    first = [
+        {"text": text, "items": found[:_MOST_NAMES], "more": len(found[_MOST_NAMES:])}
+        for text, found in shown
+    ]
+    told = sum(len(found) for _, found in shown)
+    return first, sum(line["warnings"] for line in warned) - told
 
 
 def verdict(lines: Sequence[Mapping[str, Any]]) -> str:

@@ -202,16 +202,24 @@ def test_the_worst_of_every_item_is_read_first(index):
 def test_an_item_with_many_warnings_stands_before_one_with_few_of_the_kind():
     lines = []
     for name, warnings in (("few", 1), ("many", 30)):
-        record = {"pipeline": "ccd", "warnings": ["w"] * warnings, "figures": []}
+        record = {"pipeline": "ccd", "warnings": [name] * warnings, "figures": []}
         seen = exposures.summarize([])
         found = item_findings(record, seen, [])
         item = {"name": name, "instrument": "ccd", "exposures": seen, "products": [],
                 "record": record, "key_numbers": []}  # fmt: skip
         lines.append(index_line(item, found))
     first, further = read_first(lines)
-    assert [each["item"] for each in first] == ["many", "few"]
+    assert [each["text"] for each in first] == ["many", "few"]
     assert further == 29
     assert [line["order"] for line in lines] == [1_999_998, 1_999_969]
+
+
+def test_a_sentence_that_many_items_have_is_said_once():
+    worst = {"text": "w", "link": "x", "warning": True}
+    lines = [{"warnings": 2, "order": 1, "worst": worst | {"item": f"i{i}"}} for i in range(9)]
+    first, further = read_first(lines)
+    assert [(each["text"], len(each["items"]), each["more"]) for each in first] == [("w", 5, 4)]
+    assert further == 9
 
 
 def test_repaired_cards_are_listed_with_their_exposures(html):

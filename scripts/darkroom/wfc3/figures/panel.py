@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from darkroom.wfc3.files.reads import Cube
     from darkroom.wfc3.reads.diagnose import Differences
 
-# Images in a row, and pixels a side that an image is reduced to, about.
-_COLUMNS, _SIDE = 4, 100
+# Images in a row, and most pixels a side that an image is reduced to.
+_COLUMNS, _SIDE = 4, 110
 
 
 @style.drawn
@@ -53,7 +53,7 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
     high = _limit(differences, intervals)
     (ny, nx), inside = cube.shape, slice(BORDER, -BORDER)
-    factor = max(1, round(ny / _SIDE))
+    factor = -(-ny // _SIDE)
     for place, j in enumerate(intervals):
         axes = figure.add_subplot(rows, columns, place + 1)
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
