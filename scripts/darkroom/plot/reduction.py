@@ -6,9 +6,9 @@ import numpy as np
 
 from darkroom.plot import measures
 
-# Device pixels of the longer side of an image that is reduced: 376 CSS pixels, 1.7 for each, for
+# Device pixels of the longer side of an image that is reduced: 350 CSS pixels, 1.7 for each, for
 # sharp screens. A small image, whose file is small however large its dots, has a little more.
-SIDE, _SMALL_SIDE = 640, 700
+SIDE, _SMALL_SIDE = 600, 700
 # A pixel this many robust sigma from the image's median replaces the mean of its block, in at most
 # this fraction of the blocks, so that the mean level stays visible. The strongest are always shown.
 _KEEP = 8.0
