@@ -44,7 +44,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     str
         HTML that loads nothing but the report's own pictures.
     """
-    return _environment().get_template(f"{template}.html.j2").render(**context) + "\n"
+    return _environment().get_template(f"page_{template}.html.j2").render(**context) + "\n"
 
 
 @cache
@@ -59,7 +59,7 @@ def _environment():
     )
     # A page runs and loads nothing but its own style, script and pictures, whatever text stands in
     # it: the browser refuses all else than what has these digests.
-    for name, file in (("style", "style.css"), ("script", "index.js")):
+    for name, file in (("style", "style.css"), ("script", "page_index.js")):
         text = (here / file).read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         environment.globals |= {name: Markup(text), f"{name}_digest": digest}  # noqa: S704
