@@ -79,17 +79,21 @@ def index_line(item: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -
     Returns
     -------
     dict
-        Names and numbers of the line; ``worst``, the worst finding with its ``link``, or None; and
-        ``order``, by which the column of the worst findings is sorted: by kind, then by number of
-        warnings.
+        Names and numbers of the line; ``worst``, the worst finding with its ``link``, or None;
+        and ``order``, by which the column of the worst findings is sorted: by kind, then by number
+        of warnings.
     """
     page = f"{PAGES}/{item['name']}.html"
     warnings = sum(each["warning"] for each in findings)
     worst = None
     if findings:
         first = findings[0]
-        link, text = f"{page}#{first['place']}", _shortened(first["text"])
-        worst = {"item": item["name"], "text": text, "link": link, "warning": first["warning"]}
+        worst = {
+            "item": item["name"],
+            "link": f"{page}#{first['place']}",
+            "text": first["text"],
+            "short": _shortened(first["text"]),
+        }
     rank = findings[0]["rank"] if findings else _NONE
     return {
         "name": item["name"],

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,7 +217,7 @@ def test_an_item_with_many_warnings_stands_before_one_with_few_of_the_kind():
 
 
 def test_a_sentence_that_many_items_have_is_said_once():
-    worst = {"text": "w", "link": "x", "warning": True}
+    worst = {"text": "w", "link": "x"}
     lines = [{"warnings": 2, "order": 1, "worst": worst | {"item": f"i{i}"}} for i in range(9)]
     first, further = read_first(lines)
     assert [(each["text"], len(each["items"]), each["more"]) for each in first] == [("w", 5, 4)]
@@ -266,6 +268,21 @@ def test_the_browser_is_told_to_refuse_all_but_style_script_and_pictures(report)
             (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.S)
             digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
             assert stated[f"{tag}-src"] == f"'sha256-{digest}'"
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no browser to try")
+def test_a_browser_runs_the_script_and_shows_the_pictures_from_files(report, tmp_path):
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    for name in ("index.html", "items/st402.html"):
+        ended = subprocess.run(
+            ["chromium", *options, f"--user-data-dir={tmp_path}", "--dump-dom",
+             (report / name).as_uri()],
+            capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        assert "Content Security Policy" not in ended.stderr
+        if name == "index.html":
+            assert '<p id="search">' in ended.stdout
+            assert ended.stdout.count('<button type="button">') == 8
 
 
 def test_every_picture_is_a_file_with_alt_text_and_size(report, html, campaign):
