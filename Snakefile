@@ -34,4 +34,4 @@ rule all:
     input:
         lambda wildcards: campaign_products(),
     message:
-        f"Campaign {CAMPAIGN.name} is complete: {REPORT}"
+        f"Campaign {CAMPAIGN.name} is complete: {REPORT}/index.html"

@@ -33,7 +33,7 @@ PLAN = Plan(
     cache(lambda observatory: or_exit(crds_settings, CAMPAIGN, observatory, ALL_RESULTS)),
 )
 RESULTS = PLAN.results
-REPORT = f"{RESULTS}/report.html"
+REPORT = f"{RESULTS}/report"
 PIPELINES = {name: OrExit(pipeline) for name, pipeline in pipelines.pipelines(PLAN).items()}
 REFERENCES = OrExit(References(PLAN, PIPELINES))
 

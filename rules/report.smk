@@ -10,11 +10,16 @@ rule products:
 
 
 rule report:
-    """Write the report of the campaign: one HTML page."""
+    """Write the report of the campaign: a folder of HTML pages and pictures."""
     input:
         lambda wildcards: [path for path in campaign_products() if path != REPORT],
     output:
-        page=report(REPORT, category="Campaign", labels={"campaign": CAMPAIGN.name}),
+        pages=report(
+            directory(REPORT),
+            htmlindex="index.html",
+            category="Campaign",
+            labels={"campaign": CAMPAIGN.name},
+        ),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -32,7 +37,7 @@ rule report:
         f"Writing the report of campaign {CAMPAIGN.name}"
     shell:
         program("detector", "report/report", CAMPAIGN_ARGS, REPEAT_ARGS)
-        + "--output {output.page:q} {params.folders:q} > {log:q} 2>&1"
+        + "--output {output.pages:q} {params.folders:q} > {log:q} 2>&1"
 
 
 rule status:

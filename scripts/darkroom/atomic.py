@@ -106,6 +106,36 @@ def replace_folder_durably(source: StrPath, target: StrPath) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def folder_written_atomically(path: StrPath) -> Iterator[Path]:
+    """Give an empty hidden folder beside `path`; it replaces `path` when the block ends well.
+
+    After an error it is removed and what was at `path` stays. Folders that killed writers left for
+    the same name are removed first.
+
+    Parameters
+    ----------
+    path : path-like
+        The final name; the folder above it is made when missing.
+
+    Yields
+    ------
+    pathlib.Path
+        The folder to write to.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.part"):
+        shutil.rmtree(leftover)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.mkdir()
+    try:
+        yield temporary
+        replace_folder_durably(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def remove_durably(path: StrPath) -> None:
     """Remove a file, if it is there, before what comes next can reach the disk.
 

@@ -16,6 +16,7 @@ from typing import Any
 from darkroom.archive.settings import ArchiveSettings, HstQuery, JwstQuery
 from darkroom.atomic import write_text
 from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSettings
+from darkroom.campaign.names import OWN_FOLDERS
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.crds.settings import ObservatorySettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
@@ -117,8 +118,9 @@ def campaign_schema() -> dict[str, Any]:
     top["items"] |= {
         "minProperties": 1,
         "propertyNames": {
-            "pattern": "^[a-z0-9][a-z0-9_-]*$",
-            "description": "names are lower-case letters, digits, _ and -",
+            "pattern": f"^(?!({'|'.join(OWN_FOLDERS)})$)[a-z0-9][a-z0-9_-]*$",
+            "description": "names are lower-case letters, digits, _ and -; a campaign has folders "
+            f"of its own that are called {', '.join(OWN_FOLDERS)}",
         },
         "additionalProperties": _item_schema(),
     }

@@ -54,7 +54,7 @@ def item_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
 
 def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     """Return every product of a campaign (see `item_products`), its report included."""
-    ends = [f"{plan.results}/pins.tsv", f"{plan.results}/report.html"]
+    ends = [f"{plan.results}/pins.tsv", f"{plan.results}/report"]
     return [*ends, *plan.all_statuses(), *item_products(plan, made)]
 
 

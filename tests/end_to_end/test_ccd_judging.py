@@ -100,7 +100,7 @@ def test_bad_frames_of_each_kind_are_excluded_or_listed_in_one_message(checkout,
     assert [path.name for path in (results / "darks").glob("*.fits")] == ["master_dark.fits"]
     limits = json.loads((results / "darks" / "item.json").read_text())["limits"]
     assert any(text.startswith("The item has no bias frames") for text in limits)
-    assert (results / "report.html").is_file()
+    assert (results / "report/index.html").is_file()
 
     choice = campaign(checkout, folder, "stops", {"mixed": items["mixed"]}, "stop")
     text = checkout.snakemake("exposures", "--config", choice, status=1)

@@ -133,7 +133,7 @@ def test_damaged_frames_are_excluded_when_the_campaign_says_so(local):
     settings = yaml.safe_load(path.read_text()) | {"on_bad_exposure": "exclude"}
     path.write_text(yaml.safe_dump(settings))
     local.snakemake("--config", CHOICE)
-    page = (local.folder / "results/small/report.html").read_text()
+    page = (local.folder / "results/small/report/items/camera.html").read_text()
     for reason in REASONS:
         assert reason.split(": ", 1)[1] in page
     # Going back to `stop` names both, without fetching anything again.

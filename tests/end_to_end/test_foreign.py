@@ -46,7 +46,7 @@ def test_a_campaign_runs_in_folders_of_any_name(hostile):
     text = hostile.snakemake(*options)
     made = hostile.folder / f"made {HOSTILE}" / "small"
     assert "products are made." in text
-    assert (made / "report.html").stat().st_size > 10_000
+    assert (made / "report/index.html").stat().st_size > 10_000
     assert (made / "camera" / "read_noise.fits").is_file()
     assert "master_bias.fits" in hostile.snakemake("status", *options)
     assert "Nothing to be done" in hostile.snakemake(*options)

@@ -54,7 +54,7 @@ def test_simulated_darks_become_a_certified_superbias(checkout):
         assert (folder / name).is_file(), name
     for product in ("superbias", "readnoise"):
         assert "0 errors" in (folder / f"{product}.certified").read_text()
-    assert (results / "report.html").is_file()
+    assert (results / "report/index.html").is_file()
     assert not list(results.rglob("*.part*"))
     table = (results / "crds" / "jwst.tsv").read_text().splitlines()
     assert table[:2] == ["# crds/jwst", "# context: jwst_0001.pmap"]

@@ -140,7 +140,7 @@ EDITS = {
     "scripts/darkroom/wfc3/reads/treat.py": REDUCED,
     "scripts/darkroom/cgi/stacks/moments.py": once("noise_maps", "cgi_figures", *END),
     "scripts/darkroom/ccd/figures/story.py": once("ccd_figures", *END),
-    "scripts/darkroom/report/page.html.j2": once(*END),
+    "scripts/darkroom/report/page_item.html.j2": once(*END),
     "scripts/darkroom/plot/style.py": once(*FIGURES, *END),
     "scripts/ccd/hot_pixels.py": once(
         "hot_pixels", "bad_pixels", "subtract_dark", "ccd_quantities", "ccd_figures", *END

@@ -48,7 +48,7 @@ def copy(finished, tmp_path):
 
 def test_a_finished_campaign_has_its_report_and_nothing_left_over(finished):
     results = finished.folder / "results" / "small"
-    assert (results / "report.html").stat().st_size > 10_000
+    assert (results / "report/index.html").stat().st_size > 10_000
     assert not list(results.rglob("*.part*"))
     assert "Nothing to be done" in finished.snakemake("--config", CHOICE)
 
@@ -56,18 +56,18 @@ def test_a_finished_campaign_has_its_report_and_nothing_left_over(finished):
 def test_status_lists_the_products(finished):
     text = finished.snakemake("status", "--config", CHOICE)
     assert "master_bias.fits" in text
-    assert "report.html" in text
+    assert "report/index.html" in text
     assert "steps done in" not in text
 
 
 def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
-    (copy.folder / "results/small/report.html").unlink()
+    shutil.rmtree(copy.folder / "results/small/report")
     text = copy.snakemake("--config", CHOICE)
     ended = re.search(
         r"^2 steps done in \d+ s\.\nAll \d+ products are made\.\nReport: (.*)$", text, re.M
     )
-    assert ended[1] == str(copy.folder / "results/small/report.html")
-    (copy.folder / "results/small/report.html").unlink()
+    assert ended[1] == str(copy.folder / "results/small/report/index.html")
+    shutil.rmtree(copy.folder / "results/small/report")
     (copy.folder / "results/small/camera/frames.tsv").unlink()
     text = copy.snakemake("exposures", "--config", CHOICE)
     assert "\nMissing: 1 of " in text

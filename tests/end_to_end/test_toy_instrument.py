@@ -86,7 +86,7 @@ def test_its_campaign_runs_to_product_and_report(toy):
         error = product["ERR"].data.mean() / product["ERR"].data.size ** 0.5
         assert abs(product["SCI"].data.mean() - level_asked_for()) < 5 * error
         assert "setting estimator = " in str(product[0].header["HISTORY"])
-    page = (results / "report.html").read_text(encoding="utf-8")
+    page = (results / "report/items/bench.html").read_text(encoding="utf-8")
     assert "The level of each pixel, from 4 darks." in page
     assert toy.jobs("--config", "campaign=toy.yaml") == {}
 

@@ -135,7 +135,7 @@ def test_a_killed_run_is_refused_until_its_jobs_are_gone_and_then_goes_on_to_the
     wait_until(lambda: not node.jobs())
     status, said = run(node, checkout.folder, "--config", CHOICE)
     assert status == 0, said
-    assert (checkout.folder / "results/small/report.html").stat().st_size > 10_000
+    assert (checkout.folder / "results/small/report/index.html").stat().st_size > 10_000
     assert "Nothing to be done" in run(node, checkout.folder, "--config", CHOICE)[1]
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from darkroom.atomic import make_folder, replace_folder_durably
+from darkroom.atomic import folder_written_atomically
 from darkroom.plot import style
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from matplotlib.figure import Figure
 
     from darkroom.hints import StrPath
@@ -53,13 +53,10 @@ class FigureBook:
         self.folder = Path(folder)
         self.records: list[dict[str, Any]] = []
         self._names: set[str] = set()
-        self._temporary = self.folder.with_name(f".{self.folder.name}.{os.getpid()}.part")
+        self._written = folder_written_atomically(self.folder)
 
     def __enter__(self) -> Self:
-        make_folder(self.folder.parent)
-        for leftover in self.folder.parent.glob(f".{self.folder.name}.*.part"):
-            shutil.rmtree(leftover)
-        self._temporary.mkdir()
+        self._temporary = self._written.__enter__()
         return self
 
     def add(
@@ -85,21 +82,24 @@ class FigureBook:
         """
         files = []
         for panel in panels:
-            name = f"{key}_{panel.name}.png" if panel.name else f"{key}.png"
+            name = f"{key}_{panel.name}.webp" if panel.name else f"{key}.webp"
             if name in self._names:
                 raise ValueError(f"two pictures are called {name}")
             self._names.add(name)
             style.save(panel.figure, self._temporary / name)
-            files.append({"file": name, "alt": panel.alt})
+            inches = [round(float(side), 4) for side in panel.figure.get_size_inches()]
+            files.append({"file": name, "alt": panel.alt, "inches": inches})
         self.records.append(
             {"section": section, "key": key, "title": title, "caption": caption, "panels": files}
         )
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
-                (self._temporary / "figures.json").write_text(text + "\n", encoding="utf-8")
-                replace_folder_durably(self._temporary, self.folder)
-        finally:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
+            (self._temporary / "figures.json").write_text(text + "\n", encoding="utf-8")
+        self._written.__exit__(kind, error, trace)

@@ -6,8 +6,9 @@ import numpy as np
 
 from darkroom.plot import measures
 
-# Device pixels of an image's longer side: 350 CSS pixels, doubled for high-resolution screens.
-SIDE = 700
+# Device pixels of the longer side of an image that is reduced: 350 CSS pixels, 1.7 for each, for
+# sharp screens. A small image, whose file is small however large its dots, has a little more.
+SIDE, _SMALL_SIDE = 600, 700
 # A pixel this many robust sigma from the image's median replaces the mean of its block, in at most
 # this fraction of the blocks, so that the mean level stays visible. The strongest are always shown.
 _KEEP = 8.0
@@ -24,8 +25,8 @@ def block_factor(shape: tuple[int, ...]) -> tuple[int, int]:
         A block of `factor` × `factor` pixels is drawn as a square of `dot` × `dot` device pixels.
     """
     side = max(shape)
-    if side <= SIDE // 2:
-        return 1, max(2, SIDE // side)
+    if side <= _SMALL_SIDE // 2:
+        return 1, max(2, _SMALL_SIDE // side)
     factors = range(1, side + 1)
     best = min(factors, key=lambda f: abs(np.log(2 * -(-side // f) / SIDE)))
     return best, 2

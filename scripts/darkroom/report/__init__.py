@@ -1,1 +1,1 @@
-"""The report: one self-contained HTML page for a campaign."""
+"""The report of a campaign: HTML pages and pictures in one folder."""

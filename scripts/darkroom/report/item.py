@@ -39,7 +39,7 @@ _LISTS = {
     "products": ("file", "what"),
 }
 _TEXTS = ("format", "pipeline", "summary", "figures", "quantities")
-_PANEL = ("file", "alt")
+_PANEL = ("file", "alt", "inches")
 _FIGURE = ("section", "title", "caption", "panels")
 _QUANTITY = ("name", "notebook", "value", "uncertainty", "unit", "definition")
 
@@ -163,6 +163,8 @@ def _read_figures(path):
         _require(path, "figures", figure, _FIGURE)
         for panel in figure["panels"]:
             _require(path, "panels", panel, _PANEL)
+            if Path(panel["file"]).name != panel["file"]:
+                raise InputError(path, f"names the picture {panel['file']!r}, which lies elsewhere")
             panel["path"] = path.parent / panel["file"]
     return figures
 

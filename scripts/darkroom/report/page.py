@@ -1,4 +1,4 @@
-"""The report's HTML page: figures, tables and checksums prepared and put into the template."""
+"""The report's HTML pages: figures, tables and checksums prepared and put into the templates."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import base64
 import hashlib
 import math
 import re
-import struct
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from astropy.io import fits
@@ -22,55 +23,68 @@ from darkroom.words import counted, measured, number, unit
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
-# Resolution at which pictures are shown, CSS pixels per inch; their own is in the PNG file.
-_PAGE_DPI = 100.0
-_METRES_PER_INCH = 0.0254
+# Resolution at which pictures are shown, CSS pixels per inch.
+_PAGE_DPI = 100
+#: Folders of the report, beside its first page: pages of items, and their pictures.
+PAGES, PICTURES = "items", "pictures"
 
 
-def render(context: Mapping[str, Any]) -> str:
-    """Render the page.
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """Render a page.
 
     Parameters
     ----------
+    template : str
+        ``"index"`` or ``"item"``.
     context : dict
-        As from `darkroom.report.campaign.page_context`.
+        What the template reads.
 
     Returns
     -------
     str
-        A self-contained HTML page: it loads no other file.
+        HTML that loads nothing but the report's own pictures.
     """
+    return _environment().get_template(f"page_{template}.html.j2").render(**context) + "\n"
+
+
+@cache
+def _environment():
+    here = Path(__file__).parent
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(here),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    environment.globals["style"] = Markup(style)  # noqa: S704
-    # The page runs and loads nothing but its own style and pictures, whatever text stands in it.
-    digest = hashlib.sha256(style.encode()).digest()
-    environment.globals["style_digest"] = base64.b64encode(digest).decode()
-    environment.filters.update(number=number, measured=measured, size=byte_size, anchor=anchor)
+    # A page runs and loads nothing but its own style, script and pictures, whatever text stands in
+    # it: the browser refuses all else than what has these digests.
+    for name, file in (("style", "style.css"), ("script", "page_index.js")):
+        text = (here / file).read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        environment.globals |= {name: Markup(text), f"{name}_digest": digest}  # noqa: S704
+    environment.filters.update(number=number, measured=measured, size=byte_size)
     environment.globals["counted"] = counted
-    return environment.get_template("page.html.j2").render(**context) + "\n"
+    return environment
 
 
 def item_context(
     name: str,
-    description: str,
+    settings: Mapping[str, Any],
     folder: StrPath,
     record: Mapping[str, Any],
     exposures: Mapping[str, Any],
     rows: Sequence[Mapping[str, str]],
+    findings: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Gather what the page shows of one item.
+    """Gather what its page shows of one item.
 
     Parameters
     ----------
-    name, description : str
-        Of the item, as the campaign states them.
+    name : str
+        Of the item.
+    settings : dict
+        Of the item, in the campaign: ``instrument`` and ``description``.
     folder : path-like
         Folder of the item.
     record : dict
@@ -79,19 +93,23 @@ def item_context(
         As from `darkroom.report.exposures.summarize`.
     rows : list of dict
         The frame table.
+    findings : list of dict
+        As from `darkroom.report.index.item_findings`.
 
     Returns
     -------
     dict
-        What the template reads of an item.
+        What the template reads of an item. ``source`` of a picture is its address on the page.
     """
     folder = Path(folder)
     products = [entry | describe_file(folder / entry["file"]) for entry in record["products"]]
     return {
         "name": name,
-        "description": description,
+        "instrument": settings["instrument"],
+        "description": settings["description"],
         "record": record,
-        "sections": figure_sections(record["figures"]),
+        "warnings": [each["text"] for each in findings if each["warning"]],
+        "sections": figure_sections(name, record["figures"]),
         "key_numbers": [
             entry
             | {"text": _plain(entry["value"], entry.get("error")), "unit": entry.get("unit", "")}
@@ -127,52 +145,42 @@ def _plain(value, error=None):
     return measured(value, error)
 
 
-def figure_sections(figures: Iterable[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Group figures by section in order of first use; number them and inline their pictures."""
+def figure_sections(
+    item: str, figures: Iterable[dict[str, Any]]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Group figures by section in order of first use, number them, and address their pictures."""
     sections: dict[str, list[dict[str, Any]]] = {}
     for index, figure in enumerate(figures, 1):
-        panels = [panel | inline_png(panel["path"]) for panel in figure["panels"]]
+        panels = [
+            panel
+            | {"source": f"../{PICTURES}/{quote(item)}/{quote(panel['file'])}"}
+            | {key: round(inches * _PAGE_DPI) for key, inches in zip(
+                ("width", "height"), panel["inches"], strict=True)}
+            for panel in figure["panels"]
+        ]  # fmt: skip
         sections.setdefault(figure["section"], []).append(
             figure | {"panels": panels, "number": index}
         )
     return list(sections.items())
 
 
-def inline_png(path: StrPath) -> dict[str, Any]:
-    """Return a PNG file as a data URL, with its size on the page in CSS pixels.
+def place_picture(path: StrPath, folder: Path) -> None:
+    """Copy a picture of an item into a folder of the report.
 
     Raises
     ------
     InputError
-        When the file is missing or is no PNG.
+        When it is missing, is no WebP picture, or lies in a folder of its own.
     """
+    path = Path(path)
     try:
-        content = Path(path).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "make it again") from error
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
-        raise InputError(path, "is no PNG picture", "make it again")
-    width, height = struct.unpack(">II", content[16:24])
-    scale = _page_scale(content)
-    return {
-        "source": "data:image/png;base64," + base64.b64encode(content).decode("ascii"),
-        "width": round(width * scale),
-        "height": round(height * scale),
-    }
-
-
-def _page_scale(content):
-    """Return CSS pixels per pixel of a PNG, from its pHYs chunk (1 without one)."""
-    position = 8
-    while position + 8 <= len(content):
-        length, kind = struct.unpack(">I4s", content[position : position + 8])
-        if kind == b"IDAT":
-            break
-        if kind == b"pHYs" and content[position + 16] == 1:
-            (per_metre,) = struct.unpack(">I", content[position + 8 : position + 12])
-            return min(1.0, _PAGE_DPI / (per_metre * _METRES_PER_INCH))
-        position += length + 12
-    return 1.0
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
+        raise InputError(path, "is no WebP picture", "make it again")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / path.name).write_bytes(content)
 
 
 def describe_file(path: StrPath) -> dict[str, Any]:
@@ -199,16 +207,16 @@ def _versions(path):
 
 
 def merge_versions(
-    items: Iterable[Mapping[str, Any]], own: Mapping[str, str]
+    products: Iterable[Mapping[str, Any]], own: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return the versions of all software used.
 
     Parameters
     ----------
-    items : iterable of dict
-        As from `item_context`.
+    products : iterable of dict
+        As from `describe_file`.
     own : dict
-        ``{tool: version}`` of what makes the page.
+        ``{tool: version}`` of what makes the pages.
 
     Returns
     -------
@@ -216,10 +224,9 @@ def merge_versions(
         Tool and its versions, sorted by tool.
     """
     merged = {name: {version} for name, version in own.items()}
-    for item in items:
-        for product in item["products"]:
-            for name, version in product["versions"].items():
-                merged.setdefault(name, set()).add(version)
+    for product in products:
+        for name, version in product["versions"].items():
+            merged.setdefault(name, set()).add(version)
     return [(name, ", ".join(sorted(found))) for name, found in sorted(merged.items())]
 
 
@@ -231,23 +238,3 @@ def byte_size(count: int) -> str:
             return f"{number(value, 3)} {name}"
         value /= 1000
     return f"{number(value, 3)} GB"
-
-
-def anchor(*words: str) -> str:
-    """Return the HTML id of a heading."""
-    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
-
-
-def verdict(items: Sequence[Mapping[str, Any]]) -> str:
-    """Return one sentence: exposures used and excluded, number of products and figures."""
-    used = sum(item["exposures"]["used"] for item in items)
-    total = sum(item["exposures"]["total"] for item in items)
-    products = sum(len(item["products"]) for item in items)
-    figures = sum(len(item["record"]["figures"]) for item in items)
-    made = (
-        f"made {counted(products, 'product')} and {counted(figures, 'figure')}"
-        if products
-        else "fetched and verified; no product has been made of them yet"
-    )
-    excluded = f"{counted(total - used, 'exposure')} excluded" if total > used else "none excluded"
-    return f"{used:,} of {counted(total, 'exposure')} used, {excluded}; {made}."

@@ -69,7 +69,7 @@ def summary(
         width = max((len(name) for name, _ in products), default=0)
         lines += [f"    {name:<{width}}  {size:>8}" for name, size in products]
         lines += [""]
-    report = results / "report.html"
+    report = results / "report" / "index.html"
     if report.is_file():
         lines += [f"Report: {report.resolve()}"]
     return "\n".join([*lines, *_unfinished(planned, run_log, command)])
@@ -115,7 +115,7 @@ def success_summary(
     excluded = [f"  {item}: {text}" for item, text in counts.items() if "excluded" in text]
     more = [f"  … and {len(excluded) - _SHOWN} more items"] if len(excluded) > _SHOWN else []
     lines += excluded[:_SHOWN] + more + _unfinished(planned, "", command)
-    report = results / "report.html"
+    report = results / "report" / "index.html"
     # An earlier report does not show what is missing now.
     complete = bool(planned) and all(Path(path).exists() for path in planned)
     return "\n".join([*lines, *([f"Report: {report.resolve()}"] if complete else [])])
@@ -168,7 +168,7 @@ def _products(folder: Path) -> list[tuple[str, str]]:
         # JSON in subfolders is intermediate: results of single exposures.
         if p.suffix != ".json" or p.parent == folder
     ]
-    figures = [p for p in found if p.suffix == ".png"]
+    figures = [p for p in found if p.suffix == ".webp"]
     if figures:
         rows.append((f"{len(figures)} figures", _size(sum(p.stat().st_size for p in figures))))
     return rows

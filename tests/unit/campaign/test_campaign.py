@@ -46,6 +46,7 @@ def test_defaults_are_filled_in_at_every_depth(tmp_path):
         ("title: A test", "title: 7", r"key 'title' is 7, it must be of type string"),
         ("title: A test\n", "", r"the file lacks 'title'"),
         ("camera:", "Camera 1:", r"names are lower-case letters"),
+        ("camera:", "report:", r"'report' is not allowed; .* folders of its own .* raw, report"),
         ("title: A test", "title: A test\ntitle: B", r"key 'title' is given twice \(line 2\)"),
         ("items:", "items: [", r"not valid YAML at line"),
         ("frames: {", "ccd: {nsigma: -1}\n    frames: {", r"items.camera.ccd.nsigma.*minimum of 0"),

@@ -17,7 +17,10 @@ WRITERS = {
 # These are methods of much else: only those of a module, or of a file, are meant.
 OF_MODULES = {"copy", "move", "copytree", "link", "rename"}
 # What gives a name that is private: what is written there is renamed durably, or forgotten.
-GIVERS = {"written_atomically", "written_in_shared_folder", "private_folder", "TemporaryDirectory"}
+GIVERS = {
+    *("written_atomically", "folder_written_atomically", "written_in_shared_folder"),
+    *("private_folder", "TemporaryDirectory"),
+}
 # Functions that write to a name that their caller made private, or to what is no result.
 ALLOWED = {
     "darkroom/archive/fetching.py:_fetch_batch": "a mark whose date alone counts",
@@ -33,6 +36,9 @@ ALLOWED = {
     "darkroom/integrity/records.py:_write": "the name is temporary, its rename is durable",
     "darkroom/nircam/simulate/uncal.py:write_uncal": "the name is temporary, see its deliver",
     "darkroom/plot/book.py:__exit__": "in the private folder that the book replaces durably",
+    "darkroom/plot/style.py:save": "in the private folder of a book",
+    "darkroom/report/campaign.py:_write_page": "in the private folder of the report",
+    "darkroom/report/page.py:place_picture": "in the private folder of the report",
     "darkroom/transport/download.py:_resume": "the name is temporary, see darkroom.archive.receive",
     "darkroom/transport/download.py:_start": "the name is temporary, see darkroom.archive.receive",
     "darkroom/wfc3/engine/calwf3.py:_gather_references": "in calwf3's private folder",

@@ -64,7 +64,8 @@ def test_every_figure_is_drawn_with_words(products, tmp_path):
     keys += ("refpix_levels", "refpix_instability", "refpix_coherence_left_and_right")
     keys += ("refpix_coherence_sides_and_edges", "refpix_ramps", "refpix_corrections")
     for key in keys:
-        assert (tmp_path / "figures" / f"{key}.png").stat().st_size > 5000
+        # Axes without anything in them are 1.5 kB.
+        assert (tmp_path / "figures" / f"{key}.webp").stat().st_size > 3000
     assert "multiples of the frame rate" in text
 
 

@@ -197,46 +197,64 @@ def test_awkward_images_are_drawn(name, tmp_path):
     image = AWKWARD[name]
     displays = (images.linear(image), images.asinh(image), images.percentile(image))
     for display in displays:
-        style.save(images.draw_image(image, display, unit="signal [ADU]"), tmp_path / "a.png")
-    style.save(images.draw_zoom(image, 0, 0, unit="signal [ADU]"), tmp_path / "b.png")
-    style.save(histograms.draw_histogram(image, unit="signal [ADU]", log=True), tmp_path / "c.png")
+        style.save(images.draw_image(image, display, unit="signal [ADU]"), tmp_path / "a.webp")
+    style.save(images.draw_zoom(image, 0, 0, unit="signal [ADU]"), tmp_path / "b.webp")
+    style.save(histograms.draw_histogram(image, unit="signal [ADU]", log=True), tmp_path / "c.webp")
 
 
 def test_an_empty_series_and_one_frame_are_drawn(tmp_path):
     for values in ([], [3.0], [np.nan, 2.0]):
-        style.save(series.draw_pixel_series(values, unit="v [ADU]"), tmp_path / "a.png")
-    style.save(series.draw_profiles([], xlabel="x", ylabel="y"), tmp_path / "b.png")
-    style.save(histograms.draw_overlaid([("a", "red", [])], unit="u"), tmp_path / "c.png")
+        style.save(series.draw_pixel_series(values, unit="v [ADU]"), tmp_path / "a.webp")
+    style.save(series.draw_profiles([], xlabel="x", ylabel="y"), tmp_path / "b.webp")
+    style.save(histograms.draw_overlaid([("a", "red", [])], unit="u"), tmp_path / "c.webp")
 
 
 def test_the_same_figure_has_the_same_bytes_and_no_date(tmp_path):
-    for name in ("one.png", "two.png"):
+    for name in ("one.webp", "two.webp"):
         figure = images.draw_image(noise(), images.asinh(noise()), unit="signal [ADU]")
         style.save(figure, tmp_path / name)
-    content = (tmp_path / "one.png").read_bytes()
-    assert content == (tmp_path / "two.png").read_bytes()
-    assert b"tEXt" not in content
-    assert b"tIME" not in content
+    content = (tmp_path / "one.webp").read_bytes()
+    assert content == (tmp_path / "two.webp").read_bytes()
+    # The one chunk is the picture: no date, no comment.
+    assert content[:4] + content[8:16] == b"RIFFWEBPVP8L"
+    assert int.from_bytes(content[16:20], "little") in (len(content) - 20, len(content) - 21)
 
 
 def test_a_smooth_image_keeps_its_colours_in_the_palette(tmp_path):
     image = np.linspace(0, 1, 510)[:, None] * np.ones((1, 765))
-    style.save(images.draw_image(image, images.linear(image), unit="u"), tmp_path / "a.png")
-    picture = Image.open(tmp_path / "a.png")
-    assert picture.mode == "P"
-    column = np.asarray(picture.convert("RGB"))[60:-100, 500]
-    wanted = style.colour_map("viridis")(np.linspace(0, 1, 200), bytes=True)[:, :3]
+    style.save(images.draw_image(image, images.linear(image), unit="u"), tmp_path / "a.webp")
+    picture = Image.open(tmp_path / "a.webp")
+    assert len(picture.getcolors(48)) <= 48
+    column = np.asarray(picture)[60:-100, 400]
+    wanted = style.colour_map("viridis")(np.linspace(0, 1, 40), bytes=True)[:, :3]
     shown = {tuple(colour) for colour in column.tolist()}
-    assert sum(tuple(colour) in shown for colour in wanted.tolist()) > 190
+    assert sum(tuple(colour) in shown for colour in wanted.tolist()) > 37
+
+
+def test_a_small_marker_keeps_its_colour_beside_a_map(tmp_path):
+    image = noise()
+    style.save(images.draw_zoom(image, 20, 20, unit="signal [ADU]"), tmp_path / "a.webp")
+    pixels = np.asarray(Image.open(tmp_path / "a.webp")).reshape(-1, 3)
+    assert (np.abs(pixels - [0x56, 0xB4, 0xE9]).max(axis=1) <= 3).sum() > 100
+
+
+def test_a_picture_that_is_too_large_is_reduced_until_it_is_not(tmp_path):
+    rng = np.random.default_rng(3)
+    figure, axes = style.panel((9.0, 9.0))
+    axes.imshow(rng.random((1500, 1500)), cmap="viridis")
+    style.save(figure, tmp_path / "noise.webp")
+    picture = Image.open(tmp_path / "noise.webp")
+    assert 40_000 < (tmp_path / "noise.webp").stat().st_size <= style.LARGEST
+    assert picture.width == picture.height < 9 * style.DPI
 
 
 def test_a_users_matplotlibrc_does_not_reach_the_figures(tmp_path):
     import matplotlib as mpl
 
-    style.save(series.draw_pixel_series([1.0, 2.0], unit="v"), tmp_path / "one.png")
+    style.save(series.draw_pixel_series([1.0, 2.0], unit="v"), tmp_path / "one.webp")
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 20}):
-        style.save(series.draw_pixel_series([1.0, 2.0], unit="v"), tmp_path / "two.png")
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+        style.save(series.draw_pixel_series([1.0, 2.0], unit="v"), tmp_path / "two.webp")
+    assert (tmp_path / "one.webp").read_bytes() == (tmp_path / "two.webp").read_bytes()
 
 
 # Books
@@ -251,8 +269,8 @@ def test_a_book_lists_what_it_wrote(tmp_path):
         book.add("Section", "key", "Title", "Caption 1.5 ADU", [a_panel()])
     records = json.loads((tmp_path / "figures" / "figures.json").read_text())["figures"]
     assert records[0]["caption"] == "Caption 1.5 ADU"
-    assert records[0]["panels"] == [{"file": "key.png", "alt": "two values"}]
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "key.png"]
+    assert records[0]["panels"] == [{"file": "key.webp", "alt": "two values", "inches": [4.8, 3.3]}]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "key.webp"]
 
 
 def test_after_an_error_the_old_set_stays_whole(tmp_path):
@@ -261,7 +279,7 @@ def test_after_an_error_the_old_set_stays_whole(tmp_path):
     with pytest.raises(RuntimeError), FigureBook(tmp_path / "figures") as book:
         book.add("S", "new", "T", "C", [a_panel()])
         raise RuntimeError
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "old.png"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "old.webp"]
 
 
 def test_a_new_set_leaves_nothing_of_the_old_one_nor_of_a_killed_writer(tmp_path):
@@ -269,7 +287,7 @@ def test_a_new_set_leaves_nothing_of_the_old_one_nor_of_a_killed_writer(tmp_path
     for key in ("old", "new"):
         with FigureBook(tmp_path / "figures") as book:
             book.add("S", key, "T", "C", [a_panel()])
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "new.png"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["figures", "figures.json", "new.webp"]
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):
@@ -461,9 +479,9 @@ def drawn(tmp_path_factory):
 def test_everything_the_notebook_shows_is_shown(drawn):
     _, figures, _ = drawn
     assert [p["file"] for p in figures["bias"]["panels"]] == [
-        "bias_linear.png", "bias_asinh.png", "bias_0_5_to_99_5_percentile.png",
+        "bias_linear.webp", "bias_asinh.webp", "bias_0_5_to_99_5_percentile.webp",
     ]  # fmt: skip
-    assert "dark_minus_bias_fixed_range.png" in str(figures["dark_minus_bias"]["panels"])
+    assert "dark_minus_bias_fixed_range.webp" in str(figures["dark_minus_bias"]["panels"])
     wanted = {
         "bias_hot_pixel",
         "bias_histogram",
@@ -491,7 +509,7 @@ def test_everything_the_notebook_shows_is_shown(drawn):
 def test_every_picture_listed_is_there_with_a_description(drawn):
     folder, figures, _ = drawn
     panels = [panel for figure in figures.values() for panel in figure["panels"]]
-    assert sorted(p["file"] for p in panels) == sorted(p.name for p in folder.glob("*.png"))
+    assert sorted(p["file"] for p in panels) == sorted(p.name for p in folder.glob("*.webp"))
     assert all(len(panel["alt"]) > 15 for panel in panels)
     assert all(figure["caption"].endswith(".") for figure in figures.values())
 
@@ -513,12 +531,12 @@ def test_one_frame_of_each_kind_is_drawn():
 
 
 def test_a_strip_has_room_for_the_words_of_its_colour_bar():
-    """A subarray of 128 rows and 2048 columns would be 44 pixels high; its rows are stretched."""
+    """A subarray of 128 rows and 2048 columns would be 38 pixels high; its rows are stretched."""
     image = np.random.default_rng(1).normal(size=(128, 2048)).astype(np.float32)
     figure = images.draw_image(image, images.linear(image), unit="CDS noise [DN]", title="strip")
     shown, bar = figure.axes
     box = shown.get_window_extent()
-    assert box.height == pytest.approx(7 * 44)
-    assert shown.get_title(loc="left") == "strip (rows 7 times as high)"
+    assert box.height == pytest.approx(8 * 38)
+    assert shown.get_title(loc="left") == "strip (rows 8 times as high)"
     label = bar.yaxis.label.get_window_extent(FigureCanvasAgg(figure).get_renderer())
     assert label.height <= box.height

@@ -144,7 +144,7 @@ def test_a_campaign_runs_in_environments_built_from_the_yaml_files_alone(tmp_pat
     assert created == 1
     snakemake()
     assert (tmp_path / "calls").read_text().count("env create") == created
-    assert (checkout.folder / "results/small/report.html").stat().st_size > 10_000
+    assert (checkout.folder / "results/small/report/index.html").stat().st_size > 10_000
     # The venvs and conda make the same: nothing is run again by the other.
     (checkout.folder / ".venvs").symlink_to(ROOT / ".venvs")
     assert checkout.jobs("--config", choice) == {}

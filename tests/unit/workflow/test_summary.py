@@ -58,7 +58,8 @@ def test_a_whole_campaign_says_so(campaign):
 
 
 def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
-    (tmp_path / "results/report.html").write_text("of before")
+    (tmp_path / "results/report").mkdir()
+    (tmp_path / "results/report/index.html").write_text("of before")
     log = "[Fri]\n3 of 7 steps (43%) done\n7 of 7 steps (100%) done\n"
     text = success_summary(campaign, "results", log, 3725.2, PLANNED, "snakemake")
     assert text.splitlines() == [
@@ -69,7 +70,8 @@ def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
 
 
 def test_a_whole_run_names_what_was_excluded_and_the_report(campaign, tmp_path):
-    (tmp_path / "results/report.html").write_text("<p>")
+    (tmp_path / "results/report").mkdir()
+    (tmp_path / "results/report/index.html").write_text("<p>")
     rows = [{"exposure": "bias_1", "accepted": "yes"}, {"exposure": "bias_2", "accepted": "no"}]
     write_frames(tmp_path / "results/camera/frames.tsv", rows)
     text = success_summary(campaign, "results", "", 61.7, PLANNED[::2], "snakemake")
@@ -77,7 +79,7 @@ def test_a_whole_run_names_what_was_excluded_and_the_report(campaign, tmp_path):
         "0 steps done in 1 min 2 s.",
         "  camera: 1 exposures used, 1 excluded (the report says why)",
         "All 2 products are made.",
-        f"Report: {tmp_path / 'results/report.html'}",
+        f"Report: {tmp_path / 'results/report/index.html'}",
     ]
 
 

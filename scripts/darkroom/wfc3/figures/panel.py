@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from darkroom.wfc3.files.reads import Cube
     from darkroom.wfc3.reads.diagnose import Differences
 
-# Images in a row, and pixels a side that an image is reduced to, about.
-_COLUMNS, _SIDE = 4, 130
+# Images in a row, and most pixels a side that an image is reduced to.
+_COLUMNS, _SIDE = 4, 110
 
 
 @style.drawn
@@ -53,13 +53,13 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
     high = _limit(differences, intervals)
     (ny, nx), inside = cube.shape, slice(BORDER, -BORDER)
-    factor = max(1, round(ny / _SIDE))
+    factor = -(-ny // _SIDE)
     for place, j in enumerate(intervals):
         axes = figure.add_subplot(rows, columns, place + 1)
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
         extent = (BORDER - 0.5, nx - BORDER - 0.5, BORDER - 0.5, ny - BORDER - 0.5)
-        axes.imshow(small, cmap="Greys_r", vmin=0, vmax=high, extent=extent)
+        axes.imshow(small, cmap=style.colour_map("Greys_r"), vmin=0, vmax=high, extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.grid(visible=False)
         _annotate(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
