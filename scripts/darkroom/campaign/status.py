@@ -161,7 +161,8 @@ def load_status(path: StrPath) -> dict[str, Any]:
         fault = str(error)[:200]
     if fault:
         raise InputError(path, f"is a damaged status file ({fault})", _AGAIN)
-    if by_hand and not {"digest", "exposure", "item"} <= status.keys():
+    # A program that is called by hand for a file writes the status to any name, without an item.
+    if by_hand and not (status.get("item") and {"digest", "exposure"} <= status.keys()):
         return dict(status)
     named, place = status["exposure"], path.stem
     if named != place or (path.parent.parent.name == "raw" and status["item"] != path.parent.name):

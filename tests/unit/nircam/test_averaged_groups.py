@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.errors import InputError
+from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.ramps import RampSet
@@ -119,7 +119,7 @@ def test_frames_of_a_group_come_from_the_header(tmp_path, cards, wanted):
 @pytest.mark.parametrize("nframes", [0, None, -8])
 def test_an_unknown_number_of_frames_is_refused(tmp_path, nframes):
     paths = write(tmp_path, averaged(1), NFRAMES=nframes, READPATT="ANY")
-    with pytest.raises(InputError, match=r"0\.fits.*NFRAMES"):
+    with pytest.raises(DarkroomError, match=r"0\.fits.*NFRAMES"):
         frames_per_group(RampSet(paths, "read noise"))
 
 

@@ -81,7 +81,7 @@ def test_figures_show_what_is_made(tmp_path):
     nircam = pipeline(tmp_path, kind="simulated", **off, readnoise={"pixel": [5, 6]})
     inputs = nircam.figure_inputs("a")
     assert set(inputs) == {"truth", "comparison", "superbias_other", "readnoise_other"}
-    options = nircam.figure_options("a", {"truth": "t.fits", "superbias_other": "a b"})
+    options = nircam.figure_options("a", {"truth": "t.fits", "superbias_other": ["a", "b"]})
     assert options == "--superbias-other a b --truth t.fits --pixel 5 6"
 
 
