@@ -90,5 +90,6 @@ def test_a_malformed_card_that_nobody_asks_for_is_no_fault(tmp_path):
     header = fits.Header([("GAIN", 2.0)])
     header.append(fits.Card.fromstring("EXPOSURE= 3,2E-05".ljust(80)))
     parts = [fits.ImageHDU(np.zeros((4, 4)), header, name=f"A{k}") for k in range(2)]
-    fits.HDUList([fits.PrimaryHDU(), *parts]).writeto(tmp_path / "two.fits", output_verify="silentfix")
+    hdus = fits.HDUList([fits.PrimaryHDU(), *parts])
+    hdus.writeto(tmp_path / "two.fits", output_verify="silentfix")
     assert [one.header["GAIN"] for one in amplifiers(tmp_path / "two.fits")] == [2.0, 2.0]
