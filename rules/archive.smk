@@ -167,6 +167,9 @@ rule pins:
     input:
         statuses=lambda wildcards: PLAN.all_statuses(),
         lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
+        # A judgement that stops its item removes status files: a job that needs them all and started
+        # after that would end the run of every other item.
+        judged=expand(f"{RESULTS}/{{item}}/frames.tsv", item=CAMPAIGN.items),
         references=lambda wildcards: REFERENCES.tables(),
     output:
         pins=f"{RESULTS}/pins.tsv",

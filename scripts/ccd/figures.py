@@ -2,7 +2,8 @@
 
 The figures are those of the CCD notebook: frames in several stretches, the hottest pixel,
 histograms with and without outliers, the time series of one pixel, noise images and their
-histograms, the dark rate, drifts, and science frames before and after dark subtraction.
+histograms, the dark rate, drifts, and science frames before and after dark subtraction. Of a camera
+with several amplifiers each figure has panels of all.
 
 The folder --figures is replaced as a whole, with figures.json in it; --output is the item's JSON
 file for the report. Example:
@@ -80,33 +81,42 @@ def main() -> None:
     """Draw the figures and write the item file."""
     arguments = parse()
     import os
+    from dataclasses import replace
 
     from darkroom.atomic import remove_durably
     from darkroom.ccd import previous
+    from darkroom.ccd.figures.amplifiers import AmplifierBook, amplifier_names
     from darkroom.ccd.figures.gain import add_gain
     from darkroom.ccd.figures.inputs import read_story
     from darkroom.ccd.figures.item import describe
     from darkroom.ccd.figures.story import draw_figures
-    from darkroom.plot.book import FigureBook
+    from darkroom.ccd.products.amplifiers import part_count
     from darkroom.report.item import write_item
     from darkroom.report.truth import truth_table
 
     paths = {"frames": arguments.frames}
     paths |= {name: path for name, _ in PRODUCTS if (path := getattr(arguments, name))}
-    story = read_story(
-        paths,
-        arguments.science,
-        pixel=arguments.pixel,
-        display_range=arguments.display_range_adu,
-        readout=options.readout(arguments),
-        threads=arguments.threads,
-    )
+    master = paths.get("master_bias") or paths["master_dark"]
+    names = amplifier_names(master, part_count(master))
     # The item file goes first: it must never describe figures other than those beside it.
     remove_durably(arguments.output)
-    with FigureBook(arguments.figures) as book:
-        warnings = draw_figures(book, story)
+    stories, warnings = [], []
+    with AmplifierBook(arguments.figures, names) as book:
+        for book.amplifier, name in enumerate(names):
+            story = read_story(
+                paths,
+                arguments.science,
+                pixel=arguments.pixel,
+                display_range=arguments.display_range_adu,
+                readout=replace(options.readout(arguments), amplifier=book.amplifier),
+                threads=arguments.threads,
+            )
+            # That the temperature drifts is the same of all.
+            found = [text for text in draw_figures(book, story) if text not in warnings]
+            warnings += [f"{name}: {text}" if stories else text for text in found]
+            stories.append(replace(story, amplifier=name))
     described = describe(
-        paths, arguments.science, arguments.figures, story, warnings, arguments.gain
+        paths, arguments.science, arguments.figures, stories, warnings, arguments.gain
     )
     if arguments.previous:
         changes = previous.compare(paths, os.path.expandvars(arguments.previous))

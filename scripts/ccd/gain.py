@@ -5,8 +5,8 @@ their signal gives the gain; the read noise is that of the bias frames. The prod
 PTC, one row for each pair. Its cards: GAINPTC and GAINERR, in e-/ADU; GAINHDR, the gain that the
 frames state; FULLWELL, a lower limit where FWLIMIT is true; LINWORST, the largest deviation of
 the signal from proportionality to exposure time, and LINERR, the error of one. A pair without
-light, or saturated, is left out; its sentence is a card (LEFT1, LEFT2 …). When none is left,
-GAINPTC is undefined.
+light, or saturated, is left out; its sentence is a card (LEFT1, LEFT2 …). When none is left, or
+no flat was accepted, GAINPTC is undefined.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def parse() -> argparse.Namespace:
             metavar="FILE",
             help=f"product of {name.replace('-', '_')}",
         )
-    parser.add_argument("frames", nargs="+", metavar="FILE", help="flats, in pairs")
+    parser.add_argument("frames", nargs="*", metavar="FILE", help="flats, in pairs")
     arguments = parser.parse_args()
     options.check(arguments, "gain")
     return arguments
@@ -46,12 +46,10 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     import logging
     from functools import partial
 
-    from darkroom.ccd.cells import Cell
     from darkroom.ccd.products import gain as gainfile
-    from darkroom.ccd.products import master as masterfile
     from darkroom.provenance import stamp
 
-    (frames,) = options.load(arguments, flat=arguments.frames)
+    (frames,) = options.load(arguments, flat=arguments.frames) if arguments.frames else ([],)
     found, left_out = gainfile.make(frames, arguments)
     for sentence in left_out:
         logging.warning(sentence)
@@ -63,20 +61,20 @@ def make(arguments: argparse.Namespace) -> list[Any]:
         inputs=[*(path for path in used if path), *arguments.frames],
         settings=options.settings(arguments, "gain"),
     )
-    cell = Cell("flat", frames[0].exptime, 0, frames[0].temperature, tuple(frames))
-    return [
-        masterfile.header([cell], None, record),
-        *gainfile.hdus(found, left_out, frames, arguments),
-    ]
+    return gainfile.hdus(found, left_out, frames, arguments, record)
 
 
 def main() -> None:
     """Make the product, with one part for each amplifier."""
     arguments = parse()
-    from darkroom.ccd.products.amplifiers import by_amplifier
+    from darkroom.ccd.products.amplifiers import by_amplifier, by_part
     from darkroom.fits.write import write
 
-    write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
+    if arguments.frames:
+        made = by_amplifier(arguments, arguments.frames[0], make)
+    else:
+        made = by_part(arguments, arguments.master_bias, make)
+    write(arguments.output, made)
 
 
 if __name__ == "__main__":

@@ -66,14 +66,20 @@ def main() -> None:
     from darkroom.ccd.products.quantities_text import plain, tsv
 
     rows: list[Quantity] = []
-    for number, amplifier in enumerate(amplifiers(arguments.dark[0])):
+    answered: list[list[dict[str, str]]] = []
+    unit = products.unit(arguments.gain_e_per_adu)
+    parts = amplifiers(arguments.dark[0])
+    for number, amplifier in enumerate(parts):
         more, seen = quantities(for_amplifier(arguments, number), options.clip(arguments))
+        told = answers(more, seen, unit)
+        if len(parts) > 1:
+            told = [one | {"question": f"{one['question']} ({amplifier.name})"} for one in told]
+        answered.append(told)
         if number:
             more = [replace(row, name=f"{row.name}_{amplifier.name}") for row in more]
-        else:
-            science = seen
         rows += more
-    found = answers(rows, science, products.unit(arguments.gain_e_per_adu))
+    # Question by question, of each amplifier in turn.
+    found = [one for question in zip(*answered, strict=True) for one in question]
     for answer in found:
         logging.info("%s %s", answer["question"], answer["answer"])
     output = Path(arguments.output)

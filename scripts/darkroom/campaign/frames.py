@@ -151,8 +151,14 @@ def require_accepted(item: str, rows: Sequence[Mapping[str, str]]) -> None:
         )
 
 
+# Exposures that add a product, which no other needs: an item goes on without them.
+OPTIONAL_ROLES = ("flat",)
+
+
 def require_some(item: str, rows: Sequence[Mapping[str, str]]) -> None:
     """Raise an error when every exposure of a role was refused: nothing is left to go on with.
+
+    An item goes on without those of `OPTIONAL_ROLES`.
 
     Raises
     ------
@@ -161,7 +167,7 @@ def require_some(item: str, rows: Sequence[Mapping[str, str]]) -> None:
     """
     for role in dict.fromkeys(row["role"] for row in rows):
         mine = [row for row in rows if row["role"] == role]
-        if all(row["accepted"] == "no" for row in mine):
+        if role not in OPTIONAL_ROLES and all(row["accepted"] == "no" for row in mine):
             listed = "\n  ".join(row["reason"] for row in mine)
             raise DarkroomError(
                 f"item {item}: all {len(mine)} {role} exposures are refused; repair or replace "

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 
 from darkroom.plot import style
 from darkroom.words import number
@@ -128,6 +129,8 @@ def draw_against(
         figure.colorbar(_mappable(norm, cmap), ax=axes, label=colour_label, pad=0.01)
     if xlog and all(np.all(np.asarray(part, float) > 0) for part in x if len(part)):
         axes.set_xscale("log")
+    elif all(np.all(np.mod(part, 1) == 0) for part in x):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if any(label for label, *_ in groups):
         axes.legend(loc="best")
@@ -137,10 +140,10 @@ def draw_against(
 def _norm(colour_values):
     every = np.concatenate([np.asarray(part, float) for part in colour_values])
     every = every[np.isfinite(every)]
-    if not every.size:
+    # One value for all needs no scale.
+    if not every.size or every.min() == every.max():
         return None
-    low, high = float(every.min()), float(every.max())
-    return Normalize(low, high) if high > low else Normalize(low - 0.5, high + 0.5)
+    return Normalize(float(every.min()), float(every.max()))
 
 
 def _mappable(norm, cmap):

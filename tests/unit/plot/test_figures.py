@@ -398,7 +398,15 @@ def test_a_steady_temperature_is_no_warning():
     book = Captions()
     steady = levels([-5] * 6, range(6), [1, 1, 1, 9, 9, 9])
     assert drift.show_drift(book, steady, None, "ADU") == []
-    assert "share one temperature" in book.figures["drift_temperature"].caption
+    assert "was constant at −5 °C" in book.figures["drift_frames"].caption
+    assert [panel.name for panel in book.figures["drift_frames"].panels] == ["level"]
+    assert list(book.figures) == ["drift_frames", "drift_exposure"]
+
+
+def test_one_exposure_time_is_not_drawn_against():
+    book = Captions()
+    assert drift.show_drift(book, levels([-5] * 3, range(3), [0] * 3), None, "ADU") == []
+    assert list(book.figures) == ["drift_frames"]
 
 
 def test_unknown_temperatures_are_reported():

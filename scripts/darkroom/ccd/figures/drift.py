@@ -69,12 +69,15 @@ def show_drift(
     """
     panels = [_against_frame(levels, levels.level, f"median level [{unit}]", "level")]
     known = np.isfinite(levels.temperature)
-    if known.any():
+    # What does not change has no picture: the caption says so.
+    varied = known.any() and np.ptp(levels.temperature[known]) >= _SAME_C
+    if varied:
         panels.append(_against_frame(levels, levels.temperature, "temperature [°C]", "temperature"))
     caption = " ".join((_order_words(levels, unit), _temperature_words(levels)))
     book.add(_SECTION, "drift_frames", "Level and temperature, frame by frame", caption, panels)
-    _show_exposure(book, levels, unit)
-    if not known.any():
+    if np.unique(levels.exptime).size > 1:
+        _show_exposure(book, levels, unit)
+    if not varied:
         return []
     _show_temperature(book, levels, fits, unit)
     return _warnings(levels)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from darkroom.ccd.figures.inputs import read_table
 from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
+from darkroom.ccd.products.hdus import read_primary
 from darkroom.report.item import inside
 
 if TYPE_CHECKING:
@@ -60,17 +61,23 @@ def add_gain(described: dict[str, Any], path: StrPath, folder: Path) -> None:
             }
         )
         described["warnings"] += _warnings(header, where, stated)
-    table = read_table(path, "PTC")
     columns = {
         "exptime": "exposure time [s]", "signal": "signal [ADU]", "variance": "variance [ADU²]",
         "varerr": "its error [ADU²]", "model": "fit [ADU²]", "linear": "signal/time, deviation",
     }  # fmt: skip
-    rows = np.column_stack([table[name] for name in columns])
+    rows, several = [], part_count(path) > 1
+    for number in range(part_count(path)):
+        table = read_table(path, "PTC", number)
+        values = np.column_stack([table[name] for name in columns]).tolist()
+        own = [read_primary(path, number)[NAME]] if several else []
+        rows += [
+            [*own, *(float(f"{v:.5g}") if np.isfinite(v) else None for v in row)] for row in values
+        ]
     described["tables"].append(
         {
             "title": "Photon transfer",
-            "columns": list(columns.values()),
-            "rows": [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in rows],
+            "columns": [*(["amplifier"] if several else []), *columns.values()],
+            "rows": rows,
             "note": "One row for each pair of flats. Levels above 0.7 of the largest are shown, "
             "but do not tell the gain.",
         }

@@ -58,7 +58,7 @@ def read_story(
     display_range : (low, high)
         Range of bias-subtracted images, in the unit of the products.
     readout : darkroom.ccd.overscan.amplifiers.Readout, optional
-        How the frames are read; of several amplifiers the first is shown.
+        How the frames are read; its amplifier is shown.
     threads : int
         Threads for the dark noise.
 
@@ -69,16 +69,17 @@ def read_story(
     table = read_frames(paths["frames"])
     rows = in_time_order(table)
     master = paths.get("master_bias") or paths["master_dark"]
-    gain = products.read_primary(master).get("GAIN")
+    amplifier = readout.amplifier if readout else 0
+    gain = products.read_primary(master, amplifier).get("GAIN")
     levels, first, series = measure_frames(rows, pixel or USUAL_PIXEL, gain, readout)
-    planes = {name: read_planes(paths[name]) for name in _DRAWN if name in paths}
+    planes = {name: read_planes(paths[name], amplifier) for name in _DRAWN if name in paths}
     tables = {
-        name: read_table(paths["dark_rate"], name) if "dark_rate" in paths else None
+        name: read_table(paths["dark_rate"], name, amplifier) if "dark_rate" in paths else None
         for name in ("OFFSETS", "LEVELFIT")
     }
     flagged = {}
     if "hot_pixels" in paths:
-        names = read_table(paths["hot_pixels"], "DQ_DEF")
+        names = read_table(paths["hot_pixels"], "DQ_DEF", amplifier)
         flagged = {
             "flags": planes["hot_pixels"][0]["DQ"],
             "flag_names": tuple(
@@ -86,7 +87,7 @@ def read_story(
             ),
         }
     return Story(
-        unit=unit(read_planes(master)[0].header["BUNIT"]),
+        unit=unit(read_planes(master, amplifier)[0].header["BUNIT"]),
         first=first,
         series=series,
         levels=levels,
@@ -112,16 +113,18 @@ def _science(path, table, gain, readout):
 
 
 def _before_and_after(frame, subtracted, gain, readout):
-    planes = read_planes(subtracted)[0]
+    planes = read_planes(subtracted, readout.amplifier if readout else 0)[0]
     return read_frame(frame, gain, readout), planes["SCI"], planes.header
 
 
-def read_planes(path: StrPath) -> list[Planes]:
+def read_planes(path: StrPath, amplifier: int = 0) -> list[Planes]:
     """Find the image extensions of a product; the images are read when needed.
 
     Parameters
     ----------
     path : path-like
+    amplifier : int
+        Whose images, from 0.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def read_planes(path: StrPath) -> list[Planes]:
         When the file is not readable or has neither.
     """
     try:
-        with opened_part(path) as hdus:
+        with opened_part(path, amplifier) as hdus:
             name = "SCI" if "SCI" in hdus else "DQ"
             headers = {hdu.ver: hdu.header.copy() for hdu in hdus if hdu.name == name}
     except OSError as error:
@@ -142,18 +145,19 @@ def read_planes(path: StrPath) -> list[Planes]:
     if not headers:
         raise InputError(path, "holds no image extension SCI or DQ", "make it again")
     return [
-        Planes(headers[version], partial(_read_image, path, version)) for version in sorted(headers)
+        Planes(headers[version], partial(_read_image, path, amplifier, version))
+        for version in sorted(headers)
     ]
 
 
-def _read_image(path, version, name):
-    with opened_part(path) as hdus:
+def _read_image(path, amplifier, version, name):
+    with opened_part(path, amplifier) as hdus:
         return hdus[name, version].data
 
 
-def read_table(path: StrPath, name: str) -> dict[str, np.ndarray] | None:
+def read_table(path: StrPath, name: str, amplifier: int = 0) -> dict[str, np.ndarray] | None:
     """Read a binary table of a product as {column: array}; None when there is no such table."""
-    with opened_part(path) as hdus:
+    with opened_part(path, amplifier) as hdus:
         if name not in hdus:
             return None
         table = hdus[name].data

@@ -50,7 +50,7 @@ def describe(
     paths: Mapping[str, StrPath],
     science: Sequence[StrPath],
     figures: StrPath,
-    story: Story,
+    stories: Sequence[Story],
     warnings: Sequence[str],
     gain: StrPath | None = None,
 ) -> dict[str, Any]:
@@ -64,7 +64,8 @@ def describe(
         Dark-subtracted frames.
     figures : path-like
         Folder of the figures.
-    story : darkroom.ccd.figures.story.Story
+    stories : sequence of darkroom.ccd.figures.story.Story
+        One for each amplifier.
     warnings : list of str
         Of the figures; those of the dark-rate product are added.
     gain : path-like, optional
@@ -81,26 +82,26 @@ def describe(
     InputError
         When a file lies outside that folder.
     """
-    folder = Path(paths["frames"]).parent
+    folder, story = Path(paths["frames"]).parent, stories[0]
     found = [(paths[name], what) for name, what in _PRODUCTS if name in paths]
     found += [(path, "science frame, dark subtracted: data, uncertainty, DQ") for path in science]
     described = {
-        "summary": _summary(story),
+        "summary": _summary(stories),
         "warnings": [
             *warnings,
             *(_product_warnings(paths["dark_rate"]) if "dark_rate" in paths else ()),
         ],
         "answers": _answers(paths["quantities"]) if "quantities" in paths else [],
-        "key_numbers": _key_numbers(story),
+        "key_numbers": [entry for one in stories for entry in _key_numbers(one)],
         "tables": [
             *_amplifiers(paths),
-            *([_darks(story)] if story.darks else ()),
-            *([_rates(story)] if story.rates else ()),
-            *([_hottest(paths["hot_pixels"], story.unit)] if "hot_pixels" in paths else ()),
+            *([_darks(stories)] if story.darks else ()),
+            *([_rates(stories)] if story.rates else ()),
+            *([_hottest(paths["hot_pixels"], stories)] if "hot_pixels" in paths else ()),
         ],
         "figures": inside(Path(figures) / "figures.json", folder),
         "products": [{"file": inside(path, folder), "what": what} for path, what in found],
-        "limits": [*_shown(paths), *_limits(story), *_unused_flats(paths["frames"], gain)],
+        "limits": [*_limits(story), *_unused_flats(paths["frames"], gain)],
     }
     if "quantities" in paths:
         described["quantities"] = inside(paths["quantities"], folder)
@@ -126,7 +127,8 @@ def _flag_count(story, name):
     return int(np.count_nonzero(story.flags & bits[0])) if bits else 0
 
 
-def _summary(story):
+def _summary(stories):
+    story = stories[0]
     nbias, ndark = len(story.levels.pick("bias")), len(story.levels.pick("dark"))
     made = []
     if story.bias:
@@ -140,12 +142,17 @@ def _summary(story):
         )
     if story.flags is not None:
         made.append(
-            f"a map of flagged pixels, {_flag_count(story, 'HOT'):,} of them hot and "
-            f"{_flag_count(story, 'UNSTABLE'):,} unstable"
+            f"a map of flagged pixels, {_total(stories, 'HOT'):,} of them hot and "
+            f"{_total(stories, 'UNSTABLE'):,} unstable"
         )
     if story.sciences:
         made.append(counted(len(story.sciences), "dark-subtracted science frame"))
-    return f"Made: {'; '.join(made)}."
+    each = f", for each of {len(stories)} amplifiers" if len(stories) > 1 else ""
+    return f"Made{each}: {'; '.join(made)}."
+
+
+def _total(stories, name):
+    return sum(_flag_count(story, name) for story in stories)
 
 
 def _key_numbers(story):
@@ -168,6 +175,8 @@ def _key_numbers(story):
                 f"{_flag_count(story, 'UNSTABLE'):,}",
             }
         )
+    if story.amplifier:
+        found = [entry | {"label": f"{entry['label']}, {story.amplifier}"} for entry in found]
     return found
 
 
@@ -246,65 +255,78 @@ def _amplifiers(paths):
     ]
 
 
-def _shown(paths):
-    """Return a sentence that figures show one amplifier of several."""
-    count = part_count(paths.get("master_bias") or paths["master_dark"])
-    if count == 1:
-        return []
-    return [
-        f"The camera has {count} amplifiers. The products hold all of them; figures, key numbers "
-        "and tables below the first show the first amplifier."
-    ]
-
-
-def _darks(story):
+def _darks(stories):
     keys = ("EXPTIME", "CCD-TEMP", "NFRAMES", "MEAN", "MEDIAN", "CMERR", "OFFRMS", "NOISE")
-    unit = story.unit
+    unit = stories[0].unit
     return {
         "title": "Master darks",
         "columns": [
+            *_amplifier_column(stories),
             "exposure time [s]", "temperature [°C]", "frames", f"mean [{unit}]",
             f"median [{unit}]", f"common error [{unit}]", f"scatter of offsets [{unit}]",
             f"noise in time [{unit}]",
         ],
-        "rows": [_cells(planes.header, keys) for planes in story.darks],
+        "rows": [
+            [*_own(story), *_cells(planes.header, keys)]
+            for story in stories
+            for planes in story.darks
+        ],
         "note": "The common error is that of the level of all pixels, from the scatter of the "
         "frame offsets; it is unknown for a single frame.",
     }  # fmt: skip
 
 
-def _rates(story):
+def _rates(stories):
     keys = ("TGROUP", "CCD-TEMP", "NDARKS", "RATEMEAN", "RATEMED", "RATELEV", "RATEERR", "RATESYS")
-    rate = f"[{story.unit}/s]"
+    rate = f"[{stories[0].unit}/s]"
     return {
         "title": "Dark rate of every temperature group",
         "columns": [
+            *_amplifier_column(stories),
             "group", "temperature [°C]", "darks", f"mean {rate}", f"median {rate}",
             f"mean without outliers {rate}", f"error of a pixel {rate}", f"common error {rate}",
         ],
-        "rows": [_cells(planes.header, keys) for planes in story.rates],
+        "rows": [
+            [*_own(story), *_cells(planes.header, keys)]
+            for story in stories
+            for planes in story.rates
+        ],
         "note": "The common error is scaled up where the straight line level = bias + rate × time "
         "does not fit.",
     }  # fmt: skip
 
 
-def _hottest(path, unit):
-    table = read_table(path, "HOTTEST")
+def _hottest(path, stories):
+    unit = stories[0].unit
     columns = {
         "y": "y", "x": "x", "rate": f"dark rate [{unit}/s]", "rateerr": f"its error [{unit}/s]",
         "noise": "noise / expected", "flags": "flags",
     }  # fmt: skip
-    rows = zip(*(table[name][:_HOTTEST].tolist() for name in columns), strict=True)
+    rows = []
+    for amplifier, story in enumerate(stories):
+        table = read_table(path, "HOTTEST", amplifier)
+        for row in zip(*(table[name][:_HOTTEST].tolist() for name in columns), strict=True):
+            cells = [
+                _cell(cell, _DIGITS.get(name, 6)) for name, cell in zip(columns, row, strict=True)
+            ]
+            rows.append([*_own(story), *cells])
+    of_each = " of each amplifier" if len(stories) > 1 else ""
     return {
         "title": "Hottest pixels",
-        "columns": list(columns.values()),
-        "rows": [
-            [_cell(cell, _DIGITS.get(name, 6)) for name, cell in zip(columns, row, strict=True)]
-            for row in rows
-        ],
-        "note": f"The first {_HOTTEST} of the table HOTTEST of {Path(path).name}; pixels too "
-        "saturated for a rate come first.",
+        "columns": [*_amplifier_column(stories), *columns.values()],
+        "rows": rows,
+        "note": f"The first {_HOTTEST}{of_each} of the table HOTTEST of {Path(path).name}; pixels "
+        "too saturated for a rate come first.",
     }
+
+
+def _amplifier_column(stories):
+    """Return the column that names the amplifier, where there are several."""
+    return ["amplifier"] if len(stories) > 1 else []
+
+
+def _own(story):
+    return [story.amplifier] if story.amplifier else []
 
 
 def _cells(header, keys):

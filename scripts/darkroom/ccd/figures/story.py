@@ -50,6 +50,8 @@ class Story:
         ``read()`` returns the frame before and after subtraction, and the header after.
     display_range : (float, float)
         Range of bias-subtracted images, in `unit`.
+    amplifier : str
+        Its name; empty for the only one.
     """
 
     unit: str
@@ -67,6 +69,7 @@ class Story:
     flag_names: Sequence[tuple[int, str, str]] = ()
     sciences: Sequence[tuple[str, Callable[[], tuple[Any, ...]]]] = field(default=())
     display_range: Sequence[float] = (-30.0, 50.0)
+    amplifier: str = ""
 
     @property
     def best_rate(self) -> Planes:
@@ -132,7 +135,13 @@ def _one_dark(book, story):
     difference = image - story.bias["SCI"]
     name, quantity = f"{name} minus bias", f"dark − bias [{unit}]"
     shown = frame.FrameSection(section, "dark_minus_bias", name, quantity, unit, style.DARK)
-    displays = (images.asinh(difference), images.fixed(*story.display_range))
+    low, high = story.display_range
+    inside = np.count_nonzero((difference >= low) & (difference <= high))
+    # A camera whose darks lie elsewhere would be shown in one colour.
+    ranged = (
+        images.fixed(low, high) if inside > difference.size / 2 else images.percentile(difference)
+    )
+    displays = (images.asinh(difference), ranged)
     frame.show_image(book, shown, difference, displays)
     frame.show_histograms(book, shown, difference)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -110,8 +111,7 @@ def _amplifiers(path: str, _time: int, _size: int) -> tuple[Amplifier, ...]:
                     flat = len(shape) >= 2 and all(size == 1 for size in shape[:-2])
                     if not flat or hdu.name.upper() in _COMPANIONS:
                         continue
-                    header = hdus[0].header.copy()
-                    header.update(hdu.header)
+                    header = _joined(hdus[0].header, hdu.header) if number else hdu.header.copy()
                     name = hdu.name if hdu.name != "PRIMARY" else ""
                     found.append(Amplifier(number, name, header, shape[-2:]))
     except (OSError, ValueError, fits.VerifyError) as error:
@@ -125,6 +125,16 @@ def _amplifiers(path: str, _time: int, _size: int) -> tuple[Amplifier, ...]:
         else Amplifier(one.hdu, str(k), one.header, one.shape)
         for k, one in enumerate(found, 1)
     )  # fmt: skip
+
+
+def _joined(primary, extension):
+    """Return the cards of both headers, those of the extension where both have one."""
+    header = primary.copy()
+    for card in extension.cards:
+        # A malformed card that nobody asks for is no fault of the frame.
+        with suppress(fits.VerifyError):
+            header.update([(card.keyword, card.value, card.comment)])
+    return header
 
 
 def amplifier_cards(frame: Frame, amplifier: int = 0) -> Cards | None:

@@ -56,7 +56,25 @@ def by_amplifier(
     list of HDU
         For one image those that `make` returned, unaltered; then what `conventional` adds.
     """
-    found = amplifiers(path)
+    return _joined(arguments, amplifiers(path), make)
+
+
+def by_part(
+    arguments: argparse.Namespace, path: StrPath, make: Callable[[argparse.Namespace], list[Any]]
+) -> list[Any]:
+    """Make a product for each amplifier of another product, and join the parts.
+
+    For a product without frames of its own; see `by_amplifier`.
+    """
+    found = []
+    for number in range(part_count(path)):
+        with opened_part(path, number) as hdus:
+            header = hdus[0].header.copy()
+        found.append(Amplifier(None, str(header.get(NAME, number + 1)), header, (0, 0)))
+    return _joined(arguments, found, make)
+
+
+def _joined(arguments, found, make):
     parts = []
     for number in range(max(len(found), 1)):
         if len(found) > 1:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.ccd import options
+from darkroom.ccd.cells import Cell
 from darkroom.ccd.dq import FLAWED
 from darkroom.ccd.gain.pairs import PairBlocks, measure_pair
 from darkroom.ccd.gain.photon_transfer import (
@@ -19,10 +20,11 @@ from darkroom.ccd.gain.photon_transfer import (
 )
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.products import hdus as products
+from darkroom.ccd.products import master as masterfile
 from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.ccd.settings import SAME_EXPTIME
 from darkroom.ccd.stack.frames import opened
-from darkroom.errors import DarkroomError, InputError
+from darkroom.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
@@ -37,13 +39,7 @@ _HEADER_GAIN = ("EGAIN", "GAIN")
 
 
 def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
-    """Return flats of one exposure time in pairs, neighbours in time; one that is left over goes.
-
-    Raises
-    ------
-    DarkroomError
-        When no exposure time has two.
-    """
+    """Return flats of one exposure time in pairs of neighbours in time, without one left over."""
     ordered = sorted(frames, key=lambda frame: (frame.exptime, frame.mjd or 0.0, frame.name))
     found, k = [], 0
     while k + 1 < len(ordered):
@@ -52,10 +48,6 @@ def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
             found.append((one, two))
             k += 1
         k += 1
-    if not found:
-        raise DarkroomError(
-            f"{len(frames)} flats, but no two of one exposure time: photon transfer needs pairs"
-        )
     return found
 
 
@@ -93,7 +85,15 @@ def make(
     read_noise = products.number(noise, "READNOIS") / given
     measured: list[PairBlocks] = []
     left_out: list[str] = []
-    for pair in pairs_of(frames):
+    pairs = pairs_of(frames)
+    if not pairs:
+        # Those of a campaign may all have been refused when they were judged.
+        left_out.append(
+            f"no two of {len(frames)} have one exposure time, which photon transfer needs"
+            if frames
+            else "every one was refused"
+        )
+    for pair in pairs:
         with opened([frame.path for frame in pair], None, readout) as stack:
             products.same_shape(bias, stack.shape, arguments.master_bias, pair[0].path)
             values, saturated = stack.read_marked(slice(None), arguments.saturation_adu)
@@ -116,8 +116,9 @@ def hdus(
     left_out: Sequence[str],
     frames: Sequence[Frame],
     arguments: argparse.Namespace,
-) -> list[fits.BinTableHDU]:
-    """Return the HDUs of a gain product after its primary one: the table PTC with its cards.
+    stamp: Callable[[fits.Header], object],
+) -> list[Any]:
+    """Return the HDUs of a gain product: the primary one, and the table PTC with its cards.
 
     The sentences of pairs that were left out are the cards LEFT1, LEFT2 …; NLEFT is their number.
     """
@@ -131,18 +132,29 @@ def hdus(
         "LINEAR": (found.linearity.tolist(), ""),
     }
     table = products.table("PTC", columns)
-    products.add_cards(table.header, _cards(found, frames[0], arguments.amplifier))
+    products.add_cards(table.header, _cards(found, frames, arguments.amplifier))
     # Cards hold ASCII alone, file names may not.
     plain = [text.encode("ascii", "replace").decode() for text in left_out]
     cards = [(f"LEFT{k}", text, "") for k, text in enumerate(plain, 1)]
     products.add_cards(table.header, [("NLEFT", len(left_out), "pairs left out"), *cards])
-    return [table]
+    return [_primary(frames, arguments, stamp), table]
 
 
-def _cards(found, frame, amplifier) -> list[products.Card]:
+def _primary(frames, arguments, stamp):
+    if frames:
+        cell = Cell("flat", frames[0].exptime, 0, frames[0].temperature, tuple(frames))
+        return masterfile.header([cell], None, stamp)
+    bias = products.read_primary(arguments.master_bias, arguments.amplifier)
+    shared = ("INSTRUME", "BINNING")
+    cards = [(key, bias[key], bias.comments[key]) for key in shared]
+    gain = ("GAIN", None, "[e-/ADU] gain applied (undefined: none)")
+    return products.primary([*cards, gain], stamp)
+
+
+def _cards(found, frames, amplifier) -> list[products.Card]:
     below = found.linearity[np.isfinite(found.linearity)]
     worst = float(below[np.argmax(np.abs(below))]) if below.size else np.nan
-    name, value = header_gain(frame.path, amplifier)
+    name, value = header_gain(frames[0].path, amplifier) if frames else ("", np.nan)
     return [
         ("GAINPTC", found.gain, "[e-/ADU] gain by photon transfer"),
         ("GAINERR", found.gain_error, "[e-/ADU] standard error of GAINPTC"),
