@@ -13,7 +13,9 @@ from darkroom.ccd.gain.pairs import measure_pair
 from darkroom.ccd.gain.photon_transfer import photon_transfer
 from darkroom.ccd.products import gain as gainfile
 from darkroom.ccd.products.amplifiers import opened_part
+from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as simulator
+from darkroom.ccd.simulate import frames as simulated_frames
 from darkroom.errors import DarkroomError
 
 ROOT = Path(__file__).parents[3]
@@ -31,13 +33,13 @@ READ_NOISE = np.hypot(10.79, np.sqrt(1 / 12))
 
 def measured(settings):
     """Measure the gain of a simulated camera whose bias and dark are known."""
-    truth = simulator.truth(settings)
+    truth = camera.truth(settings)
     good = truth["base_rate"] == truth["dark_rate"]
     frames = {}
     for item in simulator.plan(settings):
         if item.role == "flat":
-            image = simulator.frame(settings, item, truth)[0].astype(float)
-            dark = truth["base_rate"] * simulator.dark_factor(settings, item.temperature)
+            image = simulated_frames.frame(settings, item, truth)[0].astype(float)
+            dark = truth["base_rate"] * camera.dark_factor(settings, item.temperature)
             signal = image - truth["bias"] - item.exptime * dark
             frames.setdefault(item.exptime, []).append((signal, image < 65000))
     pairs = [
