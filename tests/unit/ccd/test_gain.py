@@ -90,8 +90,8 @@ def drawn(rng, nblocks, offset_rms=0.0, bias_error=0.0, levels=(1e3, 5e3, 1e4, 2
         light = level * (1 + 0.01 * rng.standard_normal(nblocks))
         variance = (read_noise**2 + light / 2.5) * rng.chisquare(freedom, nblocks) / freedom
         light = light + common + offset_rms / np.sqrt(2) * rng.standard_normal()
-        error = variance * np.sqrt(2 / freedom)
-        pairs.append(PairBlocks(light, variance, error, np.ones(nblocks), level, 1, level / 1e3))
+        error, mean = variance * np.sqrt(2 / freedom), light.mean()
+        pairs.append(PairBlocks(light, variance, error, np.ones(nblocks), mean, 1, level / 1e3))
     noise = read_noise + 0.02 * rng.standard_normal()
     return photon_transfer(pairs, noise, 0.02, offset_rms, bias_error)
 
@@ -109,10 +109,10 @@ def test_errors_that_blocks_share_are_in_the_error_of_the_gain(offset_rms, bias_
 
 
 def test_a_faint_pair_is_not_taken_for_full():
-    """Its variance, 6 of its errors above the read noise, may scatter below 0.6 of photons'."""
+    """An offset that makes its light look brighter makes its variance look lost."""
     rng = np.random.default_rng(9)
     for _ in range(200):
-        found = drawn(rng, 9, levels=(27.0, 5e3, 1e4, 2e4, 3e4))
+        found = drawn(rng, 9, offset_rms=30.0, levels=(60.0, 5e3, 1e4, 2e4, 3e4))
         assert not found.reached
         assert found.gain == pytest.approx(2.5, rel=0.08)
 

@@ -112,7 +112,7 @@ def photon_transfer(
     mean = np.array([np.average(pair.variance) for pair in pairs])
     error = np.array([np.sqrt((pair.error**2).sum()) / pair.error.size for pair in pairs])
     read = np.array([pair.read.mean() for pair in pairs])
-    full = _full(level, mean - read * read_noise**2, error)
+    full = _full(level, mean - read * read_noise**2, error, np.nan_to_num(offset_rms))
     limit = _LOW * level[~full].max()
     used = ~full & ((level <= limit) | (level <= level[~full].min() * 1.001))
     blocks = [pair for pair, take in zip(pairs, used, strict=True) if take]
@@ -147,16 +147,19 @@ def photon_transfer(
     )
 
 
-def _full(level, excess, error):
+def _full(level, excess, error, offset_rms):
     """Return which pairs are full: their variance has fallen, and those that are brighter.
 
     Without saturation variance over signal is the same everywhere; where charge is lost it is
-    smaller. It must be so for certain: that of faint pairs scatters.
+    smaller. It must be so for certain: that of faint pairs scatters, with the offsets of their
+    frames, too.
     """
-    slope, slope_error = excess / level, error / level
+    slope = excess / level
+    slope_error = np.hypot(error, slope * offset_rms / np.sqrt(2)) / np.abs(level)
     bright = excess > _CERTAIN * error
     fallen = slope + _CERTAIN * slope_error < _FULL * np.median(_highest_slopes(slope, bright))
-    full = bright & fallen
+    # Nothing is full below a level that is not.
+    full = bright & fallen & (level > np.min(level[~fallen], initial=np.inf))
     return full | (level > np.min(level[full], initial=np.inf))
 
 
