@@ -49,7 +49,8 @@ def truth(settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
         to whole numbers (1/12 ADU²) but without offset and row noise. ``dark_rate``: mean rate at
         ``dark_reference``, ADU/s; ``base_rate``, ``hot_rate``, ``warm_rate`` and
         ``dramatic_rate``: its components. ``unstable_rate``: height of the telegraph noise, ADU/s,
-        half of which is in ``dark_rate``. ``hot``, ``warm``, ``unstable``: masks. ``stars``:
+        half of which is in ``dark_rate``. ``hot``, ``warm``, ``unstable``, ``weak`` (columns
+        and rows): masks. ``stars``:
         (n, 3) x, y (pixels) and rate (ADU/s).
     """
     full = complete(settings)
@@ -62,6 +63,8 @@ def truth(settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     noise = full["read_noise"] * np.exp(spread)
     spread = full["dark_spread"] * stream(full, "dark_map").standard_normal((ny, nx))
     base = full["dark_rate"] * np.exp(spread) + full["dark_gradient"] * (1 - x)
+    weak = _weak_lines(full)
+    base[weak] += full["weak_rate"]
 
     hot, hot_rate = _anomalous_pixels(full, "hot", area, 20.0, 200.0)
     warm, warm_rate = _anomalous_pixels(full, "warm", area, 1.0, 15.0)
@@ -84,8 +87,18 @@ def truth(settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "hot": hot | (dramatic_rate > 0),
         "warm": warm,
         "unstable": unstable,
+        "weak": weak,
         "stars": _stars(full),
     }
+
+
+def _weak_lines(full):
+    """Return a mask of random columns and rows."""
+    ny, nx = full["shape"]
+    mask = np.zeros((ny, nx), bool)
+    mask[:, stream(full, "weak_columns").choice(nx, full["weak_columns"], replace=False)] = True
+    mask[stream(full, "weak_rows").choice(ny, full["weak_rows"], replace=False)] = True
+    return mask
 
 
 def _anomalous_pixels(full, component, area, low, high):
