@@ -10,7 +10,9 @@ from darkroom.ccd.cells import cells, group_temperature
 from darkroom.ccd.products.dark_rate import Rate
 from darkroom.ccd.rate.cell_stacks import CellStacks
 from darkroom.ccd.rate.dark_rate import dark_rate
+from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as simulator
+from darkroom.ccd.simulate import frames as simulated_frames
 from darkroom.ccd.stack.frames import Cube, Stack
 from darkroom.combine import Clip
 from darkroom.fits.describe import Frame
@@ -42,10 +44,10 @@ class Simulated:
 
     def __init__(self, settings):
         self.settings = settings
-        self.truth = simulator.truth(settings)
+        self.truth = camera.truth(settings)
         self.plan = simulator.plan(settings)
         self.images = {
-            item.name: simulator.frame(settings, item, self.truth)[0] for item in self.plan
+            item.name: simulated_frames.frame(settings, item, self.truth)[0] for item in self.plan
         }
 
     def frames(self, role):
@@ -73,7 +75,7 @@ class Simulated:
         wanted = {frame.name for frame in frames}
         return np.mean(
             [
-                simulator.frame_offset(self.settings, item)
+                simulated_frames.frame_offset(self.settings, item)
                 for item in self.plan
                 if item.name in wanted
             ]
@@ -81,7 +83,7 @@ class Simulated:
 
     def rate(self, temperature):
         """Return the true dark rate at a temperature."""
-        return self.truth["dark_rate"] * simulator.dark_factor(self.settings, temperature)
+        return self.truth["dark_rate"] * camera.dark_factor(self.settings, temperature)
 
 
 def rate_of(stacks):

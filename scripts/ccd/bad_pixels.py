@@ -4,7 +4,8 @@ OUT is the mask, 1 for a bad pixel, of type uint8: the first HDU of one image, a
 of several amplifiers. Beside it, OUT with the suffix .reg holds DS9 regions and with the suffix
 .txt lines "x1 x2 y1 y2", counted from 1, as IRAF's fixpix takes them. With several amplifiers the
 names of these two end in that of the amplifier. Bad are pixels that the hot-pixel product flags as
-NONFINITE, SATURATED, HOT, UNSTABLE, LOW, NONLINEAR. Runs of bad pixels in a column are one defect.
+NONFINITE, SATURATED, HOT, UNSTABLE, LOW, NONLINEAR or LINE. Runs of bad pixels in a
+column or row are one defect.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
-    bits = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.NONLINEAR
+    bits = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.NONLINEAR | DQ.LINE
     count, hdus = part_count(arguments.hot_pixels), []
     for number in range(count):
         with opened_part(arguments.hot_pixels, number) as part:
@@ -46,9 +47,10 @@ def main() -> None:
         found = bad.defects(flagged)
         mask = bad.mask_of(flagged, found)
         hdu = fits.ImageHDU(mask, name=name) if count > 1 else fits.PrimaryHDU(mask)
-        ncolumns = sum(one.kind == "column" for one in found)
+        ncolumns, nrows = (sum(one.kind == kind for one in found) for kind in ("column", "row"))
         hdu.header["NBAD"] = (int(mask.sum()), "bad pixels")
         hdu.header["NBADCOL"] = (ncolumns, "bad columns, each one defect")
+        hdu.header["NBADROW"] = (nrows, "bad rows, each one defect")
         hdu.header["NDEFECTS"] = (len(found), "defects in the lists beside this file")
         logging.info("%s %d bad pixels, %d bad columns", name, int(mask.sum()), ncolumns)
         hdus.append(hdu)

@@ -119,9 +119,10 @@ def main() -> None:
         paths, arguments.science, arguments.figures, stories, warnings, arguments.gain
     )
     if arguments.previous:
-        changes = previous.compare(paths, os.path.expandvars(arguments.previous))
-        described["tables"].append(previous.table(changes))
-        described["warnings"] += previous.sentences(changes)
+        changes, faults = previous.compare(paths, os.path.expandvars(arguments.previous))
+        if changes:
+            described["tables"].append(previous.table(changes))
+        described["warnings"] += [*faults, *previous.sentences(changes)]
     if arguments.gain:
         add_gain(described, arguments.gain, arguments.output.parent)
     if arguments.truth:

@@ -34,7 +34,7 @@ def main() -> None:
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
     from darkroom.ccd.products.amplifiers import opened_part
-    from darkroom.ccd.simulate import exposures as ccd
+    from darkroom.ccd.simulate import camera
     from darkroom.ccd.truth import compare
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
@@ -42,11 +42,11 @@ def main() -> None:
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2])
     settings = simulator_settings(campaign.archive, campaign.items[arguments.item])
-    truth = ccd.truth(settings)
+    truth = camera.truth(settings)
     rows = []
-    amplifiers = len(ccd.amplifier_columns(settings))
+    amplifiers = len(camera.amplifier_columns(settings))
     for number in range(amplifiers):
-        part = ccd.amplifier_truth(settings, truth, number)
+        part = camera.amplifier_truth(settings, truth, number)
         with ExitStack() as stack:
             products = {
                 name: stack.enter_context(opened_part(getattr(arguments, name), number))
@@ -55,7 +55,7 @@ def main() -> None:
             bias = products["master_bias"]["SCI"].header
             rates = [hdu for hdu in products["dark_rate"] if hdu.name == "SCI"]
             factors = [
-                ccd.dark_factor(settings, header["CCD-TEMP"])
+                camera.dark_factor(settings, header["CCD-TEMP"])
                 for header in (bias, *(hdu.header for hdu in rates))
             ]
             found = compare(part, factors, products, bias["EXPTIME"])

@@ -17,13 +17,14 @@ class DQ(IntFlag):
     DISCORDANT = 64
     CLIPPED = 128
     NO_ERROR = 256
+    LINE = 512
 
 
 #: Bits of pixels that are left out when backgrounds, gradients and variances are measured.
 FLAWED = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.DISCORDANT
 
 #: Bits of pixels that the mask of a product leaves out: whose value is not to be used.
-UNUSABLE = FLAWED | DQ.NONLINEAR
+UNUSABLE = FLAWED | DQ.NONLINEAR | DQ.LINE
 
 MEANING = {
     DQ.NONFINITE: "no finite value: every sample is missing, or the rate cannot be determined",
@@ -35,4 +36,5 @@ MEANING = {
     DQ.DISCORDANT: "in a row where the frames disagree as no common offset explains",
     DQ.CLIPPED: "one or more samples were rejected as outliers",
     DQ.NO_ERROR: "fewer than two samples: the uncertainty is unknown (NaN)",
+    DQ.LINE: "in a column or row whose mean dark rate is off, though its pixels' are not",
 }

@@ -11,6 +11,7 @@ import numpy as np
 
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import part_count
+from darkroom.ccd.robust import finite_median
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Change:
         return (self.now - self.before) / self.error if self.error > 0 else np.nan
 
 
-def compare(now: Mapping[str, StrPath], folder: StrPath) -> list[Change]:
+def compare(now: Mapping[str, StrPath], folder: StrPath) -> tuple[list[Change], list[str]]:
     """Compare products with those of the same names in another folder.
 
     Parameters
@@ -72,58 +73,88 @@ def compare(now: Mapping[str, StrPath], folder: StrPath) -> list[Change]:
 
     Returns
     -------
-    list of Change
+    changes : list of Change
         For each quantity and amplifier. Products that the folder or the item lacks are left out.
-
-    Raises
-    ------
-    InputError
-        When the folder has none of the products, or one is of another camera, shape or unit.
+    faults : list of str
+        A sentence for each product of the previous night that cannot be compared: of another
+        camera, binning, gain, shape or number of amplifiers, damaged, or no such product; one
+        when the folder holds none.
     """
-    folder, found = Path(folder), []
-    for product, image, error, value, value_error, quantity in _COMPARED:
-        before = folder / f"{product}.fits"
-        if product not in now or not before.is_file():
+    folder, changes, faults = Path(folder), [], []
+    for compared in _COMPARED:
+        before = folder / f"{compared[0]}.fits"
+        if compared[0] not in now or not before.is_file():
             continue
-        after = now[product]
-        camera = [products.read_primary(path).get("INSTRUME") for path in (before, after)]
-        if camera[0] != camera[1]:
-            raise InputError(before, f"is of camera {camera[0]}, this item is of {camera[1]}")
-        for number in range(part_count(after)):
-            (old, old_error, was), (new, new_error, header) = (
-                _read(path, image, error, number) for path in (before, after)
-            )
-            products.same_shape(old, new.shape, before, after)
-            if was["BUNIT"] != header["BUNIT"]:
-                raise InputError(before, f"is in {was['BUNIT']}, this item is in {header['BUNIT']}")
-            scale = np.hypot(old_error, new_error)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                pull = (new - old) / scale
-                pull -= np.nanmedian(new - old) / scale
-            usable = np.isfinite(pull)
-            found.append(
-                Change(
-                    quantity + (f" of {header['AMPNAME']}" if "AMPNAME" in header else ""),
-                    header["BUNIT"],
-                    products.number(was, value),
-                    products.number(header, value),
-                    float(
-                        np.hypot(
-                            products.number(was, value_error), products.number(header, value_error)
-                        )
-                    ),
-                    int((np.abs(pull[usable]) > SIGNIFICANT).sum()),
-                    int(usable.sum()),
-                    (was.get("CCD-TEMP"), header.get("CCD-TEMP")),
-                )
-            )
-    if not found:
-        raise InputError(
+        try:
+            changes += _changes(now[compared[0]], before, *compared[1:])
+        except InputError as error:
+            faults.append(f"Not compared with the previous night: {_sentence(error)}")
+    if not changes and not faults:
+        missing = InputError(
             folder,
             "holds no product of a previous night that this item has too (master_bias.fits, "
             "read_noise.fits …)",
         )
+        faults.append(f"Not compared with the previous night: {_sentence(missing)}")
+    return changes, faults
+
+
+def _sentence(error):
+    """Return what is wrong in one line, with a full stop."""
+    return " ".join(str(error).split()).rstrip(".") + "."
+
+
+def _changes(after, before, image, error, value, value_error, quantity):
+    """Return the change of each amplifier between two products of one kind."""
+    try:
+        return _measured(after, before, image, error, value, value_error, quantity)
+    except (OSError, TypeError, ValueError) as fault:
+        raise InputError(before, f"cannot be read ({fault}): it is damaged") from fault
+    except (KeyError, IndexError) as fault:
+        raise InputError(before, f"lacks {fault.args[0]}: it is no such product") from fault
+
+
+def _measured(after, before, image, error, value, value_error, quantity):
+    _require_same_camera(before, after)
+    found = []
+    for number in range(part_count(after)):
+        (old, old_error, was), (new, new_error, header) = (
+            _read(path, image, error, number) for path in (before, after)
+        )
+        products.same_shape(old, new.shape, before, after)
+        if was["BUNIT"] != header["BUNIT"]:
+            raise InputError(before, f"is in {was['BUNIT']}, this item is in {header['BUNIT']}")
+        scale = np.hypot(old_error, new_error)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pull = (new - old) / scale
+            pull -= finite_median(new - old) / scale
+        usable = np.isfinite(pull)
+        errors = [products.number(one, value_error) for one in (was, header)]
+        found.append(
+            Change(
+                quantity + (f" of {header['AMPNAME']}" if "AMPNAME" in header else ""),
+                header["BUNIT"],
+                products.number(was, value),
+                products.number(header, value),
+                float(np.hypot(*errors)),
+                int((np.abs(pull[usable]) > SIGNIFICANT).sum()),
+                int(usable.sum()),
+                (was.get("CCD-TEMP"), header.get("CCD-TEMP")),
+            )
+        )
     return found
+
+
+def _require_same_camera(before, after):
+    """Refuse a product of another camera, binning, gain or number of amplifiers."""
+    old, new = (products.read_primary(path) for path in (before, after))
+    for card, name in (("INSTRUME", "camera"), ("BINNING", "binning"), ("GAIN", "gain")):
+        if old.get(card) != new.get(card):
+            was, now = (one.get(card) or "none" for one in (old, new))
+            raise InputError(before, f"is of {name} {was}, this item is of {now}")
+    was, now = (part_count(path) for path in (before, after))
+    if was != now:
+        raise InputError(before, f"has {was} amplifiers, this item has {now}")
 
 
 def _read(path, image, error, number):

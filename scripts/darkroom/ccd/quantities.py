@@ -256,29 +256,33 @@ def _dark_rows(bias, dark, ours, unit):
             "differences, mean of the temperature groups of these darks",
         ),
     ]  # fmt: skip
-    for number, temperature, rate, error in ours.rates:
-        where = "" if temperature is None else f" at {temperature:.2f} C"
-        rows.append(
-            Quantity(
-                f"dark_rate_group_{number}", None, rate, error, f"{unit}/s",
-                f"mean rate of temperature group {number}{where}; error common to all pixels",
-            )
-        )  # fmt: skip
-    scale = 1.0 if unit == "adu" else None
-    if scale:
-        for limit in (200, 8000):
-            rows.append(
-                Quantity(
-                    f"dark_pixels_above_{limit}", int((one >= limit).sum()), None, None, "",
-                    f"pixels of first dark - mean bias at or above {limit} ADU",
-                )
-            )  # fmt: skip
-        rows.append(
-            Quantity(
-                "bias_pixels_above_1800", int((bias.first >= 1800).sum()), None, None, "",
-                "pixels of the first bias frame at or above 1800 ADU",
-            )
-        )  # fmt: skip
+    rows += [_group_row(*group, unit) for group in ours.rates]
+    return rows + (_pixel_rows(bias, one) if unit == "adu" else [])
+
+
+def _group_row(number, temperature, rate, error, unit):
+    where = "" if temperature is None else f" at {temperature:.2f} C"
+    return Quantity(
+        f"dark_rate_group_{number}", None, rate, error, f"{unit}/s",
+        f"mean rate of temperature group {number}{where}; error common to all pixels",
+    )  # fmt: skip
+
+
+def _pixel_rows(bias, one):
+    """Return the numbers of pixels above the notebook's limits, which are in ADU."""
+    rows = [
+        Quantity(
+            f"dark_pixels_above_{limit}", int((one >= limit).sum()), None, None, "",
+            f"pixels of first dark - mean bias at or above {limit} ADU",
+        )
+        for limit in (200, 8000)
+    ]  # fmt: skip
+    rows.append(
+        Quantity(
+            "bias_pixels_above_1800", int((bias.first >= 1800).sum()), None, None, "",
+            "pixels of the first bias frame at or above 1800 ADU",
+        )
+    )  # fmt: skip
     return rows
 
 

@@ -54,7 +54,7 @@ def compare(
     Parameters
     ----------
     truth : dict
-        As from `darkroom.ccd.simulate.exposures.truth`.
+        As from `darkroom.ccd.simulate.camera.truth`.
     factors : list of float
         True dark rate in units of ``truth["dark_rate"]``, which is that of the reference
         temperature: first at the temperature of the bias frames, then at that of each group of the

@@ -19,6 +19,7 @@ from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.ccd.products.overscan import evident
 from darkroom.ccd.rate.cell_stacks import open_cells
 from darkroom.ccd.rate.dark_rate import dark_rate
+from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as simulator
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master
@@ -50,7 +51,7 @@ def delivered(folder, settings):
         path = folder / f"{item.name}.fits"
         simulator.deliver(settings, item.name, path)
         paths.setdefault(item.role, []).append(path)
-    return paths, simulator.truth(settings)
+    return paths, camera.truth(settings)
 
 
 def normal(pull, freedom):
@@ -66,9 +67,9 @@ def test_bias_and_rate_of_two_drifting_amplifiers_are_right_within_their_errors(
         folder.mkdir()
         paths, hidden = delivered(folder, settings)
         for number in range(2):
-            truth = simulator.amplifier_truth(settings, hidden, number)
+            truth = camera.amplifier_truth(settings, hidden, number)
             readout = Readout(amplifier=number)
-            rate = truth["dark_rate"] * simulator.dark_factor(settings, -5.0)
+            rate = truth["dark_rate"] * camera.dark_factor(settings, -5.0)
             with opened(paths["bias"], None, readout) as stack:
                 made, noise = master(stack, CLIP), read_noise(stack, CLIP).pooled
             image = made.combined
@@ -219,8 +220,8 @@ def test_programs_make_a_part_for_each_amplifier(tmp_path, amplifier_count):
     )  # fmt: skip
     assert fits.getheader(made["dark_rate"]).get("NAMPS", 1) == amplifier_count
     for number in range(amplifier_count):
-        truth = simulator.amplifier_truth(settings, hidden, number)
-        rate = truth["dark_rate"] * simulator.dark_factor(settings, -5.0)
+        truth = camera.amplifier_truth(settings, hidden, number)
+        rate = truth["dark_rate"] * camera.dark_factor(settings, -5.0)
         with opened_part(made["dark_rate"], number) as hdus:
             header = hdus["SCI", 1].header
             assert hdus["SCI", 1].data.shape == rate.shape

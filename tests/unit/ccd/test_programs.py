@@ -10,6 +10,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.ccd.dq import MEANING
+from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as ccd
 from darkroom.ccd.simulate.settings import COLD, WARM
 from darkroom.errors import DarkroomError, InputError
@@ -135,11 +136,11 @@ def test_masters_tell_exposure_time_and_temperature_group(made):
 
 def test_rate_and_bias_are_the_true_ones(made):
     """Within five times the errors that the headers quote."""
-    hidden = ccd.truth(SETTINGS)
+    hidden = camera.truth(SETTINGS)
     with fits.open(made / "dark_rate.fits") as hdus:
         for k, temperature in ((1, COLD), (2, WARM)):
             header = hdus["SCI", k].header
-            truth = np.median(hidden["dark_rate"]) * ccd.dark_factor(SETTINGS, temperature)
+            truth = np.median(hidden["dark_rate"]) * camera.dark_factor(SETTINGS, temperature)
             error = np.hypot(header["RATESYS"], header["RATEERR"] / 30)
             assert header["RATEMED"] == pytest.approx(truth, abs=5 * error)
     header = fits.getheader(made / "master_bias.fits", "SCI")

@@ -5,7 +5,9 @@ import pytest
 from astropy.io import fits
 
 from darkroom.campaign.settings import defaults
+from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as ccd
+from darkroom.ccd.simulate import frames as simulated_frames
 from darkroom.ccd.simulate.settings import COLD, Simulation
 from darkroom.errors import DarkroomError
 
@@ -15,15 +17,18 @@ SMALL = {"shape": [40, 60], "hot_fraction": 0.01, "warm_fraction": 0.02, "unstab
 @pytest.fixture(scope="module")
 def notebook():
     """The notebook's frames by its own statistics, the true offsets taken out of the levels."""
-    plan, hidden = ccd.plan({}), ccd.truth({})
+    plan, hidden = ccd.plan({}), camera.truth({})
     stack = {
         role: np.array(
-            [ccd.frame({}, item, hidden)[0] for item in plan if item.role == role], np.float32
+            [simulated_frames.frame({}, item, hidden)[0] for item in plan if item.role == role],
+            np.float32,
         )
         for role in ("bias", "dark", "science")
     }
     offset = {
-        role: np.mean([ccd.frame_offset({}, item) for item in plan if item.role == role])
+        role: np.mean(
+            [simulated_frames.frame_offset({}, item) for item in plan if item.role == role]
+        )
         for role in stack
     }
     return stack, offset
@@ -80,19 +85,19 @@ def test_plan_is_the_notebooks(notebook):
 def test_frame_depends_on_its_name_and_the_seed_alone():
     """A frame made by itself, or after other plans were asked for, has the same bytes."""
     plan = ccd.plan(SMALL)
-    alone = ccd.frame(SMALL, plan[20])[0]
+    alone = simulated_frames.frame(SMALL, plan[20])[0]
     more = SMALL | {"darks": [{"count": 2, "exptime": 5.0}, *defaults(Simulation)["darks"]]}
     again = next(item for item in ccd.plan(more) if item.name == plan[20].name)
-    assert np.array_equal(alone, ccd.frame(more, again)[0])
-    assert not np.array_equal(alone, ccd.frame(SMALL | {"seed": 1}, plan[20])[0])
+    assert np.array_equal(alone, simulated_frames.frame(more, again)[0])
+    assert not np.array_equal(alone, simulated_frames.frame(SMALL | {"seed": 1}, plan[20])[0])
 
 
 @pytest.mark.parametrize("component", ["hot", "warm", "unstable"])
 def test_switching_odd_pixels_off_changes_no_other_pixel(component):
     """To the last bit."""
-    target, hidden = ccd.plan(SMALL)[-1], ccd.truth(SMALL)
-    here = ccd.frame(SMALL, target, hidden)[0]
-    there = ccd.frame(SMALL | {f"{component}_fraction": 0.0}, target)[0]
+    target, hidden = ccd.plan(SMALL)[-1], camera.truth(SMALL)
+    here = simulated_frames.frame(SMALL, target, hidden)[0]
+    there = simulated_frames.frame(SMALL | {f"{component}_fraction": 0.0}, target)[0]
     where = hidden[f"{component}_rate"] > 0
     assert where.any()
     assert np.array_equal(here[~where], there[~where])
@@ -113,7 +118,10 @@ def test_switching_a_component_off_takes_away_just_that(off, limit):
     """What is left differs nowhere by more than the component is; never upwards but rounding."""
     settings = SMALL | {"cosmic_rays": 10.0}
     target = ccd.plan(settings)[-1]
-    change = ccd.frame(settings, target)[0].astype(int) - ccd.frame(settings | off, target)[0]
+    change = (
+        simulated_frames.frame(settings, target)[0].astype(int)
+        - simulated_frames.frame(settings | off, target)[0]
+    )
     assert change.any()
     if "offset_rms" in off:
         assert np.ptp(change) <= 1
@@ -130,11 +138,13 @@ def test_truth_is_what_the_frames_hold():
         "unstable_fraction": 0.0,
         "cosmic_rays": 0.0,
     }
-    hidden = ccd.truth(settings)
+    hidden = camera.truth(settings)
     darks = [item for item in ccd.plan(settings) if item.role == "dark"]
-    cube = np.array([ccd.frame(settings, item, hidden)[0] for item in darks], float)
-    cube -= np.array([ccd.frame_offset(settings, item) for item in darks])[:, None, None]
-    expected = hidden["bias"] + hidden["dark_rate"] * 10.0 * ccd.dark_factor(settings, -5.0)
+    cube = np.array([simulated_frames.frame(settings, item, hidden)[0] for item in darks], float)
+    cube -= np.array([simulated_frames.frame_offset(settings, item) for item in darks])[
+        :, None, None
+    ]
+    expected = hidden["bias"] + hidden["dark_rate"] * 10.0 * camera.dark_factor(settings, -5.0)
     pull = (cube.mean(axis=0) - expected) / (cube.std(axis=0, ddof=1) / 10)
     assert abs(pull.mean()) < 4 / np.sqrt(pull.size)
     assert pull.std() == pytest.approx(1.0, abs=0.05)
@@ -144,7 +154,7 @@ def test_saturation_is_a_ceiling():
     """No sample above it, however hot."""
     settings = SMALL | {"darks": [{"count": 1, "exptime": 100.0}]}
     dark = next(item for item in ccd.plan(settings) if item.role == "dark")
-    assert ccd.frame(settings, dark)[0].max() == 65535
+    assert simulated_frames.frame(settings, dark)[0].max() == 65535
 
 
 def test_delivered_file_is_the_cameras(tmp_path):

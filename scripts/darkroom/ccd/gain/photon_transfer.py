@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from darkroom.ccd.gain.fit import Priors, fit_blocks
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ class PhotonTransfer:
 
 
 def photon_transfer(
-    pairs: Sequence[PairBlocks], read_noise: float, read_noise_error: float
+    pairs: Sequence[PairBlocks],
+    read_noise: float,
+    read_noise_error: float,
+    offset_rms: float = 0.0,
+    bias_error: float = 0.0,
 ) -> PhotonTransfer:
     """Fit variance = read noise² + signal / gain (+ bend signal²) to pairs of flats.
 
@@ -86,6 +91,10 @@ def photon_transfer(
         Without saturated pixels.
     read_noise, read_noise_error : float
         ADU.
+    offset_rms : float
+        Standard deviation of the offset of a frame, common to its pixels, ADU; NaN: unknown.
+    bias_error : float
+        Error of the bias, common to its pixels, ADU; NaN: unknown.
 
     Returns
     -------
@@ -103,30 +112,23 @@ def photon_transfer(
     mean = np.array([np.average(pair.variance) for pair in pairs])
     error = np.array([np.sqrt((pair.error**2).sum()) / pair.error.size for pair in pairs])
     read = np.array([pair.read.mean() for pair in pairs])
-    excess = mean - read * read_noise**2
-    # Without saturation the slope is the same everywhere; where charge is lost it is smaller.
-    slope = np.where(level > 0, excess / np.where(level > 0, level, 1), np.nan)
-    bright = excess > _CERTAIN * error
-    full = bright & (slope < _FULL * np.nanmedian(_highest_slopes(slope, bright)))
-    full |= level > np.min(level[full], initial=np.inf)
+    full = _full(level, mean - read * read_noise**2, error, np.nan_to_num(offset_rms))
     limit = _LOW * level[~full].max()
     used = ~full & ((level <= limit) | (level <= level[~full].min() * 1.001))
     blocks = [pair for pair, take in zip(pairs, used, strict=True) if take]
     # A bend that is not significant still shifts the slope by more than a straight line's error.
     square = _levels(level[used]) >= 3 and level[used].max() >= _SPAN * level[used].min()
-    fit = _fit(blocks, read_noise, square=square)
-    (found, covariance, chi2, freedom, lever) = fit
-    scale = max(1.0, chi2 / freedom) if freedom and stats.chi2.sf(chi2, freedom) < _MISFIT else 1.0
-    variance = covariance[0, 0] * scale + (2 * read_noise * read_noise_error * lever) ** 2
-    gain = 1 / found[0]
-    bend, bend_error = (found[1], np.sqrt(covariance[1, 1] * scale)) if square else (0.0, np.nan)
-    model = read * read_noise**2 + level * found[0] + bend * level**2
+    priors = Priors(read_noise, read_noise_error, offset_rms, bias_error)
+    found, variance, chi2, freedom = fit_blocks(blocks, priors, square=square)
+    if freedom and stats.chi2.sf(chi2, freedom) < _MISFIT:
+        variance = variance * max(1.0, chi2 / freedom)
+    bend, bend_error = (found[1], np.sqrt(variance[1])) if square else (0.0, np.nan)
     linearity, linearity_error = _linearity(pairs, ~full)
     reached = bool(full.any())
     well = level[full] if reached else level
     return PhotonTransfer(
-        gain=float(gain),
-        gain_error=float(np.sqrt(variance) * gain**2),
+        gain=float(1 / found[0]),
+        gain_error=float(np.sqrt(variance[0]) / found[0] ** 2),
         bend=float(bend),
         bend_error=float(bend_error),
         chi2=float(chi2),
@@ -139,10 +141,26 @@ def photon_transfer(
         level=level,
         variance=mean,
         variance_error=error,
-        model=model,
+        model=read * read_noise**2 + level * found[0] + bend * level**2,
         linearity=linearity,
         linearity_error=linearity_error,
     )
+
+
+def _full(level, excess, error, offset_rms):
+    """Return which pairs are full: their variance has fallen, and those that are brighter.
+
+    Without saturation variance over signal is the same everywhere; where charge is lost it is
+    smaller. It must be so for certain: that of faint pairs scatters, with the offsets of their
+    frames, too.
+    """
+    slope = excess / level
+    slope_error = np.hypot(error, slope * offset_rms / np.sqrt(2)) / np.abs(level)
+    bright = excess > _CERTAIN * error
+    fallen = slope + _CERTAIN * slope_error < _FULL * np.median(_highest_slopes(slope, bright))
+    # Nothing is full below a level that is not.
+    full = bright & fallen & (level > np.min(level[~fallen], initial=np.inf))
+    return full | (level > np.min(level[full], initial=np.inf))
 
 
 def pair_fault(pair: PairBlocks, read_noise: float) -> str:
@@ -159,10 +177,12 @@ def pair_fault(pair: PairBlocks, read_noise: float) -> str:
         if np.isfinite(pair.level) and not 0.5 <= pair.ratio <= 2:
             return f"their levels are unlike (ratio {pair.ratio:.3g}), or they hold no light"
         return "too few of their pixels can be used: they are saturated or bad"
-    level, variance = float(np.average(pair.signal)), float(np.average(pair.variance))
+    level, variance = pair.level, float(np.average(pair.variance))
     error = float(np.sqrt((pair.error**2).sum()) / pair.error.size)
     excess = variance - float(pair.read.mean()) * read_noise**2
-    if level <= read_noise or excess <= _CERTAIN * error:
+    if level <= read_noise and excess > _CERTAIN * error:
+        return f"they hold no light ({level:.3g} ADU above bias and dark)"
+    if excess <= _CERTAIN * error:
         return (
             f"they hold no light (signal {level:.3g} ADU): no noisier than bias frames, "
             f"{np.sqrt(variance):.3g} ADU where the read noise is {read_noise:.3g}"
@@ -190,28 +210,6 @@ def _levels(level):
     """Return the number of different signal levels: they differ by a tenth."""
     ordered = np.sort(level)
     return 1 + int(np.sum(np.diff(ordered) > 0.1 * ordered[1:]))
-
-
-def _fit(pairs, read_noise, square):
-    """Fit slope (and square term) to all blocks; the weights are those of the model."""
-    signal = np.concatenate([pair.signal for pair in pairs])
-    variance = np.concatenate([pair.variance for pair in pairs])
-    relative = np.concatenate([pair.error / pair.variance for pair in pairs])
-    fixed = np.concatenate([pair.read for pair in pairs]) * read_noise**2
-    basis = np.column_stack([signal, signal**2] if square else [signal])
-    model = variance.mean() * np.ones_like(variance)
-    for _ in range(20):
-        weight = 1 / (relative * model) ** 2
-        normal = basis.T @ (weight[:, None] * basis)
-        covariance = np.linalg.inv(normal)
-        found = covariance @ (basis.T @ (weight * (variance - fixed)))
-        before, model = model, np.maximum(fixed + basis @ found, 1e-3 * variance)
-        if np.allclose(before, model, rtol=1e-8):
-            break
-    chi2 = float((weight * (variance - fixed - basis @ found) ** 2).sum())
-    # Change of the slope by that of the read noise's variance.
-    lever = float((covariance @ (basis.T @ (weight * fixed / read_noise**2)))[0])
-    return found, covariance, chi2, len(signal) - basis.shape[1], lever
 
 
 def _linearity(pairs, unsaturated):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Runs of flagged pixels in a column count as one defect from this length on …
+#: Runs of flagged pixels in a column or row count as one defect from this length on …
 LONG = 16
 #: … when this share of their pixels is flagged, …
 FILLED = 0.5
@@ -22,8 +22,8 @@ class Defect:
     ----------
     y1, y2, x1, x2 : int
         First and last row, first and last column.
-    kind : {"column", "pixel"}
-        A bad column, or single pixels of a row.
+    kind : {"column", "row", "pixel"}
+        A bad column, a bad row, or single pixels of a row.
     """
 
     y1: int
@@ -44,25 +44,12 @@ def defects(bad: np.ndarray) -> list[Defect]:
     -------
     list of Defect
         Bad columns first: runs of at least `LONG` rows in which at least the share `FILLED` is bad
-        and no gap is longer than `GAP`; neighbouring ones of the same rows are one. Then what is
-        left, as runs along the rows.
+        and no gap is longer than `GAP`; neighbouring ones of the same rows are one. Then bad rows
+        of what is left, alike. Then what is still left, as runs along the rows.
     """
-    bad = np.asarray(bad, bool)
-    left, runs = bad.copy(), []
-    for x in np.flatnonzero(bad.sum(axis=0) >= FILLED * LONG):
-        rows = np.flatnonzero(bad[:, x])
-        for run in np.split(rows, np.flatnonzero(np.diff(rows) > GAP + 1) + 1):
-            length = run[-1] - run[0] + 1
-            if length >= LONG and len(run) >= FILLED * length:
-                runs.append((int(run[0]), int(run[-1]), int(x)))
-                left[run[0] : run[-1] + 1, x] = False
-    found: list[Defect] = []
-    for y1, y2, x in sorted(runs):
-        last = found[-1] if found else None
-        if last is not None and (last.y1, last.y2, last.x2 + 1) == (y1, y2, x):
-            found[-1] = Defect(y1, y2, last.x1, x, "column")
-        else:
-            found.append(Defect(y1, y2, x, x, "column"))
+    left = np.array(bad, bool)
+    found = [Defect(*ends, "column") for ends in _long_runs(left)]
+    found += [Defect(*ends[2:], *ends[:2], "row") for ends in _long_runs(left.T)]
     for y in np.flatnonzero(left.any(axis=1)):
         columns = np.flatnonzero(left[y])
         for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
@@ -70,11 +57,29 @@ def defects(bad: np.ndarray) -> list[Defect]:
     return found
 
 
+def _long_runs(left):
+    """Return first and last row, first and last column of bad columns; clear them in `left`."""
+    runs, found = [], []
+    for x in np.flatnonzero(left.sum(axis=0) >= FILLED * LONG):
+        rows = np.flatnonzero(left[:, x])
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > GAP + 1) + 1):
+            length = run[-1] - run[0] + 1
+            if length >= LONG and len(run) >= FILLED * length:
+                runs.append((int(run[0]), int(run[-1]), int(x)))
+                left[run[0] : run[-1] + 1, x] = False
+    for y1, y2, x in sorted(runs):
+        if found and (found[-1][:2], found[-1][3] + 1) == ((y1, y2), x):
+            found[-1] = (y1, y2, found[-1][2], x)
+        else:
+            found.append((y1, y2, x, x))
+    return found
+
+
 def mask_of(bad: np.ndarray, found: list[Defect]) -> np.ndarray:
-    """Return the mask as uint8, 1 for bad: the pixels, and the gaps of bad columns."""
+    """Return the mask as uint8, 1 for bad: the pixels, and the gaps of bad columns and rows."""
     mask = np.asarray(bad, bool).astype(np.uint8)
     for one in found:
-        if one.kind == "column":
+        if one.kind != "pixel":
             mask[one.y1 : one.y2 + 1, one.x1 : one.x2 + 1] = 1
     return mask
 

@@ -98,8 +98,9 @@ def make(
             products.same_shape(bias, stack.shape, arguments.master_bias, pair[0].path)
             values, saturated = stack.read_marked(slice(None), arguments.saturation_adu)
         time = pair[0].exptime
-        one, two = (image - bias - (time - header["EXPTIME"]) * dark for image in values)
-        blocks = measure_pair(one, two, good & ~saturated.any(axis=0), time)
+        counts = (time - header["EXPTIME"]) * dark
+        one, two = (image - bias - counts for image in values)
+        blocks = measure_pair(one, two, good & ~saturated.any(axis=0), time, counts)
         if fault := pair_fault(blocks, read_noise):
             names = " and ".join(frame.path.name for frame in pair)
             left_out.append(f"{names} ({time:g} s) tell nothing of the gain: {fault}")
@@ -107,8 +108,10 @@ def make(
             measured.append(blocks)
     if not measured:
         return no_gain(), left_out
+    # An offset of a flat, or an error of the bias, is an error of the signal of all its blocks.
     error = products.number(noise, "RNERR") / given
-    return photon_transfer(measured, read_noise, error), left_out
+    offset, common = (products.number(header, card) / given for card in ("OFFRMS", "CMERR"))
+    return photon_transfer(measured, read_noise, error, offset, common), left_out
 
 
 def hdus(

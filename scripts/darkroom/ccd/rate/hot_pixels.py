@@ -12,6 +12,7 @@ from darkroom.ccd.background import local_level
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.rate.line_fit import estimator
+from darkroom.ccd.rate.weak_lines import weak_lines
 from darkroom.ccd.robust import finite_median, robust_std
 from darkroom.ccd.settings import CcdSettings
 from darkroom.errors import DarkroomError
@@ -90,7 +91,7 @@ def find(
     nsigma: float = CcdSettings.hot_nsigma,
     gain: float | None = None,
 ) -> HotPixels:
-    """Find hot, unstable, low and saturated pixels.
+    """Find hot, unstable, low and saturated pixels, and weak bad columns and rows.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ def find(
     sigma = np.fmax(robust_std(excess), finite_median(rate.error))
     dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
+    dq[weak_lines(excess, halves, dq == 0)] |= DQ.LINE
     return HotPixels(
         dq=dq,
         excess=excess,

@@ -118,14 +118,7 @@ def fit_lines(
     ngroups = matrix.shape[1] - 1
     floor = np.zeros(ncells) if floor is None else np.nan_to_num(floor)
     common = np.zeros(ncells) if common is None else common
-    freedom = np.maximum(counts - 1.0, 0.0)
-    variances = np.where(freedom > 0, variances, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shared = (variances * freedom).sum(axis=0) / freedom.sum(axis=0)
-        variances = np.where(freedom > 0, variances, shared)
-        freedom = np.where(freedom > 0, freedom, np.maximum(freedom.sum(axis=0), 1.0))
-        of_mean = variances / counts
-        floored = np.maximum(variances, floor[:, None]) / counts
+    freedom, of_mean, floored = _variances_of_means(variances, counts, floor)
     shape = (ngroups, npixels)
     lines = Lines(
         *(np.full(npixels, np.nan) for _ in range(2)),
@@ -159,6 +152,19 @@ def fit_lines(
             with np.errstate(divide="ignore", invalid="ignore"):
                 lines.chi2[where] = np.nansum(residual**2 / floored[:, where], axis=0) / left
     return lines
+
+
+def _variances_of_means(variances, counts, floor):
+    """Return degrees of freedom and variance of each mean, and that of at least `floor`."""
+    freedom = np.maximum(counts - 1.0, 0.0)
+    variances = np.where(freedom > 0, variances, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shared = (variances * freedom).sum(axis=0) / freedom.sum(axis=0)
+        variances = np.where(freedom > 0, variances, shared)
+        freedom = np.where(freedom > 0, freedom, np.maximum(freedom.sum(axis=0), 1.0))
+        of_mean = variances / counts
+        floored = np.maximum(variances, floor[:, None]) / counts
+    return freedom, of_mean, floored
 
 
 def _scale(matrix):

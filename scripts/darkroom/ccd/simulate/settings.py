@@ -135,6 +135,11 @@ class Simulation:
         minimum=0,
         maximum=1,
     )
+    weak_columns: int = simulated(
+        0, "Number of columns whose pixels all have an excess of dark rate.", minimum=0
+    )
+    weak_rows: int = simulated(0, "Number of such rows.", minimum=0)
+    weak_rate: float = simulated(0.3, "That excess.", unit="ADU/s")
     dramatic: Dramatic | None = simulated(
         Dramatic(), "One very hot pixel; null: none.", group=Dramatic, absent="as below"
     )
