@@ -67,7 +67,7 @@ rule check:
         "../envs/detector.yaml"
     threads: 4
     params:
-        results=config["results"],
+        results=ALL_RESULTS,
         planned=lambda wildcards: planned_products(),
     message:
         f"Reading and comparing every file of campaign {CAMPAIGN.name}"

@@ -131,9 +131,9 @@ def _compared(main):
     """Call `main`; a damaged file among those it has read is the cause of whatever it raises."""
     try:
         status = main()
-    except Exception as error:
+    except Exception:
         settle()
-        raise error from error.__cause__
+        raise
     settle()
     return status
 

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What parsing of a header raises that is not as it should be.
-_NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, VerifyError)
+# What parsing of a header raises that is not as it should be; a missing name or attribute is a
+# fault of the program.
+_NOT_READ = (ValueError, TypeError, VerifyError)
 # Copies that are fetched of a file before giving up when no two are alike.
 _COPIES = 4
 

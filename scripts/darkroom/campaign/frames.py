@@ -41,7 +41,7 @@ COLUMNS = (
 )
 # Characters of a reason for which an exposure is refused, or of any other text of a status.
 _LONGEST = 20_000
-# What a check raises of values that no reader of headers gives.
+# What a check raises of values that no reader of headers gives, but a status written by hand may.
 _NOT_JUDGED = (
     ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
@@ -81,14 +81,17 @@ def frame_table(
     Raises
     ------
     DarkroomError
-        When a status lacks what is judged, or holds what cannot be, such as a word for a
-        temperature.
+        When a status written by hand lacks what is judged, or holds what cannot be, such as a word
+        for a temperature.
     """
+    statuses = list(statuses)
     try:
         # A status file is data, too: what is in it reaches tables, logs and the report.
         plain = [plain_value(status, _LONGEST) for status in statuses]
         return _judged(plain, checks, keep)
     except _NOT_JUDGED as error:
+        if all("digest" in status for status in statuses):
+            raise  # what darkroom itself wrote can be judged: the fault is the program's
         raise DarkroomError(
             f"the status files hold what cannot be judged ({type(error).__name__}: "
             f"{str(error)[:200]}); remove those of the item and run again: its exposures are "

@@ -109,7 +109,7 @@ def _text(content: Mapping[str, Any]) -> str:
 def read_status(path: StrPath) -> dict[str, Any]:
     """Return the content of a status file, with ``path``, that of the exposure.
 
-    The SHA-256 that it states is compared when a program reads the exposure, see
+    It has a ``digest`` unless it was written by hand. The SHA-256 that it states is compared when a program reads the exposure, see
     `darkroom.integrity.watch`.
 
     Raises
@@ -129,7 +129,6 @@ def read_status(path: StrPath) -> dict[str, Any]:
                 f"remove {path} and run again",
             )
         expect(frame, status["sha256"], path)
-    status.pop("digest", None)
     return status | {"path": str(frame)}
 
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from darkroom.judge.judgement import PASSED, REFUSED, WARNED, Judgement, Subject
@@ -137,7 +138,8 @@ class Between(Check):
         limit = _range(self.low, self.high) + unit
         for subject in subjects:
             value = subject.values.get(self.key)
-            if value is None or self.low <= value <= self.high:
+            fits = isinstance(value, Real) and self.low <= value <= self.high
+            if value is None or fits:
                 yield self.passed(subject, value, limit)
             else:
                 fault = f"{self.name} is {shown(value)}{unit}, it should be {limit}"

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from darkroom.campaign.frames import read_frames, write_frames
+from darkroom.campaign.frames import frame_table, read_frames, write_frames
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, read_status, write_status
-from darkroom.errors import InputError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.records import begin, sealed
 
 ROW = Exposure("camera", "dark", "a", "a.fits", "local:a.fits", None, {"exptime_s": "10"})
@@ -28,6 +28,7 @@ def status(tmp_path):
 
 def test_a_status_is_read_as_it_was_written(status):
     found = read_status(status)
+    assert len(found.pop("digest")) == 64
     assert found == acceptance(ROW, 5, SUM, ROW.facts, []) | {"path": f"{status.parent}/a.fits"}
 
 
@@ -38,6 +39,23 @@ def test_a_flipped_bit_is_found(status, at):
     status.write_bytes(content)
     with pytest.raises(InputError, match=r"damaged status|is the status of|gone or has changed"):
         read_status(status)
+
+
+class Broken:
+    """A check with a fault of its own."""
+
+    def judge(self, subjects):
+        return [subject.no_such_name for subject in subjects]
+
+
+def test_a_fault_of_a_check_is_no_fault_of_a_status_of_darkroom(status):
+    """The traceback of a programming error is not turned into a sentence about the file."""
+    found = read_status(status)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        frame_table([found], [Broken()])
+    found.pop("digest")
+    with pytest.raises(DarkroomError, match="cannot be judged"):
+        frame_table([found], [Broken()])
 
 
 def test_a_copied_status_is_refused(status):

@@ -60,6 +60,12 @@ def test_a_range_says_both_numbers():
     assert said == ["e0.fits: EXPTIME is 0 s, it should be at least 1 s; look at it"]
 
 
+def test_a_word_for_a_number_lies_in_no_range():
+    found, said = verdicts(Between(key="t", what="CCD-TEMP", high=0.0, unit="C"), "cold", -10.0)
+    assert found == [REFUSED, PASSED]
+    assert said == ["e0.fits: CCD-TEMP is cold C, it should be at most 0 C"]
+
+
 def test_faults_of_the_reader_are_listed_each():
     found, said = verdicts(NoFaults(key="faults"), ["a is b", "c is d"], [], None)
     assert found == [REFUSED, REFUSED, PASSED, PASSED]
