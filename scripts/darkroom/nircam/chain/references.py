@@ -27,6 +27,37 @@ NEVER = np.float32(65536)
 
 
 @dataclass(frozen=True)
+class Packed:
+    """Flags of few pixels, which take little memory.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    place : (n,) uint32 array
+        Of the pixels with flags, in the order of the flat image.
+    value : (n,) uint32 array
+    """
+
+    shape: tuple[int, ...]
+    place: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Packed:
+        """Pack an image of flags."""
+        flat = np.ascontiguousarray(image).ravel()
+        place = np.flatnonzero(flat).astype(np.uint32)
+        return cls(image.shape, place, flat[place].astype(np.uint32))
+
+    @property
+    def image(self) -> np.ndarray:
+        """The flags of all pixels, a new uint32 array."""
+        image = np.zeros(self.shape, np.uint32)
+        image.reshape(-1)[self.place] = self.value
+        return image
+
+
+@dataclass(frozen=True)
 class Coefficients:
     """Polynomials of the step linearity.
 
@@ -36,13 +67,18 @@ class Coefficients:
         From measured to linear signal.
     inverse : (nd, ny, nx) float32 array or None
         From linear to measured signal.
-    flags : (ny, nx) uint32 array
-        To be added to PIXELDQ.
+    packed : Packed
+        Flags to be added to PIXELDQ.
     """
 
     forward: np.ndarray
     inverse: np.ndarray | None
-    flags: np.ndarray
+    packed: Packed
+
+    @property
+    def flags(self) -> np.ndarray:
+        """Flags to be added to PIXELDQ, a new (ny, nx) uint32 array."""
+        return self.packed.image
 
 
 @dataclass(frozen=True)
@@ -96,35 +132,39 @@ class References:
     def mask(self, path: StrPath, window: Window) -> np.ndarray:
         """Return the flags of a MASK, (ny, nx) uint32."""
 
-        def read() -> np.ndarray:
+        def read() -> Packed:
             with _opened(path, "DQ") as hdus:
                 shape = hdus["DQ"].shape
-                return np.array(_cut(path, hdus, bits.flags_of(hdus, shape), window))
+                return Packed.of(_cut(path, hdus, bits.flags_of(hdus, shape), window))
 
-        return self._once("mask", path, window, read)
+        return self._once("mask", path, window, read).image
 
     def saturation(self, path: StrPath, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Return limits, (ny, nx) float32 DN, and flags, (ny, nx) uint32; `NEVER`: no limit."""
 
-        def read() -> tuple[np.ndarray, np.ndarray]:
+        def read() -> tuple[np.ndarray, Packed]:
             with _opened(path, "SCI") as hdus:
                 limit = _single(_cut(path, hdus, hdus["SCI"].data, window))
                 flags = np.array(_cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window))
             unknown = np.isnan(limit)
             flags[unknown] |= bits.NO_SAT_CHECK
             limit[(flags & bits.NO_SAT_CHECK) != 0] = NEVER
-            return limit, flags
+            return limit, Packed.of(flags)
 
-        return self._once("saturation", path, window, read)
+        limit, packed = self._once("saturation", path, window, read)
+        return limit, packed.image
 
     def bias(self, path: StrPath, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Return a superbias as stored, (ny, nx) float32 DN with NaN, and its flags."""
+        level, packed = self._bias(path, window)
+        return level, packed.image
 
-        def read() -> tuple[np.ndarray, np.ndarray]:
+    def _bias(self, path: StrPath, window: Window) -> tuple[np.ndarray, Packed]:
+        def read() -> tuple[np.ndarray, Packed]:
             with _opened(path, "SCI") as hdus:
                 level = _single(_cut(path, hdus, hdus["SCI"].data, window))
                 flags = _cut(path, hdus, bits.flags_of(hdus, hdus["SCI"].shape), window)
-                return level, np.array(flags)
+                return level, Packed.of(flags)
 
         return self._once("superbias", path, window, read)
 
@@ -135,7 +175,7 @@ class References:
             unknown = np.isnan(level)
             return np.where(unknown, np.float32(0), level) if unknown.any() else level
 
-        level, _ = self.bias(path, window)
+        level, _ = self._bias(path, window)
         return self._once("subtracted", path, window, read)
 
     def kernel(self, path: StrPath, window: Window) -> np.ndarray:
@@ -170,7 +210,7 @@ class References:
                 if inverse and "INV_COEFFS" in [hdu.name for hdu in hdus]:
                     back = _single(_cut(path, hdus, hdus["INV_COEFFS"].data, window))
                     flags[_made_plain(back, given)] |= bits.NO_LIN_CORR
-            return Coefficients(forward, back, flags)
+            return Coefficients(forward, back, Packed.of(flags))
 
         return self._once(f"linearity {inverse}", path, window, read)
 
