@@ -102,6 +102,7 @@ rule check_ramps:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: nircam.check_options(wildcards.item, wildcards.purpose),
+        judged=lambda wildcards: nircam.judged_options(wildcards.item),
         place=lambda wildcards, output: nircam.place(),
         superbias=lambda wildcards, input: named_options(input, "superbias"),
         against=lambda wildcards: nircam.against(wildcards.item, f"calibrated/{wildcards.purpose}"),
@@ -109,12 +110,11 @@ rule check_ramps:
     message:
         "Checking the ramps of {wildcards.item} for the {wildcards.purpose}"
     shell:
-        r"printf '%s\n' {input.exposures} > {output.statuses} && "
+        r"printf '%s\n' {input.exposures:q} > {output.statuses:q} && "
         + program("detector", "nircam/check_ramps", EXCLUDE)
-        + f"--references {RESULTS}/{{wildcards.item}}/references "
-        + f"--refusals {RESULTS}/{{wildcards.item}}/refusals "
-        + "--frames {input.frames} --list {output.list} --output {output.folder} {params.place} "
-        "{params.superbias} {params.against} {params.settings} -- @{output.statuses} > {log} 2>&1"
+        + "{params.judged} --frames {input.frames:q} --list {output.list:q} "
+        "--output {output.folder:q} {params.place} {params.superbias} {params.against} "
+        "{params.settings} -- @{output.statuses:q} > {log:q} 2>&1"
 
 
 rule ramp_list:

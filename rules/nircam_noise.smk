@@ -154,6 +154,7 @@ rule check_correction:
         place=lambda wildcards, output: nircam.place(),
         measured=lambda wildcards, input: measured_options(input),
         superbias=lambda wildcards, input: named_options(input, "superbias"),
+        judged=lambda wildcards: nircam.judged_options(wildcards.item),
         against=lambda wildcards: nircam.against(
             wildcards.item, f"corrected/{wildcards.correction}"
         ),
@@ -162,10 +163,9 @@ rule check_correction:
         "Checking the correction of {wildcards.item}: {wildcards.correction}"
     shell:
         program("detector", "nircam/check_ramps", EXCLUDE)
-        + f"--references {RESULTS}/{{wildcards.item}}/references "
-        + f"--refusals {RESULTS}/{{wildcards.item}}/refusals "
-        + "--output {output.folder} {params.place} {params.superbias} {params.against} "
-        "{params.settings} {params.measured} -- {input.exposures} > {log} 2>&1"
+        + "{params.judged} --output {output.folder:q} {params.place} {params.superbias} "
+        "{params.against} {params.settings} {params.measured} -- {input.exposures:q} "
+        "> {log:q} 2>&1"
 
 
 rule compare_corrections:

@@ -86,6 +86,11 @@ class NircamPipeline(Pipeline):
         both = self.engine(item) == "both"
         return quoted("--against", f"{self.plan.folder(item)}/{folder}") if both else ""
 
+    def judged_options(self, item: str) -> str:
+        """Return the options that name the folders of an item's references and refusals."""
+        folder = self.plan.folder(item)
+        return quoted("--references", f"{folder}/references", "--refusals", f"{folder}/refusals")
+
     def refusals(self, item: str) -> list[str]:
         """Return the files that say why exposures are refused, in the lock's order."""
         folder = f"{self.plan.folder(item)}/refusals"

@@ -12,8 +12,18 @@ _BLOCK = re.compile(r"^    shell:\n((?:        .*\n|\n)+)", re.MULTILINE)
 _PLACE = re.compile(r"(?<!\{)\{(?!\{)([^{}]*)\}")
 # Parameters that are made as words for the shell (`quoted`, `command_options`, `input_options`).
 WORDS = {
-    *("came", "code", "dark", "judge", "measured", "more", "name", "note", "pins", "place"),
-    *("previous", "products", "reference", "settings", "settings[2]", "simulated", "superbias"),
+    *("against", "came", "code", "dark", "judge", "judged", "measured", "more", "name", "note"),
+    *(
+        "pins",
+        "place",
+        "previous",
+        "products",
+        "reference",
+        "settings",
+        "settings[2]",
+        "simulated",
+        "superbias",
+    ),
 }
 
 
