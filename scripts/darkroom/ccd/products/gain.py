@@ -89,7 +89,7 @@ def make(
     if not pairs:
         # Those of a campaign may all have been refused when they were judged.
         left_out.append(
-            f"no two of {len(frames)} have one exposure time, which photon transfer needs"
+            f"{len(frames)} left, and photon transfer needs two of one exposure time"
             if frames
             else "every one was refused"
         )
