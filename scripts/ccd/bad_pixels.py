@@ -35,6 +35,7 @@ def main() -> None:
     from darkroom.ccd.dq import DQ
     from darkroom.ccd.products import bad_pixels as bad
     from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
+    from darkroom.errors import InputError
     from darkroom.fits.write import write
     from darkroom.provenance import stamp
 
@@ -42,6 +43,10 @@ def main() -> None:
     count, hdus = part_count(arguments.hot_pixels), []
     for number in range(count):
         with opened_part(arguments.hot_pixels, number) as part:
+            if "DQ" not in part:
+                raise InputError(
+                    arguments.hot_pixels, "has no image DQ: it is no product of hot_pixels"
+                )
             flagged = (part["DQ"].data & int(bits)) > 0
             name = part["DQ"].header.get(NAME, "")
         found = bad.defects(flagged)

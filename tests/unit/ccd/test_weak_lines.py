@@ -99,3 +99,14 @@ def test_mask_and_list_hold_a_weak_column_as_one_defect(tmp_path):
     assert (fits.getval(mask, "NBADCOL"), fits.getval(mask, "NBADROW")) == (1, 1)
     x = int(np.flatnonzero(weak.all(axis=0))[0]) + 1
     assert f"{x} {x} 1 96" in mask.with_suffix(".txt").read_text().splitlines()
+
+
+def test_a_product_without_flags_is_one_sentence(tmp_path):
+    fits.PrimaryHDU().writeto(tmp_path / "hot.fits")
+    program = ROOT / "scripts/ccd/bad_pixels.py"
+    command = [sys.executable, program, "--output", tmp_path / "mask.fits", tmp_path / "hot.fits"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode
+    assert "hot.fits" in done.stderr
+    assert "has no image DQ" in done.stderr
+    assert "Traceback" not in done.stderr
