@@ -109,8 +109,8 @@ def _text(content: Mapping[str, Any]) -> str:
 def read_status(path: StrPath) -> dict[str, Any]:
     """Return the content of a status file, with ``path``, that of the exposure.
 
-    It has a ``digest`` unless it was written by hand. The SHA-256 that it states is compared when a program reads the exposure, see
-    `darkroom.integrity.watch`.
+    It has a ``digest`` unless it was written by hand. The SHA-256 that it states is compared when a
+    program reads the exposure, see `darkroom.integrity.watch`.
 
     Raises
     ------
