@@ -22,12 +22,8 @@ from corgidrp.data import Dark, DetectorNoiseMaps, Image
 
 from darkroom.cgi.darks import mean
 from darkroom.cgi.darks.darks import synthesized_dark, traditional_dark
-from darkroom.cgi.darks.product import (
-    NoiseMapsFile,
-    write_dark,
-    write_noise_maps,
-    write_synthesized_dark,
-)
+from darkroom.cgi.darks.product import write_dark, write_noise_maps, write_synthesized_dark
+from darkroom.cgi.darks.read import NoiseMapsFile
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.maps.peer import fit_peer
 from darkroom.cgi.stacks.frame import Headers

@@ -28,7 +28,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from darkroom.cgi.darks.darks import synthesized_dark
-    from darkroom.cgi.darks.product import read_noise_maps, write_synthesized_dark
+    from darkroom.cgi.darks.product import write_synthesized_dark
+    from darkroom.cgi.darks.read import read_noise_maps
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.raw.calibration import LINEAR, read_calibration
     from darkroom.cgi.raw.frames import is_raw

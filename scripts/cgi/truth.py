@@ -27,7 +27,7 @@ def main() -> None:
 
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
-    from darkroom.cgi.darks.product import read_noise_maps, restore_empty
+    from darkroom.cgi.darks.read import read_noise_maps, restore_empty
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.simulate import exposures as cgi
     from darkroom.cgi.truth import compare_dark, compare_maps

@@ -27,15 +27,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What parsing of a header raises that is not as it should be; a missing name or attribute is a
-# fault of the program.
-_NOT_READ = (ValueError, TypeError, VerifyError)
+# What parsing of a header raises that is not as it should be.
+_NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, VerifyError)
 # Copies that are fetched of a file before giving up when no two are alike.
 _COPIES = 4
 
 
 def facts_of_lock(path: Path, exposure: Exposure, item: Mapping[str, Any]) -> Header:  # noqa: ARG001
     """Return the header values of the lock: the file's own are not read, so nothing is recovered.
+
+    Each instrument's ``read_header`` has these arguments, and returns the same with the values that
+    its checks compare below ``judged``.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def facts_of(
     try:
         facts, notes = read_header(path, exposure, item)
     except _NOT_READ as error:
+        # A fault of the reader looks the same: the log keeps where it was.
+        log.info("%s: its header cannot be read", exposure.file, exc_info=True)
         raise InputError(
             exposure.file, f"its header cannot be read ({type(error).__name__}: {error})"
         ) from error

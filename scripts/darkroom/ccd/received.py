@@ -55,23 +55,9 @@ def read_header(
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """Return what is known of a frame, and notes on the cards that were recovered.
 
-    `darkroom.archive.fetching` calls it for every frame that it fetches for a CCD item.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The received file.
-    exposure : darkroom.campaign.lock.Exposure
-        Its row of the lock.
-    item : mapping
-        Settings of the work item: ``recover`` lists the cards that may be recovered, ``cards``
-        those that hold the exposure time, the temperature and the role.
-
-    Returns
-    -------
-    facts : dict
-        Header values; ``judged`` holds what the checks of `darkroom.ccd.judging` compare.
-    notes : sequence of str
+    Its arguments and what it returns are those of `darkroom.archive.receive.facts_of_lock`. Of
+    `item` it uses ``recover``, the cards that may be recovered, and ``cards``, those that hold the
+    exposure time, the temperature and the role.
 
     Raises
     ------

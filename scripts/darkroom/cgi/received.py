@@ -22,16 +22,7 @@ def read_header(
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """Return the header values of a frame, and below ``judged`` what its checks compare.
 
-    `darkroom.archive.fetching` calls it for every frame that it fetches for a CGI item.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The received file.
-    exposure : darkroom.campaign.lock.Exposure
-        Its row of the lock.
-    item : mapping
-        Settings of the work item.
+    Its arguments and what it returns are those of `darkroom.archive.receive.facts_of_lock`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import numpy as np
 from darkroom.report.truth_rows import row
 
 if TYPE_CHECKING:
-    from darkroom.cgi.darks.product import NoiseMapsFile
+    from darkroom.cgi.darks.read import NoiseMapsFile
     from darkroom.cgi.geometry import Geometry
 
 _NAMES = (
@@ -47,7 +47,7 @@ def compare_maps(
 
     Parameters
     ----------
-    maps : darkroom.cgi.darks.product.NoiseMapsFile
+    maps : darkroom.cgi.darks.read.NoiseMapsFile
         Maps of the full frame.
     truth : dict
         As from `darkroom.cgi.simulate.exposures.truth`.

@@ -23,16 +23,7 @@ def read_header(
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """Return the facts of an exposure, with what it is judged by below ``judged``.
 
-    `darkroom.archive.fetching` calls it for every exposure that it fetches for a NIRCam item.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The received file.
-    exposure : darkroom.campaign.lock.Exposure
-        Its row of the lock.
-    item : mapping
-        Settings of the work item.
+    Its arguments and what it returns are those of `darkroom.archive.receive.facts_of_lock`.
 
     Raises
     ------

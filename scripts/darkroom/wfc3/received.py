@@ -47,14 +47,8 @@ def read_header(
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """Return the header values of a RAW, and below ``judged`` those that checks use.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The received file.
-    exposure : darkroom.campaign.lock.Exposure
-        Its row of the lock; a combined image (``_drz.fits``) is not looked into.
-    item : mapping
-        Settings of the work item.
+    Its arguments and what it returns are those of `darkroom.archive.receive.facts_of_lock`. A
+    combined image (``_drz.fits``) is not looked into.
 
     Raises
     ------

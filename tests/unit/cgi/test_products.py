@@ -11,7 +11,8 @@ from astropy.io import fits
 from cgi_stacks import source_of, sources, tiny_geometry, truth
 from darkroom.cgi.darks.darks import traditional_dark
 from darkroom.cgi.darks.headers import creation_time
-from darkroom.cgi.darks.product import read_noise_maps, write_dark, write_noise_maps
+from darkroom.cgi.darks.product import write_dark, write_noise_maps
+from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.darks.tables import read_table, table_image
 from darkroom.cgi.maps.pooled import fit_pooled
 from darkroom.cgi.stack_keys import alike, keys

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.cgi.darks.product import read_noise_maps
+from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.raw.calibration import Calibration, read_calibration
 from darkroom.cgi.raw.gather import raw_moments

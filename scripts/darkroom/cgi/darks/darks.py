@@ -14,7 +14,7 @@ from darkroom.cgi.units import NONFINITE
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
-    from darkroom.cgi.darks.product import NoiseMapsFile
+    from darkroom.cgi.darks.read import NoiseMapsFile
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.maps.maps import NoiseMaps
     from darkroom.cgi.stacks.moments import Moments

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
-from darkroom.cgi.darks.product import restore_empty
+from darkroom.cgi.darks.read import restore_empty
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.figures.maps import Story
 from darkroom.report.item import inside
