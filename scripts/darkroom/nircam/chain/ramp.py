@@ -10,6 +10,7 @@ import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES
+from darkroom.integrity.watch import expect
 from darkroom.nircam.chain.bands import Chain, Inputs, Memory
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
 from darkroom.nircam.chain.follows import VERSIONS
@@ -188,6 +189,7 @@ def calibrated(recipe: Recipe, path: Path, job: Job | None = None) -> Calibrated
     raw_path = Path(recipe.raw.path)
     if not raw_path.is_file() or raw_path.stat().st_size != recipe.raw.size:
         raise InputError(raw_path, "was checked, but is gone or has changed since", again)
+    expect(raw_path, recipe.raw.sha256, "its recipe")
     raw, chosen = RawExposure(raw_path), recipe.chosen
     files = {kind: Path(used.path) for kind, used in recipe.references.items()}
     made = files.pop("made", None)
