@@ -9,8 +9,12 @@ the others wait for it and load.
 
 A kernel is a module, or a package all of whose files belong to it. numba compares the one file that
 holds the called function with the file that was compiled, and would not notice an edit of another.
-So the code of a package is kept in a folder named by the digest of all its files. A compiled
+So the code of a kernel is kept in a folder named by the digest of all its files. A compiled
 function must not use constants or functions from outside its kernel.
+
+numba does not flush what it writes, and after a power cut stops at a file that is empty or cut, or
+runs what it holds. So the sums of the files are kept beside them; when one differs, all are
+compiled again.
 """
 
 from __future__ import annotations
@@ -30,8 +34,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
+from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError
 
+#: The sums of the files of compiled code in a folder.
+_SUMS = "sums.txt"
 _loaded: dict[tuple, Any] = {}
 _loading = threading.Lock()
 
@@ -80,32 +87,69 @@ def _load(name: str, variant: tuple) -> Any:
 
 @contextmanager
 def _code_by_digest(name: str, folder: Path) -> Iterator[None]:
-    """Let numba keep the code of a package by the digest of all its files.
+    """Let numba keep the code of a kernel by the digest of all its files.
 
-    Code of earlier states of the same checkout's package is removed, as numba itself replaces the
+    Code of earlier states of the same checkout's kernel is removed, as numba itself replaces the
     code of an edited module: it is made again in seconds, and would pile up without end. Nobody
     reads it meanwhile, since the lock is held.
     """
     spec = find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        yield
+    if spec is None or spec.origin is None:
+        yield  # the import says what is missing
         return
     import shutil
 
     from numba import config
 
-    package = Path(spec.submodule_search_locations[0]).absolute()
+    package = Path(spec.origin).absolute()
+    if spec.submodule_search_locations:
+        package = package.parent
     checkout = hashlib.sha256(bytes(package)).hexdigest()[:8]
     states = folder / f"{name}-{checkout}"
     present = states / _digest(package)
     before, config.CACHE_DIR = config.CACHE_DIR, str(present)
+    whole = _remove_damaged(present)
     try:
         yield
     finally:
         config.CACHE_DIR = before
+    _note_sums(present, whole)
     for state in states.glob("*"):
         if state != present:
             shutil.rmtree(state, ignore_errors=True)
+
+
+def _code_sums(folder: Path) -> str:
+    """Return a line for each file of compiled code below a folder: its SHA-256 and its name."""
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n"
+        for path in sorted(folder.rglob("*.nb[ic]"))
+    )
+
+
+def _remove_damaged(folder: Path) -> str:
+    """Remove the compiled code unless every file is as it was noted; return the sums of the rest.
+
+    All of it, since an index and the code that it names are written one after the other.
+    """
+    import shutil
+
+    try:
+        noted = (folder / _SUMS).read_bytes()
+    except OSError:
+        noted = b""
+    present = _code_sums(folder)
+    if present.encode() == noted:
+        return present
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def _note_sums(folder: Path, before: str) -> None:
+    """Note the sums of the compiled code when it changed; a lost note costs a compilation."""
+    present = _code_sums(folder)
+    if present != before:
+        write_text(folder / _SUMS, present)
 
 
 @cache
@@ -115,7 +159,7 @@ def _digest(package: Path) -> str:
     Found once: a process keeps to what it has imported, also for variants that it compiles later.
     """
     total = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(package.rglob("*.py")) if package.is_dir() else [package]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(package)}\0{content}\n".encode())
     return total.hexdigest()[:16]

@@ -149,7 +149,14 @@ class Library:
 
     def __init__(self, folder, cache, repository):
         source, self.scripts = repository / "scripts", folder / "scripts"
-        for name in ("__init__.py", "compiled.py", "errors.py", "plain.py"):
+        for name in (
+            "__init__.py",
+            "atomic.py",
+            "compiled.py",
+            "errors.py",
+            "naming.py",
+            "plain.py",
+        ):
             self.write(f"darkroom/{name}", (source / "darkroom" / name).read_text())
         for name, text in KERNEL.items():
             self.write(name, text)
@@ -214,6 +221,26 @@ def test_a_package_is_compiled_once_and_again_after_an_edit_of_a_helper(
     assert library.call() == [(6, 12, 0)]
     assert len(library.code()) == 4  # what was compiled before the edit is gone
     assert not library.code().keys() & first.keys()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "left"),
+    [("nbi", "nothing"), ("nbc", "half"), ("nbc", "hole"), ("nbi", "zeros"), ("txt", "half")],
+)
+def test_code_that_a_power_cut_left_in_part_is_compiled_again(suffix, left, tmp_path, repository):
+    library = Library(tmp_path, "named", repository)
+    assert library.call() == [(2, 4, 0)]
+    for path in library.cache.rglob(f"*.{suffix}"):
+        whole = path.read_bytes()
+        half = len(whole) // 2
+        path.write_bytes(
+            {
+                "nothing": b"", "half": whole[:half], "zeros": bytes(len(whole)),
+                "hole": whole[:half] + bytes(16) + whole[half + 16 :],
+            }[left]
+        )  # fmt: skip
+    assert library.call() == [(2, 4, 0)]
+    assert library.call() == [(2, 4, 2)]
 
 
 def test_a_process_keeps_to_the_state_that_it_imported_and_the_next_one_does_not(
