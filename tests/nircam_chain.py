@@ -29,7 +29,7 @@ class Case:
     ----------
     folder : path-like
     settings : dict
-        Of the simulator: detector, subarray, readpatt, nints, ngroups, rows.
+        Of the simulator: detector, subarray, readpatt, nints, ngroups, rows, segments.
     dirty : bool
         References with faults, and ramps that saturate.
     change : dict
@@ -150,7 +150,9 @@ class Case:
 
     def _write_raw(self):
         full, rng = self.full, self.rng
-        nints, ngroups = full["nints"], full["ngroups"]
+        # Of an exposure in segments, the last one.
+        exposure = nircam.plan(self.settings)[-1]
+        nints, ngroups = exposure.nints, full["ngroups"]
         ny, nx = self.bias.shape
         data = np.empty((nints, ngroups, ny, nx), np.uint16)
         for i in range(nints):
@@ -168,7 +170,6 @@ class Case:
                 if self.dirty:
                     value[self._some((ny, nx), 0.001)] = 0
                 data[i, g] = np.clip(np.round(value), 0, 65535)
-        exposure = nircam.plan(self.settings)[0]
         hdus = uncal(full, exposure, data)
         return self._save(hdus, "jw0_uncal.fits", "raw")
 

@@ -167,6 +167,8 @@ CASES = {
     "inverse polynomials, two groups": (
         {**POINT, "readpatt": "SHALLOW4", "ngroups": 2}, CHAIN, {}, {"linearity": inverse},
     ),
+    "last segment (T3)": ({**GRISM, "nints": 4, "segments": 2}, CHAIN, {}, {}),
+    "last segment of one output (T3)": ({**POINT, "nints": 5, "segments": 3}, CHAIN, {}, {}),
     "one group": ({**POINT, "ngroups": 1}, CHAIN, {}, {}),
     "two groups, averaged": ({**GRISM8, "ngroups": 2}, CHAIN, {}, {}),
     "ipc": (POINT, ALL[:4], {}, {}),
@@ -189,6 +191,7 @@ QUICK = (
     *("four outputs, averaged groups", "one output", "saturation alone", "no saturation"),
     *("one mean per amplifier, gain, even length (T17)", "constant reference pixels (T6)"),
     *("a parity without", "inverse polynomials, one output", "dark extrapolated (T22)"),
+    "last segment (T3)",
 )
 
 
