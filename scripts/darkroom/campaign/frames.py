@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,8 @@ def frame_table(
     Raises
     ------
     DarkroomError
-        When a status written by hand lacks what is judged, or holds what cannot be, such as a word
-        for a temperature.
+        When a status holds what cannot be judged, such as a word for a temperature: of one that
+        darkroom wrote, the place of the check is told.
     """
     statuses = list(statuses)
     try:
@@ -91,7 +92,14 @@ def frame_table(
         return _judged(plain, checks, keep)
     except _NOT_JUDGED as error:
         if all("digest" in status for status in statuses):
-            raise  # what darkroom itself wrote can be judged: the fault is the program's
+            # What darkroom itself wrote: a card of a kind that no check expects, or a fault of ours.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise DarkroomError(
+                f"a check cannot judge what the exposures state ({type(error).__name__}: "
+                f"{str(error)[:200]}, {Path(where.filename).name} line {where.lineno}); look for an "
+                "exposure with an odd header and leave it out; darkroom should have named it: "
+                "please report it"
+            ) from error
         raise DarkroomError(
             f"the status files hold what cannot be judged ({type(error).__name__}: "
             f"{str(error)[:200]}); remove those of the item and run again: its exposures are "

@@ -49,10 +49,12 @@ class Broken:
 
 
 def test_a_fault_of_a_check_is_no_fault_of_a_status_of_darkroom(status):
-    """The traceback of a programming error is not turned into a sentence about the file."""
+    """It says where it happened, and does not ask to fetch the exposures again."""
     found = read_status(status)
-    with pytest.raises(AttributeError, match="no_such_name"):
+    with pytest.raises(DarkroomError, match=r"no_such_name.*test_status\.py line \d+") as caught:
         frame_table([found], [Broken()])
+    assert isinstance(caught.value.__cause__, AttributeError)
+    assert "received again" not in str(caught.value)
     found.pop("digest")
     with pytest.raises(DarkroomError, match="cannot be judged"):
         frame_table([found], [Broken()])
