@@ -92,12 +92,12 @@ def frame_table(
         return _judged(plain, checks, keep)
     except _NOT_JUDGED as error:
         if all("digest" in status for status in statuses):
-            # What darkroom itself wrote: a card of a kind that no check expects, or a fault of ours.
+            # What darkroom wrote: a card of a kind that no check expects, or a fault of ours.
             where = traceback.extract_tb(error.__traceback__)[-1]
             raise DarkroomError(
                 f"a check cannot judge what the exposures state ({type(error).__name__}: "
-                f"{str(error)[:200]}, {Path(where.filename).name} line {where.lineno}); look for an "
-                "exposure with an odd header and leave it out; darkroom should have named it: "
+                f"{str(error)[:200]}, {Path(where.filename).name} line {where.lineno}); look for "
+                "an exposure with an odd header and leave it out; darkroom should have named it: "
                 "please report it"
             ) from error
         raise DarkroomError(
