@@ -158,5 +158,5 @@ def accepted(exposure: Mapping[str, Any], ramp: CalibratedRamp, recipe: Path) ->
     return found | {
         "file": recipe.name,
         "size": recipe.stat().st_size,
-        "sha256": ramp.recipe.identity,
+        "sha256": sha256(recipe),
     }

@@ -6,7 +6,6 @@ what they need from the raw file (`darkroom.nircam.chain.ramp`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -74,14 +73,6 @@ class Recipe:
     def chosen(self) -> Steps:
         """The steps with their parameters."""
         return chosen_steps(self.steps, self.parameters)
-
-    @property
-    def identity(self) -> str:
-        """SHA-256 of all that determines the ramps: not of the folders in which the files are."""
-        content = asdict(self)
-        for used in (content["raw"], *content["references"].values()):
-            del used["path"]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def write(self, path: StrPath) -> None:
         """Write the recipe, atomically."""
