@@ -109,7 +109,7 @@ def test_a_product_made_from_other_bytes_is_stale(copy, monkeypatch):
     copy.campaign(items={"camera": item})
     copy.snakemake(f"{RESULTS}/camera/master_dark.fits", "--config", CHOICE)
     stale = [finding for finding in check().found if finding.kind == "stale"]
-    assert f"{RESULTS}/camera/figures/bias_asinh.png" in {finding.path for finding in stale}
+    assert f"{RESULTS}/camera/figures/bias_asinh.webp" in {finding.path for finding in stale}
     assert "was made from camera/" in stale[0].why
     assert check().status() == 4
 
