@@ -27,7 +27,7 @@ def swept(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in SAMPLED], ids=lambda c: c.name)
 def test_nothing_that_has_a_name_is_wrong_and_a_repeat_completes(case, swept):
-    assert swept(case, 7).points > 30
+    assert swept(case, 5).points > 30
 
 
 def test_the_same_of_a_transfer(swept):
