@@ -35,8 +35,8 @@ def test_each_figure_has_panels_of_every_amplifier_named_on_picture_caption_and_
     records, titles = drawn(tmp_path / "figures", ["LEFT", "RIGHT"])
     assert [record["key"] for record in records] == ["bias", "dark"]
     assert [one["file"] for one in records[0]["panels"]] == [
-        "bias_a_amplifier1.png", "bias_b_amplifier1.png",
-        "bias_a_amplifier2.png", "bias_b_amplifier2.png",
+        "bias_a_amplifier1.webp", "bias_b_amplifier1.webp",
+        "bias_a_amplifier2.webp", "bias_b_amplifier2.webp",
     ]  # fmt: skip
     assert records[1]["caption"] == "LEFT: words of dark. RIGHT: words of dark."
     assert records[1]["panels"][2]["alt"] == "RIGHT: alt a"
@@ -47,7 +47,7 @@ def test_each_figure_has_panels_of_every_amplifier_named_on_picture_caption_and_
 
 def test_a_single_image_has_the_figures_of_before(tmp_path):
     records, titles = drawn(tmp_path / "figures", [""])
-    assert [one["file"] for one in records[0]["panels"]] == ["bias_a.png", "bias_b.png"]
+    assert [one["file"] for one in records[0]["panels"]] == ["bias_a.webp", "bias_b.webp"]
     assert (records[0]["caption"], titles[0]) == ("words of bias.", "map a")
 
 
