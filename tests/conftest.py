@@ -1,6 +1,7 @@
 """Fixtures every test may ask for."""
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -29,3 +30,11 @@ def reference_data():
     if not folder.is_dir():
         pytest.fail(f"DARKROOM_REFERENCE_DATA names {folder}, which is not a folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def forget_reads():
+    """Let no test be stopped by a damaged file that an earlier one read in the same process."""
+    yield
+    if watching := sys.modules.get("darkroom.integrity.watch"):
+        watching.forget()

@@ -102,6 +102,13 @@ def expect(path: StrPath, sha256: str, stated_by: StrPath) -> None:
     _watch.expected[absolute(path)] = sha256, str(stated_by)
 
 
+def forget() -> None:
+    """Forget what was read and stated so far: what this process does next is other work."""
+    with _watch.lock:
+        _watch.expected.clear()
+        _watch.reads.clear()
+
+
 @contextmanager
 def unwatched() -> Iterator[None]:
     """Read and write files that other processes may replace meanwhile: notes of the transfers."""
