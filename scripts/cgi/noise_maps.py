@@ -14,20 +14,15 @@ of corgidrp with further extensions.
           peer-3.2  one over the error of the mean, as corgidrp 3.2.1; for comparison
 """
 
+import argparse
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
 
 
-def main() -> None:
-    """Run the program."""
-    from darkroom.cgi.options import (
-        add_checksums,
-        add_judging,
-        add_settings,
-        judge_settings,
-        raw_settings,
-    )
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    from darkroom.cgi.options import add_checksums, add_judging, add_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "noise_maps")
@@ -51,11 +46,17 @@ def main() -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="frames, status files or statistics (or @list)"
     )
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the program."""
+    arguments = parse()
 
     from darkroom.cgi.darks.product import write_noise_maps
     from darkroom.cgi.maps.peer import fit_peer
     from darkroom.cgi.maps.pooled import fit_pooled
+    from darkroom.cgi.options import judge_settings, raw_settings
     from darkroom.cgi.request import opened
     from darkroom.errors import DarkroomError
 

@@ -101,9 +101,10 @@ def treated(
     from darkroom.crds.references import read_references
     from darkroom.wfc3.engine.working import references_folder, verified_references
     from darkroom.wfc3.files.reads import read_ima
-    from darkroom.wfc3.reads.diagnose import from_record, sky_pixels, with_data
+    from darkroom.wfc3.reads.diagnose import from_record, with_data
     from darkroom.wfc3.reads.records import ima_of, read_record
     from darkroom.wfc3.reads.reprocess import reprocess
+    from darkroom.wfc3.reads.sky import sky_pixels
     from darkroom.wfc3.reads.treated import write_treated
 
     original = Path(exposure["path"])

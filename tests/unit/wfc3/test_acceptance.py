@@ -6,7 +6,8 @@ import pytest
 from darkroom.wfc3.engine import engine
 from darkroom.wfc3.reads.background import background
 from darkroom.wfc3.reads.choose import choose
-from darkroom.wfc3.reads.diagnose import measure, sky_pixels
+from darkroom.wfc3.reads.diagnose import measure
+from darkroom.wfc3.reads.sky import sky_pixels
 from darkroom.wfc3.reads.treat import flatten
 from darkroom.wfc3.settings import Wfc3Settings
 from darkroom.wfc3.truth import against_truth

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.engine import engine, products
-from darkroom.wfc3.visit import drizzle
+from darkroom.wfc3.visit import drizzle, weights
 from wfc3_visits import Visit
 
 DITHERS = [[0.0, 0.0], [1.1, 0.3], [0.2, 1.2]]
@@ -105,12 +105,12 @@ def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap()
     share = np.zeros((2, 19), bool)
     share[0, :10], share[1, 9:] = True, True
     expected, found = 100.0 * share.sum(axis=0), 100.0 * share[0]
-    each = drizzle._weight_ratios(found, expected, share)
+    each = weights._weight_ratios(found, expected, share)
     report = {"exposures": ["one", "two"], "exptime": 200.0, "weight_of_each": each}
     report["weight_ratio"] = float(np.median((found / expected)[found > 0]))
     assert report["weight_ratio"] == 1
     with pytest.raises(DarkroomError, match=r"in the field of two is 0\.5000 .* the flags of two"):
-        drizzle._check_weights(report)
+        weights._check_weights(report)
 
 
 def test_an_exposure_four_pixels_off_is_refused_or_left_out(combine, visit, tmp_path):

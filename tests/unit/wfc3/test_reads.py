@@ -7,7 +7,8 @@ from astropy.io import fits
 from darkroom.errors import DarkroomError, InputError
 from darkroom.wfc3.files.reads import Cube, difference, limit_rates, ranges, read_ima, region
 from darkroom.wfc3.reads.choose import choose
-from darkroom.wfc3.reads.diagnose import from_record, measure, sky_pixels, to_record
+from darkroom.wfc3.reads.diagnose import from_record, measure, to_record
+from darkroom.wfc3.reads.sky import sky_pixels
 
 TIMES = np.array([0.0, 2.9, 102.9, 202.9, 302.9])
 

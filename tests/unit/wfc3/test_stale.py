@@ -6,9 +6,10 @@ from astropy.io import fits
 
 from darkroom.wfc3.files.imsets import Imsets
 from darkroom.wfc3.reads.choose import choose
-from darkroom.wfc3.reads.diagnose import measure, sky_pixels, with_data
+from darkroom.wfc3.reads.diagnose import measure, with_data
 from darkroom.wfc3.reads.lines import line_excess
 from darkroom.wfc3.reads.reprocess import reprocess
+from darkroom.wfc3.reads.sky import sky_pixels
 from darkroom.wfc3.reads.stale import stale_in
 from wfc3_visits import REGIONS, Visit, cube_of
 

@@ -12,9 +12,10 @@ from darkroom.wfc3.engine.planes import Darks
 from darkroom.wfc3.files.imsets import Imsets
 from darkroom.wfc3.reads.background import background
 from darkroom.wfc3.reads.choose import choose
-from darkroom.wfc3.reads.diagnose import measure, sky_pixels
+from darkroom.wfc3.reads.diagnose import measure
 from darkroom.wfc3.reads.quality import ramp_quality
 from darkroom.wfc3.reads.reprocess import reprocess
+from darkroom.wfc3.reads.sky import sky_pixels
 from darkroom.wfc3.reads.treat import flatten, subtract
 from darkroom.wfc3.settings import Wfc3Settings
 from wfc3_visits import REGIONS, Visit, cube_of
