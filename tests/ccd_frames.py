@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from darkroom.ccd.simulate import frames as simulated_frames
 from darkroom.ccd.stack.frames import Cube, Stack
 from darkroom.combine import Clip
 from darkroom.fits.describe import Frame
+from programs import SCRIPTS
 
 CLIP = Clip("mad", 5.0, 5)
 
@@ -94,3 +97,30 @@ def rate_of(stacks):
         lines.rate[k], lines.rate_error[k], lines.covariance[k], found.dq[k], lines.bias,
         lines.bias_error, group, group_temperature(stacks.cells, group), 0.0,
     )  # fmt: skip
+
+
+def run_ccd(program, *arguments):
+    """Run a program of ``scripts/ccd`` as a process of its own."""
+    subprocess.run(
+        [sys.executable, SCRIPTS / f"ccd/{program}.py", *map(str, arguments)],
+        check=True,
+        capture_output=True,
+    )
+
+
+def make_products(paths, folder, science):
+    """Make the products of frames, ``{role: paths}``; return their paths, ``{product: path}``."""
+    names = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
+    made = {name: folder / f"{name}.fits" for name in names}
+    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
+    run_ccd("master_bias", "--output", made["master_bias"], *paths["bias"])
+    run_ccd("read_noise", "--output", made["read_noise"], *paths["bias"])
+    run_ccd("master_dark", "--output", made["master_dark"], *paths["dark"])
+    run_ccd("dark_rate", "--output", made["dark_rate"], *frames)
+    run_ccd("hot_pixels", "--output", made["hot_pixels"], "--rate", made["dark_rate"], *frames)
+    run_ccd(
+        "subtract_dark", "--output-dir", science, "--master-dark", made["master_dark"],
+        "--dark-rate", made["dark_rate"], "--read-noise", made["read_noise"],
+        "--hot-pixels", made["hot_pixels"], *paths["science"],
+    )  # fmt: skip
+    return made

@@ -111,32 +111,18 @@ def test_a_finished_campaign_has_nothing_to_do(finished_campaign):
 CCD_STACKS = ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
 CCD = (*CCD_STACKS, "subtract_dark", "ccd_quantities", "ccd_figures")
 FIGURES = ("ccd_figures", "nircam_figures", "wfc3_figures", "cgi_figures")
+# Every product of NIRCam reads raw files through the engine.
+ENGINE = once(
+    *("check_correction", "superbias", "superbias_other", "noise_spectrum", "reference_pixels"),
+    *("compare_corrections", *READNOISE),
+    check_ramps=2,
+    certify=2,
+)
 #: Which rules rerun after an edit of a file: its users and what follows from them, nothing else.
 EDITS = {
     "scripts/darkroom/nircam/readnoise/measure.py": once(*READNOISE),
-    # Every product of NIRCam reads raw files through the engine.
-    "scripts/darkroom/nircam/chain/kernel.py": once(
-        "check_correction",
-        "superbias",
-        "superbias_other",
-        "noise_spectrum",
-        "reference_pixels",
-        "compare_corrections",
-        *READNOISE,
-        check_ramps=2,
-        certify=2,
-    ),
-    "scripts/darkroom/nircam/chain/agree.py": once(
-        "check_correction",
-        "superbias",
-        "superbias_other",
-        "noise_spectrum",
-        "reference_pixels",
-        "compare_corrections",
-        *READNOISE,
-        check_ramps=2,
-        certify=2,
-    ),
+    "scripts/darkroom/nircam/chain/kernel.py": ENGINE,
+    "scripts/darkroom/nircam/chain/agree.py": ENGINE,
     "scripts/darkroom/wfc3/reads/treat.py": REDUCED,
     "scripts/darkroom/cgi/stacks/moments.py": once("noise_maps", "cgi_figures", *END),
     "scripts/darkroom/ccd/figures/story.py": once("ccd_figures", *END),

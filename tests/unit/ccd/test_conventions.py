@@ -1,33 +1,21 @@
 """Products in the forms that astropy's CCDData, ccdproc and DS9 take."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy import units
 from astropy.io import fits
 from astropy.nddata import CCDData
 
+from ccd_frames import make_products, run_ccd
 from darkroom.ccd.products import bad_pixels as bad
 from darkroom.ccd.simulate import exposures as simulator
 
-ROOT = Path(__file__).parents[3]
 SMALL = {
     "shape": [32, 48],
     "bias": {"count": 5},
     "darks": [{"count": 5, "exptime": 5.0}, {"count": 5, "exptime": 20.0}],
     "targets": [{"exptime": 20.0}],
 }
-
-
-def run(program, *arguments):
-    subprocess.run(
-        [sys.executable, ROOT / f"scripts/ccd/{program}.py", *map(str, arguments)],
-        check=True,
-        capture_output=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +26,8 @@ def products(tmp_path_factory):
         path = folder / item.file
         simulator.deliver(SMALL, item.name, path)
         paths.setdefault(item.role, []).append(path)
-    made = {
-        name: folder / f"{name}.fits"
-        for name in ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
-    }
-    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
-    run("master_bias", "--output", made["master_bias"], *paths["bias"])
-    run("read_noise", "--output", made["read_noise"], *paths["bias"])
-    run("master_dark", "--output", made["master_dark"], *paths["dark"])
-    run("dark_rate", "--output", made["dark_rate"], *frames)
-    run("hot_pixels", "--output", made["hot_pixels"], "--rate", made["dark_rate"], *frames)
-    run(
-        "subtract_dark", "--output-dir", folder, "--master-dark", made["master_dark"],
-        "--dark-rate", made["dark_rate"], "--read-noise", made["read_noise"],
-        "--hot-pixels", made["hot_pixels"], *paths["science"],
-    )  # fmt: skip
-    run("bad_pixels", "--output", folder / "bad_pixels.fits", made["hot_pixels"])
+    made = make_products(paths, folder, folder)
+    run_ccd("bad_pixels", "--output", folder / "bad_pixels.fits", made["hot_pixels"])
     return made | {
         "science": folder / "target_image_dsub.fits",
         "bad_pixels": folder / "bad_pixels.fits",

@@ -1,7 +1,5 @@
 """The level of the overscan is subtracted, its noise is in the errors, amplifiers stay apart."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 from astropy.io import fits
 from scipy import stats
 
-from ccd_frames import CLIP
+from ccd_frames import CLIP, make_products
 from darkroom.ccd.cells import cells, load
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.overscan.amplifiers import Readout, amplifiers
@@ -189,35 +187,13 @@ def test_saturation_is_judged_before_the_overscan_is_subtracted(tmp_path):
     assert made.combined.mean[3, 5] == 64535
 
 
-def run(program, *arguments):
-    subprocess.run(
-        [sys.executable, ROOT / f"scripts/ccd/{program}.py", *map(str, arguments)],
-        check=True,
-        capture_output=True,
-    )
-
-
 @pytest.mark.parametrize("amplifier_count", [1, 2])
 def test_programs_make_a_part_for_each_amplifier(tmp_path, amplifier_count):
     settings = DRIFTING | {"seed": 5, "amplifiers": amplifier_count}
     paths, hidden = delivered(
         tmp_path, settings | {"targets": [{"exptime": 30.0, "temperature": -5.0}]}
     )
-    made = {
-        name: tmp_path / f"{name}.out.fits"
-        for name in ("master_bias", "read_noise", "master_dark", "dark_rate", "hot_pixels")
-    }
-    frames = ["--bias", *paths["bias"], "--dark", *paths["dark"]]
-    run("master_bias", "--output", made["master_bias"], *paths["bias"])
-    run("read_noise", "--output", made["read_noise"], *paths["bias"])
-    run("master_dark", "--output", made["master_dark"], *paths["dark"])
-    run("dark_rate", "--output", made["dark_rate"], *frames)
-    run("hot_pixels", "--output", made["hot_pixels"], "--rate", made["dark_rate"], *frames)
-    run(
-        "subtract_dark", "--output-dir", tmp_path / "science", "--master-dark",
-        made["master_dark"], "--dark-rate", made["dark_rate"], "--read-noise",
-        made["read_noise"], "--hot-pixels", made["hot_pixels"], *paths["science"],
-    )  # fmt: skip
+    made = make_products(paths, tmp_path, tmp_path / "science")
     assert fits.getheader(made["dark_rate"]).get("NAMPS", 1) == amplifier_count
     for number in range(amplifier_count):
         truth = camera.amplifier_truth(settings, hidden, number)
