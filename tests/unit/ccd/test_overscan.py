@@ -1,7 +1,5 @@
 """The level of the overscan is subtracted, its noise is in the errors, amplifiers stay apart."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -24,7 +22,6 @@ from darkroom.ccd.stack.master import master
 from darkroom.ccd.stack.read_noise import read_noise
 from darkroom.errors import InputError
 
-ROOT = Path(__file__).parents[3]
 SEEDS = range(24)
 DRIFTING = {
     "shape": [48, 64],
