@@ -180,7 +180,7 @@ def test_flipped_bits_are_found_in_files_of_every_instrument(every, monkeypatch)
 # A rule of each instrument that reads an exposure.
 READERS = {
     "camera": "camera/read_noise.fits",
-    "nrcalong": "nrcalong/calibrated/superbias/{exposure}.json",
+    "nrcalong": "nrcalong/superbias.fits",
     "visit": "visit/original/{exposure}.json",
     "excam": "excam/stacks/g5000_t100/001.fits",
 }
