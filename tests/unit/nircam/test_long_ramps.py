@@ -13,7 +13,7 @@ from nircam_darks import write_ramp
 ROOT = Path(__file__).resolve().parents[3]
 MOST = 0.6e9
 # Not the maximum of getrusage, which a process inherits from the one that starts it.
-_MEASURE = """
+MEASURE = """
 import runpy, sys
 sys.argv = sys.argv[1:]
 try:
@@ -54,7 +54,7 @@ def long_ramps(tmp_path_factory):
 def test_a_program_of_our_own_takes_less_than_600_mb(tmp_path, long_ramps, program, more):
     done = subprocess.run(
         [
-            *(sys.executable, "-c", _MEASURE, ROOT / "scripts" / "nircam" / f"{program}.py"),
+            *(sys.executable, "-c", MEASURE, ROOT / "scripts" / "nircam" / f"{program}.py"),
             *(*long_ramps, "--output", tmp_path / "product.fits", *more),
         ],
         capture_output=True,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from darkroom.nircam.chain.sirs import Kernels
 
 #: Bytes of saturation maps that a job keeps.
-_MEMORY = 48 << 20
+_MEMORY = 24 << 20
 _numbers = count()
 _NONE = 65535  # no group is saturated
 
