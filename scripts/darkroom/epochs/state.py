@@ -172,8 +172,11 @@ def of_unit(template: Template, name: str, frame: np.ndarray, bad: np.ndarray) -
     Raises
     ------
     ValueError
-        When the shape is another or a class has no good anchor pixel.
+        When the shape is another, a class has no good anchor pixel, or the name is not one that a
+        FITS table can hold.
     """
+    if not (name.isascii() and name.isprintable() and name):
+        raise ValueError(f"the name of a unit is {name!r}: letters, digits and signs of ASCII only")
     if frame.shape != template.level.shape or bad.shape != frame.shape:
         raise ValueError(f"{name}: {frame.shape} pixels, the series has {template.level.shape}")
     good = ~bad & np.isfinite(frame) & (template.classes != NO_CLASS)

@@ -194,6 +194,8 @@ def test_frames_of_another_shape_or_without_anchor_are_refused(series):
         states.of_unit(form, "x", np.zeros((2, 2)), np.zeros((2, 2), bool))
     with pytest.raises(ValueError, match="no good pixel"):
         states.of_unit(form, "x", np.full(SHAPE, np.nan), np.zeros(SHAPE, bool))
+    with pytest.raises(ValueError, match="the name of a unit"):
+        states.of_unit(form, "é", form.level.astype(float), np.zeros(SHAPE, bool))
 
 
 def test_a_state_is_small(series):
