@@ -327,6 +327,24 @@ def product(state: State) -> Product:
     )
 
 
+def levels(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean offset of each class from the template, and its standard error.
+
+    Parameters
+    ----------
+    state : State
+
+    Returns
+    -------
+    level, error : float64 array, shape (nclasses,)
+        In samples; NaN without a unit, the error NaN with one.
+    """
+    offsets = state.offsets.astype(np.float64) / STEPS
+    n, nothing = len(offsets), np.full(state.template.sigma.size, np.nan)
+    level = offsets.mean(axis=0) if n else nothing
+    return level, offsets.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nothing
+
+
 def _same_template(first, second):
     if not first.template.same(second.template):
         raise ValueError("the states are about different templates: they are of two series")
