@@ -12,7 +12,7 @@ from darkroom.gates import gate as kinds
 from darkroom.gates.budget import holm, threshold, units_needed
 from darkroom.gates.cards import card
 from darkroom.gates.gate import rounded
-from darkroom.gates.statistic import LEAST_UNITS, Deviation
+from darkroom.gates.statistic import LEAST_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def decide(gates: Sequence[Gate], settings: JudgeSettings) -> list[dict[str, Any
         In the order given, as section ``gates`` of ``verdict.json``.
     """
     tested = [k for k, one in enumerate(gates) if _tested(one)]
-    chances = [_deviation(gates[k]).p for k in tested]
+    chances = [one.found.p for k in tested if (one := gates[k]).found is not None]
     rejected, level = holm(chances, settings.false_alarm)
     warned, warn_level = holm(chances, settings.warn)
     state = {k: (rejected[i], warned[i], chances[i]) for i, k in enumerate(tested)}
@@ -56,11 +56,6 @@ def _tested(one: Gate) -> bool:
 def _too_few(one: Gate) -> bool:
     units = one.kind in (kinds.MEAN, kinds.HALVES, kinds.LEFT_OUT)
     return units and one.nunits < LEAST_UNITS and one.predicted is None
-
-
-def _deviation(one: Gate) -> Deviation:
-    assert one.found is not None
-    return one.found
 
 
 def _row(one, state, levels, settings):
@@ -125,8 +120,10 @@ def _needs(one, level):
     # One bad unit would widen the scatter, and with it the number that is asked for.
     centre = np.median(values)
     spread = 1.4826 * float(np.median(np.abs(values - centre)))
-    scatter = min(float(values.std(ddof=1)), spread or math.inf) if len(values) > 5 else float(
-        values.std(ddof=1)
+    scatter = (
+        min(float(values.std(ddof=1)), spread or math.inf)
+        if len(values) > 5
+        else float(values.std(ddof=1))
     )
     if one.kind == kinds.LEFT_OUT and not one.share:
         return units_needed(one.harm, scatter, level, "one unit", one.weight)

@@ -129,7 +129,7 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
         if (name, extver) not in hdus:
             return None
         data: Any = hdus[name, extver].data
-        amplifiers = sorted(set(int(one) for one in data["AMPLIFIER"]))
+        amplifiers = sorted({int(one) for one in data["AMPLIFIER"]})
         shape = len(data) // max(1, len(amplifiers)), len(amplifiers)
         if shape[0] * shape[1] != len(data):
             raise InputError(

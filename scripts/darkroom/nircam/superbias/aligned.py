@@ -74,7 +74,7 @@ def aligned(
     if previous is not None:
         difference, numbers["compared"] = compare(found.mean, found.error, previous, classes)
         tables["COMPARE"] = (numbers["compared"], {})
-        units.append(change_table(difference, classes))
+        units.append(change_table(found.mean - previous.image, classes))
     provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, previous)
     dq = files.aligned_dq(found.dq)
     reference = partial(

@@ -33,9 +33,7 @@ def units_table(found: Superbias, ramps: RampSet, classes: Classes) -> fits.BinT
     return unit_tables.table(units, "DN")
 
 
-def of_ramps(
-    ramps: RampSet, amplifiers: int, values: dict[str, np.ndarray]
-) -> unit_tables.Units:
+def of_ramps(ramps: RampSet, amplifiers: int, values: dict[str, np.ndarray]) -> unit_tables.Units:
     """Return the units of ramps: file, integration and time of each, and their statistics."""
     return unit_tables.Units(
         exposure=[ramps.files[file].path.name for file, _ in ramps.ramps],
