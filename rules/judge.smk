@@ -61,6 +61,7 @@ rule verdict:
     output:
         table=f"{RESULTS}/verdict.tsv",
         verdicts=VERDICTS,
+        list=f"{RESULTS}/verdict.list",
     log:
         f"{RESULTS}/logs/verdict.log",
     benchmark:
@@ -76,9 +77,9 @@ rule verdict:
     message:
         f"Giving the verdicts on the products of campaign {CAMPAIGN.name}"
     shell:
-        r"printf '%s\n' {input.gates:q} {input.compared:q} > {log:q}.list && "
+        r"printf '%s\n' {input.gates:q} {input.compared:q} > {output.list:q} && "
         + program("detector", "judge/verdict")
-        + "--table {output.table:q} {params.settings} @{log}.list > {log:q} 2>&1"
+        + "--table {output.table:q} {params.settings} @{output.list:q} > {log:q} 2>&1"
 
 
 rule judge:

@@ -62,7 +62,12 @@ class RowSums:
         self.pairs = np.zeros((-(-ny // self.step), self.nunits, self.nunits), np.float32)
 
     def add(
-        self, rows: slice, values: np.ndarray, mean: np.ndarray, scale: np.ndarray, product=None
+        self,
+        rows: slice,
+        values: np.ndarray,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        product: np.ndarray | None = None,
     ) -> None:
         """Add up a band of rows; bands may be added by several threads.
 

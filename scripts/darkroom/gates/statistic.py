@@ -7,7 +7,7 @@ predicted one, s0², which counts as much as ν0 units.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -51,7 +51,9 @@ class Deviation(NamedTuple):
         return min(1.0, self.tests * single)
 
 
-def shrunk(variance, freedom, predicted: float | None, weight: float):
+def shrunk(
+    variance: Any, freedom: float, predicted: float | None, weight: float
+) -> tuple[Any, float]:
     """Return a variance shrunk towards a predicted one, and its degrees of freedom.
 
     Parameters
