@@ -17,7 +17,7 @@ FLOORS = (
         *("secrets", "plain", "folders"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
-    ("campaign",),
+    ("campaign", "gates"),
     ("crds", "archive", "workflow", "simulate", "report", "draft", "epochs"),
     # the instruments are here
     (),
