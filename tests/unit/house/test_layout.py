@@ -18,7 +18,10 @@ FLOORS = (
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
-    ("crds", "archive", "workflow", "simulate", "report", "draft") + ("counterfactual", "delivery"),
+    (
+        *("crds", "archive", "workflow", "simulate", "report", "draft"),
+        *("counterfactual", "delivery"),
+    ),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),
