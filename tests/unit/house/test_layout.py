@@ -18,7 +18,10 @@ FLOORS = (
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign", "gates"),
-    ("crds", "archive", "workflow", "simulate", "report", "draft", "epochs"),
+    (
+        *("crds", "archive", "workflow", "simulate", "report", "draft"),
+        *("counterfactual", "delivery", "epochs"),
+    ),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),
