@@ -5,6 +5,7 @@ nircam = PIPELINES["nircam"]
 
 
 include: "nircam_noise.smk"
+include: "nircam_epochs.smk"
 
 
 wildcard_constraints:

@@ -52,6 +52,9 @@ def parse() -> argparse.Namespace:
         "--noise-truth", type=Path, metavar="JSON", help="comparison of the noise with its truth"
     )
     parser.add_argument(
+        "--trends", type=Path, metavar="JSON", help="trends of the series, from report/trends.py"
+    )
+    parser.add_argument(
         "--rules",
         nargs="*",
         default=[],
@@ -118,11 +121,19 @@ def main() -> None:
             other = None if other is None else tuple(map(Product, other))
             story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
         noise = _draw_noise(book, arguments)
+        trends = None
+        if arguments.trends:
+            from darkroom.report import trends as told
+
+            trends = told.read(arguments.trends)
+            told.draw_figures(book, trends)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
         described["tables"].append(table)
     described |= item.among_rules(arguments.rules)
+    if trends:
+        told.add(described, trends)
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)
     if arguments.merged:
         write_quantities(arguments.merged, item.merge_quantities(arguments.quantities))

@@ -38,6 +38,7 @@ def main() -> None:
     """Do what is asked."""
     arguments = parse()
     from darkroom.epochs.merging import merge_files, remove_file, write_product
+    from darkroom.epochs.state_file import load
 
     if arguments.action == "merge":
         units = merge_files(arguments.states, arguments.output)
@@ -46,7 +47,8 @@ def main() -> None:
         units = remove_file(arguments.state, arguments.withdrawn, arguments.output)
         log.info("%d units left in %s", units, arguments.output)
     else:
-        found = write_product(arguments.state, arguments.output)
+        state, cards = load(arguments.state)
+        found = write_product(state, cards, [arguments.state], arguments.output)
         log.info(
             "%d of %d pixels certified; %s written",
             found.certified.sum(),

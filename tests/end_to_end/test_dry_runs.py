@@ -17,6 +17,11 @@ def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exp
     assert jobs["master_bias"] == jobs["report"] == 1
 
 
+def test_the_series_is_planned_with_its_trends(checkout):
+    jobs = checkout.jobs("--config", "campaign=series")
+    assert jobs["superbias_state"] == jobs["superbias_trends"] == jobs["report"] == 1
+
+
 def test_the_notebooks_campaign_is_planned_from_a_folder_of_its_frames(checkout):
     """Its frames are not public: frames of the same names are simulated."""
     folder = checkout.folder / "data" / "sbig_st402"

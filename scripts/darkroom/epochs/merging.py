@@ -15,7 +15,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.write import binary_table, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from darkroom.hints import StrPath
 
@@ -62,7 +62,7 @@ def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
     for path in paths[1:]:
         part, found = load(path)
         check_series(path, found, cards)
-        whole = _tried(path, partial(states.merge, whole, part))
+        whole = tried(path, partial(states.merge, whole, part))
     _save(output, whole, cards, paths)
     return len(whole.units)
 
@@ -89,12 +89,19 @@ def remove_file(path: StrPath, withdrawn: StrPath, output: StrPath) -> int:
     whole, cards = load(path)
     part, found = load(withdrawn)
     check_series(withdrawn, found, cards)
-    left = _tried(withdrawn, partial(states.remove, whole, part))
+    left = tried(withdrawn, partial(states.remove, whole, part))
     _save(output, left, cards, [path, withdrawn])
     return len(left.units)
 
 
-def _tried(path, change):
+def tried(path: StrPath, change: Callable[[], states.State]) -> states.State:
+    """Return what a change of a state makes; its refusal names the file.
+
+    Raises
+    ------
+    InputError
+        When the change is refused.
+    """
     try:
         return change()
     except ValueError as error:
@@ -111,13 +118,21 @@ def _save(output, state, cards, inputs):
     )
 
 
-def write_product(path: StrPath, output: StrPath) -> states.Product:
+def write_product(
+    state: states.State,
+    cards: Mapping[str, str | float],
+    inputs: Sequence[StrPath],
+    output: StrPath,
+) -> states.Product:
     """Write the product of a state: mean, error, counts and certificate of each pixel.
 
     Parameters
     ----------
-    path : path-like
-        State.
+    state : State
+    cards : dict
+        What the series is of.
+    inputs : sequence of path-like
+        Files it was read from.
     output : path-like
 
     Returns
@@ -130,9 +145,8 @@ def write_product(path: StrPath, output: StrPath) -> states.Product:
     InputError
         When the state has no unit.
     """
-    state, cards = load(path)
     if not state.units:
-        raise InputError(path, "holds no unit: there is nothing to make a product of")
+        raise InputError(inputs[0], "holds no unit: there is nothing to make a product of")
     found = states.product(state)
     level, error = states.levels(state)
     primary = fits.PrimaryHDU()
@@ -146,7 +160,7 @@ def write_product(path: StrPath, output: StrPath) -> states.Product:
         "pixels without certificate",
     )
     provenance.stamp(
-        header, made_by="epochs", inputs=[path], settings={}, packages=("numpy", "astropy")
+        header, made_by="epochs", inputs=inputs, settings={}, packages=("numpy", "astropy")
     )
     images = {
         "SCI": (found.mean + state.template.spread(level, np.nan)).astype(np.float32),

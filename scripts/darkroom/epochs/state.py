@@ -18,6 +18,8 @@ import numpy as np
 STEPS = 1024
 #: Class of pixels that belong to no class and are never used.
 NO_CLASS = 255
+#: End of the names of classes of reference pixels.
+REFERENCE = ", reference pixels"
 #: Sums are whole numbers of 64 bits: no residual may be so large that its square cannot be added
 #: four thousand million times, or that rounding to steps fails.
 LARGEST = 2**15
@@ -39,6 +41,8 @@ class Template:
         never used.
     anchor : bool array, shape (ny, nx)
         Pixels that a unit's offsets are measured with.
+    names : tuple of str
+        Name of each class; reference pixels of class ``x`` are named ``x`` and `REFERENCE`.
     inner, outer : float
         Samples within `inner` sigma of the template are summed at once; samples beyond `outer`
         sigma of the mean are clipped.
@@ -54,6 +58,7 @@ class Template:
     sigma: np.ndarray
     classes: np.ndarray
     anchor: np.ndarray
+    names: tuple[str, ...]
     inner: float = 3.0
     outer: float = 4.0
 
@@ -61,6 +66,8 @@ class Template:
         """Refuse a template that no series can be built on."""
         if not self.level.shape == self.classes.shape == self.anchor.shape:
             raise ValueError("level, classes and anchor of a template have different shapes")
+        if len(self.names) != self.sigma.size or len(set(self.names)) != len(self.names):
+            raise ValueError("the classes of a template have no names of their own")
         if not (np.isfinite(self.sigma).all() and (self.sigma > 0).all()):
             raise ValueError("the scatter of a class is not a positive number")
         if not 0 < self.inner < self.outer:
@@ -80,7 +87,7 @@ class Template:
     def same(self, other: Template) -> bool:
         """Whether another template is equal in every number."""
         return (
-            (self.inner, self.outer) == (other.inner, other.outer)
+            (self.inner, self.outer, self.names) == (other.inner, other.outer, other.names)
             and np.array_equal(self.level, other.level)
             and np.array_equal(self.sigma, other.sigma)
             and np.array_equal(self.classes, other.classes)
@@ -103,6 +110,10 @@ class State:
         Names of the units, sorted.
     offsets : int32 array, shape (nunits, nclasses)
         Offset of each unit and class from the template, in steps.
+    mjd : float64 array, shape (nunits,)
+        Middle of each unit [days]; NaN where unknown.
+    spread : float64 array, shape (nunits, nclasses)
+        Mean square of the summed residuals of each unit and class [steps²].
     far : structured array of `FAR`
         Samples outside the inner limit: pixel (flat index), unit (index into `units`), residual in
         steps; sorted by pixel, then unit.
@@ -114,6 +125,8 @@ class State:
     squares: np.ndarray
     units: tuple[str, ...]
     offsets: np.ndarray
+    mjd: np.ndarray
+    spread: np.ndarray
     far: np.ndarray
 
 
@@ -148,11 +161,15 @@ def empty(template: Template) -> State:
         np.zeros(shape, np.int64),
         (),
         np.zeros((0, template.sigma.size), np.int32),
+        np.zeros(0),
+        np.zeros((0, template.sigma.size)),
         np.zeros(0, FAR),
     )
 
 
-def of_unit(template: Template, name: str, frame: np.ndarray, bad: np.ndarray) -> State:
+def of_unit(
+    template: Template, name: str, frame: np.ndarray, bad: np.ndarray, mjd: float = np.nan
+) -> State:
     """Return the state of one unit.
 
     Parameters
@@ -164,6 +181,8 @@ def of_unit(template: Template, name: str, frame: np.ndarray, bad: np.ndarray) -
         Samples; those that are not finite are left out.
     bad : bool array, shape (ny, nx)
         Samples that are left out: saturated, hit, flagged.
+    mjd : float
+        Middle of the unit [days].
 
     Returns
     -------
@@ -196,13 +215,19 @@ def of_unit(template: Template, name: str, frame: np.ndarray, bad: np.ndarray) -
     far = np.zeros(pixel.size, FAR)
     far["pixel"], far["residual"] = pixel, residual.ravel()[pixel]
     summed = np.where(near, residual, 0)
+    squares = summed * summed
+    number = np.bincount(template.classes[near], minlength=offsets.size)
+    # Whole numbers below 2⁵³: no order of additions changes the sum.
+    total = np.bincount(template.classes[near], squares[near], minlength=offsets.size)
     return State(
         template,
         near.astype(np.uint16),
         summed,
-        summed * summed,
+        squares,
         (name,),
         offsets[None].astype(np.int32),
+        np.array([mjd], np.float64),
+        (total / np.maximum(number, 1))[None],
         far,
     )
 
@@ -236,6 +261,8 @@ def merge(first: State, second: State) -> State:
         first.squares + second.squares,
         tuple(units[k] for k in order),
         np.concatenate([first.offsets, second.offsets])[order],
+        np.concatenate([first.mjd, second.mjd])[order],
+        np.concatenate([first.spread, second.spread])[order],
         far[np.lexsort((far["unit"], far["pixel"]))],
     )
 
@@ -262,6 +289,7 @@ def remove(whole: State, part: State) -> State:
     squares = whole.squares - part.squares
     if (
         not np.array_equal(whole.offsets[gone], part.offsets)
+        or not np.array_equal(whole.spread[gone], part.spread)
         or not np.array_equal(whole.far[leaving], expected)
         or count.min(initial=0) < 0
         or squares.min(initial=0) < 0
@@ -277,6 +305,8 @@ def remove(whole: State, part: State) -> State:
         squares=squares,
         units=tuple(unit for unit, left in zip(whole.units, gone, strict=True) if not left),
         offsets=whole.offsets[~gone],
+        mjd=whole.mjd[~gone],
+        spread=whole.spread[~gone],
         far=far,
     )
 
@@ -357,6 +387,7 @@ def equal(first: State, second: State) -> bool:
         and first.units == second.units
         and all(
             np.array_equal(getattr(first, name), getattr(second, name))
-            for name in ("count", "total", "squares", "offsets", "far")
+            for name in ("count", "total", "squares", "offsets", "spread", "far")
         )
+        and np.array_equal(first.mjd, second.mjd, equal_nan=True)
     )

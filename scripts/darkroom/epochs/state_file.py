@@ -49,10 +49,12 @@ def digest(state: State) -> str:
         state.total.astype("<i8"),
         state.squares.astype("<i8"),
         state.offsets.astype("<i4"),
+        state.mjd.astype("<f8"),
+        state.spread.astype("<f8"),
         *(state.far[name].astype("<i4") for name in FAR.names or ()),
     ):
         total.update(np.ascontiguousarray(array).data)
-    total.update("\n".join(state.units).encode())
+    total.update("\n".join([*form.names, "", *state.units]).encode())
     return total.hexdigest()
 
 
@@ -103,11 +105,19 @@ def save(
         [
             primary,
             *(fits.ImageHDU(image, name=name) for name, image in images.items()),
-            binary_table([fits.Column("SIGMA", "D", array=form.sigma)], "SIGMA"),
+            binary_table(
+                [
+                    fits.Column("NAME", f"{max(map(len, form.names))}A", array=list(form.names)),
+                    fits.Column("SIGMA", "D", array=form.sigma),
+                ],
+                "CLASSNAMES",
+            ),
             binary_table(
                 [
                     fits.Column("UNIT", f"{width}A", array=list(state.units)),
+                    fits.Column("MJD", "D", unit="d", array=state.mjd),
                     fits.Column("OFFSETS", f"{classes}J", array=state.offsets),
+                    fits.Column("SPREAD", f"{classes}D", array=state.spread),
                 ],
                 "UNITS",
             ),
@@ -152,9 +162,10 @@ def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
             }
             template = Template(
                 image["LEVEL"],
-                hdus["SIGMA"].data["SIGMA"].astype(np.float64),
+                hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64),
                 image["CLASSES"],
                 image["ANCHOR"].astype(bool),
+                tuple(str(name) for name in hdus["CLASSNAMES"].data["NAME"]),
                 float(header["INNER"]),
                 float(header["OUTER"]),
             )
@@ -162,10 +173,17 @@ def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
             for name in FAR.names or ():
                 far[name] = hdus["FAR"].data[name.upper()]
             units = hdus["UNITS"].data
-            offsets = units["OFFSETS"].astype(np.int32).reshape(len(units), template.sigma.size)
-            names = tuple(str(unit) for unit in units["UNIT"])
+            shape = len(units), template.sigma.size
             state = State(
-                template, image["COUNT"], image["TOTAL"], image["SQUARES"], names, offsets, far
+                template,
+                image["COUNT"],
+                image["TOTAL"],
+                image["SQUARES"],
+                tuple(str(unit) for unit in units["UNIT"]),
+                units["OFFSETS"].astype(np.int32).reshape(shape),
+                units["MJD"].astype(np.float64),
+                units["SPREAD"].astype(np.float64).reshape(shape),
+                far,
             )
             series = str(header["SERIES"])
             cards = {name: header[name] for name in series.split(",") if name}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from darkroom.campaign.settings import command_options
+from darkroom.epochs.settings import EpochSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
@@ -151,6 +153,51 @@ class NircamPipeline(Pipeline):
         chosen = [superbias["method"], superbias["sample"]]
         return [*self.plan.truth_settings(item), *chosen]
 
+    # Epochs
+
+    def has_series(self, item: str) -> bool:
+        """Return whether the superbias of an item is compared with a series of epochs.
+
+        Raises
+        ------
+        DarkroomError
+            When it is, but is made by a method whose details start no series.
+        """
+        settings = self.settings(item)
+        if settings["epochs"]["series"] and settings["superbias"]["method"] != "aligned":
+            raise DarkroomError(
+                f"item {item}: epochs.series needs a superbias of method aligned; set "
+                "superbias.method: aligned, or leave epochs.series out"
+            )
+        return bool(settings["epochs"]["series"])
+
+    def _series_folder(self, item):
+        return Path(self.settings(item)["epochs"]["series"]) / item / "superbias"
+
+    def earlier_states(self, item: str) -> list[str]:
+        """Return the states of the other epochs of an item's series, by name."""
+        own = f"{self.plan.campaign.name}.fits"
+        found = sorted(self._series_folder(item).glob("*.fits"))
+        return [str(path) for path in found if path.name != own and not path.name.startswith(".")]
+
+    def series_template(self, item: str) -> dict[str, str]:
+        """Return what gives the template of a series: its first state, or the superbias made."""
+        if earlier := self.earlier_states(item):
+            return {"series": earlier[0]}
+        return {"start": f"{self.plan.folder(item)}/superbias_details.fits"}
+
+    def state_options(self, inputs: Any) -> str:
+        """Return the option that names the template of a series."""
+        return named_options(inputs, "series", "start")
+
+    def trend_options(self, item: str) -> str:
+        """Return the options of the program that finds trends."""
+        chosen = self.settings(item)["epochs"]
+        name = self.plan.campaign.name
+        words = quoted("--folder", self._series_folder(item), "--name", name)
+        added = " --add" if chosen["add"] else ""
+        return f"{words}{added} {command_options(chosen, EpochSettings)}"
+
     # Noise spectrum and reference pixels
 
     def makes_spectrum(self, item: str) -> bool:
@@ -283,18 +330,21 @@ class NircamPipeline(Pipeline):
     def figure_inputs(self, item: str) -> dict[str, Any]:
         """Return the products that the figures show besides superbias and read noise."""
         folder = self.plan.folder(item)
-        others = {
+        others: dict[str, Any] = {
             f"{product}_other": [
                 f"{folder}/{product}_other{kind}.fits" for kind in ("", "_details")
             ]
             for product in planning.PURPOSES
             if self.other_method(item, product)
         }
+        if self.has_series(item):
+            others["trends"] = f"{folder}/superbias_trends.json"
         return self.truth_files(item) | others | self.noise_figure_inputs(item)
 
     def figure_options(self, item: str, inputs: Any) -> str:
         """Return the options that name the products to show, and the pixel to mark."""
-        names = ("superbias_other", "readnoise_other", "truth", "comparison", *_NOISE_FIGURES)
+        names = ("superbias_other", "readnoise_other", "truth", "comparison", "trends")
+        names += _NOISE_FIGURES
         chosen = [self.settings(item)[product]["pixel"] for product in planning.PURPOSES]
         pixel = chosen[0] or chosen[1]
         marked = f"--pixel {pixel[0]} {pixel[1]}" if pixel else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.epochs.settings import EpochSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 from darkroom.nircam.spectrum.settings import SpectrumSettings
@@ -101,3 +102,4 @@ class NircamSettings:
     readnoise: ReadnoiseSettings = section(ReadnoiseSettings)
     spectrum: SpectrumSettings = section(SpectrumSettings)
     reference_pixels: ReferencePixelSettings = section(ReferencePixelSettings)
+    epochs: EpochSettings = section(EpochSettings)

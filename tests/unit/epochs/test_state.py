@@ -11,6 +11,7 @@ from darkroom.epochs import state as states
 
 SHAPE = (24, 32)
 SIGMA = np.array([12.0, 25.0])
+NAMES = ("left", "right")
 
 
 def template(rng, truth, sigma=SIGMA, **limits):
@@ -18,7 +19,7 @@ def template(rng, truth, sigma=SIGMA, **limits):
     classes[:, SHAPE[1] // 2 :] = 1
     classes[0, :3] = states.NO_CLASS
     level = np.rint(truth + rng.normal(0, 3, SHAPE)).astype(np.int32)
-    return states.Template(level, sigma, classes, classes != states.NO_CLASS, **limits)
+    return states.Template(level, sigma, classes, classes != states.NO_CLASS, NAMES, **limits)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_a_moved_pixel_loses_its_certificate_and_is_named(series):
     _, form, units = series
     level = form.level.copy()
     level[5, 5] -= 24
-    moved = states.Template(level, form.sigma, form.classes, form.anchor)
+    moved = states.Template(level, form.sigma, form.classes, form.anchor, NAMES)
     rng = np.random.default_rng(1)
     made = [
         states.of_unit(
@@ -165,7 +166,7 @@ def test_withdrawn_units_must_be_those_that_were_added(series):
 
 def test_states_of_two_series_do_not_merge(series):
     _, form, units = series
-    other = states.Template(form.level + 1, form.sigma, form.classes, form.anchor)
+    other = states.Template(form.level + 1, form.sigma, form.classes, form.anchor, NAMES)
     unit = states.of_unit(other, "x", form.level.astype(float), np.zeros(SHAPE, bool))
     with pytest.raises(ValueError, match="two series"):
         states.merge(units[0], unit)
@@ -177,13 +178,16 @@ def test_states_of_two_series_do_not_merge(series):
         ({"sigma": np.array([12.0, 0.0])}, "not a positive number"),
         ({"sigma": np.array([12.0, 2e4])}, "too large"),
         ({"inner": 4.0}, "inner limit"),
+        ({"names": ("left", "left")}, "no names of their own"),
         ({"anchor": np.zeros(SHAPE, bool)}, "no anchor"),
         ({"level": np.zeros((2, 2), np.int32)}, "different shapes"),
     ],
 )
 def test_templates_that_cannot_serve_are_refused(series, change, text):
     form = series[1]
-    values = {name: getattr(form, name) for name in ("level", "sigma", "classes", "anchor")}
+    values = {
+        name: getattr(form, name) for name in ("level", "sigma", "classes", "anchor", "names")
+    }
     with pytest.raises(ValueError, match=text):
         states.Template(**(values | {"outer": 4.0} | change))
 

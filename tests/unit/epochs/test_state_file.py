@@ -18,7 +18,11 @@ def state():
     classes = np.zeros(shape, np.uint8)
     classes[:, 15:] = 1
     form = states.Template(
-        np.full(shape, 9000, np.int32), np.array([10.0, 20.0]), classes, np.ones(shape, bool)
+        np.full(shape, 9000, np.int32),
+        np.array([10.0, 20.0]),
+        classes,
+        np.ones(shape, bool),
+        ("left", "right"),
     )
     whole = states.empty(form)
     for name in ("a 1", "e 2"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.nircam.simulate.plan import plan, timing
+from darkroom.nircam.simulate.plan import level_change, plan, timing
 from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.settings import planned
 
@@ -46,6 +46,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     import numpy as np
 
     from darkroom.atomic import written_atomically
+    from darkroom.nircam.simulate.detector import layout
     from darkroom.nircam.simulate.faults import add_fault
     from darkroom.nircam.simulate.ramp import make_groups
     from darkroom.nircam.simulate.uncal import write_uncal
@@ -53,8 +54,10 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     full = complete(settings)
     exposure = planned("NIRCam", plan(settings), name)
     held = full | {"nints": exposure.nints}
+    change = np.array(level_change(full, exposure, layout(full).noutputs), np.float32)
+    make = partial(make_groups, held, name, change=change)
     with written_atomically(path) as temporary:
-        truth = write_uncal(temporary, full, exposure, partial(make_groups, held, name))
+        truth = write_uncal(temporary, full, exposure, make)
         for fault in full["faults"]:
             if fault["exposure"] == exposure.number:
                 add_fault(fault["kind"], temporary)

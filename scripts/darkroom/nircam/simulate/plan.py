@@ -93,12 +93,35 @@ def plan(settings: dict[str, Any]) -> list[Exposure]:
     ]
 
 
+def level_change(full: dict[str, Any], exposure: Exposure, noutputs: int) -> list[float]:
+    """Return by how much the level of each amplifier's active pixels has changed, DN.
+
+    Parameters
+    ----------
+    full : dict
+        Complete settings.
+    exposure : Exposure
+    noutputs : int
+        Number of amplifiers; changes of others have no effect.
+    """
+    epoch = (exposure.number - 1) // (full["per_epoch"] or full["exposures"]) + 1
+    found = [0.0] * noutputs
+    for change in full["changes"]:
+        since = epoch - change["epoch"]
+        if since >= 0 and change["amplifier"] < noutputs:
+            years = since * full["epoch_days"] / 365.25
+            found[change["amplifier"]] += change["level"] + change["drift"] * years
+    return found
+
+
 def _planned(full, times, number, step, segment):
     """Return a segment of exposure `number`; `step` is the time from start to start, s."""
     from darkroom.nircam.simulate.detector import layout
 
     ny, nx = layout(full).shape
-    start = datetime.fromisoformat(full["start"]) + timedelta(seconds=(number - 1) * step)
+    epoch, within = divmod(number - 1, full["per_epoch"] or full["exposures"])
+    start = datetime.fromisoformat(full["start"])
+    start += timedelta(days=epoch * full["epoch_days"], seconds=within * step)
     count = full["segments"]
     first, after = (full["nints"] * k // count for k in (segment, segment + 1))
     part = f"-seg{segment + 1:03d}" if count > 1 else ""

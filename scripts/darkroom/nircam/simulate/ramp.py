@@ -57,7 +57,10 @@ def make_ramp(full: dict[str, Any], name: str) -> tuple[np.ndarray, dict[str, np
 
 
 def make_groups(
-    full: dict[str, Any], name: str, take: Callable[[np.ndarray], None]
+    full: dict[str, Any],
+    name: str,
+    take: Callable[[np.ndarray], None],
+    change: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Make the groups of an exposure one by one; return their truth.
 
@@ -68,20 +71,23 @@ def make_groups(
     take : callable
         ``take(group)`` is called for every group in order, (ny, nx) float32 array of whole DN from
         0 to `SATURATION`, DMS frame.
+    change : (noutputs,) float32 array, optional
+        Change of the level of each amplifier's active pixels since the first epoch, DN; it is not
+        in the truth's bias.
 
     Returns
     -------
     dict of arrays
         As of `make_ramp`.
     """
-    return _Maker(full, name, take).make()
+    return _Maker(full, name, take, change).make()
 
 
 class _Maker:
     """Makes one exposure; holds its random generators and the truth collected so far."""
 
-    def __init__(self, full, name, take):
-        self.full, self.name, self.take = full, name, take
+    def __init__(self, full, name, take, change):
+        self.full, self.name, self.take, self.change = full, name, take, change
         self.detector = make_detector(full)
         self.readout = self.detector.readout
         self.nframes, self.gap = PATTERNS[full["readpatt"]]
@@ -160,7 +166,10 @@ class _Maker:
         offsets += hidden["amplifier_ramp_offset"][integration][:, None]
         offsets += hidden["ramp_offset"][integration]
         table = offsets.astype(np.float32)[readout.amplifiers(), readout.parity()]
-        return detector.bias + ktc + table
+        level = detector.bias + ktc + table
+        if self.change is not None and self.change.any():
+            level += self.change[readout.amplifiers()] * ~detector.reference
+        return level
 
     def _collect(self, charge, integration, group, elapsed):
         """Add the charge (DN) that active pixels collect in `elapsed` frame times."""

@@ -86,6 +86,16 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of the detector at an epoch."""
+
+    epoch: int = simulated(REQUIRED, "First epoch after it, from 1.", minimum=1)
+    amplifier: int = simulated(REQUIRED, "Amplifier, from 0.", minimum=0, maximum=3)
+    level: float = simulated(0.0, "Step of the level of its active pixels.", unit="DN")
+    drift: float = simulated(0.0, "Drift of that level from then on.", unit="DN/year")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulation:
     """The simulated NIRCam detectors."""
 
@@ -110,6 +120,13 @@ class Simulation:
     faults: list[Fault] = simulated([], "Exposures with a fault.", group=Fault, absent="none")
     start: str = simulated("2022-04-01T06:00:00", "Start of the first exposure.", unit="UTC")
     pause_s: float = simulated(600.0, "Pause between exposures.", unit="s", minimum=0)
+    per_epoch: int = simulated(0, "Exposures of each epoch; 0: all follow each other.", minimum=0)
+    epoch_days: float = simulated(
+        60.0, "Time from the start of an epoch to that of the next.", unit="days", above=0
+    )
+    changes: list[Change] = simulated(
+        [], "Changes of the detector between epochs.", group=Change, absent="none"
+    )
     bias_level: float | None = simulated(
         None,
         "Bias level, to which offsets of amplifiers and of even and odd columns, and scatter, are "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
-from darkroom.epochs.state import NO_CLASS, State, Template, empty, merge, of_unit
+from darkroom.epochs.state import NO_CLASS, REFERENCE, State, Template, empty, merge, of_unit
 from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
@@ -77,7 +77,9 @@ def template_of(details: StrPath, ramps: RampSet) -> Template:
     classes = (layout.column + len(layout) * layout.reference).astype(np.uint8)
     good = np.isfinite(mean) & np.isfinite(std) & (std > 0)
     classes[~good] = NO_CLASS
-    anchor = good & ((dq & ~np.asarray(int(Flag.REFERENCE_PIXEL), dq.dtype)) == 0)
+    # Not DRIFT: where a whole class changed between the epochs it is set in all of its pixels.
+    unfit = int(Flag.DO_NOT_USE | Flag.FEW | Flag.NOISY)
+    anchor = good & ((dq & np.asarray(unfit, dq.dtype)) == 0)
     # Dead reference pixels are flagged by neither; the median does not mind the few there are.
     anchor &= layout.usable | layout.reference
     present = [k for k in range(2 * len(layout)) if (classes == k).any()]
@@ -85,16 +87,16 @@ def template_of(details: StrPath, ramps: RampSet) -> Template:
     for number, k in enumerate(present):
         where = anchor & (classes == k)
         if not where.any():
-            raise InputError(details, f"every pixel of {_name(layout, k)} is flagged")
+            raise InputError(details, f"every pixel of class {_name(layout, k)!r} is flagged")
         sigma.append(float(np.median(std[where])))
         classes[classes == k] = number
     level = np.rint(np.where(good, mean, 0)).astype(np.int32)
-    return Template(level, np.array(sigma), classes, anchor)
+    names = tuple(_name(layout, k) for k in present)
+    return Template(level, np.array(sigma), classes, anchor, names)
 
 
 def _name(layout, k):
-    kind = "reference" if k >= len(layout) else "active"
-    return f"{layout.names[k % len(layout)]}, {kind} pixels"
+    return layout.names[k % len(layout)] + (REFERENCE if k >= len(layout) else "")
 
 
 def state_of(ramps: RampSet, template: Template) -> State:
@@ -116,13 +118,13 @@ def state_of(ramps: RampSet, template: Template) -> State:
     """
     stack = GroupStack(ramps, 0, flags=_UNUSABLE)
     frame = np.empty(ramps.shape, np.float32)
-    whole = empty(template)
+    whole, mjd = empty(template), ramps.mjd
     for ramp, (number, integration) in enumerate(ramps.ramps):
         path = ramps.files[number].path
         stack.read_frame(ramp, 0, frame)
         name = f"{path.name.partition('.')[0]} {integration + 1}"
         try:
-            whole = merge(whole, of_unit(template, name, frame, ~np.isfinite(frame)))
+            whole = merge(whole, of_unit(template, name, frame, ~np.isfinite(frame), mjd[ramp]))
         except ValueError as error:
             raise InputError(path, str(error)) from error
     return whole

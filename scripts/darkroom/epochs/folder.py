@@ -1,0 +1,175 @@
+"""The folder of a series: one state an epoch, never replaced."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkroom.atomic import make_folder, written_atomically
+from darkroom.epochs.merging import check_series, tried
+from darkroom.epochs.state import merge
+from darkroom.epochs.state_file import load
+from darkroom.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from darkroom.epochs.state import State
+    from darkroom.hints import StrPath
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What the trends of a series need of one epoch.
+
+    Parameters
+    ----------
+    name : str
+    classes : tuple of str
+        Names of the classes.
+    mjd : array, shape (nunits,)
+        Middle of each unit [days].
+    offsets : int array, shape (nunits, nclasses)
+        Offset of each unit and class from the template, in steps.
+    spread : array, shape (nunits, nclasses)
+        Mean square of the residuals of each unit and class [steps²].
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    mjd: np.ndarray
+    offsets: np.ndarray
+    spread: np.ndarray
+
+
+def states_in(folder: StrPath) -> list[Path]:
+    """Return the states of a folder by name; none where there is no folder."""
+    return sorted(path for path in Path(folder).glob("*.fits") if not path.name.startswith("."))
+
+
+def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
+    """Divide the units of an epoch where a pause is longer than `gap_days`.
+
+    Parts of a single unit are left out: their scatter is not known.
+    """
+    order = np.argsort(epoch.mjd, kind="stable")
+    starts = np.flatnonzero(np.diff(epoch.mjd[order]) > gap_days) + 1
+    parts = np.split(order, starts)
+    return [
+        Epoch(
+            epoch.name if len(parts) == 1 else f"{epoch.name} {k}",
+            epoch.classes,
+            epoch.mjd[part],
+            epoch.offsets[part],
+            epoch.spread[part],
+        )
+        for k, part in enumerate(parts, 1)
+        if len(part) > 1
+    ]
+
+
+def gather(
+    paths: Sequence[Path], gap_days: float, names: Mapping[Path, str] | None = None
+) -> tuple[list[Epoch], State, dict[str, str | float]]:
+    """Read states one after the other, and merge them.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        At least one.
+    gap_days : float
+        A longer pause between two units of a state starts another epoch.
+    names : dict, optional
+        Names of epochs that are not those of their files.
+
+    Returns
+    -------
+    epochs : list of Epoch
+        In the order of time.
+    whole : State
+    cards : dict
+        What the series is of.
+
+    Raises
+    ------
+    InputError
+        When a state is damaged, of another series, has no time, or holds a unit of another state.
+    """
+    epochs: list[Epoch] = []
+    files: dict[str, Path] = {}
+    whole, cards = None, {}
+    for path in paths:
+        state, found = load(path)
+        name = (names or {}).get(path, path.stem)
+        files[name] = path
+        if not np.isfinite(state.mjd).all():
+            raise InputError(
+                path, "has a unit without time", "make it from exposures with a time in the header"
+            )
+        if whole is None:
+            whole, cards = state, found
+        else:
+            check_series(path, found, cards)
+            whole = tried(path, partial(merge, whole, state))
+        epochs += split(
+            Epoch(name, state.template.names, state.mjd, state.offsets, state.spread), gap_days
+        )
+    if whole is None:
+        raise ValueError("a series of no states")
+    epochs.sort(key=lambda one: (float(one.mjd.min()), one.name))
+    for one, after in itertools.pairwise(epochs):
+        if one.mjd.max() > after.mjd.min():
+            raise InputError(
+                files[after.name.partition(" ")[0]],
+                f"epoch {after.name} began before epoch {one.name} ended",
+                "epochs of a series may not overlap in time: make one state of both",
+            )
+    return epochs, whole, cards
+
+
+def add(state: StrPath, folder: StrPath, name: str) -> Path:
+    """Add a state to the folder of its series.
+
+    Parameters
+    ----------
+    state : path-like
+    folder : path-like
+        It is made where there is none.
+    name : str
+        Of the epoch.
+
+    Returns
+    -------
+    path
+        File in the folder.
+
+    Raises
+    ------
+    InputError
+        When the folder holds another state of that name: nothing is replaced; or a state of
+        another series.
+    """
+    target = Path(folder) / f"{name}.fits"
+    made, cards = load(state)
+    for path in states_in(folder)[:1]:
+        check_series(path, load(path)[1], cards)
+    if target.exists():
+        from darkroom.epochs.state import equal
+
+        if equal(load(target)[0], made):
+            return target
+        raise InputError(
+            target,
+            f"is there already, with other numbers than {state}",
+            "a series is never written over: move this file away, or name the campaign otherwise",
+        )
+    make_folder(folder)
+    with written_atomically(target) as temporary:
+        shutil.copyfile(state, temporary)
+    return target

@@ -1,0 +1,45 @@
+"""Settings of series of epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darkroom.campaign.settings import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochSettings:
+    """A series of epochs that this campaign is compared with, and may be added to."""
+
+    series: str = setting(
+        "",
+        "Folder of the states of a series; empty: none. It may be a new one: the series then "
+        "starts with this campaign.",
+        absent="no series",
+        option=False,
+    )
+    add: bool = setting(
+        False,
+        "Add this campaign's state to the folder. A file that is there is never replaced.",
+        option=False,
+    )
+    gap_days: float = setting(
+        10.0,
+        "A pause longer than this between two ramps starts another epoch.",
+        unit="days",
+        above=0,
+    )
+    false: float = setting(
+        0.01,
+        "Share of false ones that is allowed among the series that are said to have changed.",
+        unit="fraction",
+        above=0,
+        below=1,
+    )
+    tolerance: float = setting(
+        10.0,
+        "Largest change of a level that does no harm: how long the product stays within it is "
+        "said.",
+        unit="DN",
+        above=0,
+    )

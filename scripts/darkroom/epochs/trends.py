@@ -1,0 +1,259 @@
+"""What changed over the epochs of a series, when, and what that means for a product's validity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkroom.epochs.segments import Partition, partition
+from darkroom.epochs.series import Errors, Series, errors
+from darkroom.epochs.state import REFERENCE, STEPS
+from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
+from darkroom.epochs.validity import change_rate, good_for, start_of_validity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from darkroom.epochs.folder import Epoch
+
+#: Fewer epochs have no trend.
+FEWEST = 3
+_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One series with what was found in it.
+
+    Parameters
+    ----------
+    series : Series
+    errors : Errors
+    scan : Scan
+    line : Line
+    partition : Partition
+    changed : bool
+        Whether it counts among the changes, false ones being held over all series.
+    shape : {"step", "drift", "step or drift", ""}
+        Empty where nothing changed.
+    """
+
+    series: Series
+    errors: Errors
+    scan: Scan
+    line: Line
+    partition: Partition
+    changed: bool
+    shape: str
+
+
+def series_of(epochs: Sequence[Epoch], unit: str) -> list[Series]:
+    """Return the series of the levels and of the scatter of each class.
+
+    Parameters
+    ----------
+    epochs : sequence of Epoch
+        In the order of time.
+    unit : str
+        Unit of the samples.
+
+    Returns
+    -------
+    list of Series
+        Level of each class about the template, where there are reference pixels less their
+        level (what the reference pixel correction leaves); and the scatter of its samples, as the
+        logarithm of its variance, whose change is twice the relative change of the noise.
+    """
+    names = epochs[0].classes
+    found = []
+    for k, name in enumerate(names):
+        if name.endswith(REFERENCE):
+            continue
+        pair = names.index(name + REFERENCE) if name + REFERENCE in names else None
+        levels = [
+            (one.offsets[:, k] - (0 if pair is None else one.offsets[:, pair])) / STEPS
+            for one in epochs
+        ]
+        title = f"level of {name}" if pair is None else f"level of {name} less reference pixels"
+        found.append(_series(title, unit, levels, epochs))
+        scatter = [np.log(np.maximum(one.spread[:, k], 1) / STEPS**2) for one in epochs]
+        found.append(_series(f"ln of the variance of {name}", "", scatter, epochs))
+    return found
+
+
+def _series(name, unit, values, epochs):
+    return Series(
+        name,
+        unit,
+        np.array([one.mean() for one in values]),
+        np.array([one.var(ddof=1) for one in values]),
+        np.array([one.size for one in values]),
+        np.array([one.mjd.min() for one in epochs]),
+        np.array([one.mjd.max() for one in epochs]),
+    )
+
+
+def judge(every: Sequence[Series], false: float) -> list[Trend]:
+    """Find changes in many series at once.
+
+    Parameters
+    ----------
+    every : sequence of Series
+        Of at least `FEWEST` epochs each.
+    false : float
+        Share of false ones that is allowed among those said to have changed.
+
+    Returns
+    -------
+    list of Trend
+        In the order given.
+    """
+    known = [errors(one) for one in every]
+    scans = [scan(one.value, e.error, e.dof) for one, e in zip(every, known, strict=True)]
+    changed = discoveries(np.array([one.p for one in scans]), false)
+    found = []
+    for one, error, step, real in zip(every, known, scans, changed, strict=True):
+        fit = line(one.time, one.value, error.error)
+        kind = shape(step.gain, fit.gain, len(one)) if real else ""
+        parts = partition(one.value, error.error)
+        found.append(Trend(one, error, step, fit, parts, bool(real), kind))
+    return found
+
+
+def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
+    """Propose from which day a product of the current segment should serve, and how long.
+
+    Parameters
+    ----------
+    trends : sequence of Trend
+    tolerance : float
+        Largest change of a level that does no harm [unit of the levels].
+
+    Returns
+    -------
+    dict
+        ``useafter``, ``after``, ``before`` [MJD], ``changed``; ``good_days``, the time within the
+        tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
+        is significant; ``rate``, change points a year with its interval.
+    """
+    levels = [one for one in trends if one.series.unit]
+    first, last = trends[0].series.start, trends[0].series.end
+    steps = [one for one in trends if one.changed and one.shape != "drift"]
+    began = np.eye(len(first))[0]
+    if steps:
+        # The latest change counts: before it, at least one series was on another level.
+        latest = max(steps, key=lambda one: int(one.partition.start.argmax()))
+        began = latest.partition.start
+    start = start_of_validity(first, last, began, bool(steps), float(first[0]))
+    current = int(began.argmax())
+    # A slope is measured within the current segment alone: a step before it is no drift.
+    slopes = [_slope(one, current) for one in levels]
+    days = [good_for(tolerance, *slope) for slope in slopes if slope is not None]
+    steady = all(abs(slope) < 2 * error for slope, error in filter(None, slopes))
+    changes = {one.first for trend in steps for one in trend.partition.changes}
+    years = float(last[-1] - first[0]) / _YEAR
+    return {
+        "useafter": start.useafter,
+        "after": start.after,
+        "before": start.before,
+        "changed": start.changed,
+        "good_days": min(days) if days and np.isfinite(min(days)) else None,
+        "at_least": steady,
+        "rate": list(change_rate(len(changes), years)) if years > 0 else None,
+    }
+
+
+def _slope(trend, current):
+    """Slope within the current segment; None where it has fewer than three epochs."""
+    series = trend.series
+    if len(series) - current < FEWEST:
+        return None
+    within = slice(current, None)
+    fit = line(series.time[within], series.value[within], trend.errors.error[within])
+    return fit.slope, fit.error
+
+
+def as_json(trends: Sequence[Trend], epochs: Sequence[str], tolerance: float) -> dict[str, Any]:
+    """Return what a report shows of the trends of a series.
+
+    Parameters
+    ----------
+    trends : sequence of Trend
+    epochs : sequence of str
+        Names.
+    tolerance : float
+
+    Returns
+    -------
+    dict
+        Without NaN; numbers rounded to six digits, times to 1e-5 days.
+    """
+    return {
+        "format": "darkroom trends 1",
+        "epochs": list(epochs),
+        "start": [round(float(day), 5) for day in trends[0].series.start],
+        "end": [round(float(day), 5) for day in trends[0].series.end],
+        "units": [int(number) for number in trends[0].series.units],
+        "validity": {name: _rounded(value) for name, value in validity(trends, tolerance).items()},
+        "series": [_one(trend) for trend in trends],
+    }
+
+
+def nothing(epochs: Sequence[Epoch]) -> dict[str, Any]:
+    """Return the same of a series that is too short for trends."""
+    return {
+        "format": "darkroom trends 1",
+        "epochs": [one.name for one in epochs],
+        "start": [round(float(one.mjd.min()), 5) for one in epochs],
+        "end": [round(float(one.mjd.max()), 5) for one in epochs],
+        "units": [len(one.mjd) for one in epochs],
+        "validity": None,
+        "series": [],
+    }
+
+
+def _one(trend):
+    parts, step = trend.partition, trend.scan
+    return {
+        "name": trend.series.name,
+        "unit": trend.series.unit,
+        "value": _rounded(trend.series.value),
+        "error": _rounded(trend.errors.error),
+        "pooled": trend.errors.pooled,
+        "changed": trend.changed,
+        "shape": trend.shape,
+        "p": _rounded(step.p),
+        "step": {
+            "first": step.first,
+            "size": _rounded(step.size),
+            "error": _rounded(step.error),
+        },
+        "slope": {
+            "value": _rounded(trend.line.slope),
+            "error": _rounded(trend.line.error),
+        },
+        "changes": [
+            {
+                "first": one.first,
+                "posterior": _rounded(one.posterior),
+                "earliest": one.earliest,
+                "latest": one.latest,
+            }
+            for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
+        ],
+        "level": {
+            "value": _rounded(parts.level),
+            "low": _rounded(parts.low),
+            "high": _rounded(parts.high),
+        },
+    }
+
+
+def _rounded(value):
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_rounded(one) for one in value]
+    return float(f"{float(value):.9g}")

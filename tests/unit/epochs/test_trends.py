@@ -1,0 +1,151 @@
+"""Trends of states over epochs: what changed is said with its date, what did not is not."""
+
+import json
+
+import numpy as np
+import pytest
+
+from darkroom.epochs import state as states
+from darkroom.epochs.folder import add, gather, split, states_in
+from darkroom.epochs.state import REFERENCE
+from darkroom.epochs.state_file import save
+from darkroom.epochs.trends import as_json, judge, nothing, series_of
+from darkroom.errors import InputError
+
+SHAPE = (16, 64)
+CARDS = {"PRODUCT": ("superbias", "product")}
+NAMES = ("amplifier 0", "amplifier 1", "amplifier 0" + REFERENCE, "amplifier 1" + REFERENCE)
+RAMPS = 8
+
+
+def template():
+    classes = np.zeros(SHAPE, np.uint8)
+    classes[:, 32:] = 1
+    classes[:4] += 2
+    return states.Template(
+        np.full(SHAPE, 9000, np.int32), np.full(4, 20.0), classes, np.ones(SHAPE, bool), NAMES
+    )
+
+
+def epoch(rng, number, step=0.0, noise=20.0, ramps=RAMPS):
+    """State of one epoch: offsets of frames and amplifiers, 3 DN of levels that stay."""
+    form = template()
+    whole = states.empty(form)
+    for k in range(ramps):
+        frame = 9000 + noise * rng.standard_normal(SHAPE) + rng.normal(0, 30)
+        own = rng.normal(0, 8, 2)
+        level = np.array([*(own + rng.normal(0, 3, 2)), *own])
+        frame += level[form.classes]
+        frame[form.classes == 1] += step
+        mjd = 60000 + 60 * number + k / 100
+        unit = states.of_unit(form, f"e{number:02d} {k}", frame, np.zeros(SHAPE, bool), mjd)
+        whole = states.merge(whole, unit)
+    return whole
+
+
+def written(folder, steps, seed=2, **how):
+    rng = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    for number, step in enumerate(steps):
+        path = folder / f"epoch{number:02d}.fits"
+        save(path, epoch(rng, number, step, **how), CARDS, made_by="test", inputs=[])
+    return states_in(folder)
+
+
+def test_a_step_and_a_drift_are_said_with_their_dates(tmp_path):
+    paths = written(tmp_path / "step", [0] * 6 + [15] * 6)
+    epochs, whole, _ = gather(paths, 10)
+    assert len(whole.units) == 12 * RAMPS
+    found = as_json(judge(series_of(epochs, "DN"), 0.01), [one.name for one in epochs], 10)
+    json.dumps(found, allow_nan=False)
+    changed = {one["name"]: one for one in found["series"] if one["changed"]}
+    assert list(changed) == ["level of amplifier 1 less reference pixels"]
+    one = changed["level of amplifier 1 less reference pixels"]
+    assert one["shape"] == "step"
+    assert one["step"]["first"] == 6
+    assert abs(one["step"]["size"] - 15) < 3 * one["step"]["error"]
+    assert found["validity"]["changed"]
+    assert found["validity"]["useafter"] == 60360
+    assert found["validity"]["after"] < 60360
+
+    paths = written(tmp_path / "drift", 2.0 * np.arange(12), seed=4)
+    trends = judge(series_of(gather(paths, 10)[0], "DN"), 0.01)
+    drifting = [one for one in trends if one.changed]
+    assert [one.shape for one in drifting] == ["drift"]
+    assert abs(drifting[0].line.slope - 2 / 60) < 3 * drifting[0].line.error
+
+
+def test_nothing_is_said_where_nothing_changed(tmp_path):
+    alarms = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        epochs = []
+        for number in range(8):
+            made = epoch(rng, number)
+            epochs += split(_epoch(f"{number}", made), 10)
+        alarms += any(one.changed for one in judge(series_of(epochs, "DN"), 0.01))
+    assert alarms <= 1  # 1 % each is expected: 0.2
+
+
+def _epoch(name, made):
+    from darkroom.epochs.folder import Epoch
+
+    return Epoch(name, made.template.names, made.mjd, made.offsets, made.spread)
+
+
+def test_more_noise_is_seen(tmp_path):
+    rng = np.random.default_rng(3)
+    epochs = [_epoch(f"{k}", epoch(rng, k, noise=20.0 if k < 4 else 22.0)) for k in range(8)]
+    changed = [one.series.name for one in judge(series_of(epochs, "DN"), 0.01) if one.changed]
+    assert changed == ["ln of the variance of amplifier 0", "ln of the variance of amplifier 1"]
+
+
+def test_one_state_of_many_epochs_is_divided_at_its_pauses(tmp_path):
+    rng = np.random.default_rng(5)
+    whole = states.empty(template())
+    for number in range(4):
+        whole = states.merge(whole, epoch(rng, number))
+    path = tmp_path / "all.fits"
+    save(path, whole, CARDS, made_by="test", inputs=[])
+    epochs, _, _ = gather([path], 10)
+    assert [one.name for one in epochs] == ["all 1", "all 2", "all 3", "all 4"]
+    assert [len(one.mjd) for one in epochs] == [RAMPS] * 4
+    assert len(gather([path], 1000)[0]) == 1
+    assert nothing(epochs)["validity"] is None
+
+
+def test_a_file_of_the_series_is_never_replaced(tmp_path):
+    rng = np.random.default_rng(6)
+    one, two = tmp_path / "one.fits", tmp_path / "two.fits"
+    save(one, epoch(rng, 0), CARDS, made_by="test", inputs=[])
+    save(two, epoch(rng, 1), CARDS, made_by="test", inputs=[])
+    folder = tmp_path / "series"
+    target = add(one, folder, "first")
+    before = target.read_bytes()
+    assert add(one, folder, "first") == target  # the same numbers: nothing to do
+    with pytest.raises(InputError, match="is there already, with other numbers"):
+        add(two, folder, "first")
+    assert target.read_bytes() == before
+    save(two, epoch(rng, 1), {"PRODUCT": ("bias", "")}, made_by="test", inputs=[])
+    with pytest.raises(InputError, match="of another series: PRODUCT"):
+        add(two, folder, "second")
+    assert states_in(folder) == [target]
+
+
+def test_epochs_that_overlap_and_units_without_time_are_refused(tmp_path):
+    rng = np.random.default_rng(7)
+    form = template()
+    whole = states.empty(form)
+    for k in (0, 300):
+        frame = 9000 + 20 * rng.standard_normal(SHAPE)
+        unit = states.of_unit(form, f"x {k}", frame, np.zeros(SHAPE, bool), 60000 + k / 100)
+        whole = states.merge(whole, unit)
+    paths = written(tmp_path / "series", [0])
+    long = tmp_path / "long.fits"
+    save(long, whole, CARDS, made_by="test", inputs=[])
+    with pytest.raises(InputError, match="began before epoch epoch00 ended"):
+        gather([*paths, long], 10)
+    unit = states.of_unit(form, "t 1", frame, np.zeros(SHAPE, bool))
+    save(long, unit, CARDS, made_by="test", inputs=[])
+    with pytest.raises(InputError, match="has a unit without time"):
+        gather([long], 10)
