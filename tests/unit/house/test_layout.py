@@ -18,7 +18,7 @@ FLOORS = (
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign",),
-    ("crds", "archive", "workflow", "simulate", "report", "draft"),
+    ("crds", "archive", "workflow", "batches", "simulate", "report", "draft"),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),
