@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from darkroom.archive.pool import run_tasks
-from darkroom.archive.slots import Claims
 from darkroom.atomic import make_folder, rename_unannounced, write_text
-from darkroom.batches.planning import key_of, note_of
+from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
 
@@ -101,6 +99,9 @@ class _Batch:
     """The exposures of an item that one run of a program makes."""
 
     def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+        # Not for a program that makes one exposure.
+        from darkroom.archive.slots import Claims
+
         self._step, self._arguments = step, arguments
         with unwatched():
             lines = arguments.among.read_text(encoding="utf-8").splitlines()
@@ -129,6 +130,8 @@ class _Batch:
 
     def make_others(self) -> None:
         """Make the outputs of exposures that have none yet, as many as a batch may have."""
+        from darkroom.archive.pool import run_tasks
+
         if self._own not in self._names:
             return
         others = self._others()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
+from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.provenance import settings_digest
 from darkroom.workflow.plan import Plan, quoted
@@ -100,14 +100,3 @@ def _came(key: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:
         f"[ -f {keyed} ] && {{ echo {key}; sha256sum -- {quoted(*inputs)}; }} | sha256sum "
         f"| cmp -s - {keyed} && touch -c {quoted(*notes)} && {' && '.join(moves)} && rm {keyed}"
     )
-
-
-def note_of(output: str) -> str:
-    """Return where the output of an exposure is kept until its own job asks for it."""
-    path = PurePath(output)
-    return str(path.parent / ".made" / path.name)
-
-
-def key_of(note: str) -> str:
-    """Return the file that tells what a note was made from."""
-    return str(PurePath(note).with_suffix(".key"))
