@@ -47,6 +47,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
+    priority: 9
     localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
@@ -62,11 +63,7 @@ rule fetch:
     message:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
-        (
-            "{params.came} && cp {params.note} {output.status:q} > {log:q} 2>&1 || "
-            if ARRIVALS.together
-            else ""
-        )
+        "{params.came} && cp {params.note} {output.status:q} > {log:q} 2>&1 || "
         + program(
             ARRIVALS.toolset,
             "archive/fetch",
@@ -131,6 +128,7 @@ rule refusal:
         f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
     log:
         f"{RESULTS}/logs/refusal/{{item}}/{{exposure}}.log",
+    priority: 8
     localrule: True
     conda:
         "../envs/detector.yaml"

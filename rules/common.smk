@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
+from darkroom.batches.planning import Batches
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
@@ -49,7 +50,8 @@ EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else 
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
 program = Programs(workflow.basedir, CONDA)
-ARRIVALS = OrExit(Arrivals(PLAN, program))
+BATCHES = OrExit(or_exit(Batches, PLAN, config.get("batch", "auto")))
+ARRIVALS = OrExit(Arrivals(PLAN, program, BATCHES.size))
 
 
 wildcard_constraints:

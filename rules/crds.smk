@@ -45,6 +45,7 @@ rule bestrefs:
         f"{RESULTS}/logs/bestrefs/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/bestrefs/{{item}}/{{exposure}}.tsv"
+    priority: 7
     conda:
         "../envs/jwst.yaml"
     threads: 1
@@ -54,10 +55,20 @@ rule bestrefs:
         settings=lambda wildcards: REFERENCES.bestrefs_options(wildcards.item),
         place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
         code=program.digest("jwst", "references/bestrefs"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            wildcards.item,
+            [input.exposure, input.refusal],
+            [output.references],
+            REFERENCES.bestrefs_options(wildcards.item),
+            program.digest("jwst", "references/bestrefs"),
+            shared=[input.mappings],
+        ),
     message:
         "Choosing the references of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("jwst", "references/bestrefs")
+        + "{params.place} {params.settings} {params.batch.options} "
         "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} > {log:q} 2>&1"
 
 

@@ -48,6 +48,7 @@ rule calibrate_original:
         f"{RESULTS}/logs/calibrate_original/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/calibrate_original/{{item}}/{{exposure}}.tsv"
+    priority: 6
     conda:
         f"../envs/{wfc3.toolset}.yaml"
     threads: 1
@@ -57,11 +58,20 @@ rule calibrate_original:
         settings=lambda wildcards: wfc3.options(wildcards.item, "calibrate_original"),
         place=lambda wildcards, output: wfc3.place(),
         code=program.digest(wfc3.toolset, "wfc3/calibrate_original"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            wildcards.item,
+            [input.exposure, input.refusal, input.references],
+            [output.status],
+            wfc3.options(wildcards.item, "calibrate_original"),
+            EXCLUDE,
+            program.digest(wfc3.toolset, "wfc3/calibrate_original"),
+        ),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure} with all its reads"
     shell:
-        program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
-        + "{params.place} {params.settings} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
+        + "{params.place} {params.settings} {params.batch.options} "
         "--threads {threads} --references {input.references:q} --refusal {input.refusal:q} "
         "--status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
 
@@ -76,6 +86,7 @@ rule read_differences:
         f"{RESULTS}/logs/read_differences/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/read_differences/{{item}}/{{exposure}}.tsv"
+    priority: 5
     conda:
         "../envs/detector.yaml"
     threads: 1
@@ -84,11 +95,19 @@ rule read_differences:
     params:
         settings=lambda wildcards: wfc3.options(wildcards.item, "read_differences"),
         code=program.digest("detector", "wfc3/read_differences"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            wildcards.item,
+            [input.original],
+            [output.record],
+            wfc3.options(wildcards.item, "read_differences"),
+            program.digest("detector", "wfc3/read_differences"),
+        ),
     message:
         "Measuring the sky of {wildcards.item}/{wildcards.exposure} read by read"
     shell:
-        program("detector", "wfc3/read_differences")
-        + "{params.settings} --output {output.record:q} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "wfc3/read_differences")
+        + "{params.settings} {params.batch.options} --output {output.record:q} "
         "{input.original:q} > {log:q} 2>&1"
 
 
@@ -102,6 +121,7 @@ rule choose_reads:
         f"{RESULTS}/logs/choose_reads/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/choose_reads/{{item}}/{{exposure}}.tsv"
+    priority: 4
     conda:
         "../envs/detector.yaml"
     threads: 1
@@ -110,10 +130,19 @@ rule choose_reads:
     params:
         settings=lambda wildcards: wfc3.choice_options(wildcards.item, wildcards.exposure),
         code=program.digest("detector", "wfc3/choose_reads"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            wildcards.item,
+            [input.differences],
+            [output.record],
+            wfc3.choice_options(wildcards.item, wildcards.exposure),
+            program.digest("detector", "wfc3/choose_reads"),
+        ),
     message:
         "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"
     shell:
-        program("detector", "wfc3/choose_reads") + "{params.settings} --output {output.record:q} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "wfc3/choose_reads")
+        + "{params.settings} {params.batch.options} --output {output.record:q} "
         "{input.differences:q} > {log:q} 2>&1"
 
 
@@ -131,6 +160,7 @@ rule treat_reads:
         f"{RESULTS}/logs/treat_reads/{{item}}/{{exposure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/treat_reads/{{item}}/{{exposure}}.tsv"
+    priority: 3
     conda:
         f"../envs/{wfc3.toolset}.yaml"
     threads: 1
@@ -140,10 +170,19 @@ rule treat_reads:
         settings=lambda wildcards: wfc3.options(wildcards.item, "treat_reads"),
         place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest(wfc3.toolset, "wfc3/treat_reads"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            wildcards.item,
+            [input.original, input.differences, input.choice, input.references],
+            [output.status, output.record],
+            wfc3.options(wildcards.item, "treat_reads"),
+            program.digest(wfc3.toolset, "wfc3/treat_reads"),
+        ),
     message:
         "Calibrating {wildcards.item}/{wildcards.exposure}, bad reads treated"
     shell:
-        program(wfc3.toolset, "wfc3/treat_reads") + "{params.place} {params.settings} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program(wfc3.toolset, "wfc3/treat_reads")
+        + "{params.place} {params.settings} {params.batch.options} "
         "--threads {threads} --references {input.references:q} "
         "--differences {input.differences:q} --choice {input.choice:q} "
         "--record {output.record:q} --status {output.status:q} {input.original:q} > {log:q} 2>&1"

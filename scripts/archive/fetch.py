@@ -12,6 +12,7 @@ worker processes, and noted, so that their own call of this program need not fet
 manifest.tsv in the folder of all exposures lists what arrived, what did not, and why.
 """
 
+import sys
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
@@ -27,7 +28,10 @@ def main() -> None:
     parser.add_argument(
         "--maker", default="", help="digest of the simulator, compared with that of the pins"
     )
-    parser.add_argument("--together", action="store_true", help="fetch other small exposures too")
+    parser.add_argument(
+        "--together", nargs="?", const=sys.maxsize, type=int, default=1, metavar="N",
+        help="fetch other small exposures too, N in all (default: as many as come in a minute)",
+    )  # fmt: skip
     parser.add_argument(
         "--code",
         default="",
@@ -53,7 +57,8 @@ def main() -> None:
         arguments.maker,
         arguments.code,
     )
-    status = fetching.together(exposure) if arguments.together else fetching.one(exposure)
+    several = arguments.together > 1
+    status = fetching.together(exposure, arguments.together) if several else fetching.one(exposure)
     write_status(arguments.output, status)
     print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
 

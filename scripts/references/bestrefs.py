@@ -6,8 +6,12 @@ null where the rules say that the type does not apply. A type for which the rule
 error, except for those of --optional-kinds. The list of a refused exposure is empty.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.cli import ListFileParser, run
 
 
@@ -26,15 +30,31 @@ def main() -> None:
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
     parser.add_argument("--output", required=True, type=Path, help="list of references, JSON")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    make(STEP, parser.parse_args())
 
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Give CRDS its environment, once for all exposures, and import what the choice needs."""
+    from darkroom.crds.environment import go_offline
+
+    go_offline(arguments.cache, arguments.observatory, arguments.context)
+    import crds
+    from astropy.io import fits
+
+    from darkroom.crds.bestrefs import best_references
+    from darkroom.crds.cache import Cache
+
+    __ = crds, fits, best_references, Cache
+
+
+def choose(arguments: argparse.Namespace) -> None:
+    """Write the list of an exposure's references."""
     from darkroom.campaign.exposure import read_exposure
     from darkroom.crds.bestrefs import NOT_APPLICABLE, best_references
     from darkroom.crds.cache import Cache
-    from darkroom.crds.environment import go_offline
     from darkroom.crds.references import write_references
 
-    go_offline(arguments.cache, arguments.observatory, arguments.context)
     exposure = read_exposure(arguments.exposure, arguments.refusal)
     if not exposure["accepted"]:
         write_references(arguments.output, {})
@@ -55,6 +75,8 @@ def main() -> None:
     for kind, name in names.items():
         print(f"{kind}: {name}")
 
+
+STEP = Step(["exposure", "refusal"], [], ["output"], choose, prepare)
 
 if __name__ == "__main__":
     run(main)

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
@@ -37,8 +38,19 @@ def main() -> None:
         "--exclude", action="store_true", help="record a refused exposure instead of failing"
     )
     parser.add_argument("--status", required=True, type=Path, help="status file to write, JSON")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    make(STEP, parser.parse_args())
 
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what the calibration needs."""
+    from darkroom.wfc3.engine import calibrate, working
+
+    __ = calibrate, working
+
+
+def calibrate_one(arguments: argparse.Namespace) -> None:
+    """Calibrate an exposure and write its status."""
     from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.errors import InputError
@@ -100,6 +112,8 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
         "warnings": [*exposure.get("warnings", ()), *warnings],
     }
 
+
+STEP = Step(["exposure", "refusal", "references"], ["status"], [], calibrate_one, prepare)
 
 if __name__ == "__main__":
     run(main)

@@ -21,8 +21,12 @@ and all reads at once, are never chosen. quiet never chooses more than --max-mas
 exposure time nor, for --treatment mask, reads in the middle of the exposure.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
@@ -37,8 +41,19 @@ def main() -> None:
         "--reads", metavar="EXTVERS", help='reads that are bad, e.g. 11-15; "" means none'
     )
     parser.add_argument("--output", required=True, type=Path, help="record of the choice, JSON")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    make(STEP, parser.parse_args())
 
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what the choice needs."""
+    from darkroom.wfc3.reads import choose, diagnose
+
+    __ = choose, diagnose
+
+
+def choose_one(arguments: argparse.Namespace) -> None:
+    """Choose the bad reads of an exposure."""
     from darkroom.wfc3.reads.records import read_record, write_record
 
     record = read_record(arguments.differences)
@@ -64,6 +79,8 @@ def main() -> None:
     )
     print(f"{differences.name}: {choice.words}")
 
+
+STEP = Step(["differences"], [], ["output"], choose_one, prepare)
 
 if __name__ == "__main__":
     run(main)

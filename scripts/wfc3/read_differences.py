@@ -13,8 +13,12 @@ Regions are x0 x1 y0 y1 in pixels of the full 1024 x 1024 array, upper ends excl
 they are scaled.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
@@ -31,8 +35,20 @@ def main() -> None:
     )
     add_options(parser, Wfc3Settings, PROGRAMS["read_differences"])
     parser.add_argument("--output", required=True, type=Path, help="measurements, JSON")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    make(STEP, parser.parse_args())
 
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what the measurement needs."""
+    from darkroom.wfc3.files import reads
+    from darkroom.wfc3.reads import diagnose, stale
+
+    __ = reads, diagnose, stale
+
+
+def measure_one(arguments: argparse.Namespace) -> None:
+    """Measure the sky of an exposure, read by read."""
     from darkroom.wfc3.reads.records import ima_of, write_record
 
     ima, refusal = ima_of(arguments.ima)
@@ -68,6 +84,8 @@ def main() -> None:
     for extver, why in found.stale.items():
         print(f"EXTVER {extver} is {why}")
 
+
+STEP = Step(["ima"], [], ["output"], measure_one, prepare)
 
 if __name__ == "__main__":
     run(main)

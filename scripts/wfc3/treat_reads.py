@@ -26,6 +26,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
@@ -53,12 +54,25 @@ def parse() -> argparse.Namespace:
         "--record", required=True, type=Path, help="measurements before and after, JSON"
     )
     parser.add_argument("--status", required=True, type=Path, help="status file to write, JSON")
+    add_batch_options(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     """Run the program."""
-    arguments = parse()
+    make(STEP, parse())
+
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what the treatment needs."""
+    from darkroom.wfc3.engine import working
+    from darkroom.wfc3.reads import diagnose, reprocess, sky, treated
+
+    __ = working, diagnose, reprocess, sky, treated
+
+
+def treat_one(arguments: argparse.Namespace) -> None:
+    """Treat the bad reads of an exposure; write its measurements and its status."""
     from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.status import write_status
     from darkroom.provenance import sha256
@@ -127,6 +141,10 @@ def treated(
     write_treated(made, raw, references, flt, arguments.engine)
     return made.record
 
+
+STEP = Step(
+    ["original", "differences", "choice", "references"], ["status"], ["record"], treat_one, prepare
+)
 
 if __name__ == "__main__":
     run(main)

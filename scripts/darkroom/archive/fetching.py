@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -123,7 +124,7 @@ class Fetching:
         except InputError as error:
             return refusal(exposure, error)
 
-    def together(self, own: Exposure) -> Status:
+    def together(self, own: Exposure, most: int = sys.maxsize) -> Status:
         """Fetch an exposure, and with it small ones that are still missing.
 
         Worker processes fetch one file after the other. Each arrival is noted, so that the program
@@ -133,6 +134,8 @@ class Fetching:
         ----------
         own : darkroom.campaign.lock.Exposure
             The exposure that was asked for.
+        most : int
+            Largest number of exposures, that one included.
 
         Returns
         -------
@@ -151,7 +154,7 @@ class Fetching:
             self.arrivals.keep_manifest()
             return status
         self._warn_of_space()
-        outcomes = self._fetch_batch(own, numbers)
+        outcomes = self._fetch_batch(own, numbers, most)
         self.arrivals.write_manifest(self.lock, outcomes.values())
         arrived = sum(bool(status) for _, status, _ in outcomes.values())
         log.info("%d of %d files arrived", arrived, len(outcomes))
@@ -160,7 +163,7 @@ class Fetching:
             raise error
         return status or {}
 
-    def _fetch_batch(self, own: Exposure, numbers: dict[int, int]) -> dict[int, Outcome]:
+    def _fetch_batch(self, own: Exposure, numbers: dict[int, int], most: int) -> dict[int, Outcome]:
         """Fetch an exposure and small ones with it; return the outcome of each, by identity."""
         down = self.folder / ".archive_down"
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
@@ -169,7 +172,7 @@ class Fetching:
         count = self._parallel
         outcomes: dict[int, Outcome] = {}
         failures_in_a_row, reported = 0, monotonic()
-        tasks = _Tasks(self, own, numbers)
+        tasks = _Tasks(self, own, numbers, most)
         done = run_tasks(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
             outcomes[id(exposure)] = exposure, status, error
@@ -248,9 +251,11 @@ def _free(folder: Path) -> int:
 class _Tasks:
     """The exposures that one program fetches: its own, then small ones nobody else is fetching."""
 
-    def __init__(self, fetching: Fetching, own: Exposure, numbers: dict[int, int]) -> None:
+    def __init__(
+        self, fetching: Fetching, own: Exposure, numbers: dict[int, int], most: int
+    ) -> None:
         self._fetching, self._numbers = fetching, numbers
-        self._until = monotonic() + TOGETHER_S
+        self._until, self._left = monotonic() + TOGETHER_S, most
         rows = fetching.lock.exposures
         begin = numbers[id(own)]
         self._own: Exposure | None = own
@@ -260,22 +265,30 @@ class _Tasks:
         """Add no further ones."""
         self._until = 0.0
 
+    def _is_small(self, row: Exposure) -> bool:
+        """Tell whether an exposure may be fetched with others; a simulated one has no size yet."""
+        if self._fetching.maker:
+            return True
+        return row.size is not None and row.size <= SMALL_BYTES
+
     def __iter__(self) -> Iterator[Exposure]:
         return self
 
     def __next__(self) -> Exposure:
         if self._own is not None:
             own, self._own = self._own, None
+            self._left -= 1
             return own
-        while monotonic() < self._until:
+        while self._left and monotonic() < self._until:
             row = next(self._others)
-            if row.size is None or row.size > SMALL_BYTES:
+            if not self._is_small(row):
                 continue
             number = self._numbers[id(row)]
             if not self._fetching.arrivals.claims.take(number):
                 continue
             key = self._fetching.key(row)
             if not self._fetching.arrivals.status(row, key):
+                self._left -= 1
                 return row
             self._fetching.arrivals.claims.free(number)
         raise StopIteration

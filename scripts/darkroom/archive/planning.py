@@ -19,10 +19,14 @@ class Arrivals:
         The campaign.
     programs : Programs
         Computes the digest of the program that fetches.
+    batch : int, optional
+        Largest number of exposures that one program fetches; by default as many as it can in a
+        minute.
     """
 
-    def __init__(self, plan: Plan, programs: Programs) -> None:
+    def __init__(self, plan: Plan, programs: Programs, batch: int | None = None) -> None:
         self.plan = plan
+        self.batch = batch
         kind = plan.campaign.archive["kind"]
         modules = [f"darkroom.archive.{kind}"]
         modules += [f"darkroom.{name}.received" for name in plan.instruments]
@@ -34,8 +38,6 @@ class Arrivals:
         self.code = programs.digest(self.toolset, "archive/fetch", *modules)
         #: Whether exposures come over the network, which only the first node of a cluster may have.
         self.remote = kind == "mast"
-        #: Whether small files are fetched in batches, by the job of the first of them.
-        self.together = kind in ("mast", "local")
 
     @property
     def maker_option(self) -> str:
@@ -47,7 +49,8 @@ class Arrivals:
     @property
     def together_options(self) -> str:
         """Options with which a program fetches a batch of exposures."""
-        return f"--together --code {self.code}" if self.together else ""
+        together = "" if self.batch is None else f" {self.batch}"
+        return f"--together{together} --code {self.code}"
 
     @cached_property
     def pins(self) -> Pins:
@@ -60,8 +63,6 @@ class Arrivals:
 
     def came_with_others(self, item: str, exposure: str) -> str:
         """Return a shell test: an exposure came in a batch, and its file is unchanged since."""
-        if not self.together:
-            return ""
         row = self.plan.lock.get(item, exposure)
         key = arrival_key(self.plan.campaign, row, self.pins, self.code)
         folder = f"{self.plan.results}/raw/{item}"

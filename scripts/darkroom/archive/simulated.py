@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 from darkroom.campaign.lock import Exposure
 from darkroom.errors import DarkroomError
 
+# Simulated at once by one program: each takes a core.
+PARALLEL = 1
+# The largest frames take seconds.
+_LONGEST_S = 3600.0
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -67,7 +72,11 @@ def _planned(
 
 
 def deliver(
-    exposure: Exposure, destination: Path, archive: Mapping[str, Any], item: Mapping[str, Any]
+    exposure: Exposure,
+    destination: Path,
+    archive: Mapping[str, Any],
+    item: Mapping[str, Any],
+    slot: object = None,  # noqa: ARG001 (a turn at the network, which is not used)
 ) -> None:
     """Simulate an exposure and write it to `destination`.
 
@@ -79,8 +88,15 @@ def deliver(
         File to write.
     archive, item : dict
         Settings of the archive and of the work item.
+    slot : object
+        Not used.
     """
     simulator(item).deliver(simulator_settings(archive, item), exposure.exposure, destination)
+
+
+def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float:  # noqa: ARG001
+    """Return the longest time in seconds that `deliver` may take for an exposure."""
+    return _LONGEST_S
 
 
 def simulator(item: Mapping[str, Any]) -> ModuleType:

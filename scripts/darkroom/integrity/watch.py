@@ -328,6 +328,18 @@ def record(path: StrPath) -> None:
             write_record(file, Record(sha256, size, content, program, _watch.run, inputs))
 
 
+def record_ahead(path: StrPath, source: StrPath) -> None:
+    """Record what `path` will be when the job of its exposure moves `source` there, unread."""
+    path = absolute(path)
+    if root_of(path) is None:
+        return
+    with unwatched(), _watch.lock:
+        sha256, content = _digests(absolute(source))
+        inputs, program = _inputs(root_of(path)), Path(sys.argv[0]).stem
+        size = Path(source).stat().st_size
+        write_record(path, Record(sha256, size, content, program, _watch.run, inputs))
+
+
 def _forget_record(path: StrPath) -> None:
     """Remove the record of a file that is about to be replaced."""
     with unwatched(), _watch.lock:

@@ -41,6 +41,7 @@ class Programs:
     def __init__(self, base: StrPath, conda: bool) -> None:
         self.base = Path(os.path.relpath(base))
         self.conda = conda
+        self._digests: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
     def __call__(self, toolset: str, script: str, *arguments: str) -> str:
         """Return the start of a shell command: environment, interpreter, program, arguments.
@@ -77,6 +78,12 @@ class Programs:
         *modules : str
             Dotted names of modules that the program imports by name at run time.
         """
+        key = toolset, script, modules
+        if key not in self._digests:  # a rule asks for each of its jobs
+            self._digests[key] = self._digest(*key)
+        return self._digests[key]
+
+    def _digest(self, toolset: str, script: str, modules: tuple[str, ...]) -> str:
         total = hashlib.sha256()
         library = self.base / "scripts"
         files = {self.base / "envs" / f"{toolset}.txt", *_closure(library / f"{script}.py")}

@@ -19,7 +19,7 @@ FLOORS = (
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign", "gates"),
     (
-        *("crds", "archive", "workflow", "simulate", "report", "draft"),
+        *("crds", "archive", "workflow", "batches", "simulate", "report", "draft"),
         *("counterfactual", "delivery", "epochs"),
     ),
     # the instruments are here

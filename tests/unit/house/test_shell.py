@@ -17,6 +17,8 @@ WORDS = {
         "pins",
         "place",
         "previous",
+        "batch.came",
+        "batch.options",
         "products",
         "reference",
         "settings",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkroom.report.checking.findings import Findings
 
 # Folders and files whose loss changes nothing: what programs said, how long they took, claims.
-_APART = (FOLDER, "logs", "benchmarks", ".claims", ".snakemake_timestamp", ".archive_down")
+_APART = (FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down")
 
 
 def files_below(root: Path) -> Iterator[Path]:

@@ -1,0 +1,174 @@
+"""What whole campaigns cost: CPU seconds by program, split into start, files and arithmetic.
+
+    .venv/bin/python benchmarks/campaign.py [demo nircam wfc3 cgi ccd] [--small] [--folder PATH]
+
+Each campaign is run from nothing by the workflow itself on one core, with the compiled loops there
+(`--compile` first compiles them, in an unmeasured run of the demo). Exposures are simulated; the
+time for that stands apart, as no observer's campaign has it. `start` is Python, imports and the
+loading of compiled loops; `files` is reading, verifying and writing; `work` is the rest. The time
+of Snakemake and of the shells is what remains of the whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+METER = Path(__file__).resolve().parent / "meter"
+TOOLSETS = ("archive", "detector", "jwst", "hst")
+KINDS = ("start", "files", "work")
+# Programs whose work is that of the simulation.
+SIMULATING = {"archive/fetch", "nircam/simulate_references", "wfc3/simulate_references"}
+
+WRAPPER = """#!/bin/sh
+export DARKROOM_METER={file} PYTHONPATH={meter}
+exec {python} "$@"
+"""
+
+
+def campaigns(small: bool) -> dict[str, dict]:
+    """Return the items of one campaign of each instrument, at real size or small."""
+    dummy = {
+        kind: {"pedigree": "DUMMY", "description": f"{kind} of a simulated detector"}
+        for kind in ("superbias", "readnoise")
+    }
+    nircam = {"detector": "NRCA1", "exposures": 4 if small else 10, "nints": 1, "ngroups": 10}
+    nircam["subarray"] = "SUB160" if small else "FULL"
+    wfc3 = {
+        "stars": 3000,
+        "exposures": [{"dither": [k % 5 * 0.5, k // 5 * 0.5]} for k in range(20)],
+    }
+    wfc3["subarray"] = "SQ128SUB" if small else "FULL"
+    cgi = {"geometry": "small" if small else "full", "gains": [1.5, 30, 500, 5000]}
+    cgi |= {"exptimes": [2, 30, 100], "frames": 7 if small else 49}
+    ccd = {"shape": [256, 256] if small else [2048, 2048], "bias": 20, "science": 4}
+    ccd["darks"] = [{"count": 12, "exptime": exptime} for exptime in (5, 20, 60)]
+    return {
+        "nircam": {"simulate": nircam, "nircam": dummy},
+        "wfc3": {"simulate": wfc3},
+        "cgi": {"simulate": cgi, "cgi": {"geometry": cgi["geometry"]}},
+        "ccd": {"simulate": ccd},
+    }
+
+
+def write_campaign(folder: Path, name: str, item: dict) -> str:
+    """Write a campaign of one item; return how the command line names it."""
+    settings = {
+        "title": f"Benchmark of {name}",
+        "archive": {"kind": "simulated", "seed": 20200116},
+        "items": {name: {"instrument": name, **item}},
+    }
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return f"{name}.yaml"
+
+
+def metered_checkout(folder: Path) -> Path:
+    """Return a copy of the workflow whose programs are metered, in `folder`."""
+    checkout = folder / "checkout"
+    for name in ("rules", "scripts", "config", "envs", "profiles"):
+        shutil.copytree(ROOT / name, checkout / name)
+    shutil.copy(ROOT / "Snakefile", checkout)
+    (checkout / ".cache").symlink_to(ROOT / ".cache")
+    for toolset in TOOLSETS:
+        python = checkout / ".venvs" / toolset / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        real = ROOT / ".venvs" / toolset / "bin" / "python"
+        text = WRAPPER.format(file=folder / "meter.jsonl", meter=METER, python=real)
+        python.write_text(text, encoding="utf-8")
+        python.chmod(0o755)
+    return checkout
+
+
+def run(checkout: Path, folder: Path, campaign: str) -> float:
+    """Make everything of a campaign in `folder`; return the CPU seconds of all its processes."""
+    command = [str(ROOT / ".venv/bin/python"), "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    command += ["--snakefile", str(checkout / "Snakefile"), "--config", f"campaign={campaign}"]
+    command += ["--workflow-profile", str(checkout / "profiles" / "default")]
+    (folder / "meter.jsonl").unlink(missing_ok=True)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)}: status {status}, see {folder}/log.txt")
+    return usage.ru_utime + usage.ru_stime
+
+
+def by_program(file: Path) -> dict[str, dict[str, float]]:
+    """Return calls, CPU seconds of each kind and peak memory of each program."""
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    names = {line["pid"]: line["program"] for line in lines}
+    known: dict[int, float] = defaultdict(float)
+    for line in lines:
+        known[line["parent"]] += sum(line[kind] for kind in KINDS) + line["waited"]
+    table: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for line in lines:
+        # A worker belongs to the program that started it.
+        row = table[names.get(line["parent"], line["program"])]
+        row["calls"] += line["parent"] not in names
+        for kind in KINDS:
+            row[kind] += line[kind]
+        row["work"] += max(0.0, line["waited"] - known[line["pid"]])
+        row["peak_MB"] = max(row["peak_MB"], line["peak_MB"])
+    return table
+
+
+def report(name: str, table: dict[str, dict[str, float]], whole: float) -> None:
+    """Print the table of a campaign, the most costly program first."""
+    print(f"\n{name}\n\n| program | runs | CPU s | start | files | work | peak GB |")
+    print("|---|---|---|---|---|---|---|")
+    sums: dict[str, float] = defaultdict(float)
+    for program, row in sorted(table.items(), key=lambda pair: -sum(pair[1][k] for k in KINDS)):
+        total = sum(row[kind] for kind in KINDS)
+        split = " | ".join(f"{row[kind]:.1f}" for kind in KINDS)
+        peak = f"{row['peak_MB'] / 1000:.2f}"
+        print(f"| `{program}` | {row['calls']:.0f} | {total:.1f} | {split} | {peak} |")
+        for kind in KINDS:
+            sums[kind] += row[kind]
+        sums["calls"] += row["calls"]
+        sums["simulating"] += row["work"] if program in SIMULATING else 0.0
+    total = sum(sums[kind] for kind in KINDS)
+    split = " | ".join(f"{sums[kind]:.1f}" for kind in KINDS)
+    print(f"| all programs | {sums['calls']:.0f} | {total:.1f} | {split} | |")
+    print(f"| Snakemake and shells | | {whole - total:.1f} | | | | |")
+    print(f"| the whole | | {whole:.1f} | | | | |")
+    print(f"| of which simulating | | {sums['simulating']:.1f} | | | | |", flush=True)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    known = campaigns(small=False)
+    parser.add_argument("campaigns", nargs="*", help="demo, nircam, wfc3, cgi, ccd (default: all)")
+    parser.add_argument("--small", action="store_true", help="small frames and fewer of them")
+    parser.add_argument("--compile", action="store_true", help="compile all loops before")
+    parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (arguments.folder or Path(scratch)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        checkout = metered_checkout(folder)
+        if arguments.compile:
+            run(checkout, folder, "demo")
+            shutil.rmtree(folder / "results")
+        known = campaigns(arguments.small)
+        for name in arguments.campaigns or ["demo", *known]:
+            campaign = "demo" if name == "demo" else write_campaign(folder, name, known[name])
+            whole = run(checkout, folder, campaign)
+            report(name, by_program(folder / "meter.jsonl"), whole)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""A program that makes the outputs of one exposure, and of further ones in the same run.
+
+The job of each exposure asks whether its outputs were made already, from the very content of its
+inputs and with its settings; only otherwise does it start the program. So an exposure keeps its own
+result, its own failure and its own rerun; what a batch has made is kept when it is killed; and one
+that fails in a batch is tried again by its own job, which says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from darkroom.atomic import make_folder, rename_unannounced, write_text
+from darkroom.batches.notes import key_of, note_of
+from darkroom.errors import DarkroomError
+from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
+
+log = logging.getLogger(__name__)
+
+# How long a program goes on taking exposures along: the job it was started for waits.
+_TOGETHER_S = 120.0
+# Longest time of one exposure in a batch; its own job has as much as it needs.
+_LIMIT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """The files of an exposure among a program's arguments.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Names of arguments, in the order in which the rule gives them to `Batches.came`. Those of
+        another exposure are beside them, under its own name.
+    statuses, records : sequence of str
+        Names of arguments: outputs that state their own digest, and others. They are not read again
+        by `work`.
+    work : callable
+        ``work(arguments)`` makes the outputs of one exposure.
+    prepare : callable
+        ``prepare(arguments)`` imports what `work` needs, so that worker processes share it.
+    """
+
+    inputs: Sequence[str]
+    statuses: Sequence[str]
+    records: Sequence[str]
+    work: Callable[[argparse.Namespace], None]
+    prepare: Callable[[argparse.Namespace], None]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the arguments that are outputs, in the order in which the rule gives them."""
+        return [*self.statuses, *self.records]
+
+
+def add_batch_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `darkroom.batches.planning.Batches.options`."""
+    group = parser.add_argument_group("batches")
+    group.add_argument("--among", type=Path, help="list of status files: who may be taken along")
+    group.add_argument("--batch", type=int, default=1, help="exposures at most (default: 1)")
+    group.add_argument("--batch-key", default="", help="digest of settings and program")
+    group.add_argument(
+        "--batch-file", action="append", default=[], type=Path, help="a file they have in common"
+    )
+
+
+def make(step: Step, arguments: argparse.Namespace) -> None:
+    """Make the outputs of the exposure that was asked for, after those of others.
+
+    The others are made by a worker process, so that none of them can harm the one asked for.
+
+    Parameters
+    ----------
+    step : Step
+        What the program does.
+    arguments : argparse.Namespace
+        The command line.
+    """
+    if arguments.batch > 1 and arguments.among and arguments.among.is_file():
+        batch = _Batch(step, arguments)
+        if batch.came():
+            return
+        step.prepare(arguments)
+        batch.make_others()
+    else:
+        step.prepare(arguments)
+    step.work(arguments)
+
+
+class _Batch:
+    """The exposures of an item that one run of a program makes."""
+
+    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+        # Not for a program that makes one exposure.
+        from darkroom.archive.slots import Claims
+
+        self._step, self._arguments = step, arguments
+        with unwatched():
+            lines = arguments.among.read_text(encoding="utf-8").splitlines()
+        self._names = [Path(line).stem for line in lines]
+        self._own = getattr(arguments, step.outputs[0]).stem
+        folder = Path(note_of(str(getattr(arguments, step.outputs[0])))).parent
+        make_folder(folder)
+        self._claims = Claims(folder / ".claims")
+
+    def came(self) -> bool:
+        """Tell whether another program has just made what is asked for, and give it its names."""
+        if self._own not in self._names:
+            return False
+        self._claims.wait(self._names.index(self._own))
+        notes = self._notes(self._arguments)
+        try:
+            with unwatched():
+                same = Path(key_of(notes[0])).read_text() == self._key(self._arguments)
+            if same:
+                for note, output in zip(notes, self._outputs(self._arguments), strict=True):
+                    rename_unannounced(note, output)
+                Path(key_of(notes[0])).unlink()
+        except OSError:
+            return False
+        return same
+
+    def make_others(self) -> None:
+        """Make the outputs of exposures that have none yet, as many as a batch may have."""
+        from darkroom.archive.pool import run_tasks
+
+        if self._own not in self._names:
+            return
+        others = self._others()
+        for name, _, error in run_tasks(self._one, others, count=1, seconds=lambda _: _LIMIT_S):
+            self._claims.free(self._names.index(name))
+            if error:
+                log.warning("%s in a batch: %s; its own job tries again", name, error)
+
+    def _others(self) -> Iterator[str]:
+        until, begin = monotonic() + _TOGETHER_S, self._names.index(self._own)
+        left = self._arguments.batch - 1
+        for name in [*self._names[begin + 1 :], *self._names[:begin]]:
+            if not left or monotonic() > until:
+                return
+            if self._wanted(name) and self._claims.take(self._names.index(name)):
+                if self._wanted(name):
+                    left -= 1
+                    yield name
+                else:
+                    self._claims.free(self._names.index(name))
+
+    def _wanted(self, name: str) -> bool:
+        """Tell whether an exposure has its inputs, and neither outputs nor notes of them."""
+        of_it = self._of(name)
+        if any(path.exists() for path in self._outputs(of_it)):
+            return False
+        try:
+            key = self._key(of_it)
+        except OSError:
+            return False
+        try:
+            with unwatched():
+                return Path(key_of(self._notes(of_it)[0])).read_text() != key
+        except OSError:
+            return True
+
+    def _one(self, name: str, _: Callable[[], None]) -> None:
+        """Make the outputs of an exposure, and keep them as notes."""
+        forget()
+        of_it = self._of(name)
+        key, outputs, notes = self._key(of_it), self._outputs(of_it), self._notes(of_it)
+        Path(key_of(notes[0])).unlink(missing_ok=True)
+        # Never under their own names: after a kill, nobody would know what they were made with.
+        hidden = [path.with_name(f".{path.stem}.{os.getpid()}.part.json") for path in outputs]
+        for argument, path in zip(self._step.outputs, hidden, strict=True):
+            setattr(of_it, argument, path)
+        try:
+            self._step.work(of_it)
+            settle()
+            for path, note in zip(hidden, notes, strict=True):
+                make_folder(Path(note).parent)
+                rename_unannounced(path, note)
+            for argument, output, note in zip(self._step.outputs, outputs, notes, strict=True):
+                if argument in self._step.records:
+                    record_ahead(output, note)
+            with unrecorded():
+                write_text(key_of(notes[0]), key)
+        except DarkroomError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise DarkroomError(f"{type(error).__name__}: {error}") from error
+        finally:
+            for path in hidden:
+                path.unlink(missing_ok=True)
+
+    def _of(self, name: str) -> argparse.Namespace:
+        """Return the command line as it is for another exposure."""
+        arguments = copy.copy(self._arguments)
+        for argument in (*self._step.inputs, *self._step.outputs):
+            path = getattr(arguments, argument)
+            if path is not None:
+                setattr(arguments, argument, path.with_name(f"{name}{path.suffix}"))
+        return arguments
+
+    def _outputs(self, arguments: argparse.Namespace) -> list[Path]:
+        return [getattr(arguments, name) for name in self._step.outputs]
+
+    def _notes(self, arguments: argparse.Namespace) -> list[str]:
+        return [note_of(str(path)) for path in self._outputs(arguments)]
+
+    def _key(self, arguments: argparse.Namespace) -> str:
+        """Return what `Batches.came` computes by sha256sum."""
+        lines = [f"{arguments.batch_key}\n"]
+        own = [getattr(arguments, name) for name in self._step.inputs]
+        for path in (*own, *arguments.batch_file):
+            with unwatched():
+                lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}\n")
+        return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}  -\n"
