@@ -12,6 +12,7 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
+from darkroom.memory import give_back_large
 from darkroom.nircam.chain.ramp import Job, open_calibrated
 from darkroom.nircam.chain.recipe import is_recipe
 from darkroom.nircam.detector.readout import Readout
@@ -96,6 +97,7 @@ class RampSet:
             raise DarkroomError(f"no exposures for a {product}: the list of files is empty")
         _check_twice(paths)
         self.product = product
+        give_back_large()
         self.files, damaged = _opened(paths)
         samples = [sample(file) for file in self.files]
         subjects = [
