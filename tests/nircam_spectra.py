@@ -35,6 +35,9 @@ class Held:
     def label(self, ramp):
         return f"ramp {ramp + 1}"
 
+    def forget(self):
+        pass
+
     def read(self, ramp, group, rows=slice(None), flagged=True):  # noqa: ARG002
         return self.readout.flip(self.data[ramp][group])[rows].astype(np.float32)
 

@@ -98,7 +98,8 @@ class RampSet:
         _check_twice(paths)
         self.product = product
         give_back_large()
-        self.files, damaged = _opened(paths)
+        self._job = Job()
+        self.files, damaged = _opened(paths, self._job)
         samples = [sample(file) for file in self.files]
         subjects = [
             Subject(str(file.path), file.path.name, values_of(file, found))
@@ -135,6 +136,10 @@ class RampSet:
                 f"no integration of the {len(paths)} files has data in "
                 f"{'every' if whole else 'its first'} group, as a {product} needs",
             )
+
+    def forget(self) -> None:
+        """Give up memory that only helps to read the ramps, when they have been read."""
+        self._job.forget()
 
     def _full_header(self):
         ny, nx = self.shape
@@ -196,10 +201,9 @@ def _check_twice(paths):
         seen.add(path.resolve())
 
 
-def _opened(paths):
+def _opened(paths, job):
     """Return the files that can be read, and a judgement of each that cannot."""
     files, damaged, errors = [], [], []
-    job = Job()
     for path in paths:
         try:
             files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))

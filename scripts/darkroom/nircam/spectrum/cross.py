@@ -74,8 +74,8 @@ class CrossSpectra:
         self._window: list[np.ndarray] = []
         self.variance, self.weight = np.zeros(count), np.zeros(count)
         self.dof = 0.0
-        # Taper × good pixels of the current integration, and its sums: by `begin`.
-        self._mask = self._total = np.empty(0, np.float32)
+        # Good pixels of the current integration on the clock, and the sums of taper × these.
+        self._good, self._total = np.empty(0, bool), np.empty(0)
 
     @property
     def padded_frequency(self) -> np.ndarray:
@@ -93,10 +93,14 @@ class CrossSpectra:
             Degrees of freedom of the residuals of the integration.
         """
         self._masks.append((np.packbits(good), dof))
-        self._mask = self._padded_mask(good)[:, : self.ticks].copy()
-        self._total = self._mask.sum(axis=1, dtype=np.float64)
+        self._good = self.readout.to_clock(good)[self.amplifiers]
+        self._total = np.array([m.sum(dtype=np.float64) for m in self._tapered()])
         self.dof += dof
-        self.weight += dof * _squares(self._mask)
+        self.weight += dof * _squares(self._tapered())
+
+    def _tapered(self):
+        """Yield taper × good pixels of each amplifier."""
+        return (self.taper * good for good in self._good)
 
     def add(self, residuals: Iterable[tuple[slice, np.ndarray]]) -> np.ndarray:
         """Add a frame of the current integration.
@@ -114,14 +118,11 @@ class CrossSpectra:
         padded = self._padded(residuals)
         stream = padded[:, : self.ticks]
         mean = stream.sum(axis=1, dtype=np.float64) / self._total
-        for one, mask, level in zip(stream, self._mask, mean.astype(np.float32), strict=True):
+        for one, mask, level in zip(stream, self._tapered(), mean.astype(np.float32), strict=True):
             one -= mask * level
         self.variance += _squares(stream)
         self._add(self.power, padded, np.float32(1))
         return mean
-
-    def _padded_mask(self, good):
-        return self._padded([(slice(0, len(good)), good)])
 
     def _padded(self, bands):
         """Return taper × image as time series, with the zeros of the padding."""
@@ -157,19 +158,16 @@ class CrossSpectra:
         spectra : (npairs, n) complex64 array
             One-sided, DN²/Hz; real for an amplifier with itself.
         """
-        self._mask = np.empty(0, np.float32)
+        self._good = np.empty(0, bool)
         self._sum_windows()
-        overlap = self._lags(
-            np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
-        )
-        relative = overlap / overlap[0, 0]
+        overlap = self._overlap()
+        lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
+        del overlap
+        # Transforms to the grid of 1/T take much memory: not before that of `power` is free.
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
-        for place, spectrum in enumerate(spectra):
-            lags = self._corrected_lags(place, overlap, relative)
-            # On the grid of 1/T, lag t and lag t - T are equivalent.
-            lags = lags.sum(axis=0)
-            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags)
+        for spectrum in spectra:
+            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags.pop(0))
         return frequency, spectra
 
     def _sum_windows(self):
@@ -178,27 +176,37 @@ class CrossSpectra:
         self._window = [np.zeros_like(power) for power in self.power]
         for packed, dof in self._masks:
             good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
-            self._add(self._window, self._padded_mask(good), np.float32(dof))
+            self._add(self._window, self._padded([(slice(0, shape[0]), good)]), np.float32(dof))
 
-    def _corrected_lags(self, place, overlap, relative):
-        """Return the correlation of a pair over the fraction of its samples that are valid."""
-        window = self._window[place].astype(np.complex128)
+    def _corrected_lags(self, place, overlap):
+        """Return the correlation of a pair over the fraction of its samples that are valid.
+
+        On the grid of 1/T, lag t and lag t - T are equivalent: (ticks,) float64.
+        """
+        window = self._lags(self._window[place])
         if place > 0:  # the first is used again
             self._window[place] = np.empty(0, np.complex64)
-        window = self._lags(window)
         needed = window > _MIN_PAIRS * self.dof * overlap
-        needed &= relative > _MIN_OVERLAP
-        power = self.power[place].astype(np.complex128)
+        needed &= overlap / overlap[0] > _MIN_OVERLAP
+        lags = self._lags(self.power[place])
         self.power[place] = np.empty(0, np.complex64)
-        lags = self._lags(power)
-        lags *= relative
+        lags *= overlap / overlap[0]
         lags[~needed] = 0
-        return np.divide(lags, window, out=lags, where=needed)
+        np.divide(lags, window, out=lags, where=needed)
+        return lags[: self.ticks] + lags[-self.ticks :]
+
+    def _overlap(self):
+        """Return the correlation of the taper, as of `_lags`."""
+        return self._lags(np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length))))
 
     def _lags(self, spectrum):
-        """Return the correlation at lags 0 … n - 1 and -n … -1 ticks: (2, n) float64."""
-        correlation = fft.irfft(spectrum, self.length, workers=self._threads)
-        return np.stack([correlation[: self.ticks], correlation[-self.ticks :]])
+        """Return the correlation at lags 0 … n - 1, others, and -n … -1 ticks: float64.
+
+        The others, which `length` adds, have no meaning.
+        """
+        if np.iscomplexobj(spectrum):
+            spectrum = spectrum.astype(np.complex128)
+        return fft.irfft(spectrum, self.length, workers=self._threads)
 
     def gap_leakage(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the factor by which leakage through gaps raises the scatter of the spectrum.
@@ -216,10 +224,8 @@ class CrossSpectra:
         (n,) float64 array
             Scatter of the corrected spectrum over that of a spectrum without gaps, at least 1.
         """
-        overlap = self._lags(
-            np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
-        )[0].copy()
-        window = self._lags(self._window[0].astype(np.complex128))[0].copy()
+        overlap = self._overlap()[: self.ticks].copy()
+        window = self._lags(self._window[0])[: self.ticks].copy()
         needed = overlap > _MIN_OVERLAP * overlap[0]
         valid = _ratio(window, overlap, needed) / self.dof
         del overlap, window, needed

@@ -125,6 +125,7 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         parts.append(total - before)
         before = total
     del places
+    source.forget()
     _check_kept(sums, readout)
     frequency, spectra = sums.corrected()
     spectra *= source.nframes

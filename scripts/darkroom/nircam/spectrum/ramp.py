@@ -79,6 +79,10 @@ class RampSource:
         """Return the name of a ramp for messages."""
         return self._ramps.label(ramp)
 
+    def forget(self) -> None:
+        """Give up memory that only helps to read the ramps."""
+        self._ramps.forget()
+
     def read(
         self, ramp: int, group: int, rows: slice = slice(None), flagged: bool = True
     ) -> np.ndarray:
