@@ -35,8 +35,11 @@ class Held:
     def label(self, ramp):
         return f"ramp {ramp + 1}"
 
-    def read(self, ramp, group):
-        return self.readout.flip(self.data[ramp][group].astype(np.float32))
+    def forget(self):
+        pass
+
+    def read(self, ramp, group, rows=slice(None), flagged=True):  # noqa: ARG002
+        return self.readout.flip(self.data[ramp][group])[rows].astype(np.float32)
 
 
 def simulated(seed, **settings):

@@ -18,8 +18,9 @@ from unit.nircam.test_long_ramps import MEASURE, MOST, ROOT
 
 GROUPS = 150
 KINDS = ("mask", "saturation", "superbias", "linearity")
+UNCORRECTED = ("dq_init", "saturation")
 STEPS = {
-    "superbias": ("dq_init", "saturation"),
+    "superbias": UNCORRECTED,
     "readnoise": ("dq_init", "saturation", "superbias", "refpix", "linearity"),
 }
 # Few groups differ: that of a long ramp is its size, and noise costs much to make.
@@ -57,23 +58,46 @@ def long_exposures(tmp_path_factory):
         path.unlink()
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("product", STEPS)
-def test_long_ramps_through_the_engine_take_less_than_600_mb(tmp_path, long_exposures, product):
-    folder = long_exposures
+def _made(folder, tmp_path, product, steps, *more):
+    """Run a program on the exposures; return its product and its peak memory in bytes."""
     raw = sorted(folder.glob("*.fits"))
     words = ["--references", folder / "references", "--cache", folder / "crds"]
-    words += ["--output", tmp_path / "ramps", "--steps", *STEPS[product], "--", *raw]
+    words += ["--output", tmp_path / "ramps", "--steps", *steps, "--", *raw]
     done = own_program("nircam/check_ramps", *words)
     assert done.returncode == 0, done.stderr
     recipes = sorted((tmp_path / "ramps").glob("*.chain.json"))
-    program = Path(ROOT) / "scripts" / "nircam" / f"{product}.py"
+    program, output = Path(ROOT) / "scripts" / "nircam" / f"{product}.py", tmp_path / "product.fits"
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, program, *recipes, "--output", tmp_path / "product.fits"],
+        [sys.executable, "-c", MEASURE, program, *recipes, "--output", output, *more],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     [peak] = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("PEAK")]
-    assert int(peak) < MOST
+    return output, int(peak)
+
+
+@pytest.fixture(scope="module")
+def spectrum(tmp_path_factory, long_exposures):
+    """Give the noise spectrum of the exposures, and the memory that it took."""
+    return _made(long_exposures, tmp_path_factory.mktemp("made"), "noise_spectrum", UNCORRECTED)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", STEPS)
+def test_long_ramps_through_the_engine_take_less_than_600_mb(tmp_path, long_exposures, product):
+    assert _made(long_exposures, tmp_path, product, STEPS[product])[1] < MOST
+
+
+@pytest.mark.heavy
+def test_the_noise_spectrum_of_long_ramps_takes_less_than_600_mb(spectrum):
+    assert spectrum[1] < MOST
+
+
+@pytest.mark.heavy
+def test_the_reference_pixels_of_long_ramps_take_less_than_600_mb(
+    tmp_path, long_exposures, spectrum
+):
+    more = "--spectrum", spectrum[0]
+    assert _made(long_exposures, tmp_path, "reference_pixels", UNCORRECTED, *more)[1] < MOST

@@ -21,7 +21,7 @@ from darkroom.nircam.chain.dark import DarkSignal
 from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.parameters import Steps
-from darkroom.nircam.chain.references import NEVER
+from darkroom.nircam.chain.references import NEVER, Packed
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
 
@@ -90,6 +90,12 @@ class Memory:
                 self._total -= found[1]
             return found and found[0]
 
+    def forget(self) -> None:
+        """Give up all bands; they are made again when they are needed again."""
+        with self._lock:
+            self._bands.clear()
+            self._total = 0
+
     def keep(self, key: tuple, band: _Band) -> None:
         """Keep a band until others need its room."""
         with self._lock:
@@ -140,7 +146,6 @@ class Chain:
     ----------
     lost : mapping
         As given.
-    pixeldq : (ny, nx) uint32 array
     statuses : dict
         ``{step: COMPLETE or SKIPPED}``.
 
@@ -166,6 +171,7 @@ class Chain:
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
+        self._references, self._files = references, files
         shape = self.shape[2:]
         pixeldq = np.zeros(shape, np.uint32)
         self._scale = 1.0
@@ -180,9 +186,7 @@ class Chain:
             key = "bad", str(files["mask"]), window
             self._bad = references.shared(key, (mask & 1).astype(np.uint8))
         if "saturation" in steps:
-            self._limit, flags = references.saturation(files["saturation"], window)
-            self._bias, _ = references.bias(files["superbias"], window)
-            pixeldq |= flags
+            pixeldq |= references.saturation(files["saturation"], window)[1]
             self._frames = self._number("nframes")
         self._coupling = references.kernel(files["ipc"], window) if "ipc" in steps else None
         self._level = None
@@ -217,7 +221,12 @@ class Chain:
         # Exposures of the same steps and files have the same.
         names = tuple(sorted((kind, str(path)) for kind, path in files.items()))
         key = "pixeldq", names, str(inputs.superbias), tuple(self.statuses.items()), window
-        self.pixeldq = references.shared((*key, raw.nframes), pixeldq)
+        self._pixeldq = references.shared((*key, raw.nframes), Packed.of(pixeldq))
+
+    @property
+    def pixeldq(self) -> np.ndarray:
+        """PIXELDQ, a new (ny, nx) uint32 array."""
+        return self._pixeldq.image
 
     def _number(self, name: str) -> int:
         found = getattr(self.raw, name)
@@ -233,6 +242,15 @@ class Chain:
         return values, flags
 
     # Flags
+
+    @property
+    def _limit(self) -> np.ndarray:
+        """Limits of saturation; not held here, so that the job can give them up."""
+        return self._references.limit(self._files["saturation"], self.raw.window)
+
+    @property
+    def _bias(self) -> np.ndarray:
+        return self._references.level(self._files["superbias"], self.raw.window)
 
     @property
     def _reach(self) -> int:

@@ -60,6 +60,11 @@ class Job:
         for used in recipe.references.values():
             self._sums[used.path] = used.sha256, used.size
 
+    def forget(self) -> None:
+        """Give up the memory; what was in it is read again when it is needed again."""
+        self.references.forget()
+        self.memory.forget()
+
     def _check(self, path: Path) -> None:
         expected = self._sums.get(str(path))
         if expected is None:
@@ -125,16 +130,16 @@ class _Cube:
 class _PixelFlags:
     """PIXELDQ as a file of ramps stores it: less 2^31."""
 
-    values: np.ndarray
+    chain: Chain
     bzero: float = 2.0**31
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.values.shape
+        return self.chain.shape[2:]
 
     def stored(self, first: int, nrows: int, _name: StrPath | None = None) -> np.ndarray:
         """Return rows of it."""
-        rows = self.values[first : first + nrows].astype(np.int64)
+        rows = self.chain.pixeldq[first : first + nrows].astype(np.int64)
         return (rows - int(self.bzero)).astype(np.int32)
 
 
@@ -212,7 +217,7 @@ def calibrated(recipe: Recipe, path: Path, job: Job | None = None) -> Calibrated
         header=header,
         sci=_Cube(chain, np.dtype(DTYPES[-32])),  # type: ignore[arg-type]
         groupdq=_Cube(chain, np.dtype(np.uint8)),  # type: ignore[arg-type]
-        pixeldq=_PixelFlags(chain.pixeldq),  # type: ignore[arg-type]
+        pixeldq=_PixelFlags(chain),  # type: ignore[arg-type]
         mjd=raw.file.mjd,
         first_integration=raw.file.first_integration,
         faults=faults,

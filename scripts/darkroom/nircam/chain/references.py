@@ -19,8 +19,12 @@ from darkroom.nircam.detector.readout import SIZE
 from darkroom.nircam.ramps.header import as_number
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from darkroom.hints import StrPath
     from darkroom.nircam.chain.exposure import Window
+
+    _Image = TypeVar("_Image", "np.ndarray", "Packed")
 
 #: A signal that no raw number reaches: pixels without a saturation limit.
 NEVER = np.float32(65536)
@@ -124,10 +128,15 @@ class References:
                 self._held[key] = read()
             return self._held[key]
 
-    def shared(self, key: tuple, image: np.ndarray) -> np.ndarray:
+    def shared(self, key: tuple, image: _Image) -> _Image:
         """Return the image that an exposure of the job gave before under `key`, else `image`."""
         with self._lock:
             return self._held.setdefault(("shared", *key), image)
+
+    def forget(self) -> None:
+        """Give up what is held; it is read, and verified, again when it is needed again."""
+        with self._lock:
+            self._held.clear()
 
     def mask(self, path: StrPath, window: Window) -> np.ndarray:
         """Return the flags of a MASK, (ny, nx) uint32."""
@@ -141,7 +150,14 @@ class References:
 
     def saturation(self, path: StrPath, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Return limits, (ny, nx) float32 DN, and flags, (ny, nx) uint32; `NEVER`: no limit."""
+        limit, packed = self._saturation(path, window)
+        return limit, packed.image
 
+    def limit(self, path: StrPath, window: Window) -> np.ndarray:
+        """Return the limits alone."""
+        return self._saturation(path, window)[0]
+
+    def _saturation(self, path: StrPath, window: Window) -> tuple[np.ndarray, Packed]:
         def read() -> tuple[np.ndarray, Packed]:
             with _opened(path, "SCI") as hdus:
                 limit = _single(_cut(path, hdus, hdus["SCI"].data, window))
@@ -151,13 +167,16 @@ class References:
             limit[(flags & bits.NO_SAT_CHECK) != 0] = NEVER
             return limit, Packed.of(flags)
 
-        limit, packed = self._once("saturation", path, window, read)
-        return limit, packed.image
+        return self._once("saturation", path, window, read)
 
     def bias(self, path: StrPath, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Return a superbias as stored, (ny, nx) float32 DN with NaN, and its flags."""
         level, packed = self._bias(path, window)
         return level, packed.image
+
+    def level(self, path: StrPath, window: Window) -> np.ndarray:
+        """Return a superbias as stored, without its flags."""
+        return self._bias(path, window)[0]
 
     def _bias(self, path: StrPath, window: Window) -> tuple[np.ndarray, Packed]:
         def read() -> tuple[np.ndarray, Packed]:

@@ -231,6 +231,23 @@ class Readout:
             read[...] = pixels
         return stream
 
+    def fill_clock(self, stream: np.ndarray, band: np.ndarray, first: int) -> None:
+        """Write rows of an image into its time series.
+
+        Parameters
+        ----------
+        stream : (noutputs, ticks) array
+            Written to where the rows are read; as `to_clock` returns it when all rows are written.
+        band : (nrows, nx) array
+            Rows, detector frame.
+        first : int
+            The first of them.
+        """
+        row = self.columns_per_amplifier + ROW_OVERHEAD
+        part = stream[..., first * row : (first + len(band)) * row]
+        for read, pixels in self._in_reading_order(part, band):
+            read[...] = pixels
+
     def from_clock(self, stream: np.ndarray) -> np.ndarray:
         """Return the image of time series: the inverse of `to_clock`.
 
@@ -260,8 +277,9 @@ class Readout:
         """
         width = self.columns_per_amplifier
         row = width + ROW_OVERHEAD
-        read = stream[..., : row * self.ny]
-        read = read.reshape(*read.shape[:-1], self.ny, row)[..., :width]
+        ny = image.shape[-2]
+        read = stream[..., : row * ny]
+        read = read.reshape(*read.shape[:-1], ny, row)[..., :width]
         pixels = image.reshape(*image.shape[:-1], self.noutputs, width)
         pixels = np.moveaxis(pixels, -2, -3)
         yield read[..., 0::2, :, :], pixels[..., 0::2, :, :]

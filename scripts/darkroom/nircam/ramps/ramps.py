@@ -12,6 +12,7 @@ import numpy as np
 from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
+from darkroom.memory import give_back_large
 from darkroom.nircam.chain.ramp import Job, open_calibrated
 from darkroom.nircam.chain.recipe import is_recipe
 from darkroom.nircam.detector.readout import Readout
@@ -96,7 +97,9 @@ class RampSet:
             raise DarkroomError(f"no exposures for a {product}: the list of files is empty")
         _check_twice(paths)
         self.product = product
-        self.files, damaged = _opened(paths)
+        give_back_large()
+        self._job = Job()
+        self.files, damaged = _opened(paths, self._job)
         samples = [sample(file) for file in self.files]
         subjects = [
             Subject(str(file.path), file.path.name, values_of(file, found))
@@ -133,6 +136,10 @@ class RampSet:
                 f"no integration of the {len(paths)} files has data in "
                 f"{'every' if whole else 'its first'} group, as a {product} needs",
             )
+
+    def forget(self) -> None:
+        """Give up memory that only helps to read the ramps, when they have been read."""
+        self._job.forget()
 
     def _full_header(self):
         ny, nx = self.shape
@@ -194,10 +201,9 @@ def _check_twice(paths):
         seen.add(path.resolve())
 
 
-def _opened(paths):
+def _opened(paths, job):
     """Return the files that can be read, and a judgement of each that cannot."""
     files, damaged, errors = [], [], []
-    job = Job()
     for path in paths:
         try:
             files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))

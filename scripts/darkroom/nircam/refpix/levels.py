@@ -163,7 +163,7 @@ def measure(source: RampSource) -> Levels:
     )
     first = None
     for ramp in range(source.nramps):
-        fitted = fit_ramp(source, ramp)
+        fitted = fit_ramp(source, ramp, (regions.y, regions.x))
         check_alive(source, ramp, fitted)
         found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
         found.noise += fitted.noise**2
@@ -211,7 +211,7 @@ def _add_frames(source, ramp, fitted, found):
     """Add the frames of one ramp."""
     readout, regions = source.readout, found.regions
     ngroups = source.ngroups(ramp)
-    reference = np.empty((ngroups, regions.y.size), np.float32)
+    reference = fitted.watched
     active = np.empty((ngroups, readout.noutputs, 2))
     rows = np.empty((ngroups, readout.ny, readout.noutputs))
     shape = (readout.ny, readout.noutputs, -1)
@@ -219,9 +219,7 @@ def _add_frames(source, ramp, fitted, found):
     in_row = np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
     mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
     for group in range(ngroups):
-        values = source.read(ramp, group)
-        reference[group] = values[regions.y, regions.x]
-        residual = fitted.residual(values, group)
+        residual = fitted.residual(source.read(ramp, group, flagged=False), group)
         rows[group] = residual.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
         line = mean + slope * fitted.centred(group) + fitted.offsets[group][:, None]
         active[group] = _by_class(residual, readout) / counts + line

@@ -42,7 +42,8 @@ def residual_noise(source: RampSource, white: np.ndarray) -> tuple[np.ndarray, .
         check_alive(source, ramp, fitted)
         good = fitted.good
         for group in range(0, source.ngroups(ramp) - 1, 2):
-            step = source.read(ramp, group + 1) - source.read(ramp, group)
+            after, before = (source.read(ramp, g, flagged=False) for g in (group + 1, group))
+            step = after - before
             for a in range(readout.noutputs):
                 here, values = good.reshape(shape)[:, a], step.reshape(shape)[:, a]
                 inside = here.any(axis=1)

@@ -80,19 +80,51 @@ class Grid:
         counts : (nbins,) int array
             Number of values in each bin.
         """
+        return self.places(frequency, used).means(values)
+
+    def places(self, frequency: np.ndarray, used: np.ndarray | None = None) -> Places:
+        """Return which bin each frequency is in, for means of several sets of values.
+
+        Parameters
+        ----------
+        frequency, used
+            As of `means`.
+        """
         where = np.searchsorted(self.edges, frequency, side="right") - 1
         inside = (where >= 0) & (where < self.edges.size - 1)
         if used is not None:
             inside &= used
-        where, n = where[inside], self.edges.size - 1
-        counts = np.bincount(where, minlength=n)
+        return Places(np.flatnonzero(inside), where[inside], self.edges.size - 1)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Bins of frequencies.
+
+    Attributes
+    ----------
+    inside : (k,) int array
+        The frequencies that are in a bin.
+    where : (k,) int array
+        Bin of each of them.
+    nbins : int
+    """
+
+    inside: np.ndarray
+    where: np.ndarray
+    nbins: int
+
+    def means(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `Grid.means` does, of values (..., n) at these frequencies."""
+        n = self.nbins
+        counts = np.bincount(self.where, minlength=n)
         flat = np.atleast_2d(values)
         sums = np.empty((flat.shape[0], n), np.result_type(values.dtype, np.float64))
         for row, every in zip(sums, flat, strict=True):
-            source = every[inside]
-            row[...] = np.bincount(where, source.real, n)
+            source = every[self.inside]
+            row[...] = np.bincount(self.where, source.real, n)
             if np.iscomplexobj(sums):
-                row.imag = np.bincount(where, source.imag, n)
+                row.imag = np.bincount(self.where, source.imag, n)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / counts
         return means.reshape(*values.shape[:-1], n), counts

@@ -17,7 +17,7 @@ from scipy import fft
 from darkroom.nircam.detector.readout import PIXEL_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from darkroom.nircam.detector.readout import Readout
 
@@ -26,6 +26,8 @@ _MIN_OVERLAP = 1e-6
 # ... and where gaps leave more than this fraction of the pairs of samples. Only the longest lags,
 # between the edges of the frame, fall below.
 _MIN_PAIRS = 0.05
+# Frequencies whose products are summed together: they fit into a processor's cache.
+_BLOCK = 1 << 13
 
 
 class CrossSpectra:
@@ -65,12 +67,15 @@ class CrossSpectra:
         count = len(self.amplifiers)
         self.pairs = list(combinations_with_replacement(range(count), 2))
         shape = (len(self.pairs), self.length // 2 + 1)
-        self.power, self._window = (
-            [np.zeros(shape[1], np.complex64) for _ in self.pairs] for _ in range(2)
-        )
+        self.power = [np.zeros(shape[1], np.complex64) for _ in self.pairs]
+        # Good pixels, eight to a byte, and degrees of freedom of each integration: the spectra of
+        # the masks take as much memory as those of the noise, and are not needed before the end.
+        self._masks: list[tuple[np.ndarray, float]] = []
+        self._window: list[np.ndarray] = []
         self.variance, self.weight = np.zeros(count), np.zeros(count)
         self.dof = 0.0
-        self._mask: np.ndarray  # taper × good pixels of the current integration, by `begin`
+        # Good pixels of the current integration on the clock, and the sums of taper × these.
+        self._good, self._total = np.empty(0, bool), np.empty(0)
 
     @property
     def padded_frequency(self) -> np.ndarray:
@@ -87,42 +92,61 @@ class CrossSpectra:
         dof : float
             Degrees of freedom of the residuals of the integration.
         """
-        self._mask = self.readout.to_clock(good.astype(np.float32))[self.amplifiers]
-        self._mask *= self.taper
+        self._masks.append((np.packbits(good), dof))
+        self._good = self.readout.to_clock(good)[self.amplifiers]
+        self._total = np.array([m.sum(dtype=np.float64) for m in self._tapered()])
         self.dof += dof
-        self.weight += dof * np.square(self._mask, dtype=np.float64).sum(axis=1)
-        self._add(self._window, self._mask, np.float32(dof))
+        self.weight += dof * _squares(self._tapered())
 
-    def add(self, residual: np.ndarray) -> np.ndarray:
+    def _tapered(self):
+        """Yield taper × good pixels of each amplifier."""
+        return (self.taper * good for good in self._good)
+
+    def add(self, residuals: Iterable[tuple[slice, np.ndarray]]) -> np.ndarray:
         """Add a frame of the current integration.
 
         Parameters
         ----------
-        residual : (ny, nx) float32 array
-            DN, detector frame, 0 outside `good`.
+        residuals : iterable of (slice, (nrows, nx) float32 array)
+            Bands of rows that together are the frame, detector frame: DN, 0 outside `good`.
 
         Returns
         -------
         (namplifiers,) float64 array
             Taper-weighted mean of each amplifier, DN, which was subtracted.
         """
-        stream = self.readout.to_clock(residual)[self.amplifiers]
-        stream *= self.taper
-        total = self._mask.sum(axis=1, dtype=np.float64)
-        mean = stream.sum(axis=1, dtype=np.float64) / total
-        stream -= self._mask * mean[:, None].astype(np.float32)
-        self.variance += np.square(stream, dtype=np.float64).sum(axis=1)
-        self._add(self.power, stream, np.float32(1))
+        padded = self._padded(residuals)
+        stream = padded[:, : self.ticks]
+        mean = stream.sum(axis=1, dtype=np.float64) / self._total
+        for one, mask, level in zip(stream, self._tapered(), mean.astype(np.float32), strict=True):
+            one -= mask * level
+        self.variance += _squares(stream)
+        self._add(self.power, padded, np.float32(1))
         return mean
+
+    def _padded(self, bands):
+        """Return taper × image as time series, with the zeros of the padding."""
+        stream = np.zeros((self.readout.noutputs, self.length), np.float32)
+        for rows, band in bands:
+            self.readout.fill_clock(stream[:, : self.ticks], band, rows.start)
+        if len(self.amplifiers) < len(stream):
+            stream = stream[self.amplifiers]
+        stream[:, : self.ticks] *= self.taper
+        return stream
 
     def _add(self, sums, stream, weight):
         waves = fft.rfft(stream, self.length, workers=self._threads)
-        for place, (a, b) in enumerate(self.pairs):
-            product = np.conj(waves[b])
-            product *= waves[a]
-            if weight != 1:
-                product *= weight
-            sums[place] += product
+        for first in range(0, waves.shape[1], _BLOCK):
+            here = slice(first, first + _BLOCK)
+            for b in range(len(waves)):
+                conjugate = np.conj(waves[b, here])
+                for place, (a, other) in enumerate(self.pairs):
+                    if other != b:
+                        continue
+                    product = conjugate * waves[a, here]
+                    if weight != 1:
+                        product *= weight
+                    sums[place][here] += product
 
     def corrected(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the spectra, corrected for gaps; `power` is given up for their memory.
@@ -134,39 +158,55 @@ class CrossSpectra:
         spectra : (npairs, n) complex64 array
             One-sided, DN²/Hz; real for an amplifier with itself.
         """
-        overlap = self._lags(
-            np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
-        )
-        relative = overlap / overlap[0, 0]
-        self._mask = np.empty(0, np.float32)
+        self._good = np.empty(0, bool)
+        self._sum_windows()
+        overlap = self._overlap()
+        lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
+        del overlap
+        # Transforms to the grid of 1/T take much memory: not before that of `power` is free.
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
-        for place, spectrum in enumerate(spectra):
-            lags = self._corrected_lags(place, overlap, relative)
-            # On the grid of 1/T, lag t and lag t - T are equivalent.
-            lags = lags.sum(axis=0)
-            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags)
+        for spectrum in spectra:
+            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags.pop(0))
         return frequency, spectra
 
-    def _corrected_lags(self, place, overlap, relative):
-        """Return the correlation of a pair over the fraction of its samples that are valid."""
-        window = self._window[place].astype(np.complex128)
+    def _sum_windows(self):
+        """Sum over integrations the auto and cross spectra of taper × good pixels."""
+        shape = self.readout.shape
+        self._window = [np.zeros_like(power) for power in self.power]
+        for packed, dof in self._masks:
+            good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
+            self._add(self._window, self._padded([(slice(0, shape[0]), good)]), np.float32(dof))
+
+    def _corrected_lags(self, place, overlap):
+        """Return the correlation of a pair over the fraction of its samples that are valid.
+
+        On the grid of 1/T, lag t and lag t - T are equivalent: (ticks,) float64.
+        """
+        window = self._lags(self._window[place])
         if place > 0:  # the first is used again
             self._window[place] = np.empty(0, np.complex64)
-        window = self._lags(window)
         needed = window > _MIN_PAIRS * self.dof * overlap
-        needed &= relative > _MIN_OVERLAP
-        power = self.power[place].astype(np.complex128)
+        needed &= overlap / overlap[0] > _MIN_OVERLAP
+        lags = self._lags(self.power[place])
         self.power[place] = np.empty(0, np.complex64)
-        lags = self._lags(power)
-        lags *= relative
+        lags *= overlap / overlap[0]
         lags[~needed] = 0
-        return np.divide(lags, window, out=lags, where=needed)
+        np.divide(lags, window, out=lags, where=needed)
+        return lags[: self.ticks] + lags[-self.ticks :]
+
+    def _overlap(self):
+        """Return the correlation of the taper, as of `_lags`."""
+        return self._lags(np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length))))
 
     def _lags(self, spectrum):
-        """Return the correlation at lags 0 … n - 1 and -n … -1 ticks: (2, n) float64."""
-        correlation = fft.irfft(spectrum, self.length, workers=self._threads)
-        return np.stack([correlation[: self.ticks], correlation[-self.ticks :]])
+        """Return the correlation at lags 0 … n - 1, others, and -n … -1 ticks: float64.
+
+        The others, which `length` adds, have no meaning.
+        """
+        if np.iscomplexobj(spectrum):
+            spectrum = spectrum.astype(np.complex128)
+        return fft.irfft(spectrum, self.length, workers=self._threads)
 
     def gap_leakage(self, spectrum: np.ndarray) -> np.ndarray:
         """Return the factor by which leakage through gaps raises the scatter of the spectrum.
@@ -184,10 +224,8 @@ class CrossSpectra:
         (n,) float64 array
             Scatter of the corrected spectrum over that of a spectrum without gaps, at least 1.
         """
-        overlap = self._lags(
-            np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length)))
-        )[0].copy()
-        window = self._lags(self._window[0].astype(np.complex128))[0].copy()
+        overlap = self._overlap()[: self.ticks].copy()
+        window = self._lags(self._window[0])[: self.ticks].copy()
         needed = overlap > _MIN_OVERLAP * overlap[0]
         valid = _ratio(window, overlap, needed) / self.dof
         del overlap, window, needed
@@ -201,6 +239,11 @@ class CrossSpectra:
     def kept(self) -> np.ndarray:
         """Fraction of the squared taper that falls on used pixels: (namplifiers,) float64."""
         return self.weight / (self.dof * np.square(self.taper, dtype=np.float64).sum())
+
+
+def _squares(streams):
+    """Return the sum of squares of each time series, float64."""
+    return np.array([np.square(one, dtype=np.float64).sum() for one in streams])
 
 
 def _ratio(above, below, where):

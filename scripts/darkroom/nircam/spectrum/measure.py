@@ -13,7 +13,7 @@ from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum import bins
 from darkroom.nircam.spectrum.cross import CrossSpectra
 from darkroom.nircam.spectrum.fit import Fit, fit
-from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
 from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
@@ -115,15 +115,17 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     amplifiers, first = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak_of_ramps, parts = [], [], []
-    before = np.zeros(())
+    before, places = np.zeros(()), grid.places(sums.padded_frequency)
     for ramp in range(source.nramps):
         fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
         weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
         pedestals.append(_add_ramp(source, ramp, fitted, sums))
         fitted = first = None  # their images are large
-        total = np.stack([grid.means(sums.padded_frequency, power)[0] for power in sums.power])
+        total = np.stack([places.means(power)[0] for power in sums.power])
         parts.append(total - before)
         before = total
+    del places
+    source.forget()
     _check_kept(sums, readout)
     frequency, spectra = sums.corrected()
     spectra *= source.nframes
@@ -216,8 +218,15 @@ def _add_ramp(source, ramp, fitted, sums):
     sums.begin(fitted.good, fitted.dof)
     levels = fitted.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
-        levels[group] += sums.add(fitted.residual(source.read(ramp, group), group))
+        levels[group] += sums.add(_residuals(source, ramp, fitted, group))
     return levels
+
+
+def _residuals(source, ramp, fitted, group):
+    """Yield the residuals of a group by bands of rows."""
+    for rows in bands(source.readout.ny):
+        values = source.read(ramp, group, rows, flagged=False)
+        yield rows, fitted.residual(values, group, rows)
 
 
 def _check_kept(sums, readout):

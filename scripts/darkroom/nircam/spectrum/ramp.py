@@ -1,7 +1,9 @@
 """Noise of dark ramps frame by frame: residuals of a straight-line fit to each pixel.
 
 The line removes bias, kTC noise, dark current and everything that repeats in every frame. Each
-integration is read twice, so memory does not grow with the number of groups.
+integration is read twice, so memory does not grow with the number of groups. The first time, all
+groups of a band of rows are read before the next band: the flags of ramps that are computed when
+they are read follow from all groups before (`darkroom.nircam.chain.bands`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack
 from darkroom.nircam.ramps.robust import mad_deviation
-from darkroom.nircam.spectrum.sums import LineFitSums
+from darkroom.nircam.spectrum.sums import LineFitSums, add_rows
 from darkroom.nircam.spectrum.weak import weak_noise
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _SAMPLE_ROWS = 64
 _LARGE, _SMALL, _JUMP, _HOT = 1e-4, 1e-7, 5.0, 5.0
 # Standard deviations within which pixels count in the mean of their row.
 _ROW_LIMIT = 6.0
+# Rows worked on together: what is needed of them fits into a processor's cache.
+_BAND = 64
 
 
 class RampSource:
@@ -75,11 +79,36 @@ class RampSource:
         """Return the name of a ramp for messages."""
         return self._ramps.label(ramp)
 
-    def read(self, ramp: int, group: int) -> np.ndarray:
-        """Return a group: (ny, nx) float32, DN, detector frame; NaN where it is unusable."""
-        which = self._ramps.ramps[ramp]
-        values = np.empty(self._ramps.shape, np.float32)
-        GroupStack(self._ramps, group, [which], _UNUSABLE).read_frame(0, 0, values)
+    def forget(self) -> None:
+        """Give up memory that only helps to read the ramps."""
+        self._ramps.forget()
+
+    def read(
+        self, ramp: int, group: int, rows: slice = slice(None), flagged: bool = True
+    ) -> np.ndarray:
+        """Read rows of a group.
+
+        Parameters
+        ----------
+        ramp, group : int
+            Counted from 0.
+        rows : slice
+            Of the detector frame, step 1; all by default.
+        flagged : bool
+            False: flags are not looked at, which is faster where bad pixels are known.
+
+        Returns
+        -------
+        (nrows, nx) float32 array
+            DN, detector frame; NaN where it is unusable.
+        """
+        which, ny = self._ramps.ramps[ramp], self.readout.ny
+        first, stop, _ = rows.indices(ny)
+        if self.readout.slowaxis < 0:
+            first, stop = ny - stop, ny - first
+        values = np.empty((stop - first, self.readout.nx), np.float32)
+        flags = _UNUSABLE if flagged else 0
+        GroupStack(self._ramps, group, [which], flags).read_frame(0, first, values)
         if self._ramps.files[which[0]].sci.first.dtype.kind in "iu":
             values[values >= _FULL_SCALE] = np.nan
         return self.readout.flip(values)
@@ -108,6 +137,8 @@ class RampFit:
     weak, weak_error : (noutputs,) float64 arrays
         Mean square noise that weak telegraph pixels and cosmic rays add to the good pixels, DN²,
         and its statistical error.
+    watched : (ngroups, n) float32 array
+        Values of the pixels that were asked for, DN; NaN where they are unusable.
     """
 
     first: np.ndarray
@@ -119,20 +150,35 @@ class RampFit:
     dof: float
     weak: np.ndarray
     weak_error: np.ndarray
+    watched: np.ndarray
 
     def centred(self, group: int) -> float:
         """Return the number of a group, counted from the middle of the ramp."""
         return group - (len(self.offsets) - 1) / 2
 
-    def residual(self, values: np.ndarray, group: int) -> np.ndarray:
-        """Return the residual of a group from the line: (ny, nx) float32, DN; 0 where not good."""
+    def residual(self, values: np.ndarray, group: int, rows: slice = slice(None)) -> np.ndarray:
+        """Return residuals from the line: (nrows, nx) float32, DN; 0 where not good.
+
+        Parameters
+        ----------
+        values : (nrows, nx) float32 array
+            Rows of a group, DN; flags need not be looked at, as good pixels have none.
+        group : int
+        rows : slice
+            Which rows.
+        """
         width = values.shape[1] // self.offsets.shape[1]
-        residual = values - self.first
+        residual = values - self.first[rows]
         residual -= np.repeat(self.offsets[group].astype(np.float32), width)
-        residual -= self.mean
-        residual -= self.slope * np.float32(self.centred(group))
-        residual[~self.good] = 0
+        residual -= self.mean[rows]
+        residual -= self.slope[rows] * np.float32(self.centred(group))
+        residual[~self.good[rows]] = 0
         return residual
+
+
+def bands(nrows: int) -> list[slice]:
+    """Return the bands of rows that cover an image."""
+    return [slice(first, min(first + _BAND, nrows)) for first in range(0, nrows, _BAND)]
 
 
 def check_uncorrected(ramps: RampSet) -> None:
@@ -168,7 +214,9 @@ def check_groups(source: RampSource) -> None:
             )
 
 
-def fit_ramp(source: RampSource, ramp: int) -> RampFit:
+def fit_ramp(
+    source: RampSource, ramp: int, watched: tuple[np.ndarray, np.ndarray] | None = None
+) -> RampFit:
     """Fit a straight line to every pixel of a ramp, and select the good pixels.
 
     Parameters
@@ -177,63 +225,102 @@ def fit_ramp(source: RampSource, ramp: int) -> RampFit:
         Dark ramps of one detector.
     ramp : int
         Number of the ramp, from 0.
+    watched : pair of (n,) int arrays, optional
+        Rows, in ascending order, and columns of pixels whose values are returned.
 
     Returns
     -------
     RampFit
     """
-    readout, ngroups = source.readout, source.ngroups(ramp)
-    sample = _Sample(source)
-    first = np.ascontiguousarray(source.read(ramp, 0))
-    sums = LineFitSums(readout.shape, ngroups, readout.noutputs)
-    offsets = np.zeros((ngroups, readout.noutputs))
-    step_noise = np.zeros((ngroups - 1, readout.noutputs))
-    for group in range(1, ngroups):
-        values = source.read(ramp, group)
+    readout, ngroups, typical = source.readout, source.ngroups(ramp), _Typical(source, ramp)
+    first, mean, slope, squares = (np.empty(readout.shape, np.float32) for _ in range(4))
+    good = np.empty(readout.shape, bool)
+    y, x = watched or (np.empty(0, int),) * 2
+    seen = np.empty((ngroups, y.size), np.float32)
+    row_means = np.empty((ngroups, readout.ny, readout.noutputs))
+    for rows in bands(readout.ny):
+        first[rows] = start = source.read(ramp, 0, rows)
+        sums = LineFitSums(start.shape, ngroups, readout.noutputs)
+        here = slice(*np.searchsorted(y, (rows.start, rows.stop)))
+        place = y[here] - rows.start, x[here]
+        seen[0, here] = start[place]
+        for group in range(1, ngroups):
+            values = source.read(ramp, group, rows)
+            seen[group, here] = values[place]
+            typical.add(sums, values, first[rows], group)
+        mean[rows], slope[rows] = sums.line
+        row_means[:, rows] = sums.rows
+        squares[rows], largest_step = sums.residual_statistics()
+        good[rows] = typical.good(source.usable[rows], squares[rows], largest_step, slope[rows])
+    dof, weak = typical.dof, typical.weak(squares, good)
+    del squares
+    add_rows(mean, slope, row_means)
+    for image in (mean, slope):
+        image[~good] = 0
+    return RampFit(first, mean, slope, typical.offsets, good, typical.noise, dof, *weak, seen)
+
+
+class _Typical:
+    """What is typical of the pixels of each amplifier of a ramp, from a sample of rows.
+
+    Attributes
+    ----------
+    offsets, noise, dof
+        As of `RampFit`.
+    """
+
+    def __init__(self, source, ramp):
+        readout, ngroups = source.readout, source.ngroups(ramp)
+        self._width, self._nu = readout.columns_per_amplifier, ngroups - 2
+        sample = _Sample(source)
+        first = sample.read(source, ramp, 0)
+        sums = LineFitSums(first.shape, ngroups, readout.noutputs)
+        self.offsets = np.zeros((ngroups, readout.noutputs))
+        step_noise = np.zeros((ngroups - 1, readout.noutputs))
+        for group in range(1, ngroups):
+            values = sample.read(source, ramp, group)
+            values -= first
+            self.offsets[group] = sample.medians(values)
+            values -= self._by_column(self.offsets[group].astype(np.float32))
+            if group == 1:
+                self._limit = _ROW_LIMIT * sample.deviations(values)
+            step_noise[group - 1] = sample.deviations(sums.add(values, group, self._limit))
+        slope = sums.slope
+        squares, _ = sums.residual_statistics()
+        nu, typical = self._nu, sample.medians(squares) / stats.chi2.median(self._nu)
+        self.noise = np.sqrt(np.maximum(typical, 0.0))
+        self._largest = stats.chi2.isf(_LARGE, nu)
+        # Leaving out the largest residuals makes the mean of the others a little too small.
+        above, below = (stats.chi2.cdf(self._largest, n) for n in (nu + 2, nu))
+        self.dof = float(nu * above / below)
+        steps = _JUMP * np.median(step_noise, axis=0)
+        limits = typical * self._largest, typical * stats.chi2.ppf(_SMALL, nu), steps
+        self._limits = [self._by_column(limit) for limit in limits]
+        hot = sample.medians(slope) + _HOT * sample.deviations(slope)
+        self._hot = self._by_column(hot)
+
+    def _by_column(self, values):
+        return np.repeat(values, self._width)
+
+    def add(self, sums, values, first, group):
+        """Add rows of a group to running sums; `values` are changed."""
         values -= first
-        offsets[group] = sample.medians(values)
-        values -= np.repeat(offsets[group].astype(np.float32), readout.columns_per_amplifier)
-        if group == 1:
-            limit = _ROW_LIMIT * sample.deviations(values)
-        step_noise[group - 1] = sample.deviations(sums.add(values, group, limit))
-    del values
-    squares, largest_step = sums.residual_statistics()
-    nu = ngroups - 2
-    step_noise = np.median(step_noise, axis=0)
-    good, noise = _good_pixels(source, sample, squares, largest_step, step_noise, nu)
-    good &= _not_hot(source, sample, sums.slope)
-    # Leaving out pixels with the largest residuals makes the mean of the others a little too small.
-    largest = stats.chi2.isf(_LARGE, nu)
-    dof = nu * stats.chi2.cdf(largest, nu + 2) / stats.chi2.cdf(largest, nu)
-    weak = weak_noise(squares, good, noise**2, nu, largest)
-    del squares, largest_step
-    mean, slope = (np.where(good, x, np.float32(0)) for x in sums.line())
-    return RampFit(first, mean, slope, offsets, good, noise, float(dof), *weak)
+        values -= self._by_column(self.offsets[group].astype(np.float32))
+        sums.add(values, group, self._limit)
 
+    def good(self, usable, squares, largest_step, slope):
+        """Return the pixels with normal noise and no jump that are not hot."""
+        high, low, step = self._limits
+        # Comparisons with NaN are false: a pixel without a value is not good.
+        with np.errstate(invalid="ignore"):
+            good = usable & (squares <= high) & (squares >= low)
+            good &= largest_step <= step
+            good &= slope <= self._hot
+        return good
 
-def _not_hot(source, sample, slope):
-    """Return the pixels whose slope is not far above the median of their amplifier."""
-    limit = sample.medians(slope) + _HOT * sample.deviations(slope)
-    with np.errstate(invalid="ignore"):
-        return slope <= np.repeat(limit, source.readout.columns_per_amplifier)
-
-
-def _good_pixels(source, sample, squares, largest_step, step_noise, nu):
-    """Return the pixels with normal noise and no jump, and the typical noise of each amplifier."""
-    readout = source.readout
-    typical = sample.medians(squares) / stats.chi2.median(nu)
-    noise = np.sqrt(np.maximum(typical, 0.0))
-    high, low = stats.chi2.isf(_LARGE, nu), stats.chi2.ppf(_SMALL, nu)
-    by_column = np.repeat(
-        np.stack([typical * high, typical * low, _JUMP * step_noise]),
-        readout.columns_per_amplifier,
-        axis=1,
-    )
-    # Comparisons with NaN are false: a pixel without a value is not good.
-    with np.errstate(invalid="ignore"):
-        good = source.usable & (squares <= by_column[0]) & (squares >= by_column[1])
-        good &= largest_step <= by_column[2]
-    return good, noise
+    def weak(self, squares, good):
+        """Return `RampFit.weak` and its error."""
+        return weak_noise(squares, good, self.noise**2, self._nu, self._largest)
 
 
 class _Sample:
@@ -246,14 +333,23 @@ class _Sample:
         self.shape = (self.rows.size, readout.noutputs, readout.columns_per_amplifier)
         self.usable = source.usable[self.rows].reshape(self.shape)
 
+    def read(self, source, ramp, group):
+        """Return the rows of a group: (nrows, nx) float32, DN."""
+        nx = self.shape[1] * self.shape[2]
+        # With the strides of rows that are read together, so that sums have the same bits.
+        values = source.readout.flip(np.empty((self.rows.size, nx), np.float32))
+        for place, row in enumerate(self.rows):
+            values[place] = source.read(ramp, group, slice(row, row + 1))[0]
+        return values
+
     def _of_amplifiers(self, image):
-        values = image[self.rows].reshape(self.shape)
+        values = image.reshape(self.shape)
         for amplifier in range(self.shape[1]):
             here = values[:, amplifier][self.usable[:, amplifier]]
             yield here[np.isfinite(here)]
 
     def medians(self, image):
-        """Return the median of each amplifier, NaN without a pixel: (noutputs,) float64."""
+        """Return medians of the rows by amplifier, NaN without a pixel: (noutputs,) float64."""
         found = [np.median(v) if v.size else np.nan for v in self._of_amplifiers(image)]
         return np.array(found, np.float64)
 

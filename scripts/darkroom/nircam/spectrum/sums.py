@@ -1,4 +1,4 @@
-"""Running sums for a straight-line fit to every pixel of a ramp, with row means kept apart.
+"""Running sums for a straight-line fit to pixels of a ramp, with row means kept apart.
 
 1/f noise moves whole rows. Pixels are tested on their residuals about the mean of their row: these
 are nearly white noise, in which weak telegraph noise and small cosmic rays stand out.
@@ -20,6 +20,11 @@ class LineFitSums:
         Number of groups of the ramp.
     noutputs : int
         Number of amplifiers.
+
+    Attributes
+    ----------
+    rows : (ngroups, ny, noutputs) float64 array
+        Mean of each row and amplifier, DN; 0 for group 0.
     """
 
     def __init__(self, shape: tuple[int, int], ngroups: int, noutputs: int) -> None:
@@ -30,7 +35,7 @@ class LineFitSums:
         self._highest = np.full(shape, -np.inf, np.float32)
         self._lowest = np.full(shape, np.inf, np.float32)
         self._before = np.zeros(shape, np.float32)
-        self._rows = np.zeros((ngroups, shape[0], noutputs))
+        self.rows = np.zeros((ngroups, shape[0], noutputs))
         self._length = ngroups * (ngroups**2 - 1) / 12
 
     def add(self, values: np.ndarray, group: int, limit: np.ndarray) -> np.ndarray:
@@ -53,7 +58,7 @@ class LineFitSums:
         """
         by_row = values.reshape(self._by_row)
         means = row_means(by_row, limit)
-        self._rows[group] = means
+        self.rows[group] = means
         by_row -= means[:, :, None].astype(np.float32)
         step, self._before = self._before, values
         step -= values
@@ -96,16 +101,28 @@ class LineFitSums:
         np.subtract(slope, lowest, out=lowest)
         return squares, np.maximum(highest, lowest, out=highest)
 
-    def line(self) -> tuple[np.ndarray, ...]:
-        """Return mean and slope of the line, rows included: (ny, nx) float32, DN, DN per group."""
-        place = np.arange(self._ngroups) - (self._ngroups - 1) / 2
-        rows = self._rows.mean(axis=0), np.tensordot(place, self._rows, 1) / self._length
-        own = self._total / np.float32(self._ngroups), self.slope
-        shape = self._total.shape
-        return tuple(
-            (image.reshape(self._by_row) + row.astype(np.float32)[:, :, None]).reshape(shape)
-            for image, row in zip(own, rows, strict=True)
-        )
+    @property
+    def line(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and slope of the line about those of the row: (ny, nx) float32, DN, DN per group."""
+        return self._total / np.float32(self._ngroups), self.slope
+
+
+def add_rows(mean: np.ndarray, slope: np.ndarray, rows: np.ndarray) -> None:
+    """Add the lines of the rows to those of their pixels, in place.
+
+    Parameters
+    ----------
+    mean, slope : (ny, nx) float32 arrays
+        Lines about those of the rows (`LineFitSums.line`), DN, DN per group.
+    rows : (ngroups, ny, noutputs) array
+        Mean of each row, DN.
+    """
+    ngroups = len(rows)
+    place = np.arange(ngroups) - (ngroups - 1) / 2
+    lines = rows.mean(axis=0), np.tensordot(place, rows, 1) / (ngroups * (ngroups**2 - 1) / 12)
+    for image, line in zip((mean, slope), lines, strict=True):
+        by_row = image.reshape(*line.shape, -1)
+        by_row += line.astype(np.float32)[:, :, None]
 
 
 def row_means(values: np.ndarray, limit: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BINS = 400
+_ROWS = 64  # counted together: temporary images of a full frame would take much memory
 # Noncentralities of weak pixels; weaker ones cannot be told from the spread of normal pixels.
 _WEAKEST, _STEPS = 1.0, 60
 # Systematic error, a fraction of the estimated power: the distribution of step heights is unknown.
@@ -57,20 +58,29 @@ def weak_noise(
     count = len(typical)
     power, error = (np.full(count, np.nan) for _ in range(2))
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = (_BINS / largest / typical).astype(squares.dtype)
-        scaled = squares * np.repeat(scale, squares.shape[1] // count)
+        scale = np.repeat((_BINS / largest / typical).astype(squares.dtype), good.shape[1] // count)
+    counts = np.zeros((count, _BINS + 1), np.int64)
+    for first in range(0, len(squares), _ROWS):
+        rows = slice(first, first + _ROWS)
+        counts += _counts(squares[rows], good[rows], scale, count)
+    for a in range(count):
+        if typical[a] > 0 and counts[a, :-1].any():
+            share, scatter = _fit(counts[a, :-1], nu, largest)
+            power[a], error[a] = typical[a] * share, typical[a] * scatter
+    return power, error
+
+
+def _counts(squares, good, scale, count):
+    """Return the numbers of pixels of each amplifier in each bin, and of those not used."""
+    with np.errstate(invalid="ignore"):
+        scaled = squares * scale
     # Each amplifier has its own bins, and one for pixels not used. By rounding, sums may lie just
     # below 0.
     used = good & (scaled < _BINS)
     places = np.where(used, np.maximum(scaled, 0), _BINS).astype(np.int32)
     places = places.reshape(len(squares), count, -1)
     places += (_BINS + 1) * np.arange(count, dtype=np.int32)[:, None]
-    counts = np.bincount(places.ravel(), minlength=count * (_BINS + 1)).reshape(count, -1)
-    for a in range(count):
-        if typical[a] > 0 and counts[a, :-1].any():
-            share, scatter = _fit(counts[a, :-1], nu, largest)
-            power[a], error[a] = typical[a] * share, typical[a] * scatter
-    return power, error
+    return np.bincount(places.ravel(), minlength=count * (_BINS + 1)).reshape(count, -1)
 
 
 def mean_weak_noise(
