@@ -344,6 +344,19 @@ def advice_to_remake(path: StrPath) -> str:
     return f"to make it again, run: {command_to_remake(head, [target])}"
 
 
+def advice_to_fetch_again(observatory: str) -> str:
+    """Return the advice, with the command of the campaign at work, to fetch references again.
+
+    The cache of the references lies outside of a campaign, whose table of them compares all.
+    """
+    roots = {root for root in _roots.values() if root is not None}
+    head = head_of(roots.pop()) if len(roots) == 1 else {}
+    if not head:
+        return "remove the table of the cache (crds/*.tsv) and run again: the file is repaired"
+    target = f"{head['results']}/crds/{observatory}.tsv"
+    return f"to fetch it again, run: {command_to_remake(head, [target])}"
+
+
 def command_to_remake(head: dict[str, Any], targets: Sequence[str]) -> str:
     """Return the command that makes outputs again, and everything that depends on them."""
     import shlex  # for a message alone

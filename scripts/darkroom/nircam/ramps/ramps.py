@@ -13,7 +13,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
 from darkroom.nircam.chain.ramp import Job, open_calibrated
-from darkroom.nircam.chain.recipe import is_recipe
+from darkroom.nircam.chain.recipe import is_recipe, read_recipe
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.judging import checks, values_of
 from darkroom.nircam.ramps.files import RampFile, open_ramp
@@ -202,6 +202,8 @@ def _opened(paths):
         try:
             files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))
         except InputError as error:
+            if _is_of_a_reference(path, error):
+                raise
             errors.append(error)
             sentence = f"{path.name}: {error.fault}"
             sentence += f"; {error.advice}" if error.advice else ""
@@ -213,6 +215,13 @@ def _opened(paths):
     if not files:
         require_good(damaged, "product")
     return files, damaged
+
+
+def _is_of_a_reference(path, error):
+    """Tell whether a fault is one of a reference: no exposure is to be left out for it."""
+    if not is_recipe(path) or error.path == str(path):
+        return False
+    return error.path in {used.path for used in read_recipe(path).references.values()}
 
 
 class GroupStack:
