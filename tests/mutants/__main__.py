@@ -29,10 +29,6 @@ MODULES = {
     "transport/download": ["tests/unit/archive/test_download.py"],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
-    "integrity/records": [
-        "tests/unit/integrity/test_inputs.py",
-        "tests/unit/integrity/test_records.py",
-    ],
 }
 #: The lowest share of mutants that a test notices, %.
 LOWEST = 85.0

@@ -5,7 +5,14 @@ import pytest
 from darkroom.errors import InputError
 from darkroom.integrity import inputs as listing
 from darkroom.integrity import watch
-from darkroom.integrity.records import FOLDER, LISTS, begin, read_record
+from darkroom.integrity.records import (
+    FOLDER,
+    LISTS,
+    begin,
+    read_record,
+    sealed,
+    write_sealed,
+)
 from darkroom.report.checking.files import RecordedFiles
 from darkroom.report.checking.findings import Findings
 
@@ -135,3 +142,29 @@ def test_the_statuses_of_a_folder_are_read_once_for_all_its_files(tmp_path, monk
     assert len(read) <= 2 * 50 + 2 * 50
     (tmp_path / "exposure_7.json").write_text('{"file": "another.fits"}')
     assert records.status_of(tmp_path / "f7.fits") is None
+
+
+def test_a_list_holds_32_inputs_and_a_record_fewer(batch):
+    root = batch(70)
+    record = read_record(root / "made" / "69")
+    lengths = [len(found) for _, found in listing.lists_of(root, record)]
+    assert lengths == [6, 32, 32]
+
+
+@pytest.mark.parametrize("digit", ["0", "f"])
+def test_a_list_under_the_name_of_another_is_refused(batch, digit):
+    root = batch(40)
+    (path,) = (root / FOLDER / LISTS).iterdir()
+    path.rename(path.with_name(f"{digit * 64}.json"))
+    with pytest.raises(InputError, match="is another list"):
+        listing.read(root, digit * 64)
+
+
+@pytest.mark.parametrize(
+    "inputs", [{}, {"inputs": []}, {"inputs": {"a": 5}}, {"inputs": {"a": [1]}}]
+)
+def test_a_list_that_lacks_something_is_refused(tmp_path, inputs):
+    content = sealed(inputs | ({"earlier": ""} if inputs else {}))
+    write_sealed(listing.place(tmp_path, content["digest"]), content)
+    with pytest.raises(InputError, match="lacks something"):
+        listing.read(tmp_path, content["digest"])
