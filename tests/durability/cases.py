@@ -373,8 +373,10 @@ def archive_cases():
                      functools.partial(_together, fetch, members), together,
                      records={"results/trial/raw/manifest.tsv": _manifest_fault},
                      results="results/trial"),
-                Case("references/context (CRDS)", prepare_crds, crds("context")),
-                Case("references/sync (CRDS)", prepare_sync, crds("sync", "references.json")),
+                # The cache lies outside of a campaign's results, and is not recorded there.
+                Case("references/context (CRDS)", prepare_crds, crds("context"), results="out"),
+                Case("references/sync (CRDS)", prepare_sync, crds("sync", "references.json"),
+                     results="out"),
             ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -24,10 +25,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import read_lock
 from darkroom.campaign.pins import read_pins
 from darkroom.ccd.simulate import exposures as ccd
+from darkroom.integrity import records
 from darkroom.provenance import sha256
+from darkroom.report.checking.campaign import check_campaign
 from durability import kernel
 from durability.cases import CCD, call, start_clock
 from durability.disk import Disk, after_power_cut, is_temporary, write_tree
@@ -35,6 +39,7 @@ from durability.sweep import Case, Sweep, apply
 
 pytestmark = pytest.mark.skipif(kernel.available() != "", reason=kernel.available() or "-")
 
+ROOT = Path(__file__).resolve().parents[2]
 FRAMES = ("bias_001", "bias_002", "bias_003", "dark_10s_001")
 STEPS = ("lock", *(f"fetch {name}" for name in FRAMES), "frames", "role_list", "product", "pins")
 RAW, OUT = "results/trial/raw/camera", "results/trial/camera"
@@ -97,6 +102,11 @@ class Campaign(RuleBasedStateMachine):
                 ccd.deliver(CCD, one.name, source / one.file)
                 self.versions[one.file] = {(source / one.file).read_bytes()}
         (self.folder / "trial.yaml").write_text(yaml.safe_dump(CAMPAIGN, sort_keys=False))
+        (self.folder / "results").mkdir()
+        records.begin(self.folder / "results/trial", "snakemake", [(re.escape(p), False) for p in (
+            PRODUCT, f"{OUT}/frames.tsv", f"{OUT}/judgements.tsv", f"{OUT}/bias.list",
+            "results/trial/pins.tsv", *(f"{RAW}/{name}.json" for name in FRAMES),
+        )])  # fmt: skip
 
     def program(self, name, decide=None):
         """Run a program in a process of its own; return its status and what it said."""
@@ -177,6 +187,27 @@ class Campaign(RuleBasedStateMachine):
             "pins": {"results/trial/pins.tsv", "trial.pins.tsv"},
         }
         self.damaged -= made[name]
+
+    @rule()
+    def run_and_check(self):
+        """After a run that ended well a check finds every file as it was recorded."""
+        if not self.damaged and self.everything():
+            found = [one for one in self.found() if one.kind != "foreign"]
+            assert found == [], found
+
+    @precondition(lambda self: self.damaged)
+    @rule()
+    def check_the_damaged(self):
+        """A check tells of every file that is damaged; nothing else is called so."""
+        told = [one for one in self.found() if one.kind == "damaged"]
+        for name in self.damaged:
+            if (self.folder / name).is_file():
+                assert any(name in f"{one.path} {one.why}" for one in told), (name, told)
+
+    def found(self):
+        """Return what a check of the campaign finds."""
+        campaign = open_campaign(self.folder / "trial.yaml", ROOT, self.folder / "source")
+        return check_campaign(campaign, str(self.folder / "results"))[0].found
 
     @rule(name=st.sampled_from(FRAMES), value=st.integers(1, 255))
     def edit(self, name, value):
@@ -274,6 +305,7 @@ class Campaign(RuleBasedStateMachine):
         return [
             path for path in found
             if path.is_file() and not is_temporary(str(path.relative_to(self.folder)))
+            and records.FOLDER not in path.parts
         ]  # fmt: skip
 
     # ------------------------------------------------------------------ what holds at any time

@@ -28,6 +28,7 @@ MODULES = {
     ],
     "transport/download": ["tests/unit/archive/test_download.py"],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
+    "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
 }
 #: The lowest share of mutants that a test notices, %.
 LOWEST = 85.0

@@ -60,10 +60,11 @@ def _planned(
     ------
     DarkroomError
         When it cannot make what is asked for: a date beyond all calendars, a list that is empty.
+        Other errors are faults of the simulator, and are not caught.
     """
     try:
         planned: Sequence[PlannedExposure] = simulator(settings).plan(asked)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, IndexError, ValueError) as error:
         raise DarkroomError(
             f"item {item}: the simulator cannot make what 'simulate' asks for "
             f"({type(error).__name__}: {error})"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from darkroom.atomic import make_folder, rename_durably
 from darkroom.crds.description import MAPPING, Description
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity.records import advice_to_fetch_again
 
 if TYPE_CHECKING:
     from darkroom.crds.description import FileRecord
@@ -154,7 +155,7 @@ class Cache:
             raise InputError(
                 path or record.name,
                 fault or "is not in the cache",
-                "remove the table of the cache (crds/*.tsv) and run again: the file is repaired",
+                advice_to_fetch_again(self.observatory),
             )
         return path
 

@@ -7,6 +7,7 @@ program that is called by hand for files elsewhere neither finds nor writes any.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLDER = ".records"
 _HEAD = "campaign.json"
+#: Folder of the lists of inputs, see `darkroom.integrity.inputs`.
+LISTS = ".inputs"
 # Levels above a file at which the folder of records is looked for.
 _LEVELS = 8
 _LONGEST = 50_000_000
@@ -49,8 +52,11 @@ class Record:
     run : str
         The same for all files that one process wrote.
     inputs : dict
-        ``{path: (sha256, content)}`` of the files that the program had read, below the folder of
-        results.
+        ``{path: (sha256, content)}`` of the files that the program had read last, below the folder
+        of results.
+    earlier : str
+        Digest of the list of those before, see `darkroom.integrity.inputs`; empty when there is
+        none.
     """
 
     sha256: str
@@ -59,6 +65,7 @@ class Record:
     made_by: str = ""
     run: str = ""
     inputs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    earlier: str = ""
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
@@ -127,15 +134,9 @@ def load(record: Path, path: StrPath) -> Record | None:
         When it is damaged.
     """
     try:
-        text = _text(record)
-        content = json.loads(text)
-        fault = seal_fault(content)
-        if not fault and text != json.dumps(content, sort_keys=True):
-            fault = "is not as it was written"
+        content, fault = read_sealed(record)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError, OSError) as error:
-        content, fault = None, f"cannot be read ({str(error)[:80] or type(error).__name__})"
     if not fault:
         try:
             if content["file"] != Path(path).name:
@@ -143,7 +144,7 @@ def load(record: Path, path: StrPath) -> Record | None:
             inputs = {key: (str(one), str(two)) for key, (one, two) in content["inputs"].items()}
             found = Record(
                 content["sha256"], content["size"], content["content"],
-                content["made_by"], content["run"], inputs,
+                content["made_by"], content["run"], inputs, str(content.get("earlier", "")),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             fault = f"lacks something ({error})"
@@ -152,6 +153,27 @@ def load(record: Path, path: StrPath) -> Record | None:
             record, f"the record of {path} {fault}: it was damaged", advice_to_remake(path)
         )
     return found
+
+
+def read_sealed(path: Path) -> tuple[dict[str, Any], str]:
+    """Return what `write_sealed` wrote, and what is wrong with it; empty when nothing is.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    """
+    try:
+        text = _text(path)
+        content = json.loads(text)
+        fault = seal_fault(content)
+        if not fault and text != json.dumps(content, sort_keys=True):
+            fault = "is not as it was written"
+    except FileNotFoundError:
+        raise
+    except (ValueError, RecursionError, OSError) as error:
+        content, fault = {}, f"cannot be read ({str(error)[:80] or type(error).__name__})"
+    return content, fault
 
 
 def _text(path: Path) -> str:
@@ -166,7 +188,7 @@ def write_record(path: StrPath, record: Record) -> None:
     if root is None:
         return
     content = vars(record) | {"file": Path(path).name}
-    _write(place(root, path), sealed(content))
+    write_sealed(place(root, path), sealed(content))
 
 
 def remove_record(path: StrPath) -> None:
@@ -185,12 +207,22 @@ def remove_record(path: StrPath) -> None:
             remove_durably(record)
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a record; it is not announced, as its writing was asked for by an announcement."""
+def write_sealed(path: Path, content: dict[str, Any], writer: str = "") -> None:
+    """Write a record; it is not announced, as its writing was asked for by an announcement.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    content : dict
+        From `sealed`.
+    writer : str
+        Part of the temporary name, where several may write the file at once. Else there is one
+        name: what a killed program left is replaced without a search for it, which would take the
+        longer the more files are there.
+    """
     make_folder(path.parent)
-    # One name, whoever writes: what a killed program left is replaced without a search for it,
-    # which would take the longer the more files are there. The writers of a file take turns.
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}{writer}.part")
     try:
         temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
         rename_unannounced(temporary, path)
@@ -219,7 +251,7 @@ def begin(results: StrPath, command: str, outputs: Sequence[tuple[str, bool]]) -
             return
     except (OSError, ValueError, RecursionError):
         pass
-    _write(head, content)
+    write_sealed(head, content)
     _roots.clear()
 
 
@@ -227,7 +259,8 @@ def recorded(root: StrPath) -> Iterator[tuple[Path, Path]]:
     """Yield ``(file, its record)`` of all records of a folder of results; files may be missing."""
     folder = Path(root, FOLDER)
     for record in sorted(folder.rglob("*.json")):
-        if record != folder / _HEAD and not record.name.startswith("."):
+        hidden = record.name.startswith(".") or record.is_relative_to(folder / LISTS)
+        if record != folder / _HEAD and not hidden:
             yield Path(root, record.relative_to(folder).with_suffix("")), record
 
 
@@ -271,17 +304,34 @@ def status_of(path: StrPath) -> Path | None:
     """Return the status file beside an exposure or a calibrated file that names it, or None."""
     path = Path(path)
     stem = path.name.partition(".")[0]
-    names = (stem, stem.rpartition("_")[0])
-    beside = [path.with_name(f"{name}.json") for name in names if name]
+    for name in (stem, stem.rpartition("_")[0]):
+        status = path.with_name(f"{name}.json")
+        if name and _file_of(status) == path.name:
+            return status
     # The name of an exposure may differ from that of its file.
-    for status in [*beside, *sorted(path.parent.glob("*.json"))]:
-        try:
-            content = json.loads(_text(status))
-            if content["file"] == path.name:
-                return status
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return None
+    try:
+        state = path.parent.stat().st_mtime_ns
+    except OSError:
+        return None
+    found = _statuses(path.parent, state).get(path.name)
+    return found if found and _file_of(found) == path.name else None
+
+
+@functools.lru_cache(maxsize=64)
+def _statuses(folder: Path, _state: int) -> dict[str, Path]:
+    """Return the status files of a folder by the file they name; read once while it is so."""
+    found: dict[str, Path] = {}
+    for status in sorted(folder.glob("*.json")):
+        found.setdefault(_file_of(status), status)
+    return found
+
+
+def _file_of(status: Path) -> str:
+    """Return the file that a status names; empty when it cannot be read, or names none."""
+    try:
+        return str(json.loads(_text(status))["file"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def advice_to_remake(path: StrPath) -> str:
@@ -292,6 +342,19 @@ def advice_to_remake(path: StrPath) -> str:
     if target is None:
         return "make it again, or bring back the file that was recorded"
     return f"to make it again, run: {command_to_remake(head, [target])}"
+
+
+def advice_to_fetch_again(observatory: str) -> str:
+    """Return the advice, with the command of the campaign at work, to fetch references again.
+
+    The cache of the references lies outside of a campaign, whose table of them compares all.
+    """
+    roots = {root for root in _roots.values() if root is not None}
+    head = head_of(roots.pop()) if len(roots) == 1 else {}
+    if not head:
+        return "remove the table of the cache (crds/*.tsv) and run again: the file is repaired"
+    target = f"{head['results']}/crds/{observatory}.tsv"
+    return f"to fetch it again, run: {command_to_remake(head, [target])}"
 
 
 def command_to_remake(head: dict[str, Any], targets: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from darkroom import naming
 from darkroom.errors import InputError
 from darkroom.integrity import digests
 from darkroom.integrity.digests import absolute
+from darkroom.integrity.inputs import Inputs
 from darkroom.integrity.records import (
     Record,
     advice_to_remake,
@@ -63,9 +64,31 @@ class _Watch:
     def __init__(self) -> None:
         self.expected: dict[str, tuple[str, str]] = {}
         self.reads: dict[str, _Read] = {}
+        # Those of them that are not yet compared, and those that no record names yet.
+        self.waiting: dict[str, _Read] = {}
+        self.unnamed: dict[str, _Read] = {}
+        self.inputs: dict[Path, Inputs] = {}
+        self.written: set[str] = set()
         self.run = os.urandom(8).hex()
         self.on = False
         self.begin()
+
+    def take(self, path: str, read: _Read) -> None:
+        """Take a file that is being read."""
+        self.reads[path] = self.waiting[path] = self.unnamed[path] = read
+
+    def drop(self, path: str, replaced: bool = True) -> None:
+        """Forget that a file was read: it has been replaced, or will be."""
+        for kept in (self.reads, self.waiting, self.unnamed):
+            kept.pop(path, None)
+        if replaced:
+            self.expected.pop(path, None)
+        root = root_of(path)
+        inputs = None if root is None else self.inputs.get(root)
+        if root and inputs and os.path.relpath(path, root) in inputs.names:
+            # What comes next was not made from it.
+            del self.inputs[root]
+            self.unnamed = dict(self.reads)
 
     def begin(self) -> None:
         """Start without a thread, as in a forked process."""
@@ -106,8 +129,9 @@ def expect(path: StrPath, sha256: str, stated_by: StrPath) -> None:
 def forget() -> None:
     """Forget what was read and stated so far: what this process does next is other work."""
     with _watch.lock:
-        _watch.expected.clear()
-        _watch.reads.clear()
+        for kept in (_watch.expected, _watch.reads, _watch.waiting, _watch.unnamed, _watch.inputs):
+            kept.clear()
+        _watch.written.clear()
 
 
 @contextmanager
@@ -140,14 +164,18 @@ def _note(path: str) -> None:
     stated = _watch.expected.get(path)
     if stated is None and root_of(path) is None:
         return
-    if path in _watch.reads or not Path(path).is_file():
+    if path in _watch.reads:
+        # Read again: it must still be what it was.
+        _watch.waiting[path] = _watch.reads[path]
         return
+    if not Path(path).is_file():
+        return
+    signature = digests.signature(path)
     with _watch.lock:
-        signature = digests.signature(path)
         try:
             record = read_record(path)
         except InputError as error:
-            _watch.reads[path] = _Read(signature, "", "", found="", fault=error)
+            _watch.take(path, _Read(signature, "", "", found="", fault=error))
             return
         if stated is None and record is None:
             return
@@ -155,7 +183,7 @@ def _note(path: str) -> None:
         sha256, by = stated or (record.sha256 if record else "", "")
         content = record.content if record and record.sha256 == sha256 else ""
         read = _Read(signature, sha256, by, content, digests.known(path))
-        _watch.reads[path] = read
+        _watch.take(path, read)
         if read.found is None:
             _hand_over(path)
 
@@ -207,7 +235,9 @@ def settle(target: StrPath | None = None) -> None:
     """
     own = None if target is None else absolute(target)
     with unwatched():
-        for path, read in list(_watch.reads.items()):
+        # At the end of a program all of them once more: none may have changed since.
+        reads = _watch.reads if target is None else _watch.waiting
+        for path, read in list(reads.items()):
             if path == own or (own and path.startswith(own + os.sep)):
                 continue
             with _watch.lock:
@@ -216,6 +246,7 @@ def settle(target: StrPath | None = None) -> None:
             if fault := _fault(path, read):
                 read.fault = fault
                 raise fault
+            _watch.waiting.pop(path, None)
 
 
 def _fault(path: str, read: _Read) -> InputError | None:
@@ -270,7 +301,7 @@ def is_intact(path: StrPath) -> bool:
     try:
         compare(path)
     except InputError:
-        _watch.reads.pop(path, None)
+        _watch.drop(path, replaced=False)
         return False
     return True
 
@@ -290,7 +321,7 @@ def reading(path: StrPath) -> digests.InPassing:
         sha256, by = stated or (found.sha256 if found else "", "")
         if sha256:
             with _watch.lock:
-                _watch.reads[path] = _Read(digests.signature(path), sha256, by)
+                _watch.take(path, _Read(digests.signature(path), sha256, by))
     return passing
 
 
@@ -309,23 +340,24 @@ def content_of(path: StrPath) -> str | None:
 def record(path: StrPath) -> None:
     """Record a file, or all files of a folder, that this process has just given its name."""
     path = absolute(path)
-    if root_of(path) is None:
+    if (root := root_of(path)) is None:
         return
     with unwatched(), _watch.lock:
         files = [path]
         if Path(path).is_dir():
             files = [str(found) for found in sorted(Path(path).rglob("*")) if found.is_file()]
         for file in files:
-            _watch.reads.pop(file, None)
-            _watch.expected.pop(file, None)
+            _watch.drop(file)
+            _watch.written.add(file)
         if getattr(_watch.local, "unrecorded", False):
             return
-        inputs = _inputs(root_of(path))
+        inputs = _inputs(root)
         program = Path(sys.argv[0]).stem
         for file in files:
             sha256, content = _digests(file)
             size = Path(file).stat().st_size
-            write_record(file, Record(sha256, size, content, program, _watch.run, inputs))
+            found = Record(sha256, size, content, program, _watch.run, inputs.last, inputs.earlier)
+            write_record(file, found)
 
 
 def record_ahead(path: StrPath, source: StrPath) -> None:
@@ -365,13 +397,18 @@ def unrecorded() -> Iterator[None]:
         _watch.local.unrecorded = was
 
 
-def _inputs(root: Path | None) -> dict[str, tuple[str, str]]:
-    """Return the files below a folder of results that were read so far, with their digests."""
-    found = {}
-    for path, read in _watch.reads.items():
-        if read.expected and root is not None and root_of(path) == root:
-            found[os.path.relpath(path, root)] = (read.expected, read.content)
-    return found
+def _inputs(root: Path) -> Inputs:
+    """Return the files below a folder of results that were read so far, with their digests.
+
+    What this process wrote itself, and read again, is no input.
+    """
+    for path, read in _watch.unnamed.items():
+        below = root_of(path)
+        if read.expected and below and path not in _watch.written:
+            inputs = _watch.inputs.setdefault(below, Inputs(below))
+            inputs.add(path, read.expected, read.content)
+    _watch.unnamed.clear()
+    return _watch.inputs.setdefault(root, Inputs(root))
 
 
 def _digests(path: str) -> tuple[str, str]:

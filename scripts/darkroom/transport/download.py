@@ -164,7 +164,9 @@ class Download:
     def _is_same_version(self, headers: Mapping[str, str]) -> bool:
         """Tell whether the headers of a part are of the version that the beginning came from."""
         stated = [headers[name] for name in ("ETag", "Last-Modified") if name in headers]
-        return not stated or self._validator in stated
+        # The rest of a file must state its ETag if the whole did (RFC 9110, section 15.3.7).
+        by_date = not str(self._validator).startswith('"')
+        return self._validator in stated or (by_date and not stated)
 
     def _copy(self, response: requests.Response, stream: IO[bytes], expected: int | None) -> None:
         """Write a response to a file, not many more bytes than expected; log the progress."""

@@ -18,7 +18,7 @@ from darkroom.nircam.chain.check import check_ramp
 from darkroom.nircam.chain.ramp import open_calibrated
 from darkroom.nircam.chain.recipe import read_recipe
 from darkroom.nircam.ramps.files import open_ramp
-from darkroom.nircam.ramps.ramps import RampSet, first_rows_digest, read_pixeldq
+from darkroom.nircam.ramps.ramps import RampSet, _opened, first_rows_digest, read_pixeldq
 from darkroom.nircam.ramps.sample import sample
 from darkroom.provenance import sha256
 from nircam_chain import Case
@@ -215,3 +215,15 @@ def test_a_correction_that_changes_nothing_is_refused(tmp_path):
     ramp = SimpleNamespace(sci=engine, chain=engine)
     with pytest.raises(InputError, match="refpix changed nothing: no usable reference pixels"):
         check_ramp(ramp, "x.fits")
+
+
+def test_a_damaged_reference_is_no_fault_of_an_exposure(world, tmp_path):
+    """It must be fetched again: no exposure is to be left out for it."""
+    content = json.loads(world.recipe().read_text())
+    content["references"]["linearity"]["sha256"] = "0" * 64
+    path = tmp_path / "x.chain.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="this reference has changed") as refused:
+        _opened([world.recipe(), path])
+    assert refused.value.path == content["references"]["linearity"]["path"]
+    assert "leave" not in str(refused.value)

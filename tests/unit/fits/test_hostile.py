@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from darkroom.archive.local import header_facts
 from darkroom.errors import InputError
+from darkroom.fits import describe as described
 from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.describe import describe
 from darkroom.fits.structure import BLOCK, LONGEST_HEADER, check_structure
@@ -221,3 +222,46 @@ def test_whatever_a_header_says_the_answer_is_words_in_bounded_time_and_memory(
     path = folder / "mutated.fits"
     path.write_bytes(content[: -cut % BLOCK or len(content)] if cut % 7 == 0 else content)
     all_readers(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"NAXIS   =                    2", b"NAXIS   =                  'x'"),
+        (b"NAXIS   =                    2", b"NAXIS   =                  2.0"),
+        (b"NAXIS   =                    2", b"NOTHING =                    2"),
+    ],
+)
+def test_a_header_of_no_use_is_refused_and_a_fault_of_ours_is_not_hidden(
+    tmp_path, monkeypatch, old, new
+):
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU(np.zeros((4, 4), np.float32)).writeto(path)
+    good = path.read_bytes()
+    path.write_bytes(good.replace(old, new, 1))
+    with pytest.raises(InputError):
+        described.image_headers(path)
+    path.write_bytes(good)
+
+    def faulty(header):
+        return header.nonsense
+
+    monkeypatch.setattr(described, "plane_count", faulty)
+    with pytest.raises(AttributeError):
+        described.image_headers(path)
+
+
+def test_a_fault_of_a_simulator_is_not_taken_for_one_of_the_campaign(monkeypatch):
+    from darkroom.archive import simulated
+    from darkroom.errors import DarkroomError
+
+    def plan(asked):
+        raise asked["error"]("x")
+
+    monkeypatch.setattr(simulated, "simulator", lambda _: type("S", (), {"plan": plan}))
+    for error in (OverflowError, ValueError, IndexError):
+        with pytest.raises(DarkroomError, match="cannot make what 'simulate' asks for"):
+            simulated._planned("a", {"error": error}, {})
+    for error in (TypeError, KeyError, AttributeError):
+        with pytest.raises(error):
+            simulated._planned("a", {"error": error}, {})

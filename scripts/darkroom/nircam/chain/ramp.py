@@ -10,6 +10,7 @@ import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES
+from darkroom.integrity.records import advice_to_fetch_again
 from darkroom.integrity.watch import expect
 from darkroom.nircam.chain.bands import Chain, Inputs, Memory
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
@@ -58,7 +59,14 @@ class Job:
     def expect(self, recipe: Recipe) -> None:
         """Note the content that the files of a recipe must have."""
         for used in recipe.references.values():
-            self._sums[used.path] = used.sha256, used.size
+            stated = used.sha256, used.size
+            if self._sums.setdefault(used.path, stated) != stated:
+                raise InputError(
+                    used.path,
+                    "this reference has changed since the ramps were checked: those of two "
+                    "exposures state different bytes of it",
+                    advice_to_fetch_again("jwst"),
+                )
 
     def forget(self) -> None:
         """Give up the memory; what was in it is read again when it is needed again."""
@@ -69,7 +77,7 @@ class Job:
         expected = self._sums.get(str(path))
         if expected is None:
             return
-        again = "run again: the ramps are checked again"
+        again = advice_to_fetch_again("jwst")
         if not path.is_file() or path.stat().st_size != expected[1]:
             raise InputError(path, "this reference is gone or has changed since", again)
         if sha256(path) != expected[0]:

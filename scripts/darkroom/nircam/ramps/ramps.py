@@ -14,7 +14,7 @@ from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, Judgement, Subject, require_good
 from darkroom.memory import give_back_large
 from darkroom.nircam.chain.ramp import Job, open_calibrated
-from darkroom.nircam.chain.recipe import is_recipe
+from darkroom.nircam.chain.recipe import is_recipe, read_recipe
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.judging import checks, values_of
 from darkroom.nircam.ramps.files import RampFile, open_ramp
@@ -208,6 +208,8 @@ def _opened(paths, job):
         try:
             files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))
         except InputError as error:
+            if _is_of_a_reference(path, error):
+                raise
             errors.append(error)
             sentence = f"{path.name}: {error.fault}"
             sentence += f"; {error.advice}" if error.advice else ""
@@ -219,6 +221,13 @@ def _opened(paths, job):
     if not files:
         require_good(damaged, "product")
     return files, damaged
+
+
+def _is_of_a_reference(path, error):
+    """Tell whether a fault is one of a reference: no exposure is to be left out for it."""
+    if not is_recipe(path) or error.path == str(path):
+        return False
+    return error.path in {used.path for used in read_recipe(path).references.values()}
 
 
 class GroupStack:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
-from darkroom.integrity.records import FOLDER, Record, load, output_of, recorded
+from darkroom.integrity.inputs import read as read_list
+from darkroom.integrity.records import FOLDER, LISTS, Record, load, output_of, recorded
 from darkroom.integrity.watch import unwatched
 from darkroom.report.checking.derived import derived_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from darkroom.campaign.lock import Lock
     from darkroom.report.checking.findings import Findings
@@ -69,6 +70,8 @@ class RecordedFiles:
         self.sums = sums(self.paths, threads)
         self.records: dict[Path, Record] = {}
         self.unreadable: set[Path] = set()
+        # What is stale in each list of inputs, or in one before it.
+        self._lists: dict[str, str] = {}
         for path, record in recorded(root):
             try:
                 if found := load(record, path):
@@ -103,8 +106,9 @@ class RecordedFiles:
         for path, record in self.records.items():
             if path not in present:
                 self._gone(path, record)
-            elif stale := self._stale(record):
+            elif stale := self._stale(path, record):
                 self.findings.add("stale", path, stale, self.target(path))
+        self._check_lists()
 
     def _compare(self, path: Path, record: Record, faulty: set[Path]) -> None:
         if self.sums[path] == record.sha256 or path in faulty:
@@ -147,9 +151,39 @@ class RecordedFiles:
         inside = [path for path in self.paths if folder.resolve() in path.resolve().parents]
         return [path for path in inside if path in self.records]
 
-    def _stale(self, record: Record) -> str:
+    def _stale(self, path: Path, record: Record) -> str:
         """Return which input of a product has other bytes now; empty when none has."""
-        for name, (sha256, content) in record.inputs.items():
+        found = self._changed(record.inputs)
+        digest = record.earlier
+        passed = []
+        # Products of one program share the lists of what was read first.
+        while not found and digest and digest not in self._lists:
+            try:
+                inputs, earlier = read_list(self.root, digest)
+            except InputError as error:
+                self.findings.add("damaged", error.path, error.fault, self.target(path))
+                return ""
+            passed.append(digest)
+            found, digest = self._changed(inputs), earlier
+        found = found or self._lists.get(digest, "")
+        self._lists.update(dict.fromkeys(passed, found))
+        return found
+
+    def _check_lists(self) -> None:
+        """Read the lists of inputs that no record leads to any more, or that none was led to."""
+        told = {finding.path for finding in self.findings.found}
+        for path in sorted((self.root / FOLDER / LISTS).glob("*.json")):
+            self.findings.files += 1
+            if path.stem in self._lists or str(path) in told:
+                continue
+            try:
+                read_list(self.root, path.stem)
+            except InputError as error:
+                self.findings.add("damaged", path, error.fault)
+
+    def _changed(self, inputs: Mapping[str, tuple[str, str]]) -> str:
+        """Return which of some inputs has other bytes now; empty when none has."""
+        for name, (sha256, content) in inputs.items():
             path = self.root / name
             if path not in self.sums:
                 return f"was made from {name}, which is gone"
