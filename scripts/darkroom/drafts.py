@@ -71,6 +71,8 @@ def draft(folder: StrPath) -> Draft:
             except InputError as error:
                 unread.append(error)
     items = sort_items(files)
+    for item in items:
+        item.missing += _drafting(item.instrument).missing(item)
     lines = [table(items, unread, place)]
     made, common = [], {}
     for item in items:

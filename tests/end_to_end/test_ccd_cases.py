@@ -76,6 +76,8 @@ LEVELS = {
     "wrapped": (BIAS + 39000 - 65536, 30.0),
     "cmos_gain-testcam_gain_300": (BIAS, 90.0),
 }
+# Columns of overscan.
+STRIPS = {"mef": 8, "overscan": 16}
 # Values divided by a number.
 DIVISOR = {"unit": 65535.0}
 # A quoted error of the read noise is that of a normal sample within this factor: a median is used
@@ -130,7 +132,7 @@ def numbers_that_are_wrong(results):
                 signal / DARK_S,
                 OFFSET * math.sqrt(sum(1 / max(end, 1) for end in ends)) / DARK_S,
             ),
-            "Read noise": (NOISE, NOISE / math.sqrt(2 * several * PIXELS)),
+            "Read noise": (NOISE, noise_error(several, STRIPS.get(case))),
         }
         for entry in json.loads(path.read_text())["key_numbers"]:
             label, value = entry["label"], entry["value"] / scale
@@ -146,6 +148,20 @@ def numbers_that_are_wrong(results):
                 if abs(value - true) > SIGMA * error or not fair:
                     wrong.append((name, label, value, quoted, true, error))
     return wrong
+
+
+def noise_error(freedom, strip=None):
+    """Return the standard error of the read noise of a set.
+
+    The level of an overscan row of `strip` pixels adds 1 / strip of the variance, alike in all
+    pixels of the row: it averages over the rows, and what is subtracted for it is measured too.
+    """
+    rows = math.sqrt(PIXELS)
+    variance = 2 / (freedom * PIXELS)
+    if strip:
+        variance = variance * (1 + 1 / strip) ** 2 + 2 / (freedom * rows * strip**2)
+        variance += 2 / ((freedom + 1) * rows * (strip - 1) * strip**2)
+    return NOISE / 2 * math.sqrt(variance)
 
 
 def frames_used(path, role):

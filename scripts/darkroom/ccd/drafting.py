@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from darkroom.ccd.frame_types import calibration_faults, stated_type, type_alone, type_of_name
@@ -116,6 +117,33 @@ def settings(item: DraftItem) -> dict[str, Any]:
     """Return the settings of an item."""
     recover = sorted({text for file in item.files for text in file.options.get("recover", ())})
     return {"recover": recover} if recover else {}
+
+
+def missing(item: DraftItem) -> list[str]:
+    """Return what an item lacks for products that others of its kind have."""
+    if fault(item):
+        return []
+    bias, dark, flat = (item.of(role) for role in ("bias", "dark", "flat"))
+    found, times = [], {file.exptime for file in dark}
+    rated = bool(dark and (bias or len(times) > 1))
+    if not bias and not rated:
+        found.append(
+            "bias frames; without them there is no master bias, no read noise, and, of darks of "
+            "one exposure time, no dark rate and no map of hot pixels"
+        )
+    elif not bias:
+        found.append("bias frames; without them there is no master bias and no read noise")
+    elif len(bias) == 1:
+        found.append("a second bias frame; one alone tells no read noise")
+    if not dark:
+        found.append("darks; without them there is no dark rate and no map of hot pixels")
+    if flat and len(bias) < 2:
+        found.append("two bias frames for the gain; the flats are not used")
+    elif flat and all(count < 2 for count in Counter(file.exptime for file in flat).values()):
+        found.append("two flats of one exposure time; single ones tell no gain")
+    if item.of("science") and not (rated and len(bias) > 1):
+        found.append("bias frames and darks for the science frames, which are not dark-subtracted")
+    return found
 
 
 def fault(item: DraftItem) -> str:

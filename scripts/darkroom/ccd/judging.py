@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkroom.ccd.cells import SAME_BIAS_S
+from darkroom.ccd.flats import LikeFlats
 from darkroom.ccd.received import SETUP, header_values
 from darkroom.ccd.siblings import Constant, Copies, EachAmplifier, StandsOut, Subtracted
 from darkroom.judge.checks import Alike, Check, Distinct, NoFaults
@@ -179,6 +180,7 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         # A noisy frame is noisy in its parts as well.
         EachAmplifier(check=StandsOut(key="noise", what="noise from pixel to pixel")),
         EachAmplifier(check=StandsOut(key="blocks", what="shape")),
+        EachAmplifier(check=LikeFlats()),
         # Last: a frame unlike all others would make any two of the rest look like copies.
         Copies(advice=_ONCE),
         Alike(

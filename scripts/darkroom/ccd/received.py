@@ -12,7 +12,7 @@ from darkroom.ccd.frame_pixels import (
     without_overscan,
 )
 from darkroom.ccd.frame_types import calibration_faults, stated_type
-from darkroom.ccd.overscan.amplifiers import amplifiers
+from darkroom.ccd.overscan.amplifiers import amplifiers, left_out
 from darkroom.ccd.overscan.sections import find_parts
 from darkroom.errors import InputError
 from darkroom.fits.cards import Recover
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Each exposure is one image: a cube in a local folder holds several.
 SINGLE_IMAGES = True
+# Cards of the filter: flats of one are compared.
+_FILTER = ("FILTER", "FILTERS", "FILTNAM", "FILTER1", "ESO INS FILT1 NAME", "INSFILTE")
 #: Cards of the set-up by name: frames that differ in one do not belong together.
 SETUP = {
     "gain": ("GAIN", "GAINRAW", "ISOSPEED", "ISO"),
@@ -70,6 +72,10 @@ def read_header(
         judged = header_values(frame)
         planes = amplifiers(plain)
         judged["amplifiers"] = len(planes)
+        judged["remarks"] += [
+            f"its image {name} is far smaller than the largest one: taken as a preview, left out"
+            for name in left_out(plain)
+        ]
         images = [_image_values(path, plain, one, judged, len(planes) > 1) for one in planes]
     facts = {
         "instrument": frame.instrument,
@@ -139,6 +145,8 @@ def header_values(frame: Frame) -> dict[str, Any]:
     if frame.date_obs and "T" in frame.date_obs:
         plane = cards.text("CUBPLANE") or ""
         found["start"] = f"{frame.date_obs}{f' plane {plane}' if plane else ''}"
+    if filters := cards.text(*_FILTER):
+        found["filter"] = filters
     for name, keywords in SETUP.items():
         if (value := cards.text(*keywords)) is not None:
             found[name] = _plain(value)

@@ -43,6 +43,11 @@ def settings(item: DraftItem) -> dict[str, Any]:
     return {"cgi": {"nonlinearity": "none"}} if item.setup["level"] == "L1" else {}
 
 
+def missing(item: DraftItem) -> list[str]:  # noqa: ARG001 (every instrument has it)
+    """Return what an item lacks: nothing that is not said by `fault`."""
+    return []
+
+
 def fault(item: DraftItem) -> str:
     """Return why no product can be made of an item; empty when one can."""
     return "" if item.of("dark") else "it has no frames"

@@ -25,12 +25,15 @@ class DraftItem:
         As in `Recognised`.
     files : list of Recognised
         In the order of the folder.
+    missing : list of str
+        What the item lacks, and what cannot be made for that, one sentence each.
     """
 
     name: str
     instrument: str
     setup: Mapping[str, str]
     files: list[Recognised] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     def of(self, role: str) -> list[Recognised]:
         """Return the files of a role."""

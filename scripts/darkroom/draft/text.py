@@ -57,6 +57,7 @@ def remarks(item: DraftItem, folder: Path) -> list[str]:
             if bool(file.role) == chosen and file.note:
                 by_note.setdefault(file.note, []).append(file)
         lines += [f"{heading}: {_names(files, folder)}: {note}" for note, files in by_note.items()]
+    lines += [f"missing: {sentence}" for sentence in item.missing]
     damaged = [file for file in item.files if file.role and file.damage]
     lines += [
         f"damaged: {_named(file.path, folder)}: {file.damage}; it will be refused"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 
 _BAND_BYTES = 32 << 20
 # Extensions that accompany an image and are no amplifier.
-_COMPANIONS = {"MASK", "UNCERT", "ERR", "DQ", "WHT", "VAR", "BPM", "PREVIEW", "THUMBNAIL"}
+_COMPANIONS = re.compile(
+    r"(?:.*_)?(?:(?:BAD)?MASK|UNCERT(?:AINTY)?|ERR(?:OR)?S?|DQ|FLAGS|WHT|WEIGHTS?|VAR(?:IANCE)?|BPM"
+    r"|BADPIX|PREVIEW|THUMB(?:NAIL)?|QUICKLOOK)(?:_?\d+)?",
+    re.IGNORECASE,
+)
+# An image smaller than the largest by this factor, without any of these cards, is a preview.
+_MUCH_SMALLER = 16
+_OF_DETECTOR = ("BIASSEC", "TRIMSEC", "DATASEC", "CCDSEC", "DETSEC")
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,8 @@ def amplifiers(path: StrPath) -> tuple[Amplifier, ...]:
     Parameters
     ----------
     path : path-like
-        FITS file, compressed or not. Masks, errors and previews beside an image are left out.
+        FITS file, compressed or not. Masks, errors and previews beside an image are left out, and
+        so are images far smaller than the largest that no card places on the detector.
 
     Returns
     -------
@@ -95,12 +104,18 @@ def amplifiers(path: StrPath) -> tuple[Amplifier, ...]:
         state = Path(path).stat()
     except OSError:
         raise InputError(path, "no such file") from None
-    return _amplifiers(str(path), state.st_mtime_ns, state.st_size)
+    return _amplifiers(str(path), state.st_mtime_ns, state.st_size)[0]
+
+
+def left_out(path: StrPath) -> list[str]:
+    """Return the images of a file that `amplifiers` leaves out for their size, as names."""
+    state = Path(path).stat()
+    return list(_amplifiers(str(path), state.st_mtime_ns, state.st_size)[1])
 
 
 # A program opens its frames several times; the headers are read once.
 @cache
-def _amplifiers(path: str, _time: int, _size: int) -> tuple[Amplifier, ...]:
+def _amplifiers(path: str, _time: int, _size: int) -> tuple[tuple[Amplifier, ...], tuple[str, ...]]:
     found = []
     try:
         with warnings.catch_warnings():
@@ -109,22 +124,34 @@ def _amplifiers(path: str, _time: int, _size: int) -> tuple[Amplifier, ...]:
                 for number, hdu in enumerate(hdus):
                     shape = tuple(hdu.shape) if hdu.is_image else ()
                     flat = len(shape) >= 2 and all(size == 1 for size in shape[:-2])
-                    if not flat or hdu.name.upper() in _COMPANIONS:
+                    if not flat or _COMPANIONS.fullmatch(hdu.name):
                         continue
                     header = _joined(hdus[0].header, hdu.header) if number else hdu.header.copy()
                     name = hdu.name if hdu.name != "PRIMARY" else ""
                     found.append(Amplifier(number, name, header, shape[-2:]))
     except (OSError, ValueError, fits.VerifyError) as error:
         raise InputError(path, f"cannot be read as FITS ({error})") from error
+    largest = max((one.shape[0] * one.shape[1] for one in found), default=0)
+    small = [
+        one
+        for one in found
+        if one.shape[0] * one.shape[1] * _MUCH_SMALLER < largest
+        and not any(card in one.header for card in _OF_DETECTOR)
+    ]
+    skipped = tuple(f"{one.name or one.hdu} of {one.shape[1]} x {one.shape[0]}" for one in small)
+    found = [one for one in found if one not in small]
     if len(found) == 1:
+        # The reader finds the only image by itself where it is the first.
         only = found[0]
-        return (Amplifier(None, only.name, only.header, only.shape),)
+        hdu = only.hdu if small else None
+        return (Amplifier(hdu, only.name, only.header, only.shape),), skipped
     names = [one.name for one in found]
-    return tuple(
+    several = tuple(
         one if one.name and names.count(one.name) == 1
         else Amplifier(one.hdu, str(k), one.header, one.shape)
         for k, one in enumerate(found, 1)
     )  # fmt: skip
+    return several, skipped
 
 
 def _joined(primary, extension):

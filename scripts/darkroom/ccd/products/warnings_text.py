@@ -113,7 +113,7 @@ def misfit(levels: Levels) -> str | None:
     if levels.freedom < 1 or levels.chance >= _MISFIT_CHANCE:
         return None
     return (
-        f"bias + rate x time misses the mean levels by {levels.misfit:.2g} times their errors "
+        f"bias + rate x time misses the mean levels by {number(levels.misfit, 2)} times their errors "
         f"(largest residual {np.abs(levels.residual).max():.2f}, probability by chance "
         f"{levels.chance:.1g}): the error of the rate that all pixels share is scaled up by that "
         "factor (RATESYS)"
