@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from gates_nulls import AMPLIFIER, AMPLIFIERS, NX, NY, ramps, reference_pixels, units_of
 
 from darkroom.errors import DarkroomError
 from darkroom.gates.decide import FAIL, WARN, decide
@@ -12,6 +11,7 @@ from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.standard import set_gates, unit_gates, written_gates
 from darkroom.gates.written import parts_of, slope_of, variance_slope
 from darkroom.nircam.gating.gates import READNOISE, SUPERBIAS
+from gates_nulls import AMPLIFIER, AMPLIFIERS, NX, NY, ramps, reference_pixels, units_of
 
 N = 10
 # Amplitudes of faults of one exposure are beyond what the cards of such ramps state as seen.
