@@ -18,6 +18,11 @@ def gate_options(instrument):
     )
 
 
+def gate_program(instrument):
+    """Return the function that gives the start of the command: rules of a loop run after it."""
+    return lambda wildcards, output: program("detector", f"{instrument}/gates")
+
+
 wildcard_constraints:
     product=r"[a-z0-9_]+",
 
@@ -43,13 +48,13 @@ for instrument in PIPELINES:
         resources:
             mem_mb=lambda wildcards, attempt: 1500 * attempt,
         params:
+            place=gate_program(instrument),
             settings=gate_options(instrument),
             code=program.digest("detector", f"{instrument}/gates"),
         message:
             "Judging the {wildcards.product} of {wildcards.item}"
         shell:
-            program("detector", f"{instrument}/gates")
-            + "--item {wildcards.item:q} --product {wildcards.product:q} --output {output:q} "
+            "{params.place} --item {wildcards.item:q} --product {wildcards.product:q} --output {output:q} "
             "{params.settings} > {log:q} 2>&1"
 
 

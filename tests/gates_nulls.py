@@ -50,7 +50,7 @@ def units_of(frames, product=None):
     reference = reference_pixels()
     offsets = np.stack(
         [
-            np.median(frames[:, :, (a == AMPLIFIER) & (p == PARITY)][:, REFERENCE:-REFERENCE],
+            np.nanmedian(frames[:, :, (a == AMPLIFIER) & (p == PARITY)][:, REFERENCE:-REFERENCE],
                       axis=(1, 2))
             for a in range(AMPLIFIERS)
             for p in (0, 1)
@@ -59,11 +59,11 @@ def units_of(frames, product=None):
     )  # fmt: skip
     offsets -= offsets.mean(axis=0)
     aligned = frames - offsets[:, 2 * AMPLIFIER + PARITY][:, None].astype(np.float32)
-    mean = aligned.mean(axis=0)
+    mean = np.nanmean(aligned, axis=0)
     sums = RowSums(
         n, kinds(AMPLIFIER, PARITY, reference, ~reference), places(AMPLIFIER), AMPLIFIERS
     )
-    scale = np.full((NY, NX), aligned.std(axis=0).mean(), np.float32)
+    scale = np.full((NY, NX), np.nanstd(aligned, axis=0).mean(), np.float32)
     shown = mean - np.float32(np.median(mean)) if product is None else product
     sums.add(slice(0, NY), aligned, mean, scale, shown.astype(np.float32))
     values = columns(statistics(sums, offsets))

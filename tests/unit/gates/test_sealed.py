@@ -1,0 +1,183 @@
+"""Faults that a program drew and sealed are found, and nothing is alarmed where there are none."""
+
+import numpy as np
+import pytest
+
+from darkroom.errors import DarkroomError
+from darkroom.gates.decide import FAIL, WARN, decide
+from darkroom.gates.gate import exact
+from darkroom.gates.seal import digest, draw, opened, sealed
+from darkroom.gates.settings import JudgeSettings
+from darkroom.gates.standard import set_gates, unit_gates, written_gates
+from darkroom.gates.written import parts_of, slope_of, variance_slope
+from darkroom.nircam.gating.gates import READNOISE, SUPERBIAS
+from gates_nulls import AMPLIFIER, AMPLIFIERS, NX, NY, ramps, reference_pixels, units_of
+
+N = 10
+# Amplitudes of faults of one exposure are beyond what the cards of such ramps state as seen.
+FAULTS = {
+    "wrong half": (1, 1),
+    "swapped amplifier": (1, 1),
+    "flip": (1, 1),
+    "sqrt2": (1, 1),
+    "repeated exposure": (1, 1),
+    "truncated set": (1, 3),
+    "truncated exposure": (0.15, 0.5),
+    "light leak": (200, 500),
+    "one bad exposure": (200, 500),
+    "wrong gain card": (1.5, 3),
+}
+
+
+def pattern(rng):
+    return (60 * rng.standard_normal((NY, NX)) + 200 * (AMPLIFIER == 1)).astype(np.float32)
+
+
+def gates_of(fault):
+    """Return the gates of a superbias into which a fault was put at the earliest place."""
+    rng = np.random.default_rng(fault.seed)
+    image = pattern(rng)
+    frames = image + ramps(rng, N)
+    expected = [f"exposure {k}" for k in range(N)]
+    clean = frames.copy()
+    if fault.fault == "light leak":  # in all of one exposure's rows: edge minus centre
+        frames[fault.unit] += fault.amplitude * np.linspace(-1, 1, NY)[:, None].astype(np.float32)
+    if fault.fault == "one bad exposure":
+        frames[fault.unit][:, fault.amplifier == AMPLIFIER] += fault.amplitude
+        frames[fault.unit][reference_pixels()] = clean[fault.unit][reference_pixels()]
+    if fault.fault == "wrong gain card":
+        frames[fault.unit] = frames[fault.unit] * np.float32(fault.amplitude)
+    if fault.fault == "repeated exposure":
+        frames[fault.unit] = frames[(fault.unit + 3) % N]
+    if fault.fault == "truncated exposure":
+        frames[fault.unit][: int(fault.amplitude * NY)] = np.nan
+    used = frames[: N - int(fault.amplitude)] if fault.fault == "truncated set" else frames
+    units = units_of(np.nan_to_num(used, nan=np.nan))
+    written = np.nanmean(used, axis=0)
+    if fault.fault == "flip":
+        written = written[:, ::-1]
+    if fault.fault == "sqrt2":
+        written = written * np.float32(np.sqrt(2))
+    if fault.fault == "wrong half":
+        written = np.roll(written, NY // 2, axis=0)
+    if fault.fault == "swapped amplifier":
+        written = np.roll(written, NX // 2, axis=1)
+    names, parts = parts_of(AMPLIFIER, NY)
+    usable = ~reference_pixels()
+    slopes = np.array(
+        [
+            [
+                slope_of(one[r][:, c][usable[r][:, c]], written[r][:, c][usable[r][:, c]])
+                for r, c in parts
+            ]
+            for one in used
+        ]
+    )
+    gates = set_gates(units, expected) + unit_gates(units, SUPERBIAS)
+    return gates + written_gates(
+        slopes, names, harm=0.05, tolerance=0.005, measured="slope", reason="pixels of others"
+    )
+
+
+@pytest.mark.heavy
+def test_sealed_faults_of_a_superbias_are_found_in_50_of_50_draws():
+    text = sealed(draw(FAULTS, 50, 20260101, units=N, amplifiers=AMPLIFIERS))
+    written = digest(text)
+    settings = JudgeSettings(injections=20)
+    found, alarms, nothing = dict.fromkeys(FAULTS, 0), 0, 0
+    for one in opened(text, written):
+        rows = decide(gates_of(one), settings)
+        seen = any(row["verdict"] == FAIL or
+                   (row["verdict"] == WARN and abs(row["t"] or 0) > (row["threshold"] or np.inf))
+                   for row in rows)  # fmt: skip
+        if one.fault:
+            found[one.fault] += seen
+        else:
+            nothing, alarms = nothing + 1, alarms + seen
+    print(written[:12], found, "false alarms", alarms, "of", nothing)
+    assert found == dict.fromkeys(FAULTS, 50)
+    assert alarms <= 1  # budget 0.001 each
+
+
+def noise_gates(fault, rng, value):
+    """Return the gates of a read noise with a fault."""
+    ny, nx, n = 64, 128, 8
+    true = 8 * np.exp(0.15 * rng.standard_normal((ny, nx))) * np.where(np.arange(nx) < 64, 1, 1.2)
+    scale = np.exp(0.018 * rng.standard_normal((n, 1, 1)))
+    if fault == "one bad exposure":
+        scale[3] *= value
+    pairs = np.sqrt(2) * true * scale * rng.standard_normal((n, 20, ny, nx)).swapaxes(0, 1)
+    variance = (pairs**2).mean(axis=(0, 1))
+    cds = np.sqrt(variance)
+    written = {
+        "sqrt2": cds / np.sqrt(2),
+        "sqrt(NFRAMES)": cds / np.sqrt(value or 1),
+        "flip": cds[:, ::-1],
+        "swapped amplifier": np.roll(cds, nx // 2, axis=1),
+        "wrong half": np.roll(cds, ny // 2, axis=0),
+        "wrong gain card": cds * value,
+    }.get(fault, cds)
+    names, parts = parts_of(np.repeat([0, 1], nx // 2), ny)
+    slopes, ratios = np.empty((2, n, len(parts)))
+    for i in range(n):
+        square = pairs[0, i] ** 2
+        for k, (rows, columns) in enumerate(parts):
+            part, expected = square[rows][:, columns], written[rows][:, columns] ** 2
+            slopes[i, k] = variance_slope(part.ravel(), expected.ravel())
+            ratios[i, k] = 2 * np.log(1.4826 * np.median(np.sqrt(part / expected)))
+    gates = written_gates(slopes, names, harm=0.5, tolerance=0.3, measured="slope", reason="map")
+    gates += written_gates(
+        ratios, names, harm=0.3, tolerance=0.1, measured="ratio", reason="√2", expected=0.0
+    )
+    values = {"lnvar": np.log((pairs**2).mean(axis=(0, 2, 3)))[:, None]}
+    from darkroom.gates.units import Units
+
+    units = Units([f"e{k}" for k in range(n)], np.ones(n, int), np.arange(float(n)),
+                  np.full(n, np.nan), [0], values)  # fmt: skip
+    return gates + unit_gates(units, READNOISE)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("fault", "limits"),
+    [
+        ("sqrt2", (1, 1)),
+        ("sqrt(NFRAMES)", (2, 8)),
+        ("flip", (1, 1)),
+        ("swapped amplifier", (1, 1)),
+        ("wrong half", (1, 1)),
+        ("wrong gain card", (1.4, 3)),
+        ("one bad exposure", (1.8, 3)),
+    ],
+)
+def test_faults_of_a_read_noise_are_found_in_50_of_50_draws(fault, limits):
+    text = sealed(draw({fault: limits}, 50, 20260102, units=8, amplifiers=2))
+    written, settings = digest(text), JudgeSettings(injections=20)
+    seen, alarms = 0, 0
+    for one in opened(text, written):
+        rows = decide(noise_gates(one.fault, np.random.default_rng(one.seed), one.amplitude),
+                      settings)  # fmt: skip
+        failed = any(row["verdict"] == FAIL for row in rows)
+        seen, alarms = seen + (failed and bool(one.fault)), alarms + (failed and not one.fault)
+    print(fault, limits, seen, "of 50, false alarms", alarms)
+    assert seen == 50
+    assert alarms == 0
+
+
+def test_a_seal_that_was_changed_is_refused():
+    text = sealed(draw(FAULTS, 2, 1, units=N, amplifiers=2))
+    assert len(opened(text, digest(text))) == 25
+    with pytest.raises(DarkroomError, match="were changed"):
+        opened(text.replace("flip", "none"), digest(text))
+
+
+def test_a_fifth_of_the_draws_is_nothing():
+    draws = draw(FAULTS, 50, 2, units=N, amplifiers=2)
+    assert sum(not one.fault for one in draws) == len(draws) / 5
+
+
+def test_a_condition_that_does_not_hold_fails_without_any_unit():
+    rows = decide([exact("set", "complete", "all are there", "one is missing", "errors")],
+                  JudgeSettings())  # fmt: skip
+    assert rows[0]["verdict"] == FAIL
+    assert rows[0]["sentence"] == "one is missing"
