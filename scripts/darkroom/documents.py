@@ -18,7 +18,9 @@ from darkroom.atomic import write_text
 from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSettings
 from darkroom.campaign.names import OWN_FOLDERS
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
+from darkroom.counterfactual.settings import DeckSettings
 from darkroom.crds.settings import ObservatorySettings
+from darkroom.delivery.settings import DeliverSettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
 
 SCHEMA = Path("config", "schemas", "campaign.schema.json")
@@ -235,6 +237,8 @@ def tables() -> dict[str, type]:
         "query.hst": HstQuery,
         "query.jwst": JwstQuery,
         "crds": ObservatorySettings,
+        "deck": DeckSettings,
+        "deliver": DeliverSettings,
     }
     for name in PIPELINES:
         found |= _nested(name, pipeline_class(name).settings_group)

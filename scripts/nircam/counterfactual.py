@@ -34,8 +34,8 @@ def main() -> None:
     ))  # fmt: skip
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
-    parser.add_argument("--made-of", type=int, default=0, metavar="N", help=(
-        "exposures of which the new file was made (default: not known)"
+    parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
+        "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
     parser.add_argument("--current-bad", action="store_true", help="the current file is bad")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
@@ -77,7 +77,7 @@ def main() -> None:
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
     task = Task(
         arguments.product, arguments.candidate, arguments.current, (low, high),
-        arguments.made_of, versions["jwst"],
+        len(exposures_of(arguments.made_of)), versions["jwst"],
     )  # fmt: skip
     found = compare(task, exposures)
     files = arguments.candidate, arguments.current
@@ -87,6 +87,14 @@ def main() -> None:
     )
     write_record(arguments.output, made)
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
+
+
+def exposures_of(path: Path | None) -> set[str]:
+    """Return the exposures in a list of ramps; the segments of one count once."""
+    from darkroom.nircam.planning import without_segment
+
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    return {without_segment(Path(line).stem) for line in lines if line and line[0] != "#"}
 
 
 if __name__ == "__main__":

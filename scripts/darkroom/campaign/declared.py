@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.campaign.settings import REQUIRED, setting
+from darkroom.campaign.settings import REQUIRED, section, setting
+from darkroom.counterfactual.settings import DeckSettings
+from darkroom.delivery.settings import DeliverSettings
 
 _PATTERNS = {
     "oneOf": [
@@ -139,4 +141,12 @@ class CampaignSettings:
         {},
         "CRDS context and cache of JWST and HST; simulated exposures have their own.",
         unit="see below",
+    )
+    deck: DeckSettings = section(
+        DeckSettings,
+        "Exposures that are held out to compare products with the files in use.",
+    )
+    deliver: DeliverSettings = section(
+        DeliverSettings,
+        "Delivery of products: what the form asks and no file can tell.",
     )

@@ -180,6 +180,14 @@ class Pipeline(ABC):
     def products(self, item: str) -> list[str]:
         """Return the products of an item other than its frame table."""
 
+    def compared(self, item: str) -> list[str]:  # noqa: ARG002
+        """Return the products of an item that are compared with a file in use: by default none."""
+        return []
+
+    def deck_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
+        """Return the CRDS reference types through which products are compared: by default none."""
+        return ()
+
     def reference_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
         """Return the CRDS reference types that an item's exposures need: by default none."""
         return ()

@@ -17,11 +17,8 @@ FLOORS = (
         *("secrets", "plain", "folders"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
-    ("campaign",),
-    (
-        *("crds", "archive", "workflow", "simulate", "report", "draft"),
-        *("counterfactual", "delivery"),
-    ),
+    ("campaign", "counterfactual", "delivery"),
+    ("crds", "archive", "workflow", "simulate", "report", "draft"),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),
