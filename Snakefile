@@ -23,6 +23,7 @@ for instrument in PIPELINES:
 
 
 include: "rules/report.smk"
+include: "rules/judge.smk"
 include: "rules/deliver.smk"
 
 

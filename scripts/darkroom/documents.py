@@ -21,6 +21,7 @@ from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.crds.settings import ObservatorySettings
 from darkroom.delivery.settings import DeliverSettings
+from darkroom.gates.settings import JudgeSettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
 
 SCHEMA = Path("config", "schemas", "campaign.schema.json")
@@ -239,6 +240,7 @@ def tables() -> dict[str, type]:
         "crds": ObservatorySettings,
         "deck": DeckSettings,
         "deliver": DeliverSettings,
+        "judge": JudgeSettings,
     }
     for name in PIPELINES:
         found |= _nested(name, pipeline_class(name).settings_group)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from darkroom.campaign.settings import REQUIRED, section, setting
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.delivery.settings import DeliverSettings
+from darkroom.gates.settings import JudgeSettings
 
 _PATTERNS = {
     "oneOf": [
@@ -141,6 +142,10 @@ class CampaignSettings:
         {},
         "CRDS context and cache of JWST and HST; simulated exposures have their own.",
         unit="see below",
+    )
+    judge: JudgeSettings = section(
+        JudgeSettings,
+        "Judgement of products: chances of error, power, effects that matter.",
     )
     deck: DeckSettings = section(
         DeckSettings,

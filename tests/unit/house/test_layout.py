@@ -17,8 +17,8 @@ FLOORS = (
         *("secrets", "plain", "folders"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
-    ("campaign", "counterfactual", "delivery"),
-    ("crds", "archive", "workflow", "simulate", "report", "draft"),
+    ("campaign", "counterfactual", "delivery", "gates"),
+    ("crds", "archive", "workflow", "simulate", "report", "draft", "epochs"),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),
