@@ -20,14 +20,22 @@ def main() -> None:
     from darkroom.atomic import write_text
     from darkroom.errors import InputError
 
-    kept, comments = [], []
+    kept, comments, left_out = [], [], 0
     for line in arguments.list.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             comments.append(line)
             continue
-        if Path(line).stem not in arguments.without:
+        if any(Path(line).name.startswith(f"{name}.") for name in arguments.without):
+            left_out += 1
+        else:
             kept += [*comments, line]
         comments = []
+    if arguments.without and not left_out:
+        raise InputError(
+            arguments.list,
+            f"names none of the exposures held out ({', '.join(arguments.without)}): all of them "
+            "are refused, or nothing would be held out",
+        )
     if not any(not line.startswith("#") for line in kept):
         raise InputError(arguments.list, "without the exposures held out it has none", (
             "hold out fewer (deck.held_out)"

@@ -93,7 +93,7 @@ def fill(facts: Facts) -> dict[str, Any]:
         "old_reference_files": ", ".join(replaced) or NOT_APPLICABLE,
         "replacing_badfiles": _yes(facts.bad),
         "modes_affected": plain_text(_modes(insertion)),
-        "correctness_testing": plain_text(testing(facts.verdict)),
+        "correctness_testing": plain_text(correctness(facts.verdict)),
         "table_rows_changed": NOT_APPLICABLE,
         "jira_issue": NOT_APPLICABLE,
         "additional_considerations": plain_text(_considerations(facts)) or NOT_APPLICABLE,
@@ -132,7 +132,7 @@ def pedigree_fits(pedigree: str, dates: tuple[str, str]) -> bool:
     return found == [date[:10] for date in dates]
 
 
-def testing(verdict: Mapping[str, Any]) -> str:
+def correctness(verdict: Mapping[str, Any]) -> str:
     """Return in one text how the file was tested: gates, what they would have seen, the score."""
     gates = verdict.get("gates", [])
     passed = sum(gate["verdict"] == "pass" for gate in gates)
