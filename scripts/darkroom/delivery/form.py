@@ -16,6 +16,8 @@ REQUIRED = (
 )
 # What the form's texts may hold; everything else is written in words or left out.
 _WORDS = {"±": "+-", "²": "2", "%": " percent", "×": "x", "–": "-", "−": "-", "⁻": "-"}
+# Gates whose power the form tells; the rest stands in the verdict.
+_MOST_GATES = 4
 _REFUSED = re.compile(r"[^A-Za-z0-9 ._/,=+-]+")
 
 
@@ -139,8 +141,10 @@ def correctness(verdict: Mapping[str, Any]) -> str:
     parts = [f"gates {passed} of {len(gates)} passed"]
     seen = [gate for gate in gates if gate.get("seen95") is not None]
     parts += [
-        f"{gate['name']} seen from {gate['seen95']:.3g} {gate.get('unit', '')}" for gate in seen
+        f"{gate['name']} seen from {gate['seen95']:.3g} {gate.get('unit', '')}"
+        for gate in seen[:_MOST_GATES]
     ]
+    parts += ["the others in verdict.json"] if len(seen) > _MOST_GATES else []
     if score := verdict.get("score"):
         parts.append(f"{score['name']} {score['sentence']} in {score['exposures']} held out")
     parts += ["a copy of the current file changed nothing"] if verdict.get("counterfactual") else []
@@ -174,7 +178,10 @@ def _considerations(facts: Facts) -> str:
 
 def _modes(insertion: Mapping[str, Any]) -> str:
     criteria = insertion.get("affected", {}).get("criteria", {})
-    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in criteria.items())
+    cards = {"SUBARRAY.NAME": "SUBARRAY"}
+    return ", ".join(
+        f"{cards.get(key, key.rpartition('.')[2])} {value}" for key, value in criteria.items()
+    )
 
 
 def _version(verdict: Mapping[str, Any]) -> str:
