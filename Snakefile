@@ -24,6 +24,7 @@ for instrument in PIPELINES:
 
 include: "rules/report.smk"
 include: "rules/judge.smk"
+include: "rules/deliver.smk"
 
 
 remember_signatures(workflow.rules)

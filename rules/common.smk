@@ -13,6 +13,7 @@ from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
 from darkroom.crds.settings import crds_settings
+from darkroom.delivery.planning import Deliveries
 from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success

@@ -18,7 +18,9 @@ from darkroom.atomic import write_text
 from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSettings
 from darkroom.campaign.names import OWN_FOLDERS
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
+from darkroom.counterfactual.settings import DeckSettings
 from darkroom.crds.settings import ObservatorySettings
+from darkroom.delivery.settings import DeliverSettings
 from darkroom.gates.settings import JudgeSettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
 
@@ -236,6 +238,8 @@ def tables() -> dict[str, type]:
         "query.hst": HstQuery,
         "query.jwst": JwstQuery,
         "crds": ObservatorySettings,
+        "deck": DeckSettings,
+        "deliver": DeliverSettings,
         "judge": JudgeSettings,
     }
     for name in PIPELINES:

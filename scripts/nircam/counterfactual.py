@@ -34,8 +34,8 @@ def main() -> None:
     ))  # fmt: skip
     parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
     parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
-    parser.add_argument("--made-of", type=int, default=0, metavar="N", help=(
-        "exposures of which the new file was made (default: not known)"
+    parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
+        "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
     parser.add_argument("--current-bad", action="store_true", help="the current file is bad")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
@@ -73,20 +73,47 @@ def main() -> None:
         exposures.append((exposure["exposure"], exposure["path"], paths))
     if not exposures:
         raise DarkroomError("every exposure held out was refused: nothing to compare with")
+    names = [name for name, _, _ in exposures]
+    require_held_out(arguments.candidate, names)
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
     task = Task(
         arguments.product, arguments.candidate, arguments.current, (low, high),
-        arguments.made_of, versions["jwst"],
+        len(exposures_of(arguments.made_of)), versions["jwst"],
     )  # fmt: skip
     found = compare(task, exposures)
     files = arguments.candidate, arguments.current
-    names = [name for name, _, _ in exposures]
     made = record(
         arguments.product, files, found, names, arguments.context, versions, arguments.current_bad
     )
     write_record(arguments.output, made)
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
+
+
+def require_held_out(candidate: Path, names: list[str]) -> None:
+    """Refuse a file that was made of an exposure on which it would be compared."""
+    from astropy.io import fits
+
+    from darkroom.errors import InputError
+
+    made_from = "\n".join(map(str, fits.getheader(candidate).get("HISTORY", [])))
+    if used := [name for name in names if f"{name}." in made_from.replace("\n", "")]:
+        raise InputError(
+            candidate, f"was made of {', '.join(used)} too, on which it would be compared",
+            "make it without them, or hold out others",
+        )  # fmt: skip
+
+
+def exposures_of(path: Path | None) -> set[str]:
+    """Return the exposures in a list of ramps; the segments of one count once."""
+    from darkroom.nircam.planning import without_segment
+
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    return {
+        without_segment(Path(line).name.partition(".")[0])
+        for line in lines
+        if line and line[0] != "#"
+    }
 
 
 if __name__ == "__main__":

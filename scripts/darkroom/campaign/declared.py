@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import REQUIRED, section, setting
+from darkroom.counterfactual.settings import DeckSettings
+from darkroom.delivery.settings import DeliverSettings
 from darkroom.gates.settings import JudgeSettings
 
 _PATTERNS = {
@@ -144,4 +146,12 @@ class CampaignSettings:
     judge: JudgeSettings = section(
         JudgeSettings,
         "Judgement of products: chances of error, power, effects that matter.",
+    )
+    deck: DeckSettings = section(
+        DeckSettings,
+        "Exposures that are held out to compare products with the files in use.",
+    )
+    deliver: DeliverSettings = section(
+        DeliverSettings,
+        "Delivery of products: what the form asks and no file can tell.",
     )

@@ -126,7 +126,9 @@ def contrast(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one.astype(float) - other.astype(float)
 
 
-def classes_of(shape: tuple[int, int], reference: np.ndarray | None = None, outputs: int = 1):
+def classes_of(
+    shape: tuple[int, int], reference: np.ndarray | None = None, outputs: int = 1
+) -> dict[str, np.ndarray]:
     """Return the usual classes of pixels of a detector.
 
     Parameters

@@ -67,12 +67,18 @@ class References:
             words += ["--optional-kinds", *pipeline.optional_kinds]
         return f"{self.context_option(self._needed_observatory(item))} {quoted(*words)}"
 
+    def deck_options(self, item: str) -> str:
+        """Return the options that name the context and the types by which products compare."""
+        pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+        words = ["--kinds", *pipeline.deck_kinds(item)]
+        return f"{self.context_option(self._needed_observatory(item))} {quoted(*words)}"
+
     def simulate_options(self, observatory: str) -> str:
         """Return the options that name the context and the reference types to simulate."""
         items = self._items(observatory).items()
-        kinds = sorted(
-            {kind for item, pipeline in items for kind in pipeline.reference_kinds(item)}
-        )
+        needed = {kind for item, pipeline in items for kind in pipeline.reference_kinds(item)}
+        needed |= {kind for item, pipeline in items for kind in pipeline.deck_kinds(item)}
+        kinds = sorted(needed)
         return f"{self.context_option(observatory)} {quoted('--kinds', *kinds)}"
 
     def source(self, observatory: str) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Any
 FORMAT = "darkroom insertion 1"
 #: Values of a rule that stand for every value of an exposure.
 WILD = ("ANY", "N/A", "GENERIC", "*")
+#: Stands for the values of a parameter that no rule and no exposure names.
+OTHER = "OTHER"
 #: The campaign means a file that stands beside those of the rules, and replaces none.
 NONE_MEANT = "none"
 _MOST_NAMED = 6
@@ -285,7 +287,8 @@ def _kinds(found: Insertion, probes: Iterable[Probe], seen: Iterable[Probe] = ()
         known = {own} if own.upper() not in WILD else {probe.values[number] for probe in seen}
         values = {probe.values[number] for probe in probes}
         if (own.upper() not in WILD or known) and (others := sorted(values - known)):
-            words.append(f"{_short(key)} {_some(others)}")
+            named = ["every other" if one == OTHER else one for one in others]
+            words.append(f"{_short(key)} {_some(named)}")
     return "; ".join(words) or "other combinations of these values"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.delivery.insertion import WILD, Insertion, Probe
+from darkroom.delivery.insertion import OTHER, WILD, Insertion, Probe
 from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 #: A date after every line of the rules.
 LATE = "2099-01-01 00:00:00"
-# Stands for the values of a parameter that no rule names.
-_OTHER = "OTHER"
 
 
 def insert(path: StrPath, context: str, exposures: Mapping[str, Mapping[str, str]]) -> Insertion:
@@ -148,7 +146,7 @@ def _places(rows, own, date, seen):
         named = {value} | {row[number] for row in near}
         wild = any(one.upper() in WILD for one in named)
         if wild:
-            named |= {values[number] for values in seen} | {_OTHER}
+            named |= {values[number] for values in seen} | {OTHER}
         # Several values in one rule stand with | between.
         named = {one for text in named for one in text.split("|")}
         choices.append(sorted(one for one in named if one.upper() not in WILD))

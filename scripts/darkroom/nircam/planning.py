@@ -6,6 +6,7 @@ Imported each time the workflow is planned: standard library only.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +36,9 @@ CORRECTIONS = {
     "sirs": {"refpix_algorithm": "sirs"},
     "optimal": None,
 }
+#: Reference types that the steps need through which new files are compared.
+DECK_KINDS = ("gain", "linearity", "mask", "readnoise", "saturation", "superbias")
+_SEGMENT = re.compile(r"-seg\d+")
 _ONE_OUTPUT = "through one output the pipeline subtracts one mean, regardless of the side pixels"
 _NO_FULL_FRAME = "the pipeline applies SIRS kernels to full frames only"
 _CORRECTED_STEPS = ("dq_init", "saturation", "superbias", "refpix")
@@ -75,6 +79,11 @@ def item_kinds(nircam: Mapping[str, Any]) -> list[str]:
         kinds |= set(OPTIONAL_KINDS)
     kinds |= {purpose for purpose in PURPOSES if nircam[purpose]["previous"] == "crds"}
     return sorted(kinds)
+
+
+def without_segment(name: str) -> str:
+    """Return the name of the exposure of which a file is a segment."""
+    return _SEGMENT.sub("", name)
 
 
 def subtracts_made(nircam: Mapping[str, Any], purpose: str) -> bool:

@@ -202,6 +202,14 @@ class Pipeline(ABC):
         words = [f"--harm={name.partition('.')[2]}={value:g}" for name, value in chosen.items()]
         return quoted(*words)
 
+    def compared(self, item: str) -> list[str]:  # noqa: ARG002
+        """Return the products of an item that are compared with a file in use: by default none."""
+        return []
+
+    def deck_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
+        """Return the CRDS reference types through which products are compared: by default none."""
+        return ()
+
     def reference_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
         """Return the CRDS reference types that an item's exposures need: by default none."""
         return ()

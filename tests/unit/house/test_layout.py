@@ -17,11 +17,8 @@ FLOORS = (
         *("secrets", "plain", "folders"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
-    ("campaign", "gates"),
-    (
-        *("crds", "archive", "workflow", "batches", "simulate", "report", "draft"),
-        *("counterfactual", "delivery", "epochs"),
-    ),
+    ("campaign", "counterfactual", "delivery", "gates"),
+    ("crds", "archive", "workflow", "batches", "simulate", "report", "draft", "epochs"),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group, Pixel
+from darkroom.nircam.planning import DECK_KINDS
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 BEFORE = ("dq_init", "saturation")
 CORRECTION = ("superbias", "refpix", "linearity")
 #: Reference types that all of them need.
-KINDS = ("gain", "linearity", "mask", "readnoise", "saturation", "superbias")
+KINDS = DECK_KINDS
 _FIT = {"jump": ("jwst.jump", "JumpStep"), "ramp_fit": ("jwst.ramp_fitting", "RampFitStep")}
 #: Samples that no estimate uses.
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED

@@ -105,9 +105,11 @@ def write_with_sources(path: Path, output: Path, groups: np.ndarray) -> None:
     """Write a copy of a raw exposure with other counts."""
     from astropy.io import fits
 
+    from darkroom.fits.write import write
+
     with fits.open(path, memmap=False) as hdus:
         hdus["SCI"].data = groups
-        hdus.writeto(output, overwrite=True)
+        write(output, list(hdus))
 
 
 def white_ramps(

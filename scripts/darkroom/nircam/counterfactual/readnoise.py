@@ -61,8 +61,9 @@ def compare(
     """
     darks = [pair for pair in pairs if pair.slopes is None]
     use = classes["all pixels"]
+    # The mean that is taken off is that of the exposure: its ramps are no units of their own.
     gains = [
-        noise_gains(residuals(one, pair), *maps, use).mean()
+        np.nanmean(noise_gains(residuals(one, pair), *maps, use))
         for one, pair in zip(ramps, darks, strict=True)
     ]
     score = decide(np.array(gains))

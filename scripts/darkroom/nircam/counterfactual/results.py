@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from darkroom.counterfactual.paired import Shift, flag_shifts, leave_one_out, shifts
+from darkroom.counterfactual.score import Score
 from darkroom.nircam.counterfactual.consumer import Fitted
 from darkroom.nircam.detector.dq import Group, Pixel
 
@@ -121,6 +122,20 @@ def pulls(pairs: Sequence[Pair], which: int) -> dict[str, tuple[float, float | N
             values.append(_spread(pull))
         found[f"{low:.3g} - {high:.3g} DN/s"] = leave_one_out(np.array(values))
     return found
+
+
+def in_exposures(score: Score, darks: Sequence[Pair]) -> Score:
+    """Return a score of ramps whose further ramps are told as exposures of as many ramps."""
+    ramps = sum(len(pair.first[0]) for pair in darks)
+    if not score.further or not ramps:
+        return score
+    return replace(score, further=-(-score.further * len(darks) // ramps))
+
+
+def unit_note(darks: Sequence[Pair]) -> str:
+    """Return how many ramps of how many exposures a score is of."""
+    ramps = sum(len(pair.first[0]) for pair in darks)
+    return f"The score is of {ramps} ramps of {len(darks)} exposures; each ramp is one reset."
 
 
 def _without_source(rates: np.ndarray, slopes: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ PRODUCTS = ("superbias", "readnoise")
 #: Differences of white ramps from which the rate of false jumps is known.
 WHITE_DIFFERENCES = 3_000_000
 _SEED = 19
+# Robust standard deviations of the rate from which a pixel is hot.
+_HOT = 5.0
 
 
 @dataclass(frozen=True)
@@ -197,14 +199,18 @@ def _sources(deck, task, exposure, plain, scratch):
 def _compared(deck, task, exposure):
     """Return the comparison of what was collected."""
     name, path, references = exposure
+    hot = hot_pixels([pair for pair in deck.pairs if pair.slopes is None], deck.good)
+    deck.good &= ~hot
     classes = _classes(deck)
+    note = f"{int(hot.sum())} hot pixels are left out: their dark current is no error of a file."
     exact = all(deck.exact)
     if task.product == "superbias":
         errors = tuple(
             _or_nan(image(file, deck.readout, "ERR"), deck.readout)
             for file in (task.candidate, task.current)
         )
-        return superbias.compare(deck.pairs, classes, errors, task.made_of, exact, task.version)
+        found = superbias.compare(deck.pairs, classes, errors, task.made_of, exact, task.version)
+        return replace(found, notes=[*found.notes, note])
     nframes = int(fits.getheader(path)["NFRAMES"])
     maps = tuple(
         image(file, deck.readout).astype(float) / np.sqrt(nframes)
@@ -216,7 +222,26 @@ def _compared(deck, task, exposure):
     jumps = jumps_of(path, deck.model, white, references, task.current)[:, 1:, deck.good]
     rate = float(jumps.mean())
     expected = rate, float(np.sqrt(max(rate * jumps.size, 1)) / jumps.size)
-    return readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
+    found = readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
+    return replace(found, notes=[*found.notes, note])
+
+
+def hot_pixels(darks: Sequence[Pair], good: np.ndarray) -> np.ndarray:
+    """Return the pixels whose rate in darks is far from that of the others: (ny, nx) bool array.
+
+    A file that holds the dark current of its own exposures would be called better for them alone.
+    They are chosen by slopes, which a constant error of a superbias does not move.
+
+    Parameters
+    ----------
+    darks : sequence of Pair
+    good : (ny, nx) bool array
+        Pixels that are compared.
+    """
+    rate = np.nanmean([np.nanmean(pair.fitted[1].rate, axis=0) for pair in darks], axis=0)
+    level = np.nanmedian(rate[good])
+    scatter = 1.4826 * np.nanmedian(np.abs(rate[good] - level))
+    return good & ~(np.abs(rate - level) <= _HOT * scatter)
 
 
 def _classes(deck):

@@ -12,8 +12,10 @@ from darkroom.counterfactual.score import Score, decide, variance_gains
 from darkroom.nircam.counterfactual.results import (
     Pair,
     flags_changed,
+    in_exposures,
     rate_shifts,
     source_shifts,
+    unit_note,
 )
 
 #: Smallest shift of a level that matters to images of one group, saturation and linearity, DN.
@@ -53,7 +55,7 @@ def compare(
         Of jwst.
     """
     darks = [pair for pair in pairs if pair.slopes is None]
-    score = decide(group_gains(darks, classes["all pixels"]))
+    score = in_exposures(decide(group_gains(darks, classes["all pixels"])), darks)
     found = level_shifts(darks, classes)
     found += rate_shifts(darks, classes)
     injected = [pair for pair in pairs if pair.slopes is not None]
@@ -72,19 +74,22 @@ def compare(
         copies=len(darks),
         further=further,
         flags_changed=share,
-        notes=[note] if note else [],
+        notes=[unit_note(darks), *([note] if note else [])],
     )
 
 
 def group_gains(darks: Sequence[Pair], use: np.ndarray) -> np.ndarray:
-    """Return the gain of each dark: variance of group 0 with the current file minus candidate's."""
+    """Return the gain of each ramp: variance of group 0 with the current file minus candidate's.
+
+    A ramp is one reset: its kTC noise is its own.
+    """
     gains = []
     for pair in darks:
         new, old = (first.astype(float) for first in pair.first)
         # Group 0 minus the candidate against 0 is that minus the current file against their
         # difference: reference pixels are taken off each.
-        gains.append(variance_gains(old[None], (old - new)[None], np.zeros_like(old)[None], use)[0])
-    return np.array(gains)
+        gains.append(variance_gains(old, old - new, np.zeros_like(old), use))
+    return np.concatenate(gains)
 
 
 def level_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> list[Shift]:

@@ -1,0 +1,230 @@
+# Comparison of products with the files in use, and their delivery. No product depends on it.
+DELIVERIES = OrExit(Deliveries(PLAN, PIPELINES))
+
+
+if "nircam" in PIPELINES:
+
+    rule deck_references:
+        """Choose the references of an exposure on which new files are compared."""
+        input:
+            refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
+            exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+            mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
+        output:
+            references=f"{RESULTS}/{{item}}/judge/references/{{exposure}}.json",
+        log:
+            f"{RESULTS}/logs/deck_references/{{item}}/{{exposure}}.log",
+        wildcard_constraints:
+            item=PLAN.only_items_of("nircam"),
+        conda:
+            "../envs/jwst.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            settings=lambda wildcards: REFERENCES.deck_options(wildcards.item),
+            place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
+            code=program.digest("jwst", "references/bestrefs"),
+        message:
+            "Choosing the references by which {wildcards.item}/{wildcards.exposure} compares"
+        shell:
+            program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
+            "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} "
+            "> {log:q} 2>&1"
+
+    rule deck_sync:
+        """Fetch the references by which new files are compared, and verify each."""
+        input:
+            lists=lambda wildcards: DELIVERIES.deck_references("nircam"),
+            cache=f"{RESULTS}/crds/jwst.tsv",
+        output:
+            list=f"{RESULTS}/crds/deck.list",
+            needed=f"{RESULTS}/crds/deck.json",
+            table=f"{RESULTS}/crds/deck.tsv",
+        log:
+            f"{RESULTS}/logs/deck_sync.log",
+        localrule: True
+        conda:
+            "../envs/jwst.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            settings=lambda wildcards: REFERENCES.context_option("jwst"),
+            place=lambda wildcards, output: REFERENCES.place("jwst", asking=True),
+            code=program.digest("jwst", "references/sync"),
+        message:
+            "Filling the CRDS cache with the references by which new files are compared"
+        shell:
+            r"printf '%s\n' {input.lists:q} > {output.list:q} && "
+            + program("jwst", "references/item_references")
+            + "--output {output.needed:q} @{output.list:q} > {log:q} 2>&1 && "
+            + program("jwst", "references/sync")
+            + "{params.place} {params.settings} --output {output.table:q} {output.needed:q} "
+            ">> {log:q} 2>&1"
+
+    rule trial_list:
+        """List the ramps of a product without the exposures that are held out."""
+        input:
+            ramps=f"{RESULTS}/{{item}}/{{purpose}}_ramps.list",
+        output:
+            ramps=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}_ramps.list",
+        log:
+            f"{RESULTS}/logs/trial_list/{{item}}_{{purpose}}.log",
+        wildcard_constraints:
+            item=PLAN.only_items_of("nircam"),
+        localrule: True
+        conda:
+            "../envs/detector.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 500 * attempt,
+        params:
+            without=lambda wildcards: PIPELINES["nircam"].deck(wildcards.item),
+            code=program.digest("detector", "delivery/without"),
+        message:
+            "Leaving exposures out of the {wildcards.purpose} of {wildcards.item} for a trial"
+        shell:
+            program("detector", "delivery/without") + "--output {output.ramps:q} {input.ramps:q} "
+            "--without {params.without:q} > {log:q} 2>&1"
+
+    use rule superbias as trial_superbias with:
+        input:
+            ramps=f"{RESULTS}/{{item}}/judge/trial_superbias_ramps.list",
+        output:
+            reference=f"{RESULTS}/{{item}}/judge/trial_superbias.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial_superbias_details.fits",
+        log:
+            f"{RESULTS}/logs/trial_superbias/{{item}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/trial_superbias/{{item}}.tsv"
+        params:
+            settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "superbias"),
+            more="",
+            code=program.digest("detector", "nircam/superbias"),
+        message:
+            "Making the superbias of {wildcards.item} without the exposures held out"
+
+    use rule readnoise as trial_readnoise with:
+        input:
+            ramps=f"{RESULTS}/{{item}}/judge/trial_readnoise_ramps.list",
+        output:
+            reference=f"{RESULTS}/{{item}}/judge/trial_readnoise.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial_readnoise_details.fits",
+        log:
+            f"{RESULTS}/logs/trial_readnoise/{{item}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/trial_readnoise/{{item}}.tsv"
+        params:
+            settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "readnoise"),
+            more="",
+            code=program.digest("detector", "nircam/readnoise"),
+        message:
+            "Measuring the read noise of {wildcards.item} without the exposures held out"
+
+    rule counterfactual:
+        """Is the new file better than the one in use? Both go through the JWST pipeline."""
+        input:
+            unpack(lambda wildcards: PIPELINES["nircam"].current(wildcards.item, wildcards.purpose)),
+            candidate=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}.fits",
+            ramps=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}_ramps.list",
+            exposures=lambda wildcards: PIPELINES["nircam"].deck_files(
+                wildcards.item, f"{RESULTS}/raw/{wildcards.item}"
+            ),
+            refusals=lambda wildcards: PIPELINES["nircam"].deck_files(
+                wildcards.item, f"{RESULTS}/{wildcards.item}/refusals", ".txt"
+            ),
+            references=lambda wildcards: PIPELINES["nircam"].deck_files(
+                wildcards.item, f"{RESULTS}/{wildcards.item}/judge/references"
+            ),
+            cache=ancient(f"{RESULTS}/crds/deck.tsv"),
+        output:
+            found=f"{RESULTS}/{{item}}/judge/counterfactual_{{purpose}}.json",
+        log:
+            f"{RESULTS}/logs/counterfactual/{{item}}_{{purpose}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/counterfactual/{{item}}_{{purpose}}.tsv"
+        wildcard_constraints:
+            item=PLAN.only_items_of("nircam"),
+        conda:
+            "../envs/jwst.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: DELIVERIES.ramp_memory(wildcards.item, attempt),
+        params:
+            settings=lambda wildcards: PIPELINES["nircam"].compare_options(
+                wildcards.item, wildcards.purpose
+            ),
+            folders=lambda wildcards: (
+                f"--references {RESULTS}/{wildcards.item}/judge/references "
+                f"--refusals {RESULTS}/{wildcards.item}/refusals"
+            ),
+            place=lambda wildcards, output: PIPELINES["nircam"].place(),
+            code=program.digest("jwst", "nircam/counterfactual"),
+        message:
+            "Comparing the {wildcards.purpose} of {wildcards.item} with the file in use"
+        shell:
+            program("jwst", "nircam/counterfactual") + "--product {wildcards.purpose} "
+            "--candidate {input.candidate:q} --current {input.current:q} "
+            "--made-of {input.ramps:q} {params.folders} {params.place} {params.settings} "
+            "--output {output.found:q} -- {input.exposures:q} > {log:q} 2>&1"
+
+    rule insertion:
+        """What would the new file change among the rules of CRDS? Nothing is sent."""
+        input:
+            reference=f"{RESULTS}/{{item}}/{{purpose}}.fits",
+            exposures=lambda wildcards: PLAN.statuses(wildcards.item),
+            refusals=lambda wildcards: PIPELINES["nircam"].refusals(wildcards.item),
+            cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
+        output:
+            found=f"{RESULTS}/{{item}}/judge/insertion_{{purpose}}.json",
+            difference=f"{RESULTS}/{{item}}/judge/insertion_{{purpose}}.diff",
+        log:
+            f"{RESULTS}/logs/insertion/{{item}}_{{purpose}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/insertion/{{item}}_{{purpose}}.tsv"
+        wildcard_constraints:
+            item=PLAN.only_items_of("nircam"),
+        conda:
+            "../envs/jwst.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        params:
+            settings=lambda wildcards: PIPELINES["nircam"].insertion_options(
+                wildcards.item, wildcards.purpose
+            ),
+            context=lambda wildcards: REFERENCES.context_option("jwst"),
+            place=lambda wildcards, output: REFERENCES.place("jwst"),
+            refusals=lambda wildcards: f"{RESULTS}/{wildcards.item}/refusals",
+            code=program.digest("jwst", "delivery/insertion"),
+        message:
+            "Inserting the {wildcards.purpose} of {wildcards.item} into the rules, in memory"
+        shell:
+            program("jwst", "delivery/insertion") + "--product {wildcards.purpose} "
+            "--reference {input.reference:q} {params.place} {params.context} {params.settings} "
+            "--refusals {params.refusals:q} --output {output.found:q} "
+            "--difference {output.difference:q} -- {input.exposures:q} > {log:q} 2>&1"
+
+
+rule deliver:
+    """Make the products whose verdict is to deliver ready for CRDS. Nothing is sent."""
+    input:
+        lambda wildcards: DELIVERIES.inputs(),
+    log:
+        f"{RESULTS}/logs/deliver.log",
+    localrule: True
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        products=lambda wildcards: DELIVERIES.products(),
+        results=RESULTS,
+    message:
+        f"Making deliveries of campaign {CAMPAIGN.name}"
+    shell:
+        program("jwst", "delivery/deliver", CAMPAIGN_ARGS)
+        + "--results {params.results:q} -- {params.products:q} 2>&1 | tee {log:q}; "
+        "exit ${{PIPESTATUS[0]}}"

@@ -1,0 +1,81 @@
+"""Planning of comparisons and deliveries. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from darkroom.errors import DarkroomError
+
+
+class Deliveries:
+    """The products of a campaign that are compared with files in use and may be delivered.
+
+    Parameters
+    ----------
+    plan : darkroom.workflow.plan.Plan
+        The campaign.
+    pipelines : dict
+        Pipelines of its instruments.
+    """
+
+    def __init__(self, plan: Any, pipelines: Mapping[str, Any]) -> None:
+        self.plan, self.pipelines = plan, pipelines
+
+    def compared(self) -> list[str]:
+        """Return the products that are compared, as ``item/product``."""
+        return [
+            f"{item}/{product}"
+            for pipeline in self.pipelines.values()
+            for item in pipeline.items
+            for product in pipeline.counterfactuals(item)
+        ]
+
+    def products(self) -> list[str]:
+        """Return the products that are to be delivered, as ``item/product``.
+
+        Raises
+        ------
+        DarkroomError
+            When the campaign names one that has no verdict, or there is none at all.
+        """
+        known = self.compared()
+        wanted = self.plan.campaign.settings["deliver"]["products"] or known
+        if unknown := [name for name in wanted if name not in known]:
+            raise DarkroomError(
+                f"deliver.products names {unknown[0]!r}, which is compared with no current file; "
+                f"those that are: {', '.join(known) or 'none'}"
+            )
+        if not wanted:
+            raise DarkroomError(
+                "no product of this campaign is compared with a current file: there is nothing to "
+                "deliver (deck.held_out; previous of the products)"
+            )
+        return list(wanted)
+
+    def inputs(self) -> list[str]:
+        """Return the files that a delivery is made from."""
+        found = []
+        for name in self.products():
+            item, _, product = name.partition("/")
+            folder = self.plan.folder(item)
+            found += [f"{folder}/{product}.fits", f"{folder}/judge/verdict_{product}.json"]
+            pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+            made = set(pipeline.products(item))
+            found += [path for path in [f"{folder}/{product}.certified"] if path in made]
+        return found
+
+    def deck_references(self, instrument: str) -> list[str]:
+        """Return the lists of references of all exposures held out of an instrument's items."""
+        pipeline = self.pipelines[instrument]
+        return [
+            path
+            for item in pipeline.items
+            if pipeline.compared(item)
+            for path in pipeline.deck_files(item, f"{self.plan.folder(item)}/judge/references")
+        ]
+
+    def ramp_memory(self, item: str, attempt: int) -> int:
+        """Return the memory in MB of a comparison: several copies of the ramps of an exposure."""
+        pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+        return max(3 * pipeline.ramp_memory(item, name, attempt) for name in pipeline.deck(item))

@@ -1,0 +1,105 @@
+"""Make the folders of deliveries: file, form, verdict, evidence. Nothing is sent.
+
+Only a product whose verdict is deliver gets a folder, <item>/delivery/<product>; for each other one
+sentence says why, and the program ends with status 3. A reason in the campaign (deliver.override)
+delivers nevertheless, and is written into the form.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from darkroom.cli import ListFileParser, run
+
+
+def main() -> int:
+    """Run the program."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("products", nargs="+", metavar="ITEM/PRODUCT")
+    parser.add_argument("--campaign", required=True, help="name or path of the campaign")
+    parser.add_argument("--results", required=True, type=Path, help="folder of its results")
+    arguments = parser.parse_args()
+
+    from darkroom.campaign.campaign import open_campaign
+    from darkroom.campaign.lock import require_lock
+    from darkroom.delivery.folder import REFUSED, refusal, write_folder
+
+    base = Path(__file__).resolve().parents[2]
+    campaign = open_campaign(arguments.campaign, base)
+    lock, settings = require_lock(campaign), campaign.settings["deliver"]
+    refused = []
+    for name in arguments.products:
+        item, _, product = name.partition("/")
+        folder = arguments.results / item
+        verdict = _verdict(folder / "judge" / f"verdict_{product}.json")
+        if reason := refusal(verdict, settings["override"]):
+            refused.append(reason)
+            continue
+        dates = sorted(row.facts.get("date_obs", "") for row in lock.of(item))
+        made = _delivery(folder, product, verdict, settings, (dates[0], dates[-1]))
+        form = write_folder(folder / "delivery" / product, made)
+        print(f"{folder / 'delivery' / product}: {form or 'no form'}")
+    for reason in refused:
+        print(f"ERROR {reason}")
+    return REFUSED if refused else 0
+
+
+def _verdict(path: Path) -> dict[str, Any]:
+    from darkroom.counterfactual.records import read_record
+
+    return read_record(path, "darkroom verdict 1")
+
+
+def _delivery(
+    folder: Path,
+    product: str,
+    verdict: dict[str, Any],
+    settings: dict[str, Any],
+    dates: tuple[str, str],
+) -> Any:
+    """Return what is put into the folder of a product."""
+    from astropy.io import fits
+
+    from darkroom.delivery.folder import Delivery
+    from darkroom.delivery.form import Facts, fill
+    from darkroom.errors import InputError
+    from darkroom.provenance import sha256
+
+    file = folder / Path(verdict["file"]).name
+    if not file.is_file():
+        raise InputError(file, "no such file, but it has a verdict", "run snakemake judge again")
+    if sha256(file) != verdict["sha256"]["candidate"]:
+        raise InputError(file, "is not the file that was judged", "run snakemake judge again")
+    judge = folder / "judge"
+    known = {
+        "certify.log": folder / f"{product}.certified",
+        "rules.diff": judge / f"insertion_{product}.diff",
+        "insertion.json": judge / f"insertion_{product}.json",
+        "counterfactual.json": judge / f"counterfactual_{product}.json",
+    }
+    evidence = {name: path for name, path in known.items() if path.is_file()}
+    against = settings["override"] if verdict["verdict"] != "deliver" else ""
+    form = None
+    if insertion := verdict.get("insertion"):
+        current = folder / f"previous_{product}.fits"
+        certified = evidence.get("certify.log")
+        form = fill(
+            Facts(
+                verdict, insertion, _cards(fits.getheader(file)),
+                _cards(fits.getheader(current)) if current.is_file() else {},
+                certified.read_text(encoding="utf-8") if certified else None,
+                settings, dates, f"{folder.name}/{product}" in settings["bad"], against,
+            )
+        )  # fmt: skip
+    context = verdict.get("context") or ""
+    path = judge / f"verdict_{product}.json"
+    return Delivery(product, file, path, evidence, form, context, against)
+
+
+def _cards(header: Any) -> dict[str, Any]:
+    return dict(header) | {"HISTORY": [str(line) for line in header.get("HISTORY", [])]}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,152 @@
+"""A delivery is a folder with everything; a product that is not to be delivered gets a sentence."""
+
+import json
+
+import numpy as np
+import yaml
+from astropy.io import fits
+
+from darkroom.counterfactual.held_out import held_out
+from darkroom.counterfactual.records import plain, read_record, write_record
+from darkroom.delivery.folder import Delivery, refusal, write_folder
+from darkroom.provenance import sha256
+from nircam_jwst import PYTHON, need_jwst, own_program, program
+
+VERDICT = {
+    "format": "darkroom verdict 1", "item": "nrca1", "product": "superbias",
+    "verdict": "do not deliver", "reason": "10 ramps", "next": "29 more ramps",
+    "decisive": "adds 44.6 DN2", "gates": [], "score": None, "counterfactual": [],
+    "versions": {"jwst": "3.0.0"}, "context": "jwst_0001.pmap", "change_level": "MODERATE",
+    "insertion": {
+        "useafter_matches": "Yes", "replaced": ["old.fits"], "gates": [],
+        "affected": {"criteria": {"INSTRUMENT.DETECTOR": "NRCA1"}},
+    },
+}  # fmt: skip
+CAMPAIGN = """
+title: x
+archive: {{kind: simulated, seed: 1}}
+items:
+  nrca1:
+    instrument: nircam
+    simulate: {{detector: NRCA1, subarray: SUB160, exposures: 2, ngroups: 3}}
+deliver: {{person: A. Person{more}}}
+"""
+
+
+def delivered(folder, verdict, more=""):
+    """Run the program on one product; return its process and the folder of the delivery."""
+    need_jwst()
+    campaign, results = folder / "camp.yaml", folder / "results"
+    campaign.write_text(CAMPAIGN.format(more=more))
+    if not (folder / "camp.lock.tsv").exists():
+        done = own_program("archive/lock", "--campaign", campaign)
+        assert done.returncode == 0, done.stderr
+    item = results / "nrca1"
+    (item / "judge").mkdir(parents=True, exist_ok=True)
+    hdu = fits.PrimaryHDU(np.zeros((2, 2)))
+    hdu.header.update({"TELESCOP": "JWST", "INSTRUME": "NIRCAM", "REFTYPE": "SUPERBIAS"})
+    hdu.writeto(item / "superbias.fits", overwrite=True)
+    (item / "superbias.certified").write_text("0 errors\n")
+    sums = {"candidate": sha256(item / "superbias.fits"), "current": None}
+    content = VERDICT | {"verdict": verdict, "file": "superbias.fits", "sha256": sums}
+    (item / "judge" / "verdict_superbias.json").write_text(json.dumps(content))
+    done = program(
+        "delivery/deliver", "nrca1/superbias", "--campaign", campaign, "--results", results,
+        python=PYTHON,
+    )  # fmt: skip
+    return done, item / "delivery" / "superbias"
+
+
+def test_a_product_is_delivered_into_a_folder(tmp_path):
+    done, folder = delivered(tmp_path, "deliver")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"superbias.fits", "verdict.json", "form.yaml", "certify.log", "README.md"}
+    form = yaml.safe_load((folder / "form.yaml").read_text())
+    assert form["deliverer"] == "A. Person"
+    assert form["old_reference_files"] == "old.fits"
+    readme = (folder / "README.md").read_text()
+    assert "Nothing was sent" in readme
+    command = "python -m crds.submit --files superbias.fits --redcat-parameters form.yaml"
+    assert f"    {command} --change-level MODERATE" in readme
+
+
+def test_a_product_that_is_not_to_be_delivered_ends_with_status_3_and_a_sentence(tmp_path):
+    done, folder = delivered(tmp_path, "do not deliver")
+    assert done.returncode == 3
+    assert not folder.exists()
+    lines = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+    assert lines == [
+        "ERROR nrca1/superbias is not delivered: do not deliver, because 10 ramps (next: 29 more "
+        "ramps); deliver.override with a reason delivers it nevertheless"
+    ]
+
+
+def test_an_override_delivers_and_stands_in_form_and_readme(tmp_path):
+    done, folder = delivered(tmp_path, "cannot tell", ', override: "the other is lost"')
+    assert done.returncode == 0, done.stderr
+    form = yaml.safe_load((folder / "form.yaml").read_text())
+    assert "against the verdict, the other is lost" in form["description"]
+    assert "Delivered against the verdict: the other is lost" in (folder / "README.md").read_text()
+
+
+def test_a_file_that_was_not_judged_is_refused(tmp_path):
+    delivered(tmp_path, "deliver")
+    path = tmp_path / "results" / "nrca1" / "judge" / "verdict_superbias.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"sha256": {"candidate": "0" * 64, "current": None}}))
+    done = program(
+        "delivery/deliver", "nrca1/superbias", "--campaign", tmp_path / "camp.yaml",
+        "--results", tmp_path / "results", python=PYTHON,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "is not the file that was judged" in done.stderr
+
+
+def test_a_file_without_crds_has_no_form(tmp_path):
+    file, verdict = tmp_path / "bias.fits", tmp_path / "verdict.json"
+    file.write_text("x")
+    verdict.write_text("{}")
+    name = write_folder(tmp_path / "out", Delivery("bias", file, verdict, {}, None, ""))
+    assert name == ""
+    assert "No CRDS holds files of this kind" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_verdict_to_deliver_or_a_reason_is_no_refusal():
+    assert refusal({"verdict": "deliver"}) == ""
+    assert refusal({"verdict": "insufficient"}, "reason") == ""
+    assert "insufficient" in refusal({"verdict": "insufficient"})
+
+
+def test_exposures_are_held_out_over_the_whole_time():
+    names = [f"e{n}" for n in range(12)]
+    assert held_out(names, 4) == ["e1", "e4", "e7", "e10"]
+    assert held_out(names, 0) == []
+    assert held_out(names[:2], 4) == []
+    assert held_out(names[:3], 4) == ["e1"]
+    assert held_out(names[:10], 9) == ["e1", "e5", "e8"]
+
+
+def test_records_have_six_digits_and_no_nan(tmp_path):
+    path = tmp_path / "x.json"
+    value = {
+        "a": np.float64(1 / 3),
+        "b": float("nan"),
+        "c": [np.int64(3), True, None],
+        "format": "f",
+    }
+    write_record(path, value)
+    assert read_record(path, "f") == {"a": 0.333333, "b": None, "c": [3, True, None], "format": "f"}
+    assert plain(float("inf")) is None
+
+
+def test_a_list_without_the_exposures_held_out(tmp_path):
+    source, target = tmp_path / "all.list", tmp_path / "some.list"
+    source.write_text("# sha256 1\na/e1.chain.json\n# sha256 2\na/e10.chain.json\n")
+    done = own_program("delivery/without", source, "--output", target, "--without", "e1")
+    assert done.returncode == 0, done.stderr
+    assert target.read_text() == "# sha256 2\na/e10.chain.json\n"
+    done = own_program("delivery/without", source, "--output", target, "--without", "e")
+    assert "names none of the exposures held out (e)" in done.stderr
+    done = own_program("delivery/without", source, "--output", target, "--without", "e1", "e10")
+    assert "hold out fewer" in done.stderr
