@@ -1,0 +1,1 @@
+"""The dark current of NIRCam's pixels, from dark ramps."""

@@ -1,0 +1,1 @@
+"""The bad pixels of NIRCam's detectors, from dark ramps."""

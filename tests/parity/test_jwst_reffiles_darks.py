@@ -1,0 +1,129 @@
+"""Against jwst_reffiles 1.0.1: dark current and bad pixels of darks, the same bits."""
+
+import ast
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.nircam.dark import reffiles as dark
+from darkroom.nircam.mask.reffiles import ReffilesLimits, ReffilesMask
+
+pytestmark = pytest.mark.parity
+
+# One process and one folder for a job: the original writes into the working folder, and its second
+# call for bad pixels gives other flags.
+PEER = """
+import warnings
+warnings.simplefilter("ignore")
+from glob import glob
+import numpy as np
+from jwst_reffiles.dark_current.badpix_from_darks import find_bad_pix
+from jwst_reffiles.dark_current.dark_reffile import Dark
+jumps = sorted(glob("*_jump.fits"))
+Dark(file_list=jumps, max_equivalent_groups=10**6, pedigree="GROUND", descrip="test",
+     author="nobody", use_after="2022-01-01T00:00:00", history="none", output_file="dark.fits",
+     contribution_file="good.pdf")
+np.save("mask.npy", find_bad_pix(sorted(glob("*_rateints.fits")), outfile="mask.fits"))
+"""
+
+
+def ours(ramps, groupdq, rates, pedestals, border):
+    """Return the dark and the mask (with zeros in the border) of darkroom."""
+    levels = dark.levels(list(zip(ramps, groupdq, strict=True)), 3)
+    mask = ReffilesMask(ReffilesLimits())
+    active = (..., *border)
+    for exposure in zip(rates, groupdq, pedestals, strict=True):
+        mask.add(*(part[active] for part in exposure))
+    flags = np.zeros(ramps.shape[-2:], np.uint32)
+    flags[border] = mask.flags()
+    return levels, flags
+
+
+CORNER = (slice(4, None), slice(4, None))
+
+
+@pytest.fixture(scope="module")
+def case(reference_data):
+    folder = reference_data / "peers" / "jwst_reffiles"
+    if not folder.is_dir():
+        pytest.skip(f"{folder}: no data of jwst_reffiles")
+    return np.load(folder / "darks_in.npz"), np.load(folder / "darks_peer_1.0.1.npz"), folder
+
+
+def test_stored_results_of_the_original_are_met_to_the_bit(case):
+    given, peer, _ = case
+    levels, flags = ours(
+        *(given[name] for name in ("ramp", "groupdq", "rateints", "pedestal")), CORNER
+    )
+    for name, values in (
+        ("dark_sci", levels.sci),
+        ("dark_err", levels.err),
+        ("dark_good_signals", levels.good),
+        ("badpix_call1", flags),
+    ):
+        assert np.count_nonzero(values != peer[name]) == 0, name
+
+
+def fresh(given, seed):
+    """Return a set that differs from the stored one in every number and in its flags."""
+    rng = np.random.default_rng(seed)
+    ramp = given["ramp"] + rng.normal(0, 8, given["ramp"].shape).astype(np.float32)
+    groupdq = given["groupdq"].copy()
+    hits = rng.random(groupdq.shape) < 0.03
+    hits[:, :, :, 10:13] |= rng.random(hits[:, :, :, 10:13].shape) < 0.9
+    hits[:, :, 4:, 14] = False
+    groupdq[hits] |= 4
+    groupdq[:, :, :, 20, 5:15] |= 2
+    rates = given["rateints"] + rng.normal(0, 0.05, given["rateints"].shape).astype(np.float32)
+    rates[:, :, 30, 5:15] *= 40
+    pedestal = given["pedestal"] + rng.normal(0, 3, given["pedestal"].shape).astype(np.float32)
+    pedestal[:, :, 20, 5:15] = 0
+    pedestal[:, :, 22, 5:15] -= 900
+    return ramp, groupdq, rates, pedestal
+
+
+def cards(text):
+    """Return the header that lines of the form KEYWORD = value stand for."""
+    header = fits.Header()
+    for line in text.splitlines():
+        keyword, _, value = (part.strip() for part in line.partition("="))
+        if keyword not in ("SIMPLE", "BITPIX", "NAXIS", "EXTEND"):
+            plain = {"True": True, "False": False}.get(value)
+            header[keyword] = ast.literal_eval(value) if plain is None else plain
+    return header
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", [1, 2])
+def test_fresh_sets_beside_the_original_give_the_same_bits(case, seed, tmp_path, repository):
+    default = repository / ".venvs" / "peers-jwst" / "bin" / "python"
+    python = Path(os.environ.get("DARKROOM_PEERS_JWST_PYTHON", default))
+    if not python.exists():
+        pytest.skip(f"{python}: no environment with jwst_reffiles")
+    given, _, folder = case
+    ramp, groupdq, rates, pedestal = fresh(given, seed)
+    header = cards((folder / "header_jump.txt").read_text(encoding="utf-8"))
+    for k in range(len(ramp)):
+        for suffix, planes in (
+            ("jump", {"SCI": ramp[k], "GROUPDQ": groupdq[k]}),
+            ("rateints", {"SCI": rates[k], "DQ": given["rateints_dq"][k]}),
+            ("fitopt", {"PEDESTAL": pedestal[k]}),
+        ):
+            hdus = [fits.PrimaryHDU(header=header)]
+            hdus += [fits.ImageHDU(data, name=name) for name, data in planes.items()]
+            fits.HDUList(hdus).writeto(tmp_path / f"jw{k:02}_{suffix}.fits")
+    done = subprocess.run([python, "-c", PEER], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    levels, flags = ours(ramp, groupdq, rates, pedestal, CORNER)
+    with fits.open(tmp_path / "dark.fits") as peer:
+        assert np.count_nonzero(levels.sci != peer["SCI"].data) == 0
+        assert np.count_nonzero(levels.err != peer["ERR"].data) == 0
+    good = fits.getdata(next(tmp_path.glob("*good*.fits")))
+    assert np.count_nonzero(levels.good != good) == 0
+    peer = np.load(tmp_path / "mask.npy").astype(np.int64)
+    assert np.count_nonzero(flags != peer) == 0
+    assert {int(np.bitwise_and(flags, bit).any()) for bit in (1 << 11, 1 << 14, 1 << 15)} == {1}
