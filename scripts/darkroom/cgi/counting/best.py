@@ -79,10 +79,11 @@ def best_dark(counters: Counters, model: CountModel) -> BestDark:
     shared, hot, chance = shared_chance(counts, n)
     known = np.isfinite(data)
     err = np.full(data.shape, np.nan)
-    middle = model.invert(shared)
+    # Few chances are shared by many pixels.
+    chances, places = np.unique(shared, return_inverse=True)
+    scatter = np.sqrt(chances * (1 - chances)) / model.slope(model.invert(chances))
     with np.errstate(invalid="ignore", divide="ignore"):
-        scatter = np.sqrt(shared * (1 - shared) / n)
-        err[known] = (scatter / model.slope(middle))[known]
+        err[known] = (scatter[places].reshape(n.shape) / np.sqrt(n))[known]
     dq = np.where(known, 0, counters.seen | NONFINITE).astype(np.uint16)
     with np.errstate(invalid="ignore"):
         significance = np.minimum(stats.norm.isf(chance), _MOST)
@@ -109,10 +110,21 @@ def shared_chance(counts: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.nda
     for _ in range(_LOOKS):
         shared = _of_blocks(np.where(hot, 0, counts), np.where(hot, 0, n))
         with np.errstate(invalid="ignore"):
-            chance = stats.binom.sf(counts.astype(float) - 1, n, shared)
+            chance = _chance_of_as_many(counts, n, shared)
             hot = (n > 0) & (chance < _HOT)
     own = (counts + _HALF) / (n + 2 * _HALF)
     return np.where(hot, own, shared), hot, chance
+
+
+def _chance_of_as_many(counts, n, shared):
+    """Return the binomial chance of as many counts or more, computed once for equal pixels."""
+    shares, codes = np.unique(shared, return_inverse=True)
+    base = int(n.max(initial=0)) + 1
+    codes = (codes.reshape(-1) * base + counts.reshape(-1)) * base + n.reshape(-1)
+    codes, places = np.unique(codes, return_inverse=True)
+    rest, frames = np.divmod(codes, base)
+    block, many = np.divmod(rest, base)
+    return stats.binom.sf(many - 1.0, frames, shares[block])[places].reshape(counts.shape)
 
 
 def _of_blocks(counts, n):
