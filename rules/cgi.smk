@@ -144,11 +144,66 @@ rule synthesize_dark:
         "{params.dark} {input.maps:q} > {log:q} 2>&1"
 
 
+rule photon_counted_dark:
+    """Count photons in a stack of high EM gain: a photon-counted master dark."""
+    input:
+        statuses=lambda wildcards: cgi.counted_statuses(wildcards.item, wildcards.stack),
+        maps=f"{RESULTS}/{{item}}/noise_maps.fits",
+        frames=f"{RESULTS}/{{item}}/frames.tsv",
+    output:
+        f"{RESULTS}/{{item}}/darks/photon_counted_{{stack}}.fits",
+    log:
+        f"{RESULTS}/logs/photon_counted_dark/{{item}}/{{stack}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/photon_counted_dark/{{item}}/{{stack}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: cgi.options(wildcards.item, "photon_counted_dark"),
+        counting=lambda wildcards: cgi.counting_options(wildcards.item),
+        code=program.digest("detector", "cgi/photon_counted_dark"),
+    message:
+        "Counting photons in stack {wildcards.stack} of {wildcards.item}"
+    shell:
+        program("detector", "cgi/photon_counted_dark") + "--output {output:q} {params.settings} "
+        "{params.counting} --maps {input.maps:q} --frames {input.frames:q} {input.statuses:q} "
+        "> {log:q} 2>&1"
+
+
+rule pixel_map:
+    """Mark the bad pixels of a dark."""
+    input:
+        f"{RESULTS}/{{item}}/darks/{{dark}}.fits",
+    output:
+        f"{RESULTS}/{{item}}/pixel_maps/{{dark}}.fits",
+    log:
+        f"{RESULTS}/logs/pixel_map/{{item}}/{{dark}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pixel_map/{{item}}/{{dark}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        settings=lambda wildcards: cgi.pixel_options(wildcards.item),
+        code=program.digest("detector", "cgi/pixel_map"),
+    message:
+        "Marking the bad pixels of {wildcards.dark} of {wildcards.item}"
+    shell:
+        program("detector", "cgi/pixel_map") + "--output {output:q} {params.settings} {input:q} "
+        "> {log:q} 2>&1"
+
+
 rule cgi_truth:
     """Compare noise maps and darks of simulated frames with the truth of the simulation."""
     input:
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         darks=lambda wildcards: cgi.darks(wildcards.item),
+        counted=lambda wildcards: cgi.counted_darks(wildcards.item),
     output:
         truth=f"{RESULTS}/{{item}}/truth.fits",
         comparison=f"{RESULTS}/{{item}}/truth.json",
@@ -171,7 +226,7 @@ rule cgi_truth:
     shell:
         program("detector", "cgi/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
         "--output {output.truth:q} --comparison {output.comparison:q} --maps {input.maps:q} "
-        "--darks {input.darks:q} > {log:q} 2>&1"
+        "--darks {input.darks:q} {input.counted:q} > {log:q} 2>&1"
 
 
 rule cgi_figures:
@@ -180,6 +235,8 @@ rule cgi_figures:
         unpack(lambda wildcards: cgi.truth_files(wildcards.item)),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         darks=lambda wildcards: cgi.darks(wildcards.item),
+        counted=lambda wildcards: cgi.counted_darks(wildcards.item),
+        pixel_maps=lambda wildcards: cgi.pixel_maps(wildcards.item),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         item=f"{RESULTS}/{{item}}/item.json",
@@ -207,4 +264,5 @@ rule cgi_figures:
         program("detector", "cgi/figures")
         + "--figures {output.figures:q} --output {output.item:q} "
         "{params.settings} {params.more} --maps {input.maps:q} --frames {input.frames:q} "
-        "--darks {input.darks:q} > {log:q} 2>&1"
+        "--darks {input.darks:q} --counted {input.counted:q} "
+        "--pixel-maps {input.pixel_maps:q} > {log:q} 2>&1"

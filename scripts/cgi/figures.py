@@ -19,6 +19,8 @@ def main() -> None:
     add_settings(parser, "figures")
     parser.add_argument("--maps", required=True, type=Path, help="noise maps, full frame")
     parser.add_argument("--darks", nargs="*", default=[], type=Path, help="master darks")
+    parser.add_argument("--counted", nargs="*", default=[], type=Path, help="photon-counted darks")
+    parser.add_argument("--pixel-maps", nargs="*", default=[], type=Path, help="bad-pixel maps")
     parser.add_argument("--frames", required=True, type=Path, help="frame table of the item")
     parser.add_argument("--truth", type=Path, help="truth of simulated frames, FITS")
     parser.add_argument("--comparison", type=Path, help="comparison with the truth, JSON")
@@ -31,6 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from darkroom.atomic import remove_durably
+    from darkroom.cgi.figures.counted import describe_counted, draw_counted
     from darkroom.cgi.figures.item import describe, read_story
     from darkroom.cgi.figures.maps import draw_figures
     from darkroom.cgi.geometry import read_geometry
@@ -49,9 +52,13 @@ def main() -> None:
     remove_durably(arguments.output)
     with FigureBook(arguments.figures) as book:
         draw_figures(book, story)
+        draw_counted(book, arguments.counted, arguments.pixel_maps)
     described = describe(
         story, arguments.maps, arguments.darks, arguments.figures, others, arguments.output.parent
     )
+    more = describe_counted(arguments.counted, arguments.pixel_maps, arguments.output.parent)
+    for key, entries in more.items():
+        described[key] += entries
     if arguments.comparison:
         described["tables"].insert(0, truth_table(arguments.comparison))
     write_item(arguments.output, "cgi", **described)

@@ -27,6 +27,7 @@ def main() -> None:
 
     from darkroom.archive.simulated import simulator_settings
     from darkroom.campaign.campaign import open_campaign
+    from darkroom.cgi.counting.product import STATE
     from darkroom.cgi.darks.read import read_noise_maps, restore_empty
     from darkroom.cgi.geometry import read_geometry
     from darkroom.cgi.simulate import exposures as cgi
@@ -43,13 +44,15 @@ def main() -> None:
         with fits.open(path) as hdus:
             header = hdus[1].header
             gain, exptime = header["EMGAIN_C"], header["EXPTIME"]
+            counted = header["PC_STAT"] == STATE
             kind = "synthesized" if header["IS_SYNTH"] else "traditional"
+            kind = "photon-counted" if counted else kind
             section = geometry.section("image")
             if hdus[1].shape == geometry.shape:
                 section = (slice(None), slice(None))
             name = f"{kind} dark of EM gain {gain:g} and {exptime:g} s"
             planes = restore_empty(header, hdus["DQ"].data, hdus[1].data, hdus["ERR"].data[0])
-            rows += compare_dark(*planes, exptime, gain, truth, section, name)
+            rows += compare_dark(*planes, exptime, gain, truth, section, name, counted=counted)
     hdus = [fits.PrimaryHDU()]
     stamp(hdus[0].header, made_by="cgi_truth", inputs=[], settings=settings)
     for name in ("fpn", "cic", "dark"):

@@ -12,6 +12,7 @@ from darkroom.cgi.counting.counters import Counters
 from darkroom.cgi.counting.peer import peer_dark
 from darkroom.cgi.pixels.peer import peer_map
 from darkroom.cgi.simulate import exposures as cgi
+from programs import load
 
 pytestmark = pytest.mark.parity
 
@@ -134,3 +135,67 @@ def test_bad_pixel_map_is_the_peers(made, number):
     assert np.array_equal(ours, theirs)
     assert (theirs & 4).any()
     assert (theirs & 8).any() == (planes == "plain")
+
+
+USER = """
+import sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+import numpy as np
+from astropy.io import fits
+from corgidrp import data
+from corgidrp.photon_counting import get_pc_mean
+from corgidrp.l2a_to_l2b import correct_bad_pixels
+folder = Path(sys.argv[1])
+paths = sorted(folder.glob("frame_*.fits"))
+out = {}
+for name in ("best", "peer"):
+    dark = data.Dark(str(folder / f"{name}_drk_cal.fits"))
+    frames = data.Dataset([str(p) for p in paths])
+    for frame in frames.frames:
+        frame.pri_hdr["VISTYPE"] = "CGIVST_TDD_OBS"
+    image = get_pc_mean(frames, pc_master_dark=dark, inputmode="illuminated")
+    assert image[0].ext_hdr["BUNIT"] == "photoelectron"
+    out[name] = image[0].data
+    map_ = data.BadPixelMap(str(folder / f"{name}_bpm_cal.fits"))
+    done = correct_bad_pixels(image, map_)
+    out[f"{name}_lost"] = np.isnan(done[0].data)
+    out[f"{name}_map"] = map_.data
+    dark.copy().save(filedir=str(folder), filename=f"{name}_saved_drk_cal.fits")
+np.savez(folder / "used.npz", **out)
+"""
+
+
+def test_corgidrp_subtracts_our_darks_and_uses_our_maps(made, repository, monkeypatch):
+    folder, _ = made
+    frames = sorted(folder.glob("frame_*.fits"))
+    for method in ("best", "peer"):
+        dark, pixels = (folder / f"{method}_{kind}_cal.fits" for kind in ("drk", "bpm"))
+        for words in (
+            ["photon_counted_dark", "--geometry", "small", "--method", method,
+             "--most-electrons", "1", "--gain-tolerance", "0.9", "--output", dark, *frames],
+            ["pixel_map", "--map-method", "robust" if method == "best" else "peer",
+             "--output", pixels, dark],
+        ):  # fmt: skip
+            monkeypatch.setattr("sys.argv", list(map(str, words)))
+            load(f"cgi/{words[0]}").main()
+    theirs = np.load(folder / "peer.npz")
+    with fits.open(folder / "peer_drk_cal.fits") as hdus:
+        np.testing.assert_allclose(hdus[1].data, theirs["data"], rtol=1e-6)  # float32
+        assert np.array_equal(hdus["DQ"].data, theirs["dq"])
+    home = folder / "home"
+    python = repository / ".venvs" / "peers-cgi" / "bin" / "python"
+    done = subprocess.run(
+        [python, "-c", USER, folder], env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    used = np.load(folder / "used.npz")
+    for method in ("best", "peer"):
+        # The same frames minus their own dark: what is left is the difference of the two ways.
+        # Of pixels that count in most frames two Newton steps are far from the solution.
+        some = theirs["data"] < 0.5
+        left = np.abs(used[method][some]).mean() / theirs["data"][some].mean()
+        assert left < (0.02 if method == "best" else 1e-6)
+        assert used[f"{method}_map"].any()
+        assert used[f"{method}_lost"][used[f"{method}_map"] > 0].all()

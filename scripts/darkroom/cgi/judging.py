@@ -49,6 +49,12 @@ _UPPER_HALF = 0.85
 # Temperatures at which a CCD is run [°C]; in kelvin, or unknown (-999), a number lies outside.
 _COLDEST, _WARMEST = -150.0, 40.0
 _LEAVE_OUT = "leave it out"
+_NOT_ANALOG = (
+    "it was taken for photon counting, and maps and darks here are analog: name its stack in "
+    "photon_counted; if you know better: --waive photon-counting"
+)
+# Exposure times of one stack may differ by this fraction (`darkroom.cgi.stack_keys`).
+_TIME = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +121,7 @@ def checks(
             key="filter", what="CFAMNAME", allowed=("DARK",), unknown=WARNED, missing=PASSED,
             verdict=WARNED, advice="make sure that no light reached the detector",
         ),
-        *_photon_counting(waived),
+        *_photon_counting(waived, chosen.get("photon_counted")),
         Alike(key="level", what="DATALVL", advice="raw frames and others cannot be mixed"),
         Steps(key="steps", what="processing", unit=unit, waived=waived),
         Alike(key="arrtype", what="ARRTYPE", advice=one, ignore_missing=True),
@@ -153,13 +159,50 @@ def checks(
     )  # fmt: skip
 
 
-def _photon_counting(waived):
+@dataclass(frozen=True, kw_only=True)
+class PhotonCounting(Check):
+    """Frames of some stacks must have been taken for photon counting, the others not.
+
+    Parameters
+    ----------
+    stacks : tuple of (float, float) or None
+        EM gain and exposure time of those in which photons are counted; None for all.
+    """
+
+    stacks: tuple[tuple[float, float], ...] | None
+
+    def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Yield a judgement of each frame."""
+        for subject in subjects:
+            values = subject.values
+            found = values.get(self.key)
+            counted = self.stacks is None or any(
+                values.get("commanded_gain") == gain
+                and abs((values.get("exptime") or 0.0) - exptime) <= _TIME * exptime
+                for gain, exptime in self.stacks
+            )
+            if found is None or bool(found) == counted:
+                yield self.passed(subject, found, str(int(counted)))
+            elif counted:
+                yield self.failed(
+                    subject, found, "1",
+                    "photons are counted in its stack, and it was not taken for that",
+                )  # fmt: skip
+            else:
+                yield self.failed(subject, found, "0", _NOT_ANALOG)
+
+
+def _photon_counting(waived, counted):
     if "photon-counting" in waived:
         return ()
+    if counted:
+        stacks = (
+            None if counted is True else tuple((one["gain"], one["exptime"]) for one in counted)
+        )
+        return (PhotonCounting(key="photon_counting", what="ISPC", stacks=stacks),)
     return (
         OneOf(
             key="photon_counting", what="ISPC", allowed=(0, False), missing=PASSED,
-            advice="it was taken for photon counting, and maps and darks here are analog; if you "
-            "know better: --waive photon-counting",
+            advice=_NOT_ANALOG,
         ),
     )  # fmt: skip

@@ -10,7 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.cgi.settings import PROGRAMS, CgiSettings, JudgeSettings
+from darkroom.cgi.settings import (
+    PROGRAMS,
+    CgiSettings,
+    CountingSettings,
+    JudgeSettings,
+    PixelSettings,
+)
 from darkroom.cgi.stack_keys import Key, keys
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, Plan, named_options
@@ -103,8 +109,75 @@ class CgiPipeline(Pipeline):
         """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""
         size = self.settings(item)["frames_per_part"]
         stacks = stacks_of(self.plan.exposures(item, "dark"))
-        stacks.pop(UNKNOWN, None)
-        return {name: parts_of(rows, size) for name, rows in stacks.items()}
+        counted = [*self._counted_stacks(item), UNKNOWN]
+        return {name: parts_of(rows, size) for name, rows in stacks.items() if name not in counted}
+
+    def _counted_stacks(self, item: str) -> list[str]:
+        """Return the names of the stacks in which photons are counted."""
+        return [
+            stack_name(dark["gain"], dark["exptime"])
+            for dark in self.settings(item)["photon_counted"]
+        ]
+
+    def counted_statuses(self, item: str, stack: str) -> list[str]:
+        """Return the status files of the frames of a stack in which photons are counted."""
+        folder = f"{self.plan.results}/raw/{item}"
+        stacks = stacks_of(self.plan.exposures(item, "dark"))
+        return [f"{folder}/{name}.json" for name in stacks[stack]]
+
+    def counting_options(self, item: str) -> str:
+        """Return the settings of the photon counting of an item, as options."""
+        return command_options(self.settings(item)["counting"], CountingSettings)
+
+    def pixel_options(self, item: str) -> str:
+        """Return the settings of the bad-pixel maps of an item, as options."""
+        return command_options(self.settings(item)["pixels"], PixelSettings)
+
+    def counted_darks(self, item: str) -> list[str]:
+        """Return the photon-counted darks of an item.
+
+        Raises
+        ------
+        DarkroomError
+            When there is no such stack, or no other stack is left for noise maps.
+        """
+        wanted = self._counted_stacks(item)
+        if not wanted:
+            return []
+        known = stacks_of(self.plan.exposures(item, "dark"))
+        for name in wanted:
+            if name not in known:
+                raise DarkroomError(
+                    f"item {item}: there is no stack {name} to count photons in; there are "
+                    f"{', '.join(known)}"
+                )
+        if not self.parts(item):
+            raise DarkroomError(
+                f"item {item}: photons are counted in all its stacks, and none is left for noise "
+                "maps; add analog darks, or run scripts/cgi/photon_counted_dark.py by hand"
+            )
+        return [f"{self.plan.folder(item)}/darks/photon_counted_{name}.fits" for name in wanted]
+
+    def pixel_maps(self, item: str) -> list[str]:
+        """Return the bad-pixel maps of an item.
+
+        Raises
+        ------
+        DarkroomError
+            When one is wanted of a dark that the item does not make.
+        """
+        wanted = self.settings(item)["pixel_maps"]
+        made = [
+            path.rpartition("/")[2].removesuffix(".fits")
+            for path in (*self.darks(item), *self.counted_darks(item))
+        ]
+        for name in wanted:
+            if name not in made:
+                raise DarkroomError(
+                    f"item {item}: pixel_maps names {name!r}, which is no dark of it; there are "
+                    f"{', '.join(made) or 'none'}"
+                )
+        return [f"{self.plan.folder(item)}/pixel_maps/{name}.fits" for name in wanted]
 
     def through_statistics(self, item: str) -> bool:
         """Tell whether statistics of parts are made of an item's frames.
@@ -203,7 +276,8 @@ class CgiPipeline(Pipeline):
         names = ["noise_maps.fits", "item.json"]
         names += ["truth.fits"] if self.plan.simulated else []
         made = [f"{self.plan.folder(item)}/{name}" for name in names]
-        return [*self.darks(item), *self.prepared_frames(item), *made]
+        darks = [*self.darks(item), *self.counted_darks(item), *self.pixel_maps(item)]
+        return [*darks, *self.prepared_frames(item), *made]
 
 
 def gain_and_time(stack: str) -> str:

@@ -42,6 +42,87 @@ class JudgeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountingSettings:
+    """How photon-counted darks are made."""
+
+    method: str = setting(
+        "best",
+        "Photon-counted darks: exact inversion, with errors shared by similar pixels and upper "
+        "limits (best); or exactly as corgidrp 5.1.1 (peer), which gives a pixel without a count "
+        "the error 0.",
+        choices=("best", "peer"),
+    )
+    threshold: float = setting(
+        5.0,
+        "Threshold, in units of the read noise (corgidrp: TFACTOR); less than 4 gives a warning. "
+        "Science frames must be counted with the same.",
+        unit="read noise",
+        above=0,
+    )
+    read_noise: float | None = setting(
+        None, "Read noise, instead of the card RN.", unit="e-", above=0, absent="card RN"
+    )
+    most_electrons: float = setting(
+        0.25,
+        "Largest mean of the frames (corgidrp: PCECNTMX), and with best of each single frame "
+        "without flagged samples: brighter ones hide electrons behind each other.",
+        unit="e- per pixel and frame",
+        above=0,
+    )
+    gain_tolerance: float = setting(
+        0.05,
+        "Largest difference between the EM gain that the counts show and that of the headers; more "
+        "is refused when it is also beyond five of its errors (best only).",
+        unit="fraction",
+        above=0,
+    )
+    subtract_fpn: bool = setting(
+        False,
+        "Subtract the item's fixed pattern before counting (best only). Science frames must be "
+        "treated alike.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelSettings:
+    """How bad-pixel maps are made."""
+
+    map_method: str = setting(
+        "robust",
+        "Bad-pixel maps: median and MAD of regions, significance and limit (robust); or exactly as "
+        "corgidrp 5.1.1 (peer), whose limit hot pixels raise.",
+        choices=("robust", "peer"),
+    )
+    deviations: float = setting(
+        5.0, "A hot pixel is more than this many standard deviations above others.", minimum=0
+    )
+    significance: float = setting(
+        5.0, "Robust: and more than this many of its own errors.", minimum=0
+    )
+    limit: float = setting(
+        0.0, "Robust: and by more than this charge per frame.", unit="e-", minimum=0
+    )
+    flat: str | None = setting(
+        None,
+        "Flat field of corgidrp in which dead pixels are looked for; without one darks do not show "
+        "them.",
+        unit="file",
+        absent="none",
+    )
+    flat_fraction: float = setting(
+        0.8, "A dead pixel is below this fraction of the mean of the flat around it.", minimum=0,
+        maximum=1,
+    )  # fmt: skip
+    flat_width: int = setting(32, "Width of the box of that mean.", unit="pixels", minimum=1)
+    previous: str | None = setting(
+        None,
+        "Earlier bad-pixel map; without a flat its dead pixels are kept.",
+        unit="file",
+        absent="none",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CgiSettings:
     """Settings of the CGI pipeline."""
 
@@ -138,6 +219,23 @@ class CgiSettings:
         option=False,
         absent="none",
     )
+    photon_counted: list[DarkSettings] = setting(
+        [],
+        "Stacks to count photons in, for photon-counted master darks. Their frames must be taken "
+        "for it (ISPC 1) and are not used for noise maps.",
+        group=DarkSettings,
+        option=False,
+        absent="none",
+    )
+    counting: CountingSettings = section(CountingSettings)
+    pixel_maps: list[str] = setting(
+        [],
+        "Darks of this item of which bad-pixel maps are made, by their names: e.g. "
+        "photon_counted_g5000_t4, synthesized_g1000_t10, traditional_g500_t100.",
+        option=False,
+        absent="none",
+    )
+    pixels: PixelSettings = section(PixelSettings)
     empty_pixels: str = setting(
         "zero",
         "Pixels of maps and darks without a value, which DQ flags: zero, as in corgidrp, whose "
@@ -166,5 +264,7 @@ PROGRAMS = {
     ),
     "master_dark": (*RAW, "waive", "keep_masks", "region", "empty_pixels"),
     "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
+    "photon_counted_dark": (*RAW, "waive", "region"),
+    "pixel_map": (),
     "figures": ("geometry",),
 }

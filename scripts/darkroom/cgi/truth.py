@@ -105,6 +105,8 @@ def compare_dark(
     truth: dict[str, np.ndarray],
     section: tuple[slice, slice],
     name: str,
+    *,
+    counted: bool = False,
 ) -> list[dict[str, object]]:
     """Compare a dark of the image area with F / g + t D + C of the truth.
 
@@ -120,6 +122,8 @@ def compare_dark(
         Rows and columns of the dark in the full frame.
     name : str
         Name of the dark in the comparison.
+    counted : bool
+        True for a photon-counted dark, which has no fixed pattern.
 
     Returns
     -------
@@ -127,7 +131,8 @@ def compare_dark(
         Rows of the comparison (see `darkroom.report.truth_rows.row`): the mean of normal pixels,
         and the standard deviation of all pulls.
     """
-    true = (truth["fpn"] / em_gain + exptime * truth["dark"] + truth["cic"])[section]
+    pattern = 0.0 if counted else truth["fpn"] / em_gain
+    true = (pattern + exptime * truth["dark"] + truth["cic"])[section]
     hot = truth["hot"][section]
     good = np.isfinite(dark) & np.isfinite(err) & (err > 0)
     normal = good & ~hot

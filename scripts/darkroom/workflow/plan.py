@@ -112,7 +112,7 @@ class Plan:
         instrument = settings["instrument"]
         known = settings[instrument]
         # Checks that the campaign skips, where the instrument's programs skip them too.
-        waived = {name: known[name] for name in ("waive",) if name in known}
+        waived = {name: known[name] for name in ("waive", "photon_counted") if name in known}
         checks = json.dumps(known.get("judge", {}) | waived, sort_keys=True)
         keep = ["--keep", *settings["keep"]] if settings["keep"] else []
         return quoted("--instrument", instrument, "--settings", checks, *keep)
