@@ -149,10 +149,11 @@ def usual(differences: np.ndarray, timing: Timing) -> Usual:
         # Only from many ramps is it known better than the model says.
         scales = np.maximum(scales, 1.0) if len(few) >= _ENOUGH else np.ones(steps)
         scales[(steps + 1) // 2 :] = scales[(steps - 1) // 2]
-    deviation = level - (level.mean(axis=0) if len(level) > 1 else np.median(level))
+    # Of neighbouring integrations: a hit in one of them changes two differences, not all.
+    alone = len(level) == 1
+    deviation = level - np.median(level) if alone else np.diff(level, axis=0) / np.sqrt(2)
     spread = MAD_TO_STD * np.median(np.abs(deviation - np.median(deviation)))
-    lost = 1 - 1 / len(level) if len(level) > 1 else 1.0
-    factor = max(float(spread**2 * information / lost), 1e-3)
+    factor = max(float(spread**2 * information), 1e-3)
     return Usual(max(rate, 0.0), read, scales, factor)
 
 
