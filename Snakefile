@@ -23,6 +23,7 @@ for instrument in PIPELINES:
 
 
 include: "rules/report.smk"
+include: "rules/judge.smk"
 
 
 remember_signatures(workflow.rules)

@@ -41,6 +41,11 @@ def main() -> None:
 
     bits = DQ.NONFINITE | DQ.SATURATED | DQ.HOT | DQ.UNSTABLE | DQ.LOW | DQ.NONLINEAR | DQ.LINE
     count, hdus = part_count(arguments.hot_pixels), []
+    made_by = fits.getheader(arguments.hot_pixels).get("MADEBY", "hot_pixels")
+    if made_by != "hot_pixels":
+        raise InputError(
+            arguments.hot_pixels, f"was made by {made_by}, a product of hot_pixels is needed"
+        )
     for number in range(count):
         with opened_part(arguments.hot_pixels, number) as part:
             if "DQ" not in part:

@@ -91,6 +91,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
         products.image("DQ", made.dq, ""),
         products.dq_def(*masterfile.BITS),
         products.table("OFFSETS", products.offsets_columns([cell], [made.survey], bunit)),
+        products.units_table([cell], [made.survey], bunit),
     ]
 
 

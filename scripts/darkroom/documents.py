@@ -19,6 +19,7 @@ from darkroom.campaign.declared import CampaignSettings, FrameSettings, ItemSett
 from darkroom.campaign.names import OWN_FOLDERS
 from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.crds.settings import ObservatorySettings
+from darkroom.gates.settings import JudgeSettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
 
 SCHEMA = Path("config", "schemas", "campaign.schema.json")
@@ -235,6 +236,7 @@ def tables() -> dict[str, type]:
         "query.hst": HstQuery,
         "query.jwst": JwstQuery,
         "crds": ObservatorySettings,
+        "judge": JudgeSettings,
     }
     for name in PIPELINES:
         found |= _nested(name, pipeline_class(name).settings_group)

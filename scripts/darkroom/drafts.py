@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,11 +62,14 @@ def draft(folder: StrPath) -> Draft:
         )
     paths = fits_files(place)
     files, unread = [], []
-    for found in read_all(paths):
+    for found in read_all(paths, place):
         if isinstance(found, InputError):
             unread.append(found)
         else:
-            files.append(recognise(found))
+            try:
+                files.append(recognise(found))
+            except InputError as error:
+                unread.append(error)
     items = sort_items(files)
     lines = [table(items, unread, place)]
     made, common = [], {}
@@ -78,7 +81,7 @@ def draft(folder: StrPath) -> Draft:
             made.append((item, module.settings(item)))
             for key, settings in module.common().items():
                 common[key] = common.get(key, {}) | settings
-    yaml = campaign_yaml(place, made, paths, common) if made else ""
+    yaml = campaign_yaml(place, made, paths, common, unread) if made else ""
     return Draft(place, items, unread, yaml, "\n".join(lines))
 
 
@@ -91,7 +94,7 @@ def recognise(headers: Headers) -> Recognised:
     modules = [_drafting(name) for name in PIPELINES if find_spec(f"darkroom.{name}.drafting")]
     for module in sorted(modules, key=lambda module: module.ANY_CAMERA):
         if found := module.recognise(headers):
-            return found
+            return replace(found, damage=headers.damage)
     raise InputError(headers.path, "is of no instrument that is known here")
 
 

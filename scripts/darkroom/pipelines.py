@@ -58,6 +58,27 @@ def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     return [*ends, *plan.all_statuses(), *item_products(plan, made)]
 
 
+def gate_files(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the files of gates of every product that has gates, item by item."""
+    return [
+        f"{plan.folder(item)}/judge/gates_{product}.json"
+        for pipeline in made.values()
+        for item in pipeline.items
+        for product in pipeline.judged(item)
+    ]
+
+
+def compared_files(made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the files that compare products with those in use, of every product."""
+    return [
+        file
+        for pipeline in made.values()
+        for item in pipeline.items
+        for files in pipeline.counterfactuals(item).values()
+        for file in files
+    ]
+
+
 def simulation_group(instrument: str) -> type:
     """Return the declared settings of an instrument's simulator."""
     return import_module(f"darkroom.{instrument}.simulate.settings").Simulation

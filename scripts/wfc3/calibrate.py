@@ -17,7 +17,7 @@ the zeroth.
                      is set in nearly all of the FLT's DQ
 
 EXPTIME (s), EXPSTART and EXPEND (days) of the FLT are those of the reads used. Existing files are
-not overwritten.
+not overwritten: they are accepted when their content is the same, else refused.
 """
 
 import sys

@@ -368,10 +368,11 @@ def archive_cases():
         with Mast(catalogue) as running, Crds.of_cache(complete) as server:
             # Those who ask are forked from this process, whose other threads answer.
             yield [
-                Case("archive/fetch (MAST)", mast, fetch, notes),
+                Case("archive/fetch (MAST)", mast, fetch, notes, results="results/trial"),
                 Case("archive/fetch --together (MAST)", mast,
                      functools.partial(_together, fetch, members), together,
-                     records={"results/trial/raw/manifest.tsv": _manifest_fault}),
+                     records={"results/trial/raw/manifest.tsv": _manifest_fault},
+                     results="results/trial"),
                 Case("references/context (CRDS)", prepare_crds, crds("context")),
                 Case("references/sync (CRDS)", prepare_sync, crds("sync", "references.json")),
             ]  # fmt: skip
@@ -401,13 +402,25 @@ def _together(fetch, names, folder):
         fetch(folder, "--together", name=name)
 
 
+def _begun(folder):
+    (folder / "results").mkdir()
+
+
+def _begin(folder):
+    from darkroom.integrity.records import begin
+
+    begin(folder / "results", "snakemake", [("a.*", False)])
+
+
 _FRAME = "results/small/raw/camera/dark_10s_001"
 CASES = [
-    Case("archive/lock", _campaign, _lock),
-    Case("archive/fetch (simulated)", _locked, _fetch, {f"{_FRAME}.json": (f"{_FRAME}.FIT",)}),
-    Case("archive/frames", _fetched, _frames),
-    Case("archive/pins", _fetched, _pins),
-    Case("archive/role_list", _framed, _role_list),
+    Case("archive/lock", _campaign, _lock, results="results/small"),
+    Case("archive/fetch (simulated)", _locked, _fetch, {f"{_FRAME}.json": (f"{_FRAME}.FIT",)},
+         results="results/small"),
+    Case("archive/frames", _fetched, _frames, results="results/small"),
+    Case("archive/pins", _fetched, _pins, results="results/small"),
+    Case("archive/role_list", _framed, _role_list, results="results/small"),
+    Case("integrity.records.begin", _begun, _begin),
     _ccd("master_bias"),
     _ccd("read_noise"),
     _ccd("master_dark"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import errno
+import hashlib
+import json
 import os
 import re
 import sys
@@ -14,6 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from darkroom.integrity import records, watch
 from durability.disk import (
     DATA,
     Blind,
@@ -79,8 +82,10 @@ class Case:
     may_vanish : tuple of str
         Files, and folders with a slash at the end, that the program removes before it makes them
         anew.
+    results : str
+        Folder of results, in which files are recorded as in a campaign; with what it holds before.
     records : dict
-        ``{file: check}`` of records of what happened, which differ from run to run:
+        ``{file: check}`` of lists of what happened, which differ from run to run:
         ``check(content, files)`` returns what is wrong, or nothing.
     """
 
@@ -90,6 +95,7 @@ class Case:
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     may_vanish: tuple[str, ...] = ()
     records: dict[str, Callable] = field(default_factory=dict)
+    results: str = "."
 
 
 @dataclass
@@ -126,6 +132,7 @@ class Sweep:
         self.case, self.folder, self.log = case, Path(folder), Path(log)
         self.folder.mkdir(parents=True)
         case.prepare(self.folder)
+        self._record_files()
         self.before = plain(read_tree(self.folder))
         self.named_before = named(self.before)
         self.result = Result(case.name)
@@ -151,6 +158,16 @@ class Sweep:
         self.result.seconds = time.monotonic() - begun
         return self.result
 
+    def _record_files(self):
+        """Record what is there, as the programs that made it would have."""
+        results = self.folder / self.case.results
+        results.mkdir(parents=True, exist_ok=True)
+        records.begin(results, "snakemake", [(".*", False)])
+        watch.forget()
+        for path in sorted(results.rglob("*")):
+            if path.is_file() and records.FOLDER not in path.parts:
+                watch.record(path)
+
     def _warm(self):
         """Run once in this process, so that modules and compiled loops are loaded before forks."""
         with open(self.log, "w") as stream, redirect_stdout(stream), redirect_stderr(stream):
@@ -161,7 +178,7 @@ class Sweep:
         """Run once undisturbed, and keep every operation and the disk after it."""
         disk = Disk(self.folder)
         self.operations, self.states = [], [copy.deepcopy(disk.tree)]
-        for path, content in named(self.before).items():
+        for path, content in self._bare(named(self.before)).items():
             self._valid.setdefault(path, {None}).add(content)
         for path in named(self.before):
             if not self._may_vanish(path):
@@ -175,7 +192,7 @@ class Sweep:
                 self.states.append(copy.deepcopy(disk.tree))
                 last = self.operations[-1]
                 if last.kind in ("rename", "link"):
-                    for path, content in named(plain(disk.tree)).items():
+                    for path, content in self._bare(named(plain(disk.tree))).items():
                         self._valid.setdefault(path, {None}).add(content)
 
         def decide(call):
@@ -194,12 +211,23 @@ class Sweep:
         if plain(disk.tree) != self.after:
             raise AssertionError(f"{self.case.name}: a change of the disk was not seen")
         self.named_after = named(self.after)
+        self.notes = self.case.notes | self._recorded()
         for path in {*self.named_before, *self.named_after}:
-            self._valid.setdefault(path, {None}).add(self.named_after.get(path))
+            self._valid.setdefault(path, {None}).add(self._bare(self.named_after).get(path))
         self.result.operations = len(self.operations)
 
+    def _recorded(self):
+        """Return the record of each file as a note that speaks of it."""
+        spoken_of = {path: self._spoken_of(path) for path in self.named_after}
+        return {
+            note: (path,)
+            for note, path in spoken_of.items()
+            if path in self.named_after and path not in self.case.records
+        }
+
     def _may_vanish(self, path):
-        return any(
+        # A file that is about to be replaced has no record until it is.
+        return f"{records.FOLDER}/" in path or any(
             path == one or (one.endswith("/") and path.startswith(one))
             for one in self.case.may_vanish
         )
@@ -278,12 +306,15 @@ class Sweep:
         for path, check in self.case.records.items():
             if path in here and (wrong := check(here[path], here)):
                 fault(f"{what}: {path} {wrong}")
+        here, final = self._bare(here), self._bare(final)
         for path in sorted({*here, *self._valid} - {*self.case.records}):
+            if self._spoken_of(path) in self.case.records:
+                continue
             if here.get(path) not in self._valid.get(path, {None}):
                 state = "gone" if path not in here else f"wrong ({len(here[path])} bytes)"
                 fault(f"{what}: {path} is {state}")
-        old = self.named_before
-        for note, files in self.case.notes.items():
+        old = self._bare(self.named_before)
+        for note, files in self.notes.items():
             if here.get(note) == final[note] != old.get(note):
                 for path in files:
                     if here.get(path) != final[path]:
@@ -292,11 +323,53 @@ class Sweep:
         done = sum(here.get(p) == final[p] for p in new)
         return "all there" if done == len(new) else "some there" if done else "nothing new there"
 
+    def _bare(self, files):
+        """Return files with their records reduced to what they say of the file.
+
+        What else was read before depends on where a program went on, and of a list of what happened
+        there is only its own record to compare it with.
+        """
+        found = dict(files)
+        for path, content in files.items():
+            name = self._spoken_of(path)
+            if name is None:
+                continue
+            try:
+                record = json.loads(content)
+                if records.seal_fault(record):
+                    raise ValueError
+                kept = {key: record[key] for key in ("file", "sha256", "size", "content")}
+            except (ValueError, KeyError):
+                continue
+            if name in self.case.records:
+                continue
+            found[path] = json.dumps(kept).encode()
+        return found
+
+    def _spoken_of(self, path):
+        """Return the file that a record speaks of; None when a path is not that of a record."""
+        below = f"{self.case.results}/".removeprefix("./")
+        folder = f"{below}{records.FOLDER}/"
+        if not path.startswith(folder) or path == f"{folder}campaign.json":
+            return None
+        return below + path.removeprefix(folder).removesuffix(".json")
+
     def _differences(self, here):
         """Return the files that are not as an undisturbed run leaves them."""
-        final = self.named_after
-        paths = {*here, *final} - {*self.case.records}
+        here, final = self._bare(here), self._bare(self.named_after)
+        lists = {*self.case.records}
+        paths = {path for path in {*here, *final} if not {path, self._spoken_of(path)} & lists}
         return sorted(path for path in paths if here.get(path) != final.get(path))
+
+    def _misrecorded(self, here):
+        """Return the lists of what happened whose own record is missing, or of other bytes."""
+        found = {self._spoken_of(path): content for path, content in here.items()}
+        return [
+            path
+            for path in self.case.records
+            if path in here
+            and hashlib.sha256(here[path]).hexdigest().encode() not in found.get(path, b"")
+        ]
 
     def _leftovers(self, tree):
         """Return the temporary files of a tree, without those of records."""
@@ -319,6 +392,8 @@ class Sweep:
                 self._repeated[key] = f"a repeat fails: {self._said()[-500:]}"
             elif wrong := self._differences(here):
                 self._repeated[key] = f"a repeat gives other bytes: {wrong[:5]}"
+            elif wrong := self._misrecorded(here):
+                self._repeated[key] = f"a repeat leaves {wrong} without its record"
             elif left := self._leftovers(plain(read_tree(self.folder))):
                 self._repeated[key] = f"a repeat leaves {left[:5]}"
         if self._repeated[key]:

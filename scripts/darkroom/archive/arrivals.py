@@ -12,7 +12,7 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
-from darkroom.integrity.watch import unwatched
+from darkroom.integrity.watch import is_unrecorded, record, unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Arrivals:
             good = file.stat().st_mtime <= note.stat().st_mtime
         except (OSError, KeyError, InputError):
             return None
+        if good and is_unrecorded(note.with_suffix(".key")):
+            record(note.with_suffix(".key"))
         return status if good else None
 
     def known_sha256(self, exposure: Exposure) -> str | None:
@@ -106,6 +108,17 @@ class Arrivals:
 
     def _note(self, exposure: Exposure) -> Path:
         return self.folder / exposure.item / ".arrived" / f"{exposure.exposure}.json"
+
+    def keep_manifest(self) -> None:
+        """Record the manifest, where the run that wrote it was cut short before."""
+        path = self.folder / MANIFEST
+        if is_unrecorded(path):
+            self.claims.wait(_MANIFEST_CLAIM)
+            try:
+                if is_unrecorded(path):
+                    record(path)
+            finally:
+                self.claims.free(_MANIFEST_CLAIM)
 
     def write_manifest(
         self,

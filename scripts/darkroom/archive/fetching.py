@@ -148,6 +148,7 @@ class Fetching:
         self.arrivals.claims.wait(numbers[id(own)])
         status = self.arrivals.status(own, self.key(own))
         if status:
+            self.arrivals.keep_manifest()
             return status
         self._warn_of_space()
         outcomes = self._fetch_batch(own, numbers)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from darkroom.campaign.settings import REQUIRED, setting
+from darkroom.campaign.settings import REQUIRED, section, setting
+from darkroom.gates.settings import JudgeSettings
 
 _PATTERNS = {
     "oneOf": [
@@ -139,4 +140,8 @@ class CampaignSettings:
         {},
         "CRDS context and cache of JWST and HST; simulated exposures have their own.",
         unit="see below",
+    )
+    judge: JudgeSettings = section(
+        JudgeSettings,
+        "Judgement of products: chances of error, power, effects that matter.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.ccd.frame_types import calibration_faults, stated_type, type_of
+from darkroom.ccd.frame_types import calibration_faults, stated_type, type_alone, type_of_name
 from darkroom.ccd.received import SETUP
 from darkroom.draft.recognised import Recognised
 from darkroom.errors import InputError
@@ -28,16 +28,23 @@ _SHOWN = ("gain", "offset", "readout mode", "first column", "first row")
 
 
 def recognise(headers: Headers) -> Recognised | None:
-    """Return what a frame is."""
+    """Return what a frame is.
+
+    Raises
+    ------
+    InputError
+        When the file holds no image.
+    """
     path, fault, options = headers.path, "", {}
+    found = image_headers(path)
     frame: Frame | None = None
     try:
-        frame = describe_headers(path, *image_headers(path))
+        frame = describe_headers(path, *found)
     except InputError as error:
         fault = error.fault
         try:
             permitted = [Recover.parse(text) for text in _RECOVER]
-            frame = describe_headers(path, *image_headers(path), permitted)
+            frame = describe_headers(path, *found, permitted)
             fault, options = "", {"recover": list(_RECOVER)}
         except InputError:
             pass
@@ -58,20 +65,29 @@ def recognise(headers: Headers) -> Recognised | None:
 
 def _setup(headers: Headers, cards: Cards, frame: Frame | None) -> dict[str, str]:
     image = headers.image
+    asked = cards.set_temperature()
     setup = {
-        "camera": frame.instrument if frame else cards.text("INSTRUME") or "unknown",
+        "camera": cards.text("INSTRUME") or "unknown",
         "shape": (
             f"{frame.shape[0]}x{frame.shape[1]}"
             if frame
             else f"{image.get('NAXIS2', 0)}x{image.get('NAXIS1', 0)}"
         ),
-        "binning": frame.binning if frame else "",
+        "binning": frame.binning if frame else _binning(cards),
     }
     for name in _SHOWN:
         setup[name] = cards.text(*SETUP[name]) or ""
-    if frame and frame.set_temperature is not None:
-        setup["set temperature"] = f"{frame.set_temperature:g} °C"
+    if asked is not None:
+        setup["set temperature"] = f"{asked:g} °C"
     return setup
+
+
+def _binning(cards: Cards) -> str:
+    """Return the binning of a frame of which something else cannot be read."""
+    try:
+        return cards.binning()
+    except InputError:
+        return ""
 
 
 def _role(headers: Headers, cards: Cards) -> tuple[str, str]:
@@ -81,10 +97,15 @@ def _role(headers: Headers, cards: Cards) -> tuple[str, str]:
         return kind, ""
     if said:
         return "", f"{said}, which is not known"
-    path = headers.path
-    for text in (path.name, path.parent.name):
-        if kind := type_of(text):
-            return kind, f"no card says what it is; taken as {kind} from its name"
+    if kind := type_alone(cards.text("OBJECT") or ""):
+        return kind, f"taken as {kind} from its OBJECT"
+    if kind := type_of_name(headers.path.name):
+        return kind, f"no card says what it is; taken as {kind} from its name"
+    for folder in headers.path.parents:
+        if kind := type_of_name(folder.name):
+            return kind, f"no card says what it is; taken as {kind} from the folder {folder.name!r}"
+        if folder == headers.folder:
+            break
     return "", (
         "neither its header nor its name says what it is; put the frames into folders bias, dark, "
         "flat and light, or name the card that says it in a campaign (cards: {role: CARD})"

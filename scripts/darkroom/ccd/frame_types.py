@@ -13,15 +13,36 @@ TYPE_CARDS = (
     "IMAGETYP", "IMGTYPE", "FRAMETYP", "OBSTYPE", "OBS_TYPE", "OBS-TYPE", "EXPTYPE", "FRAME",
     "DATA-TYP", "PICTTYPE", "ESO DPR TYPE",
 )  # fmt: skip
+# Other cards with such a name count when their value is a type and nothing else.
+_LIKE_TYPE = re.compile(
+    r"(?:.*[ _-])?(?:[A-Z]{0,6}[ _-]?(?:TYPE?|FLAVOU?R|KIND)|OBS[ _-]?MODE|TYPE?[ _-]?[A-Z]+)"
+)
+_TYPE_ALONE = re.compile(
+    r"(?:bias|zero|offset|dark|flat|light|object|science)(?:e?s|[ _-]*(?:frame|image|field)s?)?",
+    re.IGNORECASE,
+)
 # Types by a word in the text; the first that matches counts: a dark for flats is a dark.
 _TYPES = (
     ("dark", r"dark[ _-]*flat|flat[ _-]*dark"),
-    ("bias", r"bias|zero|^offset\b"),
-    ("flat", r"flat"),
-    ("dark", r"dark"),
+    ("bias", r"bias|zero|^offset"),
+    ("flat", r"flat|^plu\b"),
+    ("dark", r"dark|^noirs?\b|dunkel"),
     ("lamp", r"\bcomp|\barc\b|lamp|wave"),
     ("science", r"light|object|science|target|^sci\b|standard|^std\b|\bsky\b"),
 )
+# The same words as parts of a name; in longer ones (darkroom, flatland) they mean nothing.
+_NAMES = tuple(
+    (kind, re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE))
+    for kind, words in (
+        ("dark", r"darks?[ _-]*flats?|flats?[ _-]*darks?"),
+        ("bias", r"bias(?:es)?|zeros?|zeroes|offsets?"),
+        ("flat", r"(?:sky|dome|twilight|t)?[ _-]*flats?(?:[ _-]*(?:field|frame)s?)?"),
+        ("dark", r"darks?(?:[ _-]*frames?)?|noirs?"),
+        ("science", r"lights?|science|objects?"),
+    )
+)
+# A capital inside a word begins the next one: MasterDark, DarkFrame.
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # PICTTYPE of SBIG's programs is a number.
 _PICTTYPE = {"1": "science", "2": "bias", "3": "dark", "4": "flat"}
 # Cards in which an unknown value means something else than the type of the frame.
@@ -64,6 +85,23 @@ def type_of(text: str, card: str = "") -> str:
     return next(words, "")
 
 
+def type_of_name(name: str) -> str:
+    """Return the type that a name of a file or a folder states; empty when it states none.
+
+    Parameters
+    ----------
+    name : str
+        E.g. ``"Dark_60s_001.fits"``, ``"BIAS"``. Only whole words count.
+    """
+    words = _CAPITAL.sub(" ", name)
+    return next((kind for kind, pattern in _NAMES if pattern.search(words)), "")
+
+
+def type_alone(text: str) -> str:
+    """Return the type of a text that says a type and nothing else, as from `type_of`."""
+    return type_of(text) if _TYPE_ALONE.fullmatch(text.strip()) else ""
+
+
 def stated_type(cards: Cards) -> tuple[str, str, list[str]]:
     """Return the type that the cards of a frame state.
 
@@ -81,10 +119,15 @@ def stated_type(cards: Cards) -> tuple[str, str, list[str]]:
     remarks : list of str
         Further cards that contradict it.
     """
-    texts = cards.role_texts(TYPE_CARDS)
-    known = [(kind, card, text) for card, text in texts if (kind := type_of(text, card))]
+    texts = cards.role_texts(TYPE_CARDS, _LIKE_TYPE)
+    usual = [
+        (card, text) for card, text in texts if not _LIKE_TYPE.fullmatch(card) or card in TYPE_CARDS
+    ]
+    known = [(kind, card, text) for card, text in usual if (kind := type_of(text, card))]
+    further = [(card, text) for card, text in texts if (card, text) not in usual]
+    known += [(kind, card, text) for card, text in further if (kind := type_alone(text))]
     if not known:
-        unknown = [(card, text) for card, text in texts if card not in _OTHER_MEANING]
+        unknown = [(card, text) for card, text in usual if card not in _OTHER_MEANING]
         return "", " and ".join(f"{card} is {text!r}" for card, text in unknown), []
     kind, card, text = known[0]
     said = f"{card} is {text!r}"

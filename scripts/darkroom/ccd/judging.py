@@ -176,8 +176,9 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         EachAmplifier(check=Constant()),
         EachAmplifier(check=Subtracted()),
         EachAmplifier(check=StandsOut(key="level", what="level")),
-        EachAmplifier(check=StandsOut(key="blocks", what="shape")),
+        # A noisy frame is noisy in its parts as well.
         EachAmplifier(check=StandsOut(key="noise", what="noise from pixel to pixel")),
+        EachAmplifier(check=StandsOut(key="blocks", what="shape")),
         # Last: a frame unlike all others would make any two of the rest look like copies.
         Copies(advice=_ONCE),
         Alike(

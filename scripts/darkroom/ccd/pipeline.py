@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
 from darkroom.ccd.settings import PROGRAMS, SAME_EXPTIME, CcdSettings
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline, quoted
+from darkroom.workflow.plan import Pipeline, input_options, named_options, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,6 +109,32 @@ class CcdPipeline(Pipeline):
             role: f"{self.plan.folder(item)}/{name}.list"
             for role, name in (("science", "science"), ("subtracted", "subtracted"))
         }
+
+    def judged(self, item: str) -> dict[str, dict[str, Any]]:
+        """Return the products of an item that have gates, and the inputs of each."""
+        folder = self.plan.folder(item)
+        lists = {
+            "master_bias": ("bias",),
+            "read_noise": ("bias",),
+            "dark_rate": ("bias", "dark"),
+            "hot_pixels": (),
+        }
+        found: dict[str, dict[str, Any]] = {}
+        for product in self.makes(item):
+            roles = lists.get(product)
+            if roles is None:
+                continue
+            found[product] = {"file": f"{folder}/{product}.fits", "frames": f"{folder}/frames.tsv"}
+            found[product] |= {role: f"{folder}/{role}.list" for role in roles}
+        if "hot_pixels" in found:
+            found["hot_pixels"]["rate"] = f"{folder}/dark_rate.fits"
+        return found
+
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:
+        """Return the options of the program ``gates`` that name its inputs and settings."""
+        files = input_options(inputs, {"bias": "--bias @", "dark": "--dark @"})
+        given = named_options(inputs, "file", "frames", "rate")
+        return f"{self.options(item, 'dark_rate')} {given} {files} {self.harm_options(product)}"
 
     def _paths(self, item: str, names: Iterable[str]) -> dict[str, str]:
         ends = {"quantities": "json"}

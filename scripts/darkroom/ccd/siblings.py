@@ -104,24 +104,26 @@ def _without_pixels(subject):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Check):
-    """The pixels of a frame must not all have one value, unless those of most frames do."""
+    """The pixels of a frame must not all have one value.
+
+    That holds for all frames of a set as for one: a camera that writes zeros measured nothing, and
+    a noise of 0 is no measurement.
+    """
 
     key: str = "constant"
     what: str = "pixels"
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
-        constant = [subject.values.get("constant") is not None for subject in subjects]
-        verdict = WARNED if 2 * sum(constant) > len(constant) else self.verdict
-        for subject, flat in zip(subjects, constant, strict=True):
-            if flat:
-                value = subject.values["constant"]
-                fault = f"all pixels that were read are {number(value)} ADU: it holds no image"
-                # A saturated or empty flat is left out of the pairs that tell the gain.
-                own = WARNED if subject.values.get("role") == "flat" else verdict
-                yield self.failed(subject, value, "different values", fault, own)
-            else:
+        for subject in subjects:
+            value = subject.values.get("constant")
+            if value is None:
                 yield self.passed(subject, "different values", "different values")
+                continue
+            fault = f"all pixels that were read are {number(value)} ADU: it holds no image"
+            # A saturated or empty flat is left out of the pairs that tell the gain.
+            own = WARNED if subject.values.get("role") == "flat" else self.verdict
+            yield self.failed(subject, value, "different values", fault, own)
 
 
 @dataclass(frozen=True, kw_only=True)

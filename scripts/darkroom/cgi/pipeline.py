@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.cgi.settings import PROGRAMS, CgiSettings, JudgeSettings
 from darkroom.cgi.stack_keys import Key, keys
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline, Plan
+from darkroom.workflow.plan import Pipeline, Plan, named_options
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
@@ -187,6 +187,16 @@ class CgiPipeline(Pipeline):
             return {}
         files = {"truth": "truth.fits", "comparison": "truth.json"}
         return {name: f"{self.plan.folder(item)}/{file}" for name, file in files.items()}
+
+    def judged(self, item: str) -> dict[str, dict[str, Any]]:
+        """Return the products of an item that have gates, and the inputs of each."""
+        folder = self.plan.folder(item)
+        files = {"file": f"{folder}/noise_maps.fits", "frames": f"{folder}/frames.tsv"}
+        return {"noise_maps": files}
+
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+        """Return the options of the program ``gates`` that name its inputs and settings."""
+        return f"{named_options(inputs, 'file', 'frames')} {self.harm_options(product)}"
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""

@@ -64,7 +64,7 @@ def _names(items: list[DraftItem]) -> list[str]:
     for item, first in zip(items, firsts, strict=True):
         alike = [other for other, its in zip(items, firsts, strict=True) if its == first]
         words = [first] + [
-            value
+            _word(key, value)
             for key, value in list(item.setup.items())[1:]
             if len({other.setup.get(key) for other in alike}) > 1
         ]
@@ -75,6 +75,13 @@ def _names(items: list[DraftItem]) -> list[str]:
         seen[slug] += 1
         names.append(f"{slug}_{seen[slug]}" if counts[slug] > 1 else slug)
     return names
+
+
+def _word(key: str, value: str) -> str:
+    """Return a value of the set-up as a word of a name: a plain number with what it is of."""
+    # A sign would be lost: -20 °C is not 20 °C.
+    signed = re.sub(r"(^|\s)[-−](?=\d)", r"\1minus", value)
+    return f"{key} {signed}" if re.fullmatch(r"[\d.]+", value) else signed
 
 
 def _slug(text: str) -> str:
@@ -90,7 +97,7 @@ def repeated(files: Iterable[Recognised]) -> list[tuple[Recognised, Recognised]]
     for file in files:
         # A date without a time says too little, and whole seconds those of a short frame.
         precise = "." in file.date or (file.exptime or 0) >= 1
-        if "T" not in file.date or not file.role or not precise:
+        if "T" not in file.date or not file.role or not precise or file.damage:
             continue
         key = (file.role, file.date, file.exptime)
         if key in seen:

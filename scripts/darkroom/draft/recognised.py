@@ -33,6 +33,8 @@ class Recognised:
         Start of the exposure as the header states it; repeated files agree in it.
     options : mapping
         Settings of the item that this file needs, e.g. ``{"recover": ["EXPTIME=EXPOINUS*1e-6"]}``.
+    damage : str
+        Why the file will be refused when it is read, though its headers can be read.
     """
 
     instrument: str
@@ -43,3 +45,4 @@ class Recognised:
     exptime: float | None = None
     date: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    damage: str = ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
-from darkroom.fits.structure import walk_hdus
+from darkroom.fits.structure import check_structure, walk_hdus
 from darkroom.fits.verify import unpacked
 
 if TYPE_CHECKING:
@@ -36,11 +36,17 @@ class Headers:
     primary : astropy.io.fits.Header
     image : astropy.io.fits.Header
         Of the first image with data; the primary one when there is none.
+    folder : pathlib.Path
+        That was searched.
+    damage : str
+        What is wrong with the file behind these headers, by which it is refused when it is read.
     """
 
     path: Path
     primary: fits.Header
     image: fits.Header
+    folder: Path
+    damage: str = ""
 
 
 def fits_files(folder: StrPath) -> list[Path]:
@@ -70,19 +76,19 @@ def fits_files(folder: StrPath) -> list[Path]:
     return sorted(found, key=natural)
 
 
-def read_all(paths: list[Path]) -> Iterator[Headers | InputError]:
-    """Yield the headers of each file, or why they cannot be read."""
+def read_all(paths: list[Path], folder: Path) -> Iterator[Headers | InputError]:
+    """Yield the headers of each file of a folder, or why they cannot be read."""
     for path in paths:
         try:
-            yield read_headers(path)
+            yield read_headers(path, folder)
         except InputError as error:
             yield error
         except (OSError, EOFError, ValueError, fits.VerifyError) as error:
             yield InputError(path, f"its headers cannot be read ({error})")
 
 
-def read_headers(path: StrPath) -> Headers:
-    """Return the headers of one file; no pixels are read.
+def read_headers(path: StrPath, folder: StrPath) -> Headers:
+    """Return the headers of one file of a folder; no pixels are read.
 
     Raises
     ------
@@ -99,9 +105,19 @@ def read_headers(path: StrPath) -> Headers:
             if header.get("NAXIS", 0) or "ZIMAGE" in header or number + 1 == _MOST_HEADERS:
                 image = header
                 break
+        damage = _damage(plain, path)
     if primary is None:
         raise InputError(path, "is no FITS file")
-    return Headers(path, primary, primary if image is None else image)
+    return Headers(path, primary, primary if image is None else image, Path(folder), damage)
+
+
+def _damage(plain: Path, path: Path) -> str:
+    """Return what is wrong with the structure of a file; empty when nothing is."""
+    try:
+        check_structure(plain, path)
+    except InputError as error:
+        return error.fault
+    return ""
 
 
 def natural(path: StrPath) -> list[int | str]:

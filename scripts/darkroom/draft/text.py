@@ -57,6 +57,13 @@ def remarks(item: DraftItem, folder: Path) -> list[str]:
             if bool(file.role) == chosen and file.note:
                 by_note.setdefault(file.note, []).append(file)
         lines += [f"{heading}: {_names(files, folder)}: {note}" for note, files in by_note.items()]
+    damaged = [file for file in item.files if file.role and file.damage]
+    lines += [
+        f"damaged: {_named(file.path, folder)}: {file.damage}; it will be refused"
+        for file in damaged[:_MOST_LINES]
+    ]
+    if (more := len(damaged) - _MOST_LINES) > 0:
+        lines.append(f"damaged: {counted(more, 'further file')}")
     pairs = repeated(item.files)
     lines += [
         f"note: {_named(second.path, folder)} has the time of {_named(first.path, folder)}; if it "
@@ -95,6 +102,7 @@ def campaign_yaml(
     items: Iterable[tuple[DraftItem, Mapping[str, Any]]],
     every: Iterable[Path],
     common: Mapping[str, Any],
+    unread: Sequence[InputError] = (),
 ) -> str:
     """Return the campaign as YAML with comments.
 
@@ -108,17 +116,19 @@ def campaign_yaml(
         All files of the folder: patterns match none of those that have no part.
     common : mapping
         Settings of the campaign besides its items, e.g. ``crds``.
+    unread : sequence of InputError
+        Files that have no part because their headers cannot be read.
     """
+    items = list(items)
     names = [path.relative_to(folder).as_posix() for path in every]
     lines = [
         f"title: {_scalar(f'Calibration products of {folder.name}')}",
         "archive:",
         "  kind: local",
         folder_line(folder),
-        "# Exposures that are refused when they are judged stop the campaign, in one message that",
-        "# names all of them; with exclude it goes on without them and the report lists them.",
-        "on_bad_exposure: stop",
+        *_on_bad_exposure([file for item, _ in items for file in item.files]),
         *_block(common, 0),
+        *(f"# not readable, left out: {_named(e.path, folder)}: {_line(e.fault)}" for e in unread),
         "items:",
     ]
     for item, settings in items:
@@ -134,6 +144,28 @@ def campaign_yaml(
             lines += [f"        - {_scalar(pattern)}" for pattern in found]
         lines += _block(settings, 4)
     return "\n".join(lines) + "\n"
+
+
+def _on_bad_exposure(files: Sequence[Recognised]) -> list[str]:
+    """Return the lines that say what happens to exposures that are refused."""
+    damaged = sum(bool(file.role and file.damage) for file in files)
+    if damaged:
+        what = "1 file is" if damaged == 1 else f"{damaged} files are"
+        return [
+            f"# {what} damaged (below). Exposures that are refused are left out, and the report",
+            "# lists them with the reasons; with stop the campaign ends in one message instead.",
+            "on_bad_exposure: exclude",
+        ]
+    return [
+        "# Exposures that are refused when they are judged stop the campaign, in one message that",
+        "# names all of them; with exclude it goes on without them and the report lists them.",
+        "on_bad_exposure: stop",
+    ]
+
+
+def _line(text: str) -> str:
+    """Return a text on one line, without characters that no comment may hold."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def folder_line(folder: Path) -> str:

@@ -22,7 +22,12 @@ QUANTITIES = ("exptime", "temperature", "role")
 _EXPTIME = ("EXPTIME", "EXPOSURE")
 _OTHER_EXPTIME = re.compile(
     r"EXP[_-]TIME|EXPTIME[_-]?S|EXPOTIME|EXPOSTIM|TEXP|ITIME|INTTIME|INT[_-]TIME|EXPSECS?|TINTEG"
-    r"|(?:.* )?(?:DIT\d*|EXPTIME|UIT\d*)"
+    r"|(?:.* )?(?:DIT\d*|EXPTIME|UIT\d*|EXPOSURE(?:[ _-]?TIME)?|INTEGRATION[ _-]?TIME)"
+)
+# Cards whose name says another unit than seconds.
+_OTHER_UNITS = (
+    (re.compile(r"EXPOINUS|EXP(?:OSURE|TIME|T)?[ _-]?(?:IN)?[ _-]?US(?:EC)?"), 1e-6),
+    (re.compile(r"EXP(?:OSURE|TIME|T)?[ _-]?(?:IN)?[ _-]?MS(?:EC)?"), 1e-3),
 )
 _TEMPERATURE = (
     "CCD-TEMP", "CCDTEMP", "TEMPERAT", "DET-TEMP", "DETTEMP", "DET_TEMP", "CCD_TEMP", "CCDTMP",
@@ -179,6 +184,8 @@ class Cards:
                 self._contradiction(card, value)
                 return value
         found = {name: self.number(name) for name in self._names(_OTHER_EXPTIME)}
+        for pattern, unit in _OTHER_UNITS:
+            found |= {name: (self.number(name) or 0.0) * unit for name in self._names(pattern)}
         values = {value for value in found.values() if value is not None}
         advice = "name the card: cards: {exptime: CARD}"
         if not values:
@@ -266,17 +273,28 @@ class Cards:
             return f"{date}T{time}" if re.fullmatch(r"\d\d:\d\d:\d\d(\.\d*)?", time) else date
         return date
 
-    def role_texts(self, usual: Sequence[str]) -> list[tuple[str, str]]:
-        """Return what cards say of the type of the frame: ``(card, value)`` of those there are."""
+    def role_texts(
+        self, usual: Sequence[str], alike: re.Pattern[str] | None = None
+    ) -> list[tuple[str, str]]:
+        """Return what cards say of the type of the frame: ``(card, value)`` of those there are.
+
+        Parameters
+        ----------
+        usual : sequence of str
+            Cards in the order in which they are believed.
+        alike : re.Pattern, optional
+            Names of further cards that may state it.
+        """
         named = self._named.get("role")
         if named:
-            usual = (named,)
-        return [(card, value) for card in usual if (value := self.text(card))]
+            usual, alike = (named,), None
+        further = [] if alike is None else [k for k in self._names(alike) if k not in usual]
+        return [(card, value) for card in (*usual, *further) if (value := self.text(card))]
 
     def _names(self, pattern: re.Pattern[str]) -> list[str]:
         """Return the keywords that match a pattern, each once."""
         names = (keyword for header in self._headers for keyword in header)
-        return list(dict.fromkeys(name for name in names if pattern.fullmatch(name)))
+        return list(dict.fromkeys(name for name in names if pattern.fullmatch(name.upper())))
 
     def _of_named(self, card: str) -> float:
         value = self.number(card.removeprefix("HIERARCH ").strip())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.atomic import make_folder, rename_unannounced
+from darkroom.atomic import make_folder, remove_durably, rename_unannounced
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
 
@@ -170,21 +170,27 @@ def write_record(path: StrPath, record: Record) -> None:
 
 
 def remove_record(path: StrPath) -> None:
-    """Remove the record of a file, or of all files of a folder, that is about to be replaced."""
+    """Remove the record of a file, or of all files of a folder, that is about to be replaced.
+
+    It is gone before the file gets its new bytes: a power cut in between leaves a file without a
+    record, not one that a record calls damaged.
+    """
     root = root_of(path)
     if root is None:
         return
-    place(root, path).unlink(missing_ok=True)
+    remove_durably(place(root, path))
     folder = place(root, path).with_suffix("")
     if folder.is_dir():
         for record in folder.rglob("*.json"):
-            record.unlink(missing_ok=True)
+            remove_durably(record)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Write a record; it is not announced, as its writing was asked for by an announcement."""
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # One name, whoever writes: what a killed program left is replaced without a search for it,
+    # which would take the longer the more files are there. The writers of a file take turns.
+    temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
         rename_unannounced(temporary, path)

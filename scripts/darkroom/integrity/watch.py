@@ -24,6 +24,7 @@ from darkroom.integrity.digests import absolute
 from darkroom.integrity.records import (
     Record,
     advice_to_remake,
+    place,
     read_record,
     remove_record,
     root_of,
@@ -82,7 +83,7 @@ def watch() -> None:
     if _watch.on:
         return
     _watch.on = True
-    naming.before.append(settle)
+    naming.before.extend((settle, _forget_record))
     naming.after.append(record)
     sys.addaudithook(_audit)
 
@@ -311,7 +312,6 @@ def record(path: StrPath) -> None:
     if root_of(path) is None:
         return
     with unwatched(), _watch.lock:
-        remove_record(path)
         files = [path]
         if Path(path).is_dir():
             files = [str(found) for found in sorted(Path(path).rglob("*")) if found.is_file()]
@@ -326,6 +326,20 @@ def record(path: StrPath) -> None:
             sha256, content = _digests(file)
             size = Path(file).stat().st_size
             write_record(file, Record(sha256, size, content, program, _watch.run, inputs))
+
+
+def _forget_record(path: StrPath) -> None:
+    """Remove the record of a file that is about to be replaced."""
+    with unwatched(), _watch.lock:
+        remove_record(path)
+
+
+def is_unrecorded(path: StrPath) -> bool:
+    """Tell whether a file is there and has no record, as after a run that was cut short."""
+    root = root_of(path) if _watch.on else None
+    if root is None or not Path(path).is_file():
+        return False
+    return not place(root, path).exists()
 
 
 @contextmanager

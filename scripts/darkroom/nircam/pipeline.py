@@ -307,6 +307,31 @@ class NircamPipeline(Pipeline):
         names += ["corrections"] if self.corrections(item) else []
         return [f"{self.plan.folder(item)}/{name}.json" for name in names]
 
+    # Judgement
+
+    def judged(self, item: str) -> dict[str, dict[str, Any]]:
+        """Return the products of an item that have gates, and the inputs of each.
+
+        Only the methods that measure statistics of the ramps have gates.
+        """
+        folder, settings = self.plan.folder(item), self.settings(item)
+        usual = {"superbias": "aligned", "readnoise": "line"}
+        return {
+            product: {
+                "reference": f"{folder}/{product}.fits",
+                "details": f"{folder}/{product}_details.fits",
+                "frames": f"{folder}/frames.tsv",
+                "ramps": f"{folder}/{product}_ramps.list",
+            }
+            for product, method in usual.items()
+            if settings[product]["method"] == method
+        }
+
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+        """Return the options of the program ``gates`` that name its inputs and settings."""
+        given = named_options(inputs, "reference", "details", "frames")
+        return f"--keep {given} {self.harm_options(product)} {quoted('@' + inputs['ramps'])}"
+
     def quantities(self, item: str) -> list[str]:
         """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]

@@ -24,6 +24,7 @@ from darkroom.report.page import (
     place_picture,
     render,
 )
+from darkroom.report.verdicts import campaign_rows, item_verdicts
 from darkroom.words import counted
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def write_report(
     places = [Path(folder) for folder in folders]
     names = [_known(campaign, place) for place in places]
     beside = zip([None, *names[:-1]], [*names[1:], None], strict=True)
-    lines, products = [], []
+    lines, products, judged = [], [], []
     with folder_written_atomically(output) as new:
         (new / PAGES).mkdir()
         # One item after another: a campaign of hundreds does not fit into memory.
@@ -83,6 +84,7 @@ def write_report(
             _write_page(new, campaign, item, around)
             lines.append(index_line(item, findings))
             products += item["products"]
+            judged.append({"name": item["name"], "verdicts": item["verdicts"]})
         said = verdict(lines)
         first, further = read_first(lines)
         context = {
@@ -93,6 +95,7 @@ def write_report(
             "first": first,
             "further": further,
             "verdict": said,
+            "verdicts": campaign_rows(judged),
             "provenance": _provenance(campaign, lock, lines),
             "versions": merge_versions(products, tool_versions(*_OWN_TOOLS)),
             "command": command,
@@ -123,6 +126,7 @@ def _item(campaign, folder):
     findings = item_findings(record, summary, found["warnings"])
     name = folder.name
     context = item_context(name, campaign.items[name], folder, record, summary, rows, findings)
+    context["verdicts"] = item_verdicts(folder, context["products"])
     return context, findings
 
 

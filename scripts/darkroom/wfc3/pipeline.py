@@ -205,6 +205,23 @@ class Wfc3Pipeline(Pipeline):
         names = ["original_drz_sci.fits", "reprocessed_drz_sci.fits", "item.json"]
         return [f"{self.plan.folder(item)}/{name}" for name in names]
 
+    def judged(self, item: str) -> dict[str, dict[str, Any]]:
+        """Return the products of an item that have gates, and the inputs of each."""
+        folder = self.plan.folder(item)
+        return {
+            "reprocessed": {
+                "file": f"{folder}/reprocessed_drz_sci.fits",
+                "record": f"{folder}/reprocessed_drz.json",
+                "quantities": f"{folder}/quantities.json",
+                "frames": f"{folder}/frames.tsv",
+            }
+        }
+
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+        """Return the options of the program ``gates`` that name its inputs and settings."""
+        given = named_options(inputs, "file", "record", "quantities", "frames")
+        return f"{given} {self.harm_options(product)}"
+
     def drizzle_options(self, item: str) -> str:
         """Return the settings of an item's combination as options."""
         return command_options(self.settings(item)["drizzle"], DrizzleSettings)

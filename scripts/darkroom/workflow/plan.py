@@ -180,6 +180,28 @@ class Pipeline(ABC):
     def products(self, item: str) -> list[str]:
         """Return the products of an item other than its frame table."""
 
+    def judged(self, item: str) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """Return the products of an item that have gates: ``{product: named inputs}``.
+
+        The inputs are those of the instrument's program ``gates``; by default there is none.
+        """
+        return {}
+
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+        """Return the options of the program ``gates`` that name its inputs and settings."""
+        return ""
+
+    def counterfactuals(self, item: str) -> dict[str, list[str]]:  # noqa: ARG002
+        """Return the files that compare products with those in use: ``{product: files}``."""
+        return {}
+
+    def harm_options(self, product: str) -> str:
+        """Return the harms that the campaign sets for a product, as options."""
+        harms = self.plan.campaign.settings["judge"]["harm"]
+        chosen = {name: value for name, value in harms.items() if name.split(".")[0] == product}
+        words = [f"--harm={name.partition('.')[2]}={value:g}" for name, value in chosen.items()]
+        return quoted(*words)
+
     def reference_kinds(self, item: str) -> Iterable[str]:  # noqa: ARG002
         """Return the CRDS reference types that an item's exposures need: by default none."""
         return ()

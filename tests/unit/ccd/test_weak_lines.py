@@ -110,3 +110,32 @@ def test_a_product_without_flags_is_one_sentence(tmp_path):
     assert "hot.fits" in done.stderr
     assert "has no image DQ" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda whole: whole[:3000], "the file ends within it"),
+        (lambda whole: whole[:9000], "truncated: HDU 1 should end at byte"),
+        (lambda whole: whole.replace(b"hot_pixels'", b"dark_rate '"), "was made by dark_rate"),
+        (lambda whole: whole[:0], "not a FITS file"),
+        (None, "no such file; make it first"),
+    ],
+)
+def test_a_damaged_or_foreign_product_is_one_sentence(tmp_path, content, words):
+    path = tmp_path / "hot.fits"
+    primary = fits.PrimaryHDU()
+    primary.header["MADEBY"] = "hot_pixels"
+    fits.HDUList([primary, fits.ImageHDU(np.zeros((64, 64), np.int32), name="DQ")]).writeto(path)
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content(whole))
+    program = ROOT / "scripts/ccd/bad_pixels.py"
+    command = [sys.executable, program, "--output", tmp_path / "mask.fits", path]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode
+    assert "hot.fits" in done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "mask.fits").exists()

@@ -17,8 +17,11 @@ FLOORS = (
         *("secrets", "plain", "folders"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
-    ("campaign",),
-    ("crds", "archive", "workflow", "simulate", "report", "draft"),
+    ("campaign", "gates"),
+    (
+        *("crds", "archive", "workflow", "simulate", "report", "draft"),
+        *("counterfactual", "delivery", "epochs"),
+    ),
     # the instruments are here
     (),
     ("pipelines", "documents", "drafts"),

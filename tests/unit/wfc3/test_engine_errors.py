@@ -199,6 +199,38 @@ def test_stale_products_in_the_way(run, tmp_path, kind):
     assert stale.read_text() == "from before"
 
 
+def test_a_repeat_after_the_last_rename_accepts_what_is_there(run, tmp_path):
+    paths = run()
+    before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in paths]
+    assert run() == paths
+    assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in paths] == before
+
+
+@pytest.mark.parametrize("kind", ["ima", "flt"])
+def test_products_of_other_content_are_not_overwritten(run, tmp_path, kind):
+    changed = next(path for path in run() if kind in path.name)
+    with fits.open(changed, mode="update") as hdus:
+        hdus["SCI"].data[3, 3] += 1
+    before = changed.read_bytes()
+    with refuses(rf"ixxx01aaq_{kind}.fits: is there already; nothing is overwritten"):
+        run()
+    assert changed.read_bytes() == before
+
+
+def test_one_of_the_products_alone_is_in_the_way(run):
+    ima, flt = run()
+    ima.unlink()
+    with refuses(r"ixxx01aaq_flt.fits: is there already; nothing is overwritten"):
+        run()
+    assert flt.is_file()
+
+
+def test_products_of_other_reads_are_in_the_way(run):
+    run()
+    with refuses(r"is there already; nothing is overwritten"):
+        run(masked=(2,))
+
+
 def test_a_folder_that_cannot_be_written_to(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with refuses(r"file/out: cannot be written to \(Not a directory\)"):

@@ -10,6 +10,7 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from astropy.io import fits
 from darkroom.ccd.dq import UNUSABLE
 from darkroom.ccd.overscan.amplifiers import Amplifier, amplifiers
 from darkroom.errors import InputError
+from darkroom.fits.structure import check_structure
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -212,8 +214,9 @@ def opened_part(path: StrPath, amplifier: int = 0) -> Iterator[fits.HDUList]:
     Raises
     ------
     InputError
-        When the product has no such amplifier.
+        When the product is missing or damaged, or has no such amplifier.
     """
+    _require_whole(path)
     with fits.open(path, memmap=False) as hdus:
         count = hdus[0].header.get("NAMPS", 1)
         if amplifier >= count:
@@ -234,5 +237,22 @@ def opened_part(path: StrPath, amplifier: int = 0) -> Iterator[fits.HDUList]:
 
 
 def part_count(path: StrPath) -> int:
-    """Return the number of amplifiers of a product; 1 for one image."""
+    """Return the number of amplifiers of a product; 1 for one image.
+
+    Raises
+    ------
+    InputError
+        When the product is missing or damaged.
+    """
+    _require_whole(path)
     return int(fits.getheader(path).get("NAMPS", 1))
+
+
+def _require_whole(path: StrPath) -> None:
+    """Refuse a product that is missing, cut off, or no FITS file."""
+    if not Path(path).is_file():
+        raise InputError(path, "no such file", "make it first")
+    try:
+        check_structure(Path(path))
+    except InputError as error:
+        raise InputError(path, f"cannot be used: {error.fault}", "make it again") from None

@@ -66,6 +66,7 @@ def hdus(
         products.image("CHI2", lines.chi2, ""),
         products.dq_def(*BITS),
         products.table("OFFSETS", products.offsets_columns(stacks.cells, stacks.surveys, bunit)),
+        products.units_table(stacks.cells, stacks.surveys, bunit),
         products.table("CELLS", _cells_columns(stacks, bunit)),
     ]
     if regressions:

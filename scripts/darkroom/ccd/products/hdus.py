@@ -11,6 +11,7 @@ from astropy.io import fits
 from darkroom.ccd.dq import MEANING
 from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.errors import InputError
+from darkroom.gates import units as unit_tables
 
 if TYPE_CHECKING:
     from darkroom.ccd.cells import Cell
@@ -162,6 +163,42 @@ def offsets_columns(cells: Sequence[Cell], surveys: Sequence[Survey], bunit: str
         "OFFERR": ([float(seen.errors[i]) for *_, seen, i in rows], bunit),
         "ROWDEV": ([float(seen.row_deviation[i]) for *_, seen, i in rows], bunit),
     }
+
+
+def units_table(cells: Sequence[Cell], surveys: Sequence[Survey], bunit: str) -> fits.BinTableHDU:
+    """Return the table UNITS: statistics of every frame, row by row as in OFFSETS.
+
+    Parameters
+    ----------
+    cells : sequence of darkroom.ccd.cells.Cell
+        The frames.
+    surveys : sequence of darkroom.ccd.stack.survey.Survey
+        One per cell.
+    bunit : str
+        Unit of the frames.
+    """
+    frames = [frame for cell in cells for frame in cell.frames]
+    names = [name for name in unit_tables.NUMBERS if any(name in seen.units for seen in surveys)]
+    values = {
+        name: np.concatenate(
+            [
+                seen.units.get(name, np.full((len(cell.frames), 1), np.nan))
+                for cell, seen in zip(cells, surveys, strict=True)
+            ]
+        )
+        for name in names
+    }
+    units = unit_tables.Units(
+        exposure=[frame.name for frame in frames],
+        integration=np.ones(len(frames), int),
+        mjd=np.array([np.nan if frame.mjd is None else frame.mjd for frame in frames], float),
+        temperature=np.array(
+            [np.nan if frame.temperature is None else frame.temperature for frame in frames], float
+        ),
+        amplifiers=[0],
+        values=values,
+    )
+    return unit_tables.table(units, bunit)
 
 
 def read_image(

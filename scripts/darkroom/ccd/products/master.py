@@ -147,7 +147,7 @@ def images(cell: Cell, made: Master, gain: float | None, extver: int = 1) -> lis
 def tables(
     cells: Sequence[Cell], made: Sequence[Master], gain: float | None
 ) -> list[fits.BinTableHDU]:
-    """Return the tables DQ_DEF and OFFSETS of master frames.
+    """Return the tables DQ_DEF, OFFSETS and UNITS of master frames.
 
     Parameters
     ----------
@@ -162,8 +162,10 @@ def tables(
     -------
     list of HDU
     """
-    columns = products.offsets_columns(cells, [m.survey for m in made], products.unit(gain))
-    return [products.dq_def(*BITS), products.table("OFFSETS", columns)]
+    surveys, bunit = [m.survey for m in made], products.unit(gain)
+    columns = products.offsets_columns(cells, surveys, bunit)
+    units = products.units_table(cells, surveys, bunit)
+    return [products.dq_def(*BITS), products.table("OFFSETS", columns), units]
 
 
 @dataclass(frozen=True)

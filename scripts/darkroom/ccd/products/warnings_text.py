@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.ccd.rate.temperature import CONFOUNDED
+from darkroom.words import number
 
 if TYPE_CHECKING:
     from darkroom.ccd.cells import Cell
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # A deviation is significant when it exceeds this many of its standard errors.
 _SIGNIFICANT = 5.0
+# Exposure times that span less than this share of the longest one tell a rate poorly.
+_SHORT = 0.2
 # Probability below which a misfit is said.
 _MISFIT_CHANCE = 1e-3
 
@@ -39,6 +42,7 @@ def sentences(stacks: CellStacks, regressions: Sequence[Regression]) -> list[str
     found = [
         *(discordance(c, s) for c, s in zip(stacks.cells, stacks.surveys, strict=True)),
         below_bias(stacks.cells, stacks.levels),
+        short_lever(stacks.cells),
         misfit(stacks.levels),
         confounding(regressions),
         noise_growth(stacks.cells, stacks.surveys, stacks.levels),
@@ -88,6 +92,19 @@ def below_bias(cells: Sequence[Cell], levels: Levels) -> str | None:
         f"darks lie below the bias frames ({listed}): dark counts cannot cause that, so the zero "
         "level of the camera differs between frames, and rates relative to the bias are not dark "
         "current alone"
+    )
+
+
+def short_lever(cells: Sequence[Cell]) -> str | None:
+    """Return a warning when the exposure times are nearly equal and no bias frames help."""
+    times = [cell.exptime for cell in cells]
+    low, high = min(times), max(times)
+    if not 0 < high - low < _SHORT * high:
+        return None
+    return (
+        f"the exposure times lie between {number(low)} and {number(high)} s, and there are no bias "
+        f"frames: a difference of {number(high - low)} s tells the rate poorly; add bias frames, "
+        "or darks of another exposure time"
     )
 
 
@@ -141,7 +158,7 @@ def noise_growth(cells: Sequence[Cell], surveys: Sequence[Survey], levels: Level
     if len(rows) < 2:
         return None
     (short, quiet, before), (long, noisy, after) = min(rows), max(rows)
-    if noisy < 1.2 * quiet or after > before:
+    if noisy <= 1.2 * quiet or after >= before:
         return None
     return (
         f"the noise of a pixel grows from {quiet:.1f} at {short:g} s to {noisy:.1f} at {long:g} s "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darkroom.ccd.robust import robust_std
 from darkroom.ccd.stack.noise import pooled
+from darkroom.ccd.stack.units import frame_statistics
 
 if TYPE_CHECKING:
     from darkroom.ccd.stack.frames import Stack
@@ -53,6 +54,8 @@ class Survey:
         Mean over the frames in these columns, and variance in time, offsets removed.
     step : int
         Largest whole number of ADU that divides all values (1 where they are not whole).
+    units : dict of (n, 1) arrays
+        Statistics of the frames (`darkroom.gates.rows`), for the table UNITS.
     """
 
     offsets: np.ndarray
@@ -67,6 +70,7 @@ class Survey:
     sample: np.ndarray
     variance: np.ndarray
     step: int
+    units: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def scatter(self) -> float:
@@ -136,6 +140,7 @@ def survey(stack: Stack) -> Survey:
         columns=columns,
         sample=mean,
         variance=variance.astype(np.float32),
+        units=frame_statistics(sample, mean, offsets, noise, columns),
         step=step,
     )
 

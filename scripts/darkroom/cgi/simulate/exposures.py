@@ -62,10 +62,13 @@ class Exposure(PlannedExposure):
         Commanded EM gain.
     exptime : float
         Exposure time in seconds.
+    photon_counting : bool
+        True when it is marked as taken for photon counting.
     """
 
     gain: float
     exptime: float
+    photon_counting: bool = False
 
 
 def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +119,10 @@ def plan(settings: dict[str, Any]) -> list[Exposure]:
                 "temperature_c": f"{full['temperature']:g}",
                 "date_obs": start.isoformat(timespec="milliseconds"),
             }
-            exposures.append(Exposure(name, "dark", f"{name}.fits", start, facts, gain, exptime))
+            counting = bool(stack.get("photon_counting", False))
+            exposures.append(
+                Exposure(name, "dark", f"{name}.fits", start, facts, gain, exptime, counting)
+            )
             start += timedelta(seconds=exptime + _READOUT)
     return exposures
 
@@ -279,6 +285,7 @@ def cards(settings: dict[str, Any], exposure: Exposure) -> tuple[fits.Header, fi
                    FRAMET=f"{exposure.exptime:g}", OBSNAME="DARK")  # fmt: skip
     image.update(
         EXPTIME=exposure.exptime, EMGAIN_C=exposure.gain, EMGAIN_A=0.0,
+        ISPC=int(exposure.photon_counting),
         EXCAMT=full["temperature"], SCTSRT=date_obs, MJDSRT=mjd,
         SCTEND=stop.isoformat(timespec="milliseconds"), MJDEND=mjd + exposure.exptime / DAY,
     )  # fmt: skip

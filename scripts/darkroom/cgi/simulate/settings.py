@@ -15,6 +15,9 @@ class Stack:
     gain: float = simulated(REQUIRED, "EM gain.", minimum=1)
     exptime: float = simulated(REQUIRED, "Exposure time.", unit="s", minimum=0)
     frames: int = simulated(REQUIRED, "Number of frames.", minimum=1)
+    photon_counting: bool = simulated(
+        False, "Mark its frames as taken for photon counting (card ISPC)."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

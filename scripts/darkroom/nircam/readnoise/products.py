@@ -11,7 +11,9 @@ from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.readnoise.measure import MEANING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from astropy.io import fits
 
     from darkroom.nircam.products import Provenance, ReferenceMetadata
     from darkroom.nircam.ramps.ramps import RampSet
@@ -50,6 +52,7 @@ def details(
     provenance: Provenance,
     found: ReadNoise | None = None,
     further: Mapping[str, tuple[np.ndarray, str]] | None = None,
+    units: Sequence[fits.BinTableHDU] = (),
 ) -> list:
     """Make the HDUs of the details of a read noise.
 
@@ -69,6 +72,8 @@ def details(
         Results of method ``line``.
     further : dict, optional
         Further images, ``{name: (image, unit)}``.
+    units : sequence of HDU
+        Tables UNITS and CHANGE (`darkroom.nircam.readnoise.units`).
     """
     header = ramps.files[0].header
     common = (
@@ -100,4 +105,4 @@ def details(
     if found is not None:
         hdus.append(products.dq_table(MEANING))
     made = [products.table(name, rows, units) for name, (rows, units) in tables.items() if rows]
-    return [primary, *hdus, *made]
+    return [primary, *hdus, *made, *units]

@@ -23,6 +23,7 @@ from darkroom.nircam.readnoise import reffiles as readnoise_reffiles
 from darkroom.nircam.readnoise import spatial as readnoise_spatial
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.readnoise.tables import amplifier_table, stability
+from darkroom.nircam.readnoise.units import change_table, units_table
 from darkroom.nircam.superbias.offsets import check_ramps
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class _Further:
     tables: dict[str, Any] = field(default_factory=dict)
     images: dict[str, Any] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
+    units: list[Any] = field(default_factory=list)
 
 
 def _line(blocks, classes, choices, threads):
@@ -160,6 +162,7 @@ def _line(blocks, classes, choices, threads):
         "DRIFT": (drifts, {"slope": "DN/d", "slope_error": "DN/d", "median_slope": "DN/d"}),
     }
     further.numbers = {"found": found, "drifts": drifts}
+    further.units.append(units_table(found, blocks.ramps, classes))
     if choices.spatial_pairs > 0:
         spatial = readnoise_spatial.check(
             blocks.ramps, classes, found.single, choices.spatial_pairs, blocks.flags
@@ -201,12 +204,15 @@ def _assemble(cds, further, metadata, choices, previous, ramps, classes):
         tables["COMPARE"] = (compared, {})
         further.images["DIFF"] = (difference, "DN")
         numbers["compared"] = compared
+        if further.found is not None:
+            further.units.append(change_table(cds, previous.image, classes))
     provenance = Provenance.from_ramps("readnoise", ramps, choices.effective_settings, previous)
     reference = partial(files.reference_hdus, cds, metadata, ramps, provenance)
     method, cards, found = choices.method, further.cards, further.found
     details = partial(
-        files.details, cds, ramps, method, cards, tables, provenance, found, further.images
-    )
+        files.details,
+        cds, ramps, method, cards, tables, provenance, found, further.images, further.units,
+    )  # fmt: skip
     return ReadnoiseResult(ramps, reference, details, cds, numbers)
 
 

@@ -21,6 +21,7 @@ from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
 from darkroom.nircam.superbias.reffiles import rule_of
 from darkroom.nircam.superbias.result import SuperbiasResult, filled_superbias
+from darkroom.nircam.superbias.units import change_table, units_table
 
 if TYPE_CHECKING:
     from darkroom.nircam.compare import Previous
@@ -69,15 +70,19 @@ def aligned(
     found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
     numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
     difference = None
+    units = [units_table(found, ramps, classes)]
     if previous is not None:
         difference, numbers["compared"] = compare(found.mean, found.error, previous, classes)
         tables["COMPARE"] = (numbers["compared"], {})
+        units.append(change_table(found.mean - previous.image, classes))
     provenance = Provenance.from_ramps("superbias", ramps, choices.effective_settings, previous)
     dq = files.aligned_dq(found.dq)
     reference = partial(
         files.reference_hdus, found.mean, found.error, dq, metadata, ramps, provenance
     )
-    details = partial(files.aligned_details, found, ramps, classes, tables, provenance, difference)
+    details = partial(
+        files.aligned_details, found, ramps, classes, tables, provenance, difference, units
+    )
     filled = None
     if choices.save_filled:
         filled = filled_superbias(found.mean, ramps, rule_of(choices), choices.box_width)

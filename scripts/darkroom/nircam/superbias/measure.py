@@ -16,6 +16,7 @@ from scipy import special
 from darkroom.combine import Clip, clip_block
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
+from darkroom.gates.rows import RowSums, kinds, places
 from darkroom.nircam.ramps.robust import robust_upper_limit
 from darkroom.nircam.superbias.flags import Flag
 from darkroom.nircam.superbias.offsets import (
@@ -65,6 +66,8 @@ class Superbias:
     dq : (ny, nx) int32 array
         Bits of `Flag`.
     offsets : Offsets
+    sums : darkroom.gates.rows.RowSums
+        Of the residuals of every ramp, for the table UNITS.
     floors : dict
         Typical scatter of ``"active"`` and ``"reference"`` pixels, DN.
     noisy_above : float
@@ -82,6 +85,7 @@ class Superbias:
     slope: np.ndarray | None
     dq: np.ndarray
     offsets: Offsets
+    sums: RowSums
     floors: dict[str, float] = field(default_factory=dict)
     noisy_above: float = np.nan
 
@@ -139,7 +143,7 @@ def make_superbias(
         stack, classes, levels, floors["active"], threads=threads, band_rows=band_rows
     )
     _refuse_deviant_ramp(offsets, label)
-    result = _empty_superbias(stack, offsets, floors)
+    result = _empty_superbias(stack, offsets, floors, row_sums(classes, stack.nframes))
     centred = times - times.mean()
     aligned = OffsetSubtracted(stack, offsets.columns(classes))
     kinds = {"active": ~classes.reference, "reference": classes.reference}
@@ -149,6 +153,9 @@ def make_superbias(
         for kind, where in kinds.items():
             clip = Clip("mad", settings.sigma, settings.max_clipping_iters, floors[kind])
             _combine_pixels(values, where[rows], clip, centred, result, rows)
+        floor = np.where(classes.reference[rows], floors["reference"], floors["active"])
+        scale = np.fmax(result.std[rows], floor.astype(np.float32))
+        result.sums.add(rows, values, result.mean[rows], scale)
         if result.slope is not None:
             result.slope[rows] = stack.slopes(rows)
 
@@ -198,7 +205,14 @@ def _typical_scatter(stack, classes, levels):
     return typical
 
 
-def _empty_superbias(stack, offsets, floors):
+def row_sums(classes: Classes, nunits: int) -> RowSums:
+    """Return empty sums for units of these classes of pixels."""
+    parity = classes.column % 2
+    kind = kinds(classes.amplifier, parity, classes.reference, classes.usable)
+    return RowSums(nunits, kind, places(classes.amplifier), classes.noutputs)
+
+
+def _empty_superbias(stack, offsets, floors, sums):
     def image(dtype=np.float32):
         return np.empty(stack.shape, dtype)
 
@@ -214,6 +228,7 @@ def _empty_superbias(stack, offsets, floors):
         slope=image() if hasattr(stack, "slopes") else None,
         dq=np.zeros(stack.shape, np.int32),
         offsets=offsets,
+        sums=sums,
         floors=floors,
     )
 

@@ -11,7 +11,9 @@ from darkroom.nircam import products
 from darkroom.nircam.superbias.flags import MEANING, Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from astropy.io import fits
 
     from darkroom.nircam.products import Provenance, ReferenceMetadata
     from darkroom.nircam.ramps.classes import Classes
@@ -139,6 +141,7 @@ def aligned_details(
     tables: Mapping[str, tuple[list, dict]],
     provenance: Provenance,
     difference: np.ndarray | None = None,
+    units: Sequence[fits.BinTableHDU] = (),
 ) -> list:
     """Make the HDUs of the details of an aligned superbias.
 
@@ -152,6 +155,8 @@ def aligned_details(
     provenance : darkroom.nircam.products.Provenance
     difference : (ny, nx) array, optional
         New minus previous, DN.
+    units : sequence of HDU
+        Tables UNITS and CHANGE (`darkroom.nircam.superbias.units`).
     """
     cards = (
         *_common_cards(ramps, "aligned"),
@@ -186,7 +191,7 @@ def aligned_details(
         ),
     }
     made = [products.table(name, rows, units) for name, (rows, units) in every.items() if rows]
-    return [primary, *hdus, products.dq_table(MEANING), *made]
+    return [primary, *hdus, products.dq_table(MEANING), *made, *units]
 
 
 def _common_cards(ramps, method):

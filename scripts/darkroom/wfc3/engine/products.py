@@ -10,7 +10,9 @@ from astropy.io import fits
 
 from darkroom.atomic import make_folder, remove_durably, rename_durably, write_text
 from darkroom.errors import DarkroomError, InputError
+from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.stream import write_planes
+from darkroom.integrity.watch import unrecorded
 from darkroom.provenance import stamp
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine import exptime
@@ -41,7 +43,8 @@ def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
     Raises
     ------
     InputError
-        When one of them exists already.
+        When one of them exists already. Two products are left to `place`: they may be those of a
+        run whose end nobody noticed.
     DarkroomError
         When the folder cannot be written to.
     """
@@ -51,13 +54,12 @@ def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
     folder = Path(folder)
     paths = folder / f"{name}_ima.fits", folder / f"{name}_flt.fits"
     unfinished = _unfinished(paths)
-    for path in paths:
-        if unfinished.is_file():
+    if unfinished.is_file():
+        for path in paths:
             path.unlink(missing_ok=True)
-        elif path.exists():
-            raise InputError(
-                path, "is there already; nothing is overwritten", "remove it or choose a folder"
-            )
+    there = [path for path in paths if path.exists()]
+    if there and not (len(there) == len(paths) and all(map(is_product, paths))):
+        raise _in_the_way(there[0])
     try:
         make_folder(folder)
         probe = folder / f".{name}.{id(paths)}.part"
@@ -69,7 +71,9 @@ def product_paths(raw: StrPath, folder: StrPath) -> tuple[Path, Path]:
 
 
 def place(made: Iterable[StrPath], paths: tuple[Path, Path]) -> None:
-    """Give both products their names.
+    """Give both products their names, unless they are there with the same content.
+
+    So a run that was cut short after its last rename can be repeated, and nothing is overwritten.
 
     A note tells meanwhile that one of them alone is half of a pair, and no person's file: an
     interrupted calibration can be repeated.
@@ -80,12 +84,31 @@ def place(made: Iterable[StrPath], paths: tuple[Path, Path]) -> None:
         IMA and FLT as made, on the same file system.
     paths : tuple of pathlib.Path
         Their names, from `product_paths`.
+
+    Raises
+    ------
+    InputError
+        When a file of another content has one of the names.
     """
+    made = tuple(made)
+    there = [path for path in paths if path.exists()]
+    for source, path in zip(made, paths, strict=True):
+        if path in there and content_sha256(source) != content_sha256(path):
+            raise _in_the_way(path)
+    if len(there) == len(paths):
+        return
     note = _unfinished(paths)
-    write_text(note, "IMA and FLT are being given their names\n")
+    with unrecorded():
+        write_text(note, "IMA and FLT are being given their names\n")
     for source, target in zip(made, paths, strict=True):
         rename_durably(source, target)
     remove_durably(note)
+
+
+def _in_the_way(path: Path) -> InputError:
+    return InputError(
+        path, "is there already; nothing is overwritten", "remove it or choose a folder"
+    )
 
 
 def _unfinished(paths: tuple[Path, Path]) -> Path:

@@ -1,0 +1,104 @@
+# Judgement of the products: gates of each, verdicts of the campaign. No product depends on it.
+from darkroom.campaign.settings import command_options
+from darkroom.gates.settings import JudgeSettings
+
+GATES = pipelines.gate_files(PLAN, PIPELINES) if CAMPAIGN.lock_path.exists() else []
+VERDICTS = [path.replace("/gates_", "/verdict_") for path in GATES]
+
+
+def gate_inputs(instrument):
+    """Return the input function of the gates of an instrument's products."""
+    return lambda wildcards: PIPELINES[instrument].judged(wildcards.item)[wildcards.product]
+
+
+def gate_options(instrument):
+    """Return the function that gives the options of the program that makes gates."""
+    return lambda wildcards, input: PIPELINES[instrument].gate_options(
+        wildcards.item, wildcards.product, input
+    )
+
+
+wildcard_constraints:
+    product=r"[a-z0-9_]+",
+
+
+for instrument in PIPELINES:
+
+    rule:
+        name:
+            f"gates_{instrument}"
+        input:
+            unpack(gate_inputs(instrument)),
+        output:
+            f"{RESULTS}/{{item}}/judge/gates_{{product}}.json",
+        log:
+            f"{RESULTS}/logs/gates_{instrument}/{{item}}_{{product}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/gates_{instrument}/{{item}}_{{product}}.tsv"
+        wildcard_constraints:
+            item=PLAN.only_items_of(instrument),
+        conda:
+            "../envs/detector.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        params:
+            settings=gate_options(instrument),
+            code=program.digest("detector", f"{instrument}/gates"),
+        message:
+            "Judging the {wildcards.product} of {wildcards.item}"
+        shell:
+            program("detector", f"{instrument}/gates")
+            + "--item {wildcards.item:q} --product {wildcards.product:q} --output {output:q} "
+            "{params.settings} > {log:q} 2>&1"
+
+
+rule verdict:
+    """Give the verdict on every product that has gates: they share one budget of false alarms."""
+    input:
+        gates=GATES,
+        compared=pipelines.compared_files(PIPELINES) if GATES else [],
+    output:
+        table=f"{RESULTS}/verdict.tsv",
+        verdicts=VERDICTS,
+        list=f"{RESULTS}/verdict.list",
+    log:
+        f"{RESULTS}/logs/verdict.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verdict.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+    params:
+        settings=command_options(CAMPAIGN.settings["judge"], JudgeSettings),
+        code=program.digest("detector", "judge/verdict"),
+    message:
+        f"Giving the verdicts on the products of campaign {CAMPAIGN.name}"
+    shell:
+        r"printf '%s\n' {input.gates:q} {input.compared:q} > {output.list:q} && "
+        + program("detector", "judge/verdict")
+        + "--table {output.table:q} {params.settings} @{output.list:q} > {log:q} 2>&1"
+
+
+rule judge:
+    """Judge the products, and write the report with the verdicts on its first screen."""
+    input:
+        rules.verdict.output.table,
+        lambda wildcards: campaign_products(),
+    log:
+        f"{RESULTS}/logs/judge.log",
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        report=REPORT,
+        folders=[f"{RESULTS}/{item}" for item in CAMPAIGN.items],
+    message:
+        f"Writing the report of campaign {CAMPAIGN.name} with its verdicts"
+    shell:
+        program("detector", "report/report", CAMPAIGN_ARGS, REPEAT_ARGS)
+        + "--output {params.report:q} {params.folders:q} > {log:q} 2>&1"

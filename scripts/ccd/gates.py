@@ -1,0 +1,107 @@
+"""Judge a CCD product by gates: statistics of the frames it was made of.
+
+Writes one JSON file with every gate: its deviation, error, the size that matters, and the value of
+every frame. The verdict is given when the gates of the whole campaign are known, since they share
+one budget of false alarms (judge/verdict.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkroom.ccd import options
+from darkroom.cli import ListFileParser, run
+
+if TYPE_CHECKING:
+    from darkroom.gates.gate import Gate
+
+PRODUCTS = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    from darkroom.gates.options import add_gate_options
+
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("--product", required=True, choices=PRODUCTS, help="what is judged")
+    parser.add_argument("--file", required=True, type=Path, help="the product, FITS")
+    parser.add_argument("--rate", type=Path, help="hot_pixels: the dark rate, FITS")
+    parser.add_argument("--bias", nargs="+", default=[], metavar="FILE", help="bias frames")
+    parser.add_argument("--dark", nargs="+", default=[], metavar="FILE", help="darks")
+    options.add_settings(parser, "dark_rate")
+    add_gate_options(parser)
+    arguments = parser.parse_args()
+    options.check(arguments, "dark_rate")
+    return arguments
+
+
+def main() -> None:
+    """Judge the product."""
+    arguments = parse()
+    from darkroom.ccd.overscan.amplifiers import amplifiers
+    from darkroom.ccd.products.amplifiers import for_amplifier, part_count
+    from darkroom.gates.gate import write_gates
+    from darkroom.gates.options import head
+
+    frames = arguments.bias or arguments.dark
+    count = max(1, len(amplifiers(frames[0]))) if frames else part_count(arguments.file)
+    found = []
+    for number in range(count):
+        found += judged(for_amplifier(arguments, number), number, count)
+    write_gates(arguments.output, head(arguments, "ccd", arguments.product, arguments.file), found)
+    print(f"{arguments.output}: {len(found)} gates")
+
+
+def judged(arguments: argparse.Namespace, number: int, count: int) -> list[Gate]:
+    """Return the gates of one amplifier of the product."""
+    from dataclasses import replace
+
+    from darkroom.ccd.gating import gates
+    from darkroom.gates.options import harms
+
+    if arguments.product == "hot_pixels":
+        found = gates.hot_pixels(arguments.file, arguments.rate, harms(arguments), number)
+    else:
+        judge = getattr(gates, arguments.product)
+        found = judge(arguments.file, *measured(arguments, number), harms(arguments), number)
+    if count == 1:
+        return found
+    return [replace(one, name=f"{one.name}, amplifier {number + 1}") for one in found]
+
+
+def measured(arguments: argparse.Namespace, number: int) -> tuple[Any, list[str], list[str] | None]:
+    """Return the slopes of frames on the file, names of its parts, and the frames expected."""
+    import numpy as np
+
+    from darkroom.ccd.cells import bias_cell, cells
+    from darkroom.ccd.gating.frames import image_slopes, noise_slopes
+    from darkroom.ccd.products import hdus as products
+    from darkroom.ccd.stack.frames import opened
+    from darkroom.gates.options import accepted
+
+    readout = options.readout(arguments)
+    if arguments.product != "dark_rate":
+        cell = bias_cell(*options.load(arguments, bias=arguments.bias))
+        kind = "CORR" if arguments.product == "read_noise" else "SCI"
+        image, _ = products.read_image(arguments.file, kind, 1, number)
+        with opened(cell.paths, arguments.gain_e_per_adu, readout) as stack:
+            slopes = noise_slopes if arguments.product == "read_noise" else image_slopes
+            return *slopes(stack, image), accepted(arguments, ("bias",))
+    darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
+    found = [cell for cell in cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
+             if cell.role == "dark"]  # fmt: skip
+    longest = max(found, key=lambda cell: cell.exptime * np.sqrt(len(cell.frames)))
+    groups = sorted({cell.group for cell in found})
+    image, _ = products.read_image(arguments.file, "SCI", groups.index(longest.group) + 1, number)
+    bias, _ = products.read_image(arguments.file, "BIAS", 1, number)
+    with opened(longest.paths, arguments.gain_e_per_adu, readout) as stack:
+        times = np.full(stack.nframes, longest.exptime)
+        # Hot pixels are what a dark rate shows best: none is left out.
+        slopes, names = image_slopes(stack, image, bias, times, reach=np.inf)
+    return slopes, names, accepted(arguments, ("bias", "dark") if biases else ("dark",))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,283 @@
+"""The gates of the CCD products: what is judged, and the effects that matter.
+
+Harms are multiples of the noise of one frame, which every camera has measured of itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.products import hdus as products
+from darkroom.gates import gate as make
+from darkroom.gates import units as unit_tables
+from darkroom.gates.gate import Words
+from darkroom.gates.standard import (
+    Statistic,
+    column,
+    set_gates,
+    unit_gates,
+    with_harms,
+    written_gates,
+)
+from darkroom.gates.statistic import LEAST_UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from darkroom.gates.gate import Gate
+    from darkroom.gates.units import Units
+    from darkroom.hints import StrPath
+
+_LEVEL = "a fifth of the noise of one frame"
+_GRADIENT = "a tenth of the noise of one frame, which a mean of 100 frames shows"
+_WRITTEN = "a mirrored image and a wrong half have slope 0, a wrong unit its factor"
+# Of the pixels that are flagged as hot, those that must be hot in the dark rate too.
+_HOT_SHARE = 0.9
+
+
+def of_frames(noise: float, bunit: str) -> tuple[Statistic, ...]:
+    """Return the statistics of bias frames or darks.
+
+    Parameters
+    ----------
+    noise : float
+        Noise of one frame, in the unit of the frames.
+    bunit : str
+    """
+    return (
+        # The level wanders from frame to frame and is taken off: no drift of it is a fault.
+        Statistic("level", "level", bunit, "level", _LEVEL, 0.2 * noise, column("active"),
+                  drifts=False),
+        Statistic("slow", "gradient along the rows' direction of readout", bunit, "slope of the "
+                  "means of rows, edge minus centre", _GRADIENT, 0.1 * noise, column("slow")),
+        Statistic("fast", "gradient along columns", bunit, "slope of the means of columns, edge "
+                  "minus centre", _GRADIENT, 0.1 * noise, column("fast")),
+        Statistic("noise", "noise", "ln variance", "ln of the variance of the residuals",
+                  "it raises the error of every pixel", math.log(1.05**2), column("lnvar")),
+        Statistic("slope", "slope on the product", "", "slope of the pixels on those of the "
+                  "product", "its pixels are not those of the product", 0.01, column("slope")),
+    )  # fmt: skip
+
+
+def master_bias(
+    path: StrPath, slopes: np.ndarray, parts: Sequence[str], expected: Collection[str] | None,
+    harms: Mapping[str, float], amplifier: int = 0,
+) -> list[Gate]:  # fmt: skip
+    """Return the gates of a master bias.
+
+    Parameters
+    ----------
+    path : path-like
+        The product.
+    slopes, parts
+        Slope of frames on SCI (`darkroom.ccd.gating.frames`), and names of the parts.
+    expected : collection of str or None
+        Frames that the campaign accepted.
+    harms : dict
+        Smallest effects that matter, where they are not the usual ones.
+    amplifier : int
+        Part of the product.
+    """
+    _, header = products.read_image(path, "SCI", 1, amplifier)
+    units = unit_tables.read(path, extver=amplifier + 1)
+    if units is None:
+        return []
+    noise = products.number(header, "NOISE")
+    statistics = with_harms(of_frames(noise, header.get("BUNIT", "adu")), harms)
+    gates = set_gates(units, expected) + unit_gates(units, statistics)
+    return gates + written_gates(
+        slopes, parts, harm=harms.get("written", 0.05), tolerance=0.01,
+        measured="slope of a frame on the file", reason=_WRITTEN,
+    )  # fmt: skip
+
+
+def read_noise(
+    path: StrPath, slopes: np.ndarray, parts: Sequence[str], expected: Collection[str] | None,
+    harms: Mapping[str, float], amplifier: int = 0,
+) -> list[Gate]:  # fmt: skip
+    """Return the gates of a read noise; parameters as of `master_bias`.
+
+    The slopes are those of squared deviations of frames on the squared noise of the file.
+    """
+    _, header = products.read_image(path, "SCI", 1, amplifier)
+    units = unit_tables.read(path, extver=amplifier + 1)
+    if units is None:
+        return []
+    noise = products.number(header, "READNOIS")
+    chosen = [one for one in of_frames(noise, header.get("BUNIT", "adu")) if one.family == "noise"]
+    gates = set_gates(units, expected) + unit_gates(units, with_harms(chosen, harms))
+    n = len(units)
+    words = Words("size", "scale", "ln variance", "ln of the variance of frames about their mean, "
+                  "over that of the file", harms.get("scale", 0.2),
+                  "a factor of √2 is 0.69, a wrong gain its square")  # fmt: skip
+    # A residual from the mean of n frames has (n - 1) / n of the variance; rows have noise too.
+    values = units.values["lnvar"][:, 0] + math.log(n / max(n - 1, 1)) - 2 * math.log(noise)
+    tolerance = 0.1
+    excess = float(np.clip(np.nanmean(values), -tolerance, tolerance))
+    gates.append(
+        make.mean_against(
+            words,
+            values,
+            excess,
+            0.0,
+            question="sound",
+            name="file as written: size",
+            null="the noise of the file is that of the frames, in its unit",
+        )
+    )
+    return gates + written_gates(
+        slopes, parts, harm=harms.get("written", 0.5), tolerance=0.3,
+        measured="slope of squared deviations of a frame on the squared noise of the file",
+        reason=_WRITTEN,
+    )  # fmt: skip
+
+
+def dark_rate(
+    path: StrPath, slopes: np.ndarray, parts: Sequence[str], expected: Collection[str] | None,
+    harms: Mapping[str, float], amplifier: int = 0,
+) -> list[Gate]:  # fmt: skip
+    """Return the gates of a dark rate; parameters as of `master_bias`.
+
+    The slopes are those of darks, less the bias and over their exposure time, on SCI.
+    """
+    from darkroom.ccd.products.amplifiers import opened_part
+
+    with opened_part(path, amplifier) as hdus:
+        named = {hdu.name: hdu for hdu in hdus}
+        offsets, cells = (_rows(named[name]) for name in ("OFFSETS", "CELLS"))
+        bunit = named["BIAS"].header.get("BUNIT", "adu")
+    units = unit_tables.read(path, extver=amplifier + 1)
+    if units is None:
+        return []
+    gates = set_gates(units, expected)
+    for cell in cells:
+        which = np.array(
+            [
+                row["ROLE"] == cell["ROLE"]
+                and np.isclose(row["EXPTIME"], cell["EXPTIME"])
+                and row["TGROUP"] == cell["TGROUP"]
+                for row in offsets
+            ]
+        )
+        if which.sum() < LEAST_UNITS:
+            continue  # the line through all cells carries those of few frames
+        label = f", {cell['ROLE']} of {cell['EXPTIME']:g} s"
+        label += f" at {cell['TEMP']:.3g} °C" if np.isfinite(cell["TEMP"]) else ""
+        noise = float(cell["NOISE"])
+        statistics = with_harms(of_frames(noise, bunit), harms)
+        gates += unit_gates(_some(units, which), [_labelled(one, label) for one in statistics])
+    gates += _line(cells, harms, bunit)
+    return gates + written_gates(
+        slopes, parts, harm=harms.get("written", 0.1), tolerance=0.02,
+        measured="slope of a dark, less the bias and over its time, on the file", reason=_WRITTEN,
+    )  # fmt: skip
+
+
+def _line(cells, harms, bunit):
+    """Return the gates of the line of levels against exposure time: light, wrong EXPTIME."""
+    gates = []
+    if len(cells) < 3:
+        return gates
+    signal = float(np.nanmax([abs(cell["ABOVE"]) for cell in cells]))
+    for cell in cells:
+        if cell["ROLE"] != "dark" or not cell["LEVELERR"] > 0:
+            continue
+        words = Words(
+            "level", "line", bunit, "level of the darks of one exposure time, minus the line "
+            "through all", harms.get("line", max(0.05 * signal, 0.0)),
+            "5 % of the dark signal: light, or an exposure time that is not that of the card",
+        )  # fmt: skip
+        gates.append(
+            make.counted(
+                words,
+                f"linear in time: darks of {cell['EXPTIME']:g} s, group {cell['TGROUP']}",
+                "the level grows in proportion to the exposure time",
+                cell["RESIDUAL"],
+                cell["LEVELERR"],
+            )
+        )
+    return gates
+
+
+def hot_pixels(
+    path: StrPath, rate: StrPath, harms: Mapping[str, float], amplifier: int = 0
+) -> list[Gate]:
+    """Return the gates of the flags of hot pixels.
+
+    Parameters
+    ----------
+    path, rate : path-like
+        The product, and the dark rate.
+    harms : dict
+    amplifier : int
+    """
+    from darkroom.ccd.products.amplifiers import opened_part
+
+    flags, _ = products.read_image(path, "DQ", 1, amplifier)
+    image, _ = products.read_image(rate, "SCI", 1, amplifier)
+    with opened_part(path, amplifier) as hdus:
+        hottest = np.array({hdu.name: hdu for hdu in hdus}["HOTTEST"].data)
+    hot = (flags & int(DQ.HOT)) > 0
+    known = np.isfinite(image)
+    usual = np.median(image[known])
+    limit = usual + 3 * 1.4826 * np.median(np.abs(image[known] - usual))
+    found = float((image[hot & known] > limit).mean()) if (hot & known).any() else 1.0
+    gates = [
+        make.exact(
+            "flags and rate", "written", "pixels that are flagged as hot are hot in the dark rate",
+            f"only {100 * found:.3g} % of {int(hot.sum())} flagged pixels are above "
+            f"{limit:.3g} in the dark rate" if found < _HOT_SHARE else "",
+            "flags of other pixels leave the hot ones in",
+        )
+    ]  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.log(hottest["HALF2"] / hottest["HALF1"])
+    ratio = ratio[np.isfinite(ratio)]
+    if ratio.size:
+        # A pixel that switches between two rates says nothing of the temperature.
+        away = np.abs(ratio - np.median(ratio))
+        ratio = ratio[away <= 3 * 1.4826 * np.median(away)]
+    words = Words(
+        "rate of the hottest pixels", "warmed", "ln rate", "ln of the rate in the second half of "
+        "the frames over that in the first half", harms.get("warmed", 0.1),
+        "10 % of the rate: the detector was warmer",
+    )  # fmt: skip
+    gates.append(
+        make.mean_against(
+            words,
+            ratio,
+            0.0,
+            0.0,
+            question="sound",
+            name="drift: rate of the hottest pixels",
+            null="hot pixels have the same rate in both halves of the frames",
+        )
+    )
+    return gates
+
+
+def _rows(hdu):
+    """Return the rows of a table as dictionaries, texts as such."""
+    return [{name: row[name] for name in hdu.columns.names} for row in hdu.data]
+
+
+def _labelled(one, label):
+    return replace(one, label=f"{one.label}{label}")
+
+
+def _some(units: Units, which: np.ndarray) -> Units:
+    """Return some of the units."""
+    chosen = np.flatnonzero(which)
+    return unit_tables.Units(
+        [units.exposure[k] for k in chosen],
+        units.integration[chosen],
+        units.mjd[chosen],
+        units.temperature[chosen],
+        units.amplifiers,
+        {name: values[chosen] for name, values in units.values.items()},
+    )

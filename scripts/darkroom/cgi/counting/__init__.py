@@ -1,0 +1,1 @@
+"""Photon-counted darks: frames of high EM gain and little charge, counted above a threshold."""

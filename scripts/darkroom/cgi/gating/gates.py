@@ -1,0 +1,140 @@
+"""The gates of noise maps: what is judged, and the effects that matter.
+
+The stacks are compared with what all of them together predict: their level, and their noise. The
+maps are a fit to the means of stacks, so that one wrong stack is in every map.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.cgi.darks.tables import read_table
+from darkroom.gates import gate as make
+from darkroom.gates.gate import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from darkroom.gates.gate import Gate
+    from darkroom.hints import StrPath
+
+_NOISE = "a wrong gain card, other electronics, or hits that were left: the model is within 30 %"
+_LEVEL = "a tenth of the noise of one frame: a mean of 100 frames shows it"
+# Error of the noise of a stack: it is a robust mean over pixels whose noise differs.
+_NOISE_ERROR = 0.03
+# Share of the pixels that a map may lack.
+_EMPTY = 0.02
+
+
+def noise_maps(
+    path: StrPath, expected: Collection[str] | None, harms: Mapping[str, float]
+) -> list[Gate]:
+    """Return the gates of noise maps.
+
+    Parameters
+    ----------
+    path : path-like
+        The product.
+    expected : collection of str or None
+        Exposures that the campaign accepted.
+    harms : dict
+        Smallest effects that matter, where they are not the usual ones.
+    """
+    with fits.open(path) as hdus:
+        stacks, frames = (read_table(hdus[name]) for name in ("STACKS", "FRAMES"))
+        maps = np.array(hdus[1].data)
+        errors = np.array(hdus["ERR"].data)[0]
+        unreliable = np.array(hdus["UNRELIAB"].data) > 0
+    gates = [_values(maps), _set(frames, stacks, expected)]
+    gates += _signs(maps, errors, unreliable, harms)
+    for k in range(len(stacks["EXPTIME"])):
+        if stacks["USED"][k]:
+            gates += _of_stack({name: column[k] for name, column in stacks.items()}, harms)
+    return gates
+
+
+def _name(stack: Mapping[str, Any]) -> str:
+    return f"stack of EM gain {stack['EMGAIN_C']:g} and {stack['EXPTIME']:g} s"
+
+
+def _of_stack(stack: Mapping[str, Any], harms: Mapping[str, float]) -> list[Gate]:
+    """Return the gates of one stack: its noise, its level."""
+    found = []
+    noise, model = float(stack["NOISE"]), float(stack["EXPNOISE"])
+    if noise > 0 and model > 0:
+        words = Words(
+            "noise",
+            "noise",
+            "ln noise",
+            "ln of the noise of the frames over that of the model",
+            harms.get("noise", math.log(1.3)),
+            _NOISE,
+        )
+        null = "the noise is that of the electronics, the EM gain and the dark signal"
+        ratio = math.log(noise / model)
+        found.append(make.counted(words, f"noise of the {_name(stack)}", null, ratio, _NOISE_ERROR))
+    level, error = float(stack["RESIDUAL"]), float(stack["RESERR"])
+    if math.isfinite(level) and error > 0:
+        words = Words(
+            "level",
+            "level",
+            "EM electrons",
+            "level of the imaging area beyond what the other stacks predict",
+            harms.get("level", 0.1 * noise),
+            _LEVEL,
+        )
+        null = "the level of the stack is what the maps predict for its gain and time"
+        found.append(make.counted(words, f"level of the {_name(stack)}", null, level, error))
+    return found
+
+
+def _values(maps):
+    empty = float((~np.isfinite(maps)).any(axis=0).mean())
+    return make.exact(
+        "values of the maps", "values", "98 % of the pixels have a value in every map",
+        f"{100 * empty:.3g} % of the pixels have none" if empty > _EMPTY else "",
+        "a pixel without a value is not corrected",
+    )  # fmt: skip
+
+
+def _set(frames, stacks, expected):
+    names = [str(name) for name in frames["FILE"]]
+    missing = []
+    if expected is not None:
+        missing = [one for one in expected if not any(name.startswith(one) for name in names)]
+    # Frames of stacks that were left out are no longer missing: the maps say why.
+    lacking = len(missing) > 0 and all(bool(used) for used in stacks["USED"])
+    twice = sorted({name for name in names if names.count(name) > 1})
+    fault = f"{twice[0]} counts twice" if twice else ""
+    fault = fault or (f"{len(missing)} frames are not in the maps: {missing[0]}" if lacking else "")
+    return make.exact(
+        "complete set", "complete", "the maps were made of every frame, each once", fault,
+        "a product of fewer frames has larger errors than the campaign could give",
+    )  # fmt: skip
+
+
+def _signs(maps, errors, unreliable, harms):
+    """Return the gates of the typical value of each map: dark current and CIC are positive."""
+    found = []
+    for k, name in ((1, "clock-induced charge"), (2, "dark current")):
+        values, error = maps[k][~unreliable], errors[k][~unreliable]
+        good = np.isfinite(values) & np.isfinite(error) & (error > 0)
+        if not good.any():
+            continue
+        middle = float(np.median(values[good]))
+        # Levels of frames are common to all pixels: their number does not lessen the error.
+        scatter = float(np.median(error[good])) / math.sqrt(64)
+        words = Words(
+            name, "negative", "e-" if k == 1 else "e-/s", f"median of the {name}, where negative",
+            harms.get("negative", float(np.median(error[good]))),
+            "a rate below zero by more than the error of a pixel: levels of stacks do not agree",
+        )  # fmt: skip
+        found.append(
+            make.counted(words, f"sign of the {name}", "no rate is negative",
+                         min(middle, 0.0), scatter)
+        )  # fmt: skip
+    return found

@@ -1,0 +1,1 @@
+"""Bad-pixel maps of the coronagraph's camera, from darks and flats."""

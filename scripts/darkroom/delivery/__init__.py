@@ -1,0 +1,1 @@
+"""Delivery of a reference file: what it would change among the rules, the form, the folder."""

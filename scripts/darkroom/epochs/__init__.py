@@ -1,0 +1,1 @@
+"""Series of epochs: what changed and when, and from which day a file should serve."""

@@ -1,0 +1,362 @@
+"""States of stacks that merge, lose a unit and are rebuilt to the same bits in any order.
+
+A stack (superbias, master bias, mean dark of one exposure time) is a clipped mean over units. A
+mean merges, a clip does not: what is clipped depends on what else is there. Two things make it
+merge. Sums are of whole numbers, residuals about a fixed template in steps of 2⁻¹⁰ of the sample,
+so that no order of additions rounds differently. And only samples that can never be clipped go
+into the sums; all others are listed with their value and judged about the mean of the sums when a
+product is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+#: Steps a sample is divided into.
+STEPS = 1024
+#: Class of pixels that belong to no class and are never used.
+NO_CLASS = 255
+#: Sums are whole numbers of 64 bits: no residual may be so large that its square cannot be added
+#: four thousand million times, or that rounding to steps fails.
+LARGEST = 2**15
+FAR = np.dtype([("pixel", np.int32), ("unit", np.int32), ("residual", np.int32)])
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the residuals of a series are about; fixed for the whole series.
+
+    Parameters
+    ----------
+    level : int32 array, shape (ny, nx)
+        Whole samples near the mean of each pixel.
+    sigma : float64 array, shape (nclasses,)
+        Scatter of one unit about its mean, by class.
+    classes : uint8 array, shape (ny, nx)
+        Class of each pixel (its amplifier, its column parity); `NO_CLASS` where a pixel is
+        never used.
+    anchor : bool array, shape (ny, nx)
+        Pixels that a unit's offsets are measured with.
+    inner, outer : float
+        Samples within `inner` sigma of the template are summed at once; samples beyond `outer`
+        sigma of the mean are clipped.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ, a scatter is not positive, a class has no anchor, the inner limit is
+        not below the outer one, or sums could overflow.
+    """
+
+    level: np.ndarray
+    sigma: np.ndarray
+    classes: np.ndarray
+    anchor: np.ndarray
+    inner: float = 3.0
+    outer: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Refuse a template that no series can be built on."""
+        if not self.level.shape == self.classes.shape == self.anchor.shape:
+            raise ValueError("level, classes and anchor of a template have different shapes")
+        if not (np.isfinite(self.sigma).all() and (self.sigma > 0).all()):
+            raise ValueError("the scatter of a class is not a positive number")
+        if not 0 < self.inner < self.outer:
+            raise ValueError("the inner limit of a template is not between 0 and the outer one")
+        if self.inner * self.sigma.max() >= LARGEST:
+            raise ValueError(f"a scatter above {LARGEST / self.inner:.0f} is too large for sums")
+        for k in range(self.sigma.size):
+            if not (self.anchor & (self.classes == k)).any():
+                raise ValueError(f"class {k} has no anchor pixel to measure offsets with")
+
+    def spread(self, values: np.ndarray, other: float = 0.0) -> np.ndarray:
+        """Return the value of each pixel's class, shape (ny, nx); `other` where it has none."""
+        return np.append(np.asarray(values, np.float64), other)[
+            np.where(self.classes == NO_CLASS, len(values), self.classes)
+        ]
+
+    def same(self, other: Template) -> bool:
+        """Whether another template is equal in every number."""
+        return (
+            (self.inner, self.outer) == (other.inner, other.outer)
+            and np.array_equal(self.level, other.level)
+            and np.array_equal(self.sigma, other.sigma)
+            and np.array_equal(self.classes, other.classes)
+            and np.array_equal(self.anchor, other.anchor)
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """Sums of the units of a series, and the samples that were not summed.
+
+    Parameters
+    ----------
+    template : Template
+    count : uint16 array, shape (ny, nx)
+        Samples in the sums.
+    total, squares : int64 array, shape (ny, nx)
+        Sum of their residuals in steps, and of the squares.
+    units : tuple of str
+        Names of the units, sorted.
+    offsets : int32 array, shape (nunits, nclasses)
+        Offset of each unit and class from the template, in steps.
+    far : structured array of `FAR`
+        Samples outside the inner limit: pixel (flat index), unit (index into `units`), residual in
+        steps; sorted by pixel, then unit.
+    """
+
+    template: Template
+    count: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+    units: tuple[str, ...]
+    offsets: np.ndarray
+    far: np.ndarray
+
+
+@dataclass(frozen=True)
+class Product:
+    """The clipped mean of a state.
+
+    Parameters
+    ----------
+    mean, error : float64 array, shape (ny, nx)
+        Mean in samples, and its standard error from the scatter; NaN where there is none.
+    count, clipped : int array, shape (ny, nx)
+        Samples used and left out.
+    certified : bool array, shape (ny, nx)
+        Pixels whose sums hold no sample that the outer limit would have clipped.
+    """
+
+    mean: np.ndarray
+    error: np.ndarray
+    count: np.ndarray
+    clipped: np.ndarray
+    certified: np.ndarray
+
+
+def empty(template: Template) -> State:
+    """Return the state of no units."""
+    shape = template.level.shape
+    return State(
+        template,
+        np.zeros(shape, np.uint16),
+        np.zeros(shape, np.int64),
+        np.zeros(shape, np.int64),
+        (),
+        np.zeros((0, template.sigma.size), np.int32),
+        np.zeros(0, FAR),
+    )
+
+
+def of_unit(template: Template, name: str, frame: np.ndarray, bad: np.ndarray) -> State:
+    """Return the state of one unit.
+
+    Parameters
+    ----------
+    template : Template
+    name : str
+        Its name in the series: exposure and integration.
+    frame : array, shape (ny, nx)
+        Samples; those that are not finite are left out.
+    bad : bool array, shape (ny, nx)
+        Samples that are left out: saturated, hit, flagged.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    ValueError
+        When the shape is another, a class has no good anchor pixel, or the name is not one that a
+        FITS table can hold.
+    """
+    if not (name.isascii() and name.isprintable() and name):
+        raise ValueError(f"the name of a unit is {name!r}: letters, digits and signs of ASCII only")
+    if frame.shape != template.level.shape or bad.shape != frame.shape:
+        raise ValueError(f"{name}: {frame.shape} pixels, the series has {template.level.shape}")
+    good = ~bad & np.isfinite(frame) & (template.classes != NO_CLASS)
+    difference = np.where(good, frame, 0).astype(np.float64) - template.level
+    offsets = np.empty(template.sigma.size, np.int64)
+    for k in range(offsets.size):
+        where = template.anchor & good & (template.classes == k)
+        if not where.any():
+            raise ValueError(f"{name}: no good pixel to measure the offset of class {k} with")
+        offsets[k] = np.rint(np.median(difference[where]) * STEPS)
+    offset = template.spread(offsets)
+    largest = np.iinfo(np.int32).max
+    residual = np.clip(np.rint(difference * STEPS) - offset, -largest, largest).astype(np.int64)
+    inner = template.spread(np.floor(template.inner * template.sigma * STEPS), -1.0)
+    near = good & (np.abs(residual) <= inner)
+    pixel = np.flatnonzero(good & ~near)
+    far = np.zeros(pixel.size, FAR)
+    far["pixel"], far["residual"] = pixel, residual.ravel()[pixel]
+    summed = np.where(near, residual, 0)
+    return State(
+        template,
+        near.astype(np.uint16),
+        summed,
+        summed * summed,
+        (name,),
+        offsets[None].astype(np.int32),
+        far,
+    )
+
+
+def merge(first: State, second: State) -> State:
+    """Return the state of the units of two states.
+
+    Raises
+    ------
+    ValueError
+        When the templates differ, a unit is in both, or a pixel has more samples than are counted.
+    """
+    _same_template(first, second)
+    twice = sorted(set(first.units) & set(second.units))
+    if twice:
+        raise ValueError(f"{twice[0]} is in both states ({len(twice)} units are)")
+    count = first.count.astype(np.int64) + second.count
+    if count.max(initial=0) > np.iinfo(np.uint16).max:
+        raise ValueError("more samples of a pixel than 65535")
+    units = (*first.units, *second.units)
+    order = np.argsort(np.array(units, dtype=str), kind="stable") if units else np.zeros(0, int)
+    rank = np.empty(len(units), np.int32)
+    rank[order] = np.arange(len(units))
+    far = np.concatenate([first.far, second.far])
+    far["unit"][: first.far.size] = rank[first.far["unit"]]
+    far["unit"][first.far.size :] = rank[second.far["unit"] + len(first.units)]
+    return State(
+        first.template,
+        count.astype(np.uint16),
+        first.total + second.total,
+        first.squares + second.squares,
+        tuple(units[k] for k in order),
+        np.concatenate([first.offsets, second.offsets])[order],
+        far[np.lexsort((far["unit"], far["pixel"]))],
+    )
+
+
+def remove(whole: State, part: State) -> State:
+    """Return a state without the units of another: ``remove(merge(a, b), b)`` is ``a``.
+
+    Raises
+    ------
+    ValueError
+        When the templates differ, a unit of the part is not in the whole, or its samples are
+        others than those that were added.
+    """
+    _same_template(whole, part)
+    missing = sorted(set(part.units) - set(whole.units))
+    if missing:
+        raise ValueError(f"{missing[0]} is not in the state ({len(missing)} units are not)")
+    gone = np.array([unit in set(part.units) for unit in whole.units], bool)
+    leaving = gone[whole.far["unit"]]
+    where = {unit: k for k, unit in enumerate(whole.units)}
+    expected = part.far.copy()
+    expected["unit"] = np.array([where[unit] for unit in part.units], np.int32)[part.far["unit"]]
+    count = whole.count.astype(np.int64) - part.count
+    squares = whole.squares - part.squares
+    if (
+        not np.array_equal(whole.offsets[gone], part.offsets)
+        or not np.array_equal(whole.far[leaving], expected)
+        or count.min(initial=0) < 0
+        or squares.min(initial=0) < 0
+    ):
+        raise ValueError(f"{part.units[0]} has other samples than those that were added")
+    rank = np.cumsum(~gone) - 1
+    far = whole.far[~leaving].copy()
+    far["unit"] = rank[far["unit"]]
+    return replace(
+        whole,
+        count=count.astype(np.uint16),
+        total=whole.total - part.total,
+        squares=squares,
+        units=tuple(unit for unit, left in zip(whole.units, gone, strict=True) if not left),
+        offsets=whole.offsets[~gone],
+        far=far,
+    )
+
+
+def product(state: State) -> Product:
+    """Return the clipped mean of a state.
+
+    Samples of the list count when they lie within the outer limit of the mean of the sums. The
+    sums themselves hold nothing that would be clipped as long as this mean is nearer to the
+    template than the outer limit is to the inner one: the certificate of a pixel.
+
+    Parameters
+    ----------
+    state : State
+
+    Returns
+    -------
+    Product
+        Levels are those of the template: offsets are not added.
+    """
+    template = state.template
+    n = state.count.astype(np.int64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        core = np.where(n > 0, state.total / n, 0.0)
+    sigma = template.spread(template.sigma, np.inf) * STEPS
+    certified = (n > 0) & (np.abs(core) < (template.outer - template.inner) * sigma)
+    pixel = state.far["pixel"]
+    residual = state.far["residual"].astype(np.int64)
+    kept = np.abs(residual - core.ravel()[pixel]) <= template.outer * sigma.ravel()[pixel]
+    # A pixel without any sum has no centre to judge its samples about.
+    kept &= n.ravel()[pixel] > 0
+
+    def added(values):
+        total = np.zeros(n.size, np.int64)
+        np.add.at(total, pixel[kept], values[kept])
+        return total.reshape(n.shape)
+
+    count = n + added(np.ones_like(residual))
+    total, squares = state.total + added(residual), state.squares + added(residual * residual)
+    clipped = np.bincount(pixel[~kept], minlength=n.size).reshape(n.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, total / count, np.nan)
+        # Squares of steps about the mean; whole numbers until the last division.
+        spread = np.maximum(squares - total * mean, 0)
+        error = np.where(count > 1, np.sqrt(spread / (count - 1) / count), np.nan)
+    return Product(
+        template.level + mean / STEPS, error / STEPS, count, clipped, certified & (count > 1)
+    )
+
+
+def levels(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean offset of each class from the template, and its standard error.
+
+    Parameters
+    ----------
+    state : State
+
+    Returns
+    -------
+    level, error : float64 array, shape (nclasses,)
+        In samples; NaN without a unit, the error NaN with one.
+    """
+    offsets = state.offsets.astype(np.float64) / STEPS
+    n, nothing = len(offsets), np.full(state.template.sigma.size, np.nan)
+    level = offsets.mean(axis=0) if n else nothing
+    return level, offsets.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nothing
+
+
+def _same_template(first, second):
+    if not first.template.same(second.template):
+        raise ValueError("the states are about different templates: they are of two series")
+
+
+def equal(first: State, second: State) -> bool:
+    """Whether two states are equal in every bit."""
+    return (
+        first.template.same(second.template)
+        and first.units == second.units
+        and all(
+            np.array_equal(getattr(first, name), getattr(second, name))
+            for name in ("count", "total", "squares", "offsets", "far")
+        )
+    )

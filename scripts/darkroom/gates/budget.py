@@ -1,0 +1,147 @@
+"""The budget of false alarms of a campaign, thresholds, and the power of a gate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import special, stats
+
+#: Most units that are asked for; beyond it no number helps.
+MOST_UNITS = 4096
+
+
+def threshold(chance: float, dof: float, tests: int = 1) -> float:
+    """Return the |t| that is exceeded by chance only, of the largest of some tests.
+
+    Parameters
+    ----------
+    chance : float
+        Chance of a false alarm of this gate.
+    dof : float
+        Degrees of freedom; infinite for a normal deviate.
+    tests : int
+        Number of deviations of which the largest counts.
+    """
+    single = chance / tests / 2
+    if math.isinf(dof):
+        return float(-special.ndtri(single))
+    return float(-special.stdtrit(dof, single))
+
+
+def holm(chances: list[float], budget: float) -> tuple[list[bool], float]:
+    """Return which tests are rejected by Holm's rule, and the chance that the next one has.
+
+    Parameters
+    ----------
+    chances : list of float
+        p of each test.
+    budget : float
+        Chance of any false rejection.
+
+    Returns
+    -------
+    rejected : list of bool
+    level : float
+        The p below which a further test would be rejected: that of thresholds.
+    """
+    total, count = len(chances), 0
+    rejected = [False] * total
+    for place in sorted(range(total), key=lambda k: (chances[k], k)):
+        if chances[place] > budget / (total - count):
+            break
+        rejected[place], count = True, count + 1
+    return rejected, budget / max(total - count, 1)
+
+
+def discoveries(chances: np.ndarray, rate: float) -> np.ndarray:
+    """Return which of many tests are rejected by the rule of Benjamini and Hochberg: bool array.
+
+    Parameters
+    ----------
+    chances : (n,) array
+        p of each test.
+    rate : float
+        Share of false ones among the rejected.
+    """
+    order = np.argsort(chances, kind="stable")
+    below = chances[order] <= rate * np.arange(1, len(chances) + 1) / max(len(chances), 1)
+    last = np.flatnonzero(below)
+    rejected = np.zeros(len(chances), bool)
+    if last.size:
+        rejected[order[: last[-1] + 1]] = True
+    return rejected
+
+
+def power(effect: float, error: float, dof: float, limit: float) -> float:
+    """Return the chance that an effect is seen: that |t| exceeds its threshold.
+
+    Parameters
+    ----------
+    effect : float
+        Size of the effect.
+    error : float
+        Standard error of the deviation.
+    dof : float
+        Degrees of freedom of the error.
+    limit : float
+        The threshold.
+    """
+    if error <= 0:
+        return 1.0 if effect > 0 else 0.0
+    shift = effect / error
+    if math.isinf(dof):
+        return float(special.ndtr(shift - limit) + special.ndtr(-shift - limit))
+    if shift > 30 + limit:  # beyond the reach of the noncentral t's own arithmetic
+        return float(special.chdtr(dof, dof * (shift / limit) ** 2)) if limit else 1.0
+    found = stats.nct.sf(limit, dof, shift) + stats.nct.cdf(-limit, dof, shift)
+    return float(min(1.0, np.nan_to_num(found)))
+
+
+def units_needed(
+    harm: float, scatter: float, chance: float, kind: str, weight: float = 0.0
+) -> int | None:
+    """Return the number of units with which an effect that matters is seen in half of the cases.
+
+    Parameters
+    ----------
+    harm : float
+        The effect: of the mean, or of one unit on the mean.
+    scatter : float
+        Standard deviation of a unit.
+    chance : float
+        Chance of a false alarm of this gate.
+    kind : str
+        ``"mean"``, ``"halves"``, ``"left out"`` (the harm is that of the mean, to which a unit
+        contributes 1/n) or ``"one unit"`` (the harm is that of the unit).
+    weight : float
+        ν0.
+
+    Returns
+    -------
+    int or None
+        None: more than 4096.
+    """
+    for n in _counts():
+        if kind == "left out":
+            limit = threshold(chance, weight + n - 2, n)
+            error, effect = scatter * math.sqrt(n / (n - 1)), harm * n
+        elif kind == "one unit":
+            limit = threshold(chance, weight + n - 2, n)
+            error, effect = scatter * math.sqrt(n / (n - 1)), harm
+        elif kind == "halves":
+            limit = threshold(chance, weight + n - 2)
+            error, effect = scatter * math.sqrt(1 / (n // 2) + 1 / (n - n // 2)), harm
+        else:
+            limit = threshold(chance, weight + n - 1)
+            error, effect = scatter / math.sqrt(n), harm
+        if limit * error <= effect:
+            return n
+    return None
+
+
+def _counts():
+    n = 6
+    while n <= MOST_UNITS:
+        yield n
+        n += max(1, n // 50)

@@ -1,0 +1,286 @@
+"""The gates that any product with a table UNITS has: one bad exposure, drift, repeats, change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from darkroom.gates import gate as make
+from darkroom.gates.gate import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from darkroom.gates.gate import Gate
+    from darkroom.gates.units import Units
+
+# Integrations of one exposure count as one unit when they are alike beyond this chance.
+_ALIKE = 0.01
+# Correlation of the residuals of two units beyond which they are one exposure given twice.
+_TWIN = 0.5
+# Share of its pixels that a unit may lack, beside the usual share.
+_LACKING = 0.02
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One statistic of units and the effect that matters.
+
+    Attributes
+    ----------
+    family : str
+        Key among the harms.
+    label : str
+        ``"level"``; the name of the amplifier follows.
+    unit : str
+        Of the statistic.
+    measured, reason : str
+        What it is, and why the harm matters.
+    harm : float
+        Smallest effect on the product that matters.
+    values : callable
+        Given units, returns (n, amplifiers).
+    whole : bool
+        The harm is that of a single unit.
+    drifts : bool
+        Halves are compared, too.
+    changes : bool
+        It is compared with the file in use, where there is one.
+    change_harm : float or None
+        Smallest change that matters; by default `harm`.
+    """
+
+    family: str
+    label: str
+    unit: str
+    measured: str
+    reason: str
+    harm: float
+    values: Callable[[Units], np.ndarray]
+    whole: bool = False
+    drifts: bool = True
+    changes: bool = True
+
+
+def column(name: str, minus: str = "") -> Callable[[Units], np.ndarray]:
+    """Return a function that gives a column of units, or the difference of two."""
+
+    def values(units: Units) -> np.ndarray:
+        found = units.values[name]
+        return found - units.values[minus] if minus else found
+
+    return values
+
+
+def with_harms(statistics: Sequence[Statistic], harms: Mapping[str, float]) -> list[Statistic]:
+    """Return statistics with the harms that a campaign sets."""
+    return [
+        replace(one, harm=harms[one.family]) if one.family in harms else one for one in statistics
+    ]
+
+
+def unit_gates(
+    units: Units, statistics: Sequence[Statistic], change: Units | None = None
+) -> list[Gate]:
+    """Return the gates of the statistics of units, amplifier by amplifier.
+
+    Parameters
+    ----------
+    units : Units
+    statistics : sequence of Statistic
+        Those of which no unit has a value are left out.
+    change : Units, optional
+        The same of the product minus the file in use.
+    """
+    gates = []
+    for one in statistics:
+        values = one.values(units)
+        for k, amplifier in enumerate(units.amplifiers):
+            series = values[:, k]
+            if not np.isfinite(series).any():
+                continue
+            name = f" of amplifier {amplifier}" if len(units.amplifiers) > 1 else ""
+            words = Words(
+                f"{one.label}{name}", one.family, one.unit, one.measured, one.harm, one.reason
+            )
+            kept, labels, order = independent(series, units)
+            gates.append(make.bad_exposure(words, kept, labels, whole=one.whole))
+            if one.drifts:
+                gates.append(make.two_halves(words, kept, order))
+            if change is not None and one.changes:
+                gates += _changed(words, kept, one.values(change)[0, k])
+    return gates
+
+
+def _changed(words, values, found):
+    """Return the gate of a change; the file in use is taken to be known as well as the product."""
+    values = values[np.isfinite(values)]
+    if not np.isfinite(found):
+        return []
+    own = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return [
+        make.mean_against(
+            words,
+            values - values.mean() + found if len(values) else values,
+            0.0,
+            float(own),
+            question="changed",
+            name=f"change: {words.label}",
+            null="the product and the file in use show the same detector",
+        )
+    ]
+
+
+def independent(values: np.ndarray, units: Units) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Return values that are independent: of units, or of exposures where integrations are alike.
+
+    Parameters
+    ----------
+    values : (n,) array
+        NaN where a unit has none.
+    units : Units
+
+    Returns
+    -------
+    values : (m,) array
+    labels : list of str
+    order : (m,) array
+        Times, or numbers where a time is not known.
+    """
+    order = np.where(np.isfinite(units.mjd).all(), units.mjd, np.arange(len(units), dtype=float))
+    names, which = np.unique(np.array(units.exposure), return_inverse=True)
+    labels = [units.label(k) for k in range(len(units))]
+    good = np.isfinite(values)
+    if not 1 < len(names) < len(units) or not _alike(values[good], which[good]):
+        return values, labels, order
+    means, times = np.full((2, len(names)), np.nan)
+    for k in range(len(names)):
+        here = good & (which == k)
+        if here.any():
+            means[k], times[k] = values[here].mean(), order[here].mean()
+    return means, [str(name) for name in names], times
+
+
+def _alike(values, which):
+    """Whether values of one group are more alike than those of different ones (one-way F test)."""
+    counts = np.bincount(which)
+    counts = counts[counts > 0]
+    n, groups = len(values), len(counts)
+    if n - groups < 1 or groups < 2:
+        return False
+    numbers = np.unique(which, return_inverse=True)[1]
+    means = np.bincount(numbers, values) / np.bincount(numbers)
+    within = ((values - means[numbers]) ** 2).sum() / (n - groups)
+    between = (np.bincount(numbers) * (means - values.mean()) ** 2).sum() / (groups - 1)
+    if within <= 0:
+        return between > 0
+    return bool(special.fdtrc(groups - 1, n - groups, between / within) < _ALIKE)
+
+
+def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gate]:
+    """Return the gates of the set of exposures: repeated, incomplete, truncated.
+
+    Parameters
+    ----------
+    units : Units
+    expected : collection of str, optional
+        Names of the exposures that the campaign accepted for the product.
+    """
+    gates = []
+    twin = units.values.get("twin")
+    if twin is not None and len(units) > 2 and np.isfinite(twin).any():
+        alike = [units.label(k) for k in np.flatnonzero(np.nanmax(twin, axis=1) > _TWIN)]
+        gates.append(
+            make.exact(
+                "repeated exposure",
+                "repeated",
+                "no two exposures have the same noise",
+                f"the noise of {' and of '.join(alike[:4])} is the same" if alike else "",
+                "an exposure that counts twice makes the errors too small",
+            )
+        )
+    valid = units.values.get("valid")
+    if valid is not None and np.isfinite(valid).any():
+        share = np.nanmin(valid, axis=1)
+        lacking = [
+            f"{units.label(k)} has {100 * share[k]:.3g} %"
+            for k in np.flatnonzero(share < np.nanmedian(share) - _LACKING)
+        ]
+        gates.append(
+            make.exact(
+                "truncated exposure",
+                "complete",
+                "every exposure has a value in every pixel that the others have",
+                "; ".join(lacking[:4]),
+                "pixels that an exposure lacks have another mean and a larger error",
+            )
+        )
+    if expected is not None:
+        missing = sorted(name for name in expected if not _among(name, units.exposure))
+        shown = ", ".join(missing[:4])
+        gates.append(
+            make.exact(
+                "complete set",
+                "complete",
+                "the product was made of every exposure that the campaign accepted",
+                f"{len(missing)} of {len(expected)} exposures are not in the product: {shown}"
+                if missing
+                else "",
+                "a product of fewer exposures has larger errors than the campaign could give",
+            )
+        )
+    return gates
+
+
+def _among(name, exposures):
+    return any(one == name or one.startswith((f"{name}.", f"{name}_")) for one in exposures)
+
+
+def written_gates(
+    slopes: np.ndarray,
+    parts: Sequence[str],
+    *,
+    harm: float,
+    tolerance: float,
+    measured: str,
+    reason: str,
+    expected: float = 1.0,
+) -> list[Gate]:
+    """Return the gates of the file as it is written against the exposures.
+
+    Parameters
+    ----------
+    slopes : (n, m) array
+        Slope of each exposure on the file, by part of the image; 1 expected.
+    parts : sequence of str
+        Names of the parts.
+    harm : float
+        Smallest deviation from 1 that matters.
+    tolerance : float
+        By how much the expected value may be wrong: a deviation begins beyond it.
+    measured, reason : str
+        As of `Gate`.
+    expected : float
+        The slope when nothing is wrong.
+    """
+    gates = []
+    for k, part in enumerate(parts):
+        words = Words(part, "written", "", measured, harm, reason)
+        values = slopes[np.isfinite(slopes[:, k]), k]
+        # What the tolerance explains is no deviation; it is no error that more exposures lessen.
+        excess = values.mean() - expected if values.size else 0.0
+        gates.append(
+            make.mean_against(
+                words,
+                values,
+                expected + float(np.clip(excess, -tolerance, tolerance)),
+                0.0,
+                question="sound",
+                name=f"file as written: {part}",
+                null="the exposures show the image of the file, pixel by pixel, in its unit",
+            )
+        )
+    return gates

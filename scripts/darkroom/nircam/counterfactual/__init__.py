@@ -1,0 +1,1 @@
+"""Superbias and read noise against the current files, through the steps of the JWST pipeline."""

@@ -1,0 +1,268 @@
+"""Held-out exposures through the JWST pipeline, with the candidate and with the current file."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+
+from darkroom.counterfactual.paired import classes_of
+from darkroom.counterfactual.record import Comparison
+from darkroom.errors import InputError
+from darkroom.nircam.counterfactual import readnoise, superbias
+from darkroom.nircam.counterfactual.consumer import (
+    Corrected,
+    Fitted,
+    correct,
+    fit,
+    identical,
+    jumps_of,
+    prepare,
+)
+from darkroom.nircam.counterfactual.deck import (
+    source_slopes,
+    white_ramps,
+    with_sources,
+    write_with_sources,
+)
+from darkroom.nircam.counterfactual.results import Pair
+from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.detector.patterns import PATTERNS
+from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.ramps.files import plain_copy
+
+if TYPE_CHECKING:
+    from darkroom.hints import StrPath
+
+log = logging.getLogger(__name__)
+
+PRODUCTS = ("superbias", "readnoise")
+#: Differences of white ramps from which the rate of false jumps is known.
+WHITE_DIFFERENCES = 3_000_000
+_SEED = 19
+
+
+@dataclass(frozen=True)
+class Task:
+    """A comparison to make.
+
+    Attributes
+    ----------
+    product : str
+        ``superbias`` or ``readnoise``.
+    candidate, current : path-like
+        The two files.
+    slopes : (float, float)
+        Smallest and largest slope of injected sources, DN/s.
+    made_of : int
+        Exposures of which the candidate was made; 0: not known.
+    version : str
+        Of jwst.
+    """
+
+    product: str
+    candidate: StrPath
+    current: StrPath
+    slopes: tuple[float, float]
+    made_of: int
+    version: str
+
+
+@dataclass
+class _Deck:
+    """What is collected over exposures."""
+
+    pairs: list[Pair]
+    ramps: list[np.ndarray]
+    exact: list[bool]
+    model: Any = None
+    readout: Readout | None = None
+    good: np.ndarray | None = None
+    reference: np.ndarray | None = None
+
+
+def run(task: Task, exposures: Sequence[tuple[str, StrPath, Mapping[str, StrPath]]]) -> Comparison:
+    """Compare two files on held-out exposures.
+
+    `darkroom.crds.environment.go_offline` must have been called.
+
+    Parameters
+    ----------
+    task : Task
+    exposures : sequence of (str, path-like, dict)
+        Name, raw file and ``{type: path}`` of the references of each exposure; darks.
+
+    Raises
+    ------
+    InputError
+        When a step does not work on an exposure, or the exposures have different shapes.
+    """
+    deck = _Deck([], [], [])
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        # Pixels without a value in any exposure.
+        warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
+        copy = Path(scratch, "copy_of_current.fits")
+        shutil.copyfile(task.current, copy)
+        for name, path, references in exposures:
+            log.info("%s: with both files", name)
+            _add(deck, task, (name, path, references), copy, Path(scratch))
+        return _compared(deck, task, exposures[0])
+
+
+def _add(deck, task, exposure, copy, scratch):
+    """Run one exposure, and the same with sources, with both files and the copy."""
+    name, path, references = exposure
+    with ExitStack() as copies:
+        plain = plain_copy(path, copies)
+        ramps = prepare(plain, references)
+        _describe(deck, path, ramps, task)
+        new, old, same = _both(task, path, ramps, references, copy)
+        deck.exact.append(identical(old[1], same[1], old[0].first, same[0].first))
+        firsts = new[0].first, old[0].first
+        deck.pairs.append(Pair(name, firsts, (new[1], old[1])))
+        deck.ramps.append(np.array(old[0].model.data))
+        deck.model = old[0].model
+        sources, slopes = _sources(deck, task, exposure, plain, scratch)
+        ramps = prepare(sources, references)
+        new, old, _ = _both(task, path, ramps, references, None)
+        pair = Pair(f"{name} with sources", firsts, (new[1], old[1]), slopes)
+        deck.pairs.append(pair)
+        sources.unlink()
+
+
+def _both(task, path, ramps, references, copy):
+    """Return the corrected ramps and rates with candidate, current file and a copy of it."""
+    found: list[tuple[Corrected, Fitted] | None] = []
+    common = None
+    for file in (task.candidate, task.current, copy):
+        if file is None:
+            found.append(None)
+        elif task.product == "superbias":
+            one = correct(path, ramps, references, file)
+            found.append((one, fit(path, one, references, references["readnoise"])))
+        else:
+            common = common or correct(path, ramps, references, references["superbias"])
+            found.append((common, fit(path, common, references, file)))
+    return found
+
+
+def _describe(deck, path, ramps, task):
+    """Keep which pixels are compared, and check that the exposures are alike."""
+    header = fits.getheader(path)
+    readout = Readout.from_header(header)
+    if deck.readout is None:
+        flags = np.array(ramps.pixeldq)
+        bad = (flags & np.uint32(Pixel.DO_NOT_USE)) != 0
+        for file in (task.candidate, task.current):
+            values = image(file, readout, "DQ")
+            if values is not None:
+                bad |= (values.astype(np.uint32) & np.uint32(Pixel.DO_NOT_USE)) != 0
+        deck.reference = (flags & np.uint32(Pixel.REFERENCE_PIXEL)) != 0
+        deck.readout, deck.good = readout, ~bad & ~deck.reference
+    elif (readout.shape, readout.subarray) != (deck.readout.shape, deck.readout.subarray):
+        raise InputError(path, f"is of {readout.subarray}, others of {deck.readout.subarray}")
+
+
+def _sources(deck, task, exposure, plain, scratch):
+    """Write the exposure with sources; return the file and the slopes (DN/s)."""
+    name, _, references = exposure
+    rng = np.random.default_rng([_SEED, zlib.crc32(name.encode())])
+    header = fits.getheader(plain)
+    groups = fits.getdata(plain, "SCI")
+    pattern = str(header["READPATT"])
+    frames = sum(PATTERNS[pattern]) * groups.shape[1]
+    frame_time = float(header["TFRAME"])
+    slopes = source_slopes(deck.good, task.slopes, frames * frame_time, rng)
+    bias = image(references["superbias"], deck.readout)
+    coefficients = image(references["linearity"], deck.readout, "COEFFS")
+    gain = image(references["gain"], deck.readout)
+    usable = np.isfinite(gain) & (gain > 0) & np.isfinite(bias)
+    slopes[~usable | ~np.isfinite(coefficients).all(axis=0)] = 0
+    made = with_sources(groups, bias, coefficients, slopes, (frame_time, pattern), gain, rng)
+    output = scratch / f"{name}_sources_uncal.fits"
+    write_with_sources(plain, output, made)
+    return output, slopes
+
+
+def _compared(deck, task, exposure):
+    """Return the comparison of what was collected."""
+    name, path, references = exposure
+    classes = _classes(deck)
+    exact = all(deck.exact)
+    if task.product == "superbias":
+        errors = tuple(
+            _or_nan(image(file, deck.readout, "ERR"), deck.readout)
+            for file in (task.candidate, task.current)
+        )
+        return superbias.compare(deck.pairs, classes, errors, task.made_of, exact, task.version)
+    nframes = int(fits.getheader(path)["NFRAMES"])
+    maps = tuple(
+        image(file, deck.readout).astype(float) / np.sqrt(nframes)
+        for file in (task.candidate, task.current)
+    )
+    rng = np.random.default_rng([_SEED, zlib.crc32(name.encode()), 1])
+    sigma = np.nan_to_num(maps[1] / np.sqrt(2))
+    white = white_ramps(deck.ramps[0].shape[1:], sigma, WHITE_DIFFERENCES, rng)
+    jumps = jumps_of(path, deck.model, white, references, task.current)[:, 1:, deck.good]
+    rate = float(jumps.mean())
+    expected = rate, float(np.sqrt(max(rate * jumps.size, 1)) / jumps.size)
+    return readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
+
+
+def _classes(deck):
+    """Return the classes of pixels, in the frame of files; amplifiers numbered as everywhere."""
+    readout = deck.readout
+    turned = readout.flip(deck.reference)
+    found = classes_of(readout.shape, turned, readout.noutputs)
+    good = deck.good | deck.reference
+    return {
+        name: np.ascontiguousarray(readout.flip(one)) * good if one.dtype != bool
+        else np.ascontiguousarray(readout.flip(one)) & good
+        for name, one in found.items()
+    }  # fmt: skip
+
+
+def image(path: StrPath, readout: Readout, name: str = "SCI") -> np.ndarray | None:
+    """Return an image of a reference file, cut to the pixels that an exposure reads.
+
+    Parameters
+    ----------
+    path : path-like
+    readout : Readout
+        Of the exposure.
+    name : str
+        Extension; None is returned where the file has none of this name.
+
+    Raises
+    ------
+    InputError
+        When the file does not cover the exposure.
+    """
+    with fits.open(path, memmap=False) as hdus:
+        if name not in hdus:
+            return None
+        values, header = hdus[name].data, hdus[0].header
+    ny, nx = readout.shape
+    row = readout.ystart - int(header.get("SUBSTRT2", 1))
+    column = readout.xstart - int(header.get("SUBSTRT1", 1))
+    inside = values[..., row : row + ny, column : column + nx] if min(row, column) >= 0 else values
+    if min(row, column) < 0 or inside.shape[-2:] != (ny, nx):
+        raise InputError(
+            path, f"does not cover the {nx} × {ny} pixels of {readout.subarray}",
+            "compare files of the same pixels",
+        )  # fmt: skip
+    return inside
+
+
+def _or_nan(values: np.ndarray | None, readout: Readout) -> np.ndarray:
+    return np.full(readout.shape, np.nan) if values is None else values.astype(float)

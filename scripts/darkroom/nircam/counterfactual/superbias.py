@@ -1,0 +1,134 @@
+"""A superbias against the current one: score, levels of the first group, rates, flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
+from darkroom.counterfactual.record import Comparison, ScoreWords
+from darkroom.counterfactual.score import Score, decide, variance_gains
+from darkroom.nircam.counterfactual.results import (
+    Pair,
+    flags_changed,
+    rate_shifts,
+    source_shifts,
+)
+
+#: Smallest shift of a level that matters to images of one group, saturation and linearity, DN.
+HARM_LEVEL = 10.0
+HARM_PARITY = 1.0
+WORDS = ScoreWords(
+    "variance of group 0 after reference pixels",
+    "DN²",
+    "It takes {} from the variance of each pixel of group 0",
+    "It adds {} to the variance of each pixel of group 0",
+)
+_CONSUMER = "jwst superbias, refpix, linearity, jump, ramp_fit"
+
+
+def compare(
+    pairs: Sequence[Pair],
+    classes: Mapping[str, np.ndarray],
+    errors: tuple[np.ndarray, np.ndarray],
+    made_of: int,
+    copy_exact: bool,
+    version: str,
+) -> Comparison:
+    """Return what a candidate superbias changes.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        Held-out darks, and the same with sources.
+    classes : dict
+        Weights of the pixels, ``{name: (ny, nx) array}``; ``all pixels`` are those of the score.
+    errors : (array, array)
+        ERR of the candidate and of the current file, (ny, nx), DN; used for the closure alone.
+    made_of : int
+        Exposures of which the candidate was made; 0: not known.
+    copy_exact : bool
+    version : str
+        Of jwst.
+    """
+    darks = [pair for pair in pairs if pair.slopes is None]
+    score = decide(group_gains(darks, classes["all pixels"]))
+    found = level_shifts(darks, classes)
+    found += rate_shifts(darks, classes)
+    injected = [pair for pair in pairs if pair.slopes is not None]
+    found += source_shifts(injected) if injected else []
+    flags, share = flags_changed(pairs, classes)
+    closure, note = error_closure(darks, classes["all pixels"], errors, score)
+    further = further_ramps(errors[0], classes["all pixels"], score, made_of)
+    return Comparison(
+        consumer=_CONSUMER,
+        version=version,
+        shifts=[*found, *flags],
+        closures=closure,
+        score=score,
+        words=WORDS,
+        copy_exact=copy_exact,
+        copies=len(darks),
+        further=further,
+        flags_changed=share,
+        notes=[note] if note else [],
+    )
+
+
+def group_gains(darks: Sequence[Pair], use: np.ndarray) -> np.ndarray:
+    """Return the gain of each dark: variance of group 0 with the current file minus candidate's."""
+    gains = []
+    for pair in darks:
+        new, old = (first.astype(float) for first in pair.first)
+        # Group 0 minus the candidate against 0 is that minus the current file against their
+        # difference: reference pixels are taken off each.
+        gains.append(variance_gains(old[None], (old - new)[None], np.zeros_like(old)[None], use)[0])
+    return np.array(gains)
+
+
+def level_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> list[Shift]:
+    """Return the shifts of the level of group 0 after reference pixels, by class."""
+    steps = [np.mean(pair.first[0].astype(float) - pair.first[1], axis=0) for pair in darks]
+    found = shifts(steps, classes, "level of group 0", "DN", HARM_LEVEL)
+    return [
+        one if "odd" not in one.kind else _with_harm(one, HARM_PARITY)
+        for one in found
+    ]  # fmt: skip
+
+
+def error_closure(
+    darks: Sequence[Pair], use: np.ndarray, errors: tuple[np.ndarray, np.ndarray], score: Score
+) -> tuple[list[Shift], str]:
+    """Return how the score differs from what the files' ERR predict, and that as a sentence."""
+    new, old = (np.where(use & np.isfinite(error), error, np.nan) for error in errors)
+    if score.error is None or not (np.any(new > 0) and np.any(old > 0)):
+        return [], ""
+    # A few bad pixels of large ERR, which the score does not use, would carry the mean.
+    predicted = float(np.nanmedian(old) ** 2 - np.nanmedian(new) ** 2)
+    values = group_gains(darks, use) - predicted
+    shift, error, count = leave_one_out(values)
+    row = Shift("score minus that predicted by ERR", "all pixels", shift, error, "DN²", None, count)
+    return [row], (
+        f"The ERR of both files predict a score of {predicted:.3g} DN²; found {score.value:.3g} "
+        f"± {score.error:.2g} DN²."
+    )
+
+
+def further_ramps(error: np.ndarray, use: np.ndarray, score: Score, made_of: int) -> int | None:
+    """Return how many exposures more would make a worse candidate as good as the current file.
+
+    The candidate's squared error falls with the number of its exposures, by its own ERR; that of
+    the current file is the candidate's plus the score.
+    """
+    if score.verdict != "worse" or made_of < 1:
+        return None
+    own = float(np.nanmedian(np.where(use & (error > 0), error, np.nan)) ** 2)
+    current = own + score.value
+    if not current > 0:
+        return None
+    return max(int(np.floor(made_of * own / current)) + 1 - made_of, 1)
+
+
+def _with_harm(one: Shift, harm: float) -> Shift:
+    return Shift(one.estimand, one.kind, one.shift, one.error, one.unit, harm, one.exposures)

@@ -1,0 +1,1 @@
+"""Gates of the NIRCam products."""

@@ -1,0 +1,156 @@
+"""The gates of superbias and read noise: what is judged, and the effects that matter."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from darkroom.gates import units as unit_tables
+from darkroom.gates.gate import exact
+from darkroom.gates.standard import (
+    Statistic,
+    column,
+    set_gates,
+    unit_gates,
+    with_harms,
+    written_gates,
+)
+from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from darkroom.gates.gate import Gate
+    from darkroom.gates.units import Units
+    from darkroom.hints import StrPath
+    from darkroom.nircam.ramps.ramps import RampSet
+
+_LEVELS = "levels matter to images of one group, to saturation and to linearity near full well"
+
+
+def _level(units: Units) -> np.ndarray:
+    """Return active minus reference, or the level itself where there are no reference pixels."""
+    reference = units.values["reference"]
+    return units.values["active"] - np.nan_to_num(reference)
+
+
+SUPERBIAS = (
+    Statistic(
+        "level", "level", "DN", "active minus reference pixels: what the correction by reference "
+        "pixels leaves", _LEVELS, 10.0, _level,
+    ),
+    Statistic("slow", "gradient along the slow axis", "DN", "slope of the means of rows, edge "
+              "minus centre", _LEVELS, 10.0, column("slow")),
+    Statistic("curvature", "curvature along the slow axis", "DN", "quadratic term of the means of "
+              "rows, edge minus centre", _LEVELS, 10.0, column("curvature")),
+    Statistic("parity", "odd minus even columns", "DN", "mean of the odd minus that of the even "
+              "columns, active minus reference", "a column pattern stays in every image", 1.0,
+              lambda units: units.values["parity"]
+              - np.nan_to_num(units.values["reference_parity"])),
+    Statistic("fast", "gradient along the fast axis", "DN", "slope along the columns of the "
+              "amplifier, edge minus centre", _LEVELS, 10.0, column("fast")),
+    Statistic("noise", "noise", "ln variance", "ln of the variance of the residuals",
+              "it raises the error of every pixel", math.log(1.05**2), column("lnvar"),
+              changes=False),
+    Statistic("slope", "slope on the product", "", "slope of the pixels on those of the product",
+              "its pixels are not those of the product", 0.01, column("slope"), changes=False),
+)  # fmt: skip
+READNOISE = (
+    Statistic("noise", "read noise", "ln variance", "ln of the variance of one read",
+              "at 5 % of the noise false jumps fall or rise by a factor of 3", math.log(1.05**2),
+              column("lnvar")),
+)  # fmt: skip
+_WRITTEN = (
+    "a mirrored image, exchanged amplifiers and a wrong half have slope 0, a wrong unit its factor"
+)
+
+
+def superbias(
+    reference: StrPath,
+    details: StrPath,
+    ramps: RampSet,
+    expected: Collection[str] | None,
+    harms: Mapping[str, float],
+) -> list[Gate]:
+    """Return the gates of a superbias.
+
+    Parameters
+    ----------
+    reference, details : path-like
+        Reference file, and file of details with the table UNITS.
+    ramps : RampSet
+        The exposures it was made of.
+    expected : collection of str or None
+        Exposures that the campaign accepted.
+    harms : dict
+        Smallest effects that matter, where they are not the usual ones.
+    """
+    image = _image(reference)
+    slopes, names = superbias_slopes(image, ramps)
+    gates = [*_common(details, SUPERBIAS, expected, harms), _whole(image, "superbias")]
+    return gates + written_gates(
+        slopes, names, harm=harms.get("written", 0.05), tolerance=0.005,
+        measured="slope of group 0 on the file", reason=_WRITTEN,
+    )  # fmt: skip
+
+
+def readnoise(
+    reference: StrPath,
+    details: StrPath,
+    ramps: RampSet,
+    expected: Collection[str] | None,
+    harms: Mapping[str, float],
+) -> list[Gate]:
+    """Return the gates of a read noise; parameters as of `superbias`."""
+    image = _image(reference)
+    slopes, ratios, names = noise_slopes(image, ramps)
+    gates = _common(details, READNOISE, expected, harms)
+    gates.append(_whole(image, "read noise", above=0.0))
+    gates += written_gates(
+        slopes, names, harm=harms.get("written", 0.5), tolerance=0.3,
+        measured="slope of squared differences of two groups on the squared noise of the file",
+        reason=_WRITTEN,
+    )  # fmt: skip
+    # Differences hold slow noise that a line takes away, a line shot noise that the first
+    # differences lack: 10 % of the variance.
+    gates += written_gates(
+        ratios, [f"{name}, size" for name in names], harm=harms.get("scale", 0.3), tolerance=0.1,
+        measured="ln of the variance of differences of two groups over that of the file",
+        reason="a factor of √2 (one read for two) is 0.69, one of √NFRAMES as much or more",
+        expected=0.0,
+    )  # fmt: skip
+    return gates
+
+
+def _common(details, statistics, expected, harms):
+    units = unit_tables.read(details)
+    if units is None:
+        return []
+    change = unit_tables.read(details, unit_tables.CHANGE)
+    statistics = with_harms(statistics, harms)
+    return set_gates(units, expected) + unit_gates(units, statistics, change)
+
+
+def _image(path: StrPath) -> np.ndarray:
+    from astropy.io import fits
+
+    with fits.open(path) as hdus:
+        return np.array(hdus["SCI"].data, np.float32)
+
+
+def _whole(image, what, above=-math.inf):
+    """Return the gate that every pixel has a value that can be used."""
+    bad = int((~np.isfinite(image)).sum())
+    low = int((image <= above).sum())
+    share = (bad + low) / image.size
+    fault = (
+        f"{bad} pixels have no value and {low} are not above {above:g} ({100 * share:.2g} %)"
+        if share > 0.01
+        else ""
+    )
+    return exact(
+        f"values of the {what}", "values", "99 % of the pixels have a value that can be used",
+        fault, "a pixel without a value is not calibrated",
+    )  # fmt: skip

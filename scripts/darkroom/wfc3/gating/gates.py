@@ -1,0 +1,121 @@
+"""The gates of a combined visit: what is judged, and the effects that matter."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darkroom.gates import gate as make
+from darkroom.gates.gate import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from darkroom.gates.gate import Gate
+    from darkroom.hints import StrPath
+
+# Share of the pixels of the image that may lack data, and of the weight that may be missing.
+_EMPTY, _WEIGHT = 0.01, 0.02
+# Difference of a shift of sources that matters, pixels, and its error where none is written.
+_SHIFT, _SHIFT_ERROR = 0.1, 0.02
+_SIDES = "background left/right"
+
+
+def combined(
+    record: StrPath,
+    quantities: StrPath,
+    expected: Collection[str] | None,
+    harms: Mapping[str, float],
+) -> list[Gate]:
+    """Return the gates of the combined image of a visit and of the exposures in it.
+
+    Parameters
+    ----------
+    record : path-like
+        What the combination says of itself, JSON.
+    quantities : path-like
+        Quantities of the exposures, JSON.
+    expected : collection of str or None
+        Exposures that the campaign accepted.
+    harms : dict
+        Smallest effects that matter, where they are not the usual ones.
+    """
+    said = json.loads(Path(record).read_text(encoding="utf-8"))
+    rows = json.loads(Path(quantities).read_text(encoding="utf-8"))["quantities"]
+    gates = [_set(said, expected), _filled(said)]
+    gates += _weights(said, harms)
+    gates += _shifts(said, harms)
+    return gates + _backgrounds(rows, set(said["exposures"]), harms)
+
+
+def _set(said: Mapping[str, Any], expected: Collection[str] | None) -> Gate:
+    used, left = set(said["exposures"]), set(said.get("left_out") or {})
+    missing = sorted(set(expected or ()) - used - left)
+    twice = len(said["exposures"]) != len(used)
+    fault = f"{len(missing)} exposures are not in the image: {missing[0]}" if missing else ""
+    return make.exact(
+        "complete set", "complete",
+        "the image holds every exposure, or says why one was left out",
+        "an exposure counts twice" if twice else fault,
+        "an exposure that is missing takes its time with it",
+    )  # fmt: skip
+
+
+def _filled(said):
+    share = said.get("empty_share") or 0.0
+    return make.exact(
+        "pixels without data", "values", "99 % of the pixels in the field have data",
+        f"{100 * share:.3g} % have none" if share > _EMPTY else "",
+        "holes are left where dithers do not fill them",
+    )  # fmt: skip
+
+
+def _weights(said, harms):
+    """Return the gates of weight against exposure time, of the image and of each exposure."""
+    reason = "an EXPTIME card that is not the time of the reads weights the exposure wrongly"
+    words = Words("weight", "weight", "", "weight over exposure time, minus 1",
+                  harms.get("weight", _WEIGHT), reason)  # fmt: skip
+    null = "the weight of a pixel is the time that it was exposed"
+    found = []
+    ratios = [("weight of the image", said.get("weight_ratio"))]
+    each = said.get("weight_of_each") or []
+    ratios += [(f"weight of {name}", value)
+               for name, value in zip(said["exposures"], each, strict=False)]  # fmt: skip
+    for name, value in ratios:
+        if value is not None and math.isfinite(value):
+            found.append(make.counted(words, name, null, value - 1, 1e-3))
+    return found
+
+
+def _shifts(said, harms):
+    words = Words(
+        "shift", "shift", "pixels", "shift of the sources against those of the other exposures",
+        harms.get("shift", _SHIFT), "a tenth of a pixel widens stars by 2 %",
+    )  # fmt: skip
+    return [
+        make.counted(words, f"shift of {name}", "the exposures show the sources at one place",
+                     value, _SHIFT_ERROR)
+        for name, value in (said.get("offsets_pixels") or {}).items()
+        if value is not None and math.isfinite(value)
+    ]  # fmt: skip
+
+
+def _backgrounds(rows, used, harms):
+    """Return the gates of the background, left over right: light that was left in an exposure."""
+    words = Words(
+        "background", "background", "", "background of the left over that of the right side, "
+        "minus 1", harms.get("background", 0.02), "2 % of the sky: light of the limb or of a trail",
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        name, _, kind = row["name"].partition(" ")
+        value, error = row["value"], row["uncertainty"]
+        if kind != _SIDES or name not in used or value is None or not error:
+            continue
+        found.append(
+            make.counted(words, f"background of {name}", "the sky is the same on both sides",
+                         value - 1, error)
+        )  # fmt: skip
+    return found

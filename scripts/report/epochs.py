@@ -1,0 +1,59 @@
+"""Merge states of a series, withdraw exposures from one, make its product.
+
+merge    states of several epochs, or of several sites, become one; in any order to the same bits
+remove   the units of one state are withdrawn from another
+product  clipped mean, error, counts and certificate of each pixel
+
+No exposure is read again. A pixel without certificate has moved so far from the template of its
+series that samples may have been summed that should have been clipped: make it from the exposures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from darkroom.cli import ListFileParser, run
+
+log = logging.getLogger(__name__)
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    merge = actions.add_parser("merge", help="merge states")
+    merge.add_argument("states", nargs="+", metavar="STATE")
+    remove = actions.add_parser("remove", help="withdraw units")
+    remove.add_argument("state", metavar="STATE")
+    remove.add_argument("withdrawn", metavar="WITHDRAWN", help="state of the units to withdraw")
+    product = actions.add_parser("product", help="make the product of a state")
+    product.add_argument("state", metavar="STATE")
+    for action in (merge, remove, product):
+        action.add_argument("--output", required=True, help="file to write")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Do what is asked."""
+    arguments = parse()
+    from darkroom.epochs.merging import merge_files, remove_file, write_product
+
+    if arguments.action == "merge":
+        units = merge_files(arguments.states, arguments.output)
+        log.info("%d units in %s", units, arguments.output)
+    elif arguments.action == "remove":
+        units = remove_file(arguments.state, arguments.withdrawn, arguments.output)
+        log.info("%d units left in %s", units, arguments.output)
+    else:
+        found = write_product(arguments.state, arguments.output)
+        log.info(
+            "%d of %d pixels certified; %s written",
+            found.certified.sum(),
+            found.certified.size,
+            arguments.output,
+        )
+
+
+if __name__ == "__main__":
+    run(main)
