@@ -119,3 +119,21 @@ def test_crds_certifies_it_by_its_real_rules(made, reference_data, tmp_path):
     said = (tmp_path / "said").read_text(encoding="utf-8")
     assert " 0 errors" in said
     assert " 0 warnings" in said
+
+
+def test_crds_certifies_a_mask(made, reference_data, tmp_path):
+    done = own_program(
+        "nircam/mask", "--output", tmp_path / "mask.fits", "--injected", 0, "--pedigree",
+        "INFLIGHT", made / "dark_details.fits",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (packed,) = (reference_data / "crds").glob("real_mappings_*.tgz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (cache,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    where = ("--cache", cache, "--context", "jwst_0541.pmap", "--output", tmp_path / "said")
+    done = program("references/certify", *where, tmp_path / "mask.fits")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = (tmp_path / "said").read_text(encoding="utf-8")
+    assert " 0 errors" in said
+    assert " 0 warnings" in said

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.nircam.dark.settings import DarkSettings
+from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 from darkroom.nircam.spectrum.settings import SpectrumSettings
@@ -101,3 +103,5 @@ class NircamSettings:
     readnoise: ReadnoiseSettings = section(ReadnoiseSettings)
     spectrum: SpectrumSettings = section(SpectrumSettings)
     reference_pixels: ReferencePixelSettings = section(ReferencePixelSettings)
+    dark: DarkSettings = section(DarkSettings)
+    mask: MaskSettings = section(MaskSettings)

@@ -23,7 +23,7 @@ LAYOUT = readout("NRCALONG", "SUB64P")
 def darks(tmp_path_factory):
     """Give a folder of six exposures of two integrations, and the true rate."""
     folder = tmp_path_factory.mktemp("darks")
-    rate = np.full((64, 64), 0.02)
+    rate = np.full((64, 64), 0.005)
     rate[20:30, 20:30] = 2.0
     rate[40:44, 40:44] = 0.3
     data = make_ramps(12, 20, (64, 64), seed=8, rate=rate)
@@ -62,7 +62,7 @@ def test_cube_is_rate_times_time(made, darks):
     assert header["EXP_TYPE"] == "N/A"
     assert header["NOUTPUTS"] == 1
     assert header["NGROUPS"] == 30
-    assert header["AVDRKCUR"] == pytest.approx(0.02, abs=0.005)
+    assert header["AVDRKCUR"] == pytest.approx(0.005, abs=0.001)
     assert "extrapolated" in str(header["HISTORY"])
     assert (dq[21:29, 21:29] & (1 << 11) > 0).all()
     assert (dq[41:43, 41:43] & (1 << 12) > 0).all()
@@ -122,3 +122,52 @@ def test_refusals(darks, tmp_path):
     assert done.returncode == 1
     assert "jump" in done.stderr
     assert not (tmp_path / "x.fits").exists()
+
+
+@pytest.fixture(scope="module")
+def masked(made, darks):
+    """Give a mask with a previous one, that of darks alone, and the numbers."""
+    folder, _, _ = darks
+    old = np.zeros((64, 64), np.uint32)
+    old[50, 50] = (1 << 10) | 1  # dead: darks cannot see it
+    old[55, 55] = 1 << 12  # warm no more
+    primary = fits.PrimaryHDU()
+    primary.header["DETECTOR"] = "NRCALONG"
+    fits.HDUList([primary, fits.ImageHDU(old, name="DQ")]).writeto(folder / "old.fits")
+    for name, more in (("mask", ("--previous", folder / "old.fits")), ("alone", ())):
+        done = own_program(
+            "nircam/mask", "--output", folder / f"{name}.fits", "--pedigree", "DUMMY", "--injected",
+            100, "--quantities", folder / f"{name}.json", *more, made[1],
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_mask_of_a_dark(masked):
+    with fits.open(masked / "mask.fits", checksum=True) as hdus:
+        header, dq = hdus[0].header, hdus["DQ"].data
+        names = {str(row["NAME"]).strip() for row in hdus["DQ_DEF"].data}
+    assert header["REFTYPE"] == "MASK"
+    assert header["SUBARRAY"] == "SUB64P"
+    assert header["FLATPIX"]
+    assert (dq[21:29, 21:29] & 1 > 0).all()
+    assert dq[50, 50] & (1 << 10)
+    assert not dq[55, 55]
+    assert dq[0, 0] & (1 << 31)
+    assert {"HOT", "WARM", "DEAD", "REFERENCE_PIXEL", "DO_NOT_USE"} <= names
+    good = np.ones((64, 64), bool)
+    good[:4] = good[:, :4] = False
+    good[20:30, 20:30] = good[40:44, 40:44] = good[50, 50] = False
+    assert (dq[good] > 0).sum() <= 2
+    with fits.open(masked / "mask_details.fits") as hdus:
+        assert {"CHANGE", "COMPARE", "INJECTED"} <= {hdu.name for hdu in hdus}
+        assert hdus["CHANGE"].data[55, 55] == 2
+    said = json.dumps(json.loads((masked / "mask.json").read_text(encoding="utf-8")))
+    assert "are found" in said
+    assert "healed pixels" in said
+
+
+def test_mask_of_darks_alone_says_what_it_lacks(masked):
+    header = fits.getheader(masked / "alone.fits")
+    assert not header["FLATPIX"]
+    assert "darks alone" in str(header["HISTORY"])
