@@ -6,10 +6,11 @@ nircam = PIPELINES["nircam"]
 
 include: "nircam_noise.smk"
 include: "nircam_epochs.smk"
+include: "nircam_dark.smk"
 
 
 wildcard_constraints:
-    purpose="superbias|readnoise|noise",
+    purpose="superbias|readnoise|noise|dark|mask|gain",
 
 
 rule simulate_references:

@@ -8,16 +8,18 @@ and DATASUM in every HDU, the same bytes every time but for those cards.
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from darkroom.atomic import written_atomically
 from darkroom.fits.structure import BLOCK
+from darkroom.fits.write import add_checksums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from astropy.io import fits
 
@@ -48,13 +50,63 @@ def write_planes(path: StrPath, hdus: Iterable[tuple[fits.Header, np.ndarray | N
             if data is not None:
                 _describe(header, data)
             total = 0 if data is None else _sum(data)
-            header["DATASUM"] = (str(total), "data unit checksum")
-            header["CHECKSUM"] = ("0" * 16, "HDU checksum")
-            text = np.frombuffer(header.tostring().encode("ascii"), ">u4")
-            header["CHECKSUM"] = (_encoded(_folded(int(text.sum(dtype=np.uint64)) + total)),)
-            stream.write(header.tostring().encode("ascii"))
+            _write_header(stream, header, total)
             if data is not None:
                 _write_data(stream, data)
+
+
+def write_cubes(
+    path: StrPath,
+    primary: fits.Header,
+    cubes: Mapping[str, tuple[tuple[int, int, int], Callable[[], Iterable[np.ndarray]], str]],
+    hdus: Iterable[Any],
+) -> None:
+    """Write a primary header, cubes plane by plane, and small HDUs.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name.
+    primary : astropy.io.fits.Header
+        Its DATE is set here.
+    cubes : dict
+        ``{EXTNAME: (shape, planes, BUNIT)}``; ``planes()`` gives the planes, (ny, nx) float32, in
+        order. It is called twice: for the checksum, and for the pixels.
+    hdus : iterable of astropy HDUs
+        Written after the cubes.
+    """
+    from astropy.io import fits
+
+    with written_atomically(path) as temporary, temporary.open("wb") as stream:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        primary["DATE"] = (now, "time this file was written (UTC)")
+        _write_header(stream, primary, 0)
+        for name, (shape, planes, unit) in cubes.items():
+            header = fits.ImageHDU(np.zeros((1, 1, 1), np.float32), name=name).header
+            for axis, size in enumerate(reversed(shape), 1):
+                header[f"NAXIS{axis}"] = size
+            header["BUNIT"] = unit
+            total = 0
+            for plane in planes():
+                total = _folded(total + _sum(np.ascontiguousarray(plane)))
+            _write_header(stream, header, total)
+            for plane in planes():
+                stream.write(plane.astype(">f4").tobytes())
+            stream.write(b"\0" * (-4 * int(np.prod(shape)) % BLOCK))
+        for hdu in hdus:
+            add_checksums([hdu])
+            held = io.BytesIO()
+            fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(held)
+            stream.write(held.getvalue()[BLOCK:])
+
+
+def _write_header(stream: IO[bytes], header: fits.Header, total: int) -> None:
+    """Write a header with the checksums of an HDU whose data have the sum `total`."""
+    header["DATASUM"] = (str(total), "data unit checksum")
+    header["CHECKSUM"] = ("0" * 16, "HDU checksum")
+    text = np.frombuffer(header.tostring().encode("ascii"), ">u4")
+    header["CHECKSUM"] = (_encoded(_folded(int(text.sum(dtype=np.uint64)) + total)),)
+    stream.write(header.tostring().encode("ascii"))
 
 
 def _write_data(stream: IO[bytes], data: np.ndarray) -> None:

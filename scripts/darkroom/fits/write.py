@@ -52,7 +52,7 @@ def write(path: StrPath, hdus: Sequence[Any], date: str | None = None) -> None:
         date or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "time this file was written (UTC)",
     )
-    _add_checksums(hdulist)
+    add_checksums(hdulist)
     with written_atomically(path) as temporary:
         save(temporary, hdulist, output_verify="exception", checksum=False)
 
@@ -102,11 +102,11 @@ def edited(path: StrPath, **options: Any) -> Iterator[fits.HDUList]:
     """
     with fits.open(io.BytesIO(Path(path).read_bytes()), memmap=False, **options) as hdus:
         yield hdus
-        _add_checksums([hdu for hdu in hdus if "CHECKSUM" in hdu.header])
+        add_checksums([hdu for hdu in hdus if "CHECKSUM" in hdu.header])
         save(path, hdus)
 
 
-def _add_checksums(hdus: Sequence[Any]) -> None:
+def add_checksums(hdus: Sequence[Any]) -> None:
     """Add CHECKSUM and DATASUM, without the time that astropy puts into their comments."""
     for hdu in hdus:
         hdu.add_checksum(when="HDU checksum")

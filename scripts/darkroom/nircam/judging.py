@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: Names of the products, as `checks` and messages have them.
 SUPERBIAS, READNOISE = "superbias", "read noise"
 SPECTRUM, REFERENCE_PIXELS = "noise spectrum", "reference-pixel product"
+DARK = "dark"
 # The pixels of the bias of every detector are at thousands of DN; without bias they are near 0.
 _MIN_LEVEL = 100.0
 _OTHER_TYPES = (
@@ -129,6 +130,8 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
 
 def _state_checks(product):
     """Return the checks of the steps made before; a product of the noise may have had any."""
+    if product == DARK:
+        return _dark_state_checks()
     advice = "select raw exposures (_uncal.fits)" if not product else (
         f"make the {product} of exposures before these steps"
     )  # fmt: skip
@@ -148,6 +151,20 @@ def _state_checks(product):
         ),
         alike,
         Without(key="steps", what="steps made before", steps=others, verdict=WARNED, advice=advice),
+    )  # fmt: skip
+
+
+def _dark_state_checks():
+    """Return the checks of the steps made before a dark: its own subtraction leaves nothing."""
+    return (
+        Without(
+            key="steps", what="steps made", steps=("dark_current", "persistence", "gain_scale"),
+            advice="make the dark of exposures before these steps",
+        ),
+        Alike(
+            key="state", what="state",
+            advice="one dark is made of exposures after the same steps",
+        ),
     )  # fmt: skip
 
 

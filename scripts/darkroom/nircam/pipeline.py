@@ -13,6 +13,8 @@ from darkroom.counterfactual.settings import DeckSettings
 from darkroom.epochs.settings import EpochSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
+from darkroom.nircam.dark.settings import DarkSettings
+from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 from darkroom.nircam.settings import NircamSettings
@@ -23,6 +25,8 @@ _GROUPS = {
     "superbias": SuperbiasSettings,
     "readnoise": ReadnoiseSettings,
     "reference_pixels": ReferencePixelSettings,
+    "dark": DarkSettings,
+    "mask": MaskSettings,
 }
 _NOISE_FIGURES = (
     "noise_spectrum",
@@ -307,6 +311,31 @@ class NircamPipeline(Pipeline):
             found["reference"] = f"{self.plan.folder(item)}/reference_pixels.fits"
         return found
 
+    # Dark current and mask
+
+    def dark_products(self, item: str) -> list[str]:
+        """Return the names of those of dark and mask that are made for an item."""
+        settings = self.settings(item)
+        planning.check_dark(settings, item)
+        return [product for product in ("dark", "mask") if settings[product]["make"]]
+
+    def dark_inputs(self, item: str) -> dict[str, str]:
+        """Return the gain reference and the earlier dark that the dark of an item needs."""
+        found = self.previous(item, "dark")
+        if self.settings(item)["dark"]["gain"] is None:
+            found["gain"] = f"{self.plan.folder(item)}/previous_gain.fits"
+        return found
+
+    def dark_options(self, inputs: Any, outputs: Any) -> str:
+        """Return the options that name the gain, the earlier dark and the file of numbers."""
+        gain = input_options(inputs, {"gain": "--gain-file "})
+        return f"{gain} {self.product_options(inputs, outputs)}".strip()
+
+    def telegraph_option(self, item: str, inputs: Any) -> str:
+        """Return the option that names the read noise, when that tells telegraph pixels."""
+        line = self.settings(item)["readnoise"]["method"] == "line"
+        return quoted("--readnoise", inputs["readnoise"]) if line else ""
+
     # Figures and products
 
     def truth_files(self, item: str) -> dict[str, str]:
@@ -437,6 +466,7 @@ class NircamPipeline(Pipeline):
     def quantities(self, item: str) -> list[str]:
         """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
+        made += [f"{self.plan.folder(item)}/{name}.json" for name in self.dark_products(item)]
         return made + self.noise_quantities(item)
 
     def products(self, item: str) -> list[str]:
@@ -444,7 +474,7 @@ class NircamPipeline(Pipeline):
         folder = self.plan.folder(item)
         made = [
             f"{folder}/{product}{suffix}"
-            for product in planning.PURPOSES
+            for product in (*planning.PURPOSES, *self.dark_products(item))
             for suffix in (".fits", "_details.fits", ".json", ".certified", "_rules.json")
         ]
         made += [f"{folder}/quantities.json", f"{folder}/item.json"]

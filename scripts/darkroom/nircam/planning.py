@@ -78,12 +78,49 @@ def item_kinds(nircam: Mapping[str, Any]) -> list[str]:
     if "sirs" in chosen:
         kinds |= set(OPTIONAL_KINDS)
     kinds |= {purpose for purpose in PURPOSES if nircam[purpose]["previous"] == "crds"}
+    kinds |= {
+        product
+        for product in ("dark", "mask")
+        if nircam[product]["make"] and nircam[product]["previous"] == "crds"
+    }
+    if nircam["dark"]["make"] and nircam["dark"]["gain"] is None:
+        kinds.add("gain")
     return sorted(kinds)
 
 
 def without_segment(name: str) -> str:
     """Return the name of the exposure of which a file is a segment."""
     return _SEGMENT.sub("", name)
+
+
+def check_dark(nircam: Mapping[str, Any], item: str) -> None:
+    """Refuse a dark or a mask that cannot be made with the other settings of an item.
+
+    Raises
+    ------
+    DarkroomError
+        Saying what to set.
+    """
+    dark, mask = nircam["dark"], nircam["mask"]
+    if mask["make"] and not (dark["make"] and dark["method"] == "gls"):
+        raise DarkroomError(
+            f"item {item}: mask.make needs the dark of method gls; set dark.make: true, "
+            "dark.method: gls"
+        )
+    if not dark["make"]:
+        return
+    if dark["method"] != "gls":
+        raise DarkroomError(
+            f"item {item}: dark.method reffiles needs the flags of the step jump, which is not run "
+            "here; use method gls, or run the program dark on ramps after jump"
+        )
+    steps = nircam["steps"]["readnoise"]
+    lacking = [name for name in ("superbias", "linearity") if name not in steps]
+    if lacking or "dark_current" in steps:
+        raise DarkroomError(
+            f"item {item}: dark.make uses the ramps of steps.readnoise, which must include "
+            f"superbias and linearity, and not dark_current; they are {', '.join(steps)}"
+        )
 
 
 def subtracts_made(nircam: Mapping[str, Any], purpose: str) -> bool:

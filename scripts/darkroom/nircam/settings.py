@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
 from darkroom.epochs.settings import EpochSettings
+from darkroom.nircam.dark.settings import DarkSettings
+from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
 from darkroom.nircam.spectrum.settings import SpectrumSettings
@@ -103,3 +105,5 @@ class NircamSettings:
     spectrum: SpectrumSettings = section(SpectrumSettings)
     reference_pixels: ReferencePixelSettings = section(ReferencePixelSettings)
     epochs: EpochSettings = section(EpochSettings)
+    dark: DarkSettings = section(DarkSettings)
+    mask: MaskSettings = section(MaskSettings)

@@ -1,9 +1,9 @@
 """Dark current of jwst_reffiles 1.0.1, reproduced to the last bit.
 
-The sample is the absolute level of a group, of all integrations. The group with a jump and all later
-ones of its integration are left out, and no other flag is looked at. The scatter of the samples that
-survive a clip stands in ERR: it is not the error of the mean. A pixel without a sample is 0 ± 0, as
-if it had been measured; `DarkLevels.good` tells it apart.
+The sample is the absolute level of a group, of all integrations. The group with a jump and all
+later ones of its integration are left out, and no other flag is looked at. The scatter of the
+samples that survive a clip stands in ERR: it is not the error of the mean. A pixel without a sample
+is 0 ± 0, as if it had been measured; `DarkLevels.good` tells it apart.
 """
 
 from __future__ import annotations

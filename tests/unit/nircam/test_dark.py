@@ -1,0 +1,115 @@
+"""Dark current by generalised least squares: closure against truth, within its own errors."""
+
+import numpy as np
+import pytest
+
+from darkroom.errors import InputError
+from darkroom.nircam.dark.measure import measure
+from darkroom.nircam.dark.model import Timing
+from nircam_dark_ramps import DT, RampsInMemory, classes, make_ramps
+
+GAIN = np.array([2.0])
+
+
+def found(data, **cards):
+    return measure(RampsInMemory(data, cards), classes(data.shape[2:]), GAIN)
+
+
+def test_error_and_bias_hold_for_few_ramps():
+    data = make_ramps(3, 50, (32, 64), seed=3, rate=0.005)
+    made = found(data)
+    pull = (made.rate - 0.005) / made.error
+    assert abs(pull.std() - 1) < 0.05
+    assert abs(pull.mean()) < 4 / np.sqrt(pull.size)
+    assert np.median(made.nhits) == 0
+    assert made.nhits.sum() > 0.8 * 3 * 50 * 2048 * 1e-4 * DT
+    assert abs(np.median(made.noise) - 10) < 0.2
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("rate", [0.001, 0.02])
+@pytest.mark.parametrize("drift", [0.0, 4.0])
+@pytest.mark.parametrize("nramps", [3, 10, 30])
+def test_acceptance(nramps, drift, rate):
+    """Pull 1.00 ± 0.05, bias within max(0.3e-4 e-/s, 1 %) at 30 ramps, rms at 10 ramps."""
+    data = make_ramps(nramps, 100, (64, 128), seed=7 + nramps, rate=rate, drift=drift)
+    made = found(data)
+    rest = made.rate.astype(float) - rate
+    assert abs((rest / made.error).std() - 1) < 0.05
+    if nramps == 30:
+        statistical = rest.std() / np.sqrt(rest.size)
+        assert abs(rest.mean()) < max(0.3e-4, 0.01 * rate) + 2 * statistical
+    if nramps == 10 and drift == 0 and rate == 0.001:
+        assert rest.std() < 11.5e-4
+
+
+@pytest.mark.parametrize("frames", [(8, 2), (8, 12), (2, 8), (4, 1), (1, 1)])
+def test_covariance_of_averaged_groups(frames):
+    timing = Timing(*frames, tframe=1.0)
+    rng = np.random.default_rng(1)
+    n, gap = frames
+    charge = np.cumsum(rng.poisson(3.0, (40000, 3 * (n + gap))), axis=1)
+    groups = np.stack([charge[:, k * (n + gap) : k * (n + gap) + n].mean(axis=1) for k in range(3)])
+    steps = np.diff(groups, axis=0)
+    assert np.allclose(np.cov(steps), timing.matrix(3.0, 0.0, 2), rtol=0.03, atol=0.05 * n)
+
+
+def test_averaged_groups_pull():
+    """MEDIUM8: the noise of a group is that of a frame over sqrt(8), charge is correlated."""
+    rng = np.random.default_rng(5)
+    shape, nramps, ngroups, n, gap = (16, 64), 6, 12, 8, 2
+    data = np.empty((nramps, ngroups, *shape), np.float32)
+    for ramp in data:
+        level = np.zeros(shape)
+        for group in range(ngroups):
+            frames = np.empty((n + gap, *shape))
+            for k in range(n + gap):
+                level += rng.poisson(0.5 * DT, shape)
+                frames[k] = level + 12 * rng.standard_normal(shape)
+            ramp[group] = frames[:n].mean(axis=0) / 2
+    made = found(data, NFRAMES=8, GROUPGAP=2, READPATT="MEDIUM8")
+    pull = (made.rate - 0.5) / made.error
+    assert abs(pull.std() - 1) < 0.08
+    assert abs(pull.mean()) < 0.2
+    assert 0.8 < made.factor[0] < 1.2
+
+
+def test_missing_and_saturated_groups_are_left_out():
+    data = make_ramps(4, 20, (16, 64), seed=2, rate=0.01, hits=0.0)
+    data[0, 9, 3, 3] = np.nan  # DO_NOT_USE
+    data[1, 5:, 4, 4] = np.nan  # saturated from here on
+    data[:, :, 5, 5] = np.nan
+    made = found(data)
+    assert made.nint[3, 3] == 4
+    assert 0 < made.info[3, 3] < made.info[0, 0]
+    assert made.info[4, 4] < made.info[3, 3]
+    assert np.isnan(made.rate[5, 5])
+    assert np.isnan(made.error[5, 5])
+    assert made.nint[5, 5] == 0
+
+
+def test_bright_pixels_are_not_called_unstable():
+    rate = np.full((32, 64), 0.005)
+    rate[:, ::16] = 5.0
+    made = found(make_ramps(10, 50, (32, 64), seed=4, rate=rate))
+    bright = made.chi2[:, ::16]
+    assert abs(np.median(bright) - 0.93) < 0.2
+    pull = ((made.rate - rate) / made.error)[:, ::16]
+    assert abs(pull.std() - 1) < 0.15
+
+
+def test_settling_of_the_ramp_is_measured():
+    made = found(make_ramps(10, 30, (32, 64), seed=6, rate=0.01, settling=30.0))
+    times = np.arange(30) * DT
+    true = 30 * (1 - np.exp(-times / 40))
+    # The rate takes a part of the settling: S is what is left beside the straight line.
+    slope = np.median(made.rate) - 0.01
+    assert np.allclose(
+        made.settling[:, 0], true - slope * times, atol=5 * made.settling_error.max()
+    )
+    assert np.abs(made.settling[:, 0]).max() > 20 * made.settling_error.max()
+
+
+def test_two_groups_are_refused():
+    with pytest.raises(InputError, match="needs 3"):
+        found(make_ramps(3, 2, (16, 64), seed=1))

@@ -1,0 +1,173 @@
+"""The files of a dark: program, cube, cards, details, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.nircam.detector.subarrays import readout
+from nircam_dark_ramps import DT, make_ramps
+from nircam_darks import write_ramp
+from nircam_jwst import own_program
+
+# The clock of a full frame: in that of so small a subarray no dark current would show.
+STEPS = dict.fromkeys(("S_SUPERB", "S_REFPIX", "S_LINEAR"), "COMPLETE") | {
+    "TFRAME": DT,
+    "TGROUP": DT,
+}
+LAYOUT = readout("NRCALONG", "SUB64P")
+
+
+@pytest.fixture(scope="module")
+def darks(tmp_path_factory):
+    """Give a folder of six exposures of two integrations, and the true rate."""
+    folder = tmp_path_factory.mktemp("darks")
+    rate = np.full((64, 64), 0.005)
+    rate[20:30, 20:30] = 2.0
+    rate[40:44, 40:44] = 0.3
+    data = make_ramps(12, 20, (64, 64), seed=8, rate=rate)
+    paths = [
+        write_ramp(
+            folder / f"dark{k}.fits", data[2 * k : 2 * k + 2], LAYOUT, mjd=59600 + k,
+            groupdq=np.zeros((2, 20, 64, 64)), S_JUMP="COMPLETE", **STEPS,
+        )
+        for k in range(6)
+    ]  # fmt: skip
+    return folder, paths, rate
+
+
+@pytest.fixture(scope="module")
+def made(darks):
+    folder, paths, _ = darks
+    done = own_program(
+        "nircam/dark", "--output", folder / "dark.fits", "--gain", 2, "--groups", 30, "--pedigree",
+        "DUMMY", "--quantities", folder / "dark.json", *paths,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "dark.fits", folder / "dark_details.fits", folder / "dark.json"
+
+
+def test_cube_is_rate_times_time(made, darks):
+    _, _, rate = darks
+    with fits.open(made[0], checksum=True) as hdus:
+        header, sci, err, dq = hdus[0].header, *(hdus[n].data for n in ("SCI", "ERR", "DQ"))
+    assert sci.shape == err.shape == (30, 64, 64)
+    assert not sci[0].any()
+    time = 29 * DT
+    pull = (sci[-1] * 2 / time - rate)[8:, 8:] / (err[-1] * 2 / time)[8:, 8:]
+    assert abs(pull.std() - 1) < 0.05
+    # The last two groups set the pipeline's extrapolation: no noise of their own.
+    assert np.allclose(sci[-1] - sci[-2], sci[-2] - sci[-3], atol=1e-4)
+    assert header["EXP_TYPE"] == "N/A"
+    assert header["NOUTPUTS"] == 1
+    assert header["NGROUPS"] == 30
+    assert header["AVDRKCUR"] == pytest.approx(0.005, abs=0.001)
+    assert "extrapolated" in str(header["HISTORY"])
+    assert (dq[21:29, 21:29] & (1 << 11) > 0).all()
+    assert (dq[41:43, 41:43] & (1 << 12) > 0).all()
+    assert not (dq & 1).any()
+
+
+def test_details_hold_what_was_measured(made):
+    with fits.open(made[1], checksum=True) as hdus:
+        names = {hdu.name for hdu in hdus}
+        assert {"RATE", "ERR", "NINT", "NHITS", "CHI2", "INFO", "DQ", "LEVELS", "SETTLING"} <= names
+        assert (hdus["NINT"].data[8:, 8:] == 12).all()
+        assert np.isnan(hdus["RATE"].data[0, 0])  # a reference pixel
+        assert len(hdus["LEVELS"].data) == 1
+        assert set(hdus["SETTLING"].data["INTEGRATION"]) == {1, 2}
+    said = json.loads(made[2].read_text(encoding="utf-8"))
+    assert any("dark current, amplifier 0" in json.dumps(entry) for entry in said)
+
+
+def test_measured_cube_is_noisier_but_true(darks):
+    folder, paths, rate = darks
+    out = folder / "measured.fits"
+    done = own_program(
+        "nircam/dark", "--output", out, "--gain", 2, "--cube", "measured", "--previous",
+        folder / "dark.fits" if (folder / "dark.fits").exists() else paths[0], *paths,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with fits.open(out) as hdus:
+        sci, err = hdus["SCI"].data, hdus["ERR"].data
+    pull = (sci[-1] * 2 - rate * 19 * DT)[8:, 8:] / (2 * err[-1])[8:, 8:]
+    assert pull.std() < 1.1
+
+
+def test_method_reffiles_needs_jumps_and_keeps_their_numbers(darks):
+    folder, paths, _ = darks
+    out = folder / "peer.fits"
+    done = own_program("nircam/dark", "--method", "reffiles", "--output", out, *paths)
+    assert done.returncode == 0, done.stderr
+    with fits.open(out) as hdus:
+        assert hdus["SCI"].shape == (20, 64, 64)
+    assert fits.getdata(folder / "peer_details.fits", "COUNT").max() == 12
+
+
+def test_refusals(darks, tmp_path):
+    _, paths, _ = darks
+    done = own_program("nircam/dark", "--output", tmp_path / "x.fits", *paths)
+    assert done.returncode == 1
+    assert "gain" in done.stderr
+    data = fits.getdata(paths[0], "SCI")
+    wrong = write_ramp(tmp_path / "sub.fits", data, LAYOUT, S_DARK="COMPLETE", **STEPS)
+    done = own_program("nircam/dark", "--output", tmp_path / "x.fits", "--gain", 2, wrong)
+    assert done.returncode == 1
+    assert "dark_current" in done.stderr
+    nojump = write_ramp(tmp_path / "nojump.fits", data, LAYOUT, **STEPS)
+    done = own_program(
+        "nircam/dark", "--method", "reffiles", "--output", tmp_path / "x.fits", nojump
+    )
+    assert done.returncode == 1
+    assert "jump" in done.stderr
+    assert not (tmp_path / "x.fits").exists()
+
+
+@pytest.fixture(scope="module")
+def masked(made, darks):
+    """Give a mask with a previous one, that of darks alone, and the numbers."""
+    folder, _, _ = darks
+    old = np.zeros((64, 64), np.uint32)
+    old[50, 50] = (1 << 10) | 1  # dead: darks cannot see it
+    old[55, 55] = 1 << 12  # warm no more
+    primary = fits.PrimaryHDU()
+    primary.header["DETECTOR"] = "NRCALONG"
+    fits.HDUList([primary, fits.ImageHDU(old, name="DQ")]).writeto(folder / "old.fits")
+    for name, more in (("mask", ("--previous", folder / "old.fits")), ("alone", ())):
+        done = own_program(
+            "nircam/mask", "--output", folder / f"{name}.fits", "--pedigree", "DUMMY", "--injected",
+            100, "--quantities", folder / f"{name}.json", *more, made[1],
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_mask_of_a_dark(masked):
+    with fits.open(masked / "mask.fits", checksum=True) as hdus:
+        header, dq = hdus[0].header, hdus["DQ"].data
+        names = {str(row["NAME"]).strip() for row in hdus["DQ_DEF"].data}
+    assert header["REFTYPE"] == "MASK"
+    assert header["SUBARRAY"] == "SUB64P"
+    assert header["FLATPIX"]
+    assert (dq[21:29, 21:29] & 1 > 0).all()
+    assert dq[50, 50] & (1 << 10)
+    assert not dq[55, 55]
+    assert dq[0, 0] & (1 << 31)
+    assert {"HOT", "WARM", "DEAD", "REFERENCE_PIXEL", "DO_NOT_USE"} <= names
+    good = np.ones((64, 64), bool)
+    good[:4] = good[:, :4] = False
+    good[20:30, 20:30] = good[40:44, 40:44] = good[50, 50] = False
+    assert (dq[good] > 0).sum() <= 2
+    with fits.open(masked / "mask_details.fits") as hdus:
+        assert {"CHANGE", "COMPARE", "INJECTED"} <= {hdu.name for hdu in hdus}
+        assert hdus["CHANGE"].data[55, 55] == 2
+    said = json.dumps(json.loads((masked / "mask.json").read_text(encoding="utf-8")))
+    assert "are found" in said
+    assert "healed pixels" in said
+
+
+def test_mask_of_darks_alone_says_what_it_lacks(masked):
+    header = fits.getheader(masked / "alone.fits")
+    assert not header["FLATPIX"]
+    assert "darks alone" in str(header["HISTORY"])

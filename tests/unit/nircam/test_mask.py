@@ -1,0 +1,67 @@
+"""Bad pixels in darks: completeness, false alarms, comparison with a previous mask."""
+
+import numpy as np
+import pytest
+
+from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.mask.classify import Class, bits_of
+from darkroom.nircam.mask.compare import Change, update
+from darkroom.nircam.mask.injection import Conditions, inject
+
+LIMITS = 0.5, 0.02
+
+
+@pytest.mark.heavy
+def test_acceptance_at_ten_ramps():
+    """Completeness 0.95 or more; false alarms at most 25 in 1e6, 300 of the bias class."""
+    rows = inject(Conditions(10, 50, 10.73677, 0.002, 10.0, 1e-4), 2000, LIMITS, seed=5)
+    by_class = {row["class"]: row for row in rows}
+    for kind in ("warm", "hot", "noisy", "telegraph", "unstable"):
+        assert by_class[kind]["share"] >= 0.95, by_class[kind]
+        # 25 in 1e6 of 40,000 pixels is one; three are still within chance (1.9 %).
+        assert by_class[kind]["false"] <= 3, by_class[kind]
+    assert by_class["bias"]["false"] <= 300e-6 * by_class["bias"]["good"] + 6
+    assert by_class["bias"]["share"] > 0.6
+
+
+def test_few_ramps_say_so():
+    rows = inject(Conditions(3, 30, 10.73677, 0.002, 10.0, 1e-4), 200, LIMITS, seed=2)
+    by_class = {row["class"]: row for row in rows}
+    assert by_class["hot"]["share"] == 1
+    assert by_class["bias"]["share"] == 0  # three ramps cannot tell it from a cosmic ray
+    assert by_class["noisy"]["false"] <= 2
+
+
+def test_bits_of_classes():
+    reasons = np.array([[Class.HOT, Class.WARM, Class.NOISY | Class.RTN, 0, Class.REFERENCE]])
+    bits = bits_of(reasons, ["HOT", "STUCK"])[0]
+    assert bits[0] == Pixel.HOT | Pixel.DO_NOT_USE
+    assert bits[1] == Pixel.WARM
+    assert bits[2] == Pixel.UNRELIABLE_SLOPE | Pixel.TELEGRAPH
+    assert bits[3] == 0
+    assert bits[4] == Pixel.REFERENCE_PIXEL
+
+
+class Found:
+    """What `update` reads of a dark: six pixels."""
+
+    rate = np.array([[0.1, 0.002, 0.021, 0.019, 0.002, 0.1]], np.float32)
+    error = np.full((1, 6), 0.001, np.float32)
+    nint = np.array([[10, 10, 10, 10, 2, 10]])
+
+
+def test_new_healed_undecided_and_carried():
+    old = np.array([[0, 1 << 12, 0, 1 << 12, 1 << 12, (1 << 10) | 1]], np.uint32)
+    reasons = np.array([[4, 0, 4, 0, 0, 4]], np.int32)
+    bits = bits_of(reasons, ["HOT"])
+    made = update(reasons, bits, old, Found(), LIMITS, keep=False)
+    N, H, U = Change.NEW, Change.HEALED, Change.UNDECIDED
+    assert made.change.tolist() == [[N, H, U, U, U, N]]
+    assert made.bits[0, 1] == 0
+    assert made.bits[0, 3] == Pixel.WARM
+    assert made.bits[0, 4] == Pixel.WARM  # two integrations heal nothing
+    assert made.bits[0, 5] == Pixel.DEAD | Pixel.DO_NOT_USE | Pixel.WARM
+    assert made.carried == 1
+    kept = update(reasons, bits, old, Found(), LIMITS, keep=True)
+    assert kept.bits[0, 1] == Pixel.WARM
+    assert {row["new"] for row in made.rows} == {"WARM", "none"}
