@@ -3,8 +3,9 @@
 One full-frame exposure in a process of its own (imports included) and a further one in the same
 process; then a campaign of darks of one detector: superbias, read noise, noise spectrum and
 reference pixels, by the built-in engine from raw files, and from ramps of the pipeline. Of the
-exposures that the pipeline calibrates, some are measured and scaled to all. The products of both
-are compared: no bit may differ.
+exposures that the pipeline calibrates, some are measured and scaled to all. Beside them stands
+what others do for two of the products: superbias by jwst_reffiles from raw files, read noise by
+jwst_reffiles from ramps of the pipeline, of the same exposures.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from nircam_reffiles import PEER
 from process import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 JWST = ROOT / ".venvs" / "jwst" / "bin" / "python"
 DETECTOR = ROOT / ".venvs" / "detector" / "bin" / "python"
+PEERS = ROOT / ".venvs" / "peers-jwst" / "bin" / "python"
 STEPS = ("dq_init", "saturation", "superbias", "refpix", "linearity")
 SUPERBIAS = STEPS[:2]
+#: What superbias and read noise take here, checks of the exposures included.
+TWO = ("check for the superbias", "superbias", "check for the readnoise", "read noise")
 KINDS = ("mask", "saturation", "superbias", "linearity", "readnoise")
 
 # One exposure after another; the CPU seconds of each go to a file.
@@ -119,6 +124,7 @@ def steps_alone(folder, steps):
 def _run(rows, words, command):
     cpu, peak = measure(command, ROOT, NUMBA_CACHE_DIR=str(ROOT / ".cache" / "numba"))
     rows["found"].append((cpu, peak))
+    rows["spent"][words] = rows["spent"].get(words, 0) + cpu
     print(f"{words:40} {cpu:7.2f} CPU s {peak:.2f} GB", flush=True)
     return cpu
 
@@ -145,10 +151,19 @@ def _list(path, files):
 
 
 def builtin(folder):
-    """Measure the campaign by the built-in engine; return CPU seconds and the folder."""
+    """Measure the campaign by the built-in engine.
+
+    Returns
+    -------
+    cpu, peak : float
+    made : pathlib.Path
+        Folder of the products.
+    two : float
+        CPU seconds of superbias and read noise.
+    """
     made, raw = folder / "builtin", sorted((folder / "raw").glob("*.fits"))
     made.mkdir()
-    rows = {"folder": folder, "found": []}
+    rows = {"found": [], "spent": {}}
     names = [path.name.partition(".")[0] for path in raw]
     checks = []
 
@@ -166,14 +181,18 @@ def builtin(folder):
         "readnoise": lambda: check("readnoise", STEPS, "--superbias", made / "superbias.fits"),
     }
     total = sum(_products(rows, made, ramps)) + sum(checks)
-    return total, max(peak for _, peak in rows["found"]), made
+    two = sum(rows["spent"][words] for words in TWO)
+    return total, max(peak for _, peak in rows["found"]), made, two
 
 
 def pipeline(folder, sampled):
-    """Measure the campaign from ramps of the pipeline; return CPU seconds and the folder."""
+    """Measure the campaign from ramps of the pipeline; return what `builtin` does.
+
+    The last number is that of the pipeline with jwst_reffiles; None where that is not installed.
+    """
     made, raw = folder / "pipeline", sorted((folder / "raw").glob("*.fits"))
     made.mkdir()
-    rows = {"folder": folder, "found": []}
+    rows = {"found": [], "spent": {}}
     spent = []
 
     def calibrate(purpose, steps, *more):
@@ -195,7 +214,19 @@ def pipeline(folder, sampled):
         "readnoise": lambda: calibrate("readnoise", STEPS, "--superbias", made / "superbias.fits"),
     }
     products = sum(_products(rows, made, ramps)) * len(raw) / sampled
-    return sum(spent) + products, max(peak for _, peak in rows["found"]), made
+    peak = max(peak for _, peak in rows["found"])
+    two = None
+    if PEERS.is_file():
+        calibrated = sorted((made / "readnoise").glob("*.fits"))[:sampled]
+        two = spent[1]  # for the read noise; superbias is made from raw files
+        for words, module, files in (
+            ("superbias", "superbias", raw[:sampled]),
+            ("read noise", "readnoise", calibrated),
+        ):
+            command = [PEERS, "-c", PEER, module, f"make_{module}", made / f"peer_{module}.fits"]
+            cpu = _run(rows, f"{words} by jwst_reffiles", [*command, "{}", *files])
+            two += cpu * len(raw) / sampled
+    return sum(spent) + products, peak, made, two
 
 
 def main():
@@ -225,9 +256,12 @@ def main():
         if arguments.only in (None, name):
             shutil.rmtree(folder / name, ignore_errors=True)
             totals[name] = work()
-            cpu, peak, made = totals[name]
+            cpu, peak, made, two = totals[name]
             size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) / 1e9
             print(f"{name}: {cpu:.1f} CPU s, {peak:.2f} GB, {size:.2f} GB on disk")
+            if two is not None:
+                by = "here" if name == "builtin" else "by jwst and jwst_reffiles"
+                print(f"superbias and read noise {by}: {two:.1f} CPU s")
     if len(totals) == 2:
         print(f"1/{totals['pipeline'][0] / totals['builtin'][0]:.1f} of the CPU")
     if arguments.folder is None:

@@ -14,7 +14,7 @@ LIBRARY = SCRIPTS / "darkroom"
 FLOORS = (
     (
         *("errors", "hints", "naming", "atomic", "words", "threads", "compiled", "dates"),
-        *("secrets", "plain", "folders"),
+        *("secrets", "plain", "folders", "memory"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign", "counterfactual", "delivery", "gates"),

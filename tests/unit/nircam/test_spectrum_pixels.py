@@ -7,12 +7,15 @@ import pytest
 from scipy import stats
 
 from darkroom.errors import DarkroomError
+from darkroom.nircam.spectrum import ramp as ramp_module
 from darkroom.nircam.spectrum.bins import Grid
 from darkroom.nircam.spectrum.fit import fit
 from darkroom.nircam.spectrum.model import Layout, covariance
 from darkroom.nircam.spectrum.numbers import numbers
+from darkroom.nircam.spectrum.ramp import fit_ramp
 from darkroom.nircam.spectrum.sums import LineFitSums, add_rows, row_means
 from darkroom.nircam.spectrum.weak import mean_weak_noise, weak_noise
+from nircam_spectra import simulated
 
 NGROUPS, SHAPE = 6, (12, 64)
 NU = 8
@@ -67,6 +70,21 @@ def test_a_pixel_without_a_value_or_far_away_does_not_count_in_its_row():
     assert np.array_equal(row_means(values, np.array([10.0])), [[1], [1]])
     values[0] = np.nan
     assert row_means(values, np.array([10.0]))[0, 0] == 0
+
+
+@pytest.mark.parametrize("detector", ["NRCA1", "NRCB1"])
+def test_bands_of_rows_change_no_bit_of_the_lines(monkeypatch, detector):
+    source, _, _ = simulated(3, detector=detector, nints=1, ngroups=5)
+    watched = np.nonzero(source.readout.reference_pixels())
+    fits = []
+    for rows in (10_000, 13):
+        monkeypatch.setattr(ramp_module, "_BAND", rows)
+        fits.append(fit_ramp(source, 0, watched))
+    for field in dataclasses.fields(fits[0]):
+        one, other = (np.asarray(getattr(fitted, field.name)) for fitted in fits)
+        assert one.tobytes() == other.tobytes(), field.name
+    whole = np.stack([source.read(0, group)[watched] for group in range(5)])
+    assert np.array_equal(fits[0].watched, whole)
 
 
 def sums_of_squares(seed, npixels=100_000, spread=0.0):

@@ -100,6 +100,7 @@ def compare(
             values |= {"over_floor": row / floor, "over_white": total / white_alone[a]}
             numbers = {key: float(value) for key, value in values.items()}
             rows.append({"correction": name, "amplifier": a, **numbers, "kernel": kernel})
+        source.forget()
     return first, rows
 
 
