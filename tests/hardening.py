@@ -584,8 +584,9 @@ def _flushed(name):
         for words in _lists(box):
             assert program(*words)[0] == 0
         code = (
-            "import os, sys, runpy; real = os.fsync; count = [0]\n"
-            "def fsync(handle):\n count[0] += 1\n return real(handle)\n"
+            f"import os, sys, runpy; real = os.fsync; count = [0]; root = {str(box.folder)!r}\n"
+            "def fsync(handle):\n count[0] += root in os.readlink(f'/proc/self/fd/{handle}')\n"
+            " return real(handle)\n"
             "os.fsync = fsync\nsys.argv = sys.argv[1:]\n"
             "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
             "except SystemExit as end: assert not end.code\n"
