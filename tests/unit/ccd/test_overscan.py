@@ -209,3 +209,14 @@ def test_programs_make_a_part_for_each_amplifier(tmp_path, amplifier_count):
         with opened_part(tmp_path / "science" / "target_image_dsub.fits", number) as hdus:
             assert hdus["SCI"].data.shape == rate.shape
             assert hdus["SCI"].header["BKGAFT"] == pytest.approx(12.0 * 30, abs=5)
+
+
+@pytest.mark.parametrize("card", ["BIASSEC1", "OVERSCAN", "OSCANSEC"])
+def test_the_overscan_of_the_only_amplifier_is_read_from_other_cards_too(card):
+    header = {card: "[65:76,1:64]", "DATASEC1": "[1:64,1:64]"}
+    parts, remarks = find_parts("frame.fits", header, (64, 76))
+    assert (str(parts.overscan), str(parts.image)) == ("[65:76,1:64]", "[1:64,1:64]")
+    assert not remarks
+    second = header | {"BIASSEC2": "[1:12,1:64]"}
+    assert find_parts("frame.fits", second, (64, 76))[0] is None
+    assert find_parts("frame.fits", {"OVERSCAN": "T"}, (64, 76))[0] is None

@@ -133,7 +133,8 @@ def find_parts(
     """Find image and overscan of a frame, from settings and header cards.
 
     The image is the setting, or TRIMSEC, or DATASEC, or else what the overscan leaves of the frame.
-    The overscan is the setting, or BIASSEC.
+    The overscan is the setting, or BIASSEC. Of cameras with one amplifier, BIASSEC1, OVERSCAN,
+    OSCANSEC, TRIMSEC1 and DATASEC1 say the same.
 
     Parameters
     ----------
@@ -158,8 +159,10 @@ def find_parts(
     InputError
         When a section cannot be read, lies outside the image, or overlaps the other.
     """
-    strip = _section(path, shape, "overscan_section", overscan, header, ("BIASSEC",))
-    image = _section(path, shape, "trim_section", trim, header, ("TRIMSEC", "DATASEC"))
+    strips = ("BIASSEC", *_of_single(header, ("BIASSEC1", "OVERSCAN", "OSCANSEC")))
+    images = ("TRIMSEC", "DATASEC", *_of_single(header, ("TRIMSEC1", "DATASEC1")))
+    strip = _section(path, shape, "overscan_section", overscan, header, strips)
+    image = _section(path, shape, "trim_section", trim, header, images)
     remarks = []
     if image is not None and trim is None and image.shape == shape and not image.within(shape):
         # Cards that trimming left behind: the stored image is what they call the image.
@@ -189,6 +192,13 @@ def find_parts(
             raise InputError(path, f"its overscan {strip} and its image {image} overlap")
         image = _rest(path, strip, shape)
     return Parts(image, strip), remarks
+
+
+def _of_single(header, cards):
+    """Return those of some cards that hold a section, where no card speaks of a second one."""
+    if "BIASSEC2" in header or "DATASEC2" in header:
+        return ()
+    return tuple(card for card in cards if _SECTION.fullmatch(str(header.get(card, "")).strip()))
 
 
 def _section(path, shape, key, value, header, cards):

@@ -113,8 +113,8 @@ def misfit(levels: Levels) -> str | None:
     if levels.freedom < 1 or levels.chance >= _MISFIT_CHANCE:
         return None
     return (
-        f"bias + rate x time misses the mean levels by {number(levels.misfit, 2)} times their errors "
-        f"(largest residual {np.abs(levels.residual).max():.2f}, probability by chance "
+        f"bias + rate x time misses the mean levels by {number(levels.misfit, 2)} times their "
+        f"errors (largest residual {np.abs(levels.residual).max():.2f}, probability by chance "
         f"{levels.chance:.1g}): the error of the rate that all pixels share is scaled up by that "
         "factor (RATESYS)"
     )
