@@ -127,7 +127,9 @@ def _said(rows, compared, inserted, settings):
         step = f"{needs - first['nunits']} more exposures" if needs else "more exposures"
         return _words(FEW, _decisive(first), f"{first['name']}: {first['sentence']}", step)
     if not compared:
-        return _words(UNKNOWN, _decisive(rows[0]), "gates are passed; not compared with the file "
+        # The gate that came nearest to its threshold; conditions that hold have no number.
+        near = min(rows, key=lambda row: 2.0 if row["margin"] is None else row["margin"])
+        return _words(UNKNOWN, _decisive(near), "gates are passed; not compared with the file "
                       "in use", "compare it with the file in use")  # fmt: skip
     return _compared(rows, compared, score, settings)
 
