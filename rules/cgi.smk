@@ -162,14 +162,13 @@ rule photon_counted_dark:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: cgi.options(wildcards.item, "photon_counted_dark"),
-        counting=lambda wildcards: cgi.counting_options(wildcards.item),
+        settings=lambda wildcards: cgi.counting_options(wildcards.item),
         code=program.digest("detector", "cgi/photon_counted_dark"),
     message:
         "Counting photons in stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/photon_counted_dark") + "--output {output:q} {params.settings} "
-        "{params.counting} --maps {input.maps:q} --frames {input.frames:q} {input.statuses:q} "
+        "--maps {input.maps:q} --frames {input.frames:q} {input.statuses:q} "
         "> {log:q} 2>&1"
 
 

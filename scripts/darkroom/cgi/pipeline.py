@@ -127,7 +127,8 @@ class CgiPipeline(Pipeline):
 
     def counting_options(self, item: str) -> str:
         """Return the settings of the photon counting of an item, as options."""
-        return command_options(self.settings(item)["counting"], CountingSettings)
+        counting = command_options(self.settings(item)["counting"], CountingSettings)
+        return f"{self.options(item, 'photon_counted_dark')} {counting}"
 
     def pixel_options(self, item: str) -> str:
         """Return the settings of the bad-pixel maps of an item, as options."""
