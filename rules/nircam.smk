@@ -1,6 +1,4 @@
 # NIRCam darks: superbias and read noise reference files.
-from darkroom.nircam.planning import PURPOSES
-
 nircam = PIPELINES["nircam"]
 
 
@@ -341,7 +339,7 @@ rule nircam_figures:
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
         quantities=lambda wildcards: nircam.quantities(wildcards.item),
-        rules=[f"{RESULTS}/{{item}}/{purpose}_rules.json" for purpose in PURPOSES],
+        rules=lambda wildcards: nircam.rules_files(wildcards.item),
     output:
         item=f"{RESULTS}/{{item}}/item.json",
         quantities=f"{RESULTS}/{{item}}/quantities.json",

@@ -52,12 +52,11 @@ rule mask:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         settings=lambda wildcards: nircam.options(wildcards.item, "mask"),
-        more=lambda wildcards, input, output: nircam.product_options(input, output),
-        readnoise=lambda wildcards, input: nircam.telegraph_option(wildcards.item, input),
+        more=lambda wildcards, input, output: nircam.mask_options(wildcards.item, input, output),
         code=program.digest("detector", "nircam/mask"),
     message:
         "Flagging the bad pixels of {wildcards.item}"
     shell:
         program("detector", "nircam/mask") + "--output {output.reference:q} "
-        "--details {output.details:q} {params.readnoise} "
+        "--details {output.details:q} "
         "{params.settings} {params.more} {input.dark:q} > {log:q} 2>&1"

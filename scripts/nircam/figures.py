@@ -34,6 +34,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--readnoise", **pair, help="products of readnoise")
     for name in ("superbias", "readnoise"):
         parser.add_argument(f"--{name}-other", **pair, help="products of another method")
+    parser.add_argument("--dark", **pair, help="products of dark")
+    parser.add_argument("--mask", **pair, help="products of mask; needs --dark")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth of simulated darks")
     parser.add_argument("--comparison", type=Path, metavar="JSON", help="comparison with the truth")
     parser.add_argument(
@@ -99,7 +101,7 @@ def main() -> None:
     arguments = parse()
     from darkroom.atomic import remove_durably
     from darkroom.nircam.detector.readout import Readout
-    from darkroom.nircam.figures import item, noise_item, readnoise, superbias
+    from darkroom.nircam.figures import dark, item, noise_item, readnoise, superbias
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes
     from darkroom.plot.book import FigureBook
@@ -120,6 +122,13 @@ def main() -> None:
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
             story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
+        darks = {
+            name: None if paths is None else tuple(map(Product, paths))
+            for name, paths in (("dark", arguments.dark), ("mask", arguments.mask))
+        }
+        if darks["dark"]:
+            reasons = darks["mask"][1] if darks["mask"] else None
+            dark.draw_figures(book, classes, darks["dark"][1], reasons)
         noise = _draw_noise(book, arguments)
         trends = None
         if arguments.trends:
@@ -128,6 +137,7 @@ def main() -> None:
             trends = told.read(arguments.trends)
             told.draw_figures(book, trends)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
+    described = dark.add(described, folder, **darks)
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
         described["tables"].append(table)

@@ -331,10 +331,11 @@ class NircamPipeline(Pipeline):
         gain = input_options(inputs, {"gain": "--gain-file "})
         return f"{gain} {self.product_options(inputs, outputs)}".strip()
 
-    def telegraph_option(self, item: str, inputs: Any) -> str:
-        """Return the option that names the read noise, when that tells telegraph pixels."""
+    def mask_options(self, item: str, inputs: Any, outputs: Any) -> str:
+        """Return the options of a mask: earlier mask, numbers, and telegraph pixels if known."""
         line = self.settings(item)["readnoise"]["method"] == "line"
-        return quoted("--readnoise", inputs["readnoise"]) if line else ""
+        telegraph = quoted("--readnoise", inputs["readnoise"]) if line else ""
+        return f"{telegraph} {self.product_options(inputs, outputs)}".strip()
 
     # Figures and products
 
@@ -374,12 +375,21 @@ class NircamPipeline(Pipeline):
         }
         if self.has_series(item):
             others["trends"] = f"{folder}/superbias_trends.json"
-        return self.truth_files(item) | others | self.noise_figure_inputs(item)
+        darks = {
+            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
+            for product in self.dark_products(item)
+        }
+        return self.truth_files(item) | others | darks | self.noise_figure_inputs(item)
+
+    def rules_files(self, item: str) -> list[str]:
+        """Return what the products would replace among the rules of CRDS, by files."""
+        products = (*planning.PURPOSES, *self.dark_products(item))
+        return [f"{self.plan.folder(item)}/{product}_rules.json" for product in products]
 
     def figure_options(self, item: str, inputs: Any) -> str:
         """Return the options that name the products to show, and the pixel to mark."""
-        names = ("superbias_other", "readnoise_other", "truth", "comparison", "trends")
-        names += _NOISE_FIGURES
+        others = ("superbias_other", "readnoise_other", "dark", "mask")
+        names = (*others, "truth", "comparison", "trends", *_NOISE_FIGURES)
         chosen = [self.settings(item)[product]["pixel"] for product in planning.PURPOSES]
         pixel = chosen[0] or chosen[1]
         marked = f"--pixel {pixel[0]} {pixel[1]}" if pixel else ""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from darkroom.nircam.dark.measure import DarkRates
     from darkroom.nircam.ramps.classes import Classes
 
@@ -50,7 +52,7 @@ class Cube:
         real[0] = False
         return np.where(real, found.settling, 0.0)
 
-    def sci(self):
+    def sci(self) -> Iterator[np.ndarray]:
         """Yield the planes of SCI: (ny, nx) float32, DN; 0 where there is no rate."""
         gain = self.found.gain[self.classes.amplifier]
         rate = self.found.rate / gain
@@ -68,7 +70,7 @@ class Cube:
             level = rate * time + last
             yield np.nan_to_num(level).astype(np.float32)
 
-    def err(self):
+    def err(self) -> Iterator[np.ndarray]:
         """Yield the planes of ERR: (ny, nx) float32, DN; 0 where there is no rate."""
         gain = self.found.gain[self.classes.amplifier]
         error = self.found.error / gain

@@ -26,7 +26,7 @@ def darks(tmp_path_factory):
     rate = np.full((64, 64), 0.005)
     rate[20:30, 20:30] = 2.0
     rate[40:44, 40:44] = 0.3
-    data = make_ramps(12, 20, (64, 64), seed=8, rate=rate)
+    data = make_ramps(12, 20, (64, 64), seed=8, rate=rate, read=1.0)
     paths = [
         write_ramp(
             folder / f"dark{k}.fits", data[2 * k : 2 * k + 2], LAYOUT, mjd=59600 + k,
