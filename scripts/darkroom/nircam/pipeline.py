@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shlex
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.counterfactual.held_out import held_out
 from darkroom.counterfactual.settings import DeckSettings
-from darkroom.epochs.settings import EpochSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
+from darkroom.nircam.series_plan import SeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -37,7 +36,7 @@ _NOISE_FIGURES = (
 )
 
 
-class NircamPipeline(Pipeline):
+class NircamPipeline(SeriesPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -162,51 +161,6 @@ class NircamPipeline(Pipeline):
         superbias = self.settings(item)["superbias"]
         chosen = [superbias["method"], superbias["sample"]]
         return [*self.plan.truth_settings(item), *chosen]
-
-    # Epochs
-
-    def has_series(self, item: str) -> bool:
-        """Return whether the superbias of an item is compared with a series of epochs.
-
-        Raises
-        ------
-        DarkroomError
-            When it is, but is made by a method whose details start no series.
-        """
-        settings = self.settings(item)
-        if settings["epochs"]["series"] and settings["superbias"]["method"] != "aligned":
-            raise DarkroomError(
-                f"item {item}: epochs.series needs a superbias of method aligned; set "
-                "superbias.method: aligned, or leave epochs.series out"
-            )
-        return bool(settings["epochs"]["series"])
-
-    def _series_folder(self, item):
-        return Path(self.settings(item)["epochs"]["series"]) / item / "superbias"
-
-    def earlier_states(self, item: str) -> list[str]:
-        """Return the states of the other epochs of an item's series, by name."""
-        own = f"{self.plan.campaign.name}.fits"
-        found = sorted(self._series_folder(item).glob("*.fits"))
-        return [str(path) for path in found if path.name != own and not path.name.startswith(".")]
-
-    def series_template(self, item: str) -> dict[str, str]:
-        """Return what gives the template of a series: its first state, or the superbias made."""
-        if earlier := self.earlier_states(item):
-            return {"series": earlier[0]}
-        return {"start": f"{self.plan.folder(item)}/superbias_details.fits"}
-
-    def state_options(self, inputs: Any) -> str:
-        """Return the option that names the template of a series."""
-        return named_options(inputs, "series", "start")
-
-    def trend_options(self, item: str) -> str:
-        """Return the options of the program that finds trends."""
-        chosen = self.settings(item)["epochs"]
-        name = self.plan.campaign.name
-        words = quoted("--folder", self._series_folder(item), "--name", name)
-        added = " --add" if chosen["add"] else ""
-        return f"{words}{added} {command_options(chosen, EpochSettings)}"
 
     # Noise spectrum and reference pixels
 
