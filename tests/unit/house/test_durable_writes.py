@@ -23,6 +23,7 @@ GIVERS = {
 }
 # Functions that write to a name that their caller made private, or to what is no result.
 ALLOWED = {
+    "darkroom/fits/stream.py:write_cubes": "into memory",
     "darkroom/archive/fetching.py:_fetch_batch": "a mark whose date alone counts",
     "darkroom/fits/stream.py:write_cubes": "to memory",
     "darkroom/fits/write.py:save": "the name is temporary",
