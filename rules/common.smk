@@ -85,3 +85,20 @@ onsuccess:
 onerror:
     text = "".join(Path(path).read_text() for path in log)
     print(f"\n{failure_summary(text, shlex.join(sys.orig_argv))}", file=sys.stderr)
+
+
+def gate_inputs(instrument):
+    """Return the input function of the gates of an instrument's products."""
+    return lambda wildcards: PIPELINES[instrument].judged(wildcards.item)[wildcards.product]
+
+
+def gate_options(instrument):
+    """Return the function that gives the options of the program that makes gates."""
+    return lambda wildcards, input: PIPELINES[instrument].gate_options(
+        wildcards.item, wildcards.product, input
+    )
+
+
+def gate_program(instrument):
+    """Return the function that gives the start of the command: rules of a loop run after it."""
+    return lambda wildcards, output: program("detector", f"{instrument}/gates")

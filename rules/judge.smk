@@ -3,24 +3,7 @@ from darkroom.campaign.settings import command_options
 from darkroom.gates.settings import JudgeSettings
 
 GATES = pipelines.gate_files(PLAN, PIPELINES) if CAMPAIGN.lock_path.exists() else []
-VERDICTS = [path.replace("/gates_", "/verdict_") for path in GATES]
-
-
-def gate_inputs(instrument):
-    """Return the input function of the gates of an instrument's products."""
-    return lambda wildcards: PIPELINES[instrument].judged(wildcards.item)[wildcards.product]
-
-
-def gate_options(instrument):
-    """Return the function that gives the options of the program that makes gates."""
-    return lambda wildcards, input: PIPELINES[instrument].gate_options(
-        wildcards.item, wildcards.product, input
-    )
-
-
-def gate_program(instrument):
-    """Return the function that gives the start of the command: rules of a loop run after it."""
-    return lambda wildcards, output: program("detector", f"{instrument}/gates")
+VERDICTS = [pipelines.verdict_of(gates) for gates in GATES]
 
 
 wildcard_constraints:

@@ -68,6 +68,12 @@ def gate_files(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     ]
 
 
+def verdict_of(gates: str) -> str:
+    """Return the file of the verdict on the product of a file of gates."""
+    folder, _, name = gates.rpartition("/")
+    return f"{folder}/{name.replace('gates_', 'verdict_', 1)}"
+
+
 def compared_files(made: Mapping[str, Pipeline]) -> list[str]:
     """Return the files that compare products with those in use, of every product."""
     return [
