@@ -25,7 +25,6 @@ GIVERS = {
 ALLOWED = {
     "darkroom/fits/stream.py:write_cubes": "into memory",
     "darkroom/archive/fetching.py:_fetch_batch": "a mark whose date alone counts",
-    "darkroom/fits/stream.py:write_cubes": "to memory",
     "darkroom/fits/write.py:save": "the name is temporary",
     "darkroom/archive/local.py:deliver": "the name is temporary, see darkroom.archive.receive",
     "darkroom/cgi/maps/peer.py:add": "scratch",
