@@ -155,18 +155,17 @@ if "nircam" in PIPELINES:
             settings=lambda wildcards: PIPELINES["nircam"].compare_options(
                 wildcards.item, wildcards.purpose
             ),
-            folders=lambda wildcards: (
-                f"--references {RESULTS}/{wildcards.item}/judge/references "
-                f"--refusals {RESULTS}/{wildcards.item}/refusals"
-            ),
             place=lambda wildcards, output: PIPELINES["nircam"].place(),
+            references=f"{RESULTS}/{{item}}/judge/references",
+            refusals=f"{RESULTS}/{{item}}/refusals",
             code=program.digest("jwst", "nircam/counterfactual"),
         message:
             "Comparing the {wildcards.purpose} of {wildcards.item} with the file in use"
         shell:
-            program("jwst", "nircam/counterfactual") + "--product {wildcards.purpose} "
+            program("jwst", "nircam/counterfactual") + "--product {wildcards.purpose:q} "
             "--candidate {input.candidate:q} --current {input.current:q} "
-            "--made-of {input.ramps:q} {params.folders} {params.place} {params.settings} "
+            "--made-of {input.ramps:q} --references {params.references:q} --refusals {params.refusals:q} "
+            "{params.place} {params.settings} "
             "--output {output.found:q} -- {input.exposures:q} > {log:q} 2>&1"
 
     rule insertion:
@@ -194,15 +193,15 @@ if "nircam" in PIPELINES:
             settings=lambda wildcards: PIPELINES["nircam"].insertion_options(
                 wildcards.item, wildcards.purpose
             ),
-            context=lambda wildcards: REFERENCES.context_option("jwst"),
+            name=lambda wildcards: REFERENCES.context_option("jwst"),
             place=lambda wildcards, output: REFERENCES.place("jwst"),
             refusals=lambda wildcards: f"{RESULTS}/{wildcards.item}/refusals",
             code=program.digest("jwst", "delivery/insertion"),
         message:
             "Inserting the {wildcards.purpose} of {wildcards.item} into the rules, in memory"
         shell:
-            program("jwst", "delivery/insertion") + "--product {wildcards.purpose} "
-            "--reference {input.reference:q} {params.place} {params.context} {params.settings} "
+            program("jwst", "delivery/insertion") + "--product {wildcards.purpose:q} "
+            "--reference {input.reference:q} {params.place} {params.name} {params.settings} "
             "--refusals {params.refusals:q} --output {output.found:q} "
             "--difference {output.difference:q} -- {input.exposures:q} > {log:q} 2>&1"
 

@@ -2,7 +2,7 @@
 from darkroom.campaign.settings import command_options
 from darkroom.gates.settings import JudgeSettings
 
-GATES = pipelines.gate_files(PLAN, PIPELINES) if CAMPAIGN.lock_path.exists() else []
+GATES = pipelines.gate_files(PLAN, PIPELINES) if PLAN.is_locked else []
 VERDICTS = [pipelines.verdict_of(gates) for gates in GATES]
 
 

@@ -58,6 +58,14 @@ class Plan:
         return self._read_lock()
 
     @property
+    def is_locked(self) -> bool:
+        """Whether there is a lock that fits the campaign; a plan that needs it says why not."""
+        try:
+            return self.lock is not None
+        except DarkroomError:
+            return False
+
+    @property
     def simulated(self) -> bool:
         """Whether the exposures are simulated, so that their truth is known."""
         return bool(self.campaign.archive["kind"] == "simulated")

@@ -7,7 +7,7 @@ import pytest
 
 RULES = sorted((Path(__file__).resolve().parents[3] / "rules").glob("*.smk"))
 # The text of a shell block: its line, and all that are indented further.
-_BLOCK = re.compile(r"^    shell:\n((?:        .*\n|\n)+)", re.MULTILINE)
+_BLOCK = re.compile(r"^( +)shell:\n((?:\1    .*\n|\n)+)", re.MULTILINE)
 # A placeholder; doubled braces are braces.
 _PLACE = re.compile(r"(?<!\{)\{(?!\{)([^{}]*)\}")
 # Parameters that are made as words for the shell (`quoted`, `command_options`, `input_options`).
@@ -32,7 +32,7 @@ WORDS = {
 def unquoted(text):
     """Return the placeholders of the shell commands in some rules that the shell could run."""
     found = []
-    for block in _BLOCK.findall(text):
+    for _, block in _BLOCK.findall(text):
         for place in _PLACE.findall(block):
             name = place.removeprefix("params.")
             # Python between the braces makes words for the shell itself, see `quoted`.
@@ -50,7 +50,7 @@ def test_every_placeholder_of_a_command_is_quoted(path):
     text = path.read_text(encoding="utf-8")
     assert unquoted(text) == []
     # Snakemake's own names for the same things, which this test would not see.
-    for block in _BLOCK.findall(text):
+    for _, block in _BLOCK.findall(text):
         assert "{snakemake" not in block
         assert not re.search(r"\bf[\"'].*(wildcards|input|output)", block)
 
@@ -61,3 +61,5 @@ def test_an_unquoted_placeholder_is_found():
         '        "{log} {params.folder} {wildcards.item}"\n\n\nrule next:\n'
     )
     assert unquoted(rule) == ["input", "log", "params.folder", "wildcards.item"]
+    deeper = "".join(f"    {line}\n" for line in rule.splitlines())
+    assert unquoted(deeper) == unquoted(rule)
