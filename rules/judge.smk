@@ -10,7 +10,7 @@ wildcard_constraints:
     product=r"[a-z0-9_]+",
 
 
-for instrument in PIPELINES:
+for instrument in pipelines.judging(PIPELINES):
 
     rule:
         name:

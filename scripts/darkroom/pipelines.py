@@ -6,9 +6,11 @@ the workflow), and ``rules/<name>.smk``; its simulator is ``darkroom.<name>.simu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any
 
+from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, Plan
 
 #: Class of the pipeline of each instrument, ``module:class``.
@@ -58,13 +60,22 @@ def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     return [*ends, *plan.all_statuses(), *item_products(plan, made)]
 
 
+def judging(made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the instruments whose products have gates."""
+    return [name for name in made if pipeline_class(name).judged is not Pipeline.judged]
+
+
 def gate_files(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
-    """Return the files of gates of every product that has gates, item by item."""
+    """Return the files of gates of every product that has gates, item by item.
+
+    An item that cannot be planned has none here: what cannot be planned of it says so when it is
+    asked for, and stops nothing else.
+    """
     return [
         f"{plan.folder(item)}/judge/gates_{product}.json"
-        for pipeline in made.values()
-        for item in pipeline.items
-        for product in pipeline.judged(item)
+        for name in judging(made)
+        for item in made[name].items
+        for product in _planned(made[name].judged, item)
     ]
 
 
@@ -78,11 +89,18 @@ def compared_files(made: Mapping[str, Pipeline]) -> list[str]:
     """Return the files that compare products with those in use, of every product."""
     return [
         file
-        for pipeline in made.values()
-        for item in pipeline.items
-        for files in pipeline.counterfactuals(item).values()
+        for name in judging(made)
+        for item in made[name].items
+        for files in _planned(made[name].counterfactuals, item).values()
         for file in files
     ]
+
+
+def _planned(plan: Callable[[str], dict[str, Any]], item: str) -> dict[str, Any]:
+    try:
+        return plan(item)
+    except (DarkroomError, SystemExit):  # the pipelines of the rules end the program
+        return {}
 
 
 def simulation_group(instrument: str) -> type:

@@ -83,7 +83,8 @@ class Case:
         Files, and folders with a slash at the end, that the program removes before it makes them
         anew.
     results : str
-        Folder of results, in which files are recorded as in a campaign; with what it holds before.
+        Folder of results, in which files are recorded as in a campaign, with what it holds before;
+        empty: none are.
     records : dict
         ``{file: check}`` of lists of what happened, which differ from run to run:
         ``check(content, files)`` returns what is wrong, or nothing.
@@ -160,6 +161,9 @@ class Sweep:
 
     def _record_files(self):
         """Record what is there, as the programs that made it would have."""
+        watch.forget()
+        if not self.case.results:
+            return
         results = self.folder / self.case.results
         results.mkdir(parents=True, exist_ok=True)
         records.begin(results, "snakemake", [(".*", False)])

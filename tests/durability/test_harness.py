@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(kernel.available() != "", reason=kernel.availabl
 
 
 def sweep(tmp_path, run, prepare=lambda _: None, **more):
-    return Sweep(Case("trial", prepare, run, **more), tmp_path / "box", tmp_path / "log")
+    # What a program by itself does, without the records of a campaign.
+    case = Case("trial", prepare, run, **{"results": "", **more})
+    return Sweep(case, tmp_path / "box", tmp_path / "log")
 
 
 def test_writes_of_c_code_of_the_kernel_and_of_other_processes_are_seen(tmp_path):

@@ -103,6 +103,11 @@ def root_of(path: StrPath) -> Path | None:
     return _roots[parent]
 
 
+def forget_roots() -> None:
+    """Forget which folders of results there are: others may be at work next."""
+    _roots.clear()
+
+
 def _is_private(name: str) -> bool:
     """Tell whether a folder is that of one process, see `darkroom.atomic.private_folder`."""
     return name.startswith(".") and name.endswith((".work", ".part"))

@@ -25,6 +25,7 @@ from darkroom.integrity.inputs import Inputs
 from darkroom.integrity.records import (
     Record,
     advice_to_remake,
+    forget_roots,
     place,
     read_record,
     remove_record,
@@ -132,6 +133,7 @@ def forget() -> None:
         for kept in (_watch.expected, _watch.reads, _watch.waiting, _watch.unnamed, _watch.inputs):
             kept.clear()
         _watch.written.clear()
+        forget_roots()
 
 
 @contextmanager

@@ -105,11 +105,11 @@ def test_products_have_the_documented_extensions(made):
     """Names and numbers of docs/products-ccd.md."""
     layers = ["SCI", "ERR", "COUNT", "DQ"]
     expected = {
-        "master_bias": [*layers, "DQ_DEF", "OFFSETS"],
-        "read_noise": ["SCI", "CORR", "ERR", "COUNT", "DQ", "DQ_DEF", "OFFSETS"],
-        "master_dark": [*3 * layers, "DQ_DEF", "OFFSETS"],
+        "master_bias": [*layers, "DQ_DEF", "OFFSETS", "UNITS"],
+        "read_noise": ["SCI", "CORR", "ERR", "COUNT", "DQ", "DQ_DEF", "OFFSETS", "UNITS"],
+        "master_dark": [*3 * layers, "DQ_DEF", "OFFSETS", "UNITS"],
         "dark_rate": [
-            *2 * [*layers, "DOF", "COVAR"], "BIAS", "BIASERR", "CHI2", "DQ_DEF", "OFFSETS",
+            *2 * [*layers, "DOF", "COVAR"], "BIAS", "BIASERR", "CHI2", "DQ_DEF", "OFFSETS", "UNITS",
             "CELLS", "LEVELFIT",
         ],
         "hot_pixels": ["DQ", "EXCESS", "NOISE", "DQ_DEF", "HOTTEST"],

@@ -10,7 +10,7 @@ from darkroom.cgi.counting.exact import CountModel
 from darkroom.cgi.pixels.peer import DEAD, HOT, peer_map
 from darkroom.cgi.pixels.robust import REASONS, completeness, robust_map
 
-KEYS = {"deviations": 5.0, "significance": 5.0}
+KEYS = {"deviations": 5.0, "significance": 5.0, "limit": 0.0}
 
 
 @pytest.mark.parametrize("seed", range(3))

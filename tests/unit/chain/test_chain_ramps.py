@@ -15,7 +15,7 @@ from darkroom.crds.references import write_references
 from darkroom.errors import InputError
 from darkroom.nircam.chain.agree import check_agreement
 from darkroom.nircam.chain.check import check_ramp
-from darkroom.nircam.chain.ramp import open_calibrated
+from darkroom.nircam.chain.ramp import Job, open_calibrated
 from darkroom.nircam.chain.recipe import read_recipe
 from darkroom.nircam.ramps.files import open_ramp
 from darkroom.nircam.ramps.ramps import RampSet, _opened, first_rows_digest, read_pixeldq
@@ -224,6 +224,6 @@ def test_a_damaged_reference_is_no_fault_of_an_exposure(world, tmp_path):
     path = tmp_path / "x.chain.json"
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="this reference has changed") as refused:
-        _opened([world.recipe(), path])
+        _opened([world.recipe(), path], Job())
     assert refused.value.path == content["references"]["linearity"]["path"]
     assert "leave" not in str(refused.value)

@@ -49,7 +49,7 @@ def robust_map(
     *,
     deviations: float,
     significance: float,
-    limit: float = 0.0,
+    limit: float,
     excess_in_errors: np.ndarray | None = None,
     flat: np.ndarray | None = None,
     fraction: float = 0.0,

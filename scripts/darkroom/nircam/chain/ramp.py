@@ -215,6 +215,8 @@ def calibrated(recipe: Recipe, path: Path, job: Job | None = None) -> Calibrated
     header |= {STATUS_CARDS[name]: status for name, status in chain.statuses.items()}
     if chosen.sirs:
         header["R_SIRSKL"] = recipe.references["sirskernel"].name
+    if superbias := recipe.references.get("made") or recipe.references.get("superbias"):
+        header["R_SUPERB"] = superbias.name
     header["STEPSBY"] = f"darkroom, as {VERSIONS}"
     faults = raw.file.faults
     if lacking := [fault for fault in faults if fault.startswith(_ZEROFRAME_LACKING)]:
