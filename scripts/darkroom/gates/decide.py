@@ -115,7 +115,8 @@ def _verdict(one, state, power, settings):
 
 def _needs(one, level):
     values = np.asarray(one.values)
-    if one.kind not in (kinds.MEAN, kinds.HALVES, kinds.LEFT_OUT) or len(values) < 2:
+    judged_by_units = one.kind in (kinds.MEAN, kinds.HALVES, kinds.LEFT_OUT)
+    if not (judged_by_units and one.of_exposures) or len(values) < 2:
         return None
     # One bad unit would widen the scatter, and with it the number that is asked for.
     centre = np.median(values)
@@ -137,7 +138,8 @@ def _sentence(one: Gate, row: dict[str, Any]) -> str:
     if one.kind == kinds.EXACT:
         return one.why or one.null
     if row["p"] is None:
-        few = f"{one.nunits} exposures and no predicted scatter: at least {LEAST_UNITS} are needed"
+        kind = "exposures" if one.of_exposures else "pixels"
+        few = f"{one.nunits} {kind} and no predicted scatter: at least {LEAST_UNITS} are needed"
         text = one.why or few
         return f"{text}; a fault of any size would pass unseen"
     value = f"{short(row['d'])} ± {short(row['e'])}{unit}"

@@ -64,6 +64,8 @@ class Gate:
         Of `EXACT`: what was found; else why it could not be made.
     share : bool
         Of `LEFT_OUT`: the harm is that of the product, to which a unit contributes 1/n.
+    of_exposures : bool
+        Whether the units are exposures, more of which could be taken.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Gate:
     where: str = ""
     why: str = ""
     share: bool = False
+    of_exposures: bool = True
 
     @property
     def nunits(self) -> int:

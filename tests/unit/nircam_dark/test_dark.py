@@ -6,6 +6,7 @@ import pytest
 from darkroom.errors import InputError
 from darkroom.nircam.dark.measure import measure
 from darkroom.nircam.dark.model import Timing
+from darkroom.nircam.dark.tables import levels
 from nircam_dark_ramps import DT, RampsInMemory, classes, make_ramps
 
 GAIN = np.array([2.0])
@@ -24,6 +25,24 @@ def test_error_and_bias_hold_for_few_ramps():
     assert np.median(made.nhits) == 0
     assert made.nhits.sum() > 0.8 * 3 * 50 * 2048 * 1e-4 * DT
     assert abs(np.median(made.noise) - 10) < 0.2
+
+
+def test_levels_know_what_an_amplifier_shares_in_an_integration():
+    """A drift of each whole integration: the error of the median holds, that of pixels does not."""
+    rng = np.random.default_rng(12)
+    pulls, naive = [], []
+    for seed in range(25):
+        data = make_ramps(6, 12, (16, 32), seed=seed, rate=0.02)
+        shared = rng.normal(0, 0.02, len(data))
+        steps = DT * np.arange(12)[:, None, None]
+        data += (shared[:, None, None, None] * steps / GAIN[0]).astype(np.float32)
+        made = found(data)
+        (row,) = levels(made, classes(data.shape[2:]))
+        pulls.append((row["median"] - 0.02) / row["ramp_error"])
+        naive.append((row["median"] - 0.02) / max(row["error"], row["row_error"]))
+    # Student's law of five degrees of freedom: its robust scatter is 1.08.
+    assert 0.7 < np.median(np.abs(pulls)) / 0.727 < 1.4
+    assert np.median(np.abs(naive)) > 2  # 0.7 where an error holds
 
 
 @pytest.mark.heavy

@@ -247,17 +247,16 @@ def hot_pixels(
         "the frames over that in the first half", harms.get("warmed", 0.1),
         "10 % of the rate: the detector was warmer",
     )  # fmt: skip
-    gates.append(
-        make.mean_against(
-            words,
-            ratio,
-            0.0,
-            0.0,
-            question="sound",
-            name="drift: rate of the hottest pixels",
-            null="hot pixels have the same rate in both halves of the frames",
-        )
+    drift = make.mean_against(
+        words,
+        ratio,
+        0.0,
+        0.0,
+        question="sound",
+        name="drift: rate of the hottest pixels",
+        null="hot pixels have the same rate in both halves of the frames",
     )
+    gates.append(replace(drift, of_exposures=False))
     return gates
 
 

@@ -267,7 +267,7 @@ def _entries(result, reasons):
                 "e-/s",
                 f"median of {row['npixels']} pixels; 5 to 95 % {row['p5']:.3g} to "
                 f"{row['p95']:.3g}; scatter of rates {row['factor']:.3g} times the noise model's",
-                uncertainty=max(row["error"], row["row_error"]),
+                uncertainty=float(np.nanmax([row["error"], row["row_error"], row["ramp_error"]])),
             )
         )
     for flag, meaning in products.MEANING.items():

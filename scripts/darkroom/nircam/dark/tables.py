@@ -19,7 +19,9 @@ def levels(found: DarkRates, classes: Classes) -> list[dict]:
 
     The pixels of a row share residual noise of the reference pixels, so that their median is known
     worse than that of independent pixels: `row_error` is the scatter of the medians of rows over
-    the square root of their number.
+    the square root of their number. Those of an amplifier share drifts of a whole integration:
+    `ramp_error` is the standard error of the medians of the integrations, NaN for one of them.
+    The median is as uncertain as the largest of the three says.
     """
     rows = []
     for a in range(classes.noutputs):
@@ -32,6 +34,8 @@ def levels(found: DarkRates, classes: Classes) -> list[dict]:
             np.percentile(values, [5, 50, 95, 99]) if values.size else np.full(4, np.nan)
         )
         usual = found.usual[a]
+        ramps = found.by_ramp[:, a][np.isfinite(found.by_ramp[:, a])]
+        common = ramps.std(ddof=1) / np.sqrt(ramps.size) if ramps.size > 1 else np.nan
         rows.append({
             "amplifier": a,
             "npixels": int(values.size),
@@ -41,6 +45,7 @@ def levels(found: DarkRates, classes: Classes) -> list[dict]:
             "p99": float(p99),
             "error": float(np.sqrt(np.pi / 2 / max(values.size, 1)) * mad_deviation(values)),
             "row_error": float(mad_deviation(medians) / np.sqrt(max(medians.size, 1))),
+            "ramp_error": float(common),
             "factor": float(found.factor[a]),
             "read": float(np.sqrt(usual.read)),
         })  # fmt: skip

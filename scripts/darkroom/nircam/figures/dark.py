@@ -91,12 +91,11 @@ def add(
         described["summary"] += " Dark current measured."
         described["products"] += _products(folder, dark, "dark current")
         levels = dark[1].table("LEVELS")
-        for a, median, error, rows in zip(
-            *(levels[name] for name in ("AMPLIFIER", "MEDIAN", "ERROR", "ROW_ERROR")), strict=True
-        ):
+        errors = np.nanmax([levels[f"{name}ERROR"] for name in ("", "ROW_", "RAMP_")], axis=0)
+        for a, median, error in zip(levels["AMPLIFIER"], levels["MEDIAN"], errors, strict=True):
             described["key_numbers"].append(
                 key_number(
-                    f"Dark current, amplifier {int(a)}", float(median), float(max(error, rows)),
+                    f"Dark current, amplifier {int(a)}", float(median), float(error),
                     "e-/s", "median of active pixels",
                 )
             )  # fmt: skip
