@@ -147,10 +147,12 @@ def _references(
 ) -> None:
     """Compare the references of CRDS that the campaign uses with their table and their pins."""
     for table in sorted((root / "crds").glob("*.tsv")):
-        observatory, target = table.stem, f"{findings.head.get('results', root)}/crds/{table.name}"
+        target = f"{findings.head.get('results', root)}/crds/{table.name}"
         try:
-            cache = Cache(crds_settings(campaign, observatory, results).cache, observatory)
             wanted = read_table(table)
+            # A table may have another name: that of the references by which files are compared.
+            observatory = next((group.partition("/")[2] for group, _ in wanted), table.stem)
+            cache = Cache(crds_settings(campaign, observatory, results).cache, observatory)
         except DarkroomError as error:
             findings.add("damaged", table, getattr(error, "fault", str(error)), target)
             continue

@@ -32,6 +32,8 @@ def derived_fault(root: Path, path: Path, lock: Lock | None) -> str | None:
     parts = path.relative_to(root).parts
     if lock is None:
         return None
+    if parts in (("verdict.list",), ("crds", "deck.list")):
+        return _judged_fault(path)
     if len(parts) == 2 and path.suffix == ".list":
         return _list_fault(path, parts[0], lock)
     if len(parts) == 3 and parts[1] == "refusals" and path.suffix == ".txt":
@@ -54,6 +56,17 @@ def _list_fault(path: Path, item: str, lock: Lock) -> str:
         return f"names the folder {folder[:80]!a}, which does not exist"
     expected = "".join(f"{folder}/{name}.json\n" for name in wanted)
     return "" if text == expected else "its lines are not the exposures of the lock, in their order"
+
+
+def _judged_fault(path: Path) -> str:
+    """Require of a list of files about the judgement of products that each is there."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    if not text.endswith("\n"):
+        return "its last line is cut off"
+    for line in text.splitlines():
+        if "/judge/" not in line or "\0" in line or not Path(line).is_file():
+            return f"names {line[:80]!a}, which is no file about the judgement of a product"
+    return ""
 
 
 def _refusal_fault(path: Path, table: Path) -> str | None:
