@@ -7,6 +7,7 @@ together.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +157,10 @@ def test_a_program_runs_in_a_python_that_has_its_environment_and_nothing_else(tm
         pytest.skip("detector is not built: make setup")
     status = tmp_path / "raw/st402/bias_001.json"
     status.parent.mkdir(parents=True)
-    command = [python, "-E", "-s", ROOT / "scripts/archive/fetch.py", "--campaign", "demo"]
+    # A copy: where the demo was run, its exposures are pinned, and the workflow says by what maker.
+    campaign = shutil.copy(ROOT / "config/campaigns/demo.yaml", tmp_path / "demo.yaml")
+    shutil.copy(ROOT / "config/locks/demo.tsv", tmp_path / "demo.lock.tsv")
+    command = [python, "-E", "-s", ROOT / "scripts/archive/fetch.py", "--campaign", campaign]
     command += ["--item", "st402", "--exposure", "bias_001", "--output", status]
     done = subprocess.run(
         command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False
