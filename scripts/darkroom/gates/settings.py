@@ -32,13 +32,6 @@ class JudgeSettings:
         above=0,
         below=1,
     )
-    trust_spectrum: float = setting(
-        20.0,
-        "Weight of the scatter that the noise spectrum predicts, in units (ramps); 0: only the "
-        "scatter between the units counts.",
-        unit="units",
-        minimum=0,
-    )
     injections: int = setting(
         200,
         "Number of random signs of whole units from which the smallest effect that would be seen "

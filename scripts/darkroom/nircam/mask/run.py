@@ -33,7 +33,21 @@ _BLIND = "DEAD, LOW_QE, OPEN, ADJ_OPEN and NONLINEAR"
 
 @dataclass(frozen=True)
 class Measured:
-    """A dark as its file of details tells it, with what a reference header needs."""
+    """A dark as its file of details tells it, with what a reference header needs.
+
+    Attributes
+    ----------
+    found : DarkRates
+    classes : Classes
+    readout : Readout
+    shape : (int, int)
+        Rows and columns.
+    mjd : (2,) float64 array
+        Middle of the first and of the last integration, days.
+    nramps : int
+    limits : (float, float)
+        Rates above which a pixel is hot, and warm, e-/s: one limit for the dark and its mask.
+    """
 
     found: DarkRates
     classes: Classes
@@ -41,6 +55,7 @@ class Measured:
     shape: tuple[int, int]
     mjd: np.ndarray
     nramps: int
+    limits: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,8 @@ def read_details(path: StrPath) -> Measured:
     )  # fmt: skip
     mjd = np.array([header.get("MJDFIRST", np.nan), header.get("MJDLAST", np.nan)], float)
     classes = Classes.of_layout(readout)
-    return Measured(found, classes, readout, readout.shape, mjd, nramps)
+    limits = float(header["HOTLIM"]), float(header["WARMLIM"])
+    return Measured(found, classes, readout, readout.shape, mjd, nramps, limits)
 
 
 def make(
@@ -129,7 +145,7 @@ def make(
     measured = read_details(details)
     found, classes = measured.found, measured.classes
     telegraph = None if readnoise is None else _telegraph(readnoise, measured.shape)
-    limits = choices.hot, choices.warm
+    limits = measured.limits
     reasons = classify.classify(found, classes, *limits, telegraph=telegraph)
     bits = classify.bits_of(reasons, choices.do_not_use)
     updated, warnings = None, []

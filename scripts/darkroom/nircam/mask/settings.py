@@ -24,7 +24,7 @@ CLASSES = (
 
 @dataclass(frozen=True, kw_only=True)
 class MaskSettings(MetadataSettings):
-    """The bad-pixel mask; made from the details of the dark."""
+    """The bad-pixel mask; made from the details of the dark, with its limits of hot and warm."""
 
     description: str = other_default(MetadataSettings, "description", "Bad pixels in darks")
     useafter: str = other_default(MetadataSettings, "useafter", "2015-10-01T00:00:00")
@@ -40,8 +40,6 @@ class MaskSettings(MetadataSettings):
         "must be made too (dark.make).",
         option=False,
     )
-    hot: float = setting(0.5, "Rate above which a pixel is hot.", unit="e-/s", above=0)
-    warm: float = setting(0.02, "Rate above which a pixel is warm.", unit="e-/s", above=0)
     do_not_use: list[str] = setting(
         ["SATURATED_FIRST", "HOT", "STUCK"],
         "Classes that are flagged DO_NOT_USE as well.",
@@ -72,4 +70,4 @@ class MaskSettings(MetadataSettings):
     @property
     def effective_settings(self) -> dict[str, Any]:
         """The settings that affect the result, by name."""
-        return {name: getattr(self, name) for name in ("hot", "warm", "do_not_use", "policy")}
+        return {name: getattr(self, name) for name in ("do_not_use", "policy")}
