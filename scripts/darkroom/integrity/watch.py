@@ -354,24 +354,17 @@ def record(path: StrPath) -> None:
         if getattr(_watch.local, "unrecorded", False):
             return
         inputs = _inputs(root)
-        program = Path(sys.argv[0]).stem
         for file in files:
-            sha256, content = _digests(file)
-            size = Path(file).stat().st_size
-            found = Record(sha256, size, content, program, _watch.run, inputs.last, inputs.earlier)
-            write_record(file, found)
+            write_record(file, _record_of(file, inputs))
 
 
 def record_ahead(path: StrPath, source: StrPath) -> None:
     """Record what `path` will be when the job of its exposure moves `source` there, unread."""
     path = absolute(path)
-    if root_of(path) is None:
+    if (root := root_of(path)) is None:
         return
     with unwatched(), _watch.lock:
-        sha256, content = _digests(absolute(source))
-        inputs, program = _inputs(root_of(path)), Path(sys.argv[0]).stem
-        size = Path(source).stat().st_size
-        write_record(path, Record(sha256, size, content, program, _watch.run, inputs))
+        write_record(path, _record_of(absolute(source), _inputs(root)))
 
 
 def _forget_record(path: StrPath) -> None:
@@ -411,6 +404,13 @@ def _inputs(root: Path) -> Inputs:
             inputs.add(path, read.expected, read.content)
     _watch.unnamed.clear()
     return _watch.inputs.setdefault(root, Inputs(root))
+
+
+def _record_of(file: str, inputs: Inputs) -> Record:
+    """Return the record of a file as it is."""
+    sha256, content = _digests(file)
+    size, program = Path(file).stat().st_size, Path(sys.argv[0]).stem
+    return Record(sha256, size, content, program, _watch.run, inputs.last, inputs.earlier)
 
 
 def _digests(path: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import pytest
 from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.batches.planning import Batches
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity import records, watch
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
@@ -49,12 +50,15 @@ def work(arguments):
 
 
 STEP = Step(["exposure"], ["status"], [], work, lambda _: None)
+#: The same where outputs have records, as those of most steps.
+RECORDED = Step(["exposure"], [], ["status"], work, lambda _: None)
 
 
 class Job:
     """The job of one exposure, as its rule runs it."""
 
-    def __init__(self, size, *settings):
+    def __init__(self, size, *settings, step=STEP):
+        self.step = step
         rows = [("camera", "bias", name, {}) for name in NAMES]
         self.batches = Batches(a_plan(Path(), ITEMS, rows), size)
         self.settings = settings or ("--a=1",)
@@ -72,7 +76,7 @@ class Job:
             parser.add_argument("--status", type=Path)
             add_batch_options(parser)
             words = [*batch.options.split(), "--status", output, source]
-            make(STEP, parser.parse_args(words))
+            make(self.step, parser.parse_args(words))
         return Path(output).read_text()
 
 
@@ -100,6 +104,21 @@ def test_a_batch_has_as_many_as_it_may(item, size, starts):
         started.append(len(made()) > 0)
         assert before == 0
     assert sum(started) == starts
+
+
+def test_outputs_of_a_batch_are_recorded_as_they_are(item, caplog):
+    records.begin("results/c", "snakemake", [(".*", False)])
+    watch.forget()
+    job = Job(9, step=RECORDED)
+    assert [job.run(name) for name in NAMES] == [str(n**2) for n in range(9)]
+    assert sorted(made()) == NAMES
+    # What fails in a batch is made by its own job: only the log would tell.
+    assert caplog.messages == []
+    for name in NAMES[1:]:
+        output = Path(f"results/c/camera/squares/{name}.json")
+        found = records.read_record(output)
+        assert found.sha256 == hashlib.sha256(output.read_bytes()).hexdigest()
+    assert [path.name for path in Path("results/c/camera/squares/.made").iterdir()] == [".claims"]
 
 
 @pytest.mark.parametrize("fault", ["bad", "bug", "killer"])
