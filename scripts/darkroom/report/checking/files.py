@@ -7,11 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.archive.arrivals import JOURNAL
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.inputs import read as read_list
-from darkroom.integrity.records import FOLDER, LISTS, Record, load, output_of, recorded
+from darkroom.integrity.records import (
+    FOLDER,
+    LISTS,
+    Record,
+    is_private,
+    load,
+    output_of,
+    recorded,
+)
 from darkroom.integrity.watch import unwatched
 from darkroom.report.checking.derived import derived_fault
 
@@ -22,7 +31,8 @@ if TYPE_CHECKING:
     from darkroom.report.checking.findings import Findings
 
 # Folders and files whose loss changes nothing: what programs said, how long they took, claims.
-_APART = (FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down")
+_APART = (FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down",
+          JOURNAL)  # fmt: skip
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -134,7 +144,8 @@ class RecordedFiles:
         elif why is None and target:
             self.findings.add("unrecorded", path, "has no record", target)
         elif why is None:
-            part = " (left by a program that was killed)" if ".part" in path.name else ""
+            left = any(is_private(part) for part in path.relative_to(self.root).parts)
+            part = " (left by a program that was killed)" if left or ".part" in path.name else ""
             self.findings.add("foreign", path, f"no rule makes it{part}")
 
     def _gone(self, path: Path, record: Record) -> None:
