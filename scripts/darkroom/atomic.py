@@ -33,6 +33,7 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
     They lie in a hidden folder of their own, ``.<name>.part``: to look for them among all files
     beside `path` would take the longer the more exposures a campaign has.
     A name that is already such a temporary name is given back as it is: whoever made it renames it.
+    What belongs beside `path` has its place in `final_folder`.
 
     Parameters
     ----------
@@ -55,6 +56,13 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
             rename_durably(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def final_folder(path: StrPath) -> Path:
+    """Return the folder in which a file will be; its name may be one of `written_atomically`."""
+    parent = Path(path).parent
+    temporary = parent.name.startswith(".") and parent.name.endswith(".part")
+    return parent.parent if temporary else parent
 
 
 def rename_durably(source: StrPath, target: StrPath) -> None:

@@ -53,6 +53,17 @@ def test_a_writer_that_is_given_a_temporary_name_writes_to_it(tmp_path):
     assert (tmp_path / "frame.fits").read_text() == "frame"
 
 
+def test_what_belongs_beside_a_file_finds_the_folder_in_which_it_will_be(tmp_path):
+    for name in ("frame.fits", ".hidden", "a.part"):
+        path = tmp_path / name
+        assert atomic.final_folder(path) == tmp_path
+        with written_atomically(path) as temporary:
+            assert atomic.final_folder(temporary) == tmp_path
+            temporary.touch()
+    for folder in (tmp_path / "x.part", tmp_path / ".hidden"):
+        assert atomic.final_folder(folder / "frame.fits") == folder
+
+
 def test_another_files_writer_is_left_alone(tmp_path):
     with written_atomically(tmp_path / "image.fits") as temporary:
         temporary.write_text("at work")
