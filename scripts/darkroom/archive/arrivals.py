@@ -12,7 +12,7 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
-from darkroom.integrity.watch import is_unrecorded, record, unwatched
+from darkroom.integrity.watch import is_unrecorded, keep_record, unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class Arrivals:
             good = file.stat().st_mtime <= note.stat().st_mtime
         except (OSError, KeyError, InputError):
             return None
-        if good and is_unrecorded(note.with_suffix(".key")):
-            record(note.with_suffix(".key"))
+        if good:
+            keep_record(note.with_suffix(".key"))
         return status if good else None
 
     def known_sha256(self, exposure: Exposure) -> str | None:
@@ -120,8 +120,7 @@ class Arrivals:
         if is_unrecorded(path):
             self.claims.wait(_MANIFEST_CLAIM)
             try:
-                if is_unrecorded(path):
-                    record(path)
+                keep_record(path)
             finally:
                 self.claims.free(_MANIFEST_CLAIM)
 

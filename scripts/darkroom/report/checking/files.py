@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from darkroom.report.checking.findings import Findings
 
 # Folders and files whose loss changes nothing: what programs said, how long they took, claims.
-_APART = (FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down",
-          JOURNAL)  # fmt: skip
+_APART = (
+    *(FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down"),
+    *(".filling", JOURNAL),
+)
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -76,16 +78,23 @@ class RecordedFiles:
 
     def __init__(self, root: Path, findings: Findings, threads: int) -> None:
         self.root, self.findings = root, findings
-        self.paths = list(files_below(root))
+        found = list(files_below(root))
+        # Whoever opens a pipe that nobody writes to waits for ever.
+        self.paths = [path for path in found if path.is_file()]
+        for path in found:
+            if not path.is_file():
+                findings.add("foreign", path, "is a pipe, a device, or a link that leads nowhere")
         self.sums = sums(self.paths, threads)
         self.records: dict[Path, Record] = {}
         self.unreadable: set[Path] = set()
+        #: Caches of CRDS, each with the table of the references that the campaign uses.
+        self.caches: dict[Path, str] = {}
         # What is stale in each list of inputs, or in one before it.
         self._lists: dict[str, str] = {}
         for path, record in recorded(root):
             try:
-                if found := load(record, path):
-                    self.records[path] = found
+                if stated := load(record, path):
+                    self.records[path] = stated
             except InputError as error:
                 self.unreadable.add(path)
                 findings.add("damaged", record, error.fault, self.target(path))
@@ -94,7 +103,13 @@ class RecordedFiles:
 
     def target(self, path: Path) -> str | None:
         """Return the output of a rule by which a file is made again."""
-        return output_of(self.root, path, dict(self.findings.head))
+        if found := output_of(self.root, path, dict(self.findings.head)):
+            return found
+        for cache, table in self.caches.items():
+            if cache in path.absolute().parents:
+                of_references = "references" in path.absolute().relative_to(cache).parts
+                return table if of_references else str(Path(table).with_suffix(".mappings"))
+        return None
 
     def check(self, explained: set[Path], lock: Lock | None) -> None:
         """Compare every file with its record, and every record with its file.
