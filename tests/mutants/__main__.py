@@ -35,7 +35,10 @@ MODULES = {
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
     "integrity/watch": ["tests/unit/integrity/test_watching.py"],
-    "archive/receive": ["tests/unit/archive/test_receiving.py"],
+    "archive/receive": [
+        "tests/unit/archive/test_copies.py",
+        "tests/unit/archive/test_receiving.py",
+    ],
     "archive/fetching": ["tests/unit/archive/test_fetching.py"],
 }
 #: The lowest share of mutants that a test notices, %.
