@@ -45,7 +45,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
 
     import numpy as np
 
-    from darkroom.atomic import written_atomically
+    from darkroom.atomic import final_folder, written_atomically
     from darkroom.nircam.simulate.detector import layout
     from darkroom.nircam.simulate.faults import add_fault
     from darkroom.nircam.simulate.ramp import make_groups
@@ -62,5 +62,5 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
             if fault["exposure"] == exposure.number:
                 add_fault(fault["kind"], temporary)
         if full["truth"]:
-            with written_atomically(path.parent / "truth" / f"{name}.npz") as beside:
+            with written_atomically(final_folder(path) / "truth" / f"{name}.npz") as beside:
                 np.savez(beside, **truth)
