@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,16 +29,37 @@ class Consumer:
         Of the frames.
     harm : float or None
         Smallest shift of a level that matters.
+    relative : bool
+        Whether the score is a share of the variance of a frame: for frames of unlike noise.
     """
 
     name: str
     version: str
     unit: str
     harm: float | None = None
+    relative: bool = False
+
+
+class Exchange(NamedTuple):
+    """A held-out frame, and what is subtracted from it with either file; (ny, nx), one unit.
+
+    Attributes
+    ----------
+    frame : array
+        Corrected as the consumer corrects it before the subtraction; NaN where unusable.
+    candidate, current : array
+    group : str
+        Frames from which the same is subtracted, e.g. those of one gain and exposure time.
+    """
+
+    frame: np.ndarray
+    candidate: np.ndarray
+    current: np.ndarray
+    group: str = ""
 
 
 def compare(
-    held_out: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    held_out: Iterable[Exchange],
     classes: Mapping[str, np.ndarray],
     consumer: Consumer,
     apart: Sequence[str] = (),
@@ -50,10 +72,8 @@ def compare(
 
     Parameters
     ----------
-    held_out : iterable of (array, array, array)
-        Held-out frames, corrected as the consumer corrects them before the subtraction, and what
-        it subtracts with the candidate and with the current file; (ny, nx), one unit, NaN where
-        unusable. Read one by one: one frame is in memory at a time.
+    held_out : iterable of Exchange
+        Read one by one: one frame is in memory at a time.
     classes : dict
         Weights of the pixels by name; ``all pixels`` are those of the score.
     consumer : Consumer
@@ -62,39 +82,45 @@ def compare(
     notes : sequence of str
         What a reader must know.
     """
-    steps: dict[str, list[float]] = {name: [] for name in classes}
-    gains: list[float] = []
-    others: dict[str, list[float]] = {name: [] for name in apart}
+    unit = "of a frame's" if consumer.relative else f"{consumer.unit}²"
+    words = ScoreWords(
+        "variance of held-out frames",
+        unit,
+        "It takes {} from the variance of each pixel" if not consumer.relative
+        else "It takes {} variance from each pixel",
+        "It adds {} to the variance of each pixel" if not consumer.relative
+        else "It adds {} variance to each pixel",
+    )  # fmt: skip
+    steps: dict[tuple[str, str], list[float]] = {}
+    gains: dict[str, list[float]] = {name: [] for name in (SCORED, *apart)}
     exact = True
-    for frame, candidate, current in held_out:
-        frame, new, old = (np.asarray(one, float) for one in (frame, candidate, current))
+    for one in held_out:
+        frame, new, old = (np.asarray(image, float) for image in one[:3])
         known = np.isfinite(new) & np.isfinite(old)
         step = np.where(known, old - new, np.nan)
         for name, weights in classes.items():
-            steps[name].append(mean_of(step, weights))
-        gains.append(variance_gains(frame[None], new, old, classes[SCORED] & known)[0])
-        for name in apart:
-            others[name].append(variance_gains(frame[None], new, old, classes[name] & known)[0])
+            steps.setdefault((one.group, name), []).append(mean_of(step, weights))
+        scale = _variance(frame - (new + old) / 2, classes[SCORED]) if consumer.relative else 1.0
+        for name, values in gains.items():
+            gain = variance_gains(frame[None], new, old, (classes[name] > 0) & known)[0]
+            values.append(gain / scale)
         exact &= _copy_changes_nothing(frame, old)
-    words = ScoreWords(
-        "variance of held-out frames",
-        f"{consumer.unit}²",
-        "It takes {} from the variance of each pixel",
-        "It adds {} to the variance of each pixel",
-    )
-    found = [_shift(LEVEL, name, values, consumer) for name, values in steps.items()]
+    found = [
+        _shift(f"{LEVEL}, {group}" if group else LEVEL, name, values, consumer)
+        for (group, name), values in steps.items()
+    ]
     found += [
-        Shift("variance taken away", name, *_scattered(values), words.unit, None, len(values))
-        for name, values in others.items()
+        Shift("variance taken away", name, *_scattered(gains[name]), unit, None, len(gains[name]))
+        for name in apart
     ]
     return Comparison(
         consumer=consumer.name,
         version=consumer.version,
         shifts=[one for one in found if np.isfinite(one.shift)],
-        score=decide(gains),
+        score=decide(gains[SCORED]),
         words=words,
         copy_exact=exact,
-        copies=len(gains),
+        copies=len(gains[SCORED]),
         notes=notes,
     )
 
@@ -157,6 +183,12 @@ def compare_noise(
         copies=len(gains),
         notes=notes,
     )
+
+
+def _variance(residual: np.ndarray, use: np.ndarray) -> float:
+    """Return the mean square of a frame about the middle of both files: it favours neither."""
+    squares = residual[(use > 0) & np.isfinite(residual)] ** 2
+    return float(np.mean(squares)) if squares.size and squares.any() else 1.0
 
 
 def _copy_changes_nothing(frame: np.ndarray, current: np.ndarray) -> bool:

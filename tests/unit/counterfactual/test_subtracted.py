@@ -11,14 +11,14 @@ from astropy.io import fits
 from ccd_frames import run_ccd
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import record
-from darkroom.counterfactual.subtracted import Consumer, compare, compare_noise
+from darkroom.counterfactual.subtracted import Consumer, Exchange, compare, compare_noise
 
 SHAPE = (64, 96)
 CONSUMER = Consumer("dark_subtraction", "1", "e")
 
 
 def compared(candidate, current, frames, shape=SHAPE):
-    held_out = zip(frames, repeat(candidate), repeat(current), strict=False)
+    held_out = map(Exchange, frames, repeat(candidate), repeat(current))
     return compare(held_out, classes_of(shape), CONSUMER)
 
 

@@ -22,7 +22,7 @@ from darkroom.ccd.robust import finite_median, robust_std
 from darkroom.ccd.stack.frames import opened
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.score import further_made_of
-from darkroom.counterfactual.subtracted import SCORED, Consumer, compare, compare_noise
+from darkroom.counterfactual.subtracted import SCORED, Consumer, Exchange, compare, compare_noise
 
 if TYPE_CHECKING:
     from darkroom.counterfactual.record import Comparison
@@ -108,7 +108,7 @@ def master_bias(given: HeldOut) -> Comparison:
         "subtraction of the bias", given.version, given.unit, _HARM * finite_median(noise)
     )
     classes = classes_of(images[0].shape, outputs=len(given.parts))
-    frames = ((frame, images[0], images[1]) for frame in given.images())
+    frames = (Exchange(frame, images[0], images[1]) for frame in given.images())
     made = compare(frames, classes, consumer)
     count = side_by_side([one.count for one in files[0]])
     return _with_further(made, error, count - 1, int(finite_median(count)))
@@ -138,7 +138,7 @@ def dark_rate(given: HeldOut) -> Comparison:
     apart = (HOT,) if hot.any() else ()
     classes |= dict.fromkeys(apart, hot)
     frames = (
-        (image, _dark(frame, files[0]), _dark(frame, files[1]))
+        Exchange(image, _dark(frame, files[0]), _dark(frame, files[1]))
         for frame, image in zip(given.frames, given.images(), strict=True)
     )
     made = compare(frames, classes, consumer, apart, _temperatures(given, files[1]))
