@@ -253,4 +253,7 @@ class Simulation:
     lines: list[Line] = simulated(
         [], "Sine waves common to the amplifiers.", group=Line, absent="none"
     )
+    reference_superbias_error: float = simulated(
+        4.0, "Error of each pixel of the superbias in the simulated CRDS.", unit="DN", minimum=0
+    )
     truth: bool = simulated(True, "Write the truth beside each exposure.")
