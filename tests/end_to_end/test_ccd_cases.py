@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from darkroom.drafts import draft
-
 from end_to_end.warm import warmed
 
 FOLDER = Path(os.environ.get("DARKROOM_REFERENCE_DATA", "/none"), "cases", "ccd")
