@@ -48,13 +48,8 @@ def main() -> None:
         log.info("%d units left in %s", units, arguments.output)
     else:
         state, cards = load(arguments.state)
-        found = write_product(state, cards, [arguments.state], arguments.output)
-        log.info(
-            "%d of %d pixels certified; %s written",
-            found.certified.sum(),
-            found.certified.size,
-            arguments.output,
-        )
+        write_product(state, cards, [arguments.state], arguments.output)
+        log.info("product of %d units in %s", len(state.units), arguments.output)
 
 
 if __name__ == "__main__":

@@ -38,14 +38,20 @@ def main() -> None:
     arguments = parse()
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
-    from darkroom.epochs.folder import add, gather, states_in
+    from darkroom.epochs.folder import WITHDRAWN, add, gather, states_in
     from darkroom.epochs.merging import write_product
     from darkroom.epochs.trends import FEWEST, as_json, judge, nothing, series_of
 
     # This campaign's own copy in the folder, of an earlier run, is judged by its state here.
     earlier = [path for path in states_in(arguments.folder) if path.stem != arguments.name]
     paths = [*earlier, Path(arguments.state)]
-    epochs, whole, cards = gather(paths, settings.gap_days, {Path(arguments.state): arguments.name})
+    epochs, whole, cards = gather(
+        paths,
+        settings.gap_days,
+        arguments.unit,
+        {Path(arguments.state): arguments.name},
+        states_in(Path(arguments.folder) / WITHDRAWN),
+    )
     if arguments.add:
         add(arguments.state, arguments.folder, arguments.name)
     write_product(whole, cards, paths, arguments.product)
@@ -53,7 +59,7 @@ def main() -> None:
     if len(epochs) < FEWEST:
         found = nothing(epochs)
     else:
-        trends = judge(series_of(epochs, arguments.unit), settings.false)
+        trends = judge(series_of(epochs), settings.false)
         found = as_json(trends, names, settings.tolerance)
     write_text(arguments.output, json.dumps(found, indent=1, allow_nan=False) + "\n")
     changed = sum(one["changed"] for one in found["series"])

@@ -9,7 +9,6 @@ import numpy as np
 
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import Errors, Series, errors
-from darkroom.epochs.state import REFERENCE, STEPS
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
 
@@ -49,50 +48,32 @@ class Trend:
     shape: str
 
 
-def series_of(epochs: Sequence[Epoch], unit: str) -> list[Series]:
-    """Return the series of the levels and of the scatter of each class.
+def series_of(epochs: Sequence[Epoch]) -> list[Series]:
+    """Return the series of every quantity of the epochs.
 
     Parameters
     ----------
     epochs : sequence of Epoch
         In the order of time.
-    unit : str
-        Unit of the samples.
 
     Returns
     -------
     list of Series
-        Level of each class about the template, where there are reference pixels less their
-        level (what the reference pixel correction leaves); and the scatter of its samples, as the
-        logarithm of its variance, whose change is twice the relative change of the noise.
     """
-    names = epochs[0].classes
+    start = np.array([one.mjd.min() for one in epochs])
+    end = np.array([one.mjd.max() for one in epochs])
+    units = np.array([one.mjd.size for one in epochs])
     found = []
-    for k, name in enumerate(names):
-        if name.endswith(REFERENCE):
-            continue
-        pair = names.index(name + REFERENCE) if name + REFERENCE in names else None
-        levels = [
-            (one.offsets[:, k] - (0 if pair is None else one.offsets[:, pair])) / STEPS
-            for one in epochs
-        ]
-        title = f"level of {name}" if pair is None else f"level of {name} less reference pixels"
-        found.append(_series(title, unit, levels, epochs))
-        scatter = [np.log(np.maximum(one.spread[:, k], 1) / STEPS**2) for one in epochs]
-        found.append(_series(f"ln of the variance of {name}", "", scatter, epochs))
+    for k, first in enumerate(epochs[0].quantities):
+        values = [one.quantities[k].values for one in epochs]
+        variance = np.array([one.var(ddof=1) for one in values])
+        found.append(
+            Series(
+                first.name, first.unit, np.array([one.mean() for one in values]),
+                np.maximum(variance, first.floor), units, start, end,
+            )
+        )  # fmt: skip
     return found
-
-
-def _series(name, unit, values, epochs):
-    return Series(
-        name,
-        unit,
-        np.array([one.mean() for one in values]),
-        np.array([one.var(ddof=1) for one in values]),
-        np.array([one.size for one in values]),
-        np.array([one.mjd.min() for one in epochs]),
-        np.array([one.mjd.max() for one in epochs]),
-    )
 
 
 def judge(every: Sequence[Series], false: float) -> list[Trend]:
