@@ -132,16 +132,23 @@ def _noise_of(template):
     return np.zeros(template.level.shape, np.uint8) if template.noise is None else template.noise
 
 
-def noise_steps(factor: np.ndarray) -> np.ndarray:
+def noise_steps(factor: np.ndarray, template: Template) -> np.ndarray:
     """Return how much noisier than its class a pixel is as `Template.noise` holds it, rounded up.
 
     Parameters
     ----------
     factor : array, shape (ny, nx)
         Scatter of each pixel over that of its class; below 1, or unknown, it counts as 1.
+    template : Template
+        A scatter that is too large for its sums is cut.
+
+    Returns
+    -------
+    uint8 array, shape (ny, nx)
     """
-    steps = np.ceil(NOISE_STEPS * np.log2(np.maximum(np.nan_to_num(factor, nan=1.0), 1.0)))
-    return np.minimum(steps, 255).astype(np.uint8)
+    most = LARGEST / 2 / template.inner / template.sigma.max()
+    usable = np.clip(np.nan_to_num(factor, nan=1.0, posinf=1.0), 1.0, max(most, 1.0))
+    return np.ceil(NOISE_STEPS * np.log2(usable)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
