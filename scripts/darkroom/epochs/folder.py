@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from darkroom.epochs.laws import AnyState, Quantity
     from darkroom.hints import StrPath
 
-#: Folder, within that of a series, of the states of units that are withdrawn from it.
-WITHDRAWN = "withdrawn"
-
 
 @dataclass(frozen=True)
 class Epoch:

@@ -39,23 +39,28 @@ def check_series(
             )
 
 
-def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
-    """Merge states of one series.
+def merged(
+    paths: Sequence[StrPath], withdrawn: Sequence[StrPath] = ()
+) -> tuple[laws.AnyState, dict[str, str | float]]:
+    """Read and merge states of one series, without withdrawn units.
 
     Parameters
     ----------
     paths : sequence of path-like
-    output : path-like
+    withdrawn : sequence of path-like
+        States of the units to leave out.
 
     Returns
     -------
-    int
-        Number of units.
+    state : State or VarianceState
+    cards : dict
+        What the series is of.
 
     Raises
     ------
     DarkroomError
-        Without a path; `InputError` when a state is of another series or holds a unit of another.
+        Without a path; `InputError` when a state is of another series, holds a unit of another, or
+        a withdrawn unit is not there as it is.
     """
     if not paths:
         raise DarkroomError("no state to merge: give at least one")
@@ -64,6 +69,22 @@ def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
         part, found = load(path)
         check_series(path, found, cards)
         whole = tried(path, partial(laws.merge, whole, part))
+    for path in withdrawn:
+        part, found = load(path)
+        check_series(path, found, cards)
+        whole = tried(path, partial(laws.remove, whole, part))
+    return whole, cards
+
+
+def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
+    """Merge states of one series into a file; return the number of units.
+
+    Raises
+    ------
+    DarkroomError
+        See `merged`.
+    """
+    whole, cards = merged(paths)
     _save(output, whole, cards, paths)
     return len(whole.units)
 
@@ -87,10 +108,7 @@ def remove_file(path: StrPath, withdrawn: StrPath, output: StrPath) -> int:
     InputError
         When the states are of two series, or the units are not in the first as they are.
     """
-    whole, cards = load(path)
-    part, found = load(withdrawn)
-    check_series(withdrawn, found, cards)
-    left = tried(withdrawn, partial(laws.remove, whole, part))
+    left, cards = merged([path], [withdrawn])
     _save(output, left, cards, [path, withdrawn])
     return len(left.units)
 

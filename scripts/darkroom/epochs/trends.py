@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import Errors, Series, errors
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.epochs.folder import Epoch
+    from darkroom.epochs.settings import EpochSettings
 
+#: Of the files; a change gets another number.
+FORMAT = "darkroom trends 2"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
@@ -91,6 +95,8 @@ def judge(every: Sequence[Series], false: float) -> list[Trend]:
     list of Trend
         In the order given.
     """
+    if not every:
+        return []
     known = [errors(one) for one in every]
     scans = [scan(one.value, e.error, e.dof) for one, e in zip(every, known, strict=True)]
     changed = discoveries(np.array([one.p for one in scans]), false)
@@ -156,46 +162,46 @@ def _slope(trend, current):
     return fit.slope, fit.error
 
 
-def as_json(trends: Sequence[Trend], epochs: Sequence[str], tolerance: float) -> dict[str, Any]:
-    """Return what a report shows of the trends of a series.
+def unit_of(product: str) -> str:
+    """Return the unit of the levels of a product."""
+    return "e-/s" if product == "dark" else "DN"
+
+
+def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> dict[str, Any]:
+    """Return what a report shows of the trends of the series of one item.
 
     Parameters
     ----------
-    trends : sequence of Trend
-    epochs : sequence of str
-        Names.
-    tolerance : float
+    epochs : dict of sequences of Epoch
+        In the order of time, by product.
+    settings : EpochSettings
 
     Returns
     -------
     dict
-        Without NaN; numbers rounded to six digits, times to 1e-5 days.
+        ``products``: by name, its epochs and their times, its series with what was found, and the
+        validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
+        Without NaN; numbers rounded to nine digits.
     """
-    return {
-        "format": "darkroom trends 1",
-        "epochs": list(epochs),
-        "start": [round(float(day), 5) for day in trends[0].series.start],
-        "end": [round(float(day), 5) for day in trends[0].series.end],
-        "units": [int(number) for number in trends[0].series.units],
-        "validity": {name: _rounded(value) for name, value in validity(trends, tolerance).items()},
-        "series": [_one(trend) for trend in trends],
-    }
+    series = {name: series_of(e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
+    trends = iter(judge([one for every in series.values() for one in every], settings.false))
+    found = {}
+    for name, every in series.items():
+        own = [next(trends) for _ in every]
+        tolerance = settings.dark_tolerance if name == "dark" else settings.tolerance
+        told = validity(own, tolerance) if any(one.series.unit for one in own) else None
+        found[name] = {
+            "epochs": [one.name for one in epochs[name]],
+            "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],
+            "end": [round(float(one.mjd.max()), 5) for one in epochs[name]],
+            "units": [int(one.mjd.size) for one in epochs[name]],
+            "validity": told and {key: _rounded(value) for key, value in told.items()},
+            "series": [_one(trend, facts_by_epoch(epochs[name])) for trend in own],
+        }
+    return {"format": FORMAT, "products": found}
 
 
-def nothing(epochs: Sequence[Epoch]) -> dict[str, Any]:
-    """Return the same of a series that is too short for trends."""
-    return {
-        "format": "darkroom trends 1",
-        "epochs": [one.name for one in epochs],
-        "start": [round(float(one.mjd.min()), 5) for one in epochs],
-        "end": [round(float(one.mjd.max()), 5) for one in epochs],
-        "units": [len(one.mjd) for one in epochs],
-        "validity": None,
-        "series": [],
-    }
-
-
-def _one(trend):
+def _one(trend, facts):
     parts, step = trend.partition, trend.scan
     return {
         "name": trend.series.name,
@@ -223,6 +229,14 @@ def _one(trend):
                 "latest": one.latest,
             }
             for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
+        ],
+        "candidates": [
+            {
+                "fact": one.name,
+                "correlation": _rounded(one.correlation),
+                "chance": _rounded(one.chance),
+            }
+            for one in (candidates(trend.series.value, facts) if trend.changed else ())
         ],
         "level": {
             "value": _rounded(parts.level),

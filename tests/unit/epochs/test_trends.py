@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from darkroom.epochs import state as states
+from darkroom.epochs.causes import candidates
 from darkroom.epochs.folder import add, gather, split, states_in
 from darkroom.epochs.laws import quantities
+from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state import REFERENCE
 from darkroom.epochs.state_file import save
-from darkroom.epochs.trends import as_json, judge, nothing, series_of
+from darkroom.epochs.trends import as_json, judge, series_of
 from darkroom.errors import InputError
 
 SHAPE = (16, 64)
@@ -57,8 +59,9 @@ def test_a_step_and_a_drift_are_said_with_their_dates(tmp_path):
     paths = written(tmp_path / "step", [0] * 6 + [15] * 6)
     epochs, whole, _ = gather(paths, 10, "DN")
     assert len(whole.units) == 12 * RAMPS
-    found = as_json(judge(series_of(epochs), 0.01), [one.name for one in epochs], 10)
-    json.dumps(found, allow_nan=False)
+    told = as_json({"superbias": epochs}, EpochSettings(tolerance=10))
+    json.dumps(told, allow_nan=False)
+    found = told["products"]["superbias"]
     changed = {one["name"]: one for one in found["series"] if one["changed"]}
     assert list(changed) == ["level of amplifier 1 less reference pixels"]
     one = changed["level of amplifier 1 less reference pixels"]
@@ -145,6 +148,22 @@ def test_a_withdrawn_exposure_leaves_no_trace_in_the_series(tmp_path):
         gather([path], 10, "DN", withdrawn=[gone])
 
 
+def test_what_changed_together_is_listed_and_what_is_the_same_is_not():
+    rng = np.random.default_rng(4)
+    step = np.repeat([0.0, 5.0], 6)
+    facts = {
+        "temperature": 38.5 + 0.1 * step + rng.normal(0, 0.01, 12),
+        "visit": np.full(12, 1001.0),
+        "pause": np.concatenate([[np.nan], rng.normal(60, 5, 11)]),
+        "hours": np.full(12, np.nan),
+    }
+    found = candidates(step + rng.normal(0, 0.3, 12), facts)
+    assert [one.name for one in found] == ["temperature", "pause"]
+    assert found[0].correlation > 0.95
+    assert found[0].chance < 1e-5
+    assert found[1].epochs == 11
+
+
 def test_one_state_of_many_epochs_is_divided_at_its_pauses(tmp_path):
     rng = np.random.default_rng(5)
     whole = states.empty(template())
@@ -156,7 +175,10 @@ def test_one_state_of_many_epochs_is_divided_at_its_pauses(tmp_path):
     assert [one.name for one in epochs] == ["all 1", "all 2", "all 3", "all 4"]
     assert [len(one.mjd) for one in epochs] == [RAMPS] * 4
     assert len(gather([path], 1000, "DN")[0]) == 1
-    assert nothing(epochs)["validity"] is None
+    short = as_json({"superbias": epochs[:2]}, EpochSettings())["products"]["superbias"]
+    assert short["validity"] is None
+    assert short["series"] == []
+    assert short["units"] == [RAMPS] * 2
 
 
 def test_a_file_of_the_series_is_never_replaced(tmp_path):
