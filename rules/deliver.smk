@@ -5,6 +5,7 @@ if "ccd" in PIPELINES:
 
     include: "compare_ccd.smk"
 
+
 if "nircam" in PIPELINES:
 
     rule deck_references:
