@@ -1,22 +1,30 @@
-"""The campaign `series`: its report says the step and the drift hidden in it, and no more."""
+"""The campaign `series`: its report says what is hidden in it, with dates, and no more."""
 
 import json
 
 import pytest
+from astropy.io import fits
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.heavy]
 
 
-def test_the_series_says_what_is_hidden_in_it(checkout):
+@pytest.fixture(scope="module")
+def trends(checkout):
     checkout.snakemake("--config", "campaign=series")
     folder = checkout.folder / "results" / "series" / "nrcblong"
-    found = json.loads((folder / "superbias_trends.json").read_text(encoding="utf-8"))
+    return folder, json.loads((folder / "trends.json").read_text(encoding="utf-8"))["products"]
+
+
+def test_a_step_a_drift_and_a_hot_region_are_said_with_their_dates(trends):
+    _, products = trends
+    found = products["superbias"]
     assert len(found["epochs"]) == 12
     changed = {one["name"]: one for one in found["series"] if one["changed"]}
     parities = ("even", "odd")
     steps = [f"level of amplifier 1 {parity} less reference pixels" for parity in parities]
     drifts = [f"level of amplifier 2 {parity} less reference pixels" for parity in parities]
-    assert sorted(changed) == sorted(steps + drifts)
+    hot = [f"pixels far above in amplifier 3 {parity}" for parity in parities]
+    assert sorted(changed) == sorted(steps + drifts + hot)
     for name in steps:
         one = changed[name]
         assert one["shape"] == "step"
@@ -26,6 +34,24 @@ def test_the_series_says_what_is_hidden_in_it(checkout):
         one = changed[name]
         assert one["shape"] == "drift"
         assert abs(365.25 * one["slope"]["value"] - 20) < 3 * 365.25 * one["slope"]["error"]
-    # The seventh epoch begins 360 days after the first; 10 DN are drifted in half a year.
-    assert found["validity"]["useafter"] == pytest.approx(found["start"][0] + 360, abs=0.01)
-    assert 150 < found["validity"]["good_days"] < 182.625
+    for name in hot:
+        one = changed[name]
+        assert one["shape"] == "step"
+        assert [change["first"] for change in one["changes"]] == [8]
+        assert abs(one["step"]["size"] - 18) < 3 * one["step"]["error"]
+    # The ninth epoch begins 480 days after the first.
+    assert found["validity"]["useafter"] == pytest.approx(found["start"][0] + 480, abs=0.01)
+    assert 100 < found["validity"]["good_days"] < 182.625
+
+
+def test_nothing_is_said_of_the_read_noise_in_which_nothing_changed(trends):
+    _, products = trends
+    assert len(products["readnoise"]["epochs"]) == 12
+    assert not any(one["changed"] for one in products["readnoise"]["series"])
+
+
+def test_the_withdrawn_exposure_is_in_no_product(trends):
+    folder, products = trends
+    for product, found in products.items():
+        assert found["units"] == [8, 8, 8, 8, 4, 8, 8, 8, 8, 8, 8, 8]
+        assert fits.getheader(folder / f"{product}_series.fits")["NUNITS"] == 92
