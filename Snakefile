@@ -22,6 +22,7 @@ for instrument in PIPELINES:
     include: f"rules/{instrument}.smk"
 
 
+include: "rules/epochs.smk"
 include: "rules/report.smk"
 include: "rules/judge.smk"
 include: "rules/deliver.smk"

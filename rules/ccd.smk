@@ -312,7 +312,7 @@ rule ccd_figures:
         mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 100),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "figures"),
-        products=lambda wildcards, input: named_options(input, *ccd.figure_inputs(wildcards.item)),
+        products=lambda wildcards, input: named_options(input, *ccd.figures_show(wildcards.item)),
         more=lambda wildcards, input: input_options(
             input, {"subtracted": "--science @", "truth": "--truth ", "gain": "--gain "}
         ),

@@ -99,6 +99,6 @@ def gate_options(instrument):
     )
 
 
-def gate_program(instrument):
+def program_of(instrument, name):
     """Return the function that gives the start of the command: rules of a loop run after it."""
-    return lambda wildcards, output: program("detector", f"{instrument}/gates")
+    return lambda wildcards, output: program("detector", f"{instrument}/{name}")

@@ -31,7 +31,7 @@ for instrument in pipelines.judging(PIPELINES):
         resources:
             mem_mb=lambda wildcards, attempt: 1500 * attempt,
         params:
-            place=gate_program(instrument),
+            place=program_of(instrument, "gates"),
             settings=gate_options(instrument),
             code=program.digest("detector", f"{instrument}/gates"),
         message:

@@ -3,7 +3,6 @@ nircam = PIPELINES["nircam"]
 
 
 include: "nircam_noise.smk"
-include: "nircam_epochs.smk"
 include: "nircam_dark.smk"
 
 

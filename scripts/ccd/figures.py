@@ -60,6 +60,9 @@ def parse() -> argparse.Namespace:
         help="products of subtract_dark (*_dsub.fits)",
     )
     parser.add_argument("--gain", type=Path, metavar="FILE", help="product of gain")
+    parser.add_argument(
+        "--trends", type=Path, metavar="JSON", help="trends of the series, from report/trends.py"
+    )
     add_options(parser, CcdSettings, PROGRAMS["figures"])
     parser.add_argument(
         "--truth", type=Path, metavar="JSON", help="comparison with the truth of simulated frames"
@@ -115,6 +118,11 @@ def main() -> None:
             found = [text for text in draw_figures(book, story) if text not in warnings]
             warnings += [f"{name}: {text}" if stories else text for text in found]
             stories.append(replace(story, amplifier=name))
+        if arguments.trends:
+            from darkroom.report import trends as told
+
+            trends = told.read(arguments.trends)
+            told.draw_figures(book, trends)
     described = describe(
         paths, arguments.science, arguments.figures, stories, warnings, arguments.gain
     )
@@ -123,6 +131,8 @@ def main() -> None:
         if changes:
             described["tables"].append(previous.table(changes))
         described["warnings"] += [*faults, *previous.sentences(changes)]
+    if arguments.trends:
+        told.add(described, trends)
     if arguments.gain:
         add_gain(described, arguments.gain, arguments.output.parent)
     if arguments.truth:

@@ -73,7 +73,7 @@ def main() -> None:
         gains = [options.gain_of(gain, cell.frames, k) for k in range(count)]
     cards = series_cards(cell, unit(arguments.gain_e_per_adu))
     if arguments.start:
-        template = template_of(arguments.start, number)
+        template = template_of(arguments.start, cell.frames, number)
     else:
         earlier, found = load(arguments.series)
         check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from darkroom.epochs.plan import SeriesPlan
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, Plan
 
@@ -58,6 +59,11 @@ def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     """Return every product of a campaign (see `item_products`), its report included."""
     ends = [f"{plan.results}/pins.tsv", f"{plan.results}/report"]
     return [*ends, *plan.all_statuses(), *item_products(plan, made)]
+
+
+def with_series(made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the instruments whose products are compared with a series of epochs."""
+    return [name for name in made if issubclass(pipeline_class(name), SeriesPlan)]
 
 
 def judging(made: Mapping[str, Pipeline]) -> list[str]:

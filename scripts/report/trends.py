@@ -43,7 +43,7 @@ def main() -> None:
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
     from darkroom.epochs.folder import add, gather, states_in
-    from darkroom.epochs.trends import as_json, unit_of
+    from darkroom.epochs.trends import as_json
 
     epochs = {}
     for product, state, folder in arguments.state:
@@ -52,7 +52,6 @@ def main() -> None:
         epochs[product], _, _ = gather(
             [*earlier, Path(state)],
             settings.gap_days,
-            unit_of(product),
             {Path(state): arguments.name},
             states_in(Path(folder) / WITHDRAWN),
         )

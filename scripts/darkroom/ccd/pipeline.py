@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
 from darkroom.ccd.counterfactual.planning import ComparisonPlan
+from darkroom.ccd.series.plan import CcdSeriesPlan
 from darkroom.ccd.settings import PROGRAMS, SAME_EXPTIME, CcdSettings
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, input_options, named_options, quoted
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class CcdPipeline(ComparisonPlan, Pipeline):
+class CcdPipeline(ComparisonPlan, CcdSeriesPlan, Pipeline):
     """Master bias, read noise, master dark, dark rate, hot pixels, dark-subtracted frames."""
 
     instrument = "ccd"
@@ -80,9 +81,13 @@ class CcdPipeline(ComparisonPlan, Pipeline):
         names += ["truth.fits"] if self.truth(item) else []
         return [f"{self.plan.folder(item)}/{name}" for name in names]
 
-    def figure_inputs(self, item: str) -> dict[str, str]:
+    def figure_inputs(self, item: str) -> dict[str, Any]:
         """Return the products that the figures of an item are drawn from, by name."""
-        return self._paths(item, self.makes(item))
+        return self._paths(item, self.makes(item)) | self.trends(item)
+
+    def figures_show(self, item: str) -> list[str]:
+        """Return the names of those inputs that the figures show."""
+        return [name for name in self.figure_inputs(item) if name != "series"]
 
     def truth(self, item: str) -> dict[str, str]:
         """Return the comparison with the truth of a simulated item that has all products."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.epochs.settings import EpochSettings
 
 #: Pixel that is shown where none is chosen, row and column: the CCD notebook's.
 USUAL_PIXEL = (100, 150)
@@ -78,6 +79,9 @@ class CcdSettings:
         absent="card TRIMSEC or DATASEC",
     )
     judge: JudgeSettings = section(JudgeSettings, "How the frames are judged.")
+    epochs: EpochSettings = section(
+        EpochSettings, "Series of epochs; levels and tolerances in the unit of the products."
+    )
     hot_nsigma: float = setting(
         5.0,
         "Threshold for hot pixels: excess of a stable dark rate over that of the surroundings, in "

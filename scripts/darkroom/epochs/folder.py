@@ -73,7 +73,6 @@ def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
 def gather(
     paths: Sequence[Path],
     gap_days: float,
-    unit: str,
     names: Mapping[Path, str] | None = None,
     withdrawn: Sequence[Path] = (),
 ) -> tuple[list[Epoch], AnyState, dict[str, str | float]]:
@@ -85,8 +84,6 @@ def gather(
         At least one.
     gap_days : float
         A longer pause between two units of a state starts another epoch.
-    unit : str
-        Unit of the samples.
     names : dict, optional
         Names of epochs that are not those of their files.
     withdrawn : sequence of path
@@ -126,9 +123,8 @@ def gather(
         else:
             check_series(path, found, cards)
             whole = tried(path, partial(laws.merge, whole, state))
-        epochs += split(
-            Epoch(name, state.mjd, state.facts, tuple(laws.quantities(state, unit))), gap_days
-        )
+        found_in = tuple(laws.quantities(state, str(cards.get("UNIT", "DN"))))
+        epochs += split(Epoch(name, state.mjd, state.facts, found_in), gap_days)
     if whole is None:
         raise ValueError("a series of no states")
     for path in gone:

@@ -32,7 +32,7 @@ class Quantity:
     name: str
     unit: str
     values: np.ndarray
-    floor: float = 0.0
+    floor: float = 1e-12
 
 
 def merge(first: AnyState, second: AnyState) -> AnyState:
@@ -99,7 +99,7 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
             Quantity(f"ln of the variance of {name}", "", np.log(np.maximum(column, 1e-12)))
             for name, column in zip(names, state.spread.T, strict=True)
         ]
-    above, scale = _above(state), state.template.scale
+    above, scale, nearer = _above(state), state.template.scale, np.log(_nearness(state))
     for k, name in enumerate(names):
         if name.endswith(REFERENCE):
             continue
@@ -109,18 +109,45 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
         if pair is not None:
             level = level - state.offsets[:, pair]
             title += " less reference pixels"
-        found.append(Quantity(title, unit, level / STEPS / scale))
-        scatter = np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2)
+        found.append(Quantity(title, unit, level / STEPS / scale, (STEPS * scale) ** -2))
+        scatter = np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer
         found.append(Quantity(f"ln of the variance of {name}", "", scatter))
         found.append(Quantity(f"pixels far above in {name}", "", above[:, k], 1.0))
     return found
 
 
+def _nearness(state):
+    """Return the variance of residuals that each unit is expected to have, over its own variance.
+
+    The template is a mean of n units. One of them deviates from it by 1 - 1/n of its variance, any
+    other by 1 + 1/n; residuals beyond the inner limit are not among those that are summed.
+    """
+    form = state.template
+    members = set(form.members)
+    if not members:
+        return np.ones(len(state.units))
+    sign = np.array([-1.0 if unit in members else 1.0 for unit in state.units])
+    wider = 1 + sign / len(members)
+    return wider * _cut(form.inner / np.sqrt(wider)) / _cut(form.inner)
+
+
+def _cut(limit):
+    """Return the variance of a normal variable of which what is beyond a limit is cut off."""
+    from scipy.special import ndtr
+
+    density = np.exp(-0.5 * limit**2) / np.sqrt(2 * np.pi)
+    return 1 - 2 * limit * density / (2 * ndtr(limit) - 1)
+
+
 def _above(state):
-    """Return how many samples of each unit and class are beyond the outer limit, above."""
+    """Return how many samples of each unit and class are far above the template.
+
+    Twice the outer limit: what is hardly beyond it is noise, of which units that the template was
+    made of have less.
+    """
     form, far = state.template, state.far
     pixel = far["pixel"]
-    limit = (form.scatter(np.inf) * form.outer * STEPS).ravel()[pixel]
+    limit = (form.scatter(np.inf) * 2 * form.outer * STEPS).ravel()[pixel]
     kind = form.classes.ravel()[pixel]
     high = (far["residual"] > limit) & (kind != NO_CLASS)
     count = np.zeros((len(state.units), form.sigma.size))

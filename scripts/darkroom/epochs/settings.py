@@ -28,7 +28,7 @@ class EpochSettings:
     )
     gap_days: float = setting(
         10.0,
-        "A pause longer than this between two ramps starts another epoch.",
+        "A pause longer than this between two ramps, or frames, starts another epoch.",
         unit="days",
         above=0,
     )
@@ -41,14 +41,14 @@ class EpochSettings:
     )
     tolerance: float = setting(
         10.0,
-        "Largest change of the level of a superbias that does no harm: how long the product stays "
-        "within it is said.",
-        unit="DN",
+        "Largest change of the level of a superbias, or of a stack of CCD frames, that does no "
+        "harm: how long the product stays within it is said.",
+        unit="DN or ADU",
         above=0,
     )
     dark_tolerance: float = setting(
         0.001,
-        "The same for the level of a dark current.",
+        "The same for NIRCam's dark current.",
         unit="e-/s",
         above=0,
     )

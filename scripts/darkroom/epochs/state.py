@@ -56,6 +56,8 @@ class Template:
         sigma of the mean are clipped.
     noise : uint8 array, shape (ny, nx), optional
         How much noisier than its class a pixel is, in steps of a factor 2¼; 0 by default.
+    members : tuple of str
+        Units that the template was made of: they lie nearer to it than others do.
     constants : dict of float64 arrays
         Further numbers that samples of the series are measured with, by name. ``SCALE``: samples
         are the product's values times it, so that whole numbers are fine enough (1 by default).
@@ -75,6 +77,7 @@ class Template:
     inner: float = 3.0
     outer: float = 4.0
     noise: np.ndarray | None = None
+    members: tuple[str, ...] = ()
     constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,7 +120,8 @@ class Template:
     def same(self, other: Template) -> bool:
         """Whether another template is equal in every number."""
         return (
-            (self.inner, self.outer, self.names) == (other.inner, other.outer, other.names)
+            (self.inner, self.outer, self.names, self.members)
+            == (other.inner, other.outer, other.names, other.members)
             and np.array_equal(self.level, other.level)
             and np.array_equal(self.sigma, other.sigma)
             and np.array_equal(self.classes, other.classes)
@@ -273,7 +277,7 @@ def of_unit(
         where = template.anchor & good & (template.classes == k)
         if not where.any():
             raise ValueError(f"{name}: no good pixel to measure the offset of class {k} with")
-        offsets[k] = np.rint(np.median(difference[where]) * STEPS)
+        offsets[k] = np.rint(_level(difference[where], template.inner * template.sigma[k]) * STEPS)
     offset = template.spread(offsets)
     largest = np.iinfo(np.int32).max
     residual = np.clip(np.rint(difference * STEPS) - offset, -largest, largest).astype(np.int64)
@@ -300,6 +304,13 @@ def of_unit(
         (total / np.maximum(number, 1))[None],
         far,
     )
+
+
+def _level(values, reach):
+    """Return the mean of the values within reach of their median, which is a whole number too."""
+    middle = np.median(values)
+    near = values[np.abs(values - middle) <= reach]
+    return near.mean() if near.size else middle
 
 
 def merge(first: State, second: State) -> State:

@@ -73,6 +73,10 @@ def _constants(state):
     return {} if isinstance(state, VarianceState) else dict(state.template.constants)
 
 
+def _members(state):
+    return () if isinstance(state, VarianceState) else state.template.members
+
+
 def digest(state: AnyState) -> str:
     """Return the SHA-256 of everything that a state holds.
 
@@ -101,7 +105,7 @@ def digest(state: AnyState) -> str:
         arrays.append(value.astype("<f8"))
     for array in arrays:
         total.update(np.ascontiguousarray(array).data)
-    total.update("\n".join([*form.names, "", *state.units]).encode())
+    total.update("\n".join([*form.names, "", *state.units, "", *_members(state)]).encode())
     return total.hexdigest()
 
 
@@ -179,6 +183,11 @@ def save(
             fits.Column(name.upper(), "J", array=state.far[name]) for name in FAR.names or ()
         ]
         hdus.append(binary_table(columns, "FAR"))
+        members = list(state.template.members)
+        width = max([1, *map(len, members)])
+        hdus.append(
+            binary_table([fits.Column("UNIT", f"{width}A", array=members)], "TEMPLATE_UNITS")
+        )
     write(path, hdus)
 
 
@@ -260,7 +269,8 @@ def _read(hdus, header):
     template = Template(
         image["LEVEL"], sigma, image["CLASSES"], image["ANCHOR"].astype(bool), names,
         float(header["INNER"]), float(header["OUTER"]),
-        image["NOISE"] if image["NOISE"].any() else None, constants,
+        image["NOISE"] if image["NOISE"].any() else None,
+        tuple(str(unit) for unit in hdus["TEMPLATE_UNITS"].data["UNIT"]), constants,
     )  # fmt: skip
     far = np.zeros(len(hdus["FAR"].data), FAR)
     for name in FAR.names or ():

@@ -162,11 +162,6 @@ def _slope(trend, current):
     return fit.slope, fit.error
 
 
-def unit_of(product: str) -> str:
-    """Return the unit of the levels of a product."""
-    return "e-/s" if product == "dark" else "DN"
-
-
 def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> dict[str, Any]:
     """Return what a report shows of the trends of the series of one item.
 
@@ -188,7 +183,8 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
     found = {}
     for name, every in series.items():
         own = [next(trends) for _ in every]
-        tolerance = settings.dark_tolerance if name == "dark" else settings.tolerance
+        rate = any(one.series.unit == "e-/s" for one in own)
+        tolerance = settings.dark_tolerance if rate else settings.tolerance
         told = validity(own, tolerance) if any(one.series.unit for one in own) else None
         found[name] = {
             "epochs": [one.name for one in epochs[name]],

@@ -15,7 +15,7 @@ from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
-from darkroom.nircam.series.plan import SeriesPlan
+from darkroom.nircam.series.plan import NircamSeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -36,7 +36,7 @@ _NOISE_FIGURES = (
 )
 
 
-class NircamPipeline(SeriesPlan, Pipeline):
+class NircamPipeline(NircamSeriesPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -327,9 +327,7 @@ class NircamPipeline(SeriesPlan, Pipeline):
             for product in planning.PURPOSES
             if self.other_method(item, product)
         }
-        if self.series_products(item):
-            others["trends"] = f"{folder}/trends.json"
-            others["series"] = self.series_files(item)
+        others |= self.trends(item)
         darks = {
             product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
             for product in self.dark_products(item)

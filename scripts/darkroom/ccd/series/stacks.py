@@ -39,13 +39,15 @@ def series_cards(cell: Cell, unit: str) -> dict[str, tuple[str | float, str]]:
     }
 
 
-def template_of(product: StrPath, number: int = 1) -> Template:
+def template_of(product: StrPath, frames: Sequence[Frame], number: int = 1) -> Template:
     """Return the template of a series that starts with a master bias or a master dark.
 
     Parameters
     ----------
     product : path-like
         Made of at least 8 frames, better 16: its scatter decides what is clipped.
+    frames : sequence of Frame
+        The frames it was made of.
     number : int
         EXTVER of the cell's images, from 1.
 
@@ -92,7 +94,8 @@ def template_of(product: StrPath, number: int = 1) -> Template:
             raise InputError(product, f"every pixel of {name} is flagged, or has no scatter")
         sigma[k] = np.sqrt(np.mean(np.minimum(scatter[where], 3 * np.median(scatter[where])) ** 2))
     level = np.rint(np.where(good, mean, 0)).astype(np.int32)
-    template = Template(level, sigma, classes, anchor, tuple(names))
+    members = tuple(unit_name(frame) for frame in frames)
+    template = Template(level, sigma, classes, anchor, tuple(names), members=members)
     factor = scatter / template.spread(template.sigma, np.inf)
     noise = noise_steps(np.where(factor > _NOISY, factor, 1.0), template)
     return replace(template, noise=noise)
@@ -149,7 +152,7 @@ def state_of(
         facts = {} if frame.temperature is None else {"temperature": frame.temperature}
         mjd = np.nan if frame.mjd is None else frame.mjd
         try:
-            part = of_unit(template, _ascii(frame.name), images, bad, mjd, facts)
+            part = of_unit(template, unit_name(frame), images, bad, mjd, facts)
             whole = merge(whole, part)
         except ValueError as error:
             raise InputError(frame.path, str(error)) from error
@@ -168,6 +171,10 @@ def _frame(frame, readout, gains, saturation):
     return _joined(images), np.nan_to_num(_joined(high), nan=1.0) > 0
 
 
-def _ascii(name):
-    """Return a name that a FITS table can hold; two names never become one."""
+def unit_name(frame: Frame) -> str:
+    """Return the name of a frame in a series: cameras give the same file names every night.
+
+    Signs that a FITS table cannot hold are written as escapes; two names never become one.
+    """
+    name = frame.name if frame.date_obs is None else f"{frame.name} {frame.date_obs}"
     return name if name.isascii() and name.isprintable() else name.encode("unicode_escape").decode()

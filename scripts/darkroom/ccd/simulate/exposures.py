@@ -26,7 +26,6 @@ from darkroom.simulate.settings import planned
 if TYPE_CHECKING:
     from pathlib import Path
 
-_START = datetime(2020, 1, 16, 1, 50)
 _READOUT = 2.5  # s between the end of an exposure and the start of the next
 
 
@@ -80,16 +79,18 @@ def plan(settings: Mapping[str, Any]) -> list[Exposure]:
     for i, target in enumerate(full["targets"]):
         name = f"target_image_{i + 1:03d}" if several else "target_image"
         wanted.append((name, "science", target["exptime"], target["temperature"]))
+    if full["night"]:  # the noise of a frame is drawn by its name
+        wanted = [(f"n{full['night']:02d}_{name}", *others) for name, *others in wanted]
     names = [item[0] for item in wanted]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DarkroomError(
             f"simulated CCD: darks: {twice[0]} is planned twice; give each exposure time once"
         )
-    return _dated(wanted, stored_shape(full))
+    return _dated(wanted, stored_shape(full), datetime.fromisoformat(full["start"]))
 
 
-def _dated(wanted, shape):
-    exposures, start = [], _START
+def _dated(wanted, shape, start):
+    exposures = []
     for name, role, exptime, temperature in wanted:
         facts = {
             "instrument": "SBIG ST-402",

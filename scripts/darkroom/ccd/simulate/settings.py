@@ -81,6 +81,13 @@ class Simulation:
 
     seed: int = simulated(402, "Seed of all random numbers.", minimum=0, absent="the archive's")
     shape: list[int] = simulated([510, 765], "Rows and columns.", unit="NY NX", minimum=1, length=2)
+    night: int = simulated(
+        0,
+        "Number of a night of the same camera: it is in the names of the frames, and their noise "
+        "is another; 0: not numbered.",
+        minimum=0,
+    )
+    start: str = simulated("2020-01-16T01:50:00", "Start of the first exposure.", unit="UTC")
     level: float = simulated(1061.2, "Bias level.", unit="ADU")
     gradient: float = simulated(
         61.5,

@@ -27,7 +27,7 @@ from darkroom.nircam.dark.flags import Flag
 from darkroom.nircam.dark.measure import STEP_SIGMA, UNUSABLE, sampled, timing_of
 from darkroom.nircam.ramps.blocks import RampBlocks
 from darkroom.nircam.ramps.classes import Classes
-from darkroom.nircam.series.units import read_details, single_ramps
+from darkroom.nircam.series.units import names_of, read_details, single_ramps
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -87,6 +87,7 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
         classes,
         anchor,
         tuple(f"amplifier {a}" for a in range(layout.noutputs)),
+        members=names_of(ramps),
         constants={
             "SCALE": np.array([scale]),
             "KINDS": np.array(

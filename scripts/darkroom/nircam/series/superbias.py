@@ -21,7 +21,7 @@ from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.series.units import read_details, single_ramps
+from darkroom.nircam.series.units import names_of, read_details, single_ramps
 from darkroom.nircam.superbias.flags import Flag
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def template_of(details: StrPath, ramps: RampSet) -> Template:
         classes[classes == k] = number
     level = np.rint(np.where(good, mean, 0)).astype(np.int32)
     names = tuple(_name(layout, k) for k in present)
-    template = Template(level, np.array(sigma), classes, anchor, names)
+    template = Template(level, np.array(sigma), classes, anchor, names, members=names_of(ramps))
     noisy = (dq & np.asarray(int(Flag.NOISY), dq.dtype)) > 0
     with np.errstate(invalid="ignore"):
         factor = np.where(noisy, std / template.spread(template.sigma, np.inf), 1.0)

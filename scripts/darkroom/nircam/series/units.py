@@ -27,6 +27,7 @@ def series_cards(ramps: RampSet, product: str) -> dict[str, tuple[str, str]]:
         "DETECTOR": (layout.detector, "detector"),
         "SUBARRAY": (layout.subarray, "subarray"),
         "READPATT": (str(ramps.files[0].header.get("READPATT", "")), "readout pattern"),
+        "UNIT": ("e-/s" if product == "dark" else "DN", "unit of the product"),
     }
 
 
@@ -37,8 +38,16 @@ def single_ramps(ramps: RampSet) -> Iterator[tuple[RampSet, str, float, dict[str
         file = ramps.files[number]
         one = copy.copy(ramps)
         one.ramps = [which]
-        name = f"{file.path.name.partition('.')[0]} {integration + 1}"
-        yield one, name, float(ramps.mjd[place]), facts_of(file.header)
+        yield one, _name(file, integration), float(ramps.mjd[place]), facts_of(file.header)
+
+
+def names_of(ramps: RampSet) -> tuple[str, ...]:
+    """Return the names of the ramps of a set as units, in their order."""
+    return tuple(_name(ramps.files[number], integration) for number, integration in ramps.ramps)
+
+
+def _name(file, integration):
+    return f"{file.path.name.partition('.')[0]} {integration + 1}"
 
 
 def facts_of(header: Mapping[str, Any]) -> dict[str, float]:
