@@ -14,6 +14,30 @@ _UNSEEN = re.compile(
 )
 
 
+# Signs of our own sentences, as a FITS header can hold them.
+_SIGNS = str.maketrans(
+    {"°": "deg ", "×": "x", "−": "-", "–": "-", "±": "+-", "…": "...", "·": " ", "²": "^2",
+     "³": "^3", "⁻": "^-", "¹": "1", "√": "sqrt ", "σ": "sigma", "\u00a0": " ", "\u202f": " "}
+)  # fmt: skip
+
+
+def header_text(text: str) -> str:
+    """Return a sentence as a card of a FITS header can hold it: printable ASCII.
+
+    Parameters
+    ----------
+    text : str
+        As a person reads it.
+
+    Returns
+    -------
+    str
+        Signs become words (``°C`` is ``deg C``), other characters are written as in Python.
+    """
+    text = " ".join(text.translate(_SIGNS).split())
+    return plain_text(text.encode("ascii", "backslashreplace").decode(), len(text) * 10)
+
+
 def plain_text(text: str, longest: int = LONGEST_VALUE, keep: str = "") -> str:
     r"""Return `text` without characters that are not seen, and not longer than `longest`.
 
