@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 #: Characters of one value of a header or an archive's answer that are kept.
@@ -32,9 +33,11 @@ def header_text(text: str) -> str:
     Returns
     -------
     str
-        Signs become words (``°C`` is ``deg C``), other characters are written as in Python.
+        Signs become words (``°C`` is ``deg C``), letters lose their accents, and other characters
+        are written as in Python.
     """
-    text = " ".join(text.translate(_SIGNS).split())
+    parts = unicodedata.normalize("NFKD", " ".join(text.translate(_SIGNS).split()))
+    text = "".join(letter for letter in parts if not unicodedata.combining(letter))
     return plain_text(text.encode("ascii", "backslashreplace").decode(), len(text) * 10)
 
 
