@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 #: Characters of one value of a header or an archive's answer that are kept.
@@ -12,6 +13,32 @@ LONGEST_VALUE = 500
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+
+
+# Signs of our own sentences, as a FITS header can hold them.
+_SIGNS = str.maketrans(
+    {"°": "deg ", "×": "x", "−": "-", "–": "-", "±": "+-", "…": "...", "·": " ", "²": "^2",
+     "³": "^3", "⁻": "^-", "¹": "1", "√": "sqrt ", "σ": "sigma", "\u00a0": " ", "\u202f": " "}
+)  # fmt: skip
+
+
+def header_text(text: str) -> str:
+    """Return a sentence as a card of a FITS header can hold it: printable ASCII.
+
+    Parameters
+    ----------
+    text : str
+        As a person reads it.
+
+    Returns
+    -------
+    str
+        Signs become words (``°C`` is ``deg C``), letters lose their accents, and other characters
+        are written as in Python.
+    """
+    parts = unicodedata.normalize("NFKD", " ".join(text.translate(_SIGNS).split()))
+    text = "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return plain_text(text.encode("ascii", "backslashreplace").decode(), len(text) * 10)
 
 
 def plain_text(text: str, longest: int = LONGEST_VALUE, keep: str = "") -> str:

@@ -45,8 +45,9 @@ def main() -> None:
 def prepare(_: argparse.Namespace) -> None:
     """Import what the calibration needs."""
     from darkroom.wfc3.engine import calibrate, working
+    from darkroom.wfc3.reads import stale
 
-    __ = calibrate, working
+    __ = calibrate, working, stale
 
 
 def calibrate_one(arguments: argparse.Namespace) -> None:
@@ -86,6 +87,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
         verified_references,
         working_copy,
     )
+    from darkroom.wfc3.reads.stale import lost_rows, lost_words
 
     folder, name = arguments.status.parent, exposure["exposure"].removesuffix("_raw")
     chosen = read_references(arguments.references)
@@ -102,6 +104,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
             threads=arguments.threads,
             warn=warnings.append,
         )
+        warnings += lost_words(lost_rows(raw))
         for path in (raw, *made):
             rename_durably(path, folder / path.name)
     flt = folder / made[1].name

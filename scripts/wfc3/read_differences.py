@@ -59,14 +59,15 @@ def measure_one(arguments: argparse.Namespace) -> None:
 
     from darkroom.wfc3.files.reads import METHODS, read_ima
     from darkroom.wfc3.reads.diagnose import measure, to_record
-    from darkroom.wfc3.reads.stale import stale_in
+    from darkroom.wfc3.reads.stale import lost_rows, lost_words, stale_in, without_rows
 
     cube = read_ima(ima)
     beside = [
         ima.with_name(ima.name.replace("_ima.fits", f"_raw.fits{end}")) for end in ("", ".gz")
     ]
     raw = arguments.raw or next((path for path in beside if path.is_file()), None)
-    stale = None if raw is None else stale_in(raw)
+    stale, lost = (None, {}) if raw is None else (stale_in(raw), lost_rows(raw))
+    cube = without_rows(cube, lost)
     record = {"accepted": True, "ima": ima.name}
     for method in METHODS:
         found = measure(
@@ -83,6 +84,8 @@ def measure_one(arguments: argparse.Namespace) -> None:
     print(f"{cube.name}: {cube.nsamp} reads, {found.sky_share:.0%} of the pixels are sky")
     for extver, why in found.stale.items():
         print(f"EXTVER {extver} is {why}")
+    for words in lost_words(lost):
+        print(f"warning: {words}")
 
 
 STEP = Step(["ima"], [], ["output"], measure_one, prepare)

@@ -16,6 +16,7 @@ from darkroom.fits.write import write
 from darkroom.nircam.detector.readout import SIZE
 from darkroom.nircam.ramps.header import engine_of
 from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
+from darkroom.plain import header_text
 from darkroom.provenance import stamp
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class ReferenceMetadata:
         return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
     def __post_init__(self) -> None:
+        for name in ("author", "description", "history"):
+            object.__setattr__(self, name, header_text(getattr(self, name)))
         if not self.author.strip():
             raise DarkroomError("author is empty: CRDS requires the author of a reference file")
         if not 0 < len(self.description.strip()) <= _MAX_DESCRIPTION:

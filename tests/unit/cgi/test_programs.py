@@ -254,6 +254,17 @@ def marked_as_bad(path, folder):
     return copy
 
 
+def test_a_warning_with_signs_of_its_own_is_in_the_product(frames, run, tmp_path):
+    """A frame one degree off once ended the program: its warning was no text for a header."""
+    paths = [path for stack in frames.values() for path in stack]
+    odd = tmp_path / paths[1].name
+    odd.write_bytes(paths[1].read_bytes())
+    fits.setval(odd, "EXCAMT", value=-84.0, ext=1)
+    run("noise_maps", "--output", tmp_path / "maps.fits", paths[0], odd, *paths[2:])
+    history = " ".join(map(str, fits.getheader(tmp_path / "maps.fits", 1)["HISTORY"]))
+    assert "EXCAMT is -84 deg C, but -85 deg C" in " ".join(history.split())
+
+
 def test_frames_marked_as_bad_are_left_out_and_every_product_names_them(frames, run, tmp_path):
     bad = [marked_as_bad(path, tmp_path) for path in frames[30.0, 2.0][:2]]
     parts = []

@@ -285,11 +285,24 @@ def test_lost_rows_are_no_values_but_a_dead_pixel_is_one(tmp_path):
 
     rewrite(paths[1], lose)
     ramps = RampSet(paths, "superbias")
-    assert "1 groups have rows without data" in ramps.warnings[0]
+    assert "1 group has rows without data" in ramps.warnings[0]
     values = GroupStack(ramps, 2).read(slice(0, 64))[1]
     assert np.isnan(values[10:14]).all()
     assert np.isnan(values).sum() == 4 * 64
     assert values[30, 30] == 0
+
+
+def test_an_amplifier_whose_packets_were_lost_is_said(tmp_path):
+    """Its values are left out, which was done without a word."""
+    paths = write_darks(tmp_path, make_darks(readout("NRCA1", "SUBGRISM64"), 3, 4, span=0.1))
+    rewrite(paths[1], lambda hdus: hdus["SCI"].data.__setitem__((0, 2, ..., slice(512, 1024)), 0))
+    ramps = RampSet(paths, "superbias")
+    assert ramps.warnings == [
+        "dark001_uncal.fits: 1 group has rows without data (one value), which are left out: lost "
+        "packets"
+    ]
+    values = GroupStack(ramps, 2).read(slice(0, 64))[1]
+    assert np.isnan(values).sum() == 512 * 64
 
 
 def test_an_exposure_that_stands_out_is_refused_or_warned_of(tmp_path):

@@ -189,6 +189,13 @@ def test_classes_follow_the_orientation_of_the_detector():
     assert full.reference.sum() == 2048**2 - 2040**2
 
 
+def test_texts_of_a_person_become_such_as_a_header_holds():
+    told = {"author": "Jörg Müller", "description": "Darks at 39 K ± 0.1", "history": "−20 °C"}
+    made = ReferenceMetadata(**GOOD | told)
+    assert (made.author, made.description) == ("Jorg Muller", "Darks at 39 K +- 0.1")
+    assert made.history == "-20 deg C"
+
+
 @pytest.mark.filterwarnings("error")
 def test_long_texts_of_a_campaign_fit_their_cards():
     """A text of 65 characters leaves no room for a comment: it goes without one."""

@@ -10,7 +10,7 @@ from darkroom.wfc3.reads.diagnose import measure, with_data
 from darkroom.wfc3.reads.lines import line_excess
 from darkroom.wfc3.reads.reprocess import reprocess
 from darkroom.wfc3.reads.sky import sky_pixels
-from darkroom.wfc3.reads.stale import stale_in
+from darkroom.wfc3.reads.stale import lost_rows, lost_words, stale_in, without_rows
 from wfc3_visits import REGIONS, Visit, cube_of
 
 
@@ -58,6 +58,24 @@ def test_reads_without_data_are_named_and_the_sky_is_right_without_them(
     assert after["level"] == pytest.approx(0.9, abs=0.03)
     assert made.record["exptime"][1] == pytest.approx(level, abs=5)
     assert any("no data" in warning for warning in made.record["warnings"])
+
+
+def test_a_few_rows_without_data_are_said_and_are_no_trail(tmp_path):
+    """Two lost rows of one read once were the trail of a satellite; frozen ones were silent."""
+    visit = Visit(tmp_path, exposures=[{}], stars=300)
+    raw = visit.raw()
+    zero(raw, (6,), slice(30, 32))
+    with fits.open(raw, mode="update") as hdus:
+        for extver in (1, 2):
+            hdus["SCI", extver].data[40] = hdus["SCI", 3].data[40]
+    assert stale_in(raw) == {}
+    lost = lost_rows(raw)
+    assert lost == {6: (30, 31), 2: (40,), 1: (40,)}
+    (words,) = lost_words(lost)
+    assert words.startswith("3 rows of EXTVER 1-2,6 have one value or repeat an earlier read")
+    cube = cube_of(visit.ramp())
+    assert choose(measure(cube, stale={})).kind == "trail"
+    assert choose(measure(without_rows(cube, lost), stale={})).verdict == "quiet"
 
 
 def test_frozen_reads_are_found_in_the_calibrated_reads_alone(tmp_path):

@@ -26,6 +26,7 @@ from darkroom.cgi.darks.read import restore_empty
 from darkroom.cgi.darks.tables import read_table
 from darkroom.errors import InputError
 from darkroom.fits.write import write
+from darkroom.plain import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +101,7 @@ def write_counted_dark(
     factor = counted.threshold / counted.read_noise
     image.add_history(f"photons counted above {factor:g} times the read noise in {number} frames")
     for sentence in (*notes, *(f"warning: {each}" for each in warnings)):
-        for line in textwrap.wrap(sentence, 70, subsequent_indent="  "):
+        for line in textwrap.wrap(header_text(sentence), 70, subsequent_indent="  "):
             image.add_history(line)
     for card in ("KGAINPAR", "KGAIN_ER", "RN", "RN_ERR"):
         error[card] = image.get(card, -999.0)

@@ -29,6 +29,7 @@ from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.maps.maps import MAPS, PAIRS, clipped
 from darkroom.cgi.units import ELECTRON
 from darkroom.fits.write import write
+from darkroom.plain import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +161,7 @@ def _noise_map_cards(header, maps, is_signed):
 
 def _add_history(header, sentence):
     """Add a sentence to HISTORY, wrapped at blanks; all lines but the first are indented."""
-    for line in textwrap.wrap(sentence, 70, subsequent_indent="  "):
+    for line in textwrap.wrap(header_text(sentence), 70, subsequent_indent="  "):
         header.add_history(line)
 
 

@@ -15,6 +15,7 @@ from darkroom.cgi.pixels.peer import DEAD, HOT, peer_map
 from darkroom.cgi.pixels.robust import completeness, robust_map
 from darkroom.errors import InputError
 from darkroom.fits.write import write
+from darkroom.plain import header_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,7 +152,7 @@ def _write(path, dark, image, found, cards, planes, inputs, settings, warnings):
         image[card] = (value, comment)
     image.add_history(f"Bad Pixel Map created using {dark.name}")
     for sentence in warnings:
-        for line in textwrap.wrap(f"warning: {sentence}", 70, subsequent_indent="  "):
+        for line in textwrap.wrap(header_text(f"warning: {sentence}"), 70, subsequent_indent="  "):
             image.add_history(line)
     empty = np.zeros(found.shape)
     hdus = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.nircam.detector.dq import Group
-from darkroom.nircam.detector.readout import BORDER
+from darkroom.nircam.detector.readout import BORDER, OUTPUTS, SIZE
 from darkroom.nircam.ramps.files import FULL_SCALE
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Sample:
     copied : list of list of int
         Groups that repeat an earlier one of their integration, counted from 0.
     partly : int
-        Groups of which some sampled rows have no data.
+        Groups of which some sampled rows have no data, in an amplifier at least.
     unusable, saturated : list of float
         Fraction of the pixels of each integration that are not finite, and that are at full scale,
         in the first group with data; NaN without one.
@@ -132,8 +132,11 @@ def _places(ny):
 
 def _lost(file, integration, groups):
     """Return the groups without data, and the number of those with some rows without."""
-    empty = _constant(groups) & (groups[:, :, 0] < FULL_SCALE)  # (group, row)
-    share = empty.mean(axis=1)
+    ngroups, nrows, nx = groups.shape
+    parts = groups.reshape(ngroups, nrows, OUTPUTS if nx == SIZE else 1, -1)
+    rows = _constant(groups) & (groups[:, :, 0] < FULL_SCALE)
+    empty = (parts == 0).all(axis=3) | rows[:, :, None]  # (group, row, amplifier)
+    share = empty.mean(axis=(1, 2))
     gone = set(np.flatnonzero(share > _LOST).tolist())
     if file.groupdq is not None:
         gone |= {group for group in range(len(groups)) if _marked(file, integration, group) > _LOST}
@@ -236,8 +239,9 @@ def sample_faults(found: Sample) -> tuple[list[str], list[str]]:
     elif any(found.lost):
         remarks.append(lost_words(found))
     if found.partly:
+        groups = "group has" if found.partly == 1 else "groups have"
         remarks.append(
-            f"{found.partly} groups have rows without data (one value), which are left out: lost "
+            f"{found.partly} {groups} rows without data (one value), which are left out: lost "
             "packets"
         )
     faults += [

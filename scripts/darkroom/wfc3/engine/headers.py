@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.compiled import load_kernel
+from darkroom.plain import header_text
 from darkroom.wfc3.engine.ramp import STEPS
 from darkroom.wfc3.files.reads import ranges
 
@@ -74,7 +75,7 @@ def primary_header(ramp: Ramp, name: str, nextend: int, *, flt: bool) -> fits.He
     header["PHOTMODE"] = ramp.photmode
     for card, value in ramp.photometry.items():
         header[card] = single(value)
-    for line in [*history(ramp, flt), *(f"warning: {text}" for text in ramp.warnings)]:
+    for line in [*history(ramp, flt), *(header_text(f"warning: {text}") for text in ramp.warnings)]:
         header.add_history(line)
     return header
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.errors import DarkroomError, InputError
+from darkroom.plain import header_text
 from darkroom.wfc3.engine import engine, exptime
 from darkroom.wfc3.engine.planes import Darks, open_reference
 from darkroom.wfc3.engine.ramp import Ramp, Reduced
@@ -205,7 +206,7 @@ def _describe_treatment(ramp, choice, done, before, after):
     primary["VERDICT"] = (choice["verdict"], "of the choice of bad reads")
     for card in quality_cards(after, before if done != "none" else None):
         primary[card[0]] = card[1:]
-    primary.add_history(f"bad reads: {choice['words']}")
+    primary.add_history(header_text(f"bad reads: {choice['words']}"))
     for extver, why in choice["findings"].items():
         primary.add_history(f"  EXTVER {extver}: {why}")
 

@@ -7,7 +7,7 @@ or zero. Rows are compared bit for bit; read noise makes two rows of 64 pixels o
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from darkroom.hints import StrPath
+    from darkroom.wfc3.files.reads import Cube
 
 # A read with more than this fraction of its rows repeated or constant is stale.
 _SHARE = 0.05
@@ -122,13 +123,65 @@ def stale_in(raw: StrPath) -> dict[int, str]:
     dict
         ``{EXTVER: why}``.
     """
-    with Imsets(raw) as imsets:
-        nsamp = int(required(imsets, imsets.primary, "NSAMP"))
-        rows = [sample_rows(imsets, extver) for extver in range(nsamp, 0, -1)]
+    rows = _all_rows(raw)
+    nsamp = len(rows)
     return {
         nsamp - k: "filled, without data" if what == "filled" else f"a copy of EXTVER {what}"
         for k, what in stale_reads(rows).items()
     }
+
+
+def _all_rows(raw):
+    """Return the digests of all rows of every read, in time order."""
+    with Imsets(raw) as imsets:
+        nsamp = int(required(imsets, imsets.primary, "NSAMP"))
+        return [sample_rows(imsets, extver) for extver in range(nsamp, 0, -1)]
+
+
+def lost_rows(raw: StrPath) -> dict[int, tuple[int, ...]]:
+    """Find rows without data of their own in reads that have data otherwise.
+
+    Returns
+    -------
+    dict
+        ``{EXTVER: rows}``, rows counted from 0, border included.
+    """
+    rows = _all_rows(raw)
+    stale = stale_reads(rows)
+    seen: dict[tuple[int, int], int] = {}
+    found: dict[int, tuple[int, ...]] = {}
+    for k, read in enumerate(rows):
+        if k in stale:
+            continue
+        mine = tuple(
+            row
+            for row, digest in enumerate(read.digests)
+            if read.filled[row] or seen.setdefault((row, digest), k) != k
+        )
+        if mine:
+            found[len(rows) - k] = mine
+    return found
+
+
+def lost_words(lost: Mapping[int, Sequence[int]]) -> list[str]:
+    """Return a sentence about the rows found by `lost_rows`; none without any."""
+    if not lost:
+        return []
+    count = len({row for rows in lost.values() for row in rows})
+    return [
+        f"{count} {'row' if count == 1 else 'rows'} of EXTVER {ranges(lost)} "
+        f"{'has' if count == 1 else 'have'} one value or repeat an earlier read: data were lost; "
+        "their pixels are kept as calwf3 makes them"
+    ]
+
+
+def without_rows(cube: Cube, lost: Mapping[int, Sequence[int]]) -> Cube:
+    """Return a cube with the rows found by `lost_rows` flagged: they are no sky."""
+    if not lost:
+        return cube
+    flagged = cube.flagged.copy()
+    flagged[sorted({row for rows in lost.values() for row in rows})] = True
+    return replace(cube, flagged=flagged)
 
 
 def stale_words(stale: Mapping[int, str], nsamp: int) -> list[str]:
