@@ -16,6 +16,7 @@ from darkroom.epochs.merging import check_series, tried
 from darkroom.epochs.state import merge
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
+from darkroom.integrity.watch import keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,6 +164,7 @@ def add(state: StrPath, folder: StrPath, name: str) -> Path:
         from darkroom.epochs.state import equal
 
         if equal(load(target)[0], made):
+            keep_record(target)
             return target
         raise InputError(
             target,

@@ -351,3 +351,13 @@ def test_the_warning_of_space_has_the_sizes_that_are_missing(campaign, raw, monk
     place.touch()
     run._warn_of_space()
     assert caplog.text == ""
+
+
+def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, server, raw):
+    """Even when that has nothing to bring."""
+    fetch(campaign, raw, MEMBERS[0])
+    row = f"visit\t{MEMBERS[1]}\tx.fits\trefused\t1\t\tnow\tbecause\n"
+    (raw / arrivals.JOURNAL).write_text(row)
+    fetch(campaign, raw, MEMBERS[2])
+    assert manifest(raw)[MEMBERS[1]]["why"] == "because"
+    assert not (raw / arrivals.JOURNAL).exists()
