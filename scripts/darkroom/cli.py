@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 _STATED = re.compile(r"# sha256 [0-9a-f]{64}")
 # Messages of astropy and numpy for a full disk, which come without the system's error number.
 _NO_ROOM = re.compile(r"Not enough space on disk|\d+ requested and \d+ written")
+# What the system says of a file or folder, and what a person can do about it.
+_OF_FILES = {
+    errno.EACCES: "give this user the right to it, and repeat",
+    errno.EPERM: "give this user the right to it, and repeat",
+    errno.EROFS: "it is on a disk that can only be read; choose another folder of results",
+    errno.EIO: "the disk or the network to it fails; look at it, then repeat",
+    errno.ESTALE: "the disk or the network to it fails; look at it, then repeat",
+    errno.EFBIG: "the system allows no file of that size (ulimit -f); allow it, and repeat",
+    errno.ENAMETOOLONG: "its name is too long for this disk; choose a shorter one",
+    errno.ELOOP: "its links lead in a circle; mend them",
+    errno.ENOTDIR: "a file is where a folder should be; move it away",
+    errno.EISDIR: "a folder is where a file should be; move it away",
+}
 
 
 class ListFileParser(argparse.ArgumentParser):
@@ -87,9 +100,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     damaged one ends the program before any of its products has a name, and is named in place of
     what it led to.
 
-    Log lines go to standard error. A `DarkroomError` and a full disk are reported in one sentence;
-    any other exception prints its traceback first, so that the last line of a log is always the
-    cause.
+    Log lines go to standard error. A `DarkroomError`, and a disk that is full, fails or may not be
+    written to, are reported in one sentence; any other exception prints its traceback first, so
+    that the last line of a log is always the cause.
 
     Parameters
     ----------
@@ -117,12 +130,11 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         print("ERROR the memory of this machine does not suffice for it", file=sys.stderr)
         status = 1
     except Exception as error:
-        full = _is_full(error)
-        if not full:
+        sentence = _of_the_system(error)
+        if not sentence:
             traceback.print_exc()
-        first = str(error).strip().partition("\n")[0]
-        what = "the disk is full, make room and repeat" if full else type(error).__name__
-        print(f"ERROR {what}: {first}", file=sys.stderr)
+            sentence = f"{type(error).__name__}: {_first_line(error)}"
+        print(f"ERROR {sentence}", file=sys.stderr)
         status = 1
     sys.exit(status or 0)
 
@@ -136,6 +148,22 @@ def _compared(main):
         raise
     settle()
     return status
+
+
+def _of_the_system(error: Exception) -> str:
+    """Return what a disk that is full, fails or may not be written to means, in one sentence.
+
+    Empty when an error is none of these.
+    """
+    if _is_full(error):
+        return f"the disk is full, make room and repeat: {_first_line(error)}"
+    if not isinstance(error, OSError) or error.errno not in _OF_FILES or not error.filename:
+        return ""
+    return f"{error.filename}: {error.strerror}; {_OF_FILES[error.errno]}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _is_full(error):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from darkroom.plain import plain_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from darkroom.hints import StrPath
 
 
@@ -46,6 +49,36 @@ class InputError(DarkroomError):
         """Give file, fault and advice as one line."""
         text = f"{self.path}: {self.fault}"
         return _plain(f"{text}; {self.advice}" if self.advice else text)
+
+
+@contextmanager
+def as_written(path: StrPath, what: str, advice: str) -> Iterator[None]:
+    """Take the content of a file that a program of darkroom writes; else end in one sentence.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    what : str
+        What it should hold, for the message: ``"no verdict"``.
+    advice : str
+        What to do when it does not.
+
+    Raises
+    ------
+    InputError
+        When something is missing, or of another type: it was damaged, or edited.
+    """
+    try:
+        yield
+    except (DarkroomError, MemoryError):
+        raise
+    except Exception as error:
+        # What a damaged FITS file raises is of every kind; an error of the disk has a number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        fault = f"holds {what} as darkroom writes it ({type(error).__name__}: {error})"
+        raise InputError(path, fault, advice) from error
 
 
 def _plain(text: str) -> str:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from durability import kernel
+from durability import kernel, later
 from durability.cases import CASES, archive_cases
 from durability.sweep import Sweep
 
@@ -32,7 +32,7 @@ def main():
         return 1
     results = []
     with archive_cases() as transfers:
-        for case in (*transfers, *CASES):
+        for case in (*transfers, *CASES, *later.CASES):
             if arguments.names and not any(name in case.name for name in arguments.names):
                 continue
             with tempfile.TemporaryDirectory(dir=_memory()) as scratch:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Of programs that were killed: never a result, removed by the next writer.
 _TEMPORARY = re.compile(r"^\.(.+)\.(part|work)(\..*)?$")
+#: Folder of what a batch has made, until the job of its exposure gives it its name.
+WAITING = ".made"
 # Locks and marks without content: whoever needs one makes it.
 _LOCKS = {".archive_turns", ".archive_down", ".claims", ".filling"}
 _NUMBER = re.compile(
@@ -93,9 +95,8 @@ def flat(tree, prefix=""):
 
 def is_temporary(path):
     """Whether a path is a temporary file, in a temporary folder, or a lock."""
-    return path.rpartition("/")[2] in _LOCKS or any(
-        _TEMPORARY.match(part) for part in path.split("/")
-    )
+    parts = path.split("/")
+    return parts[-1] in _LOCKS or any(_TEMPORARY.match(part) or part == WAITING for part in parts)
 
 
 def named(tree):

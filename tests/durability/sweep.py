@@ -19,10 +19,12 @@ from pathlib import Path
 from darkroom.integrity import records, watch
 from durability.disk import (
     DATA,
+    WAITING,
     Blind,
     Disk,
     after_power_cut,
     digest,
+    flat,
     leftovers,
     named,
     plain,
@@ -303,7 +305,7 @@ class Sweep:
 
     def _judge(self, tree, what, ended=False):
         """Compare everything named with what may have that name; return what is there."""
-        here, final = named(tree), self.named_after
+        here, final, every = named(tree), self.named_after, flat(tree)
         fault = self.result.faults.append
         if ended and (wrong := self._differences(here)):
             fault(f"{what}: ended well, but {wrong[:5]} are not as they should be")
@@ -321,7 +323,9 @@ class Sweep:
         for note, files in self.notes.items():
             if here.get(note) == final[note] != old.get(note):
                 for path in files:
-                    if here.get(path) != final[path]:
+                    folder, _, name = path.rpartition("/")
+                    waiting = every.get(f"{folder}/{WAITING}/{name}")
+                    if final[path] not in (here.get(path), waiting):
                         fault(f"{what}: {note} speaks of {path}, which is not there")
         new = [p for p in final if final[p] != old.get(p) and p not in self.case.records]
         done = sum(here.get(p) == final[p] for p in new)

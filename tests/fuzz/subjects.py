@@ -7,6 +7,7 @@ sound files are written by the library, and are damaged as bytes, lines or value
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -35,12 +36,26 @@ from darkroom.campaign.lock import Exposure, Lock, check_exposures, read_lock, r
 from darkroom.campaign.names import name_fault
 from darkroom.campaign.pins import Pins, conflicts, read_pins
 from darkroom.campaign.status import acceptance, read_status, write_status
+from darkroom.counterfactual.records import read_record
+from darkroom.delivery.folder import refusal
+from darkroom.delivery.form import Facts, fill
+from darkroom.epochs import state as states
+from darkroom.epochs.state_file import digest as state_digest
+from darkroom.epochs.state_file import load as load_state
+from darkroom.epochs.state_file import save as save_state
+from darkroom.errors import as_written
 from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.describe import describe
 from darkroom.fits.tiles import FrameStack
 from darkroom.fits.verify import verify
+from darkroom.gates import units
+from darkroom.gates.gate import LEFT_OUT, MEAN, Gate, write_gates
+from darkroom.gates.settings import JudgeSettings
+from darkroom.gates.statistic import Deviation
+from darkroom.gates.verdict import judge, write_verdicts
 from darkroom.judge.judgement import write_judgements
 from darkroom.pipelines import item_products, pipelines
+from darkroom.report.verdicts import item_verdicts
 from darkroom.workflow.plan import Plan
 from fuzz import mutate
 
@@ -285,6 +300,117 @@ class FitsFile(Subject):
             frames.read(slice(0, 1))
 
 
+class StateFile(Subject):
+    """The state of a pixel-wise product, of three exposures (darkroom.epochs)."""
+
+    file = "state.fits"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        rng = np.random.default_rng(1)
+        classes = np.zeros((8, 12), np.uint8)
+        level = np.full(classes.shape, 9000, np.int32)
+        form = states.Template(level, np.array([12.0]), classes, classes == 0, ("all",))
+        state = states.empty(form)
+        for number in range(3):
+            frame = np.rint(level + form.spread(rng.standard_normal(classes.shape) * 12))
+            one = states.of_unit(form, f"e{number} 1", frame, np.zeros(frame.shape, bool))
+            state = states.merge(state, one)
+        cards = {"DETECTOR": ("NRCA1", "detector")}
+        self.sound = _written(
+            self.path, lambda path: save_state(path, state, cards, made_by="x", inputs=[])
+        )
+
+    def made(self, chance):
+        if chance.random() < 0.5:
+            return mutate.of_bytes(self.sound, chance)
+        return _with_cards(self.sound, chance)
+
+    def read(self):
+        """Read it, and merge it with itself."""
+        state, _ = load_state(self.path)
+        assert state_digest(state)
+
+
+class UnitsTable(Subject):
+    """The table of units of a product."""
+
+    file = "product.fits"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        numbers = {name: np.arange(6.0).reshape(3, 2) for name in units.NUMBERS}
+        made = units.Units(["a", "b", "c"], np.arange(1, 4), np.arange(3.0), np.arange(3.0),
+                           [1, 2], numbers)  # fmt: skip
+        hdus = fits.HDUList([fits.PrimaryHDU(), units.table(made, "DN")])
+        self.sound = _written(self.path, lambda path: hdus.writeto(path, overwrite=True))
+
+    def made(self, chance):
+        if chance.random() < 0.5:
+            return mutate.of_bytes(self.sound, chance)
+        return _with_cards(self.sound, chance)
+
+    def read(self):
+        """Read it as judging does."""
+        units.read(self.path)
+
+
+class Verdicts(Subject):
+    """What judging reads and writes: gates, comparison, insertion, verdict."""
+
+    file = "gates_bias.json"
+    files = ("gates_bias.json", "counterfactual_bias.json", "insertion_bias.json",
+             "judge/verdict_bias.json")  # fmt: skip
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        head = {"item": "camera", "instrument": "ccd", "product": "bias", "file": "bias.fits",
+                "sha256": hashlib.sha256(b"x").hexdigest(), "notes": []}  # fmt: skip
+        found = Deviation(0.3, 0.2, 9.0, 4, "DN")
+        made = [Gate("level", "level", "sound", "equal", "mean", "DN", kind, found, 2.0, "because",
+                     [0.1, 0.2, -0.1, 0.3, 0.0]) for kind in (MEAN, LEFT_OUT)]  # fmt: skip
+        write_gates(folder / self.files[0], head, made)
+        compared = {"format": "darkroom counterfactual 1", "current": {"sha256": "0" * 64},
+                    "rows": [{"consumer": "a", "estimand": "b", "class": "c", "shift": 0.1,
+                              "error": 0.2}],
+                    "score": {"name": "s", "verdict": "better", "sentence": "better",
+                              "exposures": 5}, "change_level": "MODERATE"}  # fmt: skip
+        inserted = {"gates": [], "replaced": ["a.fits"], "affected": {"criteria": {"X": "Y"}}}
+        (folder / self.files[1]).write_text(json.dumps(compared))
+        (folder / self.files[2]).write_text(json.dumps(inserted))
+        (folder / "bias.fits").write_bytes(b"x")
+        (folder / "judge").mkdir(exist_ok=True)
+        verdicts = judge([folder / self.files[0]], JudgeSettings())
+        write_verdicts(verdicts, [folder / "judge" / "gates_bias.json"], folder / "verdict.tsv")
+        self.sounds = {name: (folder / name).read_bytes() for name in self.files}
+
+    def damage(self, number):
+        for name, content in self.sounds.items():
+            (self.folder / name).write_bytes(content)
+        self.name = self.files[number % len(self.files)]
+        self.path, self.sound = self.folder / self.name, self.sounds[self.name]
+        super().damage(number)
+
+    def made(self, chance):
+        if chance.random() < 0.3:
+            return super().made(chance)
+        made = mutate.of_value(json.loads(self.sound), chance)
+        try:
+            return json.dumps(made).encode("utf-8", "surrogateescape")
+        except RecursionError:
+            return b'{"gates": ' * 10_000
+
+    def read(self):
+        """Judge, show and deliver as the programs do."""
+        judge([self.folder / self.files[0]], JudgeSettings())
+        item_verdicts(self.folder, [])
+        path = self.folder / self.files[3]
+        verdict = read_record(path, "darkroom verdict 1")
+        with as_written(path, "no verdict", "judge again"):
+            refusal(verdict)
+            fill(Facts(verdict, verdict.get("insertion") or {}, {"INSTRUME": "NIRCAM"}))
+
+
 def _plain_files():
     """Return the bytes of small FITS files of each kind."""
     image = fits.PrimaryHDU(np.arange(768, dtype=np.int16).reshape(24, 32))
@@ -347,4 +473,7 @@ SUBJECTS = {
     "campaign": CampaignFile,
     "status": StatusFile,
     "fits": FitsFile,
+    "state": StateFile,
+    "units": UnitsTable,
+    "verdicts": Verdicts,
 }

@@ -114,15 +114,11 @@ class Arrivals:
     def _note(self, exposure: Exposure) -> Path:
         return self.folder / exposure.item / ".arrived" / f"{exposure.exposure}.json"
 
-    def keep_manifest(self) -> None:
-        """Record the manifest, where the run that wrote it was cut short before."""
-        path = self.folder / MANIFEST
-        if is_unrecorded(path):
-            self.claims.wait(_MANIFEST_CLAIM)
-            try:
-                keep_record(path)
-            finally:
-                self.claims.free(_MANIFEST_CLAIM)
+    def keep_manifest(self, lock: Lock) -> None:
+        """Bring to the manifest, and record, what a run that was cut short did not."""
+        cut = is_unrecorded(self.folder / MANIFEST)
+        if cut or (self.folder / JOURNAL).exists():
+            self.write_manifest(lock, (), last=cut)
 
     def write_manifest(
         self,
@@ -147,7 +143,8 @@ class Arrivals:
         news = [_row(row, status, str(error or ""), now) for row, status, error in outcomes]
         self.claims.wait(_MANIFEST_CLAIM)
         try:
-            append_text(journal, _lines(news))
+            if news:
+                append_text(journal, _lines(news))
             if not last and path.exists() and _size(journal) < _WAITING * _size(path):
                 return
             rows = _read(path) | _read(journal)
@@ -162,7 +159,7 @@ class Arrivals:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size
+    return path.stat().st_size if path.exists() else 0
 
 
 def _lines(rows: Iterable[dict[str, Any]]) -> str:

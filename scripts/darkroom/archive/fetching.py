@@ -151,7 +151,7 @@ class Fetching:
         self.arrivals.claims.wait(numbers[id(own)])
         status = self.arrivals.status(own, self.key(own))
         if status:
-            self.arrivals.keep_manifest()
+            self.arrivals.keep_manifest(self.lock)
             return status
         self._warn_of_space()
         tasks = _Tasks(self, own, numbers, most)

@@ -56,7 +56,7 @@ def read_record(path: StrPath, form: str) -> dict[str, Any]:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"cannot be read ({error})", "remove it and run again") from None
     if not isinstance(found, dict) or found.get("format") != form:
         raise InputError(path, f"is not of the format {form!r}", "remove it and run again")

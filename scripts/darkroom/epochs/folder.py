@@ -16,6 +16,7 @@ from darkroom.epochs import laws
 from darkroom.epochs.merging import check_series, tried
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
+from darkroom.integrity.watch import keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,6 +184,7 @@ def add(state: StrPath, folder: StrPath, name: str) -> Path:
         check_series(path, load(path)[1], cards)
     if target.exists():
         if laws.equal(load(target)[0], made):
+            keep_record(target)
             return target
         raise InputError(
             target,

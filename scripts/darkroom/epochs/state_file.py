@@ -14,7 +14,7 @@ from darkroom.epochs.laws import AnyState
 from darkroom.epochs.state import FAR, State, Template
 from darkroom.epochs.units import FACTS
 from darkroom.epochs.variance import VarianceState, VarianceTemplate
-from darkroom.errors import InputError
+from darkroom.errors import InputError, as_written
 from darkroom.fits.write import binary_table, write
 
 if TYPE_CHECKING:
@@ -211,7 +211,9 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
         digest.
     """
     path = Path(path)
-    try:
+    if not path.is_file():
+        raise InputError(path, "no such file")
+    with as_written(path, "no state", _ADVICE):
         with fits.open(path, memmap=False) as hdus:
             header = hdus[0].header
             if header.get("DATATYPE") != DATATYPE or header.get("LAW") not in _IMAGES:
@@ -225,11 +227,7 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
             series = str(header["SERIES"])
             cards = {name: header[name] for name in series.split(",") if name}
             stated = header["STATESUM"]
-    except FileNotFoundError:
-        raise InputError(path, "no such file") from None
-    except (OSError, KeyError, ValueError, TypeError, IndexError, fits.VerifyError) as error:
-        raise InputError(path, f"holds no state ({error})", _ADVICE) from error
-    found = digest(state)
+        found = digest(state)
     if found != stated:
         raise InputError(
             path, f"its numbers have SHA-256 {found}, its header says {stated}", _ADVICE

@@ -364,7 +364,7 @@ def read_gates(path: StrPath) -> tuple[dict[str, Any], list[Gate]]:
         if record.pop("format") != FORMAT:
             raise KeyError("format")
         gates = [_gate(row) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             path, f"holds no gates of this version ({error})", "remove it and judge again"
         ) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from darkroom.errors import InputError
+from darkroom.errors import InputError, as_written
 
 if TYPE_CHECKING:
     from darkroom.gates.rows import Statistics
@@ -125,7 +125,7 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
     InputError
         When its rows are not one of each unit and amplifier.
     """
-    with fits.open(path) as hdus:
+    with as_written(path, f"no table {name}", "make the product again"), fits.open(path) as hdus:
         if (name, extver) not in hdus:
             return None
         data: Any = hdus[name, extver].data

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
-from darkroom.errors import InputError
+from darkroom.errors import InputError, as_written
 from darkroom.gates.decide import FAIL, INSUFFICIENT, ORDER, WARN, decide, worst
 from darkroom.gates.gate import read_gates
 
@@ -43,13 +43,22 @@ def judge(paths: Sequence[StrPath], settings: JudgeSettings) -> list[dict[str, A
         Content of each ``verdict_<product>.json``, in the order given.
     """
     read = [read_gates(path) for path in paths]
-    rows = decide([one for _, gates in read for one in gates], settings)
+    try:
+        rows = decide([one for _, gates in read for one in gates], settings)
+    except Exception:
+        # Whose gates were damaged is told by each alone.
+        for path, (_, gates) in zip(paths, read, strict=True):
+            with as_written(path, "no gates", "remove it and judge again"):
+                decide(gates, settings)
+        raise
     verdicts, first = [], 0
     total = sum(row["p"] is not None for row in rows)
     for path, (head, gates) in zip(paths, read, strict=True):
         own = rows[first : first + len(gates)]
         first += len(gates)
-        verdicts.append(_product(Path(path), head, own, total, settings))
+        advice = "remove it, with the files of the same product beside it, and judge again"
+        with as_written(path, "no gates", advice):
+            verdicts.append(_product(Path(path), head, own, total, settings))
     return verdicts
 
 
@@ -93,7 +102,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"is not JSON ({error})", "remove it and judge again") from error
     return found
 

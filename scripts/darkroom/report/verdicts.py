@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.errors import InputError
+from darkroom.errors import InputError, as_written
 from darkroom.provenance import sha256
 from darkroom.report.page import PAGES
 from darkroom.words import number
@@ -44,19 +44,25 @@ def item_verdicts(folder: StrPath, products: Sequence[Mapping[str, Any]]) -> lis
     known = {entry["file"]: entry["sha256"] for entry in products}
     found = []
     for path in sorted((folder / "judge").glob("verdict_*.json")):
-        one = _read(path)
-        file = folder / one["file"]
-        now = known.get(one["file"]) or (sha256(file) if file.is_file() else "")
-        if now != one["sha256"]["candidate"]:
-            one |= {
-                "verdict": NOT_JUDGED,
-                "decisive": "–",
-                "reason": "the product has been made again since it was judged",
-                "next": "snakemake judge",
-                "gates": [],
-            }
-        found.append(_shown(one))
+        with as_written(path, "no verdict", "remove it and judge again"):
+            found.append(_shown(_current(_read(path), folder, known)))
     return sorted(found, key=lambda one: (_ORDER.index(one["verdict"]), one["product"]))
+
+
+def _current(one: dict[str, Any], folder: Path, known: Mapping[str, str]) -> dict[str, Any]:
+    """Return a verdict, or that there is none on the product as it is now."""
+    # A name only: what is in other folders is none of this item's.
+    file = folder / Path(one["file"]).name
+    now = known.get(one["file"]) or (sha256(file) if file.is_file() else "")
+    if now != one["sha256"]["candidate"]:
+        one |= {
+            "verdict": NOT_JUDGED,
+            "decisive": "–",
+            "reason": "the product has been made again since it was judged",
+            "next": "snakemake judge",
+            "gates": [],
+        }
+    return one
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -260,3 +261,103 @@ def test_a_campaign_that_fits_the_disk_looks_at_no_file_of_it(campaign, server, 
     monkeypatch.setattr(Path, "is_file", lambda path: looked.append(path.name) or is_file(path))
     program(campaign, raw)._warn_of_space()
     assert looked == []
+
+
+def asked(server):
+    """Return how many different files the server was asked for."""
+    return sum(server.asked(f"{name}_raw.fits") > 0 for name in MEMBERS)
+
+
+def test_a_down_archive_whose_files_are_tried_once_is_asked_for_one(server, tmp_path, raw):
+    campaign = locked(tmp_path, server, URIS, retries=0, parallel=1, timeout_s=20)
+    server.faults.add("unavailable", "*")
+    with pytest.raises(DarkroomError, match="HTTP 503"):
+        fetch(campaign, raw, MEMBERS[0])
+    assert asked(server) == 1
+    assert (raw / ".archive_down").is_file()
+
+
+@pytest.mark.parametrize(("parallel", "fewest", "most"), [(1, 3, 3), (2, 6, 8)])
+def test_three_failures_in_a_row_of_each_worker_are_enough(
+    server, tmp_path, raw, parallel, fewest, most
+):
+    campaign = locked(tmp_path, server, URIS, retries=1, parallel=parallel, timeout_s=20)
+    server.faults.add("unavailable", "*")
+    with pytest.raises(DarkroomError, match="HTTP 503"):
+        fetch(campaign, raw, MEMBERS[0])
+    assert fewest <= asked(server) <= most
+
+
+@pytest.mark.parametrize(("age_s", "attempts"), [(1, "1 attempt"), (3600, "2 attempts")])
+def test_an_archive_counts_as_down_for_a_while(campaign, server, raw, age_s, attempts):
+    raw.mkdir(parents=True)
+    (raw / ".archive_down").touch()
+    os.utime(raw / ".archive_down", (time.time() - age_s,) * 2)
+    server.faults.add("unavailable", "*")
+    with pytest.raises(DarkroomError, match=rf"\({attempts}\)"):
+        fetch(campaign, raw, MEMBERS[0])
+
+
+def test_the_time_in_which_others_are_taken_along_ends(campaign, server, raw, monkeypatch):
+    clock = iter(range(1000, 10**6, 40))
+    monkeypatch.setattr(fetching, "monotonic", lambda: next(clock))
+    fetch(campaign, raw, MEMBERS[0])
+    # The clock goes on by 40 s with each look at it, and 60 s are allowed.
+    assert 1 <= sum(row["state"] == "arrived" for row in manifest(raw).values()) <= 2
+
+
+def test_what_has_arrived_is_told_now_and_then(campaign, raw, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    fetch(campaign, raw, MEMBERS[0])
+    assert "so far" not in caplog.text
+    assert "12 of 12 files arrived" in caplog.text
+
+
+def test_progress_is_told(campaign, raw, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(fetching, "PROGRESS_S", -1.0)
+    fetch(campaign, raw, MEMBERS[0])
+    assert "1 files arrived or failed so far" in caplog.text
+
+
+def test_files_of_unknown_size_are_left_out_and_those_after_them_are_not(campaign, server, raw):
+    run = program(campaign, raw)
+    run.lock.exposures[2] = replace(run.lock.exposures[2], size=None)
+    run.together(run.lock.get("visit", MEMBERS[0]))
+    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 0
+    assert asked(server) == 11
+
+
+def test_the_last_of_a_campaign_brings_the_manifest_up_to_date(campaign, raw, monkeypatch):
+    fetch(campaign, raw, MEMBERS[0])
+    monkeypatch.setattr(arrivals, "_WAITING", 1e9)
+    (raw / "visit" / ".arrived" / f"{MEMBERS[5]}.key").unlink()
+    before = manifest(raw)[MEMBERS[5]]["tried"]
+    (raw / "manifest.tsv").write_text((raw / "manifest.tsv").read_text().replace(before, "before"))
+    fetch(campaign, raw, MEMBERS[5])
+    assert manifest(raw)[MEMBERS[5]]["tried"] not in ("before", "")
+    assert not (raw / arrivals.JOURNAL).exists()
+
+
+def test_the_warning_of_space_has_the_sizes_that_are_missing(campaign, raw, monkeypatch, caplog):
+    run = program(campaign, raw)
+    run.lock.exposures[:] = [replace(row, size=630_000_000) for row in run.lock.exposures[:2]]
+    monkeypatch.setattr(fetching, "_free", lambda _: 740_000_000)
+    run._warn_of_space()
+    assert "1.3 GB of exposures are still missing, and 0.7 GB are free in" in caplog.text
+    caplog.clear()
+    place = raw / "visit" / run.lock.exposures[0].file
+    place.parent.mkdir(parents=True)
+    place.touch()
+    run._warn_of_space()
+    assert caplog.text == ""
+
+
+def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, server, raw):
+    """Even when that has nothing to bring."""
+    fetch(campaign, raw, MEMBERS[0])
+    row = f"visit\t{MEMBERS[1]}\tx.fits\trefused\t1\t\tnow\tbecause\n"
+    (raw / arrivals.JOURNAL).write_text(row)
+    fetch(campaign, raw, MEMBERS[2])
+    assert manifest(raw)[MEMBERS[1]]["why"] == "because"
+    assert not (raw / arrivals.JOURNAL).exists()

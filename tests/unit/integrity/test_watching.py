@@ -1,13 +1,10 @@
 """What a watched process notices, each in a process of its own: watching does not end."""
 
 import errno
-import functools
 import hashlib
-import inspect
 import os
 import sys
 import threading
-import traceback
 from pathlib import Path
 
 import pytest
@@ -18,34 +15,7 @@ from darkroom.errors import InputError
 from darkroom.integrity import digests, watch
 from darkroom.integrity.records import begin, place, read_record
 from darkroom.integrity.watch import DamagedInput, compare, expect, record, settle, unwatched
-
-
-def in_a_process(test):
-    """Let a test be run by a fork of this process, in which everything that is opened is seen."""
-
-    @functools.wraps(test)
-    def forked(*arguments, **keywords):
-        ours, theirs = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            said = b""
-            try:
-                watch.forget()
-                digests._known.clear()
-                watch.watch()
-                test(*arguments, **keywords)
-            except BaseException:
-                said = traceback.format_exc().encode()
-            os.write(theirs, said[-60_000:])
-            os._exit(0)
-        os.close(theirs)
-        with open(ours, "rb") as stream:  # noqa: PTH123 (a pipe)
-            said = stream.read().decode()
-        os.waitpid(pid, 0)
-        assert not said, said
-
-    forked.__signature__ = inspect.signature(test)
-    return forked
+from fork_tests import in_a_process
 
 
 def sha(text):
@@ -362,11 +332,11 @@ def test_unrecorded_files_get_no_record_and_lose_the_old_one(root):
 
 
 @in_a_process
-def test_a_record_ahead_speaks_of_where_the_file_will_be(root):
+def test_a_record_ahead_speaks_of_where_the_file_will_be(root, tmp_path):
     (root / "note.txt").write_text("made")
     watch.record_ahead(root / "b.txt", root / "note.txt")
     assert read_record(root / "b.txt").sha256 == sha("made")
-    watch.record_ahead(root.parent / "elsewhere.txt", root / "note.txt")
+    watch.record_ahead(tmp_path / "elsewhere.txt", root / "note.txt")
 
 
 @in_a_process

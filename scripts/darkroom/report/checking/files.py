@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.archive.arrivals import JOURNAL
+from darkroom.batches.notes import note_of
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
@@ -170,7 +171,15 @@ class RecordedFiles:
             runs = [self.records[other].run for other in self._in(Path(target))]
             if runs and record.run not in runs:
                 return
-        if not path.exists():
+        if path.exists():
+            return
+        # What a batch has made waits there until the job of its exposure gives it its name.
+        waiting = Path(note_of(str(path)))
+        found = sums([waiting], 1)[waiting]
+        if found and found != record.sha256:
+            why = f"its SHA-256 is {found}, recorded is {record.sha256}"
+            self.findings.add("damaged", waiting, why, target)
+        elif not found:
             self.findings.add("missing", path, "is recorded, and gone", target)
 
     def _in(self, folder: Path) -> list[Path]:

@@ -1,0 +1,36 @@
+"""Tests in a process of their own: what they change of this one does not end with them."""
+
+import functools
+import inspect
+import os
+import traceback
+
+from darkroom.integrity import digests, watch
+
+
+def in_a_process(test):
+    """Let a test be run by a fork of this process, in which everything that is opened is seen."""
+
+    @functools.wraps(test)
+    def forked(*arguments, **keywords):
+        ours, theirs = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            said = b""
+            try:
+                watch.forget()
+                digests._known.clear()
+                watch.watch()
+                test(*arguments, **keywords)
+            except BaseException:
+                said = traceback.format_exc().encode()
+            os.write(theirs, said[-60_000:])
+            os._exit(0)
+        os.close(theirs)
+        with open(ours, "rb") as stream:  # noqa: PTH123 (a pipe)
+            said = stream.read().decode()
+        os.waitpid(pid, 0)
+        assert not said, said
+
+    forked.__signature__ = inspect.signature(test)
+    return forked
