@@ -80,9 +80,32 @@ def _load(name: str, variant: tuple) -> Any:
 
     # numba reads its environment again when it compiles, which would undo what is set below.
     config.reload_config()
+    _register_without_scipy()
     with cache_lock() as folder, _code_by_digest(name, folder):
         module = import_module(name)
         return module.compiled(*variant) if variant else module
+
+
+def _register_without_scipy() -> None:
+    """Let numba register its functions of arrays without importing scipy.linalg.
+
+    It does so only to choose a version of ``np.inner``, which no kernel uses, and takes longer over
+    it than over loading a kernel.
+    """
+    from numba.np import linalg
+
+    given = getattr(linalg, "ensure_blas", None)
+    if given is None:
+        return
+    linalg.ensure_blas = _no_scipy
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = given
+
+
+def _no_scipy() -> None:
+    raise ImportError
 
 
 @contextmanager

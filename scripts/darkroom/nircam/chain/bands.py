@@ -21,7 +21,8 @@ from darkroom.nircam.chain.dark import DarkSignal
 from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.parameters import Steps
-from darkroom.nircam.chain.references import NEVER, Packed
+from darkroom.nircam.chain.reading import Packed
+from darkroom.nircam.chain.references import NEVER
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
 
@@ -182,22 +183,23 @@ class Chain:
         self._bad = np.zeros(shape, np.uint8)
         if "dq_init" in steps:
             mask = references.mask(files["mask"], window)
-            pixeldq |= mask
+            mask.add_to(pixeldq)
             key = "bad", str(files["mask"]), window
-            self._bad = references.shared(key, (mask & 1).astype(np.uint8))
+            self._bad.reshape(-1)[mask.places(1)] = 1
+            self._bad = references.shared(key, self._bad)
         if "saturation" in steps:
-            pixeldq |= references.saturation(files["saturation"], window)[1]
+            references.saturation(files["saturation"], window)[1].add_to(pixeldq)
             self._frames = self._number("nframes")
         self._coupling = references.kernel(files["ipc"], window) if "ipc" in steps else None
         self._level = None
         if "superbias" in steps:
             superbias = inputs.superbias or files["superbias"]
-            pixeldq |= references.bias(superbias, window)[1]
+            references.bias(superbias, window)[1].add_to(pixeldq)
             self._level = references.subtracted(superbias, window)
         self._pixels: ReferencePixels | None = None
         self._levels: dict[tuple[int, int], Levels] = {}
         if "refpix" in steps:
-            self._pixels = ReferencePixels(raw, steps.refpix, pixeldq.copy(), inputs.kernels)
+            self._pixels = ReferencePixels(raw, steps.refpix, pixeldq, inputs.kernels)
         self._polynomials: Coefficients | None = None
         if "linearity" in steps:
             averaged = self._number("nframes") > 1
@@ -207,7 +209,7 @@ class Chain:
                     raw.path, "has one group: the step linearity of averaged groups needs two"
                 )
             self._polynomials = found
-            pixeldq |= found.flags
+            found.flags.add_to(pixeldq)
         self._dark: DarkSignal | None = None
         if "dark_current" in steps:
             dark = references.dark(files["dark"], window)
@@ -246,11 +248,11 @@ class Chain:
     @property
     def _limit(self) -> np.ndarray:
         """Limits of saturation; not held here, so that the job can give them up."""
-        return self._references.limit(self._files["saturation"], self.raw.window)
+        return self._references.saturation(self._files["saturation"], self.raw.window)[0]
 
     @property
     def _bias(self) -> np.ndarray:
-        return self._references.level(self._files["superbias"], self.raw.window)
+        return self._references.bias(self._files["superbias"], self.raw.window)[0]
 
     @property
     def _reach(self) -> int:
@@ -378,6 +380,20 @@ class Chain:
             np.zeros((1, 1)) if side is None else side, output, first,
         )  # fmt: skip
 
+    def _uncorrected(self, integration, group, rows, columns):
+        """Return a part of a group as it is before refpix."""
+        first, nrows = rows.start, rows.stop - rows.start
+        if columns == slice(0, self.shape[3]) or self._coupling is not None:
+            values = np.empty((nrows, self.shape[3]), np.float32)
+            self._uncorrected_into(integration, group, first, values)
+            return values[:, columns]
+        stored = self.raw.stored(integration, group, first, nrows)[:, columns]
+        values = self._values_of(np.ascontiguousarray(stored))
+        if self._level is not None:
+            level = self._level[first : first + nrows, columns]
+            self._kernel.subtract(values, np.ascontiguousarray(level), 0)
+        return values
+
     def _uncorrected_into(self, integration, group, first, values):
         """Write rows of a group as they are before refpix."""
         if self._coupling is None:
@@ -423,8 +439,8 @@ class Chain:
         found = self._levels.get((integration, group))
         if found is None:
             frame = np.zeros(self.shape[2:], np.float32)
-            for first, nrows in pixels.rows:
-                self._uncorrected_into(integration, group, first, frame[first : first + nrows])
+            for rows, columns in pixels.parts:
+                frame[rows, columns] = self._uncorrected(integration, group, rows, columns)
             found = pixels.levels(frame, integration == group == 0)
             self._levels[integration, group] = found
         return found

@@ -222,22 +222,40 @@ def running_median(
         NaN where no pixel is good.
     """
     ny, nk = values.shape
-    found = np.empty(length * nk, np.float64)
+    ordered, n = np.empty(length * nk, np.float64), 0
+    whole = np.isfinite(values).all()
     for y in range(ny):
-        n = 0
-        for step in range(length):
-            j = y - before + step
-            j = -j if j < 0 else j
-            j = 2 * (ny - 1) - j if j >= ny else j
+        leaving, coming = y - before - 1, y - before + length - 1
+        if y and whole and leaving >= 0 and coming < ny:
+            # The window of the row before, in order, less its first row, with one more.
             for k in range(nk):
-                if good[j, k]:
-                    found[n] = values[j, k]
+                if good[leaving, k]:
+                    place = np.searchsorted(ordered[:n], values[leaving, k])
+                    for m in range(place, n - 1):
+                        ordered[m] = ordered[m + 1]
+                    n -= 1
+            for k in range(nk):
+                if good[coming, k]:
+                    m = n
+                    while m > 0 and ordered[m - 1] > values[coming, k]:
+                        ordered[m] = ordered[m - 1]
+                        m -= 1
+                    ordered[m] = values[coming, k]
                     n += 1
+        else:
+            n = 0
+            for step in range(length):
+                j = y - before + step
+                j = -j if j < 0 else j
+                j = 2 * (ny - 1) - j if j >= ny else j
+                for k in range(nk):
+                    if good[j, k]:
+                        ordered[n] = values[j, k]
+                        n += 1
+            ordered[:n].sort()
         if n == 0:
             out[y] = np.nan
-            continue
-        ordered = np.sort(found[:n])
-        if n % 2:
+        elif n % 2:
             out[y] = ordered[n // 2]
         elif single:
             low, high = np.float32(ordered[n // 2 - 1]), np.float32(ordered[n // 2])

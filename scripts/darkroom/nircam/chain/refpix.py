@@ -13,6 +13,8 @@ from darkroom.nircam.chain import flags as bits
 from darkroom.nircam.detector.readout import BORDER, OUTPUTS, SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.nircam.chain.exposure import RawExposure
     from darkroom.nircam.chain.parameters import Refpix
     from darkroom.nircam.chain.sirs import Kernels
@@ -82,13 +84,12 @@ class ReferencePixels:
         self._parity = np.zeros(window.nx, np.int8)
         self._parity[self._columns[held]] = np.flatnonzero(held) % 2
         if self.by_output:
-            good = (pixeldq & bits.DO_NOT_USE) == 0
             self._ends = [
-                _Border(self, rows, slice(None), good)
+                _Border(self, rows, slice(None), pixeldq)
                 for rows in (slice(SIZE - BORDER, SIZE), slice(0, BORDER))
             ]
             self._sides = [
-                _Border(self, slice(None), columns, good)
+                _Border(self, slice(None), columns, pixeldq)
                 for columns in (slice(0, BORDER), slice(SIZE - BORDER, SIZE))
             ]
         else:
@@ -116,16 +117,15 @@ class ReferencePixels:
         return self._parity[:: -1 if self._flip_x else 1]
 
     @property
-    def rows(self) -> list[tuple[int, int]]:
-        """Rows of the window that `levels` needs, as (first, number)."""
-        ny = self._window.ny
-        if self.sided or not self.by_output:
-            return [(0, ny)]
-        held = np.unique(np.concatenate([border.rows for border in self._ends]))
-        if not held.size:
-            return []
-        breaks = np.flatnonzero(np.diff(held) > 1) + 1
-        return [(int(part[0]), len(part)) for part in np.split(held, breaks)]
+    def parts(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of the window that `levels` needs."""
+        ny, nx = self._window.ny, self._window.nx
+        if not self.by_output:
+            return [(slice(0, ny), slice(0, nx))]
+        found = [(rows, slice(0, nx)) for rows in _runs(self._ends, "rows")]
+        if self.sided:
+            found += [(slice(0, ny), columns) for columns in _runs(self._sides, "held")]
+        return found
 
     def levels(self, frame: np.ndarray, first: bool) -> Levels:
         """Return what is subtracted from a frame.
@@ -133,7 +133,7 @@ class ReferencePixels:
         Parameters
         ----------
         frame : (ny, nx) float32 array
-            DN, DMS frame, after the steps before refpix; only `rows` of it are used.
+            DN, DMS frame, after the steps before refpix; only `parts` of it are used.
         first : bool
             The frame is the first group of the first integration of its file.
         """
@@ -213,14 +213,15 @@ class ReferencePixels:
 class _Border:
     """A border of the detector frame, of which an exposure reads a part or nothing."""
 
-    def __init__(self, pixels, rows, columns, good):
+    def __init__(self, pixels, rows, columns, pixeldq):
         self.columns = np.arange(SIZE)[columns]
         row, column = pixels._rows[rows], pixels._columns[columns]
         self._row, self._column = row, column
-        #: Rows of the window.
-        self.rows = row[row >= 0]
+        #: Rows and columns of the window.
+        self.rows, self.held = row[row >= 0], column[column >= 0]
         inside = (row >= 0)[:, None] & (column >= 0)
-        self.good = inside & good[np.ix_(np.maximum(row, 0), np.maximum(column, 0))]
+        flags = pixeldq[np.ix_(np.maximum(row, 0), np.maximum(column, 0))]
+        self.good = inside & ((flags & bits.DO_NOT_USE) == 0)
         self._inside = inside
 
     def read(self, frame):
@@ -232,6 +233,15 @@ class _Border:
         part = frame[np.ix_(self._row[held], self._column[beside])]
         values[np.ix_(held, beside)] = part
         return values
+
+
+def _runs(borders: Sequence[_Border], axis: str) -> list[slice]:
+    """Return the rows or columns of borders as slices."""
+    held = np.unique(np.concatenate([getattr(border, axis) for border in borders]))
+    if not held.size:
+        return []
+    breaks = np.flatnonzero(np.diff(held) > 1) + 1
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in np.split(held, breaks)]
 
 
 def _places(start: int, size: int, flipped: bool) -> np.ndarray:
