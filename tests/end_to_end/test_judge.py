@@ -1,10 +1,13 @@
 """`snakemake judge`: verdicts after the products, which stay as they are."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from ccd_frames import run_ccd
+from programs import SCRIPTS
 
 pytestmark = pytest.mark.end_to_end
 
@@ -67,3 +70,35 @@ def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(check
         "master_bias.fits", "verdict.json", "counterfactual.json", "README.md",
     }  # fmt: skip
     assert "copy the file" in (made / "README.md").read_text()
+
+
+@pytest.mark.heavy
+def test_cgi_noise_maps_better_than_those_in_use(checkout):
+    """The maps in use were made of two frames of each stack, the new ones of six."""
+    stacks = [(1.5, 2), (500, 2), (30, 100), (5000, 100)]
+    simulate = {
+        "geometry": "small",
+        "stacks": [{"gain": gain, "exptime": time, "frames": 6} for gain, time in stacks],
+    }
+    previous = checkout.folder / "in_use.fits"
+    settings = {"geometry": "small", "previous": str(previous)}
+    items = {"excam": {"instrument": "cgi", "simulate": simulate, "cgi": settings}}
+    choice = checkout.campaign(items=items)
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("results/small/excam/noise_maps.fits", "--config", choice)
+    raw = sorted((checkout.folder / "results/small/raw/excam").glob("*.json"))
+    # The second and the fifth frame of each stack are held out.
+    chosen = [path for k, path in enumerate(raw) if k % 6 in (0, 2)]
+    run_cgi("noise_maps", "--geometry", "small", "--output", previous, *chosen, at=checkout.folder)
+    checkout.snakemake("judge", "--config", choice)
+    judge = checkout.folder / "results/small/excam/judge"
+    verdict = json.loads((judge / "verdict_noise_maps.json").read_text())
+    assert verdict["counterfactual"][0]["shift"] == 0
+    assert verdict["score"]["exposures"] == 8
+    assert verdict["score"]["verdict"] == "better", verdict["score"]
+    assert verdict["verdict"] in ("deliver", "insufficient"), verdict["reason"]
+
+
+def run_cgi(program, *arguments, at):
+    command = [sys.executable, SCRIPTS / f"cgi/{program}.py", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, cwd=at)
