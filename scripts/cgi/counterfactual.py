@@ -1,8 +1,8 @@
 """Compare new noise maps of the coronagraph with those in use, on frames of which neither was made.
 
-The dark F / g + t D + C of either is subtracted from each frame. The output has the shifts by stack,
-halves and column parity, and a score that tells which file is closer to the truth. A copy of the
-maps in use must change nothing.
+The dark F / g + t D + C of either is subtracted from each frame. The output has the shifts by
+stack, halves and column parity, and a score that tells which file is closer to the truth. A copy of
+the maps in use must change nothing.
 """
 
 import argparse

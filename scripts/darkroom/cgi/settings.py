@@ -238,8 +238,8 @@ class CgiSettings:
     pixels: PixelSettings = section(PixelSettings)
     previous: str | None = setting(
         None,
-        "Noise maps in use (of darkroom or corgidrp), with which `snakemake judge` compares the new "
-        "ones.",
+        "Noise maps in use (of darkroom or corgidrp), with which `snakemake judge` compares the "
+        "new ones.",
         unit="file",
         absent="none",
         option=False,

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.darks.darks import MasterDark, synthesized_dark
-from darkroom.cgi.darks.read import NoiseMapsFile, read_noise_maps
+from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.darks.tables import read_table
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.score import further_made_of
@@ -79,7 +79,7 @@ def noise_maps(
     classes = {name: np.where(good & ~hot, weights, 0) for name, weights in classes.items()}
     classes[SCORED] = classes[SCORED] > 0
     apart = (HOT,) if hot.any() else ()
-    classes |= {name: hot for name in apart}
+    classes |= dict.fromkeys(apart, hot)
     consumer = Consumer("dark subtraction: F / g + t D + C", version, "e-", relative=True)
     shares: list[float] = []
 
