@@ -6,6 +6,11 @@ if "ccd" in PIPELINES:
     include: "compare_ccd.smk"
 
 
+if "cgi" in PIPELINES:
+
+    include: "compare_cgi.smk"
+
+
 if "nircam" in PIPELINES:
 
     rule deck_references:

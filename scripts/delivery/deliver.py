@@ -7,6 +7,7 @@ delivers nevertheless, and is written into the form.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def _delivery(
 
     from darkroom.delivery.folder import Delivery
     from darkroom.delivery.form import Facts, fill
+    from darkroom.delivery.validity import sentences
     from darkroom.errors import InputError
     from darkroom.provenance import sha256
 
@@ -80,21 +82,31 @@ def _delivery(
     }
     evidence = {name: path for name, path in known.items() if path.is_file()}
     against = settings["override"] if verdict["verdict"] != "deliver" else ""
-    form = None
+    form, header = None, fits.getheader(file)
+    told = sentences(_validity(folder / "trends.json", product), str(header.get("USEAFTER", "")))
     if insertion := verdict.get("insertion"):
         current = folder / f"previous_{product}.fits"
         certified = evidence.get("certify.log")
         form = fill(
             Facts(
-                verdict, insertion, _cards(fits.getheader(file)),
+                verdict, insertion, _cards(header),
                 _cards(fits.getheader(current)) if current.is_file() else {},
                 certified.read_text(encoding="utf-8") if certified else None,
-                settings, dates, f"{folder.name}/{product}" in settings["bad"], against,
+                settings, dates, f"{folder.name}/{product}" in settings["bad"], against, told,
             )
         )  # fmt: skip
     context = verdict.get("context") or ""
     path = judge / f"verdict_{product}.json"
-    return Delivery(product, file, path, evidence, form, context, against)
+    return Delivery(product, file, path, evidence, form, context, against, told)
+
+
+def _validity(path: Path, product: str) -> dict[str, Any] | None:
+    """Return what the series of the product says of its validity; None without a series."""
+    if not path.is_file():
+        return None
+    products = json.loads(path.read_text(encoding="utf-8"))["products"]
+    found: dict[str, Any] | None = products.get(product, {}).get("validity")
+    return found
 
 
 def _cards(header: Any) -> dict[str, Any]:

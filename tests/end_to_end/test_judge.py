@@ -1,10 +1,17 @@
 """`snakemake judge`: verdicts after the products, which stay as they are."""
 
+import csv
 import json
+import re
+import subprocess
+import sys
 
 import pytest
+import yaml
 
 from ccd_frames import run_ccd
+from darkroom.delivery.form import REQUIRED
+from programs import SCRIPTS
 
 pytestmark = pytest.mark.end_to_end
 
@@ -67,3 +74,86 @@ def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(check
         "master_bias.fits", "verdict.json", "counterfactual.json", "README.md",
     }  # fmt: skip
     assert "copy the file" in (made / "README.md").read_text()
+
+
+@pytest.mark.heavy
+def test_the_demonstration_has_three_verdicts_each_for_a_true_reason(checkout):
+    """One product to deliver, one not to, one insufficient; the folder of the first is whole."""
+    demo = yaml.safe_load((checkout.folder / "config/campaigns/demo.yaml").read_text())
+    items = {name: demo["items"][name] for name in ("nrcalong", "nrcblong")}
+    choice = checkout.campaign(archive=demo["archive"], items=items, deliver={"person": "A. Body"})
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("--config", choice)
+    checkout.snakemake("judge", "--config", choice)
+    folder = checkout.folder / "results/small"
+    told = {
+        (row["item"], row["product"]): row
+        for row in csv.DictReader((folder / "verdict.tsv").open(), delimiter="\t")
+    }
+    # The superbias in use is wrong by 15 DN in each pixel: of 225 DN² little is left by ramps of
+    # about 24 DN.
+    better = told["nrcalong", "superbias"]
+    assert better["verdict"] == "deliver", better
+    score = json.loads((folder / "nrcalong/judge/verdict_superbias.json").read_text())["score"]
+    assert 150 < score["value"] < 225
+    # The read noise in use is known to 5 %, that of 24 ramps of 5 groups to more.
+    worse = told["nrcalong", "readnoise"]
+    assert worse["verdict"] == "do not deliver", worse
+    assert "worse than the file in use" in worse["reason"]
+    # Four ramps can be judged by no gate.
+    few = told["nrcblong", "superbias"]
+    assert few["verdict"] == "insufficient", few
+    page = (folder / "report/index.html").read_text(encoding="utf-8")
+    assert all(word in page for word in ("deliver", "do not deliver", "insufficient"))
+
+    text = checkout.snakemake("deliver", "--config", choice, status=1)
+    assert "nrcalong/readnoise is not delivered: do not deliver" in text
+    made = folder / "nrcalong/delivery/superbias"
+    assert {path.name for path in made.iterdir()} == {
+        "superbias.fits", "form.yaml", "verdict.json", "counterfactual.json", "insertion.json",
+        "rules.diff", "certify.log", "README.md",
+    }  # fmt: skip
+    form = yaml.safe_load((made / "form.yaml").read_text())
+    assert form["deliverer"] == "A. Body"
+    assert form["compliance_verified"] == "Yes"
+    assert form["old_reference_files"] == "jwst_nircam_superbias_0001.fits"
+    assert all(form[name] not in ("", None) for name in REQUIRED)
+    for value in form.values():
+        assert re.fullmatch(r"[A-Za-z0-9 ._/,=+-]*", str(value)), value
+    assert "0 errors" in (made / "certify.log").read_text()
+    assert "jwst_nircam_superbias_0001.fits" in (made / "rules.diff").read_text()
+    readme = (made / "README.md").read_text()
+    assert readme.count("crds.submit") == 1
+    assert not (folder / "nrcalong/delivery/readnoise").exists()
+
+
+@pytest.mark.heavy
+def test_cgi_noise_maps_better_than_those_in_use(checkout):
+    """The maps in use were made of two frames of each stack, the new ones of six."""
+    stacks = [(1.5, 2), (500, 2), (30, 100), (5000, 100)]
+    simulate = {
+        "geometry": "small",
+        "stacks": [{"gain": gain, "exptime": time, "frames": 6} for gain, time in stacks],
+    }
+    previous = checkout.folder / "in_use.fits"
+    settings = {"geometry": "small", "previous": str(previous)}
+    items = {"excam": {"instrument": "cgi", "simulate": simulate, "cgi": settings}}
+    choice = checkout.campaign(items=items)
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("results/small/excam/noise_maps.fits", "--config", choice)
+    raw = sorted((checkout.folder / "results/small/raw/excam").glob("*.json"))
+    # The second and the fifth frame of each stack are held out.
+    chosen = [path for k, path in enumerate(raw) if k % 6 in (0, 2)]
+    run_cgi("noise_maps", "--geometry", "small", "--output", previous, *chosen, at=checkout.folder)
+    checkout.snakemake("judge", "--config", choice)
+    judge = checkout.folder / "results/small/excam/judge"
+    verdict = json.loads((judge / "verdict_noise_maps.json").read_text())
+    assert verdict["counterfactual"][0]["shift"] == 0
+    assert verdict["score"]["exposures"] == 8
+    assert verdict["score"]["verdict"] == "better", verdict["score"]
+    assert verdict["verdict"] in ("deliver", "insufficient"), verdict["reason"]
+
+
+def run_cgi(program, *arguments, at):
+    command = [sys.executable, SCRIPTS / f"cgi/{program}.py", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, cwd=at)

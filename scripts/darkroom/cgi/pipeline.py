@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
+from darkroom.cgi.counterfactual.planning import ComparisonPlan
 from darkroom.cgi.settings import (
     PROGRAMS,
     CgiSettings,
@@ -87,7 +88,7 @@ def parts_of(names: list[str], size: int) -> dict[str, list[str]]:
     }
 
 
-class CgiPipeline(Pipeline):
+class CgiPipeline(ComparisonPlan, Pipeline):
     """Stack statistics, noise maps, traditional and synthesized darks of the EMCCD."""
 
     instrument = "cgi"

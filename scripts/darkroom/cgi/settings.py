@@ -236,6 +236,14 @@ class CgiSettings:
         absent="none",
     )
     pixels: PixelSettings = section(PixelSettings)
+    previous: str | None = setting(
+        None,
+        "Noise maps in use (of darkroom or corgidrp), with which `snakemake judge` compares the "
+        "new ones.",
+        unit="file",
+        absent="none",
+        option=False,
+    )
     empty_pixels: str = setting(
         "zero",
         "Pixels of maps and darks without a value, which DQ flags: zero, as in corgidrp, whose "

@@ -13,9 +13,10 @@ class DeckSettings:
 
     held_out: int = setting(
         4,
-        "Number of exposures of each item that are held out: every k-th in time. The version of a "
-        "product that is compared is made without them; the product itself is made of all. Fewer "
-        "where an item has less than three times as many; 0: nothing is compared.",
+        "Number of exposures of each item (CCD: of its biases and of its darks; CGI: of each "
+        "stack) that are held out: every k-th in time. The version of a product that is compared "
+        "is made without them; the product itself is made of all. Fewer where there are less than "
+        "three times as many; 0: nothing is compared.",
         unit="exposures",
         minimum=0,
         option=False,

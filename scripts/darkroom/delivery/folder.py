@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Delivery:
         CRDS context; empty where there is none.
     override : str
         Reason why it is delivered against the verdict; empty: it is not.
+    validity : sequence of str
+        What a series of epochs says of the day from which it should serve, and for how long.
     """
 
     product: str
@@ -44,6 +46,7 @@ class Delivery:
     form: Mapping[str, Any] | None
     context: str
     override: str = ""
+    validity: Sequence[str] = ()
 
 
 def refusal(verdict: Mapping[str, Any], override: str = "") -> str:
@@ -124,13 +127,16 @@ def readme(delivery: Delivery, form: str) -> str:
         "counterfactual.json": "what it changes, on exposures held out",
     }
     lines += [f"- `{name}`: {told.get(name, 'evidence')}" for name in delivery.evidence]
+    if delivery.validity:
+        lines += ["", *(f"{sentence}." for sentence in delivery.validity)]
     if not form:
         return "\n".join([*lines, "", "No CRDS holds files of this kind: copy the file.", ""])
-    lines += [f"- `{form}`: the form that CRDS asks for", ""]
+    lines += ["", f"`{form}` is the form that CRDS asks for.", ""]
     if form == DRAFT:
         lines += [
             f"The form is a draft. Fill in {', '.join(missing(delivery.form or {}))} "
-            "(deliver.person of the campaign is your name), then run:",
+            "(deliver.person of the campaign is your name); then run here, with CRDS_SERVER_URL "
+            "set:",
         ]
     else:
         lines += ["Read the form; then run here, with CRDS_SERVER_URL set:"]

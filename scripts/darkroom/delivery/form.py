@@ -45,6 +45,8 @@ class Facts:
         Whether the campaign says that the current file is bad.
     override : str
         Reason why it is delivered against the verdict; empty: it is not.
+    validity : sequence of str
+        What a series of epochs says of the day from which it should serve, and for how long.
     """
 
     verdict: Mapping[str, Any]
@@ -56,6 +58,7 @@ class Facts:
     dates: tuple[str, str] = ("", "")
     bad: bool = False
     override: str = ""
+    validity: Sequence[str] = ()
 
 
 def fill(facts: Facts) -> dict[str, Any]:
@@ -146,7 +149,8 @@ def correctness(verdict: Mapping[str, Any]) -> str:
     ]
     parts += ["the others in verdict.json"] if len(seen) > _MOST_GATES else []
     if score := verdict.get("score"):
-        parts.append(f"{score['name']} {score['sentence']} in {score['exposures']} held out")
+        sentence = score["sentence"][:1].lower() + score["sentence"][1:]
+        parts.append(f"{score['name']}, {sentence}, in {score['exposures']} held out")
     parts += ["a copy of the current file changed nothing"] if verdict.get("counterfactual") else []
     return ", ".join(" ".join(part.split()) for part in parts)
 
@@ -167,6 +171,7 @@ def _considerations(facts: Facts) -> str:
         for gate in facts.insertion.get("gates", [])
         if gate["verdict"] != "pass"
     ]
+    notes += facts.validity
     if facts.override:
         verdict = facts.verdict
         notes.insert(0, (
@@ -179,8 +184,11 @@ def _considerations(facts: Facts) -> str:
 def _modes(insertion: Mapping[str, Any]) -> str:
     criteria = insertion.get("affected", {}).get("criteria", {})
     cards = {"SUBARRAY.NAME": "SUBARRAY"}
+    words = {("until", "no end"): "without end"}
+    # A time of day has colons, which the form does not take; the dates of rules are at midnight.
     return ", ".join(
-        f"{cards.get(key, key.rpartition('.')[2])} {value}" for key, value in criteria.items()
+        words.get((key, value), f"{cards.get(key, key.rpartition('.')[2])} {_day(value)}")
+        for key, value in criteria.items()
     )
 
 
@@ -197,13 +205,18 @@ def _has_history(header: Mapping[str, Any]) -> bool:
 
 
 def _certified(facts: Facts) -> bool:
-    return facts.certified is not None and "0 errors" in facts.certified
+    # "10 errors" ends in the same words.
+    return facts.certified is not None and bool(re.search(r"(?<!\d)0 errors", facts.certified))
 
 
 def _changed(facts: Facts, card: str) -> str:
     if not facts.current:
         return NOT_APPLICABLE
     return _yes(facts.header.get(card) != facts.current.get(card))
+
+
+def _day(value: str) -> str:
+    return value.removesuffix(" 00:00:00")
 
 
 def _yes(value: bool) -> str:

@@ -63,6 +63,9 @@ class Deliveries:
             pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
             made = set(pipeline.products(item))
             found += [path for path in [f"{folder}/{product}.certified"] if path in made]
+            # What the series of epochs says of its validity goes into the form.
+            series = getattr(pipeline, "series_products", lambda _: [])(item)
+            found += [f"{folder}/trends.json"] if product in series else []
         return found
 
     def deck_references(self, instrument: str) -> list[str]:

@@ -9,6 +9,7 @@ from astropy.io import fits
 from darkroom.counterfactual.held_out import held_out
 from darkroom.counterfactual.records import plain, read_record, write_record
 from darkroom.delivery.folder import Delivery, refusal, write_folder
+from darkroom.delivery.validity import sentences
 from darkroom.provenance import sha256
 from nircam_jwst import PYTHON, need_jwst, own_program, program
 
@@ -69,6 +70,41 @@ def test_a_product_is_delivered_into_a_folder(tmp_path):
     assert "Nothing was sent" in readme
     command = "python -m crds.submit --files superbias.fits --redcat-parameters form.yaml"
     assert f"    {command} --change-level MODERATE" in readme
+
+
+def test_what_a_series_says_of_its_validity_stands_in_form_and_readme(tmp_path):
+    (tmp_path / "results/nrca1").mkdir(parents=True)
+    validity = {
+        "useafter": 61101.5, "after": 61040.0, "before": 61101.5, "changed": True,
+        "good_days": 412.3, "at_least": True, "rate": [0.5, 0.1, 1.4],
+    }  # fmt: skip
+    trends = {"products": {"superbias": {"validity": validity}}}
+    (tmp_path / "results/nrca1/trends.json").write_text(json.dumps(trends))
+    done, folder = delivered(tmp_path, "deliver")
+    assert done.returncode == 0, done.stderr
+    form = yaml.safe_load((folder / "form.yaml").read_text())
+    said = form["additional_considerations"]
+    assert "proposes USEAFTER 2026-03-02" in said
+    assert "changed between 2025-12-31 and 2026-03-02" in said
+    assert "at least 412 days, at 95 percent confidence" in said
+    readme = (folder / "README.md").read_text()
+    assert "It stays within the tolerance for at least 412 days" in readme
+
+
+def test_another_useafter_than_that_proposed_is_said():
+    validity = {
+        "useafter": 61101.5, "after": 61040.0, "before": 61101.5, "changed": True,
+        "good_days": None, "at_least": False, "rate": None,
+    }  # fmt: skip
+    (early,) = sentences(validity, "2022-01-01T00:00:00")
+    assert "exposures before the change would get it" in early
+    (late,) = sentences(validity, "2027-01-01T00:00:00")
+    assert "exposures after the change would not get it" in late
+    (same,) = sentences(validity, "2026-03-02T00:00:00")
+    assert "would" not in same
+    (kept,) = sentences(validity | {"changed": False}, "2022-01-01T00:00:00")
+    assert "no change" in kept
+    assert sentences(None, "2022-01-01T00:00:00") == []
 
 
 def test_a_product_that_is_not_to_be_delivered_ends_with_status_3_and_a_sentence(tmp_path):
