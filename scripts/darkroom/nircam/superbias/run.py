@@ -41,6 +41,7 @@ def run(
     previous: StrPath | None = None,
     threads: int = 1,
     keep: bool = False,
+    folder: StrPath | None = None,
 ) -> SuperbiasResult:
     """Make a superbias.
 
@@ -56,6 +57,8 @@ def run(
     threads : int
     keep : bool
         Use exposures that are refused when they are judged.
+    folder : path-like, optional
+        Where large intermediate samples are kept; by default that of the system.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def run(
     # Imported here, so that method reffiles does not wait for it.
     from darkroom.nircam.superbias.aligned import aligned
 
-    return aligned(ramps, metadata, choices, earlier, threads)
+    return aligned(ramps, metadata, choices, earlier, threads, folder)
 
 
 def _clip(choices: SuperbiasSettings) -> Clip:
