@@ -21,6 +21,7 @@ from darkroom.nircam.superbias.intercept import InterceptStack
 from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
 from darkroom.nircam.superbias.pedestal import PedestalStack
+from darkroom.nircam.superbias.phases import phase_superbiases, significant
 from darkroom.nircam.superbias.reffiles import rule_of
 from darkroom.nircam.superbias.result import SuperbiasResult, filled_superbias
 from darkroom.nircam.superbias.units import change_table, units_table
@@ -72,7 +73,14 @@ def aligned(
     with tempfile.TemporaryFile(dir=folder) as file:
         stack, read_share = _samples(ramps, classes, choices, first, file, threads)
         found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
-    numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
+        numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
+        phases = None
+        if cycle := significant(numbers["cycles"]):
+            clip = choices.sigma, choices.max_clipping_iters
+            phases = phase_superbiases(
+                stack, classes, ramps.integrations, cycle.period, found, clip, threads=threads
+            )
+            tables["PHASES"] = (phases.rows, {"level": "DN", "error": "DN"})
     difference = None
     units = [units_table(found, ramps, classes)]
     if previous is not None:
@@ -85,12 +93,21 @@ def aligned(
         files.reference_hdus, found.mean, found.error, dq, metadata, ramps, provenance
     )
     details = partial(
-        files.aligned_details, found, ramps, classes, tables, provenance, difference, units
+        files.aligned_details,
+        found,
+        ramps,
+        classes,
+        tables,
+        provenance,
+        difference,
+        units,
+        phases,
     )
+    refusal = cycle.warning if cycle and choices.on_cycle == "stop" else ""
     filled = None
     if choices.save_filled:
         filled = filled_superbias(found.mean, ramps, rule_of(choices), choices.box_width)
-    return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers)
+    return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers, refusal)
 
 
 def _samples(ramps, classes, choices, first, file, threads):

@@ -144,7 +144,19 @@ def write(
         File of details.
     filled : path-like
         Superbias in which high pixels are replaced; only written when the result has one.
+
+    Raises
+    ------
+    DarkroomError
+        When the bias depends on the integration and the settings refuse that; the details are
+        written.
     """
+    if result.refusal:
+        save(details, result.details())
+        raise DarkroomError(
+            f"no reference file is made: {result.refusal}; {details} has a superbias of each "
+            "integration of the cycle; on_cycle mean makes the file all the same"
+        )
     if output is not None:
         save(output, result.reference())
     save(details, result.details())

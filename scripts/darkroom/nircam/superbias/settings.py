@@ -106,6 +106,13 @@ class SuperbiasSettings(MetadataSettings):
         unit="sigma",
         above=0,
     )
+    on_cycle: str = setting(
+        "mean",
+        "aligned: what is made of exposures whose bias depends on the number of the integration: "
+        "the mean of all integrations, with a warning (mean), or no reference file (stop). The "
+        "details hold a superbias of each integration of the cycle in both cases.",
+        choices=("mean", "stop"),
+    )
     save_filled: bool = setting(
         False, "Also write superbias_filled.fits, in which high pixels are replaced by smoothing."
     )
