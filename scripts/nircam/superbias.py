@@ -16,6 +16,7 @@ correction. Values are in DN. A long list of files may be given as @names.list.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
@@ -50,6 +51,7 @@ def main() -> None:
         previous=arguments.previous,
         threads=arguments.threads,
         keep=arguments.keep,
+        folder=Path(arguments.output).parent,
     )
     superbias_run.write(
         made,

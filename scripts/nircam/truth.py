@@ -59,8 +59,11 @@ def main() -> None:
     )
     elapsed = (nframes + 1) / 2 * readout.frame_time
     made = item["nircam"]["superbias"]
-    if (made["method"], made["sample"]) == ("aligned", "intercept"):
+    if made["method"] == "aligned" and made["sample"] != "group0":
         elapsed = 0.0  # the sample is the value right after the reset
+        if (made["sample"], made["pedestal"]) == ("pedestal", "stcal"):
+            groups = sum(PATTERNS[settings["readpatt"]])
+            elapsed = (nframes + 1) / 2 * (readout.frame_time - 1 / groups)
     correlated = readout.flip(correlated_variance(settings, readout)) / nframes
     rows = nircam_truth.compare_superbias(*superbias, truth, classes, elapsed)
     rows += nircam_truth.compare_readnoise(*readnoise, truth, classes, correlated)

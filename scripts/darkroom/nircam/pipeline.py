@@ -59,7 +59,11 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
 
     def _options(self, item: str, program: str) -> str:
         """Return the settings of a program as options; settings are grouped by product."""
-        return command_options(self.settings(item)[program], _GROUPS[program])
+        settings = self.settings(item)
+        chosen = settings[program]
+        if program == "dark":
+            chosen = chosen | {"origin": planning.dark_origin(settings, item)}
+        return command_options(chosen, _GROUPS[program])
 
     # Ramps
 
@@ -159,7 +163,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
     def truth_settings(self, item: str) -> list[Any]:
         """Return what determines the truth and its comparison with the superbias."""
         superbias = self.settings(item)["superbias"]
-        chosen = [superbias["method"], superbias["sample"]]
+        chosen = [superbias[name] for name in ("method", "sample", "pedestal")]
         return [*self.plan.truth_settings(item), *chosen]
 
     # Noise spectrum and reference pixels

@@ -121,6 +121,32 @@ def check_dark(nircam: Mapping[str, Any], item: str) -> None:
             f"item {item}: dark.make uses the ramps of steps.readnoise, which must include "
             f"superbias and linearity, and not dark_current; they are {', '.join(steps)}"
         )
+    dark_origin(nircam, item)
+
+
+def dark_origin(nircam: Mapping[str, Any], item: str) -> str:
+    """Return the time at which the dark of an item is 0: that which its superbias needs.
+
+    Raises
+    ------
+    DarkroomError
+        When the settings say another one than the superbias made here needs.
+    """
+    origin, superbias = nircam["dark"]["origin"], nircam["superbias"]
+    at_reset = superbias["method"] == "aligned" and (
+        superbias["sample"] == "intercept"
+        or (superbias["sample"] == "pedestal" and superbias["pedestal"] == "reset")
+    )
+    made = subtracts_made(nircam, "readnoise")
+    needed = "reset" if made and at_reset else "first_group"
+    if origin == "superbias":
+        return needed
+    if made and origin != needed:
+        raise DarkroomError(
+            f"item {item}: dark.origin is {origin}, but with superbias.sample "
+            f"{superbias['sample']} the superbias made here needs {needed}; leave dark.origin out"
+        )
+    return str(origin)
 
 
 def subtracts_made(nircam: Mapping[str, Any], purpose: str) -> bool:

@@ -14,6 +14,7 @@ from darkroom.nircam.figures.item import describe
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.simulate.detector import layout, make_detector
 from darkroom.nircam.simulate.values import complete
+from darkroom.nircam.superbias import cycle
 from darkroom.nircam.superbias.cycle import find_cycles
 from nircam_darks import write_ramp
 from nircam_jwst import own_program
@@ -170,3 +171,44 @@ def test_the_superbias_says_it(tmp_path):
     assert 4 in fits.getdata(details, "CYCLE")["PERIOD"]
     item = describe(tmp_path, (Product(tmp_path / "superbias.fits"), Product(details)))
     assert any("repeats every 4 integrations" in text for text in item["warnings"])
+    # A superbias of each phase: its own bias within its error.
+    assert fits.getheader(details)["PERIOD"] == 4
+    phase, error = fits.getdata(details, "PHASE"), fits.getdata(details, "PHASEERR")
+    mean = fits.getdata(details, "SCI")
+    own = patterns - patterns.mean(axis=0)
+    for k in range(4):
+        rest = phase[k] - mean - own[k]
+        rest -= np.median(rest)
+        # A quarter of the mean's samples are those of the phase.
+        stated = np.sqrt(0.75 * np.mean(error[k] ** 2))
+        assert np.std(rest) == pytest.approx(stated, rel=0.05)
+    rows = fits.getdata(details, "PHASES")
+    assert sorted(set(rows["PHASE"])) == [1, 2, 3, 4]
+    assert set(rows["RAMPS"]) == {10}
+    refused = own_program(
+        "nircam/superbias", *paths, "--on-cycle", "stop", "--output", tmp_path / "none.fits"
+    )
+    assert refused.returncode == 1
+    assert "no reference file is made: a_0_uncal.fits and the others" in refused.stderr
+    assert not (tmp_path / "none.fits").exists()
+    assert (tmp_path / "none_details.fits").exists()
+
+
+def test_levels_that_repeat_are_found_as_often_as_stated():
+    """One level of A, B, B, B in 100 integrations, A - B of 2 sigma; and no false alarms."""
+    rng = np.random.default_rng(7)
+    integration = np.arange(100)
+    pairs = cycle._Pairs.of(np.zeros(100, int), integration)
+
+    def chance(seed, amplitude, walk):
+        level = rng.standard_normal(100) + amplitude * (integration % 4 == 0)
+        level += walk * np.cumsum(rng.standard_normal(100))
+        level -= np.median(level)
+        level -= level.mean()
+        return cycle._by_permutation(pairs, np.outer(level, level), np.random.default_rng(seed))[2]
+
+    found = [chance(k, 2, 0) < cycle.FALSE_ALARM for k in range(20)]
+    assert np.mean(found) >= 0.8
+    quiet = np.array([chance(k, 0, 0.3 * (k % 2)) for k in range(100)])
+    assert (quiet < 0.05).sum() <= 11  # 5 expected of white levels, 2 sigma above
+    assert (quiet < 1e-3).sum() <= 1

@@ -98,7 +98,7 @@ def test_products_and_their_numbers(tmp_path):
     outputs = {"quantities": "q.json"}
     assert nircam.product_options({}, outputs) == "--quantities q.json"
     assert nircam.ramp_memory("a", "e1", 2) > 2000
-    assert nircam.truth_settings("a")[-2:] == ["aligned", "group0"]
+    assert nircam.truth_settings("a")[-3:] == ["aligned", "group0", "reset"]
     assert nircam.noise_truth_inputs("a")["reference"] == "results/c/a/reference_pixels.fits"
     assert "sirskernel" in nircam.reference_kinds("a")
     assert nircam.calibrate_options("a", "superbias") == "--steps dq_init saturation"

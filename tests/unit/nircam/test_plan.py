@@ -16,6 +16,7 @@ from darkroom.nircam.planning import (
     calibrate_options,
     correction_options,
     corrections_of,
+    dark_origin,
     item_kinds,
     noise_purpose,
     ramp_memory,
@@ -63,6 +64,27 @@ def test_what_is_neither_used_nor_compared_with_is_not_asked_for(tmp_path):
         reference_pixels={"make": False},
     )
     assert item_kinds(nircam) == ["dark", "mask"]
+
+
+@pytest.mark.parametrize(
+    ("superbias", "origin"),
+    [
+        ({}, "first_group"),
+        ({"sample": "intercept"}, "reset"),
+        ({"sample": "pedestal"}, "reset"),
+        ({"sample": "pedestal", "pedestal": "stcal"}, "first_group"),
+        ({"sample": "pedestal", "method": "reffiles"}, "first_group"),
+    ],
+)
+def test_the_dark_begins_where_the_superbias_made_here_needs_it(tmp_path, superbias, origin):
+    settings = pipeline_settings(tmp_path, superbias=superbias)
+    assert dark_origin(settings, "a") == origin
+    of_crds = pipeline_settings(tmp_path, superbias=superbias, steps={"superbias_from": "crds"})
+    assert dark_origin(of_crds, "a") == "first_group"
+    wrong = {"reset": "first_group", "first_group": "reset"}[origin]
+    told = pipeline_settings(tmp_path, superbias=superbias, dark={"origin": wrong})
+    with pytest.raises(DarkroomError, match=f"item a: dark.origin is {wrong}, but"):
+        dark_origin(told, "a")
 
 
 def test_an_unknown_step_is_refused_with_the_known_ones():

@@ -28,7 +28,7 @@ class Cube:
     kind : str
         ``fit`` or ``measured``.
     origin : str
-        ``first_group``: the superbias holds the dark of group 0; ``reset``: it does not.
+        ``reset``: the superbias does not hold the dark of group 0; others: it does.
     ngroups : int
     """
 

@@ -13,26 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.compiled import load_kernel
-from darkroom.errors import InputError
-from darkroom.nircam.dark.model import Timing, Usual, usual
+from darkroom.nircam.dark.fit import STEP_SIGMA, RampFit, combined
 from darkroom.nircam.detector.dq import Group
-from darkroom.nircam.frames import frames_per_group
-from darkroom.nircam.ramps.robust import clip_range, mad_deviation
+from darkroom.nircam.ramps.robust import mad_deviation
 
 if TYPE_CHECKING:
+    from darkroom.nircam.dark.model import Timing, Usual
     from darkroom.nircam.ramps.blocks import RampBlocks
     from darkroom.nircam.ramps.classes import Classes
-    from darkroom.nircam.ramps.ramps import RampSet
 
-#: Groups needed for a rate with a step test.
-MIN_GROUPS = 3
 #: Weight of the amplifier's scatter in the error of a pixel, degrees of freedom.
 PRIOR = 20
-#: Steps up beyond this many standard deviations are cosmic rays.
-STEP_SIGMA = 4.5
 UNUSABLE = Group.DO_NOT_USE | Group.SATURATED
-_SAMPLE_ROWS, _KEPT_ROWS = 12, 128
+_KEPT_ROWS = 128
 
 
 @dataclass
@@ -98,35 +91,6 @@ class DarkRates:
     measured: np.ndarray | None = field(default=None, repr=False)
 
 
-def timing_of(ramps: RampSet) -> Timing:
-    """Return the timing of the groups, the same for all exposures.
-
-    Raises
-    ------
-    InputError
-        When exposures differ in it, or lack it.
-    """
-    nframes, header = frames_per_group(ramps), ramps.files[0].header
-    cards = ("READPATT", "GROUPGAP", "TFRAME", "TGROUP", "DRPFRMS1")
-    for file in ramps.files[1:]:
-        for card in cards:
-            if file.header.get(card) != header.get(card):
-                raise InputError(
-                    file.path,
-                    f"{card} is {file.header.get(card)}, that of {ramps.files[0].path.name} is "
-                    f"{header.get(card)}",
-                    "one dark is made of exposures of one kind",
-                )
-    tframe, gap = header.get("TFRAME"), header.get("GROUPGAP")
-    if not tframe or gap is None:
-        raise InputError(
-            ramps.files[0].path,
-            "its header lacks TFRAME or GROUPGAP",
-            "the rate follows from the time between groups",
-        )
-    return Timing(nframes, int(gap), float(tframe), int(header.get("DRPFRMS1") or 0))
-
-
 def measure(
     blocks: RampBlocks,
     classes: Classes,
@@ -162,76 +126,20 @@ def measure(
     InputError
         For ramps of fewer than three groups.
     """
-    ramps = blocks.ramps
-    ngroups = int(np.diff(blocks.starts).max())
-    if ngroups < MIN_GROUPS:
-        raise InputError(
-            ramps.files[0].path,
-            f"{ngroups} groups: a rate with a test for cosmic rays needs {MIN_GROUPS}",
-            "give longer ramps",
-        )
-    timing = timing_of(ramps)
-    levels, known = sampled(blocks, classes, gain, timing)
-    job = _Job(blocks, classes, gain, timing, known, levels, step_sigma, measured)
+    job = _Job(blocks, classes, gain, RampFit(blocks, classes, gain, step_sigma), measured)
     blocks.over(job.work, threads)
     return job.finish()
-
-
-def sampled(
-    blocks: RampBlocks, classes: Classes, gain: np.ndarray, timing: Timing
-) -> tuple[np.ndarray, list[Usual]]:
-    """Return the level of group 0 of each ramp, DN, and what is usual, by amplifier.
-
-    Returns
-    -------
-    levels : (nramps, noutputs) float64 array
-    known : list of Usual
-
-    Raises
-    ------
-    InputError
-        When an amplifier has no sampled pixel with data in all groups.
-    """
-    nx = blocks.ramps.shape[1]
-    active = np.flatnonzero(classes.usable.any(axis=1))
-    rows = active[np.linspace(0, active.size - 1, min(_SAMPLE_ROWS, active.size)).astype(int)]
-    layout = [(slice(y, y + 1), slice(0, nx)) for y in np.unique(rows)]
-    firsts, nramps = blocks.starts[:-1], len(blocks.starts) - 1
-    shortest = int(np.diff(blocks.starts).min())
-
-    def work(values, rows, columns):
-        good = classes.usable[rows, columns].ravel()
-        ramps = np.stack([values[first : first + shortest] for first in firsts])
-        return ramps, good
-
-    parts = blocks.over(work, layout=layout)
-    levels, known = np.zeros((nramps, classes.noutputs)), []
-    for a in range(classes.noutputs):
-        mine = classes.amplifier == a
-        found = np.concatenate([ramps[:, :, mine & good] for ramps, good in parts], axis=2)
-        with np.errstate(invalid="ignore"):
-            levels[:, a] = [_median(ramp[0]) for ramp in found]
-        whole = np.isfinite(found).all(axis=(0, 1))
-        if whole.sum() < 2:  # many lost groups: what the ramps say that are whole
-            raise InputError(
-                blocks.ramps.files[0].path,
-                f"amplifier {a}: no sampled pixel has data in every group of every integration",
-                "leave out the integrations with lost groups",
-            )
-        steps = np.diff(found[:, :, whole].astype(np.float64), axis=1) * gain[a]
-        known.append(usual(steps.transpose(0, 2, 1), timing))
-    return levels, known
 
 
 class _Job:
     """Images that are filled block by block."""
 
-    def __init__(self, blocks, classes, gain, timing, known, levels, step_sigma, measured):
+    def __init__(self, blocks, classes, gain, ramp_fit, measured):
         self.blocks, self.classes, self.gain = blocks, classes, np.asarray(gain, np.float64)
-        self.timing, self.known, self.levels, self.limit = timing, known, levels, step_sigma
-        self.measured = measured
-        shape, nramps = blocks.ramps.shape, len(levels)
-        self.longest = int(np.diff(blocks.starts).max()) - 1
+        self.fit, self.measured = ramp_fit, measured
+        self.timing, self.known, self.levels = ramp_fit.timing, ramp_fit.known, ramp_fit.levels
+        self.longest = ramp_fit.longest
+        shape, nramps = blocks.ramps.shape, len(self.levels)
         self.rate, self.info, self.q, self.noise, self.pedestal = (
             np.full(shape, np.nan, np.float32) for _ in range(5)
         )
@@ -242,44 +150,26 @@ class _Job:
         self.kept = {int(y): k for k, y in enumerate(kept)}
         self.sampled = np.full((nramps, kept.size, shape[1]), np.nan, np.float32)
         self.mean_ramp = np.full((self.longest, kept.size, shape[1]), np.nan, np.float32)
-        steps = max(one.scales.size for one in known)
-        self.scales = np.ones((len(known), max(steps, self.longest)))
-        for row, one in zip(self.scales, known, strict=True):
-            row[: one.scales.size] = one.scales
-        self.kinds = np.array([
-            (g, one.rate, one.read, one.factor) for g, one in zip(self.gain, known, strict=True)
-        ])  # fmt: skip
-        self.times = np.array([timing.tgroup, *timing.covariance])
 
     def work(self, values, rows, columns):
-        nramps, npixels = len(self.levels), values.shape[1]
         where = (rows, columns)
         shape = self.rate[where].shape
-        kind = np.where(self.classes.reference, -1, self.classes.amplifier)[where].astype(np.int8)
-        rate, info = np.empty((nramps, npixels)), np.empty((nramps, npixels))
-        chi2 = np.empty(npixels)
-        free, hits, down = (np.empty(npixels, np.int32) for _ in range(3))
+        kind = self.fit.kind(rows, columns)
         kept = [y for y in range(rows.start, rows.stop) if y in self.kept]
-        steps = self.longest if kept or self.measured is not None else 0
-        sums = np.zeros((steps, npixels), np.float32)
-        counts = np.zeros((steps, npixels), np.int16)
-        load_kernel("darkroom.nircam.dark.kernel").rates(
-            values, self.blocks.starts, kind.ravel(), self.kinds, self.times, self.limit,
-            self.scales, rate, info, chi2, free, hits, down, sums, counts,
-        )  # fmt: skip
+        one = self.fit.fit(values, rows, columns, steps=bool(kept) or self.measured is not None)
+        rate, info = one.rate, one.info
+        mean, total = combined(one)
         with np.errstate(invalid="ignore", divide="ignore"):
             known = info > 0
-            total = info.sum(axis=0)
-            mean = np.where(known, info * rate, 0.0).sum(axis=0) / total
             n = known.sum(axis=0)
             q = np.where(known, info * (rate - mean) ** 2, 0.0).sum(axis=0) / (n - 1)
-            read = self.kinds[np.maximum(kind.ravel(), 0), 2]
-            noise = np.sqrt(read * chi2 / free)
-            averages = sums / counts
+            read = self.fit.kinds[np.maximum(kind, 0), 2]
+            noise = np.sqrt(read * one.chi2 / one.free)
+            averages = one.sums / one.counts
         for image, data in (
             (self.rate, mean), (self.info, total), (self.q, np.where(n > 1, q, np.nan)),
-            (self.noise, noise), (self.nint, n), (self.nhits, hits), (self.down, down),
-            (self.pedestal, self._pedestal(values, kind.ravel())),
+            (self.noise, noise), (self.nint, n), (self.nhits, one.hits), (self.down, one.down),
+            (self.pedestal, self._pedestal(values, kind)),
         ):  # fmt: skip
             image[where] = data.reshape(shape)
         self.saturated[where] = self._saturated(rows, columns)
@@ -289,9 +179,9 @@ class _Job:
             self.mean_ramp[:, self.kept[y], columns] = averages[:, part]
         if self.measured is not None:
             a, _ = self.timing.covariance
-            gain = self.gain[np.maximum(kind.ravel(), 0)]
+            gain = self.gain[np.maximum(kind, 0)]
             with np.errstate(invalid="ignore", divide="ignore"):
-                variance = (np.maximum(mean, 0) * a + 2 * read) / gain**2 / counts
+                variance = (np.maximum(mean, 0) * a + 2 * read) / gain**2 / one.counts
             self.measured[0, :, rows, columns] = averages.reshape(-1, *shape)
             self.measured[1, :, rows, columns] = variance.reshape(-1, *shape)
 
@@ -402,11 +292,3 @@ def chi2_median(free: int) -> float:
 def _variance_of(values, n):
     """Return the variance that the median of sample variances of n normal values stands for."""
     return float(np.median(values)) * (n - 1) / chi2_median(n - 1)
-
-
-def _median(values):
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return 0.0
-    middle, reach = clip_range(values)
-    return float(values[np.abs(values - middle) <= reach].mean())

@@ -92,7 +92,7 @@ def reference(
     superbias = result.ramps.files[0].header.get("R_SUPERB", "unknown")
     origin = (
         "0 at group 0, whose dark the superbias holds"
-        if choices.origin == "first_group"
+        if choices.origin != "reset"
         else f"rate x {cube.start:.6g} s at group 0: the superbias is at the reset"
     )
     header.add_history(f"superbias of the exposures: {superbias}; the dark is {origin}")

@@ -37,10 +37,12 @@ class DarkSettings(MetadataSettings):
         choices=("fit", "measured"),
     )
     origin: str = setting(
-        "first_group",
+        "superbias",
         "gls: time at which the dark is 0: that of group 0, when the superbias is group 0 of "
-        "darks (first_group); or the reset, when it is an intercept there (reset).",
-        choices=("first_group", "reset"),
+        "darks (first_group); the reset, when it is the level there (reset); or what the "
+        "superbias made here needs (superbias: reset for superbias.sample intercept and pedestal, "
+        "first_group for another superbias and for one of CRDS).",
+        choices=("superbias", "first_group", "reset"),
     )
     groups: int | None = setting(
         None,

@@ -23,8 +23,9 @@ from darkroom.epochs.state import (
     of_unit,
 )
 from darkroom.errors import InputError
+from darkroom.nircam.dark.fit import STEP_SIGMA, RampFit, timing_of
 from darkroom.nircam.dark.flags import Flag
-from darkroom.nircam.dark.measure import STEP_SIGMA, UNUSABLE, sampled, timing_of
+from darkroom.nircam.dark.measure import UNUSABLE
 from darkroom.nircam.ramps.blocks import RampBlocks
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.series.units import names_of, read_details, single_ramps
@@ -75,12 +76,7 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
             raise InputError(details, f"every pixel of amplifier {a} is flagged")
         sigma[a] = np.median(scatter[where])
     scale = 2.0 ** np.round(np.log2(_SCATTER / np.median(sigma)))
-    timing = timing_of(ramps)
-    _, known = sampled(RampBlocks(ramps, UNUSABLE), layout, gain, timing)
-    longest = max(one.scales.size for one in known)
-    scales = np.ones((len(known), longest))
-    for row, one in zip(scales, known, strict=True):
-        row[: one.scales.size] = one.scales
+    fit = RampFit(RampBlocks(ramps, UNUSABLE), layout, gain)
     template = Template(
         np.rint(np.where(good, rate * scale, 0)).astype(np.int32),
         sigma * scale,
@@ -90,11 +86,9 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
         members=names_of(ramps),
         constants={
             "SCALE": np.array([scale]),
-            "KINDS": np.array(
-                [(g, u.rate, u.read, u.factor) for g, u in zip(gain, known, strict=True)]
-            ),
-            "TIMES": np.array([timing.tgroup, *timing.covariance]),
-            "SCALES": scales,
+            "KINDS": fit.kinds,
+            "TIMES": fit.times,
+            "SCALES": fit.scales,
         },
     )
     odd = (dq & np.asarray(int(Flag.HOT | Flag.WARM | Flag.UNSTABLE | Flag.NOISY), dq.dtype)) > 0

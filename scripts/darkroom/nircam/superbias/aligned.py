@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,14 @@ from darkroom.nircam.superbias.cycle import find_cycles
 from darkroom.nircam.superbias.intercept import InterceptStack
 from darkroom.nircam.superbias.measure import make_superbias
 from darkroom.nircam.superbias.noise import coupling, mean_variance, pair_variances, split_noise
+from darkroom.nircam.superbias.pedestal import PedestalStack
+from darkroom.nircam.superbias.phases import phase_superbiases, significant
 from darkroom.nircam.superbias.reffiles import rule_of
 from darkroom.nircam.superbias.result import SuperbiasResult, filled_superbias
 from darkroom.nircam.superbias.units import change_table, units_table
 
 if TYPE_CHECKING:
+    from darkroom.hints import StrPath
     from darkroom.nircam.compare import Previous
     from darkroom.nircam.products import ReferenceMetadata
     from darkroom.nircam.ramps.ramps import RampSet
@@ -39,6 +43,7 @@ def aligned(
     choices: SuperbiasSettings,
     previous: Previous | None,
     threads: int,
+    folder: StrPath | None = None,
 ) -> SuperbiasResult:
     """Make a superbias from ramps whose offsets are solved for and subtracted.
 
@@ -51,6 +56,8 @@ def aligned(
     previous : darkroom.nircam.compare.Previous or None
         Superbias to compare with.
     threads : int
+    folder : path-like, optional
+        Where the samples of ``pedestal`` are kept while the superbias is made.
 
     Returns
     -------
@@ -59,16 +66,21 @@ def aligned(
     Raises
     ------
     DarkroomError
-        See `make_superbias` and `InterceptStack`.
+        See `make_superbias`, `InterceptStack` and `PedestalStack`.
     """
     classes = Classes.from_ramps(ramps)
-    stack = first = GroupStack(ramps, 0, flags=_UNUSABLE)
-    read_share = 1.0
-    if choices.sample == "intercept":
-        stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
-        read_share = stack.read_share
-    found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
-    numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
+    first = GroupStack(ramps, 0, flags=_UNUSABLE)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        stack, read_share = _samples(ramps, classes, choices, first, file, threads)
+        found = make_superbias(stack, classes, ramps.mjd, ramps.label, choices, threads=threads)
+        numbers, tables = _measure(found, first, read_share, ramps, classes, choices)
+        phases = None
+        if cycle := significant(numbers["cycles"]):
+            clip = choices.sigma, choices.max_clipping_iters
+            phases = phase_superbiases(
+                stack, classes, ramps.integrations, cycle.period, found, clip, threads=threads
+            )
+            tables["PHASES"] = (phases.rows, {"level": "DN", "error": "DN"})
     difference = None
     units = [units_table(found, ramps, classes)]
     if previous is not None:
@@ -81,12 +93,32 @@ def aligned(
         files.reference_hdus, found.mean, found.error, dq, metadata, ramps, provenance
     )
     details = partial(
-        files.aligned_details, found, ramps, classes, tables, provenance, difference, units
+        files.aligned_details,
+        found,
+        ramps,
+        classes,
+        tables,
+        provenance,
+        difference,
+        units,
+        phases,
     )
+    refusal = cycle.warning if cycle and choices.on_cycle == "stop" else ""
     filled = None
     if choices.save_filled:
         filled = filled_superbias(found.mean, ramps, rule_of(choices), choices.box_width)
-    return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers)
+    return SuperbiasResult(ramps, reference, details, found.mean, dq, filled, numbers, refusal)
+
+
+def _samples(ramps, classes, choices, first, file, threads):
+    """Return the samples of the ramps, and their read noise over that of a group."""
+    if choices.sample == "intercept":
+        stack = InterceptStack(ramps, classes, choices.intercept_groups, _UNUSABLE)
+        return stack, stack.read_share
+    if choices.sample == "pedestal":
+        stack = PedestalStack(ramps, classes, choices.pedestal, file, threads=threads)
+        return stack, stack.read_share
+    return first, 1.0
 
 
 def _measure(found, first, read_share, ramps, classes, choices):

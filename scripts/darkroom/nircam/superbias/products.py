@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from darkroom.nircam.ramps.classes import Classes
     from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.superbias.measure import Superbias
+    from darkroom.nircam.superbias.phases import Phases
 
 
 class Bit(IntFlag):
@@ -142,6 +143,7 @@ def aligned_details(
     provenance: Provenance,
     difference: np.ndarray | None = None,
     units: Sequence[fits.BinTableHDU] = (),
+    phases: Phases | None = None,
 ) -> list:
     """Make the HDUs of the details of an aligned superbias.
 
@@ -157,6 +159,8 @@ def aligned_details(
         New minus previous, DN.
     units : sequence of HDU
         Tables UNITS and CHANGE (`darkroom.nircam.superbias.units`).
+    phases : Phases, optional
+        Superbiases of the phases of a bias that depends on the integration.
     """
     cards = (
         *_common_cards(ramps, "aligned"),
@@ -166,6 +170,8 @@ def aligned_details(
         ("FLOORREF", found.floors["reference"], "[DN] typical scatter, reference pixels"),
         ("NOISYABV", found.noisy_above, "[DN] STD above it is NOISY, active pixels"),
     )
+    if phases is not None:
+        cards += (("PERIOD", phases.period, "integrations after which the bias repeats"),)
     primary = products.primary(cards)
     provenance.stamp(primary.header)
     images: dict[str, Any] = {
@@ -179,6 +185,8 @@ def aligned_details(
         "TREND_T": (found.trend_t, ""),
         "SLOPE": (found.slope, "DN/s"),
         "DIFF": (difference, "DN"),
+        "PHASE": (None if phases is None else phases.mean, "DN"),
+        "PHASEERR": (None if phases is None else phases.error, "DN"),
         "DQ": (found.dq, ""),
     }
     hdus = [products.image(k, data, unit) for k, (data, unit) in images.items() if data is not None]

@@ -36,6 +36,8 @@ class SuperbiasResult:
         Superbias in which high pixels are replaced (see `filled_superbias`), DN.
     numbers : dict
         Results by name, for `darkroom.nircam.superbias.quantities.report`.
+    refusal : str
+        Why no reference file is to be made of them; empty when there is no reason.
     """
 
     ramps: RampSet
@@ -45,6 +47,7 @@ class SuperbiasResult:
     flagged: np.ndarray
     filled: np.ndarray | None = None
     numbers: dict[str, Any] = field(default_factory=dict)
+    refusal: str = ""
 
 
 def filled_superbias(

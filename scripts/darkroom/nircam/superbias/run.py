@@ -41,6 +41,7 @@ def run(
     previous: StrPath | None = None,
     threads: int = 1,
     keep: bool = False,
+    folder: StrPath | None = None,
 ) -> SuperbiasResult:
     """Make a superbias.
 
@@ -56,6 +57,8 @@ def run(
     threads : int
     keep : bool
         Use exposures that are refused when they are judged.
+    folder : path-like, optional
+        Where large intermediate samples are kept; by default that of the system.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def run(
     # Imported here, so that method reffiles does not wait for it.
     from darkroom.nircam.superbias.aligned import aligned
 
-    return aligned(ramps, metadata, choices, earlier, threads)
+    return aligned(ramps, metadata, choices, earlier, threads, folder)
 
 
 def _clip(choices: SuperbiasSettings) -> Clip:
@@ -141,7 +144,19 @@ def write(
         File of details.
     filled : path-like
         Superbias in which high pixels are replaced; only written when the result has one.
+
+    Raises
+    ------
+    DarkroomError
+        When the bias depends on the integration and the settings refuse that; the details are
+        written.
     """
+    if result.refusal:
+        save(details, result.details())
+        raise DarkroomError(
+            f"no reference file is made: {result.refusal}; {details} has a superbias of each "
+            "integration of the cycle; on_cycle mean makes the file all the same"
+        )
     if output is not None:
         save(output, result.reference())
     save(details, result.details())

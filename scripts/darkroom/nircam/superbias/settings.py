@@ -16,8 +16,15 @@ _EFFECTIVE = {
         *("bad_max_clipping_iters", "bad_sigma_threshold", "previous_ramps"),
     ),
     "aligned": (
-        *("method", "sample", "intercept_groups", "clipping_sigma", "max_clipping_iters"),
-        *("bad_sigma_threshold", "drift_p", "hot_sigma", "coupling", "previous_ramps"),
+        *("method", "sample", "intercept_groups", "pedestal", "clipping_sigma"),
+        *(
+            "max_clipping_iters",
+            "bad_sigma_threshold",
+            "drift_p",
+            "hot_sigma",
+            "coupling",
+            "previous_ramps",
+        ),
     ),
 }
 
@@ -44,10 +51,19 @@ class SuperbiasSettings(MetadataSettings):
     sample: str = setting(
         "group0",
         "aligned: value of each integration: group 0, or the intercept of a line through the "
-        "first groups at the time of the reset. The intercept removes the dark current before "
+        "first groups at the time of the reset, or group 0 minus the charge collected before it, "
+        "by the rate of the whole ramp (pedestal). The intercept removes the dark current before "
         "group 0 and finds hot pixels; it contains the kTC noise and, for groups of one frame, "
-        "1.05 times the read noise with 5 groups, 0.68 times with 10.",
-        choices=("group0", "intercept"),
+        "1.05 times the read noise with 5 groups, 0.68 times with 10. The pedestal does so with "
+        "the read noise of group 0, for long ramps.",
+        choices=("group0", "intercept", "pedestal"),
+    )
+    pedestal: str = setting(
+        "reset",
+        "pedestal: the level at the reset; or the plane PEDESTAL of the step ramp_fit (stcal), "
+        "which takes the rate in DN/s times a number of groups instead of seconds: for comparison "
+        "with files made from that plane.",
+        choices=("reset", "stcal"),
     )
     intercept_groups: int = setting(
         5, "intercept: number of groups of that line.", unit="groups", minimum=2
@@ -85,9 +101,17 @@ class SuperbiasSettings(MetadataSettings):
     )
     hot_sigma: float = setting(
         5.0,
-        "aligned, intercept: threshold for hot pixels: excess of the slope over the median.",
+        "aligned, intercept and pedestal: threshold for hot pixels: excess of the slope over the "
+        "median.",
         unit="sigma",
         above=0,
+    )
+    on_cycle: str = setting(
+        "mean",
+        "aligned: what is made of exposures whose bias depends on the number of the integration: "
+        "the mean of all integrations, with a warning (mean), or no reference file (stop). The "
+        "details hold a superbias of each integration of the cycle in both cases.",
+        choices=("mean", "stop"),
     )
     save_filled: bool = setting(
         False, "Also write superbias_filled.fits, in which high pixels are replaced by smoothing."
