@@ -202,6 +202,17 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
                 "an exposure that counts twice makes the errors too small",
             )
         )
+    elif len(units) > 1:
+        alike = [units.label(k) for k in _equal(units)]
+        gates.append(
+            make.exact(
+                "repeated exposure",
+                "repeated",
+                "no two exposures have the same numbers",
+                f"the numbers of {' and of '.join(alike[:4])} are the same" if alike else "",
+                "an exposure that counts twice makes the errors too small",
+            )
+        )
     valid = units.values.get("valid")
     if valid is not None and np.isfinite(valid).any():
         share = np.nanmin(valid, axis=1)
@@ -233,6 +244,14 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
             )
         )
     return gates
+
+
+def _equal(units):
+    """Return the units whose numbers are all those of another unit."""
+    rows = np.concatenate([units.values[name] for name in sorted(units.values)], axis=1)
+    rows = np.where(np.isfinite(rows), rows, 0.0)
+    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[which.ravel()] > 1)
 
 
 def _among(name, exposures):
