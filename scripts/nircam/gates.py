@@ -33,6 +33,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--readnoise", type=Path, help="noise_spectrum: read noise of the same ramps, FITS"
     )
+    parser.add_argument(
+        "--spectrum", type=Path, help="superbias: noise spectrum of the same ramps, FITS"
+    )
     parser.add_argument("--dark", type=Path, help="mask: details of the dark, FITS")
     add_gate_options(parser)
     return parser.parse_args()
@@ -65,8 +68,10 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
         return darks.mask(arguments.reference, arguments.details, arguments.dark, sizes)
     purpose = {"superbias": "superbias", "readnoise": "read noise", "dark": "dark"}
     ramps = RampSet(arguments.ramps, purpose[arguments.product], keep=arguments.keep)
-    judge = {"superbias": gates.superbias, "readnoise": gates.readnoise, "dark": darks.dark}
-    return judge[arguments.product](arguments.reference, arguments.details, ramps, names, sizes)
+    given = arguments.reference, arguments.details, ramps, names, sizes
+    if arguments.product == "superbias":
+        return gates.superbias(*given, arguments.spectrum)
+    return (gates.readnoise if arguments.product == "readnoise" else darks.dark)(*given)
 
 
 if __name__ == "__main__":

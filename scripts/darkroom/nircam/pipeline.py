@@ -379,6 +379,9 @@ class NircamPipeline(SeriesPlan, Pipeline):
         if self.makes_spectrum(item):
             spectrum = f"{folder}/noise_spectrum.fits"
             found["noise_spectrum"] = {"reference": spectrum, "frames": frames}
+            # The noise of the ramps that the superbias was made of, not of others.
+            if "superbias" in found and planning.noise_purpose(settings) == "superbias":
+                found["superbias"]["spectrum"] = spectrum
             if settings["readnoise"]["method"] == "line":
                 found["noise_spectrum"]["readnoise"] = f"{folder}/readnoise.fits"
         if self.makes_reference_pixels(item):
@@ -399,7 +402,7 @@ class NircamPipeline(SeriesPlan, Pipeline):
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        names = ("reference", "details", "readnoise", "dark", "frames")
+        names = ("reference", "details", "readnoise", "spectrum", "dark", "frames")
         ramps = quoted("@" + inputs["ramps"]) if "ramps" in inputs.keys() else ""  # noqa: SIM118
         given = named_options(inputs, *names)
         return f"--keep {given} {self.harm_options(product)} {ramps}".rstrip()
