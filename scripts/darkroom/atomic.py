@@ -10,8 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from glob import escape
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,10 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
     A reader never sees an incomplete file: the rename is atomic on one file system, and what
     was at `path` stays until then. Temporary files of killed writers of the same file are removed
     first, so an orphaned writer finds its temporary file gone and cannot overwrite the new one.
+    They lie in a hidden folder of their own, ``.<name>.part``: to look for them among all files
+    beside `path` would take the longer the more exposures a campaign has.
     A name that is already such a temporary name is given back as it is: whoever made it renames it.
+    What belongs beside `path` has its place in `final_folder`.
 
     Parameters
     ----------
@@ -47,14 +49,20 @@ def written_atomically(path: StrPath) -> Iterator[Path]:
     if path.name.startswith(".") and path.stem.endswith(".part"):
         yield path
         return
-    make_folder(path.parent)
-    remove_leftovers(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        rename_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _emptied(path, "part") as folder:
+        temporary = folder / f".{path.stem}.{os.getpid()}.part{path.suffix}"
+        try:
+            yield temporary
+            rename_durably(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def final_folder(path: StrPath) -> Path:
+    """Return the folder in which a file will be; its name may be one of `written_atomically`."""
+    parent = Path(path).parent
+    temporary = parent.name.startswith(".") and parent.name.endswith(".part")
+    return parent.parent if temporary else parent
 
 
 def rename_durably(source: StrPath, target: StrPath) -> None:
@@ -97,7 +105,9 @@ def replace_folder_durably(source: StrPath, target: StrPath) -> None:
         for name in names:
             flush(Path(folder, name))
         flush(folder)
-    old = target.with_name(f".{target.name}.{os.getpid()}.old.part")
+    old = target.with_name(f".{target.name}.old.part")
+    # Of one that was killed here.
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         os.replace(target, old)
     os.replace(source, target)
@@ -124,16 +134,9 @@ def folder_written_atomically(path: StrPath) -> Iterator[Path]:
         The folder to write to.
     """
     path = Path(path)
-    make_folder(path.parent)
-    for leftover in path.parent.glob(f".{escape(path.name)}.*.part"):
-        shutil.rmtree(leftover)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.mkdir()
-    try:
+    with _emptied(path, "part") as folder, _made(folder) as temporary:
         yield temporary
         replace_folder_durably(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_durably(path: StrPath) -> None:
@@ -194,7 +197,7 @@ def flush(path: StrPath) -> None:
 
 @contextmanager
 def private_folder(parent: StrPath, name: str) -> Iterator[Path]:
-    """Give an empty folder ``.<name>.<pid>.work`` in `parent`; it is removed afterwards.
+    """Give an empty folder ``.<name>.work/<pid>`` in `parent`; it is removed afterwards.
 
     For programs that leave files in their working folder. Folders that killed programs left for
     the same name are removed first.
@@ -211,11 +214,39 @@ def private_folder(parent: StrPath, name: str) -> Iterator[Path]:
     pathlib.Path
         The folder.
     """
-    parent = Path(parent)
-    make_folder(parent)
-    for leftover in parent.glob(f".{escape(name)}.*.work"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    folder = parent / f".{name}.{os.getpid()}.work"
+    with _emptied(Path(parent, name), "work") as folder, _made(folder) as private:
+        yield private
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed writers of `path` left."""
+    shutil.rmtree(_place(path, "part"), ignore_errors=True)
+
+
+def _place(path: Path, kind: str) -> Path:
+    """Return the folder of what is temporary while `path` is made."""
+    return path.with_name(f".{path.name}.{kind}")
+
+
+@contextmanager
+def _emptied(path: Path, kind: str) -> Iterator[Path]:
+    """Give the folder of what is temporary while `path` is made, without leftovers."""
+    make_folder(path.parent)
+    folder = _place(path, kind)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        # Unless another is at work on the same file.
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def _made(parent: Path) -> Iterator[Path]:
+    """Give a new folder in `parent`; it is removed afterwards."""
+    folder = parent / str(os.getpid())
     folder.mkdir()
     try:
         yield folder
@@ -223,16 +254,27 @@ def private_folder(parent: StrPath, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files that killed writers of `path` left beside it."""
-    for leftover in path.parent.glob(f".{escape(path.stem)}.*.part{escape(path.suffix)}"):
-        leftover.unlink(missing_ok=True)
-
-
 def write_text(path: StrPath, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_text(path: StrPath, text: str) -> None:
+    """Append lines (UTF-8) to a journal, and flush it.
+
+    A power cut meanwhile may leave part of them, or zeros; what was there before stays. They begin
+    on a line of their own, whatever is there.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    new = not path.exists()
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(text if new else f"\n{text}")
+        stream.flush()
+        os.fsync(stream.fileno())
+    if new:
+        flush(path.parent)
 
 
 def write_new_text(path: StrPath, text: str) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 _TEMPORARY = re.compile(r"^\.(.+)\.(part|work)(\..*)?$")
 # Locks and marks without content: whoever needs one makes it.
 _LOCKS = {".archive_turns", ".archive_down", ".claims", ".filling"}
-_NUMBER = re.compile(r"\.(\d+|[0-9a-f]{32})\.(?=(old\.)?(part|work))")
+_NUMBER = re.compile(
+    r"(?<=\.)(\d+|[0-9a-f]{32})(?=\.(old\.)?(part|work))|(?<=\.(?:part|work)/)\d+(?=/)"
+)
 
 
 @dataclass
@@ -109,7 +111,7 @@ def leftovers(tree):
 def digest(tree):
     """Return a digest of a tree; the numbers of processes in temporary names do not count."""
     total = hashlib.sha256()
-    files = {_NUMBER.sub(".N.", path): content for path, content in flat(tree).items()}
+    files = {_NUMBER.sub("N", path): content for path, content in flat(tree).items()}
     for path in sorted(files):
         content = hashlib.sha256(files[path]).hexdigest()
         total.update(f"{path}\0{content}\n".encode("utf-8", "surrogateescape"))

@@ -2,8 +2,9 @@
 
     make test-mutants
 
-Options: names of modules (all of `MODULES`), `--show` to print each survivor as a diff. The changes
-are those of cosmic-ray, made in a copy of the repository.
+Options: names of modules (all of `MODULES`), `--show` to print each survivor as a diff,
+`--sample N` for at most N changes of a module, drawn at random. The changes are those of
+cosmic-ray, made in a copy of the repository.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,13 @@ MODULES = {
     "transport/download": ["tests/unit/archive/test_download.py"],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
+    "integrity/records": ["tests/unit/integrity/test_records.py"],
+    "integrity/watch": ["tests/unit/integrity/test_watching.py"],
+    "archive/receive": [
+        "tests/unit/archive/test_copies.py",
+        "tests/unit/archive/test_receiving.py",
+    ],
+    "archive/fetching": ["tests/unit/archive/test_fetching.py"],
 }
 #: The lowest share of mutants that a test notices, %.
 LOWEST = 85.0
@@ -41,12 +52,13 @@ def main():
     """Test the modules; return an exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", action="store_true", help="print the survivors")
+    parser.add_argument("--sample", type=int, help="changes of a module at most")
     parser.add_argument("modules", nargs="*")
     arguments = parser.parse_args()
     low = []
     print("| module | mutants | killed | survived | score |\n|---|--:|--:|--:|--:|", flush=True)
     for module in arguments.modules or MODULES:
-        survivors, killed = test(module, MODULES[module])
+        survivors, killed = test(module, MODULES[module], arguments.sample)
         count = killed + len(survivors)
         score = 100 * killed / count
         row = f"| `{module}` | {count} | {killed} | {len(survivors)} | {score:.1f} % |"
@@ -59,8 +71,8 @@ def main():
     return int(bool(low))
 
 
-def test(module, tests):
-    """Return the diffs of the survivors, and how many were killed."""
+def test(module, tests, sample=None):
+    """Return the diffs of the survivors, and how many were killed, of a sample or of all."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="darkroom-", dir=memory) as scratch:
         tree = Path(scratch, "tree")
@@ -80,7 +92,7 @@ def test(module, tests):
                 while not address.exists():
                     time.sleep(0.05)
                 command = f"{sys.executable} -S -E tests/mutants/ask.py {address}"
-                return _session(tree, module, command, limit)
+                return _session(tree, module, command, limit, sample)
             finally:
                 server.kill()
 
@@ -97,7 +109,7 @@ def _copy(tree):
         (tree / name).symlink_to((ROOT / name).resolve())
 
 
-def _session(tree, module, command, limit):
+def _session(tree, module, command, limit, sample):
     """Let cosmic-ray make its changes; return survivors and the number of killed ones."""
     (tree / "mutants.toml").write_text(
         f"""[cosmic-ray]
@@ -116,6 +128,8 @@ exclude-operators = ["{_HINTS}"]
         ["cr-filter-operators", "session.sqlite", "mutants.toml"],
         ["cosmic-ray", "--verbosity", "ERROR", "exec", "mutants.toml", "session.sqlite"],
     ):
+        if "exec" in words and sample:
+            _draw(tree / "session.sqlite", sample)
         # By its Python: the programs of an environment die when the folder is moved.
         call = [str(_COSMIC / "python"), str(_COSMIC / words[0]), *words[1:]]
         subprocess.run(call, cwd=tree, check=True, capture_output=True)
@@ -131,6 +145,23 @@ exclude-operators = ["{_HINTS}"]
         else:
             killed += 1
     return survivors, killed
+
+
+def _draw(session, sample):
+    """Leave a sample of the changes, the same each time."""
+    with closing(sqlite3.connect(session)) as database, database:
+        skipped = {row[0] for row in database.execute("SELECT job_id FROM work_results")}
+        every = database.execute(
+            "SELECT job_id, module_path, operator_name, occurrence FROM mutation_specs "
+            "ORDER BY module_path, operator_name, occurrence"
+        )
+        jobs = [row[0] for row in every if row[0] not in skipped]
+        random.Random(1).shuffle(jobs)
+        for table in ("mutation_specs", "work_items"):
+            database.executemany(
+                f"DELETE FROM {table} WHERE job_id = ?",
+                [(job,) for job in jobs[sample:]],
+            )
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.archive.slots import Claims
-from darkroom.atomic import remove_durably, write_text
+from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
-from darkroom.integrity.watch import is_unrecorded, record, unwatched
+from darkroom.integrity.watch import is_unrecorded, keep_record, unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 COLUMNS = ("item", "exposure", "file", "state", "bytes", "sha256", "tried", "why")
 MANIFEST = "manifest.tsv"
+#: Rows that the manifest does not have yet, in the order in which they came.
+JOURNAL = ".arrivals"
+# Size of the journal, in sizes of the manifest, at which its rows are taken over: to write all rows
+# after each batch would take a time that grows with the square of their number.
+_WAITING = 0.05
 # Number of the claim on writing the manifest, beyond those of a lock's exposures.
 _MANIFEST_CLAIM = 1 << 40
 
@@ -84,8 +89,8 @@ class Arrivals:
             good = file.stat().st_mtime <= note.stat().st_mtime
         except (OSError, KeyError, InputError):
             return None
-        if good and is_unrecorded(note.with_suffix(".key")):
-            record(note.with_suffix(".key"))
+        if good:
+            keep_record(note.with_suffix(".key"))
         return status if good else None
 
     def known_sha256(self, exposure: Exposure) -> str | None:
@@ -115,8 +120,7 @@ class Arrivals:
         if is_unrecorded(path):
             self.claims.wait(_MANIFEST_CLAIM)
             try:
-                if is_unrecorded(path):
-                    record(path)
+                keep_record(path)
             finally:
                 self.claims.free(_MANIFEST_CLAIM)
 
@@ -124,8 +128,10 @@ class Arrivals:
         self,
         lock: Lock,
         outcomes: Iterable[tuple[Exposure, dict[str, Any] | None, Exception | None]],
+        *,
+        last: bool = True,
     ) -> None:
-        """Update the manifest: a line for each exposure of the lock.
+        """Bring outcomes to the manifest, which has a line for each exposure of the lock.
 
         Parameters
         ----------
@@ -133,39 +139,53 @@ class Arrivals:
             Determines the lines and their order.
         outcomes : iterable of tuple
             ``(exposure, status or None, error or None)`` of each exposure that was just tried.
+        last : bool
+            Whether nothing is left for others to bring. Else a few rows wait in the journal.
         """
-        path = self.folder / MANIFEST
+        path, journal = self.folder / MANIFEST, self.folder / JOURNAL
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        news = [_row(row, status, str(error or ""), now) for row, status, error in outcomes]
         self.claims.wait(_MANIFEST_CLAIM)
         try:
-            rows = _read(path)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            for exposure, status, error in outcomes:
-                reason = str(error or "")
-                rows[exposure.item, exposure.exposure] = _row(exposure, status, reason, now)
+            append_text(journal, _lines(news))
+            if not last and path.exists() and _size(journal) < _WAITING * _size(path):
+                return
+            rows = _read(path) | _read(journal)
             lines = [
                 rows.get((row.item, row.exposure)) or _row(row, None, "", "")
                 for row in lock.exposures
             ]
-            stream = io.StringIO()
-            writer = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(lines)
-            write_text(path, stream.getvalue())
+            write_text(path, "\t".join(COLUMNS) + "\n" + _lines(lines))
+            remove_durably(journal)
         finally:
             self.claims.free(_MANIFEST_CLAIM)
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n").writerows(rows)
+    return stream.getvalue()
+
+
 def _read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the rows of a manifest by exposure; none when it is missing or damaged."""
+    """Return the rows of a manifest or journal by exposure, of those that are whole the last."""
     try:
         with unwatched():
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
-    if tuple(rows.fieldnames or ()) != COLUMNS:
-        return {}
-    return {(row["item"], row["exposure"]): row for row in rows if None not in row.values()}
+    # A power cut may leave the end of a journal cut, or filled with zeros.
+    whole = (line for line in text.split("\n")[:-1] if "\0" not in line)
+    rows = csv.DictReader(whole, COLUMNS, delimiter="\t")
+    return {
+        (row["item"], row["exposure"]): row
+        for row in rows
+        if None not in row and None not in row.values()
+    }
 
 
 def _row(

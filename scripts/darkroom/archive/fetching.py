@@ -154,8 +154,9 @@ class Fetching:
             self.arrivals.keep_manifest()
             return status
         self._warn_of_space()
-        outcomes = self._fetch_batch(own, numbers, most)
-        self.arrivals.write_manifest(self.lock, outcomes.values())
+        tasks = _Tasks(self, own, numbers, most)
+        outcomes = self._fetch_batch(own, numbers, tasks)
+        self.arrivals.write_manifest(self.lock, outcomes.values(), last=tasks.ran_out)
         arrived = sum(bool(status) for _, status, _ in outcomes.values())
         log.info("%d of %d files arrived", arrived, len(outcomes))
         _, status, error = outcomes[id(own)]
@@ -163,7 +164,9 @@ class Fetching:
             raise error
         return status or {}
 
-    def _fetch_batch(self, own: Exposure, numbers: dict[int, int], most: int) -> dict[int, Outcome]:
+    def _fetch_batch(
+        self, own: Exposure, numbers: dict[int, int], tasks: _Tasks
+    ) -> dict[int, Outcome]:
         """Fetch an exposure and small ones with it; return the outcome of each, by identity."""
         down = self.folder / ".archive_down"
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
@@ -172,7 +175,6 @@ class Fetching:
         count = self._parallel
         outcomes: dict[int, Outcome] = {}
         failures_in_a_row, reported = 0, monotonic()
-        tasks = _Tasks(self, own, numbers, most)
         done = run_tasks(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
             outcomes[id(exposure)] = exposure, status, error
@@ -217,10 +219,13 @@ class Fetching:
 
     def _warn_of_space(self) -> None:
         """Log a warning when the disk has no room for all that is still missing."""
-        sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
-        wanted = sum(size for path, size in sizes.items() if not path.is_file())
         make_folder(self.folder)
         free = _free(self.folder)
+        # Usually there is room for all of them, and no file has to be looked at.
+        if sum(row.size or 0 for row in self.lock.exposures) <= free:
+            return
+        sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
+        wanted = sum(size for path, size in sizes.items() if not path.is_file())
         if wanted > free:
             log.warning(
                 "%.1f GB of exposures are still missing, and %.1f GB are free in %s",
@@ -259,6 +264,8 @@ class _Tasks:
         rows = fetching.lock.exposures
         begin = numbers[id(own)]
         self._own: Exposure | None = own
+        #: Whether nothing is left that could be taken along.
+        self.ran_out = False
         self._others = iter([*rows[begin + 1 :], *rows[:begin]])
 
     def end(self) -> None:
@@ -280,7 +287,10 @@ class _Tasks:
             self._left -= 1
             return own
         while self._left and monotonic() < self._until:
-            row = next(self._others)
+            row = next(self._others, None)
+            if row is None:
+                self.ran_out = True
+                break
             if not self._is_small(row):
                 continue
             number = self._numbers[id(row)]

@@ -17,6 +17,7 @@ from darkroom.crds.cache import written_in_shared_folder
 from darkroom.crds.lock import filling
 from darkroom.crds.server import RETRIES
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity.watch import keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -60,6 +61,9 @@ def ensure_context(
         When one is still missing or damaged.
     """
     names, fault = _verified_mappings(cache, context, instruments)
+    # In a cache within a campaign's results, where they are recorded.
+    for path in (cache.layout_file, cache.server_config, *map(cache.mapping, names)):
+        keep_record(path)
     if server and not fault and cache.description().record(context) is None:
         fault = f"{cache.server_config} is older than {context}"
     if not fault:
@@ -112,7 +116,10 @@ def ensure_references(
             failures = session.fetch_all(missing)
         if failures:
             raise DarkroomError("; ".join(failures))
-    return [(record, cache.place_for(record.name)) for record in records]
+    places = [(record, cache.place_for(record.name)) for record in records]
+    for _, path in places:
+        keep_record(path)
+    return places
 
 
 class _Session:

@@ -98,7 +98,7 @@ def root_of(path: StrPath) -> Path | None:
     parent = absolute(path).rpartition(os.sep)[0]
     if parent not in _roots:
         above = [Path(parent), *Path(parent).parents][:_LEVELS]
-        inside = any(part.name == FOLDER or _is_private(part.name) for part in above)
+        inside = any(part.name == FOLDER or is_private(part.name) for part in above)
         _roots[parent] = next((p for p in above if not inside and (p / FOLDER).is_dir()), None)
     return _roots[parent]
 
@@ -108,8 +108,8 @@ def forget_roots() -> None:
     _roots.clear()
 
 
-def _is_private(name: str) -> bool:
-    """Tell whether a folder is that of one process, see `darkroom.atomic.private_folder`."""
+def is_private(name: str) -> bool:
+    """Tell whether a folder holds what is temporary, see `darkroom.atomic`."""
     return name.startswith(".") and name.endswith((".work", ".part"))
 
 

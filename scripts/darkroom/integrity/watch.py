@@ -381,6 +381,12 @@ def is_unrecorded(path: StrPath) -> bool:
     return not place(root, path).exists()
 
 
+def keep_record(path: StrPath) -> None:
+    """Record a file that was verified otherwise, if a run that was cut short did not."""
+    if is_unrecorded(path):
+        record(path)
+
+
 @contextmanager
 def unrecorded() -> Iterator[None]:
     """Write files without records: those that state the digest of their own content."""

@@ -4,13 +4,16 @@ import csv
 import os
 import signal
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from darkroom.archive import fetching
+from darkroom import atomic
+from darkroom.archive import arrivals, fetching
 from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
-from darkroom.campaign.lock import require_lock
+from darkroom.campaign.lock import Exposure, require_lock
 from darkroom.campaign.pins import Pins
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
@@ -203,3 +206,57 @@ def test_a_disk_too_small_for_the_campaign_is_told_in_the_log(
     monkeypatch.setattr(fetching, "_free", lambda _: wanted - 1)
     fetch(campaign, raw, MEMBERS[0])
     assert "GB of exposures are still missing, and 0.0 GB are free" in caplog.text
+
+
+def test_the_rows_of_the_manifest_that_are_written_grow_with_their_number(tmp_path, monkeypatch):
+    """By counting: after each of n batches all rows would be n^2."""
+    written = {}
+    lines = arrivals._lines
+
+    def counted(rows):
+        rows = list(rows)
+        written[count] += len(rows)
+        return lines(rows)
+
+    monkeypatch.setattr(arrivals, "_lines", counted)
+    monkeypatch.setattr(atomic.os, "fsync", lambda _: None)
+    for count in (500, 2000):
+        written[count] = 0
+        rows = [
+            Exposure("visit", "science", f"e{n:05d}", f"e{n:05d}.fits", f"u{n}", 1, {})
+            for n in range(count)
+        ]
+        lock = SimpleNamespace(exposures=rows)
+        kept = arrivals.Arrivals(tmp_path / str(count))
+        for n in range(0, count, 10):
+            status = {"accepted": True, "reason": "", "size": 1, "sha256": "0" * 64}
+            outcomes = [(row, status, None) for row in rows[n : n + 10]]
+            kept.write_manifest(lock, outcomes, last=n + 10 == count)
+        found = manifest(tmp_path / str(count))
+        assert [row["state"] for row in found.values()] == ["arrived"] * count
+        assert not (tmp_path / str(count) / arrivals.JOURNAL).exists()
+    assert written[2000] < 5 * written[500]
+    assert written[2000] < 50 * 2000
+
+
+def test_a_journal_that_a_power_cut_left_costs_its_last_rows_alone(campaign, server, raw):
+    fetch(campaign, raw, MEMBERS[0])
+    rows = manifest(raw)
+    whole = "visit\t{}\tx.fits\trefused\t1\t\tnow\tbecause\n"
+    text = whole.format(MEMBERS[1]) + whole.format(MEMBERS[2])[:-9]
+    text += "\n" + "\0" * 40 + "\n" + whole.format(MEMBERS[3])[:-9]
+    (raw / arrivals.JOURNAL).write_text(text)
+    (raw / "visit" / ".arrived" / f"{MEMBERS[5]}.key").unlink()
+    fetch(campaign, raw, MEMBERS[5])
+    found = manifest(raw)
+    changed = {name for name, row in found.items() if row["state"] != rows[name]["state"]}
+    assert changed == {MEMBERS[1]}
+
+
+def test_a_campaign_that_fits_the_disk_looks_at_no_file_of_it(campaign, server, raw, monkeypatch):
+    monkeypatch.setattr(fetching, "_free", lambda _: 10**15)
+    looked = []
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: looked.append(path.name) or is_file(path))
+    program(campaign, raw)._warn_of_space()
+    assert looked == []

@@ -53,6 +53,17 @@ def test_a_writer_that_is_given_a_temporary_name_writes_to_it(tmp_path):
     assert (tmp_path / "frame.fits").read_text() == "frame"
 
 
+def test_what_belongs_beside_a_file_finds_the_folder_in_which_it_will_be(tmp_path):
+    for name in ("frame.fits", ".hidden", "a.part"):
+        path = tmp_path / name
+        assert atomic.final_folder(path) == tmp_path
+        with written_atomically(path) as temporary:
+            assert atomic.final_folder(temporary) == tmp_path
+            temporary.touch()
+    for folder in (tmp_path / "x.part", tmp_path / ".hidden"):
+        assert atomic.final_folder(folder / "frame.fits") == folder
+
+
 def test_another_files_writer_is_left_alone(tmp_path):
     with written_atomically(tmp_path / "image.fits") as temporary:
         temporary.write_text("at work")
@@ -61,15 +72,74 @@ def test_another_files_writer_is_left_alone(tmp_path):
 
 
 def test_a_private_folder_is_empty_and_gone_afterwards_and_so_is_what_a_killed_one_left(tmp_path):
-    left, other = tmp_path / ".visit_drz.1.work", tmp_path / ".visit.1.work"
+    left, other = tmp_path / ".visit_drz.work" / "1", tmp_path / ".visit.work" / "1"
     for folder in (left, other):
-        folder.mkdir()
+        folder.mkdir(parents=True)
         (folder / "half.fits").write_text("half")
     with private_folder(tmp_path, "visit_drz") as folder:
-        assert folder.parent == tmp_path
+        assert folder.parent == left.parent
+        assert list(left.parent.iterdir()) == [folder]
         assert list(folder.iterdir()) == []
         (folder / "half.fits").write_text("half")
-    assert list(tmp_path.iterdir()) == [other]
+    assert list(tmp_path.iterdir()) == [other.parent]
+    assert other.is_dir()
+
+
+def test_what_a_killed_writer_left_for_a_folder_is_gone_after_the_next_one(tmp_path):
+    for left in (".figures.part/1", ".figures.old.part"):
+        (tmp_path / left).mkdir(parents=True)
+        (tmp_path / left / "half.png").write_text("half")
+    with atomic.folder_written_atomically(tmp_path / "figures") as folder:
+        assert list(folder.parent.iterdir()) == [folder]
+        (folder / "a.png").write_text("whole")
+    assert [path.name for path in tmp_path.rglob("*")] == ["figures", "a.png"]
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_no_writer_looks_through_the_files_beside_its_own(tmp_path, monkeypatch, count):
+    """A campaign of n exposures writes n files into a folder: n looks through it would be n^2."""
+    for number in range(count):
+        (tmp_path / f"{number}.json").write_text("{}")
+    looked = []
+    scandir = os.scandir
+
+    class Counted:
+        def __init__(self, path="."):
+            self.found = scandir(path)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.found.close()
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            entry = next(self.found)
+            looked.append(entry.name)
+            return entry
+
+    monkeypatch.setattr(os, "scandir", Counted)
+    monkeypatch.setattr(os, "listdir", lambda path: pytest.fail(f"lists {path}"))
+    write_text(tmp_path / "a.json", "{}")
+    atomic.remove_leftovers(tmp_path / "a.json")
+    with private_folder(tmp_path, "visit"), atomic.folder_written_atomically(tmp_path / "figures"):
+        pass
+    assert not [name for name in looked if name.endswith(".json")]
+
+
+def test_two_who_write_the_same_file_leave_it_whole(tmp_path):
+    """The second takes the first for one that was killed: it fails, and takes nothing away."""
+    with (
+        pytest.raises(FileNotFoundError),
+        written_atomically(tmp_path / "a.json") as first,
+    ):
+        first.write_text("first")
+        write_text(tmp_path / "a.json", "second")
+        assert not first.exists()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["second"]
 
 
 @pytest.fixture
@@ -209,9 +279,17 @@ def test_a_name_that_only_resembles_a_temporary_one_is_written_atomically(tmp_pa
 
 
 def test_a_leftover_that_another_removes_meanwhile_is_no_failure(tmp_path, monkeypatch):
-    gone = tmp_path / ".gone.1.part"
-    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    (tmp_path / ".a.json.part").mkdir()
+    (tmp_path / ".a.json.part" / ".a.1.part.json").write_text("half")
+    unlink = os.unlink
+
+    def gone(path, **options):
+        unlink(path, **options)
+        raise FileNotFoundError(errno.ENOENT, "gone", path)
+
+    monkeypatch.setattr(os, "unlink", gone)
     write_text(tmp_path / "a.json", "{}")
+    monkeypatch.undo()
     with private_folder(tmp_path, "a") as folder:
         shutil.rmtree(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

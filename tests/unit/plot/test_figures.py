@@ -283,7 +283,7 @@ def test_after_an_error_the_old_set_stays_whole(tmp_path):
 
 
 def test_a_new_set_leaves_nothing_of_the_old_one_nor_of_a_killed_writer(tmp_path):
-    (tmp_path / ".figures.99999.part").mkdir()
+    (tmp_path / ".figures.part" / "99999").mkdir(parents=True)
     for key in ("old", "new"):
         with FigureBook(tmp_path / "figures") as book:
             book.add("S", key, "T", "C", [a_panel()])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.nircam.simulate.plan import level_change, plan, timing
+from darkroom.nircam.simulate.plan import hot_regions, level_change, plan, timing
 from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.settings import planned
 
@@ -45,7 +45,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
 
     import numpy as np
 
-    from darkroom.atomic import written_atomically
+    from darkroom.atomic import final_folder, written_atomically
     from darkroom.nircam.simulate.detector import layout
     from darkroom.nircam.simulate.faults import add_fault
     from darkroom.nircam.simulate.ramp import make_groups
@@ -55,12 +55,13 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     exposure = planned("NIRCam", plan(settings), name)
     held = full | {"nints": exposure.nints}
     change = np.array(level_change(full, exposure, layout(full).noutputs), np.float32)
-    make = partial(make_groups, held, name, change=change)
+    regions = hot_regions(full, exposure)
+    make = partial(make_groups, held, name, change=change, hot_regions=regions)
     with written_atomically(path) as temporary:
         truth = write_uncal(temporary, full, exposure, make)
         for fault in full["faults"]:
             if fault["exposure"] == exposure.number:
                 add_fault(fault["kind"], temporary)
         if full["truth"]:
-            with written_atomically(path.parent / "truth" / f"{name}.npz") as beside:
+            with written_atomically(final_folder(path) / "truth" / f"{name}.npz") as beside:
                 np.savez(beside, **truth)

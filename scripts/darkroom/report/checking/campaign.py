@@ -71,8 +71,8 @@ def check_campaign(
         explained = {root / "pins.tsv"} if (root / "pins.tsv") in files.unreadable else set()
         for row in lock.exposures if lock else ():
             explained |= _exposure(row, files, pins, findings)
+        _references(campaign, results, files, pins, findings, threads)
         files.check(explained, lock)
-        _references(campaign, results, root, pins, findings, threads)
     missing = {finding.path for finding in findings.found if finding.kind == "missing"}
     not_made = [path for path in planned if not Path(path).exists() and path not in missing]
     return findings, len(not_made)
@@ -143,11 +143,16 @@ def _exposure(row: Exposure, files: RecordedFiles, pins: Pins, findings: Finding
 
 
 def _references(
-    campaign: Campaign, results: str, root: Path, pins: Pins, findings: Findings, threads: int
+    campaign: Campaign,
+    results: str,
+    files: RecordedFiles,
+    pins: Pins,
+    findings: Findings,
+    threads: int,
 ) -> None:
     """Compare the references of CRDS that the campaign uses with their table and their pins."""
-    for table in sorted((root / "crds").glob("*.tsv")):
-        target = f"{findings.head.get('results', root)}/crds/{table.name}"
+    for table in sorted((files.root / "crds").glob("*.tsv")):
+        target = f"{findings.head.get('results', files.root)}/crds/{table.name}"
         try:
             wanted = read_table(table)
             # A table may have another name: that of the references by which files are compared.
@@ -156,6 +161,7 @@ def _references(
         except DarkroomError as error:
             findings.add("damaged", table, getattr(error, "fault", str(error)), target)
             continue
+        files.caches[cache.path.absolute()] = target
         places = {name: cache.reference(name) for _, name in wanted}
         outside = [path for path in places.values() if path is not None]
         found = sums(outside, threads)

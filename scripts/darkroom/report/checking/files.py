@@ -7,11 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.archive.arrivals import JOURNAL
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.inputs import read as read_list
-from darkroom.integrity.records import FOLDER, LISTS, Record, load, output_of, recorded
+from darkroom.integrity.records import (
+    FOLDER,
+    LISTS,
+    Record,
+    is_private,
+    load,
+    output_of,
+    recorded,
+)
 from darkroom.integrity.watch import unwatched
 from darkroom.report.checking.derived import derived_fault
 
@@ -22,7 +31,10 @@ if TYPE_CHECKING:
     from darkroom.report.checking.findings import Findings
 
 # Folders and files whose loss changes nothing: what programs said, how long they took, claims.
-_APART = (FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down")
+_APART = (
+    *(FOLDER, "logs", "benchmarks", ".claims", ".made", ".snakemake_timestamp", ".archive_down"),
+    *(".filling", JOURNAL),
+)
 
 
 def files_below(root: Path) -> Iterator[Path]:
@@ -66,16 +78,23 @@ class RecordedFiles:
 
     def __init__(self, root: Path, findings: Findings, threads: int) -> None:
         self.root, self.findings = root, findings
-        self.paths = list(files_below(root))
+        found = list(files_below(root))
+        # Whoever opens a pipe that nobody writes to waits for ever.
+        self.paths = [path for path in found if path.is_file()]
+        for path in found:
+            if not path.is_file():
+                findings.add("foreign", path, "is a pipe, a device, or a link that leads nowhere")
         self.sums = sums(self.paths, threads)
         self.records: dict[Path, Record] = {}
         self.unreadable: set[Path] = set()
+        #: Caches of CRDS, each with the table of the references that the campaign uses.
+        self.caches: dict[Path, str] = {}
         # What is stale in each list of inputs, or in one before it.
         self._lists: dict[str, str] = {}
         for path, record in recorded(root):
             try:
-                if found := load(record, path):
-                    self.records[path] = found
+                if stated := load(record, path):
+                    self.records[path] = stated
             except InputError as error:
                 self.unreadable.add(path)
                 findings.add("damaged", record, error.fault, self.target(path))
@@ -84,7 +103,13 @@ class RecordedFiles:
 
     def target(self, path: Path) -> str | None:
         """Return the output of a rule by which a file is made again."""
-        return output_of(self.root, path, dict(self.findings.head))
+        if found := output_of(self.root, path, dict(self.findings.head)):
+            return found
+        for cache, table in self.caches.items():
+            if cache in path.absolute().parents:
+                of_references = "references" in path.absolute().relative_to(cache).parts
+                return table if of_references else str(Path(table).with_suffix(".mappings"))
+        return None
 
     def check(self, explained: set[Path], lock: Lock | None) -> None:
         """Compare every file with its record, and every record with its file.
@@ -134,7 +159,8 @@ class RecordedFiles:
         elif why is None and target:
             self.findings.add("unrecorded", path, "has no record", target)
         elif why is None:
-            part = " (left by a program that was killed)" if ".part" in path.name else ""
+            left = any(is_private(part) for part in path.relative_to(self.root).parts)
+            part = " (left by a program that was killed)" if left or ".part" in path.name else ""
             self.findings.add("foreign", path, f"no rule makes it{part}")
 
     def _gone(self, path: Path, record: Record) -> None:

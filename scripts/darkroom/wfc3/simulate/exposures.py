@@ -45,7 +45,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     """
     import numpy as np
 
-    from darkroom.atomic import written_atomically
+    from darkroom.atomic import final_folder, written_atomically
     from darkroom.fits.write import save
     from darkroom.wfc3.simulate.ramp import make_reads
     from darkroom.wfc3.simulate.raw import raw
@@ -53,7 +53,7 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     full, exposure = complete(settings), planned("WFC3", plan(settings), name)
     reads, truth = make_reads(full, exposure)
     if full["truth"]:
-        with written_atomically(path.parent / "truth" / f"{name}.npz") as temporary:
+        with written_atomically(final_folder(path) / "truth" / f"{name}.npz") as temporary:
             np.savez(temporary, **truth)
     with written_atomically(path) as temporary:
         save(temporary, raw(full, exposure, reads))
