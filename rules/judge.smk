@@ -7,7 +7,7 @@ VERDICTS = [pipelines.verdict_of(gates) for gates in GATES]
 
 
 wildcard_constraints:
-    product=r"[a-z0-9_]+",
+    product=r"[a-z0-9_.]+",
 
 
 for instrument in pipelines.judging(PIPELINES):

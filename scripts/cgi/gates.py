@@ -1,13 +1,20 @@
-"""Judge noise maps by gates: level and noise of the stacks they were fitted to.
+"""Judge noise maps and darks by gates: level and noise of the frames and stacks they are made of.
 
 Writes one JSON file with every gate. The verdict is given when the gates of the whole campaign are
 known, since they share one budget of false alarms (judge/verdict.py).
 """
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from darkroom.cgi import options
 from darkroom.cli import ListFileParser, run
+
+if TYPE_CHECKING:
+    from darkroom.gates.gate import Gate
 
 
 def parse() -> argparse.Namespace:
@@ -15,8 +22,19 @@ def parse() -> argparse.Namespace:
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--product", required=True, choices=("noise_maps",), help="what is judged")
-    parser.add_argument("--file", required=True, type=Path, help="noise maps, FITS")
+    parser.add_argument(
+        "--product",
+        required=True,
+        help="what is judged: noise_maps, or the name of a dark (traditional_…, synthesized_…, "
+        "photon_counted_…)",
+    )
+    parser.add_argument("--file", required=True, type=Path, help="the product, FITS")
+    parser.add_argument("--statuses", type=Path, help="list of the status files of the frames")
+    parser.add_argument("--maps", type=Path, help="synthesized dark: its noise maps, FITS")
+    parser.add_argument(
+        "--among", nargs="*", metavar="NAME", help="frames of the stack, of those accepted"
+    )
+    options.add_settings(parser, "gates")
     add_gate_options(parser)
     return parser.parse_args()
 
@@ -24,13 +42,33 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Judge the product."""
     arguments = parse()
-    from darkroom.cgi.gating.gates import noise_maps
     from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import accepted, harms, head
+    from darkroom.gates.options import head
 
-    found = noise_maps(arguments.file, accepted(arguments), harms(arguments))
+    found = judged(arguments)
     write_gates(arguments.output, head(arguments, "cgi", arguments.product, arguments.file), found)
     print(f"{arguments.output}: {len(found)} gates")
+
+
+def judged(arguments: argparse.Namespace) -> list[Gate]:
+    """Return the gates of the product."""
+    from darkroom.cgi.gating import darks, frames
+    from darkroom.cgi.gating.gates import noise_maps
+    from darkroom.cgi.geometry import read_geometry
+    from darkroom.gates.options import accepted, harms
+
+    names, sizes = accepted(arguments), harms(arguments)
+    if arguments.among is not None:
+        names = [name for name in names or () if name in set(arguments.among)]
+    geometry = read_geometry(arguments.geometry)
+    if arguments.product.startswith("synthesized"):
+        whole = darks.Dark(arguments.file).data.shape == tuple(geometry.shape)
+        section = None if whole else geometry.section("image")
+        return darks.synthesized(arguments.file, arguments.maps, section, sizes)
+    facts = frames.facts_of(arguments.statuses)
+    if arguments.product == "noise_maps":
+        return noise_maps(arguments.file, facts, names, sizes)
+    return darks.dark(arguments.file, facts, names, sizes, frames.reader(geometry))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Judge a superbias or a read noise by gates: statistics of the ramps it was made of.
+"""Judge a NIRCam product by gates: statistics of the ramps it was made of.
 
 Writes one JSON file with every gate: its deviation, error, the size that matters, and the value of
 every ramp. The verdict is given when the gates of the whole campaign are known, since they share
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 
-PRODUCTS = ("superbias", "readnoise")
+if TYPE_CHECKING:
+    from darkroom.gates.gate import Gate
+
+PRODUCTS = ("superbias", "readnoise", "noise_spectrum", "reference_pixels", "dark", "mask")
 
 
 def parse() -> argparse.Namespace:
@@ -21,11 +25,18 @@ def parse() -> argparse.Namespace:
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("ramps", nargs="+", metavar="FILE", help="ramps it was made of")
+    parser.add_argument("ramps", nargs="*", metavar="FILE", help="ramps it was made of")
     shared.add_keep(parser)
     parser.add_argument("--product", required=True, choices=PRODUCTS, help="what is judged")
-    parser.add_argument("--reference", required=True, type=Path, help="reference file, FITS")
-    parser.add_argument("--details", required=True, type=Path, help="its file of details, FITS")
+    parser.add_argument("--reference", required=True, type=Path, help="the product, FITS")
+    parser.add_argument("--details", type=Path, help="its file of details, FITS")
+    parser.add_argument(
+        "--readnoise", type=Path, help="noise_spectrum: read noise of the same ramps, FITS"
+    )
+    parser.add_argument(
+        "--spectrum", type=Path, help="superbias: noise spectrum of the same ramps, FITS"
+    )
+    parser.add_argument("--dark", type=Path, help="mask: details of the dark, FITS")
     add_gate_options(parser)
     return parser.parse_args()
 
@@ -34,19 +45,33 @@ def main() -> None:
     """Judge the product."""
     arguments = parse()
     from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import accepted, harms, head
-    from darkroom.nircam.gating import gates
-    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.gates.options import head
 
-    purpose = {"superbias": "superbias", "readnoise": "read noise"}[arguments.product]
-    ramps = RampSet(arguments.ramps, purpose, keep=arguments.keep)
-    judge = {"superbias": gates.superbias, "readnoise": gates.readnoise}[arguments.product]
-    found = judge(
-        arguments.reference, arguments.details, ramps, accepted(arguments), harms(arguments)
-    )
+    found = judged(arguments)
     about = head(arguments, "nircam", arguments.product, arguments.reference)
     write_gates(arguments.output, about, found)
     print(f"{arguments.output}: {len(found)} gates")
+
+
+def judged(arguments: argparse.Namespace) -> list[Gate]:
+    """Return the gates of the product."""
+    from darkroom.gates.options import accepted, harms
+    from darkroom.nircam.gating import darks, gates, noise
+    from darkroom.nircam.ramps.ramps import RampSet
+
+    names, sizes = accepted(arguments), harms(arguments)
+    if arguments.product == "noise_spectrum":
+        return noise.noise_spectrum(arguments.reference, arguments.readnoise, names, sizes)
+    if arguments.product == "reference_pixels":
+        return noise.reference_pixels(arguments.reference, names, sizes)
+    if arguments.product == "mask":
+        return darks.mask(arguments.reference, arguments.details, arguments.dark, sizes)
+    purpose = {"superbias": "superbias", "readnoise": "read noise", "dark": "dark"}
+    ramps = RampSet(arguments.ramps, purpose[arguments.product], keep=arguments.keep)
+    given = arguments.reference, arguments.details, ramps, names, sizes
+    if arguments.product == "superbias":
+        return gates.superbias(*given, arguments.spectrum)
+    return (gates.readnoise if arguments.product == "readnoise" else darks.dark)(*given)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
-"""Judge the combined image of a visit by gates: exposures, weights, shifts, background.
+"""Judge an FLT or the combined image of a visit by gates.
+
+An FLT: the intervals between its reads, its time, noise and pixels. The image of a visit: its
+exposures, weights, shifts, background.
 
 Writes one JSON file with every gate. The verdict is given when the gates of the whole campaign are
 known, since they share one budget of false alarms (judge/verdict.py).
 """
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.cli import ListFileParser, run
+
+if TYPE_CHECKING:
+    from darkroom.gates.gate import Gate
 
 
 def parse() -> argparse.Namespace:
@@ -15,10 +24,16 @@ def parse() -> argparse.Namespace:
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("--product", required=True, choices=("reprocessed",), help="what is judged")
-    parser.add_argument("--file", required=True, type=Path, help="combined image, FITS")
-    parser.add_argument("--record", required=True, type=Path, help="record of it, JSON")
-    parser.add_argument("--quantities", required=True, type=Path, help="of the exposures, JSON")
+    parser.add_argument(
+        "--product", required=True, help="what is judged: reprocessed, or <exposure>_flt"
+    )
+    parser.add_argument("--file", type=Path, help="reprocessed: combined image, FITS")
+    parser.add_argument("--status", type=Path, help="FLT: status file of the treated exposure")
+    parser.add_argument(
+        "--original", type=Path, help="FLT: status file of the exposure with every read"
+    )
+    parser.add_argument("--record", required=True, type=Path, help="record of the product, JSON")
+    parser.add_argument("--quantities", type=Path, help="reprocessed: of the exposures, JSON")
     add_gate_options(parser)
     return parser.parse_args()
 
@@ -27,13 +42,31 @@ def main() -> None:
     """Judge the product."""
     arguments = parse()
     from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import accepted, harms, head
-    from darkroom.wfc3.gating.gates import combined
+    from darkroom.gates.options import head
 
-    found = combined(arguments.record, arguments.quantities, accepted(arguments), harms(arguments))
-    about = head(arguments, "wfc3", arguments.product, arguments.file)
+    file, found = judged(arguments)
+    about = head(arguments, "wfc3", arguments.product, file)
     write_gates(arguments.output, about, found)
     print(f"{arguments.output}: {len(found)} gates")
+
+
+def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
+    """Return the file that is judged, and its gates."""
+    from darkroom.campaign.exposure import read_exposure
+    from darkroom.gates.options import accepted, harms
+    from darkroom.wfc3.gating.gates import combined
+    from darkroom.wfc3.gating.single import single
+
+    sizes = harms(arguments)
+    if arguments.status is None:
+        found = combined(arguments.record, arguments.quantities, accepted(arguments), sizes)
+        return arguments.file, found
+    treated, original = read_exposure(arguments.status), read_exposure(arguments.original)
+    if not treated["accepted"]:
+        # There is no FLT: nothing is judged, and the status says why.
+        return arguments.status, []
+    file = Path(treated["path"])
+    return file, single(file, arguments.record, original["path"], sizes)
 
 
 if __name__ == "__main__":

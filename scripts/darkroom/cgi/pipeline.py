@@ -20,7 +20,7 @@ from darkroom.cgi.settings import (
 )
 from darkroom.cgi.stack_keys import Key, keys
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline, Plan, named_options
+from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
@@ -266,12 +266,31 @@ class CgiPipeline(ComparisonPlan, Pipeline):
     def judged(self, item: str) -> dict[str, dict[str, Any]]:
         """Return the products of an item that have gates, and the inputs of each."""
         folder = self.plan.folder(item)
-        files = {"file": f"{folder}/noise_maps.fits", "frames": f"{folder}/frames.tsv"}
-        return {"noise_maps": files}
+        shared = {"frames": f"{folder}/frames.tsv"}
+        measured = shared | {"statuses": f"{folder}/statuses.list"}
+        maps = f"{folder}/noise_maps.fits"
+        found = {"noise_maps": {"file": maps} | measured}
+        for path in (*self.darks(item), *self.counted_darks(item)):
+            name = path.rpartition("/")[2].removesuffix(".fits")
+            if name.startswith("synthesized"):
+                found[name] = {"file": path, "maps": maps} | shared
+            else:
+                found[name] = {"file": path} | measured
+        return found
 
-    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        return f"{named_options(inputs, 'file', 'frames')} {self.harm_options(product)}"
+        given = named_options(inputs, "file", "maps", "statuses", "frames")
+        words = [given, self.options(item, "gates"), self.harm_options(product)]
+        return " ".join(filter(None, (*words, self._among(item, product))))
+
+    def _among(self, item, product):
+        """Return the option that names the frames of the stack of a dark."""
+        kind, _, stack = product.rpartition("_g")
+        if kind == "traditional":
+            parts = self.parts(item)[f"g{stack}"].values()
+            return "--among " + quoted(*(name for names in parts for name in names))
+        return ""
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""

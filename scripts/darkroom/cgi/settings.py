@@ -275,4 +275,5 @@ PROGRAMS = {
     "photon_counted_dark": (*RAW, "waive", "region"),
     "pixel_map": (),
     "figures": ("geometry",),
+    "gates": ("geometry",),
 }

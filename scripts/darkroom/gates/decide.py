@@ -61,7 +61,8 @@ def _too_few(one: Gate) -> bool:
 def _row(one, state, levels, settings):
     found, level = one.found, levels[0]
     limit = threshold(level, found.dof, found.tests) if state else None
-    seen = card(one, level, settings.injections) if state else card(_without(one), level, 1)
+    shown = _others(one) if state and state[0] else one
+    seen = card(shown, level, settings.injections) if state else card(_without(one), level, 1)
     verdict = _verdict(one, state, seen["power"], settings)
     needs = _needs(one, level) if verdict == INSUFFICIENT else None
     t = found.t if found else None
@@ -93,6 +94,15 @@ def _row(one, state, levels, settings):
         "verdict": verdict,
     }
     return row | {"sentence": _sentence(one, row)}
+
+
+def _others(one: Gate) -> Gate:
+    """Return a gate without the unit that it found: its deviation is not the noise of the rest."""
+    if one.kind != kinds.LEFT_OUT or one.nunits <= LEAST_UNITS or one.found is None:
+        return one
+    values = [value for k, value in enumerate(one.values) if k != one.found.unit]
+    found = one.found._replace(dof=one.found.dof - 1, tests=len(values), unit=0)
+    return replace(one, values=values, found=found)
 
 
 def _without(one: Gate) -> Gate:

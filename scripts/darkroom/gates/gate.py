@@ -279,8 +279,26 @@ def exact(name: str, family: str, null: str, fault: str, reason: str) -> Gate:
     )
 
 
-def counted(words: Words, name: str, null: str, d: float, e: float) -> Gate:
+def counted(
+    words: Words, name: str, null: str, d: float, e: float, question: str = "sound"
+) -> Gate:
     """Return a gate whose error is known without units: of a count, of a fit."""
+    return Gate(
+        name=name,
+        family=words.family,
+        question=question,
+        null=null,
+        measured=words.measured,
+        unit=words.unit,
+        kind=COUNTED,
+        found=Deviation(float(d), float(e), math.inf),
+        harm=words.harm,
+        reason=words.reason,
+    )
+
+
+def blind(words: Words, name: str, null: str, why: str) -> Gate:
+    """Return a gate that could not be made with the data there are: it is insufficient."""
     return Gate(
         name=name,
         family=words.family,
@@ -289,9 +307,10 @@ def counted(words: Words, name: str, null: str, d: float, e: float) -> Gate:
         measured=words.measured,
         unit=words.unit,
         kind=COUNTED,
-        found=Deviation(float(d), float(e), math.inf),
+        found=None,
         harm=words.harm,
         reason=words.reason,
+        why=why,
     )
 
 

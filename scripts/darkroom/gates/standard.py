@@ -10,6 +10,7 @@ from scipy import special
 
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.statistic import shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -83,7 +84,11 @@ def with_harms(statistics: Sequence[Statistic], harms: Mapping[str, float]) -> l
 
 
 def unit_gates(
-    units: Units, statistics: Sequence[Statistic], change: Units | None = None
+    units: Units,
+    statistics: Sequence[Statistic],
+    change: Units | None = None,
+    predicted: Mapping[str, np.ndarray] | None = None,
+    weight: float = 0.0,
 ) -> list[Gate]:
     """Return the gates of the statistics of units, amplifier by amplifier.
 
@@ -94,10 +99,15 @@ def unit_gates(
         Those of which no unit has a value are left out.
     change : Units, optional
         The same of the product minus the file in use.
+    predicted : dict of (amplifiers,) arrays, optional
+        Predicted scatter of a unit, by family.
+    weight : float
+        ν0, what the prediction counts.
     """
     gates = []
     for one in statistics:
         values = one.values(units)
+        expected = (predicted or {}).get(one.family)
         for k, amplifier in enumerate(units.amplifiers):
             series = values[:, k]
             if not np.isfinite(series).any():
@@ -107,20 +117,28 @@ def unit_gates(
                 f"{one.label}{name}", one.family, one.unit, one.measured, one.harm, one.reason
             )
             kept, labels, order = independent(series, units)
-            gates.append(make.bad_exposure(words, kept, labels, whole=one.whole))
+            # A prediction is that of a ramp, not of exposures whose integrations are alike.
+            alone = expected is not None and len(kept) == len(series)
+            s0 = float(expected[k]) if expected is not None and alone else None
+            gates.append(
+                make.bad_exposure(words, kept, labels, whole=one.whole, predicted=s0, weight=weight)
+            )
             if one.drifts:
-                gates.append(make.two_halves(words, kept, order))
+                gates.append(make.two_halves(words, kept, order, predicted=s0, weight=weight))
             if change is not None and one.changes:
-                gates += _changed(words, kept, one.values(change)[0, k])
+                gates += _changed(words, kept, one.values(change)[0, k], s0, weight)
     return gates
 
 
-def _changed(words, values, found):
+def _changed(words, values, found, predicted, weight):
     """Return the gate of a change; the file in use is taken to be known as well as the product."""
     values = values[np.isfinite(values)]
     if not np.isfinite(found):
         return []
-    own = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    own = np.nan
+    if len(values) > 1:
+        variance, _ = shrunk(values.var(ddof=1), len(values) - 1, predicted, weight)
+        own = np.sqrt(variance / len(values))
     return [
         make.mean_against(
             words,
@@ -130,6 +148,8 @@ def _changed(words, values, found):
             question="changed",
             name=f"change: {words.label}",
             null="the product and the file in use show the same detector",
+            predicted=predicted,
+            weight=weight,
         )
     ]
 
@@ -202,6 +222,17 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
                 "an exposure that counts twice makes the errors too small",
             )
         )
+    elif len(units) > 1:
+        alike = [units.label(k) for k in _equal(units)]
+        gates.append(
+            make.exact(
+                "repeated exposure",
+                "repeated",
+                "no two exposures have the same numbers",
+                f"the numbers of {' and of '.join(alike[:4])} are the same" if alike else "",
+                "an exposure that counts twice makes the errors too small",
+            )
+        )
     valid = units.values.get("valid")
     if valid is not None and np.isfinite(valid).any():
         share = np.nanmin(valid, axis=1)
@@ -233,6 +264,14 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
             )
         )
     return gates
+
+
+def _equal(units):
+    """Return the units whose numbers are all those of another unit."""
+    rows = np.concatenate([units.values[name] for name in sorted(units.values)], axis=1)
+    rows = np.where(np.isfinite(rows), rows, 0.0)
+    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return np.flatnonzero(counts[which.ravel()] > 1)
 
 
 def _among(name, exposures):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: EXTNAME of the table, and of the one of a product minus the file in use.
 UNITS, CHANGE = "UNITS", "CHANGE"
+# Columns that say which unit and amplifier a row is of.
+_PLACE = ("EXPOSURE", "INTEGRATION", "MJD", "TEMPERATURE", "AMPLIFIER")
 #: Columns of numbers, with the unit: "sample" is the unit of the product.
 NUMBERS = {
     "active": "sample",
@@ -54,7 +56,7 @@ class Units:
         Middle, days; temperature of the detector, NaN where unknown.
     amplifiers : list of int
     values : dict of (n, amplifiers) arrays
-        By the names of `NUMBERS`; NaN where there is none.
+        By the names of `NUMBERS`, or others that a product has; NaN where there is none.
     """
 
     exposure: list[str]
@@ -84,7 +86,9 @@ def columns(found: Statistics) -> dict[str, np.ndarray]:
     return values
 
 
-def table(units: Units, unit: str, name: str = UNITS) -> fits.BinTableHDU:
+def table(
+    units: Units, unit: str, name: str = UNITS, numbers: Mapping[str, str] = NUMBERS
+) -> fits.BinTableHDU:
     """Return the table of units as an HDU.
 
     Parameters
@@ -94,6 +98,8 @@ def table(units: Units, unit: str, name: str = UNITS) -> fits.BinTableHDU:
         Unit of the samples.
     name : str
         EXTNAME.
+    numbers : dict
+        Columns of numbers, as `NUMBERS`.
     """
     count = len(units.amplifiers)
 
@@ -110,7 +116,7 @@ def table(units: Units, unit: str, name: str = UNITS) -> fits.BinTableHDU:
         fits.Column("AMPLIFIER", "J", array=np.tile(units.amplifiers, len(units))),
     ]
     nothing = np.full((len(units), count), np.nan)
-    for key, kind in NUMBERS.items():
+    for key, kind in numbers.items():
         values = units.values.get(key, nothing)
         shown = unit if kind else None
         made.append(fits.Column(key.upper(), "D", unit=shown, array=np.asarray(values).ravel()))
@@ -140,9 +146,9 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
             )
         first = slice(None, None, max(1, len(amplifiers)))
         values = {
-            key: np.array(data[key.upper()], float).reshape(shape)
-            for key in NUMBERS
-            if key.upper() in data.names
+            key.lower(): np.array(data[key], float).reshape(shape)
+            for key in data.names
+            if key not in _PLACE
         }
         return Units(
             exposure=[str(one) for one in data["EXPOSURE"][first]],
@@ -152,6 +158,18 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
             amplifiers=amplifiers,
             values=values,
         )
+
+
+def columns_of(hdu: fits.BinTableHDU) -> dict[str, np.ndarray]:
+    """Return the columns of a table, texts as such: ``{name: (n, …) array}``."""
+    data: Any = hdu.data
+    return {name: np.array(data[name]) for name in data.names}
+
+
+def rows_of(hdu: fits.BinTableHDU) -> list[dict[str, Any]]:
+    """Return the rows of a table, texts as such."""
+    found = columns_of(hdu)
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
 
 def of_one(values: Mapping[str, np.ndarray], amplifiers: Sequence[int], label: str) -> Units:

@@ -367,22 +367,48 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         Only the methods that measure statistics of the ramps have gates.
         """
         folder, settings = self.plan.folder(item), self.settings(item)
+        frames = f"{folder}/frames.tsv"
         usual = {"superbias": "aligned", "readnoise": "line"}
-        return {
+        found: dict[str, dict[str, Any]] = {
             product: {
                 "reference": f"{folder}/{product}.fits",
                 "details": f"{folder}/{product}_details.fits",
-                "frames": f"{folder}/frames.tsv",
+                "frames": frames,
                 "ramps": f"{folder}/{product}_ramps.list",
             }
             for product, method in usual.items()
             if settings[product]["method"] == method
         }
+        if self.makes_spectrum(item):
+            spectrum = f"{folder}/noise_spectrum.fits"
+            found["noise_spectrum"] = {"reference": spectrum, "frames": frames}
+            # The noise of the ramps that the superbias was made of, not of others.
+            if "superbias" in found and planning.noise_purpose(settings) == "superbias":
+                found["superbias"]["spectrum"] = spectrum
+            if settings["readnoise"]["method"] == "line":
+                found["noise_spectrum"]["readnoise"] = f"{folder}/readnoise.fits"
+        if self.makes_reference_pixels(item):
+            files = {"reference": f"{folder}/reference_pixels.fits", "frames": frames}
+            found["reference_pixels"] = files
+        for product in self.dark_products(item):
+            if settings["dark"]["method"] == "gls":
+                found[product] = {
+                    "reference": f"{folder}/{product}.fits",
+                    "details": f"{folder}/{product}_details.fits",
+                    "frames": frames,
+                }
+        if "dark" in found:
+            found["dark"]["ramps"] = f"{folder}/readnoise_ramps.list"
+        if "mask" in found:
+            found["mask"]["dark"] = f"{folder}/dark_details.fits"
+        return found
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        given = named_options(inputs, "reference", "details", "frames")
-        return f"--keep {given} {self.harm_options(product)} {quoted('@' + inputs['ramps'])}"
+        names = ("reference", "details", "readnoise", "spectrum", "dark", "frames")
+        ramps = quoted("@" + inputs["ramps"]) if "ramps" in inputs.keys() else ""  # noqa: SIM118
+        given = named_options(inputs, *names)
+        return f"--keep {given} {self.harm_options(product)} {ramps}".rstrip()
 
     # Comparison with the files in use
 

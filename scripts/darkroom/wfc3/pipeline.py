@@ -208,19 +208,29 @@ class Wfc3Pipeline(Pipeline):
     def judged(self, item: str) -> dict[str, dict[str, Any]]:
         """Return the products of an item that have gates, and the inputs of each."""
         folder = self.plan.folder(item)
-        return {
+        frames = {"frames": f"{folder}/frames.tsv"}
+        found: dict[str, dict[str, Any]] = {
             "reprocessed": {
                 "file": f"{folder}/reprocessed_drz_sci.fits",
                 "record": f"{folder}/reprocessed_drz.json",
                 "quantities": f"{folder}/quantities.json",
-                "frames": f"{folder}/frames.tsv",
             }
+            | frames
         }
+        for row in self.plan.exposures(item):
+            # The status names the FLT, which an exposure that is not accepted does not have.
+            found[f"{row.exposure}_flt"] = {
+                "status": f"{folder}/reprocessed/{row.exposure}.json",
+                "record": f"{folder}/measures/{row.exposure}.json",
+                "original": f"{folder}/original/{row.exposure}.json",
+            }
+        return found
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        given = named_options(inputs, "file", "record", "quantities", "frames")
-        return f"{given} {self.harm_options(product)}"
+        names = ("file", "status", "record", "original", "quantities", "frames")
+        kind = "reprocessed" if product == "reprocessed" else "flt"
+        return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:
         """Return the settings of an item's combination as options."""

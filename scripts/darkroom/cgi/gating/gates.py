@@ -13,8 +13,10 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.darks.tables import read_table
+from darkroom.cgi.gating.frames import of_frames, units_of
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.standard import unit_gates, with_harms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,7 +33,10 @@ _EMPTY = 0.02
 
 
 def noise_maps(
-    path: StrPath, expected: Collection[str] | None, harms: Mapping[str, float]
+    path: StrPath,
+    facts: Mapping[str, Mapping[str, Any]],
+    expected: Collection[str] | None,
+    harms: Mapping[str, float],
 ) -> list[Gate]:
     """Return the gates of noise maps.
 
@@ -39,6 +44,8 @@ def noise_maps(
     ----------
     path : path-like
         The product.
+    facts : dict
+        Of the frames (`darkroom.cgi.gating.frames.facts_of`).
     expected : collection of str or None
         Exposures that the campaign accepted.
     harms : dict
@@ -53,8 +60,18 @@ def noise_maps(
     gates += _signs(maps, errors, unreliable, harms)
     for k in range(len(stacks["EXPTIME"])):
         if stacks["USED"][k]:
-            gates += _of_stack({name: column[k] for name, column in stacks.items()}, harms)
+            stack = {name: column[k] for name, column in stacks.items()}
+            gates += _of_stack(stack, harms) + _of_frames(stack, frames, facts, harms)
     return gates
+
+
+def _of_frames(stack, frames, facts, harms):
+    """Return the gates of the frames of one stack."""
+    here = np.isclose(frames["EXPTIME"], stack["EXPTIME"], rtol=1e-3)
+    here &= np.isclose(frames["EMGAIN"], stack["EMGAIN"], rtol=0.02)
+    units = units_of([str(name) for name in np.asarray(frames["FILE"])[here]], facts)
+    noise = float(stack["NOISE"]) / float(stack["EMGAIN"])
+    return unit_gates(units, with_harms(of_frames(noise, _name(stack)), harms))
 
 
 def _name(stack: Mapping[str, Any]) -> str:

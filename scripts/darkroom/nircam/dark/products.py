@@ -11,10 +11,12 @@ from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.fits.stream import write_cubes
+from darkroom.gates import units as unit_tables
 from darkroom.nircam import products
 from darkroom.nircam.dark.flags import MEANING, Flag
 from darkroom.nircam.dark.unusual import hot, noisy, unstable, warm
 from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.superbias.units import of_ramps
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -173,7 +175,14 @@ def details(
     ]
     made = dict(result.tables) | {"RAMP": rows}
     hdus += [products.table(name, data) for name, data in made.items() if data]
-    return [primary, *hdus]
+    return [primary, *hdus, units_table(found, ramps)]
+
+
+def units_table(found: DarkRates, ramps: RampSet) -> fits.BinTableHDU:
+    """Return the table UNITS: the median rate of each integration and amplifier, e-/s."""
+    values = {"rate": found.by_ramp, "rate_error": found.by_ramp_error}
+    units = of_ramps(ramps, found.by_ramp.shape[1], values)
+    return unit_tables.table(units, "electron/s", numbers=dict.fromkeys(values, "sample"))
 
 
 def write_levels(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Ramps that are read, evenly spaced, and rows of each.
 _RAMPS, _ROWS = 12, 512
 _MAD = 1.4826
+# Pixels of a dark that are hot, in deviations above the usual one, and the fewest for a slope.
+_HOT, _FEWEST = 8.0, 12
 
 
 def _chosen(ramps: RampSet) -> tuple[list[int], np.ndarray]:
@@ -63,6 +65,49 @@ def superbias_slopes(image: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, lis
                 groups[half][:, columns][good],
             )
     return slopes, names
+
+
+def rate_slopes(step: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, list[str]]:
+    """Return the slope of ramps on a dark, by the pixels that are hot in it.
+
+    Parameters
+    ----------
+    step : (ny, nx) array
+        What the dark adds from group to group, DN.
+    ramps : RampSet
+        Less the superbias, as the dark was made of them.
+
+    Returns
+    -------
+    slopes : (nramps, nparts) array
+        NaN where a part has too few hot pixels.
+    names : list of str
+    """
+    classes = Classes.from_ramps(ramps)
+    which, rows = _chosen(ramps)
+    names, parts = parts_of(classes.amplifier, len(rows))
+    usable, image = classes.usable[rows], step[rows]
+    slopes = np.full((len(which), len(parts)), np.nan)
+    for i, ramp in enumerate(which):
+        last = ramps.files[ramps.ramps[ramp][0]].sci.shape[1] - 1
+        found = (_read(ramps, ramp, last, rows) - _read(ramps, ramp, 0, rows)) / last
+        for k, (half, columns) in enumerate(parts):
+            good = usable[half][:, columns]
+            values, shown = found[half][:, columns][good], image[half][:, columns][good]
+            slopes[i, k] = _of_hot(values, shown)
+    return slopes, names
+
+
+def _of_hot(values, shown):
+    """Return the slope of values on an image, each hot pixel with one vote."""
+    middle = np.nanmedian(shown)
+    spread = _MAD * np.nanmedian(np.abs(shown - middle))
+    hot = np.isfinite(values) & (shown - middle > _HOT * spread)
+    if hot.sum() < _FEWEST:
+        return np.nan
+    # A cosmic ray or a pixel beyond saturation would be all that counts in a sum of squares.
+    base = np.nanmedian(values)
+    return float(np.median((values[hot] - base) / (shown[hot] - middle)))
 
 
 def noise_slopes(cds: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, np.ndarray, list[str]]:

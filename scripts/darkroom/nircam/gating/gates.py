@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
+from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
-from darkroom.gates.gate import exact
+from darkroom.gates.gate import Words, exact
 from darkroom.gates.standard import (
     Statistic,
     column,
@@ -17,7 +19,11 @@ from darkroom.gates.standard import (
     with_harms,
     written_gates,
 )
+from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
+from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
+from darkroom.nircam.ramps.classes import Classes
+from darkroom.nircam.refpix.predict import read_fit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -73,6 +79,7 @@ def superbias(
     ramps: RampSet,
     expected: Collection[str] | None,
     harms: Mapping[str, float],
+    spectrum: StrPath | None = None,
 ) -> list[Gate]:
     """Return the gates of a superbias.
 
@@ -86,10 +93,16 @@ def superbias(
         Exposures that the campaign accepted.
     harms : dict
         Smallest effects that matter, where they are not the usual ones.
+    spectrum : path-like, optional
+        Noise spectrum of the same ramps: the scatter that it predicts counts as 20 ramps where the
+        ramps agree with it.
     """
     image = _image(reference)
     slopes, names = superbias_slopes(image, ramps)
-    gates = [*_common(details, SUPERBIAS, expected, harms), _whole(image, "superbias")]
+    predicted, disagrees = _predicted(details, ramps, spectrum)
+    weight = TRUST if predicted else 0.0
+    gates = _common(details, SUPERBIAS, expected, harms, predicted, weight)
+    gates += [*disagrees, _whole(image, "superbias")]
     return gates + written_gates(
         slopes, names, harm=harms.get("written", 0.05), tolerance=0.005,
         measured="slope of group 0 on the file", reason=_WRITTEN,
@@ -124,13 +137,45 @@ def readnoise(
     return gates
 
 
-def _common(details, statistics, expected, harms):
+def _predicted(details, ramps, spectrum):
+    """Return the scatter that the spectrum predicts, if it is believed, and a gate that says so."""
+    from astropy.io import fits
+
+    units = unit_tables.read(details)
+    # The model of a single amplifier has no excess at low frequencies, where levels come from: it
+    # predicts half of the scatter that is found.
+    if spectrum is None or units is None or ramps.readout.noutputs < 2:
+        return None, []
+    classes, readout = Classes.from_ramps(ramps), ramps.readout
+    with fits.open(spectrum) as hdus:
+        measured = int(hdus[0].header["NAMPS"])
+    if measured < readout.noutputs:
+        return None, []
+    with fits.open(details) as hdus:
+        pixel = pixel_noise(np.array(hdus["STD"].data), classes)
+    frames = frames_per_group(ramps)
+    predicted = scatter(read_fit(spectrum, readout), readout, classes, pixel, frames)
+    values = {one.family: one.values(units) for one in SUPERBIAS if one.family in predicted}
+    chance = believed(values, {name: predicted[name] for name in values})
+    words = Words("scatter", "spectrum", "", "chance that the scatter of the ramps is that which "
+                  "the noise spectrum predicts", 1.0,
+                  "it is not used: the threshold is that of the ramps alone")  # fmt: skip
+    if chance >= DISAGREE:
+        return predicted, []
+    # What is said by a warning, whatever the scatter: a deviation of its own chance.
+    deviation = float(-special.ndtri(max(chance, 1e-300) / 2))
+    gate = make.counted(words, "spectrum and scatter", "ramps scatter as the noise spectrum says",
+                        deviation, 1.0, question="changed")  # fmt: skip
+    return None, [gate]
+
+
+def _common(details, statistics, expected, harms, predicted=None, weight=0.0):
     units = unit_tables.read(details)
     if units is None:
         return []
     change = unit_tables.read(details, unit_tables.CHANGE)
     statistics = with_harms(statistics, harms)
-    return set_gates(units, expected) + unit_gates(units, statistics, change)
+    return set_gates(units, expected) + unit_gates(units, statistics, change, predicted, weight)
 
 
 def _image(path: StrPath) -> np.ndarray:

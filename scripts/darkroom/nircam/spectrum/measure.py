@@ -66,6 +66,8 @@ class Spectrum:
         Sum of the degrees of freedom of the integrations.
     nframes : int
         Frames averaged in a group; the spectra are those of single frames.
+    by_ramp : (nramps, m, n, n) complex128 array
+        Cross spectra of each ramp, not corrected for gaps, one-sided, DN²/Hz.
     """
 
     amplifiers: list[int]
@@ -88,6 +90,7 @@ class Spectrum:
     kept: np.ndarray
     dof: float
     nframes: int
+    by_ramp: np.ndarray
 
 
 def measure(source: RampSource, threads: int = 1) -> Spectrum:
@@ -114,7 +117,7 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     grid = bins.Grid.from_times(readout.frame_time, PIXEL_TIME)
     amplifiers, first = _working(source)
     sums = CrossSpectra(readout, amplifiers, threads)
-    pedestals, weak_of_ramps, parts = [], [], []
+    pedestals, weak_of_ramps, parts, weights = [], [], [], []
     before, places = np.zeros(()), grid.places(sums.padded_frequency)
     for ramp in range(source.nramps):
         fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
@@ -123,6 +126,7 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         fitted = first = None  # their images are large
         total = np.stack([places.means(power)[0] for power in sums.power])
         parts.append(total - before)
+        weights.append(sums.weight.copy())
         before = total
     del places
     source.forget()
@@ -172,6 +176,7 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         kept=sums.kept,
         dof=sums.dof,
         nframes=source.nframes,
+        by_ramp=_by_ramp(parts, np.diff(weights, axis=0, prepend=0), pairs, source.nframes),
     )
 
 
@@ -262,6 +267,13 @@ def _parseval(spectra, sums, grid, nframes):
             power -= spectra[k, -1].real / 2
         found.append(power / grid.frame_time / variance[place] - 1)
     return np.array(found)
+
+
+def _by_ramp(parts, weights, pairs, nframes):
+    """Return the cross spectra of each ramp; `weights` are its sums of squared tapers."""
+    scale = 2 * PIXEL_TIME * nframes / np.sqrt(weights[:, :, None] * weights[:, None, :])
+    matrices = [to_matrix(part, pairs, weights.shape[1]) for part in parts]
+    return scale[:, None] * np.stack(matrices)
 
 
 def _errors(parts, matrix, pairs, gains, expected, n_independent):

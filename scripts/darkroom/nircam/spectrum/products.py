@@ -12,6 +12,7 @@ from darkroom.atomic import write_text
 from darkroom.nircam import products
 from darkroom.nircam.spectrum.model import PIVOT
 from darkroom.nircam.spectrum.numbers import model_spectra, pedestal_noise, pedestal_spectrum
+from darkroom.nircam.spectrum.units import units_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,6 +194,7 @@ def hdus(
     if spectrum.lines:
         units = {"frequency": "Hz", "rms": "DN"}
         tables.append(products.table("LINES", spectrum.lines, units))
+    tables.append(units_table(spectrum, ramps))
     covariance = products.image("COVARIANCE", fit.covariance.astype(np.float64))
     covariance.header["COMMENT"] = f"of {', '.join(fit.layout.names)}; logarithms but for indices"
     return [primary, *tables, covariance]

@@ -44,7 +44,7 @@ def combined(
     """
     said = json.loads(Path(record).read_text(encoding="utf-8"))
     rows = json.loads(Path(quantities).read_text(encoding="utf-8"))["quantities"]
-    gates = [_set(said, expected), _filled(said)]
+    gates = [_set(said, expected), _repeated(rows, set(said["exposures"])), _filled(said)]
     gates += _weights(said, harms)
     gates += _shifts(said, harms)
     return gates + _backgrounds(rows, set(said["exposures"]), harms)
@@ -60,6 +60,22 @@ def _set(said: Mapping[str, Any], expected: Collection[str] | None) -> Gate:
         "the image holds every exposure, or says why one was left out",
         "an exposure counts twice" if twice else fault,
         "an exposure that is missing takes its time with it",
+    )  # fmt: skip
+
+
+def _repeated(rows, used):
+    """Return the gate that no two exposures have the same pixels: the same noise and background."""
+    numbers: dict[str, list[float]] = {}
+    for row in rows:
+        name, _, kind = row["name"].partition(" ")
+        if name in used and kind in ("noise", _SIDES) and isinstance(row["value"], float):
+            numbers.setdefault(name, []).append(row["value"])
+    known = [tuple(values) for values in numbers.values() if len(values) == 2]
+    alike = [name for name, values in numbers.items() if known.count(tuple(values)) > 1]
+    return make.exact(
+        "repeated exposure", "repeated", "no two exposures have the same noise and background",
+        f"those of {' and of '.join(alike[:4])} are the same" if alike else "",
+        "an exposure that counts twice makes the errors too small",
     )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Statistics of the frames of CGI products: one row a frame, from what was measured on arrival."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from darkroom.campaign.status import read_status
+from darkroom.cgi.stacks.frame import open_frame
+from darkroom.cgi.stacks.preconditions import L1, level_of
+from darkroom.cgi.units import EM_ELECTRON
+from darkroom.gates.standard import Statistic, column
+from darkroom.gates.units import Units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from darkroom.cgi.geometry import Geometry
+    from darkroom.hints import StrPath
+
+
+def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
+    """Return what was measured of each frame when it arrived: ``{name of the file: facts}``.
+
+    Parameters
+    ----------
+    listing : path-like
+        List of status files, one a line.
+    """
+    found = {}
+    for line in Path(listing).read_text(encoding="utf-8").splitlines():
+        path = line.strip()
+        if not path or path.startswith("#"):
+            continue
+        status = read_status(path)
+        if status["accepted"] and "judged" in status["facts"]:
+            facts = status["facts"]["judged"] | {"sha256": status["sha256"]}
+            found[Path(status["path"]).name] = facts | {"path": status["path"]}
+    return found
+
+
+def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Units:
+    """Return the units of some frames.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Files of the frames.
+    facts : dict
+        As from `facts_of`; frames without are left out.
+    """
+    known = [name for name in names if name in facts]
+    rows = [facts[name] for name in known]
+
+    def numbers(key):
+        given = [row.get(key) for row in rows]
+        return np.array([math.nan if value is None else float(value) for value in given])
+
+    scatter = numbers("scatter")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lnvar = np.where(scatter > 0, 2 * np.log(scatter), np.nan)
+    # Frames are numbered by their start: no drift is seen where it is not known.
+    starts = [str(row.get("start") or "") for row in rows]
+    order = np.argsort(np.argsort(starts, kind="stable"), kind="stable").astype(float)
+    digests = [row.get("pixels") for row in rows]
+    twin = np.array([float(digests.count(one) > 1 and one is not None) for one in digests])
+    columns = {"level": numbers("pixel_level"), "lnvar": lnvar, "masked": numbers("masked"),
+               "twin": twin}  # fmt: skip
+    return Units(
+        exposure=known,
+        integration=np.ones(len(known), int),
+        mjd=order,
+        temperature=numbers("temperature"),
+        amplifiers=[0],
+        values={name: values[:, None] for name, values in columns.items()},
+    )
+
+
+def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
+    """Return the statistics of the frames of a stack.
+
+    Parameters
+    ----------
+    noise : float
+        Noise of a pixel in one frame, electrons before the EM register.
+    label : str
+        Name of the stack.
+    """
+    return (
+        Statistic("frame_level", f"level, {label}", "e-", "level of the imaging area",
+                  "a tenth of the noise of one frame, which a mean of 100 frames shows",
+                  0.1 * noise, column("level"), changes=False),
+        Statistic("frame_noise", f"noise, {label}", "ln variance", "ln of the variance of the "
+                  "imaging area", "a wrong gain card or other electronics: 30 % of the noise",
+                  math.log(1.3**2), column("lnvar"), whole=True, drifts=False, changes=False),
+        Statistic("masked", f"flagged pixels, {label}", "", "share of the pixels that are flagged",
+                  "a tenth of the frame lost", 0.1, column("masked"), whole=True, drifts=False,
+                  changes=False),
+    )  # fmt: skip
+
+
+def reader(geometry: Geometry) -> Callable[[str, tuple[int, int]], np.ndarray]:
+    """Return the function that reads the pixels of a frame for the gates of a dark.
+
+    Parameters
+    ----------
+    geometry : darkroom.cgi.geometry.Geometry
+    """
+
+    def read(path: str, shape: tuple[int, int]) -> np.ndarray:
+        section = geometry.section("image")
+        whole = shape == tuple(geometry.shape)
+        with open_frame(path) as frame:
+            data = np.empty(frame.pixels.shape, np.float64)
+            dq = np.empty(data.shape, np.uint16)
+            frame.pixels.read_into(0, data, None, dq)
+            if level_of(frame.headers) == L1:
+                _, prescan = geometry.bias_region
+                data -= np.median(data[:, prescan], axis=1, keepdims=True)
+                data *= frame.headers.kgain / frame.headers.em_gain
+            elif frame.headers.unit == EM_ELECTRON:
+                data /= frame.headers.em_gain
+        data[dq != 0] = np.nan
+        return data if whole else data[section]
+
+    return read

@@ -1,0 +1,172 @@
+"""Sealed faults of CCD products, and false alarms of clean frames: small frames."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from darkroom.ccd.dq import DQ
+from darkroom.ccd.gating.gates import hot_pixels, of_frames
+from darkroom.ccd.stack.units import frame_statistics
+from darkroom.gates.decide import FAIL, WARN, decide
+from darkroom.gates.seal import digest, draw, opened, sealed
+from darkroom.gates.settings import JudgeSettings
+from darkroom.gates.standard import set_gates, unit_gates, written_gates
+from darkroom.gates.units import Units
+from darkroom.gates.written import parts_of, slope_of, variance_slope
+
+N, NY, NX, NOISE = 20, 64, 96, 10.6
+NAMES = [f"frame{k}" for k in range(N)]
+
+
+def seen(gates):
+    """Whether a fault is found: a gate fails, or is beyond its threshold."""
+    rows = decide(gates, JudgeSettings(injections=20))
+    return any(row["verdict"] == FAIL or
+               (row["verdict"] == WARN and abs(row["t"] or 0) > (row["threshold"] or np.inf))
+               for row in rows)  # fmt: skip
+
+
+def frames_of(rng, hot=0.0):
+    """Return frames with a fixed pattern, wandering levels and noise of rows, ADU."""
+    pattern = 16 * rng.standard_normal((NY, NX)) + hot * (rng.uniform(size=(NY, NX)) < 0.02)
+    frames = pattern + rng.normal(0, 1.4, (N, 1, 1)) + rng.normal(0, 0.3, (N, NY, 1))
+    scale = np.exp(0.15 * rng.standard_normal((NY, NX)))  # pixels differ in noise
+    return (frames + NOISE * scale * rng.standard_normal((N, NY, NX))).astype(np.float32)
+
+
+def faulty(frames, one):
+    """Put a fault into the frames of an exposure."""
+    unit, amplitude = one.unit, np.float32(one.amplitude)
+    if one.fault == "light leak":
+        frames[unit] += amplitude * np.linspace(-1, 1, NY, dtype=np.float32)[:, None]
+    if one.fault == "one bad exposure":
+        frames[unit] *= amplitude
+    if one.fault == "wrong gain card":
+        middle = np.median(frames[unit])
+        frames[unit] = middle + amplitude * (frames[unit] - middle)
+    if one.fault == "repeated exposure":
+        frames[unit] = frames[(unit + 3) % N]
+    return frames[: N - int(amplitude)] if one.fault == "truncated set" else frames
+
+
+def units_of(frames, mean):
+    offsets = np.median(frames - mean, axis=(1, 2))
+    values = frame_statistics(frames, mean, offsets, NOISE, slice(0, NX))
+    n = len(frames)
+    return Units(NAMES[:n], np.ones(n, int), np.arange(float(n)), np.full(n, np.nan), [0], values)
+
+
+def written_as(image, one):
+    return {
+        "flip": image[:, ::-1],
+        "wrong half": np.roll(image, NY // 2, axis=0),
+        "swapped amplifier": np.roll(image, NX // 2, axis=1),
+        "sqrt2": image * np.sqrt(2),
+    }.get(one.fault, image)
+
+
+def image_gates(one, hot=0.0, harm=0.05, tolerance=0.01):
+    """Return the gates of a master bias, or of a dark rate, whose hot pixels are the pattern."""
+    frames = faulty(frames_of(np.random.default_rng(one.seed), hot), one)
+    mean = frames.mean(axis=0)
+    units = units_of(frames, mean)
+    written = written_as(mean, one)
+    names, parts = parts_of(np.zeros(NX, int), NY)
+    reach = {"reach": np.inf} if hot else {}
+    slopes = np.array([[slope_of(frame[half].ravel(), written[half].ravel(), **reach)
+                        for half, _ in parts] for frame in frames])  # fmt: skip
+    gates = set_gates(units, NAMES) + unit_gates(units, of_frames(NOISE, "adu"))
+    return gates + written_gates(slopes, names, harm=harm, tolerance=tolerance, measured="slope",
+                                 reason="others")  # fmt: skip
+
+
+def noise_gates(one):
+    frames = faulty(frames_of(np.random.default_rng(one.seed)), one)
+    n = len(frames)
+    units = units_of(frames, frames.mean(axis=0))
+    noise = written_as(frames.std(axis=0, ddof=1), one)
+    names, parts = parts_of(np.zeros(NX, int), NY)
+    deviation = frames - frames.mean(axis=0)
+    square = deviation**2 * n / (n - 1)
+    slopes = np.array([[variance_slope(frame[half].ravel(), noise[half].ravel() ** 2)
+                        for half, _ in parts] for frame in square])  # fmt: skip
+    chosen = [each for each in of_frames(NOISE, "adu") if each.family == "noise"]
+    gates = set_gates(units, NAMES) + unit_gates(units, chosen)
+    values = units.values["lnvar"] + np.log(n / (n - 1)) - 2 * np.log(np.median(noise))
+    gates += written_gates(values, ["size"], harm=0.2, tolerance=0.1, measured="size",
+                           reason="√2", expected=0.0)  # fmt: skip
+    return gates + written_gates(slopes, names, harm=0.5, tolerance=0.3, measured="slope",
+                                 reason="others")  # fmt: skip
+
+
+def hot_gates(one, folder):
+    rng = np.random.default_rng(one.seed)
+    hot = rng.uniform(size=(NY, NX)) < 0.01
+    rate = rng.normal(0.1, 0.02, hot.shape) + 5 * hot
+    flags = written_as(np.where(hot, int(DQ.HOT), 0).astype(np.int16), one)
+    half = rng.uniform(2, 5, 60)
+    second = half * np.exp(rng.normal(0, 0.03, 60))
+    if one.fault == "warmer":
+        second *= one.amplitude
+    columns = [fits.Column(name, "D", array=values)
+               for name, values in (("HALF1", half), ("HALF2", second))]  # fmt: skip
+    table = fits.BinTableHDU.from_columns(columns, name="HOTTEST")
+    for name, hdus in (("hot.fits", [fits.ImageHDU(flags, name="DQ"), table]),
+                       ("rate.fits", [fits.ImageHDU(rate, name="SCI")])):  # fmt: skip
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(folder / name, overwrite=True)
+    return hot_pixels(folder / "hot.fits", folder / "rate.fits", {})
+
+
+FILE = {"flip": (1, 1), "wrong half": (1, 1), "swapped amplifier": (1, 1)}
+SET = {"repeated exposure": (1, 1), "truncated set": (1, 4)}
+CASES = {
+    "master bias": (lambda one, _: image_gates(one), FILE | SET | {
+        "sqrt2": (1, 1), "light leak": (3, 20), "one bad exposure": (1.3, 2),
+        "wrong gain card": (1.3, 3),
+    }),
+    "dark rate": (lambda one, _: image_gates(one, 300.0, 0.1, 0.02), FILE | SET | {
+        "sqrt2": (1, 1), "light leak": (3, 20), "wrong gain card": (1.3, 3),
+    }),
+    "read noise": (lambda one, _: noise_gates(one), FILE | SET | {
+        "sqrt2": (1, 1), "wrong gain card": (1.3, 3),
+    }),
+    "hot pixels": (hot_gates, FILE | {"warmer": (1.2, 2)}),
+}  # fmt: skip
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", CASES)
+def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
+    made, faults = CASES[product]
+    text = sealed(draw(faults, 50, 20261201, units=N, amplifiers=1))
+    written = digest(text)
+    found, alarms = dict.fromkeys(faults, 0), 0
+    for one in opened(text, written):
+        was = seen(made(one, tmp_path))
+        if one.fault:
+            found[one.fault] += was
+        else:
+            alarms += was
+    print(product, written[:12], found, "false alarms", alarms)
+    assert found == dict.fromkeys(faults, 50)
+    assert alarms <= 1
+
+
+@pytest.mark.heavy
+def test_clean_frames_are_alarmed_as_often_as_the_gates_say():
+    """1,000 clean campaigns of small frames: the share of gates beyond each level."""
+    chances = []
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        frames = frames_of(rng)[:, ::2, ::2]
+        units = Units(NAMES, np.ones(N, int), np.arange(float(N)), np.full(N, np.nan), [0],
+                      frame_statistics(np.ascontiguousarray(frames), frames.mean(axis=0),
+                                       np.median(frames - frames.mean(axis=0), axis=(1, 2)),
+                                       NOISE, slice(0, NX // 2)))  # fmt: skip
+        gates = unit_gates(units, of_frames(NOISE, "adu"))
+        chances += [gate.found.p for gate in gates]
+    rates = [float((np.array(chances) < level).mean()) for level in (0.05, 0.01, 0.001)]
+    print("CCD: realised false alarms at 5, 1, 0.1 %:", rates)
+    assert rates[0] <= 0.07
+    assert rates[1] <= 0.015
+    assert rates[2] <= 0.004
