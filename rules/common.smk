@@ -102,3 +102,8 @@ def gate_options(instrument):
 def program_of(instrument, name):
     """Return the function that gives the start of the command: rules of a loop run after it."""
     return lambda wildcards, output: program("detector", f"{instrument}/{name}")
+
+
+def series_of(item):
+    """Return the pipeline of an item, which plans its series."""
+    return PIPELINES[PLAN.campaign.items[item]["instrument"]]

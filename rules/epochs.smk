@@ -2,11 +2,6 @@
 STATES = "superbias|readnoise|dark|bias"
 
 
-def series_of(item):
-    """Return the pipeline of an item, which plans its series."""
-    return PIPELINES[PLAN.campaign.items[item]["instrument"]]
-
-
 for instrument in pipelines.with_series(PIPELINES):
 
     rule:
