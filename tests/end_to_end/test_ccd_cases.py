@@ -54,6 +54,7 @@ def test_a_good_folder_ends_in_a_report_with_the_true_numbers(checkout, case):
         ("zeros", "b2.fits: all pixels that were read are 0 ADU"),
         ("light_leak", "d4.fits: its level is"),
         ("twice", "its content is the same as"),
+        ("identical", "its content is the same as"),
         ("darkzero", "its exposure time is 0 s, a dark needs one"),
     ],
 )
@@ -113,9 +114,9 @@ def merged(folder, leave_out):
 
 
 def test_all_sets_in_one_campaign_end_in_the_true_numbers(checkout):
-    # Darks of no time alone end in a sentence: see above.
+    # Darks of no time, and one frame under many names, end in a sentence: see above.
     campaign = checkout.folder / "config" / "campaigns" / "sets.yaml"
-    campaign.write_text(yaml.safe_dump(merged(FOLDER, ("darkzero",))))
+    campaign.write_text(yaml.safe_dump(merged(FOLDER, ("darkzero", "identical"))))
     checkout.snakemake("lock", "--quiet", "all", "--config", "campaign=sets")
     with warmed(checkout, "detector", LOADED):
         checkout.snakemake("--config", "campaign=sets")

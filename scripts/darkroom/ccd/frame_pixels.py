@@ -170,22 +170,27 @@ def pixel_remarks(values: np.ndarray, plane: Plane) -> tuple[list[str], list[str
             "something: they are taken as ADU, and saturation_adu is never reached"
         )
     signed = plane.dtype.kind == "i" and plane.dtype.itemsize == 2 and plane.bscale == 1
+    if signed:
+        stored = finite - plane.bzero
+        # At the very ends lie saturated and empty pixels, which are no sign of a wrap.
+        high = np.mean((stored > _NEAR_END) & (stored < 32767))
+        low = np.mean((stored < -_NEAR_END) & (stored > -32768))
+        if min(high, low) > _NOTABLE:
+            fault = (
+                f"{100 * high:.2g} % of its values lie at the upper end of 16-bit integers and "
+                f"{100 * low:.2g} % at the lower end: integers that wrapped at 32768"
+            )
+            if plane.bzero == 0:
+                fault += "; they are unsigned, write them with BZERO = 32768"
+            # Of most of the pixels no level can be told.
+            most = np.mean(np.abs(stored) < _NEAR_END) < high + low
+            return ([fault], remarks) if most else ([], [*remarks, fault])
     if signed and plane.bzero == 0 and np.median(finite) < 0:
         remarks.append(
             f"its median is {np.median(finite):.0f}: 16-bit integers without BZERO, probably "
             "unsigned ones that were written as signed; add BZERO = 32768 if levels should be "
             "positive"
         )
-    elif signed:
-        stored = finite - plane.bzero
-        # At the very ends lie saturated and empty pixels, which are no sign of a wrap.
-        high = np.mean((stored > _NEAR_END) & (stored < 32767))
-        low = np.mean((stored < -_NEAR_END) & (stored > -32768))
-        if min(high, low) > _NOTABLE:
-            remarks.append(
-                f"{100 * high:.2g} % of its values lie at the upper end of 16-bit integers and "
-                f"{100 * low:.2g} % at the lower end: integers that wrapped"
-            )
     return [], remarks
 
 

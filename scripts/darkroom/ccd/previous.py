@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import part_count
@@ -44,6 +45,8 @@ class Change:
         Pixels with a value in both.
     temperatures : tuple
         Before and now, degrees Celsius; None where unknown.
+    freedom : float
+        Degrees of freedom of the error (Welch and Satterthwaite).
     """
 
     quantity: str
@@ -54,6 +57,13 @@ class Change:
     beyond: int
     pixels: int
     temperatures: tuple[float | None, float | None]
+    freedom: float = np.inf
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether it is as unlikely as 5 errors of a normal distribution, by Student's t."""
+        limit = stats.t.isf(stats.norm.sf(SIGNIFICANT), self.freedom)
+        return bool(abs(self.sigma) > limit)
 
     @property
     def sigma(self) -> float:
@@ -140,9 +150,25 @@ def _measured(after, before, image, error, value, value_error, quantity):
                 int((np.abs(pull[usable]) > SIGNIFICANT).sum()),
                 int(usable.sum()),
                 (was.get("CCD-TEMP"), header.get("CCD-TEMP")),
+                _freedom(errors, [_of_freedom(one, value_error) for one in (was, header)]),
             )
         )
     return found
+
+
+def _of_freedom(header, card):
+    """Return the degrees of freedom of an error; that of the noise has those of all pixels."""
+    if card == "CMERR":
+        return header["NFRAMES"] - 1
+    return header.get("RATECMNU", np.inf) if card == "RATESYS" else np.inf
+
+
+def _freedom(errors, freedom):
+    """Return the degrees of freedom of the error of a difference."""
+    squares = np.square(errors)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = squares.sum() ** 2 / (squares**2 / np.array(freedom, float)).sum()
+    return float(found) if np.isfinite(squares).all() and found > 0 else np.inf
 
 
 def require_same_camera(before: StrPath, after: StrPath) -> None:
@@ -203,7 +229,7 @@ def sentences(changes: list[Change]) -> list[str]:
     """Return a warning for each quantity that changed by more than 5 errors."""
     found = []
     for one in changes:
-        if abs(one.sigma) > SIGNIFICANT:
+        if one.is_significant:
             before, now = one.temperatures
             cooler = before is not None and now is not None and abs(before - now) > 0.5
             where = (

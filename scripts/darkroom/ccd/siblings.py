@@ -196,7 +196,14 @@ class Subtracted(Check):
                 continue
             own = float(subject.values["level"])
             limit = f"near {number(level)} ADU"
-            if level - own > _SUBTRACTED * abs(level):
+            if own < -_PEDESTAL * noise and abs(subject.values.get("bitpix") or 0) == 16:
+                fault = (
+                    f"its level is {number(own)} ADU, that of the bias frames {number(level)}: "
+                    f"probably {number(own + 65536)} ADU, written as a 16-bit integer without "
+                    "BZERO = 32768, which wraps there"
+                )
+                yield self.failed(subject, own, limit, fault)
+            elif level - own > _SUBTRACTED * abs(level):
                 fault = (
                     f"its level is {number(own)} ADU, that of the bias frames {number(level)}: the "
                     "bias was subtracted already, a raw dark is needed"

@@ -254,3 +254,24 @@ def test_a_role_of_which_nothing_is_left_ends_the_campaign_in_words(tmp_path):
     ) as told:
         require_some("camera", none_left)
     assert "b3: odd" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("bias", "dark", "named", "words"),
+    [
+        (32760, 32770, ("b0", "d0"), "integers that wrapped at 32768; they are unsigned"),
+        (1000, 40000, ("d0",), "probably 39999 ADU, written as a 16-bit integer without BZERO"),
+    ],
+)
+def test_integers_that_wrapped_are_refused_with_their_cause(tmp_path, bias, dark, named, words):
+    rng = np.random.default_rng(5)
+    for k in range(4):
+        for letter, level, kind, time in (("b", bias, "bias", 0.0), ("d", dark, "dark", 60.0)):
+            counts = image(rng, level).astype(np.uint16)
+            hdu = fits.PrimaryHDU(counts.view(np.int16))
+            hdu.header.update({"EXPTIME": time, "IMAGETYP": kind, "INSTRUME": "Cam"})
+            hdu.writeto(tmp_path / f"{letter}{k}.fits")
+    reasons = refused(ccd_judged.table(tmp_path, tmp_path / "raw"))
+    assert sorted(reasons) == sorted(f"{name[0]}{k}" for name in named for k in range(4))
+    assert all(words in reasons[name] for name in named)
+    assert "subtracted" not in " ".join(reasons.values())

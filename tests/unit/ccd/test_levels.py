@@ -27,6 +27,7 @@ def seen(level, offsets, noise=10.0):
         sample=np.full((4, 4), level + offsets.mean()),
         offsets=offsets - offsets.mean(),
         noise=noise,
+        least_scatter=0.0,
     )
 
 

@@ -217,6 +217,43 @@ def test_the_overscan_of_the_only_amplifier_is_read_from_other_cards_too(card):
     parts, remarks = find_parts("frame.fits", header, (64, 76))
     assert (str(parts.overscan), str(parts.image)) == ("[65:76,1:64]", "[1:64,1:64]")
     assert not remarks
-    second = header | {"BIASSEC2": "[1:12,1:64]"}
-    assert find_parts("frame.fits", second, (64, 76))[0] is None
+    second = {"BIASSEC1": "[65:76,1:64]", "DATASEC1": "[1:64,1:64]", "BIASSEC2": "[1:12,1:64]"}
+    with pytest.raises(InputError, match=r"joins amplifiers.*BIASSEC2 .1:12,1:64..*overscan_sect"):
+        find_parts("frame.fits", second, (64, 76))
+    named = find_parts("f", second, (64, 76), overscan="[65:76,*]", trim="[13:64,*]")[0]
+    assert (str(named.overscan), str(named.image)) == ("[65:76,1:64]", "[13:64,1:64]")
     assert find_parts("frame.fits", {"OVERSCAN": "T"}, (64, 76))[0] is None
+
+
+ESO = "ESO DET OUT1 "
+
+
+@pytest.mark.parametrize(
+    ("cards", "image", "strip"),
+    [
+        # The wider strip of the columns; NX is the number of pixels of the image, or of the frame.
+        ({"PRSCX": 4, "NX": 64, "OVSCX": 8, "NY": 64}, "[5:68,1:64]", "[69:76,1:64]"),
+        ({"PRSCX": 12, "NX": 76, "OVSCX": 0, "NY": 64}, "[13:76,1:64]", "[1:12,1:64]"),
+        ({"NX": 76, "PRSCY": 0, "OVSCY": 10, "NY": 54}, "[1:76,1:54]", "[1:76,55:64]"),
+        ({"PRSCX": 1, "NX": 75, "NY": 64}, "[2:76,1:64]", "None"),
+    ],
+)
+def test_prescan_and_overscan_are_read_from_the_widths_of_eso(cards, image, strip):
+    header = fits.Header({f"HIERARCH {ESO}{name}": value for name, value in cards.items()})
+    parts, remarks = find_parts("frame.fits", header, (64, 76))
+    assert (str(parts.image), str(parts.overscan)) == (image, strip)
+    assert not remarks
+
+
+def test_widths_that_do_not_tell_the_overscan_are_refused_or_said():
+    apart = {f"{ESO}PRSCX": 10, f"{ESO}NX": 100, f"{ESO}OVSCX": 10, f"{ESO}NY": 64}
+    with pytest.raises(InputError, match="its 76 pixels along X are not the prescan of 10, image"):
+        find_parts("frame.fits", apart, (64, 76))
+    two = {f"ESO DET OUT{k} OVSCX": 10 for k in (1, 2)}
+    with pytest.raises(InputError, match=r"joins the outputs 1, 2 .*an item for each"):
+        find_parts("frame.fits", two, (64, 76))
+    assert find_parts("frame.fits", {f"{ESO}PRSCX": 0, f"{ESO}NX": 7}, (64, 76)) == (None, [])
+    parts, (said,) = find_parts("frame.fits", {"OVERSCNX": 20}, (64, 76))
+    assert parts is None
+    assert said.startswith("OVERSCNX is 20: where this overscan lies, no card says")
+    assert find_parts("frame.fits", {"OVERSCNX": 20}, (64, 76), trim="[*,*]") == (None, [])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from darkroom.campaign.frames import read_frames
 from darkroom.ccd.figures.inputs import history_records, read_table
@@ -185,7 +186,8 @@ def _bias_level(bias, unit):
         "label": "Bias level",
         "value": bias["MEAN"],
         "unit": unit,
-        "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; ± is common to all pixels",
+        "note": f"mean of {counted(bias['NFRAMES'], 'frame')}; "
+        + _common(bias.get("CMERR"), bias["NFRAMES"] - 1),
     }
 
 
@@ -193,6 +195,22 @@ def _with_error(error):
     """Return the entry of an error, none where single frames leave it unknown."""
     known = isinstance(error, int | float) and np.isfinite(error)
     return {"error": error} if known else {}
+
+
+def _common(error, freedom):
+    """Say how sure an error is that all pixels share.
+
+    Few frames know their own scatter badly: Student's t tells how far off the value may be.
+    """
+    if not (isinstance(error, int | float) and np.isfinite(error)):
+        return "single frames do not tell the error that all pixels share"
+    if not (isinstance(freedom, int | float) and np.isfinite(freedom) and freedom > 0):
+        return "± is common to all pixels"
+    range_95 = number(float(stats.t.ppf(0.975, freedom)) * error, 2)
+    return (
+        f"± is common to all pixels, of {counted(round(freedom), 'degree')} of freedom: 95 % of "
+        f"such values are within {range_95} of the true one"
+    )
 
 
 def _read_noise(noise, unit):
@@ -211,8 +229,8 @@ def _dark_level(dark, unit):
         "label": f"Level of the darks of {number(float(header['EXPTIME']))} s",
         "value": header["MEAN"],
         "unit": unit,
-        "note": f"mean of {counted(header['NFRAMES'], 'frame')}, bias included; ± is common to all "
-        "pixels",
+        "note": f"mean of {counted(header['NFRAMES'], 'frame')}, bias included; "
+        + _common(header.get("CMERR"), header["NFRAMES"] - 1),
     }
 
 
@@ -223,7 +241,8 @@ def _dark_rate(rate, unit):
         "label": f"Dark rate{where}",
         "value": rate["RATELEV"],
         "unit": f"{unit}/s",
-        "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; ± is common to all pixels",
+        "note": f"without hot pixels, {counted(rate['NDARKS'], 'dark')}; "
+        + _common(rate.get("RATESYS"), rate.get("RATECMNU")),
     }
 
 
@@ -272,7 +291,8 @@ def _darks(stories):
             for planes in story.darks
         ],
         "note": "The common error is that of the level of all pixels, from the scatter of the "
-        "frame offsets; it is unknown for a single frame.",
+        "frame offsets; it has as many degrees of freedom as there are frames, less one, and is "
+        "unknown for a single frame.",
     }  # fmt: skip
 
 

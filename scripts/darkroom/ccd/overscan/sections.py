@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from darkroom.ccd.overscan import widths
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 _SECTION = re.compile(r"\[\s*([\d:*\s]+?)\s*,\s*([\d:*\s]+?)\s*\]")
+# Cards of the overscan of one of several amplifiers.
+_OF_SEVERAL = re.compile(r"(?:BIASSEC|BSEC|OVERSCAN|OSCANSEC|OVRSEC)_?(?:\d+|[A-H])")
 # A strip is along the columns of the image when it has this share of its rows.
 _ALONG = 0.9
 
@@ -134,7 +137,9 @@ def find_parts(
 
     The image is the setting, or TRIMSEC, or DATASEC, or else what the overscan leaves of the frame.
     The overscan is the setting, or BIASSEC. Of cameras with one amplifier, BIASSEC1, OVERSCAN,
-    OSCANSEC, TRIMSEC1 and DATASEC1 say the same.
+    OSCANSEC, TRIMSEC1 and DATASEC1 say the same, and so do the widths that ESO writes (see
+    `darkroom.ccd.overscan.widths`). An image that joins several amplifiers, each with its own
+    overscan, is refused: its parts have levels of their own.
 
     Parameters
     ----------
@@ -157,8 +162,14 @@ def find_parts(
     Raises
     ------
     InputError
-        When a section cannot be read, lies outside the image, or overlaps the other.
+        When a section cannot be read, lies outside the image, or overlaps the other, or when only
+        sections of several amplifiers are named.
     """
+    if overscan is None and trim is None and not _is_named(header, ("BIASSEC", "TRIMSEC")):
+        _refuse_joined(path, header, shape)
+        if not _is_named(header, ("DATASEC",)) and (found := widths.sections(path, header, shape)):
+            image, strip = (None if box is None else Section(*box) for box in found)
+            return (None, []) if image.shape == shape else (Parts(image, strip), [])
     strips = ("BIASSEC", *_of_single(header, ("BIASSEC1", "OVERSCAN", "OSCANSEC")))
     images = ("TRIMSEC", "DATASEC", *_of_single(header, ("TRIMSEC1", "DATASEC1")))
     strip = _section(path, shape, "overscan_section", overscan, header, strips)
@@ -178,6 +189,8 @@ def find_parts(
                 "binned frames need sections in binned pixels: give overscan_section, trim_section",
             )
     if strip is None:
+        if image is None and overscan is None and trim is None:
+            remarks += widths.unused(header)
         if image is None or image.shape == shape:
             return None, remarks
         remarks.append(
@@ -192,6 +205,28 @@ def find_parts(
             raise InputError(path, f"its overscan {strip} and its image {image} overlap")
         image = _rest(path, strip, shape)
     return Parts(image, strip), remarks
+
+
+def _is_named(header, cards):
+    """Tell whether one of some cards holds a section."""
+    return any(_SECTION.fullmatch(str(header.get(card, "")).strip()) for card in cards)
+
+
+def _refuse_joined(path, header, shape):
+    """Refuse an image whose cards name the overscan of several amplifiers in it."""
+    named = {}
+    for card in header:
+        if _OF_SEVERAL.fullmatch(card) and _is_named(header, (card,)):
+            section = parse_section(str(header[card]), shape)
+            if section.within(shape):
+                named[section] = card
+    if len(named) > 1:
+        raise InputError(
+            path,
+            "its image joins amplifiers, each with an overscan of its own: "
+            + ", ".join(f"{card} {section}" for section, card in named.items()),
+            "give overscan_section and trim_section of one of them, and an item for each",
+        )
 
 
 def _of_single(header, cards):

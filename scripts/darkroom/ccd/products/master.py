@@ -129,6 +129,7 @@ def images(cell: Cell, made: Master, gain: float | None, extver: int = 1) -> lis
         ("MEAN", np.nanmean(combined.mean, dtype=float), f"[{bunit}] mean of the image"),
         ("MEDIAN", float(np.nanmedian(combined.mean)), f"[{bunit}] median of the image"),
         ("CMERR", seen.common_error, f"[{bunit}] error common to all pixels"),
+        ("CMNU", len(cell.frames) - 1, "degrees of freedom of CMERR"),
         ("OFFRMS", seen.scatter, f"[{bunit}] std of the frame offsets"),
         ("NOISE", seen.noise, f"[{bunit}] std of a pixel in time, pooled"),
         ("ROWNOISE", seen.row_noise, f"[{bunit}] std of the noise common to a row"),

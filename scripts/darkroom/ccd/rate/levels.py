@@ -28,7 +28,8 @@ class Levels:
     ----------
     level, error : (ncells,) arrays
         Robust mean level, and its error, which is common to all pixels: the scatter of the frame
-        offsets over the square root of the number of frames.
+        offsets, or that which the noise of the pixels makes where it is larger, over the square
+        root of the number of frames.
     residual : (ncells,) array
         Level minus the fitted line.
     above_bias, above_error : (ncells,) arrays
@@ -104,7 +105,7 @@ def fit_levels(cells: Sequence[Cell], surveys: Sequence[Survey]) -> Levels:
     level = np.array([robust_mean(seen.sample - reference) for seen in surveys])
     level += robust_mean(reference)
     scatter, freedom = _offset_scatter([seen.offsets for seen in surveys])
-    error = scatter / np.sqrt(counts)
+    error = np.maximum(scatter, [seen.least_scatter for seen in surveys]) / np.sqrt(counts)
 
     matrix = design([cell.exptime for cell in cells], [cell.group for cell in cells])
     solve = estimator(matrix, counts)

@@ -78,9 +78,19 @@ class Survey:
         return float(np.std(self.offsets, ddof=1)) if len(self.offsets) > 1 else np.nan
 
     @property
+    def least_scatter(self) -> float:
+        """Scatter of the offsets that the noise of the pixels alone makes (0 for one frame)."""
+        n = len(self.offsets)
+        return float(np.sqrt(np.square(self.errors).sum() / (n - 1))) if n > 1 else 0.0
+
+    @property
     def common_error(self) -> float:
-        """Standard error of the mean of the stack, common to all its pixels."""
-        return self.scatter / np.sqrt(len(self.offsets))
+        """Standard error of the mean of the stack, common to all its pixels.
+
+        Offsets of few frames may be equal by chance: it is never less than what the noise of the
+        pixels makes. It has as many degrees of freedom as there are frames, less one.
+        """
+        return max(self.scatter, self.least_scatter) / np.sqrt(len(self.offsets))
 
 
 def survey(stack: Stack) -> Survey:
