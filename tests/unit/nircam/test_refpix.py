@@ -177,7 +177,7 @@ def test_row_noise_grows_with_the_common_noise_and_lies_above_its_floor():
     quiet, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4)
     loud, *_ = simulated(6, rows=ROWS, nints=1, ngroups=4, common={"amplitude": 1.0})
     white = [4.8, 5.0, 5.1, 5.3]
-    before, after = residual_noise(quiet, white), residual_noise(loud, white)
+    before, after = residual_noise([quiet, loud], white)
     assert (after[0] > 1.5 * before[0]).all()
     assert (before[0] > before[2]).all()
     columns = np.array([508, 512, 512, 508])

@@ -6,11 +6,8 @@ it. What is kept of them is the first group in which each pixel is saturated.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,93 +17,22 @@ from darkroom.errors import InputError
 from darkroom.nircam.chain.dark import DarkSignal
 from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
+from darkroom.nircam.chain.memory import Band, Memory, new_number
 from darkroom.nircam.chain.parameters import Steps
 from darkroom.nircam.chain.reading import Packed
 from darkroom.nircam.chain.references import NEVER
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
 
+_NONE = 65535  # no group is saturated
+# Steps from refpix on.
+_BEHIND = ("refpix", "linearity", "dark_current")
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from darkroom.nircam.chain.references import Coefficients, References
     from darkroom.nircam.chain.sirs import Kernels
-
-#: Bytes of saturation maps that a job keeps.
-_MEMORY = 24 << 20
-_numbers = count()
-_NONE = 65535  # no group is saturated
-
-
-@dataclass
-class _Band:
-    """What is known of a band of one integration.
-
-    Attributes
-    ----------
-    first : (n, nx) uint16 array
-        First saturated group of each pixel.
-    early : (n, nx) uint16 array
-        The same after growing; `first` itself while no pixel is saturated.
-    groups : int
-        Groups that have been looked at.
-    count : int
-        Pixels with a saturated group.
-    stored : dict
-        Groups read last.
-    """
-
-    first: np.ndarray
-    early: np.ndarray
-    groups: int = 0
-    count: int = 0
-    stored: dict[int, np.ndarray] = field(default_factory=dict)
-    line: tuple[np.ndarray, np.ndarray] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that it takes."""
-        extra = sum(array.nbytes for array in (*self.stored.values(), *(self.line or ())))
-        return 2 * self.first.nbytes + extra
-
-
-class Memory:
-    """Bands that are in use, within bounds; it may be shared by the exposures of a job.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes.
-    """
-
-    def __init__(self, limit: int = _MEMORY) -> None:
-        self._limit, self._bands = limit, OrderedDict()
-        self._lock, self._total = threading.Lock(), 0
-
-    def take(self, key: tuple) -> _Band | None:
-        """Return a band and forget it, so that no other thread works on it; None without one."""
-        with self._lock:
-            found = self._bands.pop(key, None)
-            if found is not None:
-                self._total -= found[1]
-            return found and found[0]
-
-    def forget(self) -> None:
-        """Give up all bands; they are made again when they are needed again."""
-        with self._lock:
-            self._bands.clear()
-            self._total = 0
-
-    def keep(self, key: tuple, band: _Band) -> None:
-        """Keep a band until others need its room."""
-        with self._lock:
-            if key in self._bands:
-                self._total -= self._bands.pop(key)[1]
-            self._bands[key] = band, band.nbytes
-            self._total += band.nbytes
-            while self._total > self._limit and self._bands:
-                _, (_, nbytes) = self._bands.popitem(last=False)
-                self._total -= nbytes
 
 
 @dataclass(frozen=True)
@@ -166,9 +92,14 @@ class Chain:
         memory: Memory | None = None,
     ) -> None:
         self.raw, self.steps, self.shape = raw, steps, raw.shape
-        # Not id(self): that of an exposure that is gone is given again, with the same memory.
-        self._number_in_job = next(_numbers)
         self.lost, self._memory = lost, memory or Memory()
+        # Chains that are the same up to refpix share flags, and values before that step.
+        before = tuple(name for name in steps.names if name not in _BEHIND)
+        names = tuple(sorted((kind, str(path)) for kind, path in inputs.references.items()))
+        key = names, str(inputs.superbias), before, steps.saturation
+        self._exposure = self._memory.number(raw.number)
+        self._number = self._memory.number((raw.number, *key))
+        self._own = new_number()
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
@@ -189,7 +120,7 @@ class Chain:
             self._bad = references.shared(key, self._bad)
         if "saturation" in steps:
             references.saturation(files["saturation"], window)[1].add_to(pixeldq)
-            self._frames = self._number("nframes")
+            self._frames = self._whole("nframes")
         self._coupling = references.kernel(files["ipc"], window) if "ipc" in steps else None
         self._level = None
         if "superbias" in steps:
@@ -202,7 +133,7 @@ class Chain:
             self._pixels = ReferencePixels(raw, steps.refpix, pixeldq, inputs.kernels)
         self._polynomials: Coefficients | None = None
         if "linearity" in steps:
-            averaged = self._number("nframes") > 1
+            averaged = self._whole("nframes") > 1
             found = references.linearity(files["linearity"], window, averaged)
             if found.inverse is not None and self.shape[1] < 2:
                 raise InputError(
@@ -213,7 +144,7 @@ class Chain:
         self._dark: DarkSignal | None = None
         if "dark_current" in steps:
             dark = references.dark(files["dark"], window)
-            numbers = self._number("nframes"), self._number("groupgap")
+            numbers = self._whole("nframes"), self._whole("groupgap")
             signal = DarkSignal(dark, self.shape[1], *numbers)
             if signal.skipped:
                 self.statuses["dark_current"] = "SKIPPED"
@@ -221,7 +152,6 @@ class Chain:
                 self._dark = signal
                 pixeldq |= dark.flags
         # Exposures of the same steps and files have the same.
-        names = tuple(sorted((kind, str(path)) for kind, path in files.items()))
         key = "pixeldq", names, str(inputs.superbias), tuple(self.statuses.items()), window
         self._pixeldq = references.shared((*key, raw.nframes), Packed.of(pixeldq))
 
@@ -230,7 +160,7 @@ class Chain:
         """PIXELDQ, a new (ny, nx) uint32 array."""
         return self._pixeldq.image
 
-    def _number(self, name: str) -> int:
+    def _whole(self, name: str) -> int:
         found = getattr(self.raw, name)
         if found is None or found < (1 if name == "nframes" else 0):
             raise InputError(self.raw.path, f"its header has no valid {name.upper()}", ADVICE)
@@ -262,14 +192,14 @@ class Chain:
         """Return the rows first … first + nrows - 1 and `more` on either side, in the image."""
         return max(0, first - more), min(self.shape[2], first + nrows + more)
 
-    def _band(self, integration: int, first: int, nrows: int, upto: int) -> tuple[tuple, _Band]:
+    def _band(self, integration: int, first: int, nrows: int, upto: int) -> tuple[tuple, Band]:
         """Return what is known of a band when the groups 0 … `upto` have been looked at."""
         low, high = self._within(first, nrows, 2 * self._reach)
-        key = self._number_in_job, integration, low, high
+        key = self._number, integration, low, high
         band = self._memory.take(key)
         if band is None:
             never = np.full((high - low, self.shape[3]), _NONE, np.uint16)
-            band = _Band(never, never)
+            band = Band(never, never)
         if "saturation" not in self.steps:
             return key, band
         before = band.count
@@ -286,15 +216,33 @@ class Chain:
                 self._kernel.grown(band.first, self._reach, band.early)
         return key, band
 
-    def _stored(self, band: _Band, integration: int, group: int, low: int, high: int) -> np.ndarray:
+    def _stored(self, band: Band, integration: int, group: int, low: int, high: int) -> np.ndarray:
         if group not in band.stored:
             for old in sorted(band.stored)[:-1]:
                 del band.stored[old]
-            band.stored[group] = self.raw.stored(integration, group, low, high - low)
+            band.stored[group] = self._raw(integration, group, low, high - low)
         return band.stored[group]
+
+    def _raw(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
+        """Return rows of a group as they are stored."""
+        if not self._memory.shared(self._exposure):
+            return self.raw.stored(integration, group, first, nrows)
+
+        def read(first: int, nrows: int) -> np.ndarray:
+            return self.raw.stored(integration, group, first, nrows)
+
+        plane, rows = (integration, group), slice(first, first + nrows)
+        return self._memory.rows(self._exposure, plane, rows, self.shape[2], read)
 
     def flags(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
         """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
+        where = integration, group, first, nrows
+        if not self._memory.shared(self._number):
+            return self._flags(*where)
+        key = self._number, *where
+        return self._memory.last("flags", key, lambda: self._flags(*where)).copy()
+
+    def _flags(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
         behind = group
         if "saturation" in self.steps and self.steps.saturation.use_readpatt:
             # Groups of one frame need no group behind, but for the test of group 1.
@@ -342,7 +290,7 @@ class Chain:
             ):  # fmt: skip
                 rare.spread(hit, first - near, self._reach, found)
         if group == 1 and self.shape[1] > 2:
-            before = self.raw.stored(integration, 0, first, nrows)
+            before = self._raw(integration, 0, first, nrows)
             here = slice(first - low, first - low + nrows)
             rare.second_group(
                 self._values_of(before), self._values_of(stored[here]), self._limit, self._bias,
@@ -387,7 +335,7 @@ class Chain:
             values = np.empty((nrows, self.shape[3]), np.float32)
             self._uncorrected_into(integration, group, first, values)
             return values[:, columns]
-        stored = self.raw.stored(integration, group, first, nrows)[:, columns]
+        stored = self._raw(integration, group, first, nrows)[:, columns]
         values = self._values_of(np.ascontiguousarray(stored))
         if self._level is not None:
             level = self._level[first : first + nrows, columns]
@@ -396,8 +344,21 @@ class Chain:
 
     def _uncorrected_into(self, integration, group, first, values):
         """Write rows of a group as they are before refpix."""
+        if not self._memory.shared(self._number):
+            self._uncorrected_anew(integration, group, first, values)
+            return
+
+        def make() -> np.ndarray:
+            made = np.empty_like(values)
+            self._uncorrected_anew(integration, group, first, made)
+            return made
+
+        key = self._number, integration, group, first, len(values)
+        values[:] = self._memory.last("values", key, make)
+
+    def _uncorrected_anew(self, integration, group, first, values):
         if self._coupling is None:
-            stored = self.raw.stored(integration, group, first, len(values))
+            stored = self._raw(integration, group, first, len(values))
             self._kernel.values(stored, self.raw.bzero, self._scale, values)
         else:
             self._decoupled_into(integration, group, first, values)
@@ -410,7 +371,7 @@ class Chain:
         low, high = self._within(first, nrows, size // 2)
         band = np.zeros((nrows + size - 1, self.shape[3]), np.float32)
         start = low - (first - size // 2)
-        stored = self.raw.stored(integration, group, low, high - low)
+        stored = self._raw(integration, group, low, high - low)
         self._kernel.values(stored, self.raw.bzero, self._scale, band[start : start + high - low])
         top, left = max(0, BORDER - window.row), max(0, BORDER - window.column)
         bottom = min(window.ny, SIZE - BORDER - window.row)
@@ -438,12 +399,26 @@ class Chain:
         pixels: Any = self._pixels
         found = self._levels.get((integration, group))
         if found is None:
-            frame = np.zeros(self.shape[2:], np.float32)
-            for rows, columns in pixels.parts:
-                frame[rows, columns] = self._uncorrected(integration, group, rows, columns)
+            frame = self._border(integration, group)
             found = pixels.levels(frame, integration == group == 0)
             self._levels[integration, group] = found
         return found
+
+    def _border(self, integration, group):
+        """Return a frame before refpix, filled where it has reference pixels."""
+
+        def make() -> np.ndarray:
+            frame = np.zeros(self.shape[2:], np.float32)
+            for rows, columns in parts:
+                frame[rows, columns] = self._uncorrected(integration, group, rows, columns)
+            return frame
+
+        parts = self._pixels.parts
+        if not self._memory.shared(self._number):
+            return make()
+        # Corrections by fewer pixels may come first.
+        where = tuple((part.start, part.stop) for both in parts for part in both)
+        return self._memory.last("border", (self._number, integration, group, where), make)
 
     def _linearise(self, integration, group, first, values):
         polynomials, nrows = self._polynomials, len(values)
@@ -454,11 +429,11 @@ class Chain:
             self._kernel.linearise(values, polynomials.forward, first, band.early[here], group)
         else:
             key, band = self._band(integration, first, nrows, self.shape[1] - 1)
-            if band.line is None:
-                band.line = self._lines(integration, first, nrows, band.early[here])
+            if self._own not in band.lines:
+                band.lines[self._own] = self._lines(integration, first, nrows, band.early[here])
             load_kernel("darkroom.nircam.chain.rare_kernel").linearise_frames(
                 values, polynomials.forward, polynomials.inverse, first, band.early[here], group,
-                self.raw.nframes, *band.line,
+                self.raw.nframes, *band.lines[self._own],
             )  # fmt: skip
         self._memory.keep(key, band)
 

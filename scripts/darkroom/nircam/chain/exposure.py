@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.nircam.chain.follows import ADVICE
+from darkroom.nircam.chain.memory import new_number
 from darkroom.nircam.detector.readout import OUTPUTS, SIZE
 from darkroom.nircam.ramps.files import RampFile, open_ramp
 from darkroom.nircam.ramps.header import as_number, axis_of
@@ -53,6 +54,8 @@ class RawExposure:
 
     Attributes
     ----------
+    number : int
+        Of no other exposure of the process.
     file : darkroom.nircam.ramps.files.RampFile
         Where its planes lie.
     header : dict
@@ -67,6 +70,8 @@ class RawExposure:
     """
 
     def __init__(self, path: StrPath) -> None:
+        # Not id(self): that of an exposure that is gone is given again.
+        self.number = new_number()
         # The one place where the engine opens a raw file.
         self.file = open_ramp(path)
         self.path = self.file.path

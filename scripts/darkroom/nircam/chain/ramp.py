@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from darkroom.integrity.watch import expect
 from darkroom.nircam.chain.bands import Chain, Inputs, Memory
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
 from darkroom.nircam.chain.follows import VERSIONS
+from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.recipe import Recipe, ramps_path, read_recipe
 from darkroom.nircam.chain.references import References
 from darkroom.nircam.chain.sirs import read_kernels
@@ -22,6 +23,8 @@ from darkroom.nircam.ramps.files import RampFile, blank_lost
 from darkroom.provenance import sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from darkroom.hints import StrPath
 
 #: Cards of the status of each step.
@@ -55,6 +58,35 @@ class Job:
         self._sums: dict[str, tuple[str, int]] = {}
         self.references = References(self._check)
         self.memory = Memory()
+        self._raws: dict[str, RawExposure] = {}
+        self._lost: dict[tuple[str, bool], Mapping[tuple[int, int], np.ndarray]] = {}
+
+    def keep_raw(self, paths: Iterable[StrPath]) -> None:
+        """Let several ramps of one raw file share it: it is opened, and looked through, once."""
+        for path in paths:
+            if str(path) not in self._raws:
+                self._raws[str(path)] = RawExposure(path)
+
+    def raw(self, path: StrPath) -> RawExposure:
+        """Return a raw exposure."""
+        return self._raws.get(str(path)) or RawExposure(path)
+
+    def lost(self, raw: RawExposure, whole: bool) -> Mapping[tuple[int, int], np.ndarray]:
+        """Return what was lost of a raw exposure, see `lost_parts`."""
+        if str(raw.path) not in self._raws:
+            return lost_parts(raw, whole)
+        key = str(raw.path), whole
+        if key not in self._lost:
+            self._lost[key] = lost_parts(raw, whole)
+        return self._lost[key]
+
+    def uncorrected(self, path: StrPath) -> RampFile | None:
+        """Return a raw exposure that is kept, as a file whose reading others share; else None."""
+        raw = self._raws.get(str(path))
+        if raw is None:
+            return None
+        chain = Chain(raw, chosen_steps((), {}), Inputs({}), self.references, {}, self.memory)
+        return replace(raw.file, sci=_Cube(chain, raw.file.sci.first.dtype))  # type: ignore[arg-type]
 
     def expect(self, recipe: Recipe) -> None:
         """Note the content that the files of a recipe must have."""
@@ -111,6 +143,8 @@ class _Plane:
         """Return rows as a file of ramps has them."""
         if self.dtype.itemsize == 1:
             return self.chain.flags(self.integration, self.group, first, nrows)
+        if self.dtype.kind == "i":
+            return self.chain.raw.stored(self.integration, self.group, first, nrows).view(">i2")
         values = np.empty((nrows, self.shape[1]), np.float32)
         self.chain.values_into(self.integration, self.group, first, values)
         return values.astype(self.dtype)
@@ -168,10 +202,11 @@ class CalibratedRamp(RampFile):
         self, integration: int, group: int, first: int, values: np.ndarray, flags: int = 0
     ) -> None:
         """Read rows of one group, as `RampFile.read` does."""
+        # Flags first: they need more rows.
+        bits = self.chain.flags(integration, group, first, len(values)) if flags else None
         self.sci.plane(integration, group).read_into(values, first)
         blank_lost(values)
-        if flags:
-            bits = self.chain.flags(integration, group, first, len(values))
+        if bits is not None:
             values[(bits & np.uint8(flags)) != 0] = np.nan
 
 
@@ -203,13 +238,13 @@ def calibrated(recipe: Recipe, path: Path, job: Job | None = None) -> Calibrated
     if not raw_path.is_file() or raw_path.stat().st_size != recipe.raw.size:
         raise InputError(raw_path, "was checked, but is gone or has changed since", again)
     expect(raw_path, recipe.raw.sha256, "its recipe")
-    raw, chosen = RawExposure(raw_path), recipe.chosen
+    raw, chosen = job.raw(raw_path), recipe.chosen
     files = {kind: Path(used.path) for kind, used in recipe.references.items()}
     made = files.pop("made", None)
     kernels = None
     if chosen.sirs:
         kernels = read_kernels(files["sirskernel"], str(raw.header["DETECTOR"]).strip())
-    lost = lost_parts(raw, "refpix" in chosen)
+    lost = job.lost(raw, "refpix" in chosen)
     chain = Chain(raw, chosen, Inputs(files, made, kernels), job.references, lost, job.memory)
     header = dict(raw.file.header)
     header |= {STATUS_CARDS[name]: status for name, status in chain.statuses.items()}

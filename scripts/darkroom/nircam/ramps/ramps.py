@@ -62,6 +62,8 @@ class RampSet:
         Use exposures that are refused when they are judged: a refusal becomes a warning.
     whole : bool
         Use only integrations in which every group has data.
+    job : darkroom.nircam.chain.ramp.Job, optional
+        Shared with other sets, of the same exposures.
 
     Attributes
     ----------
@@ -91,6 +93,7 @@ class RampSet:
         *,
         keep: bool = False,
         whole: bool = False,
+        job: Job | None = None,
     ) -> None:
         paths = [Path(path) for path in paths]
         if not paths:
@@ -98,7 +101,7 @@ class RampSet:
         _check_twice(paths)
         self.product = product
         give_back_large()
-        self._job = Job()
+        self._job = job or Job()
         self.files, damaged = _opened(paths, self._job)
         samples = [sample(file) for file in self.files]
         subjects = [
@@ -206,7 +209,8 @@ def _opened(paths, job):
     files, damaged, errors = [], [], []
     for path in paths:
         try:
-            files.append(open_calibrated(path, job) if is_recipe(path) else open_ramp(path))
+            kept = open_calibrated(path, job) if is_recipe(path) else job.uncorrected(path)
+            files.append(kept or open_ramp(path))
         except InputError as error:
             if _is_of_a_reference(path, error):
                 raise

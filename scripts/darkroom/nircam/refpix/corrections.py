@@ -10,6 +10,8 @@ from darkroom.atomic import write_text
 from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam import products
+from darkroom.nircam.chain.ramp import Job
+from darkroom.nircam.chain.recipe import is_recipe, read_recipe
 from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.refpix.predict import read_fit, white_noise
 from darkroom.nircam.refpix.residual import residual_noise
@@ -75,33 +77,59 @@ def compare(
             f"no exposure is accepted under every correction: {'; '.join(reasons)}; use more "
             "exposures (reference_pixels.exposures)"
         )
-    rows, first, white = [], None, None
-    for (name, _), some in zip(sets, exposures, strict=True):
-        ramps = RampSet(
-            [some[k]["path"] for k in usable], f"correction {name}", keep=True, whole=True
-        )
-        if first is None:
-            first, white = ramps, white_noise(read_fit(spectrum, ramps.readout))
-        if ramps.readout != first.readout:
-            raise InputError(
-                ramps.files[0].path, f"correction {name} is of another detector or subarray"
-            )
-        for file, before in zip(ramps.files, first.files, strict=True):
-            if file.sci.shape != before.sci.shape:
-                raise InputError(
-                    file.path,
-                    f"correction {name} has {_size(file)}, {before.path.name} has {_size(before)}",
-                )
-        source = RampSource(ramps)
+    files = [[some[k]["path"] for k in usable] for some in exposures]
+    # All corrections are measured in one reading of the raw files.
+    job = Job()
+    recipes = [path for paths in files for path in paths if is_recipe(path)]
+    job.keep_raw(read_recipe(path).raw.path for path in recipes)
+    before, *others = (
+        RampSet(paths, f"correction {name}", keep=True, whole=True, job=job)
+        for (name, _), paths in zip(sets, files, strict=True)
+    )
+    for (name, _), ramps in zip(corrected, others, strict=True):
+        _check_match(name, ramps, before)
+    _keep_common([before, *others])
+    white = white_noise(read_fit(spectrum, before.readout))
+    sources = [RampSource(ramps) for ramps in (before, *others)]
+    rows = []
+    for (name, _), ramps, source, found in zip(
+        sets, (before, *others), sources, residual_noise(sources, white), strict=True
+    ):
         white_alone = math.sqrt(2 / source.nframes) * white
         kernel = str(ramps.files[0].header.get(_SIRS_CARD, ""))
-        for a, (row, total, floor) in enumerate(zip(*residual_noise(source, white), strict=True)):
+        for a, (row, total, floor) in enumerate(zip(*found, strict=True)):
             values = {"row_noise": row, "total": total, "row_floor": floor, "white": white_alone[a]}
             values |= {"over_floor": row / floor, "over_white": total / white_alone[a]}
             numbers = {key: float(value) for key, value in values.items()}
             rows.append({"correction": name, "amplifier": a, **numbers, "kernel": kernel})
-        source.forget()
-    return first, rows
+    job.forget()
+    return before, rows
+
+
+def _check_match(name, ramps, before):
+    """Refuse exposures after a correction that are not those before it."""
+    if ramps.readout != before.readout:
+        raise InputError(
+            ramps.files[0].path, f"correction {name} is of another detector or subarray"
+        )
+    for file, other in zip(ramps.files, before.files, strict=True):
+        if file.sci.shape != other.sci.shape:
+            raise InputError(
+                file.path,
+                f"correction {name} has {_size(file)}, {other.path.name} has {_size(other)}",
+            )
+
+
+def _keep_common(sets):
+    """Leave the integrations that have data in every group of every set."""
+    common = [ramp for ramp in sets[0].ramps if all(ramp in other.ramps for other in sets)]
+    if not common:
+        raise DarkroomError(
+            "no integration has data in every group under every correction; use more exposures "
+            "(reference_pixels.exposures)"
+        )
+    for ramps in sets:
+        ramps.ramps = common
 
 
 def _size(file):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.nircam.detector.readout import Readout
-    from darkroom.nircam.spectrum.ramp import RampFit, RampSource
+    from darkroom.nircam.spectrum.ramp import RampFit, RampSource, Selected
 
 #: Edges of the detector, in the order of their numbers.
 EDGES = ("bottom", "top", "left", "right")
@@ -177,7 +177,7 @@ def measure(source: RampSource) -> Levels:
     return found
 
 
-def check_alive(source: RampSource, ramp: int, fitted: RampFit) -> None:
+def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> None:
     """Refuse a ramp with a dead amplifier, whose noise of 0 would look like a perfect correction.
 
     Parameters
@@ -186,8 +186,8 @@ def check_alive(source: RampSource, ramp: int, fitted: RampFit) -> None:
         The ramps.
     ramp : int
         Number of the ramp.
-    fitted : darkroom.nircam.spectrum.ramp.RampFit
-        Straight-line fits to this ramp.
+    fitted : darkroom.nircam.spectrum.ramp.RampFit or Selected
+        Good pixels of this ramp, and their noise.
 
     Raises
     ------

@@ -23,6 +23,8 @@ from darkroom.nircam.spectrum.sums import LineFitSums, add_rows
 from darkroom.nircam.spectrum.weak import weak_noise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.nircam.ramps.ramps import RampSet
 
 #: Groups that the residuals of a straight line need.
@@ -258,6 +260,51 @@ def fit_ramp(
     for image in (mean, slope):
         image[~good] = 0
     return RampFit(first, mean, slope, typical.offsets, good, typical.noise, dof, *weak, seen)
+
+
+@dataclass
+class Selected:
+    """Pixels of a ramp that are selected as `fit_ramp` selects them.
+
+    Attributes
+    ----------
+    good, noise
+        As of `RampFit`.
+    """
+
+    good: np.ndarray
+    noise: np.ndarray
+
+
+def select_pixels(sources: Sequence[RampSource], ramp: int) -> list[Selected]:
+    """Select the good pixels of the same ramp in several sources, which are read together.
+
+    Parameters
+    ----------
+    sources : sequence of RampSource
+        The same exposures, e.g. after several corrections.
+    ramp : int
+        Number of the ramp, from 0.
+
+    Returns
+    -------
+    list of Selected
+        Of each source.
+    """
+    readout, ngroups = sources[0].readout, sources[0].ngroups(ramp)
+    typical = [_Typical(source, ramp) for source in sources]
+    found = [Selected(np.empty(readout.shape, bool), each.noise) for each in typical]
+    for rows in bands(readout.ny):
+        first = [source.read(ramp, 0, rows) for source in sources]
+        sums = [LineFitSums(start.shape, ngroups, readout.noutputs) for start in first]
+        for group in range(1, ngroups):
+            for k, source in enumerate(sources):
+                values = source.read(ramp, group, rows)
+                typical[k].add(sums[k], values, first[k], group)
+        for k, source in enumerate(sources):
+            usable, slope = source.usable[rows], sums[k].line[1]
+            found[k].good[rows] = typical[k].good(usable, *sums[k].residual_statistics(), slope)
+    return found
 
 
 class _Typical:
