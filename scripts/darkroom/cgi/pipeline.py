@@ -280,7 +280,9 @@ class CgiPipeline(Pipeline):
     def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
         given = named_options(inputs, "file", "maps", "statuses", "frames")
-        words = [given, self.options(item, "gates"), self.harm_options(product)]
+        # Harms are those of a kind of dark: traditional, synthesized, photon_counted.
+        kind = product.partition("_g")[0]
+        words = [given, self.options(item, "gates"), self.harm_options(kind)]
         return " ".join(filter(None, (*words, self._among(item, product))))
 
     def _among(self, item, product):
