@@ -31,9 +31,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--file", required=True, type=Path, help="the product, FITS")
     parser.add_argument("--statuses", type=Path, help="list of the status files of the frames")
     parser.add_argument("--maps", type=Path, help="synthesized dark: its noise maps, FITS")
-    parser.add_argument(
-        "--among", nargs="*", metavar="NAME", help="frames of the stack, of those accepted"
-    )
     options.add_settings(parser, "gates")
     add_gate_options(parser)
     return parser.parse_args()
@@ -58,14 +55,14 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
     from darkroom.gates.options import accepted, harms
 
     names, sizes = accepted(arguments), harms(arguments)
-    if arguments.among is not None:
-        names = [name for name in names or () if name in set(arguments.among)]
     geometry = read_geometry(arguments.geometry)
     if arguments.product.startswith("synthesized"):
         whole = darks.Dark(arguments.file).data.shape == tuple(geometry.shape)
         section = None if whole else geometry.section("image")
         return darks.synthesized(arguments.file, arguments.maps, section, sizes)
     facts = frames.facts_of(arguments.statuses)
+    if names is not None:
+        names = frames.of_stacks(names, facts, frames.names_in(arguments.file))
     if arguments.product == "noise_maps":
         return noise_maps(arguments.file, facts, names, sizes)
     return darks.dark(arguments.file, facts, names, sizes, frames.reader(geometry))

@@ -20,7 +20,7 @@ from darkroom.cgi.settings import (
 )
 from darkroom.cgi.stack_keys import Key, keys
 from darkroom.errors import DarkroomError
-from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
+from darkroom.workflow.plan import Pipeline, Plan, named_options
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
@@ -281,16 +281,10 @@ class CgiPipeline(ComparisonPlan, Pipeline):
     def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
         given = named_options(inputs, "file", "maps", "statuses", "frames")
-        words = [given, self.options(item, "gates"), self.harm_options(product)]
-        return " ".join(filter(None, (*words, self._among(item, product))))
-
-    def _among(self, item, product):
-        """Return the option that names the frames of the stack of a dark."""
-        kind, _, stack = product.rpartition("_g")
-        if kind == "traditional":
-            parts = self.parts(item)[f"g{stack}"].values()
-            return "--among " + quoted(*(name for names in parts for name in names))
-        return ""
+        # Harms are those of a kind of dark: traditional, synthesized, photon_counted.
+        kind = product.partition("_g")[0]
+        words = [given, self.options(item, "gates"), self.harm_options(kind)]
+        return " ".join(filter(None, words))
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""

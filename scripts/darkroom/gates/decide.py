@@ -137,9 +137,12 @@ def _needs(one, level):
         else float(values.std(ddof=1))
     )
     if one.kind == kinds.LEFT_OUT and not one.share:
-        return units_needed(one.harm, scatter, level, "one unit", one.weight)
-    harm = one.harm / len(values) if one.share else one.harm
-    return units_needed(harm, scatter, level, one.kind, one.weight)
+        found = units_needed(one.harm, scatter, level, "one unit", one.weight)
+    else:
+        harm = one.harm / len(values) if one.share else one.harm
+        found = units_needed(harm, scatter, level, one.kind, one.weight)
+    # The scatter that is robust against a bad unit may say that there are enough: there are not.
+    return None if found is None else max(found, len(values) + 1)
 
 
 def _sentence(one: Gate, row: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ def of_frames(noise: float, bunit: str) -> tuple[Statistic, ...]:
         Statistic("noise", "noise", "ln variance", "ln of the variance of the residuals",
                   "it raises the error of every pixel", math.log(1.05**2), column("lnvar")),
         Statistic("slope", "slope on the product", "", "slope of the pixels on those of the "
-                  "product", "its pixels are not those of the product", 0.01, column("slope")),
+                  "product", "its pixels are not those of the product", 0.05, column("slope")),
     )  # fmt: skip
 
 
@@ -190,7 +190,8 @@ def _line(cells, harms, bunit):
         words = Words(
             "level", "line", bunit, "level of the darks of one exposure time, minus the line "
             "through all", harms.get("line", max(0.05 * signal, 0.0)),
-            "5 % of the dark signal: light, or an exposure time that is not that of the card",
+            "5 % of the dark signal: light, another temperature or black level, or an exposure "
+            "time that is not that of the card",
         )  # fmt: skip
         gates.append(
             make.counted(

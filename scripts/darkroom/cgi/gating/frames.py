@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy.io import fits
 
 from darkroom.campaign.status import read_status
+from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
@@ -40,6 +42,39 @@ def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
             facts = status["facts"]["judged"] | {"sha256": status["sha256"]}
             found[Path(status["path"]).name] = facts | {"path": status["path"]}
     return found
+
+
+def names_in(path: StrPath) -> list[str]:
+    """Return the files of the frames that a product was made of."""
+    with fits.open(path) as hdus:
+        return [str(name) for name in read_table(hdus["FRAMES"])["FILE"]]
+
+
+def of_stacks(
+    names: Iterable[str], facts: Mapping[str, Mapping[str, Any]], used: Iterable[str]
+) -> list[str]:
+    """Return those of some exposures that are of the same stacks as the frames of a product.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Exposures.
+    facts : dict
+        As from `facts_of`.
+    used : iterable of str
+        Files of the frames of the product.
+    """
+    by_exposure = {name.partition(".")[0]: one for name, one in facts.items()}
+    stacks = {_stack(facts[name]) for name in used if name in facts}
+    return [
+        name for name in names if name not in by_exposure or _stack(by_exposure[name]) in stacks
+    ]
+
+
+def _stack(one):
+    time = one.get("exptime")
+    gain, counting = one.get("commanded_gain"), one.get("photon_counting")
+    return None if time is None else f"{float(time):.4g}", gain, counting
 
 
 def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Units:
