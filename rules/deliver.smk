@@ -1,6 +1,10 @@
 # Comparison of products with the files in use, and their delivery. No product depends on it.
 DELIVERIES = OrExit(Deliveries(PLAN, PIPELINES))
 
+if "ccd" in PIPELINES:
+
+    include: "compare_ccd.smk"
+
 
 if "nircam" in PIPELINES:
 

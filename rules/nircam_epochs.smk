@@ -1,44 +1,72 @@
-# Superbiases over epochs: the state of this campaign, the trends of its series, their product.
+# NIRCam products over epochs: states of this campaign, trends of their series, products of all.
 
 
-rule superbias_state:
-    """Make the state of a superbias: sums that later epochs are added to."""
+rule nircam_state:
+    """Make the state of a product: sums that later epochs are added to."""
     input:
-        unpack(lambda wildcards: nircam.series_template(wildcards.item)),
-        ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
+        unpack(lambda wildcards: nircam.series_inputs(wildcards.item, wildcards.product)),
     output:
-        state=f"{RESULTS}/{{item}}/superbias_state.fits",
+        state=f"{RESULTS}/{{item}}/{{product}}_state.fits",
     log:
-        f"{RESULTS}/logs/superbias_state/{{item}}.log",
+        f"{RESULTS}/logs/nircam_state/{{item}}-{{product}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/superbias_state/{{item}}.tsv"
+        f"{RESULTS}/benchmarks/nircam_state/{{item}}-{{product}}.tsv"
+    wildcard_constraints:
+        product="superbias|readnoise|dark",
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: nircam.state_options(input),
-        code=program.digest("detector", "nircam/superbias_state"),
+        settings=lambda wildcards, input: nircam.state_options(
+            wildcards.item, wildcards.product, input
+        ),
+        code=program.digest("detector", "nircam/state"),
     message:
-        "Making the state of the superbias of {wildcards.item}"
+        "Making the state of the {wildcards.product} of {wildcards.item}"
     shell:
-        program("detector", "nircam/superbias_state")
-        + "--keep --output {output.state:q} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
+        program("detector", "nircam/state") + "{wildcards.product:q} --keep "
+        "--output {output.state:q} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
 
 
-rule superbias_trends:
-    """Say what changed over the epochs of a series, and make the product of all of them."""
+rule nircam_series:
+    """Make the product of all epochs of a series, from their states."""
     input:
-        states=lambda wildcards: nircam.earlier_states(wildcards.item),
-        state=f"{RESULTS}/{{item}}/superbias_state.fits",
+        unpack(lambda wildcards: nircam.all_states(wildcards.item, wildcards.product)),
     output:
-        trends=f"{RESULTS}/{{item}}/superbias_trends.json",
-        product=f"{RESULTS}/{{item}}/superbias_series.fits",
+        product=f"{RESULTS}/{{item}}/{{product}}_series.fits",
     log:
-        f"{RESULTS}/logs/superbias_trends/{{item}}.log",
+        f"{RESULTS}/logs/nircam_series/{{item}}-{{product}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/superbias_trends/{{item}}.tsv"
+        f"{RESULTS}/benchmarks/nircam_series/{{item}}-{{product}}.tsv"
+    wildcard_constraints:
+        product="superbias|readnoise|dark",
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        settings=lambda wildcards, input: nircam.withdrawn_options(input),
+        code=program.digest("detector", "report/epochs"),
+    message:
+        "Making the {wildcards.product} of all epochs of {wildcards.item}"
+    shell:
+        program("detector", "report/epochs") + "product {input.states:q} {params.settings} "
+        "--output {output.product:q} > {log:q} 2>&1"
+
+
+rule nircam_trends:
+    """Say what changed over the epochs of an item's series."""
+    input:
+        unpack(lambda wildcards: nircam.trend_inputs(wildcards.item)),
+    output:
+        trends=f"{RESULTS}/{{item}}/trends.json",
+    log:
+        f"{RESULTS}/logs/nircam_trends/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/nircam_trends/{{item}}.tsv"
     conda:
         "../envs/detector.yaml"
     threads: 1
@@ -48,7 +76,7 @@ rule superbias_trends:
         settings=lambda wildcards: nircam.trend_options(wildcards.item),
         code=program.digest("detector", "report/trends"),
     message:
-        "Comparing the superbias of {wildcards.item} with the earlier epochs"
+        "Comparing {wildcards.item} with the earlier epochs"
     shell:
         program("detector", "report/trends") + "{params.settings} --output {output.trends:q} "
-        "--product {output.product:q} {input.state:q} > {log:q} 2>&1"
+        "> {log:q} 2>&1"

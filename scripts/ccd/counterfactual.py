@@ -1,8 +1,9 @@
-"""Compare a new master bias with the current one on bias frames of which neither was made.
+"""Compare a new CCD product with that of a previous night, on frames of which neither was made.
 
-Each file is subtracted from the frames, overscan corrected as for the products. The output has the
-shifts by halves and column parity, and a score that tells which file is closer to the truth. A
-copy of the current file must change nothing.
+A master bias is subtracted from bias frames, a dark rate (bias + rate x time) from darks; a read
+noise tells how likely bias frames are. Frames are corrected for overscan as for the products. The
+output has the shifts by amplifier, halves and column parity, and a score that tells which file is
+closer to the truth. A copy of the file in use must change nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +14,26 @@ from pathlib import Path
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
+PRODUCTS = ("master_bias", "read_noise", "dark_rate")
+
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
-    parser.add_argument("--candidate", required=True, type=Path, help="new product of master_bias")
-    parser.add_argument("--current", required=True, type=Path, help="product of master_bias in use")
-    parser.add_argument("--current-bad", action="store_true", help="the current file is bad")
-    options.add_settings(parser, "master_bias")
-    parser.add_argument("frames", nargs="+", metavar="FILE", help="held-out bias frames")
+    parser.add_argument("--product", required=True, choices=PRODUCTS, help="what is compared")
+    parser.add_argument("--candidate", required=True, type=Path, help="new product, FITS")
+    parser.add_argument("--current", required=True, type=Path, help="product in use, FITS")
+    parser.add_argument(
+        "--bias", type=Path, help="read_noise: a master bias made without the frames"
+    )
+    parser.add_argument("--current-bad", action="store_true", help="the product in use is bad")
+    options.add_settings(parser, "hot_pixels")
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="held-out frames")
     arguments = parser.parse_args()
-    options.check(arguments, "master_bias")
+    options.check(arguments, "hot_pixels")
+    if arguments.product == "read_noise" and arguments.bias is None:
+        parser.error("--product read_noise needs --bias")
     return arguments
 
 
@@ -32,41 +41,21 @@ def main() -> None:
     """Compare the files."""
     arguments = parse()
     from darkroom import __version__
-    from darkroom.ccd.cells import bias_cell
-    from darkroom.ccd.products import hdus as products
-    from darkroom.ccd.products import master as masterfile
-    from darkroom.ccd.stack.frames import opened
-    from darkroom.counterfactual.paired import classes_of
+    from darkroom.ccd.counterfactual import compare
+    from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
-    from darkroom.counterfactual.subtracted import compare
-    from darkroom.errors import InputError
+    from darkroom.provenance import sha256
 
-    if len(arguments.frames) < 2:
-        raise InputError(
-            arguments.frames[0], "is the only frame", "give two or more held-out frames"
-        )
-    files = []
-    for path in (arguments.candidate, arguments.current):
-        (one,) = masterfile.read(path)
-        files.append(one.image)
-    cell = bias_cell(*options.load(arguments, bias=arguments.frames))
-    with opened(cell.paths, arguments.gain_e_per_adu, options.readout(arguments)) as stack:
-        frames = stack.read(slice(None))
-    for path, image in zip((arguments.candidate, arguments.current), files, strict=True):
-        if image.shape != frames.shape[1:]:
-            raise InputError(
-                path, f"has {image.shape} pixels, the frames {frames.shape[1:]}",
-                "compare files of the same window",
-            )  # fmt: skip
-    found = compare(
-        frames, (files[0], files[1]), classes_of(frames.shape[1:]),
-        products.unit(arguments.gain_e_per_adu), "subtraction of the bias", __version__,
-    )  # fmt: skip
     names = [Path(path).name.partition(".")[0] for path in arguments.frames]
+    # Cameras give the same names each night.
+    traces = dict(zip(names, map(sha256, arguments.frames), strict=True))
+    for path in (arguments.candidate, arguments.current):
+        require_held_out(path, traces)
+    found = getattr(compare, arguments.product)(compare.held_out(arguments, __version__))
     pair = arguments.candidate, arguments.current
     versions = {"darkroom": __version__}
-    made = record("master_bias", pair, found, names, "", versions, arguments.current_bad)
+    made = record(arguments.product, pair, found, names, "", versions, arguments.current_bad)
     write_record(Path(arguments.output), made)
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
 

@@ -15,18 +15,19 @@ def main() -> None:
         "--without", nargs="*", default=[], metavar="NAME", help="exposures that are left out"
     )
     parser.add_argument("--output", required=True, type=Path, metavar="LIST", help="list to write")
+    parser.add_argument("--left-out", type=Path, metavar="LIST", help="list of those left out")
     arguments = parser.parse_args()
 
     from darkroom.atomic import write_text
     from darkroom.errors import InputError
 
-    kept, comments, left_out = [], [], 0
+    kept, comments, left_out = [], [], []
     for line in arguments.list.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             comments.append(line)
             continue
         if any(Path(line).name.startswith(f"{name}.") for name in arguments.without):
-            left_out += 1
+            left_out += [*comments, line]
         else:
             kept += [*comments, line]
         comments = []
@@ -41,6 +42,8 @@ def main() -> None:
             "hold out fewer (deck.held_out)"
         ))  # fmt: skip
     write_text(arguments.output, "\n".join(kept) + "\n")
+    if arguments.left_out:
+        write_text(arguments.left_out, "\n".join(left_out) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def main() -> None:
 
     go_offline(arguments.cache, "jwst", arguments.context)
     from darkroom.campaign.exposure import read_exposure
+    from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.crds.cache import Cache
@@ -74,7 +75,7 @@ def main() -> None:
     if not exposures:
         raise DarkroomError("every exposure held out was refused: nothing to compare with")
     names = [name for name, _, _ in exposures]
-    require_held_out(arguments.candidate, names)
+    require_held_out(arguments.candidate, {name: f"input {name}." for name in names})
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
     task = Task(
@@ -88,20 +89,6 @@ def main() -> None:
     )
     write_record(arguments.output, made)
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
-
-
-def require_held_out(candidate: Path, names: list[str]) -> None:
-    """Refuse a file that was made of an exposure on which it would be compared."""
-    from astropy.io import fits
-
-    from darkroom.errors import InputError
-
-    made_from = "\n".join(map(str, fits.getheader(candidate).get("HISTORY", [])))
-    if used := [name for name in names if f"{name}." in made_from.replace("\n", "")]:
-        raise InputError(
-            candidate, f"was made of {', '.join(used)} too, on which it would be compared",
-            "make it without them, or hold out others",
-        )  # fmt: skip
 
 
 def exposures_of(path: Path | None) -> set[str]:

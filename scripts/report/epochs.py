@@ -2,7 +2,8 @@
 
 merge    states of several epochs, or of several sites, become one; in any order to the same bits
 remove   the units of one state are withdrawn from another
-product  clipped mean, error, counts and certificate of each pixel
+product  of all the states given: of means the clipped mean, error, counts and certificate of each
+         pixel; of read noise the noise, error and degrees of freedom
 
 No exposure is read again. A pixel without certificate has moved so far from the template of its
 series that samples may have been summed that should have been clipped: make it from the exposures.
@@ -28,7 +29,10 @@ def parse() -> argparse.Namespace:
     remove.add_argument("state", metavar="STATE")
     remove.add_argument("withdrawn", metavar="WITHDRAWN", help="state of the units to withdraw")
     product = actions.add_parser("product", help="make the product of a state")
-    product.add_argument("state", metavar="STATE")
+    product.add_argument("states", nargs="+", metavar="STATE", help="states of all epochs")
+    product.add_argument(
+        "--withdrawn", nargs="*", default=[], metavar="STATE", help="states of units to leave out"
+    )
     for action in (merge, remove, product):
         action.add_argument("--output", required=True, help="file to write")
     return parser.parse_args()
@@ -37,8 +41,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Do what is asked."""
     arguments = parse()
-    from darkroom.epochs.merging import merge_files, remove_file, write_product
-    from darkroom.epochs.state_file import load
+    from darkroom.epochs.merging import merge_files, merged, remove_file, write_product
 
     if arguments.action == "merge":
         units = merge_files(arguments.states, arguments.output)
@@ -47,14 +50,10 @@ def main() -> None:
         units = remove_file(arguments.state, arguments.withdrawn, arguments.output)
         log.info("%d units left in %s", units, arguments.output)
     else:
-        state, cards = load(arguments.state)
-        found = write_product(state, cards, [arguments.state], arguments.output)
-        log.info(
-            "%d of %d pixels certified; %s written",
-            found.certified.sum(),
-            found.certified.size,
-            arguments.output,
-        )
+        state, cards = merged(arguments.states, arguments.withdrawn)
+        inputs = [*arguments.states, *arguments.withdrawn]
+        write_product(state, cards, inputs, arguments.output)
+        log.info("product of %d units in %s", len(state.units), arguments.output)
 
 
 if __name__ == "__main__":

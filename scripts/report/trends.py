@@ -1,8 +1,8 @@
-"""Say what changed over the epochs of a series, and make the product of all of them.
+"""Say what changed over the epochs of the series of an item's products.
 
-Takes the states of earlier epochs (--folder) and that of this campaign. With fewer than three
-epochs nothing is said about changes. With --add the state is copied into the folder; a file that
-is there is never replaced.
+Takes the state of each product of this campaign and the folder of its series (--state). With fewer
+than three epochs nothing is said about changes. False ones are held over all series of all products
+together. With --add the states are copied into the folders; a file that is there is never replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
-from darkroom.epochs.settings import EpochSettings
+from darkroom.epochs.settings import WITHDRAWN, EpochSettings
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +22,17 @@ log = logging.getLogger(__name__)
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("state", metavar="STATE", help="state of this campaign")
-    parser.add_argument("--folder", required=True, help="folder of the states of the series")
+    parser.add_argument(
+        "--state",
+        nargs=3,
+        action="append",
+        required=True,
+        metavar=("PRODUCT", "STATE", "FOLDER"),
+        help="a product, its state of this campaign, and the folder of its series",
+    )
     parser.add_argument("--name", required=True, help="name of this epoch")
-    parser.add_argument("--add", action="store_true", help="add the state to the folder")
-    parser.add_argument("--unit", default="DN", help="unit of the samples (default: DN)")
+    parser.add_argument("--add", action="store_true", help="add the states to the folders")
     parser.add_argument("--output", required=True, help="JSON of the trends to write")
-    parser.add_argument("--product", required=True, help="FITS of the product of all epochs")
     add_options(parser.add_argument_group("settings"), EpochSettings)
     return parser.parse_args()
 
@@ -39,25 +43,33 @@ def main() -> None:
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
     from darkroom.epochs.folder import add, gather, states_in
-    from darkroom.epochs.merging import write_product
-    from darkroom.epochs.trends import FEWEST, as_json, judge, nothing, series_of
+    from darkroom.epochs.trends import as_json, unit_of
 
-    # This campaign's own copy in the folder, of an earlier run, is judged by its state here.
-    earlier = [path for path in states_in(arguments.folder) if path.stem != arguments.name]
-    paths = [*earlier, Path(arguments.state)]
-    epochs, whole, cards = gather(paths, settings.gap_days, {Path(arguments.state): arguments.name})
+    epochs = {}
+    for product, state, folder in arguments.state:
+        # This campaign's own copy in the folder, of an earlier run, is judged by its state here.
+        earlier = [path for path in states_in(folder) if path.stem != arguments.name]
+        epochs[product], _, _ = gather(
+            [*earlier, Path(state)],
+            settings.gap_days,
+            unit_of(product),
+            {Path(state): arguments.name},
+            states_in(Path(folder) / WITHDRAWN),
+        )
     if arguments.add:
-        add(arguments.state, arguments.folder, arguments.name)
-    write_product(whole, cards, paths, arguments.product)
-    names = [one.name for one in epochs]
-    if len(epochs) < FEWEST:
-        found = nothing(epochs)
-    else:
-        trends = judge(series_of(epochs, arguments.unit), settings.false)
-        found = as_json(trends, names, settings.tolerance)
+        for _, state, folder in arguments.state:
+            add(state, folder, arguments.name)
+    found = as_json(epochs, settings)
     write_text(arguments.output, json.dumps(found, indent=1, allow_nan=False) + "\n")
-    changed = sum(one["changed"] for one in found["series"])
-    log.info("%d epochs, %d of %d series changed", len(epochs), changed, len(found["series"]))
+    for product, part in found["products"].items():
+        changed = sum(one["changed"] for one in part["series"])
+        log.info(
+            "%s: %d epochs, %d of %d series changed",
+            product,
+            len(part["epochs"]),
+            changed,
+            len(part["series"]),
+        )
 
 
 if __name__ == "__main__":

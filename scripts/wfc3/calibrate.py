@@ -61,6 +61,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from darkroom.wfc3.engine.calibrate import calibrate
+    from darkroom.wfc3.engine.references import missing_delta_flat
     from darkroom.wfc3.files.mask import parse_reads
 
     products = calibrate(
@@ -72,10 +73,17 @@ def main() -> None:
         scope=arguments.mask_scope,
         reason=arguments.mask_reason,
         threads=arguments.threads,
-        warn=lambda text: print(f"warning: {text}", file=sys.stderr),
+        warn=_warn,
     )
+    if doubt := missing_delta_flat(arguments.raw):
+        _warn(doubt)
     for path in products:
         print(path)
+
+
+def _warn(text: str) -> None:
+    """Tell a person on stderr."""
+    print(f"warning: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

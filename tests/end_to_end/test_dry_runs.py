@@ -19,7 +19,8 @@ def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exp
 
 def test_the_series_is_planned_with_its_trends(checkout):
     jobs = checkout.jobs("--config", "campaign=series")
-    assert jobs["superbias_state"] == jobs["superbias_trends"] == jobs["report"] == 1
+    assert jobs["nircam_state"] == jobs["nircam_series"] == 2
+    assert jobs["nircam_trends"] == jobs["report"] == 1
 
 
 def test_the_notebooks_campaign_is_planned_from_a_folder_of_its_frames(checkout):

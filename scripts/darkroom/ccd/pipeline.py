@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.declared import ItemSettings
 from darkroom.campaign.settings import command_options
+from darkroom.ccd.counterfactual.planning import ComparisonPlan
 from darkroom.ccd.settings import PROGRAMS, SAME_EXPTIME, CcdSettings
 from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, input_options, named_options, quoted
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class CcdPipeline(Pipeline):
+class CcdPipeline(ComparisonPlan, Pipeline):
     """Master bias, read noise, master dark, dark rate, hot pixels, dark-subtracted frames."""
 
     instrument = "ccd"

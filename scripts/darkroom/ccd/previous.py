@@ -115,7 +115,7 @@ def _changes(after, before, image, error, value, value_error, quantity):
 
 
 def _measured(after, before, image, error, value, value_error, quantity):
-    _require_same_camera(before, after)
+    require_same_camera(before, after)
     found = []
     for number in range(part_count(after)):
         (old, old_error, was), (new, new_error, header) = (
@@ -145,8 +145,19 @@ def _measured(after, before, image, error, value, value_error, quantity):
     return found
 
 
-def _require_same_camera(before, after):
-    """Refuse a product of another camera, binning, gain or number of amplifiers."""
+def require_same_camera(before: StrPath, after: StrPath) -> None:
+    """Refuse a product of another camera, binning, gain or number of amplifiers.
+
+    Parameters
+    ----------
+    before, after : path-like
+        The product of the previous night, and that of this one.
+
+    Raises
+    ------
+    InputError
+        Naming what differs.
+    """
     old, new = (products.read_primary(path) for path in (before, after))
     for card, name in (("INSTRUME", "camera"), ("BINNING", "binning"), ("GAIN", "gain")):
         if old.get(card) != new.get(card):

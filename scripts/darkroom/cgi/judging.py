@@ -13,7 +13,7 @@ from darkroom.campaign.settings import defaults
 from darkroom.cgi.settings import JudgeSettings
 from darkroom.cgi.stacks.preconditions import L1, unit_fault
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.judge.checks import Alike, Between, Check, Distinct, NoFaults, OneOf, Typical
+from darkroom.judge.checks import Alike, Between, Check, Copies, Distinct, NoFaults, OneOf, Typical
 from darkroom.judge.judgement import PASSED, WARNED
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def checks(
               ignore_missing=True, verdict=WARNED),
         NoFaults(key="pixel_faults", what="pixels", advice=_LEAVE_OUT),
         Distinct(key="path", what="file", advice="give every exposure once"),
-        Distinct(key="pixels", what="content", advice="give every exposure once"),
+        Copies(key="pixels", what="content", advice="give every exposure once"),
         Distinct(key="start", what="start (SCTSRT)", verdict=WARNED),
         Between(key="masked", what="flagged part of its sampled pixels", high=_MASKED,
                 verdict=WARNED),

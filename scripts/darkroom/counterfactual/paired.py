@@ -107,18 +107,32 @@ def shifts(
     harm : float, optional
         Smallest shift that matters.
     """
-    stack = np.asarray(differences, float)
-    good = np.isfinite(stack)
-    zeroed = np.where(good, stack, 0.0)
     found = []
     for name, weights in classes.items():
-        values = np.array(
-            [_weighted(one, ok, weights) for one, ok in zip(zeroed, good, strict=True)]
-        )
+        values = np.array([mean_of(one, weights) for one in differences])
         shift, error, count = leave_one_out(values)
         if count:
             found.append(Shift(estimand, name, shift, error, unit, harm, count))
     return found
+
+
+def mean_of(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return the mean over a mask, or the difference of the means of two; NaN without pixels.
+
+    Parameters
+    ----------
+    values : (ny, nx) array
+        NaN where unknown.
+    weights : (ny, nx) array
+        A mask, or what `contrast` makes.
+    """
+    values = np.asarray(values, float)
+    good = np.isfinite(values)
+    parts = []
+    for mask in (weights > 0, weights < 0):
+        chosen = values[good & mask]
+        parts.append(float(chosen.sum()) / chosen.size if chosen.size else math.nan)
+    return parts[0] - parts[1] if (weights < 0).any() else parts[0]
 
 
 def contrast(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -222,15 +236,3 @@ def change_level(found: Iterable[Shift], flags_changed: float = 0.0) -> str:
 def _ratio(pair: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return pair[0] / pair[1]
-
-
-def _weighted(values: np.ndarray, good: np.ndarray, weights: np.ndarray) -> float:
-    """Return the mean of a mask, or the difference of the means of two; NaN without pixels."""
-    parts = []
-    for mask in (weights > 0, weights < 0):
-        used = good & mask
-        count = int(used.sum())
-        parts.append(values[used].sum() / count if count else math.nan)
-    if not (weights < 0).any():
-        return float(parts[0])
-    return float(parts[0] - parts[1])

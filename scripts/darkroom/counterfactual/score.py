@@ -158,6 +158,33 @@ def needed_samples(scatter: float, current_error: float) -> int | None:
     return math.floor((scatter / current_error) ** 2) + 1
 
 
+def further_made_of(own_variance: float, score: Score, made_of: int) -> int | None:
+    """Return how many exposures more would make a worse candidate as good as the current file.
+
+    The candidate's squared error falls with the number of its exposures; that of the current file
+    is the candidate's plus the score.
+
+    Parameters
+    ----------
+    own_variance : float
+        Squared error of the candidate, by its own ERR, in the unit of the score.
+    score : Score
+    made_of : int
+        Exposures of which the candidate was made; 0: not known.
+
+    Returns
+    -------
+    int or None
+        None when the candidate is not worse, or no number of exposures would do.
+    """
+    if score.verdict != "worse" or made_of < 1:
+        return None
+    current = own_variance + score.value
+    if not current > 0:
+        return None
+    return max(math.floor(made_of * own_variance / current) + 1 - made_of, 1)
+
+
 def _further(mean: float, scatter: float, count: int, level: float) -> int | None:
     """Return the number of further exposures with which the same gain would decide."""
     if mean == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.atomic import make_folder, written_atomically
+from darkroom.epochs import laws
 from darkroom.epochs.merging import check_series, tried
-from darkroom.epochs.state import merge
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
 from darkroom.integrity.watch import keep_record
@@ -21,7 +21,7 @@ from darkroom.integrity.watch import keep_record
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkroom.epochs.state import State
+    from darkroom.epochs.laws import AnyState, Quantity
     from darkroom.hints import StrPath
 
 
@@ -32,21 +32,18 @@ class Epoch:
     Parameters
     ----------
     name : str
-    classes : tuple of str
-        Names of the classes.
     mjd : array, shape (nunits,)
         Middle of each unit [days].
-    offsets : int array, shape (nunits, nclasses)
-        Offset of each unit and class from the template, in steps.
-    spread : array, shape (nunits, nclasses)
-        Mean square of the residuals of each unit and class [steps²].
+    facts : array, shape (nunits, nfacts)
+        See `darkroom.epochs.units.FACTS`.
+    quantities : tuple of Quantity
+        The same ones in every epoch of a series.
     """
 
     name: str
-    classes: tuple[str, ...]
     mjd: np.ndarray
-    offsets: np.ndarray
-    spread: np.ndarray
+    facts: np.ndarray
+    quantities: tuple[Quantity, ...]
 
 
 def states_in(folder: StrPath) -> list[Path]:
@@ -65,10 +62,9 @@ def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
     return [
         Epoch(
             epoch.name if len(parts) == 1 else f"{epoch.name} {k}",
-            epoch.classes,
             epoch.mjd[part],
-            epoch.offsets[part],
-            epoch.spread[part],
+            epoch.facts[part],
+            tuple(replace(one, values=one.values[part]) for one in epoch.quantities),
         )
         for k, part in enumerate(parts, 1)
         if len(part) > 1
@@ -76,8 +72,12 @@ def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
 
 
 def gather(
-    paths: Sequence[Path], gap_days: float, names: Mapping[Path, str] | None = None
-) -> tuple[list[Epoch], State, dict[str, str | float]]:
+    paths: Sequence[Path],
+    gap_days: float,
+    unit: str,
+    names: Mapping[Path, str] | None = None,
+    withdrawn: Sequence[Path] = (),
+) -> tuple[list[Epoch], AnyState, dict[str, str | float]]:
     """Read states one after the other, and merge them.
 
     Parameters
@@ -86,27 +86,36 @@ def gather(
         At least one.
     gap_days : float
         A longer pause between two units of a state starts another epoch.
+    unit : str
+        Unit of the samples.
     names : dict, optional
         Names of epochs that are not those of their files.
+    withdrawn : sequence of path
+        States of units that are taken out of the epochs that hold them.
 
     Returns
     -------
     epochs : list of Epoch
         In the order of time.
-    whole : State
+    whole : State or VarianceState
     cards : dict
         What the series is of.
 
     Raises
     ------
     InputError
-        When a state is damaged, of another series, has no time, or holds a unit of another state.
+        When a state is damaged, of another series, has no time, or holds a unit of another state;
+        when a withdrawn unit is in none, or in one with other numbers.
     """
+    gone = {path: load(path) for path in withdrawn}
     epochs: list[Epoch] = []
     files: dict[str, Path] = {}
     whole, cards = None, {}
     for path in paths:
         state, found = load(path)
+        state = _without(state, found, gone)
+        if not state.units:
+            continue
         name = (names or {}).get(path, path.stem)
         files[name] = path
         if not np.isfinite(state.mjd).all():
@@ -117,12 +126,18 @@ def gather(
             whole, cards = state, found
         else:
             check_series(path, found, cards)
-            whole = tried(path, partial(merge, whole, state))
+            whole = tried(path, partial(laws.merge, whole, state))
         epochs += split(
-            Epoch(name, state.template.names, state.mjd, state.offsets, state.spread), gap_days
+            Epoch(name, state.mjd, state.facts, tuple(laws.quantities(state, unit))), gap_days
         )
     if whole is None:
         raise ValueError("a series of no states")
+    for path in gone:
+        raise InputError(
+            path,
+            "withdraws units that no state of the series holds as a whole",
+            "make one file for the units of each epoch, or take the file away",
+        )
     epochs.sort(key=lambda one: (float(one.mjd.min()), one.name))
     for one, after in itertools.pairwise(epochs):
         if one.mjd.max() > after.mjd.min():
@@ -132,6 +147,17 @@ def gather(
                 "epochs of a series may not overlap in time: make one state of both",
             )
     return epochs, whole, cards
+
+
+def _without(state, cards, gone):
+    """Return a state without the withdrawn units that it holds; `gone` loses their files."""
+    for path, (part, found) in list(gone.items()):
+        if not set(part.units) & set(state.units):
+            continue
+        check_series(path, found, cards)
+        state = tried(path, partial(laws.remove, state, part))
+        del gone[path]
+    return state
 
 
 def add(state: StrPath, folder: StrPath, name: str) -> Path:
@@ -161,9 +187,7 @@ def add(state: StrPath, folder: StrPath, name: str) -> Path:
     for path in states_in(folder)[:1]:
         check_series(path, load(path)[1], cards)
     if target.exists():
-        from darkroom.epochs.state import equal
-
-        if equal(load(target)[0], made):
+        if laws.equal(load(target)[0], made):
             keep_record(target)
             return target
         raise InputError(

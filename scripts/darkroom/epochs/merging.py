@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom import provenance
+from darkroom.epochs import laws, variance
 from darkroom.epochs import state as states
 from darkroom.epochs.state_file import load, save
 from darkroom.errors import DarkroomError, InputError
@@ -38,23 +39,28 @@ def check_series(
             )
 
 
-def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
-    """Merge states of one series.
+def merged(
+    paths: Sequence[StrPath], withdrawn: Sequence[StrPath] = ()
+) -> tuple[laws.AnyState, dict[str, str | float]]:
+    """Read and merge states of one series, without withdrawn units.
 
     Parameters
     ----------
     paths : sequence of path-like
-    output : path-like
+    withdrawn : sequence of path-like
+        States of the units to leave out.
 
     Returns
     -------
-    int
-        Number of units.
+    state : State or VarianceState
+    cards : dict
+        What the series is of.
 
     Raises
     ------
     DarkroomError
-        Without a path; `InputError` when a state is of another series or holds a unit of another.
+        Without a path; `InputError` when a state is of another series, holds a unit of another, or
+        a withdrawn unit is not there as it is.
     """
     if not paths:
         raise DarkroomError("no state to merge: give at least one")
@@ -62,7 +68,23 @@ def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
     for path in paths[1:]:
         part, found = load(path)
         check_series(path, found, cards)
-        whole = tried(path, partial(states.merge, whole, part))
+        whole = tried(path, partial(laws.merge, whole, part))
+    for path in withdrawn:
+        part, found = load(path)
+        check_series(path, found, cards)
+        whole = tried(path, partial(laws.remove, whole, part))
+    return whole, cards
+
+
+def merge_files(paths: Sequence[StrPath], output: StrPath) -> int:
+    """Merge states of one series into a file; return the number of units.
+
+    Raises
+    ------
+    DarkroomError
+        See `merged`.
+    """
+    whole, cards = merged(paths)
     _save(output, whole, cards, paths)
     return len(whole.units)
 
@@ -86,15 +108,12 @@ def remove_file(path: StrPath, withdrawn: StrPath, output: StrPath) -> int:
     InputError
         When the states are of two series, or the units are not in the first as they are.
     """
-    whole, cards = load(path)
-    part, found = load(withdrawn)
-    check_series(withdrawn, found, cards)
-    left = tried(withdrawn, partial(states.remove, whole, part))
+    left, cards = merged([path], [withdrawn])
     _save(output, left, cards, [path, withdrawn])
     return len(left.units)
 
 
-def tried(path: StrPath, change: Callable[[], states.State]) -> states.State:
+def tried(path: StrPath, change: Callable[[], laws.AnyState]) -> laws.AnyState:
     """Return what a change of a state makes; its refusal names the file.
 
     Raises
@@ -119,26 +138,24 @@ def _save(output, state, cards, inputs):
 
 
 def write_product(
-    state: states.State,
+    state: laws.AnyState,
     cards: Mapping[str, str | float],
     inputs: Sequence[StrPath],
     output: StrPath,
-) -> states.Product:
-    """Write the product of a state: mean, error, counts and certificate of each pixel.
+) -> None:
+    """Write the product of a state.
+
+    Of a mean: mean, error, counts and certificate of each pixel, and the levels of the classes; the
+    mean holds the mean level of its class. Of a variance: noise, error and degrees of freedom.
 
     Parameters
     ----------
-    state : State
+    state : State or VarianceState
     cards : dict
         What the series is of.
     inputs : sequence of path-like
         Files it was read from.
     output : path-like
-
-    Returns
-    -------
-    Product
-        As written: the mean holds the mean level of each class.
 
     Raises
     ------
@@ -147,41 +164,53 @@ def write_product(
     """
     if not state.units:
         raise InputError(inputs[0], "holds no unit: there is nothing to make a product of")
-    found = states.product(state)
-    level, error = states.levels(state)
     primary = fits.PrimaryHDU()
     header = primary.header
-    header["DATATYPE"] = ("darkroom product of a state 1", "mean over the units of a series")
+    header["DATATYPE"] = ("darkroom product of a state 2", "made of the units of a series")
     for name, value in cards.items():
         header[name] = value
     header["NUNITS"] = (len(state.units), "number of units")
-    header["NOTCERT"] = (
-        int((~found.certified & (state.template.classes != states.NO_CLASS)).sum()),
-        "pixels without certificate",
-    )
     provenance.stamp(
         header, made_by="epochs", inputs=inputs, settings={}, packages=("numpy", "astropy")
     )
-    images = {
-        "SCI": (found.mean + state.template.spread(level, np.nan)).astype(np.float32),
-        "ERR": found.error.astype(np.float32),
-        "COUNT": found.count.astype(np.int32),
-        "NCLIP": found.clipped.astype(np.int32),
-        "CERTIFIED": found.certified.astype(np.uint8),
-    }
+    if isinstance(state, states.State):
+        images, tables = _mean(state, header)
+    else:
+        found = variance.product(state)
+        images, tables = {"SCI": found.noise, "ERR": found.error, "DOF": found.dof}, []
+    kinds = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.uint8}
     write(
         output,
         [
             primary,
-            *(fits.ImageHDU(image, name=name) for name, image in images.items()),
-            binary_table(
-                [
-                    fits.Column("CLASS", "J", array=np.arange(level.size)),
-                    fits.Column("OFFSET", "D", array=level),
-                    fits.Column("ERROR", "D", array=error),
-                ],
-                "LEVELS",
+            *(
+                fits.ImageHDU(image.astype(kinds[image.dtype.kind]), name=name)
+                for name, image in images.items()
             ),
+            *tables,
         ],
     )
-    return found
+
+
+def _mean(state, header):
+    found = states.product(state)
+    level, error = states.levels(state)
+    scale = state.template.scale
+    lost = ~found.certified & (state.template.classes != states.NO_CLASS)
+    header["NOTCERT"] = (int(lost.sum()), "pixels without certificate")
+    images = {
+        "SCI": (found.mean + state.template.spread(level, np.nan)) / scale,
+        "ERR": found.error / scale,
+        "COUNT": found.count,
+        "NCLIP": found.clipped,
+        "CERTIFIED": found.certified,
+    }
+    levels = binary_table(
+        [
+            fits.Column("CLASS", "J", array=np.arange(level.size)),
+            fits.Column("OFFSET", "D", array=level / scale),
+            fits.Column("ERROR", "D", array=error / scale),
+        ],
+        "LEVELS",
+    )
+    return images, [levels]

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from darkroom.campaign.settings import setting
 
+#: Folder, within that of a series, of the states of units that are withdrawn from it.
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochSettings:
@@ -38,8 +41,14 @@ class EpochSettings:
     )
     tolerance: float = setting(
         10.0,
-        "Largest change of a level that does no harm: how long the product stays within it is "
-        "said.",
+        "Largest change of the level of a superbias that does no harm: how long the product stays "
+        "within it is said.",
         unit="DN",
+        above=0,
+    )
+    dark_tolerance: float = setting(
+        0.001,
+        "The same for the level of a dark current.",
+        unit="e-/s",
         above=0,
     )

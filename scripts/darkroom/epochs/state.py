@@ -10,9 +10,15 @@ product is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from darkroom.epochs.units import check_name, facts_of, leaving, order, staying
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Steps a sample is divided into.
 STEPS = 1024
@@ -23,6 +29,8 @@ REFERENCE = ", reference pixels"
 #: Sums are whole numbers of 64 bits: no residual may be so large that its square cannot be added
 #: four thousand million times, or that rounding to steps fails.
 LARGEST = 2**15
+#: Steps of `Template.noise` for a factor of two.
+NOISE_STEPS = 4
 FAR = np.dtype([("pixel", np.int32), ("unit", np.int32), ("residual", np.int32)])
 
 
@@ -46,6 +54,11 @@ class Template:
     inner, outer : float
         Samples within `inner` sigma of the template are summed at once; samples beyond `outer`
         sigma of the mean are clipped.
+    noise : uint8 array, shape (ny, nx), optional
+        How much noisier than its class a pixel is, in steps of a factor 2¼; 0 by default.
+    constants : dict of float64 arrays
+        Further numbers that samples of the series are measured with, by name. ``SCALE``: samples
+        are the product's values times it, so that whole numbers are fine enough (1 by default).
 
     Raises
     ------
@@ -61,19 +74,26 @@ class Template:
     names: tuple[str, ...]
     inner: float = 3.0
     outer: float = 4.0
+    noise: np.ndarray | None = None
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a template that no series can be built on."""
         if not self.level.shape == self.classes.shape == self.anchor.shape:
             raise ValueError("level, classes and anchor of a template have different shapes")
+        if self.noise is not None and self.noise.shape != self.level.shape:
+            raise ValueError("level and noise of a template have different shapes")
         if len(self.names) != self.sigma.size or len(set(self.names)) != len(self.names):
             raise ValueError("the classes of a template have no names of their own")
         if not (np.isfinite(self.sigma).all() and (self.sigma > 0).all()):
             raise ValueError("the scatter of a class is not a positive number")
         if not 0 < self.inner < self.outer:
             raise ValueError("the inner limit of a template is not between 0 and the outer one")
-        if self.inner * self.sigma.max() >= LARGEST:
-            raise ValueError(f"a scatter above {LARGEST / self.inner:.0f} is too large for sums")
+        if (largest := self.inner * self.scatter(0.0).max(initial=0)) >= LARGEST:
+            raise ValueError(
+                f"a scatter of {largest / self.inner:.4g} is too large for sums: at most "
+                f"{LARGEST / self.inner:.0f}"
+            )
         for k in range(self.sigma.size):
             if not (self.anchor & (self.classes == k)).any():
                 raise ValueError(f"class {k} has no anchor pixel to measure offsets with")
@@ -84,6 +104,16 @@ class Template:
             np.where(self.classes == NO_CLASS, len(values), self.classes)
         ]
 
+    @property
+    def scale(self) -> float:
+        """What the product's values are multiplied with to be samples."""
+        return float(self.constants.get("SCALE", np.ones(())).ravel()[0])
+
+    def scatter(self, other: float) -> np.ndarray:
+        """Return the scatter of each pixel, shape (ny, nx); `other` where it has no class."""
+        found = self.spread(self.sigma, other)
+        return found if self.noise is None else found * 2.0 ** (self.noise / NOISE_STEPS)
+
     def same(self, other: Template) -> bool:
         """Whether another template is equal in every number."""
         return (
@@ -92,7 +122,33 @@ class Template:
             and np.array_equal(self.sigma, other.sigma)
             and np.array_equal(self.classes, other.classes)
             and np.array_equal(self.anchor, other.anchor)
+            and _noise_of(self).tobytes() == _noise_of(other).tobytes()
+            and self.constants.keys() == other.constants.keys()
+            and all(np.array_equal(one, other.constants[k]) for k, one in self.constants.items())
         )
+
+
+def _noise_of(template):
+    return np.zeros(template.level.shape, np.uint8) if template.noise is None else template.noise
+
+
+def noise_steps(factor: np.ndarray, template: Template) -> np.ndarray:
+    """Return how much noisier than its class a pixel is as `Template.noise` holds it, rounded up.
+
+    Parameters
+    ----------
+    factor : array, shape (ny, nx)
+        Scatter of each pixel over that of its class; below 1, or unknown, it counts as 1.
+    template : Template
+        A scatter that is too large for its sums is cut.
+
+    Returns
+    -------
+    uint8 array, shape (ny, nx)
+    """
+    most = LARGEST / 2 / template.inner / template.sigma.max()
+    usable = np.clip(np.nan_to_num(factor, nan=1.0, posinf=1.0), 1.0, max(most, 1.0))
+    return np.ceil(NOISE_STEPS * np.log2(usable)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -112,8 +168,12 @@ class State:
         Offset of each unit and class from the template, in steps.
     mjd : float64 array, shape (nunits,)
         Middle of each unit [days]; NaN where unknown.
+    facts : float64 array, shape (nunits, nfacts)
+        What else is known of each unit, in the order of `darkroom.epochs.units.FACTS`; NaN where
+        unknown.
     spread : float64 array, shape (nunits, nclasses)
-        Mean square of the summed residuals of each unit and class [steps²].
+        Mean square of the summed residuals of each unit and class [steps²], without the pixels
+        that are noisier than their class.
     far : structured array of `FAR`
         Samples outside the inner limit: pixel (flat index), unit (index into `units`), residual in
         steps; sorted by pixel, then unit.
@@ -126,6 +186,7 @@ class State:
     units: tuple[str, ...]
     offsets: np.ndarray
     mjd: np.ndarray
+    facts: np.ndarray
     spread: np.ndarray
     far: np.ndarray
 
@@ -162,13 +223,19 @@ def empty(template: Template) -> State:
         (),
         np.zeros((0, template.sigma.size), np.int32),
         np.zeros(0),
+        facts_of(),
         np.zeros((0, template.sigma.size)),
         np.zeros(0, FAR),
     )
 
 
 def of_unit(
-    template: Template, name: str, frame: np.ndarray, bad: np.ndarray, mjd: float = np.nan
+    template: Template,
+    name: str,
+    frame: np.ndarray,
+    bad: np.ndarray,
+    mjd: float = np.nan,
+    facts: Mapping[str, float] | None = None,
 ) -> State:
     """Return the state of one unit.
 
@@ -183,6 +250,8 @@ def of_unit(
         Samples that are left out: saturated, hit, flagged.
     mjd : float
         Middle of the unit [days].
+    facts : dict, optional
+        What else is known of it; names are those of `darkroom.epochs.units.FACTS`.
 
     Returns
     -------
@@ -194,8 +263,7 @@ def of_unit(
         When the shape is another, a class has no good anchor pixel, or the name is not one that a
         FITS table can hold.
     """
-    if not (name.isascii() and name.isprintable() and name):
-        raise ValueError(f"the name of a unit is {name!r}: letters, digits and signs of ASCII only")
+    check_name(name)
     if frame.shape != template.level.shape or bad.shape != frame.shape:
         raise ValueError(f"{name}: {frame.shape} pixels, the series has {template.level.shape}")
     good = ~bad & np.isfinite(frame) & (template.classes != NO_CLASS)
@@ -209,16 +277,17 @@ def of_unit(
     offset = template.spread(offsets)
     largest = np.iinfo(np.int32).max
     residual = np.clip(np.rint(difference * STEPS) - offset, -largest, largest).astype(np.int64)
-    inner = template.spread(np.floor(template.inner * template.sigma * STEPS), -1.0)
+    inner = np.floor(template.inner * template.scatter(-1.0) * STEPS)
     near = good & (np.abs(residual) <= inner)
     pixel = np.flatnonzero(good & ~near)
     far = np.zeros(pixel.size, FAR)
     far["pixel"], far["residual"] = pixel, residual.ravel()[pixel]
     summed = np.where(near, residual, 0)
     squares = summed * summed
-    number = np.bincount(template.classes[near], minlength=offsets.size)
+    usual = near if template.noise is None else near & (template.noise == 0)
+    number = np.bincount(template.classes[usual], minlength=offsets.size)
     # Whole numbers below 2⁵³: no order of additions changes the sum.
-    total = np.bincount(template.classes[near], squares[near], minlength=offsets.size)
+    total = np.bincount(template.classes[usual], squares[usual], minlength=offsets.size)
     return State(
         template,
         near.astype(np.uint16),
@@ -227,6 +296,7 @@ def of_unit(
         (name,),
         offsets[None].astype(np.int32),
         np.array([mjd], np.float64),
+        facts_of(facts or {}),
         (total / np.maximum(number, 1))[None],
         far,
     )
@@ -241,16 +311,12 @@ def merge(first: State, second: State) -> State:
         When the templates differ, a unit is in both, or a pixel has more samples than are counted.
     """
     _same_template(first, second)
-    twice = sorted(set(first.units) & set(second.units))
-    if twice:
-        raise ValueError(f"{twice[0]} is in both states ({len(twice)} units are)")
+    names, places = order(first.units, second.units)
     count = first.count.astype(np.int64) + second.count
     if count.max(initial=0) > np.iinfo(np.uint16).max:
         raise ValueError("more samples of a pixel than 65535")
-    units = (*first.units, *second.units)
-    order = np.argsort(np.array(units, dtype=str), kind="stable") if units else np.zeros(0, int)
-    rank = np.empty(len(units), np.int32)
-    rank[order] = np.arange(len(units))
+    rank = np.empty(len(names), np.int32)
+    rank[places] = np.arange(len(names))
     far = np.concatenate([first.far, second.far])
     far["unit"][: first.far.size] = rank[first.far["unit"]]
     far["unit"][first.far.size :] = rank[second.far["unit"] + len(first.units)]
@@ -259,10 +325,11 @@ def merge(first: State, second: State) -> State:
         count.astype(np.uint16),
         first.total + second.total,
         first.squares + second.squares,
-        tuple(units[k] for k in order),
-        np.concatenate([first.offsets, second.offsets])[order],
-        np.concatenate([first.mjd, second.mjd])[order],
-        np.concatenate([first.spread, second.spread])[order],
+        names,
+        np.concatenate([first.offsets, second.offsets])[places],
+        np.concatenate([first.mjd, second.mjd])[places],
+        np.concatenate([first.facts, second.facts])[places],
+        np.concatenate([first.spread, second.spread])[places],
         far[np.lexsort((far["unit"], far["pixel"]))],
     )
 
@@ -277,11 +344,8 @@ def remove(whole: State, part: State) -> State:
         others than those that were added.
     """
     _same_template(whole, part)
-    missing = sorted(set(part.units) - set(whole.units))
-    if missing:
-        raise ValueError(f"{missing[0]} is not in the state ({len(missing)} units are not)")
-    gone = np.array([unit in set(part.units) for unit in whole.units], bool)
-    leaving = gone[whole.far["unit"]]
+    gone = leaving(whole.units, part.units)
+    left = gone[whole.far["unit"]]
     where = {unit: k for k, unit in enumerate(whole.units)}
     expected = part.far.copy()
     expected["unit"] = np.array([where[unit] for unit in part.units], np.int32)[part.far["unit"]]
@@ -290,22 +354,23 @@ def remove(whole: State, part: State) -> State:
     if (
         not np.array_equal(whole.offsets[gone], part.offsets)
         or not np.array_equal(whole.spread[gone], part.spread)
-        or not np.array_equal(whole.far[leaving], expected)
+        or not np.array_equal(whole.far[left], expected)
         or count.min(initial=0) < 0
         or squares.min(initial=0) < 0
     ):
         raise ValueError(f"{part.units[0]} has other samples than those that were added")
     rank = np.cumsum(~gone) - 1
-    far = whole.far[~leaving].copy()
+    far = whole.far[~left].copy()
     far["unit"] = rank[far["unit"]]
     return replace(
         whole,
         count=count.astype(np.uint16),
         total=whole.total - part.total,
         squares=squares,
-        units=tuple(unit for unit, left in zip(whole.units, gone, strict=True) if not left),
+        units=staying(whole.units, gone),
         offsets=whole.offsets[~gone],
         mjd=whole.mjd[~gone],
+        facts=whole.facts[~gone],
         spread=whole.spread[~gone],
         far=far,
     )
@@ -331,7 +396,7 @@ def product(state: State) -> Product:
     n = state.count.astype(np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         core = np.where(n > 0, state.total / n, 0.0)
-    sigma = template.spread(template.sigma, np.inf) * STEPS
+    sigma = template.scatter(np.inf) * STEPS
     certified = (n > 0) & (np.abs(core) < (template.outer - template.inner) * sigma)
     pixel = state.far["pixel"]
     residual = state.far["residual"].astype(np.int64)
@@ -390,4 +455,5 @@ def equal(first: State, second: State) -> bool:
             for name in ("count", "total", "squares", "offsets", "spread", "far")
         )
         and np.array_equal(first.mjd, second.mjd, equal_nan=True)
+        and np.array_equal(first.facts, second.facts, equal_nan=True)
     )

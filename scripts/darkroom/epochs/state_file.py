@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 
 from darkroom import provenance
+from darkroom.epochs.laws import AnyState
 from darkroom.epochs.state import FAR, State, Template
+from darkroom.epochs.units import FACTS
+from darkroom.epochs.variance import VarianceState, VarianceTemplate
 from darkroom.errors import InputError, as_written
 from darkroom.fits.write import binary_table, write
 
@@ -20,39 +23,83 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 #: Of DATATYPE; a change of the format gets another number, old ones are refused in words.
-DATATYPE = "darkroom state 1"
+DATATYPE = "darkroom state 2"
 _ADVICE = "make the state again from its exposures"
-_IMAGES = {"LEVEL": np.int32, "CLASSES": np.uint8, "ANCHOR": np.uint8}
-_SUMS = {"COUNT": np.uint16, "TOTAL": np.int64, "SQUARES": np.int64}
+#: Images by law, with the kind of number that each holds.
+_IMAGES: dict[str, dict[str, Any]] = {
+    "mean": {
+        "LEVEL": "i4", "CLASSES": "u1", "ANCHOR": "u1", "NOISE": "u1",
+        "COUNT": "u2", "TOTAL": "i8", "SQUARES": "i8",
+    },
+    "variance": {"CLASSES": "u1", "WHOLE": "u1", "DOF": "u4", "TOTAL": "i8"},
+}  # fmt: skip
+#: Columns of the units, beside name and time.
+_COLUMNS = {
+    "mean": {"FACTS": "D", "OFFSETS": "J", "SPREAD": "D"},
+    "variance": {"FACTS": "D", "SPREAD": "D"},
+}
+_CONSTANT = "C_"
 
 
-def digest(state: State) -> str:
+def _law(state):
+    return "mean" if isinstance(state, State) else "variance"
+
+
+def _images(state):
+    form = state.template
+    if isinstance(state, VarianceState):
+        return {
+            "CLASSES": form.classes, "WHOLE": form.whole, "DOF": state.dof, "TOTAL": state.total
+        }  # fmt: skip
+    noise = np.zeros(form.level.shape, np.uint8) if form.noise is None else form.noise
+    return {
+        "LEVEL": form.level, "CLASSES": form.classes, "ANCHOR": form.anchor, "NOISE": noise,
+        "COUNT": state.count, "TOTAL": state.total, "SQUARES": state.squares,
+    }  # fmt: skip
+
+
+def _numbers(state):
+    """Return the single numbers of a template: value and comment by card."""
+    form = state.template
+    if isinstance(state, VarianceState):
+        return {"FACTOR": (form.factor, "noise of the product over that of the residuals")}
+    return {
+        "INNER": (form.inner, "[sigma] samples within it are summed"),
+        "OUTER": (form.outer, "[sigma] samples beyond it are clipped"),
+    }
+
+
+def _constants(state):
+    return {} if isinstance(state, VarianceState) else dict(state.template.constants)
+
+
+def digest(state: AnyState) -> str:
     """Return the SHA-256 of everything that a state holds.
 
     Parameters
     ----------
-    state : State
+    state : State or VarianceState
 
     Returns
     -------
     str
         64 hexadecimal digits; equal for states that are equal in every bit.
     """
-    form = state.template
-    total = hashlib.sha256(f"{DATATYPE} {form.level.shape} {form.inner!r} {form.outer!r}".encode())
-    for array in (
-        form.level.astype("<i4"),
-        form.classes.astype("u1"),
-        form.anchor.astype("u1"),
-        form.sigma.astype("<f8"),
-        state.count.astype("<u2"),
-        state.total.astype("<i8"),
-        state.squares.astype("<i8"),
-        state.offsets.astype("<i4"),
-        state.mjd.astype("<f8"),
-        state.spread.astype("<f8"),
-        *(state.far[name].astype("<i4") for name in FAR.names or ()),
-    ):
+    law, images, form = _law(state), _images(state), state.template
+    numbers = [value for value, _ in _numbers(state).values()]
+    total = hashlib.sha256(f"{DATATYPE} {law} {images['CLASSES'].shape} {numbers!r}".encode())
+    arrays = [images[name].astype(f"<{kind}") for name, kind in _IMAGES[law].items()]
+    arrays += [form.sigma.astype("<f8"), state.mjd.astype("<f8")]
+    kinds = {"D": "<f8", "J": "<i4"}
+    arrays += [
+        getattr(state, name.lower()).astype(kinds[kind]) for name, kind in _COLUMNS[law].items()
+    ]
+    if isinstance(state, State):
+        arrays += [state.far[name].astype("<i4") for name in FAR.names or ()]
+    for name, value in sorted(_constants(state).items()):
+        total.update(f"{name} {value.shape}".encode())
+        arrays.append(value.astype("<f8"))
+    for array in arrays:
         total.update(np.ascontiguousarray(array).data)
     total.update("\n".join([*form.names, "", *state.units]).encode())
     return total.hexdigest()
@@ -60,7 +107,7 @@ def digest(state: State) -> str:
 
 def save(
     path: StrPath,
-    state: State,
+    state: AnyState,
     cards: Mapping[str, tuple[str | float, str]],
     *,
     made_by: str,
@@ -71,7 +118,7 @@ def save(
     Parameters
     ----------
     path : path-like
-    state : State
+    state : State or VarianceState
     cards : dict
         What the series is of (instrument, detector, product, set-up): value and comment by keyword.
         States whose cards differ do not merge.
@@ -80,56 +127,62 @@ def save(
     inputs : sequence of path-like
         Files that the header names with their SHA-256.
     """
-    form = state.template
+    law, form = _law(state), state.template
     primary = fits.PrimaryHDU()
     header = primary.header
     header["DATATYPE"] = (DATATYPE, "sums of units that merge")
+    header["LAW"] = (law, "what the sums make")
     for name, (value, comment) in cards.items():
         header[name] = (value, comment)
     header["SERIES"] = (",".join(cards), "cards that states must share to merge")
     header["NUNITS"] = (len(state.units), "number of units")
-    header["INNER"] = (form.inner, "[sigma] samples within it are summed")
-    header["OUTER"] = (form.outer, "[sigma] samples beyond it are clipped")
+    for name, (value, comment) in _numbers(state).items():
+        header[name] = (value, comment)
     header["STATESUM"] = digest(state)
     provenance.stamp(
         header, made_by=made_by, inputs=inputs, settings={}, packages=("numpy", "astropy")
     )
-    images = {
-        "LEVEL": form.level, "CLASSES": form.classes, "ANCHOR": form.anchor.astype(np.uint8),
-        "COUNT": state.count, "TOTAL": state.total, "SQUARES": state.squares,
-    }  # fmt: skip
     classes = form.sigma.size
     width = max([1, *(len(unit.encode()) for unit in state.units)])
-    write(
-        path,
-        [
-            primary,
-            *(fits.ImageHDU(image, name=name) for name, image in images.items()),
-            binary_table(
-                [
-                    fits.Column("NAME", f"{max(map(len, form.names))}A", array=list(form.names)),
-                    fits.Column("SIGMA", "D", array=form.sigma),
-                ],
-                "CLASSNAMES",
-            ),
-            binary_table(
-                [
-                    fits.Column("UNIT", f"{width}A", array=list(state.units)),
-                    fits.Column("MJD", "D", unit="d", array=state.mjd),
-                    fits.Column("OFFSETS", f"{classes}J", array=state.offsets),
-                    fits.Column("SPREAD", f"{classes}D", array=state.spread),
-                ],
-                "UNITS",
-            ),
-            binary_table(
-                [fits.Column(name.upper(), "J", array=state.far[name]) for name in FAR.names or ()],
-                "FAR",
-            ),
-        ],
-    )
+    repeat = {"FACTS": len(FACTS), "OFFSETS": classes, "SPREAD": classes}
+    hdus = [
+        primary,
+        *(
+            fits.ImageHDU(image.astype(_IMAGES[law][name]), name=name)
+            for name, image in _images(state).items()
+        ),
+        *(
+            fits.ImageHDU(value.astype(np.float64), name=_CONSTANT + name)
+            for name, value in _constants(state).items()
+        ),
+        binary_table(
+            [
+                fits.Column("NAME", f"{max(map(len, form.names))}A", array=list(form.names)),
+                fits.Column("SIGMA", "D", array=form.sigma),
+            ],
+            "CLASSNAMES",
+        ),
+        binary_table(
+            [
+                fits.Column("UNIT", f"{width}A", array=list(state.units)),
+                fits.Column("MJD", "D", unit="d", array=state.mjd),
+                *(
+                    fits.Column(name, f"{repeat[name]}{kind}", array=getattr(state, name.lower()))
+                    for name, kind in _COLUMNS[law].items()
+                ),
+            ],
+            "UNITS",
+        ),
+    ]
+    if isinstance(state, State):
+        columns = [
+            fits.Column(name.upper(), "J", array=state.far[name]) for name in FAR.names or ()
+        ]
+        hdus.append(binary_table(columns, "FAR"))
+    write(path, hdus)
 
 
-def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
+def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
     """Read a state.
 
     Parameters
@@ -138,7 +191,7 @@ def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
 
     Returns
     -------
-    state : State
+    state : State or VarianceState
     cards : dict
         What its series is of.
 
@@ -154,39 +207,14 @@ def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
     with as_written(path, "no state", _ADVICE):
         with fits.open(path, memmap=False) as hdus:
             header = hdus[0].header
-            if header.get("DATATYPE") != DATATYPE:
+            if header.get("DATATYPE") != DATATYPE or header.get("LAW") not in _IMAGES:
                 raise InputError(
-                    path, f"DATATYPE is {header.get('DATATYPE')!r}, not {DATATYPE!r}", _ADVICE
+                    path,
+                    f"DATATYPE is {header.get('DATATYPE')!r}, LAW {header.get('LAW')!r}, not "
+                    f"{DATATYPE!r} with one of {', '.join(_IMAGES)}",
+                    _ADVICE,
                 )
-            image = {
-                name: np.ascontiguousarray(hdus[name].data.astype(kind))
-                for name, kind in (_IMAGES | _SUMS).items()
-            }
-            template = Template(
-                image["LEVEL"],
-                hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64),
-                image["CLASSES"],
-                image["ANCHOR"].astype(bool),
-                tuple(str(name) for name in hdus["CLASSNAMES"].data["NAME"]),
-                float(header["INNER"]),
-                float(header["OUTER"]),
-            )
-            far = np.zeros(len(hdus["FAR"].data), FAR)
-            for name in FAR.names or ():
-                far[name] = hdus["FAR"].data[name.upper()]
-            units = hdus["UNITS"].data
-            shape = len(units), template.sigma.size
-            state = State(
-                template,
-                image["COUNT"],
-                image["TOTAL"],
-                image["SQUARES"],
-                tuple(str(unit) for unit in units["UNIT"]),
-                units["OFFSETS"].astype(np.int32).reshape(shape),
-                units["MJD"].astype(np.float64),
-                units["SPREAD"].astype(np.float64).reshape(shape),
-                far,
-            )
+            state = _read(hdus, header)
             series = str(header["SERIES"])
             cards = {name: header[name] for name in series.split(",") if name}
             stated = header["STATESUM"]
@@ -196,3 +224,46 @@ def load(path: StrPath) -> tuple[State, dict[str, str | float]]:
             path, f"its numbers have SHA-256 {found}, its header says {stated}", _ADVICE
         )
     return state, cards
+
+
+def _read(hdus, header):
+    law = header["LAW"]
+    image = {
+        name: np.ascontiguousarray(hdus[name].data.astype(kind))
+        for name, kind in _IMAGES[law].items()
+    }
+    names = tuple(str(name) for name in hdus["CLASSNAMES"].data["NAME"])
+    sigma = hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64)
+    table = hdus["UNITS"].data
+    kinds = {"D": np.float64, "J": np.int32}
+    widths = {"FACTS": len(FACTS), "OFFSETS": sigma.size, "SPREAD": sigma.size}
+    column = {
+        name: table[name].astype(kinds[kind]).reshape(len(table), widths[name])
+        for name, kind in _COLUMNS[law].items()
+    }
+    units = tuple(str(unit) for unit in table["UNIT"])
+    mjd = table["MJD"].astype(np.float64)
+    if law == "variance":
+        form = VarianceTemplate(
+            sigma, image["CLASSES"], image["WHOLE"].astype(bool), names, float(header["FACTOR"])
+        )
+        return VarianceState(
+            form, image["DOF"], image["TOTAL"], units, mjd, column["FACTS"], column["SPREAD"]
+        )
+    constants = {
+        hdu.name.removeprefix(_CONSTANT): np.ascontiguousarray(hdu.data.astype(np.float64))
+        for hdu in hdus
+        if hdu.name.startswith(_CONSTANT)
+    }
+    template = Template(
+        image["LEVEL"], sigma, image["CLASSES"], image["ANCHOR"].astype(bool), names,
+        float(header["INNER"]), float(header["OUTER"]),
+        image["NOISE"] if image["NOISE"].any() else None, constants,
+    )  # fmt: skip
+    far = np.zeros(len(hdus["FAR"].data), FAR)
+    for name in FAR.names or ():
+        far[name] = hdus["FAR"].data[name.upper()]
+    return State(
+        template, image["COUNT"], image["TOTAL"], image["SQUARES"], units, column["OFFSETS"], mjd,
+        column["FACTS"], column["SPREAD"], far,
+    )  # fmt: skip

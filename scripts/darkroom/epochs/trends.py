@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import Errors, Series, errors
-from darkroom.epochs.state import REFERENCE, STEPS
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.epochs.folder import Epoch
+    from darkroom.epochs.settings import EpochSettings
 
+#: Of the files; a change gets another number.
+FORMAT = "darkroom trends 2"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
@@ -49,50 +52,32 @@ class Trend:
     shape: str
 
 
-def series_of(epochs: Sequence[Epoch], unit: str) -> list[Series]:
-    """Return the series of the levels and of the scatter of each class.
+def series_of(epochs: Sequence[Epoch]) -> list[Series]:
+    """Return the series of every quantity of the epochs.
 
     Parameters
     ----------
     epochs : sequence of Epoch
         In the order of time.
-    unit : str
-        Unit of the samples.
 
     Returns
     -------
     list of Series
-        Level of each class about the template, where there are reference pixels less their
-        level (what the reference pixel correction leaves); and the scatter of its samples, as the
-        logarithm of its variance, whose change is twice the relative change of the noise.
     """
-    names = epochs[0].classes
+    start = np.array([one.mjd.min() for one in epochs])
+    end = np.array([one.mjd.max() for one in epochs])
+    units = np.array([one.mjd.size for one in epochs])
     found = []
-    for k, name in enumerate(names):
-        if name.endswith(REFERENCE):
-            continue
-        pair = names.index(name + REFERENCE) if name + REFERENCE in names else None
-        levels = [
-            (one.offsets[:, k] - (0 if pair is None else one.offsets[:, pair])) / STEPS
-            for one in epochs
-        ]
-        title = f"level of {name}" if pair is None else f"level of {name} less reference pixels"
-        found.append(_series(title, unit, levels, epochs))
-        scatter = [np.log(np.maximum(one.spread[:, k], 1) / STEPS**2) for one in epochs]
-        found.append(_series(f"ln of the variance of {name}", "", scatter, epochs))
+    for k, first in enumerate(epochs[0].quantities):
+        values = [one.quantities[k].values for one in epochs]
+        variance = np.array([one.var(ddof=1) for one in values])
+        found.append(
+            Series(
+                first.name, first.unit, np.array([one.mean() for one in values]),
+                np.maximum(variance, first.floor), units, start, end,
+            )
+        )  # fmt: skip
     return found
-
-
-def _series(name, unit, values, epochs):
-    return Series(
-        name,
-        unit,
-        np.array([one.mean() for one in values]),
-        np.array([one.var(ddof=1) for one in values]),
-        np.array([one.size for one in values]),
-        np.array([one.mjd.min() for one in epochs]),
-        np.array([one.mjd.max() for one in epochs]),
-    )
 
 
 def judge(every: Sequence[Series], false: float) -> list[Trend]:
@@ -110,6 +95,8 @@ def judge(every: Sequence[Series], false: float) -> list[Trend]:
     list of Trend
         In the order given.
     """
+    if not every:
+        return []
     known = [errors(one) for one in every]
     scans = [scan(one.value, e.error, e.dof) for one, e in zip(every, known, strict=True)]
     changed = discoveries(np.array([one.p for one in scans]), false)
@@ -175,46 +162,46 @@ def _slope(trend, current):
     return fit.slope, fit.error
 
 
-def as_json(trends: Sequence[Trend], epochs: Sequence[str], tolerance: float) -> dict[str, Any]:
-    """Return what a report shows of the trends of a series.
+def unit_of(product: str) -> str:
+    """Return the unit of the levels of a product."""
+    return "e-/s" if product == "dark" else "DN"
+
+
+def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> dict[str, Any]:
+    """Return what a report shows of the trends of the series of one item.
 
     Parameters
     ----------
-    trends : sequence of Trend
-    epochs : sequence of str
-        Names.
-    tolerance : float
+    epochs : dict of sequences of Epoch
+        In the order of time, by product.
+    settings : EpochSettings
 
     Returns
     -------
     dict
-        Without NaN; numbers rounded to six digits, times to 1e-5 days.
+        ``products``: by name, its epochs and their times, its series with what was found, and the
+        validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
+        Without NaN; numbers rounded to nine digits.
     """
-    return {
-        "format": "darkroom trends 1",
-        "epochs": list(epochs),
-        "start": [round(float(day), 5) for day in trends[0].series.start],
-        "end": [round(float(day), 5) for day in trends[0].series.end],
-        "units": [int(number) for number in trends[0].series.units],
-        "validity": {name: _rounded(value) for name, value in validity(trends, tolerance).items()},
-        "series": [_one(trend) for trend in trends],
-    }
+    series = {name: series_of(e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
+    trends = iter(judge([one for every in series.values() for one in every], settings.false))
+    found = {}
+    for name, every in series.items():
+        own = [next(trends) for _ in every]
+        tolerance = settings.dark_tolerance if name == "dark" else settings.tolerance
+        told = validity(own, tolerance) if any(one.series.unit for one in own) else None
+        found[name] = {
+            "epochs": [one.name for one in epochs[name]],
+            "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],
+            "end": [round(float(one.mjd.max()), 5) for one in epochs[name]],
+            "units": [int(one.mjd.size) for one in epochs[name]],
+            "validity": told and {key: _rounded(value) for key, value in told.items()},
+            "series": [_one(trend, facts_by_epoch(epochs[name])) for trend in own],
+        }
+    return {"format": FORMAT, "products": found}
 
 
-def nothing(epochs: Sequence[Epoch]) -> dict[str, Any]:
-    """Return the same of a series that is too short for trends."""
-    return {
-        "format": "darkroom trends 1",
-        "epochs": [one.name for one in epochs],
-        "start": [round(float(one.mjd.min()), 5) for one in epochs],
-        "end": [round(float(one.mjd.max()), 5) for one in epochs],
-        "units": [len(one.mjd) for one in epochs],
-        "validity": None,
-        "series": [],
-    }
-
-
-def _one(trend):
+def _one(trend, facts):
     parts, step = trend.partition, trend.scan
     return {
         "name": trend.series.name,
@@ -242,6 +229,14 @@ def _one(trend):
                 "latest": one.latest,
             }
             for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
+        ],
+        "candidates": [
+            {
+                "fact": one.name,
+                "correlation": _rounded(one.correlation),
+                "chance": _rounded(one.chance),
+            }
+            for one in (candidates(trend.series.value, facts) if trend.changed else ())
         ],
         "level": {
             "value": _rounded(parts.level),

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
 
@@ -24,6 +25,10 @@ _MAD_LIMITS: tuple[tuple[int, float], ...] = (
     (6, 24.0), (8, 15.6), (10, 11.9), (12, 9.9), (15, 9.0), (20, 7.2), (30, 6.2), (50, 5.4),
     (100, 5.0), (200, 4.9),
 )  # fmt: skip
+
+
+# Exposure, number of an element, and whether it has several.
+_Place = tuple[Subject, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,8 @@ class OneOf(Check):
     allowed : tuple
         Values that pass, compared as text without regard to case.
     refused : tuple
-        Values known to be wrong: they get the check's verdict.
+        Values known to be wrong: they get the check's verdict. ``NRC_*`` stands for all that begin
+        so.
     unknown : {"refused", "warned", "passed"}
         Verdict of any other value; by default that of the check.
     missing : {"refused", "warned", "passed"}
@@ -95,7 +101,7 @@ class OneOf(Check):
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
-        allowed, refused = _folded(self.allowed), _folded(self.refused)
+        allowed, refused = _folded(self.allowed), tuple(_folded(self.refused))
         limit = " or ".join(shown(value) for value in self.allowed)
         for subject in subjects:
             value = subject.values.get(self.key)
@@ -106,7 +112,7 @@ class OneOf(Check):
             verdict = self.verdict
             if blank:
                 verdict, fault = self.missing, f"its header has no {self.name}, {limit} is needed"
-            elif text in refused:
+            elif any(fnmatchcase(text, pattern) for pattern in refused):
                 fault = f"{self.name} is {shown(value)}, {limit} is needed"
             else:
                 verdict = self.unknown or verdict
@@ -236,7 +242,7 @@ class Distinct(Check):
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
-        seen: dict[str, tuple[Subject, int, bool]] = {}
+        seen: dict[tuple[int, str], _Place] = {}
         for subject in subjects:
             value = subject.values.get(self.key)
             elements: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
@@ -245,7 +251,7 @@ class Distinct(Check):
                 if is_blank(element):
                     continue
                 mine = (subject, index, len(elements) > 1)
-                earlier, place, many = seen.setdefault(str(element), mine)
+                earlier, place, many = self._first(seen, str(element), mine)
                 if earlier is not subject or place != index:
                     here = f"{self.name} {index} is" if mine[2] else f"its {self.name} is"
                     there = f"{self.name} {place} of {earlier.file}" if many else earlier.file
@@ -257,6 +263,31 @@ class Distinct(Check):
                 yield self.failed(subject, "repeated", "unique", faults[0] + more)
             else:
                 yield self.passed(subject, "unique", "unique")
+
+    def _first(self, seen: dict[tuple[int, str], _Place], element: str, mine: _Place) -> _Place:
+        """Return where an element was seen first: `mine` when it is new."""
+        return seen.setdefault((0, element), mine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies(Distinct):
+    """No two exposures may be copies, though a copy differ in some pixels.
+
+    The value, or each element of it, holds digests of pieces of the exposure, separated by ``-``
+    (an empty one says nothing). Two are copies when more than a third of their pieces agree, each
+    at the same place: noise makes no two pieces equal.
+    """
+
+    def _first(self, seen: dict[tuple[int, str], _Place], element: str, mine: _Place) -> _Place:
+        pieces = [piece for piece in enumerate(element.split("-")) if piece[1]]
+        found = [seen.setdefault(piece, mine) for piece in pieces]
+        others = Counter((id(place[0]), place[1]) for place in found if place is not mine)
+        if not others:
+            return mine
+        (owner, index), count = others.most_common(1)[0]
+        if 3 * count <= len(pieces):
+            return mine
+        return next(place for place in found if (id(place[0]), place[1]) == (owner, index))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import defaults
-from darkroom.judge.checks import Alike, Between, Check, Distinct, NoFaults, OneOf, Typical
+from darkroom.judge.checks import (
+    Alike,
+    Between,
+    Check,
+    Copies,
+    Distinct,
+    NoFaults,
+    OneOf,
+    Typical,
+)
 from darkroom.judge.judgement import REFUSED, WARNED
 from darkroom.nircam.ramps import header as cards
 from darkroom.nircam.ramps.sample import sample, sample_faults
@@ -30,10 +39,8 @@ SPECTRUM, REFERENCE_PIXELS = "noise spectrum", "reference-pixel product"
 DARK = "dark"
 # The pixels of the bias of every detector are at thousands of DN; without bias they are near 0.
 _MIN_LEVEL = 100.0
-_OTHER_TYPES = (
-    *("NRC_IMAGE", "NRC_GRISM", "NRC_WFSS", "NRC_CORON", "NRC_TACQ", "NRC_TACONFIRM", "NRC_FOCUS"),
-    *("NRC_FLAT", "NRC_LED", "NRC_TSIMAGE", "NRC_TSGRISM", "NRC_BIAS", "NRC_DARK"),
-)
+# All types of JWST begin so; that which is allowed is asked first.
+_OTHER_TYPES = ("NRC_*", "MIR_*", "NIS_*", "NRS_*", "FGS_*")
 # Steps before which the pixels of a superbias, and of raw exposures, must have been read.
 _NOT_BEFORE = {
     "": tuple(cards.STEP_CARDS.values()),
@@ -109,8 +116,18 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
             key="clock",
             verdict=REFUSED if product in (SPECTRUM, REFERENCE_PIXELS) else WARNED,
         ),
+        # Frames dropped before the first group, and samples averaged in a pixel, change what a
+        # group is; resets change the bias a little.
+        *(
+            Alike(key=key, advice=kind, ignore_missing=True)
+            for key in ("DRPFRMS1", "DRPFRMS3", "NSAMPLES")
+        ),
+        *(
+            Alike(key=key, ignore_missing=True, verdict=WARNED, advice="is their bias the same?")
+            for key in ("NRSTSTRT", "NRESETS")
+        ),
         NoFaults(key="pixels", advice="leave this exposure out"),
-        Distinct(key="integrations", what="integration", advice="give every exposure once"),
+        Copies(key="integrations", what="integration", advice="give every exposure once"),
         Distinct(
             key="start",
             what="start of its first integration",
@@ -208,6 +225,10 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
     values = {card: header.get(card) for card in ("INSTRUME", "EXP_TYPE", "DETECTOR", "SUBARRAY")}
     values |= {card: header.get(card) for card in ("READPATT", "SUBSTRT1", "SUBSTRT2")}
     values |= {card: cards.as_number(header.get(card)) for card in ("TFRAME", "TGROUP")}
+    values |= {card: cards.as_number(header.get(card)) or 0 for card in ("DRPFRMS1", "DRPFRMS3")}
+    values |= {
+        card: cards.as_number(header.get(card)) for card in ("NSAMPLES", "NRSTSTRT", "NRESETS")
+    }
     return values | {
         "image size": [nx, ny],
         "NOUTPUTS": cards.noutputs_of(header, nx),
@@ -222,7 +243,12 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
         "faults": list(file.faults),
         "pixels": faults,
         "clock": list(cards.clock_faults(header, (ny, nx))[1]),
-        "remarks": [*cards.pattern_doubts(header), *file.remarks, *remarks],
+        "remarks": [
+            *cards.pattern_doubts(header),
+            *cards.state_doubts(header),
+            *file.remarks,
+            *remarks,
+        ],
         "integrations": found.digests,
         "start": float(file.mjd[0]) if math.isfinite(file.mjd[0]) else None,
         **{

@@ -15,7 +15,7 @@ from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
-from darkroom.nircam.series_plan import SeriesPlan
+from darkroom.nircam.series.plan import SeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -327,8 +327,9 @@ class NircamPipeline(SeriesPlan, Pipeline):
             for product in planning.PURPOSES
             if self.other_method(item, product)
         }
-        if self.has_series(item):
-            others["trends"] = f"{folder}/superbias_trends.json"
+        if self.series_products(item):
+            others["trends"] = f"{folder}/trends.json"
+            others["series"] = self.series_files(item)
         darks = {
             product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
             for product in self.dark_products(item)

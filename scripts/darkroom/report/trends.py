@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.dates import from_mjd
+from darkroom.epochs.causes import NAMES as CAUSES
+from darkroom.epochs.trends import FORMAT
 from darkroom.errors import InputError
 from darkroom.plot import style
 from darkroom.plot.book import Panel
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     from darkroom.plot.book import FigureBook
 
 _SECTION = "Epochs"
+_NAMES = {"superbias": "Superbias", "readnoise": "Read noise", "dark": "Dark current"}
+_CAPTION = (
+    "Mean over the units of each epoch with its error. A line is the level of now, its band the "
+    "interval of 95 %; dashed, the dates of changes, and shaded what else these dates may be. A "
+    "level is about the template of the series, less that of reference pixels where there are some."
+)
+# Chance of a correlation below which a fact is listed.
+_TOGETHER = 0.05
 #: Figures of more series than these hide what changed: those that changed come first.
 _MOST = 8
 
@@ -35,7 +45,7 @@ def read(path: StrPath) -> dict[str, Any]:
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-        if found["format"] != "darkroom trends 1":
+        if found["format"] != FORMAT:
             raise ValueError(f"format {found['format']!r}")
         return dict(found)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -48,30 +58,27 @@ def day(mjd: float) -> str:
 
 
 def draw_figures(book: FigureBook, trends: dict[str, Any]) -> None:
-    """Add a picture of each series, those that changed first."""
-    if not trends["series"]:
-        return
-    chosen = sorted(trends["series"], key=lambda one: (not one["changed"], one["p"]))[:_MOST]
-    panels = [
-        Panel(f"{k}", _draw(trends, one), f"{one['name']} over the epochs, {_words(trends, one)}")
-        for k, one in enumerate(chosen)
-    ]
-    hidden = len(trends["series"]) - len(chosen)
-    caption = (
-        "Mean over the ramps of each epoch with its error. A line is the level of now, its band "
-        "the interval of 95 %; dashed, the dates of changes, and shaded what else these dates may "
-        "be. A level is that of active pixels less reference pixels, about the template of the "
-        "series."
-    )
-    if hidden:
-        caption += f" {counted(hidden, 'series', 'series')} without a change not shown."
-    book.add(_SECTION, "trends", "Levels and scatter over the epochs", caption, panels)
+    """Add a picture of each series of each product, those that changed first."""
+    for product, part in trends["products"].items():
+        if not part["series"]:
+            continue
+        chosen = sorted(part["series"], key=lambda one: (not one["changed"], one["p"]))[:_MOST]
+        panels = [
+            Panel(f"{k}", _draw(part, one), f"{one['name']} over the epochs, {_words(part, one)}")
+            for k, one in enumerate(chosen)
+        ]
+        hidden = len(part["series"]) - len(chosen)
+        caption = _CAPTION
+        if hidden:
+            caption += f" {counted(hidden, 'series', 'series')} without a change not shown."
+        title = f"{_NAMES.get(product, product)} over the epochs"
+        book.add(_SECTION, f"trends_{product}", title, caption, panels)
 
 
 @style.drawn
-def _draw(trends: dict[str, Any], one: dict[str, Any]) -> Figure:
+def _draw(part: dict[str, Any], one: dict[str, Any]) -> Figure:
     figure, axes = style.panel()
-    start, end = np.array(trends["start"]), np.array(trends["end"])
+    start, end = np.array(part["start"]), np.array(part["end"])
     middle = (start + end) / 2 - start[0]
     colour = style.FLAG if one["changed"] else style.BIAS
     level = one["level"]
@@ -95,7 +102,7 @@ def _draw(trends: dict[str, Any], one: dict[str, Any]) -> Figure:
     return figure
 
 
-def _words(trends: dict[str, Any], one: dict[str, Any]) -> str:
+def _words(part: dict[str, Any], one: dict[str, Any]) -> str:
     if not one["changed"]:
         return "no change found"
     first = one["step"]["first"]
@@ -105,7 +112,7 @@ def _words(trends: dict[str, Any], one: dict[str, Any]) -> str:
         slope = one["slope"]
         per_year = 365.25 * slope["value"], 365.25 * slope["error"]
         return f"drift of {number(per_year[0])} ± {number(per_year[1], 2)}{unit} a year"
-    dates = f"between {day(trends['end'][first - 1])} and {day(trends['start'][first])}"
+    dates = f"between {day(part['end'][first - 1])} and {day(part['start'][first])}"
     return f"{one['shape']} of {size} {dates}"
 
 
@@ -118,40 +125,76 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         Keywords of `darkroom.report.item.write_item`; changed in place.
     trends : dict
     """
-    epochs = len(trends["epochs"])
-    if not trends["series"]:
-        described["warnings"].append(
-            f"the series has {counted(epochs, 'epoch')}: trends need at least 3"
-        )
-        return
-    changed = [one for one in trends["series"] if one["changed"]]
-    described["warnings"] += [f"{one['name']}: {_words(trends, one)}" for one in changed]
+    answers = list(described.get("answers", ()))
+    for product, part in trends["products"].items():
+        epochs, name = len(part["epochs"]), _NAMES.get(product, product)
+        if not part["series"]:
+            described["warnings"].append(
+                f"{name}: the series has {counted(epochs, 'epoch')}, trends need at least 3"
+            )
+            continue
+        changed = [one for one in part["series"] if one["changed"]]
+        described["warnings"] += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
+        described["tables"].append(_table(name, part))
+        if changed:
+            described["tables"].append(_causes(name, changed))
+        answers += _answers(name.lower(), part["validity"])
+    described["answers"] = answers
+
+
+def _table(name, part):
     rows = [
         [
             one["name"],
-            _words(trends, one),
+            _words(part, one),
             number(one["p"], 2),
             f"{number(one['level']['low'])} to {number(one['level']['high'])}"
             + (f" {one['unit']}" if one["unit"] else ""),
         ]
-        for one in sorted(trends["series"], key=lambda one: (not one["changed"], one["p"]))
+        for one in sorted(part["series"], key=lambda one: (not one["changed"], one["p"]))
     ]
-    described["tables"].append(
-        {
-            "title": f"Changes over {counted(epochs, 'epoch')}",
-            "columns": ["series", "found", "chance", "level of now, 95 %"],
-            "rows": rows,
-            "note": (
-                "Chance of a step as large at any date where nothing changed; of the series said "
-                "to have changed, the campaign's share of false ones (epochs.false) is allowed."
-            ),
-        }
-    )
-    described["answers"] = [*described.get("answers", ()), *_answers(trends)]
+    return {
+        "title": f"{name}: changes over {counted(len(part['epochs']), 'epoch')}",
+        "columns": ["series", "found", "chance", "level of now, 95 %"],
+        "rows": rows,
+        "note": (
+            "Chance of a step as large at any date where nothing changed; of the series said to "
+            "have changed, the campaign's share of false ones (epochs.false) is allowed."
+        ),
+    }
 
 
-def _answers(trends: dict[str, Any]) -> list[dict[str, str]]:
-    found = trends["validity"]
+def _causes(name, changed):
+    rows = []
+    for one in changed:
+        together = [other for other in one["candidates"] if other["chance"] < _TOGETHER]
+        rows += [
+            [
+                one["name"],
+                CAUSES.get(other["fact"], other["fact"]),
+                number(other["correlation"], 2),
+                number(other["chance"], 2),
+            ]
+            for other in together
+        ]
+        if not together:
+            tried = ", ".join(CAUSES.get(other["fact"], "") for other in one["candidates"])
+            rows.append([one["name"], f"none (looked at: {tried or 'nothing is known'})", "", ""])
+    return {
+        "title": f"{name}: what changed together",
+        "columns": ["series", "fact about the epochs", "correlation", "chance"],
+        "rows": rows,
+        "note": (
+            "Correlation of the means of the epochs, and the chance of one as strong where there "
+            "is no connection; those with a chance below 5 %. What goes together need not be the "
+            "cause: a drift in time goes with everything else that grows in time."
+        ),
+    }
+
+
+def _answers(name: str, found: dict[str, Any] | None) -> list[dict[str, str]]:
+    if found is None:
+        return []
     use = day(found["useafter"])
     if found["changed"]:
         after, before = day(found["after"]), day(found["before"])
@@ -160,7 +203,8 @@ def _answers(trends: dict[str, Any]) -> list[dict[str, str]]:
     else:
         text = f"No change found since {use}, the first exposure of the series: keep the date of "
         text += "the file in use, so that it is replaced exactly."
-    answers = [{"question": "From which day should a file of this series serve?", "answer": text}]
+    question = f"From which day should a {name} of this series serve?"
+    answers = [{"question": question, "answer": text}]
     if found["good_days"] is None:
         long = "The current segment has too few epochs to say."
     else:
@@ -172,5 +216,5 @@ def _answers(trends: dict[str, Any]) -> list[dict[str, str]]:
         rate, low, high = found["rate"]
         long += f" Changes came {number(rate, 2)} times a year (95 %: {number(low, 2)} to "
         long += f"{number(high, 2)})."
-    answers.append({"question": "How long does it stay good?", "answer": long})
+    answers.append({"question": f"How long does this {name} stay good?", "answer": long})
     return answers

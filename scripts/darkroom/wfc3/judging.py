@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.judge.checks import Alike, Between, Distinct, NoFaults, OneOf
+from darkroom.judge.checks import Alike, Between, Copies, Distinct, NoFaults, OneOf
 from darkroom.judge.judgement import PASSED, WARNED
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:  # noqa: ARG001
             advice="images of several filters cannot be combined; make an item for each",
         ),
         Alike(key="target", what="TARGNAME", ignore_missing=True, verdict=WARNED),
-        Distinct(key="pixels", what="set of reads", advice="give every exposure once"),
+        Copies(key="pixels", what="set of reads", advice="give every exposure once"),
         Distinct(key="rootname", what="ROOTNAME", advice="give every exposure once"),
         Distinct(key="start", what="start (EXPSTART)", verdict=WARNED),
         NoFaults(key="cards", what="cards", verdict=WARNED),

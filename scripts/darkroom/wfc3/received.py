@@ -93,7 +93,7 @@ def judged(imsets: Imsets, file: str) -> dict[str, Any]:
         "fill": _fill_faults(imsets, nsamp),
         "take_data": _take_data_faults(imsets, nsamp),
         "stale": stale_words(stale, nsamp),
-        "pixels": "-".join(f"{read.whole:08x}" for read in rows),
+        "pixels": "-".join(read.piece for read in rows),
     }
 
 

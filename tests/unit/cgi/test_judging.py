@@ -108,6 +108,10 @@ REFUSED = {
     "no time": (card("EXPTIME", None), "has no card EXPTIME"),
     "time as text": (card("EXPTIME", "long"), "card EXPTIME is 'long'"),
     "gain below 1": (card("EMGAIN_C", 0.0), "card EMGAIN_C is 0, it must be 1 or more"),
+    "rows of zeros": (
+        pixels(lambda data: np.where(np.arange(len(data))[:, None] < len(data) // 3, 0, data)),
+        "of its sampled rows have one value: data were lost",
+    ),
     "zeros": (pixels(np.zeros_like), "all its sampled pixels are 0"),
     "saturated": (pixels(lambda data: data + 2e5), "100% of its sampled pixels are saturated"),
     "light": (pixels(lambda data: data + 12 * 500), "its mean signal before the EM register is 12"),
@@ -125,6 +129,14 @@ def test_a_bad_exposure_is_refused_alone_and_in_words(spoilt, kind):
 
 
 WARNED = {
+    "errors without a number": (
+        lambda hdus: hdus["ERR"].data.__setitem__((..., slice(0, 150), slice(None)), np.nan),
+        "of its unflagged sampled pixels is NaN or infinite: these samples are left out",
+    ),
+    "pixels without a number": (
+        pixels(lambda data: np.where(np.arange(data.shape[1]) == 150, np.nan, data)),
+        "of its unflagged sampled pixels is NaN or infinite",
+    ),
     "gain as text": (card("EMGAIN_M", "500"), "card EMGAIN_M is '500', not a number"),
     "gain as a truth value": (card("EMGAIN_M", True), "card EMGAIN_M is True, not a number"),
     "instrument blank": (card("INSTRUME", " ", 0), "its header has no INSTRUME"),
@@ -162,6 +174,22 @@ def test_a_copy_with_another_header_is_a_copy(frames, tmp_path):
     refused, _ = verdicts([*frames, copy])
     assert list(refused) == ["copy"]
     assert f"its content is the same as {frames[3].name}" in refused["copy"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: data + 64.0, lambda data: np.where(np.arange(data.shape[1]) == 150, 0.0, data)],
+    ids=["a constant added", "a column set to 0"],
+)
+def test_a_copy_that_was_changed_is_a_copy(frames, tmp_path, change):
+    copied = tmp_path / "changed_copy.fits"
+    copied.write_bytes(frames[16].read_bytes())
+    with fits.open(copied, mode="update") as hdus:
+        hdus[1].data = change(hdus[1].data).astype(np.float32)
+        hdus[1].header["SCTSRT"] = "2027-02-02T00:00:00"
+    refused, _ = verdicts([*frames, copied])
+    assert list(refused) == [copied.stem]
+    assert f"its content is the same as {frames[16].name}" in refused[copied.stem]
 
 
 def test_the_limits_of_temperature_and_waived_checks_are_settings(spoilt):

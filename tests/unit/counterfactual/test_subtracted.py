@@ -1,20 +1,25 @@
 """Files that are only subtracted: the shift is that of the file, the score finds the better."""
 
 import json
+import subprocess
+from itertools import repeat
 
 import numpy as np
+import pytest
 from astropy.io import fits
 
 from ccd_frames import run_ccd
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import record
-from darkroom.counterfactual.subtracted import compare
+from darkroom.counterfactual.subtracted import Consumer, Exchange, compare, compare_noise
 
 SHAPE = (64, 96)
+CONSUMER = Consumer("dark_subtraction", "1", "e")
 
 
-def compared(candidate, current, frames):
-    return compare(frames, (candidate, current), classes_of(SHAPE), "e", "dark_subtraction", "1")
+def compared(candidate, current, frames, shape=SHAPE):
+    held_out = map(Exchange, frames, repeat(candidate), repeat(current))
+    return compare(held_out, classes_of(shape), CONSUMER)
 
 
 def test_the_shift_is_that_of_the_file_whatever_the_frames_hold():
@@ -55,27 +60,124 @@ def test_the_record_begins_with_the_copy(tmp_path):
     assert made["change_level"] == "MODERATE"
 
 
-def test_master_biases_are_compared_on_frames_held_out(tmp_path):
-    rng = np.random.default_rng(6)
-    pattern = 1000 + rng.normal(0, 16, SHAPE)
+def test_rates_over_seeds_better_worse_and_equal():
+    """Files of 20 and 10 frames on 6 held out, noise that frames and rows share included."""
+    shape, verdicts = (48, 64), {"better": [], "worse": [], "equal": []}
+    for seed in range(100):
+        rng = np.random.default_rng([11, seed])
+
+        def frames(count, rng=rng):
+            rows = rng.normal(0, 0.3, (count, shape[0], 1))
+            return rng.normal(0, 1.4, (count, 1, 1)) + rows + rng.normal(0, 10.6, (count, *shape))
+
+        # Products are aligned: the level that a frame has is no part of them.
+        good, bad, other = (
+            np.mean(one - np.median(one, axis=(1, 2), keepdims=True), axis=0)
+            for one in (frames(20), frames(10), frames(20))
+        )
+        held_out = frames(6)
+        for name, pair in (
+            ("better", (good, bad)), ("worse", (bad, good)), ("equal", (good, other)),
+        ):  # fmt: skip
+            verdicts[name].append(compared(*pair, held_out, shape).score.verdict)
+    rate = {name: verdicts[name].count(name) / 100 for name in ("better", "worse")}
+    assert rate["better"] >= 0.97, rate
+    assert rate["worse"] >= 0.97, rate
+    assert verdicts["equal"].count("cannot tell") / 100 >= 0.97
+
+
+def test_noise_rates_over_seeds_the_right_map_wins():
+    shape, verdicts = (48, 64), {"better": [], "equal": []}
+    consumer = Consumer("noise of a bias frame", "1", "adu")
+    for seed in range(100):
+        rng = np.random.default_rng([12, seed])
+        truth = rng.uniform(8, 12, shape)
+
+        def measured(count, rng=rng, truth=truth):
+            return truth * np.sqrt(rng.chisquare(count - 1, shape) / (count - 1))
+
+        residuals = rng.normal(0, truth, (6, *shape))
+        many, few, equal = measured(40), measured(10), measured(40)
+        for name, pair in (("better", (many, few)), ("equal", (many, equal))):
+            found = compare_noise(residuals, pair, classes_of(shape), consumer)
+            assert found.copy_exact
+            verdicts[name].append(found.score.verdict)
+    assert verdicts["better"].count("better") >= 97
+    assert verdicts["equal"].count("cannot tell") >= 97
+
+
+def write_frames(folder, count, exptime=0.0, pattern=0.0, rate=0.0, seed=6):
+    rng = np.random.default_rng(seed)
+    folder.mkdir()
     paths = []
-    for number in range(28):
-        hdu = fits.PrimaryHDU(np.rint(pattern + rng.normal(0, 10, SHAPE)).astype(np.uint16))
-        hdu.header["EXPTIME"], hdu.header["IMAGETYP"] = 0.0, "Bias Frame"
-        hdu.header["DATE-OBS"] = f"2020-01-01T00:{number:02d}:00"
-        paths.append(tmp_path / f"bias_{number:02d}.fits")
+    for number in range(count):
+        image = 1000 + pattern + exptime * rate + rng.normal(0, 10, SHAPE)
+        hdu = fits.PrimaryHDU(np.rint(image).astype(np.uint16))
+        hdu.header["EXPTIME"] = exptime
+        hdu.header["IMAGETYP"] = "Dark Frame" if exptime else "Bias Frame"
+        hdu.header["DATE-OBS"] = f"2020-01-01T00:{number:02d}:{seed:02d}"
+        paths.append(folder / f"frame_{exptime:g}_{number:02d}.fits")
         hdu.writeto(paths[-1])
+    return paths
+
+
+def both_ways(tmp_path, product, candidate, current, frames, *options):
+    """Compare two files either way, and one with its copy; return the records."""
+    output, copy, found = tmp_path / "found.json", tmp_path / "copy.fits", []
+    copy.write_bytes(current.read_bytes())
+    for new, old in ((candidate, current), (current, candidate), (copy, current)):
+        pair = ("--product", product, "--candidate", new, "--current", old, *options)
+        run_ccd("counterfactual", "--output", output, *pair, *frames)
+        found.append(json.loads(output.read_text()))
+    assert all(one["copy_exact"] for one in found)
+    assert all(row["shift"] == 0 for row in found[2]["rows"] if "minus 1" not in row["estimand"])
+    assert (found[2]["score"]["value"], found[2]["score"]["verdict"]) == (0, "cannot tell")
+    return found
+
+
+def test_master_biases_are_compared_on_frames_held_out(tmp_path):
+    pattern = np.random.default_rng(7).normal(0, 16, SHAPE)
+    paths = write_frames(tmp_path / "frames", 28, pattern=pattern)
     candidate, current = tmp_path / "new.fits", tmp_path / "old.fits"
     run_ccd("master_bias", "--output", candidate, *paths[:16])
     run_ccd("master_bias", "--output", current, *paths[16:20])
-    output = tmp_path / "found.json"
-    found = []
-    for new, old in ((candidate, current), (current, candidate)):
-        pair = ("--candidate", new, "--current", old)
-        run_ccd("counterfactual", "--output", output, *pair, *paths[20:])
-        found.append(json.loads(output.read_text()))
-    assert [one["score"]["verdict"] for one in found] == ["better", "worse"]
-    assert all(one["copy_exact"] for one in found)
+    found = both_ways(tmp_path, "master_bias", candidate, current, paths[20:])
+    assert [one["score"]["verdict"] for one in found] == ["better", "worse", "cannot tell"]
     # 100 ADU² of a frame: a quarter of it minus a sixteenth.
     score = found[0]["score"]
     assert abs(score["value"] - 100 * (1 / 4 - 1 / 16)) < 5 * score["error"]
+    # Four frames would be as good as sixteen with about twelve more.
+    assert 6 <= found[1]["score"]["further_exposures"] <= 25
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run_ccd(
+            "counterfactual", "--output", tmp_path / "no.json", "--product", "master_bias",
+            "--candidate", candidate, "--current", current, *paths[10:],
+        )  # fmt: skip
+    assert b"was made of frame_0_10" in refused.value.stderr
+
+
+def test_read_noises_are_compared_on_frames_held_out(tmp_path):
+    paths = write_frames(tmp_path / "frames", 40)
+    candidate, current, bias = (tmp_path / f"{name}.fits" for name in ("new", "old", "bias"))
+    run_ccd("read_noise", "--output", candidate, *paths[:24])
+    run_ccd("read_noise", "--output", current, *paths[24:32])
+    run_ccd("master_bias", "--output", bias, *paths[:24])
+    found = both_ways(tmp_path, "read_noise", candidate, current, paths[32:], "--bias", bias)
+    assert [one["score"]["verdict"] for one in found] == ["better", "worse", "cannot tell"]
+
+
+def test_dark_rates_are_compared_and_hot_pixels_told_apart(tmp_path):
+    rng = np.random.default_rng(8)
+    rate = rng.uniform(0.8, 1.2, SHAPE)
+    rate[::8, ::8] = 40.0
+    biases = write_frames(tmp_path / "bias", 12)
+    darks = write_frames(tmp_path / "dark", 24, 20.0, rate=rate, seed=9)
+    candidate, current = tmp_path / "new.fits", tmp_path / "old.fits"
+    for output, chosen in ((candidate, darks[:12]), (current, darks[12:16])):
+        run_ccd("dark_rate", "--output", output, "--bias", *biases, "--dark", *chosen)
+    found = both_ways(tmp_path, "dark_rate", candidate, current, darks[16:])
+    assert [one["score"]["verdict"] for one in found] == ["better", "worse", "cannot tell"]
+    score = found[0]["score"]
+    # 100 ADU² of a frame: a quarter minus a twelfth.
+    assert abs(score["value"] - 100 * (1 / 4 - 1 / 12)) < 5 * score["error"]
+    assert [row["class"] for row in found[0]["rows"]].count("hot pixels") == 2

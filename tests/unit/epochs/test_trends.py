@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from darkroom.epochs import state as states
+from darkroom.epochs.causes import candidates
 from darkroom.epochs.folder import add, gather, split, states_in
+from darkroom.epochs.laws import quantities
+from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state import REFERENCE
 from darkroom.epochs.state_file import save
-from darkroom.epochs.trends import as_json, judge, nothing, series_of
+from darkroom.epochs.trends import as_json, judge, series_of
 from darkroom.errors import InputError
 
 SHAPE = (16, 64)
@@ -54,10 +57,11 @@ def written(folder, steps, seed=2, **how):
 
 def test_a_step_and_a_drift_are_said_with_their_dates(tmp_path):
     paths = written(tmp_path / "step", [0] * 6 + [15] * 6)
-    epochs, whole, _ = gather(paths, 10)
+    epochs, whole, _ = gather(paths, 10, "DN")
     assert len(whole.units) == 12 * RAMPS
-    found = as_json(judge(series_of(epochs, "DN"), 0.01), [one.name for one in epochs], 10)
-    json.dumps(found, allow_nan=False)
+    told = as_json({"superbias": epochs}, EpochSettings(tolerance=10))
+    json.dumps(told, allow_nan=False)
+    found = told["products"]["superbias"]
     changed = {one["name"]: one for one in found["series"] if one["changed"]}
     assert list(changed) == ["level of amplifier 1 less reference pixels"]
     one = changed["level of amplifier 1 less reference pixels"]
@@ -69,7 +73,7 @@ def test_a_step_and_a_drift_are_said_with_their_dates(tmp_path):
     assert found["validity"]["after"] < 60360
 
     paths = written(tmp_path / "drift", 2.0 * np.arange(12), seed=4)
-    trends = judge(series_of(gather(paths, 10)[0], "DN"), 0.01)
+    trends = judge(series_of(gather(paths, 10, "DN")[0]), 0.01)
     drifting = [one for one in trends if one.changed]
     assert [one.shape for one in drifting] == ["drift"]
     assert abs(drifting[0].line.slope - 2 / 60) < 3 * drifting[0].line.error
@@ -83,21 +87,81 @@ def test_nothing_is_said_where_nothing_changed(tmp_path):
         for number in range(8):
             made = epoch(rng, number)
             epochs += split(_epoch(f"{number}", made), 10)
-        alarms += any(one.changed for one in judge(series_of(epochs, "DN"), 0.01))
+        alarms += any(one.changed for one in judge(series_of(epochs), 0.01))
     assert alarms <= 1  # 1 % each is expected: 0.2
 
 
 def _epoch(name, made):
     from darkroom.epochs.folder import Epoch
 
-    return Epoch(name, made.template.names, made.mjd, made.offsets, made.spread)
+    return Epoch(name, made.mjd, made.facts, tuple(quantities(made, "DN")))
 
 
 def test_more_noise_is_seen(tmp_path):
     rng = np.random.default_rng(3)
     epochs = [_epoch(f"{k}", epoch(rng, k, noise=20.0 if k < 4 else 22.0)) for k in range(8)]
-    changed = [one.series.name for one in judge(series_of(epochs, "DN"), 0.01) if one.changed]
+    changed = [one.series.name for one in judge(series_of(epochs), 0.01) if one.changed]
     assert changed == ["ln of the variance of amplifier 0", "ln of the variance of amplifier 1"]
+
+
+def test_a_new_hot_region_is_seen_and_dated():
+    rng = np.random.default_rng(8)
+    epochs = []
+    for number in range(12):
+        form, whole = template(), states.empty(template())
+        for k in range(RAMPS):
+            frame = 9000 + 20 * rng.standard_normal(SHAPE)
+            hit = rng.random(SHAPE) < 0.002  # cosmic rays
+            frame[hit] += 500
+            if number >= 7:
+                frame[8:11, 40:43] += 300
+            mjd = 60000 + 60 * number + k / 100
+            unit = states.of_unit(form, f"e{number:02d} {k}", frame, np.zeros(SHAPE, bool), mjd)
+            whole = states.merge(whole, unit)
+        epochs.append(_epoch(f"{number}", whole))
+    (found,) = [one for one in judge(series_of(epochs), 0.01) if one.changed]
+    assert found.series.name == "pixels far above in amplifier 1"
+    assert found.shape == "step"
+    assert found.scan.first == 7
+    assert abs(found.scan.size - 9) < 3 * found.scan.error
+
+
+def test_a_withdrawn_exposure_leaves_no_trace_in_the_series(tmp_path):
+    rng = np.random.default_rng(9)
+    form, whole, bad = template(), states.empty(template()), states.empty(template())
+    for k in range(RAMPS):
+        frame = 9000 + 20 * rng.standard_normal(SHAPE) + (400 * (k == 3)) * (form.classes == 1)
+        unit = states.of_unit(form, f"e00 {k}", frame, np.zeros(SHAPE, bool), 60000 + k / 100)
+        if k == 3:
+            bad = unit
+        whole = states.merge(whole, unit)
+    path, gone = tmp_path / "whole.fits", tmp_path / "bad.fits"
+    save(path, whole, CARDS, made_by="test", inputs=[])
+    save(gone, bad, CARDS, made_by="test", inputs=[])
+    epochs, left, _ = gather([path], 10, "DN", withdrawn=[gone])
+    assert left.units == tuple(f"e00 {k}" for k in range(RAMPS) if k != 3)
+    assert [len(one.mjd) for one in epochs] == [RAMPS - 1]
+    assert states.equal(left, states.remove(whole, bad))
+    other = states.of_unit(form, "e07 1", frame, np.zeros(SHAPE, bool), 60001)
+    save(gone, other, CARDS, made_by="test", inputs=[])
+    with pytest.raises(InputError, match="no state of the series holds"):
+        gather([path], 10, "DN", withdrawn=[gone])
+
+
+def test_what_changed_together_is_listed_and_what_is_the_same_is_not():
+    rng = np.random.default_rng(4)
+    step = np.repeat([0.0, 5.0], 6)
+    facts = {
+        "temperature": 38.5 + 0.1 * step + rng.normal(0, 0.01, 12),
+        "visit": np.full(12, 1001.0),
+        "pause": np.concatenate([[np.nan], rng.normal(60, 5, 11)]),
+        "hours": np.full(12, np.nan),
+    }
+    found = candidates(step + rng.normal(0, 0.3, 12), facts)
+    assert [one.name for one in found] == ["temperature", "pause"]
+    assert found[0].correlation > 0.95
+    assert found[0].chance < 1e-5
+    assert found[1].epochs == 11
 
 
 def test_one_state_of_many_epochs_is_divided_at_its_pauses(tmp_path):
@@ -107,11 +171,14 @@ def test_one_state_of_many_epochs_is_divided_at_its_pauses(tmp_path):
         whole = states.merge(whole, epoch(rng, number))
     path = tmp_path / "all.fits"
     save(path, whole, CARDS, made_by="test", inputs=[])
-    epochs, _, _ = gather([path], 10)
+    epochs, _, _ = gather([path], 10, "DN")
     assert [one.name for one in epochs] == ["all 1", "all 2", "all 3", "all 4"]
     assert [len(one.mjd) for one in epochs] == [RAMPS] * 4
-    assert len(gather([path], 1000)[0]) == 1
-    assert nothing(epochs)["validity"] is None
+    assert len(gather([path], 1000, "DN")[0]) == 1
+    short = as_json({"superbias": epochs[:2]}, EpochSettings())["products"]["superbias"]
+    assert short["validity"] is None
+    assert short["series"] == []
+    assert short["units"] == [RAMPS] * 2
 
 
 def test_a_file_of_the_series_is_never_replaced(tmp_path):
@@ -144,8 +211,8 @@ def test_epochs_that_overlap_and_units_without_time_are_refused(tmp_path):
     long = tmp_path / "long.fits"
     save(long, whole, CARDS, made_by="test", inputs=[])
     with pytest.raises(InputError, match="began before epoch epoch00 ended"):
-        gather([*paths, long], 10)
+        gather([*paths, long], 10, "DN")
     unit = states.of_unit(form, "t 1", frame, np.zeros(SHAPE, bool))
     save(long, unit, CARDS, made_by="test", inputs=[])
     with pytest.raises(InputError, match="has a unit without time"):
-        gather([long], 10)
+        gather([long], 10, "DN")

@@ -6,6 +6,7 @@ import pytest
 from darkroom.judge.checks import (
     Alike,
     Between,
+    Copies,
     Distinct,
     NoFaults,
     OneOf,
@@ -103,6 +104,23 @@ def test_a_repetition_names_its_pair_and_the_first_stays():
         "e3.fits: integration 3 is the same as integration 1",
         "e5.fits: its integration is the same as e1.fits",
     ]
+
+
+def test_a_copy_is_known_by_a_part_of_its_pieces():
+    """Empty pieces say nothing; pieces at other places are others."""
+    check = Copies(key="pixels")
+    values = ("a-b-c-d", "a-x-c-y", "-b--", "b-a-d-c", "a-p-q-r", "", None, ["s-t", "u-t"])
+    found, said = verdicts(check, *values)
+    assert [values[k] for k, verdict in enumerate(found) if verdict == REFUSED] == [
+        "a-x-c-y", "-b--", ["s-t", "u-t"],
+    ]  # fmt: skip
+    assert "e1.fits: its pixels is the same as e0.fits" in said[0]
+    assert "e7.fits: pixels 2 is the same as pixels 1" in said[2]
+
+
+def test_a_family_of_values_is_refused():
+    check = OneOf(key="EXP_TYPE", allowed=("NRC_DARK",), refused=("NRC_*",), unknown=WARNED)
+    assert verdicts(check, "NRC_DARK", "nrc_led", "DARK")[0] == [PASSED, REFUSED, WARNED]
 
 
 def test_a_level_that_stands_out_is_named():

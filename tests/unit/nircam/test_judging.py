@@ -61,6 +61,9 @@ def judged(paths, product="", **settings):
         ({"SUBSTRT2": 1}, "SUBSTRT2 is 1, but 1817 in 4"),
         ({"FASTAXIS": -1}, "FASTAXIS is -1, but 1 in 4"),
         ({"SLOWAXIS": 2}, "SLOWAXIS is 2, but -2 in 4"),
+        ({"DRPFRMS1": 1}, "DRPFRMS1 is 1, but 0 in 4"),
+        ({"EXP_TYPE": "MIR_DARKIMG"}, "EXP_TYPE is MIR_DARKIMG, NRC_DARK is needed"),
+        ({"EXP_TYPE": "NRC_TAMANUAL"}, "EXP_TYPE is NRC_TAMANUAL, NRC_DARK is needed"),
         ({"EXP_TYPE": "NRC_IMAGE"}, "EXP_TYPE is NRC_IMAGE, NRC_DARK is needed"),
         ({"INSTRUME": "NIRISS"}, "INSTRUME is NIRISS, NIRCAM is needed"),
         ({"READPATT": "NRSIRS2RAPID"}, "READPATT is NRSIRS2RAPID: NIRSpec's IRS2 readout"),
@@ -155,6 +158,69 @@ def test_repeated_integrations_are_found_by_their_pixels(tmp_path):
         RampSet([*paths[1:], copied], "superbias").warnings
     )
     assert "renamed.fits" in judged([*paths, copied])[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data + np.uint16(7),
+        lambda data: np.where(np.arange(64) == 30, 1, data).astype(np.uint16),
+        lambda data: np.where(np.arange(64)[:, None] < 20, 0, data).astype(np.uint16),
+    ],
+    ids=["a constant added", "a column marked", "rows lost"],
+)
+def test_a_copy_that_was_changed_is_a_copy(tmp_path, change):
+    paths, _ = exposures(tmp_path, 4)
+    copied = paths[1].with_name("changed.fits")
+    copied.write_bytes(paths[1].read_bytes())
+    rewrite(copied, lambda h: setattr(h["SCI"], "data", change(h["SCI"].data)), EXPSTART=59601.0)
+    with pytest.raises(InputError, match=r"changed\.fits: its integration is the same as dark001"):
+        RampSet([*paths, copied], "superbias")
+    assert set(judged([*paths, copied])[0]) == {"changed.fits"}
+
+
+@pytest.mark.parametrize("product", ["superbias", "read noise", "noise spectrum"])
+def test_groups_that_repeat_earlier_ones_are_refused(tmp_path, product):
+    """Frozen groups would lower the noise: 0.88 of it with one ramp of four frozen."""
+    paths, _ = exposures(tmp_path, 4)
+    rewrite(paths[1], lambda h: h["SCI"].data.__setitem__((0, slice(2, 5)), h["SCI"].data[0, 1]))
+    rewrite(paths[3], lambda h: h["SCI"].data.__setitem__((0, 4), h["SCI"].data[0, 2]))
+    with pytest.raises(DarkroomError) as refused:
+        RampSet(paths, product)
+    assert "dark001_uncal.fits: integration 1: groups 3 to 5 repeat an" in str(refused.value)
+    assert "dark003_uncal.fits: integration 1: group 5 repeats an earlier" in str(refused.value)
+    assert set(judged(paths)[0]) == {paths[1].name, paths[3].name}
+
+
+def test_groups_filled_with_any_value_are_lost(tmp_path):
+    """An aborted integration, filled with 32768 (0 as it is stored) or with full scale."""
+    paths, _ = exposures(tmp_path, 3, nints=2)
+    rewrite(paths[0], lambda h: h["SCI"].data.__setitem__((1, slice(3, 5)), 32768))
+    ramps = RampSet(paths, "superbias")
+    assert "2 groups have no data and are left out" in ramps.warnings[0]
+    assert np.isnan(GroupStack(ramps, 3).read(slice(0, 64))[1]).all()
+    rewrite(paths[0], lambda h: h["SCI"].data.__setitem__((1, slice(3, 5)), 65535))
+    with pytest.raises(InputError, match="100% of its pixels are at full scale in the last group"):
+        RampSet(paths, "superbias")
+
+
+def test_a_card_of_a_step_that_says_neither_is_told(tmp_path):
+    paths, _ = exposures(tmp_path)
+    rewrite(paths[1], S_SUPERB="PERFORMED")
+    rewrite(paths[2], S_SUPERB="SKIPPED")
+    warned = judged(paths)[1]
+    assert set(warned) == {paths[1].name}
+    assert "S_SUPERB is PERFORMED, neither COMPLETE nor SKIPPED" in warned[paths[1].name][0]
+
+
+def test_another_number_of_resets_is_warned_of(tmp_path):
+    paths, _ = exposures(tmp_path)
+    for path in paths:
+        rewrite(path, NRESETS=1)
+    rewrite(paths[2], NRESETS=2)
+    refused, warned = judged(paths)
+    assert not refused
+    assert "NRESETS is 2, but 1 in 3" in warned[paths[2].name][0]
 
 
 def test_a_set_of_subtracted_exposures_makes_no_superbias(tmp_path):

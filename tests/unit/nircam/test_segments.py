@@ -104,7 +104,7 @@ def test_simulated_segments_have_the_times_of_the_whole_exposure(tmp_path, int_t
     ("kind", "words"),
     [
         ("not_dark", "EXP_TYPE is NRC_IMAGE"),
-        ("lost", "has no data (only zeros): lost packets"),
+        ("lost", "has no data (one value in all pixels): lost packets"),
         ("no_zeroframe", "ZEROFRAM is T"),
         ("clock", "NOUTPUTS is 4, but 1 in"),
         ("other_corner", "SUBSTRT1 is 1, but 1851 in"),

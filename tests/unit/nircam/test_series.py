@@ -32,11 +32,11 @@ def series(tmp_path_factory, repository):
     first, second = files[:16], files[16:]
     run(repository, "nircam/superbias", "--output", folder / "superbias.fits", *first)
     run(
-        repository, "nircam/superbias_state", "--start", folder / "superbias_details.fits",
+        repository, "nircam/state", "superbias", "--start", folder / "superbias_details.fits",
         "--output", folder / "one.fits", *first,
     )  # fmt: skip
     run(
-        repository, "nircam/superbias_state", "--series", folder / "one.fits",
+        repository, "nircam/state", "superbias", "--series", folder / "one.fits",
         "--output", folder / "two.fits", *second,
     )  # fmt: skip
     run(
@@ -56,7 +56,7 @@ def test_the_order_of_epochs_changes_no_bit(series, repository, tmp_path):
     two = folder / "two.fits", folder / "one.fits"
     run(repository, "report/epochs", "merge", *two, "--output", other)
     series_of = ("--series", folder / "one.fits")
-    run(repository, "nircam/superbias_state", *series_of, "--output", rebuilt, *files)
+    run(repository, "nircam/state", "superbias", *series_of, "--output", rebuilt, *files)
     assert total(other) == total(folder / "both.fits") == total(rebuilt)
     assert total(other) != total(folder / "one.fits")
 
@@ -65,10 +65,10 @@ def test_a_withdrawn_exposure_leaves_no_trace(series, repository, tmp_path):
     folder, _, files = series
     one, left, without = (tmp_path / f"{name}.fits" for name in ("one", "left", "without"))
     series_of = ("--series", folder / "one.fits")
-    run(repository, "nircam/superbias_state", *series_of, "--output", one, files[20])
+    run(repository, "nircam/state", "superbias", *series_of, "--output", one, files[20])
     run(repository, "report/epochs", "remove", folder / "both.fits", one, "--output", left)
     rest = [file for file in files if file != files[20]]
-    run(repository, "nircam/superbias_state", *series_of, "--output", without, *rest)
+    run(repository, "nircam/state", "superbias", *series_of, "--output", without, *rest)
     assert total(left) == total(without)
     said = run(
         repository, "report/epochs", "remove", left, one, "--output", tmp_path / "x.fits", status=1
@@ -118,7 +118,7 @@ def test_another_detector_and_damaged_states_are_refused(series, repository, tmp
     series_of = ("--series", folder / "one.fits")
     output = tmp_path / "x.fits"
     said = run(
-        repository, "nircam/superbias_state", *series_of, "--output", output, other, status=1
+        repository, "nircam/state", "superbias", *series_of, "--output", output, other, status=1
     )
     assert "is of another series: READPATT" in said
     cut = tmp_path / "cut.fits"

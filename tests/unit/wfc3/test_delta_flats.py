@@ -15,6 +15,7 @@ from darkroom.simulate.crds_cache import Kind, write_cache
 from darkroom.wfc3.dq import BLOB
 from darkroom.wfc3.engine import engine
 from darkroom.wfc3.engine.compare import differing_pixels
+from darkroom.wfc3.engine.references import missing_delta_flat
 from darkroom.wfc3.engine.working import verified_references
 from darkroom.wfc3.reference_kinds import KINDS, OPTIONAL_KINDS
 from darkroom.wfc3.simulate.references import PARKEYS
@@ -117,6 +118,40 @@ def test_a_context_without_one_enters_na_and_warns_where_the_archive_had_one(cal
     )
     status, _ = calibrated("N/A", context, name="silent")
     assert status["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("cards", "said"),
+    [
+        ({"DFLTFILE": "iref$syn_dfl.fits"}, False),
+        ({"DFLTFILE": "N/A"}, True),
+        ({"DFLTFILE": ""}, True),
+        ({"DFLTFILE": None}, True),
+        ({"DFLTFILE": "N/A", "FILTER": "F139M"}, False),
+        ({"DFLTFILE": "N/A", "FLATCORR": "OMIT"}, False),
+        ({"DFLTFILE": "N/A", "PFLTFILE": "iref$uc721143i_pfl.fits"}, False),
+        ({"DFLTFILE": "N/A", "PFLTFILE": "iref$4ac19222i_pfl.fits"}, True),
+        ({"DFLTFILE": "N/A", "PFLTFILE": "iref$49m19222i_pfl.fits"}, False),
+    ],
+    ids=str,
+)
+def test_by_hand_a_raw_without_a_delta_flat_is_told(case, tmp_path, cards, said):
+    raw = unpack(case, tmp_path / "raw")
+    with fits.open(raw, mode="update") as hdus:
+        for card, value in cards.items():
+            if value is None:
+                del hdus[0].header[card]
+            else:
+                hdus[0].header[card] = value
+    found = missing_delta_flat(raw)
+    assert ("names no DFLTFILE, and is calibrated without a delta flat" in found) == said
+    if set(cards) == {"DFLTFILE"}:
+        done = subprocess.run(
+            [sys.executable, ROOT / "scripts/wfc3/calibrate.py", raw, "--references",
+             raw.parent / "iref", "--output-dir", tmp_path / "out"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert ("names no DFLTFILE" in done.stderr) == said
 
 
 def test_a_list_made_before_there_were_delta_flats_is_made_again(cache):

@@ -17,6 +17,8 @@ from darkroom.wfc3.simulate import exposures as wfc3
 from darkroom.wfc3.visit.judged import judge_flts
 from wfc3_visits import SMALL, Visit
 
+# Factors that set a read, and a column, to 0.
+READ, COLUMN = (np.arange(6) != 1)[:, None, None], np.arange(74) != 40
 SETTINGS = SMALL | {"nsamp": 6, "exposures": [{"dither": [0.3 * n, 0.1 * n]} for n in range(5)]}
 
 
@@ -199,6 +201,27 @@ def test_a_packed_raw_is_read_and_a_combined_image_is_let_through(raws, tmp_path
     assert subject(packed).values["pixels"] == subject(raws[0]).values["pixels"]
     row = Exposure("drz", "science", "isim01020", "isim01020_drz.fits", "", None, {"a": "b"})
     assert read_header(tmp_path / "nothing", row, {}) == ({"a": "b"}, [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: data + 3, lambda data: data * READ, lambda data: data * COLUMN],
+    ids=["a constant added", "a read filled with zeros", "a column marked"],
+)
+def test_a_copy_that_was_changed_is_a_copy(raws, tmp_path, change):
+    copied = tmp_path / "isim01zzq_raw.fits"
+    with fits.open(raws[1]) as hdus:
+        data = change(np.stack([hdus["SCI", k].data for k in range(1, 7)]).astype(int))
+        for k in range(1, 7):
+            hdus["SCI", k].data = data[k - 1].astype(np.uint16)
+        hdus[0].header.update(ROOTNAME="isim01zzq")
+        hdus.writeto(copied)
+    made = judge([subject(p) for p in (*raws, copied)], checks({}))
+    refused = sentences(made, REFUSED)
+    assert list(refused) == ["isim01zzq_raw"]
+    assert "its set of reads is the same as isim01abq_raw.fits" in " ".join(
+        refused["isim01zzq_raw"]
+    )
 
 
 def test_flts_given_by_hand_are_judged_by_the_same_checks(tmp_path):

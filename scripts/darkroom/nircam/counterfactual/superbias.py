@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
 from darkroom.counterfactual.record import Comparison, ScoreWords
-from darkroom.counterfactual.score import Score, decide, variance_gains
+from darkroom.counterfactual.score import Score, decide, further_made_of, variance_gains
 from darkroom.nircam.counterfactual.results import (
     Pair,
     flags_changed,
@@ -121,18 +121,9 @@ def error_closure(
 
 
 def further_ramps(error: np.ndarray, use: np.ndarray, score: Score, made_of: int) -> int | None:
-    """Return how many exposures more would make a worse candidate as good as the current file.
-
-    The candidate's squared error falls with the number of its exposures, by its own ERR; that of
-    the current file is the candidate's plus the score.
-    """
-    if score.verdict != "worse" or made_of < 1:
-        return None
+    """Return how many exposures more would make a worse candidate as good as the current file."""
     own = float(np.nanmedian(np.where(use & (error > 0), error, np.nan)) ** 2)
-    current = own + score.value
-    if not current > 0:
-        return None
-    return max(int(np.floor(made_of * own / current)) + 1 - made_of, 1)
+    return further_made_of(own, score, made_of)
 
 
 def _with_harm(one: Shift, harm: float) -> Shift:

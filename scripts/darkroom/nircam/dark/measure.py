@@ -171,14 +171,27 @@ def measure(
             "give longer ramps",
         )
     timing = timing_of(ramps)
-    levels, known = _sample(blocks, classes, gain, timing)
+    levels, known = sampled(blocks, classes, gain, timing)
     job = _Job(blocks, classes, gain, timing, known, levels, step_sigma, measured)
     blocks.over(job.work, threads)
     return job.finish()
 
 
-def _sample(blocks, classes, gain, timing):
-    """Return the level of group 0 of each ramp, DN, and what is usual, by amplifier."""
+def sampled(
+    blocks: RampBlocks, classes: Classes, gain: np.ndarray, timing: Timing
+) -> tuple[np.ndarray, list[Usual]]:
+    """Return the level of group 0 of each ramp, DN, and what is usual, by amplifier.
+
+    Returns
+    -------
+    levels : (nramps, noutputs) float64 array
+    known : list of Usual
+
+    Raises
+    ------
+    InputError
+        When an amplifier has no sampled pixel with data in all groups.
+    """
     nx = blocks.ramps.shape[1]
     active = np.flatnonzero(classes.usable.any(axis=1))
     rows = active[np.linspace(0, active.size - 1, min(_SAMPLE_ROWS, active.size)).astype(int)]

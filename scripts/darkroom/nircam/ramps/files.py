@@ -24,6 +24,8 @@ from darkroom.nircam.ramps.times import middles
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
+#: Largest number that the ADC writes: a pixel at it is saturated.
+FULL_SCALE = 65535
 _GZIP = b"\x1f\x8b"
 
 
@@ -111,9 +113,10 @@ class RampFile:
 
 
 def blank_lost(values: np.ndarray) -> None:
-    """Set what one amplifier reads of a row to NaN where it is all 0: lost packets are 0-filled.
+    """Set to NaN where packets were lost: an amplifier's part of a row is 0, or a row one value.
 
-    A single 0 stays: it may be a dead pixel.
+    Lost packets are filled with 0 as a rule. Noise makes no row of one value. A single 0 stays,
+    since it may be a dead pixel; so do a dead amplifier and a row at full scale.
     """
     nrows, nx = values.shape
     parts = values.reshape(nrows, OUTPUTS if nx == SIZE else 1, -1)
@@ -122,6 +125,10 @@ def blank_lost(values: np.ndarray) -> None:
         row, amplifier = np.nonzero(suspect)
         lost = ~parts[row, amplifier].any(axis=1)
         parts[row[lost], amplifier[lost]] = np.nan
+    first = values[:, 0]
+    row = np.flatnonzero((first == values[:, -1]) & (first == values[:, nx // 2]))
+    row = row[first[row] < FULL_SCALE]
+    values[row[(values[row] == values[row, :1]).all(axis=1)]] = np.nan
 
 
 def open_ramp(path: StrPath) -> RampFile:

@@ -27,12 +27,16 @@ STEP_CARDS = {
     "S_CLNFNS": "clean_flicker_noise",
 }
 _READ = ("S_DQINIT", "S_SATURA", "S_JUMP", "R_SIRSKL", "R_SUPERB", "CAL_VER", "STEPSBY")
+# What a card of a step may say.
+_STEP_WORDS = ("", "COMPLETE", "SKIPPED", "NOT SET", "N/A", "NONE")
 #: Cards that are read.
 CARDS = (
     *("INSTRUME", "DETECTOR", "SUBARRAY", "READPATT", "FASTAXIS", "SLOWAXIS", "EXP_TYPE"),
     *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "NOUTPUTS", "NFRAMES", "GROUPGAP"),
-    *("TGROUP", "TFRAME", "NINTS", "NGROUPS", "INTSTART", "INTEND", "ZEROFRAM", "DRPFRMS1"),
+    *("TGROUP", "TFRAME", "NINTS", "NGROUPS", "INTSTART", "INTEND", "ZEROFRAM"),
+    *("DRPFRMS1", "DRPFRMS3", "NSAMPLES", "NRSTSTRT", "NRESETS"),
     *("EXPSTART", "EXPEND", "DATE-OBS", "TIME-OBS", "CHANNEL", "MODULE"),
+    *("OBSERVTN", "VISIT"),
     *STEP_CARDS,
     *_READ,
 )
@@ -284,3 +288,12 @@ def engine_of(header: Mapping[str, Any]) -> str:
 
 def _complete(value):
     return str(value).strip().upper() == "COMPLETE"
+
+
+def state_doubts(header: Mapping[str, Any]) -> list[str]:
+    """Return the cards of steps that say neither that the step was made nor that it was not."""
+    return [
+        f"{card} is {header[card]}, neither COMPLETE nor SKIPPED: was {step} made?"
+        for card, step in STEP_CARDS.items()
+        if str(header.get(card) or "").strip().upper() not in _STEP_WORDS
+    ]

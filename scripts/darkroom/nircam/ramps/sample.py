@@ -5,7 +5,7 @@ It costs a fraction of reading the file, and tells whether an exposure is worth 
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.detector.readout import BORDER
+from darkroom.nircam.ramps.files import FULL_SCALE
 
 if TYPE_CHECKING:
     from darkroom.nircam.ramps.files import RampFile
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 # Planes up to this size are read as a whole, of larger ones some rows.
 _WHOLE_BYTES = 1 << 17
 _ROWS = 8
+# Pixels, at least, of a piece of a row of which a digest is taken.
+_PIECE = 16
 # Integrations that enter level, noise and slope.
 _INTEGRATIONS = 20
-_FULL_SCALE = 65535
-# A group is lost when this fraction of it is zero or marked DO_NOT_USE: the pipeline marks neither
-# reference pixels nor some that have no saturation limit.
+# A group repeats an earlier one when more than this fraction of its rows do: the noise of a row of
+# 64 pixels is never the same twice.
+_REPEATED = 0.05
+# A group is lost when this fraction of it has one value or is marked DO_NOT_USE: the pipeline marks
+# neither reference pixels nor some that have no saturation limit.
 _LOST = 0.9
 # Fraction of saturated pixels in the last group above which an exposure was not taken in the dark.
 _BRIGHT = 0.1
@@ -40,9 +45,12 @@ class Sample:
     Attributes
     ----------
     digests : list of str
-        Of each integration: SHA-256 of its first group with data; empty without one.
+        Of each integration: digests of pieces of its first group with data, as
+        `darkroom.judge.checks.Copies` compares them; empty without one.
     lost : list of list of int
         Groups without data, counted from 0, of each integration.
+    copied : list of list of int
+        Groups that repeat an earlier one of their integration, counted from 0.
     partly : int
         Groups of which some sampled rows have no data.
     unusable, saturated : list of float
@@ -57,6 +65,7 @@ class Sample:
 
     digests: list[str]
     lost: list[list[int]]
+    copied: list[list[int]]
     partly: int
     unusable: list[float]
     saturated: list[float]
@@ -79,13 +88,14 @@ def sample(file: RampFile) -> Sample:
     """
     nints, ngroups = file.sci.shape[:2]
     chosen = np.unique(np.linspace(0, nints - 1, min(nints, _INTEGRATIONS)).round().astype(int))
-    digests, lost, partly, numbers, fractions = [], [], 0, [], []
+    digests, lost, copied, partly, numbers, fractions = [], [], [], 0, [], []
     for integration in range(nints):
         groups = np.stack([_rows(file, integration, group) for group in range(ngroups)])
         gone, parts = _lost(file, integration, groups)
         lost.append(gone)
         partly += parts
         good = [group for group in range(ngroups) if group not in gone]
+        copied.append(_copied(groups, good))
         digests.append(_digest(groups[good[0]]) if good else "")
         fractions.append(_fractions(groups, good))
         if good and integration in chosen:
@@ -95,8 +105,9 @@ def sample(file: RampFile) -> Sample:
         _median(np.array(column)) for column in zip(*(numbers or [_NOTHING]), strict=True)
     )
     return Sample(
-        digests, lost, partly, list(unusable), list(saturated), max(bright), level, noise, slope
-    )
+        digests, lost, copied, partly, list(unusable), list(saturated), max(bright), level, noise,
+        slope,
+    )  # fmt: skip
 
 
 def _rows(file, integration, group):
@@ -121,13 +132,31 @@ def _places(ny):
 
 def _lost(file, integration, groups):
     """Return the groups without data, and the number of those with some rows without."""
-    empty = (groups == 0).all(axis=2)  # (group, row)
+    empty = _constant(groups) & (groups[:, :, 0] < FULL_SCALE)  # (group, row)
     share = empty.mean(axis=1)
     gone = set(np.flatnonzero(share > _LOST).tolist())
     if file.groupdq is not None:
         gone |= {group for group in range(len(groups)) if _marked(file, integration, group) > _LOST}
     parts = sum(bool(share[group] > 0) for group in range(len(groups)) if group not in gone)
     return sorted(gone), parts
+
+
+def _constant(rows):
+    """Return which rows have one value: (..., nx) -> (...)."""
+    return rows.min(axis=-1) == rows.max(axis=-1)
+
+
+def _copied(groups, good):
+    """Return the groups of an integration that repeat an earlier one."""
+    found, seen = [], {}
+    for group in good:
+        said = np.isfinite(groups[group]).any(axis=1) & ~_constant(groups[group])
+        with_noise = np.flatnonzero(said).tolist()
+        rows = [(row, zlib.crc32(groups[group, row].data)) for row in with_noise]
+        repeated = sum(seen.setdefault(row, group) != group for row in rows)
+        if repeated > _REPEATED * len(rows):
+            found.append(group)
+    return found
 
 
 def _marked(file, integration, group):
@@ -142,10 +171,22 @@ def _marked(file, integration, group):
 
 
 def _digest(values):
-    """Return the digest of an image; none of a constant one, which says nothing."""
-    if values.min() == values.max() or np.isnan(values).all():
-        return ""
-    return hashlib.sha256(np.ascontiguousarray(values, "<f4").data).hexdigest()
+    """Return the digests of pieces of an image, each of another row and other columns.
+
+    Differences of neighbours are taken, so that a constant added to them changes nothing. A piece
+    with one value says nothing.
+    """
+    nrows, nx = values.shape
+    width = min(max(nx // _ROWS, _PIECE), nx)
+    rows = np.linspace(0, nrows - 1, _ROWS).round().astype(int)
+    starts = np.linspace(0, nx - width, _ROWS).astype(int)
+    pieces = [values[row, first : first + width] for row, first in zip(rows, starts, strict=True)]
+    said = [
+        "" if _constant(piece) or np.isnan(piece).all()
+        else f"{zlib.crc32(np.diff(piece).astype('<f4').data):08x}"
+        for piece in pieces
+    ]  # fmt: skip
+    return "-".join(said) if any(said) else ""
 
 
 def _fractions(groups, good):
@@ -153,7 +194,7 @@ def _fractions(groups, good):
     if not good:
         return _NOTHING
     first, last = groups[good[0]], groups[good[-1]]
-    full = [float((values >= _FULL_SCALE).mean()) for values in (first, last)]
+    full = [float((values >= FULL_SCALE).mean()) for values in (first, last)]
     return float((~np.isfinite(first)).mean()), *full
 
 
@@ -189,14 +230,22 @@ def sample_faults(found: Sample) -> tuple[list[str], list[str]]:
     faults, remarks = [], []
     if all(0 in gone for gone in found.lost):
         which = "its integration" if nints == 1 else f"each of its {nints} integrations"
-        faults.append(f"the first group of {which} has no data (only zeros): lost packets")
+        faults.append(
+            f"the first group of {which} has no data (one value in all pixels): lost packets"
+        )
     elif any(found.lost):
         remarks.append(lost_words(found))
     if found.partly:
         remarks.append(
-            f"{found.partly} groups have rows without data (only zeros), which are left out: lost "
+            f"{found.partly} groups have rows without data (one value), which are left out: lost "
             "packets"
         )
+    faults += [
+        f"integration {number}: {_range(groups)} repeat{'s' * (len(groups) == 1)} an earlier "
+        "group: the readout had stopped"
+        for number, groups in enumerate(found.copied, 1)
+        if groups
+    ]
     for number, (share, full) in enumerate(zip(found.unusable, found.saturated, strict=True), 1):
         if share > _MOST:
             faults.append(
@@ -204,10 +253,15 @@ def sample_faults(found: Sample) -> tuple[list[str], list[str]]:
             )
         elif full > _MOST:
             faults.append(
-                f"integration {number}: saturated, {full:.0%} of its pixels are at {_FULL_SCALE} "
+                f"integration {number}: saturated, {full:.0%} of its pixels are at {FULL_SCALE} "
                 "DN, the full scale of the ADC"
             )
-    if not faults and found.bright > _BRIGHT:
+    if not faults and found.bright > _MOST:
+        faults.append(
+            f"{found.bright:.0%} of its pixels are at full scale in the last group of an "
+            "integration: it was not dark, or lost packets are filled with this value"
+        )
+    elif not faults and found.bright > _BRIGHT:
         remarks.append(
             f"{found.bright:.0%} of its pixels are at full scale in the last group: was it dark?"
         )

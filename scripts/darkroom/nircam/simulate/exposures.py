@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.nircam.simulate.plan import level_change, plan, timing
+from darkroom.nircam.simulate.plan import hot_regions, level_change, plan, timing
 from darkroom.nircam.simulate.values import complete
 from darkroom.simulate.settings import planned
 
@@ -55,7 +55,8 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     exposure = planned("NIRCam", plan(settings), name)
     held = full | {"nints": exposure.nints}
     change = np.array(level_change(full, exposure, layout(full).noutputs), np.float32)
-    make = partial(make_groups, held, name, change=change)
+    regions = hot_regions(full, exposure)
+    make = partial(make_groups, held, name, change=change, hot_regions=regions)
     with written_atomically(path) as temporary:
         truth = write_uncal(temporary, full, exposure, make)
         for fault in full["faults"]:

@@ -104,14 +104,32 @@ def level_change(full: dict[str, Any], exposure: Exposure, noutputs: int) -> lis
     noutputs : int
         Number of amplifiers; changes of others have no effect.
     """
-    epoch = (exposure.number - 1) // (full["per_epoch"] or full["exposures"]) + 1
     found = [0.0] * noutputs
     for change in full["changes"]:
-        since = epoch - change["epoch"]
+        since = _epoch(full, exposure) - change["epoch"]
         if since >= 0 and change["amplifier"] < noutputs:
             years = since * full["epoch_days"] / 365.25
             found[change["amplifier"]] += change["level"] + change["drift"] * years
     return found
+
+
+def hot_regions(full: dict[str, Any], exposure: Exposure) -> list[tuple[slice, slice, float]]:
+    """Return the regions that have become hot: rows, columns (DMS frame) and added rate, e-/s."""
+    epoch = _epoch(full, exposure)
+    return [
+        (
+            slice(change["hot_y"], change["hot_y"] + change["hot_size"]),
+            slice(change["hot_x"], change["hot_x"] + change["hot_size"]),
+            change["hot_rate"],
+        )
+        for change in full["changes"]
+        if change["hot_size"] and epoch >= change["epoch"]
+    ]
+
+
+def _epoch(full, exposure):
+    """Return the number of an exposure's epoch, from 1."""
+    return (exposure.number - 1) // (full["per_epoch"] or full["exposures"]) + 1
 
 
 def _planned(full, times, number, step, segment):

@@ -11,7 +11,7 @@ from darkroom.nircam.simulate.detector import layout, make_detector, stream
 from darkroom.nircam.simulate.noise import integration_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 #: Largest value of a pixel, DN.
 SATURATION = 65535
@@ -61,6 +61,7 @@ def make_groups(
     name: str,
     take: Callable[[np.ndarray], None],
     change: np.ndarray | None = None,
+    hot_regions: Sequence[tuple[slice, slice, float]] = (),
 ) -> dict[str, np.ndarray]:
     """Make the groups of an exposure one by one; return their truth.
 
@@ -74,25 +75,33 @@ def make_groups(
     change : (noutputs,) float32 array, optional
         Change of the level of each amplifier's active pixels since the first epoch, DN; it is not
         in the truth's bias.
+    hot_regions : sequence of (slice, slice, float)
+        Rows and columns, DMS frame, that have become hot since the first epoch, and the dark
+        current that is added there, e-/s; not in the truth either.
 
     Returns
     -------
     dict of arrays
         As of `make_ramp`.
     """
-    return _Maker(full, name, take, change).make()
+    return _Maker(full, name, take, change, hot_regions).make()
 
 
 class _Maker:
     """Makes one exposure; holds its random generators and the truth collected so far."""
 
-    def __init__(self, full, name, take, change):
+    def __init__(self, full, name, take, change, hot_regions=()):
         self.full, self.name, self.take, self.change = full, name, take, change
         self.detector = make_detector(full)
         self.readout = self.detector.readout
         self.nframes, self.gap = PATTERNS[full["readpatt"]]
         self.frames = (full["ngroups"] - 1) * (self.nframes + self.gap) + self.nframes
         self.streams = {}
+        self.new_rate = np.zeros(self.readout.shape if hot_regions else (0, 0), np.float32)
+        for rows, columns, rate in hot_regions:
+            self.readout.flip(self.new_rate)[rows, columns] += rate
+        if hot_regions:
+            self.new_rate[self.detector.reference] = 0.0
 
     def stream(self, component):
         """Return the random generator of a component of this exposure."""
@@ -181,6 +190,8 @@ class _Maker:
         charge += electrons.astype(np.float32) * active / gain
         hot = detector.hot > 0
         charge[hot] += self.stream("hot_charge").poisson(detector.hot[hot] * seconds) / gain
+        if self.new_rate.size:
+            charge += self.stream("new_hot").poisson(self.new_rate * seconds) / gain
         rng = self.stream("cosmic_rays")
         count = rng.poisson(full["cosmic_rays"] * seconds / 100 * charge.size)
         y, x = (rng.integers(n, size=count) for n in shape)

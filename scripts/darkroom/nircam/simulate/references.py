@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from darkroom.nircam.simulate.detector import Detector
 
 USEAFTER = "2022-01-01T00:00:00"
-#: Error of the superbias of each pixel, DN.
-SUPERBIAS_ERROR = 4.0
 #: Error of the read noise of each pixel, fraction.
 READNOISE_ERROR = 0.05
 #: Saturation level, DN.
@@ -162,10 +160,11 @@ def _saturation(_, detector):
 
 def _superbias(full, detector):
     shape = detector.readout.shape
-    error = SUPERBIAS_ERROR * stream(full, "reference_superbias").standard_normal(shape)
+    scale = full["reference_superbias_error"]
+    error = scale * stream(full, "reference_superbias").standard_normal(shape)
     return [
         _image(detector.readout.flip(detector.bias + error)),
-        _image(np.full(shape, SUPERBIAS_ERROR), "ERR"),
+        _image(np.full(shape, scale), "ERR"),
         *_no_flags(detector),
     ]
 

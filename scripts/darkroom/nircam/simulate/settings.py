@@ -90,9 +90,15 @@ class Change:
     """A change of the detector at an epoch."""
 
     epoch: int = simulated(REQUIRED, "First epoch after it, from 1.", minimum=1)
-    amplifier: int = simulated(REQUIRED, "Amplifier, from 0.", minimum=0, maximum=3)
+    amplifier: int = simulated(0, "Amplifier whose level changes, from 0.", minimum=0, maximum=3)
     level: float = simulated(0.0, "Step of the level of its active pixels.", unit="DN")
     drift: float = simulated(0.0, "Drift of that level from then on.", unit="DN/year")
+    hot_size: int = simulated(
+        0, "Side of a square of active pixels that become hot; 0: none.", unit="pixels", minimum=0
+    )
+    hot_x: int = simulated(0, "Column of its first pixel, from 0.", unit="pixels", minimum=0)
+    hot_y: int = simulated(0, "Row of its first pixel, from 0.", unit="pixels", minimum=0)
+    hot_rate: float = simulated(0.0, "Dark current that is added there.", unit="e-/s", minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,5 +258,8 @@ class Simulation:
     )
     lines: list[Line] = simulated(
         [], "Sine waves common to the amplifiers.", group=Line, absent="none"
+    )
+    reference_superbias_error: float = simulated(
+        4.0, "Error of each pixel of the superbias in the simulated CRDS.", unit="DN", minimum=0
     )
     truth: bool = simulated(True, "Write the truth beside each exposure.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from astropy.io import fits
+
 from darkroom.errors import InputError
+from darkroom.fits.verify import unpacked
 
 if TYPE_CHECKING:
-    from astropy.io import fits
-
     from darkroom.hints import StrPath
 
 #: What FILETYPE of each kind of reference must begin with ("": it is not checked).
@@ -26,6 +28,14 @@ FILETYPES = {
     "LFLTFILE": "LARGE SCALE FLAT",
     "IMPHTTAB": "",
 }
+
+
+#: Filters whose pixel-to-pixel flats delivered since October 2020 no longer hold the blobs: these
+#: are in the delta flats.
+DELTA_FILTERS = ("F098M", "F105W", "F110W", "F125W", "F140W", "F160W")
+# A reference file's name begins with year, month and day of its delivery, a character each: u is
+# 2010, z 2015, 0 is 2016; a is October.
+_BEFORE_DELTA = re.compile(r"^([u-z0-3][1-9a-c]|4[1-9])[1-9a-v]\w{5}i_pfl\.fits")
 
 
 @dataclass(frozen=True)
@@ -135,3 +145,27 @@ def _must_begin(path, keyword, header, card, wanted):
 
 def _text(header, card):
     return str(header.get(card, "")).strip()
+
+
+def missing_delta_flat(raw: StrPath) -> str:
+    """Return what is to be said of a RAW that names no delta flat and may need one, or "".
+
+    Parameters
+    ----------
+    raw : path-like
+        Its header names the references.
+    """
+    with unpacked(Path(raw)) as plain:
+        primary = fits.getheader(plain)
+    flat, used = named(primary, "PFLTFILE"), _text(primary, "FLATCORR").upper() == "PERFORM"
+    name = _text(primary, "FILTER").upper()
+    if not (used and flat and name in DELTA_FILTERS) or named(primary, "DFLTFILE"):
+        return ""
+    if _BEFORE_DELTA.match(flat.split("$", 1)[-1].lower()):
+        return ""
+    return (
+        f"{Path(raw).name} names no DFLTFILE, and is calibrated without a delta flat: flats of "
+        f"{name} delivered since October 2020 ({flat} may be one) no longer hold the blobs, and "
+        "the sky under these would be up to 10 % too low; enter the delta flat of CRDS (card "
+        "DFLTFILE), or use a campaign, which does"
+    )

@@ -1,17 +1,27 @@
-"""Dark ramps as units of a series of superbiases: the template of the series, and its states."""
+"""Superbiases over epochs: the template of a series, and its states, of group 0 of each ramp."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
-from darkroom.epochs.state import NO_CLASS, REFERENCE, State, Template, empty, merge, of_unit
+from darkroom.epochs.state import (
+    NO_CLASS,
+    REFERENCE,
+    State,
+    Template,
+    empty,
+    merge,
+    noise_steps,
+    of_unit,
+)
 from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack
+from darkroom.nircam.series.units import read_details, single_ramps
 from darkroom.nircam.superbias.flags import Flag
 
 if TYPE_CHECKING:
@@ -21,18 +31,6 @@ if TYPE_CHECKING:
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED | Group.JUMP_DET
 # Fewer ramps know the level of a pixel too badly: more pixels lose their certificate.
 ENOUGH_RAMPS = 16
-
-
-def series_cards(ramps: RampSet) -> dict[str, tuple[str, str]]:
-    """Return what the states of a series must share: value and comment by keyword."""
-    layout = ramps.readout
-    return {
-        "INSTRUME": ("NIRCAM", "instrument"),
-        "PRODUCT": ("superbias", "product that the state makes"),
-        "DETECTOR": (layout.detector, "detector"),
-        "SUBARRAY": (layout.subarray, "subarray"),
-        "READPATT": (str(ramps.files[0].header.get("READPATT", "")), "readout pattern"),
-    }
 
 
 def template_of(details: StrPath, ramps: RampSet) -> Template:
@@ -49,30 +47,15 @@ def template_of(details: StrPath, ramps: RampSet) -> Template:
     -------
     Template
         Classes are those of amplifier and column parity, active pixels first, then reference
-        pixels. The scatter is the median of the scatter of the class's unflagged pixels.
+        pixels. The scatter is the median of the scatter of the class's unflagged pixels; noisy
+        pixels have their own.
 
     Raises
     ------
     InputError
         When the file holds no such superbias, has another shape, or a class has no good pixel.
     """
-    try:
-        with fits.open(details, memmap=False) as hdus:
-            mean, std, dq = (np.asarray(hdus[name].data) for name in ("SCI", "STD", "DQ"))
-    except FileNotFoundError:
-        raise InputError(details, "no such file") from None
-    except (OSError, KeyError, fits.VerifyError) as error:
-        raise InputError(
-            details,
-            f"holds no details of a superbias ({error})",
-            "give the file of --details of a superbias made with method aligned",
-        ) from error
-    if mean.shape != ramps.shape:
-        raise InputError(
-            details,
-            f"has {mean.shape[1]} × {mean.shape[0]} pixels, the exposures have "
-            f"{ramps.shape[1]} × {ramps.shape[0]}",
-        )
+    mean, std, dq = read_details(details, "superbias", ("SCI", "STD", "DQ"), ramps)
     layout = Classes.from_ramps(ramps)
     classes = (layout.column + len(layout) * layout.reference).astype(np.uint8)
     good = np.isfinite(mean) & np.isfinite(std) & (std > 0)
@@ -92,7 +75,11 @@ def template_of(details: StrPath, ramps: RampSet) -> Template:
         classes[classes == k] = number
     level = np.rint(np.where(good, mean, 0)).astype(np.int32)
     names = tuple(_name(layout, k) for k in present)
-    return Template(level, np.array(sigma), classes, anchor, names)
+    template = Template(level, np.array(sigma), classes, anchor, names)
+    noisy = (dq & np.asarray(int(Flag.NOISY), dq.dtype)) > 0
+    with np.errstate(invalid="ignore"):
+        factor = np.where(noisy, std / template.spread(template.sigma, np.inf), 1.0)
+    return replace(template, noise=noise_steps(factor, template))
 
 
 def _name(layout, k):
@@ -116,15 +103,13 @@ def state_of(ramps: RampSet, template: Template) -> State:
     InputError
         When a ramp does not fit the template; the message names its file.
     """
-    stack = GroupStack(ramps, 0, flags=_UNUSABLE)
     frame = np.empty(ramps.shape, np.float32)
-    whole, mjd = empty(template), ramps.mjd
-    for ramp, (number, integration) in enumerate(ramps.ramps):
-        path = ramps.files[number].path
-        stack.read_frame(ramp, 0, frame)
-        name = f"{path.name.partition('.')[0]} {integration + 1}"
+    whole = empty(template)
+    for one, name, mjd, facts in single_ramps(ramps):
+        GroupStack(one, 0, flags=_UNUSABLE).read_frame(0, 0, frame)
         try:
-            whole = merge(whole, of_unit(template, name, frame, ~np.isfinite(frame), mjd[ramp]))
+            part = of_unit(template, name, frame, ~np.isfinite(frame), mjd, facts)
+            whole = merge(whole, part)
         except ValueError as error:
-            raise InputError(path, str(error)) from error
+            raise InputError(one.files[one.ramps[0][0]].path, str(error)) from error
     return whole

@@ -1,0 +1,1 @@
+"""Series of epochs of CCD stacks: their templates and their states."""

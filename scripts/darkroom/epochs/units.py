@@ -1,0 +1,66 @@
+"""Units of states: names checked, put in order, found again when withdrawn; facts about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What is kept of a unit, beside its time, to look for the cause of a change.
+FACTS = ("temperature", "visit")
+
+
+def facts_of(*units: Mapping[str, float]) -> np.ndarray:
+    """Return facts of units as states hold them: (nunits, nfacts) float64, NaN where unknown."""
+    rows = [[float(one.get(name, np.nan)) for name in FACTS] for one in units]
+    return np.array(rows, np.float64).reshape(len(units), len(FACTS))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that a FITS table cannot hold.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not (name.isascii() and name.isprintable() and name):
+        raise ValueError(f"the name of a unit is {name!r}: letters, digits and signs of ASCII only")
+
+
+def order(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of two states, sorted, and their places in ``first + second``.
+
+    Raises
+    ------
+    ValueError
+        When a unit is in both.
+    """
+    twice = sorted(set(first) & set(second))
+    if twice:
+        raise ValueError(f"{twice[0]} is in both states ({len(twice)} units are)")
+    units = (*first, *second)
+    places = np.argsort(np.array(units, dtype=str), kind="stable") if units else np.zeros(0, int)
+    return tuple(units[k] for k in places), places
+
+
+def leaving(whole: tuple[str, ...], part: tuple[str, ...]) -> np.ndarray:
+    """Return which units of a state leave it with those of another, bool (len(whole),).
+
+    Raises
+    ------
+    ValueError
+        When one of them is not there.
+    """
+    names = set(part)
+    missing = sorted(names - set(whole))
+    if missing:
+        raise ValueError(f"{missing[0]} is not in the state ({len(missing)} units are not)")
+    return np.array([unit in names for unit in whole], bool)
+
+
+def staying(whole: tuple[str, ...], gone: np.ndarray) -> tuple[str, ...]:
+    """Return the names that are not gone."""
+    return tuple(unit for unit, left in zip(whole, gone, strict=True) if not left)

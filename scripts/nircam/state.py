@@ -1,0 +1,84 @@
+"""Make the state of a product: sums of dark ramps to which later epochs are added.
+
+Products: superbias (method aligned), readnoise (method line), dark (method gls). A series starts
+from the details of one (--start), made of at least 16 ramps; every later epoch takes its template
+from a state of the series (--series). States of one series merge, in any order, by
+`scripts/report/epochs.py`, without reading exposures again; an exposure that is withdrawn is
+removed by the state of its ramps.
+
+Give the same ramps as for the product, and for the first state of a dark the gain. A long list of
+files may be given as @names.list.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from darkroom.cli import ListFileParser, run
+from darkroom.nircam import options as shared
+
+if TYPE_CHECKING:
+    from darkroom.nircam.ramps.ramps import RampSet
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = ListFileParser(description=__doc__)
+    parser.add_argument("product", choices=("superbias", "readnoise", "dark"))
+    parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
+    shared.add_keep(parser)
+    parser.add_argument("--output", required=True, help="state to write")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--start", metavar="DETAILS", help="details of the product to start from")
+    start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
+    parser.add_argument("--gain-file", metavar="FILE", help="GAIN reference file, for a dark")
+    parser.add_argument("--gain", type=float, metavar="E/DN", help="gain of all amplifiers")
+    return parser.parse_args()
+
+
+def started(arguments: argparse.Namespace, ramps: RampSet) -> Any:
+    """Return the template of a series that starts with the details given."""
+    from darkroom.nircam.series import dark, readnoise, superbias
+
+    if arguments.product == "superbias":
+        return superbias.template_of(arguments.start, ramps)
+    if arguments.product == "readnoise":
+        return readnoise.template_of(arguments.start, ramps)
+    from darkroom.nircam.dark.run import gain_of
+    from darkroom.nircam.ramps.classes import Classes
+
+    gain = gain_of(Classes.from_ramps(ramps), ramps, arguments.gain, arguments.gain_file)
+    return dark.template_of(arguments.start, ramps, gain)
+
+
+def main() -> None:
+    """Make the state."""
+    arguments = parse()
+    from importlib import import_module
+
+    from darkroom.epochs.merging import check_series
+    from darkroom.epochs.state_file import load, save
+    from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.series.units import series_cards
+
+    ramps = RampSet(arguments.files, arguments.product, keep=arguments.keep)
+    cards = series_cards(ramps, arguments.product)
+    if arguments.start:
+        template = started(arguments, ramps)
+    else:
+        earlier, found = load(arguments.series)
+        check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})
+        template = earlier.template
+    law = import_module(f"darkroom.nircam.series.{arguments.product}")
+    save(
+        arguments.output,
+        law.state_of(ramps, template),
+        cards,
+        made_by="state",
+        inputs=[*arguments.files, arguments.start or arguments.series],
+    )
+
+
+if __name__ == "__main__":
+    run(main)
