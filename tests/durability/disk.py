@@ -14,7 +14,8 @@ _TEMPORARY = re.compile(r"^\.(.+)\.(part|work)(\..*)?$")
 #: Folder of what a batch has made, until the job of its exposure gives it its name.
 WAITING = ".made"
 # Locks and marks without content: whoever needs one makes it.
-_LOCKS = {".archive_turns", ".archive_down", ".claims", ".filling"}
+# A journal of arrivals may be cut at any place: rows that are not whole are not read.
+_LOCKS = {".archive_turns", ".archive_down", ".claims", ".filling", ".arrivals"}
 _NUMBER = re.compile(
     r"(?<=\.)(\d+|[0-9a-f]{32})(?=\.(old\.)?(part|work))|(?<=\.(?:part|work)/)\d+(?=/)"
 )

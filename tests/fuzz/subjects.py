@@ -397,7 +397,7 @@ class Verdicts(Subject):
         made = mutate.of_value(json.loads(self.sound), chance)
         try:
             return json.dumps(made).encode("utf-8", "surrogateescape")
-        except RecursionError:
+        except (RecursionError, ValueError):  # too deep, or a part of itself
             return b'{"gates": ' * 10_000
 
     def read(self):

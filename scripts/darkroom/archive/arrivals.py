@@ -12,7 +12,7 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
-from darkroom.integrity.watch import is_unrecorded, keep_record, unwatched
+from darkroom.integrity.watch import is_unrecorded, keep_record, remove, unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Arrivals:
     def note(self, exposure: Exposure, key: str, status: dict[str, Any]) -> None:
         """Record the status of an accepted exposure."""
         note = self._note(exposure)
-        remove_durably(note.with_suffix(".key"))
+        remove(note.with_suffix(".key"))
         write_status(note, status)
         write_text(note.with_suffix(".key"), key)
 

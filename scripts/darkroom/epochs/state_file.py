@@ -15,6 +15,7 @@ from darkroom.epochs.state import FAR, State, Template
 from darkroom.epochs.units import FACTS
 from darkroom.epochs.variance import VarianceState, VarianceTemplate
 from darkroom.errors import InputError, as_written
+from darkroom.fits.verify import verify
 from darkroom.fits.write import binary_table, write
 
 if TYPE_CHECKING:
@@ -214,6 +215,8 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
     if not path.is_file():
         raise InputError(path, "no such file")
     with as_written(path, "no state", _ADVICE):
+        # Sizes in headers, before anything is made of that size; and checksums.
+        verify(path)
         with fits.open(path, memmap=False) as hdus:
             header = hdus[0].header
             if header.get("DATATYPE") != DATATYPE or header.get("LAW") not in _IMAGES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,7 +135,12 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
     with as_written(path, f"no table {name}", "make the product again"), fits.open(path) as hdus:
         if (name, extver) not in hdus:
             return None
-        data: Any = hdus[name, extver].data
+        hdu = hdus[name, extver]
+        place, size = hdu.fileinfo()["datLoc"], Path(path).stat().st_size
+        if place + hdu.size > size:
+            raise InputError(path, f"table {name} ends beyond the {size} bytes of the file",
+                             "make the product again")  # fmt: skip
+        data: Any = hdu.data
         amplifiers = sorted({int(one) for one in data["AMPLIFIER"]})
         shape = len(data) // max(1, len(amplifiers)), len(amplifiers)
         if shape[0] * shape[1] != len(data):

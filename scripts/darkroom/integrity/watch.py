@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom import naming
+from darkroom.atomic import remove_durably
 from darkroom.errors import InputError
 from darkroom.integrity import digests
 from darkroom.integrity.digests import absolute
@@ -379,6 +380,12 @@ def is_unrecorded(path: StrPath) -> bool:
     if root is None or not Path(path).is_file():
         return False
     return not place(root, path).exists()
+
+
+def remove(path: StrPath) -> None:
+    """Remove a file that may be recorded, its record first: no record speaks of what is gone."""
+    _forget_record(path)
+    remove_durably(path)
 
 
 def keep_record(path: StrPath) -> None:

@@ -74,7 +74,25 @@ def test_a_flipped_number_is_refused(state, tmp_path, place):
     data = bytearray(path.read_bytes())
     data[start + 101] ^= 1
     path.write_bytes(data)
+    with pytest.raises(InputError, match="Checksum verification failed"):
+        load(path)
+    # Whoever makes the checksums fit again has still another state.
+    with fits.open(path, mode="update") as hdus:
+        for hdu in hdus:
+            hdu.add_checksum()
     with pytest.raises(InputError, match="SHA-256"):
+        load(path)
+
+
+def test_a_damaged_card_of_the_series_is_refused(state, tmp_path):
+    """The digest is of the numbers alone; that of which detector they are counts as much."""
+    path = tmp_path / "state.fits"
+    save(path, state, CARDS, made_by="test", inputs=[])
+    name, (value, _) = next((k, v) for k, v in CARDS.items() if isinstance(v[0], str))
+    old = f"{name:8}= '{value}".encode()
+    assert path.read_bytes().count(old) == 1
+    path.write_bytes(path.read_bytes().replace(old, old[:-1] + bytes([old[-1] ^ 1])))
+    with pytest.raises(InputError, match="Checksum verification failed"):
         load(path)
 
 

@@ -445,3 +445,11 @@ def test_an_error_of_the_disk_is_left_to_who_opens(root):
         assert (root / "a.txt").read_text() == "whole"
     finally:
         digests.signature = real
+
+
+@in_a_process
+def test_no_record_speaks_of_a_file_that_was_removed(root):
+    watch.remove(root / "a.txt")
+    assert not (root / "a.txt").exists()
+    assert not place(root, root / "a.txt").exists()
+    watch.remove(root / "a.txt")
