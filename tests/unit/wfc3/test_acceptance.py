@@ -112,7 +112,7 @@ def test_stars_keep_their_light_and_the_background_is_even(tmp_path, treatment, 
 
 @pytest.mark.heavy
 def test_of_good_exposures_of_all_kinds_hardly_any_has_a_read_chosen(tmp_path):
-    """Other seeds, sequences, skies, gradients, stars and rates of rays: 1 of 1,800 measured."""
+    """Other seeds, sequences, skies, gradients, stars and rates of rays: 1 of 2,400 measured."""
     rng, chosen = np.random.default_rng(2), 0
     for number in range(40):
         settings = {
