@@ -157,9 +157,11 @@ def _of_the_system(error: Exception) -> str:
     """
     if _is_full(error):
         return f"the disk is full, make room and repeat: {_first_line(error)}"
-    if not isinstance(error, OSError) or error.errno not in _OF_FILES or not error.filename:
+    if not isinstance(error, OSError) or error.errno not in _OF_FILES:
         return ""
-    return f"{error.filename}: {error.strerror}; {_OF_FILES[error.errno]}"
+    # An error of writing, unlike one of opening, does not name the file.
+    name = error.filename or "a file that was read or written"
+    return f"{name}: {error.strerror}; {_OF_FILES[error.errno]}"
 
 
 def _first_line(error: Exception) -> str:

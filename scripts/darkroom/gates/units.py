@@ -6,6 +6,7 @@ leaves it NaN; the columns are always the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +138,16 @@ def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:
             return None
         hdu = hdus[name, extver]
         place, size = hdu.fileinfo()["datLoc"], Path(path).stat().st_size
-        if place + hdu.size > size:
-            raise InputError(path, f"table {name} ends beyond the {size} bytes of the file",
+        # A column that claims to be wider than its row would be made of that width.
+        count = min(int(hdu.header["TFIELDS"]), 999)
+        forms = (str(hdu.header.get(f"TFORM{n + 1}", "")) for n in range(count))
+        repeats = [int(re.match("[0-9]*", form.strip())[0] or 1) for form in forms]
+        if (
+            hdu.header["TFIELDS"] > 999
+            or place + hdu.size > size
+            or max(repeats, default=0) > 8 * hdu.header["NAXIS1"]
+        ):
+            raise InputError(path, f"table {name} is larger than the file holds",
                              "make the product again")  # fmt: skip
         data: Any = hdu.data
         amplifiers = sorted({int(one) for one in data["AMPLIFIER"]})

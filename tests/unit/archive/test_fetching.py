@@ -356,8 +356,8 @@ def test_the_warning_of_space_has_the_sizes_that_are_missing(campaign, raw, monk
 def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, server, raw):
     """Even when that has nothing to bring."""
     fetch(campaign, raw, MEMBERS[0])
-    row = f"visit\t{MEMBERS[1]}\tx.fits\trefused\t1\t\tnow\tbecause\n"
+    row = f"visit\t{MEMBERS[1]}\tx.fits\trefused\t1\t\tnow\t{'because ' * 40}\n"
     (raw / arrivals.JOURNAL).write_text(row)
     fetch(campaign, raw, MEMBERS[2])
-    assert manifest(raw)[MEMBERS[1]]["why"] == "because"
+    assert manifest(raw)[MEMBERS[1]]["why"] == "because " * 40
     assert not (raw / arrivals.JOURNAL).exists()

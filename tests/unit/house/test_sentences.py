@@ -43,6 +43,14 @@ def test_a_fault_of_the_system_is_one_sentence(capfd, number, told):
     assert re.fullmatch(rf"ERROR results/a\.fits: {told}[^\n]*\n", text)
 
 
+@in_a_process
+def test_an_error_of_writing_that_names_no_file_is_one_sentence(capfd):
+    """As by `ulimit -f`."""
+    status, text = said(capfd, OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
+    assert (status, text.count("\n")) == (1, 1)
+    assert text.startswith("ERROR a file that was read or written: File too large; ")
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @in_a_process
 def test_a_full_disk_is_one_sentence(capfd, number):
