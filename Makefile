@@ -40,8 +40,12 @@ help:
 	@echo 'make audit       ask for known vulnerabilities of all packages (needs a network)'
 	@echo 'make clean       remove environments and caches; results/ stays'
 
+# Compiled loops are made here, on all cores, so that no job waits for them; an edited one alone is
+# made again.
 setup:
 	@PYTHON='$(PYTHON)' sh envs/setup.sh $(TOOLSETS)
+	@PYTHONPATH=scripts NUMBA_CACHE_DIR=.cache/numba PYTHONDONTWRITEBYTECODE=1 \
+	.venvs/detector/bin/python -m darkroom.kernels
 
 setup-slurm: setup
 	@PYTHON='$(PYTHON)' sh envs/setup.sh slurm

@@ -1,12 +1,13 @@
 """What whole campaigns cost: CPU seconds by program, split into start, files and arithmetic.
 
-    .venv/bin/python benchmarks/campaign.py [demo nircam wfc3 cgi ccd] [--small] [--folder PATH]
+    .venv/bin/python benchmarks/campaign.py [--only demo nircam wfc3 cgi ccd] [--small]
 
-Each campaign is run from nothing by the workflow itself on one core, with the compiled loops there
-(`--compile` first compiles them, in an unmeasured run of the demo). Exposures are simulated; the
-time for that stands apart, as no observer's campaign has it. `start` is Python, imports and the
-loading of compiled loops; `files` is reading, verifying and writing; `work` is the rest. The time
-of Snakemake and of the shells is what remains of the whole.
+Each campaign is run from nothing by the workflow itself on one core, from its lock to its report,
+with the compiled loops there. Exposures are simulated; the time for that stands apart, as no
+observer's campaign has it. `start` is Python, imports and the loading of compiled loops; `files` is
+reading, verifying and writing; `work` is the rest. The time of Snakemake and of the shells is what
+remains of the whole. The peer's own way follows on the same files: jwst's steps with jwst_reffiles;
+calwf3 (`calwf3.e` on PATH) with AstroDrizzle; corgidrp; ccdproc.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import yaml
+from campaign_peers import measure_peer
 
 ROOT = Path(__file__).resolve().parents[1]
 METER = Path(__file__).resolve().parent / "meter"
@@ -51,8 +54,9 @@ def campaigns(small: bool) -> dict[str, dict]:
     wfc3["subarray"] = "SQ128SUB" if small else "FULL"
     cgi = {"geometry": "small" if small else "full", "gains": [1.5, 30, 500, 5000]}
     cgi |= {"exptimes": [2, 30, 100], "frames": 7 if small else 49}
-    ccd = {"shape": [256, 256] if small else [2048, 2048], "bias": 20, "science": 4}
+    ccd = {"shape": [256, 256] if small else [2048, 2048], "bias": {"count": 20}}
     ccd["darks"] = [{"count": 12, "exptime": exptime} for exptime in (5, 20, 60)]
+    ccd["targets"] = [{"exptime": 20, "temperature": -10.0} for _ in range(4)]
     return {
         "nircam": {"simulate": nircam, "nircam": dummy},
         "wfc3": {"simulate": wfc3},
@@ -96,14 +100,18 @@ def run(checkout: Path, folder: Path, campaign: str) -> float:
     command += ["--workflow-profile", str(checkout / "profiles" / "default")]
     (folder / "meter.jsonl").unlink(missing_ok=True)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    with (folder / "log.txt").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command)}: status {status}, see {folder}/log.txt")
-    return usage.ru_utime + usage.ru_stime
+    total = 0.0
+    # The demo has its lock already.
+    for targets in ([],) if campaign == "demo" else (["lock"], []):
+        with (folder / "log.txt").open("a") as log:
+            process = subprocess.Popen(
+                [*command, "--", *targets], cwd=folder, env=environment, stdout=log, stderr=log
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            sys.exit(f"{' '.join(command)}: failed, see {folder}/log.txt")
+        total += usage.ru_utime + usage.ru_stime
+    return total
 
 
 def by_program(file: Path) -> dict[str, dict[str, float]]:
@@ -125,9 +133,15 @@ def by_program(file: Path) -> dict[str, dict[str, float]]:
     return table
 
 
-def report(name: str, table: dict[str, dict[str, float]], whole: float) -> None:
-    """Print the table of a campaign, the most costly program first."""
-    print(f"\n{name}\n\n| program | runs | CPU s | start | files | work | peak GB |")
+def report(name: str, table: dict[str, dict[str, float]], whole: float) -> float:
+    """Print the table of a campaign, the most costly program first.
+
+    Returns
+    -------
+    float
+        CPU seconds without those of the simulation.
+    """
+    print(f"\n| {name}: program | runs | CPU s | start | files | work | peak GB |")
     print("|---|---|---|---|---|---|---|")
     sums: dict[str, float] = defaultdict(float)
     for program, row in sorted(table.items(), key=lambda pair: -sum(pair[1][k] for k in KINDS)):
@@ -145,29 +159,64 @@ def report(name: str, table: dict[str, dict[str, float]], whole: float) -> None:
     print(f"| Snakemake and shells | | {whole - total:.1f} | | | | |")
     print(f"| the whole | | {whole:.1f} | | | | |")
     print(f"| of which simulating | | {sums['simulating']:.1f} | | | | |", flush=True)
+    return whole - sums["simulating"]
+
+
+def compile_kernels() -> None:
+    """Compile all loops, as `make setup` does."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT / "scripts"),
+        "NUMBA_CACHE_DIR": str(ROOT / ".cache" / "numba"),
+    }
+    command = [ROOT / ".venvs" / "detector" / "bin" / "python", "-m", "darkroom.kernels"]
+    subprocess.run(command, env=environment, check=True)
+
+
+def compare(name: str, ours: float, folder: Path, sampled: int) -> None:
+    """Measure the peer of a campaign and print how many times its CPU seconds are ours."""
+    rows = measure_peer(name, folder / "results" / name, folder / "peer", sampled)
+    if not rows:
+        return
+    print(f"\n| {name}: the peer's own way | CPU s | peak GB | |\n|---|---|---|---|")
+    for row in rows:
+        print(f"| {row.name} | {row.cpu:.1f} | {row.peak:.2f} | {row.note} |")
+    theirs = sum(row.cpu for row in rows)
+    print(f"| the peer | {theirs:.1f} | {max(row.peak for row in rows):.2f} | |")
+    print(
+        f"| darkroom, without simulating | {ours:.1f} | | ratio {theirs / ours:.2f} |", flush=True
+    )
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = campaigns(small=False)
-    parser.add_argument("campaigns", nargs="*", help="demo, nircam, wfc3, cgi, ccd (default: all)")
+    names = ["demo", *campaigns(small=False)]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--small", action="store_true", help="small frames and fewer of them")
-    parser.add_argument("--compile", action="store_true", help="compile all loops before")
+    parser.add_argument("--no-peers", action="store_true", help="darkroom alone")
+    parser.add_argument(
+        "--sampled",
+        type=int,
+        default=3,
+        help="exposures on which a peer's step is measured that is linear in them (default: 3)",
+    )
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = (arguments.folder or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         checkout = metered_checkout(folder)
-        if arguments.compile:
-            run(checkout, folder, "demo")
-            shutil.rmtree(folder / "results")
+        compile_kernels()
         known = campaigns(arguments.small)
-        for name in arguments.campaigns or ["demo", *known]:
+        for name in arguments.only:
+            shutil.rmtree(folder / "results", ignore_errors=True)
             campaign = "demo" if name == "demo" else write_campaign(folder, name, known[name])
+            begun, load = time.monotonic(), os.getloadavg()[0]
             whole = run(checkout, folder, campaign)
-            report(name, by_program(folder / "meter.jsonl"), whole)
+            print(f"\n{name}: {time.monotonic() - begun:.0f} s; load at its start {load:.1f}")
+            ours = report(name, by_program(folder / "meter.jsonl"), whole)
+            if name != "demo" and not arguments.no_peers:
+                compare(name, ours, folder, arguments.sampled)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ numba keeps machine code on disk: in ``NUMBA_CACHE_DIR`` when set (the workflow 
 inside the checkout), else beside the source, else in the user's own cache. Its index is keyed by
 signature, processor model and processor features, so machines of different kinds may share a
 folder. But two processes that add entries at the same moment can pick the same file name for
-different code. So a kernel is imported under an exclusive lock: the first job compiles (seconds),
-the others wait for it and load.
+different code. So a kernel is imported under an exclusive lock of its own: the first job compiles
+(seconds), the others wait for it and load, while other kernels are compiled at the same time.
 
 A kernel is a module, or a package all of whose files belong to it. numba compares the one file that
 holds the called function with the file that was compiled, and would not notice an edit of another.
@@ -81,7 +81,7 @@ def _load(name: str, variant: tuple) -> Any:
     # numba reads its environment again when it compiles, which would undo what is set below.
     config.reload_config()
     _register_without_scipy()
-    with cache_lock() as folder, _code_by_digest(name, folder):
+    with cache_lock(name) as folder, _code_by_digest(name, folder):
         module = import_module(name)
         return module.compiled(*variant) if variant else module
 
@@ -189,19 +189,24 @@ def _digest(package: Path) -> str:
 
 
 @contextmanager
-def cache_lock() -> Iterator[Path]:
-    """Hold the lock of the compiled code's folder, and give that folder.
+def cache_lock(name: str) -> Iterator[Path]:
+    """Hold the lock of a kernel's compiled code, and give the folder of all compiled code.
 
     It is the first that can be written of those where numba looks: ``NUMBA_CACHE_DIR``, the folder
     beside the source, the user's own cache. The lock ends with the process that holds it, however
     it dies.
+
+    Parameters
+    ----------
+    name : str
+        Dotted name of the kernel. Each has a folder of its own, and so its own index.
 
     Raises
     ------
     DarkroomError
         When none of them can be written, its file system has no locks, or others can write to it.
     """
-    folder, stream = _open_lock()
+    folder, stream = _open_lock(name)
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -229,7 +234,7 @@ def _shared(folder: Path) -> str:
     return ""
 
 
-def _open_lock() -> tuple[Path, TextIO]:
+def _open_lock(name: str) -> tuple[Path, TextIO]:
     """Return the first folder that can be written, and its lock, open."""
     import tempfile  # late, as numba: most programs that import this module compile nothing
 
@@ -247,7 +252,7 @@ def _open_lock() -> tuple[Path, TextIO]:
                     f"away (chmod go-w {shlex.quote(str(folder))}), or set NUMBA_CACHE_DIR to a "
                     "folder of your own"
                 )
-            return folder, (folder / "darkroom.lock").open("w")
+            return folder, (folder / f"{name}.lock").open("w")
         except (OSError, RuntimeError):  # the latter for a user without a home
             continue
     msg = (

@@ -203,3 +203,10 @@ def test_a_second_run_at_once_is_refused_in_one_sentence(checkout):
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
+
+
+def test_no_exposure_failed_in_a_batch(finished):
+    # Its own job would have made it, and nothing but its log would tell.
+    logs = [*(finished.folder / "results/small").rglob("*.log")]
+    assert any("fetch" in str(path) for path in logs)
+    assert [path for path in logs if " in a batch: " in path.read_text(errors="replace")] == []

@@ -21,8 +21,11 @@ print(clip_block(numpy.ones((2, 3), "f4"), Clip("none")).mean)
 """
 
 
-def locked(folder):
-    with (folder / "darkroom.lock").open("w") as stream:
+KERNEL_NAME = "darkroom.some.kernel"
+
+
+def locked(folder, name=KERNEL_NAME):
+    with (folder / f"{name}.lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,8 +35,9 @@ def locked(folder):
 
 def test_the_cache_is_locked_inside_the_block_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    with cache_lock():
+    with cache_lock(KERNEL_NAME):
         assert locked(tmp_path / "cache")
+        assert not locked(tmp_path / "cache", "darkroom.other.kernel")
     assert not locked(tmp_path / "cache")
 
 
@@ -41,7 +45,7 @@ def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
     beside = Path(compiled.__file__).parent / "__pycache__"
-    with cache_lock() as folder:
+    with cache_lock(KERNEL_NAME) as folder:
         assert folder == beside
         assert locked(beside)
 
@@ -52,7 +56,7 @@ def test_a_user_who_can_write_nowhere_is_told_what_to_set(tmp_path, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "own"))
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "file" / "compiled.py"))
     message = r"cannot be kept in any of \S+/file/cache, .*: set NUMBA_CACHE_DIR to a folder"
-    with pytest.raises(DarkroomError, match=message), cache_lock():
+    with pytest.raises(DarkroomError, match=message), cache_lock(KERNEL_NAME):
         pass
 
 
@@ -63,7 +67,7 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(fcntl, "flock", refuse)
     message = r"cannot be locked there \(No locks available\); set NUMBA_CACHE_DIR"
-    with pytest.raises(DarkroomError, match=message), cache_lock():
+    with pytest.raises(DarkroomError, match=message), cache_lock(KERNEL_NAME):
         pass
 
 
@@ -310,9 +314,9 @@ def test_a_cache_that_others_can_write_to_is_refused(tmp_path, monkeypatch, mode
             pytest.skip("only root can give a folder to another group")
         os.chown(folder, -1, group)
     if not said:
-        with cache_lock() as found:
+        with cache_lock(KERNEL_NAME) as found:
             assert found == folder
         return
     refused = pytest.raises(DarkroomError, match=rf"{said}, and .* is run; take .* \(chmod go-w")
-    with refused, cache_lock():
+    with refused, cache_lock(KERNEL_NAME):
         pass

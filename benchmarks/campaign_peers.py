@@ -1,0 +1,220 @@
+"""The peers' own way through the exposures of `benchmarks/campaign.py`: CPU seconds, peak memory.
+
+Each peer reads the raw files that the campaign has brought, and its references. What it does once
+an exposure may be measured on a few of them (`sampled`) and scaled; the table says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgi_corgidrp import PEER as CORGIDRP
+from process import measure
+
+from nircam_chain import KINDS, THEIRS
+from nircam_chain import PEER as REFFILES
+from nircam_chain import STEPS as NIRCAM_STEPS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def python_of(toolset: str) -> Path:
+    """Return the Python of an environment."""
+    return ROOT / ".venvs" / toolset / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one step of a peer costs.
+
+    Parameters
+    ----------
+    name : str
+        The step.
+    cpu : float
+        CPU seconds for all exposures.
+    peak : float
+        GB.
+    note : str
+        How many exposures were measured, if not all.
+    """
+
+    name: str
+    cpu: float
+    peak: float
+    note: str = ""
+
+
+# Bias, darks by exposure time and science frames by what ccdproc's guide does.
+CCDPROC = """
+import json, sys
+import ccdproc
+from astropy import units
+from astropy.nddata import CCDData
+groups, science = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+clip = dict(method="average", mem_limit=4e9, sigma_clip=True, sigma_clip_low_thresh=5,
+            sigma_clip_high_thresh=5, sigma_clip_func="median", sigma_clip_dev_func="mad_std")
+bias = ccdproc.combine(groups.pop("bias"), unit="adu", **clip)
+bias.write("peer_bias.fits", overwrite=True)
+darks = {}
+for name, files in groups.items():
+    made = []
+    for file in files:
+        dark = ccdproc.subtract_bias(CCDData.read(file, unit="adu"), bias)
+        made.append(f"peer_{len(made)}_{name}.fits")
+        dark.write(made[-1], overwrite=True)
+    darks[name] = ccdproc.combine(made, unit="adu", **clip)
+    darks[name].write(f"peer_dark_{name}.fits", overwrite=True)
+for k, (file, name, seconds) in enumerate(science):
+    frame = ccdproc.subtract_bias(CCDData.read(file, unit="adu"), bias)
+    frame = ccdproc.subtract_dark(
+        frame, darks[name], dark_exposure=seconds[0] * units.s, data_exposure=seconds[1] * units.s,
+        scale=True)
+    frame.write(f"peer_science_{k}.fits", overwrite=True)
+"""
+
+# Exposure times and roles, from the headers.
+GROUPS = """
+import json, sys
+from astropy.io import fits
+groups, science = {}, []
+for file in sys.argv[1:]:
+    header = fits.getheader(file)
+    seconds = float(header["EXPTIME"])
+    kind = header["IMAGETYP"].lower()
+    if "bias" in kind:
+        groups.setdefault("bias", []).append(file)
+    elif "dark" in kind:
+        groups.setdefault(f"{seconds:g}", []).append(file)
+    else:
+        science.append((file, seconds))
+times = [float(name) for name in groups if name != "bias"]
+pairs = []
+for file, seconds in science:
+    nearest = min(times, key=lambda t: abs(t - seconds))
+    pairs.append((file, f"{nearest:g}", (nearest, seconds)))
+print(json.dumps([groups, pairs]))
+"""
+
+DRIZZLE = """
+import json, sys
+settings, *files = sys.argv[1:]
+from stwcs import updatewcs
+from drizzlepac import astrodrizzle
+for file in files:
+    updatewcs.updatewcs(file, use_db=False)
+astrodrizzle.AstroDrizzle(
+    files, output="peer", preserve=False, build=False, context=False, clean=True, num_cores=1,
+    **json.loads(settings))
+"""
+
+
+def nircam(results: Path, item: str, scratch: Path, sampled: int) -> list[Row]:
+    """Measure jwst's steps, then superbias and read noise by jwst_reffiles."""
+    raw = sorted((results / "raw" / item).glob("*_uncal.fits"))
+    place = results / "crds" / "references" / "jwst"
+    references = {kind: f"{place}/jwst_nircam_{kind}_0001.fits" for kind in KINDS[:4]}
+    some = [str(path) for path in raw[: max(2, min(sampled, len(raw)))]]
+    output = scratch / "ramp"
+    words = [references, list(NIRCAM_STEPS), some, str(output), str(results / "crds")]
+    cpu, peak = measure([python_of("jwst"), "-c", THEIRS, json.dumps(words)], ROOT)
+    spent = json.loads(output.read_text())
+    # The first one pays for imports of its steps.
+    cpu += (len(raw) - len(some)) * sum(spent[1:]) / (len(spent) - 1)
+    note = "" if len(some) == len(raw) else f"{len(some)} of {len(raw)} exposures, scaled"
+    rows = [Row("jwst, detector steps", cpu, peak, note)]
+    ramps = []
+    for path in raw:
+        ramps.append(scratch / path.name.replace("uncal", "ramp"))
+        ramps[-1].symlink_to(f"{output}.fits")
+    for name, module, files in (
+        ("superbias", "superbias", raw),
+        ("read noise", "readnoise", ramps),
+    ):
+        command = [python_of("peers-jwst"), "-c", REFFILES, module, f"make_{module}"]
+        command += [scratch / f"peer_{module}.fits", "{}", *files]
+        rows.append(Row(f"jwst_reffiles, {name}", *measure(command, scratch)))
+    return rows
+
+
+def wfc3(results: Path, item: str, scratch: Path, sampled: int) -> list[Row]:
+    """Measure calwf3 once an exposure, then updatewcs and AstroDrizzle on what it made."""
+    if not shutil.which("calwf3.e"):
+        print("calwf3.e is not on PATH: the peer of wfc3 is not measured")
+        return []
+    raw = sorted((results / "raw" / item).glob("*_raw.fits"))
+    some, iref = raw[:sampled], f"{results / 'crds' / 'references' / 'hst'}/"
+    cpu = peak = 0.0
+    for path in raw:
+        shutil.copy(path, scratch)
+    for path in some:
+        seconds, memory = measure(["calwf3.e", path.name], scratch, iref=iref)
+        cpu, peak = cpu + seconds, max(peak, memory)
+    note = "" if len(some) == len(raw) else f"{len(some)} of {len(raw)} exposures, scaled"
+    rows = [Row("calwf3, once an exposure", cpu * len(raw) / len(some), peak, note)]
+    report = json.loads((results / item / "visit.json").read_text(encoding="utf-8"))
+    settings = report["parameters"]
+    left = ("astrometry", "final_fillval")
+    settings = {k: v for k, v in settings.items() if k not in left and v is not None}
+    flts = sorted(path.name for path in scratch.glob("*_flt.fits"))
+    command = [python_of("hst"), "-c", DRIZZLE, json.dumps(settings), *flts]
+    quiet = {"iref": iref, "ASTROMETRY_STEP_CONTROL": "Off"}
+    note = note.replace(", scaled", ", not scaled")
+    rows.append(Row("updatewcs and AstroDrizzle", *measure(command, scratch, **quiet), note))
+    return rows
+
+
+def cgi(results: Path, item: str, scratch: Path, _: int) -> list[Row]:
+    """Measure the fit of the noise maps by corgidrp."""
+    files = sorted((results / "raw" / item).glob("*.fits"))
+    python, home = python_of("peers-cgi"), {"HOME": str(scratch)}
+    measure([python, "-c", CORGIDRP, ""], scratch, **home)  # makes its folder of settings
+    cpu, peak = measure([python, "-c", CORGIDRP, "peer.fits", *files], scratch, **home)
+    return [Row("corgidrp, calibrate_darks_lsq", cpu, peak)]
+
+
+def ccd(results: Path, item: str, scratch: Path, _: int) -> list[Row]:
+    """Measure master bias, master darks and dark-subtracted frames by ccdproc."""
+    import subprocess
+
+    files = sorted(p for p in (results / "raw" / item).iterdir() if p.suffix in (".FIT", ".fits"))
+    command = [python_of("peers"), "-c", GROUPS, *files]
+    found = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    words = [json.dumps(some) for some in json.loads(found.stdout)]
+    cpu, peak = measure([python_of("peers"), "-c", CCDPROC, *words], scratch)
+    return [Row("ccdproc: bias, darks, science", cpu, peak)]
+
+
+PEERS: dict[str, Callable[[Path, str, Path, int], list[Row]]] = {
+    "nircam": nircam,
+    "wfc3": wfc3,
+    "cgi": cgi,
+    "ccd": ccd,
+}
+
+
+def measure_peer(name: str, results: Path, scratch: Path, sampled: int) -> list[Row]:
+    """Measure the peer's own way through a campaign of one item.
+
+    Parameters
+    ----------
+    name : str
+        Instrument, and name of the item.
+    results : Path
+        Folder of the campaign.
+    scratch : Path
+        Where the peer writes; made, and emptied after.
+    sampled : int
+        Exposures on which steps are measured that are linear in them.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    rows = PEERS[name](results.resolve(), name, scratch.resolve(), sampled)
+    shutil.rmtree(scratch)
+    return rows
