@@ -54,7 +54,7 @@ def test_a_good_folder_ends_in_a_report_with_the_true_numbers(checkout, case):
         ("zeros", "b2.fits: all pixels that were read are 0 ADU"),
         ("light_leak", "d4.fits: its level is"),
         ("twice", "its content is the same as"),
-        ("identical", "its content is the same as"),
+        ("identical", "its image is the same as b0.fits"),
         ("darkzero", "its exposure time is 0 s, a dark needs one"),
     ],
 )
