@@ -13,7 +13,17 @@ LIBRARY = SCRIPTS / "darkroom"
 # From the ground up; a module may import from its own floor and from those below.
 FLOORS = (
     (
-        *("errors", "hints", "naming", "atomic", "words", "threads", "compiled", "dates"),
+        *(
+            "errors",
+            "hints",
+            "naming",
+            "atomic",
+            "words",
+            "threads",
+            "compiled",
+            "kernels",
+            "dates",
+        ),
         *("secrets", "plain", "folders", "memory"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
