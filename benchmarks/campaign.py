@@ -41,12 +41,18 @@ exec {python} "$@"
 
 def campaigns(small: bool) -> dict[str, dict]:
     """Return the items of one campaign of each instrument, at real size or small."""
-    dummy = {
-        kind: {"pedigree": "DUMMY", "description": f"{kind} of a simulated detector"}
+    # What the peer makes, and no more: its way has no second method and no noise spectrum.
+    dummy: dict[str, dict] = {
+        kind: {
+            "pedigree": "DUMMY",
+            "description": f"{kind} of a simulated detector",
+            "other_method": "none",
+        }
         for kind in ("superbias", "readnoise")
     }
+    dummy |= {"spectrum": {"make": False}, "reference_pixels": {"make": False}}
     nircam = {"detector": "NRCA1", "exposures": 4 if small else 10, "nints": 1, "ngroups": 10}
-    nircam["subarray"] = "SUB160" if small else "FULL"
+    nircam |= {"subarray": "SUB160" if small else "FULL", "truth": False}
     wfc3 = {
         "stars": 3000,
         "exposures": [{"dither": [k % 5 * 0.5, k // 5 * 0.5]} for k in range(20)],

@@ -5,11 +5,14 @@ import json
 import pytest
 from astropy.io import fits
 
+from end_to_end.conftest import Checkout
+
 pytestmark = [pytest.mark.end_to_end, pytest.mark.heavy]
 
 
 @pytest.fixture(scope="module")
-def trends(checkout):
+def trends(tmp_path_factory):
+    checkout = Checkout(tmp_path_factory.mktemp("series") / "checkout")
     checkout.snakemake("--config", "campaign=series")
     folder = checkout.folder / "results" / "series" / "nrcblong"
     return folder, json.loads((folder / "trends.json").read_text(encoding="utf-8"))["products"]
