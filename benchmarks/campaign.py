@@ -57,8 +57,8 @@ def campaigns(small: bool) -> dict[str, dict]:
         "stars": 3000,
         "exposures": [{"dither": [k % 5 * 0.5, k // 5 * 0.5]} for k in range(20)],
     }
-    wfc3["subarray"] = "SQ128SUB" if small else "FULL"
-    cgi = {"geometry": "small" if small else "full", "gains": [1.5, 30, 500, 5000]}
+    wfc3["subarray"] = "SQ128SUB" if small else "FULLIMAG"
+    cgi = {"geometry": "small" if small else "sci", "gains": [1.5, 30, 500, 5000]}
     cgi |= {"exptimes": [2, 30, 100], "frames": 7 if small else 49}
     ccd = {"shape": [256, 256] if small else [2048, 2048], "bias": {"count": 20}}
     ccd["darks"] = [{"count": 12, "exptime": exptime} for exptime in (5, 20, 60)]
