@@ -9,7 +9,7 @@ from darkroom.ccd.simulate import exposures as ccd
 pytestmark = pytest.mark.end_to_end
 
 
-@pytest.mark.parametrize(("name", "exposures"), [("demo", 135), ("asi178", 45)])
+@pytest.mark.parametrize(("name", "exposures"), [("demo", 144), ("asi178", 45)])
 def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exposures):
     monkeypatch.delenv("DARKROOM_REFERENCE_DATA", raising=False)
     jobs = checkout.jobs("--config", f"campaign={name}")
