@@ -89,8 +89,9 @@ def describe(
     described = {
         "summary": _summary(stories),
         "warnings": [
-            *warnings,
+            # What damaged frames do to a product comes before what the temperature does.
             *(_product_warnings(paths["dark_rate"]) if "dark_rate" in paths else ()),
+            *warnings,
         ],
         "answers": _answers(paths["quantities"]) if "quantities" in paths else [],
         "key_numbers": [entry for one in stories for entry in _key_numbers(one)],
