@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,9 @@ def item_verdicts(folder: StrPath, products: Sequence[Mapping[str, Any]]) -> lis
 def _current(one: dict[str, Any], folder: Path, known: Mapping[str, str]) -> dict[str, Any]:
     """Return a verdict, or that there is none on the product as it is now."""
     # A name only: what is in other folders is none of this item's.
-    file = folder / Path(one["file"]).name
-    now = known.get(one["file"]) or (sha256(file) if file.is_file() else "")
-    if now != one["sha256"]["candidate"]:
+    name = Path(one["file"]).name
+    judged = one["sha256"]["candidate"]
+    if known.get(name) != judged and judged not in map(sha256, _places(folder, name)):
         one |= {
             "verdict": NOT_JUDGED,
             "decisive": "–",
@@ -63,6 +64,12 @@ def _current(one: dict[str, Any], folder: Path, known: Mapping[str, str]) -> dic
             "gates": [],
         }
     return one
+
+
+def _places(folder: Path, name: str) -> list[Path]:
+    """Return the files of that name in an item's folder and in the folders of its products."""
+    found = [folder / name, *sorted(folder.glob(f"*/{escape(name)}"))]
+    return [path for path in found if path.is_file()]
 
 
 def _read(path: Path) -> dict[str, Any]:
