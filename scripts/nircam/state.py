@@ -33,6 +33,13 @@ def parse() -> argparse.Namespace:
     start.add_argument("--start", metavar="DETAILS", help="details of the product to start from")
     start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
     parser.add_argument("--gain-file", metavar="FILE", help="GAIN reference file, for a dark")
+    parser.add_argument(
+        "--skip-integrations",
+        type=int,
+        default=0,
+        metavar="N",
+        help="first integrations of each exposure to leave out, as for the product (default: 0)",
+    )
     parser.add_argument("--gain", type=float, metavar="E/DN", help="gain of all amplifiers")
     return parser.parse_args()
 
@@ -63,6 +70,7 @@ def main() -> None:
     from darkroom.nircam.series.units import series_cards
 
     ramps = RampSet(arguments.files, arguments.product, keep=arguments.keep)
+    ramps.leave_out_first(arguments.skip_integrations)
     cards = series_cards(ramps, arguments.product)
     if arguments.start:
         template = started(arguments, ramps)

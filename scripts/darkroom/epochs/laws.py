@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TypeAlias
 
 import numpy as np
@@ -35,6 +36,14 @@ class Quantity:
     floor: float = 1e-12
 
 
+def _law(first: AnyState, second: AnyState) -> ModuleType:
+    """Return the module of the law that both states follow."""
+    for kind, law in ((State, mean), (VarianceState, variance)):
+        if isinstance(first, kind) and isinstance(second, kind):
+            return law
+    raise ValueError("one state is of means, the other of variances: they are of two series")
+
+
 def merge(first: AnyState, second: AnyState) -> AnyState:
     """Return the state of the units of two states.
 
@@ -43,11 +52,8 @@ def merge(first: AnyState, second: AnyState) -> AnyState:
     ValueError
         When they are of two series or hold the same unit.
     """
-    if isinstance(first, State) and isinstance(second, State):
-        return mean.merge(first, second)
-    if isinstance(first, VarianceState) and isinstance(second, VarianceState):
-        return variance.merge(first, second)
-    raise ValueError("one state is of means, the other of variances: they are of two series")
+    merged: AnyState = _law(first, second).merge(first, second)
+    return merged
 
 
 def remove(whole: AnyState, part: AnyState) -> AnyState:
@@ -58,20 +64,13 @@ def remove(whole: AnyState, part: AnyState) -> AnyState:
     ValueError
         When they are of two series or the units are not there as they are.
     """
-    if isinstance(whole, State) and isinstance(part, State):
-        return mean.remove(whole, part)
-    if isinstance(whole, VarianceState) and isinstance(part, VarianceState):
-        return variance.remove(whole, part)
-    raise ValueError("one state is of means, the other of variances: they are of two series")
+    left: AnyState = _law(whole, part).remove(whole, part)
+    return left
 
 
 def equal(first: AnyState, second: AnyState) -> bool:
     """Whether two states are equal in every bit."""
-    if isinstance(first, State) and isinstance(second, State):
-        return mean.equal(first, second)
-    if isinstance(first, VarianceState) and isinstance(second, VarianceState):
-        return variance.equal(first, second)
-    return False
+    return type(first) is type(second) and bool(_law(first, second).equal(first, second))
 
 
 def quantities(state: AnyState, unit: str) -> list[Quantity]:

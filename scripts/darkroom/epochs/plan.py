@@ -23,9 +23,8 @@ class SeriesPlan:
         def settings(self, item: str) -> dict[str, Any]:
             """Return the settings of an item."""
 
-    def series_products(self, item: str) -> list[str]:
-        """Return the products of an item that are compared with a series of epochs."""
-        raise NotImplementedError
+        def series_products(self, item: str) -> list[str]:
+            """Return the products of an item that are compared with a series of epochs."""
 
     def _series_folder(self, item, product):
         return Path(self.settings(item)["epochs"]["series"]) / item / product

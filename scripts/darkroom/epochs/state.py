@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.epochs.units import check_name, facts_of, leaving, order, staying
+from darkroom.epochs.units import (
+    check_name,
+    facts_of,
+    leaving,
+    order,
+    require_same_template,
+    staying,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -321,7 +328,7 @@ def merge(first: State, second: State) -> State:
     ValueError
         When the templates differ, a unit is in both, or a pixel has more samples than are counted.
     """
-    _same_template(first, second)
+    require_same_template(first.template.same(second.template))
     names, places = order(first.units, second.units)
     count = first.count.astype(np.int64) + second.count
     if count.max(initial=0) > np.iinfo(np.uint16).max:
@@ -354,7 +361,7 @@ def remove(whole: State, part: State) -> State:
         When the templates differ, a unit of the part is not in the whole, or its samples are
         others than those that were added.
     """
-    _same_template(whole, part)
+    require_same_template(whole.template.same(part.template))
     gone = leaving(whole.units, part.units)
     left = gone[whole.far["unit"]]
     where = {unit: k for k, unit in enumerate(whole.units)}
@@ -449,11 +456,6 @@ def levels(state: State) -> tuple[np.ndarray, np.ndarray]:
     n, nothing = len(offsets), np.full(state.template.sigma.size, np.nan)
     level = offsets.mean(axis=0) if n else nothing
     return level, offsets.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nothing
-
-
-def _same_template(first, second):
-    if not first.template.same(second.template):
-        raise ValueError("the states are about different templates: they are of two series")
 
 
 def equal(first: State, second: State) -> bool:

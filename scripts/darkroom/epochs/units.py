@@ -64,3 +64,14 @@ def leaving(whole: tuple[str, ...], part: tuple[str, ...]) -> np.ndarray:
 def staying(whole: tuple[str, ...], gone: np.ndarray) -> tuple[str, ...]:
     """Return the names that are not gone."""
     return tuple(unit for unit, left in zip(whole, gone, strict=True) if not left)
+
+
+def require_same_template(same: bool) -> None:
+    """Refuse to join states of two series.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not same:
+        raise ValueError("the states are about different templates: they are of two series")

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.epochs.state import NO_CLASS, STEPS
-from darkroom.epochs.units import check_name, facts_of, leaving, order, staying
+from darkroom.epochs.units import (
+    check_name,
+    facts_of,
+    leaving,
+    order,
+    require_same_template,
+    staying,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,7 +214,7 @@ def merge(first: VarianceState, second: VarianceState) -> VarianceState:
     ValueError
         When the templates differ, or a unit is in both.
     """
-    _same_template(first, second)
+    require_same_template(first.template.same(second.template))
     names, places = order(first.units, second.units)
     return VarianceState(
         first.template,
@@ -229,7 +236,7 @@ def remove(whole: VarianceState, part: VarianceState) -> VarianceState:
         When the templates differ, a unit of the part is not in the whole, or its samples are
         others than those that were added.
     """
-    _same_template(whole, part)
+    require_same_template(whole.template.same(part.template))
     gone = leaving(whole.units, part.units)
     dof = whole.dof.astype(np.int64) - part.dof
     total = whole.total - part.total
@@ -271,8 +278,3 @@ def equal(first: VarianceState, second: VarianceState) -> bool:
         and np.array_equal(first.mjd, second.mjd, equal_nan=True)
         and np.array_equal(first.facts, second.facts, equal_nan=True)
     )
-
-
-def _same_template(first, second):
-    if not first.template.same(second.template):
-        raise ValueError("the states are about different templates: they are of two series")

@@ -70,6 +70,14 @@ def test_adding_is_the_rebuild_to_the_bit(series):
     assert set(load(again)[0].facts[:, 1]) == {1, 2}
 
 
+def test_first_integrations_are_left_out_as_of_the_product(series):
+    product, folder, files, _ = series
+    later = folder / "later.fits"
+    start = ("--series", folder / "one.fits", "--skip-integrations", 1)
+    done("nircam/state", product, *start, "--output", later, *files[:3])
+    assert load(later)[0].units == ("dark00 2", "dark01 2", "dark02 2")
+
+
 def test_a_withdrawn_exposure_leaves_no_trace(series):
     product, folder, files, _ = series
     start = ("--series", folder / "one.fits")

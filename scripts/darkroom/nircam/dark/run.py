@@ -114,13 +114,7 @@ def run(
         result.warnings += warnings
         products.write_levels(result, metadata, output, details)
         return result
-    if choices.skip_integrations:
-        kept = ramps.integrations >= choices.skip_integrations
-        ramps.ramps = [which for which, good in zip(ramps.ramps, kept, strict=True) if good]
-        if not ramps.ramps:
-            raise DarkroomError(
-                f"skip_integrations {choices.skip_integrations} leaves no integration"
-            )
+    ramps.leave_out_first(choices.skip_integrations)
     gains = gain_of(classes, ramps, choices.gain, gain)
     blocks = RampBlocks(ramps, gls.UNUSABLE)
     with tempfile.TemporaryDirectory(dir=Path(output).parent) as folder:

@@ -163,6 +163,19 @@ class RampSet:
         """Middle of every ramp, (nramps,) float64, days; NaN where a file gives no time."""
         return np.array([self.files[k].mjd[i] for k, i in self.ramps])
 
+    def leave_out_first(self, count: int) -> None:
+        """Leave the first `count` integrations of each exposure out of the set.
+
+        Raises
+        ------
+        DarkroomError
+            When none is left.
+        """
+        kept = self.integrations >= count
+        self.ramps = [which for which, good in zip(self.ramps, kept, strict=True) if good]
+        if not self.ramps:
+            raise DarkroomError(f"skip_integrations {count} leaves no integration")
+
     @property
     def integrations(self) -> np.ndarray:
         """Number of every ramp within its exposure, counted from 0: (nramps,) int64 array.

@@ -59,7 +59,9 @@ class NircamSeriesPlan(SeriesPlan):
     def state_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options that name the template of a series, or what it starts from."""
         found = f"--keep {named_options(inputs, 'series', 'start', 'gain_file')}"
-        gain = self.settings(item)["dark"]["gain"]
-        if product == "dark" and inputs.get("start") and gain is not None:
-            found += f" --gain {gain}"
-        return found
+        if product != "dark":
+            return found
+        dark = self.settings(item)["dark"]
+        if inputs.get("start") and dark["gain"] is not None:
+            found += f" --gain {dark['gain']}"
+        return f"{found} --skip-integrations {dark['skip_integrations']}"
