@@ -130,7 +130,7 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
         Copies(key="integrations", what="integration", advice="give every exposure once"),
         Distinct(
             key="start",
-            what="start of its first integration",
+            what="start of the first integration",
             verdict=WARNED,
             advice="trends with time are those of wrong times",
         ),
