@@ -362,7 +362,7 @@ class Typical(Check):
         ]
 
         def limit(one: _Point, two: _Point) -> float:
-            scale = abs(two[0]) if self.relative else 1.0
+            scale = min(abs(one[0]), abs(two[0])) if self.relative else 1.0
             return max(matters * scale, _FEW_SIGMA * math.hypot(one[1], two[1]))
 
         def agrees(one: _Point, two: _Point) -> bool:

@@ -166,6 +166,7 @@ def test_the_odd_one_of_few_is_named_wherever_it_stands(count, odd):
         (Typical(key="level", warn=10.0, refuse=50.0), REFUSED),
         (Typical(key="level", warn=50.0), WARNED),
         (Typical(key="level", warn=0.1, refuse=0.5, relative=True), REFUSED),
+        (Typical(key="level", warn=0.3, refuse=1.0, relative=True), REFUSED),
         (Alike(key="level", tolerance=50.0), REFUSED),
     ):
         found, said = verdicts(check, *values)
