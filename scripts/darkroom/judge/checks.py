@@ -354,9 +354,20 @@ class Typical(Check):
                 yield self.failed(subject, value, limit, fault, verdict)
 
     def _judge_few(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
-        """Judge exposures that are too few to show their scatter, by the larger limit alone."""
-        matters = self.warn if math.isinf(self.refuse) else self.refuse
-        verdict = WARNED if math.isinf(self.refuse) else self.verdict
+        """Judge exposures that are too few to show their scatter."""
+        limits = [(self.refuse, self.verdict), (self.warn, WARNED)]
+        if not self.error and math.isfinite(self.refuse):
+            # That a smaller deviation is none by chance is not known.
+            limits.pop()
+        made: dict[str, Judgement] = {}
+        for matters, verdict in limits:
+            left = [s for s in subjects if s.name not in made or not made[s.name].sentence]
+            made |= {each.exposure: each for each in self._compare_few(left, matters, verdict)}
+        yield from (made[subject.name] for subject in subjects)
+
+    def _compare_few(
+        self, subjects: Sequence[Subject], matters: float, verdict: str
+    ) -> Iterable[Judgement]:
         points = [
             (float(s.values[self.key]), float(s.values.get(self.error) or 0.0)) for s in subjects
         ]
@@ -368,6 +379,8 @@ class Typical(Check):
         def agrees(one: _Point, two: _Point) -> bool:
             return abs(one[0] - two[0]) <= limit(one, two)
 
+        if not points:
+            return
         usual, rival = _parties(points, agrees)
         unit = f" {self.unit}" if self.unit else ""
         for subject, point in zip(subjects, points, strict=True):

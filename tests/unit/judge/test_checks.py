@@ -182,6 +182,15 @@ def test_few_that_differ_by_what_their_errors_allow_are_alike():
     assert [each.verdict for each in check.judge(rows)] == [PASSED, PASSED, REFUSED]
 
 
+def test_a_deviation_worth_a_word_is_said_of_few_where_their_errors_are_known():
+    rows = [Subject(f"e{k}", "", {"x": x, "dx": 0.1}) for k, x in enumerate((0, 0.1, 3, 80))]
+    for error, warned in (("", []), ("dx", ["e2"])):
+        found = list(Typical(key="x", warn=1.0, refuse=20.0, error=error).judge(rows))
+        assert [each.exposure for each in found if each.verdict == REFUSED] == ["e3"]
+        assert [each.exposure for each in found if each.verdict == WARNED] == warned
+        assert len(found) == 4
+
+
 @pytest.mark.parametrize("count", [6, 7, 10, 20, 60])
 def test_good_exposures_stand_out_in_one_set_of_a_thousand(count):
     """Limits of the MAD alone: the deviation that matters is set to 0."""
