@@ -128,9 +128,7 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
     """
     levels = _lasting(trends)
     first, last = trends[0].series.start, trends[0].series.end
-    steps = [
-        one for one in trends if one.changed and one.shape != "drift" and one.series.matters
-    ]
+    steps = [one for one in trends if one.changed and one.shape != "drift" and one.series.matters]
     began = np.eye(len(first))[0]
     if steps:
         # The latest change counts: before it, at least one series was on another level.
