@@ -18,6 +18,7 @@ from darkroom.campaign.names import name_fault
 from darkroom.campaign.schema import check, nearest, with_defaults
 from darkroom.errors import DarkroomError, InputError
 from darkroom.provenance import settings_digest
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -185,7 +186,7 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
             path, f"its name {fault}, and it names the folder of results", "rename the file"
         )
     try:
-        settings = _load(_text(path))
+        settings = _load(bounded_text(path, _MOST_BYTES))
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -195,19 +196,11 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
         where = f" at line {mark.line + 1}" if mark else ""
         said = " ".join(str(getattr(error, "problem", error)).split())
         raise InputError(path, f"not valid YAML{where} ({said})") from None
-    except DarkroomError as error:
+    except (DarkroomError, ValueError) as error:
         raise InputError(path, str(error)) from None
     schema = json.loads(Path(schema_path).read_text(encoding="utf-8"))
     check(settings, schema, path)
     return Campaign(path.stem, path, with_defaults(settings, schema, schema))
-
-
-def _text(path: Path) -> str:
-    """Return the text of a campaign file, which must be of a reasonable size."""
-    size = path.stat().st_size
-    if size > _MOST_BYTES:
-        raise DarkroomError(f"has {size} bytes, a campaign has at most {_MOST_BYTES}")
-    return path.read_text(encoding="utf-8")
 
 
 def _load(text: str) -> Any:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.atomic import write_text
 from darkroom.campaign.names import CLEAN_NAME, name_fault
 from darkroom.errors import DarkroomError, InputError
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
@@ -48,6 +49,8 @@ HEADER_VALUES = (
 COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *HEADER_VALUES)
 _AGAIN = "to make it again, move it away and run: snakemake lock"
 _LONGEST_VALUE = 200
+# Bytes: half a million exposures.
+_LARGEST = 100_000_000
 # Those of ASCII and of Unicode, and its separators of lines and paragraphs.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Forms of the header values that the plan computes with.
@@ -221,11 +224,13 @@ def read_lock(path: StrPath) -> Lock | None:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = bounded_text(path, _LARGEST)
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise InputError(path, f"is not text in UTF-8 (byte {error.start})", _AGAIN) from None
+    except ValueError as error:
+        raise InputError(path, str(error), _AGAIN) from None
     # Only a line feed ends a line here: other separators of Unicode may stand in a value.
     lines = text.split("\n")
     if lines[0] != f"# {FORMAT}":
