@@ -1,4 +1,4 @@
-"""What a CRDS server says is data: it fills no memory, names no foreign file, ends in a sentence."""
+"""What a CRDS server says is data: it fills no memory, names no foreign file."""
 
 import base64
 import gzip
