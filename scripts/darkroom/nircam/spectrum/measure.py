@@ -223,15 +223,15 @@ def _add_ramp(source, ramp, fitted, sums):
     sums.begin(fitted.good, fitted.dof)
     levels = fitted.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
-        levels[group] += sums.add(_residuals(source, ramp, fitted, group))
+        levels[group] += sums.add(_frame(source, ramp, fitted, group))
     return levels
 
 
-def _residuals(source, ramp, fitted, group):
-    """Yield the residuals of a group by bands of rows."""
+def _frame(source, ramp, fitted, group):
+    """Yield rows of a group and the line through them, for `CrossSpectra.add`."""
     for rows in bands(source.readout.ny):
         values = source.read(ramp, group, rows, flagged=False)
-        yield rows, fitted.residual(values, group, rows)
+        yield rows, values, fitted.line(group, rows)
 
 
 def _check_kept(sums, readout):
