@@ -72,7 +72,8 @@ class LineFitSums:
         self._kernel.add_group(
             *(np.ascontiguousarray(image[self._order]) for image in (values, first)),
             *(np.ascontiguousarray(each[columns], np.float32) for each in (offsets, limit)),
-            group - (self._ngroups - 1) / 2, columns.step == -1, self._before, self._highest, self._lowest,
+            group - (self._ngroups - 1) / 2, columns.step == -1,
+            self._before, self._highest, self._lowest,
             self._total, self._lever, self._squares, means,
         )  # fmt: skip
         self.rows[group] = means[self._order]
