@@ -59,8 +59,10 @@ class Deliveries:
         for name in self.products():
             item, _, product = name.partition("/")
             folder = self.plan.folder(item)
-            found += [f"{folder}/{product}.fits", f"{folder}/judge/verdict_{product}.json"]
             pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+            judged = pipeline.judged(item)[product]
+            file = judged.get("file", judged.get("reference", f"{folder}/{product}.fits"))
+            found += [file, f"{folder}/judge/verdict_{product}.json"]
             made = set(pipeline.products(item))
             found += [path for path in [f"{folder}/{product}.certified"] if path in made]
             # What the series of epochs says of its validity goes into the form.
