@@ -55,9 +55,10 @@ def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
     from darkroom.campaign.exposure import read_exposure
     from darkroom.gates.options import accepted, harms
     from darkroom.wfc3.gating.gates import combined
+    from darkroom.wfc3.gating.harms import HARMS
     from darkroom.wfc3.gating.single import single
 
-    sizes = harms(arguments)
+    sizes = harms(arguments, HARMS, "flt" if arguments.status else "reprocessed")
     if arguments.status is None:
         found = combined(arguments.record, arguments.quantities, accepted(arguments), sizes)
         return arguments.file, found

@@ -79,7 +79,7 @@ class ComparisonPlan:
         for kind in ("traditional", "synthesized"):
             for dark in settings[kind]:
                 name = f"{kind}_g{float(dark['gain']):g}_t{float(dark['exptime']):g}"
-                if used := dark["previous"] or settings["previous"]:
+                if used := dark.get("previous") or settings["previous"]:
                     found[name] = used
         return found
 
