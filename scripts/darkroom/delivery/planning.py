@@ -23,12 +23,16 @@ class Deliveries:
         self.plan, self.pipelines = plan, pipelines
 
     def compared(self) -> list[str]:
-        """Return the products that are compared, as ``item/product``."""
+        """Return the campaign's own products that are compared, as ``item/product``.
+
+        A file that was made elsewhere is compared, too: who made it delivers it.
+        """
         return [
             f"{item}/{product}"
             for pipeline in self.pipelines.values()
             for item in pipeline.items
             for product in pipeline.counterfactuals(item)
+            if "candidate" not in pipeline.judged(item)[product]
         ]
 
     def products(self) -> list[str]:
