@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Images in a row, and most pixels a side that an image is reduced to.
 _COLUMNS, _SIDE = 4, 110
+# Inches: width and height of a cell, side of its image, and room above it for a line.
+_CELL, _IMAGE, _ABOVE = (1.9, 2.5), 1.72, 0.26
 
 
 @style.drawn
@@ -49,21 +51,29 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
     intervals = list(range(2, cube.nsamp)) or [1]
     rows = -(-len(intervals) // _COLUMNS)
     columns = min(_COLUMNS, len(intervals))
-    figure = Figure(figsize=(1.9 * columns + 0.2, 2.5 * rows + 0.4), layout="constrained")
+    width, height = _CELL[0] * columns + 0.2, _CELL[1] * rows + 0.4
+    figure = Figure(figsize=(width, height))
     figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    # One axes in inches for all images: each axes of its own takes longer than all that is in it.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
     high = _limit(differences, intervals)
-    (ny, nx), inside = cube.shape, slice(BORDER, -BORDER)
-    factor = -(-ny // _SIDE)
+    inside = slice(BORDER, -BORDER)
+    factor = -(-cube.shape[0] // _SIDE)
+    colours = style.colour_map("Greys_r")
     for place, j in enumerate(intervals):
-        axes = figure.add_subplot(rows, columns, place + 1)
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
-        extent = (BORDER - 0.5, nx - BORDER - 0.5, BORDER - 0.5, ny - BORDER - 0.5)
-        axes.imshow(small, cmap=style.colour_map("Greys_r"), vmin=0, vmax=high, extent=extent)
-        axes.set(xticks=[], yticks=[])
-        axes.grid(visible=False)
-        _annotate(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
-        _boxes(axes, differences)
+        left = 0.1 + _CELL[0] * (place % columns) + (_CELL[0] - _IMAGE) / 2
+        bottom = height - 0.4 - _CELL[1] * (place // columns) - _ABOVE - _IMAGE
+        axes.imshow(
+            small, cmap=colours, vmin=0, vmax=high, aspect="auto",
+            extent=(left, left + _IMAGE, bottom, bottom + _IMAGE),
+        )  # fmt: skip
+        _annotate(axes, left, bottom, differences, j, extver_of(j, cube.nsamp) in set(reads))
+        _boxes(axes, left, bottom, cube.shape, differences)
+    axes.set(xlim=(0, width), ylim=(0, height))
     return figure
 
 
@@ -75,31 +85,36 @@ def _limit(differences, intervals):
     return high if np.isfinite(high) and high > 0 else 1.0
 
 
-def _annotate(axes, differences, j, bad):
+def _annotate(axes, left, bottom, differences, j, bad):
+    """Write the statistics of a difference above, in and below its image."""
     i = j - 1
-    full, left, right = differences.full, differences.left, differences.right
     colour = BAD_READ if bad else "#1A1A1A"
-    axes.set_title(
-        f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}", fontsize=8.5,
-        fontweight="bold" if bad else "normal", color=colour,
+    full, middle = differences.full, left + _IMAGE / 2
+    axes.text(
+        middle, bottom + _IMAGE + 0.06, fontsize=8.5, color=colour, ha="center", va="bottom",
+        s=f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}",
+        fontweight="bold" if bad else "normal",
     )  # fmt: skip
-    for x, region in ((0.03, left), (0.97, right)):
+    for x, side, region in ((0.03, "left", differences.left), (0.97, "right", differences.right)):
         axes.text(
-            x, 0.5, f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", transform=axes.transAxes,
-            fontsize=7.5, ha="left" if x < 0.5 else "right", va="center", color="white",
+            left + x * _IMAGE, bottom + _IMAGE / 2, fontsize=7.5, ha=side, va="center",
+            s=f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", color="white",
             bbox={"facecolor": "black", "alpha": 0.45, "lw": 0, "pad": 1.0},
         )  # fmt: skip
-    axes.set_xlabel(
-        f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
+    axes.text(
+        middle, bottom - 0.06, fontsize=8, ha="center", va="top",
+        s=f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
         f"Δt {differences.steps[i]:.1f} s".replace("-", "−"),
-        fontsize=8,
-    )
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set(color=colour, linewidth=2.2 if bad else 0.6)
+    )  # fmt: skip
+    line = 2.2 if bad else 0.6
+    axes.add_patch(Rectangle((left, bottom), _IMAGE, _IMAGE, fill=False, ec=colour, lw=line))
 
 
-def _boxes(axes, differences):
+def _boxes(axes, left, bottom, shape, differences):
+    """Draw the two regions in an image."""
+    ny, nx = (_IMAGE / (size - 2 * BORDER) for size in shape)
     for name, colour in (("left", LEFT), ("right", RIGHT)):
         x0, x1, y0, y1 = differences.boxes[name]
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, lw=0.7))
+        place = left + (x0 - BORDER) * nx, bottom + (y0 - BORDER) * ny
+        size = (x1 - x0) * nx, (y1 - y0) * ny
+        axes.add_patch(Rectangle(place, *size, fill=False, ec=colour, lw=0.7))
