@@ -62,7 +62,8 @@ def test_status_lists_the_products(finished):
 
 def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
     shutil.rmtree(copy.folder / "results/small/report")
-    text = copy.snakemake("--config", CHOICE)
+    text = copy.snakemake("--logger", "darkroom", "--config", CHOICE)
+    assert "\n0 of 2 · Writing the report of " in text
     ended = re.search(
         r"^2 steps done in \d+ s\.\nAll \d+ products are made\.\nReport: (.*)$", text, re.M
     )
