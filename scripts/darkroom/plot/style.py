@@ -153,9 +153,9 @@ def _palette(rgb, most):
     return indices.reshape(rgb.shape[:2]), palette
 
 
-def colour_map(name: str) -> Colormap:
-    """Return a matplotlib colour map of 40 colours, with grey for NaN.
+def colour_map(name: str, colours: int = _MAP_COLOURS) -> Colormap:
+    """Return a matplotlib colour map of 40 colours, or fewer, with grey for NaN.
 
     That leaves 8 colours of the palette for text and axes.
     """
-    return colormaps[name].resampled(_MAP_COLOURS).with_extremes(bad=NO_DATA)
+    return colormaps[name].resampled(colours).with_extremes(bad=NO_DATA)

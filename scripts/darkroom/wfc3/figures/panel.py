@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 # Images in a row, and most pixels a side that an image is reduced to.
 _COLUMNS, _SIDE = 4, 110
-# Inches: width and height of a cell, side of its image, and room above it for a line; whole dots,
-# three of them for a pixel of a full frame, which makes the file smaller.
+# Inches: width and height of a cell, side of its image at most, and room above it for a line.
 _CELL, _IMAGE, _ABOVE = (1.9, 2.5), 1.8, 0.3
+# Levels of grey, which make the file of images that are mostly noise small.
+_GREYS = 16
 
 
 @style.drawn
@@ -62,18 +63,22 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
     high = _limit(differences, intervals)
     inside = slice(BORDER, -BORDER)
     factor = -(-cube.shape[0] // _SIDE)
-    colours = style.colour_map("Greys_r")
+    colours = style.colour_map("Greys_r", _GREYS)
+    # A block of pixels has the same whole number of dots everywhere: that makes the file smaller.
+    blocks = -(-(max(cube.shape) - 2 * BORDER) // factor)
+    side = max(1, int(_IMAGE * style.DPI) // blocks) * blocks / style.DPI
     for place, j in enumerate(intervals):
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
         left = 0.1 + _CELL[0] * (place % columns)
-        bottom = height - 0.4 - _CELL[1] * (place // columns) - _ABOVE - _IMAGE
+        bottom = height - 0.4 - _CELL[1] * (place // columns) - _ABOVE - side
         axes.imshow(
             small, cmap=colours, vmin=0, vmax=high, aspect="auto",
-            extent=(left, left + _IMAGE, bottom, bottom + _IMAGE),
+            extent=(left, left + side, bottom, bottom + side),
         )  # fmt: skip
-        _annotate(axes, left, bottom, differences, j, extver_of(j, cube.nsamp) in set(reads))
-        _boxes(axes, left, bottom, cube.shape, differences)
+        frame = left, bottom, side
+        _annotate(axes, frame, differences, j, extver_of(j, cube.nsamp) in set(reads))
+        _boxes(axes, frame, cube.shape, differences)
     axes.set(xlim=(0, width), ylim=(0, height))
     return figure
 
@@ -86,34 +91,35 @@ def _limit(differences, intervals):
     return high if np.isfinite(high) and high > 0 else 1.0
 
 
-def _annotate(axes, left, bottom, differences, j, bad):
+def _annotate(axes, frame, differences, j, bad):
     """Write the statistics of a difference above, in and below its image."""
-    i = j - 1
+    i, (left, bottom, side) = j - 1, frame
     colour = BAD_READ if bad else "#1A1A1A"
     full = differences.full
     axes.text(
-        left, bottom + _IMAGE + 0.06, fontsize=8.5, color=colour, va="bottom",
+        left, bottom + side + 0.06, fontsize=8.5, color=colour, va="bottom",
         s=f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}",
         fontweight="bold" if bad else "normal",
     )  # fmt: skip
-    for x, side, region in ((0.03, "left", differences.left), (0.97, "right", differences.right)):
+    for x, align, region in ((0.03, "left", differences.left), (0.97, "right", differences.right)):
         axes.text(
-            left + x * _IMAGE, bottom + _IMAGE / 2, fontsize=7.5, ha=side, va="center",
+            left + x * side, bottom + side / 2, fontsize=7.5, ha=align, va="center",
             s=f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", color="white",
             bbox={"facecolor": "black", "alpha": 0.45, "lw": 0, "pad": 1.0},
         )  # fmt: skip
     axes.text(
-        left + _IMAGE / 2, bottom - 0.06, fontsize=8, ha="center", va="top",
+        left + side / 2, bottom - 0.06, fontsize=8, ha="center", va="top",
         s=f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
         f"Δt {differences.steps[i]:.1f} s".replace("-", "−"),
     )  # fmt: skip
     line = 2.2 if bad else 0.6
-    axes.add_patch(Rectangle((left, bottom), _IMAGE, _IMAGE, fill=False, ec=colour, lw=line))
+    axes.add_patch(Rectangle((left, bottom), side, side, fill=False, ec=colour, lw=line))
 
 
-def _boxes(axes, left, bottom, shape, differences):
+def _boxes(axes, frame, shape, differences):
     """Draw the two regions in an image."""
-    ny, nx = (_IMAGE / (size - 2 * BORDER) for size in shape)
+    left, bottom, side = frame
+    ny, nx = (side / (size - 2 * BORDER) for size in shape)
     for name, colour in (("left", LEFT), ("right", RIGHT)):
         x0, x1, y0, y1 = differences.boxes[name]
         place = left + (x0 - BORDER) * nx, bottom + (y0 - BORDER) * ny
