@@ -74,6 +74,14 @@ class Checkout:
             return {}
         return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)}
 
+    def moved(self, folder):
+        """Return a copy of the checkout and of all that was made in it, at another place."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        copy = object.__new__(Checkout)
+        copy.folder = folder
+        share_cache(folder)
+        return copy
+
 
 def share_cache(folder):
     """Give a checkout what is compiled in this one, which would take it a minute, and the fonts.
@@ -82,7 +90,7 @@ def share_cache(folder):
     """
     cache = folder / ".cache"
     if (ROOT / ".cache" / "matplotlib").is_dir():
-        shutil.copytree(ROOT / ".cache" / "matplotlib", cache / "matplotlib")
+        shutil.copytree(ROOT / ".cache" / "matplotlib", cache / "matplotlib", dirs_exist_ok=True)
     for states in (ROOT / ".cache" / "numba").glob("darkroom.*-*"):
         name, place = states.name.rsplit("-", 1)
         path = Path("scripts", *name.split("."))
