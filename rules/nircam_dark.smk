@@ -34,7 +34,7 @@ rule dark:
 rule mask:
     """Flag the pixels that are bad in darks."""
     input:
-        unpack(lambda wildcards: nircam.previous(wildcards.item, "mask")),
+        unpack(lambda wildcards: nircam.mask_inputs(wildcards.item)),
         dark=f"{RESULTS}/{{item}}/dark_details.fits",
         readnoise=f"{RESULTS}/{{item}}/readnoise_details.fits",
     output:

@@ -289,11 +289,20 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         gain = input_options(inputs, {"gain": "--gain-file "})
         return f"{gain} {self.product_options(inputs, outputs)}".strip()
 
+    def mask_inputs(self, item: str) -> dict[str, str]:
+        """Return the earlier mask and the bad reference pixels, where there are such."""
+        found = self.previous(item, "mask")
+        if self.makes_reference_pixels(item):
+            found["pixels"] = f"{self.plan.folder(item)}/reference_pixels.fits"
+        return found
+
     def mask_options(self, item: str, inputs: Any, outputs: Any) -> str:
-        """Return the options of a mask: earlier mask, numbers, and telegraph pixels if known."""
-        line = self.settings(item)["readnoise"]["method"] == "line"
-        telegraph = quoted("--readnoise", inputs["readnoise"]) if line else ""
-        return f"{telegraph} {self.product_options(inputs, outputs)}".strip()
+        """Return the options of a mask: earlier mask, numbers, and bad pixels that others found."""
+        options = {"pixels": "--reference-pixels "}
+        if self.settings(item)["readnoise"]["method"] == "line":
+            options["readnoise"] = "--readnoise "
+        found = input_options(inputs, options)
+        return f"{found} {self.product_options(inputs, outputs)}".strip()
 
     # Figures and products
 

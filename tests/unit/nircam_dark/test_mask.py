@@ -61,7 +61,7 @@ def test_new_healed_undecided_and_carried():
     assert made.bits[0, 3] == Pixel.WARM
     assert made.bits[0, 4] == Pixel.WARM  # two integrations heal nothing
     assert made.bits[0, 5] == Pixel.DEAD | Pixel.DO_NOT_USE | Pixel.WARM
-    assert made.carried == 1
+    assert made.carried == {"DEAD": 1}
     kept = update(reasons, bits, old, Found(), LIMITS, keep=True)
     assert kept.bits[0, 1] == Pixel.WARM
     assert {row["new"] for row in made.rows} == {"WARM", "none"}
