@@ -36,6 +36,8 @@ class Measured:
     nramps : int
     limits : (float, float)
         Rates above which a pixel is hot, and warm, e-/s: one limit for the dark and its mask.
+    step_sigma : float
+        Limit of the dark's test for cosmic rays, standard deviations.
     """
 
     found: DarkRates
@@ -45,6 +47,7 @@ class Measured:
     mjd: np.ndarray
     nramps: int
     limits: tuple[float, float]
+    step_sigma: float
 
 
 def read_details(path: StrPath) -> Measured:
@@ -87,7 +90,8 @@ def read_details(path: StrPath) -> Measured:
     mjd = np.array([header.get("MJDFIRST", np.nan), header.get("MJDLAST", np.nan)], float)
     classes = Classes.of_layout(readout)
     limits = float(header["HOTLIM"]), float(header["WARMLIM"])
-    return Measured(found, classes, readout, readout.shape, mjd, nramps, limits)
+    step_sigma = float(header["STEPSIG"])
+    return Measured(found, classes, readout, readout.shape, mjd, nramps, limits, step_sigma)
 
 
 def telegraph_pixels(path: StrPath, shape: tuple[int, int]) -> np.ndarray:

@@ -83,7 +83,9 @@ def make(
         bits = updated.bits
     rows = []
     if choices.injected:
-        conditions = injection.conditions_of(found, measured.nramps, classes.usable)
+        conditions = injection.conditions_of(
+            found, measured.nramps, classes.usable, measured.step_sigma
+        )
         rows = injection.inject(conditions, choices.injected, limits)
     files = [
         Path(path) for path in (details, readnoise, reference_pixels, previous) if path is not None
