@@ -277,6 +277,14 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         planning.check_dark(settings, item)
         return [product for product in ("dark", "mask") if settings[product]["make"]]
 
+    def dark_files(self, item: str) -> dict[str, list[str]]:
+        """Return the files of dark and mask that are made for an item, with their details."""
+        folder = self.plan.folder(item)
+        return {
+            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
+            for product in self.dark_products(item)
+        }
+
     def dark_inputs(self, item: str) -> dict[str, str]:
         """Return the gain reference and the earlier dark that the dark of an item needs."""
         found = self.previous(item, "dark")
@@ -341,10 +349,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             if self.other_method(item, product)
         }
         others |= self.trends(item)
-        darks = {
-            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
-            for product in self.dark_products(item)
-        }
+        darks = self.dark_files(item)
         return self.truth_files(item) | others | darks | self.noise_figure_inputs(item)
 
     def rules_files(self, item: str) -> list[str]:
