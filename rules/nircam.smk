@@ -323,13 +323,13 @@ rule nircam_truth:
     params:
         settings=lambda wildcards: nircam.truth_settings(wildcards.item),
         truth=f"{RESULTS}/raw/{{item}}/truth",
-        darks=lambda wildcards, input: input_options(input, {"dark": "--dark ", "mask": "--mask "}),
+        products=lambda wildcards, input: input_options(input, {"dark": "--dark ", "mask": "--mask "}),
         code=program.digest("detector", "nircam/truth"),
     message:
         "Comparing the products of {wildcards.item} with the truth"
     shell:
         program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
-        "--superbias {input.superbias:q} --readnoise {input.readnoise:q} {params.darks} "
+        "--superbias {input.superbias:q} --readnoise {input.readnoise:q} {params.products} "
         "--truth {params.truth:q} --output {output.truth:q} --comparison {output.comparison:q} "
         "@{input.ramps:q} > {log:q} 2>&1"
 

@@ -40,8 +40,8 @@ def main() -> None:
     from darkroom.atomic import write_text
     from darkroom.campaign.campaign import open_campaign
     from darkroom.fits.write import write
-    from darkroom.nircam import dark_truth
     from darkroom.nircam import truth as nircam_truth
+    from darkroom.nircam.dark import truth as dark_truth
     from darkroom.nircam.detector.patterns import PATTERNS
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes

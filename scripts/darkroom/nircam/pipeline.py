@@ -11,11 +11,11 @@ from darkroom.counterfactual.held_out import held_out
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
+from darkroom.nircam.dark.plan import NircamDarkPlan
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
-from darkroom.nircam.series.plan import NircamSeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -32,11 +32,12 @@ _NOISE_FIGURES = (
     "noise_previous",
     "reference_pixels",
     "corrections",
+    "bands",
     "noise_truth",
 )
 
 
-class NircamPipeline(NircamSeriesPlan, Pipeline):
+class NircamPipeline(NircamDarkPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -269,49 +270,6 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             found["reference"] = f"{self.plan.folder(item)}/reference_pixels.fits"
         return found
 
-    # Dark current and mask
-
-    def dark_products(self, item: str) -> list[str]:
-        """Return the names of those of dark and mask that are made for an item."""
-        settings = self.settings(item)
-        planning.check_dark(settings, item)
-        return [product for product in ("dark", "mask") if settings[product]["make"]]
-
-    def dark_files(self, item: str) -> dict[str, list[str]]:
-        """Return the files of dark and mask that are made for an item, with their details."""
-        folder = self.plan.folder(item)
-        return {
-            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
-            for product in self.dark_products(item)
-        }
-
-    def dark_inputs(self, item: str) -> dict[str, str]:
-        """Return the gain reference and the earlier dark that the dark of an item needs."""
-        found = self.previous(item, "dark")
-        if self.settings(item)["dark"]["gain"] is None:
-            found["gain"] = f"{self.plan.folder(item)}/previous_gain.fits"
-        return found
-
-    def dark_options(self, inputs: Any, outputs: Any) -> str:
-        """Return the options that name the gain, the earlier dark and the file of numbers."""
-        gain = input_options(inputs, {"gain": "--gain-file "})
-        return f"{gain} {self.product_options(inputs, outputs)}".strip()
-
-    def mask_inputs(self, item: str) -> dict[str, str]:
-        """Return the earlier mask and the bad reference pixels, where there are such."""
-        found = self.previous(item, "mask")
-        if self.makes_reference_pixels(item):
-            found["pixels"] = f"{self.plan.folder(item)}/reference_pixels.fits"
-        return found
-
-    def mask_options(self, item: str, inputs: Any, outputs: Any) -> str:
-        """Return the options of a mask: earlier mask, numbers, and bad pixels that others found."""
-        options = {"pixels": "--reference-pixels "}
-        if self.settings(item)["readnoise"]["method"] == "line":
-            options["readnoise"] = "--readnoise "
-        found = input_options(inputs, options)
-        return f"{found} {self.product_options(inputs, outputs)}".strip()
-
     # Figures and products
 
     def truth_files(self, item: str) -> dict[str, str]:
@@ -336,6 +294,8 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             found["reference_pixels"] = f"{folder}/reference_pixels.fits"
         if self.corrections(item):
             found["corrections"] = f"{folder}/corrections.fits"
+        if self.makes_bands(item):
+            found["bands"] = f"{folder}/superbias_bands.fits"
         return found
 
     def figure_inputs(self, item: str) -> dict[str, Any]:
@@ -474,7 +434,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
         made += [f"{self.plan.folder(item)}/{name}.json" for name in self.dark_products(item)]
-        return made + self.noise_quantities(item)
+        return made + self.noise_quantities(item) + self.band_quantities(item)
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""
@@ -490,6 +450,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         shown = self.noise_figure_inputs(item)
         noise = [path for name, path in shown.items() if name != "noise_previous"]
         fit = [f"{folder}/noise_spectrum_fit.csv"] if self.makes_spectrum(item) else []
+        numbers = numbers + self.band_quantities(item)
         return [*made, *self.truth_files(item).values(), *noise, *tables, *numbers, *fit]
 
 
