@@ -323,7 +323,9 @@ rule nircam_truth:
     params:
         settings=lambda wildcards: nircam.truth_settings(wildcards.item),
         truth=f"{RESULTS}/raw/{{item}}/truth",
-        products=lambda wildcards, input: input_options(input, {"dark": "--dark ", "mask": "--mask "}),
+        products=lambda wildcards, input: input_options(
+            input, {"dark": "--dark ", "mask": "--mask "}
+        ),
         code=program.digest("detector", "nircam/truth"),
     message:
         "Comparing the products of {wildcards.item} with the truth"
