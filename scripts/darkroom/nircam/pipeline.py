@@ -51,8 +51,12 @@ class NircamPipeline(NircamDarkPlan, Pipeline):
         self.calibrate_options = cache(self._calibrate_options)
 
     def reference_kinds(self, item: str) -> list[str]:
-        """Return the CRDS reference types that an item's exposures need."""
-        return planning.item_kinds(self.settings(item))
+        """Return the CRDS reference types that an item's exposures need.
+
+        A simulated CRDS has the types that are asked for, and certifies no file of another.
+        """
+        kinds = planning.item_kinds(self.settings(item))
+        return sorted({*kinds, *self.dark_products(item)}) if self.plan.simulated else kinds
 
     def deck_kinds(self, item: str) -> list[str]:
         """Return the reference types through which an item's products are compared."""

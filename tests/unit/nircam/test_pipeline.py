@@ -148,3 +148,10 @@ def test_a_mask_is_made_with_the_bad_reference_pixels_of_the_item(tmp_path):
     inputs = pipeline(tmp_path, **darks).mask_inputs("a")
     assert inputs == {"pixels": "results/c/a/reference_pixels.fits"}
     assert pipeline(tmp_path, **darks, reference_pixels={"make": False}).mask_inputs("a") == {}
+
+
+def test_a_simulated_crds_has_the_types_of_what_is_made(tmp_path):
+    darks = {"dark": {"make": True, "gain": 2.0}, "mask": {"make": True}}
+    assert "dark" in pipeline(tmp_path, kind="simulated", **darks).reference_kinds("a")
+    assert "dark" not in pipeline(tmp_path, **darks).reference_kinds("a")  # a file of gigabytes
+    assert "dark" not in pipeline(tmp_path, kind="simulated").reference_kinds("a")

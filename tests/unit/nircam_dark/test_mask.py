@@ -1,12 +1,15 @@
 """Bad pixels in darks: completeness, false alarms, comparison with a previous mask."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from darkroom.nircam.dark.model import Usual
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.mask.classify import Class, bits_of
 from darkroom.nircam.mask.compare import Change, update
-from darkroom.nircam.mask.injection import Conditions, inject
+from darkroom.nircam.mask.injection import Conditions, conditions_of, inject
 
 LIMITS = 0.5, 0.02
 
@@ -30,6 +33,17 @@ def test_few_ramps_say_so():
     assert by_class["hot"]["share"] == 1
     assert by_class["bias"]["share"] == 0  # three ramps cannot tell it from a cosmic ray
     assert by_class["noisy"]["false"] <= 2
+
+
+def test_a_rate_below_zero_is_injected_as_none():
+    """Where dark current is lost in read noise, its median is negative in half of the cases."""
+    usual = [Usual(-1e-4, 100.0, np.ones(1), 1.0)]
+    nothing = np.zeros((4, 4), np.int32)
+    found = SimpleNamespace(usual=usual, nhits=nothing, settling=np.zeros((8, 1)),
+                            timing=SimpleNamespace(tgroup=10.0))  # fmt: skip
+    conditions = conditions_of(found, 3, nothing == 0, 4.5)
+    assert conditions.rate == 0
+    assert len(inject(conditions, 10, LIMITS)) == 6
 
 
 def test_bits_of_classes():

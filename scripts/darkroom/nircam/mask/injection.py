@@ -219,7 +219,8 @@ def conditions_of(
         nramps=nramps,
         ngroups=ngroups,
         tgroup=found.timing.tgroup,
-        rate=float(np.median([one.rate for one in found.usual])),
+        # A rate of about 0 can be measured below it.
+        rate=max(0.0, float(np.median([one.rate for one in found.usual]))),
         read=float(np.sqrt(np.median([one.read for one in found.usual]))),
         hits=float(found.nhits[usable].sum()) / seconds,
         step_sigma=step_sigma,
