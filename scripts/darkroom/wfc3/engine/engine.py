@@ -30,7 +30,7 @@ from darkroom.wfc3.files.mask import SCOPES, check_reads
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from darkroom.hints import StrPath
     from darkroom.wfc3.engine.ramp import Ramp
@@ -54,7 +54,13 @@ _EVENT_FLAGS = np.array(
 )
 
 
-def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
+def load(
+    raw: StrPath,
+    references: StrPath,
+    *,
+    threads: int = 1,
+    steps: Mapping[str, str] | None = None,
+) -> Ramp:
     """Calibrate the reads of a RAW up to UNITCORR.
 
     Parameters
@@ -65,6 +71,8 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
         Folder of the reference files that the RAW names.
     threads : int
         Number of bands of rows calibrated in parallel.
+    steps : mapping, optional
+        "PERFORM" or "OMIT" for calibration switches, in the place of what the header says.
 
     Returns
     -------
@@ -77,6 +85,7 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
     """
     with ExitStack() as stack:
         exposure = open_exposure(stack.enter_context(Imsets(raw)))
+        exposure.switches |= steps or {}
         setup = Setup(exposure, references, stack)
         ramp = setup.empty_ramp()
         run = stack.enter_context(row_workers(threads))
