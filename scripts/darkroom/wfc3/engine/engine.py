@@ -23,7 +23,7 @@ from darkroom.wfc3.engine.crrej import dark_counts, sample_weights
 from darkroom.wfc3.engine.exposure import open_exposure
 from darkroom.wfc3.engine.flats import flat_for
 from darkroom.wfc3.engine.planes import Planes
-from darkroom.wfc3.engine.ramp import Reduced
+from darkroom.wfc3.engine.ramp import STEPS, Reduced
 from darkroom.wfc3.engine.setup import Setup
 from darkroom.wfc3.files.imsets import Imsets, extver_of, read_of
 from darkroom.wfc3.files.mask import SCOPES, check_reads
@@ -59,7 +59,7 @@ def load(
     references: StrPath,
     *,
     threads: int = 1,
-    steps: Mapping[str, str] | None = None,
+    cards: Mapping[str, str] | None = None,
 ) -> Ramp:
     """Calibrate the reads of a RAW up to UNITCORR.
 
@@ -71,8 +71,9 @@ def load(
         Folder of the reference files that the RAW names.
     threads : int
         Number of bands of rows calibrated in parallel.
-    steps : mapping, optional
-        "PERFORM" or "OMIT" for calibration switches, in the place of what the header says.
+    cards : mapping, optional
+        Calibration switches (PERFORM, OMIT) and names of references (``iref$…``), in the place of
+        those of the header.
 
     Returns
     -------
@@ -85,7 +86,8 @@ def load(
     """
     with ExitStack() as stack:
         exposure = open_exposure(stack.enter_context(Imsets(raw)))
-        exposure.switches |= steps or {}
+        exposure.primary.update(cards or {})
+        exposure.switches |= {step: cards[step] for step in STEPS if step in (cards or ())}
         setup = Setup(exposure, references, stack)
         ramp = setup.empty_ramp()
         run = stack.enter_context(row_workers(threads))

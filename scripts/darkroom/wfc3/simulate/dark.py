@@ -83,8 +83,9 @@ class Dark:
         -------
         dict of arrays
             ``dark`` (side, side): dark current, e-/s; ``gain`` (side, side): e-/DN; ``flags``
-            (side, side): of the bad-pixel table; ``persistent`` (side, side) bool; ``level``: change of the level, e-/s; ``settling``
-            (n,): charge that all pixels have beside it at each read, e-.
+            (side, side): of the bad-pixel table; ``persistent`` (side, side) bool; ``level``:
+            change of the level, e-/s; ``settling`` (n,): charge that all pixels have beside it at
+            each read, e-.
         """
         settling = [self.settling * -np.expm1(-time / SETTLING_S) for time in times]
         return {

@@ -31,6 +31,9 @@ UNSTABLE_CHANCE = 1e-6
 # Scatter beyond that of chance from which a pixel is unstable; the usual noise is known to 1 %.
 _UNSTABLE_FACTOR = 1.2
 _HOT_SIGMA = 3.0
+# Scatter over that of chance below which no pixel is unstable for its scatter alone: chi2 of up to
+# 500 degrees of freedom exceeds it by chance more often than the limit allows.
+_MUCH = 1.3
 # Pixels of a block: a block of 20 darks with 15 reads is 40 MB.
 _BLOCK = 32768
 
@@ -305,8 +308,13 @@ def _unstable(block, factors, hit):
     darks, reads = block.whole.shape[1], block.count.shape[1]
     cut = (block.keep < block.whole).sum(axis=1)
     scatter = np.where(block.count >= MIN_DARKS, block.squares / (factors * block.variance), 0)
-    chance = stats.chi2.sf(scatter / _UNSTABLE_FACTOR, np.maximum(block.count - 1, 1)).min(axis=1)
-    chance = np.minimum(chance * reads, 1) * stats.binom.sf(cut - 1, darks, hit)
+    scatter /= _UNSTABLE_FACTOR
+    dof = np.maximum(block.count - 1, 1)
+    chance = stats.binom.sf(np.arange(-1, darks), darks, hit)[cut]
+    seen = ((scatter / dof).max(axis=1) > 1) & (chance < 1)
+    seen |= (scatter / dof).max(axis=1) > _MUCH
+    smallest = stats.chi2.sf(scatter[seen], dof[seen]).min(axis=1)
+    chance[seen] *= np.minimum(smallest * reads, 1)
     known = block.whole.max(axis=1)[:, None] > np.arange(reads)
     # Of a product x of two chances the chance to be smaller is x (1 - ln x).
     small = np.maximum(chance, 1e-300)

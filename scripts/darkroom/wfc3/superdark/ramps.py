@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.wfc3.dq import SATURATED
 from darkroom.wfc3.engine import engine
+from darkroom.wfc3.files.imsets import Imsets
 from darkroom.wfc3.superdark.combine import MIN_DARKS, Noise
 from darkroom.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from darkroom.hints import StrPath
+    from astropy.io import fits
+
     from darkroom.wfc3.engine.ramp import Ramp
 
 #: The steps before the dark correction, and none after them, whatever the header says.
@@ -37,7 +38,7 @@ _SAME_TIME = 0.01
 
 @dataclass(frozen=True)
 class Dark:
-    """A dark: what its header says.
+    """A dark: what its header says, and where its references are.
 
     Parameters
     ----------
@@ -45,17 +46,29 @@ class Dark:
         Its RAW.
     primary, science : astropy.io.fits.Header
         Primary header, and that of [SCI,1].
+    folder : pathlib.Path
+        Folder of its reference files.
+    cards : dict
+        Names of references in the place of those of its header.
     """
 
     path: Path
     primary: fits.Header
     science: fits.Header
+    folder: Path
+    cards: dict[str, str]
 
     @classmethod
-    def read(cls, path: Path) -> Dark:
-        """Read the headers of a RAW; refuse what is no dark."""
-        with fits.open(path) as hdus:
-            found = cls(path, hdus[0].header, hdus["SCI", 1].header)
+    def read(cls, path: Path, folder: Path, cards: dict[str, str] | None = None) -> Dark:
+        """Read the headers of a RAW; refuse what is no dark.
+
+        Raises
+        ------
+        InputError
+            When the file is missing, damaged or no dark.
+        """
+        with Imsets(path) as imsets:
+            found = cls(path, imsets.primary, imsets.header("SCI", 1), folder, cards or {})
         kind = str(found.primary.get("IMAGETYP", "")).strip().upper()
         if kind != "DARK":
             raise InputError(path, f"IMAGETYP is {kind or 'missing'}, a superdark needs DARK")
@@ -104,23 +117,17 @@ class Reads:
         Private folder; takes 4 bytes for each pixel and read.
     darks : sequence of Dark
         Alike, see `check_alike`.
-    references : callable
-        ``references(dark)`` returns the folder of the reference files that its RAW names.
     threads : int
         Threads of the calibration.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        darks: Sequence[Dark],
-        references: Callable[[Dark], StrPath],
-        threads: int = 1,
-    ) -> None:
+    def __init__(self, folder: Path, darks: Sequence[Dark], threads: int = 1) -> None:
         self._cubes = []
         self.warnings: list[str] = []
         for number, dark in enumerate(darks):
-            ramp = engine.load(dark.path, references(dark), threads=threads, steps=STEPS)
+            ramp = engine.load(
+                dark.path, dark.folder, threads=threads, cards={**dark.cards, **STEPS}
+            )
             if number == 0:
                 self._describe(ramp)
             elif np.abs(ramp.exptimes[1:] - self.times).max() > _SAME_TIME:
