@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.wfc3.superdark.settings import SuperdarkSettings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 _REGION = (
@@ -15,8 +16,18 @@ TREATMENTS = ("auto", "mask", "subtract", "flatten", "mask_and_flatten", "last_m
 
 @dataclass(frozen=True, kw_only=True)
 class Wfc3Settings:
-    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit."""
+    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit; superdarks.
 
+    Those of one product do not matter for the other, see ``product``.
+    """
+
+    product: str = setting(
+        "visit",
+        "What is made of the item's exposures: calibrated images and a combined image of the sky "
+        "(visit), or the dark current of each read, of darks (superdark).",
+        choices=("visit", "superdark"),
+        option=False,
+    )
     engine: str = setting(
         "builtin",
         "Calibration by darkroom's implementation of calwf3 (builtin), by calwf3 itself (calwf3, "
@@ -143,6 +154,7 @@ class Wfc3Settings:
         option=False,
     )
     drizzle: DrizzleSettings = section(DrizzleSettings)
+    superdark: SuperdarkSettings = section(SuperdarkSettings)
 
 
 #: Settings of each program.

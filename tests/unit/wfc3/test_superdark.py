@@ -89,7 +89,7 @@ def test_the_error_of_the_level_holds(ten):
 
 
 def test_without_alignment_the_errors_would_be_those_of_the_levels(ten):
-    dark, reads, _, _ = ten
+    dark, _, _, _ = ten
     # 0.007 e-/s in 1403 s are 4.4 DN, the error of a pixel's mean is 3 DN.
     assert dark.levels.scatter[-1] > 3 * np.median(dark.err[-1]) / 10**0.5
     assert np.median(dark.factors) == pytest.approx(1, abs=0.05)

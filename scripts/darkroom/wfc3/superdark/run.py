@@ -72,6 +72,7 @@ def make(
     write_reference(output, dark, reads, darks, settings, recorded)
     write_details(details, dark, reads, darks, recorded)
     return _numbers(dark, reads, darks) | {
+        "useafter": settings.useafter,
         "compared": asdict(compared) if compared else None,
         "warnings": [*reads.warnings, *_warnings(dark, reads, darks)],
     }
