@@ -89,3 +89,35 @@ rule superdark_figures:
         + "--figures {output.figures:q} --output {output.item:q} --details {input.details:q} "
         "--quantities {input.quantities:q} --set {input.table:q} {params.truth} "
         "{input.reference:q} > {log:q} 2>&1"
+
+
+rule certify_superdark:
+    """Certify a superdark with CRDS, and tell which file it would replace."""
+    input:
+        reference=f"{RESULTS}/{{item}}/superdark.fits",
+        cache=ancient(f"{RESULTS}/crds/hst.tsv"),
+    output:
+        said=f"{RESULTS}/{{item}}/superdark.certified",
+        rules=f"{RESULTS}/{{item}}/superdark_rules.json",
+    log:
+        f"{RESULTS}/logs/certify_superdark/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/certify_superdark/{{item}}.tsv"
+    wildcard_constraints:
+        item="|".join(wfc3.superdarks) or "(?!)",
+    conda:
+        "../envs/jwst.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        settings=lambda wildcards: REFERENCES.context_option("hst"),
+        place=lambda wildcards, output: REFERENCES.place("hst"),
+        simulated="--simulated" if PLAN.simulated else "",
+        code=program.digest("jwst", "references/certify"),
+    message:
+        "Certifying the superdark of {wildcards.item} with CRDS"
+    shell:
+        program("jwst", "references/certify")
+        + "{params.place} {params.settings} {params.simulated} --observatory hst "
+        "--output {output.said:q} --rules {output.rules:q} {input.reference:q} > {log:q} 2>&1"

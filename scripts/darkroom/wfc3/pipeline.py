@@ -227,6 +227,7 @@ class Wfc3Pipeline(Pipeline):
         """
         if item in self.superdarks:
             names = ["superdark.fits", "superdark_details.fits", "superdark.json", "item.json"]
+            names += ["superdark.certified", "superdark_rules.json"]
             made = [f"{self.plan.folder(item)}/{name}" for name in names]
             return [*made, f"{self.plan.results}/superdark_set.tsv"]
         rows = self.plan.exposures(item)

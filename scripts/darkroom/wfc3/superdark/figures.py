@@ -51,7 +51,7 @@ def draw(
     codes = np.select(
         [(planes["DQ"] & flag) != 0 for flag in (16, 32, 64, 256)], [1, 2, 3, 4], 0
     )  # fmt: skip
-    names = ("good", "hot", "unstable", "warm", "saturated")
+    names = ("hot", "unstable", "warm", "saturated")
     book.add(
         _SECTION, "rate", "Dark current of each pixel",
         f"Last read, {numbers['seconds']:g} s after the zeroth, of {numbers['darks']} darks; "

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.dates import from_mjd
+from darkroom.errors import InputError
 from darkroom.fits.write import binary_table, write
 from darkroom.plain import header_text
 from darkroom.provenance import stamp
@@ -129,14 +130,21 @@ def hst_date(text: str) -> str:
 
 
 def pedigree(word: str, darks: Sequence[Dark]) -> str:
-    """Return PEDIGREE: the word, and the dates of the first and the last dark (dd/mm/yyyy)."""
-    if word == "DUMMY":
+    """Return PEDIGREE; INFLIGHT with the dates of the first and the last dark (dd/mm/yyyy).
+
+    Raises
+    ------
+    InputError
+        When a dark has no EXPSTART: CRDS takes no INFLIGHT without dates.
+    """
+    if word != "INFLIGHT":
         return word
-    starts = [float(dark.primary["EXPSTART"]) for dark in darks if "EXPSTART" in dark.primary]
-    if not starts:
-        return word
+    for dark in darks:
+        if not isinstance(dark.primary.get("EXPSTART"), float | int):
+            raise InputError(dark.path, "has no EXPSTART, the date that PEDIGREE needs")
+    starts = [float(dark.primary["EXPSTART"]) for dark in darks]
     first, last = (from_mjd(t).strftime("%d/%m/%Y") for t in (min(starts), max(starts)))
-    return f"{word} {first} {last}" if word == "INFLIGHT" else f"{word} {first}"
+    return f"{word} {first} {last}"
 
 
 def write_details(

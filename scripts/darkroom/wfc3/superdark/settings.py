@@ -19,7 +19,7 @@ class SuperdarkSettings:
     )
     pedigree: str = setting(
         "INFLIGHT",
-        "PEDIGREE of the reference file; the dates of the first and last dark are filled in.",
+        "PEDIGREE of the reference file; INFLIGHT gets the dates of the first and last dark.",
         choices=("INFLIGHT", "GROUND", "MODEL", "DUMMY"),
     )
     useafter: str = setting(

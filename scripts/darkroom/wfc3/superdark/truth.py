@@ -37,8 +37,9 @@ def against_truth(
     -------
     dict
         ``pull`` (standard deviation of the deviations of good pixels in units of their errors),
-        ``offset`` (their mean, e-/s), and of hot and of unstable pixels ``true`` (number),
-        ``found`` (number of these that are flagged) and ``false`` (number of others).
+        ``offset`` (their median, e-/s), and of hot pixels (that are not unstable) and of unstable
+        ones ``true`` (number), ``found`` (number of these that are flagged) and ``false`` (number
+        of others).
     """
     first = truths[0]
     level = float(np.mean([truth["level"] for truth in truths]))
@@ -49,7 +50,7 @@ def against_truth(
     return {
         "pull": float((deviation / err[good]).std()),
         "offset": float(np.median(deviation * first["gain"][good]) / seconds),
-        "hot": _found(first["dark"] > hot, (dq & HOT) != 0),
+        "hot": _found((first["dark"] > hot) & ~unstable, ((dq & HOT) != 0) & ~unstable),
         "unstable": _found(unstable, (dq & UNSTABLE) != 0),
     }
 
