@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any, TypeVar
@@ -99,15 +99,19 @@ class OneOf(Check):
         Verdict of any other value; by default that of the check.
     missing : {"refused", "warned", "passed"}
         Verdict when the exposure has no such value.
+    doubt : str
+        Advice about a value that is not known, or missing; by default `advice`.
     """
 
     allowed: tuple[Any, ...]
     refused: tuple[Any, ...] = ()
     unknown: str = ""
     missing: str = WARNED
+    doubt: str = ""
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
+        doubtful = replace(self, advice=self.doubt or self.advice)
         allowed, refused = _folded(self.allowed), tuple(_folded(self.refused))
         limit = " or ".join(shown(value) for value in self.allowed)
         for subject in subjects:
@@ -116,18 +120,18 @@ class OneOf(Check):
             if text in allowed and not blank:
                 yield self.passed(subject, value, limit)
                 continue
-            verdict = self.verdict
+            fault = f"{self.name} is {shown(value)}, {limit} is needed"
             if blank:
-                verdict, fault = self.missing, f"its header has no {self.name}, {limit} is needed"
+                check, verdict = doubtful, self.missing
+                fault = f"its header has no {self.name}, {limit} is needed"
             elif any(fnmatchcase(text, pattern) for pattern in refused):
-                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+                check, verdict = self, self.verdict
             else:
-                verdict = self.unknown or verdict
-                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+                check, verdict = doubtful, self.unknown or self.verdict
             if verdict == PASSED:
                 yield self.passed(subject, value, limit)
             else:
-                yield self.failed(subject, value, limit, fault, verdict)
+                yield check.failed(subject, value, limit, fault, verdict)
 
 
 @dataclass(frozen=True, kw_only=True)

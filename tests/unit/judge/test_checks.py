@@ -39,13 +39,16 @@ def verdicts(check, *values):
 
 
 def test_a_value_that_is_not_known_is_said_and_never_taken_for_consent():
-    check = OneOf(key="EXP_TYPE", allowed=("NRC_DARK",), refused=("NRC_IMAGE",), unknown=WARNED)
+    check = OneOf(
+        key="EXP_TYPE", allowed=("NRC_DARK",), refused=("NRC_IMAGE",), unknown=WARNED,
+        advice="leave it out", doubt="look at it",
+    )  # fmt: skip
     found, said = verdicts(check, "nrc_dark ", "NRC_IMAGE", "NRC_WHAT", None)
     assert found == [PASSED, REFUSED, WARNED, WARNED]
     assert said == [
-        "e1.fits: EXP_TYPE is NRC_IMAGE, NRC_DARK is needed",
-        "e2.fits: EXP_TYPE is NRC_WHAT, NRC_DARK is needed",
-        "e3.fits: its header has no EXP_TYPE, NRC_DARK is needed",
+        "e1.fits: EXP_TYPE is NRC_IMAGE, NRC_DARK is needed; leave it out",
+        "e2.fits: EXP_TYPE is NRC_WHAT, NRC_DARK is needed; look at it",
+        "e3.fits: its header has no EXP_TYPE, NRC_DARK is needed; look at it",
     ]
 
 
