@@ -181,7 +181,8 @@ class NoFaults(Check):
 class Alike(Check):
     """The value must be that of most exposures; text is compared without regard to case.
 
-    Where there is no majority, which of them is right cannot be told, and all exposures fail.
+    Where there is no majority, which of them is right cannot be told, and all exposures are
+    refused; a warning is given of those that differ from the first.
 
     Parameters
     ----------
@@ -212,6 +213,8 @@ class Alike(Check):
     def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [subject.values.get(self.key) for subject in subjects]
         usual, rival = _parties(values, self._agrees)
+        if self.verdict == WARNED:
+            rival = None
         unit = f" {self.unit}" if self.unit else ""
         for subject, value in zip(subjects, values, strict=True):
             alike = self._agrees(value, usual)

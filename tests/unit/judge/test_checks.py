@@ -151,6 +151,8 @@ def test_without_a_majority_nobody_is_taken_to_be_right(values):
     assert said[0].startswith(f"e0.fits: its slope is {values[0]} DN, that of as many others")
     found, said = verdicts(Alike(key="NFRAMES", advice="choose one"), *values)
     assert found == [REFUSED] * len(values)
+    warned, _ = verdicts(Alike(key="NFRAMES", verdict=WARNED), *values)
+    assert warned == [PASSED if value == values[0] else WARNED for value in values]
     other = next(value for value in values if value != values[0])
     assert said[0] == (
         f"e0.fits: NFRAMES is {values[0]}, but {other} in as many exposures (first: "
