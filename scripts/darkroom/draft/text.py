@@ -77,8 +77,10 @@ def remarks(item: DraftItem, folder: Path) -> list[str]:
 
 
 def _times(files: Sequence[Recognised]) -> str:
-    """Return the number of files of each exposure time: ``10 of 0.04 s, 29 of 10 s``."""
-    counts = Counter(file.exptime for file in files)
+    """Return the number of exposures of each exposure time: ``10 of 0.04 s, 29 of 10 s``."""
+    counts = Counter[float | None]()
+    for file in files:
+        counts[file.exptime] += file.images
     known = sorted((time, count) for time, count in counts.items() if time is not None)
     parts = [f"{count} of {number(time)} s" for time, count in known]
     if counts[None]:
