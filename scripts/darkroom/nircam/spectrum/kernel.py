@@ -245,10 +245,17 @@ def summed_residuals(
         for x in range(nx):
             columns[x] += np.float64(row[x])
         for a in range(offsets.size):
-            total = 0.0
-            for x in range(a * width, (a + 1) * width):
-                total += np.float64(row[x])
-            rows[y, a] = total
+            left, whole = a * width, width - width % 4
+            # Four sums, which do not wait for one another.
+            one, two, three, four = 0.0, 0.0, 0.0, 0.0
+            for x in range(left, left + whole, 4):
+                one += np.float64(row[x])
+                two += np.float64(row[x + 1])
+                three += np.float64(row[x + 2])
+                four += np.float64(row[x + 3])
+            for x in range(left + whole, left + width):
+                one += np.float64(row[x])
+            rows[y, a] = (one + two) + (three + four)
 
 
 @njit(
