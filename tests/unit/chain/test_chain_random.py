@@ -78,7 +78,7 @@ def _random_kernel(rng, place):
     """Return a change of an IPC kernel: larger, and for every pixel where that takes little."""
     size, seed = int(rng.choice([3, 5])), int(rng.integers(1 << 30))
     shape = place.ystart - 1 + place.ny, place.xstart - 1 + place.nx
-    every = np.prod(shape) < 500_000
+    every = int(np.prod(shape) < 500_000)
 
     def change(hdus):
         weights = np.random.default_rng(seed).normal(0, 0.01, (size, size, *(shape * every)))

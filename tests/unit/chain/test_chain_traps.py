@@ -71,7 +71,7 @@ def test_the_pipelines_steps_without_the_context_are_refused_in_a_sentence(tmp_p
     need_jwst()
     cache = small_cache(tmp_path / "crds", SETTINGS)
     raw, chosen = deliver(SETTINGS, tmp_path / "raw"), tmp_path / "best.json"
-    kinds = ("mask", "saturation")
+    kinds = ("mask", "saturation", "superbias")
     write_references(
         chosen, {kind: cache.record(f"jwst_nircam_{kind}_0001.fits") for kind in kinds}
     )

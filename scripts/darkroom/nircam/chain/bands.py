@@ -19,7 +19,7 @@ from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.memory import Band, Memory, new_number
 from darkroom.nircam.chain.parameters import Steps
-from darkroom.nircam.chain.reading import Packed
+from darkroom.nircam.chain.reading import BAND, Packed
 from darkroom.nircam.chain.references import NEVER
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
@@ -358,14 +358,18 @@ class Chain:
         )  # fmt: skip
 
     def _uncorrected(self, integration, group, rows, columns):
-        """Return a part of a group as it is before refpix."""
+        """Return rows of a group, of some columns by number, as they are before refpix."""
         first, nrows = rows.start, rows.stop - rows.start
-        if columns == slice(0, self.shape[3]) or self._coupling is not None:
+        if columns.size == self.shape[3] or self._coupling is not None:
             values = np.empty((nrows, self.shape[3]), np.float32)
             self._uncorrected_into(integration, group, first, values)
             return values[:, columns]
-        stored = self._raw(integration, group, first, nrows)[:, columns]
-        values = self._values_of(np.ascontiguousarray(stored))
+        stored = np.empty((nrows, columns.size), np.uint16)
+        for start in range(0, nrows, BAND):
+            # In bands: the system would clear the memory of a whole frame for each.
+            part = stored[start : start + BAND]
+            part[:] = self._raw(integration, group, first + start, len(part))[:, columns]
+        values = self._values_of(stored)
         if self._level is not None:
             level = self._level[first : first + nrows, columns]
             self._kernel.subtract(values, np.ascontiguousarray(level), 0)
@@ -439,11 +443,17 @@ class Chain:
 
         def make() -> np.ndarray:
             frame = np.zeros(self.shape[2:], np.float32)
-            for rows, columns in parts:
-                frame[rows, columns] = self._uncorrected(integration, group, rows, columns)
+            for rows, columns in of_rows.items():
+                part = slice(*rows)
+                frame[part, columns] = self._uncorrected(integration, group, part, columns)
             return frame
 
         parts = self._pixels.parts
+        # Columns on both sides are read together.
+        of_rows: dict[tuple[int, int], Any] = {}
+        for rows, columns in parts:
+            numbers, key = np.arange(columns.start, columns.stop), (rows.start, rows.stop)
+            of_rows[key] = np.append(of_rows[key], numbers) if key in of_rows else numbers
         if not self._memory.shared(self._number):
             return make()
         # Corrections by fewer pixels may come first.

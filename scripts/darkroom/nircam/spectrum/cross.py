@@ -124,11 +124,11 @@ class CrossSpectra:
             here = slice(rows.start * tick, rows.stop * tick)
             kernel.tapered_residuals(
                 np.ascontiguousarray(values), *line, self.taper[here], tick,
-                padded[:, : self.ticks], rows.start * tick,
+                padded, rows.start * tick,
             )  # fmt: skip
         padded = self._chosen(padded)
         stream = padded[:, : self.ticks]
-        mean = stream.sum(axis=1, dtype=np.float64) / self._total
+        mean = np.array([kernel.total(one) for one in stream]) / self._total
         for a, (one, good) in enumerate(zip(stream, self._good, strict=True)):
             self.variance[a] += kernel.level_removed(one, self.taper, good, np.float32(mean[a]))
         self._add(self.power, padded, np.float32(1))
