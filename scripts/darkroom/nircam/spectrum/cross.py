@@ -15,6 +15,7 @@ import numpy as np
 from scipy import fft
 
 from darkroom.compiled import load_kernel
+from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME, ROW_OVERHEAD
 
 if TYPE_CHECKING:
@@ -189,9 +190,10 @@ class CrossSpectra:
         """Sum over integrations the auto and cross spectra of taper × good pixels."""
         shape = self.readout.shape
         self._window = [np.zeros_like(power) for power in self.power]
-        for packed, dof in self._masks:
-            good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
-            self._add(self._window, self._padded(good), np.float32(dof))
+        with kept_large():
+            for packed, dof in self._masks:
+                good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
+                self._add(self._window, self._padded(good), np.float32(dof))
 
     def _corrected_lags(self, place, overlap):
         """Return the correlation of a pair over the fraction of its samples that are valid.
