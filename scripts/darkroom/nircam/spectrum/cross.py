@@ -9,7 +9,7 @@ the rest over frequencies.
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import fft
@@ -105,7 +105,7 @@ class CrossSpectra:
         """Yield taper × good pixels of each amplifier."""
         return (self.taper * good for good in self._good)
 
-    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple]]) -> np.ndarray:
+    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple[Any, ...]]]) -> np.ndarray:
         """Add a frame of the current integration.
 
         Parameters
