@@ -126,9 +126,9 @@ def campaign_schema() -> dict[str, Any]:
     top["items"] |= {
         "minProperties": 1,
         "propertyNames": {
-            "pattern": f"^(?!({'|'.join(OWN_FOLDERS)})$)[a-z0-9][a-z0-9_-]*$",
-            "description": "names are lower-case letters, digits, _ and -; a campaign has folders "
-            f"of its own that are called {', '.join(OWN_FOLDERS)}",
+            "pattern": f"^(?!({'|'.join(OWN_FOLDERS)})$)[a-z0-9][a-z0-9_-]{{0,99}}$",
+            "description": "names are 1 to 100 lower-case letters, digits, _ and -; a campaign has "
+            f"folders of its own that are called {', '.join(OWN_FOLDERS)}",
         },
         "additionalProperties": _item_schema(),
     }

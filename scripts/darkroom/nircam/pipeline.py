@@ -10,11 +10,11 @@ from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
 from darkroom.nircam.counterfactual.planning import ComparisonPlan
+from darkroom.nircam.dark.plan import NircamDarkPlan
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
-from darkroom.nircam.series.plan import NircamSeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -31,11 +31,12 @@ _NOISE_FIGURES = (
     "noise_previous",
     "reference_pixels",
     "corrections",
+    "bands",
     "noise_truth",
 )
 
 
-class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
+class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -49,8 +50,12 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
         self.calibrate_options = cache(self._calibrate_options)
 
     def reference_kinds(self, item: str) -> list[str]:
-        """Return the CRDS reference types that an item's exposures need."""
-        return planning.item_kinds(self.settings(item))
+        """Return the CRDS reference types that an item's exposures need.
+
+        A simulated CRDS has the types that are asked for, and certifies no file of another.
+        """
+        kinds = planning.item_kinds(self.settings(item))
+        return sorted({*kinds, *self.dark_products(item)}) if self.plan.simulated else kinds
 
     def deck_kinds(self, item: str) -> list[str]:
         """Return the reference types through which an item's products are compared."""
@@ -268,32 +273,6 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
             found["reference"] = f"{self.plan.folder(item)}/reference_pixels.fits"
         return found
 
-    # Dark current and mask
-
-    def dark_products(self, item: str) -> list[str]:
-        """Return the names of those of dark and mask that are made for an item."""
-        settings = self.settings(item)
-        planning.check_dark(settings, item)
-        return [product for product in ("dark", "mask") if settings[product]["make"]]
-
-    def dark_inputs(self, item: str) -> dict[str, str]:
-        """Return the gain reference and the earlier dark that the dark of an item needs."""
-        found = self.previous(item, "dark")
-        if self.settings(item)["dark"]["gain"] is None:
-            found["gain"] = f"{self.plan.folder(item)}/previous_gain.fits"
-        return found
-
-    def dark_options(self, inputs: Any, outputs: Any) -> str:
-        """Return the options that name the gain, the earlier dark and the file of numbers."""
-        gain = input_options(inputs, {"gain": "--gain-file "})
-        return f"{gain} {self.product_options(inputs, outputs)}".strip()
-
-    def mask_options(self, item: str, inputs: Any, outputs: Any) -> str:
-        """Return the options of a mask: earlier mask, numbers, and telegraph pixels if known."""
-        line = self.settings(item)["readnoise"]["method"] == "line"
-        telegraph = quoted("--readnoise", inputs["readnoise"]) if line else ""
-        return f"{telegraph} {self.product_options(inputs, outputs)}".strip()
-
     # Figures and products
 
     def truth_files(self, item: str) -> dict[str, str]:
@@ -318,6 +297,8 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
             found["reference_pixels"] = f"{folder}/reference_pixels.fits"
         if self.corrections(item):
             found["corrections"] = f"{folder}/corrections.fits"
+        if self.makes_bands(item):
+            found["bands"] = f"{folder}/superbias_bands.fits"
         return found
 
     def figure_inputs(self, item: str) -> dict[str, Any]:
@@ -331,10 +312,7 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
             if self.other_method(item, product)
         }
         others |= self.trends(item)
-        darks = {
-            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
-            for product in self.dark_products(item)
-        }
+        darks = self.dark_files(item)
         return self.truth_files(item) | others | darks | self.noise_figure_inputs(item)
 
     def rules_files(self, item: str) -> list[str]:
@@ -413,7 +391,7 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
         """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
         made += [f"{self.plan.folder(item)}/{name}.json" for name in self.dark_products(item)]
-        return made + self.noise_quantities(item)
+        return made + self.noise_quantities(item) + self.band_quantities(item)
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""
@@ -429,6 +407,7 @@ class NircamPipeline(ComparisonPlan, NircamSeriesPlan, Pipeline):
         shown = self.noise_figure_inputs(item)
         noise = [path for name, path in shown.items() if name != "noise_previous"]
         fit = [f"{folder}/noise_spectrum_fit.csv"] if self.makes_spectrum(item) else []
+        numbers = numbers + self.band_quantities(item)
         return [*made, *self.truth_files(item).values(), *noise, *tables, *numbers, *fit]
 
 

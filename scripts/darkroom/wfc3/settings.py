@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.wfc3.superdark.settings import SuperdarkSettings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 _REGION = (
@@ -35,8 +36,18 @@ class CandidateSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Wfc3Settings:
-    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit."""
+    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit; superdarks.
 
+    Those of one product do not matter for the other, see ``product``.
+    """
+
+    product: str = setting(
+        "visit",
+        "What is made of the item's exposures: calibrated images and a combined image of the sky "
+        "(visit), or the dark current of each read, of darks (superdark).",
+        choices=("visit", "superdark"),
+        option=False,
+    )
     engine: str = setting(
         "builtin",
         "Calibration by darkroom's implementation of calwf3 (builtin), by calwf3 itself (calwf3, "
@@ -167,6 +178,7 @@ class Wfc3Settings:
         "New dark or flat that is compared with the one in use, on the exposures of the item.",
     )
     drizzle: DrizzleSettings = section(DrizzleSettings)
+    superdark: SuperdarkSettings = section(SuperdarkSettings)
 
 
 #: Settings of each program.
