@@ -115,8 +115,8 @@ def measure(
     threads : int
         Blocks worked on at once.
     measured : (2, nsteps, ny, nx) float32 array, optional
-        Written to: mean of the differences of groups, DN, and its variance, by their place in a
-        ramp (a memory map, for large images).
+        Written to: mean of the differences of groups, DN, and what each adds to the variance of
+        their sum, DN2, by their place in a ramp (a memory map, for large images).
 
     Returns
     -------
@@ -179,12 +179,27 @@ class _Job:
             self.sampled[:, self.kept[y], columns] = rate[:, part]
             self.mean_ramp[:, self.kept[y], columns] = averages[:, part]
         if self.measured is not None:
-            a, _ = self.timing.covariance
-            gain = self.gain[np.maximum(kind, 0)]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                variance = (np.maximum(mean, 0) * a + 2 * read) / gain**2 / one.counts
             self.measured[0, :, rows, columns] = averages.reshape(-1, *shape)
+            variance = self._variance(np.maximum(mean, 0), read, one.counts)
+            variance /= self.gain[np.maximum(kind, 0)] ** 2
             self.measured[1, :, rows, columns] = variance.reshape(-1, *shape)
+
+    def _variance(self, rate, read, counts):
+        """Return by how much each mean difference adds to the variance of their sum, e-2.
+
+        Neighbouring differences of a ramp share a group, whose noise leaves the sum again where
+        both are used. That of two hits in a pixel no two are of one ramp is assumed: the error is
+        never too small.
+        """
+        own, shared = self.timing.covariance
+        lengths = np.diff(self.blocks.starts) - 1
+        reach = (lengths[:, None] > np.arange(len(counts))).sum(axis=0)[:, None]
+        counts = counts.astype(np.float64)
+        both = np.maximum(counts[:-1] + counts[1:] - reach[:-1], 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variance = (rate * own + 2 * read) / counts
+            variance[1:] += 2 * (rate * shared - read) * both / (counts[:-1] * counts[1:])
+        return np.maximum(variance, 0)
 
     def _pedestal(self, values, kind):
         """Return the variance of group 0 about its ramp's level, without samples far off, DN2."""
