@@ -2,6 +2,9 @@
 wfc3 = PIPELINES["wfc3"]
 
 
+include: "wfc3_superdark.smk"
+
+
 wildcard_constraints:
     version="original|reprocessed",
 
@@ -242,7 +245,7 @@ rule wfc3_figures:
     benchmark:
         f"{RESULTS}/benchmarks/wfc3_figures/{{item}}.tsv"
     wildcard_constraints:
-        item=PLAN.only_items_of("wfc3"),
+        item="|".join(wfc3.visits) or "(?!)",
     conda:
         "../envs/detector.yaml"
     threads: 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 # Cards whose name differs from that of the rules' parameter.
 _CARDS = {"META.SUBARRAY.NAME": "SUBARRAY"}
 _LATE = "2099-01-01"
+# Reference types of HST, by the FILETYPE of their files.
+_KINDS = {"DARK": "darkfile"}
+# Parameters of the rules for instrument, date and time.
+_NAMES = {
+    "jwst": ("META.INSTRUMENT.NAME", "META.OBSERVATION.DATE", "META.OBSERVATION.TIME"),
+    "hst": ("INSTRUME", "DATE-OBS", "TIME-OBS"),
+}
+# Rules of HST give a dark only to exposures from which one is to be subtracted.
+_DARKS = {"DARKCORR": "PERFORM"}
 _REPLACED = re.compile(r"replaced '(?P<old>[^']+)' with")
 
 
@@ -55,7 +65,8 @@ def place_of(path: StrPath, context: str) -> Place:
         When the rules of the context cannot be read, or do not take the file.
     """
     header = fits.getheader(path)
-    kind, instrument = str(header["REFTYPE"]).lower(), str(header["INSTRUME"]).lower()
+    kind = str(header.get("REFTYPE") or _KINDS.get(str(header.get("FILETYPE")), "")).lower()
+    instrument = str(header["INSTRUME"]).lower()
     try:
         import crds
 
@@ -64,7 +75,7 @@ def place_of(path: StrPath, context: str) -> Place:
         keys_of = rules.parkey[0]
         keys, change = changes[0][1], changes[0][-1]
         own = [str(header.get(_CARDS.get(key, key.rpartition(".")[2]), "N/A")) for key in keys_of]
-        date, _, time = str(header.get("USEAFTER", "")).partition("T")
+        date, _, time = _moment(header).partition("T")
         now = _chosen(rules, kind, context, own, date, time or "00:00:00")
         later = _chosen(rules, kind, context, own, _LATE, "00:00:00")
         names = [key.rpartition(".")[2] for key in keys_of]
@@ -101,13 +112,25 @@ def place_of(path: StrPath, context: str) -> Place:
     )
 
 
+def _moment(header: fits.Header) -> str:
+    """Return USEAFTER as ``YYYY-MM-DDThh:mm:ss``; files of HST have ``Mon DD YYYY hh:mm:ss``."""
+    text = str(header.get("USEAFTER", ""))
+    try:
+        return datetime.strptime(text, "%b %d %Y %H:%M:%S").isoformat()
+    except ValueError:
+        return text
+
+
 def _chosen(rules: Any, kind: str, context: str, own: Sequence[str], date: str, time: str) -> str:
     """Return the file that exposures with the values of a new reference get at a date, or ''."""
     import crds
 
     asked = dict(zip(rules.parkey[0], own, strict=True))
-    asked |= {"META.OBSERVATION.DATE": date, "META.OBSERVATION.TIME": time}
-    asked["META.INSTRUMENT.NAME"] = str(rules.instrument).upper()
+    observatory = str(rules.observatory).lower()
+    values = str(rules.instrument).upper(), date, time
+    asked |= dict(zip(_NAMES[observatory], values, strict=True))
+    if observatory == "hst":
+        asked |= _DARKS
     found = crds.getrecommendations(
         asked, reftypes=[kind], context=context, observatory=str(rules.observatory)
     )

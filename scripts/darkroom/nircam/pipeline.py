@@ -7,10 +7,9 @@ from functools import cache
 from typing import Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.counterfactual.held_out import held_out
-from darkroom.counterfactual.settings import DeckSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
+from darkroom.nircam.counterfactual.planning import ComparisonPlan
 from darkroom.nircam.dark.plan import NircamDarkPlan
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
@@ -37,7 +36,7 @@ _NOISE_FIGURES = (
 )
 
 
-class NircamPipeline(NircamDarkPlan, Pipeline):
+class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -387,52 +386,6 @@ class NircamPipeline(NircamDarkPlan, Pipeline):
         ramps = quoted("@" + inputs["ramps"]) if "ramps" in inputs.keys() else ""  # noqa: SIM118
         given = named_options(inputs, *names)
         return f"--keep {given} {self.harm_options(product)} {ramps}".rstrip()
-
-    # Comparison with the files in use
-
-    def deck(self, item: str) -> list[str]:
-        """Return the exposures of an item that are held out, every segment of each."""
-        rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
-        names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
-        chosen = held_out(names, self.plan.campaign.settings["deck"]["held_out"])
-        return [row.exposure for row in rows if planning.without_segment(row.exposure) in chosen]
-
-    def compared(self, item: str) -> list[str]:
-        """Return the products of an item that are compared with a current file."""
-        if not self.deck(item):
-            return []
-        chosen = [self.settings(item)[product]["previous"] for product in planning.PURPOSES]
-        pairs = zip(planning.PURPOSES, chosen, strict=True)
-        return [product for product, previous in pairs if previous != "none"]
-
-    def counterfactuals(self, item: str) -> dict[str, list[str]]:
-        """Return the files that compare products with those in use: ``{product: files}``."""
-        folder = f"{self.plan.folder(item)}/judge"
-        kinds = ("counterfactual", "insertion")
-        return {
-            product: [f"{folder}/{kind}_{product}.json" for kind in kinds]
-            for product in self.compared(item)
-        }
-
-    def current(self, item: str, product: str) -> dict[str, str]:
-        """Return the file in use with which a product is compared, as a named input."""
-        return {"current": self.previous(item, product)["previous"]}
-
-    def deck_files(self, item: str, folder: str, suffix: str = ".json") -> list[str]:
-        """Return a file of each exposure that is held out."""
-        return [f"{folder}/{name}{suffix}" for name in self.deck(item)]
-
-    def compare_options(self, item: str, product: str) -> str:
-        """Return the settings of a comparison as options."""
-        settings = self.plan.campaign.settings
-        options = command_options(settings["deck"], DeckSettings)
-        bad = f"{item}/{product}" in settings["deliver"]["bad"]
-        return f"{options} {'--current-bad' if bad else ''}".strip()
-
-    def insertion_options(self, item: str, product: str) -> str:
-        """Return which file a product is meant to replace, as an option."""
-        meant = self.plan.campaign.settings["deliver"]["replaces"].get(f"{item}/{product}", "")
-        return quoted("--replaces", meant) if meant else ""
 
     def quantities(self, item: str) -> list[str]:
         """Return the files with the numbers of all of an item's products."""

@@ -4,6 +4,7 @@ BAD_ZEROTH_READ = 8
 BAD_DETECTOR = 4  # also written by CRCORR for spikes
 HOT = 16
 UNSTABLE = 32
+WARM = 64  # no reference file in use has it
 SATURATED = 256
 BLOB = 512  # dust on the channel select mechanism, and other bad flat values
 MASKED = 1024  # reads to leave out of the fit; inside CRCORR also spikes

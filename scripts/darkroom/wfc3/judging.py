@@ -28,14 +28,50 @@ _TROUBLE = "its stars may be smeared or elsewhere"
 MAX_OFFSET_ARCSEC = 0.25
 
 
-def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:  # noqa: ARG001
+def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
     """Return the checks of an item's exposures, in the order in which they are made.
 
     Parameters
     ----------
     settings : mapping
-        Settings of the checks; there are none.
+        ``product`` of the item: by it exposures of the sky are needed, or darks.
     """
+    return _of_darks() if settings.get("product") == "superdark" else _of_sky()
+
+
+def _of_darks():
+    advice = "it is left out of the superdark unless the item's keep names it"
+    return (
+        OneOf(
+            key="imagetyp", what="IMAGETYP", allowed=("DARK",),
+            advice=f"only darks show the dark current; {advice}",
+        ),
+        OneOf(
+            key="lamp", what="SCLAMP", allowed=("NONE",), missing=PASSED,
+            advice=f"a lamp was on; {advice}",
+        ),
+        OneOf(
+            key="filter", what="FILTER", allowed=("BLANK",), missing=PASSED, verdict=WARNED,
+            advice="darks are taken behind the blank element: light may have come in",
+        ),
+        Between(key="exptime", what="EXPTIME", low=1e-3, unit="s", advice=advice),
+        NoFaults(key="clock", what="start and end", advice=advice),
+        OneOf(
+            key="expflag", what="EXPFLAG", allowed=("NORMAL",), refused=_EXPFLAG, unknown=WARNED,
+            missing=PASSED, advice=f"the exposure was disturbed; {advice}",
+        ),
+        Alike(key="samp_seq", what="SAMP_SEQ", advice="make an item for each sample sequence"),
+        Alike(key="subtype", what="SUBTYPE", advice="make an item for each subarray"),
+        Copies(key="pixels", what="set of reads", advice="give every exposure once"),
+        Distinct(key="rootname", what="ROOTNAME", advice="give every exposure once"),
+        Distinct(key="start", what="start (EXPSTART)", verdict=WARNED),
+        NoFaults(key="cards", what="cards", verdict=WARNED),
+        NoFaults(key="stale", what="reads without data", advice=advice),
+        NoFaults(key="fill", what="lost packets", verdict=WARNED),
+    )  # fmt: skip
+
+
+def _of_sky():
     return (
         OneOf(
             key="imagetyp", what="IMAGETYP", allowed=("EXT",), missing=PASSED,

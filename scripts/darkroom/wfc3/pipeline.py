@@ -10,8 +10,10 @@ from typing import Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
-from darkroom.wfc3.reference_kinds import KINDS, OPTIONAL_KINDS
+from darkroom.wfc3.counterfactual.planning import ComparisonPlan
+from darkroom.wfc3.reference_kinds import DARK_KINDS, KINDS, OPTIONAL_KINDS
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
+from darkroom.wfc3.superdark.settings import SuperdarkSettings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
 
@@ -106,8 +108,8 @@ def ramp_memory(shape: str, nsamp: int) -> int:
 _ONE_FILTER = 0.8
 
 
-class Wfc3Pipeline(Pipeline):
-    """Bad reads found and treated; the visit combined before and after."""
+class Wfc3Pipeline(ComparisonPlan, Pipeline):
+    """Bad reads found and treated, the visit combined before and after; superdarks."""
 
     instrument = "wfc3"
     optional_kinds = OPTIONAL_KINDS
@@ -132,14 +134,41 @@ class Wfc3Pipeline(Pipeline):
         return [item for item in items if item not in self.archived_items]
 
     @cached_property
+    def superdarks(self) -> list[str]:
+        """Names of the items of darks."""
+        return [item for item in self.items if self.settings(item)["product"] == "superdark"]
+
+    @cached_property
+    def visits(self) -> list[str]:
+        """Names of the items of exposures of the sky."""
+        return [item for item in self.items if item not in self.superdarks]
+
+    @cached_property
     def toolset(self) -> str:
         """Toolset of the calibration, the same for the whole campaign: only ``hst`` has calwf3."""
-        builtin = all(self.settings(item)["engine"] == "builtin" for item in self.items)
+        builtin = all(self.settings(item)["engine"] == "builtin" for item in self.visits)
         return "detector" if builtin else "hst"
 
-    def reference_kinds(self, item: str) -> tuple[str, ...]:  # noqa: ARG002
+    def reference_kinds(self, item: str) -> tuple[str, ...]:
         """Return the CRDS reference types that an item's exposures need."""
-        return KINDS
+        return DARK_KINDS if item in self.superdarks else KINDS
+
+    def superdark_options(self, item: str) -> str:
+        """Return the settings of an item's superdark as options."""
+        return command_options(self.settings(item)["superdark"], SuperdarkSettings)
+
+    def superdark_numbers(self) -> list[str]:
+        """Return the files of numbers of all superdarks of the campaign."""
+        return [f"{self.plan.folder(item)}/superdark.json" for item in self.superdarks]
+
+    def superdark_truth(self, item: str) -> str:
+        """Return the option that names the truth of simulated darks."""
+        folder = f"{self.plan.results}/raw/{item}/truth"
+        return quoted("--truth", folder) if self.plan.simulated else ""
+
+    def superdark_memory(self, item: str, attempt: int) -> int:
+        """Return the memory in MB for a superdark: a ramp, and the planes of the result."""
+        return round(1.5 * self.ramp_memory(item, attempt))
 
     def place(self) -> str:
         """Return the options that name the CRDS cache and the pinned context."""
@@ -197,6 +226,11 @@ class Wfc3Pipeline(Pipeline):
         DarkroomError
             When its settings contradict each other or name an exposure that does not exist.
         """
+        if item in self.superdarks:
+            names = ["superdark.fits", "superdark_details.fits", "superdark.json", "item.json"]
+            names += ["superdark.certified", "superdark_rules.json"]
+            made = [f"{self.plan.folder(item)}/{name}" for name in names]
+            return [*made, f"{self.plan.results}/superdark_set.tsv"]
         rows = self.plan.exposures(item)
         check_item(item, self.settings(item), [row.exposure for row in rows])
         filters = {row.exposure: row.facts.get("filter") or "" for row in rows}
@@ -207,6 +241,8 @@ class Wfc3Pipeline(Pipeline):
 
     def judged(self, item: str) -> dict[str, dict[str, Any]]:
         """Return the products of an item that have gates, and the inputs of each."""
+        if item in self.superdarks:
+            return {}
         folder = self.plan.folder(item)
         frames = {"frames": f"{folder}/frames.tsv"}
         found: dict[str, dict[str, Any]] = {
@@ -217,6 +253,7 @@ class Wfc3Pipeline(Pipeline):
             }
             | frames
         }
+        found |= {product: {"candidate": path} for product, path in self.candidates(item).items()}
         for row in self.plan.exposures(item):
             # The status names the FLT, which an exposure that is not accepted does not have.
             found[f"{row.exposure}_flt"] = {
@@ -228,8 +265,8 @@ class Wfc3Pipeline(Pipeline):
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        names = ("file", "status", "record", "original", "quantities", "frames")
-        kind = "reprocessed" if product == "reprocessed" else "flt"
+        names = ("file", "status", "record", "original", "quantities", "frames", "candidate")
+        kind = product if product in ("reprocessed", "dark", "flat") else "flt"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:

@@ -128,6 +128,8 @@ def header_values(primary: fits.Header, science: fits.Header, file: str) -> dict
         **_quality(primary),
         "fgslock": _text(primary, "FGSLOCK"),
         "target": _text(primary, "TARGNAME"),
+        "samp_seq": _text(primary, "SAMP_SEQ"),
+        "subtype": _text(primary, "SUBTYPE"),
         "offset_arcsec": _offset(primary, science),
         # Where intervals were subtracted (NPOP) the span is longer than the exposure.
         "clock": [] if "NPOP" in primary else _clock_faults(primary),

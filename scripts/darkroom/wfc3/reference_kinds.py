@@ -7,6 +7,9 @@ KINDS = (
     "bpixtab", "ccdtab", "oscntab", "crrejtab", "darkfile", "nlinfile", "pfltfile", "dfltfile",
     "lfltfile", "imphttab", "idctab",
 )  # fmt: skip
+#: Types that a dark needs, to be calibrated as far as its dark current is in it; and the dark in
+#: use, with which a new one is compared.
+DARK_KINDS = ("bpixtab", "ccdtab", "oscntab", "nlinfile", "darkfile")
 #: Types for which the rules may have no file. Delta flats came in October 2020: older contexts have
 #: no rules for them, their pixel-to-pixel flats hold the blobs. No low-order flat is in use.
 OPTIONAL_KINDS = ("dfltfile", "lfltfile")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import section, setting
+from darkroom.wfc3.superdark.settings import SuperdarkSettings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
 _REGION = (
@@ -14,9 +15,39 @@ TREATMENTS = ("auto", "mask", "subtract", "flatten", "mask_and_flatten", "last_m
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wfc3Settings:
-    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit."""
+class CandidateSettings:
+    """New reference files that `snakemake judge` compares with those in use."""
 
+    dark: str | None = setting(
+        None,
+        "New dark, of the read sequence and subarray of the exposures.",
+        unit="file",
+        absent="none",
+        option=False,
+    )
+    flat: str | None = setting(
+        None,
+        "New pixel-to-pixel flat, of the filter of the exposures.",
+        unit="file",
+        absent="none",
+        option=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wfc3Settings:
+    """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit; superdarks.
+
+    Those of one product do not matter for the other, see ``product``.
+    """
+
+    product: str = setting(
+        "visit",
+        "What is made of the item's exposures: calibrated images and a combined image of the sky "
+        "(visit), or the dark current of each read, of darks (superdark).",
+        choices=("visit", "superdark"),
+        option=False,
+    )
     engine: str = setting(
         "builtin",
         "Calibration by darkroom's implementation of calwf3 (builtin), by calwf3 itself (calwf3, "
@@ -142,7 +173,12 @@ class Wfc3Settings:
         absent="none",
         option=False,
     )
+    candidates: CandidateSettings = section(
+        CandidateSettings,
+        "New dark or flat that is compared with the one in use, on the exposures of the item.",
+    )
     drizzle: DrizzleSettings = section(DrizzleSettings)
+    superdark: SuperdarkSettings = section(SuperdarkSettings)
 
 
 #: Settings of each program.

@@ -119,8 +119,10 @@ class Plan:
         settings = self.campaign.items[item]
         instrument = settings["instrument"]
         known = settings[instrument]
-        # Checks that the campaign skips, where the instrument's programs skip them too.
-        waived = {name: known[name] for name in ("waive", "photon_counted") if name in known}
+        # Checks that the campaign skips, where the instrument's programs skip them too; and the
+        # product, where exposures of several kinds can be meant.
+        names = ("waive", "photon_counted", "product")
+        waived = {name: known[name] for name in names if name in known}
         checks = json.dumps(known.get("judge", {}) | waived, sort_keys=True)
         keep = ["--keep", *settings["keep"]] if settings["keep"] else []
         return quoted("--instrument", instrument, "--settings", checks, *keep)

@@ -97,7 +97,7 @@ def _draw_map(book, path):
         found, header = np.array(hdus[1].data), hdus[1].header.copy()
     codes = np.where(found & HOT, 1, 0) + np.where((found & DEAD) > 0, 2, 0)
     figure = images.draw_flags(
-        codes.astype(np.uint8), ("good", "warm or hot", "dead", "both"), title="bad pixels"
+        codes.astype(np.uint8), ("warm or hot", "dead", "both"), title="bad pixels"
     )
     shares = [header[f"BPFOUND{k}"] for k in range(1, 5) if f"BPFOUND{k}" in header]
     caption = (

@@ -23,14 +23,14 @@ from darkroom.wfc3.engine.crrej import dark_counts, sample_weights
 from darkroom.wfc3.engine.exposure import open_exposure
 from darkroom.wfc3.engine.flats import flat_for
 from darkroom.wfc3.engine.planes import Planes
-from darkroom.wfc3.engine.ramp import Reduced
+from darkroom.wfc3.engine.ramp import STEPS, Reduced
 from darkroom.wfc3.engine.setup import Setup
 from darkroom.wfc3.files.imsets import Imsets, extver_of, read_of
 from darkroom.wfc3.files.mask import SCOPES, check_reads
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from darkroom.hints import StrPath
     from darkroom.wfc3.engine.ramp import Ramp
@@ -54,7 +54,13 @@ _EVENT_FLAGS = np.array(
 )
 
 
-def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
+def load(
+    raw: StrPath,
+    references: StrPath,
+    *,
+    threads: int = 1,
+    cards: Mapping[str, str] | None = None,
+) -> Ramp:
     """Calibrate the reads of a RAW up to UNITCORR.
 
     Parameters
@@ -65,6 +71,9 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
         Folder of the reference files that the RAW names.
     threads : int
         Number of bands of rows calibrated in parallel.
+    cards : mapping, optional
+        Calibration switches (PERFORM, OMIT) and names of references (``iref$…``), in the place of
+        those of the header.
 
     Returns
     -------
@@ -77,6 +86,8 @@ def load(raw: StrPath, references: StrPath, *, threads: int = 1) -> Ramp:
     """
     with ExitStack() as stack:
         exposure = open_exposure(stack.enter_context(Imsets(raw)))
+        exposure.primary.update(cards or {})
+        exposure.switches |= {step: cards[step] for step in STEPS if step in (cards or ())}
         setup = Setup(exposure, references, stack)
         ramp = setup.empty_ramp()
         run = stack.enter_context(row_workers(threads))

@@ -16,7 +16,7 @@ from darkroom.wfc3.engine.references import named
 from darkroom.wfc3.reference_kinds import ALWAYS_NEEDED, KINDS, OPTIONAL_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkroom.crds.cache import Cache
     from darkroom.crds.description import FileRecord
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def verified_references(
-    chosen: Mapping[str, FileRecord | None], cache: Cache
+    chosen: Mapping[str, FileRecord | None], cache: Cache, kinds: Sequence[str] = KINDS
 ) -> dict[str, Path | None]:
     """Return the files of an exposure's references, after a check of their size and checksum.
 
@@ -34,12 +34,14 @@ def verified_references(
         ``{kind: FileRecord or None}``, from `darkroom.crds.references.read_references`.
     cache : darkroom.crds.cache.Cache
         The cache that holds them.
+    kinds : sequence of str
+        Types that the calibration needs.
 
     Returns
     -------
     dict
-        ``{kind: path}``, for each of `darkroom.wfc3.reference_kinds.KINDS`; None where the rules
-        say that the type does not apply.
+        ``{kind: path}``, for each of `kinds`; None where the rules say that the type does not
+        apply.
 
     Raises
     ------
@@ -47,17 +49,18 @@ def verified_references(
         When a kind was not asked for, one that every exposure needs does not apply, a file is not
         the stated one, or the files are in several folders.
     """
-    if lacking := [kind for kind in KINDS if kind not in chosen]:
+    if lacking := [kind for kind in kinds if kind not in chosen]:
         raise DarkroomError(
             f"no {' and no '.join(lacking)} was chosen for the exposure; choose again with: "
             "bestrefs.py --kinds"
         )
-    if lacking := [kind for kind in ALWAYS_NEEDED if not chosen[kind]]:
+    needed = [kind for kind in ALWAYS_NEEDED if kind in kinds]
+    if lacking := [kind for kind in needed if not chosen[kind]]:
         raise DarkroomError(
             f"the rules say that no {' and no '.join(lacking)} applies to the exposure, which "
             "cannot be calibrated without; choose again under another CRDS context"
         )
-    records = {kind: chosen[kind] for kind in KINDS}
+    records = {kind: chosen[kind] for kind in kinds}
     paths = {kind: record and cache.verified(record) for kind, record in records.items()}
     if len({path.parent for path in paths.values() if path}) > 1:
         raise DarkroomError(f"{cache.path}: references of one exposure are in several folders")

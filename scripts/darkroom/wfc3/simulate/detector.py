@@ -23,7 +23,8 @@ NONLINEARITY = (0.0, 2.6e-6, -1.5e-10, 4.0e-15)
 # Settings on which the detector depends.
 _SETTINGS = (
     "seed", "bias", "bias_scatter", "dark", "flat_scatter", "saturation", "dead_fraction",
-    "bad_zero_fraction", "hot_fraction", "unstable_fraction", "blobs", "blob_radius",
+    "bad_zero_fraction", "hot_fraction", "unstable_fraction", "warm_fraction", "blobs",
+    "blob_radius",
 )  # fmt: skip
 
 
@@ -99,6 +100,9 @@ def _whole_detector(key):
     flat = (1 + full["flat_scatter"] * normal("flat")) * (1 - 0.03 * (x * x + 0.5 * y * y) + 0.015)
     flags = _anomalous_pixels(full, shape)
     dark = full["dark"] * np.exp(0.2 * normal("dark"))
+    if full["warm_fraction"]:
+        warm = stream(full, "warm").random(shape) < full["warm_fraction"]
+        dark[warm] = 0.1 * 4.0 ** stream(full, "warm_rate").random(warm.sum())
     hot = (flags & HOT) != 0
     dark[hot] = 0.4 * 25.0 ** stream(full, "hot_rate").random(hot.sum())
     blobs = _blob_transmission(full, shape, flags)

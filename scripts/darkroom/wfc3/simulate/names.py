@@ -17,7 +17,7 @@ _SPARS, _STEP = (5, 10, 25, 50, 100, 200), (25, 50, 100, 200, 400)
 SEQUENCES = ("RAPID", *(f"SPARS{n}" for n in _SPARS), *(f"STEP{n}" for n in _STEP))
 MOST_READS = 16
 #: What may happen to the light during an exposure.
-LIGHTS = ("nominal", "start", "end", "airglow", "trail")
+LIGHTS = ("nominal", "start", "end", "airglow", "trail", "none")
 #: What an aborted exposure has in the place of reads that were not taken.
 LEFTOVERS = ("frozen", "zeros")
 #: Pivot wavelength (A), inverse sensitivity (erg/cm2/A/e-) and width (A) of the filters, about.

@@ -50,13 +50,24 @@ def plan(settings: dict[str, Any]) -> list[Exposure]:
             "nsamp": str(full["nsamp"]),
             "shape": f"{side}x{side}",
             "exptime_s": f"{exptime:g}",
-            "filter": full["filter"],
+            "filter": filter_of(full, number),
             "association": association(full),
             "date_obs": start.isoformat(timespec="milliseconds"),
         }
-        exposures.append(Exposure(name, "science", f"{name}_raw.fits", start, facts, number))
+        role = "dark" if is_dark(full, number) else "science"
+        exposures.append(Exposure(name, role, f"{name}_raw.fits", start, facts, number))
         start += timedelta(seconds=exptime + full["pause_s"])
     return exposures
+
+
+def is_dark(full: dict[str, Any], number: int) -> bool:
+    """Tell whether an exposure of complete settings is a dark."""
+    return bool(full["exposures"][number]["light"] == "none")
+
+
+def filter_of(full: dict[str, Any], number: int) -> str:
+    """Return the filter of an exposure: darks are taken behind the blank element of the wheel."""
+    return "Blank" if is_dark(full, number) else str(full["filter"])
 
 
 def association(full: dict[str, Any]) -> str:

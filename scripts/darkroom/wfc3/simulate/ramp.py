@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.simulate.settings import stream
 from darkroom.wfc3.dq import BAD_ZEROTH_READ, UNSTABLE
+from darkroom.wfc3.simulate.dark import Dark
 from darkroom.wfc3.simulate.detector import MEAN_GAIN, detector_of, measured_from_true
 from darkroom.wfc3.simulate.faults import abort, drifting_image, pointing_errors
 from darkroom.wfc3.simulate.names import BORDER, FULL_SIDE
@@ -60,6 +61,7 @@ def make_reads(
         ``hits`` (side, side) int: read before which the first cosmic ray hit, 0 for none;
         ``pointing_errors`` (n, 2): arcsec beside the commanded pointing along x and y at each read
         (``incident``, ``x`` and ``y`` are of the first); ``last_read``: the last that was taken.
+        Of a dark also what `darkroom.wfc3.simulate.dark.Dark.truth` returns.
     """
     times = sample_times(full["sampseq"], full["nsamp"], full["subarray"])
     detector, name = detector_of(full), exposure.name
@@ -68,9 +70,12 @@ def make_reads(
     pointing = pointing_of(full, exposure, errors[0])
     light, x, y = source_image(full, pointing, sources)
     side, n = pointing.side, len(times)
+    dark = Dark.of(full, exposure, detector)
     across = np.linspace(0.5, -0.5, side, dtype=np.float32)
     sky = np.float32(full["zodiacal"]) * (1 + np.float32(full["gradient"]) * across)
     incident = light + sky
+    if dark is not None:
+        incident = np.zeros_like(incident)
     profile, fading = variable_light(full, exposure, times, side)
     trail = _trail(full, exposure, side)
 
@@ -89,9 +94,11 @@ def make_reads(
     for k in range(n):
         extra = profile * fading[k - 1] if k else np.float32(0)
         seen = incident
-        if k and (errors[k] != errors[0]).any():
+        if dark is None and k and (errors[k] != errors[0]).any():
             seen = drifting_image(full, exposure, sources, errors[k - 1], errors[k]) + sky
         rate = (seen + extra) * detector.response + detector.dark
+        if dark is not None:
+            rate = dark.rate(times[k] - seconds[k], times[k])
         electrons += charge.poisson(rate * seconds[k])
         if trail is not None and k == trail_read:
             electrons += charge.poisson(trail * detector.response)
@@ -119,7 +126,7 @@ def make_reads(
         "pointing_errors": errors,
         "last_read": np.array(n - 1 if one["last_read"] is None else one["last_read"]),
     }
-    return reads, truth
+    return reads, truth | ({} if dark is None else dark.truth(times))
 
 
 def variable_light(

@@ -11,7 +11,7 @@ from astropy.io import fits
 from darkroom.dates import DAY, MJD_EPOCH
 from darkroom.wfc3.simulate.detector import offset_of
 from darkroom.wfc3.simulate.names import BORDER, SUBARRAYS
-from darkroom.wfc3.simulate.plan import association
+from darkroom.wfc3.simulate.plan import association, filter_of, is_dark
 from darkroom.wfc3.simulate.ramp import zeroth_time
 from darkroom.wfc3.simulate.sky import pointing_of
 from darkroom.wfc3.simulate.values import sample_times
@@ -98,6 +98,9 @@ def _primary(full, exposure, times):
     subarray = full["subarray"]
     aperture = _APERTURES.get(subarray, f"IRSUB{SUBARRAYS[subarray][0]}")
     one = full["exposures"][exposure.number]
+    dark = is_dark(full, exposure.number)
+    # The archive omits from darks the steps that need light, and that of the dark itself.
+    omitted = ("DARKCORR", "FLATCORR", "PHOTCORR") if dark else ()
     cards = [
         ("NEXTEND", 5 * len(times), "number of standard extensions"),
         ("FILENAME", exposure.file, "name of file"),
@@ -106,9 +109,9 @@ def _primary(full, exposure, times):
         ("INSTRUME", "WFC3", "instrument"),
         ("EQUINOX", 2000.0, "equinox of celestial coordinates"),
         ("ROOTNAME", exposure.name, "rootname of the observation set"),
-        ("IMAGETYP", "EXT", "type of exposure"),
+        ("IMAGETYP", "DARK" if dark else "EXT", "type of exposure"),
         ("PRIMESI", "WFC3", "instrument designated as prime"),
-        ("TARGNAME", "SIMULATED", "target name"),
+        ("TARGNAME", "DARK" if dark else "SIMULATED", "target name"),
         ("RA_TARG", full["ra"], "right ascension of the target (deg)"),
         ("DEC_TARG", full["dec"], "declination of the target (deg)"),
         ("PROPOSID", 99999, "proposal"),
@@ -135,7 +138,7 @@ def _primary(full, exposure, times):
         ("SUBARRAY", subarray != "FULLIMAG", "data from a subarray (T) or full frame (F)"),
         ("SUBTYPE", subarray, "size/type of IR subarray"),
         ("DETECTOR", "IR", "detector in use: UVIS or IR"),
-        ("FILTER", full["filter"], "element selected from filter wheel"),
+        ("FILTER", filter_of(full, exposure.number), "element selected from filter wheel"),
         ("SAMP_SEQ", full["sampseq"], "MultiAccum exposure time sequence name"),
         ("NSAMP", len(times), "number of MULTIACCUM samples"),
         ("SAMPZERO", zeroth_time(times), "sample time of the zeroth read (sec)"),
@@ -145,7 +148,7 @@ def _primary(full, exposure, times):
         ("CCDAMP", "ABCD", "amplifiers"),
         ("CCDGAIN", 2.5, "commanded gain"),
         *((f"{card}{amp}", 0.0, "") for amp in "ABCD" for card in ("ATODGN", "READNSE")),
-        *((switch, "PERFORM", "calibration switch") for switch in SWITCHES),
+        *((s, "OMIT" if s in omitted else "PERFORM", "calibration switch") for s in SWITCHES),
         ("RPTCORR", "OMIT", "combine individual repeat observations"),
         ("DRIZCORR", "PERFORM", "drizzle processing"),
         *((keyword, "N/A", "reference file") for keyword in REFERENCES),

@@ -28,7 +28,7 @@ class ExposureSettings:
     light: str = simulated(
         "nominal",
         "Disturbance of the exposure: none (nominal), scattered light at its start or end, "
-        "airglow, or a satellite trail.",
+        "airglow, or a satellite trail. Or no light at all (none): a dark.",
         choices=LIGHTS,
     )
     dither: list[float] = simulated(
@@ -186,6 +186,33 @@ class Simulation:
     )
     unstable_fraction: float = simulated(
         4e-3, "Fraction of unstable pixels.", unit="fraction", minimum=0, maximum=1
+    )
+    warm_fraction: float = simulated(
+        0.0,
+        "Fraction of warm pixels, which no table flags: 0.1 to 0.4 e-/s.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
+    )
+    dark_settling: float = simulated(
+        0.0,
+        "Charge beside the dark current that comes with an e-folding time of 60 s after the "
+        "zeroth read, the same in all pixels and exposures.",
+        unit="e-",
+    )
+    dark_level: float = simulated(
+        0.0,
+        "Scatter of the dark current's level from exposure to exposure, the same in all pixels.",
+        unit="e-/s",
+        minimum=0,
+    )
+    persistent_fraction: float = simulated(
+        0.0,
+        "Fraction of pixels, others in each exposure, in which charge of an earlier exposure comes "
+        "out: 200 e- with an e-folding time of 200 s.",
+        unit="fraction",
+        minimum=0,
+        maximum=1,
     )
     blobs: int = simulated(40, "Number of blobs.", minimum=0)
     blob_radius: list[float] = simulated(

@@ -1,0 +1,1 @@
+"""WFC3/IR superdarks: the dark current of each read, from many darks of one sample sequence."""
