@@ -151,7 +151,7 @@ class Between(Check):
         limit = _range(self.low, self.high) + unit
         for subject in subjects:
             value = subject.values.get(self.key)
-            fits = isinstance(value, Real) and self.low <= value <= self.high
+            fits = isinstance(value, Real) and self.low <= float(value) <= self.high
             if value is None or fits:
                 yield self.passed(subject, value, limit)
             else:
