@@ -230,7 +230,7 @@ class _Job:
         """Return the results that need all pixels."""
         classes, nout = self.classes, len(self.known)
         factor = np.ones(nout)
-        error, chi2 = np.full((2, *self.rate.shape), np.nan, np.float32)
+        error = np.full(self.rate.shape, np.nan, np.float32)
         for a in range(nout):
             columns = np.flatnonzero(classes.amplifier == a)
             q, n = self.q[:, columns], self.nint[:, columns]
@@ -240,7 +240,7 @@ class _Job:
             variance = (PRIOR * factor[a] + free * own) / (PRIOR + free)
             with np.errstate(invalid="ignore", divide="ignore"):
                 error[:, columns] = np.sqrt(variance / self.info[:, columns])
-            chi2[:, columns] = q / factor[a]
+            self.q[:, columns] = q / factor[a]
             # Pixels of the amplifier, as the variance of group 0 is compared.
             typical = self.pedestal[:, columns][classes.usable[:, columns]]
             typical = typical[np.isfinite(typical)]
@@ -251,7 +251,7 @@ class _Job:
         by_ramp, by_ramp_error = self._ramps()
         settling, settling_error = self._settling()
         return DarkRates(
-            self.rate, error, self.nint, self.nhits, chi2, self.info, self.noise, self.down,
+            self.rate, error, self.nint, self.nhits, self.q, self.info, self.noise, self.down,
             self.pedestal, self.saturated, self.gain, self.known, factor, by_ramp, by_ramp_error,
             self.timing, settling, settling_error, self.measured,
         )  # fmt: skip
