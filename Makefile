@@ -11,8 +11,8 @@ TEST_TOOLSETS = $(TOOLSETS) checks docs peers peers-jwst peers-cgi
 
 # Always through its Python: an environment's own programs die when the folder is moved.
 RUN = .venv/bin/python -m
-# A live table of rules where somebody looks; plain lines in a log.
-LOGGER = $(shell [ -t 2 ] && echo "--logger rich")
+# What is being done, in words, and how long is left.
+LOGGER = $(shell [ -t 2 ] && echo "--logger darkroom")
 
 # A folder on PYTHONPATH would come before every environment's own packages.
 unexport PYTHONPATH PYTHONHOME

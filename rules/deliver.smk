@@ -11,6 +11,11 @@ if "cgi" in PIPELINES:
     include: "compare_cgi.smk"
 
 
+if "wfc3" in PIPELINES:
+
+    include: "compare_wfc3.smk"
+
+
 if "nircam" in PIPELINES:
 
     rule deck_references:
@@ -131,12 +136,45 @@ if "nircam" in PIPELINES:
         message:
             "Measuring the read noise of {wildcards.item} without the exposures held out"
 
+    use rule dark as trial_dark with:
+        input:
+            unpack(lambda wildcards: PIPELINES["nircam"].dark_inputs(wildcards.item)),
+            ramps=f"{RESULTS}/{{item}}/judge/trial_readnoise_ramps.list",
+        output:
+            reference=f"{RESULTS}/{{item}}/judge/trial_dark.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial_dark_details.fits",
+            quantities=f"{RESULTS}/{{item}}/judge/trial_dark.json",
+        log:
+            f"{RESULTS}/logs/trial_dark/{{item}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/trial_dark/{{item}}.tsv"
+        message:
+            "Measuring the dark current of {wildcards.item} without the exposures held out"
+
+    use rule mask as trial_mask with:
+        input:
+            unpack(lambda wildcards: PIPELINES["nircam"].previous(wildcards.item, "mask")),
+            dark=f"{RESULTS}/{{item}}/judge/trial_dark_details.fits",
+            readnoise=f"{RESULTS}/{{item}}/judge/trial_readnoise_details.fits",
+        output:
+            reference=f"{RESULTS}/{{item}}/judge/trial_mask.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial_mask_details.fits",
+            quantities=f"{RESULTS}/{{item}}/judge/trial_mask.json",
+        log:
+            f"{RESULTS}/logs/trial_mask/{{item}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/trial_mask/{{item}}.tsv"
+        message:
+            "Flagging the bad pixels of {wildcards.item} without the exposures held out"
+
     rule counterfactual:
         """Is the new file better than the one in use? Both go through the JWST pipeline."""
         input:
             unpack(lambda wildcards: PIPELINES["nircam"].current(wildcards.item, wildcards.purpose)),
             candidate=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}.fits",
-            ramps=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}_ramps.list",
+            ramps=lambda wildcards: PIPELINES["nircam"].trial_ramps(
+                wildcards.item, wildcards.purpose
+            ),
             exposures=lambda wildcards: PIPELINES["nircam"].deck_files(
                 wildcards.item, f"{RESULTS}/raw/{wildcards.item}"
             ),

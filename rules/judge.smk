@@ -46,6 +46,7 @@ rule verdict:
     input:
         gates=GATES,
         compared=pipelines.compared_files(PIPELINES) if GATES else [],
+        trends=pipelines.trend_files(PLAN, PIPELINES) if GATES else [],
     output:
         table=f"{RESULTS}/verdict.tsv",
         verdicts=VERDICTS,
@@ -65,7 +66,7 @@ rule verdict:
     message:
         f"Giving the verdicts on the products of campaign {CAMPAIGN.name}"
     shell:
-        r"printf '%s\n' {input.gates:q} {input.compared:q} > {output.list:q} && "
+        r"printf '%s\n' {input.gates:q} {input.compared:q} {input.trends:q} > {output.list:q} && "
         + program("detector", "judge/verdict")
         + "--table {output.table:q} {params.settings} @{output.list:q} > {log:q} 2>&1"
 

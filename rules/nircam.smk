@@ -300,8 +300,9 @@ rule certify:
 
 
 rule nircam_truth:
-    """Compare superbias and read noise of simulated darks with the truth."""
+    """Compare the products of simulated darks with the truth."""
     input:
+        unpack(lambda wildcards: nircam.dark_files(wildcards.item)),
         superbias=[f"{RESULTS}/{{item}}/superbias{kind}.fits" for kind in ("", "_details")],
         readnoise=[f"{RESULTS}/{{item}}/readnoise{kind}.fits" for kind in ("", "_details")],
         ramps=f"{RESULTS}/{{item}}/superbias_ramps.list",
@@ -322,13 +323,17 @@ rule nircam_truth:
     params:
         settings=lambda wildcards: nircam.truth_settings(wildcards.item),
         truth=f"{RESULTS}/raw/{{item}}/truth",
+        products=lambda wildcards, input: input_options(
+            input, {"dark": "--dark ", "mask": "--mask "}
+        ),
         code=program.digest("detector", "nircam/truth"),
     message:
         "Comparing the products of {wildcards.item} with the truth"
     shell:
         program("detector", "nircam/truth", CAMPAIGN_ARGS) + "--item {wildcards.item:q} "
-        "--superbias {input.superbias:q} --readnoise {input.readnoise:q} --truth {params.truth:q} "
-        "--output {output.truth:q} --comparison {output.comparison:q} @{input.ramps:q} > {log:q} 2>&1"
+        "--superbias {input.superbias:q} --readnoise {input.readnoise:q} {params.products} "
+        "--truth {params.truth:q} --output {output.truth:q} --comparison {output.comparison:q} "
+        "@{input.ramps:q} > {log:q} 2>&1"
 
 
 rule nircam_figures:

@@ -1,4 +1,4 @@
-# NIRCam darks: dark current and bad-pixel mask, from the ramps of the read noise.
+# NIRCam darks: dark current and bad-pixel mask, from the ramps of the read noise; bands of rows.
 
 
 rule dark:
@@ -34,7 +34,7 @@ rule dark:
 rule mask:
     """Flag the pixels that are bad in darks."""
     input:
-        unpack(lambda wildcards: nircam.previous(wildcards.item, "mask")),
+        unpack(lambda wildcards: nircam.mask_inputs(wildcards.item)),
         dark=f"{RESULTS}/{{item}}/dark_details.fits",
         readnoise=f"{RESULTS}/{{item}}/readnoise_details.fits",
     output:
@@ -60,3 +60,29 @@ rule mask:
         program("detector", "nircam/mask") + "--output {output.reference:q} "
         "--details {output.details:q} "
         "{params.settings} {params.more} {input.dark:q} > {log:q} 2>&1"
+
+
+rule superbias_bands:
+    """Test whether side reference pixels put bands of rows into the superbias."""
+    input:
+        unpack(lambda wildcards: nircam.band_inputs(wildcards.item)),
+    output:
+        product=f"{RESULTS}/{{item}}/superbias_bands.fits",
+        quantities=f"{RESULTS}/{{item}}/superbias_bands.json",
+    log:
+        f"{RESULTS}/logs/superbias_bands/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/superbias_bands/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+    params:
+        code=program.digest("detector", "nircam/superbias_bands"),
+    message:
+        "Comparing rows of {wildcards.item} with and without side reference pixels"
+    shell:
+        program("detector", "nircam/superbias_bands") + "--keep --output {output.product:q} "
+        "--quantities {output.quantities:q} --with-side {input.with_side:q} "
+        "--without-side {input.without_side:q} > {log:q} 2>&1"

@@ -9,6 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Loops are compiled where `make setup` has compiled them, and fonts are searched once.
+for _variable, _folder in (("NUMBA_CACHE_DIR", "numba"), ("MPLCONFIGDIR", "matplotlib")):
+    os.environ.setdefault(_variable, str(ROOT / ".cache" / _folder))
+
 # The same examples every time, and no deadline: a busy machine is not a failure.
 hypothesis.settings.register_profile("darkroom", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("darkroom")

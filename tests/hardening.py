@@ -1,31 +1,12 @@
 """The numbered faults of the attack on darkroom, each with its tests and a reproduction.
 
-    PYTHONPATH=scripts python tests/hardening.py             this tree: every line ends in "gone"
-    PYTHONPATH=OLD/scripts python tests/hardening.py OLD     another one: what is seen there
+    PYTHONPATH=scripts .venv/bin/python tests/hardening.py   this tree: every line ends in "gone"
+    PYTHONPATH=OLD/scripts .venv/bin/python tests/hardening.py OLD   another one: what is seen there
 
 Each reproduction is the harm itself (a foreign program ran, a wrong product was made with exit
 status 0), with other members of its family: other fields, other files, other programs.
 
-==  ====================================================  ==========================================
-1   a name in a lock runs as a command                    end_to_end/test_foreign.py
-                                                          unit/campaign/test_lock.py
-2   a campaign file's name runs as a command              end_to_end/test_foreign.py
-3   an address in a lock leads out of the folder          end_to_end/test_foreign.py
-                                                          unit/campaign/test_lock.py
-4   the token goes to any server that a campaign names    unit/archive/test_transfer.py
-5   YAML without bounds                                   unit/campaign/test_campaign.py, fuzz/
-6   text from headers and archives, as it came            unit/archive/test_entering.py
-7   a resumed download splices two versions               unit/archive/test_download.py
-8   two exposures of one file                             unit/campaign/test_lock.py
-9   an exposure damaged after its fetch makes a product   end_to_end/test_check.py
-                                                          unit/integrity/test_watch.py
-10  a damaged product makes another product               end_to_end/test_check.py
-11  an edited or cut pins file is accepted                unit/campaign/test_pins.py, also _format
-12  an edited or cut lock is accepted                     unit/campaign/test_lock.py, fuzz/
-13  a status copied over another is counted twice         unit/campaign/test_status.py
-14  a named file may be empty after a power cut           unit/house/test_durable_writes.py
-                                                          durability/
-==  ====================================================  ==========================================
+docs/integrity.md says which ordinary tests hold each of them.
 """
 
 from __future__ import annotations

@@ -59,13 +59,21 @@ def judged(arguments: argparse.Namespace, number: int, count: int) -> list[Gate]
     from dataclasses import replace
 
     from darkroom.ccd.gating import gates
+    from darkroom.ccd.gating.harms import HARMS
     from darkroom.gates.options import harms
 
     if arguments.product == "hot_pixels":
-        found = gates.hot_pixels(arguments.file, arguments.rate, harms(arguments), number)
+        found = gates.hot_pixels(
+            arguments.file, arguments.rate, harms(arguments, HARMS, arguments.product), number
+        )
     else:
         judge = getattr(gates, arguments.product)
-        found = judge(arguments.file, *measured(arguments, number), harms(arguments), number)
+        found = judge(
+            arguments.file,
+            *measured(arguments, number),
+            harms(arguments, HARMS, arguments.product),
+            number,
+        )
     if count == 1:
         return found
     return [replace(one, name=f"{one.name}, amplifier {number + 1}") for one in found]

@@ -1,8 +1,8 @@
-"""Compare new noise maps of the coronagraph with those in use, on frames of which neither was made.
+"""Compare new noise maps, or a new dark, with those in use on frames of which neither was made.
 
-The dark F / g + t D + C of either is subtracted from each frame. The output has the shifts by
-stack, halves and column parity, and a score that tells which file is closer to the truth. A copy of
-the maps in use must change nothing.
+The dark of either is subtracted from each frame: F / g + t D + C of noise maps, or the dark itself.
+The output has the shifts by stack, halves and column parity, and a score that tells which file is
+closer to the truth. A copy of the file in use must change nothing.
 """
 
 import argparse
@@ -20,9 +20,16 @@ def parse() -> argparse.Namespace:
     add_settings(parser, "noise_maps")
     add_checksums(parser)
     add_judging(parser, table=True)
-    parser.add_argument("--candidate", required=True, type=Path, help="new noise maps, FITS")
-    parser.add_argument("--current", required=True, type=Path, help="noise maps in use, FITS")
-    parser.add_argument("--current-bad", action="store_true", help="the maps in use are bad")
+    parser.add_argument(
+        "--product", default="noise_maps",
+        help="what is compared: noise_maps, or the name of a dark (traditional_…, synthesized_…)",
+    )  # fmt: skip
+    parser.add_argument("--candidate", required=True, type=Path, help="new maps or dark, FITS")
+    parser.add_argument(
+        "--current", required=True, type=Path,
+        help="file in use, FITS: noise maps, or a dark where a dark is compared",
+    )  # fmt: skip
+    parser.add_argument("--current-bad", action="store_true", help="the file in use is bad")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
     parser.add_argument("files", nargs="+", metavar="FILE", help="held-out frames, or status files")
     return parser.parse_args()
@@ -33,12 +40,14 @@ def main() -> None:
     arguments = parse()
     from darkroom import __version__
     from darkroom.cgi.counterfactual.compare import noise_maps, stacks_used
+    from darkroom.cgi.counterfactual.darks import dark
     from darkroom.cgi.geometry import read_geometry
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.errors import DarkroomError
 
-    used, names = stacks_used(arguments.candidate), []
+    maps = arguments.product == "noise_maps"
+    used, names = stacks_used(arguments.candidate) if maps else set(), []
 
     def held_out() -> Any:
         for name, frame in frames(arguments):
@@ -47,11 +56,12 @@ def main() -> None:
                 yield frame
 
     pair = arguments.candidate, arguments.current
-    found = noise_maps(pair, held_out(), read_geometry(arguments.geometry), __version__)
+    compare = noise_maps if maps else dark
+    found = compare(pair, held_out(), read_geometry(arguments.geometry), __version__)
     if not names:
         raise DarkroomError("every frame held out was refused, or is of a stack that is not used")
     versions = {"darkroom": __version__}
-    made = record("noise_maps", pair, found, names, "", versions, arguments.current_bad)
+    made = record(arguments.product, pair, found, names, "", versions, arguments.current_bad)
     write_record(arguments.output, made)
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
 

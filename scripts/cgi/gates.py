@@ -51,10 +51,14 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
     """Return the gates of the product."""
     from darkroom.cgi.gating import darks, frames
     from darkroom.cgi.gating.gates import noise_maps
+    from darkroom.cgi.gating.harms import HARMS
     from darkroom.cgi.geometry import read_geometry
     from darkroom.gates.options import accepted, harms
 
-    names, sizes = accepted(arguments), harms(arguments)
+    names, sizes = (
+        accepted(arguments),
+        harms(arguments, HARMS, arguments.product.partition("_g")[0]),
+    )
     geometry = read_geometry(arguments.geometry)
     if arguments.product.startswith("synthesized"):
         whole = darks.Dark(arguments.file).data.shape == tuple(geometry.shape)

@@ -1,6 +1,6 @@
-"""Files made from the declared settings: the JSON schema of campaigns, the tables of its page.
+"""Files made from declarations: the JSON schema of campaigns, tables of settings and of harms.
 
-``make settings`` writes both; a test makes them again and compares. They are committed, so that
+``make settings`` writes them; a test makes them again and compares. They are committed, so that
 planning need not make them and a person can read them without running anything.
 """
 
@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from darkroom.campaign.settings import REQUIRED, Setting, declared, in_words
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.crds.settings import ObservatorySettings
 from darkroom.delivery.settings import DeliverSettings
+from darkroom.gates.harms import Harm
 from darkroom.gates.settings import JudgeSettings
 from darkroom.pipelines import PIPELINES, pipeline_class, simulation_group
+from darkroom.workflow.plan import Pipeline
 
 SCHEMA = Path("config", "schemas", "campaign.schema.json")
 PAGE = Path("config", "README.md")
+JUDGING = Path("docs", "judging.md")
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
 _BOUNDS = {
     "minimum": "minimum",
@@ -36,6 +40,7 @@ _BOUNDS = {
 # Frames, rows, columns, reads of a simulator: more than any campaign has, less than any memory.
 _MOST_SIMULATED = 100_000
 _TABLE = re.compile(r"(<!-- settings: ([\w.<>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_HARMS = re.compile(r"(<!-- harms -->\n).*?(<!-- end -->)", re.DOTALL)
 _UNITS = {
     "str": "text", "int": "whole number", "float": "number", "bool": "true, false", "dict": "",
 }  # fmt: skip
@@ -121,12 +126,13 @@ def campaign_schema() -> dict[str, Any]:
     top["items"] |= {
         "minProperties": 1,
         "propertyNames": {
-            "pattern": f"^(?!({'|'.join(OWN_FOLDERS)})$)[a-z0-9][a-z0-9_-]*$",
-            "description": "names are lower-case letters, digits, _ and -; a campaign has folders "
-            f"of its own that are called {', '.join(OWN_FOLDERS)}",
+            "pattern": f"^(?!({'|'.join(OWN_FOLDERS)})$)[a-z0-9][a-z0-9_-]{{0,99}}$",
+            "description": "names are 1 to 100 lower-case letters, digits, _ and -; a campaign has "
+            f"folders of its own that are called {', '.join(OWN_FOLDERS)}",
         },
         "additionalProperties": _item_schema(),
     }
+    top["judge"]["properties"]["harm"] |= _harm_schema()
     observatories = sorted({c.observatory for c in map(pipeline_class, PIPELINES) if c.observatory})
     top["crds"] |= {
         "additionalProperties": False,
@@ -137,6 +143,44 @@ def campaign_schema() -> dict[str, Any]:
         "title": "darkroom campaign",
         **schema,
     }
+
+
+def harms() -> list[Harm]:
+    """Return the harms that the gates of all instruments declare."""
+    judging = [name for name in PIPELINES if pipeline_class(name).judged is not Pipeline.judged]
+    modules = (import_module(f"darkroom.{name}.gating.harms") for name in judging)
+    return [one for module in modules for one in module.HARMS]
+
+
+def _harm_schema() -> dict[str, Any]:
+    """Return the schema of the harms that a campaign may set: a key that no gate has is refused."""
+    number = {"type": "number", "exclusiveMinimum": 0}
+    return {
+        "additionalProperties": False,
+        "properties": {
+            name: number | {"description": f"{one.about}{f' [{one.unit}]' if one.unit else ''}"}
+            for one in harms()
+            for name in one.names
+        },
+    }
+
+
+def harm_table() -> str:
+    """Return the table of harms in Markdown."""
+    lines = [
+        "| product | key | effect | usual harm | unit of the key | why | set by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in harms():
+        cells = (one.products, f"`{one.key}`", one.about, one.usual, one.unit or "–", one.reason,
+                 one.by)  # fmt: skip
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def judging_text(page: str) -> str:
+    """Return the text of ``docs/judging.md`` with its table of harms made again."""
+    return _HARMS.sub(lambda found: found[1] + harm_table() + found[2], page)
 
 
 def _item_schema() -> dict[str, Any]:
@@ -288,7 +332,9 @@ def _empty_section(name: str, group: type) -> str:
 
 def write_documents(base: Path) -> list[str]:
     """Write the files that differ from the declarations; return their names."""
-    makers: dict[Path, Callable[[str], str]] = {SCHEMA: lambda _: schema_text(), PAGE: page_text}
+    makers: dict[Path, Callable[[str], str]] = {
+        SCHEMA: lambda _: schema_text(), PAGE: page_text, JUDGING: judging_text,
+    }  # fmt: skip
     written = []
     for name, make in makers.items():
         path = base / name

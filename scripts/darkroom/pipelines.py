@@ -102,6 +102,16 @@ def compared_files(made: Mapping[str, Pipeline]) -> list[str]:
     ]
 
 
+def trend_files(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
+    """Return the trends of every item that is compared with a series of epochs."""
+    return [
+        f"{plan.folder(item)}/trends.json"
+        for name in with_series(made)
+        for item in made[name].items
+        if _planned(made[name].trends, item)  # type: ignore[attr-defined]
+    ]
+
+
 def _planned(plan: Callable[[str], dict[str, Any]], item: str) -> dict[str, Any]:
     try:
         return plan(item)

@@ -8,12 +8,10 @@ from typing import Any
 
 #: Characters of one value of a header or an archive's answer that are kept.
 LONGEST_VALUE = 500
-# Controls (ESC begins commands to a terminal), halves of characters, what turns the direction of
-# writing, and the separators of lines and paragraphs of Unicode.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-
+# Letters and signs that are drawn as nothing.
+_EMPTY = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# What a spreadsheet that opens a table takes for a formula, which may call programs.
+_FORMULA = re.compile(r"[=@]|[+-].*[(|!]", re.DOTALL)
 
 # Signs of our own sentences, as a FITS header can hold them.
 _SIGNS = str.maketrans(
@@ -60,13 +58,29 @@ def plain_text(text: str, longest: int = LONGEST_VALUE, keep: str = "") -> str:
     """
     if len(text) > longest:
         text = f"{text[:longest]}… {len(text) - longest:,} more characters"
-    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written(found[0]), text)
+    if text.isprintable() and _EMPTY.isdisjoint(text):
+        return text
+    return "".join(
+        letter if letter in keep or _is_seen(letter) else _written(letter) for letter in text
+    )
+
+
+def _is_seen(letter: str) -> bool:
+    """Tell whether a letter can be seen, or is a blank.
+
+    Controls (ESC begins commands to a terminal), halves of characters, what turns the direction of
+    writing, tags, and the separators of lines and paragraphs of Unicode cannot.
+    """
+    return (letter.isprintable() and letter not in _EMPTY) or unicodedata.category(letter) == "Zs"
 
 
 def plain_value(value: Any, longest: int = LONGEST_VALUE) -> Any:
-    """Return a value (text, number, list, dictionary) with all text in it made plain."""
+    """Return a value (text, number, list, dictionary) with all text in it made plain.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
     if isinstance(value, str):
-        return plain_text(value, longest)
+        return plain_text(f"'{value}" if _FORMULA.match(value) else value, longest)
     if isinstance(value, dict):
         return {plain_value(key): plain_value(part, longest) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -68,9 +68,14 @@ def _delivery(
     from darkroom.errors import InputError
     from darkroom.provenance import sha256
 
-    file = folder / Path(verdict["file"]).name
-    if not file.is_file():
-        raise InputError(file, "no such file, but it has a verdict", "run snakemake judge again")
+    name = Path(verdict["file"]).name
+    # Darks of CGI are in a folder of the item.
+    places = [path for path in (folder / name, folder / "darks" / name) if path.is_file()]
+    if not places:
+        raise InputError(
+            folder / name, "no such file, but it has a verdict", "run snakemake judge again"
+        )
+    file = places[0]
     if sha256(file) != verdict["sha256"]["candidate"]:
         raise InputError(file, "is not the file that was judged", "run snakemake judge again")
     judge = folder / "judge"

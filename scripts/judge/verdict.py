@@ -3,8 +3,9 @@
 All gates of the campaign share one budget of false alarms, so that they are decided together.
 Beside each file of gates, verdict_<product>.json is written, and verdict.json of its item; the
 files counterfactual_<product>.json and insertion_<product>.json beside it are merged in where they
-exist. A bad verdict is a result: the program ends well (exit code 0). With --strict it ends with 3
-when a product is neither to be delivered nor without a fault that was found.
+exist, and so is what trends.json of a series of epochs says of the validity. A bad verdict is a
+result: the program ends well (exit code 0). With --strict it ends with 3 when a product is neither
+to be delivered nor without a fault that was found.
 
     verdict.py --table results/demo/verdict.tsv results/demo/*/judge/gates_*.json
 """
@@ -35,7 +36,8 @@ def main() -> None:
 
     # The others are inputs of the rule, found beside the gates.
     paths = [path for path in arguments.gates if path.name.startswith("gates_")]
-    verdicts = judge(paths, read_options(arguments, JudgeSettings))
+    trends = [path for path in arguments.gates if path.name == "trends.json"]
+    verdicts = judge(paths, read_options(arguments, JudgeSettings), trends)
     write_verdicts(verdicts, paths, arguments.table)
     for one in verdicts:
         print(f"{one['item']} {one['product']}: {one['verdict']} ({one['decisive']})")

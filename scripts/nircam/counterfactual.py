@@ -1,9 +1,10 @@
-"""Compare a new superbias or read noise with the current one through the JWST pipeline.
+"""Compare a new superbias, read noise, dark or mask with the current one through the JWST pipeline.
 
 Darks of which the new file was not made go through dq_init, saturation, superbias, refpix,
-linearity, jump and ramp_fit, once with each file; so do the same darks with injected sources. The
-output has the shifts by class of pixels, flags and jumps changed, and a score that tells which
-file is closer to the truth. A copy of the current file must change nothing.
+linearity, jump and ramp_fit, once with each file (a dark: through dark_current too); for superbias
+and read noise so do the same darks with injected sources. The output has the shifts by class of
+pixels, flags and jumps changed, and a score that tells which file is closer to the truth. A copy of
+the current file must change nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("exposures", nargs="+", type=Path, metavar="FILE", help=(
         "held-out darks, _uncal.fits, or their status files"
     ))  # fmt: skip
-    parser.add_argument("--product", required=True, choices=("superbias", "readnoise"))
+    parser.add_argument(
+        "--product", required=True, choices=("superbias", "readnoise", "dark", "mask")
+    )
     parser.add_argument("--candidate", required=True, type=Path, help="new file, FITS")
     parser.add_argument("--current", required=True, type=Path, help="file in use, FITS")
     parser.add_argument("--references", required=True, type=Path, metavar="FOLDER", help=(

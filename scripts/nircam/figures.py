@@ -50,6 +50,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--corrections", type=Path, metavar="FILE", help="product of compare_corrections"
     )
+    parser.add_argument("--bands", type=Path, metavar="FILE", help="product of superbias_bands")
     parser.add_argument(
         "--noise-truth", type=Path, metavar="JSON", help="comparison of the noise with its truth"
     )
@@ -101,7 +102,14 @@ def main() -> None:
     arguments = parse()
     from darkroom.atomic import remove_durably
     from darkroom.nircam.detector.readout import Readout
-    from darkroom.nircam.figures import dark, item, noise_item, readnoise, superbias
+    from darkroom.nircam.figures import (
+        dark,
+        item,
+        noise_item,
+        readnoise,
+        superbias,
+        superbias_rows,
+    )  # fmt: skip
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes
     from darkroom.plot.book import FigureBook
@@ -122,6 +130,8 @@ def main() -> None:
             other = getattr(arguments, f"{name}_other")
             other = None if other is None else tuple(map(Product, other))
             story.draw_figures(book, *found[name], classes, pixel=arguments.pixel, other=other)
+        bands = None if arguments.bands is None else Product(arguments.bands)
+        superbias_rows.draw_figures(book, found.get("superbias", (None, None))[1], bands)
         darks = {
             name: None if paths is None else tuple(map(Product, paths))
             for name, paths in (("dark", arguments.dark), ("mask", arguments.mask))
@@ -138,6 +148,7 @@ def main() -> None:
             told.draw_figures(book, trends)
     described = noise_item.add(item.describe(folder, **found), folder, **noise)
     described = dark.add(described, folder, **darks)
+    described = superbias_rows.add(described, folder, bands)
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
         described["tables"].append(table)

@@ -57,9 +57,10 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
     """Return the gates of the product."""
     from darkroom.gates.options import accepted, harms
     from darkroom.nircam.gating import darks, gates, noise
+    from darkroom.nircam.gating.harms import HARMS
     from darkroom.nircam.ramps.ramps import RampSet
 
-    names, sizes = accepted(arguments), harms(arguments)
+    names, sizes = accepted(arguments), harms(arguments, HARMS, arguments.product)
     if arguments.product == "noise_spectrum":
         return noise.noise_spectrum(arguments.reference, arguments.readnoise, names, sizes)
     if arguments.product == "reference_pixels":

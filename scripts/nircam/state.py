@@ -2,9 +2,10 @@
 
 Products: superbias (method aligned), readnoise (method line), dark (method gls). A series starts
 from the details of one (--start), made of at least 16 ramps; every later epoch takes its template
-from a state of the series (--series). States of one series merge, in any order, by
-`scripts/report/epochs.py`, without reading exposures again; an exposure that is withdrawn is
-removed by the state of its ramps.
+from a state of the series (--series). Of a noise spectrum the state holds the numbers of each
+ramp, which the product has (--start with the product, in every epoch). States of one series merge,
+in any order, by `scripts/report/epochs.py`, without reading exposures again; an exposure that is
+withdrawn is removed by the state of its ramps.
 
 Give the same ramps as for the product, and for the first state of a dark the gain. A long list of
 files may be given as @names.list.
@@ -19,19 +20,26 @@ from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 
 if TYPE_CHECKING:
+    from darkroom.gates.units import Units
     from darkroom.nircam.ramps.ramps import RampSet
+
+#: Products whose states hold sums of pixels, and those whose states hold numbers of each ramp.
+SUMS, NUMBERS = ("superbias", "readnoise", "dark"), ("spectrum",)
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("product", choices=("superbias", "readnoise", "dark"))
+    parser.add_argument("product", choices=(*SUMS, *NUMBERS))
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
     shared.add_keep(parser)
     parser.add_argument("--output", required=True, help="state to write")
-    start = parser.add_mutually_exclusive_group(required=True)
-    start.add_argument("--start", metavar="DETAILS", help="details of the product to start from")
-    start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
+    parser.add_argument(
+        "--start",
+        metavar="DETAILS",
+        help="details of the product to start from; of a noise spectrum the product itself",
+    )
+    parser.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
     parser.add_argument("--gain-file", metavar="FILE", help="GAIN reference file, for a dark")
     parser.add_argument(
         "--skip-integrations",
@@ -41,13 +49,21 @@ def parse() -> argparse.Namespace:
         help="first integrations of each exposure to leave out, as for the product (default: 0)",
     )
     parser.add_argument("--gain", type=float, metavar="E/DN", help="gain of all amplifiers")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    both = arguments.product in NUMBERS
+    if not arguments.start and (both or not arguments.series):
+        parser.error("--start is needed" if both else "one of --start and --series is needed")
+    if arguments.start and arguments.series and not both:
+        parser.error("give --start for the first epoch, --series for a later one, not both")
+    return arguments
 
 
-def started(arguments: argparse.Namespace, ramps: RampSet) -> Any:
+def started(arguments: argparse.Namespace, ramps: RampSet, units: Units | None) -> Any:
     """Return the template of a series that starts with the details given."""
-    from darkroom.nircam.series import dark, readnoise, superbias
+    from darkroom.nircam.series import dark, numbers, readnoise, superbias
 
+    if units is not None:
+        return numbers.template_of(units, arguments.product)
     if arguments.product == "superbias":
         return superbias.template_of(arguments.start, ramps)
     if arguments.product == "readnoise":
@@ -67,25 +83,27 @@ def main() -> None:
     from darkroom.epochs.merging import check_series
     from darkroom.epochs.state_file import load, save
     from darkroom.nircam.ramps.ramps import RampSet
+    from darkroom.nircam.series import numbers
     from darkroom.nircam.series.units import series_cards
 
-    ramps = RampSet(arguments.files, arguments.product, keep=arguments.keep)
+    of_numbers = arguments.product in NUMBERS
+    ramps = RampSet(arguments.files, arguments.product, keep=arguments.keep, whole=of_numbers)
     ramps.leave_out_first(arguments.skip_integrations)
     cards = series_cards(ramps, arguments.product)
-    if arguments.start:
-        template = started(arguments, ramps)
-    else:
+    units = numbers.units_of(arguments.start, arguments.product) if of_numbers else None
+    if arguments.series:
         earlier, found = load(arguments.series)
         check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})
         template = earlier.template
-    law = import_module(f"darkroom.nircam.series.{arguments.product}")
-    save(
-        arguments.output,
-        law.state_of(ramps, template),
-        cards,
-        made_by="state",
-        inputs=[*arguments.files, arguments.start or arguments.series],
-    )
+    else:
+        template = started(arguments, ramps, units)
+    if units is not None:
+        state = numbers.state_of(ramps, template, units, arguments.product, arguments.start)
+    else:
+        law = import_module(f"darkroom.nircam.series.{arguments.product}")
+        state = law.state_of(ramps, template)
+    given = [path for path in (arguments.start, arguments.series) if path]
+    save(arguments.output, state, cards, made_by="state", inputs=[*arguments.files, *given])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compare the superbias and read noise of simulated darks with the truth of the simulation.
+"""Compare superbias, read noise, dark and mask of simulated darks with the truth of the simulation.
 
 The truth is written as FITS images: bias, noise of one read without 1/f noise, kTC noise, dark
 current, hot and telegraph pixels. The comparison is written as JSON: quantity, truth, found (the
@@ -20,6 +20,9 @@ def main() -> None:
     pair = {"nargs": 2, "type": Path, "required": True, "metavar": ("REFERENCE", "DETAILS")}
     parser.add_argument("--superbias", **pair, help="products of superbias")
     parser.add_argument("--readnoise", **pair, help="products of readnoise")
+    pair["required"] = False
+    parser.add_argument("--dark", **pair, help="products of dark")
+    parser.add_argument("--mask", **pair, help="products of mask, made of the dark")
     parser.add_argument(
         "--truth", required=True, type=Path, help="folder with the truth of the exposures"
     )
@@ -38,6 +41,7 @@ def main() -> None:
     from darkroom.campaign.campaign import open_campaign
     from darkroom.fits.write import write
     from darkroom.nircam import truth as nircam_truth
+    from darkroom.nircam.dark import truth as dark_truth
     from darkroom.nircam.detector.patterns import PATTERNS
     from darkroom.nircam.figures.inputs import Product
     from darkroom.nircam.ramps.classes import Classes
@@ -67,6 +71,13 @@ def main() -> None:
     correlated = readout.flip(correlated_variance(settings, readout)) / nframes
     rows = nircam_truth.compare_superbias(*superbias, truth, classes, elapsed)
     rows += nircam_truth.compare_readnoise(*readnoise, truth, classes, correlated)
+
+    if arguments.dark:
+        dark, gain = Product(arguments.dark[1]), settings["gain"]
+        independent = not np.any(correlated)
+        rows += dark_truth.compare_dark(dark, truth, classes, gain, independent=independent)
+        if arguments.mask:
+            rows += dark_truth.compare_mask(dark, Product(arguments.mask[1]), truth, gain)
 
     hdus = [fits.PrimaryHDU()]
     stamp(hdus[0].header, made_by="nircam_truth", inputs=[], settings=settings)

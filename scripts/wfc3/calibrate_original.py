@@ -87,7 +87,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
         verified_references,
         working_copy,
     )
-    from darkroom.wfc3.reads.stale import lost_rows, lost_words
+    from darkroom.wfc3.reads.stale import lost_words, without_data
 
     folder, name = arguments.status.parent, exposure["exposure"].removesuffix("_raw")
     chosen = read_references(arguments.references)
@@ -104,7 +104,7 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
             threads=arguments.threads,
             warn=warnings.append,
         )
-        warnings += lost_words(lost_rows(raw))
+        warnings += lost_words(without_data(raw)[1])
         for path in (raw, *made):
             rename_durably(path, folder / path.name)
     flt = folder / made[1].name

@@ -1,7 +1,8 @@
-"""Judge an FLT or the combined image of a visit by gates.
+"""Judge an FLT, the combined image of a visit, or a new dark or flat by gates.
 
 An FLT: the intervals between its reads, its time, noise and pixels. The image of a visit: its
-exposures, weights, shifts, background.
+exposures, weights, shifts, background. A new dark or flat: its values; whether it is better than
+that in use is told by the comparison (counterfactual.py).
 
 Writes one JSON file with every gate. The verdict is given when the gates of the whole campaign are
 known, since they share one budget of false alarms (judge/verdict.py).
@@ -25,14 +26,15 @@ def parse() -> argparse.Namespace:
 
     parser = ListFileParser(description=__doc__)
     parser.add_argument(
-        "--product", required=True, help="what is judged: reprocessed, or <exposure>_flt"
+        "--product", required=True, help="what is judged: reprocessed, <exposure>_flt, dark or flat"
     )
     parser.add_argument("--file", type=Path, help="reprocessed: combined image, FITS")
     parser.add_argument("--status", type=Path, help="FLT: status file of the treated exposure")
     parser.add_argument(
         "--original", type=Path, help="FLT: status file of the exposure with every read"
     )
-    parser.add_argument("--record", required=True, type=Path, help="record of the product, JSON")
+    parser.add_argument("--record", type=Path, help="record of the product, JSON")
+    parser.add_argument("--candidate", type=Path, help="new dark or flat, FITS")
     parser.add_argument("--quantities", type=Path, help="reprocessed: of the exposures, JSON")
     add_gate_options(parser)
     return parser.parse_args()
@@ -54,10 +56,15 @@ def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
     """Return the file that is judged, and its gates."""
     from darkroom.campaign.exposure import read_exposure
     from darkroom.gates.options import accepted, harms
+    from darkroom.wfc3.gating.candidate import candidate
     from darkroom.wfc3.gating.gates import combined
+    from darkroom.wfc3.gating.harms import HARMS
     from darkroom.wfc3.gating.single import single
 
-    sizes = harms(arguments)
+    kind = "flt" if arguments.status else arguments.product
+    sizes = harms(arguments, HARMS, kind)
+    if arguments.candidate:
+        return arguments.candidate, candidate(arguments.product, arguments.candidate)
     if arguments.status is None:
         found = combined(arguments.record, arguments.quantities, accepted(arguments), sizes)
         return arguments.file, found

@@ -58,27 +58,27 @@ def measure_one(arguments: argparse.Namespace) -> None:
         return
 
     from darkroom.wfc3.files.reads import METHODS, read_ima
-    from darkroom.wfc3.reads.diagnose import measure, to_record
-    from darkroom.wfc3.reads.stale import lost_rows, lost_words, stale_in, without_rows
+    from darkroom.wfc3.reads.diagnose import measure_by, to_record
+    from darkroom.wfc3.reads.stale import lost_words, without_data, without_rows
 
     cube = read_ima(ima)
     beside = [
         ima.with_name(ima.name.replace("_ima.fits", f"_raw.fits{end}")) for end in ("", ".gz")
     ]
     raw = arguments.raw or next((path for path in beside if path.is_file()), None)
-    stale, lost = (None, {}) if raw is None else (stale_in(raw), lost_rows(raw))
+    stale, lost = (None, {}) if raw is None else without_data(raw)
     cube = without_rows(cube, lost)
     record = {"accepted": True, "ima": ima.name}
-    for method in METHODS:
-        found = measure(
-            cube,
-            method=method,
-            sources=arguments.sources,
-            limit=arguments.source_limit,
-            left=arguments.left,
-            right=arguments.right,
-            stale=stale,
-        )
+    measured = measure_by(
+        METHODS,
+        cube,
+        sources=arguments.sources,
+        limit=arguments.source_limit,
+        left=arguments.left,
+        right=arguments.right,
+        stale=stale,
+    )
+    for method, found in measured.items():
         record[method] = to_record(found)
     write_record(arguments.output, record)
     print(f"{cube.name}: {cube.nsamp} reads, {found.sky_share:.0%} of the pixels are sky")

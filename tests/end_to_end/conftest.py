@@ -1,5 +1,6 @@
 """Whole campaigns in a checkout of their own."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ class Checkout:
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
         for name in (".venv", ".venvs"):
             (folder / name).symlink_to(ROOT / name)
+        share_cache(folder)
 
     def campaign(self, name="small", simulate=None, **top):
         """Write a campaign; return the option that chooses it."""
@@ -71,6 +73,41 @@ class Checkout:
             assert "Nothing to be done" in text, text
             return {}
         return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)}
+
+    def moved(self, folder):
+        """Return a copy of the checkout and of all that was made in it, at another place."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        copy = object.__new__(Checkout)
+        copy.folder = folder
+        share_cache(folder)
+        return copy
+
+
+def share_cache(folder):
+    """Give a checkout what is compiled in this one, which would take it a minute, and the fonts.
+
+    numba looks for code by the path of its source; that of an edited file is not found, and made.
+    """
+    cache = folder / ".cache"
+    if (ROOT / ".cache" / "matplotlib").is_dir():
+        shutil.copytree(ROOT / ".cache" / "matplotlib", cache / "matplotlib", dirs_exist_ok=True)
+    for states in (ROOT / ".cache" / "numba").glob("darkroom.*-*"):
+        name, place = states.name.rsplit("-", 1)
+        path = Path("scripts", *name.split("."))
+        source = path if (ROOT / path).is_dir() else path.with_suffix(".py")
+        if hashlib.sha256(bytes(ROOT / source)).hexdigest()[:8] != place:
+            continue  # of a checkout that this one was copied from
+        place = hashlib.sha256(bytes(folder / source)).hexdigest()[:8]
+        own = cache / "numba" / f"{name}-{place}"
+        shutil.copytree(states, own)
+        package = source if source == path else source.parent
+        before, after = (
+            f"{package.name}_{hashlib.sha1(os.fsencode(root / package)).hexdigest()}"
+            for root in (ROOT, folder)
+        )
+        for sums in own.glob("*/sums.txt"):
+            (sums.parent / before).rename(sums.parent / after)
+            sums.write_text(sums.read_text().replace(before, after))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,7 @@ def copy(finished, tmp_path):
 
 
 def copied(done, folder):
-    shutil.copytree(done.folder, folder / "moved", symlinks=True)
-    moved = object.__new__(Checkout)
-    moved.folder = folder / "moved"
-    return moved
+    return done.moved(folder / "moved")
 
 
 def flip(path, draws=None):

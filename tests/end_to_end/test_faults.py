@@ -7,6 +7,7 @@ import yaml
 
 from darkroom.ccd.simulate import exposures as ccd
 from end_to_end.conftest import SMALL
+from end_to_end.warm import CCD, warmed
 
 pytestmark = pytest.mark.end_to_end
 CHOICE = "campaign=small.yaml"
@@ -132,7 +133,8 @@ def test_damaged_frames_are_excluded_when_the_campaign_says_so(local):
     path = local.folder / "small.yaml"
     settings = yaml.safe_load(path.read_text()) | {"on_bad_exposure": "exclude"}
     path.write_text(yaml.safe_dump(settings))
-    local.snakemake("--config", CHOICE)
+    with warmed(local, "detector", CCD):
+        local.snakemake("--config", CHOICE)
     page = (local.folder / "results/small/report/items/camera.html").read_text()
     for reason in REASONS:
         assert reason.split(": ", 1)[1] in page

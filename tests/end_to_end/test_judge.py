@@ -11,14 +11,23 @@ import yaml
 
 from ccd_frames import run_ccd
 from darkroom.delivery.form import REQUIRED
+from end_to_end.warm import CCD, warmed
 from programs import SCRIPTS
 
 pytestmark = pytest.mark.end_to_end
+JUDGING = (*CCD, "darkroom.judge", "darkroom.gates")
 
 
 def test_judging_makes_no_product_stale_and_is_repeated_to_the_byte(checkout):
     choice = checkout.campaign(simulate={"shape": [64, 96]})
     checkout.snakemake("lock", "--config", choice)
+    with warmed(checkout, "detector", JUDGING):
+        judge_twice(checkout, choice)
+    assert "Every file is as it was recorded" in checkout.snakemake("check", "--config", choice)
+
+
+def judge_twice(checkout, choice):
+    """Make the products and judge them, twice."""
     checkout.snakemake("--config", choice)
     folder = checkout.folder / "results" / "small"
     before = {path: path.read_bytes() for path in folder.rglob("*.fits")}
@@ -38,7 +47,6 @@ def test_judging_makes_no_product_stale_and_is_repeated_to_the_byte(checkout):
     first = [path.read_bytes() for path in verdicts]
     checkout.snakemake("judge", "--config", choice, "--forcerun", "gates_ccd")
     assert [path.read_bytes() for path in verdicts] == first
-    assert "Every file is as it was recorded" in checkout.snakemake("check", "--config", choice)
 
 
 def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(checkout):
@@ -53,13 +61,15 @@ def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(check
     }
     choice = checkout.campaign(items=items)
     checkout.snakemake("lock", "--config", choice)
-    checkout.snakemake("--config", choice)
+    with warmed(checkout, "detector", JUDGING):
+        checkout.snakemake("--config", choice)
     frames = (checkout.folder / "results/small/camera/bias.list").read_text().splitlines()
     frames = [checkout.folder / line for line in frames if not line.startswith("#")]
     before.mkdir()
     # Every sixth frame is held out, from the fourth on.
     run_ccd("master_bias", "--output", before / "master_bias.fits", *frames[:3])
-    checkout.snakemake("judge", "--config", choice)
+    with warmed(checkout, "detector", JUDGING):
+        checkout.snakemake("judge", "--config", choice)
     judge = checkout.folder / "results/small/camera/judge"
     verdict = json.loads((judge / "verdict_master_bias.json").read_text())
     assert verdict["counterfactual"][0]["shift"] == 0
@@ -128,30 +138,39 @@ def test_the_demonstration_has_three_verdicts_each_for_a_true_reason(checkout):
 
 
 @pytest.mark.heavy
-def test_cgi_noise_maps_better_than_those_in_use(checkout):
-    """The maps in use were made of two frames of each stack, the new ones of six."""
+def test_cgi_maps_and_darks_better_than_those_in_use(checkout):
+    """The maps in use were made of two frames of each stack, the new files of twelve."""
     stacks = [(1.5, 2), (500, 2), (30, 100), (5000, 100)]
     simulate = {
         "geometry": "small",
-        "stacks": [{"gain": gain, "exptime": time, "frames": 6} for gain, time in stacks],
+        "stacks": [{"gain": gain, "exptime": time, "frames": 12} for gain, time in stacks],
     }
     previous = checkout.folder / "in_use.fits"
-    settings = {"geometry": "small", "previous": str(previous)}
+    settings = {
+        "geometry": "small", "previous": str(previous),
+        "traditional": [{"gain": 30, "exptime": 100}],
+        "synthesized": [{"gain": 500, "exptime": 2}],
+    }  # fmt: skip
     items = {"excam": {"instrument": "cgi", "simulate": simulate, "cgi": settings}}
     choice = checkout.campaign(items=items)
     checkout.snakemake("lock", "--config", choice)
     checkout.snakemake("results/small/excam/noise_maps.fits", "--config", choice)
     raw = sorted((checkout.folder / "results/small/raw/excam").glob("*.json"))
-    # The second and the fifth frame of each stack are held out.
-    chosen = [path for k, path in enumerate(raw) if k % 6 in (0, 2)]
+    # Every third frame of each stack is held out, from the second on.
+    chosen = [path for k, path in enumerate(raw) if k % 12 in (0, 2)]
     run_cgi("noise_maps", "--geometry", "small", "--output", previous, *chosen, at=checkout.folder)
     checkout.snakemake("judge", "--config", choice)
     judge = checkout.folder / "results/small/excam/judge"
     verdict = json.loads((judge / "verdict_noise_maps.json").read_text())
     assert verdict["counterfactual"][0]["shift"] == 0
-    assert verdict["score"]["exposures"] == 8
+    assert verdict["score"]["exposures"] == 16
     assert verdict["score"]["verdict"] == "better", verdict["score"]
     assert verdict["verdict"] in ("deliver", "insufficient"), verdict["reason"]
+    for dark in ("traditional_g30_t100", "synthesized_g500_t2"):
+        verdict = json.loads((judge / f"verdict_{dark}.json").read_text())
+        assert verdict["counterfactual"][0]["shift"] == 0
+        assert verdict["score"]["exposures"] == 4
+        assert verdict["score"]["verdict"] == "better", verdict["score"]
 
 
 def run_cgi(program, *arguments, at):

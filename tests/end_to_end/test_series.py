@@ -47,10 +47,12 @@ def test_a_step_a_drift_and_a_hot_region_are_said_with_their_dates(trends):
     assert 100 < found["validity"]["good_days"] < 182.625
 
 
-def test_nothing_is_said_of_the_read_noise_in_which_nothing_changed(trends):
+@pytest.mark.parametrize("product", ["readnoise", "spectrum"])
+def test_nothing_is_said_of_the_noise_in_which_nothing_changed(trends, product):
     _, products = trends
-    assert len(products["readnoise"]["epochs"]) == 12
-    assert not any(one["changed"] for one in products["readnoise"]["series"])
+    assert len(products[product]["epochs"]) == 12
+    assert not any(one["changed"] for one in products[product]["series"])
+    assert not products[product]["validity"]["changed"]
 
 
 def test_the_withdrawn_exposure_is_in_no_product(trends):

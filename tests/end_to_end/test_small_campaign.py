@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from end_to_end.conftest import SMALL, Checkout
+from end_to_end.warm import CCD, warmed
 
 pytestmark = pytest.mark.end_to_end
 CHOICE = "campaign=small.yaml"
@@ -40,10 +41,7 @@ def contents(folder):
 @pytest.fixture
 def copy(finished, tmp_path):
     """Give a copy of the finished checkout, at another place."""
-    shutil.copytree(finished.folder, tmp_path / "moved", symlinks=True)
-    moved = object.__new__(Checkout)
-    moved.folder = tmp_path / "moved"
-    return moved
+    return finished.moved(tmp_path / "moved")
 
 
 def test_a_finished_campaign_has_its_report_and_nothing_left_over(finished):
@@ -62,7 +60,8 @@ def test_status_lists_the_products(finished):
 
 def test_a_run_ends_with_what_it_did_and_where_the_report_is(copy):
     shutil.rmtree(copy.folder / "results/small/report")
-    text = copy.snakemake("--config", CHOICE)
+    text = copy.snakemake("--logger", "darkroom", "--config", CHOICE)
+    assert "\n0 of 2 · Writing the report of " in text
     ended = re.search(
         r"^2 steps done in \d+ s\.\nAll \d+ products are made\.\nReport: (.*)$", text, re.M
     )
@@ -89,7 +88,8 @@ def test_a_fresh_clone_with_the_same_lock_makes_the_same_bytes(finished, checkou
     checkout.campaign()
     shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
     shutil.copy(finished.folder / "small.pins.tsv", checkout.folder)
-    checkout.snakemake("--config", CHOICE, "--cores", 1)
+    with warmed(checkout, "detector", CCD):
+        checkout.snakemake("--config", CHOICE, "--cores", 1)
     here, there = contents(checkout.folder), contents(finished.folder)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
@@ -147,7 +147,8 @@ def test_swapping_two_numbers_reruns_their_rules(copy):
     first = copy.jobs("--config", CHOICE)
     assert first["master_bias"] == 1
     assert "fetch" not in first
-    copy.snakemake("--config", CHOICE)
+    with warmed(copy, "detector", CCD):
+        copy.snakemake("--config", CHOICE)
     ccd.update(nsigma=3, iterations=4)
     copy.campaign(items={"camera": item})
     assert copy.jobs("--config", CHOICE)["master_bias"] == 1

@@ -12,12 +12,16 @@ import json
 import os
 import pkgutil
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+
+#: What the programs of CCD campaigns import.
+CCD = ("darkroom.ccd", "darkroom.plot", "darkroom.report", "darkroom.integrity")
 
 # Stands for the interpreter: hands its arguments and streams over, returns the status.
 _CLIENT = """#!{python} -IS
@@ -41,7 +45,7 @@ def warmed(checkout, toolset, modules):
     Parameters
     ----------
     checkout : Checkout
-        Its links to the environments are replaced.
+        Its links to the environments are replaced, until the context ends.
     toolset : str
         Name of the environment.
     modules : sequence of str
@@ -75,6 +79,8 @@ def warmed(checkout, toolset, modules):
     finally:
         server.terminate()
         server.wait()
+        shutil.rmtree(environments)
+        environments.symlink_to(shared)
 
 
 def _link(source, target, left_out):
@@ -89,7 +95,9 @@ def serve(address, modules):
     for name in modules:
         package = importlib.import_module(name)
         for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
-            importlib.import_module(found.name)
+            # Compiled loops are loaded from where they are kept, by those that use them.
+            if "kernel" not in found.name:
+                importlib.import_module(found.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("\0" + address)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.campaign.lock import HEADER_VALUES, fact_fault, uri_fault
 from darkroom.errors import DarkroomError
-from darkroom.plain import plain_text
+from darkroom.plain import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ def cleaned(exposures: Iterable[Exposure]) -> list[Exposure]:
 def _cleaned(row: Exposure) -> Exposure:
     if fault := uri_fault(row.uri):
         raise DarkroomError(f"item {row.item}: the address {row.uri[:200]!r} {fault}")
-    facts = {name: plain_text(str(row.facts.get(name, "")), _LONGEST) for name in HEADER_VALUES}
+    facts = {name: plain_value(str(row.facts.get(name, "")), _LONGEST) for name in HEADER_VALUES}
     kept = {name: text for name, text in facts.items() if text and not fact_fault(name, text)}
     size = row.size if row.size is None or 0 <= row.size < 10**15 else None
     return replace(row, facts=kept, size=size)

@@ -147,27 +147,24 @@ class Fetching:
         DarkroomError
             When the archive fails.
         """
-        numbers = {id(row): number for number, row in enumerate(self.lock.exposures)}
-        self.arrivals.claims.wait(numbers[id(own)])
+        self.arrivals.claims.wait(self.lock.number(own))
         status = self.arrivals.status(own, self.key(own))
         if status:
             self.arrivals.keep_manifest(self.lock)
             return status
         self._warn_of_space()
-        tasks = _Tasks(self, own, numbers, most)
-        outcomes = self._fetch_batch(own, numbers, tasks)
+        tasks = _Tasks(self, own, most)
+        outcomes = self._fetch_batch(own, tasks)
         self.arrivals.write_manifest(self.lock, outcomes.values(), last=tasks.ran_out)
         arrived = sum(bool(status) for _, status, _ in outcomes.values())
         log.info("%d of %d files arrived", arrived, len(outcomes))
-        _, status, error = outcomes[id(own)]
+        _, status, error = outcomes[self.lock.number(own)]
         if error:
             raise error
         return status or {}
 
-    def _fetch_batch(
-        self, own: Exposure, numbers: dict[int, int], tasks: _Tasks
-    ) -> dict[int, Outcome]:
-        """Fetch an exposure and small ones with it; return the outcome of each, by identity."""
+    def _fetch_batch(self, own: Exposure, tasks: _Tasks) -> dict[int, Outcome]:
+        """Fetch an exposure and small ones with it; return the outcome of each, by its row."""
         down = self.folder / ".archive_down"
         if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
             self._settings = self._settings | {"retries": 0}
@@ -177,7 +174,8 @@ class Fetching:
         failures_in_a_row, reported = 0, monotonic()
         done = run_tasks(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
-            outcomes[id(exposure)] = exposure, status, error
+            number = self.lock.number(exposure)
+            outcomes[number] = exposure, status, error
             if status:
                 down.unlink(missing_ok=True)
                 # A refused one is verified again by its own program.
@@ -186,7 +184,7 @@ class Fetching:
             else:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)
-            self.arrivals.claims.free(numbers[id(exposure)])
+            self.arrivals.claims.free(number)
             if monotonic() - reported > PROGRESS_S:
                 reported = monotonic()
                 log.info("%d files arrived or failed so far", len(outcomes))
@@ -222,7 +220,7 @@ class Fetching:
         make_folder(self.folder)
         free = _free(self.folder)
         # Usually there is room for all of them, and no file has to be looked at.
-        if sum(row.size or 0 for row in self.lock.exposures) <= free:
+        if sum(size or 0 for size in self.lock.sizes) <= free:
             return
         sizes = {self.folder / row.item / row.file: row.size or 0 for row in self.lock.exposures}
         wanted = sum(size for path, size in sizes.items() if not path.is_file())
@@ -256,27 +254,25 @@ def _free(folder: Path) -> int:
 class _Tasks:
     """The exposures that one program fetches: its own, then small ones nobody else is fetching."""
 
-    def __init__(
-        self, fetching: Fetching, own: Exposure, numbers: dict[int, int], most: int
-    ) -> None:
-        self._fetching, self._numbers = fetching, numbers
+    def __init__(self, fetching: Fetching, own: Exposure, most: int) -> None:
+        self._fetching = fetching
         self._until, self._left = monotonic() + TOGETHER_S, most
-        rows = fetching.lock.exposures
-        begin = numbers[id(own)]
+        begin = fetching.lock.number(own)
         self._own: Exposure | None = own
         #: Whether nothing is left that could be taken along.
         self.ran_out = False
-        self._others = iter([*rows[begin + 1 :], *rows[:begin]])
+        self._others = iter([*range(begin + 1, len(fetching.lock.sizes)), *range(begin)])
 
     def end(self) -> None:
         """Add no further ones."""
         self._until = 0.0
 
-    def _is_small(self, row: Exposure) -> bool:
+    def _is_small(self, number: int) -> bool:
         """Tell whether an exposure may be fetched with others; a simulated one has no size yet."""
         if self._fetching.maker:
             return True
-        return row.size is not None and row.size <= SMALL_BYTES
+        size = self._fetching.lock.sizes[number]
+        return size is not None and size <= SMALL_BYTES
 
     def __iter__(self) -> Iterator[Exposure]:
         return self
@@ -287,15 +283,13 @@ class _Tasks:
             self._left -= 1
             return own
         while self._left and monotonic() < self._until:
-            row = next(self._others, None)
-            if row is None:
+            number = next(self._others, None)
+            if number is None:
                 self.ran_out = True
                 break
-            if not self._is_small(row):
+            if not self._is_small(number) or not self._fetching.arrivals.claims.take(number):
                 continue
-            number = self._numbers[id(row)]
-            if not self._fetching.arrivals.claims.take(number):
-                continue
+            row: Exposure = self._fetching.lock.exposures[number]
             key = self._fetching.key(row)
             if not self._fetching.arrivals.status(row, key):
                 self._left -= 1

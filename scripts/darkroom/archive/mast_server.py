@@ -133,7 +133,10 @@ class Server:
         def ask() -> Any:
             response = session.get(f"{self.address}/whoami")
             response.raise_for_status()
-            return response.json()
+            found = response.json()
+            if not isinstance(found, dict):
+                raise TransientError("the answer does not say whose token it is")
+            return found
 
         if self.with_retries(ask, f"checking the token with {self.address}").get("anon", True):
             raise DarkroomError(

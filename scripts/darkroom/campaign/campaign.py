@@ -17,7 +17,9 @@ import yaml
 from darkroom.campaign.names import name_fault
 from darkroom.campaign.schema import check, nearest, with_defaults
 from darkroom.errors import DarkroomError, InputError
+from darkroom.plain import plain_text
 from darkroom.provenance import settings_digest
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -92,7 +94,7 @@ class Campaign:
 # A campaign comes from other people, too: what a few lines of it can grow to is bounded.
 _MOST_BYTES = 2_000_000
 _MOST_DEPTH = 40
-_MOST_NODES = 500_000
+_MOST_NODES = 150_000
 _LARGEST_INT = 1 << 64
 
 # libyaml's parser where PyYAML has it: with hundreds of items it saves 0.1 s in each fetch job.
@@ -185,7 +187,7 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
             path, f"its name {fault}, and it names the folder of results", "rename the file"
         )
     try:
-        settings = _load(_text(path))
+        settings = _load(bounded_text(path, _MOST_BYTES))
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -195,19 +197,11 @@ def load_campaign(path: StrPath, schema_path: StrPath) -> Campaign:
         where = f" at line {mark.line + 1}" if mark else ""
         said = " ".join(str(getattr(error, "problem", error)).split())
         raise InputError(path, f"not valid YAML{where} ({said})") from None
-    except DarkroomError as error:
+    except (DarkroomError, ValueError) as error:
         raise InputError(path, str(error)) from None
     schema = json.loads(Path(schema_path).read_text(encoding="utf-8"))
     check(settings, schema, path)
     return Campaign(path.stem, path, with_defaults(settings, schema, schema))
-
-
-def _text(path: Path) -> str:
-    """Return the text of a campaign file, which must be of a reasonable size."""
-    size = path.stat().st_size
-    if size > _MOST_BYTES:
-        raise DarkroomError(f"has {size} bytes, a campaign has at most {_MOST_BYTES}")
-    return path.read_text(encoding="utf-8")
 
 
 def _load(text: str) -> Any:
@@ -218,12 +212,12 @@ def _load(text: str) -> Any:
     except ValueError as error:
         # Python refuses to read numbers of thousands of digits, and dates that do not exist.
         raise DarkroomError(f"holds a value that cannot be read ({str(error)[:80]})") from None
-    _check_numbers(loaded)
+    _check_values(loaded)
     return loaded
 
 
-def _check_numbers(loaded: Any) -> None:
-    """Refuse numbers that no setting can have: infinity, NaN, whole ones beyond 64 bits."""
+def _check_values(loaded: Any) -> None:
+    """Refuse what no setting can be: numbers beyond 64 bits, no numbers, text that is not seen."""
     queue = [("", loaded)]
     while queue:
         key, value = queue.pop()
@@ -231,10 +225,21 @@ def _check_numbers(loaded: Any) -> None:
             queue += [(f"{key}.{name}".lstrip("."), part) for name, part in value.items()]
         elif isinstance(value, list):
             queue += [(key, part) for part in value]
+        elif isinstance(value, str) and (odd := _odd_letter(value)):
+            raise DarkroomError(
+                f"key '{key}' holds the character {odd!a}, which nobody sees; remove it"
+            )
         elif isinstance(value, float) and not math.isfinite(value):
             raise DarkroomError(f"key '{key}' is {value}, which is no number to count with")
         elif isinstance(value, int) and abs(value) >= _LARGEST_INT:
             raise DarkroomError(f"key '{key}' is a whole number of more than 64 bits")
+
+
+def _odd_letter(text: str) -> str:
+    """Return the first letter that cannot be seen; empty when all can."""
+    if plain_text(text, len(text), keep="\n\t") == text:
+        return ""
+    return next(one for one in text if plain_text(one, keep="\n\t") != one)
 
 
 def _check_growth(text: str) -> None:

@@ -9,18 +9,19 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
-from darkroom.campaign.names import name_fault
+from darkroom.campaign.names import CLEAN_NAME, name_fault
 from darkroom.errors import DarkroomError, InputError
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from darkroom.campaign.campaign import Campaign
     from darkroom.hints import StrPath
 
@@ -48,6 +49,8 @@ HEADER_VALUES = (
 COLUMNS = ("item", "role", "exposure", "file", "uri", "size", *HEADER_VALUES)
 _AGAIN = "to make it again, move it away and run: snakemake lock"
 _LONGEST_VALUE = 200
+# Bytes: half a million exposures.
+_LARGEST = 100_000_000
 # Those of ASCII and of Unicode, and its separators of lines and paragraphs.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Forms of the header values that the plan computes with.
@@ -61,6 +64,29 @@ _FORMS = {
     "temperature_c": _NUMBER,
     "em_gain": _NUMBER,
 }
+_PLAIN_NUMBER = r"[+-]?\d{1,9}(?:\.\d{0,20})?(?:[eE][+-]?\d\d?)?"
+_SEEN = r'[^\x00-\x1f\x7f-\x9f\u2028\u2029"]'
+# A row as darkroom writes nearly all: what it matches has no fault, what it does not is looked at
+# column by column.
+_PLAIN_ROW = re.compile(
+    "\t".join(
+        (
+            CLEAN_NAME,
+            f"(?:{'|'.join(ROLES)})",
+            CLEAN_NAME,
+            CLEAN_NAME,
+            rf"(?:(?:mast|simulated):|local:(?![/~])(?!(?:[^\t]*/)?\.\.[/\t])){_SEEN}+",
+            "[0-9]{0,15}",
+            *(
+                f"(?:{_PLAIN_NUMBER if _FORMS[name] is _NUMBER else _FORMS[name]})?"
+                if name in _FORMS
+                else f"{_SEEN}{{0,{_LONGEST_VALUE}}}"
+                for name in HEADER_VALUES
+            ),
+        )
+    ),
+    re.ASCII,
+)
 
 
 class NothingFound(DarkroomError):  # noqa: N818 (an answer, not a fault)
@@ -127,9 +153,27 @@ class Lock:
         self.path = Path(path)
         self.head = head
         self.exposures = exposures
-        self.by_item: dict[str, dict[str, Exposure]] = {}
-        for row in exposures:
-            self.by_item.setdefault(row.item, {})[row.exposure] = row
+
+    @cached_property
+    def by_item(self) -> dict[str, dict[str, Exposure]]:
+        """The exposures of each item by name."""
+        found: dict[str, dict[str, Exposure]] = {}
+        for row in self.exposures:
+            found.setdefault(row.item, {})[row.exposure] = row
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str], int]:
+        return {(one[0], one[2]): number for number, one in enumerate(_heads(self.exposures))}
+
+    @cached_property
+    def sizes(self) -> list[int | None]:
+        """The size of each exposure in bytes, in order; None where the archive states none."""
+        return [int(one[5]) if one[5] else None for one in _heads(self.exposures)]
+
+    def number(self, exposure: Exposure) -> int:
+        """Return the number of the row of an exposure, from 0."""
+        return self._numbers[exposure.item, exposure.exposure]
 
     def of(self, item: str, role: str | None = None) -> list[Exposure]:
         """Return the exposures of an item, optionally only those of one role."""
@@ -145,7 +189,7 @@ class Lock:
             When the lock has no such exposure.
         """
         try:
-            return self.by_item[item][exposure]
+            return self.exposures[self._numbers[item, exposure]]
         except KeyError:
             raise DarkroomError(f"{self.path} has no exposure {item}/{exposure}") from None
 
@@ -180,11 +224,13 @@ def read_lock(path: StrPath) -> Lock | None:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = bounded_text(path, _LARGEST)
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
         raise InputError(path, f"is not text in UTF-8 (byte {error.start})", _AGAIN) from None
+    except ValueError as error:
+        raise InputError(path, str(error), _AGAIN) from None
     # Only a line feed ends a line here: other separators of Unicode may stand in a value.
     lines = text.split("\n")
     if lines[0] != f"# {FORMAT}":
@@ -192,13 +238,7 @@ def read_lock(path: StrPath) -> Lock | None:
     commented = next((k for k, line in enumerate(lines) if not line.startswith("# ")), len(lines))
     head = dict(line[2:].partition(": ")[::2] for line in lines[1:commented])
     table = "\n".join(lines[commented:])
-    rows = csv.DictReader(io.StringIO(table, newline="\n"), delimiter="\t")
-    try:
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise InputError(path, "its columns are not those of this version of darkroom", _AGAIN)
-        exposures = [_read_row(path, number, row) for number, row in enumerate(rows, 1)]
-    except csv.Error as error:
-        raise InputError(path, f"is no table ({error})", _AGAIN) from None
+    exposures = _plain_rows(lines[commented:]) or _any_rows(path, table)
     stated = head.pop("rows", "none")
     if stated != _rows_line(len(exposures), table):
         raise InputError(
@@ -208,6 +248,81 @@ def read_lock(path: StrPath) -> Lock | None:
             _AGAIN,
         )
     return Lock(path, head, exposures)
+
+
+def _any_rows(path: Path, table: str) -> list[Exposure]:
+    """Return the rows of a table, each column of which is looked at; the first fault is told."""
+    rows = csv.DictReader(io.StringIO(table, newline="\n"), delimiter="\t")
+    try:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise InputError(path, "its columns are not those of this version of darkroom", _AGAIN)
+        return [_read_row(path, number, row) for number, row in enumerate(rows, 1)]
+    except csv.Error as error:
+        raise InputError(path, f"is no table ({error})", _AGAIN) from None
+
+
+class _Rows(Sequence[Exposure]):
+    """Rows that were found to be plain; each exposure is made when it is asked for.
+
+    A program that fetches needs a few of fifty thousand.
+
+    Parameters
+    ----------
+    lines : list of str
+        Their lines.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        #: The first columns of each row, up to its size, and the others in one text.
+        self.heads = [line.split("\t", 6) for line in lines]
+        self._made: dict[int, Exposure] = {}
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __getitem__(self, number):  # type: ignore[no-untyped-def]
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        made = self._made.get(number)
+        if made is None:
+            item, role, exposure, file, uri, size, values = self.heads[number]
+            found = zip(HEADER_VALUES, values.split("\t"), strict=True)
+            facts = {name: value for name, value in found if value}
+            made = Exposure(item, role, exposure, file, uri, int(size) if size else None, facts)
+            self._made[number] = made
+        return made
+
+    def are_distinct(self) -> bool:
+        """Tell whether `check_exposures` has nothing to find in them."""
+        count = len(self)
+        pairs = ({(one[0], one[column]) for one in self.heads} for column in (2, 3, 4))
+        return (
+            count > 0
+            and all(len(pair) == count for pair in pairs)
+            and not any(one[3].endswith(".json") for one in self.heads)
+        )
+
+
+def _plain_rows(lines: list[str]) -> _Rows | None:
+    """Return the rows of a table as darkroom writes nearly all; None when one is not plain."""
+    if len(lines) < 3 or lines[0] != "\t".join(COLUMNS) or lines[-1]:
+        return None
+    rows = lines[1:-1]
+    if not all(map(_PLAIN_ROW.fullmatch, rows)):
+        return None
+    return _Rows(rows)
+
+
+def _heads(exposures: Sequence[Exposure]) -> list[list[str]]:
+    """Return the first columns of each row, as text."""
+    if isinstance(exposures, _Rows):
+        return exposures.heads
+    return [list(row.row().values())[:6] for row in exposures]
 
 
 def _rows_line(count: int, table: str) -> str:
@@ -300,13 +415,15 @@ def require_lock(campaign: Campaign) -> Lock:
             f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
             "lock was made; to list what changes, run: snakemake lock"
         )
-    for item in lock.by_item:
+    for item in sorted({one[0] for one in _heads(lock.exposures)}):
         if item not in campaign.items:
             raise InputError(
                 lock.path,
                 f"has exposures of item {item!r}, which the campaign does not have",
                 _AGAIN,
             )
+    if isinstance(lock.exposures, _Rows) and lock.exposures.are_distinct():
+        return lock
     try:
         check_exposures(lock.exposures)
     except NothingFound:

@@ -12,6 +12,8 @@ import unicodedata
 # Nothing that a shell, a file system, a wildcard or a table takes for more than a letter.
 _CLEAN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=@-]*", re.ASCII)
 _LONGEST = 200
+#: A name without fault, as a regular expression.
+CLEAN_NAME = rf"[A-Za-z0-9_][A-Za-z0-9_.+=@-]{{0,{_LONGEST - 1}}}"
 #: Folders of a campaign's results beside those of its items, which therefore have other names.
 OWN_FOLDERS = ("benchmarks", "crds", "logs", "raw", "report")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.atomic import write_text
 from darkroom.errors import InputError
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ COLUMNS = ("item", "exposure", "sha256")
 _OLD_FORMAT = "darkroom pins 1"
 _EDIT = "scripts/archive/edit_pins.py --pins"
 _SUM = re.compile("[0-9a-f]{64}", re.ASCII)
-_LARGEST = 200_000_000
+_LARGEST = 100_000_000
 
 
 class Pins:
@@ -116,13 +117,13 @@ def read_pins(path: StrPath, old_format: bool = False) -> Pins:
     path = Path(path)
     restore = "restore the file, for example from version control"
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(path, "is too large for a pins file", restore)
-        text = path.read_text(encoding="utf-8")
+        text = bounded_text(path, _LARGEST)
     except FileNotFoundError:
         return Pins()
     except UnicodeDecodeError as error:
         raise InputError(path, f"is not text in UTF-8 (byte {error.start})", restore) from None
+    except ValueError as error:
+        raise InputError(path, str(error), restore) from None
     lines = text.split("\n")
     if lines[0] == f"# {_OLD_FORMAT}" and not old_format:
         raise InputError(

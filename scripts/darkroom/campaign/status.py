@@ -12,6 +12,7 @@ from darkroom.campaign.names import name_fault
 from darkroom.errors import InputError
 from darkroom.integrity.records import root_of, seal_fault, sealed
 from darkroom.integrity.watch import expect, unrecorded
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,9 +143,7 @@ def load_status(path: StrPath) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LONGEST:
-            raise ValueError("too long")
-        text = path.read_text(encoding="utf-8")
+        text = bounded_text(path, _LONGEST)
         status: Any = json.loads(text)
         # Outside of a campaign a person may write one by hand, without a digest.
         by_hand = isinstance(status, dict) and root_of(path) is None

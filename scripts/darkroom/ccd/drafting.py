@@ -42,7 +42,7 @@ def recognise(headers: Headers) -> Recognised | None:
     try:
         frame = describe_headers(path, *found)
     except InputError as error:
-        fault = error.fault
+        fault = f"{error.fault}; {error.advice}" if error.advice else error.fault
         try:
             permitted = [Recover.parse(text) for text in _RECOVER]
             frame = describe_headers(path, *found, permitted)

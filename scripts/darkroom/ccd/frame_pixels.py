@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.ccd.details import details
+
 if TYPE_CHECKING:
     from darkroom.ccd.overscan.sections import Parts
     from darkroom.fits.tiles import Plane
@@ -115,7 +117,8 @@ def pixel_values(values: np.ndarray, stored: np.ndarray | None = None) -> dict[s
     dict
         ``pixels`` (digest), ``constant`` (the value of all pixels, if it is one), ``level``,
         ``noise`` (from pixel to pixel, ADU), ``blocks`` (coarse image, ADU) and ``kept`` (values of
-        some pixels); only ``missing`` (fraction of the pixels) when there is no value.
+        some pixels), and what `darkroom.ccd.details` returns; only ``missing`` (fraction of the
+        pixels) when there is no value.
     """
     stored = values if stored is None else stored
     stored = np.where(np.isfinite(stored), stored, np.float32(np.nan))
@@ -132,13 +135,17 @@ def pixel_values(values: np.ndarray, stored: np.ndarray | None = None) -> dict[s
     noise = _noise(values)
     blocks = _blocks(values, noise)
     flat = values.ravel()[:: max(1, values.size // _KEPT)][:_KEPT]
-    return found | {
-        "pixels": hashlib.sha256(np.ascontiguousarray(stored).tobytes()).hexdigest(),
-        "level": float(np.nanmean(blocks)),
-        "noise": noise,
-        "blocks": [round(float(block), 4) for block in blocks],
-        "kept": [float(f"{value:.7g}") for value in np.nan_to_num(flat)],
-    }
+    return (
+        found
+        | (details(values, noise) if noise else {})
+        | {
+            "pixels": hashlib.sha256(np.ascontiguousarray(stored).tobytes()).hexdigest(),
+            "level": float(np.nanmean(blocks)),
+            "noise": noise,
+            "blocks": [round(float(block), 4) for block in blocks],
+            "kept": [float(f"{value:.7g}") for value in np.nan_to_num(flat)],
+        }
+    )
 
 
 def pixel_remarks(values: np.ndarray, plane: Plane) -> tuple[list[str], list[str]]:

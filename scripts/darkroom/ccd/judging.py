@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkroom.ccd.cells import SAME_BIAS_S
+from darkroom.ccd.colours import Colours
+from darkroom.ccd.details import InPlace
 from darkroom.ccd.flats import LikeFlats
 from darkroom.ccd.received import SETUP, header_values
 from darkroom.ccd.siblings import Constant, Copies, EachAmplifier, StandsOut, Subtracted
@@ -173,6 +175,7 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         # Copies are found by their pixels first: that they began together is then no news.
         Distinct(key="pixels", what="image", advice=_ONCE),
         *header_checks(settings),
+        Colours(),
         Alike(key="amplifiers", what="number of images (amplifiers)", ignore_missing=True),
         EachAmplifier(check=Constant()),
         EachAmplifier(check=Subtracted()),
@@ -181,6 +184,7 @@ def checks(settings: Mapping[str, Any]) -> tuple[Check, ...]:
         EachAmplifier(check=StandsOut(key="noise", what="noise from pixel to pixel")),
         EachAmplifier(check=StandsOut(key="blocks", what="shape")),
         EachAmplifier(check=LikeFlats()),
+        EachAmplifier(check=InPlace()),
         # Last: a frame unlike all others would make any two of the rest look like copies.
         Copies(advice=_ONCE),
         Alike(

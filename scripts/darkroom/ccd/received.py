@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 SINGLE_IMAGES = True
 # Cards of the filter: flats of one are compared.
 _FILTER = ("FILTER", "FILTERS", "FILTNAM", "FILTER1", "ESO INS FILT1 NAME", "INSFILTE")
+# Units of values that are no ADU.
+_RATE = re.compile(r"/ ?s|s(?:ec)?(?:\^|\*\*)?\(?-1|per sec", re.IGNORECASE)
+_ELECTRONS = re.compile(r"e-|e\b|elec|photon", re.IGNORECASE)
 #: Cards of the set-up by name: frames that differ in one do not belong together.
 SETUP = {
     "gain": ("GAIN", "GAINRAW", "ISOSPEED", "ISO"),
@@ -41,7 +44,7 @@ SETUP = {
     "readout mode": ("READOUTM", "READMODE", "READOUT", "RDMODE", "READSPED"),
     "first column": ("XORGSUBF", "SUBFRAMX", "X0-SUBFR"),
     "first row": ("YORGSUBF", "SUBFRAMY"),
-    "region": ("CCDSEC", "DETSEC", "ESO DET WIN1 STRX"),
+    "region": ("CCDSEC", "DETSEC", "ESO DET WIN1 STRX", "SUBRECT", "DETWIN1"),
     "overscan region": ("BIASSEC",),
     "image region": ("TRIMSEC", "DATASEC"),
     "row order": ("ROWORDER",),
@@ -142,9 +145,18 @@ def header_values(frame: Frame) -> dict[str, Any]:
     found["remarks"] += [*against, *remarks]
     if repeated := cards.text("CUBEQUAL"):
         found["remarks"].append(f"its cube holds {repeated} images equal to others: taken once")
+    plane = cards.text("CUBPLANE") or ""
+    if images := re.search(r"cube of (\d+)", cards.comment("CUBPLANE")):
+        found["planes"] = int(images[1])
+        if (axis := cards.text("CTYPE3", "COLORSPC")) and "RGB" in axis.upper():
+            found["colours"] = f"its header says {axis!r}"
     if frame.date_obs and "T" in frame.date_obs:
-        plane = cards.text("CUBPLANE") or ""
         found["start"] = f"{frame.date_obs}{f' plane {plane}' if plane else ''}"
+    if unit := cards.text("BUNIT"):
+        if _RATE.search(unit):
+            faults.append(f"BUNIT is {unit!r}: counts were divided by time, a raw frame is needed")
+        elif _ELECTRONS.match(unit):
+            found["remarks"].append(f"BUNIT is {unit!r}: its values are taken as ADU")
     if filters := cards.text(*_FILTER):
         found["filter"] = filters
     for name, keywords in SETUP.items():

@@ -99,6 +99,7 @@ class EachAmplifier(Check):
 def _without_pixels(subject):
     """Return the values of an exposure that hold for every amplifier."""
     own = {"pixels", "constant", "level", "noise", "blocks", "kept", "missing"}
+    own |= {"columns", "texture", "bright", "bright_limit"}
     return {key: value for key, value in subject.values.items() if key not in own}
 
 

@@ -29,6 +29,20 @@ class DarkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparedDarkSettings(DarkSettings):
+    """A master dark that is compared with the one in use."""
+
+    previous: str | None = setting(
+        None,
+        "Dark in use of this EM gain and exposure time (of darkroom or corgidrp), with which "
+        "`snakemake judge` compares the new one; without it, the dark that the noise maps in use "
+        "give.",
+        unit="file",
+        absent="none",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
     """How exposures are judged before they are used."""
 
@@ -205,17 +219,17 @@ class CgiSettings:
         "or leave it out of the noise maps (exclude).",
         choices=("warn", "exclude"),
     )
-    traditional: list[DarkSettings] = setting(
+    traditional: list[ComparedDarkSettings] = setting(
         [],
         "Traditional master darks to make: the means of these stacks.",
-        group=DarkSettings,
+        group=ComparedDarkSettings,
         option=False,
         absent="none",
     )
-    synthesized: list[DarkSettings] = setting(
+    synthesized: list[ComparedDarkSettings] = setting(
         [],
         "Darks to synthesize from the noise maps, for these EM gains and exposure times.",
-        group=DarkSettings,
+        group=ComparedDarkSettings,
         option=False,
         absent="none",
     )

@@ -207,8 +207,14 @@ class Cache:
 
     def _selected(self, name: str) -> dict[str, str]:
         """Return ``{KEY: mapping}`` of a .pmap's or .imap's selector."""
-        text = self.mapping(name).read_text(encoding="utf-8")
-        selector = ast.literal_eval(text.partition("selector")[2].lstrip(" ="))
+        path = self.mapping(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+            selector = ast.literal_eval(text.partition("selector")[2].lstrip(" ="))
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+            raise InputError(path, f"is no mapping that can be read ({error})") from None
+        if not isinstance(selector, dict):
+            raise InputError(path, "is no mapping that can be read (its selector is none)")
         return {
             str(key).upper(): value
             for key, value in selector.items()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import base64
-import gzip
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Names of files that are accepted from a server.
-_NAME = re.compile(r"\w[\w.+-]{0,199}", re.ASCII)
-MAPPING = re.compile(r"[\w-]+\.(?:pmap|imap|rmap)", re.ASCII)
+_NAME = re.compile(r"(?!.*\.\.)\w[\w.+-]{0,199}", re.ASCII)
+MAPPING = re.compile(r"[\w-]{1,190}\.(?:pmap|imap|rmap)", re.ASCII)
 _SHA1 = re.compile(r"[0-9a-f]{40}")
+_SIZE = re.compile(r"[0-9]{1,15}", re.ASCII)
+# Bytes of the list of files, unpacked: that of JWST has 3 MB. Bytes of a mapping: 2 MB.
+_LONGEST_LIST = 200_000_000
+_LARGEST_MAPPING = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,17 @@ class Description:
     """
 
     def __init__(self, stated: Any) -> None:
-        if not isinstance(stated, dict) or "observatory" not in stated:
+        if not isinstance(stated, dict) or not isinstance(stated.get("observatory"), str):
             raise ValueError("it is no description of a CRDS server")
         self.stated: dict[str, Any] = stated
         self.operational: str | None = stated.get("operational_context") or stated.get(
             "latest_context"
         )
         self._files = _unpacked(stated.get("download_metadata") or {})
-        self._withdrawn = frozenset(stated.get("bad_files_list") or ())
+        withdrawn = stated.get("bad_files_list") or ()
+        if not isinstance(withdrawn, list | tuple | str):
+            raise ValueError("its list of withdrawn files is none")
+        self._withdrawn = frozenset(name for name in withdrawn if isinstance(name, str))
 
     @classmethod
     def read(cls, path: Path) -> Description:
@@ -93,7 +100,7 @@ class Description:
             return cls(ast.literal_eval(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise InputError(path, "no such file", "fill the cache: run crds_context") from None
-        except (ValueError, SyntaxError, MemoryError, RecursionError, OSError) as error:
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, OSError) as error:
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(
                 path, f"cannot be read ({cause})", "remove it and run again"
@@ -105,7 +112,9 @@ class Description:
         if not isinstance(known, dict):
             return None
         size, sum_ = str(known.get("size")), str(known.get("sha1sum")).lower()
-        if not size.isascii() or not size.isdigit() or not _SHA1.fullmatch(sum_):
+        if not _SIZE.fullmatch(size) or not _SHA1.fullmatch(sum_):
+            return None
+        if MAPPING.fullmatch(name) and int(size) > _LARGEST_MAPPING:
             return None
         return FileRecord(name, int(size), sum_)
 
@@ -130,8 +139,14 @@ def _unpacked(files: Any) -> dict[str, Any]:
     """Return ``{name: {size, sha1sum}}``, which real servers send compressed."""
     if isinstance(files, dict) and "crds_payload" in files:
         try:
-            files = json.loads(gzip.decompress(base64.b64decode(files["crds_payload"])))
-        except (OSError, EOFError, TypeError) as error:
+            packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            text = packed.decompress(base64.b64decode(files["crds_payload"]), _LONGEST_LIST)
+            if not packed.eof:
+                long = len(text) >= _LONGEST_LIST
+                fault = "it is longer than any" if long else "it ends early"
+                raise ValueError(f"its list of files cannot be unpacked ({fault})")
+            files = json.loads(text)
+        except (zlib.error, TypeError, RecursionError) as error:
             raise ValueError(f"its list of files cannot be unpacked ({error})") from error
     if not isinstance(files, dict):
         raise ValueError("its list of files is not a dictionary")

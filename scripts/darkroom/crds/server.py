@@ -29,6 +29,7 @@ from darkroom.transport.transfer import (
     TransientError,
     file_time_limit_s,
     innermost_cause,
+    stay_encrypted,
     time_limit,
     with_retries,
 )
@@ -84,6 +85,7 @@ class Server:
         self._session = requests.Session()
         # Uncompressed, as on the server: the SHA-1 is of those bytes.
         self._session.headers["Accept-Encoding"] = "identity"
+        self._session.hooks["response"].append(stay_encrypted)
 
     def describe(self) -> Description:
         """Ask the server for its description of itself.
@@ -231,6 +233,9 @@ class Server:
             raise TransientError(
                 "the server fell silent" if silent else f"no connection ({cause})"
             ) from error
+        except ValueError as error:
+            # A redirect to what is no address or no text: requests does not expect it.
+            raise TransientError(f"the answer cannot be read ({error})") from error
 
     def _with_retries(
         self, action: Callable[[], T], what: str, limit_s: float, retries: int = RETRIES

@@ -23,12 +23,16 @@ class Deliveries:
         self.plan, self.pipelines = plan, pipelines
 
     def compared(self) -> list[str]:
-        """Return the products that are compared, as ``item/product``."""
+        """Return the campaign's own products that are compared, as ``item/product``.
+
+        A file that was made elsewhere is compared, too: who made it delivers it.
+        """
         return [
             f"{item}/{product}"
             for pipeline in self.pipelines.values()
             for item in pipeline.items
             for product in pipeline.counterfactuals(item)
+            if "candidate" not in pipeline.judged(item)[product]
         ]
 
     def products(self) -> list[str]:
@@ -59,8 +63,10 @@ class Deliveries:
         for name in self.products():
             item, _, product = name.partition("/")
             folder = self.plan.folder(item)
-            found += [f"{folder}/{product}.fits", f"{folder}/judge/verdict_{product}.json"]
             pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
+            judged = pipeline.judged(item)[product]
+            file = judged.get("file", judged.get("reference", f"{folder}/{product}.fits"))
+            found += [file, f"{folder}/judge/verdict_{product}.json"]
             made = set(pipeline.products(item))
             found += [path for path in [f"{folder}/{product}.certified"] if path in made]
             # What the series of epochs says of its validity goes into the form.

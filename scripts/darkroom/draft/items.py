@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,11 +53,38 @@ def sort_items(files: Iterable[Recognised]) -> list[DraftItem]:
         if key not in found:
             found[key] = DraftItem("", file.instrument, file.setup)
         found[key].files.append(file)
-    items = list(found.values())
+    items = _with_their_kind(list(found.values()))
     names = _names(items)
     for item, name in zip(items, names, strict=True):
         item.name = name
     return items
+
+
+def _with_their_kind(items: list[DraftItem]) -> list[DraftItem]:
+    """Put files whose cards are silent on part of the set-up to the only item that they fit."""
+    kept = list(items)
+    for item in items:
+        fitting = [other for other in kept if other is not item and _fits(item, other)]
+        if len(fitting) != 1:
+            continue
+        silent = [
+            key for key, value in fitting[0].setup.items() if value and not item.setup.get(key)
+        ]
+        shown = ", ".join(f"{key} {fitting[0].setup[key]}" for key in silent)
+        note = f"states no {' and no '.join(silent)}; taken with those of {shown}"
+        fitting[0].files += [
+            replace(file, note="; ".join(filter(None, (file.note, note)))) if file.role else file
+            for file in item.files
+        ]
+        kept.remove(item)
+    return kept
+
+
+def _fits(item: DraftItem, other: DraftItem) -> bool:
+    """Tell whether the set-up of an item is that of another one as far as it is stated."""
+    return item.instrument == other.instrument and all(
+        value == other.setup.get(key) for key, value in item.setup.items() if value
+    )
 
 
 def _names(items: list[DraftItem]) -> list[str]:

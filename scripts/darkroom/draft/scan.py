@@ -79,6 +79,12 @@ def fits_files(folder: StrPath) -> list[Path]:
 def read_all(paths: list[Path], folder: Path) -> Iterator[Headers | InputError]:
     """Yield the headers of each file of a folder, or why they cannot be read."""
     for path in paths:
+        if path.is_symlink() and not path.exists():
+            yield InputError(path, "is a link to a file that is not there")
+            continue
+        if path.exists() and not path.is_file():
+            yield InputError(path, "is no file that holds data (a pipe or a device)")
+            continue
         try:
             yield read_headers(path, folder)
         except InputError as error:

@@ -94,7 +94,7 @@ def gather(
     -------
     epochs : list of Epoch
         In the order of time.
-    whole : State or VarianceState
+    whole : State, VarianceState or TableState
     cards : dict
         What the series is of.
 

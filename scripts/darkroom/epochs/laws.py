@@ -9,11 +9,14 @@ from typing import TypeAlias
 import numpy as np
 
 from darkroom.epochs import state as mean
-from darkroom.epochs import variance
+from darkroom.epochs import table, variance
+from darkroom.epochs.series import LN
 from darkroom.epochs.state import NO_CLASS, REFERENCE, STEPS, State
+from darkroom.epochs.table import TableState
 from darkroom.epochs.variance import VarianceState
 
-AnyState: TypeAlias = State | VarianceState
+AnyState: TypeAlias = State | VarianceState | TableState
+_LAWS = ((State, mean), (VarianceState, variance), (TableState, table))
 
 
 @dataclass(frozen=True)
@@ -23,25 +26,29 @@ class Quantity:
     Parameters
     ----------
     name, unit : str
-        A unit stands for a level, whose drift limits how long a product is good; logarithms and
-        counts have none.
+        `LN` of logarithms of variances, empty of counts and ratios. The drift of a level, which has
+        a unit of its own, limits how long a product is good; of a product that has none, that of
+        the logarithms.
     values : array, shape (nunits,)
     floor : float
         Variance of one unit that is assumed at least: a count is not known better than to one.
+    matters : bool
+        Whether the product changes with it; the pedestal is corrected by the reference pixels.
     """
 
     name: str
     unit: str
     values: np.ndarray
     floor: float = 1e-12
+    matters: bool = True
 
 
 def _law(first: AnyState, second: AnyState) -> ModuleType:
     """Return the module of the law that both states follow."""
-    for kind, law in ((State, mean), (VarianceState, variance)):
+    for kind, law in _LAWS:
         if isinstance(first, kind) and isinstance(second, kind):
             return law
-    raise ValueError("one state is of means, the other of variances: they are of two series")
+    raise ValueError("the states hold sums of different kinds: they are of two series")
 
 
 def merge(first: AnyState, second: AnyState) -> AnyState:
@@ -78,24 +85,28 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
 
     Parameters
     ----------
-    state : State or VarianceState
+    state : State, VarianceState or TableState
     unit : str
-        Unit of the samples.
+        Unit of the samples; numbers of a table have their own.
 
     Returns
     -------
     list of Quantity
         Of a mean: the level of each class about the template, where there are reference pixels
-        less their level (what the reference pixel correction leaves); the logarithm of the variance
+        less their level (what the reference pixel correction leaves) and that level itself, the
+        pedestal, which the correction removes; the logarithm of the variance
         of its samples, whose change is twice the relative change of the noise; and how many pixels
         are far above the template, of which a new hot region makes more. Of a variance, its
-        logarithm.
+        logarithm. Of a table, its numbers.
     """
     found = []
     names = state.template.names
+    if isinstance(state, TableState):
+        rows = zip(names, state.template.kinds, state.values.T, strict=True)
+        return [Quantity(name, kind, column) for name, kind, column in rows]
     if isinstance(state, VarianceState):
         return [
-            Quantity(f"ln of the variance of {name}", "", np.log(np.maximum(column, 1e-12)))
+            Quantity(f"ln of the variance of {name}", LN, np.log(np.maximum(column, 1e-12)))
             for name, column in zip(names, state.spread.T, strict=True)
         ]
     above, scale, nearer = _above(state), state.template.scale, np.log(_nearness(state))
@@ -103,14 +114,16 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
         if name.endswith(REFERENCE):
             continue
         pair = names.index(name + REFERENCE) if name + REFERENCE in names else None
-        level = state.offsets[:, k].astype(np.float64)
-        title = f"level of {name}"
-        if pair is not None:
-            level = level - state.offsets[:, pair]
-            title += " less reference pixels"
-        found.append(Quantity(title, unit, level / STEPS / scale, (STEPS * scale) ** -2))
+        level, floor = state.offsets[:, k] / STEPS / scale, (STEPS * scale) ** -2
+        if pair is None:
+            found.append(Quantity(f"level of {name}", unit, level, floor))
+        else:
+            pedestal = state.offsets[:, pair] / STEPS / scale
+            title = f"level of {name} less reference pixels"
+            found.append(Quantity(title, unit, level - pedestal, floor))
+            found.append(Quantity(f"pedestal of {name}", unit, pedestal, floor, matters=False))
         scatter = np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer
-        found.append(Quantity(f"ln of the variance of {name}", "", scatter))
+        found.append(Quantity(f"ln of the variance of {name}", LN, scatter))
         found.append(Quantity(f"pixels far above in {name}", "", above[:, k], 1.0))
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom import provenance
-from darkroom.epochs import laws, variance
+from darkroom.epochs import laws, table, variance
 from darkroom.epochs import state as states
 from darkroom.epochs.state_file import load, save
 from darkroom.errors import DarkroomError, InputError
@@ -52,7 +52,7 @@ def merged(
 
     Returns
     -------
-    state : State or VarianceState
+    state : State, VarianceState or TableState
     cards : dict
         What the series is of.
 
@@ -146,11 +146,12 @@ def write_product(
     """Write the product of a state.
 
     Of a mean: mean, error, counts and certificate of each pixel, and the levels of the classes; the
-    mean holds the mean level of its class. Of a variance: noise, error and degrees of freedom.
+    mean holds the mean level of its class. Of a variance: noise, error and degrees of freedom. Of a
+    table: the mean of each number over the units, with its error.
 
     Parameters
     ----------
-    state : State or VarianceState
+    state : State, VarianceState or TableState
     cards : dict
         What the series is of.
     inputs : sequence of path-like
@@ -175,6 +176,8 @@ def write_product(
     )
     if isinstance(state, states.State):
         images, tables = _mean(state, header)
+    elif isinstance(state, table.TableState):
+        images, tables = {}, [_means(state)]
     else:
         found = variance.product(state)
         images, tables = {"SCI": found.noise, "ERR": found.error, "DOF": found.dof}, []
@@ -214,3 +217,16 @@ def _mean(state, header):
         "LEVELS",
     )
     return images, [levels]
+
+
+def _means(state):
+    found, form = table.product(state), state.template
+    text = [
+        fits.Column(name, f"{max([1, *map(len, texts)])}A", array=list(texts))
+        for name, texts in (("NAME", form.names), ("KIND", form.kinds))
+    ]
+    numbers = [
+        fits.Column("MEAN", "D", array=found.mean),
+        fits.Column("ERROR", "D", array=found.error),
+    ]
+    return binary_table([*text, *numbers], "MEANS")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: Unit of logarithms of variances and powers.
+LN = "ln"
 # Chance of calling the variances of equal epochs different.
 BARTLETT = 1e-3
 
@@ -31,6 +33,8 @@ class Series:
         Number of units of each epoch, at least 2.
     start, end : array, shape (nepochs,)
         Times of the first and of the last exposure of each epoch [MJD].
+    matters : bool
+        Whether a product changes with it.
 
     Raises
     ------
@@ -46,6 +50,7 @@ class Series:
     units: np.ndarray
     start: np.ndarray
     end: np.ndarray
+    matters: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no test may be made of."""

@@ -52,3 +52,10 @@ class EpochSettings:
         unit="e-/s",
         above=0,
     )
+    noise_tolerance: float = setting(
+        0.05,
+        "The same for the noise of a product without a level, as a share of it: read noise, noise "
+        "spectrum.",
+        unit="fraction",
+        above=0,
+    )

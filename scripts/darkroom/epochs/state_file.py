@@ -12,6 +12,7 @@ from astropy.io import fits
 from darkroom import provenance
 from darkroom.epochs.laws import AnyState
 from darkroom.epochs.state import FAR, State, Template
+from darkroom.epochs.table import TableState, TableTemplate
 from darkroom.epochs.units import FACTS
 from darkroom.epochs.variance import VarianceState, VarianceTemplate
 from darkroom.errors import InputError, as_written
@@ -33,21 +34,26 @@ _IMAGES: dict[str, dict[str, Any]] = {
         "COUNT": "u2", "TOTAL": "i8", "SQUARES": "i8",
     },
     "variance": {"CLASSES": "u1", "WHOLE": "u1", "DOF": "u4", "TOTAL": "i8"},
+    "table": {},
 }  # fmt: skip
 #: Columns of the units, beside name and time.
 _COLUMNS = {
     "mean": {"FACTS": "D", "OFFSETS": "J", "SPREAD": "D"},
     "variance": {"FACTS": "D", "SPREAD": "D"},
+    "table": {"FACTS": "D", "VALUES": "D"},
 }
 _CONSTANT = "C_"
 
 
 def _law(state):
-    return "mean" if isinstance(state, State) else "variance"
+    kinds = {State: "mean", VarianceState: "variance", TableState: "table"}
+    return kinds[type(state)]
 
 
 def _images(state):
     form = state.template
+    if isinstance(state, TableState):
+        return {}
     if isinstance(state, VarianceState):
         return {
             "CLASSES": form.classes, "WHOLE": form.whole, "DOF": state.dof, "TOTAL": state.total
@@ -62,6 +68,8 @@ def _images(state):
 def _numbers(state):
     """Return the single numbers of a template: value and comment by card."""
     form = state.template
+    if isinstance(state, TableState):
+        return {}
     if isinstance(state, VarianceState):
         return {"FACTOR": (form.factor, "noise of the product over that of the residuals")}
     return {
@@ -71,11 +79,19 @@ def _numbers(state):
 
 
 def _constants(state):
-    return {} if isinstance(state, VarianceState) else dict(state.template.constants)
+    return dict(state.template.constants) if isinstance(state, State) else {}
 
 
 def _members(state):
-    return () if isinstance(state, VarianceState) else state.template.members
+    return state.template.members if isinstance(state, State) else ()
+
+
+def _classes(state):
+    """Return the columns beside NAME of the table of classes, or of numbers."""
+    form = state.template
+    if isinstance(state, TableState):
+        return [fits.Column("KIND", f"{max([1, *map(len, form.kinds)])}A", array=list(form.kinds))]
+    return [fits.Column("SIGMA", "D", array=form.sigma)]
 
 
 def digest(state: AnyState) -> str:
@@ -83,7 +99,7 @@ def digest(state: AnyState) -> str:
 
     Parameters
     ----------
-    state : State or VarianceState
+    state : State, VarianceState or TableState
 
     Returns
     -------
@@ -92,9 +108,11 @@ def digest(state: AnyState) -> str:
     """
     law, images, form = _law(state), _images(state), state.template
     numbers = [value for value, _ in _numbers(state).values()]
-    total = hashlib.sha256(f"{DATATYPE} {law} {images['CLASSES'].shape} {numbers!r}".encode())
+    shape = images["CLASSES"].shape if images else state.values.shape
+    total = hashlib.sha256(f"{DATATYPE} {law} {shape} {numbers!r}".encode())
     arrays = [images[name].astype(f"<{kind}") for name, kind in _IMAGES[law].items()]
-    arrays += [form.sigma.astype("<f8"), state.mjd.astype("<f8")]
+    arrays += [] if isinstance(form, TableTemplate) else [form.sigma.astype("<f8")]
+    arrays += [state.mjd.astype("<f8")]
     kinds = {"D": "<f8", "J": "<i4"}
     arrays += [
         getattr(state, name.lower()).astype(kinds[kind]) for name, kind in _COLUMNS[law].items()
@@ -106,7 +124,8 @@ def digest(state: AnyState) -> str:
         arrays.append(value.astype("<f8"))
     for array in arrays:
         total.update(np.ascontiguousarray(array).data)
-    total.update("\n".join([*form.names, "", *state.units, "", *_members(state)]).encode())
+    kept = form.kinds if isinstance(form, TableTemplate) else ()
+    total.update("\n".join([*form.names, *kept, "", *state.units, "", *_members(state)]).encode())
     return total.hexdigest()
 
 
@@ -123,7 +142,7 @@ def save(
     Parameters
     ----------
     path : path-like
-    state : State or VarianceState
+    state : State, VarianceState or TableState
     cards : dict
         What the series is of (instrument, detector, product, set-up): value and comment by keyword.
         States whose cards differ do not merge.
@@ -147,9 +166,7 @@ def save(
     provenance.stamp(
         header, made_by=made_by, inputs=inputs, settings={}, packages=("numpy", "astropy")
     )
-    classes = form.sigma.size
     width = max([1, *(len(unit.encode()) for unit in state.units)])
-    repeat = {"FACTS": len(FACTS), "OFFSETS": classes, "SPREAD": classes}
     hdus = [
         primary,
         *(
@@ -163,7 +180,7 @@ def save(
         binary_table(
             [
                 fits.Column("NAME", f"{max(map(len, form.names))}A", array=list(form.names)),
-                fits.Column("SIGMA", "D", array=form.sigma),
+                *_classes(state),
             ],
             "CLASSNAMES",
         ),
@@ -172,7 +189,9 @@ def save(
                 fits.Column("UNIT", f"{width}A", array=list(state.units)),
                 fits.Column("MJD", "D", unit="d", array=state.mjd),
                 *(
-                    fits.Column(name, f"{repeat[name]}{kind}", array=getattr(state, name.lower()))
+                    fits.Column(
+                        name, f"{_width(name, form)}{kind}", array=getattr(state, name.lower())
+                    )
                     for name, kind in _COLUMNS[law].items()
                 ),
             ],
@@ -192,6 +211,11 @@ def save(
     write(path, hdus)
 
 
+def _width(column, form):
+    """Return how many numbers a column holds in each row."""
+    return len(FACTS if column == "FACTS" else form.names)
+
+
 def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
     """Read a state.
 
@@ -201,7 +225,7 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
 
     Returns
     -------
-    state : State or VarianceState
+    state : State, VarianceState or TableState
     cards : dict
         What its series is of.
 
@@ -244,39 +268,49 @@ def _read(hdus, header):
         name: np.ascontiguousarray(hdus[name].data.astype(kind))
         for name, kind in _IMAGES[law].items()
     }
-    names = tuple(str(name) for name in hdus["CLASSNAMES"].data["NAME"])
-    sigma = hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64)
-    table = hdus["UNITS"].data
-    kinds = {"D": np.float64, "J": np.int32}
-    widths = {"FACTS": len(FACTS), "OFFSETS": sigma.size, "SPREAD": sigma.size}
-    column = {
-        name: table[name].astype(kinds[kind]).reshape(len(table), widths[name])
-        for name, kind in _COLUMNS[law].items()
-    }
+    classes, table = hdus["CLASSNAMES"].data, hdus["UNITS"].data
+    names = tuple(str(name) for name in classes["NAME"])
     units = tuple(str(unit) for unit in table["UNIT"])
     mjd = table["MJD"].astype(np.float64)
-    if law == "variance":
+    form: Any
+    if law == "table":
+        form = TableTemplate(names, tuple(str(kind) for kind in classes["KIND"]))
+    elif law == "variance":
         form = VarianceTemplate(
-            sigma, image["CLASSES"], image["WHOLE"].astype(bool), names, float(header["FACTOR"])
-        )
+            classes["SIGMA"].astype(np.float64), image["CLASSES"], image["WHOLE"].astype(bool),
+            names, float(header["FACTOR"]),
+        )  # fmt: skip
+    else:
+        form = _mean_template(hdus, header, image, names)
+    kinds = {"D": np.float64, "J": np.int32}
+    column = {
+        name: table[name].astype(kinds[kind]).reshape(len(table), _width(name, form))
+        for name, kind in _COLUMNS[law].items()
+    }
+    if law == "table":
+        return TableState(form, units, mjd, column["FACTS"], column["VALUES"])
+    if law == "variance":
         return VarianceState(
             form, image["DOF"], image["TOTAL"], units, mjd, column["FACTS"], column["SPREAD"]
         )
+    far = np.zeros(len(hdus["FAR"].data), FAR)
+    for name in FAR.names or ():
+        far[name] = hdus["FAR"].data[name.upper()]
+    return State(
+        form, image["COUNT"], image["TOTAL"], image["SQUARES"], units, column["OFFSETS"], mjd,
+        column["FACTS"], column["SPREAD"], far,
+    )  # fmt: skip
+
+
+def _mean_template(hdus, header, image, names):
     constants = {
         hdu.name.removeprefix(_CONSTANT): np.ascontiguousarray(hdu.data.astype(np.float64))
         for hdu in hdus
         if hdu.name.startswith(_CONSTANT)
     }
-    template = Template(
-        image["LEVEL"], sigma, image["CLASSES"], image["ANCHOR"].astype(bool), names,
-        float(header["INNER"]), float(header["OUTER"]),
+    return Template(
+        image["LEVEL"], hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64), image["CLASSES"],
+        image["ANCHOR"].astype(bool), names, float(header["INNER"]), float(header["OUTER"]),
         image["NOISE"] if image["NOISE"].any() else None,
         tuple(str(unit) for unit in hdus["TEMPLATE_UNITS"].data["UNIT"]), constants,
-    )  # fmt: skip
-    far = np.zeros(len(hdus["FAR"].data), FAR)
-    for name in FAR.names or ():
-        far[name] = hdus["FAR"].data[name.upper()]
-    return State(
-        template, image["COUNT"], image["TOTAL"], image["SQUARES"], units, column["OFFSETS"], mjd,
-        column["FACTS"], column["SPREAD"], far,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
-from darkroom.epochs.series import Errors, Series, errors
+from darkroom.epochs.series import LN, Errors, Series, errors
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
 
@@ -74,7 +74,7 @@ def series_of(epochs: Sequence[Epoch]) -> list[Series]:
         found.append(
             Series(
                 first.name, first.unit, np.array([one.mean() for one in values]),
-                np.maximum(variance, first.floor), units, start, end,
+                np.maximum(variance, first.floor), units, start, end, first.matters,
             )
         )  # fmt: skip
     return found
@@ -115,8 +115,9 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
     Parameters
     ----------
     trends : sequence of Trend
+        Of one product. What its levels do counts; of a product without levels, what its noise does.
     tolerance : float
-        Largest change of a level that does no harm [unit of the levels].
+        Largest change that does no harm [unit of the levels, or of the logarithms].
 
     Returns
     -------
@@ -125,9 +126,9 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
         is significant; ``rate``, change points a year with its interval.
     """
-    levels = [one for one in trends if one.series.unit]
+    levels = _lasting(trends)
     first, last = trends[0].series.start, trends[0].series.end
-    steps = [one for one in trends if one.changed and one.shape != "drift"]
+    steps = [one for one in trends if one.changed and one.shape != "drift" and one.series.matters]
     began = np.eye(len(first))[0]
     if steps:
         # The latest change counts: before it, at least one series was on another level.
@@ -150,6 +151,19 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
         "at_least": steady,
         "rate": list(change_rate(len(changes), years)) if years > 0 else None,
     }
+
+
+def _lasting(trends):
+    """Return the trends that limit how long a product is good."""
+    able = [one for one in trends if one.series.matters and one.series.unit]
+    return [one for one in able if one.series.unit != LN] or able
+
+
+def _tolerance(trends, settings):
+    unit = _lasting(trends)[0].series.unit
+    # A logarithm of a variance changes twice as much as the noise.
+    limits = {"e-/s": settings.dark_tolerance, LN: 2 * settings.noise_tolerance}
+    return limits.get(unit, settings.tolerance)
 
 
 def _slope(trend, current):
@@ -183,9 +197,7 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
     found = {}
     for name, every in series.items():
         own = [next(trends) for _ in every]
-        rate = any(one.series.unit == "e-/s" for one in own)
-        tolerance = settings.dark_tolerance if rate else settings.tolerance
-        told = validity(own, tolerance) if any(one.series.unit for one in own) else None
+        told = validity(own, _tolerance(own, settings)) if _lasting(own) else None
         found[name] = {
             "epochs": [one.name for one in epochs[name]],
             "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],
@@ -201,7 +213,7 @@ def _one(trend, facts):
     parts, step = trend.partition, trend.scan
     return {
         "name": trend.series.name,
-        "unit": trend.series.unit,
+        "unit": "" if trend.series.unit == LN else trend.series.unit,
         "value": _rounded(trend.series.value),
         "error": _rounded(trend.errors.error),
         "pooled": trend.errors.pooled,

@@ -21,7 +21,7 @@ QUANTITIES = ("exptime", "temperature", "role")
 # Exposure time in seconds: the usual cards first, then those of observatories and programs.
 _EXPTIME = ("EXPTIME", "EXPOSURE")
 _OTHER_EXPTIME = re.compile(
-    r"EXP[_-]TIME|EXPTIME[_-]?S|EXPOTIME|EXPOSTIM|TEXP|ITIME|INTTIME|INT[_-]TIME|EXPSECS?|TINTEG"
+    r"EXP[_-]TIME|EXPTIME[_-]?S|EXPOTIME|EXPOSTIM|TEXP|ITIME|ELAPTIME|INTTIME|INT[_-]TIME|EXPSECS?|TINTEG"
     r"|(?:.* )?(?:DIT\d*|EXPTIME|UIT\d*|EXPOSURE(?:[ _-]?TIME)?|INTEGRATION[ _-]?TIME)"
 )
 # Cards whose name says another unit than seconds.
@@ -31,13 +31,16 @@ _OTHER_UNITS = (
 )
 _TEMPERATURE = (
     "CCD-TEMP", "CCDTEMP", "TEMPERAT", "DET-TEMP", "DETTEMP", "DET_TEMP", "CCD_TEMP", "CCDTMP",
-    "SENSTEMP",
+    "SENSTEMP", "CCDATEMP", "DETTEM", "DET-TMP",
 )  # fmt: skip
-_SET_TEMPERATURE = ("SET-TEMP", "SETTEMP", "SET_TEMP", "CCD-SETP", "TEMP-SET", "TEMPSET")
+_SET_TEMPERATURE = (
+    "SET-TEMP", "SETTEMP", "SET_TEMP", "CCD-SETP", "TEMP-SET", "TEMPSET", "CCDSTEMP",
+)  # fmt: skip
 # Binning in columns and rows, or both in one text.
 _BINNING = (
     ("XBINNING", "YBINNING"), ("CCDXBIN", "CCDYBIN"), ("XBIN", "YBIN"), ("BINX", "BINY"),
     ("CCDBIN1", "CCDBIN2"), ("BINNING1", "BINNING2"), ("ESO DET WIN1 BINX", "ESO DET WIN1 BINY"),
+    ("HBIN", "VBIN"), ("DETXBIN", "DETYBIN"), ("CCDBINX", "CCDBINY"), ("BIN-FCT1", "BIN-FCT2"),
 )  # fmt: skip
 _BINNING_TEXT = ("CCDSUM", "BINNING", "CCDBIN")
 # A number with a unit behind it, and what the unit makes of it in seconds.
@@ -52,6 +55,8 @@ _SAME_TIME = 0.01
 # A detector that reads more than this in degrees Celsius would not work: the value is in kelvin.
 _HOTTEST_C = 75.0
 _ZERO_C = 273.15
+# Programs write -999 and the like for a temperature that is not known.
+_COLDEST_C = -_ZERO_C
 # Required relative agreement of a recovered card with the second card: cameras round to 3 digits.
 _RECOVERY_TOLERANCE = 0.01
 
@@ -155,6 +160,10 @@ class Cards:
                         return str(value).strip()
         return None
 
+    def comment(self, keyword: str) -> str:
+        """Return the comment of a card; empty when it is not there."""
+        return next((h.comments[keyword] for h in self._headers if keyword in h), "")
+
     def number(self, *keywords: str) -> float | None:
         """Return the first of some cards that is there as a number.
 
@@ -225,10 +234,12 @@ class Cards:
                 # A frame can do without: "n/a" or "off" must not cost it.
                 self.remarks.append(f"{error.fault}: the temperature is taken as unknown")
                 continue
-            if value is not None:
+            if value is not None and value >= _COLDEST_C:
                 return self._celsius(card, value)
+            if value is not None:
+                self.remarks.append(f"{card} is {value:g}: the temperature is taken as unknown")
         for card in _SET_TEMPERATURE:
-            if (value := self.number(card)) is not None:
+            if (value := self.number(card)) is not None and value >= _COLDEST_C:
                 self.remarks.append(
                     f"states no measured temperature; that asked for ({card}) is used"
                 )
@@ -242,7 +253,7 @@ class Cards:
                 value = self.number(card)
             except InputError:
                 return None
-            if value is not None:
+            if value is not None and value >= _COLDEST_C:
                 return value - _ZERO_C if value > _HOTTEST_C else value
         return None
 
@@ -367,5 +378,8 @@ def _written(header: fits.Header, keyword: str) -> str:
     """Return the value field of a malformed card as written in the file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value: str = header.cards[keyword].image[10:].split("/")[0]
-    return value.strip().strip("'").strip()
+        field: str = header.cards[keyword].image[10:].strip()
+    # A slash inside quotes is part of the value.
+    if quoted := re.match(r"'((?:[^']|'')*)'", field):
+        return quoted[1].strip()
+    return field.split("/")[0].strip().strip("'").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from darkroom.hints import StrPath
+
+
+# Lengths of the axis of colours, of files that interleave them: RGB, and with transparency.
+_COLOURS = (3, 4)
+_FEW_LINES = 16
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,13 @@ def _image_headers(path: Path) -> tuple[fits.Header, fits.Header]:
             cube = image if cube is None and image is not None and plane_count(image) else cube
     if cube is None or primary is None:
         raise InputError(path, "holds no two-dimensional image")
+    colours = _number(cube, "NAXIS1")
+    if colours in _COLOURS and min(_number(cube, "NAXIS2"), plane_count(cube)) > _FEW_LINES:
+        raise InputError(
+            path,
+            f"holds {colours} values for each pixel along its first axis: colours, not columns",
+            "write the raw values of the camera as one image",
+        )
     return primary, cube
 
 
@@ -276,4 +288,7 @@ def _mjd(date_obs: str | None) -> float | None:
         moment = datetime.fromisoformat(date_obs)
     except ValueError:
         return None
-    return to_mjd(moment.replace(tzinfo=None))
+    # Without a time zone it is UTC, as FITS has it.
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return to_mjd(moment)

@@ -88,7 +88,8 @@ def walk_hdus(path: Path, name: StrPath | None = None, whole: bool = True) -> It
         start = stream.read(40)
         if not start.startswith(b"SIMPLE  ="):
             shown = start.decode("latin-1").strip()
-            raise InputError(name, f"not a FITS file: it begins with {shown!r}")
+            fault = f"it begins with {shown!r}" if start.strip(b"\0") else "it is empty"
+            raise InputError(name, f"not a FITS file: {fault}")
         position = number = 0
         while position < length:
             if number == MOST_HDUS:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COMPRESSED = (".gz", ".bz2")
 # Fraction of the free disk space that an unpacked file may take.
 _SHARE = 0.5
+# How many times its size a file may unpack to, and how many bytes in any case: noise hardly packs.
+_GROWTH, _SMALL = 50, 1_000_000_000
 
 
 def verify(path: StrPath, size: int | None = None) -> fits.Header:
@@ -107,13 +109,18 @@ def unpacked(path: StrPath, folder: StrPath | None = None) -> Iterator[Path]:
 
 
 def _unpack(path: Path, packed: gzip.GzipFile | bz2.BZ2File, copy: IO[bytes]) -> None:
-    """Copy a stream to a file, up to a fraction of the free disk space."""
+    """Copy a stream to a file, up to what an exposure can grow to, and the disk may take."""
+    size = path.stat().st_size
     room = int(_SHARE * shutil.disk_usage(Path(copy.name).parent).free)
+    most, left = max(_SMALL, _GROWTH * size), room
     while block := packed.read(1 << 20):
-        room -= len(block)
-        if room < 0:
-            size = path.stat().st_size
+        left -= len(block)
+        if left < 0:
             raise InputError(path, f"its {size} bytes unpack to more than the disk may take")
+        if room - left > most:
+            raise InputError(
+                path, f"its {size} bytes unpack to more than {most}: it is no exposure"
+            )
         copy.write(block)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.campaign.schema import nearest
 from darkroom.errors import DarkroomError
+from darkroom.gates.harms import of_product
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
+    from darkroom.gates.harms import Harm
     from darkroom.hints import StrPath
 
 
@@ -30,17 +33,33 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, help="gates, JSON")
 
 
-def harms(arguments: argparse.Namespace) -> dict[str, float]:
+def harms(
+    arguments: argparse.Namespace, declared: Sequence[Harm], product: str
+) -> dict[str, float]:
     """Return the harms of the command line: ``{gate: number}``.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    declared : sequence of Harm
+        Those of the instrument.
+    product : str
+        The kind of product that is judged.
 
     Raises
     ------
     DarkroomError
-        For one that is not of the form ``gate=number``.
+        For one that is not of the form ``gate=number``, or of no gate of the product.
     """
     found = {}
+    known = of_product(declared, product)
     for text in arguments.harm:
         name, _, value = text.partition("=")
+        if name not in known:
+            raise DarkroomError(
+                f"--harm {text}: {product} has no gate {name!r}{nearest(name, known)}; it has "
+                f"{', '.join(known) or 'none'}"
+            )
         try:
             found[name] = float(value)
         except ValueError:

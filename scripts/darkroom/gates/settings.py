@@ -47,8 +47,7 @@ class JudgeSettings:
     harm: dict = setting(
         {},
         "Smallest effect that matters, by product and gate (superbias.level: 10), where it is not "
-        "that of the table in docs/judging.md.",
+        "that of the table in docs/judging.md, which has the keys and their units.",
         unit="product.gate: number",
         option=False,
-        schema={"additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from darkroom.gates.gate import Gate
+    from darkroom.gates.harms import Harm
     from darkroom.gates.units import Units
 
 # Integrations of one exposure count as one unit when they are alike beyond this chance.
@@ -64,6 +65,21 @@ class Statistic:
     whole: bool = False
     drifts: bool = True
     changes: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        harm: Harm,
+        label: str,
+        unit: str,
+        measured: str,
+        values: Callable[[Units], np.ndarray],
+        scale: float = 1.0,
+        **more: bool,
+    ) -> Statistic:
+        """Return a statistic whose key, reason and usual size are those of a declared harm."""
+        reason, size = harm.reason, harm.size({}, scale)
+        return cls(harm.key, label, unit, measured, reason, size, values, **more)
 
 
 def column(name: str, minus: str = "") -> Callable[[Units], np.ndarray]:
@@ -281,12 +297,13 @@ def _among(name, exposures):
 def written_gates(
     slopes: np.ndarray,
     parts: Sequence[str],
+    harm: Harm,
+    given: Mapping[str, float],
     *,
-    harm: float,
     tolerance: float,
     measured: str,
-    reason: str,
     expected: float = 1.0,
+    scale: float = 1.0,
 ) -> list[Gate]:
     """Return the gates of the file as it is written against the exposures.
 
@@ -296,18 +313,22 @@ def written_gates(
         Slope of each exposure on the file, by part of the image; 1 expected.
     parts : sequence of str
         Names of the parts.
-    harm : float
-        Smallest deviation from 1 that matters.
+    harm : Harm
+        Smallest deviation that matters.
+    given : dict
+        Harms that the campaign sets.
     tolerance : float
         By how much the expected value may be wrong: a deviation begins beyond it.
-    measured, reason : str
+    measured : str
         As of `Gate`.
     expected : float
         The slope when nothing is wrong.
+    scale : float
+        What the usual harm is a multiple of.
     """
     gates = []
     for k, part in enumerate(parts):
-        words = Words(part, "written", "", measured, harm, reason)
+        words = Words(part, "written", "", measured, harm.size(given, scale), harm.reason)
         values = slopes[np.isfinite(slopes[:, k]), k]
         # What the tolerance explains is no deviation; it is no error that more exposures lessen.
         excess = values.mean() - expected if values.size else 0.0

@@ -27,7 +27,9 @@ COLUMNS = (
 )
 
 
-def judge(paths: Sequence[StrPath], settings: JudgeSettings) -> list[dict[str, Any]]:
+def judge(
+    paths: Sequence[StrPath], settings: JudgeSettings, trends: Sequence[StrPath] = ()
+) -> list[dict[str, Any]]:
     """Return the verdict on every product of a campaign.
 
     Parameters
@@ -36,6 +38,9 @@ def judge(paths: Sequence[StrPath], settings: JudgeSettings) -> list[dict[str, A
         Files ``gates_<product>.json``; ``counterfactual_<product>.json`` and
         ``insertion_<product>.json`` beside them are used where they exist.
     settings : JudgeSettings
+    trends : sequence of path-like
+        Files ``trends.json`` of items with series of epochs: what they say of the validity of a
+        product stands in its verdict.
 
     Returns
     -------
@@ -53,12 +58,17 @@ def judge(paths: Sequence[StrPath], settings: JudgeSettings) -> list[dict[str, A
         raise
     verdicts, first = [], 0
     total = sum(row["p"] is not None for row in rows)
+    series = {Path(one).parent: _read(Path(one)) or {} for one in trends}
     for path, (head, gates) in zip(paths, read, strict=True):
         own = rows[first : first + len(gates)]
         first += len(gates)
         advice = "remove it, with the files of the same product beside it, and judge again"
         with as_written(path, "no gates", advice):
-            verdicts.append(_product(Path(path), head, own, total, settings))
+            verdict = _product(Path(path), head, own, total, settings)
+            known = series.get(Path(path).parent.parent, {}).get("products", {})
+            if validity := known.get(head["product"], {}).get("validity"):
+                verdict["epochs"] = validity
+            verdicts.append(verdict)
     return verdicts
 
 
@@ -91,7 +101,6 @@ def _product(path: Path, head, rows, total, settings):
         "score": compared.get("score"),
         "insertion": inserted or None,
         "change_level": compared.get("change_level"),
-        "epochs": None,
         "notes": [*head.get("notes", []), *compared.get("notes", []), *inserted.get("notes", [])],
         **said,
     }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.atomic import make_folder, remove_durably, rename_unannounced
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
+from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -182,9 +183,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > _LONGEST:
-        raise ValueError("too long")
-    return path.read_text(encoding="utf-8")
+    return bounded_text(path, _LONGEST)
 
 
 def write_record(path: StrPath, record: Record) -> None:

@@ -10,23 +10,30 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 from darkroom.judge.judgement import PASSED, REFUSED, WARNED, Judgement, Subject
 from darkroom.words import number
 
 # Largest deviation of n normal values from their median, in units of 1.4826 MAD, that is exceeded
-# in 1 of 1,000 sets: (n, limit), from 4e5 simulated sets each. Fewer than 6 are not compared.
+# in 1 of 1,000 sets: (n, limit), from 4e5 simulated sets each.
 _MAD_LIMITS: tuple[tuple[int, float], ...] = (
     (6, 24.0), (8, 15.6), (10, 11.9), (12, 9.9), (15, 9.0), (20, 7.2), (30, 6.2), (50, 5.4),
     (100, 5.0), (200, 4.9),
 )  # fmt: skip
 
 
+# Exposures too few to show their scatter differ when they differ by so many standard deviations.
+_FEW_SIGMA = 5.0
+_UNDECIDED = "which of them is right cannot be told"
+
+_Value = TypeVar("_Value")
+# A number and its standard deviation.
+_Point = tuple[float, float]
 # Exposure, number of an element, and whether it has several.
 _Place = tuple[Subject, int, bool]
 
@@ -170,6 +177,8 @@ class NoFaults(Check):
 class Alike(Check):
     """The value must be that of most exposures; text is compared without regard to case.
 
+    Where there is no majority, which of them is right cannot be told, and all exposures fail.
+
     Parameters
     ----------
     tolerance : float
@@ -198,32 +207,22 @@ class Alike(Check):
 
     def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [subject.values.get(self.key) for subject in subjects]
-        usual = self._usual(values)
-        alike = [self._agrees(value, usual) for value in values]
-        first = next((subject.file for subject, good in zip(subjects, alike, strict=True) if good))
+        usual, rival = _parties(values, self._agrees)
         unit = f" {self.unit}" if self.unit else ""
-        limit = shown(usual) + unit
-        for subject, value, good in zip(subjects, values, alike, strict=True):
-            if good:
-                yield self.passed(subject, value, limit)
-            else:
-                found = shown(value) if is_blank(value) else shown(value) + unit
-                usually = f"{limit} in {sum(alike)} exposures (first: {first})"
-                fault = f"{self.name} is {found}, but {usually}"
-                yield self.failed(subject, value, limit, fault)
-
-    def _usual(self, values: Sequence[Any]) -> Any:
-        """Return the value that most others agree with; the first of them when there is a tie."""
-        keys = [shown(value).casefold() for value in values]
-        counts = Counter(keys)
-        if not (self.tolerance or self.relative):
-            return values[keys.index(max(counts, key=counts.__getitem__))]
-        distinct = dict(zip(keys, values, strict=True))
-        support = {
-            key: sum(counts[k] for k, v in distinct.items() if self._agrees(v, value))
-            for key, value in distinct.items()
-        }
-        return distinct[max(support, key=support.__getitem__)]
+        for subject, value in zip(subjects, values, strict=True):
+            alike = self._agrees(value, usual)
+            if alike and rival is None:
+                yield self.passed(subject, value, shown(usual) + unit)
+                continue
+            other = rival if alike else usual
+            found = shown(value) if is_blank(value) else shown(value) + unit
+            limit = shown(other) if is_blank(other) else shown(other) + unit
+            those = [k for k, each in enumerate(values) if self._agrees(each, other)]
+            first = f"(first: {subjects[those[0]].file})"
+            usually = f"{limit} in {len(those)} exposures {first}"
+            if rival is not None:
+                usually = f"{limit} in as many exposures {first}: {_UNDECIDED}"
+            yield self.failed(subject, value, limit, f"{self.name} is {found}, but {usually}")
 
     def _agrees(self, value: Any, usual: Any) -> bool:
         if _is_number(value) and _is_number(usual):
@@ -295,7 +294,10 @@ class Typical(Check):
     """A number must not stand out from those of the other exposures.
 
     An exposure stands out when its deviation from the median exceeds what one of 1,000 sets of
-    normal values shows (in units of 1.4826 MAD), and a deviation that matters.
+    normal values shows (in units of 1.4826 MAD), and a deviation that matters. From 2 to 5
+    exposures show no scatter: those that deviate from most of the others by the larger of the
+    deviations that matter, and by what their errors allow, stand out; where there is no majority,
+    all of them do.
 
     Parameters
     ----------
@@ -304,6 +306,8 @@ class Typical(Check):
         second the check's verdict.
     relative : bool
         The two are fractions of the median.
+    error : str
+        Name of the standard deviation of the value among good exposures, where it is known.
     within : tuple of str
         Only exposures that agree in these values are compared.
     unit : str
@@ -312,15 +316,18 @@ class Typical(Check):
     warn: float
     refuse: float = math.inf
     relative: bool = False
+    error: str = ""
     within: tuple[str, ...] = ()
     unit: str = ""
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
-        """Yield the judgement of each exposure with a finite value in a set of at least 6."""
+        """Yield the judgement of each exposure with a finite value in a set of at least 2."""
         for group in groups(subjects, self.within):
             known = [s for s in group if _is_number(s.values.get(self.key))]
             if len(known) >= _MAD_LIMITS[0][0]:
                 yield from self._judge_group(known)
+            elif len(known) > 1:
+                yield from self._judge_few(known)
 
     def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [float(subject.values[self.key]) for subject in subjects]
@@ -345,6 +352,57 @@ class Typical(Check):
                     f"{limit}"
                 )
                 yield self.failed(subject, value, limit, fault, verdict)
+
+    def _judge_few(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
+        """Judge exposures that are too few to show their scatter, by the larger limit alone."""
+        matters = self.warn if math.isinf(self.refuse) else self.refuse
+        verdict = WARNED if math.isinf(self.refuse) else self.verdict
+        points = [
+            (float(s.values[self.key]), float(s.values.get(self.error) or 0.0)) for s in subjects
+        ]
+
+        def limit(one: _Point, two: _Point) -> float:
+            scale = abs(two[0]) if self.relative else 1.0
+            return max(matters * scale, _FEW_SIGMA * math.hypot(one[1], two[1]))
+
+        def agrees(one: _Point, two: _Point) -> bool:
+            return abs(one[0] - two[0]) <= limit(one, two)
+
+        usual, rival = _parties(points, agrees)
+        unit = f" {self.unit}" if self.unit else ""
+        for subject, point in zip(subjects, points, strict=True):
+            alike = agrees(point, usual)
+            other = rival if alike and rival is not None else usual
+            allowed = f"{shown(other[0])} ± {shown(limit(point, other))}{unit}"
+            if alike and rival is None:
+                yield self.passed(subject, point[0], allowed)
+                continue
+            count = sum(agrees(each, other) for each in points)
+            whose = f"of {count} other exposures" if rival is None else "of as many others"
+            fault = f"its {self.name} is {shown(point[0])}{unit}, that {whose} {allowed}"
+            fault += "" if rival is None else f": {_UNDECIDED}"
+            yield self.failed(subject, point[0], allowed, fault, verdict)
+
+
+def _parties(
+    values: Sequence[_Value], agrees: Callable[[_Value, _Value], bool]
+) -> tuple[_Value, _Value | None]:
+    """Return the value that most others agree with, and one that as many others agree with.
+
+    The second is None when there is a majority: when no value that disagrees with the first has as
+    many others on its side.
+    """
+    keys = [shown(value).casefold() for value in values]
+    counts, distinct = Counter(keys), dict(zip(reversed(keys), reversed(values), strict=True))
+    support = {
+        key: sum(counts[k] for k, each in distinct.items() if agrees(each, value))
+        for key, value in distinct.items()
+    }
+    most = max(support.values())
+    leading = [distinct[key] for key in counts if support[key] == most]
+    usual = leading[0]
+    rivals = [value for value in leading if not agrees(value, usual)]
+    return usual, rivals[0] if rivals else None
 
 
 def groups(subjects: Sequence[Subject], within: Iterable[str]) -> list[list[Subject]]:

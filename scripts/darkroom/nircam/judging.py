@@ -39,6 +39,9 @@ SPECTRUM, REFERENCE_PIXELS = "noise spectrum", "reference-pixel product"
 DARK = "dark"
 # The pixels of the bias of every detector are at thousands of DN; without bias they are near 0.
 _MIN_LEVEL = 100.0
+# Standard deviation of the common level of a group against that of the first one of its integration
+# [DN]: drift after a reset, and 1/f noise of all amplifiers, as simulated exposures have them.
+_GROUP_LEVEL = 35.0
 # All types of JWST begin so; that which is allowed is asked first.
 _OTHER_TYPES = ("NRC_*", "MIR_*", "NIS_*", "NRS_*", "FGS_*")
 # Steps before which the pixels of a superbias, and of raw exposures, must have been read.
@@ -130,7 +133,7 @@ def checks(settings: Mapping[str, Any] | None = None, product: str = "") -> tupl
         Copies(key="integrations", what="integration", advice="give every exposure once"),
         Distinct(
             key="start",
-            what="start of its first integration",
+            what="start of the first integration",
             verdict=WARNED,
             advice="trends with time are those of wrong times",
         ),
@@ -192,13 +195,13 @@ def _typical():
     another state: 500 DN is ten times the offsets of good ramps, 2,500 DN a quarter of the bias.
     Twice the noise quadruples the variance that an exposure adds. A slope of 3 DN a group is more
     than any dark current, and that of 20 DN a group would show in a superbias, whose error is a few
-    DN.
+    DN. Fewer than six exposures do not show their scatter: then only the larger limit counts.
     """
     return (
         Alike(key="level", tolerance=2500.0, ignore_missing=True, unit="DN"),
         Typical(key="level", warn=500.0, unit="DN"),
         Typical(key="noise", warn=0.3, refuse=1.0, relative=True, unit="DN"),
-        Typical(key="slope", warn=3.0, refuse=20.0, unit="DN per group"),
+        Typical(key="slope", warn=3.0, refuse=20.0, error="slope error", unit="DN per group"),
     )
 
 
@@ -219,7 +222,7 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
     """
     header = file.header
     found = sample(file) if found is None else found
-    ny, nx = file.sci.shape[2:]
+    nints, ngroups, ny, nx = file.sci.shape
     faults, remarks = sample_faults(found)
     state = cards.state_of(header)
     values = {card: header.get(card) for card in ("INSTRUME", "EXP_TYPE", "DETECTOR", "SUBARRAY")}
@@ -249,6 +252,7 @@ def values_of(file: RampFile, found: Sample | None = None) -> dict[str, Any]:
             *file.remarks,
             *remarks,
         ],
+        "slope error": _GROUP_LEVEL / (max(ngroups - 1, 1) * math.sqrt(nints)),
         "integrations": found.digests,
         "start": float(file.mjd[0]) if math.isfinite(file.mjd[0]) else None,
         **{

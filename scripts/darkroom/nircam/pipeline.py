@@ -7,15 +7,14 @@ from functools import cache
 from typing import Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.counterfactual.held_out import held_out
-from darkroom.counterfactual.settings import DeckSettings
 from darkroom.errors import DarkroomError
 from darkroom.nircam import planning
+from darkroom.nircam.counterfactual.planning import ComparisonPlan
+from darkroom.nircam.dark.plan import NircamDarkPlan
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.readnoise.settings import ReadnoiseSettings
 from darkroom.nircam.refpix.settings import ReferencePixelSettings
-from darkroom.nircam.series.plan import NircamSeriesPlan
 from darkroom.nircam.settings import NircamSettings
 from darkroom.nircam.superbias.settings import SuperbiasSettings
 from darkroom.workflow.plan import Pipeline, Plan, input_options, named_options, quoted
@@ -32,11 +31,12 @@ _NOISE_FIGURES = (
     "noise_previous",
     "reference_pixels",
     "corrections",
+    "bands",
     "noise_truth",
 )
 
 
-class NircamPipeline(NircamSeriesPlan, Pipeline):
+class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
     """Superbias, read noise, noise spectrum and reference pixels of darks."""
 
     instrument = "nircam"
@@ -50,8 +50,12 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         self.calibrate_options = cache(self._calibrate_options)
 
     def reference_kinds(self, item: str) -> list[str]:
-        """Return the CRDS reference types that an item's exposures need."""
-        return planning.item_kinds(self.settings(item))
+        """Return the CRDS reference types that an item's exposures need.
+
+        A simulated CRDS has the types that are asked for, and certifies no file of another.
+        """
+        kinds = planning.item_kinds(self.settings(item))
+        return sorted({*kinds, *self.dark_products(item)}) if self.plan.simulated else kinds
 
     def deck_kinds(self, item: str) -> list[str]:
         """Return the reference types through which an item's products are compared."""
@@ -269,32 +273,6 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             found["reference"] = f"{self.plan.folder(item)}/reference_pixels.fits"
         return found
 
-    # Dark current and mask
-
-    def dark_products(self, item: str) -> list[str]:
-        """Return the names of those of dark and mask that are made for an item."""
-        settings = self.settings(item)
-        planning.check_dark(settings, item)
-        return [product for product in ("dark", "mask") if settings[product]["make"]]
-
-    def dark_inputs(self, item: str) -> dict[str, str]:
-        """Return the gain reference and the earlier dark that the dark of an item needs."""
-        found = self.previous(item, "dark")
-        if self.settings(item)["dark"]["gain"] is None:
-            found["gain"] = f"{self.plan.folder(item)}/previous_gain.fits"
-        return found
-
-    def dark_options(self, inputs: Any, outputs: Any) -> str:
-        """Return the options that name the gain, the earlier dark and the file of numbers."""
-        gain = input_options(inputs, {"gain": "--gain-file "})
-        return f"{gain} {self.product_options(inputs, outputs)}".strip()
-
-    def mask_options(self, item: str, inputs: Any, outputs: Any) -> str:
-        """Return the options of a mask: earlier mask, numbers, and telegraph pixels if known."""
-        line = self.settings(item)["readnoise"]["method"] == "line"
-        telegraph = quoted("--readnoise", inputs["readnoise"]) if line else ""
-        return f"{telegraph} {self.product_options(inputs, outputs)}".strip()
-
     # Figures and products
 
     def truth_files(self, item: str) -> dict[str, str]:
@@ -319,6 +297,8 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             found["reference_pixels"] = f"{folder}/reference_pixels.fits"
         if self.corrections(item):
             found["corrections"] = f"{folder}/corrections.fits"
+        if self.makes_bands(item):
+            found["bands"] = f"{folder}/superbias_bands.fits"
         return found
 
     def figure_inputs(self, item: str) -> dict[str, Any]:
@@ -332,10 +312,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
             if self.other_method(item, product)
         }
         others |= self.trends(item)
-        darks = {
-            product: [f"{folder}/{product}{kind}.fits" for kind in ("", "_details")]
-            for product in self.dark_products(item)
-        }
+        darks = self.dark_files(item)
         return self.truth_files(item) | others | darks | self.noise_figure_inputs(item)
 
     def rules_files(self, item: str) -> list[str]:
@@ -410,57 +387,11 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         given = named_options(inputs, *names)
         return f"--keep {given} {self.harm_options(product)} {ramps}".rstrip()
 
-    # Comparison with the files in use
-
-    def deck(self, item: str) -> list[str]:
-        """Return the exposures of an item that are held out, every segment of each."""
-        rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
-        names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
-        chosen = held_out(names, self.plan.campaign.settings["deck"]["held_out"])
-        return [row.exposure for row in rows if planning.without_segment(row.exposure) in chosen]
-
-    def compared(self, item: str) -> list[str]:
-        """Return the products of an item that are compared with a current file."""
-        if not self.deck(item):
-            return []
-        chosen = [self.settings(item)[product]["previous"] for product in planning.PURPOSES]
-        pairs = zip(planning.PURPOSES, chosen, strict=True)
-        return [product for product, previous in pairs if previous != "none"]
-
-    def counterfactuals(self, item: str) -> dict[str, list[str]]:
-        """Return the files that compare products with those in use: ``{product: files}``."""
-        folder = f"{self.plan.folder(item)}/judge"
-        kinds = ("counterfactual", "insertion")
-        return {
-            product: [f"{folder}/{kind}_{product}.json" for kind in kinds]
-            for product in self.compared(item)
-        }
-
-    def current(self, item: str, product: str) -> dict[str, str]:
-        """Return the file in use with which a product is compared, as a named input."""
-        return {"current": self.previous(item, product)["previous"]}
-
-    def deck_files(self, item: str, folder: str, suffix: str = ".json") -> list[str]:
-        """Return a file of each exposure that is held out."""
-        return [f"{folder}/{name}{suffix}" for name in self.deck(item)]
-
-    def compare_options(self, item: str, product: str) -> str:
-        """Return the settings of a comparison as options."""
-        settings = self.plan.campaign.settings
-        options = command_options(settings["deck"], DeckSettings)
-        bad = f"{item}/{product}" in settings["deliver"]["bad"]
-        return f"{options} {'--current-bad' if bad else ''}".strip()
-
-    def insertion_options(self, item: str, product: str) -> str:
-        """Return which file a product is meant to replace, as an option."""
-        meant = self.plan.campaign.settings["deliver"]["replaces"].get(f"{item}/{product}", "")
-        return quoted("--replaces", meant) if meant else ""
-
     def quantities(self, item: str) -> list[str]:
         """Return the files with the numbers of all of an item's products."""
         made = [f"{self.plan.folder(item)}/{product}.json" for product in planning.PURPOSES]
         made += [f"{self.plan.folder(item)}/{name}.json" for name in self.dark_products(item)]
-        return made + self.noise_quantities(item)
+        return made + self.noise_quantities(item) + self.band_quantities(item)
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item."""
@@ -476,6 +407,7 @@ class NircamPipeline(NircamSeriesPlan, Pipeline):
         shown = self.noise_figure_inputs(item)
         noise = [path for name, path in shown.items() if name != "noise_previous"]
         fit = [f"{folder}/noise_spectrum_fit.csv"] if self.makes_spectrum(item) else []
+        numbers = numbers + self.band_quantities(item)
         return [*made, *self.truth_files(item).values(), *noise, *tables, *numbers, *fit]
 
 

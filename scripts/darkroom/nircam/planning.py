@@ -102,6 +102,11 @@ def check_dark(nircam: Mapping[str, Any], item: str) -> None:
         Saying what to set.
     """
     dark, mask = nircam["dark"], nircam["mask"]
+    if mask["make"] and mask["method"] != "classes":
+        raise DarkroomError(
+            f"item {item}: mask.method reffiles needs the slopes of ramp_fit, which is not run "
+            "here; use method classes, or run the program mask on _rateints.fits files"
+        )
     if mask["make"] and not (dark["make"] and dark["method"] == "gls"):
         raise DarkroomError(
             f"item {item}: mask.make needs the dark of method gls; set dark.make: true, "

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from darkroom.nircam.ramps.classes import Classes
 
 #: Images of the truth that all exposures have in common.
-IMAGES = ("bias", "read_noise", "ktc_rms", "dark_rate", "hot", "telegraph", "reference")
+IMAGES = (
+    *("bias", "read_noise", "ktc_rms", "dark_rate", "hot", "unstable", "telegraph", "reference"),
+)
 _OF_RAMPS = ("ramp_offset", "amplifier_ramp_offset", "parity_ramp_offset")
 _OF_GROUPS = ("pedestal", "amplifier_pedestal", "correlated_mean")
 # Cosmic rays and telegraph noise of at least so many times the read noise are expected to be found.
@@ -45,7 +47,8 @@ def read_truth(folder: StrPath, names: Sequence[str]) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        The `IMAGES`, (ny, nx). ``offsets``, (nramps, noutputs, 2): offset above the bias that the
+        The `IMAGES`, (ny, nx); settling after the reset is in the bias, in which the samples of a
+        superbias have it. ``offsets``, (nramps, noutputs, 2): offset above the bias that the
         pixels of an amplifier and column parity share in group 0 of each ramp, DN, without kTC
         noise. ``rays``: table of the cosmic rays of all exposures, with integration, group, y, x
         and charge.
@@ -62,10 +65,12 @@ def read_truth(folder: StrPath, names: Sequence[str]) -> dict[str, np.ndarray]:
             with np.load(path) as stored:
                 if not found["rays"]:
                     found |= {image: stored[image] for image in IMAGES}
+                    found["bias"] = found["bias"] + stored["settling"][0] * ~found["reference"]
                 ramp, amplifier, parity = (stored[key] for key in _OF_RAMPS)
                 pedestal, apart, correlated = (stored[key][:, 0] for key in _OF_GROUPS)
                 own = parity + correlated
-                own = own + (amplifier + apart)[..., None] + (ramp + pedestal)[:, None, None]
+                own = own + (amplifier + apart)[..., None]
+                own = own + (ramp + pedestal + stored["cycle"])[:, None, None]
                 found["offsets"].append(own)
                 found["rays"].append(stored["cosmic_rays"])
         except (OSError, ValueError, KeyError) as error:
@@ -77,10 +82,25 @@ def read_truth(folder: StrPath, names: Sequence[str]) -> dict[str, np.ndarray]:
     return found | {name: np.concatenate(found[name]) for name in ("offsets", "rays")}
 
 
-def _spread_row(what, deviates, independent=True, share=1.0):
+def odd_pixels(truth: dict[str, np.ndarray]) -> np.ndarray:
+    """Return which pixels are hot, warm, unstable, telegraph or reference pixels, (ny, nx) bool."""
+    return truth["hot"] | (truth["telegraph"] > 0) | (truth["unstable"] > 0) | truth["reference"]
+
+
+def spread_row(
+    what: str, deviates: np.ndarray, independent: bool = True, share: float = 1.0
+) -> dict[str, Any]:
     """Compare the standard deviation of normal deviates, without those beyond 6, with 1.
 
-    The degrees of freedom are a fraction `share` of the number of deviates.
+    Parameters
+    ----------
+    what : str
+        Name of the quantity.
+    deviates : (n,) array
+    independent : bool
+        They are independent; else no error is given.
+    share : float
+        The degrees of freedom are this fraction of their number.
     """
     inside = deviates[np.abs(deviates) < 6]
     error = (2 * share * max(inside.size, 1)) ** -0.5 if independent else None
@@ -153,7 +173,7 @@ def compare_superbias(
         the pulls of pixels; offsets of ramps; kTC noise; and the fraction of normal pixels that
         are flagged.
     """
-    normal = ~(truth["hot"] | (truth["telegraph"] > 0) | truth["reference"])
+    normal = ~odd_pixels(truth)
     true = truth["bias"] + truth["dark_rate"] * elapsed
     found, dq = reference.image("SCI"), reference.image("DQ")
     seen = normal & (details.image("COUNT") > 0)  # without those that the mask excludes
@@ -172,7 +192,7 @@ def compare_superbias(
             # from which their errors are derived, but the median removes it from the deviations:
             # less than 1 is expected.
             label = f"superbias, pulls of {kind} pixels"
-            rows.append(_spread_row(label, chosen, independent=kind == "active"))
+            rows.append(spread_row(label, chosen, independent=kind == "active"))
     rows += _of_offsets(details, truth) + _of_reset(details, truth, classes)
     return [*rows, row("superbias, normal pixels flagged", 0, (dq[seen] != 0).mean(), None, "")]
 
@@ -197,7 +217,7 @@ def _of_offsets(details, truth):
     # The deviations of a class sum to zero: N - 1 of N are independent.
     pulls = (found - hidden) / error
     label = "superbias, pulls of offsets of ramps"
-    return [*rows, _spread_row(label, pulls.ravel(), share=(number - 1) / number)]
+    return [*rows, spread_row(label, pulls.ravel(), share=(number - 1) / number)]
 
 
 def _of_reset(details, truth, classes):
@@ -275,7 +295,7 @@ def compare_readnoise(
     group = np.sqrt(truth["read_noise"] ** 2 + correlated)
     # The product is the noise of one frame, also where a group is the mean of several.
     true = group * np.sqrt(details.header["NFRAMES"])
-    normal = ~(truth["hot"] | (truth["telegraph"] > 0) | truth["reference"])
+    normal = ~odd_pixels(truth)
     single, rows = reference.image("SCI") / np.sqrt(2), []
     for a in range(classes.noutputs):
         here = normal & (classes.amplifier == a) & np.isfinite(single)
@@ -288,7 +308,7 @@ def compare_readnoise(
     pulls = readnoise_pulls(details, true, classes)
     # With residual 1/f noise the pixels of a row are not independent.
     chosen = pulls[normal & np.isfinite(pulls)]
-    rows.append(_spread_row("read noise, pulls of pixels", chosen, not np.any(correlated)))
+    rows.append(spread_row("read noise, pulls of pixels", chosen, not np.any(correlated)))
     flagged = details.image("DQ") & 6 > 0  # NOISY, TELEGRAPH
     clear = truth["telegraph"] > CLEAR_TELEGRAPH * group
     if clear.any():

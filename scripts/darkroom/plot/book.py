@@ -30,11 +30,14 @@ class Panel:
     figure : matplotlib Figure
     alt : str
         Description of the picture for readers who cannot see it.
+    points : sequence of (x, y, text)
+        Points of the first axes, in its units, that say a text when the pointer is over them.
     """
 
     name: str
     figure: Figure
     alt: str
+    points: Sequence[tuple[float, float, str]] = ()
 
 
 class FigureBook:
@@ -89,6 +92,8 @@ class FigureBook:
             style.save(panel.figure, self._temporary / name)
             inches = [round(float(side), 4) for side in panel.figure.get_size_inches()]
             files.append({"file": name, "alt": panel.alt, "inches": inches})
+            if panel.points:
+                files[-1]["points"] = _places(panel)
         self.records.append(
             {"section": section, "key": key, "title": title, "caption": caption, "panels": files}
         )
@@ -103,3 +108,14 @@ class FigureBook:
             text = json.dumps({"figures": self.records}, indent=1, ensure_ascii=False)
             (self._temporary / "figures.json").write_text(text + "\n", encoding="utf-8")
         self._written.__exit__(kind, error, trace)
+
+
+def _places(panel):
+    """Return the points of a picture that was drawn: parts of its width and height, and text."""
+    axes, size = panel.figure.axes[0], panel.figure.bbox.size
+    found = []
+    for x, y, text in panel.points:
+        left, bottom = axes.transData.transform((x, y)) / size
+        found.append({"left": round(float(left), 4), "top": round(1 - float(bottom), 4),
+                      "text": text})  # fmt: skip
+    return found

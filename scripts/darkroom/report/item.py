@@ -40,6 +40,7 @@ _LISTS = {
 }
 _TEXTS = ("format", "pipeline", "summary", "figures", "quantities")
 _PANEL = ("file", "alt", "inches")
+_POINT = ("left", "top", "text")
 _FIGURE = ("section", "title", "caption", "panels")
 _QUANTITY = ("name", "notebook", "value", "uncertainty", "unit", "definition")
 
@@ -165,6 +166,8 @@ def _read_figures(path):
             _require(path, "panels", panel, _PANEL)
             if Path(panel["file"]).name != panel["file"]:
                 raise InputError(path, f"names the picture {panel['file']!r}, which lies elsewhere")
+            for point in panel.get("points", ()):
+                _require(path, "points", point, _POINT)
             panel["path"] = path.parent / panel["file"]
     return figures
 

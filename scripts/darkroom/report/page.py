@@ -152,7 +152,8 @@ def figure_sections(
     sections: dict[str, list[dict[str, Any]]] = {}
     for index, figure in enumerate(figures, 1):
         panels = [
-            panel
+            {"points": ()}
+            | panel
             | {"source": f"../{PICTURES}/{quote(item)}/{quote(panel['file'])}"}
             | {key: round(inches * _PAGE_DPI) for key, inches in zip(
                 ("width", "height"), panel["inches"], strict=True)}

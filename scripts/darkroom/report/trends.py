@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from darkroom.plot.book import FigureBook
 
 _SECTION = "Epochs"
-_NAMES = {"superbias": "Superbias", "readnoise": "Read noise", "dark": "Dark current"}
+_NAMES = {
+    "superbias": "Superbias",
+    "readnoise": "Read noise",
+    "dark": "Dark current",
+    "bias": "Bias",
+    "spectrum": "Noise spectrum",
+}
 _CAPTION = (
     "Mean over the units of each epoch with its error. A line is the level of now, its band the "
     "interval of 95 %; dashed, the dates of changes, and shaded what else these dates may be. A "
@@ -64,7 +70,12 @@ def draw_figures(book: FigureBook, trends: dict[str, Any]) -> None:
             continue
         chosen = sorted(part["series"], key=lambda one: (not one["changed"], one["p"]))[:_MOST]
         panels = [
-            Panel(f"{k}", _draw(part, one), f"{one['name']} over the epochs, {_words(part, one)}")
+            Panel(
+                f"{k}",
+                _draw(part, one),
+                f"{one['name']} over the epochs, {_words(part, one)}",
+                _points(part, one),
+            )
             for k, one in enumerate(chosen)
         ]
         hidden = len(part["series"]) - len(chosen)
@@ -100,6 +111,19 @@ def _draw(part: dict[str, Any], one: dict[str, Any]) -> Figure:
     unit = f" [{one['unit']}]" if one["unit"] else ""
     axes.set(xlabel=f"days since {day(start[0])}", ylabel=f"value{unit}", title=one["name"])
     return figure
+
+
+def _points(part: dict[str, Any], one: dict[str, Any]) -> list[tuple[float, float, str]]:
+    """Return what each epoch says when the pointer is over it."""
+    unit = f" {one['unit']}" if one["unit"] else ""
+    found = []
+    for k, name in enumerate(part["epochs"]):
+        start, end, value = part["start"][k], part["end"][k], one["value"][k]
+        text = f"{name}: {number(value)} ± {number(one['error'][k], 2)}{unit}\n{day(start)}"
+        text += "" if day(end) == day(start) else f" to {day(end)}"
+        text += f", {counted(part['units'][k], 'unit')}"
+        found.append(((start + end) / 2 - part["start"][0], value, text))
+    return found
 
 
 def _words(part: dict[str, Any], one: dict[str, Any]) -> str:

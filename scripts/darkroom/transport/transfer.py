@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 from requests.adapters import HTTPAdapter
 
@@ -184,9 +185,34 @@ def guard_session(
     token : str, optional
         Sent as the cookie ``mast_token``, and in no header that a log or a redirect could show.
     """
+    session.hooks["response"].append(stay_encrypted)
     for prefix in ("https://", "http://"):
         session.mount(prefix, _GuardedAdapter(silence_s))
     session.mount(f"{server}/", _GuardedAdapter(silence_s, token))
+
+
+def stay_encrypted(response: requests.Response, **_: Any) -> None:
+    """Refuse a redirect from an encrypted address to one that is not (a hook of a session).
+
+    Whoever is on the way could answer there in the archive's place.
+
+    Raises
+    ------
+    DarkroomError
+        Naming both addresses.
+    """
+    if not response.is_redirect:
+        return
+    try:
+        target = urlsplit(urljoin(response.url, response.headers["Location"]))
+    except ValueError:
+        return  # no address: the client, which follows it, says so
+    if urlsplit(response.url).scheme == "https" and target.scheme != "https":
+        raise DarkroomError(
+            f"{urlsplit(response.url).hostname} redirects to an address that is not encrypted "
+            f"({target.scheme}://{target.netloc[:100]}), where anybody could answer in its place; "
+            "look at the server's address"
+        )
 
 
 def _read_bounded(response: requests.Response) -> None:

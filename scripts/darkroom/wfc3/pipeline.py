@@ -10,6 +10,7 @@ from typing import Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
+from darkroom.wfc3.counterfactual.planning import ComparisonPlan
 from darkroom.wfc3.reference_kinds import DARK_KINDS, KINDS, OPTIONAL_KINDS
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 from darkroom.wfc3.superdark.settings import SuperdarkSettings
@@ -107,7 +108,7 @@ def ramp_memory(shape: str, nsamp: int) -> int:
 _ONE_FILTER = 0.8
 
 
-class Wfc3Pipeline(Pipeline):
+class Wfc3Pipeline(ComparisonPlan, Pipeline):
     """Bad reads found and treated, the visit combined before and after; superdarks."""
 
     instrument = "wfc3"
@@ -252,6 +253,7 @@ class Wfc3Pipeline(Pipeline):
             }
             | frames
         }
+        found |= {product: {"candidate": path} for product, path in self.candidates(item).items()}
         for row in self.plan.exposures(item):
             # The status names the FLT, which an exposure that is not accepted does not have.
             found[f"{row.exposure}_flt"] = {
@@ -263,8 +265,8 @@ class Wfc3Pipeline(Pipeline):
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        names = ("file", "status", "record", "original", "quantities", "frames")
-        kind = "reprocessed" if product == "reprocessed" else "flt"
+        names = ("file", "status", "record", "original", "quantities", "frames", "candidate")
+        kind = product if product in ("reprocessed", "dark", "flat") else "flt"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:

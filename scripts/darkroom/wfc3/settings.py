@@ -15,6 +15,26 @@ TREATMENTS = ("auto", "mask", "subtract", "flatten", "mask_and_flatten", "last_m
 
 
 @dataclass(frozen=True, kw_only=True)
+class CandidateSettings:
+    """New reference files that `snakemake judge` compares with those in use."""
+
+    dark: str | None = setting(
+        None,
+        "New dark, of the read sequence and subarray of the exposures.",
+        unit="file",
+        absent="none",
+        option=False,
+    )
+    flat: str | None = setting(
+        None,
+        "New pixel-to-pixel flat, of the filter of the exposures.",
+        unit="file",
+        absent="none",
+        option=False,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wfc3Settings:
     """Settings of the WFC3/IR pipeline: bad reads, their treatment, the combined visit; superdarks.
 
@@ -152,6 +172,10 @@ class Wfc3Settings:
         unit="item",
         absent="none",
         option=False,
+    )
+    candidates: CandidateSettings = section(
+        CandidateSettings,
+        "New dark or flat that is compared with the one in use, on the exposures of the item.",
     )
     drizzle: DrizzleSettings = section(DrizzleSettings)
     superdark: SuperdarkSettings = section(SuperdarkSettings)

@@ -1,10 +1,11 @@
-"""Faster planning of large campaigns. Standard library only."""
+"""Faster planning and running of large campaigns. Standard library only."""
 
 from __future__ import annotations
 
 import gc
 import inspect
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -15,6 +16,45 @@ def collect_rarely() -> None:
     time of planning 50,000 jobs, and freed nothing (`benchmarks/planning.py`).
     """
     gc.set_threshold(50_000)
+
+
+# Smaller files are read again sooner than they are looked up.
+_WORTH_BYTES = 100_000
+
+
+def remember_checksums(file_class: Any) -> None:
+    """Let Snakemake compute the checksum of a large file once, as long as nobody writes to it.
+
+    When a job has ended it reads all inputs again for each of its outputs: products that twenty
+    jobs use, some with four outputs, took longer than the steps between them.
+
+    Parameters
+    ----------
+    file_class : type
+        ``snakemake.io._IOFile``.
+    """
+    compute = file_class.checksum
+    if hasattr(compute, "known"):
+        return  # done before in this process
+    known: dict[tuple, str | None] = {}
+
+    async def checksum(
+        self: Any, threshold: int | None = None, force: bool = False, algorithm: Any = None
+    ) -> str | None:
+        try:
+            found = None if self.is_storage or force or algorithm else Path(self.file).stat()
+        except OSError:
+            found = None
+        if found is None or found.st_size < _WORTH_BYTES:
+            return await compute(self, threshold, force, algorithm)
+        # Whoever writes to a file changes its time of change, which nobody can set.
+        key = (str(self.file), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        if (*key, threshold) not in known:
+            known[*key, threshold] = await compute(self, threshold)
+        return known[*key, threshold]
+
+    checksum.known = known  # type: ignore[attr-defined]
+    file_class.checksum = checksum
 
 
 def remember_signatures(rules: Iterable[Any]) -> None:

@@ -100,6 +100,13 @@ def test_a_dollar_that_begins_no_variable_is_a_letter(tmp_path):
         ({"shape": "24x32", "exptime_s": "1e-3"}, {"shape": "24x32", "exptime_s": "1e-3"}),
         ({"filter": "F\x1b[31m140\nW\u2028"}, {"filter": r"F\x1b[31m140\nW\u2028"}),
         ({"detector": "IR\t"}, {"detector": r"IR\t"}),
+        ({"filter": "F\u202eW041F"}, {"filter": r"F\u202eW041F"}),
+        ({"filter": "=HYPERLINK(1)"}, {"filter": "'=HYPERLINK(1)"}),
+        (
+            {"filter": "@SUM(1)", "detector": "+cmd|'/c x'!A0"},
+            {"filter": "'@SUM(1)", "detector": "'+cmd|'/c x'!A0"},
+        ),
+        ({"temperature_c": "-10.5", "filter": "+5"}, {"temperature_c": "-10.5", "filter": "+5"}),
     ],
 )
 def test_values_of_headers_are_plain_in_a_lock_or_unknown(tmp_path, facts, kept):

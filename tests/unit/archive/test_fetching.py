@@ -14,7 +14,7 @@ from darkroom import atomic
 from darkroom.archive import arrivals, fetching
 from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
-from darkroom.campaign.lock import Exposure, require_lock
+from darkroom.campaign.lock import Exposure, Lock, require_lock
 from darkroom.campaign.pins import Pins
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
@@ -58,6 +58,10 @@ def program(campaign, raw, **options):
 def fetch(campaign, raw, name, **options):
     run = program(campaign, raw, **options)
     return run.together(run.lock.get("visit", name))
+
+
+def rows_of(run):
+    return list(run.lock.exposures)
 
 
 def manifest(raw):
@@ -322,7 +326,8 @@ def test_progress_is_told(campaign, raw, monkeypatch, caplog):
 
 def test_files_of_unknown_size_are_left_out_and_those_after_them_are_not(campaign, server, raw):
     run = program(campaign, raw)
-    run.lock.exposures[2] = replace(run.lock.exposures[2], size=None)
+    rows = [replace(row, size=None if k == 2 else row.size) for k, row in enumerate(rows_of(run))]
+    run.lock = Lock(run.lock.path, run.lock.head, rows)
     run.together(run.lock.get("visit", MEMBERS[0]))
     assert server.asked(f"{MEMBERS[2]}_raw.fits") == 0
     assert asked(server) == 11
@@ -341,7 +346,8 @@ def test_the_last_of_a_campaign_brings_the_manifest_up_to_date(campaign, raw, mo
 
 def test_the_warning_of_space_has_the_sizes_that_are_missing(campaign, raw, monkeypatch, caplog):
     run = program(campaign, raw)
-    run.lock.exposures[:] = [replace(row, size=630_000_000) for row in run.lock.exposures[:2]]
+    rows = [replace(row, size=630_000_000) for row in rows_of(run)[:2]]
+    run.lock = Lock(run.lock.path, run.lock.head, rows)
     monkeypatch.setattr(fetching, "_free", lambda _: 740_000_000)
     run._warn_of_space()
     assert "1.3 GB of exposures are still missing, and 0.7 GB are free in" in caplog.text

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+import requests
 
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
@@ -130,6 +131,62 @@ def test_the_token_goes_to_hosts_that_the_user_trusts_alone(monkeypatch, server,
     with pytest.raises(DarkroomError, match="MAST_API_TOKEN") as caught:
         read_token(server)
     assert "0123456789" not in str(caught.value)
+
+
+def fake(answers):
+    """Return a session whose https and http addresses are answered from a table."""
+    asked = []
+
+    class Adapter(requests.adapters.BaseAdapter):
+        def send(self, request, **_):
+            asked.append(request.url)
+            response = requests.Response()
+            response.status_code, place = 200, answers.get(request.url)
+            response.url, response.request, response._content = request.url, request, b"x"
+            if place:
+                response.status_code, response.headers["Location"] = 302, place
+            return response
+
+        def close(self):
+            pass
+
+    session = requests.Session()
+    session.trust_env = False
+    transfer.guard_session(session, "https://a.example", silence_s=1)
+    for prefix in ("https://", "http://"):
+        session.mount(prefix, Adapter())
+    session.mount("https://a.example/", Adapter())
+    return session, asked
+
+
+@pytest.mark.parametrize(
+    ("place", "followed"),
+    [
+        ("https://b.example/y", True),
+        ("/y", True),
+        ("//b.example/y", True),
+        ("http://a.example/x", False),
+        ("HTTP://b.example/x", False),
+        ("file:///etc/passwd", False),
+        ("ftp://b.example/x", False),
+    ],
+)
+def test_what_began_encrypted_stays_so(place, followed):
+    """On the way of a plain address anybody could answer; the token stays with the first host."""
+    session, asked = fake({"https://a.example/x": place})
+    if followed:
+        assert session.get("https://a.example/x").status_code == 200
+        assert len(asked) == 2
+        return
+    with pytest.raises(DarkroomError, match="redirects to an address that is not encrypted"):
+        session.get("https://a.example/x")
+    assert asked == ["https://a.example/x"]
+
+
+def test_a_plain_address_of_this_machine_may_redirect():
+    session, asked = fake({"http://127.0.0.1/x": "http://127.0.0.1/y"})
+    assert session.get("http://127.0.0.1/x").status_code == 200
+    assert len(asked) == 2
 
 
 def test_no_token_goes_anywhere(monkeypatch):

@@ -45,7 +45,7 @@ def test_defaults_are_filled_in_at_every_depth(tmp_path):
         (", folder: frames", "", r"key 'archive' lacks 'folder'"),
         ("title: A test", "title: 7", r"key 'title' is 7, it must be of type string"),
         ("title: A test\n", "", r"the file lacks 'title'"),
-        ("camera:", "Camera 1:", r"names are lower-case letters"),
+        ("camera:", "Camera 1:", r"names are 1 to 100 lower-case letters"),
         ("camera:", "report:", r"'report' is not allowed; .* folders of its own .* raw, report"),
         ("title: A test", "title: A test\ntitle: B", r"key 'title' is given twice \(line 2\)"),
         ("items:", "items: [", r"not valid YAML at line"),
@@ -124,7 +124,7 @@ def test_a_campaign_may_be_a_file_anywhere(tmp_path):
         (
             "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
             + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)),
-            "grows to more than 500000 values",
+            "grows to more than 150000 values",
         ),
         ("a: " + "[" * 100_000, "nests deeper than 40 levels"),
         ("a: " + "{a: " * 100_000, "nests deeper than 40 levels"),
@@ -135,9 +135,13 @@ def test_a_campaign_may_be_a_file_anywhere(tmp_path):
         ("? [1, 2]\n: 3\n", "a key is no text"),
         ("a: &a {x: 1}\nb:\n  <<: *a\n", r"'<<' is not known here \(line 3\)"),
         ("a: !!python/object/apply:os.system ['id']\n", "not valid YAML at line 1"),
-        ("#" + "x" * 3_000_000, "has 3000001 bytes, a campaign has at most"),
+        ("#" + "x" * 3_000_000, "has 3000001 bytes, 2000000 are allowed"),
+        ("".join(f"k{n}: 1\n" for n in range(100_000)), "grows to more than 150000 values"),
+        ('title: "a\\e]0;x\\ab"\n', r"key 'title' holds the character '\\x1b', which nobody sees"),
+        ('items: {a: {frames: ["x\\u202ey"]}}\n', r"'items.a.frames' holds .*'\\u202e'"),
+        ('title: "a\\0b"\n', r"holds the character '\\x00'"),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_what_a_campaign_of_somebody_else_can_grow_to_is_bounded(tmp_path, text, message):
     path = tmp_path / "trial.yaml"

@@ -220,6 +220,10 @@ def test_the_overscan_of_the_only_amplifier_is_read_from_other_cards_too(card):
     second = {"BIASSEC1": "[65:76,1:64]", "DATASEC1": "[1:64,1:64]", "BIASSEC2": "[1:12,1:64]"}
     with pytest.raises(InputError, match=r"joins amplifiers.*BIASSEC2 .1:12,1:64..*overscan_sect"):
         find_parts("frame.fits", second, (64, 76))
+    # The image of both says nothing of the overscan of each.
+    joined = {"BIASSECA": "[1:6,1:64]", "BIASSECB": "[71:76,1:64]", "TRIMSEC": "[7:70,1:64]"}
+    with pytest.raises(InputError, match=r"joins amplifiers.*BIASSECB .71:76,1:64."):
+        find_parts("frame.fits", joined, (64, 76))
     named = find_parts("f", second, (64, 76), overscan="[65:76,*]", trim="[13:64,*]")[0]
     assert (str(named.overscan), str(named.image)) == ("[65:76,1:64]", "[13:64,1:64]")
     assert find_parts("frame.fits", {"OVERSCAN": "T"}, (64, 76))[0] is None

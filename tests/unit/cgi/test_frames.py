@@ -202,7 +202,10 @@ def test_the_same_frame_twice_is_refused(make, geometry):
 
 def test_em_gains_of_one_stack_must_agree(make, geometry):
     paths = [make("a.fits", EMGAIN_M=500.0), make("b.fits", EMGAIN_M=520.0)]
-    with pytest.raises(InputError, match=r"b\.fits: EM gain is 520, but 500 in 1 exposures"):
+    with pytest.raises(DarkroomError, match=r"b\.fits: EM gain is 520, but 500 in as many"):
+        sort_out(paths, geometry)
+    paths.append(make("c.fits", EMGAIN_M=500.0))
+    with pytest.raises(InputError, match=r"b\.fits: EM gain is 520, but 500 in 2 exposures"):
         sort_out(paths, geometry)
 
 

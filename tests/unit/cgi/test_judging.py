@@ -325,3 +325,19 @@ def test_a_temperature_in_kelvin_is_said(frames, tmp_path):
     assert not refused
     assert len(warned) == 7
     assert "EXCAMT is 188 °C, it should be −150 to 40 °C; is it in °C?" in warned[paths[0].stem]
+
+
+@pytest.mark.parametrize(("count", "lit"), [(3, [1]), (4, [0]), (2, [0]), (4, [1, 2])])
+def test_light_in_one_of_few_frames_is_named(tmp_path, count, lit):
+    paths = deliver(tmp_path, settings(count))
+    stack = [path for path in paths if fits.getval(path, "EMGAIN_C", 1) == 500]
+    for number in lit:
+        with fits.open(stack[number], mode="update") as hdus:
+            hdus[1].data += np.float32(5 * 500)
+    refused, _ = verdicts(paths)
+    undecided = 2 * len(lit) == count
+    assert sorted(refused) == sorted(
+        path.stem for number, path in enumerate(stack) if undecided or number in lit
+    )
+    assert all("mean signal before the EM register" in said for said in refused.values())
+    assert all(("cannot be told" in said) == undecided for said in refused.values())

@@ -107,7 +107,7 @@ def test_states_of_two_laws_or_series_do_not_merge(series):
             np.zeros(SHAPE, np.int32), np.ones(2), form.classes, np.ones(SHAPE, bool), form.names
         )
     )
-    with pytest.raises(ValueError, match="one state is of means"):
+    with pytest.raises(ValueError, match="sums of different kinds"):
         laws.merge(units[0], mean)
 
 

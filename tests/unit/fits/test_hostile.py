@@ -181,6 +181,18 @@ def test_gzip_that_unpacks_to_more_than_the_disk_may_take_is_given_up(tmp_path, 
     assert not list(tmp_path.glob("darkroom-*"))
 
 
+def test_a_compressed_file_that_grows_beyond_any_exposure_is_refused(tmp_path, monkeypatch):
+    """17 MB of zeros are 4 GB: 40 s and the disk, before its header said that it is none."""
+    path = tmp_path / "a.fits.gz"
+    path.write_bytes(gzip.compress(bytes(9_000_000)))
+    monkeypatch.setattr("darkroom.fits.verify._SMALL", 5_000_000)
+    with pytest.raises(InputError, match=r"unpack to more than 5000000: it is no exposure"):
+        verify(path)
+    monkeypatch.setattr("darkroom.fits.verify._GROWTH", 2000)
+    with pytest.raises(InputError, match=r"^(?!.*unpack)"):
+        verify(path)
+
+
 def test_sound_files_are_taken(folder):
     for name in MADE:
         verify(folder / f"{name}.fits")

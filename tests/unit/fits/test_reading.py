@@ -48,7 +48,7 @@ def test_a_whole_file_passes_plain_and_packed(good):
         (lambda b: b[:-2880], "truncated: HDU 0 should end at byte 5760, the file ends at 2880"),
         (lambda b: b[:-1], "truncated: HDU 0"),
         (lambda b: b[:1000], "header of HDU 0 cannot be read"),
-        (lambda _: b"", "not a FITS file: it begins with ''"),
+        (lambda _: b"", "not a FITS file: it is empty"),
         (lambda _: b"<html>error</html>", "not a FITS file: it begins with '<html>error"),
         (lambda b: b + b"\0" * 2880, "bytes follow the last HDU"),
         (lambda b: b[:3000] + b"\xff\xff" + b[3002:], "(Checksum|Datasum) verification failed"),

@@ -6,14 +6,17 @@ import pytest
 from darkroom.errors import DarkroomError
 from darkroom.gates.decide import FAIL, WARN, decide
 from darkroom.gates.gate import exact
+from darkroom.gates.harms import of_product
 from darkroom.gates.seal import digest, draw, opened, sealed
 from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.standard import set_gates, unit_gates, written_gates
 from darkroom.gates.written import parts_of, slope_of, variance_slope
 from darkroom.nircam.gating.gates import READNOISE, SUPERBIAS
+from darkroom.nircam.gating.harms import HARMS
 from gates_nulls import AMPLIFIER, AMPLIFIERS, NX, NY, ramps, reference_pixels, units_of
 
 N = 10
+READ = of_product(HARMS, "readnoise")
 # Amplitudes of faults of one exposure are beyond what the cards of such ramps state as seen.
 FAULTS = {
     "wrong half": (1, 1),
@@ -75,7 +78,12 @@ def gates_of(fault):
     )
     gates = set_gates(units, expected) + unit_gates(units, SUPERBIAS)
     return gates + written_gates(
-        slopes, names, harm=0.05, tolerance=0.005, measured="slope", reason="pixels of others"
+        slopes,
+        names,
+        of_product(HARMS, "superbias")["written"],
+        {},
+        tolerance=0.005,
+        measured="slope",
     )
 
 
@@ -125,9 +133,9 @@ def noise_gates(fault, rng, value):
             part, expected = square[rows][:, columns], written[rows][:, columns] ** 2
             slopes[i, k] = variance_slope(part.ravel(), expected.ravel())
             ratios[i, k] = 2 * np.log(1.4826 * np.median(np.sqrt(part / expected)))
-    gates = written_gates(slopes, names, harm=0.5, tolerance=0.3, measured="slope", reason="map")
+    gates = written_gates(slopes, names, READ["written"], {}, tolerance=0.3, measured="slope")
     gates += written_gates(
-        ratios, names, harm=0.3, tolerance=0.1, measured="ratio", reason="√2", expected=0.0
+        ratios, names, READ["scale"], {}, tolerance=0.1, measured="ratio", expected=0.0
     )
     values = {"lnvar": np.log((pairs**2).mean(axis=(0, 2, 3)))[:, None]}
     from darkroom.gates.units import Units

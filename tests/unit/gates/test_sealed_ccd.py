@@ -6,8 +6,10 @@ from astropy.io import fits
 
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.gating.gates import hot_pixels, of_frames
+from darkroom.ccd.gating.harms import HARMS
 from darkroom.ccd.stack.units import frame_statistics
 from darkroom.gates.decide import FAIL, WARN, decide
+from darkroom.gates.harms import of_product
 from darkroom.gates.seal import digest, draw, opened, sealed
 from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.standard import set_gates, unit_gates, written_gates
@@ -15,6 +17,7 @@ from darkroom.gates.units import Units
 from darkroom.gates.written import parts_of, slope_of, variance_slope
 
 N, NY, NX, NOISE = 20, 64, 96, 10.6
+READ = of_product(HARMS, "read_noise")
 NAMES = [f"frame{k}" for k in range(N)]
 
 
@@ -65,7 +68,7 @@ def written_as(image, one):
     }.get(one.fault, image)
 
 
-def image_gates(one, hot=0.0, harm=0.05, tolerance=0.01):
+def image_gates(one, hot=0.0, product="master_bias", tolerance=0.01):
     """Return the gates of a master bias, or of a dark rate, whose hot pixels are the pattern."""
     frames = faulty(frames_of(np.random.default_rng(one.seed), hot), one)
     mean = frames.mean(axis=0)
@@ -76,8 +79,10 @@ def image_gates(one, hot=0.0, harm=0.05, tolerance=0.01):
     slopes = np.array([[slope_of(frame[half].ravel(), written[half].ravel(), **reach)
                         for half, _ in parts] for frame in frames])  # fmt: skip
     gates = set_gates(units, NAMES) + unit_gates(units, of_frames(NOISE, "adu"))
-    return gates + written_gates(slopes, names, harm=harm, tolerance=tolerance, measured="slope",
-                                 reason="others")  # fmt: skip
+    return gates + written_gates(
+        slopes, names, of_product(HARMS, product)["written"], {}, tolerance=tolerance,
+        measured="slope",
+    )  # fmt: skip
 
 
 def noise_gates(one):
@@ -93,10 +98,10 @@ def noise_gates(one):
     chosen = [each for each in of_frames(NOISE, "adu") if each.family == "noise"]
     gates = set_gates(units, NAMES) + unit_gates(units, chosen)
     values = units.values["lnvar"] + np.log(n / (n - 1)) - 2 * np.log(np.median(noise))
-    gates += written_gates(values, ["size"], harm=0.2, tolerance=0.1, measured="size",
-                           reason="√2", expected=0.0)  # fmt: skip
-    return gates + written_gates(slopes, names, harm=0.5, tolerance=0.3, measured="slope",
-                                 reason="others")  # fmt: skip
+    gates += written_gates(values, ["size"], READ["scale"], {}, tolerance=0.1, measured="size",
+                           expected=0.0)  # fmt: skip
+    return gates + written_gates(slopes, names, READ["written"], {}, tolerance=0.3,
+                                 measured="slope")  # fmt: skip
 
 
 def hot_gates(one, folder):
@@ -124,7 +129,7 @@ CASES = {
         "sqrt2": (1, 1), "light leak": (3, 20), "one bad exposure": (1.3, 2),
         "wrong gain card": (1.3, 3),
     }),
-    "dark rate": (lambda one, _: image_gates(one, 300.0, 0.1, 0.02), FILE | SET | {
+    "dark rate": (lambda one, _: image_gates(one, 300.0, "dark_rate", 0.02), FILE | SET | {
         "sqrt2": (1, 1), "light leak": (3, 20), "wrong gain card": (1.3, 3),
     }),
     "read noise": (lambda one, _: noise_gates(one), FILE | SET | {

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from darkroom.gates.gate import Words, bad_exposure, read_gates, write_gates
+from darkroom.gates.decide import decide
+from darkroom.gates.gate import Words, bad_exposure, read_gates, two_halves, write_gates
 from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.verdict import judge, write_verdicts
 
@@ -68,3 +69,25 @@ def test_gates_are_read_as_they_were_written(tmp_path):
     assert head["product"] == "superbias"
     assert gate.nunits == 10
     assert gate.found.tests == 10
+
+
+def test_what_a_series_of_epochs_says_of_the_validity_stands_in_the_verdict(tmp_path):
+    path, trends = made(tmp_path), tmp_path / "trends.json"
+    validity = {"useafter": 60000.5, "changed": True, "good_days": 400.0}
+    trends.write_text(json.dumps({"products": {"superbias": {"validity": validity}}}))
+    assert judge([path], JudgeSettings(), [trends])[0]["epochs"] == validity
+    trends.write_text(json.dumps({"products": {"superbias": {"validity": None}}}))
+    assert "epochs" not in judge([path], JudgeSettings(), [trends])[0]
+    assert "epochs" not in judge([path], JudgeSettings())[0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_more_exposures_than_there_are_are_asked_for(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 40))
+    values = rng.normal(0, 10 ** rng.uniform(-1, 3), n)
+    names = [f"e{k}" for k in range(n)]
+    gates = [bad_exposure(WORDS, values, names), bad_exposure(WORDS, values, names, whole=True),
+             two_halves(WORDS, values, np.arange(float(n)))]  # fmt: skip
+    for row in decide(gates, JudgeSettings(injections=20)):
+        assert row["needs"] is None or row["needs"] > row["nunits"], row

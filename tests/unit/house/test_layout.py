@@ -24,7 +24,7 @@ FLOORS = (
             "kernels",
             "dates",
         ),
-        *("secrets", "plain", "folders", "memory"),
+        *("secrets", "plain", "folders", "memory", "reading"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign", "counterfactual", "delivery", "gates"),

@@ -179,7 +179,7 @@ def test_a_sealed_file_that_is_too_long_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "_LONGEST", path.stat().st_size)
     assert read_sealed(path)[1] == ""
     monkeypatch.setattr(records, "_LONGEST", path.stat().st_size - 1)
-    assert read_sealed(path)[1] == "cannot be read (too long)"
+    assert read_sealed(path)[1] == "cannot be read (has 78 bytes, 77 are allowed)"
 
 
 def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):

@@ -134,10 +134,51 @@ def test_a_level_that_stands_out_is_named():
     assert said[0].startswith("e7.fits: its level is 300 DN, that of the 20 exposures 9")
 
 
-def test_few_exposures_and_missing_values_are_not_judged_by_their_scatter():
+def test_missing_values_are_not_judged():
     check = Typical(key="level", warn=1.0, refuse=2.0)
-    assert verdicts(check, 1.0, 1.0, 1.0, 1.0, 99.0)[0] == []
     assert verdicts(check, *[1.0] * 6, None, float("nan"), 99.0)[0] == [PASSED] * 6 + [REFUSED]
+    assert verdicts(check, 1.0, None)[0] == []
+
+
+@pytest.mark.parametrize("values", [(0, 99), (99, 0, 99, 0), (0, 0, 50, 50), (0, 20, 40, 60)])
+def test_without_a_majority_nobody_is_taken_to_be_right(values):
+    found, said = verdicts(Typical(key="slope", warn=1.0, refuse=5.0, unit="DN"), *values)
+    assert found == [REFUSED] * len(values)
+    assert all(text.endswith(": which of them is right cannot be told") for text in said)
+    assert said[0].startswith(f"e0.fits: its slope is {values[0]} DN, that of as many others")
+    found, said = verdicts(Alike(key="NFRAMES", advice="choose one"), *values)
+    assert found == [REFUSED] * len(values)
+    other = next(value for value in values if value != values[0])
+    assert said[0] == (
+        f"e0.fits: NFRAMES is {values[0]}, but {other} in as many exposures (first: "
+        f"e{values.index(other)}.fits): which of them is right cannot be told; choose one"
+    )
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_the_odd_one_of_few_is_named_wherever_it_stands(count, odd):
+    if odd >= count:
+        return
+    values = [100.0 + k for k in range(count)]
+    values[odd] = 300.0
+    for check, verdict in (
+        (Typical(key="level", warn=10.0, refuse=50.0), REFUSED),
+        (Typical(key="level", warn=50.0), WARNED),
+        (Typical(key="level", warn=0.1, refuse=0.5, relative=True), REFUSED),
+        (Alike(key="level", tolerance=50.0), REFUSED),
+    ):
+        found, said = verdicts(check, *values)
+        assert [k for k, each in enumerate(found) if each == verdict] == [odd]
+        assert len(said) == 1
+
+
+def test_few_that_differ_by_what_their_errors_allow_are_alike():
+    check = Typical(key="x", warn=1.0, refuse=2.0, error="dx")
+    rows = [Subject(f"e{k}", f"e{k}.fits", {"x": 10.0 * k, "dx": 3.0}) for k in range(3)]
+    assert [each.verdict for each in check.judge(rows)] == [PASSED] * 3
+    rows[2] = Subject("e2", "e2.fits", {"x": 60.0, "dx": 3.0})
+    assert [each.verdict for each in check.judge(rows)] == [PASSED, PASSED, REFUSED]
 
 
 @pytest.mark.parametrize("count", [6, 7, 10, 20, 60])

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.nircam import products
 from darkroom.nircam.detector.readout import ORIENTATION, Readout
+from darkroom.nircam.figures import superbias_rows
+from darkroom.nircam.figures.inputs import Product
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.superbias.bands import find_bands
+from darkroom.plot.book import FigureBook
 from nircam_darks import write_ramp
 from nircam_jwst import own_program
 
@@ -84,3 +88,36 @@ def test_the_program(tmp_path):
     done = own_program("nircam/superbias_bands", "--keep", *words)
     assert done.returncode == 1
     assert "give the same exposures twice" in done.stderr
+
+
+def test_the_figure_and_the_warning_of_the_report(tmp_path):
+    rows = [
+        {"row": y, "difference": float(20 <= y < 40), "error": 0.1, "significance": 10.0}
+        for y in range(64)
+    ]
+    band = {"first": 20, "last": 39, "difference": 1.0, "error": 0.1, "significance": 10.0}
+    primary = products.primary((("NRAMPS", 5, ""), ("NBANDS", 1, "")))
+    tables = [products.table("ROWS", rows), products.table("BANDS", [band])]
+    products.save(tmp_path / "bands.fits", [primary, *tables])
+    bands = Product(tmp_path / "bands.fits")
+    with FigureBook(tmp_path / "figures") as book:
+        superbias_rows.draw_figures(book, None, bands)
+    assert [record["title"] for record in book.records] == ["Rows and side reference pixels"]
+    described = superbias_rows.add({"products": [], "warnings": []}, tmp_path, bands)
+    assert described["warnings"] == [
+        "side reference pixels change bands of rows: rows 20 to 39 by 1 ± 0.1 DN"
+    ]
+
+
+def test_the_figure_of_a_bias_that_cycles(tmp_path):
+    rows = [
+        {"phase": phase, "ramps": 10, "name": name, "level": 3.0 * (phase == 1), "error": 0.5}
+        for phase in (1, 2, 3)
+        for name in ("amplifier 0 even", "amplifier 0 odd")
+    ]
+    primary = products.primary((("PERIOD", 3, ""),))
+    products.save(tmp_path / "details.fits", [primary, products.table("PHASES", rows)])
+    with FigureBook(tmp_path / "figures") as book:
+        superbias_rows.draw_figures(book, Product(tmp_path / "details.fits"), None)
+    (record,) = book.records
+    assert "repeats every 3 integrations" in record["caption"]

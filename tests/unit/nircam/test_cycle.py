@@ -212,3 +212,13 @@ def test_levels_that_repeat_are_found_as_often_as_stated():
     quiet = np.array([chance(k, 0, 0.3 * (k % 2)) for k in range(100)])
     assert (quiet < 0.05).sum() <= 11  # 5 expected of white levels, 2 sigma above
     assert (quiet < 1e-3).sum() <= 1
+
+
+def test_cycles_of_the_simulator_are_found():
+    """Raw groups of simulated darks, A - B of 60 DN among ramps that differ by 20 DN."""
+    settings = {"detector": "NRCB1", "subarray": "SUB64P", "nints": 40, "ngroups": 1}
+    settings |= {"cycle": [60.0, 0.0, 0.0, 0.0], "ramp_offset_rms": 20.0}
+    full = complete(settings)
+    frames = np.concatenate([simulated.make_ramp(full, f"e{k}")[0][:, 0] for k in range(2)])
+    [row] = warned(checked(frames.astype(np.float32), 2, layout(full)))
+    assert row.period == 4

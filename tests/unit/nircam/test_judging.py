@@ -422,7 +422,7 @@ def test_exposures_that_start_together_are_warned_of(tmp_path):
     refused, warned = judged(paths)
     assert not refused
     assert set(warned) == {paths[2].name}
-    assert "its start of its first integration is the same as" in warned[paths[2].name][0]
+    assert "its start of the first integration is the same as" in warned[paths[2].name][0]
 
 
 def test_a_time_of_zero_is_said(tmp_path):
@@ -432,3 +432,33 @@ def test_a_time_of_zero_is_said(tmp_path):
     refused, warned = judged(paths)
     assert not refused
     assert "TGROUP is 0 s, it should be at least 1 × 10⁻⁶ s" in warned[paths[0].name][0]
+
+
+@pytest.mark.parametrize(
+    ("count", "bad"), [(3, [0]), (4, [2]), (5, [4]), (2, [0, 1]), (4, [0, 1, 2, 3])]
+)
+def test_light_in_one_of_few_is_named_and_in_half_of_them_nobody_is_believed(tmp_path, count, bad):
+    paths, _ = exposures(tmp_path, count)
+    for number in bad[: 1 if count != 4 or len(bad) == 1 else 2]:
+        rewrite(paths[number], lambda h: h["SCI"].data.__iadd__(_ramp(h["SCI"].data, 100)))
+    refused, _ = judged(paths)
+    assert sorted(refused) == [paths[number].name for number in bad]
+    assert all("slope is" in said[0] for said in refused.values())
+    assert all(("cannot be told" in said[0]) == (len(bad) > 1) for said in refused.values())
+
+
+def _ramp(data, step):
+    return (step * np.arange(data.shape[1])).astype(data.dtype)[None, :, None, None]
+
+
+@pytest.mark.parametrize("cards", [{"NFRAMES": 8}, {"DETECTOR": "NRCB2"}, {"TGROUP": 2.0}])
+@pytest.mark.parametrize(("count", "changed"), [(2, 1), (4, 2)])
+def test_without_a_majority_no_setup_is_taken_for_the_right_one(tmp_path, count, changed, cards):
+    paths, _ = exposures(tmp_path, count)
+    for path in paths[:changed]:
+        rewrite(path, **cards)
+    refused, _ = judged(paths)
+    (card,) = cards
+    assert sorted(refused) == [path.name for path in paths]
+    assert all(f"{card} is " in said[0] for said in refused.values())
+    assert all("which of them is right cannot be told" in said[0] for said in refused.values())

@@ -44,36 +44,60 @@ def superbias(ramps, classes, kind="reset"):
         return make_superbias(stack, classes, ramps.mjd, ramps.label, SuperbiasSettings())
 
 
-@pytest.fixture(scope="module")
-def dark(tmp_path_factory):
-    """Give the bias and ramps of 30 groups with hot pixels, hits, and offsets of ramps."""
-    rng = np.random.default_rng(3)
+def made(folder, seed, nramps=16, ngroups=30):
+    """Return the bias, the rate, and ramps with hot pixels, hits, and offsets of ramps."""
+    rng = np.random.default_rng(seed)
     bias = 6000 + 300 * rng.standard_normal((64, 64))
     rate = np.full((64, 64), 0.02)
     rate[10:60:5, 10:60:5] = 20.0  # 10 DN/s
-    data = make_ramps(16, 30, (64, 64), seed=8, rate=rate, hits=2e-4)
+    data = make_ramps(nramps, ngroups, (64, 64), seed=seed + 5, rate=rate, hits=2e-4)
     # The charge of the first frame is in group 0: make_ramps adds it before the first group.
-    data += bias + 20 * rng.standard_normal((16, 1, 1, 1))
-    folder = tmp_path_factory.mktemp("pedestal")
+    data += bias + 20 * rng.standard_normal((nramps, 1, 1, 1))
     return bias, rate, *opened(folder, data)
 
 
-def test_the_superbias_is_the_level_at_the_reset(dark):
-    bias, rate, ramps, classes = dark
+@pytest.fixture(scope="module")
+def dark(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("pedestal"), 3)
+
+
+def pulls_of(bias, ramps, classes):
+    """Return the superbias, and its deviations from the bias as normal deviates."""
     found = superbias(ramps, classes)
     inner = classes.usable
     miss = (found.mean - bias)[inner]
     miss -= np.median(miss)
     freedom = found.count[inner] - 1
-    pull = special.ndtri(special.stdtr(freedom, miss / found.error[inner]))
+    return found, special.ndtri(special.stdtr(freedom, miss / found.error[inner]))
+
+
+def test_the_superbias_is_the_level_at_the_reset(dark):
+    bias, rate, ramps, classes = dark
+    found, pull = pulls_of(bias, ramps, classes)
     assert abs(pull.std() - 1) < 0.05
-    hot = (rate > 1)[inner]
+    hot = (rate > 1)[classes.usable]
     assert abs(np.mean(pull[hot])) < 4 / np.sqrt(hot.sum())
     # Group 0 of these pixels is 107 DN higher.
     first = make_superbias(GroupStack(ramps), classes, ramps.mjd, ramps.label, SuperbiasSettings())
     high = (first.mean - found.mean)[classes.usable & (rate > 1)]
     low = (first.mean - found.mean)[classes.usable & (rate < 1)]
     assert np.median(high) - np.median(low) == pytest.approx(10 * DT, abs=1)
+
+
+@pytest.mark.heavy
+def test_the_superbias_is_the_level_at_the_reset_in_24_sets(tmp_path):
+    """Of 8 ramps each: pulls 1 within each set's own error, hot pixels not off by their rate."""
+    spread, hot_means = [], []
+    for seed in range(24):
+        bias, rate, ramps, classes = made(tmp_path, 100 + seed, nramps=8, ngroups=12)
+        _, pull = pulls_of(bias, ramps, classes)
+        assert abs(pull.std() - 1) < 0.06, seed
+        spread.append(pull.std())
+        hot_means.append(pull[(rate > 1)[classes.usable]].mean())
+    assert np.mean(spread) == pytest.approx(1, abs=0.02)
+    each = 1 / np.sqrt((rate > 1)[classes.usable].sum())
+    assert abs(np.mean(hot_means)) < 4 * each / np.sqrt(24)
+    assert np.std(hot_means) == pytest.approx(each, rel=0.6)
 
 
 def test_its_scatter_is_that_of_one_read_and_ktc(dark):

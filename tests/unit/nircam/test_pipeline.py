@@ -129,3 +129,29 @@ def test_what_the_built_in_engine_cannot_do_is_refused_when_planned(tmp_path):
     assert pipeline(tmp_path, engine="jwst", steps=steps).engine("a") == "jwst"
     with pytest.raises(DarkroomError, match="side_gain of refpix is '1'"):
         pipeline(tmp_path, steps={"parameters": {"refpix": {"side_gain": "1"}}}).engine("a")
+
+
+def test_bands_compare_the_exposures_corrected_with_and_without_side_pixels(tmp_path):
+    nircam = pipeline(tmp_path, superbias={"bands": True})
+    assert nircam.band_inputs("a")["with_side"][0] == "results/c/a/ramps/side/e1.json"
+    made = {"results/c/a/superbias_bands.fits", "results/c/a/superbias_bands.json"}
+    assert made <= set(nircam.products("a"))
+    assert nircam.figure_inputs("a")["bands"] == "results/c/a/superbias_bands.fits"
+    assert not made & set(pipeline(tmp_path).products("a"))
+    alone = pipeline(tmp_path, superbias={"bands": True}, reference_pixels={"corrections": []})
+    with pytest.raises(DarkroomError, match="side and top_bottom, and side and top_bottom is not"):
+        alone.makes_bands("a")
+
+
+def test_a_mask_is_made_with_the_bad_reference_pixels_of_the_item(tmp_path):
+    darks = {"dark": {"make": True, "gain": 2.0}, "mask": {"make": True}}
+    inputs = pipeline(tmp_path, **darks).mask_inputs("a")
+    assert inputs == {"pixels": "results/c/a/reference_pixels.fits"}
+    assert pipeline(tmp_path, **darks, reference_pixels={"make": False}).mask_inputs("a") == {}
+
+
+def test_a_simulated_crds_has_the_types_of_what_is_made(tmp_path):
+    darks = {"dark": {"make": True, "gain": 2.0}, "mask": {"make": True}}
+    assert "dark" in pipeline(tmp_path, kind="simulated", **darks).reference_kinds("a")
+    assert "dark" not in pipeline(tmp_path, **darks).reference_kinds("a")  # a file of gigabytes
+    assert "dark" not in pipeline(tmp_path, kind="simulated").reference_kinds("a")

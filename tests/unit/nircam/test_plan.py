@@ -14,6 +14,7 @@ from darkroom.crds.settings import crds_settings
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.planning import (
     calibrate_options,
+    check_dark,
     correction_options,
     corrections_of,
     dark_origin,
@@ -85,6 +86,19 @@ def test_the_dark_begins_where_the_superbias_made_here_needs_it(tmp_path, superb
     told = pipeline_settings(tmp_path, superbias=superbias, dark={"origin": wrong})
     with pytest.raises(DarkroomError, match=f"item a: dark.origin is {wrong}, but"):
         dark_origin(told, "a")
+
+
+@pytest.mark.parametrize(
+    ("nircam", "words"),
+    [
+        ({"dark": {"make": True, "method": "reffiles"}}, "dark.method reffiles needs the flags"),
+        ({"mask": {"make": True, "method": "reffiles"}}, "mask.method reffiles needs the slopes"),
+        ({"mask": {"make": True}}, "mask.make needs the dark"),
+    ],
+)
+def test_a_dark_or_mask_that_cannot_be_made_is_refused(tmp_path, nircam, words):
+    with pytest.raises(DarkroomError, match=f"item a: {words}"):
+        check_dark(pipeline_settings(tmp_path, **nircam), "a")
 
 
 def test_an_unknown_step_is_refused_with_the_known_ones():

@@ -10,6 +10,7 @@ from darkroom.nircam.detector.readout import DETECTORS, PIXEL_TIME, Readout
 from darkroom.nircam.simulate import exposures as nircam
 from darkroom.nircam.simulate.detector import make_detector
 from darkroom.nircam.simulate.noise import ReadoutNoise, power_law, synthesise
+from darkroom.nircam.simulate.ramp import make_groups
 from darkroom.nircam.simulate.values import DEFAULTS, complete
 from nircam_sim import STILL, ramp
 
@@ -264,3 +265,53 @@ def test_settings_that_cannot_be_are_refused_in_a_sentence():
         nircam.plan({"nints": 0})
     with pytest.raises(DarkroomError, match="lines need noise_sampling: tick"):
         complete({"lines": [{"hz": 60, "rms": 1}], "noise_sampling": "row"})
+
+
+# A frame of 64 rows takes 0.34 s: rates are large, so that few groups show them.
+def test_warm_and_unstable_pixels_collect_what_the_truth_says():
+    data, truth = ramp(
+        warm_fraction=0.05, warm_rate=[400.0, 800.0], unstable_fraction=0.05,
+        unstable_rate=[2000.0, 4000.0], nints=40, ngroups=2,
+    )  # fmt: skip
+    seconds = Readout.full("NRCA1", 64).frame_time
+    rates = np.diff(data.astype(float), axis=1)[:, 0] / seconds
+    warm, unstable = truth["hot"], truth["unstable"] > 0
+    assert 0.04 < warm[4:-4, 4:-4].mean() < 0.06
+    only = warm & ~unstable
+    error = np.sqrt(truth["dark_rate"][only] / 2.0 / seconds / 40)
+    pull = (rates.mean(axis=0)[only] - truth["dark_rate"][only]) / error
+    assert abs(pull.mean()) < 5 / np.sqrt(pull.size)
+    assert abs(pull.std() - 1) < 0.1
+    # As in files: the detector frame's order of the truth's map, integration by integration.
+    on = truth["unstable_state"]
+    assert 0.45 < on.mean() < 0.55
+    added = rates[:, unstable] - truth["dark_rate"][unstable]
+    assert np.abs(added[~on]).max() < 600
+    expected = (on * truth["unstable"][unstable])[on]
+    assert abs((added[on] - expected).mean() / expected.mean()) < 0.01
+    assert not (unstable | warm)[truth["reference"]].any()
+
+
+def test_settling_cycles_and_first_integrations_are_of_active_pixels_alone():
+    data, truth = ramp(
+        settling=100.0, settling_s=1.0, cycle=[30.0, 0.0, 0.0], first_integration=500.0, nints=5,
+        ngroups=6,
+    )  # fmt: skip
+    active = ~truth["reference"]
+    seconds = Readout.full("NRCA1", 64).frame_time
+    levels = data[:, :, active].mean(axis=2) - 5000
+    time = seconds * np.arange(1, 7)
+    assert np.allclose(truth["settling"], -100 * np.exp(-time))
+    assert truth["cycle"].tolist() == [30, 0, 0, 30, 0]
+    expected = truth["settling"] + truth["cycle"][:, None]
+    expected[0] += 500 / 2 * time  # gain 2
+    assert np.abs(levels - expected).max() < 1.5
+    assert (data[:, :, truth["reference"]] == 5000).all()
+
+
+def test_a_later_segment_goes_on_with_the_cycle():
+    full = complete(STILL | {"cycle": [30.0, 0.0, 0.0], "first_integration": 500.0, "nints": 2})
+    taken = []
+    truth = make_groups(full, "x", lambda group: taken.append(group.copy()), first=4)
+    assert truth["cycle"].tolist() == [30, 0]
+    assert max(group.max() for group in taken[4:]) == 5000  # and no first integration

@@ -13,7 +13,7 @@ from darkroom.nircam.spectrum.fit import fit
 from darkroom.nircam.spectrum.model import Layout, covariance
 from darkroom.nircam.spectrum.numbers import numbers
 from darkroom.nircam.spectrum.ramp import fit_ramp
-from darkroom.nircam.spectrum.sums import LineFitSums, add_rows, row_means
+from darkroom.nircam.spectrum.sums import LineFitSums, add_rows
 from darkroom.nircam.spectrum.weak import mean_weak_noise, weak_noise
 from nircam_spectra import simulated
 
@@ -32,9 +32,12 @@ def groups():
 
 
 def added(groups, limit=1e9):
-    sums = LineFitSums(SHAPE, NGROUPS, 4)
-    steps = [sums.add(groups[k].copy(), k, np.full(4, limit)) for k in range(1, NGROUPS)]
-    return sums, steps
+    sums, nothing = LineFitSums(SHAPE, NGROUPS, 4), np.zeros(4)
+    beside = []
+    for k in range(1, NGROUPS):
+        sums.add(groups[k], k, np.full(4, limit), groups[0], nothing)
+        beside.append(sums.last.copy())
+    return sums, beside
 
 
 def line(values):
@@ -53,7 +56,7 @@ def test_the_line_is_that_through_the_groups_themselves(groups):
 
 
 def test_residuals_and_steps_are_those_beside_the_row(groups):
-    sums, steps = added(groups)
+    sums, last = added(groups)
     by_row = groups.astype(np.float64).reshape(NGROUPS, SHAPE[0], 4, 16)
     beside = (by_row - by_row.mean(axis=3, keepdims=True)).reshape(groups.shape)
     mean, slope, place = line(beside)
@@ -61,15 +64,53 @@ def test_residuals_and_steps_are_those_beside_the_row(groups):
     left = beside - mean - slope * place[:, None, None]
     assert np.abs(squares - (left**2).sum(axis=0)).max() < 1e-4
     assert np.abs(farthest - np.abs(np.diff(beside, axis=0) - slope).max(axis=0)).max() < 1e-5
-    assert np.abs(steps[2] + np.diff(beside, axis=0)[2]).max() < 1e-5
+    assert np.abs(last[2] - beside[3]).max() < 1e-5
 
 
 def test_a_pixel_without_a_value_or_far_away_does_not_count_in_its_row():
-    values = np.ones((2, 1, 5), np.float32)
-    values[0, 0, 3], values[1, 0, 0] = np.nan, 1000
-    assert np.array_equal(row_means(values, np.array([10.0])), [[1], [1]])
-    values[0] = np.nan
-    assert row_means(values, np.array([10.0]))[0, 0] == 0
+    values = np.ones((3, 5), np.float32)
+    values[0, 3], values[1, 0], values[2] = np.nan, 1000, np.nan
+    sums = LineFitSums(values.shape, 2, 1)
+    sums.add(values, 1, np.array([10.0]), np.zeros_like(values), np.zeros(1))
+    assert np.array_equal(sums.rows[1], [[1], [1], [0]])
+
+
+@pytest.mark.parametrize("width", [4, 20, 508, 512, 1000])
+@pytest.mark.parametrize("flips", [(1, 1), (-1, 1), (1, -1)])
+def test_sums_have_the_bits_of_numpy_on_whole_images(flips, width):
+    shape, noutputs = (6, 4 * width), 4
+    rng = np.random.default_rng(width)
+    groups = 50 * rng.standard_normal((4, *shape)).astype(np.float32)
+    groups[2, 1, 5] = np.nan
+    groups = groups[:, :: flips[0], :: flips[1]]
+    limit, offsets = np.array([60, 1e9, 20, 45.0]), rng.standard_normal((4, noutputs))
+    sums = LineFitSums(shape, len(groups), noutputs)
+    total, lever, squares, before = (np.zeros(shape, np.float32) for _ in range(4))
+    highest, lowest = (np.full(shape, sign * np.inf, np.float32) for sign in (-1, 1))
+    for k in range(1, len(groups)):
+        sums.add(groups[k], k, limit, groups[0], offsets[k])
+        values = groups[k] - groups[0]
+        values -= np.repeat(offsets[k].astype(np.float32), width)
+        by_row = values.reshape(shape[0], noutputs, width)
+        near = np.abs(by_row) < limit.astype(np.float32)[:, None]
+        means = np.where(near, by_row, np.float32(0)).sum(axis=2)
+        means = means / np.maximum(np.count_nonzero(near, axis=2), 1)
+        by_row -= means[:, :, None].astype(np.float32)
+        assert np.array_equal(sums.rows[k], means)
+        assert np.array_equal(sums.last, values, equal_nan=True)
+        step, before = values - before, values
+        highest, lowest = np.maximum(highest, step), np.minimum(lowest, step)
+        total += values
+        lever += values * np.float32(k - 1.5)
+        squares += values**2
+    mean, slope = sums.line
+    assert np.array_equal(mean, total / np.float32(4), equal_nan=True)
+    assert np.array_equal(slope, lever / np.float32(5), equal_nan=True)
+    left, farthest = sums.residual_statistics()
+    wanted = squares - mean**2 * np.float32(4) - slope**2 * np.float32(5)
+    assert np.array_equal(left, wanted, equal_nan=True)
+    wanted = np.maximum(highest - slope, slope - lowest)
+    assert np.array_equal(farthest, wanted, equal_nan=True)
 
 
 @pytest.mark.parametrize("detector", ["NRCA1", "NRCB1"])

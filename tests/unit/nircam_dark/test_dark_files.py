@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.subarrays import readout
+from darkroom.nircam.mask import reffiles_files
+from darkroom.nircam.mask.settings import MaskSettings
+from darkroom.nircam.products import ReferenceMetadata
 from nircam_dark_ramps import DT, make_ramps
 from nircam_darks import write_ramp
 from nircam_jwst import own_program
@@ -134,7 +138,12 @@ def masked(made, darks):
     primary = fits.PrimaryHDU()
     primary.header["DETECTOR"] = "NRCALONG"
     fits.HDUList([primary, fits.ImageHDU(old, name="DQ")]).writeto(folder / "old.fits")
-    for name, more in (("mask", ("--previous", folder / "old.fits")), ("alone", ())):
+    bad = np.zeros((64, 64), np.int32)
+    bad[1, 30] = bad[20, 20] = 2  # the second is no reference pixel
+    pixels = [primary, fits.ImageHDU(bad, name="BAD_REF_PIXEL")]
+    fits.HDUList(pixels).writeto(folder / "pixels.fits")
+    both = ("--previous", folder / "old.fits", "--reference-pixels", folder / "pixels.fits")
+    for name, more in (("mask", both), ("alone", ())):
         done = own_program(
             "nircam/mask", "--output", folder / f"{name}.fits", "--pedigree", "DUMMY", "--injected",
             100, "--quantities", folder / f"{name}.json", *more, made[1],
@@ -154,7 +163,10 @@ def test_mask_of_a_dark(masked):
     assert dq[50, 50] & (1 << 10)
     assert not dq[55, 55]
     assert dq[0, 0] & (1 << 31)
-    assert {"HOT", "WARM", "DEAD", "REFERENCE_PIXEL", "DO_NOT_USE"} <= names
+    bad_reference = np.argwhere(dq & (1 << 17)).tolist()
+    assert bad_reference == [[1, 30]]
+    assert "previous mask: DEAD 1" in str(header["HISTORY"])
+    assert {"HOT", "WARM", "DEAD", "REFERENCE_PIXEL", "DO_NOT_USE", "BAD_REF_PIXEL"} <= names
     good = np.ones((64, 64), bool)
     good[:4] = good[:, :4] = False
     good[20:30, 20:30] = good[40:44, 40:44] = good[50, 50] = False
@@ -171,3 +183,29 @@ def test_mask_of_darks_alone_says_what_it_lacks(masked):
     header = fits.getheader(masked / "alone.fits")
     assert not header["FLATPIX"]
     assert "darks alone" in str(header["HISTORY"])
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a_rate.fits"], "no file of slopes"),
+        (["a_rateints.fits"], "a_jump.fits: does not exist"),
+        (["b_rateints.fits"] * 2, "needs 5 exposures, there are 2"),
+    ],
+)
+def test_mask_of_method_reffiles_refuses(tmp_path, names, words):
+    for name in ("a", "b"):
+        write_ramp(tmp_path / f"{name}_rateints.fits", np.zeros((1, 64, 64), np.float32), LAYOUT)
+        with fits.open(tmp_path / f"{name}_rateints.fits", mode="append") as hdus:
+            hdus.append(fits.ImageHDU(np.zeros((1, 64, 64), np.uint32), name="DQ"))
+    for suffix, name, shape in (("jump", "GROUPDQ", (4,)), ("fitopt", "PEDESTAL", ())):
+        planes = fits.ImageHDU(np.zeros((1, *shape, 64, 64), np.float32), name=name)
+        if name == "GROUPDQ":
+            planes.data = planes.data.astype(np.uint8)
+        fits.HDUList([fits.PrimaryHDU(), planes]).writeto(tmp_path / f"b_{suffix}.fits")
+    choices = MaskSettings(method="reffiles")
+    metadata = ReferenceMetadata.from_settings(choices)
+    paths = [tmp_path / name for name in names]
+    with pytest.raises(DarkroomError, match=words):
+        reffiles_files.make(paths, metadata, choices, tmp_path / "x.fits", tmp_path / "y.fits")
+    assert not (tmp_path / "x.fits").exists()

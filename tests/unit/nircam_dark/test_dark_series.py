@@ -1,5 +1,7 @@
 """Read noise and dark current over epochs: any order the same bits, true, equal to the rebuild."""
 
+import shutil
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -7,6 +9,8 @@ from astropy.io import fits
 from darkroom.epochs import laws
 from darkroom.epochs.state_file import load
 from darkroom.nircam.detector.subarrays import readout
+from darkroom.nircam.ramps.ramps import RampSet
+from darkroom.nircam.series import dark as dark_law
 from nircam_dark_ramps import DT, make_ramps
 from nircam_darks import write_ramp
 from nircam_jwst import own_program
@@ -76,6 +80,23 @@ def test_first_integrations_are_left_out_as_of_the_product(series):
     start = ("--series", folder / "one.fits", "--skip-integrations", 1)
     done("nircam/state", product, *start, "--output", later, *files[:3])
     assert load(later)[0].units == ("dark00 2", "dark01 2", "dark02 2")
+
+
+def test_states_of_a_dark_take_the_limit_for_cosmic_rays_of_the_dark(series, tmp_path):
+    """At a limit of 1 noise is cut away: fewer ramps are left in most pixels."""
+    product, folder, files, _ = series
+    if product != "dark":
+        pytest.skip("read noise has no such limit")
+    copied = shutil.copy(folder / "product_details.fits", tmp_path / "details.fits")
+    fits.setval(copied, "STEPSIG", value=1.0)
+    ramps = RampSet(files[:2], "dark")
+    low, usual = (
+        dark_law.template_of(path, ramps, np.full(1, 2.0))
+        for path in (copied, folder / "product_details.fits")
+    )
+    assert low.constants["STEP"] == [1.0]
+    few, many = (dark_law.state_of(ramps, template).count for template in (low, usual))
+    assert np.mean(few) < np.mean(many) - 1
 
 
 def test_a_withdrawn_exposure_leaves_no_trace(series):

@@ -1,27 +1,52 @@
 """Bad pixels in darks: completeness, false alarms, comparison with a previous mask."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from darkroom.nircam.dark.model import Usual
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.mask.classify import Class, bits_of
 from darkroom.nircam.mask.compare import Change, update
-from darkroom.nircam.mask.injection import Conditions, inject
+from darkroom.nircam.mask.injection import Conditions, conditions_of, inject
 
 LIMITS = 0.5, 0.02
 
 
 @pytest.mark.heavy
 def test_acceptance_at_ten_ramps():
-    """Completeness 0.95 or more; false alarms at most 25 in 1e6, 300 of the bias class."""
-    rows = inject(Conditions(10, 50, 10.73677, 0.002, 10.0, 1e-4), 2000, LIMITS, seed=5)
-    by_class = {row["class"]: row for row in rows}
+    """Completeness 0.95 or more; of 120,000 good pixels 25 in 1e6 false, 300 of the bias class."""
+    conditions = Conditions(10, 50, 10.73677, 0.002, 10.0, 1e-4)
+    sets = [inject(conditions, 2000, LIMITS, seed=seed) for seed in (5, 6, 7)]
+    false, good = {}, 0
+    for rows in sets:
+        good += rows[0]["good"]
+        for row in rows:
+            false[row["class"]] = false.get(row["class"], 0) + row["false"]
+            if row["class"] != "bias":
+                assert row["share"] >= 0.95, row
+    assert good >= 120_000
     for kind in ("warm", "hot", "noisy", "telegraph", "unstable"):
-        assert by_class[kind]["share"] >= 0.95, by_class[kind]
-        # 25 in 1e6 of 40,000 pixels is one; three are still within chance (1.9 %).
-        assert by_class[kind]["false"] <= 3, by_class[kind]
-    assert by_class["bias"]["false"] <= 300e-6 * by_class["bias"]["good"] + 6
+        assert false[kind] <= 25e-6 * good, false
+    assert false["bias"] <= 300e-6 * good, false
+    by_class = {row["class"]: row for row in sets[0]}
     assert by_class["bias"]["share"] > 0.6
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("nramps", "least"),
+    [
+        (3, {"warm": 0.98, "hot": 1.0, "noisy": 0.98, "telegraph": 0.5, "unstable": 0.7}),
+        (30, dict.fromkeys(("warm", "hot", "noisy", "telegraph", "unstable"), 0.99)),
+    ],
+)
+def test_completeness_at_three_and_thirty_ramps(nramps, least):
+    """As the table of the specification has it; shares of 400 pixels have errors up to 0.025."""
+    rows = inject(Conditions(nramps, 50, 10.73677, 0.002, 10.0, 1e-4), 400, LIMITS, seed=9)
+    found = {row["class"]: row["share"] for row in rows}
+    assert all(found[kind] >= share for kind, share in least.items()), found
 
 
 def test_few_ramps_say_so():
@@ -30,6 +55,17 @@ def test_few_ramps_say_so():
     assert by_class["hot"]["share"] == 1
     assert by_class["bias"]["share"] == 0  # three ramps cannot tell it from a cosmic ray
     assert by_class["noisy"]["false"] <= 2
+
+
+def test_a_rate_below_zero_is_injected_as_none():
+    """Where dark current is lost in read noise, its median is negative in half of the cases."""
+    usual = [Usual(-1e-4, 100.0, np.ones(1), 1.0)]
+    nothing = np.zeros((4, 4), np.int32)
+    found = SimpleNamespace(usual=usual, nhits=nothing, settling=np.zeros((8, 1)),
+                            timing=SimpleNamespace(tgroup=10.0))  # fmt: skip
+    conditions = conditions_of(found, 3, nothing == 0, 4.5)
+    assert conditions.rate == 0
+    assert len(inject(conditions, 10, LIMITS)) == 6
 
 
 def test_bits_of_classes():
@@ -61,7 +97,7 @@ def test_new_healed_undecided_and_carried():
     assert made.bits[0, 3] == Pixel.WARM
     assert made.bits[0, 4] == Pixel.WARM  # two integrations heal nothing
     assert made.bits[0, 5] == Pixel.DEAD | Pixel.DO_NOT_USE | Pixel.WARM
-    assert made.carried == 1
+    assert made.carried == {"DEAD": 1}
     kept = update(reasons, bits, old, Found(), LIMITS, keep=True)
     assert kept.bits[0, 1] == Pixel.WARM
     assert {row["new"] for row in made.rows} == {"WARM", "none"}

@@ -83,6 +83,9 @@ def test_a_visit_is_combined_with_the_weight_of_its_exposure_time(combine, visit
     assert header["MADEBY"] == "combine_visit"
     assert "RULEFILE" not in header
     assert "MASKREAD" not in header
+    # AstroDrizzle leaves the values of flagged pixels where no other pixel falls.
+    assert header["FILLVAL"] == "none"
+    assert np.isfinite(image[weight == 0]).any()
 
 
 def test_an_exposure_left_at_1024_is_freed_of_it_and_one_with_other_flags_is_missed(
@@ -168,7 +171,11 @@ def test_two_exposures_of_one_name_are_refused(visit, tmp_path):
 
 
 def test_blobs_that_no_exposure_steps_over_are_warned_about(combine, visit):
-    output, text = combine(visit.flts[1:2])
+    output, text = combine(visit.flts[1:2], "--final-fillval", "nan")
+    image, weight = fits.getdata(output), fits.getdata(output.parent / "visit_drz_wht.fits")
+    assert (weight == 0).any()
+    np.testing.assert_array_equal(np.isnan(image), weight == 0)
+    assert fits.getheader(output)["FILLVAL"] == "nan"
     assert "pixels under blobs have no data: the dithers do not step across them" in text
     assert json.loads((output.parent / "visit_drz.json").read_text())["blob_holes"] > 0
 

@@ -1,7 +1,9 @@
 """Digests follow what a program uses and nothing else; a folder is held by one run at a time."""
 
 import ast
+import asyncio
 import gc
+import hashlib
 import inspect
 import os
 import subprocess
@@ -219,3 +221,36 @@ def test_a_table_that_a_module_does_not_name_is_not_of_its_digest(base):
     assert digest(base) == before
     (base / "scripts/darkroom/page/render_wide.json").write_text("{}")
     assert digest(base) != before
+
+
+def test_a_large_file_is_summed_once_until_it_changes(tmp_path):
+    class File:
+        is_storage, read = False, 0
+
+        def __init__(self, path):
+            self.file = path
+
+        async def checksum(self, threshold=None, *_):
+            File.read += 1
+            text = Path(self.file).read_bytes()
+            return hashlib.sha256(text).hexdigest() if len(text) <= threshold else None
+
+    speed.remember_checksums(File)
+    speed.remember_checksums(File)
+    path = tmp_path / "product.fits"
+    path.write_bytes(b"a" * 200_000)
+
+    def summed(*arguments):
+        return asyncio.run(File(path).checksum(*arguments))
+
+    first = summed(10**9)
+    assert summed(10**9) == first == hashlib.sha256(b"a" * 200_000).hexdigest()
+    assert File.read == 1
+    assert summed(1000) is None
+    # The same size and date: the content is what counts.
+    status = path.stat()
+    path.write_bytes(b"b" * 200_000)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert summed(10**9) == hashlib.sha256(b"b" * 200_000).hexdigest()
+    assert summed(10**9, True) != first
+    assert File.read == 4

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.gating.harms import HARMS
 from darkroom.ccd.products import hdus as products
 from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
     from darkroom.gates.units import Units
     from darkroom.hints import StrPath
 
-_LEVEL = "a fifth of the noise of one frame"
-_GRADIENT = "a tenth of the noise of one frame, which a mean of 100 frames shows"
-_WRITTEN = "a mirrored image and a wrong half have slope 0, a wrong unit its factor"
+_BIAS, _READ, _DARK, _HOTTEST = (
+    of_product(HARMS, name) for name in ("master_bias", "read_noise", "dark_rate", "hot_pixels")
+)
 # Of the pixels that are flagged as hot, those that must be hot in the dark rate too.
 _HOT_SHARE = 0.9
 
@@ -51,16 +53,16 @@ def of_frames(noise: float, bunit: str) -> tuple[Statistic, ...]:
     """
     return (
         # The level wanders from frame to frame and is taken off: no drift of it is a fault.
-        Statistic("level", "level", bunit, "level", _LEVEL, 0.2 * noise, column("active"),
-                  drifts=False),
-        Statistic("slow", "gradient along the rows' direction of readout", bunit, "slope of the "
-                  "means of rows, edge minus centre", _GRADIENT, 0.1 * noise, column("slow")),
-        Statistic("fast", "gradient along columns", bunit, "slope of the means of columns, edge "
-                  "minus centre", _GRADIENT, 0.1 * noise, column("fast")),
-        Statistic("noise", "noise", "ln variance", "ln of the variance of the residuals",
-                  "it raises the error of every pixel", math.log(1.05**2), column("lnvar")),
-        Statistic("slope", "slope on the product", "", "slope of the pixels on those of the "
-                  "product", "its pixels are not those of the product", 0.05, column("slope")),
+        Statistic.of(_BIAS["level"], "level", bunit, "level", column("active"), noise,
+                     drifts=False),
+        Statistic.of(_BIAS["slow"], "gradient along the rows' direction of readout", bunit,
+                     "slope of the means of rows, edge minus centre", column("slow"), noise),
+        Statistic.of(_BIAS["fast"], "gradient along columns", bunit, "slope of the means of "
+                     "columns, edge minus centre", column("fast"), noise),
+        Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of the residuals",
+                     column("lnvar")),
+        Statistic.of(_BIAS["slope"], "slope on the product", "", "slope of the pixels on those of "
+                     "the product", column("slope")),
     )  # fmt: skip
 
 
@@ -91,8 +93,8 @@ def master_bias(
     statistics = with_harms(of_frames(noise, header.get("BUNIT", "adu")), harms)
     gates = set_gates(units, expected) + unit_gates(units, statistics)
     return gates + written_gates(
-        slopes, parts, harm=harms.get("written", 0.05), tolerance=0.01,
-        measured="slope of a frame on the file", reason=_WRITTEN,
+        slopes, parts, _BIAS["written"], harms, tolerance=0.01,
+        measured="slope of a frame on the file",
     )  # fmt: skip
 
 
@@ -113,8 +115,8 @@ def read_noise(
     gates = set_gates(units, expected) + unit_gates(units, with_harms(chosen, harms))
     n = len(units)
     words = Words("size", "scale", "ln variance", "ln of the variance of frames about their mean, "
-                  "over that of the file", harms.get("scale", 0.2),
-                  "a factor of √2 is 0.69, a wrong gain its square")  # fmt: skip
+                  "over that of the file", _READ["scale"].size(harms),
+                  _READ["scale"].reason)  # fmt: skip
     # A residual from the mean of n frames has (n - 1) / n of the variance; rows have noise too.
     values = units.values["lnvar"][:, 0] + math.log(n / max(n - 1, 1)) - 2 * math.log(noise)
     tolerance = 0.1
@@ -131,9 +133,8 @@ def read_noise(
         )
     )
     return gates + written_gates(
-        slopes, parts, harm=harms.get("written", 0.5), tolerance=0.3,
+        slopes, parts, _READ["written"], harms, tolerance=0.3,
         measured="slope of squared deviations of a frame on the squared noise of the file",
-        reason=_WRITTEN,
     )  # fmt: skip
 
 
@@ -173,8 +174,8 @@ def dark_rate(
         gates += unit_gates(_some(units, which), [_labelled(one, label) for one in statistics])
     gates += _line(cells, harms, bunit)
     return gates + written_gates(
-        slopes, parts, harm=harms.get("written", 0.1), tolerance=0.02,
-        measured="slope of a dark, less the bias and over its time, on the file", reason=_WRITTEN,
+        slopes, parts, _DARK["written"], harms, tolerance=0.02,
+        measured="slope of a dark, less the bias and over its time, on the file",
     )  # fmt: skip
 
 
@@ -189,9 +190,7 @@ def _line(cells, harms, bunit):
             continue
         words = Words(
             "level", "line", bunit, "level of the darks of one exposure time, minus the line "
-            "through all", harms.get("line", max(0.05 * signal, 0.0)),
-            "5 % of the dark signal: light, another temperature or black level, or an exposure "
-            "time that is not that of the card",
+            "through all", _DARK["line"].size(harms, signal), _DARK["line"].reason,
         )  # fmt: skip
         gates.append(
             make.counted(
@@ -245,8 +244,8 @@ def hot_pixels(
         ratio = ratio[away <= 3 * 1.4826 * np.median(away)]
     words = Words(
         "rate of the hottest pixels", "warmed", "ln rate", "ln of the rate in the second half of "
-        "the frames over that in the first half", harms.get("warmed", 0.1),
-        "10 % of the rate: the detector was warmer",
+        "the frames over that in the first half", _HOTTEST["warmed"].size(harms),
+        _HOTTEST["warmed"].reason,
     )  # fmt: skip
     drift = make.mean_against(
         words,

@@ -165,9 +165,10 @@ def find_parts(
         When a section cannot be read, lies outside the image, or overlaps the other, or when only
         sections of several amplifiers are named.
     """
-    if overscan is None and trim is None and not _is_named(header, ("BIASSEC", "TRIMSEC")):
+    if overscan is None and trim is None and not _is_named(header, ("BIASSEC",)):
         _refuse_joined(path, header, shape)
-        if not _is_named(header, ("DATASEC",)) and (found := widths.sections(path, header, shape)):
+        named = _is_named(header, ("TRIMSEC", "DATASEC"))
+        if not named and (found := widths.sections(path, header, shape)):
             image, strip = (None if box is None else Section(*box) for box in found)
             return (None, []) if image.shape == shape else (Parts(image, strip), [])
     strips = ("BIASSEC", *_of_single(header, ("BIASSEC1", "OVERSCAN", "OSCANSEC")))

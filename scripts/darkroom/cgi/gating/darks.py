@@ -13,8 +13,10 @@ from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps, restore_empty
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.gating.frames import of_frames, units_of
+from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words, exact
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import set_gates, unit_gates, with_harms, written_gates
 from darkroom.gates.written import parts_of, slope_of
 
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 _EMPTY = 0.02
 # Frames that are read for the file as it is written, and deviations beyond which a pixel is hot.
 _FRAMES, _HOT = 20, 6.0
-# A synthesized dark is its maps' to single precision.
-_PRECISION = 1e-4
-_WRITTEN = "a mirrored image and a wrong half have slope 0, a wrong gain or unit its factor"
+_MEAN, _COUNTED, _MADE_OF_MAPS = (
+    of_product(HARMS, name) for name in ("traditional", "photon_counted", "synthesized")
+)
 
 
 class Dark:
@@ -141,12 +143,11 @@ def _as_written(made, units, facts, harms, read):
     if made.counts is None:
         noise = _noise(units, made.gain)
         gates = written_gates(
-            levels, ["level"], harm=harms.get("level", 0.1 * noise), tolerance=0.02 * noise,
+            levels, ["level"], _MEAN["level"], harms, tolerance=0.02 * noise, scale=noise,
             measured="mean of a frame minus the file, e-", expected=0.0,
-            reason="a tenth of the noise of one frame: a gain card, an offset",
         )  # fmt: skip
     return gates + written_gates(
-        slopes, names, harm=harms.get("written", 0.5), tolerance=0.1, reason=_WRITTEN,
+        slopes, names, _MEAN["written"], harms, tolerance=0.1,
         measured="slope of a frame on the file",
     )  # fmt: skip
 
@@ -159,7 +160,7 @@ def _counted(made, harms):
     good = np.isfinite(rate) & np.isfinite(made.data) & (number > 0)
     slope = slope_of(made.data[good], rate[good], reach=np.inf) if good.any() else math.nan
     words = Words("counts", "counts", "", "slope of the dark on -ln(1 - counts / frames), minus 1",
-                  harms.get("counts", 0.5), _WRITTEN)  # fmt: skip
+                  _COUNTED["counts"].size(harms), _COUNTED["counts"].reason)  # fmt: skip
     # The threshold loses a share of the electrons, which the dark holds: up to 30 % of the slope.
     excess = slope - 1
     beyond = excess - float(np.clip(excess, -0.3, 0.4)) if math.isfinite(excess) else 1.0
@@ -194,7 +195,7 @@ def synthesized(
         fault = f"it has {made.data.shape} pixels, the maps give {again.data.shape}"
         return [_same(fault)]
     good = np.isfinite(made.data) & np.isfinite(again.data)
-    limit = harms.get("written", _PRECISION) * (np.abs(again.data) + again.err)
+    limit = _MADE_OF_MAPS["written"].size(harms) * (np.abs(again.data) + again.err)
     differs = float((np.abs(made.data - again.data) > limit)[good].mean()) if good.any() else 1.0
     lost = float((np.isfinite(made.data) != np.isfinite(again.data)).mean())
     fault = f"{100 * differs:.3g} % of the pixels differ" if differs > 0 else ""

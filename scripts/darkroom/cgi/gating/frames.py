@@ -11,9 +11,11 @@ from astropy.io import fits
 
 from darkroom.campaign.status import read_status
 from darkroom.cgi.darks.tables import read_table
+from darkroom.cgi.gating.harms import HARMS
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import Statistic, column
 from darkroom.gates.units import Units
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.hints import StrPath
+
+_FRAMES = of_product(HARMS, "noise_maps")
 
 
 def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
@@ -125,15 +129,13 @@ def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
         Name of the stack.
     """
     return (
-        Statistic("frame_level", f"level, {label}", "e-", "level of the imaging area",
-                  "a tenth of the noise of one frame, which a mean of 100 frames shows",
-                  0.1 * noise, column("level"), changes=False),
-        Statistic("frame_noise", f"noise, {label}", "ln variance", "ln of the variance of the "
-                  "imaging area", "a wrong gain card or other electronics: 30 % of the noise",
-                  math.log(1.3**2), column("lnvar"), whole=True, drifts=False, changes=False),
-        Statistic("masked", f"flagged pixels, {label}", "", "share of the pixels that are flagged",
-                  "a tenth of the frame lost", 0.1, column("masked"), whole=True, drifts=False,
-                  changes=False),
+        Statistic.of(_FRAMES["frame_level"], f"level, {label}", "e-", "level of the imaging area",
+                     column("level"), noise, changes=False),
+        Statistic.of(_FRAMES["frame_noise"], f"noise, {label}", "ln variance", "ln of the variance "
+                     "of the imaging area", column("lnvar"), whole=True, drifts=False,
+                     changes=False),
+        Statistic.of(_FRAMES["masked"], f"flagged pixels, {label}", "", "share of the pixels that "
+                     "are flagged", column("masked"), whole=True, drifts=False, changes=False),
     )  # fmt: skip
 
 

@@ -14,8 +14,10 @@ from astropy.io import fits
 
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.gating.frames import of_frames, units_of
+from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import unit_gates, with_harms
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
-_NOISE = "a wrong gain card, other electronics, or hits that were left: the model is within 30 %"
-_LEVEL = "a tenth of the noise of one frame: a mean of 100 frames shows it"
+_MAPS = of_product(HARMS, "noise_maps")
 # Error of the noise of a stack: it is a robust mean over pixels whose noise differs.
 _NOISE_ERROR = 0.03
 # Share of the pixels that a map may lack.
@@ -88,8 +89,8 @@ def _of_stack(stack: Mapping[str, Any], harms: Mapping[str, float]) -> list[Gate
             "noise",
             "ln noise",
             "ln of the noise of the frames over that of the model",
-            harms.get("noise", math.log(1.3)),
-            _NOISE,
+            _MAPS["noise"].size(harms),
+            _MAPS["noise"].reason,
         )
         null = "the noise is that of the electronics, the EM gain and the dark signal"
         ratio = math.log(noise / model)
@@ -101,8 +102,8 @@ def _of_stack(stack: Mapping[str, Any], harms: Mapping[str, float]) -> list[Gate
             "level",
             "EM electrons",
             "level of the imaging area beyond what the other stacks predict",
-            harms.get("level", 0.1 * noise),
-            _LEVEL,
+            _MAPS["level"].size(harms, noise),
+            _MAPS["level"].reason,
         )
         null = "the level of the stack is what the maps predict for its gain and time"
         found.append(make.counted(words, f"level of the {_name(stack)}", null, level, error))
@@ -147,8 +148,8 @@ def _signs(maps, errors, unreliable, harms):
         scatter = float(np.median(error[good])) / math.sqrt(64)
         words = Words(
             name, "negative", "e-" if k == 1 else "e-/s", f"median of the {name}, where negative",
-            harms.get("negative", float(np.median(error[good]))),
-            "a rate below zero by more than the error of a pixel: levels of stacks do not agree",
+            _MAPS["negative"].size(harms, float(np.median(error[good]))),
+            _MAPS["negative"].reason,
         )  # fmt: skip
         found.append(
             make.counted(words, f"sign of the {name}", "no rate is negative",

@@ -206,13 +206,16 @@ def _level_and_scatter(headers, good, raw):
     except InputError:
         gain = 0.0
     if good.size < 100 or gain < 1:
-        return {"pixel_level": None, "scatter": None, "upper_half": None}
+        names = ("pixel_level", "pixel_level_error", "scatter", "upper_half")
+        return dict.fromkeys(names)
     percents = [15.87, 50, 84.13, 100 * (1 - _BRIGHTEST)]
     low, middle, high, brightest = np.percentile(good, percents)
     scale = _KGAIN if raw else 1.0
     undivided = 1.0 if not raw and headers.unit != EM_ELECTRON else gain
+    clipped = np.minimum(good, brightest)
     return {
-        "pixel_level": float(np.minimum(good, brightest).mean()) * scale / undivided,
+        "pixel_level": float(clipped.mean()) * scale / undivided,
+        "pixel_level_error": float(clipped.std()) * scale / undivided / math.sqrt(good.size),
         "scatter": float(high - low) / 2 * scale,
         "upper_half": None if raw or middle == low else float((high - middle) / (middle - low)),
     }

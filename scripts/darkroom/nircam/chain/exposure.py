@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 # Subarrays of NIRSpec: the pipeline takes the border of such a window for reference pixels.
+# Rows that are looked at together: their memory is used again for the next.
+_BAND = 128
 _FOREIGN = ("SUB32", "SUB512", "SUB512S")
 
 
@@ -185,13 +187,18 @@ def lost_parts(raw: RawExposure, whole: bool) -> dict[tuple[int, int], np.ndarra
     found = {}
     for integration in range(nints):
         for group in range(ngroups):
-            stored = raw.stored(integration, group, 0, ny).reshape(ny, outputs, -1)
-            suspect = stored[:, :, 0] == zero
-            if suspect.any():
+            lost = None
+            for first in range(0, ny, _BAND):
+                nrows = min(_BAND, ny - first)
+                stored = raw.stored(integration, group, first, nrows).reshape(nrows, outputs, -1)
+                suspect = stored[:, :, 0] == zero
+                if not suspect.any():
+                    continue
                 row, output = np.nonzero(suspect)
                 gone = (stored[row, output] == zero).all(axis=1)
-                lost = np.zeros((ny, outputs), bool)
-                lost[row[gone], output[gone]] = True
-                if lost.any():
-                    found[integration, group] = np.ones_like(lost) if whole else lost
+                if gone.any():
+                    lost = np.zeros((ny, outputs), bool) if lost is None else lost
+                    lost[first + row[gone], output[gone]] = True
+            if lost is not None:
+                found[integration, group] = np.ones_like(lost) if whole else lost
     return found

@@ -125,6 +125,25 @@ def correct(
     return Corrected(model, first)
 
 
+def subtract_dark(path: StrPath, corrected: Corrected, dark: StrPath) -> Corrected:
+    """Subtract a dark from corrected ramps, as the step dark_current does.
+
+    Parameters
+    ----------
+    path : path-like
+        Named in messages.
+    corrected : Corrected
+        Not changed.
+    dark : path-like
+        The file that is subtracted.
+    """
+    from darkroom.nircam.steps import STEPS
+
+    step = getattr(import_module(STEPS["dark_current"].module), STEPS["dark_current"].name)()
+    model = _run(path, "dark_current", step, corrected.model.copy(), {"dark": dark})
+    return Corrected(model, corrected.first)
+
+
 def fit(
     path: StrPath,
     corrected: Corrected,
@@ -228,7 +247,8 @@ def _run(path, name, step, model, overrides):
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise InputError(path, f"jwst's step {name} cannot work on it ({said})") from error
-    status = getattr((result[0] if isinstance(result, tuple) else result).meta.cal_step, name)
+    said = (result[0] if isinstance(result, tuple) else result).meta.cal_step
+    status = getattr(said, "dark_sub" if name == "dark_current" else name)
     if status != "COMPLETE":
         raise InputError(
             path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -42,7 +43,10 @@ class Pair:
 def rate_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> list[Shift]:
     """Return the shifts of the rate of darks, by class, their rms, and those of the stripes."""
     rates = [tuple(one.rate for one in pair.fitted) for pair in darks]
-    steps = [np.nanmean(new - old, axis=0) for new, old in map(_known, rates)]
+    with warnings.catch_warnings():
+        # Pixels that either file gives up.
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        steps = [np.nanmean(new - old, axis=0) for new, old in map(_known, rates)]
     found = shifts(steps, classes, "rate of darks", "DN/s")
     active = classes["all pixels"]
     rms = np.array([np.sqrt(np.nanmean(step[active] ** 2)) for step in steps])

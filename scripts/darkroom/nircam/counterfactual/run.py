@@ -19,7 +19,7 @@ from astropy.io import fits
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
-from darkroom.nircam.counterfactual import readnoise, superbias
+from darkroom.nircam.counterfactual import darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
     Fitted,
@@ -28,6 +28,7 @@ from darkroom.nircam.counterfactual.consumer import (
     identical,
     jumps_of,
     prepare,
+    subtract_dark,
 )
 from darkroom.nircam.counterfactual.deck import (
     source_slopes,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PRODUCTS = ("superbias", "readnoise")
+#: Products whose effect on sources is that on the same darks without.
+_DARKS_ALONE = ("dark", "mask")
 #: Differences of white ramps from which the rate of false jumps is known.
 WHITE_DIFFERENCES = 3_000_000
 _SEED = 19
@@ -61,7 +63,7 @@ class Task:
     Attributes
     ----------
     product : str
-        ``superbias`` or ``readnoise``.
+        ``superbias``, ``readnoise``, ``dark`` or ``mask``.
     candidate, current : path-like
         The two files.
     slopes : (float, float)
@@ -128,33 +130,44 @@ def _add(deck, task, exposure, copy, scratch):
         plain = plain_copy(path, copies)
         ramps = prepare(plain, references)
         _describe(deck, path, ramps, task)
-        new, old, same = _both(task, path, ramps, references, copy)
+        new, old, same = _both(task, (path, plain), ramps, references, copy)
         deck.exact.append(identical(old[1], same[1], old[0].first, same[0].first))
         firsts = new[0].first, old[0].first
         deck.pairs.append(Pair(name, firsts, (new[1], old[1])))
         deck.ramps.append(np.array(old[0].model.data))
         deck.model = old[0].model
+        if task.product in _DARKS_ALONE:
+            return
         sources, slopes = _sources(deck, task, exposure, plain, scratch)
         ramps = prepare(sources, references)
-        new, old, _ = _both(task, path, ramps, references, None)
+        new, old, _ = _both(task, (path, sources), ramps, references, None)
         pair = Pair(f"{name} with sources", firsts, (new[1], old[1]), slopes)
         deck.pairs.append(pair)
         sources.unlink()
 
 
-def _both(task, path, ramps, references, copy):
-    """Return the corrected ramps and rates with candidate, current file and a copy of it."""
+def _both(task, exposure, ramps, references, copy):
+    """Return the corrected ramps and rates with candidate, current file and a copy of it.
+
+    The exposure is that which messages name, and the file that is read.
+    """
+    path, raw = exposure
     found: list[tuple[Corrected, Fitted] | None] = []
     common = None
     for file in (task.candidate, task.current, copy):
         if file is None:
             found.append(None)
-        elif task.product == "superbias":
+            continue
+        readnoise = file if task.product == "readnoise" else references["readnoise"]
+        if task.product == "superbias":
             one = correct(path, ramps, references, file)
-            found.append((one, fit(path, one, references, references["readnoise"])))
+        elif task.product == "mask":
+            flagged = prepare(raw, {**references, "mask": file})
+            one = correct(path, flagged, references, references["superbias"])
         else:
             common = common or correct(path, ramps, references, references["superbias"])
-            found.append((common, fit(path, common, references, file)))
+            one = common if task.product == "readnoise" else subtract_dark(path, common, file)
+        found.append((one, fit(path, one, references, readnoise)))
     return found
 
 
@@ -165,8 +178,10 @@ def _describe(deck, path, ramps, task):
     if deck.readout is None:
         flags = np.array(ramps.pixeldq)
         bad = (flags & np.uint32(Pixel.DO_NOT_USE)) != 0
+        if task.product == "mask":
+            bad[:] = False  # those that either file flags are what is compared
         for file in (task.candidate, task.current):
-            values = image(file, readout, "DQ")
+            values = image(file, readout, "DQ") if task.product != "mask" else None
             if values is not None:
                 bad |= (values.astype(np.uint32) & np.uint32(Pixel.DO_NOT_USE)) != 0
         deck.reference = (flags & np.uint32(Pixel.REFERENCE_PIXEL)) != 0
@@ -199,11 +214,13 @@ def _sources(deck, task, exposure, plain, scratch):
 def _compared(deck, task, exposure):
     """Return the comparison of what was collected."""
     name, path, references = exposure
+    exact = all(deck.exact)
+    if task.product in _DARKS_ALONE:
+        return _compared_darks(deck, task, exact)
     hot = hot_pixels([pair for pair in deck.pairs if pair.slopes is None], deck.good)
     deck.good &= ~hot
     classes = _classes(deck)
     note = f"{int(hot.sum())} hot pixels are left out: their dark current is no error of a file."
-    exact = all(deck.exact)
     if task.product == "superbias":
         errors = tuple(
             _or_nan(image(file, deck.readout, "ERR"), deck.readout)
@@ -224,6 +241,21 @@ def _compared(deck, task, exposure):
     expected = rate, float(np.sqrt(max(rate * jumps.size, 1)) / jumps.size)
     found = readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
     return replace(found, notes=[*found.notes, note])
+
+
+def _compared_darks(deck, task, exact):
+    """Return the comparison of darks, or of masks: hot pixels are part of it."""
+    classes = _classes(deck)
+    if task.product == "mask":
+        return darks.compare_masks(deck.pairs, classes, exact, task.version)
+    hot = hot_pixels(deck.pairs, deck.good)
+    err = image(task.candidate, deck.readout, "ERR")
+    groups = deck.ramps[0].shape[1] if err is None else min(deck.ramps[0].shape[1], len(err))
+    time = float(deck.model.meta.exposure.group_time) * max(groups - 1, 1)
+    error = _or_nan(None if err is None else err[groups - 1], deck.readout) / time
+    return darks.compare_darks(
+        deck.pairs, classes | {darks.HOT: hot}, error, task.made_of, exact, task.version
+    )
 
 
 def hot_pixels(darks: Sequence[Pair], good: np.ndarray) -> np.ndarray:

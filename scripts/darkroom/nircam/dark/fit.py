@@ -10,6 +10,7 @@ import numpy as np
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 from darkroom.nircam.dark.model import Timing, usual
+from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.robust import clip_range
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Groups needed for a rate with a step test.
 MIN_GROUPS = 3
-#: Steps up beyond this many standard deviations are cosmic rays.
-STEP_SIGMA = 4.5
 _SAMPLE_ROWS = 12
 
 
@@ -119,7 +118,7 @@ class RampFit:
         blocks: RampBlocks,
         classes: Classes,
         gain: np.ndarray,
-        step_sigma: float = STEP_SIGMA,
+        step_sigma: float = DarkSettings.step_sigma,
     ) -> None:
         ramps, ngroups = blocks.ramps, int(np.diff(blocks.starts).max())
         if ngroups < MIN_GROUPS:

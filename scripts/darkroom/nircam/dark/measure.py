@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.nircam.dark.fit import STEP_SIGMA, RampFit, combined
+from darkroom.nircam.dark.fit import RampFit, combined
+from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.robust import mad_deviation
 
@@ -96,7 +97,7 @@ def measure(
     classes: Classes,
     gain: np.ndarray,
     *,
-    step_sigma: float = STEP_SIGMA,
+    step_sigma: float = DarkSettings.step_sigma,
     threads: int = 1,
     measured: np.ndarray | None = None,
 ) -> DarkRates:

@@ -143,6 +143,7 @@ def details(
         ("NRAMPS", len(ramps.ramps), "integrations"),
         ("NGROUPS", len(found.settling), "groups of an integration"),
         ("TGROUP", found.timing.tgroup, "[s] time between groups"),
+        ("STEPSIG", choices.step_sigma, "[sigma] limit of the test for cosmic rays"),
         ("HOTLIM", choices.hot, "[e-/s] limit for hot pixels"),
         ("WARMLIM", choices.warm, "[e-/s] limit for warm pixels"),
     ))  # fmt: skip

@@ -10,6 +10,7 @@ from astropy.io import fits
 from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words, exact
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
@@ -20,6 +21,7 @@ from darkroom.gates.standard import (
 )
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.gating.exposures import rate_slopes
+from darkroom.nircam.gating.harms import HARMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,17 +30,13 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
     from darkroom.nircam.ramps.ramps import RampSet
 
+_DARK, _MASK = (of_product(HARMS, name) for name in ("dark", "mask"))
 DARK = (
-    Statistic("rate", "dark current", "e-/s", "median rate of the integration",
-              "a tenth of the faintest zodiacal light", 0.01, column("rate")),
+    Statistic.of(_DARK["rate"], "dark current", "e-/s", "median rate of the integration",
+                 column("rate")),
 )  # fmt: skip
-_WRITTEN = "a mirrored image, exchanged amplifiers and a wrong half have slope 0, a wrong gain or "
-_WRITTEN += "time its factor"
-# Share of the active pixels that may be lost, of hot flags that must be hot in the dark, and of
-# the injected pixels that must be found.
-_LOST, _HOT, _FOUND = 0.05, 0.9, 0.5
-# Share of good pixels that may be called bad.
-_FALSE = 1e-3
+# Share of the active pixels that may be lost, and of hot flags that must be hot in the dark.
+_LOST, _HOT = 0.05, 0.9
 
 
 def dark(
@@ -85,7 +83,7 @@ def dark(
     gates += unit_gates(units, with_harms(DARK, harms))
     slopes, names = rate_slopes(step, ramps)
     return gates + written_gates(
-        slopes, names, harm=harms.get("written", 0.5), tolerance=0.1, reason=_WRITTEN,
+        slopes, names, _DARK["written"], harms, tolerance=0.1,
         measured="slope of the last minus the first group on that of the file, of pixels that are "
         "hot in it",
     )  # fmt: skip
@@ -131,15 +129,15 @@ def injected(details: StrPath, harms: Mapping[str, float]) -> list[Gate]:
     """Return the gates of the bad pixels that were injected, and of the good ones called bad."""
     with fits.open(details) as hdus:
         rows = unit_tables.rows_of(hdus["INJECTED"]) if "INJECTED" in hdus else []
-    gates = []
+    gates, needed = [], _MASK["injected"].size(harms)
     for row in rows:
         words = Words(
             f"{row['CLASS']} pixels", "injected", "", "share of the injected pixels that the mask "
-            "lacks", 1 - harms.get("injected", _FOUND), f"what is injected: {row['INJECTED']}",
+            "lacks", 1 - needed, f"what is injected: {row['INJECTED']}",
         )  # fmt: skip
         null = "bad pixels of this size are found"
         found = float(row["SHARE"])
-        if found < harms.get("injected", _FOUND):
+        if found < needed:
             why = f"only {100 * found:.3g} % of injected {row['CLASS']} pixels ({row['INJECTED']}) "
             gates.append(make.blind(words, f"power: {words.label}", null, f"{why}are flagged"))
         else:
@@ -147,7 +145,7 @@ def injected(details: StrPath, harms: Mapping[str, float]) -> list[Gate]:
     if len(rows):
         good, false = float(rows[0]["GOOD"]), max(float(row["FALSE"]) for row in rows)
         words = Words("false flags", "false", "", "share of good pixels that are called bad",
-                      harms.get("false", _FALSE), "a thousandth of the field is lost")  # fmt: skip
+                      _MASK["false"].size(harms), _MASK["false"].reason)  # fmt: skip
         error = np.sqrt(max(false, 1.0)) / good
         gates.append(make.counted(words, "good pixels called bad", "good pixels stay good",
                                   false / good, error))  # fmt: skip

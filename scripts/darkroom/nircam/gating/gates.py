@@ -11,6 +11,7 @@ from scipy import special
 from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words, exact
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
@@ -21,6 +22,7 @@ from darkroom.gates.standard import (
 )
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
+from darkroom.nircam.gating.harms import HARMS
 from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.refpix.predict import read_fit
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
     from darkroom.nircam.ramps.ramps import RampSet
 
-_LEVELS = "levels matter to images of one group, to saturation and to linearity near full well"
+_BIAS, _READ = (of_product(HARMS, name) for name in ("superbias", "readnoise"))
 
 
 def _level(units: Units) -> np.ndarray:
@@ -43,34 +45,26 @@ def _level(units: Units) -> np.ndarray:
 
 
 SUPERBIAS = (
-    Statistic(
-        "level", "level", "DN", "active minus reference pixels: what the correction by reference "
-        "pixels leaves", _LEVELS, 10.0, _level,
-    ),
-    Statistic("slow", "gradient along the slow axis", "DN", "slope of the means of rows, edge "
-              "minus centre", _LEVELS, 10.0, column("slow")),
-    Statistic("curvature", "curvature along the slow axis", "DN", "quadratic term of the means of "
-              "rows, edge minus centre", _LEVELS, 10.0, column("curvature")),
-    Statistic("parity", "odd minus even columns", "DN", "mean of the odd minus that of the even "
-              "columns, active minus reference", "a column pattern stays in every image", 1.0,
-              lambda units: units.values["parity"]
-              - np.nan_to_num(units.values["reference_parity"])),
-    Statistic("fast", "gradient along the fast axis", "DN", "slope along the columns of the "
-              "amplifier, edge minus centre", _LEVELS, 10.0, column("fast")),
-    Statistic("noise", "noise", "ln variance", "ln of the variance of the residuals",
-              "it raises the error of every pixel", math.log(1.05**2), column("lnvar"),
-              changes=False),
-    Statistic("slope", "slope on the product", "", "slope of the pixels on those of the product",
-              "its pixels are not those of the product", 0.01, column("slope"), changes=False),
+    Statistic.of(_BIAS["level"], "level", "DN", "active minus reference pixels: what the "
+                 "correction by reference pixels leaves", _level),
+    Statistic.of(_BIAS["slow"], "gradient along the slow axis", "DN", "slope of the means of rows, "
+                 "edge minus centre", column("slow")),
+    Statistic.of(_BIAS["curvature"], "curvature along the slow axis", "DN", "quadratic term of the "
+                 "means of rows, edge minus centre", column("curvature")),
+    Statistic.of(_BIAS["parity"], "odd minus even columns", "DN", "mean of the odd minus that of "
+                 "the even columns, active minus reference", lambda units: units.values["parity"]
+                 - np.nan_to_num(units.values["reference_parity"])),
+    Statistic.of(_BIAS["fast"], "gradient along the fast axis", "DN", "slope along the columns of "
+                 "the amplifier, edge minus centre", column("fast")),
+    Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of the residuals",
+                 column("lnvar"), changes=False),
+    Statistic.of(_BIAS["slope"], "slope on the product", "", "slope of the pixels on those of the "
+                 "product", column("slope"), changes=False),
 )  # fmt: skip
 READNOISE = (
-    Statistic("noise", "read noise", "ln variance", "ln of the variance of one read",
-              "at 5 % of the noise false jumps fall or rise by a factor of 3", math.log(1.05**2),
-              column("lnvar")),
+    Statistic.of(_READ["noise"], "read noise", "ln variance", "ln of the variance of one read",
+                 column("lnvar")),
 )  # fmt: skip
-_WRITTEN = (
-    "a mirrored image, exchanged amplifiers and a wrong half have slope 0, a wrong unit its factor"
-)
 
 
 def superbias(
@@ -104,8 +98,8 @@ def superbias(
     gates = _common(details, SUPERBIAS, expected, harms, predicted, weight)
     gates += [*disagrees, _whole(image, "superbias")]
     return gates + written_gates(
-        slopes, names, harm=harms.get("written", 0.05), tolerance=0.005,
-        measured="slope of group 0 on the file", reason=_WRITTEN,
+        slopes, names, _BIAS["written"], harms, tolerance=0.005,
+        measured="slope of group 0 on the file",
     )  # fmt: skip
 
 
@@ -122,16 +116,14 @@ def readnoise(
     gates = _common(details, READNOISE, expected, harms)
     gates.append(_whole(image, "read noise", above=0.0))
     gates += written_gates(
-        slopes, names, harm=harms.get("written", 0.5), tolerance=0.3,
+        slopes, names, _READ["written"], harms, tolerance=0.3,
         measured="slope of squared differences of two groups on the squared noise of the file",
-        reason=_WRITTEN,
     )  # fmt: skip
     # Differences hold slow noise that a line takes away, a line shot noise that the first
     # differences lack: 10 % of the variance.
     gates += written_gates(
-        ratios, [f"{name}, size" for name in names], harm=harms.get("scale", 0.3), tolerance=0.1,
+        ratios, [f"{name}, size" for name in names], _READ["scale"], harms, tolerance=0.1,
         measured="ln of the variance of differences of two groups over that of the file",
-        reason="a factor of √2 (one read for two) is 0.69, one of √NFRAMES as much or more",
         expected=0.0,
     )  # fmt: skip
     return gates

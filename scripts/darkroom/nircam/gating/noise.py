@@ -11,6 +11,7 @@ from scipy import special
 from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words, exact
+from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
@@ -20,6 +21,7 @@ from darkroom.gates.standard import (
     written_gates,
 )
 from darkroom.gates.units import Units
+from darkroom.nircam.gating.harms import HARMS
 from darkroom.nircam.spectrum.units import BANDS
 
 if TYPE_CHECKING:
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
-_WHITE, _SLOW = math.log(1.05**2), math.log(1.2**2)
-_SHAPE = "20 % of the slow noise: corrections by reference pixels are weighted by it"
+_NOISE, _REFERENCE = (of_product(HARMS, name) for name in ("noise_spectrum", "reference_pixels"))
 _LABEL = {
     "ln_slow": "noise below 100 Hz",
     "ln_knee": "noise from 100 Hz to 1 kHz",
@@ -38,25 +39,19 @@ _LABEL = {
 }
 SPECTRUM = (
     *(
-        Statistic(
-            "white" if name == "ln_white" else "slow", _LABEL[name], "ln variance",
-            "ln of the mean power of a ramp in the band",
-            "at 5 % of the noise false jumps fall or rise by a factor of 3"
-            if name == "ln_white" else _SHAPE,
-            _WHITE if name == "ln_white" else _SLOW, column(name),
+        Statistic.of(
+            _NOISE["white" if name == "ln_white" else "slow"], _LABEL[name], "ln variance",
+            "ln of the mean power of a ramp in the band", column(name),
         )
         for name in BANDS
     ),
-    Statistic("coherence", "coherence with the other amplifiers", "", "mean coherence with the "
-              "others below 100 Hz", "a tenth of the power taken for common that is the "
-              "amplifier's own, or the reverse", 0.1, column("coherence")),
+    Statistic.of(_NOISE["coherence"], "coherence with the other amplifiers", "", "mean coherence "
+                 "with the others below 100 Hz", column("coherence")),
 )  # fmt: skip
 REFERENCE_PIXELS = (
-    Statistic("level", "active minus reference level", "DN", "active minus reference pixels in "
-              "group 0", "levels matter to images of one group, to saturation and to linearity "
-              "near full well", 10.0, column("active", minus="reference")),
+    Statistic.of(_REFERENCE["level"], "active minus reference level", "DN", "active minus "
+                 "reference pixels in group 0", column("active", minus="reference")),
 )  # fmt: skip
-_WRITTEN = "another amplifier, a wrong unit or a factor of √2 (0.69) changes the power"
 # Share of the reference pixels of an amplifier that may be bad, and of the integral of a spectrum
 # that may be missing.
 _BAD, _PARSEVAL = 0.25, 0.01
@@ -126,8 +121,8 @@ def _as_written(units, bins, harms):
         white = name == "ln_white"
         gates += written_gates(
             np.stack(values, axis=1), names,
-            harm=harms.get("written", 0.05) if white else harms.get("scale", 0.3),
-            tolerance=0.01 if white else 0.2, expected=0.0, reason=_WRITTEN,
+            _NOISE["written" if white else "scale"], harms,
+            tolerance=0.01 if white else 0.2, expected=0.0,
             measured="ln of the power of a ramp in the band over that of the file",
         )  # fmt: skip
     return gates
@@ -144,8 +139,7 @@ def _against_read_noise(numbers, readnoise, harms):
     typical = 2 * math.log(float(np.nanmedian(image[image > 0])))
     words = Words(
         "size", "scale", "ln variance", "ln of the variance of two reads, of the spectrum over "
-        "that of the read noise", harms.get("scale", 0.3),
-        "a factor of √2 (one read for two) is 0.69, one of √NFRAMES as much or more",
+        "that of the read noise", _NOISE["scale"].size(harms), _NOISE["scale"].reason,
     )  # fmt: skip
     found = []
     for row in numbers:
@@ -162,8 +156,8 @@ def _against_read_noise(numbers, readnoise, harms):
 
 def _lines(lines, harms):
     """Return the gates of spectral lines: interference, or a clock that is not the assumed one."""
-    words = Words("line", "line", "DN", "amplitude of a spectral line", harms.get("line", 1.0),
-                  "stripes of 1 DN remain in a mean of 100 ramps")  # fmt: skip
+    words = Words("line", "line", "DN", "amplitude of a spectral line", _NOISE["line"].size(harms),
+                  _NOISE["line"].reason)  # fmt: skip
     # A line is taken for one when its chance is below 1e-7, five deviations.
     return [
         make.counted(words, f"line at {line['FREQUENCY']:.6g} Hz", "no interference",
@@ -241,8 +235,8 @@ def _instability(rows, scatter, harms):
     words = Words(
         "instability", "instability", "DN", "scatter from frame to frame of active minus reference "
         "pixels, beyond that which the noise spectrum predicts",
-        harms.get("instability", own[0] if own else 10.0),
-        "reference pixels that scatter as much as the levels they correct",
+        _REFERENCE["instability"].size(harms, own[0] if own else 10.0),
+        _REFERENCE["instability"].reason,
     )  # fmt: skip
     found = []
     for row in rows:

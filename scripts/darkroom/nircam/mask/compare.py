@@ -38,15 +38,15 @@ class Updated:
     bits : (ny, nx) uint32 array
     change : (ny, nx) int16 array
         Values of `Change`.
-    carried : int
-        Pixels with flags of the previous mask that darks cannot test.
+    carried : dict
+        Pixels with each flag of the previous mask that darks cannot test, ``{name: count}``.
     rows : list of dict
         Old flag, new class, number of pixels, median rate.
     """
 
     bits: np.ndarray
     change: np.ndarray
-    carried: int
+    carried: dict[str, int]
     rows: list[dict]
 
 
@@ -107,8 +107,11 @@ def update(
         # What is tested and met is as it is now; what is undecided stays as it was.
         same = now & before
         kept[same] &= ~tested
-    untested = ~(tested | np.uint32(Pixel.DO_NOT_USE | Pixel.REFERENCE_PIXEL))
-    carried = int(((old & untested) > 0).sum())
+    untested = (
+        flag for flag in Pixel if not flag & (TESTED | Pixel.DO_NOT_USE | Pixel.REFERENCE_PIXEL)
+    )
+    counts = {str(flag.name): int(((old & np.uint32(flag)) > 0).sum()) for flag in untested}
+    carried = {name: count for name, count in counts.items() if count}
     return Updated(bits | kept, change.astype(np.int16), carried, _table(old, reasons, found.rate))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.nircam.dark.measure import measure
+from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.mask.classify import Class, classify
 from darkroom.nircam.ramps.classes import Classes
@@ -47,6 +48,8 @@ class Conditions:
         Read noise of a group, e-.
     hits : float
         Cosmic rays a pixel and second.
+    step_sigma : float
+        Limit of the dark's test for them, standard deviations.
     """
 
     nramps: int
@@ -55,6 +58,7 @@ class Conditions:
     rate: float
     read: float
     hits: float
+    step_sigma: float = DarkSettings.step_sigma
 
 
 #: Class, what is injected, and the words for it.
@@ -175,7 +179,10 @@ def inject(
     # Anywhere on the detector where there are no reference pixels.
     layout = Readout("NRCA1", "SUB400P", -1, 2, 801, 5, nx, ny, 1, ny + 8)
     classes = Classes.of_layout(layout)
-    found = measure(_Ramps(data, conditions.tgroup), classes, np.ones(1))  # type: ignore[arg-type]
+    found = measure(
+        _Ramps(data, conditions.tgroup),  # type: ignore[arg-type]
+        classes, np.ones(1), step_sigma=conditions.step_sigma,
+    )  # fmt: skip
     reasons = classify(found, classes, *limits).ravel()
     good = reasons[len(KINDS) * injected :]
     rows = []
@@ -192,7 +199,9 @@ def inject(
     return rows
 
 
-def conditions_of(found: DarkRates, nramps: int, usable: np.ndarray) -> Conditions:
+def conditions_of(
+    found: DarkRates, nramps: int, usable: np.ndarray, step_sigma: float
+) -> Conditions:
     """Return what the exposures of a dark are like; medians over amplifiers.
 
     Parameters
@@ -201,6 +210,8 @@ def conditions_of(found: DarkRates, nramps: int, usable: np.ndarray) -> Conditio
     nramps : int
     usable : (ny, nx) bool array
         Good active pixels.
+    step_sigma : float
+        Limit of the test for cosmic rays, standard deviations.
     """
     ngroups = len(found.settling)
     seconds = nramps * (ngroups - 1) * found.timing.tgroup * max(int(usable.sum()), 1)
@@ -208,7 +219,9 @@ def conditions_of(found: DarkRates, nramps: int, usable: np.ndarray) -> Conditio
         nramps=nramps,
         ngroups=ngroups,
         tgroup=found.timing.tgroup,
-        rate=float(np.median([one.rate for one in found.usual])),
+        # A rate of about 0 can be measured below it.
+        rate=max(0.0, float(np.median([one.rate for one in found.usual]))),
         read=float(np.sqrt(np.median([one.read for one in found.usual]))),
         hits=float(found.nhits[usable].sum()) / seconds,
+        step_sigma=step_sigma,
     )

@@ -142,7 +142,7 @@ class ReffilesMask:
         if self.nexposures < FEWEST_EXPOSURES:
             raise DarkroomError(
                 f"method reffiles of the mask needs {FEWEST_EXPOSURES} exposures, there are "
-                f"{self.nexposures}: give more, or use method ramps"
+                f"{self.nexposures}: give more, or use method classes"
             )
         limits = self.limits
         share = {name: count / self.nramps for name, count in self._counts.items()}

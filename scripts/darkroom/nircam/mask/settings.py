@@ -40,16 +40,22 @@ class MaskSettings(MetadataSettings):
         "must be made too (dark.make).",
         option=False,
     )
+    method: str = setting(
+        "classes",
+        "Classes of pixels by the rates of the dark (classes); or the flags of jwst_reffiles to "
+        "the last bit (reffiles; of slopes after ramp_fit, by the program alone).",
+        choices=("classes", "reffiles"),
+    )
     do_not_use: list[str] = setting(
         ["SATURATED_FIRST", "HOT", "STUCK"],
-        "Classes that are flagged DO_NOT_USE as well.",
+        "classes: those that are flagged DO_NOT_USE as well.",
         choices=CLASSES,
         schema={"uniqueItems": True},
     )
     policy: str = setting(
         "update",
-        "What becomes of pixels of the previous mask that are bad no more: update leaves out those "
-        "that are significantly good, keep only adds.",
+        "classes: what becomes of pixels of the previous mask that are bad no more: update leaves "
+        "out those that are significantly good, keep only adds.",
         choices=("update", "keep"),
     )
     injected: int = setting(
@@ -70,4 +76,5 @@ class MaskSettings(MetadataSettings):
     @property
     def effective_settings(self) -> dict[str, Any]:
         """The settings that affect the result, by name."""
-        return {name: getattr(self, name) for name in ("do_not_use", "policy")}
+        names = ("method", "do_not_use", "policy") if self.method == "classes" else ("method",)
+        return {name: getattr(self, name) for name in names}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
+from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
-from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, check_groups, fit_ramp
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,14 +164,15 @@ def measure(source: RampSource) -> Levels:
         sirs=sirs,
     )
     first = None
-    for ramp in range(source.nramps):
-        fitted = fit_ramp(source, ramp, (regions.y, regions.x))
-        check_alive(source, ramp, fitted)
-        found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
-        found.noise += fitted.noise**2
-        _add_frames(source, ramp, fitted, found)
-        first = fitted.first if first is None else first
-        _add_start(source, fitted.first - first, found)
+    with kept_large():
+        for ramp in range(source.nramps):
+            fitted = fit_ramp(source, ramp, (regions.y, regions.x))
+            check_alive(source, ramp, fitted)
+            found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
+            found.noise += fitted.noise**2
+            _add_frames(source, ramp, fitted, found)
+            first = fitted.first if first is None else first
+            _add_start(source, fitted.first - first, found)
     found.nactive /= source.nramps
     found.noise = np.sqrt(found.noise / source.nramps)
     if rows is not None:
@@ -218,11 +221,15 @@ def _add_frames(source, ramp, fitted, found):
     counts = np.maximum(_by_class(fitted.good, readout), 1)
     in_row = np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
     mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
+    kernel = load_kernel("darkroom.nircam.spectrum.kernel")
     for group in range(ngroups):
-        residual = fitted.residual(source.read(ramp, group, flagged=False), group)
-        rows[group] = residual.reshape(shape).sum(axis=2, dtype=np.float64) / in_row
+        columns = np.zeros(readout.nx)
+        for part in bands(readout.ny):
+            values = np.ascontiguousarray(source.read(ramp, group, part, flagged=False))
+            kernel.summed_residuals(values, *fitted.line(group, part), rows[group, part], columns)
+        rows[group] /= in_row
         line = mean + slope * fitted.centred(group) + fitted.offsets[group][:, None]
-        active[group] = _by_class(residual, readout) / counts + line
+        active[group] = _summed(columns, readout) / counts + line
     found.active.append(active)
     found.reference.append(reference)
     found.edges.append(_edges(reference, regions, readout.noutputs))
@@ -303,7 +310,11 @@ def _side_rows(reference, regions):
 
 def _by_class(image, readout):
     """Return the sum of each amplifier and parity of a detector-frame image: (noutputs, 2)."""
-    columns = image.sum(axis=0, dtype=np.float64)
+    return _summed(image.sum(axis=0, dtype=np.float64), readout)
+
+
+def _summed(columns, readout):
+    """Return the sum of sums of columns of each amplifier and parity: (noutputs, 2)."""
     amplifier, parity = readout.amplifiers()[0], readout.parity()[0]
     return np.bincount(2 * amplifier + parity, columns, 2 * readout.noutputs).reshape(-1, 2)
 

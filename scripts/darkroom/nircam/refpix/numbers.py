@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from darkroom.nircam.refpix import predict
 
@@ -186,7 +186,7 @@ def instabilities(
             continue
         # Measured and predicted variance have nu and 2 / (relative error)² degrees of freedom.
         nu = 2 / relative_error[amplifier] ** 2
-        p = float(stats.f.sf((one.value / expected[amplifier]) ** 2, one.nu, nu))
+        p = float(special.fdtrc(one.nu, nu, (one.value / expected[amplifier]) ** 2))
         excess = float(np.sqrt(max(one.value**2 - expected[amplifier] ** 2, 0.0)))
         found.append(
             Instability(

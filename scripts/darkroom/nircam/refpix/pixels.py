@@ -7,7 +7,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.levels import line_residuals
@@ -154,7 +154,8 @@ def _flag(found, pixels, dof):
     middle, spread = _robust(sigma)
     # With few groups the estimate of the noise itself has a large scatter.
     high, low = np.sqrt(
-        [stats.chi2.isf(_CHANCE, dof), stats.chi2.ppf(_CHANCE, dof)] / stats.chi2.median(dof)
+        [special.chdtri(dof, _CHANCE), 2 * special.gammaincinv(dof / 2, _CHANCE)]
+        / (2 * special.gammaincinv(dof / 2, 0.5))
     )
     noisy = sigma > max(middle + _NOISY * spread, high * middle)
     # Telegraph noise makes a pixel noisy; two levels in a quiet pixel are chance.
@@ -163,7 +164,7 @@ def _flag(found, pixels, dof):
     # Rounded values may lie exactly on a line by chance.
     rounded = np.sqrt(sigma**2 + _ROUNDING)
     bad |= np.where(rounded < min(_DEAD, low) * middle, Bad.DEAD, 0)
-    limit = stats.t.isf(_CHANCE / 2, dof)
+    limit = -special.stdtrit(dof, _CHANCE / 2)
     # The error of the slope is at least that of the class: by chance a pixel may look too quiet.
     with np.errstate(invalid="ignore"):
         drift = np.abs(found.slope_t[pixels]) * np.minimum(sigma / middle, 1)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, linalg, optimize
+from scipy import fft, linalg
 
 from darkroom.nircam.detector.readout import OUTPUTS
 
@@ -149,4 +149,6 @@ def _least_squares(square, side):
     ridge = 1e-9 * np.trace(square) / len(square) or 1.0
     root = linalg.cholesky(square + ridge * np.eye(len(square)), lower=True)
     wanted = linalg.solve_triangular(root, side, lower=True)
-    return optimize.nnls(root.T, wanted, maxiter=30 * len(side))[0]
+    from scipy.optimize import nnls  # most programs that read this module need none
+
+    return nnls(root.T, wanted, maxiter=30 * len(side))[0]

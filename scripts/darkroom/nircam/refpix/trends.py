@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from scipy import stats
+from scipy import special
 
 from darkroom.errors import InputError
 
@@ -135,5 +135,5 @@ def line(axis: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:
     residual = values - values.mean() - slope * axis
     dof = len(values) - 2
     error = float(np.sqrt(residual @ residual / dof / lever))
-    p = float(2 * stats.t.sf(abs(slope) / error, dof)) if error > 0 else float(slope == 0)
+    p = float(2 * special.stdtr(dof, -abs(slope) / error)) if error > 0 else float(slope == 0)
     return slope, error, p

@@ -1,7 +1,8 @@
 """Dark current over epochs: the template of a series, and its states, of the rate of each ramp.
 
-The noise model that rates are fitted with is that of the first epoch, in the template: a fit that
-the other ramps of a campaign had a part in would not merge. A ramp counts in a pixel with its full
+The noise model that rates are fitted with, and the limit of the test for cosmic rays, are those of
+the first epoch, in the template: a fit that the other ramps of a campaign had a part in would not
+merge. A ramp counts in a pixel with its full
 weight where cosmic rays leave more than half of its information, else not at all.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.io import fits
 
 from darkroom.compiled import load_kernel
 from darkroom.epochs.state import (
@@ -23,7 +25,7 @@ from darkroom.epochs.state import (
     of_unit,
 )
 from darkroom.errors import InputError
-from darkroom.nircam.dark.fit import STEP_SIGMA, RampFit, timing_of
+from darkroom.nircam.dark.fit import RampFit, timing_of
 from darkroom.nircam.dark.flags import Flag
 from darkroom.nircam.dark.measure import UNUSABLE
 from darkroom.nircam.ramps.blocks import RampBlocks
@@ -56,7 +58,7 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
     -------
     Template
         A class for each amplifier; flagged pixels have their own scatter. Constants hold gain,
-        noise model and timing.
+        noise model, timing, and the dark's limit of the test for cosmic rays.
 
     Raises
     ------
@@ -76,7 +78,8 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
             raise InputError(details, f"every pixel of amplifier {a} is flagged")
         sigma[a] = np.median(scatter[where])
     scale = 2.0 ** np.round(np.log2(_SCATTER / np.median(sigma)))
-    fit = RampFit(RampBlocks(ramps, UNUSABLE), layout, gain)
+    step_sigma = _step_sigma(details)
+    fit = RampFit(RampBlocks(ramps, UNUSABLE), layout, gain, step_sigma)
     template = Template(
         np.rint(np.where(good, rate * scale, 0)).astype(np.int32),
         sigma * scale,
@@ -89,11 +92,23 @@ def template_of(details: StrPath, ramps: RampSet, gain: np.ndarray) -> Template:
             "KINDS": fit.kinds,
             "TIMES": fit.times,
             "SCALES": fit.scales,
+            "STEP": np.array([step_sigma]),
         },
     )
     odd = (dq & np.asarray(int(Flag.HOT | Flag.WARM | Flag.UNSTABLE | Flag.NOISY), dq.dtype)) > 0
     factor = np.where(odd, scatter * scale / template.spread(template.sigma, np.inf), 1.0)
     return replace(template, noise=noise_steps(factor, template))
+
+
+def _step_sigma(details):
+    step_sigma = fits.getheader(details).get("STEPSIG")
+    if step_sigma is None:
+        raise InputError(
+            details,
+            "does not say the limit of its test for cosmic rays (STEPSIG)",
+            "make the dark again",
+        )
+    return float(step_sigma)
 
 
 def state_of(ramps: RampSet, template: Template) -> State:
@@ -137,7 +152,7 @@ def _rates(blocks, template):
     """Return the rate of one ramp by pixel, in samples; NaN where cosmic rays left too little."""
     kernel = load_kernel("darkroom.nircam.dark.kernel")
     kinds, times = template.constants["KINDS"], template.constants["TIMES"]
-    ngroups = blocks.ngroups
+    ngroups, step_sigma = blocks.ngroups, float(template.constants["STEP"][0])
     scales = np.ones((len(kinds), max(template.constants["SCALES"].shape[1], ngroups - 1)))
     scales[:, : template.constants["SCALES"].shape[1]] = template.constants["SCALES"]
     frame = np.full(template.level.shape, np.nan)
@@ -152,7 +167,7 @@ def _rates(blocks, template):
         nothing = np.zeros((0, n), np.float32), np.zeros((0, n), np.int16)
         kind = np.ascontiguousarray(number[rows, columns]).ravel().astype(np.int8)
         kernel.rates(
-            values, blocks.starts, kind, kinds, times, STEP_SIGMA, scales, rate, info, chi2, free,
+            values, blocks.starts, kind, kinds, times, step_sigma, scales, rate, info, chi2, free,
             hits, down, *nothing,
         )  # fmt: skip
         cut = (hits > 0) & (info[0] < ENOUGH * full[np.maximum(kind, 0)])

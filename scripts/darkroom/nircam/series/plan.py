@@ -10,6 +10,8 @@ from darkroom.workflow.plan import named_options
 
 #: Products of which states are made, and the method whose details a series starts from.
 _METHODS = {"superbias": "aligned", "readnoise": "line", "dark": "gls"}
+#: Products whose numbers are followed, and their files.
+_NUMBERS = {"spectrum": "noise_spectrum"}
 
 
 class NircamSeriesPlan(SeriesPlan):
@@ -17,14 +19,20 @@ class NircamSeriesPlan(SeriesPlan):
 
     if TYPE_CHECKING:
 
+        def makes_spectrum(self, item: str) -> bool:
+            """Return whether the noise spectrum of an item is measured."""
+
+        def noise_ramps(self, item: str) -> str:
+            """Return the list of ramps of the noise spectrum."""
+
         def dark_products(self, item: str) -> list[str]:
             """Return the names of those of dark and mask that are made for an item."""
 
     def series_products(self, item: str) -> list[str]:
         """Return the products of an item that are compared with a series of epochs.
 
-        They are those made by a method whose details a series can start from; none without
-        ``epochs.series``.
+        They are those made by a method whose details a series can start from, and those whose
+        numbers are followed; none without ``epochs.series``.
 
         Raises
         ------
@@ -37,6 +45,8 @@ class NircamSeriesPlan(SeriesPlan):
         made = {*_METHODS} - {"dark"} | {*self.dark_products(item)}
         found = [name for name in _METHODS if name in made]
         found = [name for name in found if settings[name]["method"] == _METHODS[name]]
+        if self.makes_spectrum(item):
+            found.append("spectrum")
         if not found:
             needed = ", ".join(f"{name}.method: {method}" for name, method in _METHODS.items())
             raise DarkroomError(
@@ -48,6 +58,13 @@ class NircamSeriesPlan(SeriesPlan):
     def series_inputs(self, item: str, product: str) -> dict[str, str]:
         """Return what a state is made from: ramps, and what gives the template of the series."""
         folder = self.plan.folder(item)
+        if product in _NUMBERS:
+            inputs = {
+                "frames": self.noise_ramps(item),
+                "start": f"{folder}/{_NUMBERS[product]}.fits",
+            }
+            earlier = self.earlier_states(item, product)
+            return inputs | ({"series": earlier[0]} if earlier else {})
         purpose = "superbias" if product == "superbias" else "readnoise"
         inputs = {"frames": f"{folder}/{purpose}_ramps.list"}
         if earlier := self.earlier_states(item, product):

@@ -56,7 +56,10 @@ class Detector:
     dark : float32 array
         Dark current of normal pixels in e-/s; 0 in reference pixels.
     hot : float32 array
-        Additional dark current of hot pixels in e-/s; 0 elsewhere.
+        Additional dark current of hot and warm pixels in e-/s; 0 elsewhere.
+    unstable : float32 array
+        Dark current that is added in half of the integrations of unstable pixels in e-/s; 0
+        elsewhere.
     telegraph : float32 array
         Amplitude of the random telegraph noise (upper - lower level); 0 where there is none.
     noisy_reference : bool array
@@ -72,6 +75,7 @@ class Detector:
     ktc: np.ndarray
     dark: np.ndarray
     hot: np.ndarray
+    unstable: np.ndarray
     telegraph: np.ndarray
     noisy_reference: np.ndarray
     coupling: np.ndarray
@@ -95,6 +99,10 @@ def make_detector(full: dict[str, Any]) -> Detector:
     hot = full["gain"] * _anomalous_pixels(
         full, "hot", active, full["hot_fraction"], full["hot_rate"]
     )
+    hot += _anomalous_pixels(full, "warm", active, full["warm_fraction"], full["warm_rate"])
+    unstable = _anomalous_pixels(
+        full, "unstable", active, full["unstable_fraction"], full["unstable_rate"]
+    )
     telegraph = _anomalous_pixels(full, "rtn", active, full["rtn_fraction"], full["rtn_amplitude"])
     noisy = stream(full, "noisy_reference").random(whole, dtype=np.float32)
     noisy = ((noisy < full["noisy_reference_fraction"]) & ~active)[window]
@@ -116,6 +124,7 @@ def make_detector(full: dict[str, Any]) -> Detector:
         ktc=full["ktc"] * np.where(reference, np.float32(full["reference_ktc"]), np.float32(1)),
         dark=np.where(reference, np.float32(0), np.float32(full["dark"])),
         hot=hot[window],
+        unstable=unstable[window],
         telegraph=telegraph[window],
         noisy_reference=noisy,
         coupling=(1 + spread)[: readout.noutputs],
@@ -134,9 +143,11 @@ def _levels(full, readout):
 
 def _anomalous_pixels(full, component, active, fraction, limits):
     """Return values of randomly chosen active pixels, log-uniform within `limits`; 0 elsewhere."""
-    rng = stream(full, component)
     low, high = limits
-    chosen = (rng.random(active.shape, dtype=np.float32) < fraction) & active
     values = np.zeros(active.shape, np.float32)
+    if not fraction:
+        return values
+    rng = stream(full, component)
+    chosen = (rng.random(active.shape, dtype=np.float32) < fraction) & active
     values[chosen] = low * (high / low) ** rng.random(int(chosen.sum()))
     return values

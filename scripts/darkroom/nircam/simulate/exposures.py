@@ -56,7 +56,9 @@ def deliver(settings: dict[str, Any], name: str, path: Path) -> None:
     held = full | {"nints": exposure.nints}
     change = np.array(level_change(full, exposure, layout(full).noutputs), np.float32)
     regions = hot_regions(full, exposure)
-    make = partial(make_groups, held, name, change=change, hot_regions=regions)
+    make = partial(
+        make_groups, held, name, change=change, hot_regions=regions, first=exposure.first
+    )
     with written_atomically(path) as temporary:
         truth = write_uncal(temporary, full, exposure, make)
         for fault in full["faults"]:

@@ -44,7 +44,9 @@ def make_ramp(full: dict[str, Any], name: str) -> tuple[np.ndarray, dict[str, np
         over the active pixels of an amplifier and column parity;
         ``cosmic_rays``: table of integration, group, y, x (DMS) and charge; ``telegraph_state``
         (nints, ngroups, pixels of ``telegraph`` > 0 in order): share of the frames in the upper
-        state.
+        state; ``unstable`` (ny, nx): dark current (DN/s) that is added where ``unstable_state``
+        (nints, pixels of ``unstable`` > 0 in order) is set; of active pixels ``cycle`` (nints) and
+        ``settling`` (ngroups): levels that are no part of the bias.
     """
     readout = layout(full)
     data = np.empty((full["nints"], full["ngroups"], *readout.shape), np.uint16)
@@ -62,6 +64,7 @@ def make_groups(
     take: Callable[[np.ndarray], None],
     change: np.ndarray | None = None,
     hot_regions: Sequence[tuple[slice, slice, float]] = (),
+    first: int = 1,
 ) -> dict[str, np.ndarray]:
     """Make the groups of an exposure one by one; return their truth.
 
@@ -78,20 +81,23 @@ def make_groups(
     hot_regions : sequence of (slice, slice, float)
         Rows and columns, DMS frame, that have become hot since the first epoch, and the dark
         current that is added there, e-/s; not in the truth either.
+    first : int
+        Number that the first of these integrations has in its exposure, from 1.
 
     Returns
     -------
     dict of arrays
         As of `make_ramp`.
     """
-    return _Maker(full, name, take, change, hot_regions).make()
+    return _Maker(full, name, take, change, hot_regions, first).make()
 
 
 class _Maker:
     """Makes one exposure; holds its random generators and the truth collected so far."""
 
-    def __init__(self, full, name, take, change, hot_regions=()):
+    def __init__(self, full, name, take, change, hot_regions, first):
         self.full, self.name, self.take, self.change = full, name, take, change
+        self.first = first
         self.detector = make_detector(full)
         self.readout = self.detector.readout
         self.nframes, self.gap = PATTERNS[full["readpatt"]]
@@ -113,6 +119,9 @@ class _Maker:
         full, readout = self.full, self.readout
         nints, ngroups, namp = full["nints"], full["ngroups"], readout.noutputs
         self.telegraph_at = np.nonzero(readout.flip(self.detector.telegraph))
+        self.unstable_at = np.nonzero(readout.flip(self.detector.unstable))
+        numbers = self.first - 1 + np.arange(nints)
+        levels = np.array(full["cycle"] or [0.0])
         self.hidden = {
             "ktc": np.empty((nints, *readout.shape), np.float32),
             "ramp_offset": self._offsets("ramp_offset", full["ramp_offset_rms"], nints),
@@ -124,6 +133,9 @@ class _Maker:
             ),
             "correlated_mean": np.zeros((nints, ngroups, namp, 2)),
             "telegraph_state": np.zeros((nints, ngroups, self.telegraph_at[0].size), np.float32),
+            "unstable_state": np.zeros((nints, self.unstable_at[0].size), bool),
+            "cycle": levels[numbers % levels.size],
+            "settling": np.zeros(ngroups),
         }
         self.pedestals = self._offsets("pedestal", full["pedestal_rms"], nints, self.frames)
         self.amplifier_pedestals = self._offsets(
@@ -147,6 +159,7 @@ class _Maker:
             noise = integration_noise(full, readout, self.frames, coupling, self.stream)
         charge = np.zeros(readout.shape, np.float32)
         upper = self.stream("rtn_state").random(self.telegraph_at[0].size) < 0.5
+        self._added_rates(integration)
         frame, elapsed = 0, 1
         for group in range(full["ngroups"]):
             total = np.zeros(readout.shape, np.float32)
@@ -155,6 +168,8 @@ class _Maker:
                 upper = self._switch(upper, elapsed)
                 self.hidden["telegraph_state"][integration, group] += upper / self.nframes
                 total += level + charge
+                if full["settling"]:
+                    total += self._settle(integration, group, frame)
                 self._add_telegraph(total, upper)
                 total += self._frame_noise(integration, frame)
                 if noise is not None:
@@ -176,9 +191,32 @@ class _Maker:
         offsets += hidden["ramp_offset"][integration]
         table = offsets.astype(np.float32)[readout.amplifiers(), readout.parity()]
         level = detector.bias + ktc + table
+        if cycle := hidden["cycle"][integration]:
+            level += np.float32(cycle) * ~detector.reference
         if self.change is not None and self.change.any():
             level += self.change[readout.amplifiers()] * ~detector.reference
         return level
+
+    def _added_rates(self, integration):
+        """Choose the dark current (e-/s) that this integration alone has."""
+        self.added = None
+        full, detector = self.full, self.detector
+        first = full["first_integration"] * (self.first + integration == 1)
+        if not (first or self.unstable_at[0].size):
+            return
+        self.added = np.where(detector.reference, 0.0, first)
+        on = self.stream("unstable_state").random(self.unstable_at[0].size) < 0.5
+        self.hidden["unstable_state"][integration] = on
+        added, rates = (self.readout.flip(image) for image in (self.added, detector.unstable))
+        added[self.unstable_at] += rates[self.unstable_at] * on
+
+    def _settle(self, integration, group, frame):
+        """Return the level (DN) that active pixels lack in a frame, (ny, nx) float32."""
+        seconds = (frame + 1) * self.readout.frame_time
+        level = -self.full["settling"] * np.exp(-seconds / self.full["settling_s"])
+        if integration == 0:
+            self.hidden["settling"][group] += level / self.nframes
+        return np.float32(level) * ~self.detector.reference
 
     def _collect(self, charge, integration, group, elapsed):
         """Add the charge (DN) that active pixels collect in `elapsed` frame times."""
@@ -192,6 +230,8 @@ class _Maker:
         charge[hot] += self.stream("hot_charge").poisson(detector.hot[hot] * seconds) / gain
         if self.new_rate.size:
             charge += self.stream("new_hot").poisson(self.new_rate * seconds) / gain
+        if self.added is not None:
+            charge += self.stream("added_charge").poisson(self.added * seconds) / gain
         rng = self.stream("cosmic_rays")
         count = rng.poisson(full["cosmic_rays"] * seconds / 100 * charge.size)
         y, x = (rng.integers(n, size=count) for n in shape)
@@ -240,6 +280,7 @@ class _Maker:
             "ktc_rms": flip(detector.ktc),
             "dark_rate": flip((detector.dark + detector.hot) / np.float32(full["gain"])),
             "hot": flip(detector.hot > 0),
+            "unstable": flip(detector.unstable / np.float32(full["gain"])),
             "telegraph": flip(detector.telegraph),
             "reference": flip(detector.reference),
             "noisy_reference": flip(detector.noisy_reference),

@@ -102,7 +102,8 @@ def _cards(full, kind, name):
         ("AUTHOR", "darkroom", "author of the reference file"),
         ("USEAFTER", USEAFTER, "use after date of the reference file"),
         *instrument_cards(full),
-        ("EXP_TYPE", "NRC_DARK", "type of data in the exposure"),
+        # A dark of NRC_DARK would be found by darks only.
+        ("EXP_TYPE", "N/A" if kind == "dark" else "NRC_DARK", "type of data in the exposure"),
     ]
     if "READPATT" in (key.rpartition(".")[2] for key in PARKEYS[kind]):
         cards.append(("READPATT", "ANY", "readout pattern"))
@@ -261,7 +262,7 @@ def _write_set(folder, full, tables):
         _DETECTOR: full["detector"],
         _SUBARRAY: full["subarray"],
         _PATTERN: "ANY",
-        _TYPE: "NRC_DARK",
+        _TYPE: "N/A",
     }
     for table in tables:
         name = f"jwst_nircam_{table.name}_{len(table.rows) + 1:04d}.fits"

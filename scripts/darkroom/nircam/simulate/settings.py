@@ -190,6 +190,46 @@ class Simulation:
         minimum=0,
         schema=_TWO,
     )
+    warm_fraction: float = simulated(
+        0.0, "Fraction of warm pixels.", unit="fraction", minimum=0, maximum=1
+    )
+    warm_rate: list[float] = simulated(
+        [0.05, 0.5],
+        "Dark current that is added in warm pixels, log-uniform.",
+        unit="LOW HIGH e-/s",
+        minimum=0,
+        schema=_TWO,
+    )
+    unstable_fraction: float = simulated(
+        0.0, "Fraction of unstable pixels.", unit="fraction", minimum=0, maximum=1
+    )
+    unstable_rate: list[float] = simulated(
+        [0.2, 1.0],
+        "Dark current that is added in unstable pixels in half of their integrations, at random; "
+        "log-uniform.",
+        unit="LOW HIGH e-/s",
+        minimum=0,
+        schema=_TWO,
+    )
+    settling: float = simulated(
+        0.0,
+        "By how much active pixels are lower right after each reset, decreasing exponentially.",
+        unit="DN",
+    )
+    settling_s: float = simulated(40.0, "Time constant of that.", unit="s", above=0)
+    first_integration: float = simulated(
+        0.0,
+        "Dark current that is added in the first integration of each exposure.",
+        unit="e-/s",
+        minimum=0,
+    )
+    cycle: list[float] = simulated(
+        [],
+        "Levels of active pixels by the number of the integration, again and again, as after "
+        "fast resets of subarrays.",
+        unit="DN",
+        absent="none",
+    )
     cosmic_rays: float = simulated(5e-3, "Cosmic-ray hits.", unit="per pixel and 100 s", minimum=0)
     cosmic_ray_mean: float = simulated(
         400.0, "Mean of the exponential distribution of their signal.", unit="DN", minimum=0

@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage, special
+
+from darkroom.compiled import load_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +122,13 @@ class Places:
         counts = np.bincount(self.where, minlength=n)
         flat = np.atleast_2d(values)
         sums = np.empty((flat.shape[0], n), np.result_type(values.dtype, np.float64))
+        kernel = load_kernel("darkroom.nircam.spectrum.kernel")
         for row, every in zip(sums, flat, strict=True):
+            if every.dtype == np.complex64:
+                parts = np.zeros((2, n))
+                kernel.sums_in_bins(np.ascontiguousarray(every), self.inside, self.where, parts)
+                row.real, row.imag = parts
+                continue
             source = every[self.inside]
             row[...] = np.bincount(self.where, source.real, n)
             if np.iscomplexobj(sums):
@@ -188,7 +196,7 @@ class LineSearch:
         self._baseline = _baseline(frequency, self._mean, grid)
         inside = (frequency >= grid.edges[0]) & (frequency < grid.edges[-1])
         # A gamma variable's median lies below its mean, which is 1 here.
-        limit = stats.gamma.isf(_LINE_P, dof) / stats.gamma.median(dof)
+        limit = special.gammainccinv(dof, _LINE_P) / special.gammaincinv(dof, 0.5)
         self._above = inside & (self._mean > limit * self._baseline)
         # Smoothed, so that a value is not compared with its own fluctuation; below the lowest bin
         # there is no baseline.

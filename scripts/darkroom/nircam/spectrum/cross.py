@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from darkroom.nircam.detector.readout import PIXEL_TIME
+from darkroom.compiled import load_kernel
+from darkroom.nircam.detector.readout import PIXEL_TIME, ROW_OVERHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,6 +61,7 @@ class CrossSpectra:
     def __init__(self, readout: Readout, amplifiers: Sequence[int], threads: int = 1) -> None:
         self.readout, self.amplifiers, self._threads = readout, list(amplifiers), threads
         self.ticks = readout.ticks
+        self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
         # Padded to at least twice the frame, so that lags do not wrap around.
         self.length = fft.next_fast_len(2 * self.ticks, real=True)
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
@@ -102,35 +104,48 @@ class CrossSpectra:
         """Yield taper × good pixels of each amplifier."""
         return (self.taper * good for good in self._good)
 
-    def add(self, residuals: Iterable[tuple[slice, np.ndarray]]) -> np.ndarray:
+    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple]]) -> np.ndarray:
         """Add a frame of the current integration.
 
         Parameters
         ----------
-        residuals : iterable of (slice, (nrows, nx) float32 array)
-            Bands of rows that together are the frame, detector frame: DN, 0 outside `good`.
+        frame : iterable of (slice, (nrows, nx) float32 array, tuple)
+            Bands of rows that together are the frame, detector frame: DN, and the line that is
+            subtracted (`darkroom.nircam.spectrum.ramp.RampFit.line`).
 
         Returns
         -------
         (namplifiers,) float64 array
             Taper-weighted mean of each amplifier, DN, which was subtracted.
         """
-        padded = self._padded(residuals)
+        padded, kernel = self._empty(), self._kernel
+        tick = self.readout.columns_per_amplifier + ROW_OVERHEAD
+        for rows, values, line in frame:
+            here = slice(rows.start * tick, rows.stop * tick)
+            kernel.tapered_residuals(
+                np.ascontiguousarray(values), *line, self.taper[here], tick,
+                padded[:, : self.ticks], rows.start * tick,
+            )  # fmt: skip
+        padded = self._chosen(padded)
         stream = padded[:, : self.ticks]
         mean = stream.sum(axis=1, dtype=np.float64) / self._total
-        for one, mask, level in zip(stream, self._tapered(), mean.astype(np.float32), strict=True):
-            one -= mask * level
-        self.variance += _squares(stream)
+        for a, (one, good) in enumerate(zip(stream, self._good, strict=True)):
+            self.variance[a] += kernel.level_removed(one, self.taper, good, np.float32(mean[a]))
         self._add(self.power, padded, np.float32(1))
         return mean
 
-    def _padded(self, bands):
-        """Return taper × image as time series, with the zeros of the padding."""
-        stream = np.zeros((self.readout.noutputs, self.length), np.float32)
-        for rows, band in bands:
-            self.readout.fill_clock(stream[:, : self.ticks], band, rows.start)
-        if len(self.amplifiers) < len(stream):
-            stream = stream[self.amplifiers]
+    def _empty(self):
+        """Return time series of 0 with the padding."""
+        return np.zeros((self.readout.noutputs, self.length), np.float32)
+
+    def _chosen(self, stream):
+        return stream if len(self.amplifiers) == len(stream) else stream[self.amplifiers]
+
+    def _padded(self, good):
+        """Return taper × good pixels as time series, with the zeros of the padding."""
+        stream = self._empty()
+        stream[:, : self.ticks] = self.readout.to_clock(good)
+        stream = self._chosen(stream)
         stream[:, : self.ticks] *= self.taper
         return stream
 
@@ -176,7 +191,7 @@ class CrossSpectra:
         self._window = [np.zeros_like(power) for power in self.power]
         for packed, dof in self._masks:
             good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
-            self._add(self._window, self._padded([(slice(0, shape[0]), good)]), np.float32(dof))
+            self._add(self._window, self._padded(good), np.float32(dof))
 
     def _corrected_lags(self, place, overlap):
         """Return the correlation of a pair over the fraction of its samples that are valid.

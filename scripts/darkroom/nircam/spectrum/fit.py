@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from darkroom.errors import DarkroomError
 from darkroom.nircam.spectrum.model import PIVOT, FittedModel, Layout, covariance
@@ -293,7 +293,7 @@ class _Problem:
         model = self._model(found.layout, found.values, np.ones_like(low))[0]
         # The amplifiers share the common noise there, so they count as one.
         deviation = (self._deviations(model)[low] ** 2).mean(axis=1)
-        return stats.chi2.sf(deviation.sum(), low.sum()) < _LOW_P
+        return special.chdtrc(low.sum(), deviation.sum()) < _LOW_P
 
 
 def _priors(layout):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.errors import DarkroomError
+from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum import bins
 from darkroom.nircam.spectrum.cross import CrossSpectra
@@ -119,19 +120,23 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak_of_ramps, parts, weights = [], [], [], []
     before, places = np.zeros(()), grid.places(sums.padded_frequency)
-    for ramp in range(source.nramps):
-        fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
-        weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
-        pedestals.append(_add_ramp(source, ramp, fitted, sums))
-        fitted = first = None  # their images are large
-        total = np.stack([places.means(power)[0] for power in sums.power])
-        parts.append(total - before)
-        weights.append(sums.weight.copy())
-        before = total
+    with kept_large():
+        for ramp in range(source.nramps):
+            fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
+            weak_of_ramps.append(
+                (fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof)
+            )
+            pedestals.append(_add_ramp(source, ramp, fitted, sums))
+            fitted = first = None  # their images are large
+            total = np.stack([places.means(power)[0] for power in sums.power])
+            parts.append(total - before)
+            weights.append(sums.weight.copy())
+            before = total
     del places
     source.forget()
     _check_kept(sums, readout)
-    frequency, spectra = sums.corrected()
+    with kept_large():
+        frequency, spectra = sums.corrected()
     spectra *= source.nframes
     pairs, n = sums.pairs, len(amplifiers)
     search = bins.LineSearch(frequency, spectra, pairs, grid, sums.dof)
@@ -223,15 +228,15 @@ def _add_ramp(source, ramp, fitted, sums):
     sums.begin(fitted.good, fitted.dof)
     levels = fitted.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
-        levels[group] += sums.add(_residuals(source, ramp, fitted, group))
+        levels[group] += sums.add(_frame(source, ramp, fitted, group))
     return levels
 
 
-def _residuals(source, ramp, fitted, group):
-    """Yield the residuals of a group by bands of rows."""
+def _frame(source, ramp, fitted, group):
+    """Yield rows of a group and the line through them, for `CrossSpectra.add`."""
     for rows in bands(source.readout.ny):
         values = source.read(ramp, group, rows, flagged=False)
-        yield rows, fitted.residual(values, group, rows)
+        yield rows, values, fitted.line(group, rows)
 
 
 def _check_kept(sums, readout):

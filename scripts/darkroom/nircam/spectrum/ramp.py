@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
@@ -158,24 +158,23 @@ class RampFit:
         """Return the number of a group, counted from the middle of the ramp."""
         return group - (len(self.offsets) - 1) / 2
 
-    def residual(self, values: np.ndarray, group: int, rows: slice = slice(None)) -> np.ndarray:
-        """Return residuals from the line: (nrows, nx) float32, DN; 0 where not good.
+    def line(self, group: int, rows: slice = slice(None)) -> tuple:
+        """Return what the loops of `darkroom.nircam.spectrum.kernel` need of the line in a group.
 
         Parameters
         ----------
-        values : (nrows, nx) float32 array
-            Rows of a group, DN; flags need not be looked at, as good pixels have none.
         group : int
         rows : slice
             Which rows.
+
+        Returns
+        -------
+        first, mean, slope, good : (nrows, nx) arrays
+        offsets : (noutputs,) float32 array
+        place : float
         """
-        width = values.shape[1] // self.offsets.shape[1]
-        residual = values - self.first[rows]
-        residual -= np.repeat(self.offsets[group].astype(np.float32), width)
-        residual -= self.mean[rows]
-        residual -= self.slope[rows] * np.float32(self.centred(group))
-        residual[~self.good[rows]] = 0
-        return residual
+        images = (image[rows] for image in (self.first, self.mean, self.slope, self.good))
+        return *images, self.offsets[group].astype(np.float32), self.centred(group)
 
 
 def bands(nrows: int) -> list[slice]:
@@ -249,7 +248,7 @@ def fit_ramp(
         for group in range(1, ngroups):
             values = source.read(ramp, group, rows)
             seen[group, here] = values[place]
-            typical.add(sums, values, first[rows], group)
+            typical.add(sums, values, start, group)
         mean[rows], slope[rows] = sums.line
         row_means[:, rows] = sums.rows
         squares[rows], largest_step = sums.residual_statistics()
@@ -328,20 +327,25 @@ class _Typical:
             values = sample.read(source, ramp, group)
             values -= first
             self.offsets[group] = sample.medians(values)
-            values -= self._by_column(self.offsets[group].astype(np.float32))
             if group == 1:
-                self._limit = _ROW_LIMIT * sample.deviations(values)
-            step_noise[group - 1] = sample.deviations(sums.add(values, group, self._limit))
+                level = self._by_column(self.offsets[group].astype(np.float32))
+                self._limit = _ROW_LIMIT * sample.deviations(values - level)
+            before = sums.last.copy()
+            sums.add(values, group, self._limit, np.zeros_like(values), self.offsets[group])
+            step_noise[group - 1] = sample.deviations(before - sums.last)
         slope = sums.slope
         squares, _ = sums.residual_statistics()
-        nu, typical = self._nu, sample.medians(squares) / stats.chi2.median(self._nu)
+        nu, typical = (
+            self._nu,
+            sample.medians(squares) / (2 * special.gammaincinv(self._nu / 2, 0.5)),
+        )
         self.noise = np.sqrt(np.maximum(typical, 0.0))
-        self._largest = stats.chi2.isf(_LARGE, nu)
+        self._largest = special.chdtri(nu, _LARGE)
         # Leaving out the largest residuals makes the mean of the others a little too small.
-        above, below = (stats.chi2.cdf(self._largest, n) for n in (nu + 2, nu))
+        above, below = (special.chdtr(n, self._largest) for n in (nu + 2, nu))
         self.dof = float(nu * above / below)
         steps = _JUMP * np.median(step_noise, axis=0)
-        limits = typical * self._largest, typical * stats.chi2.ppf(_SMALL, nu), steps
+        limits = typical * self._largest, typical * (2 * special.gammaincinv(nu / 2, _SMALL)), steps
         self._limits = [self._by_column(limit) for limit in limits]
         hot = sample.medians(slope) + _HOT * sample.deviations(slope)
         self._hot = self._by_column(hot)
@@ -350,10 +354,8 @@ class _Typical:
         return np.repeat(values, self._width)
 
     def add(self, sums, values, first, group):
-        """Add rows of a group to running sums; `values` are changed."""
-        values -= first
-        values -= self._by_column(self.offsets[group].astype(np.float32))
-        sums.add(values, group, self._limit)
+        """Add rows of a group to running sums."""
+        sums.add(values, group, self._limit, first, self.offsets[group])
 
     def good(self, usable, squares, largest_step, slope):
         """Return the pixels with normal noise and no jump that are not hot."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.compiled import load_kernel
+
 
 class LineFitSums:
     """Running sums over the groups of a ramp.
@@ -28,7 +30,7 @@ class LineFitSums:
     """
 
     def __init__(self, shape: tuple[int, int], ngroups: int, noutputs: int) -> None:
-        self._ngroups, self._by_row = ngroups, (shape[0], noutputs, -1)
+        self._ngroups = ngroups
         # With levels subtracted and hot pixels left out, the error of single precision is
         # about 1e-5 of the noise.
         self._total, self._lever, self._squares = (np.zeros(shape, np.float32) for _ in range(3))
@@ -37,43 +39,54 @@ class LineFitSums:
         self._before = np.zeros(shape, np.float32)
         self.rows = np.zeros((ngroups, shape[0], noutputs))
         self._length = ngroups * (ngroups**2 - 1) / 12
+        # Rows and columns of the sums run as those of the groups do in memory.
+        self._order = slice(None), slice(None)
+        self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
 
-    def add(self, values: np.ndarray, group: int, limit: np.ndarray) -> np.ndarray:
+    def add(
+        self,
+        values: np.ndarray,
+        group: int,
+        limit: np.ndarray,
+        first: np.ndarray,
+        offsets: np.ndarray,
+    ) -> None:
         """Add a group.
 
         Parameters
         ----------
         values : (ny, nx) float32 array
-            Group - group 0 with the level of each amplifier subtracted, DN. Changed in place: the
-            mean of each row is subtracted.
+            DN; all groups are in the same order in memory.
         group : int
             Number of the group; from 1 on, in order.
         limit : (noutputs,) array
-            Pixels farther from 0 than this do not count in the mean of a row, DN.
-
-        Returns
-        -------
-        (ny, nx) float32 array
-            Previous group - this one, DN.
+            Pixels farther from the level than this do not count in the mean of a row, DN.
+        first : (ny, nx) float32 array
+            Group 0, DN.
+        offsets : (noutputs,) array
+            Level of each amplifier above group 0, DN.
         """
-        by_row = values.reshape(self._by_row)
-        means = row_means(by_row, limit)
-        self.rows[group] = means
-        by_row -= means[:, :, None].astype(np.float32)
-        step, self._before = self._before, values
-        step -= values
-        part = np.negative(step)
-        np.maximum(self._highest, part, out=self._highest)
-        np.minimum(self._lowest, part, out=self._lowest)
-        self._total += values
-        self._lever += np.multiply(values, np.float32(group - (self._ngroups - 1) / 2), out=part)
-        self._squares += np.square(values, out=part)
-        return step
+        self._order = tuple(slice(None, None, -1 if step < 0 else 1) for step in values.strides)
+        columns = self._order[1]
+        means = np.empty(self.rows.shape[1:])
+        self._kernel.add_group(
+            *(np.ascontiguousarray(image[self._order]) for image in (values, first)),
+            *(np.ascontiguousarray(each[columns], np.float32) for each in (offsets, limit)),
+            group - (self._ngroups - 1) / 2, columns.step == -1,
+            self._before, self._highest, self._lowest,
+            self._total, self._lever, self._squares, means,
+        )  # fmt: skip
+        self.rows[group] = means[self._order]
+
+    @property
+    def last(self) -> np.ndarray:
+        """The group added last about its rows, DN: (ny, nx) float32; not to be written to."""
+        return self._before[self._order]
 
     @property
     def slope(self) -> np.ndarray:
         """Slope about that of the row: (ny, nx) float32, DN per group."""
-        return self._lever / np.float32(self._length)
+        return (self._lever / np.float32(self._length))[self._order]
 
     def residual_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Return statistics of the residuals about the line and the mean of the row.
@@ -88,7 +101,8 @@ class LineFitSums:
             Largest deviation of a step between groups from the slope, DN.
         """
         # In place where possible: each image of a full frame takes 17 MB.
-        slope, part = self.slope, self._total / np.float32(self._ngroups)
+        slope = self._lever / np.float32(self._length)
+        part = self._total / np.float32(self._ngroups)
         np.square(part, out=part)
         part *= np.float32(self._ngroups)
         squares, highest, lowest = self._squares, self._highest, self._lowest
@@ -99,12 +113,12 @@ class LineFitSums:
         squares -= part
         highest -= slope
         np.subtract(slope, lowest, out=lowest)
-        return squares, np.maximum(highest, lowest, out=highest)
+        return squares[self._order], np.maximum(highest, lowest, out=highest)[self._order]
 
     @property
     def line(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and slope of the line about those of the row: (ny, nx) float32, DN, DN per group."""
-        return self._total / np.float32(self._ngroups), self.slope
+        return (self._total / np.float32(self._ngroups))[self._order], self.slope
 
 
 def add_rows(mean: np.ndarray, slope: np.ndarray, rows: np.ndarray) -> None:
@@ -123,24 +137,3 @@ def add_rows(mean: np.ndarray, slope: np.ndarray, rows: np.ndarray) -> None:
     for image, line in zip((mean, slope), lines, strict=True):
         by_row = image.reshape(*line.shape, -1)
         by_row += line.astype(np.float32)[:, :, None]
-
-
-def row_means(values: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Return the mean of each row and amplifier without outliers and pixels without a value.
-
-    Parameters
-    ----------
-    values : (ny, noutputs, width) array
-        DN.
-    limit : (noutputs,) array
-        Pixels farther from 0 than this are left out, DN.
-
-    Returns
-    -------
-    (ny, noutputs) float64 array
-        DN; 0 for a row without a pixel that counts.
-    """
-    # A comparison with NaN is false.
-    near = np.abs(values) < np.asarray(limit, values.dtype)[:, None]
-    total = np.where(near, values, np.float32(0)).sum(axis=2)
-    return total / np.maximum(np.count_nonzero(near, axis=2), 1)

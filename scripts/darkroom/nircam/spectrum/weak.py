@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,7 @@ def _normal_pixels(edges, nu, scale, spread):
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     weights = weights / weights.sum()
     moves = scale + np.sqrt(spread) * nodes[:, None] + np.array([-_STEP, 0, _STEP])
-    shares = np.diff(stats.chi2.cdf(edges / np.exp(moves)[..., None], nu))
+    shares = np.diff(special.chdtr(nu, edges / np.exp(moves)[..., None]))
     below, here, above = np.einsum("k,kmb->mb", weights, shares)
     # Widening a normal distribution of ln σ² is diffusion: second derivative over two.
     return here, (above - below) / (2 * _STEP), (above - 2 * here + below) / (2 * _STEP**2)
@@ -154,7 +154,7 @@ def _weak_pixels(nu, largest):
     """
     edges = np.linspace(0, largest, _BINS + 1)
     added = np.geomspace(_WEAKEST, 6 * largest, _STEPS)
-    weak = np.sqrt(added) @ np.diff(stats.ncx2.cdf(edges, nu, added[:, None]))
+    weak = np.sqrt(added) @ np.diff(special.chndtr(edges, nu, added[:, None]))
     weak /= np.sqrt(added).sum()
     middle = (edges[:-1] + edges[1:]) / 2
     return edges, weak, float((middle / nu - 1) @ weak)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from darkroom.campaign.exposure import read_exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam import judging, products
 from darkroom.nircam.detector.dq import Group
@@ -35,7 +36,8 @@ def compare_files(
     Parameters
     ----------
     with_side, without : sequence of path-like
-        Ramps after the step refpix, with and without side reference pixels, in the same order.
+        Ramps after the step refpix, with and without side reference pixels, or their status files,
+        in the same order; an exposure that was refused in one of the lists is left out of both.
     output : path-like
         FITS file to write.
     quantities : path-like, optional
@@ -52,7 +54,21 @@ def compare_files(
     DarkroomError
         For fewer than three ramps; `InputError` for ramps that do not belong together.
     """
-    one, other = (RampSet(paths, judging.READNOISE, keep=keep) for paths in (with_side, without))
+    if len(with_side) != len(without):
+        raise DarkroomError(
+            f"{len(with_side)} exposures with side reference pixels, {len(without)} without: give "
+            "the same exposures twice, in the same order"
+        )
+    pairs = [tuple(map(read_exposure, pair)) for pair in zip(with_side, without, strict=True)]
+    usable = [pair for pair in pairs if all(exposure["accepted"] for exposure in pair)]
+    if not usable:
+        raise DarkroomError(
+            "no exposure is accepted with and without side reference pixels; use more exposures"
+        )
+    one, other = (
+        RampSet([exposure["path"] for exposure in side], judging.READNOISE, keep=keep)
+        for side in zip(*usable, strict=True)
+    )
     if one.ramps != other.ramps or one.shape != other.shape:
         raise InputError(
             other.files[0].path,

@@ -15,6 +15,8 @@ import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.nircam.ramps.classes import Classes
     from darkroom.nircam.ramps.ramps import SampleStack
 
@@ -26,6 +28,7 @@ ROWS = 16
 PRIOR = 20
 #: Ramps that the error of a row needs.
 MIN_RAMPS = 3
+_READ = 64  # rows read at once
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,17 @@ def find_bands(with_side: SampleStack, without: SampleStack, classes: Classes) -
     if nramps < MIN_RAMPS:
         raise ValueError(f"{nramps} ramps: the error of a row needs {MIN_RAMPS}")
     rows = np.full((nramps, ny), np.nan)
-    first, second = np.empty((2, 1, nx), np.float32)
+    pair = np.empty((2, _READ, nx), np.float32)
     for ramp, found in enumerate(rows):
-        for y in np.flatnonzero(classes.usable.any(axis=1)):
-            with_side.read_frame(ramp, int(y), first)
-            without.read_frame(ramp, int(y), second)
-            difference = (first - second)[0, classes.usable[y]]
-            difference = difference[np.isfinite(difference)]
-            if difference.size:
-                found[y] = np.median(difference)
+        for start in range(0, ny, _READ):
+            first, second = pair[:, : min(_READ, ny - start)]
+            with_side.read_frame(ramp, start, first)
+            without.read_frame(ramp, start, second)
+            for y, difference in enumerate(first - second, start):
+                values = difference[classes.usable[y]]
+                values = values[np.isfinite(values)]
+                if values.size:
+                    found[y] = np.median(values)
         found -= np.nanmedian(found)
     difference = rows.mean(axis=0)
     variance = rows.var(axis=0, ddof=1)
@@ -143,8 +148,13 @@ def sentence(found: Bands) -> str:
             f"no band of {ROWS} rows or more differs by {SIGNIFICANT:g} standard errors; the "
             f"median error of a row is {np.nanmedian(found.error):.2g} DN"
         )
+    return band_words(found.bands)
+
+
+def band_words(bands: Sequence[Band]) -> str:
+    """Return which bands of rows change, in one sentence."""
     words = ", ".join(
         f"rows {band.first} to {band.last} by {band.difference:.3g} ± {band.error:.2g} DN"
-        for band in found.bands
+        for band in bands
     )
     return f"side reference pixels change bands of rows: {words}"

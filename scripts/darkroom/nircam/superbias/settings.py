@@ -113,6 +113,12 @@ class SuperbiasSettings(MetadataSettings):
         "details hold a superbias of each integration of the cycle in both cases.",
         choices=("mean", "stop"),
     )
+    bands: bool = setting(
+        False,
+        "Test whether side reference pixels put bands of rows into the superbias, on the exposures "
+        "on which corrections are compared (reference_pixels.corrections side and top_bottom).",
+        option=False,
+    )
     save_filled: bool = setting(
         False, "Also write superbias_filled.fits, in which high pixels are replaced by smoothing."
     )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # Images in a row, and most pixels a side that an image is reduced to.
 _COLUMNS, _SIDE = 4, 110
+# Inches: width and height of a cell, side of its image at most, and room above it for a line.
+_CELL, _IMAGE, _ABOVE = (1.9, 2.5), 1.8, 0.3
+# Levels of grey, which make the file of images that are mostly noise small.
+_GREYS = 16
 
 
 @style.drawn
@@ -49,21 +53,33 @@ def draw_panel(cube: Cube, differences: Differences, reads: Iterable[int], title
     intervals = list(range(2, cube.nsamp)) or [1]
     rows = -(-len(intervals) // _COLUMNS)
     columns = min(_COLUMNS, len(intervals))
-    figure = Figure(figsize=(1.9 * columns + 0.2, 2.5 * rows + 0.4), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+    width, height = _CELL[0] * columns + 0.2, _CELL[1] * rows + 0.4
+    figure = Figure(figsize=(width, height))
+    figure.text(0.1 / width, 1 - 0.15 / height, title, va="top", fontsize=9.5, fontweight="bold")
+    # One axes in inches for all images: each axes of its own takes longer than all that is in it.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
     high = _limit(differences, intervals)
-    (ny, nx), inside = cube.shape, slice(BORDER, -BORDER)
-    factor = -(-ny // _SIDE)
+    inside = slice(BORDER, -BORDER)
+    factor = -(-cube.shape[0] // _SIDE)
+    colours = style.colour_map("Greys_r", _GREYS)
+    # A block of pixels has the same whole number of dots everywhere: that makes the file smaller.
+    blocks = -(-(max(cube.shape) - 2 * BORDER) // factor)
+    side = max(1, int(_IMAGE * style.DPI) // blocks) * blocks / style.DPI
     for place, j in enumerate(intervals):
-        axes = figure.add_subplot(rows, columns, place + 1)
         image = np.abs(difference(cube, j, differences.method))[inside, inside]
         small = images.reduce_blocks(np.where(np.isfinite(image), image, np.nan), factor)
-        extent = (BORDER - 0.5, nx - BORDER - 0.5, BORDER - 0.5, ny - BORDER - 0.5)
-        axes.imshow(small, cmap=style.colour_map("Greys_r"), vmin=0, vmax=high, extent=extent)
-        axes.set(xticks=[], yticks=[])
-        axes.grid(visible=False)
-        _annotate(axes, differences, j, extver_of(j, cube.nsamp) in set(reads))
-        _boxes(axes, differences)
+        left = 0.1 + _CELL[0] * (place % columns)
+        bottom = height - 0.4 - _CELL[1] * (place // columns) - _ABOVE - side
+        axes.imshow(
+            small, cmap=colours, vmin=0, vmax=high, aspect="auto",
+            extent=(left, left + side, bottom, bottom + side),
+        )  # fmt: skip
+        frame = left, bottom, side
+        _annotate(axes, frame, differences, j, extver_of(j, cube.nsamp) in set(reads))
+        _boxes(axes, frame, cube.shape, differences)
+    axes.set(xlim=(0, width), ylim=(0, height))
     return figure
 
 
@@ -75,31 +91,37 @@ def _limit(differences, intervals):
     return high if np.isfinite(high) and high > 0 else 1.0
 
 
-def _annotate(axes, differences, j, bad):
-    i = j - 1
-    full, left, right = differences.full, differences.left, differences.right
+def _annotate(axes, frame, differences, j, bad):
+    """Write the statistics of a difference above, in and below its image."""
+    i, (left, bottom, side) = j - 1, frame
     colour = BAD_READ if bad else "#1A1A1A"
-    axes.set_title(
-        f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}", fontsize=8.5,
-        fontweight="bold" if bad else "normal", color=colour,
+    full = differences.full
+    axes.text(
+        left, bottom + side + 0.06, fontsize=8.5, color=colour, va="bottom",
+        s=f"EXTVER {differences.extvers[i]}: {full.median[i]:.3f} ± {full.std[i]:.2f}",
+        fontweight="bold" if bad else "normal",
     )  # fmt: skip
-    for x, region in ((0.03, left), (0.97, right)):
+    for x, align, region in ((0.03, "left", differences.left), (0.97, "right", differences.right)):
         axes.text(
-            x, 0.5, f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", transform=axes.transAxes,
-            fontsize=7.5, ha="left" if x < 0.5 else "right", va="center", color="white",
+            left + x * side, bottom + side / 2, fontsize=7.5, ha=align, va="center",
+            s=f"{region.median[i]:.3f}\n± {region.std[i]:.2f}", color="white",
             bbox={"facecolor": "black", "alpha": 0.45, "lw": 0, "pad": 1.0},
         )  # fmt: skip
-    axes.set_xlabel(
-        f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
+    axes.text(
+        left + side / 2, bottom - 0.06, fontsize=8, ha="center", va="top",
+        s=f"L/R {differences.ratio[i]:.3f}   L−R {differences.delta[i]:.3f}\n"
         f"Δt {differences.steps[i]:.1f} s".replace("-", "−"),
-        fontsize=8,
-    )
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set(color=colour, linewidth=2.2 if bad else 0.6)
+    )  # fmt: skip
+    line = 2.2 if bad else 0.6
+    axes.add_patch(Rectangle((left, bottom), side, side, fill=False, ec=colour, lw=line))
 
 
-def _boxes(axes, differences):
+def _boxes(axes, frame, shape, differences):
+    """Draw the two regions in an image."""
+    left, bottom, side = frame
+    ny, nx = (side / (size - 2 * BORDER) for size in shape)
     for name, colour in (("left", LEFT), ("right", RIGHT)):
         x0, x1, y0, y1 = differences.boxes[name]
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, lw=0.7))
+        place = left + (x0 - BORDER) * nx, bottom + (y0 - BORDER) * ny
+        size = (x1 - x0) * nx, (y1 - y0) * ny
+        axes.add_patch(Rectangle(place, *size, fill=False, ec=colour, lw=0.7))

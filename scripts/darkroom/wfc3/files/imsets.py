@@ -212,6 +212,10 @@ class Imsets:
         unit, (ny, nx) = self._unit(name, extver), self.shape(name, extver)
         size, step = nx * abs(unit.number("BITPIX")) // 8, max(1, ny // (count or ny))
         with self.plain.open("rb") as stream:
+            if step == 1:
+                stream.seek(unit.offset)
+                plane = stream.read(ny * size)
+                return [plane[row * size : (row + 1) * size] for row in range(ny)]
             found = []
             for row in range(step // 2, ny, step):
                 stream.seek(unit.offset + row * size)

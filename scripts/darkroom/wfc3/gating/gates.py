@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.harms import of_product
+from darkroom.wfc3.gating.harms import HARMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
-# Share of the pixels of the image that may lack data, and of the weight that may be missing.
-_EMPTY, _WEIGHT = 0.01, 0.02
-# Difference of a shift of sources that matters, pixels, and its error where none is written.
-_SHIFT, _SHIFT_ERROR = 0.1, 0.02
+_VISIT = of_product(HARMS, "reprocessed")
+# Share of the pixels of the image that may lack data.
+_EMPTY = 0.01
+# Error of a shift of sources, pixels.
+_SHIFT_ERROR = 0.02
 _SIDES = "background left/right"
 
 
@@ -90,9 +93,8 @@ def _filled(said):
 
 def _weights(said, harms):
     """Return the gates of weight against exposure time, of the image and of each exposure."""
-    reason = "an EXPTIME card that is not the time of the reads weights the exposure wrongly"
     words = Words("weight", "weight", "", "weight over exposure time, minus 1",
-                  harms.get("weight", _WEIGHT), reason)  # fmt: skip
+                  _VISIT["weight"].size(harms), _VISIT["weight"].reason)  # fmt: skip
     null = "the weight of a pixel is the time that it was exposed"
     found = []
     ratios = [("weight of the image", said.get("weight_ratio"))]
@@ -108,7 +110,7 @@ def _weights(said, harms):
 def _shifts(said, harms):
     words = Words(
         "shift", "shift", "pixels", "shift of the sources against those of the other exposures",
-        harms.get("shift", _SHIFT), "a tenth of a pixel widens stars by 2 %",
+        _VISIT["shift"].size(harms), _VISIT["shift"].reason,
     )  # fmt: skip
     return [
         make.counted(words, f"shift of {name}", "the exposures show the sources at one place",
@@ -122,7 +124,7 @@ def _backgrounds(rows, used, harms):
     """Return the gates of the background, left over right: light that was left in an exposure."""
     words = Words(
         "background", "background", "", "background of the left over that of the right side, "
-        "minus 1", harms.get("background", 0.02), "2 % of the sky: light of the limb or of a trail",
+        "minus 1", _VISIT["background"].size(harms), _VISIT["background"].reason,
     )  # fmt: skip
     found = []
     for row in rows:

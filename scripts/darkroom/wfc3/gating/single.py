@@ -17,7 +17,9 @@ from astropy.io import fits
 
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.harms import of_product
 from darkroom.gates.statistic import LEAST_UNITS, Deviation
+from darkroom.wfc3.gating.harms import HARMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
-_SKY = "2 % of the sky: light of the limb or of a trail"
+_FLT = of_product(HARMS, "flt")
 # Share of the pixels that may be given up, and of the exposure time that may be missing.
 _LOST, _TIME = 0.02, 1e-3
 # Size of the noise against that of ERR: median and robust scatter of the sky agree within this.
@@ -107,7 +109,8 @@ def intervals(
     )
     rates = (np.diff(counts) / np.diff(times))[long]
     words = Words("sky of an interval", "interval", "e-/s", "rate of the sky between two reads",
-                  harms.get("interval", 0.02 * abs(float(sky["level"]))), _SKY)  # fmt: skip
+                  _FLT["interval"].size(harms, abs(float(sky["level"]))),
+                  _FLT["interval"].reason)  # fmt: skip
     names = [f"interval from {t:.0f} s" for t in times[:-1][long]]
     bad = make.bad_exposure(words, rates, names)
     null = "the sky is the same in all intervals that were used"
@@ -137,7 +140,8 @@ def _drift(words, rates, null):
 def _sides(sky, harms):
     ratio, error = sky.get("ratio"), sky.get("ratio_error")
     words = Words("background", "background", "", "background of the left over that of the right "
-                  "side, minus 1", harms.get("background", 0.02), _SKY)  # fmt: skip
+                  "side, minus 1", _FLT["background"].size(harms),
+                  _FLT["background"].reason)  # fmt: skip
     null = "the sky is the same on both sides"
     if ratio is None or not error:
         return [make.blind(words, "background", null, "the sky of a side could not be measured")]
@@ -149,7 +153,7 @@ def _noise(sky, harms):
     if not noise or not error:
         return []
     words = Words("noise", "noise", "ln noise", "ln of the noise of the sky over ERR",
-                  harms.get("noise", 0.3), "ERR or the gain are wrong by 30 %")  # fmt: skip
+                  _FLT["noise"].size(harms), _FLT["noise"].reason)  # fmt: skip
     # The pixels of the sky differ by flat and faint sources, and ERR holds the read noise of all
     # reads: 15 % either way.
     found = math.log(noise / error)
@@ -159,7 +163,7 @@ def _noise(sky, harms):
 
 def _level(image, sky, harms):
     words = Words("level", "level", "", "median of the file over the background that was measured, "
-                  "minus 1", harms.get("scale", 0.2), "a factor of √2, a wrong gain")  # fmt: skip
+                  "minus 1", _FLT["scale"].size(harms), _FLT["scale"].reason)  # fmt: skip
     level = float(sky["level"])
     found = float(np.nanmedian(image)) / level - 1 if level else math.nan
     null = "the file is in electrons per second"
@@ -183,8 +187,7 @@ def quadrants(
     harms : dict
     """
     words = Words("file as written", "written", "", "slope of the file on the one with every read, "
-                  "minus 1", harms.get("written", 0.3), "a mirrored image and a wrong half have "
-                  "slope 0, another flat or gain its factor")  # fmt: skip
+                  "minus 1", _FLT["written"].size(harms), _FLT["written"].reason)  # fmt: skip
     ny, nx = image.shape
     found = []
     for name, rows, columns in (

@@ -13,7 +13,6 @@ from darkroom.wfc3.files.reads import (
     BORDER,
     FULL_SIDE,
     LEFT,
-    MAD_SIGMA,
     MEDIAN_ERROR,
     RIGHT,
     Cube,
@@ -23,6 +22,7 @@ from darkroom.wfc3.files.reads import (
 )
 from darkroom.wfc3.reads.lines import line_excess
 from darkroom.wfc3.reads.sky import sky_pixels
+from darkroom.wfc3.reads.statistics import Statistics
 from darkroom.wfc3.settings import Wfc3Settings
 
 if TYPE_CHECKING:
@@ -226,6 +226,40 @@ def measure(
     DarkroomError
         For an unknown method or way to leave out sources.
     """
+    return measure_by(
+        (method,), cube, sources=sources, limit=limit, left=left, right=right, stale=stale
+    )[method]
+
+
+def measure_by(
+    methods: Sequence[str],
+    cube: Cube,
+    *,
+    sources: str = Wfc3Settings.sources,
+    limit: float = SOURCE_LIMIT,
+    left: Sequence[int] = LEFT,
+    right: Sequence[int] = RIGHT,
+    stale: Mapping[int, str] | None = None,
+) -> dict[str, Differences]:
+    """Measure the sky in every difference of a cube, by several methods at once.
+
+    Parameters
+    ----------
+    methods : sequence of {"instantaneous", "cumulative"}
+        See `darkroom.wfc3.files.reads.difference`.
+    cube, sources, limit, left, right, stale
+        As of `measure`.
+
+    Returns
+    -------
+    dict
+        ``{method: Differences}``.
+
+    Raises
+    ------
+    DarkroomError
+        For an unknown method or way to leave out sources.
+    """
     if sources not in SOURCES:
         raise DarkroomError(f"sources {sources!r} is not one of {', '.join(SOURCES)}")
     inside = np.zeros(cube.shape, bool)
@@ -237,43 +271,52 @@ def measure(
         good = limit_rates(good, limit)
     whole = slice(BORDER, cube.shape[0] - BORDER), slice(BORDER, cube.shape[1] - BORDER)
     parts = {"full": whole, "left": region(left, cube.shape), "right": region(right, cube.shape)}
-    rows: dict[str, list[tuple]] = {name: [] for name in parts}
+    rows: dict[str, dict[str, list[tuple]]] = {m: {name: [] for name in parts} for m in methods}
     bright, line = [], []
-    compared = method == "instantaneous" and good.nsamp > _FEW_READS
+    statistics = Statistics(inside.size)
     for j in range(1, good.nsamp):
         image = difference(good, j)
         change = image - good.rates[-1]
-        marked = _bright(change, sky)
-        bright.append(_share(marked[whole].sum(), image, sky, whole))
-        line.append(_share(line_excess(marked[whole]), image, sky, whole))
-        if method != "instantaneous":
-            image = difference(good, j, method)
-        for name, part in parts.items():
-            found = _statistics(image[part][sky[part]])
-            noise = _statistics(change[part][sky[part]])[2]
-            rows[name].append((*found, noise if compared else found[2]))
+        noise = {name: statistics.robust(change[at], sky[at]) for name, at in parts.items()}
+        marked = _bright(change, sky, noise["full"])[whole]
+        count = np.count_nonzero(np.isfinite(image[whole]) & sky[whole])
+        bright.append(float(marked.sum() / count) if count else 0.0)
+        line.append(float(line_excess(marked) / count) if count else 0.0)
+        for method in methods:
+            compared = method == "instantaneous" and good.nsamp > _FEW_READS
+            if method != "instantaneous":
+                image = difference(good, j, method)
+            for name, at in parts.items():
+                found = statistics.of(image[at], sky[at])
+                rows[method][name].append((*found, noise[name][1] if compared else found[2]))
     place = _interval_of(cube, stale)
     nothing = np.nan, np.nan, np.nan, 0, np.nan
-    regions = {
-        name: [found[i] if i is not None else nothing for i in place]
-        for name, found in rows.items()
-    }
     bright, line = ([found[i] if i is not None else 0.0 for i in place] for found in (bright, line))
-    return Differences(
-        name=cube.name,
-        unit=cube.unit,
-        method=method,
-        sources=sources,
-        times=cube.times,
-        bright=np.array(bright),
-        line=np.array(line),
-        stale=stale,
-        boxes={n: [p[1].start, p[1].stop, p[0].start, p[0].stop] for n, p in parts.items()},
-        scaled=cube.shape != (FULL_SIDE, FULL_SIDE),
-        rows=cube.shape[0] - 2 * BORDER,
-        sky_share=float(np.median([row[3] for row in rows["full"]]) / inside.sum()),
-        **{name: RegionStatistics(*np.array(found, float).T) for name, found in regions.items()},
-    )
+    common = {
+        "name": cube.name,
+        "unit": cube.unit,
+        "sources": sources,
+        "times": cube.times,
+        "bright": np.array(bright),
+        "line": np.array(line),
+        "stale": stale,
+        "boxes": {n: [p[1].start, p[1].stop, p[0].start, p[0].stop] for n, p in parts.items()},
+        "scaled": cube.shape != (FULL_SIDE, FULL_SIDE),
+        "rows": cube.shape[0] - 2 * BORDER,
+    }
+    measured = {}
+    for method, found in rows.items():
+        regions = {
+            name: np.array([of[i] if i is not None else nothing for i in place], float).T
+            for name, of in found.items()
+        }
+        measured[method] = Differences(
+            method=method,
+            sky_share=float(np.median([row[3] for row in found["full"]]) / inside.sum()),
+            **common,
+            **{name: RegionStatistics(*values) for name, values in regions.items()},
+        )
+    return measured
 
 
 def with_data(cube: Cube, stale: Iterable[int]) -> Cube:
@@ -293,10 +336,10 @@ def noiseless_reads(cube: Cube) -> dict[int, str]:
     dict
         ``{EXTVER: why}``.
     """
-    good = ~cube.flagged
+    good, statistics = ~cube.flagged, Statistics(cube.flagged.size)
     scatter = np.array(
         [
-            _statistics(difference(cube, j)[good])[2] * (cube.times[j] - cube.times[j - 1])
+            statistics.robust(difference(cube, j), good)[1] * (cube.times[j] - cube.times[j - 1])
             for j in range(1, cube.nsamp)
         ]
     )
@@ -316,29 +359,13 @@ def _interval_of(cube, stale):
     return [next((i for i, later in enumerate(kept[1:]) if later >= j), None) for j in range(1, n)]
 
 
-def _statistics(values):
-    """Return median, standard deviation, robust standard deviation and number of values."""
-    values = values[np.isfinite(values)]
-    if values.size == 0:
-        return np.nan, np.nan, np.nan, 0
-    middle = np.median(values)
-    sigma = MAD_SIGMA * np.median(np.abs(values - middle))
-    return middle, values.std(dtype=float), sigma, values.size
-
-
-def _bright(image, sky):
+def _bright(image, sky, statistics):
     """Return which sky pixels exceed the median by `_BRIGHT` sigma."""
-    middle, _, sigma, count = _statistics(image[sky])
+    middle, sigma, count = statistics
     if not count:
         return np.zeros(image.shape, bool)
     with np.errstate(invalid="ignore"):
         return sky & (image > middle + _BRIGHT * sigma)
-
-
-def _share(number, image, sky, whole):
-    """Return a number of pixels as a fraction of the finite sky pixels."""
-    count = np.isfinite(image[whole][sky[whole]]).sum()
-    return float(number / count) if count else 0.0
 
 
 def to_record(differences: Differences) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom.compiled import load_kernel
+
 # Width of the band that is searched (pixels, and fraction of the side: trails are out of focus),
 # step of its angle, and the fraction of its length that must hold bright pixels.
 _WIDTH, _WIDTH_SHARE, _ANGLES, _FILLED = 12.0, 1 / 32, 180, 0.6
@@ -33,20 +35,16 @@ def line_excess(bright: np.ndarray) -> float:
     chosen = np.linspace(0, y.size - 1, min(y.size, _MOST)).astype(int)
     y, x = y[chosen] - (ny - 1) / 2, x[chosen] - (nx - 1) / 2
     half = max(_WIDTH, _WIDTH_SHARE * max(ny, nx)) / 2
-    best = (0, 0.0, 0)
-    for angle in np.pi / _ANGLES * np.arange(_ANGLES):
-        across = x * np.cos(angle) + y * np.sin(angle)
-        cell = np.floor((across - across.min()) / half).astype(int)
-        count = np.bincount(cell, minlength=cell.max() + 2)
-        pairs = count[:-1] + count[1:]
-        first = int(pairs.argmax())
-        if pairs[first] > best[0]:
-            best = int(pairs[first]), float(angle), first
-    inside, angle, first = best
+    kernel = load_kernel("darkroom.wfc3.reads.statistics_kernel")
+    angles = np.pi / _ANGLES * np.arange(_ANGLES)
+    inside, best, first = kernel.fullest_band(
+        x, y, np.cos(angles), np.sin(angles), half, np.empty(x.size)
+    )
+    angle = float(angles[best])
     across = x * np.cos(angle) + y * np.sin(angle)
     centre = across.min() + (first + 1) * half
     in_band = np.abs(across - centre) <= half
-    area, length, low = _band(centre, angle, half, (ny, nx))
+    area, length, low = _band(kernel, centre, angle, half, (ny, nx))
     along = (y * np.cos(angle) - x * np.sin(angle))[in_band]
     part = np.clip(((along - low) / max(length, 1.0) * _PARTS).astype(int), 0, _PARTS - 1)
     share = area / (ny * nx)
@@ -59,12 +57,7 @@ def line_excess(bright: np.ndarray) -> float:
     return float((inside - elsewhere) * scale)
 
 
-def _band(centre, angle, half, shape):
+def _band(kernel, centre, angle, half, shape):
     """Return area, length and lower end of a band inside the field, pixels."""
-    ny, nx = shape
-    y, x = np.mgrid[0:ny:2, 0:nx:2] - np.array([(ny - 1) / 2, (nx - 1) / 2])[:, None, None]
-    inside = np.abs(x * np.cos(angle) + y * np.sin(angle) - centre) <= half
-    if not inside.any():
-        return 1.0, 1.0, 0.0
-    along = (y * np.cos(angle) - x * np.sin(angle))[inside]
-    return 4.0 * inside.sum(), float(np.ptp(along)) + 2, float(along.min())
+    count, low, high = kernel.band_inside(*shape, np.cos(angle), np.sin(angle), centre, half)
+    return (4.0 * count, high - low + 2, low) if count else (1.0, 1.0, 0.0)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from darkroom.wfc3.files.reads import BORDER, MAD_SIGMA, Cube
+from darkroom.wfc3.reads.statistics import Statistics
 
 # Source mask: smoothing (pixels), detection limit (sigma), growth of detected sources (pixels), and
 # blocks a side for the fit of the sky.
@@ -28,15 +29,15 @@ def sky_pixels(cube: Cube) -> np.ndarray:
     (ny, nx) bool array
         True for sky; border included, False there.
     """
-    image = _without_rays(cube)
+    statistics = Statistics(cube.flagged.size)
+    image = _without_rays(cube, statistics)
     good = ~cube.flagged & np.isfinite(image)
     sky = good
+    weight = gaussian_filter(good.astype(np.float32), _SMOOTH)
     for _ in range(2):
         residual = np.where(good, image - _surface(image, sky), 0)
-        weight = gaussian_filter(good.astype(np.float32), _SMOOTH)
         smooth = gaussian_filter(residual, _SMOOTH) / np.maximum(weight, np.float32(0.1))
-        level = np.median(smooth[sky])
-        spread = MAD_SIGMA * np.median(np.abs(smooth[sky] - level))
+        level, spread, _count = statistics.robust(smooth, sky)
         found = (smooth - level > _DETECT * spread) & good
         sky = good & ~binary_dilation(found, iterations=_GROW)
         if not sky.any():
@@ -44,7 +45,7 @@ def sky_pixels(cube: Cube) -> np.ndarray:
     return sky
 
 
-def _without_rays(cube):
+def _without_rays(cube, statistics):
     """Return the mean rate of an exposure; where a part has a cosmic ray, that of the others."""
     targets = np.linspace(0, cube.times[-1], _PARTS + 1)
     ends = np.unique(np.abs(cube.times[:, None] - targets).argmin(axis=0))
@@ -60,9 +61,8 @@ def _without_rays(cube):
     peak = np.take_along_axis(rates, highest[None], 0)[0]
     others = (counts[-1] - peak * seconds[highest]) / (seconds.sum() - seconds[highest])
     jump = peak - others
-    typical = np.nanmedian(jump)
-    limit = typical + _RAY_LIMIT * MAD_SIGMA * np.nanmedian(np.abs(jump - typical))
-    return np.where(jump > limit, others, image)
+    typical, spread, _ = statistics.robust(jump, np.ones(jump.shape, bool))
+    return np.where(jump > typical + _RAY_LIMIT * spread, others, image)
 
 
 def _surface(image, sky):

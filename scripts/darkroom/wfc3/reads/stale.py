@@ -115,39 +115,29 @@ def stale_reads(rows: Sequence[Rows]) -> dict[int, str]:
     return found
 
 
-def stale_in(raw: StrPath) -> dict[int, str]:
-    """Find the reads of a RAW without data of their own, by all of their rows.
+def without_data(raw: StrPath) -> tuple[dict[int, str], dict[int, tuple[int, ...]]]:
+    """Find reads, and rows of the others, without data of their own, by all rows of a RAW.
 
     Returns
     -------
-    dict
-        ``{EXTVER: why}``.
+    stale : dict
+        ``{EXTVER: why}`` of reads.
+    lost : dict
+        ``{EXTVER: rows}`` of reads that have data otherwise, rows counted from 0, border included.
     """
-    rows = _all_rows(raw)
-    nsamp = len(rows)
-    return {
-        nsamp - k: "filled, without data" if what == "filled" else f"a copy of EXTVER {what}"
-        for k, what in stale_reads(rows).items()
-    }
-
-
-def _all_rows(raw):
-    """Return the digests of all rows of every read, in time order."""
     with Imsets(raw) as imsets:
         nsamp = int(required(imsets, imsets.primary, "NSAMP"))
-        return [sample_rows(imsets, extver) for extver in range(nsamp, 0, -1)]
-
-
-def lost_rows(raw: StrPath) -> dict[int, tuple[int, ...]]:
-    """Find rows without data of their own in reads that have data otherwise.
-
-    Returns
-    -------
-    dict
-        ``{EXTVER: rows}``, rows counted from 0, border included.
-    """
-    rows = _all_rows(raw)
+        rows = [sample_rows(imsets, extver) for extver in range(nsamp, 0, -1)]
     stale = stale_reads(rows)
+    words = {
+        nsamp - k: "filled, without data" if what == "filled" else f"a copy of EXTVER {what}"
+        for k, what in stale.items()
+    }
+    return words, _lost_rows(rows, stale)
+
+
+def _lost_rows(rows, stale):
+    """Return the rows that are filled or repeat an earlier read: ``{EXTVER: rows}``."""
     seen: dict[tuple[int, int], int] = {}
     found: dict[int, tuple[int, ...]] = {}
     for k, read in enumerate(rows):
@@ -164,7 +154,7 @@ def lost_rows(raw: StrPath) -> dict[int, tuple[int, ...]]:
 
 
 def lost_words(lost: Mapping[int, Sequence[int]]) -> list[str]:
-    """Return a sentence about the rows found by `lost_rows`; none without any."""
+    """Return a sentence about the rows found by `without_data`; none without any."""
     if not lost:
         return []
     count = len({row for rows in lost.values() for row in rows})
@@ -176,7 +166,7 @@ def lost_words(lost: Mapping[int, Sequence[int]]) -> list[str]:
 
 
 def without_rows(cube: Cube, lost: Mapping[int, Sequence[int]]) -> Cube:
-    """Return a cube with the rows found by `lost_rows` flagged: they are no sky."""
+    """Return a cube with the rows found by `without_data` flagged: they are no sky."""
     if not lost:
         return cube
     flagged = cube.flagged.copy()

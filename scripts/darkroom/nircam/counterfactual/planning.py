@@ -1,0 +1,87 @@
+"""What the workflow plans of comparisons with the files in use. Standard library only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from darkroom.campaign.settings import command_options
+from darkroom.counterfactual.held_out import held_out
+from darkroom.counterfactual.settings import DeckSettings
+from darkroom.nircam import planning
+from darkroom.workflow.plan import quoted
+
+if TYPE_CHECKING:
+    from darkroom.workflow.plan import Plan
+
+
+class ComparisonPlan:
+    """The part of the NIRCam pipeline that plans the comparison with the files in use."""
+
+    plan: Plan
+
+    if TYPE_CHECKING:
+
+        def settings(self, item: str) -> dict[str, Any]:
+            """Return the settings of an item."""
+
+        def previous(self, item: str, product: str) -> dict[str, str]:
+            """Return the earlier file with which a product is compared, when there is one."""
+
+        def dark_products(self, item: str) -> list[str]:
+            """Return the names of those of dark and mask that are made for an item."""
+
+        def judged(self, item: str) -> dict[str, dict[str, Any]]:
+            """Return the products of an item that have gates, and the inputs of each."""
+
+    def deck(self, item: str) -> list[str]:
+        """Return the exposures of an item that are held out, every segment of each."""
+        rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
+        names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
+        chosen = held_out(names, self.plan.campaign.settings["deck"]["held_out"])
+        return [row.exposure for row in rows if planning.without_segment(row.exposure) in chosen]
+
+    def compared(self, item: str) -> list[str]:
+        """Return the products of an item that are compared with a current file."""
+        if not self.deck(item):
+            return []
+        # A dark or a mask without gates has no verdict that the comparison would be part of.
+        darks = [product for product in self.dark_products(item) if product in self.judged(item)]
+        return [
+            product
+            for product in (*planning.PURPOSES, *darks)
+            if self.settings(item)[product]["previous"] != "none"
+        ]
+
+    def counterfactuals(self, item: str) -> dict[str, list[str]]:
+        """Return the files that compare products with those in use: ``{product: files}``."""
+        folder = f"{self.plan.folder(item)}/judge"
+        kinds = ("counterfactual", "insertion")
+        return {
+            product: [f"{folder}/{kind}_{product}.json" for kind in kinds]
+            for product in self.compared(item)
+        }
+
+    def current(self, item: str, product: str) -> dict[str, str]:
+        """Return the file in use with which a product is compared, as a named input."""
+        return {"current": self.previous(item, product)["previous"]}
+
+    def trial_ramps(self, item: str, product: str) -> str:
+        """Return the list of the ramps of which the trial version of a product is made."""
+        purpose = product if product in planning.PURPOSES else "readnoise"
+        return f"{self.plan.folder(item)}/judge/trial_{purpose}_ramps.list"
+
+    def deck_files(self, item: str, folder: str, suffix: str = ".json") -> list[str]:
+        """Return a file of each exposure that is held out."""
+        return [f"{folder}/{name}{suffix}" for name in self.deck(item)]
+
+    def compare_options(self, item: str, product: str) -> str:
+        """Return the settings of a comparison as options."""
+        settings = self.plan.campaign.settings
+        options = command_options(settings["deck"], DeckSettings)
+        bad = f"{item}/{product}" in settings["deliver"]["bad"]
+        return f"{options} {'--current-bad' if bad else ''}".strip()
+
+    def insertion_options(self, item: str, product: str) -> str:
+        """Return which file a product is meant to replace, as an option."""
+        meant = self.plan.campaign.settings["deliver"]["replaces"].get(f"{item}/{product}", "")
+        return quoted("--replaces", meant) if meant else ""

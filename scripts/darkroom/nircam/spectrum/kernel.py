@@ -1,0 +1,275 @@
+"""Compiled loops over the frames of a ramp; every operation rounds as NumPy's on whole images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import boolean, complex64, float32, float64, int64, njit, types, void
+
+_jit = {"nogil": True, "error_model": "numpy", "cache": True}
+_image = types.Array(float32, 2, "C", readonly=True)
+_levels = types.Array(float32, 1, "C", readonly=True)
+_mask = types.Array(boolean, 2, "C", readonly=True)
+_flags = types.Array(boolean, 1, "C", readonly=True)
+_places = types.Array(int64, 1, "C", readonly=True)
+# NumPy adds up to so many numbers in eight interleaved sums, and more of them in halves.
+_BLOCK = 128
+
+
+@njit(float32(float32[::1], int64, int64), **_jit)
+def _pairwise(values, first, count):
+    """Return the sum of some values with the bits of ``numpy.sum``."""
+    if count < 8:
+        total = np.float32(0)
+        for k in range(first, first + count):
+            total += values[k]
+        return total
+    if count <= _BLOCK:
+        a, b, c, d = values[first], values[first + 1], values[first + 2], values[first + 3]
+        e, f, g, h = values[first + 4], values[first + 5], values[first + 6], values[first + 7]
+        whole = count - count % 8
+        for k in range(first + 8, first + whole, 8):
+            a += values[k]
+            b += values[k + 1]
+            c += values[k + 2]
+            d += values[k + 3]
+            e += values[k + 4]
+            f += values[k + 5]
+            g += values[k + 6]
+            h += values[k + 7]
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        for k in range(first + whole, first + count):
+            total += values[k]
+        return total
+    half = count // 2
+    half -= half % 8
+    return _pairwise(values, first, half) + _pairwise(values, first + half, count - half)
+
+
+@njit(
+    void(
+        _image, _image, _levels, _levels, float32, boolean, float32[:, ::1], float32[:, ::1],
+        float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[:, ::1], float64[:, ::1],
+    ),
+    **_jit,
+)  # fmt: skip
+def add_group(
+    values: np.ndarray,
+    first: np.ndarray,
+    offsets: np.ndarray,
+    limit: np.ndarray,
+    place: float,
+    backwards: bool,
+    before: np.ndarray,
+    highest: np.ndarray,
+    lowest: np.ndarray,
+    total: np.ndarray,
+    lever: np.ndarray,
+    squares: np.ndarray,
+    means: np.ndarray,
+) -> None:
+    """Add a group to the running sums of a straight-line fit.
+
+    Parameters
+    ----------
+    values, first : (ny, nx) float32 arrays
+        The group, and group 0, DN.
+    offsets, limit : (noutputs,) float32 arrays
+        Level of each amplifier above group 0, DN; pixels farther from it than `limit` do not count
+        in the mean of a row.
+    place : float
+        Number of the group from the middle of the ramp.
+    backwards : bool
+        Columns are in the opposite order to that of the detector frame, in which rows are summed.
+    before : (ny, nx) float32 array
+        The group before about its rows; replaced by this one.
+    highest, lowest, total, lever, squares : (ny, nx) float32 arrays
+        Steps between groups, and sums; updated.
+    means : (ny, noutputs) float64 array
+        Mean of each row and amplifier, written.
+    """
+    ny, nx = values.shape
+    outputs = offsets.size
+    width = nx // outputs
+    row, near = np.empty(nx, np.float32), np.empty(width, np.float32)
+    for y in range(ny):
+        for a in range(outputs):
+            left, offset, farthest = a * width, offsets[a], limit[a]
+            count = 0
+            for k in range(width):
+                x = left + k
+                value = np.float32(values[y, x] - first[y, x]) - offset
+                inside = abs(value) < farthest  # false for NaN
+                row[x] = value
+                near[width - 1 - k if backwards else k] = value if inside else np.float32(0)
+                count += inside
+            mean = np.float64(_pairwise(near, 0, width)) / max(count, 1)
+            means[y, a] = mean
+            for x in range(left, left + width):
+                row[x] -= np.float32(mean)
+        for x in range(nx):
+            value = row[x]
+            step = -np.float32(before[y, x] - value)
+            before[y, x] = value
+            # NaN stays, as with np.maximum.
+            high, low = highest[y, x], lowest[y, x]
+            highest[y, x] = high if high >= step or high != high else step
+            lowest[y, x] = low if low <= step or low != low else step
+            total[y, x] += value
+            lever[y, x] += np.float32(value * place)
+            squares[y, x] += np.float32(value * value)
+
+
+@njit(void(_image, _image, _image, _image, _mask, _levels, float32, int64, float32[::1]), **_jit)
+def _residuals(values, first, mean, slope, good, offsets, place, y, out):
+    """Write the residuals of a row."""
+    width = out.size // offsets.size
+    for a in range(offsets.size):
+        offset = offsets[a]
+        for x in range(a * width, (a + 1) * width):
+            above = np.float32(values[y, x] - first[y, x]) - offset
+            found = np.float32(above - mean[y, x]) - np.float32(slope[y, x] * place)
+            out[x] = found if good[y, x] else np.float32(0)
+
+
+@njit(
+    void(
+        _image, _image, _image, _image, _mask, _levels, float32, _levels, int64, float32[:, :],
+        int64,
+    ),
+    **_jit,
+)  # fmt: skip
+def tapered_residuals(
+    values: np.ndarray,
+    first: np.ndarray,
+    mean: np.ndarray,
+    slope: np.ndarray,
+    good: np.ndarray,
+    offsets: np.ndarray,
+    place: float,
+    taper: np.ndarray,
+    tick: int,
+    stream: np.ndarray,
+    begin: int,
+) -> None:
+    """Write taper × residuals of rows from a straight line in the order in which they are read.
+
+    Parameters
+    ----------
+    values, first, mean, slope : (nrows, nx) float32 arrays
+        Rows of a group, of group 0, and of the line above it, detector frame, DN.
+    good : (nrows, nx) bool array
+        Residuals of other pixels are 0.
+    offsets : (noutputs,) float32 array
+        Level of each amplifier above group 0, DN.
+    place : float
+        Number of the group from the middle of the ramp.
+    taper : (n,) float32 array
+        At the clock ticks of these rows.
+    tick : int
+        Clock ticks from the start of one row to that of the next.
+    stream : (noutputs, ticks) float32 array
+        Written where pixels are read.
+    begin : int
+        Clock tick at which the first row begins.
+    """
+    nrows, nx = values.shape
+    width = nx // offsets.size
+    row = np.empty(nx, np.float32)
+    for y in range(nrows):
+        _residuals(values, first, mean, slope, good, offsets, place, y, row)
+        start = y * tick
+        for a in range(offsets.size):
+            left, last = a * width, (a + 1) * width - 1
+            if a % 2:
+                for k in range(width):
+                    stream[a, begin + start + k] = row[last - k] * taper[start + k]
+            else:
+                for k in range(width):
+                    stream[a, begin + start + k] = row[left + k] * taper[start + k]
+
+
+@njit(float64(float32[::1], _levels, _flags, float32), **_jit)
+def level_removed(stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level: float) -> float:
+    """Subtract level × taper from a time series where pixels are good; return its sum of squares.
+
+    Parameters
+    ----------
+    stream : (ticks,) float32 array
+        DN, updated.
+    taper : (ticks,) float32 array
+    good : (ticks,) bool array
+    level : float
+        DN.
+    """
+    total = 0.0
+    for k in range(stream.size):
+        if good[k]:
+            stream[k] -= np.float32(taper[k] * level)
+        total += np.float64(stream[k]) * np.float64(stream[k])
+    return total
+
+
+@njit(
+    void(
+        _image, _image, _image, _image, _mask, _levels, float32, float64[:, ::1], float64[::1]
+    ),
+    **_jit,
+)  # fmt: skip
+def summed_residuals(
+    values: np.ndarray,
+    first: np.ndarray,
+    mean: np.ndarray,
+    slope: np.ndarray,
+    good: np.ndarray,
+    offsets: np.ndarray,
+    place: float,
+    rows: np.ndarray,
+    columns: np.ndarray,
+) -> None:
+    """Sum residuals from a straight line by row and amplifier, and by column.
+
+    Parameters
+    ----------
+    values, first, mean, slope, good, offsets, place
+        As of `tapered_residuals`.
+    rows : (nrows, noutputs) float64 array
+        DN, written.
+    columns : (nx,) float64 array
+        DN, added to.
+    """
+    nrows, nx = values.shape
+    width = nx // offsets.size
+    row = np.empty(nx, np.float32)
+    for y in range(nrows):
+        _residuals(values, first, mean, slope, good, offsets, place, y, row)
+        for x in range(nx):
+            columns[x] += np.float64(row[x])
+        for a in range(offsets.size):
+            total = 0.0
+            for x in range(a * width, (a + 1) * width):
+                total += np.float64(row[x])
+            rows[y, a] = total
+
+
+@njit(
+    void(types.Array(complex64, 1, "C", readonly=True), _places, _places, float64[:, ::1]), **_jit
+)
+def sums_in_bins(
+    values: np.ndarray, inside: np.ndarray, where: np.ndarray, sums: np.ndarray
+) -> None:
+    """Add values to the sums of their bins, in order.
+
+    Parameters
+    ----------
+    values : (n,) complex64 array
+    inside : (k,) int array
+        The values that are in a bin.
+    where : (k,) int array
+        Bin of each of them.
+    sums : (2, nbins) float64 array
+        Of real and of imaginary parts, updated.
+    """
+    for k in range(inside.size):
+        value, place = values[inside[k]], where[k]
+        sums[0, place] += np.float64(value.real)
+        sums[1, place] += np.float64(value.imag)

@@ -1,0 +1,88 @@
+"""Compiled choice of the colours of a picture's palette."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int64, njit, types, uint8, uint32
+
+_rgb = types.Array(uint8, 2, "C", readonly=True)
+# Beyond the square of the distance of any two colours.
+_FAR = 3 * 255**2 + 1
+
+
+@njit(
+    types.Tuple((uint8[::1], uint8[:, ::1]))(_rgb, int64, uint32[::1]),
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+)
+def reduce_colours(rgb: np.ndarray, most: int, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the colours that are kept exactly, and replace the others by the nearest of them.
+
+    One after another is kept: the one whose pixels would be most wrong without it (their number
+    times the square of the distance to the colours kept so far), of several the one of the lowest
+    number.
+
+    Parameters
+    ----------
+    rgb : (n, 3) uint8 array
+        Pixels.
+    most : int
+        Colours at most, up to 256.
+    table : (2**24,) uint32 array
+        All 0; written to. Only what is used of it takes memory.
+
+    Returns
+    -------
+    indices : (n,) uint8 array
+    palette : (k, 3) uint8 array
+    """
+    n = rgb.shape[0]
+    where = np.empty(n, np.uint32)
+    colours = np.empty(256, np.int64)
+    counts = np.zeros(256, np.int64)
+    number = 0
+    before, place, repeats = np.int64(-1), np.uint32(0), 0
+    for i in range(n):
+        packed = (np.int64(rgb[i, 0]) << 16) | (np.int64(rgb[i, 1]) << 8) | np.int64(rgb[i, 2])
+        # Most pixels are as the one before.
+        if packed == before:
+            where[i] = place
+            repeats += 1
+            continue
+        if table[packed] == 0:
+            if number == colours.size:
+                more, more_counts = np.empty(2 * number, np.int64), np.zeros(2 * number, np.int64)
+                more[:number] = colours
+                more_counts[:number] = counts
+                colours, counts = more, more_counts
+            colours[number] = packed
+            number += 1
+            table[packed] = number
+        counts[place] += repeats
+        before, place, repeats = packed, np.uint32(table[packed] - 1), 1
+        where[i] = place
+    counts[place] += repeats
+    nearest = np.zeros(number, np.uint8)
+    distance = np.full(number, _FAR)
+    kept = min(most, number)
+    palette = np.empty((kept, 3), np.uint8)
+    for index in range(kept):
+        best = 0
+        for c in range(1, number):
+            ahead = counts[c] * distance[c] - counts[best] * distance[best]
+            if ahead > 0 or (ahead == 0 and colours[c] < colours[best]):
+                best = c
+        red, green, blue = colours[best] >> 16, colours[best] >> 8 & 255, colours[best] & 255
+        palette[index, 0], palette[index, 1], palette[index, 2] = red, green, blue
+        for c in range(number):
+            dr = (colours[c] >> 16) - red
+            dg = (colours[c] >> 8 & 255) - green
+            db = (colours[c] & 255) - blue
+            found = dr * dr + dg * dg + db * db
+            if found < distance[c]:
+                nearest[c], distance[c] = index, found
+    indices = np.empty(n, np.uint8)
+    for i in range(n):
+        indices[i] = nearest[where[i]]
+    return indices, palette

@@ -1,0 +1,22 @@
+"""The effects that matter to FLTs and to the image of a visit. Standard library only."""
+
+from __future__ import annotations
+
+from darkroom.gates.harms import Harm
+
+_SKY = "2 % of the sky: light of the limb or of a trail"
+HARMS = (
+    Harm("flt", "interval", "sky between two reads", 0.02, "e-/s", _SKY, scale="the sky"),
+    Harm("flt, reprocessed", "background", "background of the left over the right side", 0.02, "",
+         _SKY),
+    Harm("flt", "noise", "noise of the sky over ERR", 0.3, "ln noise",
+         "ERR or the gain are wrong by 30 %"),
+    Harm("flt", "scale", "median of the file over the background", 0.2, "",
+         "a factor of √2, a wrong gain"),
+    Harm("flt", "written", "slope of the file on the one with every read", 0.3, "",
+         "a mirrored image and a wrong half have slope 0, another flat or gain its factor"),
+    Harm("reprocessed", "weight", "weight over exposure time", 0.02, "",
+         "an EXPTIME card that is not the time of the reads weights the exposure wrongly"),
+    Harm("reprocessed", "shift", "shift of the sources of an exposure", 0.1, "pixels",
+         "a tenth of a pixel widens stars by 2 %"),
+)  # fmt: skip
