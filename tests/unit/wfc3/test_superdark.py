@@ -18,7 +18,8 @@ from darkroom.judge.engine import judge
 from darkroom.judge.judgement import PASSED, REFUSED, WARNED, Subject
 from darkroom.report.item import read_item
 from darkroom.wfc3.dq import BAD_ZEROTH_READ, HOT, SATURATED, UNSTABLE
-from darkroom.wfc3.engine import calibrate
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.gating.superdark import superdark as superdark_gates
 from darkroom.wfc3.judging import checks
 from darkroom.wfc3.superdark import run
 from darkroom.wfc3.superdark.combine import Noise, combine, step_shares
@@ -231,10 +232,12 @@ def science(folder, made):
 
 def test_the_engine_takes_it_and_subtracts_it(made, tmp_path):
     raw, references = science(tmp_path, made)
-    _, flt = calibrate.calibrate(raw, references, tmp_path / "out")
-    with fits.open(flt) as hdus:
-        assert hdus[0].header["DARKCORR"] == "COMPLETE"
-        assert hdus["SCI", 1].header["MEANDARK"] == pytest.approx(36, abs=6)
+    ramp = engine.load(raw, references)
+    assert ramp.steps["DARKCORR"] == "PERFORM"
+    assert ramp.references["DARKFILE"].label == "iref$own_drk.fits"
+    with fits.open(made[2]) as hdus:
+        inside = hdus["SCI", 1].data[5:-5, 5:-5][hdus["DQ", 1].data[5:-5, 5:-5] == 0]
+    assert ramp.mean_darks[-1] == pytest.approx(inside.mean(), rel=1e-5)
 
 
 @pytest.mark.skipif(CALWF3 is None, reason="calwf3 is not installed")
@@ -388,3 +391,49 @@ def judgement(**changes):
 )
 def test_darks_are_judged_as_darks(changes, verdict):
     assert judgement(**changes) == verdict
+
+
+# Gates.
+
+
+def gates_of(made, expected=None, **changed):
+    folder, _, output, _ = made
+    details = folder / "superdark_details.fits"
+    return {
+        one.name: one
+        for one in superdark_gates(
+            changed.get("reference", output), changed.get("details", details), expected, {}
+        )
+    }
+
+
+def test_gates_of_a_sound_superdark_pass(made):
+    found = gates_of(made, [f"isim01a{letter}q" for letter in "abcd"])
+    assert len([name for name in found if "dark current" in name or "noise of" in name]) >= 16
+    for one in found.values():
+        if one.kind == "exact":
+            assert one.found is not None and one.found.d == 0, one.name
+
+
+def test_a_dark_that_is_not_in_it_and_a_mirrored_file_are_seen(made, tmp_path):
+    found = gates_of(made, ["isim01aaq", "isim01azq"])
+    assert found["complete set"].found.d != 0
+    with fits.open(made[2]) as hdus:
+        hdus["SCI", 1].data = np.ascontiguousarray(hdus["SCI", 1].data[:, ::-1])
+        hdus["SCI", 2].header["SAMPTIME"] += 1
+        hdus["ERR", 3].data[:] = 0
+        hdus.writeto(tmp_path / "odd.fits")
+    found = gates_of(made, reference=tmp_path / "odd.fits")
+    assert found["file as written"].found.d != 0
+    assert found["times of the reads"].found.d != 0
+    assert found["values and errors"].found.d != 0
+
+
+def test_darks_given_twice_are_alike(tmp_path):
+    visit = visit_of(tmp_path, 4)
+    darks = darks_of(visit)
+    (tmp_path / "s").mkdir()
+    reads = Reads(tmp_path / "s", [*darks, darks[1]])
+    dark = combine(reads, reads.noise, reads.times, SuperdarkSettings())
+    assert dark.units["twin"][[1, 4]].min() > 0.9
+    assert dark.units["twin"][[0, 2, 3]].max() < 0.3
