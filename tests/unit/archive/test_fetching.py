@@ -371,7 +371,12 @@ def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, se
 
 @pytest.mark.parametrize(
     ("age_s", "attempts"),
-    [(119.9, "1 attempt"), (120.1, "2 attempts"), (1_000_000_012, "2 attempts"), (-50.0, "1 attempt")],
+    [
+        (119.9, "1 attempt"),
+        (120.1, "2 attempts"),
+        (1_000_000_012, "2 attempts"),
+        (-50.0, "1 attempt"),
+    ],
 )
 def test_an_archive_counts_as_down_for_two_minutes(
     campaign, server, raw, monkeypatch, age_s, attempts
