@@ -367,3 +367,49 @@ def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, se
     fetch(campaign, raw, MEMBERS[2])
     assert manifest(raw)[MEMBERS[1]]["why"] == "because " * 40
     assert not (raw / arrivals.JOURNAL).exists()
+
+
+@pytest.mark.parametrize(
+    ("age_s", "attempts"),
+    [
+        (119.9, "1 attempt"),
+        (120.1, "2 attempts"),
+        (1_000_000_012, "2 attempts"),
+        (-50.0, "1 attempt"),
+    ],
+)
+def test_an_archive_counts_as_down_for_two_minutes(
+    campaign, server, raw, monkeypatch, age_s, attempts
+):
+    """After a jump of the clock, too, until something arrives."""
+    raw.mkdir(parents=True)
+    down = raw / ".archive_down"
+    down.touch()
+    os.utime(down, (1_000_000_007, 1_000_000_007))
+    monkeypatch.setattr(fetching, "time", lambda: 1_000_000_007 + age_s)
+    server.faults.add("unavailable", "*")
+    with pytest.raises(DarkroomError, match=rf"HTTP 503 \({attempts}\)"):
+        fetch(campaign, raw, MEMBERS[0])
+    server.faults.clear()
+
+
+def test_a_transfer_may_take_its_longest_attempt_and_two_minutes(campaign, raw):
+    run = program(campaign, raw)
+    own = run.lock.get("visit", MEMBERS[0])
+    longest = run._archive.longest_attempt_s(own, run._settings)
+    assert run._seconds(own) == longest + 120
+
+
+def test_a_disk_with_room_for_exactly_what_is_missing_is_enough(campaign, raw, monkeypatch, caplog):
+    run = program(campaign, raw)
+    own, *others = run.lock.exposures
+    place = raw / "visit" / own.file
+    place.parent.mkdir(parents=True)
+    place.touch()
+    wanted = sum(row.size for row in others)
+    monkeypatch.setattr(fetching, "_free", lambda _: wanted)
+    run._warn_of_space()
+    assert caplog.text == ""
+    monkeypatch.setattr(fetching, "_free", lambda _: wanted - 1)
+    run._warn_of_space()
+    assert "of exposures are still missing" in caplog.text
