@@ -4,6 +4,7 @@ import pytest
 
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.pipeline import Wfc3Pipeline
+from darkroom.wfc3.reference_kinds import DARK_KINDS
 from plans import a_plan
 
 ROWS = [
@@ -58,3 +59,18 @@ def test_products_and_options(tmp_path):
     assert wfc3.place() == "--cache results/c/crds --context hst_0001.pmap"
     with pytest.raises(DarkroomError, match="cannot leave masked reads out"):
         pipeline(tmp_path, engine="both").products("visit")
+
+
+def test_an_item_of_darks_makes_a_superdark_and_none_of_the_products_of_a_visit(tmp_path):
+    wfc3 = pipeline(tmp_path, kind="simulated", product="superdark")
+    assert wfc3.superdarks == ["visit"]
+    assert "drz" in wfc3.visits
+    made = wfc3.products("visit")
+    assert "results/c/visit/superdark.fits" in made
+    assert made[-1] == "results/c/superdark_set.tsv"
+    assert not any("drz" in path for path in made)
+    assert wfc3.reference_kinds("visit") == DARK_KINDS
+    assert wfc3.superdark_options("visit").startswith("--description ")
+    assert "--hot 0.4" in wfc3.superdark_options("visit")
+    assert "--warm" not in wfc3.superdark_options("visit")
+    assert list(wfc3.judged("visit")) == ["superdark"]
