@@ -65,7 +65,7 @@ rule mask:
 rule superbias_bands:
     """Test whether side reference pixels put bands of rows into the superbias."""
     input:
-        unpack(lambda wildcards: nircam.band_inputs(wildcards.item)),
+        lambda wildcards: nircam.band_inputs(wildcards.item),
     output:
         product=f"{RESULTS}/{{item}}/superbias_bands.fits",
         quantities=f"{RESULTS}/{{item}}/superbias_bands.json",
@@ -79,10 +79,10 @@ rule superbias_bands:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
+        name=lambda wildcards: nircam.band_options(wildcards.item),
         code=program.digest("detector", "nircam/superbias_bands"),
     message:
         "Comparing rows of {wildcards.item} with and without side reference pixels"
     shell:
         program("detector", "nircam/superbias_bands") + "--keep --output {output.product:q} "
-        "--quantities {output.quantities:q} --with-side {input.with_side:q} "
-        "--without-side {input.without_side:q} > {log:q} 2>&1"
+        "--quantities {output.quantities:q} {params.name} > {log:q} 2>&1"

@@ -152,7 +152,7 @@ def main() -> None:
     if arguments.noise_truth:
         table = truth_table(arguments.noise_truth) | {"title": "Noise against the truth"}
         described["tables"].append(table)
-    described |= item.among_rules(arguments.rules)
+    described = item.add_rules(described, arguments.rules)
     if trends:
         told.add(described, trends)
     described["figures"] = item.inside(arguments.figures / "figures.json", folder)

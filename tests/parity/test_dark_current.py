@@ -63,42 +63,73 @@ def made(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("ngroups", [10, 100])
-def test_science_ramps_are_left_with_no_dark(made, tmp_path, ngroups):
-    """100 groups are longer than the file's 60: the pipeline extrapolates."""
+def subtracted(dark, folder, ngroups):
+    """Return a science ramp and what dark_current leaves of it, and the AVDRKCUR it used."""
     data = make_ramps(1, ngroups, (64, 64), seed=ngroups, rate=RATE, hits=0.0)
     # The superbias holds the dark of group 0 of the darks, and of the science.
     cards = {"EXP_TYPE": "NRC_IMAGE", "FILTER": "F444W", "PUPIL": "CLEAR"}
     science = write_ramp(
-        tmp_path / "science.fits", data, LAYOUT, groupdq=np.zeros(data.shape),
+        folder / "science.fits", data, LAYOUT, groupdq=np.zeros(data.shape),
         pixeldq=np.zeros((64, 64)), **CARDS | cards,
     )  # fmt: skip
-    cache = small_cache(tmp_path / "crds", WITH_BORDER)
+    cache = small_cache(folder / "crds", WITH_BORDER)
     where = (cache.path, CONTEXT, ROOT / "scripts")
     done = subprocess.run(
-        [PYTHON, "-c", STEP, made / "dark.fits", science, tmp_path / "out.npy", *where],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
+        [PYTHON, "-c", STEP, dark, science, folder / "out.npy", *where],
+        capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
     line = next((x for x in done.stdout.splitlines() if x.startswith("ANSWER ")), None)
     assert line, done.stderr[-3000:]
     status, average = json.loads(line.removeprefix("ANSWER "))
     assert status == "COMPLETE"
+    return data[0].astype(float), np.load(folder / "out.npy")[0].astype(float), average
+
+
+ACTIVE = (slice(8, None), slice(8, None))
+
+
+@pytest.mark.parametrize("ngroups", [10, 100])
+def test_science_ramps_are_left_with_no_dark(made, tmp_path, ngroups):
+    """100 groups are longer than the file's 60: the pipeline extrapolates."""
+    given, left, average = subtracted(made / "dark.fits", tmp_path, ngroups)
     assert average == pytest.approx(RATE, rel=0.05)
-    active = (slice(8, None), slice(8, None))
-    left = np.load(tmp_path / "out.npy")[0].astype(float)
-    subtracted = (data[0] - left)[-1][active] * 2 / ((ngroups - 1) * DT)
+    dark = (given - left)[-1][ACTIVE] * 2 / ((ngroups - 1) * DT)
     details = fits.open(made / "dark_details.fits")
-    error = details["ERR"].data[active]
-    pull = (subtracted - RATE) / error
+    error = details["ERR"].data[ACTIVE]
+    pull = (dark - RATE) / error
     assert abs(pull.std() - 1) < 0.06
     assert abs(pull.mean()) < 0.1
     # What subtracting the dark adds to the noise of slopes is its error, and nothing else.
-    before, after = (slopes(ramp)[active] for ramp in (data[0].astype(float), left))
+    before, after = (slopes(ramp)[ACTIVE] for ramp in (given, left))
     stated = np.hypot(before.std(), np.median(error))
     assert after.std() == pytest.approx(stated, rel=0.03)
     assert abs(after.mean()) < 4 * after.std() / np.sqrt(after.size)
     if ngroups == 10:
         assert after.std() < 1.005 * before.std()
+
+
+def test_a_measured_cube_is_subtracted_group_by_group_with_the_error_it_states(made, tmp_path):
+    """Of 50 groups, for a science ramp of as many: it must not be extrapolated, and says so."""
+    dark = tmp_path / "measured.fits"
+    done = own_program(
+        "nircam/dark", "--output", dark, "--gain", 2, "--cube", "measured", "--pedigree",
+        "INFLIGHT", *sorted(made.glob("d*[0-9].fits")),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    given, left, average = subtracted(dark, tmp_path, 50)
+    assert average == pytest.approx(RATE, rel=0.05)
+    with fits.open(dark) as hdus:
+        header, sci, error = hdus[0].header, hdus["SCI"].data, hdus["ERR"].data
+        assert [hdu.name for hdu in hdus[1:]] == ["SCI", "ERR", "DQ", "DQ_DEF"]
+    # AVDRKCUR is the scalar: a plane of that name is refused by the pipeline.
+    assert header["AVDRKCUR"] == pytest.approx(RATE, rel=0.05)
+    assert (header["EXP_TYPE"], header["NOUTPUTS"], header["NGROUPS"]) == ("N/A", 1, 50)
+    assert "do not extrapolate" in str(header["HISTORY"])
+    assert np.allclose((given - left)[:, *ACTIVE], sci[:, *ACTIVE], atol=2e-3)
+    for group in (1, 10, 49):
+        pull = (sci[group] * 2 - RATE * group * DT)[ACTIVE] / (2 * error[group][ACTIVE])
+        assert abs(pull.std() - 1) < 0.06, group
+        assert abs(pull.mean()) < 0.1
 
 
 def slopes(ramp):

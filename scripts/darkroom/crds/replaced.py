@@ -28,6 +28,8 @@ _NAMES = {
 }
 # Rules of HST give a dark only to exposures from which one is to be subtracted.
 _DARKS = {"DARKCORR": "PERFORM"}
+# A file for all exposure types (N/A) is that of science exposures; CRDS finds none for N/A itself.
+_TYPE, _SCIENCE = "META.EXPOSURE.TYPE", "NRC_IMAGE"
 _REPLACED = re.compile(r"replaced '(?P<old>[^']+)' with")
 
 
@@ -126,6 +128,8 @@ def _chosen(rules: Any, kind: str, context: str, own: Sequence[str], date: str, 
     import crds
 
     asked = dict(zip(rules.parkey[0], own, strict=True))
+    if asked.get(_TYPE) == "N/A":
+        asked[_TYPE] = _SCIENCE
     observatory = str(rules.observatory).lower()
     values = str(rules.instrument).upper(), date, time
     asked |= dict(zip(_NAMES[observatory], values, strict=True))
@@ -139,8 +143,10 @@ def _chosen(rules: Any, kind: str, context: str, own: Sequence[str], date: str, 
 
 
 def _shown(names: Sequence[str], keys: Sequence[str]) -> str:
-    words = {"NAME": "SUBARRAY", "N/A": "GENERIC", "*": "ANY"}
+    cards = {"NAME": "SUBARRAY", "TYPE": "EXP_TYPE"}
+    # The rules write N/A for the subarray GENERIC, and for any exposure type.
+    words = {("NAME", "N/A"): "GENERIC"}
     return ", ".join(
-        f"{words.get(name, name)} {words.get(key, key)}"
+        f"{cards.get(name, name)} {words.get((name, key), 'ANY' if key == '*' else key)}"
         for name, key in zip(names, keys, strict=True)
     )

@@ -11,6 +11,7 @@ import yaml
 
 from darkroom.draft.items import repeated
 from darkroom.draft.patterns import patterns
+from darkroom.plain import plain_text
 from darkroom.words import counted, number
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def _names(files: Sequence[Recognised], folder: Path) -> str:
 
 def _named(path: Any, folder: Path) -> str:
     path = Path(path)
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    return plain_text(
+        path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    )
 
 
 def campaign_yaml(
@@ -136,8 +139,9 @@ def campaign_yaml(
     ]
     for item, settings in items:
         setup = ", ".join(f"{key} {value}" for key, value in item.setup.items() if value)
-        lines += [f"  {item.name}:", f"    # {setup}"]
-        lines += [f"    # {line}" for line in remarks(item, folder)]
+        # A line end in a header or in the name of a file would end the comment.
+        lines += [f"  {item.name}:", f"    # {_line(setup)}"]
+        lines += [f"    # {_line(line)}" for line in remarks(item, folder)]
         lines += [f"    instrument: {item.instrument}", "    frames:"]
         for role in item.roles:
             wanted = [file.path.relative_to(folder).as_posix() for file in item.of(role)]

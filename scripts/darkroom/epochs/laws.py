@@ -11,8 +11,9 @@ import numpy as np
 from darkroom.epochs import state as mean
 from darkroom.epochs import table, variance
 from darkroom.epochs.series import LN
-from darkroom.epochs.state import NO_CLASS, REFERENCE, STEPS, State
+from darkroom.epochs.state import State
 from darkroom.epochs.table import TableState
+from darkroom.epochs.template import NO_CLASS, REFERENCE, STEPS
 from darkroom.epochs.variance import VarianceState
 
 AnyState: TypeAlias = State | VarianceState | TableState

@@ -11,8 +11,9 @@ from astropy.io import fits
 
 from darkroom import provenance
 from darkroom.epochs.laws import AnyState
-from darkroom.epochs.state import FAR, State, Template
+from darkroom.epochs.state import FAR, State
 from darkroom.epochs.table import TableState, TableTemplate
+from darkroom.epochs.template import Template
 from darkroom.epochs.units import FACTS
 from darkroom.epochs.variance import VarianceState, VarianceTemplate
 from darkroom.errors import InputError, as_written

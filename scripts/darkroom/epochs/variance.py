@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.epochs.state import NO_CLASS, STEPS
+from darkroom.epochs.template import NO_CLASS, STEPS
 from darkroom.epochs.units import (
     check_name,
     facts_of,

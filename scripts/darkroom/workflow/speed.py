@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def remember_checksums(file_class: Any) -> None:
     file_class : type
         ``snakemake.io._IOFile``.
     """
-    compute = file_class.checksum
+    compute: Callable[..., Awaitable[str | None]] = file_class.checksum
     if hasattr(compute, "known"):
         return  # done before in this process
     known: dict[tuple, str | None] = {}

@@ -25,6 +25,7 @@ CARDS = {
     "READPATT": "ANY", "SUBARRAY": "FULL", "USEAFTER": "2022-01-01T00:00:00",
     "DATAMODL": "SuperBiasModel", "PEDIGREE": "GROUND", "AUTHOR": "x", "DESCRIP": "x",
 }  # fmt: skip
+DARK = {"REFTYPE": "DARK", "DATAMODL": "DarkModel"}
 RULE = "DETECTOR NRCA1, READPATT ANY, SUBARRAY GENERIC"
 
 
@@ -42,6 +43,9 @@ def places(reference_data, tmp_path_factory):
         "earlier": {"SUBARRAY": "GENERIC", "USEAFTER": "2014-10-01T00:00:00"},
         "pattern": {"SUBARRAY": "SUB64P", "READPATT": "MEDIUM8"},
         "readnoise": {"REFTYPE": "READNOISE", "DATAMODL": "ReadnoiseModel"},
+        "dark": DARK | {"EXP_TYPE": "N/A"},
+        "dark of darks": DARK | {"EXP_TYPE": "NRC_DARK"},
+        "mask": {"REFTYPE": "MASK", "DATAMODL": "MaskModel", "SUBARRAY": "GENERIC"},
     }
     paths = []
     for name, cards in changes.items():
@@ -68,6 +72,9 @@ def places(reference_data, tmp_path_factory):
         ("earlier", "jwst_nircam_superbias_0011.fits", "until jwst_nircam_superbias_0026.fits"),
         ("pattern", "", "no rule for DETECTOR NRCA1, READPATT MEDIUM8, SUBARRAY SUB64P"),
         ("readnoise", "", f"beside jwst_nircam_readnoise_0025.fits ({RULE})"),
+        ("dark", "jwst_nircam_dark_0040.fits", "(EXP_TYPE N/A, DETECTOR NRCA1, SUBARRAY FULL)"),
+        ("dark of darks", "", "no rule for EXP_TYPE NRC_DARK, DETECTOR NRCA1, SUBARRAY FULL"),
+        ("mask", "jwst_nircam_mask_0033.fits", "(DETECTOR NRCA1, SUBARRAY GENERIC)"),
     ],
 )
 def test_the_file_that_would_be_replaced_is_named(places, name, replaces, words):

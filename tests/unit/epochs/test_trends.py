@@ -10,8 +10,8 @@ from darkroom.epochs.causes import candidates
 from darkroom.epochs.folder import add, gather, split, states_in
 from darkroom.epochs.laws import quantities
 from darkroom.epochs.settings import EpochSettings
-from darkroom.epochs.state import REFERENCE
 from darkroom.epochs.state_file import save
+from darkroom.epochs.template import REFERENCE
 from darkroom.epochs.trends import as_json, judge, series_of
 from darkroom.errors import InputError
 

@@ -133,7 +133,10 @@ def test_what_the_built_in_engine_cannot_do_is_refused_when_planned(tmp_path):
 
 def test_bands_compare_the_exposures_corrected_with_and_without_side_pixels(tmp_path):
     nircam = pipeline(tmp_path, superbias={"bands": True})
-    assert nircam.band_inputs("a")["with_side"][0] == "results/c/a/ramps/side/e1.json"
+    assert nircam.band_inputs("a") == ["results/c/a/ramps/side", "results/c/a/ramps/top_bottom"]
+    assert nircam.band_options("a").startswith("--with-side results/c/a/ramps/side/e1.json")
+    by_jwst = pipeline(tmp_path, superbias={"bands": True}, engine="jwst")
+    assert by_jwst.band_inputs("a")[0] == "results/c/a/corrected/side/e1.json"
     made = {"results/c/a/superbias_bands.fits", "results/c/a/superbias_bands.json"}
     assert made <= set(nircam.products("a"))
     assert nircam.figure_inputs("a")["bands"] == "results/c/a/superbias_bands.fits"

@@ -1,11 +1,14 @@
 """Exposures and metadata of a NIRCam reference file: what is accepted and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.figures.item import add_rules
 from darkroom.nircam.products import ReferenceMetadata, check_subarray, full_pedigree, primary
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import RampSet, open_ramp
@@ -204,3 +207,15 @@ def test_long_texts_of_a_campaign_fit_their_cards():
     assert header.comments["DESCRIP"] == ""
     header = primary((("AUTHOR", "A. Person", "author of the reference file"),)).header
     assert header.comments["AUTHOR"] == "author of the reference file"
+
+
+def test_warnings_of_products_stay_beside_those_of_the_rules(tmp_path):
+    """They were replaced: no report of a campaign said that its bias cycles."""
+    for name, replaces in (("superbias", "old.fits"), ("mask", "")):
+        said = {"file": f"{name}.fits", "replaces": replaces, "place": "p", "context": ""}
+        (tmp_path / f"{name}_rules.json").write_text(json.dumps(said))
+    paths = sorted(tmp_path.glob("*.json"))
+    described = add_rules({"warnings": ["the bias repeats"]}, paths)
+    assert described["warnings"] == ["the bias repeats", "mask.fits: p"]
+    assert len(described["answers"]) == 2
+    assert add_rules({"warnings": ["the bias repeats"]}, [])["warnings"] == ["the bias repeats"]

@@ -63,6 +63,20 @@ def test_acceptance(nramps, drift, rate):
         assert rest.std() < 11.5e-4
 
 
+def test_the_error_of_a_measured_cube_is_that_of_its_levels():
+    """Read noise of groups in between leaves the sum of differences again; hits leave some."""
+    shape = (32, 64)
+    data = make_ramps(6, 30, shape, seed=31, rate=0.01, hits=2e-4)
+    measured = np.zeros((2, 29, *shape), np.float32)
+    made = measure(RampsInMemory(data), classes(shape), GAIN, measured=measured)
+    cube = Cube(made, classes(shape), "measured", "first_group", 30)
+    planes, errors = (np.array(list(part()), float) for part in (cube.sci, cube.err))
+    for group in (1, 5, 29):
+        pull = (planes[group] - 0.01 * group * DT / GAIN[0]) / errors[group]
+        assert abs(pull.std() - 1) < 0.06, (group, pull.std())
+    assert np.median(errors[29]) == pytest.approx(np.sqrt(2 / 6) * 10 / 2, rel=0.1)
+
+
 # Noise of a slope of so many groups, with the dark subtracted, over that without (specification).
 ADDED = {
     3: {10: 1.000, 50: 1.025, 100: 1.189},

@@ -11,7 +11,8 @@ from darkroom.ccd.dq import FLAWED
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.products.amplifiers import opened_part, part_count
 from darkroom.ccd.stack.frames import opened, saturation_level
-from darkroom.epochs.state import NO_CLASS, State, Template, empty, merge, noise_steps, of_unit
+from darkroom.epochs.state import State, empty, merge, of_unit
+from darkroom.epochs.template import NO_CLASS, Template, noise_steps
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:

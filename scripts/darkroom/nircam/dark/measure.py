@@ -115,8 +115,8 @@ def measure(
     threads : int
         Blocks worked on at once.
     measured : (2, nsteps, ny, nx) float32 array, optional
-        Written to: mean of the differences of groups, DN, and its variance, by their place in a
-        ramp (a memory map, for large images).
+        Written to: mean of the differences of groups, DN, and what each adds to the variance of
+        their sum, DN2, by their place in a ramp (a memory map, for large images).
 
     Returns
     -------
@@ -179,12 +179,27 @@ class _Job:
             self.sampled[:, self.kept[y], columns] = rate[:, part]
             self.mean_ramp[:, self.kept[y], columns] = averages[:, part]
         if self.measured is not None:
-            a, _ = self.timing.covariance
-            gain = self.gain[np.maximum(kind, 0)]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                variance = (np.maximum(mean, 0) * a + 2 * read) / gain**2 / one.counts
             self.measured[0, :, rows, columns] = averages.reshape(-1, *shape)
+            variance = self._variance(np.maximum(mean, 0), read, one.counts)
+            variance /= self.gain[np.maximum(kind, 0)] ** 2
             self.measured[1, :, rows, columns] = variance.reshape(-1, *shape)
+
+    def _variance(self, rate, read, counts):
+        """Return by how much each mean difference adds to the variance of their sum, e-2.
+
+        Neighbouring differences of a ramp share a group, whose noise leaves the sum again where
+        both are used. That of two hits in a pixel no two are of one ramp is assumed: the error is
+        never too small.
+        """
+        own, shared = self.timing.covariance
+        lengths = np.diff(self.blocks.starts) - 1
+        reach = (lengths[:, None] > np.arange(len(counts))).sum(axis=0)[:, None]
+        counts = counts.astype(np.float64)
+        both = np.maximum(counts[:-1] + counts[1:] - reach[:-1], 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            variance = (rate * own + 2 * read) / counts
+            variance[1:] += 2 * (rate * shared - read) * both / (counts[:-1] * counts[1:])
+        return np.maximum(variance, 0)
 
     def _pedestal(self, values, kind):
         """Return the variance of group 0 about its ramp's level, without samples far off, DN2."""
@@ -215,7 +230,7 @@ class _Job:
         """Return the results that need all pixels."""
         classes, nout = self.classes, len(self.known)
         factor = np.ones(nout)
-        error, chi2 = np.full((2, *self.rate.shape), np.nan, np.float32)
+        error = np.full(self.rate.shape, np.nan, np.float32)
         for a in range(nout):
             columns = np.flatnonzero(classes.amplifier == a)
             q, n = self.q[:, columns], self.nint[:, columns]
@@ -225,7 +240,7 @@ class _Job:
             variance = (PRIOR * factor[a] + free * own) / (PRIOR + free)
             with np.errstate(invalid="ignore", divide="ignore"):
                 error[:, columns] = np.sqrt(variance / self.info[:, columns])
-            chi2[:, columns] = q / factor[a]
+            self.q[:, columns] = q / factor[a]
             # Pixels of the amplifier, as the variance of group 0 is compared.
             typical = self.pedestal[:, columns][classes.usable[:, columns]]
             typical = typical[np.isfinite(typical)]
@@ -236,7 +251,7 @@ class _Job:
         by_ramp, by_ramp_error = self._ramps()
         settling, settling_error = self._settling()
         return DarkRates(
-            self.rate, error, self.nint, self.nhits, chi2, self.info, self.noise, self.down,
+            self.rate, error, self.nint, self.nhits, self.q, self.info, self.noise, self.down,
             self.pedestal, self.saturated, self.gain, self.known, factor, by_ramp, by_ramp_error,
             self.timing, settling, settling_error, self.measured,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import DarkroomError
@@ -9,13 +10,16 @@ from darkroom.nircam import planning
 from darkroom.nircam.series.plan import NircamSeriesPlan
 from darkroom.workflow.plan import input_options
 
-_BANDS = {"with_side": "side", "without_side": "top_bottom"}
+_BANDS = {"--with-side": "side", "--without-side": "top_bottom"}
 
 
 class NircamDarkPlan(NircamSeriesPlan):
     """The part of the NIRCam pipeline that plans dark, mask and bands of the superbias."""
 
     if TYPE_CHECKING:
+
+        def engine(self, item: str) -> str:
+            """Return what runs the steps of an item: builtin, jwst or both."""
 
         def makes_reference_pixels(self, item: str) -> bool:
             """Return whether the stability of an item's reference pixels is measured."""
@@ -89,9 +93,17 @@ class NircamDarkPlan(NircamSeriesPlan):
             )
         return True
 
-    def band_inputs(self, item: str) -> dict[str, list[str]]:
-        """Return the exposures that are compared, with and without side reference pixels."""
-        return {name: self.corrected(item, correction) for name, correction in _BANDS.items()}
+    def band_inputs(self, item: str) -> list[str]:
+        """Return the exposures that are compared, or their folders (of the built-in engine)."""
+        if self.engine(item) != "jwst":
+            folder = f"{self.plan.folder(item)}/ramps"
+            return [f"{folder}/{correction}" for correction in _BANDS.values()]
+        return [path for correction in _BANDS.values() for path in self.corrected(item, correction)]
+
+    def band_options(self, item: str) -> str:
+        """Return the options that name the exposures with and without side reference pixels."""
+        words = [[option, *self.corrected(item, name)] for option, name in _BANDS.items()]
+        return " ".join(map(shlex.join, words))
 
     def band_quantities(self, item: str) -> list[str]:
         """Return the file with the numbers of that comparison, if it is made."""

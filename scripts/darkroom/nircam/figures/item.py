@@ -99,28 +99,32 @@ def _averaged_groups(reference, details):
     return [text]
 
 
-def among_rules(paths: Iterable[StrPath]) -> dict[str, list[Any]]:
-    """Return what the report says of the rules of CRDS: what the products would replace.
+def add_rules(described: dict[str, Any], paths: Iterable[StrPath]) -> dict[str, Any]:
+    """Add to an item what the products would replace among the rules of CRDS.
 
     Parameters
     ----------
+    described : dict
+        Changed in place: ``answers``, which file each product would replace; more ``warnings``, of
+        a product that would replace none, and of a context that is older than the pipeline.
     paths : iterable of path-like
         Files of ``references/certify.py``, JSON.
 
     Returns
     -------
     dict
-        ``answers``, which file each product would replace; ``warnings``, of a product that would
-        replace none, and of a context that is older than the pipeline.
+        `described`.
     """
     found = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
-    warnings = [f"{one['file']}: {one['place']}" for one in found if not one["replaces"]]
-    warnings += list(dict.fromkeys(one["context"] for one in found if one["context"]))
-    answers = [
+    described["warnings"] += [
+        f"{one['file']}: {one['place']}" for one in found if not one["replaces"]
+    ]
+    described["warnings"] += dict.fromkeys(one["context"] for one in found if one["context"])
+    described["answers"] = [
         {"question": f"Which file of CRDS would {one['file']} replace?", "answer": one["place"]}
         for one in found
     ]
-    return {"warnings": warnings, "answers": answers}
+    return described
 
 
 def merge_quantities(paths: Iterable[StrPath]) -> list[dict[str, Any]]:

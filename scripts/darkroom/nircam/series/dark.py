@@ -15,15 +15,8 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.compiled import load_kernel
-from darkroom.epochs.state import (
-    NO_CLASS,
-    State,
-    Template,
-    empty,
-    merge,
-    noise_steps,
-    of_unit,
-)
+from darkroom.epochs.state import State, empty, merge, of_unit
+from darkroom.epochs.template import NO_CLASS, Template, noise_steps
 from darkroom.errors import InputError
 from darkroom.nircam.dark.fit import RampFit, timing_of
 from darkroom.nircam.dark.flags import Flag

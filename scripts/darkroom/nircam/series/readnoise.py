@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.compiled import load_kernel
-from darkroom.epochs.state import NO_CLASS, REFERENCE
+from darkroom.epochs.template import NO_CLASS, REFERENCE
 from darkroom.epochs.variance import VarianceState, VarianceTemplate, empty, merge, of_unit
 from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.epochs.state import (
-    NO_CLASS,
-    REFERENCE,
-    State,
-    Template,
-    empty,
-    merge,
-    noise_steps,
-    of_unit,
-)
+from darkroom.epochs.state import State, empty, merge, of_unit
+from darkroom.epochs.template import NO_CLASS, REFERENCE, Template, noise_steps
 from darkroom.errors import InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes

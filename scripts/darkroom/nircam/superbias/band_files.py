@@ -63,7 +63,8 @@ def compare_files(
     usable = [pair for pair in pairs if all(exposure["accepted"] for exposure in pair)]
     if not usable:
         raise DarkroomError(
-            "no exposure is accepted with and without side reference pixels; use more exposures"
+            "no exposure is accepted with and without side reference pixels; use more exposures "
+            "(reference_pixels.exposures)"
         )
     one, other = (
         RampSet([exposure["path"] for exposure in side], judging.READNOISE, keep=keep)
@@ -89,7 +90,10 @@ def compare_files(
     try:
         found = find_bands(*stacks, classes)
     except ValueError as error:
-        raise DarkroomError(f"{one.files[0].path.name} and the others: {error}") from error
+        raise DarkroomError(
+            f"{one.files[0].path.name} and the others: {error}; use more exposures "
+            "(reference_pixels.exposures)"
+        ) from error
     provenance = products.Provenance.from_ramps("superbias_bands", one, {})
     primary = products.primary((
         ("INSTRUME", "NIRCAM", "instrument"),

@@ -194,6 +194,7 @@ def test_the_superbias_says_it(tmp_path):
     assert (tmp_path / "none_details.fits").exists()
 
 
+@pytest.mark.heavy
 def test_levels_that_repeat_are_found_as_often_as_stated():
     """One level of A, B, B, B in 100 integrations, A - B of 2 sigma; and no false alarms."""
     rng = np.random.default_rng(7)

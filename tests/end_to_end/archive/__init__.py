@@ -1,0 +1,1 @@
+"""Campaigns that bring exposures and references from servers on the same machine."""
