@@ -9,7 +9,6 @@ import numpy as np
 
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
-from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
@@ -164,15 +163,14 @@ def measure(source: RampSource) -> Levels:
         sirs=sirs,
     )
     first = None
-    with kept_large():
-        for ramp in range(source.nramps):
-            fitted = fit_ramp(source, ramp, (regions.y, regions.x))
-            check_alive(source, ramp, fitted)
-            found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
-            found.noise += fitted.noise**2
-            _add_frames(source, ramp, fitted, found)
-            first = fitted.first if first is None else first
-            _add_start(source, fitted.first - first, found)
+    for ramp in range(source.nramps):
+        fitted = fit_ramp(source, ramp, (regions.y, regions.x))
+        check_alive(source, ramp, fitted)
+        found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
+        found.noise += fitted.noise**2
+        _add_frames(source, ramp, fitted, found)
+        first = fitted.first if first is None else first
+        _add_start(source, fitted.first - first, found)
     found.nactive /= source.nramps
     found.noise = np.sqrt(found.noise / source.nramps)
     if rows is not None:

@@ -177,7 +177,8 @@ class CrossSpectra:
         self._good = np.empty(0, bool)
         self._sum_windows()
         overlap = self._overlap()
-        lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
+        with kept_large():
+            lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
         del overlap
         # Transforms to the grid of 1/T take much memory: not before that of `power` is free.
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)

@@ -121,10 +121,12 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     pedestals, weak_of_ramps, parts, weights = [], [], [], []
     before, places = np.zeros(()), grid.places(sums.padded_frequency)
     for ramp in range(source.nramps):
-        fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
-        weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
-        pedestals.append(_add_ramp(source, ramp, fitted, sums))
-        fitted = first = None  # their images are large
+        with kept_large():
+            fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
+            weak = fitted.weak[amplifiers], fitted.weak_error[amplifiers]
+            weak_of_ramps.append((*weak, fitted.dof))
+            pedestals.append(_add_ramp(source, ramp, fitted, sums))
+            fitted = first = None  # their images are large
         total = np.stack([places.means(power)[0] for power in sums.power])
         parts.append(total - before)
         weights.append(sums.weight.copy())
@@ -223,9 +225,8 @@ def _add_ramp(source, ramp, fitted, sums):
     ngroups = source.ngroups(ramp)
     sums.begin(fitted.good, fitted.dof)
     levels = fitted.offsets[:, sums.amplifiers].copy()
-    with kept_large():
-        for group in range(ngroups):
-            levels[group] += sums.add(_frame(source, ramp, fitted, group))
+    for group in range(ngroups):
+        levels[group] += sums.add(_frame(source, ramp, fitted, group))
     return levels
 
 
