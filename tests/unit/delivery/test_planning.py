@@ -10,16 +10,16 @@ class Pipeline:
 
     items = ("a",)
 
-    def counterfactuals(self, item):
+    def counterfactuals(self, _):
         return {name: [] for name in ("maps", "dark", "plain", "elsewhere")}
 
-    def judged(self, item):
+    def judged(self, _):
         return {
             "maps": {"reference": "r/a/maps.fits"}, "dark": {"file": "r/a/darks/dark.fits"},
             "elsewhere": {"candidate": "/other/file.fits"},
         }  # fmt: skip
 
-    def products(self, item):
+    def products(self, _):
         return ["r/a/maps.certified"]
 
 
