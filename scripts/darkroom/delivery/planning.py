@@ -32,7 +32,7 @@ class Deliveries:
             for pipeline in self.pipelines.values()
             for item in pipeline.items
             for product in pipeline.counterfactuals(item)
-            if "candidate" not in pipeline.judged(item)[product]
+            if "candidate" not in pipeline.judged(item).get(product, ())
         ]
 
     def products(self) -> list[str]:
@@ -64,7 +64,7 @@ class Deliveries:
             item, _, product = name.partition("/")
             folder = self.plan.folder(item)
             pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
-            judged = pipeline.judged(item)[product]
+            judged = pipeline.judged(item).get(product, {})
             file = judged.get("file", judged.get("reference", f"{folder}/{product}.fits"))
             found += [file, f"{folder}/judge/verdict_{product}.json"]
             made = set(pipeline.products(item))

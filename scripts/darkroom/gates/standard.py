@@ -332,15 +332,17 @@ def written_gates(
         values = slopes[np.isfinite(slopes[:, k]), k]
         # What the tolerance explains is no deviation; it is no error that more exposures lessen.
         excess = values.mean() - expected if values.size else 0.0
-        gates.append(
-            make.mean_against(
-                words,
-                values,
-                expected + float(np.clip(excess, -tolerance, tolerance)),
-                0.0,
-                question="sound",
-                name=f"file as written: {part}",
-                null="the exposures show the image of the file, pixel by pixel, in its unit",
-            )
+        gate = make.mean_against(
+            words,
+            values,
+            expected + float(np.clip(excess, -tolerance, tolerance)),
+            0.0,
+            question="sound",
+            name=f"file as written: {part}",
+            null="the exposures show the image of the file, pixel by pixel, in its unit",
         )
+        if not values.size:
+            why = "too few pixels of the file stand out of the noise to compare exposures with it"
+            gate = replace(gate, why=why)
+        gates.append(gate)
     return gates

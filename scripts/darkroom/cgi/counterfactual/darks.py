@@ -122,4 +122,4 @@ def _hot(dark: np.ndarray) -> np.ndarray:
     middle = np.nanmedian(dark)
     spread = 1.4826 * np.nanmedian(np.abs(dark - middle))
     with np.errstate(invalid="ignore"):
-        return dark - middle > _HOT * spread
+        return np.asarray(dark - middle > _HOT * spread)

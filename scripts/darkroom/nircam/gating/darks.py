@@ -35,8 +35,10 @@ DARK = (
     Statistic.of(_DARK["rate"], "dark current", "e-/s", "median rate of the integration",
                  column("rate")),
 )  # fmt: skip
-# Share of the active pixels that may be lost, and of hot flags that must be hot in the dark.
-_LOST, _HOT = 0.05, 0.9
+# Share of the active pixels that may be lost, of hot flags that must be above others in the dark,
+# and by how many deviations: pixels are flagged by their own error, some at 3 deviations. Flags of
+# other pixels are above by chance, those of which half are exchanged in half of the cases.
+_LOST, _HOT, _ABOVE = 0.05, 0.75, 2.0
 
 
 def dark(
@@ -111,7 +113,7 @@ def mask(
     lost = float(((dq & int(Pixel.DO_NOT_USE)) > 0)[active].mean()) if active.any() else 1.0
     known = active & np.isfinite(rate)
     usual = np.median(rate[known])
-    limit = usual + 3 * 1.4826 * np.median(np.abs(rate[known] - usual))
+    limit = usual + _ABOVE * 1.4826 * np.median(np.abs(rate[known] - usual))
     hot = known & ((dq & int(Pixel.HOT)) > 0)
     share = float((rate[hot] > limit).mean()) if hot.any() else 1.0
     gates = [
