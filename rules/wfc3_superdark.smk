@@ -80,14 +80,14 @@ rule superdark_figures:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
-        settings=lambda wildcards: wfc3.superdark_truth(wildcards.item),
+        more=lambda wildcards: wfc3.superdark_truth(wildcards.item),
         code=program.digest("detector", "wfc3/superdark_figures"),
     message:
         "Drawing the figures of {wildcards.item}"
     shell:
         program("detector", "wfc3/superdark_figures")
         + "--figures {output.figures:q} --output {output.item:q} --details {input.details:q} "
-        "--quantities {input.quantities:q} --set {input.table:q} {params.settings} "
+        "--quantities {input.quantities:q} --set {input.table:q} {params.more} "
         "{input.reference:q} > {log:q} 2>&1"
 
 

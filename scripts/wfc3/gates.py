@@ -1,8 +1,9 @@
-"""Judge an FLT, the combined image of a visit, or a new dark or flat by gates.
+"""Judge an FLT, the combined image of a visit, a superdark, or a new dark or flat by gates.
 
 An FLT: the intervals between its reads, its time, noise and pixels. The image of a visit: its
-exposures, weights, shifts, background. A new dark or flat: its values; whether it is better than
-that in use is told by the comparison (counterfactual.py).
+exposures, weights, shifts, background. A superdark: its darks, values and times. A new dark or
+flat: its values; whether it is better than that in use is told by the comparison
+(counterfactual.py).
 
 Writes one JSON file with every gate. The verdict is given when the gates of the whole campaign are
 known, since they share one budget of false alarms (judge/verdict.py).
@@ -26,9 +27,12 @@ def parse() -> argparse.Namespace:
 
     parser = ListFileParser(description=__doc__)
     parser.add_argument(
-        "--product", required=True, help="what is judged: reprocessed, <exposure>_flt, dark or flat"
+        "--product",
+        required=True,
+        help="what is judged: reprocessed, <exposure>_flt, superdark, dark or flat",
     )
-    parser.add_argument("--file", type=Path, help="reprocessed: combined image, FITS")
+    parser.add_argument("--file", type=Path, help="combined image, or superdark, FITS")
+    parser.add_argument("--details", type=Path, help="superdark: its details, FITS")
     parser.add_argument("--status", type=Path, help="FLT: status file of the treated exposure")
     parser.add_argument(
         "--original", type=Path, help="FLT: status file of the exposure with every read"
@@ -60,11 +64,15 @@ def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
     from darkroom.wfc3.gating.gates import combined
     from darkroom.wfc3.gating.harms import HARMS
     from darkroom.wfc3.gating.single import single
+    from darkroom.wfc3.gating.superdark import superdark
 
     kind = "flt" if arguments.status else arguments.product
     sizes = harms(arguments, HARMS, kind)
     if arguments.candidate:
         return arguments.candidate, candidate(arguments.product, arguments.candidate)
+    if arguments.details:
+        found = superdark(arguments.file, arguments.details, accepted(arguments), sizes)
+        return arguments.file, found
     if arguments.status is None:
         found = combined(arguments.record, arguments.quantities, accepted(arguments), sizes)
         return arguments.file, found

@@ -34,7 +34,7 @@ def _fetch_together(folder):
     raw = folder / "results/small/raw/camera"
     for name in _exposures():
         call("archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--exposure",
-             name, "--output", raw / f"{name}.json", "--together", "--batch", "4")  # fmt: skip
+             name, "--output", raw / f"{name}.json", "--together", "4")  # fmt: skip
 
 
 def _numbers(folder):

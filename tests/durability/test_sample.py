@@ -2,7 +2,7 @@
 
 import pytest
 
-from durability import kernel
+from durability import kernel, later
 from durability.cases import CASES, archive_cases, start_clock
 from durability.sweep import Sweep
 
@@ -34,3 +34,10 @@ def test_the_same_of_a_transfer(swept):
     with archive_cases() as cases:
         case = next(c for c in cases if c.name == "archive/fetch (MAST)")
         assert swept(case, 5).points > 30
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("case", [*CASES, *later.CASES], ids=lambda c: c.name)
+def test_every_case_runs_undisturbed(case, swept):
+    """One whose program takes other options by now would be found by a sweep of hours alone."""
+    assert swept(case, 10**6).points

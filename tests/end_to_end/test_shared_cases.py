@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -326,3 +327,12 @@ def test_every_case_has_its_test(reference_data):
 )
 def test_a_case_ends_as_its_readme_asks(name, reference_data, run):
     ENDS[name](reference_data / "cases" / name, run)
+
+
+def test_the_page_of_traits_names_tests_that_exist(repository):
+    page = (repository / "docs" / "real-exposures.md").read_text()
+    named = re.findall(r"`((?:unit|parity|end_to_end)/[\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 40
+    for path, function in named:
+        text = (repository / "tests" / path).read_text()
+        assert not function or f"def {function}(" in text, (path, function)

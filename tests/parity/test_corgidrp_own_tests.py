@@ -1,15 +1,11 @@
 """corgidrp's own tests of darks, run with darkroom's functions behind corgidrp's interfaces.
 
-Its wheel has no tests; its source distribution has. They are not part of darkroom: name the folder
-``tests`` of an unpacked source distribution of corgidrp 5.1.1 in DARKROOM_CORGIDRP_TESTS, e.g.
-after ``pip download --no-deps --no-binary corgidrp corgidrp==5.1.1``.
+The package installs them beside itself, as ``tests``; they are no part of darkroom.
 """
 
-import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -27,13 +23,13 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    named = os.environ.get("DARKROOM_CORGIDRP_TESTS", "")
-    if not named:
-        pytest.skip("DARKROOM_CORGIDRP_TESTS does not name the tests of corgidrp's source")
+def folder(repository, tmp_path_factory):
+    if not (repository / ".venvs" / "peers-cgi").exists():
+        pytest.skip("peers-cgi is not built: make setup-tests")
+    (named,) = (repository / ".venvs/peers-cgi/lib").glob("python3*/site-packages/tests")
     copies = tmp_path_factory.mktemp("corgidrp")
     for name in FILES:
-        shutil.copy(Path(named) / name, copies)
+        shutil.copy(named / name, copies)
     return copies
 
 

@@ -10,9 +10,11 @@ from darkroom.ccd.received import SETUP
 from darkroom.draft.recognised import Recognised
 from darkroom.errors import InputError
 from darkroom.fits.cards import Cards, Recover
-from darkroom.fits.describe import describe_headers, image_headers
+from darkroom.fits.describe import describe_headers, image_headers, plane_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from darkroom.draft.items import DraftItem
     from darkroom.draft.scan import Headers
     from darkroom.fits.describe import Frame
@@ -60,7 +62,7 @@ def recognise(headers: Headers) -> Recognised | None:
         "ccd", path, _setup(headers, cards, frame), role, note,
         None if frame is None else frame.exptime,
         "" if frame is None else frame.date_obs or "",
-        options,
+        options, images=plane_count(found[1]),
     )  # fmt: skip
 
 
@@ -133,17 +135,21 @@ def missing(item: DraftItem) -> list[str]:
         )
     elif not bias:
         found.append("bias frames; without them there is no master bias and no read noise")
-    elif len(bias) == 1:
+    elif _images(bias) == 1:
         found.append("a second bias frame; one alone tells no read noise")
     if not dark:
         found.append("darks; without them there is no dark rate and no map of hot pixels")
-    if flat and len(bias) < 2:
+    if flat and _images(bias) < 2:
         found.append("two bias frames for the gain; the flats are not used")
     elif flat and all(count < 2 for count in Counter(file.exptime for file in flat).values()):
         found.append("two flats of one exposure time; single ones tell no gain")
-    if item.of("science") and not (rated and len(bias) > 1):
+    if item.of("science") and not (rated and _images(bias) > 1):
         found.append("bias frames and darks for the science frames, which are not dark-subtracted")
     return found
+
+
+def _images(files: Iterable[Recognised]) -> int:
+    return sum(file.images for file in files)
 
 
 def fault(item: DraftItem) -> str:

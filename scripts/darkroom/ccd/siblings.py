@@ -197,7 +197,9 @@ class Subtracted(Check):
                 continue
             own = float(subject.values["level"])
             limit = f"near {number(level)} ADU"
-            if own < -_PEDESTAL * noise and abs(subject.values.get("bitpix") or 0) == 16:
+            wrapped = own < -_PEDESTAL * noise and abs(subject.values.get("bitpix") or 0) == 16
+            # Where bias frames wrapped too, differences are right: that is warned of.
+            if wrapped and level > 0:
                 fault = (
                     f"its level is {number(own)} ADU, that of the bias frames {number(level)}: "
                     f"probably {number(own + 65536)} ADU, written as a 16-bit integer without "

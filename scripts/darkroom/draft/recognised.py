@@ -35,6 +35,8 @@ class Recognised:
         Settings of the item that this file needs, e.g. ``{"recover": ["EXPTIME=EXPOINUS*1e-6"]}``.
     damage : str
         Why the file will be refused when it is read, though its headers can be read.
+    images : int
+        Exposures that it holds: those of a cube count each.
     """
 
     instrument: str
@@ -46,3 +48,4 @@ class Recognised:
     date: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     damage: str = ""
+    images: int = 1

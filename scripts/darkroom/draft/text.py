@@ -11,6 +11,7 @@ import yaml
 
 from darkroom.draft.items import repeated
 from darkroom.draft.patterns import patterns
+from darkroom.plain import plain_text
 from darkroom.words import counted, number
 
 if TYPE_CHECKING:
@@ -77,8 +78,10 @@ def remarks(item: DraftItem, folder: Path) -> list[str]:
 
 
 def _times(files: Sequence[Recognised]) -> str:
-    """Return the number of files of each exposure time: ``10 of 0.04 s, 29 of 10 s``."""
-    counts = Counter(file.exptime for file in files)
+    """Return the number of exposures of each exposure time: ``10 of 0.04 s, 29 of 10 s``."""
+    counts = Counter[float | None]()
+    for file in files:
+        counts[file.exptime] += file.images
     known = sorted((time, count) for time, count in counts.items() if time is not None)
     parts = [f"{count} of {number(time)} s" for time, count in known]
     if counts[None]:
@@ -95,7 +98,9 @@ def _names(files: Sequence[Recognised], folder: Path) -> str:
 
 def _named(path: Any, folder: Path) -> str:
     path = Path(path)
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    return plain_text(
+        path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    )
 
 
 def campaign_yaml(
@@ -134,8 +139,9 @@ def campaign_yaml(
     ]
     for item, settings in items:
         setup = ", ".join(f"{key} {value}" for key, value in item.setup.items() if value)
-        lines += [f"  {item.name}:", f"    # {setup}"]
-        lines += [f"    # {line}" for line in remarks(item, folder)]
+        # A line end in a header or in the name of a file would end the comment.
+        lines += [f"  {item.name}:", f"    # {_line(setup)}"]
+        lines += [f"    # {_line(line)}" for line in remarks(item, folder)]
         lines += [f"    instrument: {item.instrument}", "    frames:"]
         for role in item.roles:
             wanted = [file.path.relative_to(folder).as_posix() for file in item.of(role)]

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
     from darkroom.integrity.digests import Signature
 
+# Folders of Python and its packages, of which a program opens a thousand files when it starts.
+_PACKAGES = (
+    str(Path(os.__file__).parent) + os.sep,
+    *(path + os.sep for path in sys.path if path.endswith(("site-packages", "dist-packages"))),
+)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -154,6 +159,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     path, _, flags = arguments
     if not isinstance(path, (str, bytes, os.PathLike)) or (flags or 0) & _WRITES:
+        return
+    if isinstance(path, str) and path.startswith(_PACKAGES):
         return
     with unwatched():
         try:

@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any, TypeVar
@@ -99,15 +99,19 @@ class OneOf(Check):
         Verdict of any other value; by default that of the check.
     missing : {"refused", "warned", "passed"}
         Verdict when the exposure has no such value.
+    doubt : str
+        Advice about a value that is not known, or missing; by default `advice`.
     """
 
     allowed: tuple[Any, ...]
     refused: tuple[Any, ...] = ()
     unknown: str = ""
     missing: str = WARNED
+    doubt: str = ""
 
     def judge(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         """Yield the judgement of each exposure."""
+        doubtful = replace(self, advice=self.doubt or self.advice)
         allowed, refused = _folded(self.allowed), tuple(_folded(self.refused))
         limit = " or ".join(shown(value) for value in self.allowed)
         for subject in subjects:
@@ -116,18 +120,18 @@ class OneOf(Check):
             if text in allowed and not blank:
                 yield self.passed(subject, value, limit)
                 continue
-            verdict = self.verdict
+            fault = f"{self.name} is {shown(value)}, {limit} is needed"
             if blank:
-                verdict, fault = self.missing, f"its header has no {self.name}, {limit} is needed"
+                check, verdict = doubtful, self.missing
+                fault = f"its header has no {self.name}, {limit} is needed"
             elif any(fnmatchcase(text, pattern) for pattern in refused):
-                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+                check, verdict = self, self.verdict
             else:
-                verdict = self.unknown or verdict
-                fault = f"{self.name} is {shown(value)}, {limit} is needed"
+                check, verdict = doubtful, self.unknown or self.verdict
             if verdict == PASSED:
                 yield self.passed(subject, value, limit)
             else:
-                yield self.failed(subject, value, limit, fault, verdict)
+                yield check.failed(subject, value, limit, fault, verdict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +181,8 @@ class NoFaults(Check):
 class Alike(Check):
     """The value must be that of most exposures; text is compared without regard to case.
 
-    Where there is no majority, which of them is right cannot be told, and all exposures fail.
+    Where there is no majority, which of them is right cannot be told, and all exposures are
+    refused; a warning is given of those that differ from the first.
 
     Parameters
     ----------
@@ -208,6 +213,8 @@ class Alike(Check):
     def _judge_group(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
         values = [subject.values.get(self.key) for subject in subjects]
         usual, rival = _parties(values, self._agrees)
+        if self.verdict == WARNED:
+            rival = None
         unit = f" {self.unit}" if self.unit else ""
         for subject, value in zip(subjects, values, strict=True):
             alike = self._agrees(value, usual)
@@ -354,20 +361,33 @@ class Typical(Check):
                 yield self.failed(subject, value, limit, fault, verdict)
 
     def _judge_few(self, subjects: Sequence[Subject]) -> Iterable[Judgement]:
-        """Judge exposures that are too few to show their scatter, by the larger limit alone."""
-        matters = self.warn if math.isinf(self.refuse) else self.refuse
-        verdict = WARNED if math.isinf(self.refuse) else self.verdict
+        """Judge exposures that are too few to show their scatter."""
+        limits = [(self.refuse, self.verdict), (self.warn, WARNED)]
+        if not self.error and math.isfinite(self.refuse):
+            # That a smaller deviation is none by chance is not known.
+            limits.pop()
+        made: dict[str, Judgement] = {}
+        for matters, verdict in limits:
+            left = [s for s in subjects if s.name not in made or not made[s.name].sentence]
+            made |= {each.exposure: each for each in self._compare_few(left, matters, verdict)}
+        yield from (made[subject.name] for subject in subjects)
+
+    def _compare_few(
+        self, subjects: Sequence[Subject], matters: float, verdict: str
+    ) -> Iterable[Judgement]:
         points = [
             (float(s.values[self.key]), float(s.values.get(self.error) or 0.0)) for s in subjects
         ]
 
         def limit(one: _Point, two: _Point) -> float:
-            scale = abs(two[0]) if self.relative else 1.0
+            scale = min(abs(one[0]), abs(two[0])) if self.relative else 1.0
             return max(matters * scale, _FEW_SIGMA * math.hypot(one[1], two[1]))
 
         def agrees(one: _Point, two: _Point) -> bool:
             return abs(one[0] - two[0]) <= limit(one, two)
 
+        if not points:
+            return
         usual, rival = _parties(points, agrees)
         unit = f" {self.unit}" if self.unit else ""
         for subject, point in zip(subjects, points, strict=True):

@@ -21,9 +21,10 @@ _KEEP = "it is left out of the combined image unless the item's keep names it"
 # Values of EXPFLAG besides NORMAL (HST keyword dictionary and exposures seen).
 _EXPFLAG = (
     "INTERRUPTED", "INCOMPLETE", "EXTENDED", "UNCERTAIN", "INDETERMINATE", "UNKNOWN",
-    "EXCESSIVE DOWNTIME",
+    "EXCESSIVE DOWNTIME", "TDF*", "PODPS*",
 )  # fmt: skip
 _TROUBLE = "its stars may be smeared or elsewhere"
+_USED = "it is used: look at it"
 #: An offset that matters, arcsec: two pixels. Real exposures agree to 0.001 arcsec.
 MAX_OFFSET_ARCSEC = 0.25
 
@@ -79,7 +80,7 @@ def _of_sky():
         ),
         OneOf(
             key="obstype", what="OBSTYPE", allowed=("IMAGING",), missing=PASSED,
-            advice=f"spectra of a grism cannot be combined with images; {_KEEP}",
+            advice=f"spectra and exposures of lamps cannot be combined with images; {_KEEP}",
         ),
         OneOf(
             key="lamp", what="SCLAMP", allowed=("NONE",), missing=PASSED,
@@ -100,6 +101,7 @@ def _of_sky():
         OneOf(
             key="expflag", what="EXPFLAG", allowed=("NORMAL",), refused=_EXPFLAG, unknown=WARNED,
             missing=PASSED, advice=f"the exposure was disturbed; {_KEEP}",
+            doubt=f"the exposure may have been disturbed; {_USED}",
         ),
         NoFaults(key="trouble", what="QUALITY", advice=f"{_TROUBLE}; {_KEEP}"),
         OneOf(
@@ -107,8 +109,9 @@ def _of_sky():
             refused=(), advice=_TROUBLE, verdict=WARNED,
         ),
         OneOf(
-            key="fgslock", what="FGSLOCK", allowed=("FINE",), refused=("COARSE", "GYROS"),
+            key="fgslock", what="FGSLOCK", allowed=("FINE",), refused=("COARSE", "GYRO*"),
             unknown=WARNED, missing=PASSED, advice=f"{_TROUBLE}; {_KEEP}",
+            doubt=f"{_TROUBLE}; {_USED}",
         ),
         Between(
             key="offset_arcsec", low=-MAX_OFFSET_ARCSEC, high=MAX_OFFSET_ARCSEC, unit="arcsec",

@@ -241,10 +241,14 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
 
     def judged(self, item: str) -> dict[str, dict[str, Any]]:
         """Return the products of an item that have gates, and the inputs of each."""
-        if item in self.superdarks:
-            return {}
         folder = self.plan.folder(item)
         frames = {"frames": f"{folder}/frames.tsv"}
+        if item in self.superdarks:
+            made = {
+                "file": f"{folder}/superdark.fits",
+                "details": f"{folder}/superdark_details.fits",
+            }
+            return {"superdark": made | frames}
         found: dict[str, dict[str, Any]] = {
             "reprocessed": {
                 "file": f"{folder}/reprocessed_drz_sci.fits",
@@ -265,8 +269,9 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        names = ("file", "status", "record", "original", "quantities", "frames", "candidate")
-        kind = product if product in ("reprocessed", "dark", "flat") else "flt"
+        names = ("file", "details", "status", "record", "original", "quantities", "frames",
+                 "candidate")  # fmt: skip
+        kind = product if product in ("reprocessed", "superdark", "dark", "flat") else "flt"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:

@@ -122,7 +122,7 @@ def header_values(primary: fits.Header, science: fits.Header, file: str) -> dict
         "imagetyp": _text(primary, "IMAGETYP"),
         "obstype": _text(primary, "OBSTYPE"),
         "lamp": _text(primary, "SCLAMP"),
-        "scan": _flag(_text(primary, "SCAN_TYP"), "N", on=bool(_number(primary, "SCAN_RAT"))),
+        "scan": _scan(_text(primary, "SCAN_TYP"), _number(primary, "SCAN_RAT")),
         "moving": _flag(_text(primary, "MTFLAG"), "F"),
         "expflag": _text(primary, "EXPFLAG"),
         **_quality(primary),
@@ -236,11 +236,16 @@ def _require_reads(file, nsamp, stale):
         )
 
 
-def _flag(value, off, *, on=False):
+def _flag(value, off):
     """Return a card that is blank, or `off`, in a normal exposure: then "none"."""
-    if value in (None, off):
-        return "T" if on else "none"
-    return value
+    return "none" if value in (None, off) else value
+
+
+def _scan(kind, rate):
+    """Return the type of a spatial scan, "none" where there is neither a type nor a rate."""
+    if _flag(kind, "N") == "none" and rate:
+        return f"{kind or 'missing'} (SCAN_RAT is {rate:g})"
+    return _flag(kind, "N")
 
 
 def _quality(primary):

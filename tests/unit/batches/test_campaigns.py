@@ -26,14 +26,20 @@ DARKS = {
     "seed": 5, "geometry": "small",
     "stacks": [{"gain": g, "exptime": t, "frames": 3} for g, t in [(1.5, 2), (500, 2), (30, 100)]],
 }  # fmt: skip
-#: For each instrument: simulator and its settings, item, and files that tell when to kill the run.
+#: For each instrument: simulator and its settings, item, files that tell when to kill the run, and
+#: a product of all exposures.
 CASES = {
-    "wfc3": (wfc3, VISIT, {"frames": {"science": "*_raw.fits"}}, "item/original/.made/*.json"),
+    "wfc3": (
+        wfc3, VISIT, {"frames": {"science": "*_raw.fits"}}, "item/original/.made/*.json",
+        "reprocessed_drz_sci.fits",
+    ),
     "cgi": (
         cgi, DARKS, {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small"}}, "raw/item/*.json",
+        "noise_maps.fits",
     ),
     "ccd": (
         ccd, SMALL, {"frames": {"bias": "bias_*", "dark": "dark_*"}}, "raw/item/*.json",
+        "dark_rate.fits",
     ),
 }  # fmt: skip
 
@@ -42,10 +48,11 @@ class Campaign:
     """A campaign of a local folder of exposures, in a checkout of its own."""
 
     def __init__(self, folder, instrument, frames):
-        _, settings, item, self._moment = CASES[instrument]
+        _, settings, item, self._moment, product = CASES[instrument]
         self.checkout = Checkout(folder / "checkout")
         self.frames = folder / "frames"
         shutil.copytree(frames, self.frames)
+        self.targets = [f"results/batched/item/{name}" for name in ("frames.tsv", product)]
         more = {}
         if instrument == "wfc3":
             references.write_references(
@@ -67,12 +74,12 @@ class Campaign:
 
     def run(self, size):
         """Run to the end."""
-        self.checkout.snakemake("--config", self.choice, f"batch={size}")
+        self.checkout.snakemake(*self.targets, "--config", self.choice, f"batch={size}")
 
     def run_and_kill(self, size):
         """Run until the first exposures are made, and end all of it at once."""
         process = subprocess.Popen(
-            self.checkout.command("--config", self.choice, f"batch={size}"),
+            self.checkout.command(*self.targets, "--config", self.choice, f"batch={size}"),
             cwd=self.checkout.folder,
             env=self.checkout.environment(),
             stdout=subprocess.DEVNULL,
@@ -108,7 +115,7 @@ def spoil(path):
 def truth(request, tmp_path_factory):
     """Give the exposures, and the products of single jobs with all of them and without one."""
     instrument = request.param
-    simulator, settings, _, _ = CASES[instrument]
+    simulator, settings, *_ = CASES[instrument]
     frames = tmp_path_factory.mktemp("frames") / "frames"
     frames.mkdir()
     for exposure in simulator.plan(settings):
@@ -134,7 +141,8 @@ def test_a_kill_a_rerun_and_an_exclusion_give_what_single_jobs_give(tmp_path, tr
     campaign.run(size)
     assert campaign.products() == whole
     assert not list(campaign.checkout.folder.glob("results/**/*.part*"))
-    assert campaign.checkout.jobs("--config", campaign.choice, f"batch={size}") == {}
+    again = campaign.checkout.jobs(*campaign.targets, "--config", campaign.choice, f"batch={size}")
+    assert again == {}
     spoilt = sorted(campaign.frames.iterdir())[1]
     good = spoilt.read_bytes()
     spoil(spoilt)

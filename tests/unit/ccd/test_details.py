@@ -1,7 +1,11 @@
 """Frames whose rows or columns slipped are found by details that stay in place, and named."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from ccd_judged import subject
 from darkroom.ccd.details import InPlace
@@ -10,6 +14,7 @@ from darkroom.judge.engine import judge
 from darkroom.judge.judgement import PASSED, REFUSED, WARNED
 
 SHAPE, NOISE = (96, 128), 8.0
+REAL = Path(os.environ.get("DARKROOM_REFERENCE_DATA", "/none"), "real", "cmos")
 
 
 def stack(seed=1, count=8, hot=0.0, pattern=0.0, columns=0.0, spoil=None, spoilt=1):
@@ -96,3 +101,15 @@ def test_good_frames_with_unstable_pixels_are_kept(seed):
         image += NOISE * rng.standard_normal(SHAPE)
         frames.append(subject(f"d{k}", np.rint(image), "dark", 60.0))
     assert not told(frames)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs DARKROOM_REFERENCE_DATA")
+def test_a_slip_of_a_real_dark_is_seen():
+    images = [
+        fits.getdata(path).astype("f4") for path in sorted((REAL / "asi178").glob("*100sec*"))[:4]
+    ]
+    assert not told([subject(f"d{k}", image, "dark", 100.0) for k, image in enumerate(images)])
+    images[-1] = np.roll(images[-1], 1, 0)
+    found = told([subject(f"d{k}", image, "dark", 100.0) for k, image in enumerate(images)])
+    assert list(found) == ["d3"]
+    assert found["d3"][0] == REFUSED

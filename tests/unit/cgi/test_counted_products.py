@@ -165,3 +165,80 @@ def test_map_of_the_dark_has_its_hot_pixels(run, frames, tmp_path):
         (found != 0) & ~hot & ~lost & ~cgi.truth(SETTINGS)["hot_cic"][2:106, 108:213]
     ).sum() <= 1
     assert header["FLATPIX"] is False
+
+
+def true_maps(settings, path):
+    """Write the true maps of a simulation as noise maps."""
+    truth = cgi.truth(settings)
+    planes = np.stack([truth[name] for name in ("fpn", "cic", "dark")]).astype(np.float32)
+    header = fits.Header({"DATATYPE": "DetectorNoiseMaps", "DRPNFILE": 84})
+    hdus = [
+        fits.PrimaryHDU(), fits.ImageHDU(planes, header),
+        fits.ImageHDU(np.full_like(planes, 1e-4)[None], name="ERR"),
+        fits.ImageHDU(np.zeros(planes.shape, np.uint16), name="DQ"),
+    ]  # fmt: skip
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def test_the_fixed_pattern_is_subtracted_before_counting_when_asked_for(run, tmp_path):
+    # Of pixels with a pattern of 300 e- the read noise of 100 e- reaches the threshold of 500 e-
+    # in 2 % of the frames, twice as often as an electron.
+    settings = SETTINGS | {"hot_fraction": 0.0, "fpn_spread": 200.0}
+    for exposure in cgi.plan(settings):
+        cgi.deliver(settings, exposure.name, tmp_path / exposure.file)
+    frames = sorted(tmp_path.glob("*.fits"))
+    maps = true_maps(settings, tmp_path / "maps.fit")
+    wide = ["--gain-tolerance", "0.9", "--most-electrons", "1"]
+    plain = count(run, tmp_path / "plain.fit", frames, *wide)
+    less = count(run, tmp_path / "less.fit", frames, *wide, "--maps", maps, "--subtract-fpn")
+    truth = cgi.truth(settings)
+    area = (slice(2, 106), slice(108, 213))
+    high = truth["fpn"][area] > 300
+    true = (truth["cic"] + 4 * truth["dark"])[area]
+    assert high.sum() > 300
+    with fits.open(plain) as hdus:
+        assert not hdus[1].header["FPNSUB"]
+        assert hdus["COUNT"].data[high].sum() > 2 * 12 * true[high].sum()
+    with fits.open(less) as hdus:
+        header, data, err = hdus[1].header, hdus[1].data, hdus["ERR"].data[0]
+        good = hdus["DQ"].data == 0
+        expected = 0.908 * 12 * true[high & good].sum()
+        found = hdus["COUNT"].data[high & good].sum()
+    assert header["FPNSUB"]
+    assert abs(found - expected) < 4 * expected**0.5
+    assert abs(header["PCLEVEL"] - true[good].mean()) < 4 * header["PCLEVERR"]
+    assert ((data[good] - true[good]) / err[good]).std() == pytest.approx(1.0, abs=0.08)
+
+
+def test_the_fixed_pattern_is_not_subtracted_as_corgidrp_counts_nor_without_maps(
+    run, frames, tmp_path
+):
+    with pytest.raises(DarkroomError, match="needs --method best"):
+        count(run, tmp_path / "d.fits", frames[:3], "--method", "peer", "--subtract-fpn")
+    with pytest.raises(DarkroomError, match="needs --maps"):
+        count(run, tmp_path / "d.fits", frames[:3], "--subtract-fpn")
+
+
+def test_the_map_of_bad_pixels_names_its_classes(tmp_path, monkeypatch):
+    from darkroom.cgi.figures import counted
+    from darkroom.plot import images
+
+    header = fits.Header({"NHOT": 1, "NDEAD": 1, "FLATPIX": True})
+    fits.HDUList(
+        [fits.PrimaryHDU(), fits.ImageHDU(np.array([[8, 4], [0, 12]], np.uint8), header)]
+    ).writeto(tmp_path / "map.fits")
+    drawn = {}
+
+    def draw(codes, labels, **_):
+        drawn.update({label: codes == k for k, label in enumerate(labels, 1)})
+
+    class Book:
+        def add(self, *_):
+            pass
+
+    monkeypatch.setattr(images, "draw_flags", draw)
+    counted.draw_counted(Book(), [], [tmp_path / "map.fits"])
+    assert drawn["warm or hot"].tolist() == [[True, False], [False, False]]
+    assert drawn["dead"].tolist() == [[False, True], [False, False]]
+    assert drawn["both"].tolist() == [[False, False], [False, True]]

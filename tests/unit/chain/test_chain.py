@@ -48,6 +48,10 @@ def with_flags(hdus):
     hdus.append(fits.ImageHDU(np.zeros(hdus["SCI"].shape[2:], np.int32), name="PIXELDQ"))
 
 
+def longer(hdus):
+    hdus["SCI"].data = np.zeros((1, 1, 8, 3200), np.uint16)
+
+
 def blank(hdus):
     data = hdus["SCI"].data.astype(np.int16) // 2
     hdus["SCI"] = fits.ImageHDU(data, name="SCI")
@@ -59,6 +63,8 @@ REFUSED = {
     "T7 superstripes": (card("SSTR_NST", 2), "multistripe"),
     "T7 name": (card("SUBARRAY", "SUB41STRIPE1_DHS"), "multistripe"),
     "T8 instrument": (card("INSTRUME", "NIRSPEC"), "INSTRUME is NIRSPEC"),
+    "T8 a side of more than 2048": (longer, "more than the detector's"),
+    "T8 guider": (card("EXP_TYPE", "FGS_TRACK"), "EXP_TYPE is FGS_TRACK"),
     "T10 names of NIRSpec": (card("SUBARRAY", "SUB512S"), "another instrument"),
     "T15 float": (as_float, "16-bit integers"),
     "T15 flags": (with_flags, "flags"),

@@ -194,3 +194,17 @@ def test_the_program_prints_the_table_and_the_path(night, tmp_path):
     run = subprocess.run([*command, *output], capture_output=True, text=True)
     assert "kept: the campaign of this folder that was there" in run.stdout
     assert default_name(night) == "night_1"
+
+
+def test_no_name_of_a_file_writes_a_key_of_the_campaign(tmp_path):
+    """A line end in a name ended the comment that named it: the rest was YAML."""
+    folder = tmp_path / "n"
+    for number, name in enumerate(["bias_1", "bias_2\ndeliver: {person: x}\n#", "x\nitems: 1"]):
+        frame(folder / f"{name}.fits", EXPTIME=0.0 if number < 2 else 5.0)
+    found = draft(folder)
+    assert "\ndeliver" not in found.text
+    assert r"bias_2\ndeliver" in found.text
+    path = tmp_path / "n.yaml"
+    assert write_draft(found, path)
+    keys = {line.partition(":")[0] for line in path.read_text().splitlines() if line[:1].isalpha()}
+    assert keys == {"title", "archive", "on_bad_exposure", "items"}

@@ -39,13 +39,16 @@ def verdicts(check, *values):
 
 
 def test_a_value_that_is_not_known_is_said_and_never_taken_for_consent():
-    check = OneOf(key="EXP_TYPE", allowed=("NRC_DARK",), refused=("NRC_IMAGE",), unknown=WARNED)
+    check = OneOf(
+        key="EXP_TYPE", allowed=("NRC_DARK",), refused=("NRC_IMAGE",), unknown=WARNED,
+        advice="leave it out", doubt="look at it",
+    )  # fmt: skip
     found, said = verdicts(check, "nrc_dark ", "NRC_IMAGE", "NRC_WHAT", None)
     assert found == [PASSED, REFUSED, WARNED, WARNED]
     assert said == [
-        "e1.fits: EXP_TYPE is NRC_IMAGE, NRC_DARK is needed",
-        "e2.fits: EXP_TYPE is NRC_WHAT, NRC_DARK is needed",
-        "e3.fits: its header has no EXP_TYPE, NRC_DARK is needed",
+        "e1.fits: EXP_TYPE is NRC_IMAGE, NRC_DARK is needed; leave it out",
+        "e2.fits: EXP_TYPE is NRC_WHAT, NRC_DARK is needed; look at it",
+        "e3.fits: its header has no EXP_TYPE, NRC_DARK is needed; look at it",
     ]
 
 
@@ -148,6 +151,8 @@ def test_without_a_majority_nobody_is_taken_to_be_right(values):
     assert said[0].startswith(f"e0.fits: its slope is {values[0]} DN, that of as many others")
     found, said = verdicts(Alike(key="NFRAMES", advice="choose one"), *values)
     assert found == [REFUSED] * len(values)
+    warned, _ = verdicts(Alike(key="NFRAMES", verdict=WARNED), *values)
+    assert warned == [PASSED if value == values[0] else WARNED for value in values]
     other = next(value for value in values if value != values[0])
     assert said[0] == (
         f"e0.fits: NFRAMES is {values[0]}, but {other} in as many exposures (first: "
@@ -166,6 +171,7 @@ def test_the_odd_one_of_few_is_named_wherever_it_stands(count, odd):
         (Typical(key="level", warn=10.0, refuse=50.0), REFUSED),
         (Typical(key="level", warn=50.0), WARNED),
         (Typical(key="level", warn=0.1, refuse=0.5, relative=True), REFUSED),
+        (Typical(key="level", warn=0.3, refuse=1.0, relative=True), REFUSED),
         (Alike(key="level", tolerance=50.0), REFUSED),
     ):
         found, said = verdicts(check, *values)
@@ -179,6 +185,15 @@ def test_few_that_differ_by_what_their_errors_allow_are_alike():
     assert [each.verdict for each in check.judge(rows)] == [PASSED] * 3
     rows[2] = Subject("e2", "e2.fits", {"x": 60.0, "dx": 3.0})
     assert [each.verdict for each in check.judge(rows)] == [PASSED, PASSED, REFUSED]
+
+
+def test_a_deviation_worth_a_word_is_said_of_few_where_their_errors_are_known():
+    rows = [Subject(f"e{k}", "", {"x": x, "dx": 0.1}) for k, x in enumerate((0, 0.1, 3, 80))]
+    for error, warned in (("", []), ("dx", ["e2"])):
+        found = list(Typical(key="x", warn=1.0, refuse=20.0, error=error).judge(rows))
+        assert [each.exposure for each in found if each.verdict == REFUSED] == ["e3"]
+        assert [each.exposure for each in found if each.verdict == WARNED] == warned
+        assert len(found) == 4
 
 
 @pytest.mark.parametrize("count", [6, 7, 10, 20, 60])

@@ -76,7 +76,9 @@ def card(**cards):
         ({"OBSTYPE": "SPECTROSCOPIC"}, "OBSTYPE is SPECTROSCOPIC, IMAGING is needed"),
         ({"FILTER": "G141"}, "FILTER is G141, but F140W in 4 exposures"),
         ({"SCAN_TYP": "C"}, "SCAN_TYP is C"),
-        ({"SCAN_RAT": 0.05}, "SCAN_TYP is T"),
+        ({"SCAN_RAT": 0.05}, "(SCAN_RAT is 0.05), none is needed"),
+        ({"EXPFLAG": "TDF-DOWN AT EXPSTART"}, "EXPFLAG is TDF-DOWN AT EXPSTART"),
+        ({"FGSLOCK": "GYRO"}, "FGSLOCK is GYRO, FINE"),
         ({"MTFLAG": "T"}, "MTFLAG is T"),
         ({"MTFLAG": True}, "MTFLAG is T"),
         ({"SCLAMP": "TUNGSTEN"}, "SCLAMP is TUNGSTEN"),
@@ -110,6 +112,7 @@ def test_what_is_not_known_is_said_and_used(judged, cards, words):
     refused, warned = judged(card(**cards))
     assert refused == ""
     assert words in warned
+    assert "left out" not in warned
 
 
 def test_cards_that_are_missing_or_blank_refuse_nothing(judged):

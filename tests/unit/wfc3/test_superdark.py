@@ -12,13 +12,21 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.crds.cache import Cache
 from darkroom.errors import DarkroomError
+from darkroom.judge.engine import judge
+from darkroom.judge.judgement import PASSED, REFUSED, WARNED, Subject
+from darkroom.report.item import read_item
 from darkroom.wfc3.dq import BAD_ZEROTH_READ, HOT, SATURATED, UNSTABLE
-from darkroom.wfc3.engine import calibrate
+from darkroom.wfc3.engine import engine
+from darkroom.wfc3.gating.superdark import superdark as superdark_gates
+from darkroom.wfc3.judging import checks
 from darkroom.wfc3.superdark import run
 from darkroom.wfc3.superdark.combine import Noise, combine, step_shares
 from darkroom.wfc3.superdark.ramps import Dark, Reads, check_alike
+from darkroom.wfc3.superdark.rules import coverage, rows_of, table
 from darkroom.wfc3.superdark.settings import SuperdarkSettings
+from loopback.crds import real_mappings
 from wfc3_visits import Visit
 
 TRAITS = {
@@ -224,10 +232,12 @@ def science(folder, made):
 
 def test_the_engine_takes_it_and_subtracts_it(made, tmp_path):
     raw, references = science(tmp_path, made)
-    _, flt = calibrate.calibrate(raw, references, tmp_path / "out")
-    with fits.open(flt) as hdus:
-        assert hdus[0].header["DARKCORR"] == "COMPLETE"
-        assert hdus["SCI", 1].header["MEANDARK"] == pytest.approx(36, abs=6)
+    ramp = engine.load(raw, references)
+    assert ramp.steps["DARKCORR"] == "PERFORM"
+    assert ramp.references["DARKFILE"].label == "iref$own_drk.fits"
+    with fits.open(made[2]) as hdus:
+        inside = hdus["SCI", 1].data[5:-5, 5:-5][hdus["DQ", 1].data[5:-5, 5:-5] == 0]
+    assert ramp.mean_darks[-1] == pytest.approx(inside.mean(), rel=1e-5)
 
 
 @pytest.mark.skipif(CALWF3 is None, reason="calwf3 is not installed")
@@ -278,3 +288,152 @@ def test_a_dark_with_another_level_is_named(tmp_path):
     for number, beyond in enumerate(odd):
         name = visit.exposures[number].file
         assert any(text.startswith(name) for text in numbers["warnings"]) == beyond
+
+
+# In campaigns.
+
+
+def test_figures_and_item_file_are_made(made, tmp_path):
+    folder, _, output, _ = made
+    rows = "samp_seq\tsubtype\tsuperdark\tin_use\tepochs\n"
+    rows += "SPARS100\tSQ64SUB\tmade\told_drk.fits\t2\nSPARS25\tSQ64SUB\tlacking\tx_drk.fits\t1\n"
+    (tmp_path / "set.tsv").write_text(rows)
+    command = [
+        sys.executable, ROOT / "scripts/wfc3/superdark_figures.py", output,
+        "--details", folder / "superdark_details.fits",
+        "--quantities", folder / "superdark.json", "--set", tmp_path / "set.tsv",
+        "--truth", folder / "truth",
+        "--figures", tmp_path / "figures", "--output", tmp_path / "item.json",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    item = read_item(tmp_path)
+    assert item["summary"] == "Superdark of SPARS100 SQ64SUB from 4 darks."
+    assert item["answers"][0]["answer"].startswith("old_drk.fits, for exposures from 2009")
+    assert item["answers"][1]["answer"] == (
+        "1 of 2 rows of the rules have a superdark here; lacking: 1."
+    )
+    (truth,) = [table for table in item["tables"] if table["title"] == "Against the truth"]
+    # Within 3 sigma of the limit none is flagged.
+    _, true, found, false = truth["rows"][0]
+    assert true - 2 <= found <= true and false == 0
+    assert len(item["figures"]) == 2
+
+
+def test_the_rules_of_a_real_context_are_read(reference_data, tmp_path):
+    cache = Cache(tmp_path, "hst")
+    folder = cache.mapping("x").parent
+    folder.mkdir(parents=True)
+    for name, content in real_mappings(reference_data, "hst").items():
+        if name.endswith("map"):
+            (folder / name).write_bytes(content)
+    rows = rows_of(cache, "hst_0729.pmap")
+    found = coverage(rows, [("SPARS100", "FULLIMAG"), ("SPARS100", "SQ64SUB"), ("NEW", "SQ64SUB")])
+    # 16 sample sequences in 5 sizes.
+    assert (len(found.covered), len(found.lacking)) == (2, 78)
+    assert found.new == [("NEW", "SQ64SUB")]
+    (full,) = [row for row in found.covered if row.subtype == "FULLIMAG"]
+    assert len(full.files) == 14
+    assert full.chosen("1980-01-01 00:00:00") == ""
+    text = table(found, {("SPARS100", "SQ64SUB"): ("mine", "2020-01-01T00:00:00"),
+                         ("SPARS100", "FULLIMAG"): ("full", "2020-01-01T00:00:00"),
+                         ("NEW", "SQ64SUB"): ("new", "2020-01-01T00:00:00")})  # fmt: skip
+    lines = [line.split("\t") for line in text.splitlines()]
+    assert len(lines) == 82
+    assert sum(line[2] == "lacking" for line in lines) == 78
+    assert ["NEW", "SQ64SUB", "new", "none", "0"] in lines
+
+
+def test_rules_that_cannot_be_read_are_named(tmp_path):
+    cache = Cache(tmp_path, "hst")
+    cache.mapping("x").parent.mkdir(parents=True)
+    contents = {
+        "hst_0001.pmap": "selector = {'WFC3': 'hst_wfc3_0001.imap'}",
+        "hst_wfc3_0001.imap": "selector = {'DARKFILE': 'hst_wfc3_darkfile_0001.rmap'}",
+        "hst_wfc3_darkfile_0001.rmap": "header = {}\nselector = Match({})\n",
+    }
+    for name, text in contents.items():
+        cache.mapping(name).write_text(text)
+    with pytest.raises(DarkroomError, match="its rules are not readable"):
+        rows_of(cache, "hst_0001.pmap")
+
+
+def judgement(**changes):
+    usual = {
+        "imagetyp": "DARK", "lamp": "NONE", "filter": "BLANK", "exptime": 1402.9, "clock": [],
+        "expflag": "NORMAL", "samp_seq": "SPARS100", "subtype": "FULLIMAG", "cards": [],
+        "stale": [], "fill": [],
+    }  # fmt: skip
+    subjects = [
+        Subject(
+            f"d{n}",
+            f"d{n}.fits",
+            usual | {"pixels": str(n), "rootname": f"r{n}", "start": float(n)},
+        )
+        for n in range(5)
+    ]
+    subjects[4].values.update(changes)
+    judgements = judge(subjects, checks({"product": "superdark"}))
+    found = {one.verdict for one in judgements if one.exposure == "d4"}
+    return next(verdict for verdict in (REFUSED, WARNED, PASSED) if verdict in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, PASSED),
+        ({"imagetyp": "EXT"}, REFUSED),
+        ({"samp_seq": "SPARS25"}, REFUSED),
+        ({"subtype": "SQ64SUB"}, REFUSED),
+        ({"lamp": "TUNGSTEN"}, REFUSED),
+        ({"filter": "F140W"}, WARNED),
+        ({"stale": ["reads 9 to 15 are copies"]}, REFUSED),
+    ],
+)
+def test_darks_are_judged_as_darks(changes, verdict):
+    assert judgement(**changes) == verdict
+
+
+# Gates.
+
+
+def gates_of(made, expected=None, **changed):
+    folder, _, output, _ = made
+    details = folder / "superdark_details.fits"
+    return {
+        one.name: one
+        for one in superdark_gates(
+            changed.get("reference", output), changed.get("details", details), expected, {}
+        )
+    }
+
+
+def test_gates_of_a_sound_superdark_pass(made):
+    found = gates_of(made, [f"isim01a{letter}q" for letter in "abcd"])
+    assert len([name for name in found if "dark current" in name or "noise of" in name]) >= 16
+    for one in found.values():
+        if one.kind == "exact":
+            assert one.found is not None and one.found.d == 0, one.name
+
+
+def test_a_dark_that_is_not_in_it_and_a_mirrored_file_are_seen(made, tmp_path):
+    found = gates_of(made, ["isim01aaq", "isim01azq"])
+    assert found["complete set"].found.d != 0
+    with fits.open(made[2]) as hdus:
+        hdus["SCI", 1].data = np.ascontiguousarray(hdus["SCI", 1].data[:, ::-1])
+        hdus["SCI", 2].header["SAMPTIME"] += 1
+        hdus["ERR", 3].data[:] = 0
+        hdus.writeto(tmp_path / "odd.fits")
+    found = gates_of(made, reference=tmp_path / "odd.fits")
+    assert found["file as written"].found.d != 0
+    assert found["times of the reads"].found.d != 0
+    assert found["values and errors"].found.d != 0
+
+
+def test_darks_given_twice_are_alike(tmp_path):
+    visit = visit_of(tmp_path, 4)
+    darks = darks_of(visit)
+    (tmp_path / "s").mkdir()
+    reads = Reads(tmp_path / "s", [*darks, darks[1]])
+    dark = combine(reads, reads.noise, reads.times, SuperdarkSettings())
+    assert dark.units["twin"][[1, 4]].min() > 0.9
+    assert dark.units["twin"][[0, 2, 3]].max() < 0.3

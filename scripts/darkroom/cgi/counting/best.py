@@ -8,10 +8,11 @@ without a count none at all. Hot pixels, which have significantly more counts, h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats would take 50 MB more
 
 from darkroom.cgi.units import NONFINITE
 
@@ -41,13 +42,13 @@ class BestDark:
         Mean number of electrons per pixel and frame, and its error [e-]; NaN where it is unknown.
     dq : (ny, nx) uint16 array
         Flags: not 0 where there is no value.
-    upper : (ny, nx) float64 array
+    upper : (ny, nx) float32 array
         Upper limit (95 %) [e-].
     hot : (ny, nx) bool array
         Pixels with significantly more counts than others around them.
     shared : (ny, nx) float64 array
         Chance of a count that a pixel shares with others; a hot one has its own.
-    significance : (ny, nx) float64 array
+    significance : (ny, nx) float32 array
         How improbable so many counts are in a normal pixel, in standard deviations (binomial).
     """
 
@@ -74,8 +75,27 @@ def best_dark(counters: Counters, model: CountModel) -> BestDark:
     -------
     BestDark
     """
-    n, counts = counters.n, counters.above
-    data, upper = model.means(counts, n), model.upper_limits(counts, n)
+    shape = counters.shape
+    dark = BestDark(
+        data=np.empty(shape),
+        err=np.empty(shape),
+        dq=np.empty(shape, np.uint16),
+        upper=np.empty(shape, np.float32),
+        hot=np.empty(shape, bool),
+        shared=np.empty(shape),
+        significance=np.empty(shape, np.float32),
+    )
+    # Row of blocks by row of blocks: what is computed on the way is of a few rows.
+    edges = [*_edges(shape[0]), shape[0]]
+    for first, stop in pairwise(edges):
+        _fill(dark, counters, model, slice(int(first), int(stop)))
+    return dark
+
+
+def _fill(dark, counters, model, rows):
+    """Fill some rows of a dark."""
+    n, counts = counters.n[rows], counters.above[rows]
+    data = model.means(counts, n)
     shared, hot, chance = shared_chance(counts, n)
     known = np.isfinite(data)
     err = np.full(data.shape, np.nan)
@@ -84,10 +104,10 @@ def best_dark(counters: Counters, model: CountModel) -> BestDark:
     scatter = np.sqrt(chances * (1 - chances)) / model.slope(model.invert(chances))
     with np.errstate(invalid="ignore", divide="ignore"):
         err[known] = (scatter[places].reshape(n.shape) / np.sqrt(n))[known]
-    dq = np.where(known, 0, counters.seen | NONFINITE).astype(np.uint16)
-    with np.errstate(invalid="ignore"):
-        significance = np.minimum(stats.norm.isf(chance), _MOST)
-    return BestDark(data, err, dq, upper, hot, shared, significance)
+        dark.significance[rows] = np.minimum(-special.ndtri(chance), _MOST)
+    dark.data[rows], dark.err[rows], dark.shared[rows], dark.hot[rows] = data, err, shared, hot
+    dark.upper[rows] = model.upper_limits(counts, n)
+    dark.dq[rows] = np.where(known, 0, counters.seen[rows] | NONFINITE)
 
 
 def shared_chance(counts: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -124,7 +144,7 @@ def _chance_of_as_many(counts, n, shared):
     codes, places = np.unique(codes, return_inverse=True)
     rest, frames = np.divmod(codes, base)
     block, many = np.divmod(rest, base)
-    return stats.binom.sf(many - 1.0, frames, shares[block])[places].reshape(counts.shape)
+    return special.bdtrc(many - 1.0, frames, shares[block])[places].reshape(counts.shape)
 
 
 def _of_blocks(counts, n):
@@ -173,6 +193,7 @@ def found_share(
         # Where every frame counts there is no value; such a pixel is bad without a comparison.
         values = model.means(counts, np.full(n + 1, n))
         enough = ~(values - normal <= least)
-    enough &= stats.norm.isf(stats.binom.sf(counts - 1, n, chance)) > significance
+    enough &= -special.ndtri(special.bdtrc(counts - 1.0, n, chance)) > significance
     brighter = float(model.chance(normal + size))
-    return float(stats.binom.pmf(counts[enough], n, brighter).sum())
+    chances = special.bdtrc(counts - 1.0, n, brighter) - special.bdtrc(counts, n, brighter)
+    return float(chances[enough].sum())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 from darkroom.cgi.counting.exact import CountModel
 
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
 # Range in which the gain is looked for, as factors of that of the card.
 _RANGE = (0.2, 5.0)
 _STEP = 1e-4
+# To which the logarithm of the gain is found.
+_TOLERANCE = 1e-6
+# Rows that are compared at a time.
+_ROWS = 64
 # Expected counts per half from which a pixel's chi-square says something of that pixel.
 _FEWEST = 1.0
 
@@ -86,13 +89,31 @@ def measure_gain(
         return -float((passed * np.log(ratio) + (tried - passed) * np.log1p(-ratio)).sum())
 
     limits = [np.log(gain * factor) for factor in _RANGE]
-    found = float(
-        np.exp(optimize.minimize_scalar(misfit, bounds=limits, method="bounded").x)  # type: ignore[arg-type]
-    )
+    found = float(np.exp(_lowest(misfit, *limits)))
     ratio = expected(found)
     slope = (expected(found * (1 + _STEP)) - expected(found * (1 - _STEP))) / (2 * _STEP * found)
     information = (tried * slope**2 / (ratio * (1 - ratio))).sum()
     return MeasuredGain(found, float(1 / np.sqrt(information)))
+
+
+def _lowest(function, low, high):
+    """Return where a function of one minimum is lowest, by golden section.
+
+    scipy.optimize would take 24 MB.
+    """
+    ratio = (5**0.5 - 1) / 2
+    inner = [high - ratio * (high - low), low + ratio * (high - low)]
+    values = [function(x) for x in inner]
+    while high - low > _TOLERANCE:
+        if values[0] < values[1]:
+            high = inner[1]
+            inner = [high - ratio * (high - low), inner[0]]
+            values = [function(inner[0]), values[0]]
+        else:
+            low = inner[0]
+            inner = [inner[1], low + ratio * (high - low)]
+            values = [values[1], function(inner[1])]
+    return (low + high) / 2
 
 
 class Stability(NamedTuple):
@@ -100,7 +121,7 @@ class Stability(NamedTuple):
 
     Attributes
     ----------
-    chi2 : (ny, nx) float64 array
+    chi2 : (ny, nx) float32 array
         Squared difference of a pixel's two shares over its variance, which has a mean of 1; NaN
         where less than one count is expected in a half.
     mean, error : float
@@ -124,25 +145,38 @@ def compare_halves(counters: Counters, dark: BestDark) -> Stability:
     dark : darkroom.cgi.counting.best.BestDark
         Made of them.
     """
-    early_n, early = counters.early_n.astype(float), counters.early_above.astype(float)
-    late_n, late = counters.n - early_n, counters.above - early
+    chi2 = np.empty(counters.shape, np.float32)
+    sums = np.zeros(7)
+    for first in range(0, counters.shape[0], _ROWS):
+        rows = slice(first, first + _ROWS)
+        sums += _halves(counters, dark, rows, chi2)
+    first, first_n, second, second_n, total, squares, number = sums
+    mean = error = drift = np.nan
+    if number:
+        mean = total / number
+        error = np.sqrt(max(squares / number - mean**2, 0.0) / number)
+        share = (first + second) / (first_n + second_n)
+        spread = np.sqrt(share * (1 - share) * (1 / first_n + 1 / second_n))
+        drift = (second / second_n - first / first_n) / spread if spread > 0 else np.nan
+    return Stability(chi2, float(mean), float(error), float(drift))
+
+
+def _halves(counters, dark, rows, chi2):
+    """Fill chi-square of some rows; return sums over their normal pixels.
+
+    These are counts and frames of the first half, then of the second; chi-square, its square, and
+    the number of pixels.
+    """
+    early_n, early = counters.early_n[rows].astype(float), counters.early_above[rows].astype(float)
+    late_n, late = counters.n[rows] - early_n, counters.above[rows] - early
+    shared = dark.shared[rows]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = dark.shared * (1 - dark.shared) * (1 / early_n + 1 / late_n)
-        chi2 = (early / early_n - late / late_n) ** 2 / variance
+        variance = shared * (1 - shared) * (1 / early_n + 1 / late_n)
+        found = (early / early_n - late / late_n) ** 2 / variance
     both = (early_n > 0) & (late_n > 0) & (variance > 0)
-    chosen = both & ~dark.hot
-    values = chi2[chosen]
-    drift = np.nan
-    if values.size:
-        first, second = (early[chosen].sum(), early_n[chosen].sum()), (
-            late[chosen].sum(), late_n[chosen].sum())  # fmt: skip
-        share = (first[0] + second[0]) / (first[1] + second[1])
-        spread = np.sqrt(share * (1 - share) * (1 / first[1] + 1 / second[1]))
-        drift = (second[0] / second[1] - first[0] / first[1]) / spread if spread > 0 else np.nan
-    enough = both & (dark.shared * np.minimum(early_n, late_n) >= _FEWEST)
-    return Stability(
-        np.where(enough, chi2, np.nan),
-        float(values.mean()) if values.size else np.nan,
-        float(values.std() / np.sqrt(values.size)) if values.size else np.nan,
-        float(drift),
-    )
+    enough = both & (shared * np.minimum(early_n, late_n) >= _FEWEST)
+    chi2[rows] = np.where(enough, found, np.nan)
+    normal = both & ~dark.hot[rows]
+    values = found[normal]
+    sums = [plane[normal].sum() for plane in (early, early_n, late, late_n)]
+    return np.array([*sums, values.sum(), (values**2).sum(), values.size])

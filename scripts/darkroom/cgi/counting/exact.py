@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special, stats
+from scipy import special  # scipy.stats would take 50 MB more
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class CountModel:
         nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
         least = threshold - read_noise * nodes
         chances = np.array([_exceeding(k, least, gain, stages) for k in range(1, _TERMS)])
-        beyond = stats.norm.sf(threshold / read_noise) if read_noise > 0 else 0.0
+        beyond = special.ndtr(-threshold / read_noise) if read_noise > 0 else 0.0
         self._chances = np.append(beyond, chances @ weights / weights.sum())
 
     def chance(self, mean: np.ndarray) -> np.ndarray:
@@ -102,9 +102,16 @@ class CountModel:
         """
 
         def limit(c, m):
-            return self.invert(stats.beta.ppf(CONFIDENCE, c + 1, np.maximum(m - c, 0)))
+            return self.invert(_beta_limit(c, m))
 
         return _of_pairs(counts, n, limit)
+
+
+def _beta_limit(counts, n):
+    """Return the share of which as few counts have the chance 1 - `CONFIDENCE`; NaN for all n."""
+    rest = n - counts
+    share = special.betaincinv(counts + 1, np.maximum(rest, 1), CONFIDENCE)
+    return np.where(rest > 0, share, np.nan)
 
 
 def _exceeding(electrons, least, gain, stages):

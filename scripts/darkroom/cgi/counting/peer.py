@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: DQ of pixels whose mean came out negative.
 NEGATIVE = 256
 _STEPS = 2
+# Rows that are computed at a time.
+_ROWS = 64
 
 
 class CountedDark(NamedTuple):
@@ -50,7 +52,16 @@ def peer_dark(counters: Counters, threshold: float, gain: float) -> CountedDark:
     CountedDark
         Where no frame is usable the error is NaN and the flags are those of the frames.
     """
-    depth = threshold / gain
+    shape = counters.shape
+    data, err, dq = np.empty(shape), np.empty(shape), np.empty(shape, np.uint16)
+    for first in range(0, shape[0], _ROWS):
+        rows = slice(first, first + _ROWS), slice(None)
+        data[rows], err[rows], dq[rows] = _rows(counters.cut(rows), threshold / gain)
+    return CountedDark(data, err, dq)
+
+
+def _rows(counters, depth):
+    """Return data, error and flags of some rows."""
     n = counters.n.astype(np.float64)
     mean, upper, lower = (
         peer_mean(plane.astype(np.float64), n, depth)
@@ -60,7 +71,7 @@ def peer_dark(counters: Counters, threshold: float, gain: float) -> CountedDark:
     err = np.maximum(upper + scatter - mean, mean - (lower - scatter))
     dq = np.where(n == 0, counters.seen, 0).astype(np.uint16)
     dq[mean < 0] = NEGATIVE
-    return CountedDark(np.where(mean < 0, 0.0, mean), err, dq)
+    return np.where(mean < 0, 0.0, mean), err, dq
 
 
 def peer_mean(counts: np.ndarray, n: np.ndarray, depth: float) -> np.ndarray:

@@ -12,12 +12,12 @@ from darkroom.cgi.counting.product import STATE
 from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps, restore_empty
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import of_frames, units_of
+from darkroom.cgi.gating.frames import frame_gates, units_of
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words, exact
 from darkroom.gates.harms import of_product
-from darkroom.gates.standard import set_gates, unit_gates, with_harms, written_gates
+from darkroom.gates.standard import set_gates, written_gates
 from darkroom.gates.written import parts_of, slope_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def dark(
               f"{twice[0]} counts twice" if twice else "", "errors become too small")
     )  # fmt: skip
     noise = _noise(units, made.gain)
-    gates += unit_gates(units, with_harms(of_frames(noise, "frames"), harms))
+    gates += frame_gates(units, noise, "frames", harms)
     gates += _as_written(made, units, facts, harms, read)
     if made.counts is not None:
         gates.append(_counted(made, harms))

@@ -15,14 +15,16 @@ from darkroom.cgi.gating.harms import HARMS
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.gates.gate import exact
 from darkroom.gates.harms import of_product
-from darkroom.gates.standard import Statistic, column
+from darkroom.gates.standard import Statistic, column, unit_gates, with_harms
 from darkroom.gates.units import Units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from darkroom.cgi.geometry import Geometry
+    from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
 _FRAMES = of_product(HARMS, "noise_maps")
@@ -118,6 +120,37 @@ def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Un
     )
 
 
+def frame_gates(units: Units, noise: float, label: str, harms: Mapping[str, float]) -> list[Gate]:
+    """Return the gates of the frames of a stack.
+
+    Parameters
+    ----------
+    units : Units
+        Of its frames.
+    noise, label
+        As of `of_frames`.
+    harms : dict
+        Smallest effects that matter, where they are not the usual ones.
+    """
+    return [*unit_gates(units, with_harms(of_frames(noise, label), harms)),
+            _masked(units, label, harms)]  # fmt: skip
+
+
+def _masked(units, label, harms):
+    """Return the gate of the flagged pixels of a frame.
+
+    Cosmic rays are few, with tails of all lengths: their share is far from normal, and a tenth of
+    the frame is no chance.
+    """
+    share, harm = units.values["masked"][:, 0], _FRAMES["masked"].size(harms)
+    usual = float(np.nanmedian(share)) if np.isfinite(share).any() else 0.0
+    lost = [f"{units.exposure[k]} lacks {100 * share[k]:.3g} %"
+            for k in np.flatnonzero(share - usual > harm)]  # fmt: skip
+    null = f"no frame has {100 * harm:.3g} % more flagged pixels than most"
+    reason = _FRAMES["masked"].reason
+    return exact(f"flagged pixels, {label}", "masked", null, "; ".join(lost[:4]), reason)
+
+
 def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
     """Return the statistics of the frames of a stack.
 
@@ -134,8 +167,6 @@ def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
         Statistic.of(_FRAMES["frame_noise"], f"noise, {label}", "ln variance", "ln of the variance "
                      "of the imaging area", column("lnvar"), whole=True, drifts=False,
                      changes=False),
-        Statistic.of(_FRAMES["masked"], f"flagged pixels, {label}", "", "share of the pixels that "
-                     "are flagged", column("masked"), whole=True, drifts=False, changes=False),
     )  # fmt: skip
 
 

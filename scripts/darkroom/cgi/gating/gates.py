@@ -13,12 +13,11 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import of_frames, units_of
+from darkroom.cgi.gating.frames import frame_gates, units_of
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
 from darkroom.gates.harms import of_product
-from darkroom.gates.standard import unit_gates, with_harms
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -72,7 +71,7 @@ def _of_frames(stack, frames, facts, harms):
     here &= np.isclose(frames["EMGAIN"], stack["EMGAIN"], rtol=0.02)
     units = units_of([str(name) for name in np.asarray(frames["FILE"])[here]], facts)
     noise = float(stack["NOISE"]) / float(stack["EMGAIN"])
-    return unit_gates(units, with_harms(of_frames(noise, _name(stack)), harms))
+    return frame_gates(units, noise, _name(stack), harms)
 
 
 def _name(stack: Mapping[str, Any]) -> str:

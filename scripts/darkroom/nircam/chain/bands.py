@@ -19,7 +19,7 @@ from darkroom.nircam.chain.exposure import RawExposure, group_scale
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.memory import Band, Memory, new_number
 from darkroom.nircam.chain.parameters import Steps
-from darkroom.nircam.chain.reading import Packed
+from darkroom.nircam.chain.reading import BAND, Packed
 from darkroom.nircam.chain.references import NEVER
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
@@ -173,6 +173,17 @@ class Chain:
         self.values_into(integration, group, first, values)
         return values, flags
 
+    def read_into(self, integration: int, group: int, first: int, values: np.ndarray) -> np.ndarray:
+        """Write rows of a group into `values` as `values_into` does; return their flags."""
+        where = integration, group, first, len(values)
+        if self._memory.shared(self._number) or self._coupling is not None:
+            # Flags first: they need more rows.
+            flags, stored = self.flags(*where), None
+        else:
+            flags, stored = self._flagged(*where)
+        self.values_into(integration, group, first, values, stored)
+        return flags
+
     # Flags
 
     @property
@@ -238,11 +249,14 @@ class Chain:
         """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
         where = integration, group, first, nrows
         if not self._memory.shared(self._number):
-            return self._flags(*where)
+            return self._flagged(*where)[0]
         key = self._number, *where
-        return self._memory.last("flags", key, lambda: self._flags(*where)).copy()
+        return self._memory.last("flags", key, lambda: self._flagged(*where)[0]).copy()
 
-    def _flags(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
+    def _flagged(
+        self, integration: int, group: int, first: int, nrows: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return GROUPDQ of rows of a group, and the rows as they are stored."""
         behind = group
         if "saturation" in self.steps and self.steps.saturation.use_readpatt:
             # Groups of one frame need no group behind, but for the test of group 1.
@@ -266,7 +280,7 @@ class Chain:
         if behind > group or (group == 1 and behind == 2):
             found = self._within_groups(integration, group, band, stored, flags, first, nrows)
         self._memory.keep(key, band)
-        return found
+        return found, stored[first - low : first - low + nrows]
 
     def _within_groups(self, integration, group, band, stored, flags, first, nrows):
         """Return flags of a group, with those of samples that saturate within its frames."""
@@ -306,17 +320,32 @@ class Chain:
 
     # Values
 
-    def values_into(self, integration: int, group: int, first: int, values: np.ndarray) -> None:
-        """Write rows of a group into `values`, (nrows, nx) float32, DN."""
-        self._measured_into(integration, group, first, values)
+    def values_into(
+        self,
+        integration: int,
+        group: int,
+        first: int,
+        values: np.ndarray,
+        stored: np.ndarray | None = None,
+    ) -> None:
+        """Write rows of a group into `values`, (nrows, nx) float32, DN.
+
+        Parameters
+        ----------
+        integration, group, first : int
+        values : (nrows, nx) float32 array
+        stored : (nrows, nx) uint16 array, optional
+            The rows as they are stored, where they have been read.
+        """
+        self._measured_into(integration, group, first, values, stored)
         if self._polynomials is not None:
             self._linearise(integration, group, first, values)
         if self._dark is not None:
             values[:] = values - self._dark.rows(group, first, len(values))
 
-    def _measured_into(self, integration, group, first, values):
+    def _measured_into(self, integration, group, first, values, stored=None):
         """Write rows of a group as they are before linearity."""
-        self._uncorrected_into(integration, group, first, values)
+        self._uncorrected_into(integration, group, first, values, stored)
         if self._pixels is None:
             return
         levels = self.levels(integration, group)
@@ -329,23 +358,27 @@ class Chain:
         )  # fmt: skip
 
     def _uncorrected(self, integration, group, rows, columns):
-        """Return a part of a group as it is before refpix."""
+        """Return rows of a group, of some columns by number, as they are before refpix."""
         first, nrows = rows.start, rows.stop - rows.start
-        if columns == slice(0, self.shape[3]) or self._coupling is not None:
+        if columns.size == self.shape[3] or self._coupling is not None:
             values = np.empty((nrows, self.shape[3]), np.float32)
             self._uncorrected_into(integration, group, first, values)
             return values[:, columns]
-        stored = self._raw(integration, group, first, nrows)[:, columns]
-        values = self._values_of(np.ascontiguousarray(stored))
+        stored = np.empty((nrows, columns.size), np.uint16)
+        for start in range(0, nrows, BAND):
+            # In bands: the system would clear the memory of a whole frame for each.
+            part = stored[start : start + BAND]
+            part[:] = self._raw(integration, group, first + start, len(part))[:, columns]
+        values = self._values_of(stored)
         if self._level is not None:
             level = self._level[first : first + nrows, columns]
             self._kernel.subtract(values, np.ascontiguousarray(level), 0)
         return values
 
-    def _uncorrected_into(self, integration, group, first, values):
+    def _uncorrected_into(self, integration, group, first, values, stored=None):
         """Write rows of a group as they are before refpix."""
         if not self._memory.shared(self._number):
-            self._uncorrected_anew(integration, group, first, values)
+            self._uncorrected_anew(integration, group, first, values, stored)
             return
 
         def make() -> np.ndarray:
@@ -356,9 +389,10 @@ class Chain:
         key = self._number, integration, group, first, len(values)
         values[:] = self._memory.last("values", key, make)
 
-    def _uncorrected_anew(self, integration, group, first, values):
+    def _uncorrected_anew(self, integration, group, first, values, stored=None):
         if self._coupling is None:
-            stored = self._raw(integration, group, first, len(values))
+            if stored is None:
+                stored = self._raw(integration, group, first, len(values))
             self._kernel.values(stored, self.raw.bzero, self._scale, values)
         else:
             self._decoupled_into(integration, group, first, values)
@@ -409,11 +443,17 @@ class Chain:
 
         def make() -> np.ndarray:
             frame = np.zeros(self.shape[2:], np.float32)
-            for rows, columns in parts:
-                frame[rows, columns] = self._uncorrected(integration, group, rows, columns)
+            for rows, columns in of_rows.items():
+                part = slice(*rows)
+                frame[part, columns] = self._uncorrected(integration, group, part, columns)
             return frame
 
         parts = self._pixels.parts
+        # Columns on both sides are read together.
+        of_rows: dict[tuple[int, int], Any] = {}
+        for rows, columns in parts:
+            numbers, key = np.arange(columns.start, columns.stop), (rows.start, rows.stop)
+            of_rows[key] = np.append(of_rows[key], numbers) if key in of_rows else numbers
         if not self._memory.shared(self._number):
             return make()
         # Corrections by fewer pixels may come first.

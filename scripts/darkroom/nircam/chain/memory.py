@@ -55,11 +55,12 @@ class Band:
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        extra = sum(array.nbytes for array in self._arrays())
-        return 2 * self.first.nbytes + extra
-
-    def _arrays(self) -> list[np.ndarray]:
-        return [*self.stored.values(), *(array for line in self.lines.values() for array in line)]
+        total = 2 * self.first.nbytes
+        for array in self.stored.values():
+            total += array.nbytes
+        for line in self.lines.values():
+            total += sum(array.nbytes for array in line)
+        return total
 
 
 class Memory:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.verify import verify
+from darkroom.memory import give_back_large
 from darkroom.nircam.chain.check import check_ramp, check_superbias
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.ramp import CalibratedRamp, Job, calibrated
@@ -57,6 +58,8 @@ class Preparation:
     def __init__(self, cache: Cache) -> None:
         self._cache, self._job = cache, Job()
         self._used: dict[tuple[str, str], Used] = {}
+        self._checked: set[str] = set()
+        give_back_large()
 
     def ramp(
         self,
@@ -94,7 +97,7 @@ class Preparation:
         if steps.sirs:
             references[KIND] = self._kernel(path, wanted, chosen)
         if "superbias" in steps:
-            check_superbias((references.get("made") or references["superbias"]).path)
+            self._check_superbias((references.get("made") or references["superbias"]).path)
         raw = Used(
             str(path), Path(path).stat().st_size, exposure.get("sha256") or sha256(path),
             Path(path).name,
@@ -121,6 +124,11 @@ class Preparation:
             path = self._cache.verified(record)
             self._used[key] = self._file(path, f"crds://{path.name}")
         return self._used[key]
+
+    def _check_superbias(self, path):
+        if path not in self._checked:  # exposures share it
+            check_superbias(path)
+            self._checked.add(path)
 
     def _file(self, path, name):
         key = str(path), name

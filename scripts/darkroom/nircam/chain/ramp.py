@@ -202,12 +202,18 @@ class CalibratedRamp(RampFile):
         self, integration: int, group: int, first: int, values: np.ndarray, flags: int = 0
     ) -> None:
         """Read rows of one group, as `RampFile.read` does."""
-        # Flags first: they need more rows.
-        bits = self.chain.flags(integration, group, first, len(values)) if flags else None
-        self.sci.plane(integration, group).read_into(values, first)
-        blank_lost(values)
-        if bits is not None:
-            values[(bits & np.uint8(flags)) != 0] = np.nan
+        if not flags:
+            self.sci.plane(integration, group).read_into(values, first)
+            blank_lost(values)
+            return
+        target = values if values.flags.c_contiguous else np.empty(values.shape, np.float32)
+        bits = self.chain.read_into(integration, group, first, target)
+        blank_lost(target)
+        bits &= np.uint8(flags)
+        if bits.any():
+            target[bits != 0] = np.nan
+        if target is not values:
+            values[:] = target
 
 
 def open_calibrated(path: StrPath, job: Job | None = None) -> CalibratedRamp:

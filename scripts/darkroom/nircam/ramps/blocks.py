@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.memory import kept_large
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     _Result = TypeVar("_Result")
 
 # Memory of one block of samples.
-_BYTES = 40 << 20
+_BYTES = 32 << 20
 
 
 class RampBlocks:
@@ -105,7 +107,8 @@ class RampBlocks:
             return work(self.read(*where), *where)
 
         layout = self.layout() if layout is None else layout
-        if threads == 1:
-            return [one(where) for where in layout]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(one, layout))
+        with kept_large():
+            if threads == 1:
+                return [one(where) for where in layout]
+            with ThreadPoolExecutor(threads) as pool:
+                return list(pool.map(one, layout))

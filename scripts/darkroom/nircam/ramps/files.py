@@ -125,10 +125,11 @@ def blank_lost(values: np.ndarray) -> None:
         row, amplifier = np.nonzero(suspect)
         lost = ~parts[row, amplifier].any(axis=1)
         parts[row[lost], amplifier[lost]] = np.nan
-    first = values[:, 0]
-    row = np.flatnonzero((first == values[:, -1]) & (first == values[:, nx // 2]))
-    row = row[first[row] < FULL_SCALE]
-    values[row[(values[row] == values[row, :1]).all(axis=1)]] = np.nan
+    same = values[:, 0] == values[:, -1]
+    if same.any():
+        row = np.flatnonzero(same)
+        row = row[values[row, 0] < FULL_SCALE]
+        values[row[(values[row] == values[row, :1]).all(axis=1)]] = np.nan
 
 
 def open_ramp(path: StrPath) -> RampFile:

@@ -9,12 +9,13 @@ the rest over frequencies.
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import fft
 
 from darkroom.compiled import load_kernel
+from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME, ROW_OVERHEAD
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class CrossSpectra:
         """Yield taper × good pixels of each amplifier."""
         return (self.taper * good for good in self._good)
 
-    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple]]) -> np.ndarray:
+    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple[Any, ...]]]) -> np.ndarray:
         """Add a frame of the current integration.
 
         Parameters
@@ -124,11 +125,11 @@ class CrossSpectra:
             here = slice(rows.start * tick, rows.stop * tick)
             kernel.tapered_residuals(
                 np.ascontiguousarray(values), *line, self.taper[here], tick,
-                padded[:, : self.ticks], rows.start * tick,
+                padded, rows.start * tick,
             )  # fmt: skip
         padded = self._chosen(padded)
         stream = padded[:, : self.ticks]
-        mean = stream.sum(axis=1, dtype=np.float64) / self._total
+        mean = np.array([kernel.total(one) for one in stream]) / self._total
         for a, (one, good) in enumerate(zip(stream, self._good, strict=True)):
             self.variance[a] += kernel.level_removed(one, self.taper, good, np.float32(mean[a]))
         self._add(self.power, padded, np.float32(1))
@@ -189,9 +190,10 @@ class CrossSpectra:
         """Sum over integrations the auto and cross spectra of taper × good pixels."""
         shape = self.readout.shape
         self._window = [np.zeros_like(power) for power in self.power]
-        for packed, dof in self._masks:
-            good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
-            self._add(self._window, self._padded(good), np.float32(dof))
+        with kept_large():
+            for packed, dof in self._masks:
+                good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
+                self._add(self._window, self._padded(good), np.float32(dof))
 
     def _corrected_lags(self, place, overlap):
         """Return the correlation of a pair over the fraction of its samples that are valid.

@@ -133,7 +133,7 @@ def _residuals(values, first, mean, slope, good, offsets, place, y, out):
 
 @njit(
     void(
-        _image, _image, _image, _image, _mask, _levels, float32, _levels, int64, float32[:, :],
+        _image, _image, _image, _image, _mask, _levels, float32, _levels, int64, float32[:, ::1],
         int64,
     ),
     **_jit,
@@ -167,7 +167,7 @@ def tapered_residuals(
         At the clock ticks of these rows.
     tick : int
         Clock ticks from the start of one row to that of the next.
-    stream : (noutputs, ticks) float32 array
+    stream : (noutputs, n) float32 array
         Written where pixels are read.
     begin : int
         Clock tick at which the first row begins.
@@ -188,6 +188,21 @@ def tapered_residuals(
                     stream[a, begin + start + k] = row[left + k] * taper[start + k]
 
 
+@njit(float64(_levels), **_jit)
+def total(values: np.ndarray) -> float:
+    """Return the sum of values in double precision, by four sums that do not wait for another."""
+    one, two, three, four = 0.0, 0.0, 0.0, 0.0
+    whole = values.size - values.size % 4
+    for k in range(0, whole, 4):
+        one += np.float64(values[k])
+        two += np.float64(values[k + 1])
+        three += np.float64(values[k + 2])
+        four += np.float64(values[k + 3])
+    for k in range(whole, values.size):
+        one += np.float64(values[k])
+    return (one + two) + (three + four)
+
+
 @njit(float64(float32[::1], _levels, _flags, float32), **_jit)
 def level_removed(stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level: float) -> float:
     """Subtract level × taper from a time series where pixels are good; return its sum of squares.
@@ -201,12 +216,19 @@ def level_removed(stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level
     level : float
         DN.
     """
-    total = 0.0
-    for k in range(stream.size):
+    sums = np.zeros(8)
+    whole = stream.size - stream.size % 8
+    for first in range(0, whole, 8):
+        for k in range(8):
+            value = stream[first + k]
+            value -= np.float32(taper[first + k] * level) if good[first + k] else np.float32(0)
+            stream[first + k] = value
+            sums[k] += np.float64(value) * np.float64(value)
+    for k in range(whole, stream.size):
         if good[k]:
             stream[k] -= np.float32(taper[k] * level)
-        total += np.float64(stream[k]) * np.float64(stream[k])
-    return total
+        sums[0] += np.float64(stream[k]) * np.float64(stream[k])
+    return sums.sum()
 
 
 @njit(
@@ -245,10 +267,7 @@ def summed_residuals(
         for x in range(nx):
             columns[x] += np.float64(row[x])
         for a in range(offsets.size):
-            total = 0.0
-            for x in range(a * width, (a + 1) * width):
-                total += np.float64(row[x])
-            rows[y, a] = total
+            rows[y, a] = total(row[a * width : (a + 1) * width])
 
 
 @njit(

@@ -120,23 +120,19 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak_of_ramps, parts, weights = [], [], [], []
     before, places = np.zeros(()), grid.places(sums.padded_frequency)
-    with kept_large():
-        for ramp in range(source.nramps):
-            fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
-            weak_of_ramps.append(
-                (fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof)
-            )
-            pedestals.append(_add_ramp(source, ramp, fitted, sums))
-            fitted = first = None  # their images are large
-            total = np.stack([places.means(power)[0] for power in sums.power])
-            parts.append(total - before)
-            weights.append(sums.weight.copy())
-            before = total
+    for ramp in range(source.nramps):
+        fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
+        weak_of_ramps.append((fitted.weak[amplifiers], fitted.weak_error[amplifiers], fitted.dof))
+        pedestals.append(_add_ramp(source, ramp, fitted, sums))
+        fitted = first = None  # their images are large
+        total = np.stack([places.means(power)[0] for power in sums.power])
+        parts.append(total - before)
+        weights.append(sums.weight.copy())
+        before = total
     del places
     source.forget()
     _check_kept(sums, readout)
-    with kept_large():
-        frequency, spectra = sums.corrected()
+    frequency, spectra = sums.corrected()
     spectra *= source.nframes
     pairs, n = sums.pairs, len(amplifiers)
     search = bins.LineSearch(frequency, spectra, pairs, grid, sums.dof)
@@ -227,8 +223,9 @@ def _add_ramp(source, ramp, fitted, sums):
     ngroups = source.ngroups(ramp)
     sums.begin(fitted.good, fitted.dof)
     levels = fitted.offsets[:, sums.amplifiers].copy()
-    for group in range(ngroups):
-        levels[group] += sums.add(_frame(source, ramp, fitted, group))
+    with kept_large():
+        for group in range(ngroups):
+            levels[group] += sums.add(_frame(source, ramp, fitted, group))
     return levels
 
 

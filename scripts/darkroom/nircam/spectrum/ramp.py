@@ -9,7 +9,7 @@ they are read follow from all groups before (`darkroom.nircam.chain.bands`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
@@ -158,7 +158,7 @@ class RampFit:
         """Return the number of a group, counted from the middle of the ramp."""
         return group - (len(self.offsets) - 1) / 2
 
-    def line(self, group: int, rows: slice = slice(None)) -> tuple:
+    def line(self, group: int, rows: slice = slice(None)) -> tuple[Any, ...]:
         """Return what the loops of `darkroom.nircam.spectrum.kernel` need of the line in a group.
 
         Parameters

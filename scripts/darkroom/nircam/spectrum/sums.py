@@ -40,7 +40,7 @@ class LineFitSums:
         self.rows = np.zeros((ngroups, shape[0], noutputs))
         self._length = ngroups * (ngroups**2 - 1) / 12
         # Rows and columns of the sums run as those of the groups do in memory.
-        self._order = slice(None), slice(None)
+        self._order: tuple[slice, ...] = (slice(None), slice(None))
         self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
 
     def add(

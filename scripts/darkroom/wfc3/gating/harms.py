@@ -19,4 +19,8 @@ HARMS = (
          "an EXPTIME card that is not the time of the reads weights the exposure wrongly"),
     Harm("reprocessed", "shift", "shift of the sources of an exposure", 0.1, "pixels",
          "a tenth of a pixel widens stars by 2 %"),
+    Harm("superdark", "rate", "dark current", 0.007, "e-/s",
+         "the scatter of the levels of single darks"),
+    Harm("superdark", "noise", "noise of a dark", 0.3, "ln noise",
+         "another gain or clock: errors are wrong by 30 %"),
 )  # fmt: skip

@@ -15,25 +15,13 @@ import numpy as np
 from scipy import stats
 
 from darkroom.compiled import load_kernel
-from darkroom.wfc3.dq import HOT, SATURATED, UNSTABLE, WARM
+from darkroom.wfc3.superdark.pixels import finish, unit_statistics
 
 if TYPE_CHECKING:
     from darkroom.wfc3.superdark.settings import SuperdarkSettings
 
-#: Darks from which a superdark can be made: of two that differ neither can be said to be wrong.
-MIN_DARKS = 3
-#: Weight of the scatter that all pixels of an amplifier have, in degrees of freedom.
-PRIOR_DOF = 20
 #: Pixels on which levels, usual noise and rate of cosmic rays are measured.
 SAMPLE = 32768
-#: Chance that a good pixel is called unstable, for each of the tests.
-UNSTABLE_CHANCE = 1e-6
-# Scatter beyond that of chance from which a pixel is unstable; the usual noise is known to 1 %.
-_UNSTABLE_FACTOR = 1.2
-_HOT_SIGMA = 3.0
-# Scatter over that of chance below which no pixel is unstable for its scatter alone: chi2 of up to
-# 500 degrees of freedom exceeds it by chance more often than the limit allows.
-_MUCH = 1.3
 # Pixels of a block: a block of 20 darks with 15 reads is 40 MB.
 _BLOCK = 32768
 
@@ -105,6 +93,10 @@ class Superdark:
         Variance found in the darks over that of read noise and Poisson noise, by amplifier.
     cut : float
         Fraction of ramps that are cut in a pixel.
+    units : dict of (darks, 4) arrays
+        Of each dark and amplifier, on a sample of pixels, last read: ``level`` minus that of the
+        mean, DN; ``lnvar``, logarithm of the variance over the usual one; ``valid``, share of the
+        pixels in which the dark is used; ``twin``, largest correlation with another dark.
     """
 
     sci: np.ndarray
@@ -114,6 +106,7 @@ class Superdark:
     levels: Levels
     factors: np.ndarray
     cut: float
+    units: dict[str, np.ndarray]
 
 
 def combine(
@@ -124,7 +117,7 @@ def combine(
     Parameters
     ----------
     source : Source
-        At least `MIN_DARKS` darks.
+        At least `darkroom.wfc3.superdark.pixels.MIN_DARKS` darks.
     noise : Noise
     times : (reads,) array
         Seconds since the zeroth read.
@@ -140,7 +133,7 @@ def combine(
     sample = _pixels(source.rows(some))
     levels = _levels(sample)
     offset = levels.offset.astype(np.float32)
-    found = _Block(sample - offset, noise, some, settings.cut_sigma)
+    found = Block(sample - offset, noise, some, settings.cut_sigma)
     number = (found.keep < found.whole).sum(axis=1)
     usual = number < darks / 2
     hit = float(number[usual].mean() / darks) if usual.any() else 0.0
@@ -153,13 +146,14 @@ def combine(
         levels=levels,
         factors=factors,
         cut=hit,
+        units=unit_statistics(found, noise.amplifier[some].ravel(), factors, levels.offset[:, -1]),
     )
     height = max(1, _BLOCK // nx)
     for first in range(0, ny, height):
         rows = slice(first, first + height)
-        block = _Block(_pixels(source.rows(rows)) - offset, noise, rows, settings.cut_sigma)
+        block = Block(_pixels(source.rows(rows)) - offset, noise, rows, settings.cut_sigma)
         amplifier = noise.amplifier[rows].ravel()
-        planes = _finish(block, factors[amplifier], hit, np.asarray(times, float), settings)
+        planes = finish(block, factors[amplifier], hit, np.asarray(times, float), settings)
         for target, plane in zip((out.sci, out.err, out.dq, out.count), planes, strict=True):
             target[:, rows] = plane.T.reshape(reads, -1, nx)
     return out
@@ -193,10 +187,28 @@ def _levels(sample):
     return Levels(offset, scatter, scatter / np.sqrt(darks))
 
 
-class _Block:
-    """Some pixels: steps cut, mean and scatter of each read."""
+class Block:
+    """Some pixels: steps cut, mean and scatter of each read.
 
-    def __init__(self, aligned, noise, rows, limit):
+    Parameters
+    ----------
+    aligned : (pixels, darks, reads) float32 array
+        DN since the zeroth read, levels aligned.
+    noise : Noise
+    rows : slice
+        Rows of the pixels.
+    limit : float
+        Of the test for steps, standard deviations.
+
+    Attributes
+    ----------
+    keep, whole : (pixels, darks) int16 arrays
+        Reads that are used of each ramp, and that could be.
+    mean, squares, count : (pixels, reads) float32 arrays
+        Mean, squared deviations from it, and number of darks.
+    """
+
+    def __init__(self, aligned: np.ndarray, noise: Noise, rows: slice, limit: float) -> None:
         self.code = load_kernel("darkroom.wfc3.superdark.kernel")
         pixels, darks, reads = aligned.shape
         self.aligned = aligned
@@ -217,17 +229,17 @@ class _Block:
             )  # fmt: skip
             self.measure()
 
-    def measure(self):
+    def measure(self) -> None:
         """Fill mean, squared deviations and number of darks."""
         self.code.moments(self.aligned, self.keep, self.mean, self.squares, self.count)
 
-    def use_all(self, unstable):
+    def use_all(self, unstable: np.ndarray) -> None:
         """Use all reads of some pixels."""
         self.keep[unstable] = self.whole[unstable]
         self.measure()
 
     @property
-    def variance(self):
+    def variance(self) -> np.ndarray:
         """Variance of a read of one dark by read noise and dark current, DN²."""
         charge = np.maximum(np.nan_to_num(self.mean), 0) / self.gain[:, None]
         return 2 * self.read_variance[:, None] + charge
@@ -271,63 +283,3 @@ def _factors(block, amplifier, darks):
             if values.size:
                 factors[number, k] = np.median(values) / usual
     return factors
-
-
-def _finish(block, factors, hit, times, settings):
-    """Return SCI, ERR, DQ and number of darks of a block, (pixels, reads) each."""
-    reads = times.size
-    unstable = _unstable(block, factors, hit)
-    if unstable.any():
-        block.use_all(unstable)
-    usual = factors * block.variance
-    dof = np.maximum(block.count - 1, 1)
-    pooled = (PRIOR_DOF * usual + block.squares) / (PRIOR_DOF + dof)
-    own = np.maximum(block.squares / dof, usual)
-    variance = np.where(unstable[:, None], own, pooled)
-    sci, err = block.mean, np.sqrt(variance / np.maximum(block.count, 1))
-    flags = np.where(unstable, UNSTABLE, 0)[:, None] * np.ones(reads, int)
-    _extend(sci, err, flags, block.count, times)
-    rate = sci[:, -1] * block.gain / times[-1]
-    error = err[:, -1] * block.gain / times[-1]
-    hot = (rate > settings.hot) & (rate - settings.hot > _HOT_SIGMA * error)
-    hot |= (flags[:, -1] & SATURATED) != 0
-    flags[hot] |= HOT
-    if settings.warm is not None:
-        warm = (rate > settings.warm) & (rate - settings.warm > _HOT_SIGMA * error) & ~hot
-        flags[warm] |= WARM
-    return sci, err, flags.astype(np.int16), block.count
-
-
-def _unstable(block, factors, hit):
-    """Tell which pixels differ from dark to dark by more than their noise.
-
-    Two chances are multiplied (Fisher's method): that of so much scatter among the reads that are
-    used, and that of cosmic rays in so many darks; an unstable pixel has some of both. So is a
-    pixel of which no dark is left in a read.
-    """
-    darks, reads = block.whole.shape[1], block.count.shape[1]
-    cut = (block.keep < block.whole).sum(axis=1)
-    scatter = np.where(block.count >= MIN_DARKS, block.squares / (factors * block.variance), 0)
-    scatter /= _UNSTABLE_FACTOR
-    dof = np.maximum(block.count - 1, 1)
-    chance = stats.binom.sf(np.arange(-1, darks), darks, hit)[cut]
-    seen = ((scatter / dof).max(axis=1) > 1) & (chance < 1)
-    seen |= (scatter / dof).max(axis=1) > _MUCH
-    smallest = stats.chi2.sf(scatter[seen], dof[seen]).min(axis=1)
-    chance[seen] *= np.minimum(smallest * reads, 1)
-    known = block.whole.max(axis=1)[:, None] > np.arange(reads)
-    # Of a product x of two chances the chance to be smaller is x (1 - ln x).
-    small = np.maximum(chance, 1e-300)
-    small *= 1 - np.log(small)
-    return (small < UNSTABLE_CHANCE) | ((block.count == 0) & known).any(axis=1)
-
-
-def _extend(sci, err, flags, count, times):
-    """Fill the reads in which a pixel is saturated in all darks, and flag them."""
-    lost = count == 0
-    for p in np.flatnonzero(lost.any(axis=1)):
-        n = int(np.argmax(lost[p]))
-        later = times[n:] / times[n - 1] if n else np.zeros(times.size)
-        sci[p, n:] = sci[p, n - 1] * later if n else 0
-        err[p, n:] = err[p, n - 1] * later if n else 0
-        flags[p, n:] |= SATURATED

@@ -132,7 +132,7 @@ def describe(
             {
                 "question": "Is the set complete?",
                 "answer": f"{len(made)} of {len(rows)} rows of the rules have a superdark here"
-                + (f"; {len(lacking)} are lacking." if lacking else "."),
+                + (f"; lacking: {len(lacking)}." if lacking else "."),
             },
         ],
         "tables": tables,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from darkroom.dates import from_mjd
+from darkroom.dates import DAY, from_mjd
 from darkroom.errors import InputError
 from darkroom.fits.write import binary_table, write
+from darkroom.gates import units as unit_tables
 from darkroom.plain import header_text
 from darkroom.provenance import stamp
 
@@ -179,7 +180,7 @@ def write_details(
         if unit:
             hdu.header["BUNIT"] = unit
         hdus.append(hdu)
-    hdus += [_by_dark(dark, reads, darks), _by_read(dark, reads)]
+    hdus += [_by_dark(dark, reads, darks), _by_read(dark, reads), _units(dark, reads, darks)]
     write(path, hdus)
 
 
@@ -195,6 +196,29 @@ def _by_dark(dark, reads, darks):
         fits.Column("OFFSET", f"{n}D", unit="DN", array=dark.levels.offset),
     ]  # fmt: skip
     return binary_table(columns, "LEVELS")
+
+
+def _units(dark, reads, darks):
+    """Return the table of single darks that gates use."""
+    gains = np.array(
+        [reads.noise.gain[reads.noise.amplifier == k].mean() for k in range(len("ABCD"))]
+    )
+    found = dark.units
+    values = {
+        "rate": found["level"] * gains / reads.times[-1],
+        **{name: found[name] for name in ("lnvar", "valid", "twin")},
+    }
+    middle = np.array([_start(d) for d in darks]) + reads.times[-1] / 2 / DAY
+    units = unit_tables.Units(
+        exposure=[d.path.name.partition("_raw")[0] for d in darks],
+        integration=np.ones(len(darks), int),
+        mjd=middle,
+        temperature=np.full(len(darks), np.nan),
+        amplifiers=[1, 2, 3, 4],
+        values=values,
+    )
+    kinds = {"rate": "sample", "lnvar": "", "valid": "", "twin": ""}
+    return unit_tables.table(units, "electron/s", numbers=kinds)
 
 
 def _start(dark):

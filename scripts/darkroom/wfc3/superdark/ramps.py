@@ -11,7 +11,8 @@ from darkroom.errors import InputError
 from darkroom.wfc3.dq import SATURATED
 from darkroom.wfc3.engine import engine
 from darkroom.wfc3.files.imsets import Imsets
-from darkroom.wfc3.superdark.combine import MIN_DARKS, Noise
+from darkroom.wfc3.superdark.combine import Noise
+from darkroom.wfc3.superdark.pixels import MIN_DARKS
 from darkroom.words import counted
 
 if TYPE_CHECKING:
