@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from darkroom.nircam.dark.measure import DarkRates
     from darkroom.nircam.ramps.classes import Classes
 
 #: Standard errors below which the settling of an amplifier counts as 0.
 SIGNIFICANT = 3.0
+_ROWS = 64  # of a plane, made at once
 
 
 @dataclass(frozen=True)
@@ -52,35 +54,49 @@ class Cube:
         real[0] = False
         return np.where(real, found.settling, 0.0)
 
+    def _plane(self, make: Callable[[slice], np.ndarray]) -> np.ndarray:
+        """Return a plane, made by rows: float64 images of a whole detector are large."""
+        plane = np.empty(self.found.rate.shape, np.float32)
+        for first in range(0, len(plane), _ROWS):
+            rows = slice(first, first + _ROWS)
+            plane[rows] = np.nan_to_num(make(rows))
+        return plane
+
     def sci(self) -> Iterator[np.ndarray]:
         """Yield the planes of SCI: (ny, nx) float32, DN; 0 where there is no rate."""
-        gain = self.found.gain[self.classes.amplifier]
-        rate = self.found.rate / gain
+        found, gain = self.found, self.found.gain[self.classes.amplifier]
         if self.kind == "measured":
-            level = rate * self.start
-            yield np.nan_to_num(level).astype(np.float32)
-            for steps in self.found.measured[0, : self.ngroups - 1]:
-                level = level + steps
-                yield np.nan_to_num(level).astype(np.float32)
+            level = found.rate / gain
+            level *= self.start
+            yield self._plane(level.__getitem__)
+            for steps in found.measured[0, : self.ngroups - 1]:
+                level += steps
+                yield self._plane(level.__getitem__)
             return
         settling = self.settling
         for group in range(self.ngroups):
-            time = self.start + group * self.found.timing.tgroup
+            time = self.start + group * found.timing.tgroup
             last = settling[min(group, len(settling) - 1)][self.classes.amplifier] / gain
-            level = rate * time + last
-            yield np.nan_to_num(level).astype(np.float32)
+            yield self._plane(
+                lambda rows, time=time, last=last: found.rate[rows] / gain * time + last
+            )
 
     def err(self) -> Iterator[np.ndarray]:
         """Yield the planes of ERR: (ny, nx) float32, DN; 0 where there is no rate."""
-        gain = self.found.gain[self.classes.amplifier]
-        error = self.found.error / gain
+        found, gain = self.found, self.found.gain[self.classes.amplifier]
         if self.kind == "measured":
-            variance = (error * self.start) ** 2
-            yield np.nan_to_num(np.sqrt(variance)).astype(np.float32)
-            for steps in self.found.measured[1, : self.ngroups - 1]:
-                variance = variance + steps
-                yield np.nan_to_num(np.sqrt(variance)).astype(np.float32)
+            variance = found.error / gain
+            variance *= self.start
+            variance **= 2
+            yield self._plane(partial(_root, variance))
+            for steps in found.measured[1, : self.ngroups - 1]:
+                variance += steps
+                yield self._plane(partial(_root, variance))
             return
         for group in range(self.ngroups):
-            time = self.start + group * self.found.timing.tgroup
-            yield np.nan_to_num(error * time).astype(np.float32)
+            time = self.start + group * found.timing.tgroup
+            yield self._plane(lambda rows, time=time: found.error[rows] / gain * time)
+
+
+def _root(variance, rows):
+    return np.sqrt(variance[rows])
