@@ -1,5 +1,6 @@
 """A campaign that is wrong ends in one sentence that names the file, the key and the way out."""
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -98,6 +99,10 @@ def test_every_key_is_explained_in_the_readme():
     import json
 
     readme = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    # Harms of gates have a table of their own: | product, product | `gate` |.
+    judging = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w, ]+) \| `(\w+)` \|", judging, re.MULTILINE)
+    harms = {f"{product}.{gate}" for names, gate in rows for product in names.split(", ")}
 
     def keys(schema):
         for name, sub in schema.get("properties", {}).items():
@@ -108,7 +113,7 @@ def test_every_key_is_explained_in_the_readme():
             yield from keys(sub)
 
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    missing = sorted({name for name in keys(schema) if f"`{name}`" not in readme})
+    missing = sorted({name for name in keys(schema) if f"`{name}`" not in readme} - harms)
     assert not missing, f"config/README.md does not explain {missing}"
 
 
