@@ -227,6 +227,7 @@ def test_the_overscan_of_the_only_amplifier_is_read_from_other_cards_too(card):
     named = find_parts("f", second, (64, 76), overscan="[65:76,*]", trim="[13:64,*]")[0]
     assert (str(named.overscan), str(named.image)) == ("[65:76,1:64]", "[13:64,1:64]")
     assert find_parts("frame.fits", {"OVERSCAN": "T"}, (64, 76))[0] is None
+    assert find_parts("frame.fits", {"BIASSEC": "UNKNOWN", "TRIMSEC": "N/A"}, (64, 76))[0] is None
 
 
 ESO = "ESO DET OUT1 "

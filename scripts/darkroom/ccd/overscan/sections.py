@@ -244,6 +244,8 @@ def _section(path, shape, key, value, header, cards):
     for name, text in found:
         if not isinstance(text, str) or not text.strip(" []0:,"):
             continue  # an empty card, or [0:0,0:0]: the camera says that there is none
+        if name != key and not re.search(r"[\d*\[]", text):
+            continue  # UNKNOWN, N/A
         try:
             return parse_section(text, shape)
         except ValueError as error:
