@@ -10,11 +10,14 @@ import logging
 import os
 import sys
 import time
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from darkroom.workflow.progress import Progress
+if TYPE_CHECKING:
+    from darkroom.workflow.progress import Progress
 
 
 class LogHandler(LogHandlerBase):
@@ -27,9 +30,16 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
-        """Begin with nothing known."""
-        self._progress = Progress()
+        """See where it is told."""
         self._live = sys.stderr.isatty()
+
+    @cached_property
+    def _progress(self) -> Progress:
+        # Not before: Snakemake loads every plugin, also that of another checkout whose environment
+        # this one shares, and the workflow's own library has to come first.
+        from darkroom.workflow.progress import Progress
+
+        return Progress()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell of one event, if it is worth it."""

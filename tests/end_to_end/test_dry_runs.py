@@ -19,7 +19,7 @@ def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, exp
 
 def test_the_series_is_planned_with_its_trends(checkout):
     jobs = checkout.jobs("--config", "campaign=series")
-    assert jobs["state_nircam"] == jobs["series_product"] == 2
+    assert jobs["state_nircam"] == jobs["series_product"] == 3
     assert jobs["trends"] == jobs["report"] == 1
 
 

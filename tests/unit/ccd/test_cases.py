@@ -46,7 +46,7 @@ USED = [
     ("settemp", "states no measured temperature; that asked for (SET-TEMP) is used", "bd"),
     ("nan", "of its pixels are missing (NaN, infinite or BLANK)", "bd"),
     ("blank", "of its pixels are missing (NaN, infinite or BLANK)", "bd"),
-    ("onenan", "in as many exposures", "bd"),
+    ("onenan", "is 16, but -32 in 6 exposures", "d"),
 ]
 
 

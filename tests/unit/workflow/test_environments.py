@@ -29,7 +29,13 @@ PYTHON = re.compile(r"python >=3\.11,<3\.\d+")
 ONLY_IN_HST = {"spherical-geometry", "tweakwcs", "python-dateutil"}
 # where the names differ: conda → PyPI, and imported → conda
 PYPI_NAMES = {"matplotlib-base": "matplotlib"}
-PIN_NAMES = {"yaml": "pyyaml", "matplotlib": "matplotlib-base", "PIL": "pillow"}
+PIN_NAMES = {
+    "yaml": "pyyaml",
+    "matplotlib": "matplotlib-base",
+    "PIL": "pillow",
+    # Comes with Snakemake.
+    "snakemake_interface_logger_plugins": "snakemake",
+}
 
 # One process for all: starting Snakemake costs more than reading the rules.
 RULES_OF = """

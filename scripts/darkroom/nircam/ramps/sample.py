@@ -35,6 +35,8 @@ _LOST = 0.9
 _BRIGHT = 0.1
 # Fraction of unusable or saturated pixels above which an exposure is refused.
 _MOST = 0.5
+# Amplifiers side by side; a subarray read by one of them is divided alike.
+_OUTPUTS = 4
 _NOTHING = (float("nan"),) * 3
 
 
@@ -207,8 +209,10 @@ def _numbers(groups, good):
     noise = slope = np.nan
     if len(good) > 1:
         step = groups[good[1]] - first
-        middle = _median(step)
-        noise = 1.4826 / np.sqrt(2 * (good[1] - good[0])) * _median(np.abs(step - middle))
+        # The level of each amplifier moves from group to group by as much as its noise.
+        parts = np.array_split(step, _OUTPUTS, axis=1)
+        around = np.concatenate([np.abs(part - _median(part)).ravel() for part in parts])
+        noise = 1.4826 / np.sqrt(2 * (good[1] - good[0])) * _median(around)
         slope = _median(last - first) / (good[-1] - good[0])
     return _median(first), noise, slope
 
