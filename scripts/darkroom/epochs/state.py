@@ -19,15 +19,17 @@ from darkroom.epochs.template import NO_CLASS, STEPS, Template
 from darkroom.epochs.units import (
     check_name,
     facts_of,
+    joined,
     leaving,
-    order,
     require_same_template,
-    staying,
+    without,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: What a state has of each unit.
+_ROWS = ("offsets", "mjd", "facts", "spread")
 FAR = np.dtype([("pixel", np.int32), ("unit", np.int32), ("residual", np.int32)])
 
 
@@ -198,26 +200,22 @@ def merge(first: State, second: State) -> State:
         When the templates differ, a unit is in both, or a pixel has more samples than are counted.
     """
     require_same_template(first.template.same(second.template))
-    names, places = order(first.units, second.units)
+    rows, places = joined(first, second, _ROWS)
     count = first.count.astype(np.int64) + second.count
     if count.max(initial=0) > np.iinfo(np.uint16).max:
         raise ValueError("more samples of a pixel than 65535")
-    rank = np.empty(len(names), np.int32)
-    rank[places] = np.arange(len(names))
+    rank = np.empty(places.size, np.int32)
+    rank[places] = np.arange(places.size)
     far = np.concatenate([first.far, second.far])
     far["unit"][: first.far.size] = rank[first.far["unit"]]
     far["unit"][first.far.size :] = rank[second.far["unit"] + len(first.units)]
     return State(
-        first.template,
-        count.astype(np.uint16),
-        first.total + second.total,
-        first.squares + second.squares,
-        names,
-        np.concatenate([first.offsets, second.offsets])[places],
-        np.concatenate([first.mjd, second.mjd])[places],
-        np.concatenate([first.facts, second.facts])[places],
-        np.concatenate([first.spread, second.spread])[places],
-        far[np.lexsort((far["unit"], far["pixel"]))],
+        template=first.template,
+        count=count.astype(np.uint16),
+        total=first.total + second.total,
+        squares=first.squares + second.squares,
+        far=far[np.lexsort((far["unit"], far["pixel"]))],
+        **rows,
     )
 
 
@@ -254,12 +252,8 @@ def remove(whole: State, part: State) -> State:
         count=count.astype(np.uint16),
         total=whole.total - part.total,
         squares=squares,
-        units=staying(whole.units, gone),
-        offsets=whole.offsets[~gone],
-        mjd=whole.mjd[~gone],
-        facts=whole.facts[~gone],
-        spread=whole.spread[~gone],
         far=far,
+        **without(whole, gone, _ROWS),
     )
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from darkroom.epochs.units import (
     check_name,
     facts_of,
+    joined,
     leaving,
-    order,
     require_same_template,
-    staying,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 #: A number that is measured again, with other units beside it, may differ by so much: sums over
 #: units are of single precision.
 _SAME = 1e-4
+
+
+#: What a state has of each unit.
+_ROWS = ("mjd", "facts", "values")
 
 
 @dataclass(frozen=True)
@@ -155,13 +159,10 @@ def merge(first: TableState, second: TableState) -> TableState:
         When the templates differ, or a unit is in both.
     """
     require_same_template(first.template.same(second.template))
-    names, places = order(first.units, second.units)
+    rows, _ = joined(first, second, _ROWS)
     return TableState(
-        first.template,
-        names,
-        np.concatenate([first.mjd, second.mjd])[places],
-        np.concatenate([first.facts, second.facts])[places],
-        np.concatenate([first.values, second.values])[places],
+        template=first.template,
+        **rows,
     )
 
 
@@ -180,10 +181,7 @@ def remove(whole: TableState, part: TableState) -> TableState:
         raise ValueError(f"{part.units[0]} has other numbers than those that were added")
     return replace(
         whole,
-        units=staying(whole.units, gone),
-        mjd=whole.mjd[~gone],
-        facts=whole.facts[~gone],
-        values=whole.values[~gone],
+        **without(whole, gone, _ROWS),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: What is kept of a unit, beside its time, to look for the cause of a change.
 FACTS = ("temperature", "visit")
@@ -64,6 +64,42 @@ def leaving(whole: tuple[str, ...], part: tuple[str, ...]) -> np.ndarray:
 def staying(whole: tuple[str, ...], gone: np.ndarray) -> tuple[str, ...]:
     """Return the names that are not gone."""
     return tuple(unit for unit, left in zip(whole, gone, strict=True) if not left)
+
+
+def joined(first: Any, second: Any, columns: Iterable[str]) -> tuple[dict[str, Any], np.ndarray]:
+    """Return what two states know of each of their units, in the order of the names.
+
+    Parameters
+    ----------
+    first, second : State, VarianceState or TableState
+    columns : iterable of str
+        Attributes with a row for each unit.
+
+    Returns
+    -------
+    dict
+        ``units`` and the columns.
+    places : int array
+        Of the units in ``first + second``.
+
+    Raises
+    ------
+    ValueError
+        When a unit is in both.
+    """
+    names, places = order(first.units, second.units)
+    rows = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])[places]
+        for name in columns
+    }
+    return {"units": names} | rows, places
+
+
+def without(whole: Any, gone: np.ndarray, columns: Iterable[str]) -> dict[str, Any]:
+    """Return ``units`` and the columns of a state without the units that are gone."""
+    return {"units": staying(whole.units, gone)} | {
+        name: getattr(whole, name)[~gone] for name in columns
+    }
 
 
 def require_same_template(same: bool) -> None:

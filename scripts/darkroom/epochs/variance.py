@@ -17,10 +17,10 @@ from darkroom.epochs.template import NO_CLASS, STEPS
 from darkroom.epochs.units import (
     check_name,
     facts_of,
+    joined,
     leaving,
-    order,
     require_same_template,
-    staying,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Of the sum of one unit and pixel: so many sums can be added up to 2⁶².
 _LARGEST = 2**46
+
+
+#: What a state has of each unit.
+_ROWS = ("mjd", "facts", "spread")
 
 
 @dataclass(frozen=True)
@@ -215,15 +219,12 @@ def merge(first: VarianceState, second: VarianceState) -> VarianceState:
         When the templates differ, or a unit is in both.
     """
     require_same_template(first.template.same(second.template))
-    names, places = order(first.units, second.units)
+    rows, _ = joined(first, second, _ROWS)
     return VarianceState(
-        first.template,
-        first.dof + second.dof,
-        first.total + second.total,
-        names,
-        np.concatenate([first.mjd, second.mjd])[places],
-        np.concatenate([first.facts, second.facts])[places],
-        np.concatenate([first.spread, second.spread])[places],
+        template=first.template,
+        dof=first.dof + second.dof,
+        total=first.total + second.total,
+        **rows,
     )
 
 
@@ -250,10 +251,7 @@ def remove(whole: VarianceState, part: VarianceState) -> VarianceState:
         whole,
         dof=dof.astype(np.uint32),
         total=total,
-        units=staying(whole.units, gone),
-        mjd=whole.mjd[~gone],
-        facts=whole.facts[~gone],
-        spread=whole.spread[~gone],
+        **without(whole, gone, _ROWS),
     )
 
 

@@ -55,11 +55,13 @@ def told(frames):
 )
 def test_a_shifted_frame_is_named(made, spoil, request):
     along = "row" in request.node.callspec.id or "upside" in request.node.callspec.id
-    if along and "columns" in made:
-        pytest.skip("columns are alike in all rows")
+    # Columns are alike in all rows: nothing is seen then, and nothing is said.
+    seen = [] if along and "columns" in made else ["d7"]
     frames = stack(**made, spoil=spoil)
     found = judge(frames, checks({}))
-    assert [each.exposure for each in found if each.verdict == REFUSED] == ["d7"]
+    assert [each.exposure for each in found if each.verdict == REFUSED] == seen
+    if not seen:
+        return
     verdict, sentence = told(frames)["d7"]
     assert verdict == REFUSED
     assert "rows or columns are shifted, or it shows another part of the detector" in sentence
