@@ -56,7 +56,7 @@ setup-tests:
 # From a folder of exposures to a report: the campaign is drafted once, and kept.
 report: setup
 	@[ -n '$(FOLDER)' ] || { echo 'say which folder: make report FOLDER=/path/to/frames' >&2; exit 2; }
-	@campaign=$$(.venvs/detector/bin/python scripts/archive/draft.py --path-only '$(FOLDER)') && \
+	@campaign=$$(.venvs/detector/bin/python scripts/archive/draft.py --name-only '$(FOLDER)') && \
 	$(RUN) snakemake lock --quiet all --config campaign="$$campaign" && \
 	$(RUN) snakemake --cores $(CORES) $(LOGGER) --config campaign="$$campaign"
 

@@ -24,9 +24,10 @@ def main() -> None:
         "--output", type=Path, help="YAML file (default: config/campaigns/<name>.yaml)"
     )
     parser.add_argument(
-        "--path-only",
+        "--name-only",
         action="store_true",
-        help="print the path of the campaign alone; the table goes to standard error",
+        help="print what names the campaign in --config campaign=… alone; the table goes to "
+        "standard error",
     )
     arguments = parser.parse_args()
 
@@ -36,13 +37,13 @@ def main() -> None:
     name = arguments.name or default_name(arguments.folder)
     base = Path(__file__).parents[2]
     output = arguments.output or base / "config" / "campaigns" / f"{name}.yaml"
-    shown = sys.stderr if arguments.path_only else sys.stdout
+    shown = sys.stderr if arguments.name_only else sys.stdout
     print(found.text, file=shown)
     written = write_draft(found, output)
     said = "written" if written else "kept: the campaign of this folder that was there"
     print(f"{output}: {said}", file=shown)
-    if arguments.path_only:
-        print(output)
+    if arguments.name_only:
+        print(arguments.output or name)
 
 
 if __name__ == "__main__":

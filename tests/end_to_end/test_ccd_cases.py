@@ -28,7 +28,7 @@ def drafted(checkout, folder):
     """Draft the campaign of a folder and lock it, as `make report` does."""
     done = subprocess.run(
         [checkout.folder / ".venvs/detector/bin/python", "scripts/archive/draft.py",
-         "--path-only", folder],
+         "--name-only", folder],
         cwd=checkout.folder, env=checkout.environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     choice = f"campaign={done.stdout.strip()}"

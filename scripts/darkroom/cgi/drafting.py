@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from darkroom.cgi.geometry import SHIPPED, read_geometry
+from darkroom.cgi.settings import CgiSettings
 from darkroom.draft.recognised import Recognised
 
 if TYPE_CHECKING:
@@ -39,13 +41,25 @@ def recognise(headers: Headers) -> Recognised | None:
 
 
 def settings(item: DraftItem) -> dict[str, Any]:
-    """Return the settings of an item: raw frames need a table of the non-linearity."""
-    return {"cgi": {"nonlinearity": "none"}} if item.setup["level"] == "L1" else {}
+    """Return the settings of an item: its geometry; raw frames need a table of non-linearity."""
+    made: dict[str, Any] = {}
+    name = _geometry(item.setup["shape"])
+    if name not in {"", CgiSettings.geometry}:
+        made["geometry"] = name
+    if item.setup["level"] == "L1":
+        made["nonlinearity"] = "none"
+    return {"cgi": made} if made else {}
 
 
-def missing(item: DraftItem) -> list[str]:  # noqa: ARG001 (every instrument has it)
-    """Return what an item lacks: nothing that is not said by `fault`."""
-    return []
+def missing(item: DraftItem) -> list[str]:
+    """Return what an item lacks: a geometry for its shape, a table of what raw frames went through."""
+    shape = item.setup["shape"]
+    lacks = []
+    if not _geometry(shape):
+        lacks.append(f"regions of a frame of {shape} (a file of them, named by cgi.geometry)")
+    if item.setup["level"] == "L1":
+        lacks.append("a table of the non-linearity (cgi.nonlinearity; now none is corrected)")
+    return lacks
 
 
 def fault(item: DraftItem) -> str:
@@ -56,6 +70,15 @@ def fault(item: DraftItem) -> str:
 def common() -> dict[str, Any]:
     """Return the settings of the campaign that the instrument needs: none."""
     return {}
+
+
+def _geometry(shape: str) -> str:
+    """Return the shipped geometry whose frames have a shape ``rowsxcolumns``; "" for none."""
+    for name in SHIPPED:
+        rows, columns = read_geometry(name).shape
+        if shape == f"{rows}x{columns}":
+            return name
+    return ""
 
 
 def _text(header: Any, card: str) -> str:

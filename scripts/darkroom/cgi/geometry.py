@@ -105,7 +105,7 @@ class Geometry:
                 path,
                 f"image of {shape[0]} rows x {shape[1]} columns, geometry {self.name!r} has "
                 f"{self.shape[0]} x {self.shape[1]}",
-                "name the right one with --geometry",
+                "name the right one: geometry of the item's cgi settings, --geometry of a program",
             )
 
 

@@ -108,7 +108,8 @@ def success_summary(
     """
     results = Path(results)
     done = _STEPS.findall(run_log)
-    lines = [f"{done[-1] if done else 0} steps done in {_duration(seconds)}."]
+    # A quiet run's log does not count its steps.
+    lines = [f"{f'{done[-1]} steps done' if done else 'Done'} in {_duration(seconds)}."]
     lock = read_lock(campaign.lock_path)
     planned_of = {item: len(lock.of(item)) if lock else 0 for item in campaign.items}
     counts = {item: _exposures(results, item, number) for item, number in planned_of.items()}

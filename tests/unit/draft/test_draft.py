@@ -146,6 +146,27 @@ def test_space_instruments_are_recognised_with_their_kind_and_state(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("shape", "level", "settings"),
+    [
+        ((1200, 2200), "L2A", ("sci", None)),
+        ((120, 220), "L2A", ("small", None)),
+        ((120, 220), "L1", ("small", "none")),
+        ((64, 64), "L2A", ("sci", None)),
+    ],
+)
+def test_the_geometry_of_cgi_frames_is_found_by_their_shape(tmp_path, shape, level, settings):
+    image = fits.ImageHDU(np.zeros(shape, np.uint16))
+    image.header.update({"EMGAIN_C": 30.0, "EXPTIME": 2.0, "DATALVL": level})
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "one.fits")
+    found = draft(tmp_path)
+    write_draft(found, tmp_path / "cgi.yaml")
+    (item,) = open_campaign(tmp_path / "cgi.yaml", ROOT).items.values()
+    assert (item["cgi"]["geometry"], item["cgi"]["nonlinearity"]) == settings
+    assert ("regions of a frame of 64x64" in found.text) == (shape == (64, 64))
+    assert ("a table of the non-linearity" in found.text) == (level == "L1")
+
+
+@pytest.mark.parametrize(
     ("wanted", "others", "found"),
     [
         (["a1.fits", "a2.fits"], ["b1.fits"], ["a*.fits"]),
@@ -185,12 +206,14 @@ def test_short_frames_within_a_second_are_not_taken_for_one(night):
     ]
 
 
-def test_the_program_prints_the_table_and_the_path(night, tmp_path):
+def test_the_program_prints_the_table_and_what_names_the_campaign(night, tmp_path):
     command = [sys.executable, str(ROOT / "scripts/archive/draft.py"), str(night)]
     output = ["--output", str(tmp_path / "n.yaml")]
-    run = subprocess.run([*command, *output, "--path-only"], capture_output=True, text=True)
+    run = subprocess.run([*command, *output, "--name-only"], capture_output=True, text=True)
     assert run.stdout.splitlines() == [str(tmp_path / "n.yaml")]
     assert "sbig_1x1: camera SBIG" in run.stderr
+    # One among the campaigns of the workflow is named as the person who knows them would.
+    assert open_campaign(run.stdout.strip(), ROOT).items
     run = subprocess.run([*command, *output], capture_output=True, text=True)
     assert "kept: the campaign of this folder that was there" in run.stdout
     assert default_name(night) == "night_1"

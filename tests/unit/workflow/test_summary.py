@@ -76,7 +76,7 @@ def test_a_whole_run_names_what_was_excluded_and_the_report(campaign, tmp_path):
     write_frames(tmp_path / "results/camera/frames.tsv", rows)
     text = success_summary(campaign, "results", "", 61.7, PLANNED[::2], "snakemake")
     assert text.splitlines() == [
-        "0 steps done in 1 min 2 s.",
+        "Done in 1 min 2 s.",
         "  camera: 1 exposures used, 1 excluded (the report says why)",
         "All 2 products are made.",
         f"Report: {tmp_path / 'results/report/index.html'}",
