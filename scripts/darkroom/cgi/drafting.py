@@ -52,7 +52,7 @@ def settings(item: DraftItem) -> dict[str, Any]:
 
 
 def missing(item: DraftItem) -> list[str]:
-    """Return what an item lacks: a geometry for its shape, a table of what raw frames went through."""
+    """Return what an item lacks: a geometry of its shape, raw frames a table of non-linearity."""
     shape = item.setup["shape"]
     lacks = []
     if not _geometry(shape):
