@@ -32,7 +32,8 @@ class Recognised:
     date : str
         Start of the exposure as the header states it; repeated files agree in it.
     options : mapping
-        Settings of the item that this file needs, e.g. ``{"recover": ["EXPTIME=EXPOINUS*1e-6"]}``.
+        What the instrument makes settings of the item of, e.g.
+        ``{"recover": ["EXPTIME=EXPOINUS*1e-6"]}``.
     damage : str
         Why the file will be refused when it is read, though its headers can be read.
     images : int

@@ -126,23 +126,52 @@ def test_space_instruments_are_recognised_with_their_kind_and_state(tmp_path):
     wfc3.header.update({"INSTRUME": "WFC3", "DETECTOR": "IR", "ROOTNAME": "icqtbbbxq",
                         "FILTER": "F140W", "IMAGETYP": "EXT", "FLATCORR": "PERFORM"})  # fmt: skip
     wfc3.writeto(tmp_path / "icqtbbbxq_raw.fits")
-    cgi = fits.ImageHDU(np.zeros((4, 4), np.uint16))
-    cgi.header.update({"EMGAIN_C": 30.0, "EXPTIME": 2.0000004, "DATALVL": "L1"})
-    head = fits.PrimaryHDU()
-    head.header["INSTRUME"] = "CGI"
-    fits.HDUList([head, cgi]).writeto(tmp_path / "cgi_l1_.fits")
+    for number, (gain, time) in enumerate([(1, 2), (1, 100), (30, 2.0000004), (30, 100)]):
+        cgi_frame(tmp_path / f"cgi_{number}_l1_.fits", level="L1", gain=gain, time=time)
     found = draft(tmp_path)
     items = {item.instrument: item for item in found.items}
     assert [file.role for file in items["nircam"].files] == ["dark", "", ""]
     assert "EXP_TYPE is NRC_IMAGE, darks are needed" in found.text
     assert "was processed already (S_SUPERB COMPLETE)" in found.text
     assert items["wfc3"].setup["visit"] == "icqtbb"
-    assert items["cgi"].files[0].exptime == 2.0
+    assert items["cgi"].files[2].exptime == 2.0
     path = tmp_path / "all.yaml"
     write_draft(found, path)
     campaign = open_campaign(path, ROOT)
     assert {item["instrument"] for item in campaign.items.values()} == {"nircam", "wfc3", "cgi"}
     assert set(campaign.settings["crds"]) == {"jwst", "hst"}
+
+
+def cgi_frame(path, shape=(4, 4), level="L2A", gain=30.0, time=2.0, **cards):
+    """Write a frame of the coronagraph that has a header and no more."""
+    image = fits.ImageHDU(np.zeros(shape, np.uint16))
+    image.header.update({"EMGAIN_C": gain, "EXPTIME": time, "DATALVL": level, **cards})
+    head = fits.PrimaryHDU()
+    head.header["INSTRUME"] = "CGI"
+    fits.HDUList([head, image]).writeto(path)
+
+
+def test_stacks_in_which_photons_are_counted_are_named_in_the_draft(tmp_path):
+    for gain in (1.5, 30.0):
+        for time in (2.0, 100.0):
+            cgi_frame(tmp_path / f"{gain}_{time}.fits", gain=gain, time=time, ISPC=0)
+    for number in range(3):
+        # The clock's last digits differ; it is one stack.
+        counted = tmp_path / f"pc{number}.fits"
+        cgi_frame(counted, gain=5000.0, time=4.0 + number * 1e-4, ISPC=1)
+    write_draft(draft(tmp_path), tmp_path / "cgi.yaml")
+    (item,) = open_campaign(tmp_path / "cgi.yaml", ROOT).items.values()
+    assert [(one["gain"], one["exptime"]) for one in item["cgi"]["photon_counted"]] == [(5000, 4)]
+
+
+@pytest.mark.parametrize("stacks", [[(30.0, 2.0)], [(30.0, t) for t in (1.0, 2.0, 3.0, 4.0)], []])
+def test_too_few_stacks_for_noise_maps_are_told_by_the_draft(tmp_path, stacks):
+    for gain, time in stacks:
+        cgi_frame(tmp_path / f"{gain}_{time}.fits", gain=gain, time=time)
+    cgi_frame(tmp_path / "pc.fits", gain=5000.0, time=4.0, ISPC=True)
+    found = draft(tmp_path)
+    assert f"two of each; it has {len(stacks)} (EM gains" in found.text
+    assert not found.yaml
 
 
 @pytest.mark.parametrize(
@@ -155,9 +184,9 @@ def test_space_instruments_are_recognised_with_their_kind_and_state(tmp_path):
     ],
 )
 def test_the_geometry_of_cgi_frames_is_found_by_their_shape(tmp_path, shape, level, settings):
-    image = fits.ImageHDU(np.zeros(shape, np.uint16))
-    image.header.update({"EMGAIN_C": 30.0, "EXPTIME": 2.0, "DATALVL": level})
-    fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "one.fits")
+    for gain in (1.5, 30.0):
+        for time in (2.0, 100.0):
+            cgi_frame(tmp_path / f"{gain}_{time}.fits", shape, level, gain, time)
     found = draft(tmp_path)
     write_draft(found, tmp_path / "cgi.yaml")
     (item,) = open_campaign(tmp_path / "cgi.yaml", ROOT).items.values()
