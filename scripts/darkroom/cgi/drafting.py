@@ -35,7 +35,7 @@ def recognise(headers: Headers) -> Recognised | None:
     note = "" if image.get("NAXIS") == 2 else "holds no frame with two axes"
     time = image.get("EXPTIME")
     known = isinstance(time, int | float)
-    taken_for = {"gain": image.get("EMGAIN_C"), "counted": image.get("ISPC") in {1, True, "T", "1"}}
+    taken_for = {"gain": image.get("EMGAIN_C"), "counted": image.get("ISPC") in {1, "T", "1"}}
     return Recognised(
         "cgi", headers.path, setup, "" if note else "dark", note,
         round(float(time), _TIME_DIGITS) if known else None,
