@@ -55,7 +55,7 @@ rule series_product:
     benchmark:
         f"{RESULTS}/benchmarks/series_product/{{item}}-{{product}}.tsv"
     wildcard_constraints:
-        product=STATES,
+        product=STATES.replace("|spectrum", ""),
     conda:
         "../envs/detector.yaml"
     threads: 1

@@ -32,6 +32,11 @@ _MIN_PAIRS = 0.05
 _BLOCK = 1 << 13
 
 
+def pairs_of(count: int) -> list[tuple[int, int]]:
+    """Return the pairs of so many amplifiers, each with itself too, first not above second."""
+    return list(combinations_with_replacement(range(count), 2))
+
+
 class CrossSpectra:
     """Sums over frames of the auto and cross spectra of amplifiers.
 
@@ -68,7 +73,7 @@ class CrossSpectra:
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
         self.taper = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
         count = len(self.amplifiers)
-        self.pairs = list(combinations_with_replacement(range(count), 2))
+        self.pairs = pairs_of(count)
         shape = (len(self.pairs), self.length // 2 + 1)
         self.power = [np.zeros(shape[1], np.complex64) for _ in self.pairs]
         # Good pixels, eight to a byte, and degrees of freedom of each integration: the spectra of
