@@ -78,8 +78,8 @@ def main() -> None:
 
     from darkroom.epochs.merging import check_series
     from darkroom.epochs.state_file import load, save
-    from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.judging import SPECTRUM
+    from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.series.units import series_cards
 
     spectrum = arguments.product == "spectrum"
