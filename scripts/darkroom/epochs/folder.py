@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,20 +51,34 @@ def states_in(folder: StrPath) -> list[Path]:
     return sorted(path for path in Path(folder).glob("*.fits") if not path.name.startswith("."))
 
 
-def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
-    """Divide the units of an epoch where a pause is longer than `gap_days`.
+def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Epoch]:
+    """Divide the units of a state where a pause is longer than `gap_days`.
 
     Parts of a single unit are left out: their scatter is not known.
+
+    Parameters
+    ----------
+    name : str
+    state : State, VarianceState or TableState
+        All of its units have a time.
+    unit : str
+        Unit of the samples.
+    gap_days : float
+
+    Raises
+    ------
+    ValueError
+        When the units of a part do not tell every quantity.
     """
-    order = np.argsort(epoch.mjd, kind="stable")
-    starts = np.flatnonzero(np.diff(epoch.mjd[order]) > gap_days) + 1
+    order = np.argsort(state.mjd, kind="stable")
+    starts = np.flatnonzero(np.diff(state.mjd[order]) > gap_days) + 1
     parts = np.split(order, starts)
     return [
         Epoch(
-            epoch.name if len(parts) == 1 else f"{epoch.name} {k}",
-            epoch.mjd[part],
-            epoch.facts[part],
-            tuple(replace(one, values=one.values[part]) for one in epoch.quantities),
+            name if len(parts) == 1 else f"{name} {k}",
+            state.mjd[part],
+            state.facts[part],
+            tuple(laws.quantities(state, unit, part)),
         )
         for k, part in enumerate(parts, 1)
         if len(part) > 1
@@ -124,8 +138,8 @@ def gather(
         else:
             check_series(path, found, cards)
             whole = tried(path, partial(laws.merge, whole, state))
-        found_in = tuple(laws.quantities(state, str(cards.get("UNIT", "DN"))))
-        epochs += split(Epoch(name, state.mjd, state.facts, found_in), gap_days)
+        unit = str(cards.get("UNIT", "DN"))
+        epochs += tried(path, partial(epochs_of, name, state, unit, gap_days))
     if whole is None:
         raise ValueError("a series of no states")
     for path in gone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -14,6 +14,8 @@ from darkroom.epochs import state as states
 from darkroom.epochs.state_file import load, save
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.write import binary_table, write
+
+Made = TypeVar("Made")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,13 +115,13 @@ def remove_file(path: StrPath, withdrawn: StrPath, output: StrPath) -> int:
     return len(left.units)
 
 
-def tried(path: StrPath, change: Callable[[], laws.AnyState]) -> laws.AnyState:
-    """Return what a change of a state makes; its refusal names the file.
+def tried(path: StrPath, change: Callable[[], Made]) -> Made:
+    """Return what is made of a state; its refusal names the file.
 
     Raises
     ------
     InputError
-        When the change is refused.
+        When it is refused.
     """
     try:
         return change()
@@ -147,7 +149,7 @@ def write_product(
 
     Of a mean: mean, error, counts and certificate of each pixel, and the levels of the classes; the
     mean holds the mean level of its class. Of a variance: noise, error and degrees of freedom. Of a
-    table: the mean of each number over the units, with its error.
+    table: the mean of each number over the units, or the fit to them, with its error.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def write_product(
     Raises
     ------
     InputError
-        When the state has no unit.
+        When the state has no unit, or its units do not tell the numbers.
     """
     if not state.units:
         raise InputError(inputs[0], "holds no unit: there is nothing to make a product of")
@@ -177,7 +179,7 @@ def write_product(
     if isinstance(state, states.State):
         images, tables = _mean(state, header)
     elif isinstance(state, table.TableState):
-        images, tables = {}, [_means(state)]
+        images, tables = {}, [tried(inputs[0], partial(_means, state))]
     else:
         found = variance.product(state)
         images, tables = {"SCI": found.noise, "ERR": found.error, "DOF": found.dof}, []

@@ -41,15 +41,27 @@ class EpochSettings:
     )
     tolerance: float = setting(
         10.0,
-        "Largest change of the level of a superbias, or of a stack of CCD frames, that does no "
-        "harm: how long the product stays within it is said.",
-        unit="DN or ADU",
+        "Largest change of the level of a superbias, of a stack of CCD frames, or of CGI's fixed "
+        "pattern that does no harm: how long the product stays within it is said.",
+        unit="DN, ADU or e-",
         above=0,
     )
     dark_tolerance: float = setting(
         0.001,
-        "The same for NIRCam's dark current.",
+        "The same for the dark current of NIRCam and CGI.",
         unit="e-/s",
+        above=0,
+    )
+    charge_tolerance: float = setting(
+        0.001,
+        "The same for CGI's clock-induced charge.",
+        unit="e-",
+        above=0,
+    )
+    gain_tolerance: float = setting(
+        0.01,
+        "The same for the gain of a CCD, as a share of it.",
+        unit="fraction",
         above=0,
     )
     noise_tolerance: float = setting(

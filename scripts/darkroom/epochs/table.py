@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from darkroom.epochs.fitted import is_fitted, of_units
 from darkroom.epochs.units import (
     check_name,
     facts_of,
@@ -115,7 +116,8 @@ class TableProduct:
     Parameters
     ----------
     mean, error : float64 array, shape (nnumbers,)
-        Mean over the units, and its standard error from their scatter; NaN for a single unit.
+        Mean over the units, or the fit to them, and its standard error from their scatter; NaN for
+        a single unit.
     """
 
     mean: np.ndarray
@@ -258,12 +260,18 @@ def remove(whole: TableState, part: TableState) -> TableState:
 
 
 def product(state: TableState) -> TableProduct:
-    """Return the mean of each number with its error; of at least one unit."""
-    count = len(state.units)
-    scatter = (
-        state.values.std(axis=0, ddof=1) if count > 1 else np.full(len(state.values[0]), np.nan)
-    )
-    return TableProduct(state.values.mean(axis=0), scatter / np.sqrt(count))
+    """Return the mean of each number with its error, or their fit; of at least one unit.
+
+    Raises
+    ------
+    ValueError
+        When numbers are fitted to the units, and these do not tell them.
+    """
+    count, values = len(state.units), state.values
+    if is_fitted(state.template):
+        values = of_units(state, np.arange(count))
+    scatter = values.std(axis=0, ddof=1) if count > 1 else np.full(len(values[0]), np.nan)
+    return TableProduct(values.mean(axis=0), scatter / np.sqrt(count))
 
 
 def equal(first: TableState, second: TableState) -> bool:

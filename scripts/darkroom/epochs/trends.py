@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from darkroom.epochs.folder import Epoch
     from darkroom.epochs.settings import EpochSettings
@@ -109,15 +110,15 @@ def judge(every: Sequence[Series], false: float) -> list[Trend]:
     return found
 
 
-def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
+def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> dict[str, Any]:
     """Propose from which day a product of the current segment should serve, and how long.
 
     Parameters
     ----------
     trends : sequence of Trend
         Of one product. What its levels do counts; of a product without levels, what its noise does.
-    tolerance : float
-        Largest change that does no harm [unit of the levels, or of the logarithms].
+    tolerance : callable
+        Given a series, the largest change of it that does no harm [its unit].
 
     Returns
     -------
@@ -138,7 +139,11 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
     current = int(began.argmax())
     # A slope is measured within the current segment alone: a step before it is no drift.
     slopes = [_slope(one, current) for one in levels]
-    days = [good_for(tolerance, *slope) for slope in slopes if slope is not None]
+    days = [
+        good_for(tolerance(one.series), *slope)
+        for one, slope in zip(levels, slopes, strict=True)
+        if slope is not None
+    ]
     steady = all(abs(slope) < 2 * error for slope, error in filter(None, slopes))
     changes = {one.first for trend in steps for one in trend.partition.changes}
     years = float(last[-1] - first[0]) / _YEAR
@@ -159,11 +164,15 @@ def _lasting(trends):
     return [one for one in able if one.series.unit != LN] or able
 
 
-def _tolerance(trends, settings):
-    unit = _lasting(trends)[0].series.unit
+def _tolerance(settings, series):
     # A logarithm of a variance changes twice as much as the noise.
-    limits = {"e-/s": settings.dark_tolerance, LN: 2 * settings.noise_tolerance}
-    return limits.get(unit, settings.tolerance)
+    limits = {
+        "e-/s": settings.dark_tolerance,
+        "e-/frame": settings.charge_tolerance,
+        "e-/ADU": settings.gain_tolerance * abs(float(series.value[-1])),
+        LN: 2 * settings.noise_tolerance,
+    }
+    return limits.get(series.unit, settings.tolerance)
 
 
 def _slope(trend, current):
@@ -197,7 +206,7 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
     found = {}
     for name, every in series.items():
         own = [next(trends) for _ in every]
-        told = validity(own, _tolerance(own, settings)) if _lasting(own) else None
+        told = validity(own, partial(_tolerance, settings)) if _lasting(own) else None
         found[name] = {
             "epochs": [one.name for one in epochs[name]],
             "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],

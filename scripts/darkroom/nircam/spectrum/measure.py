@@ -16,7 +16,6 @@ from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
 if TYPE_CHECKING:
-
     from darkroom.nircam.spectrum.gather import SpectrumSums
     from darkroom.nircam.spectrum.ramp import RampSource
 
