@@ -11,7 +11,7 @@ again; a frame that is withdrawn is removed by its own state.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
@@ -81,30 +81,14 @@ def main() -> None:
 def state_of_gain(arguments: argparse.Namespace) -> tuple[TableState, Cards, list[StrPath]]:
     """Return the state of a gain, what its series is of, and the files it was made from."""
     from darkroom.ccd.series import gain
+    from darkroom.epochs.merging import template_in
 
     product = arguments.gain_product
     (frames,) = options.load(arguments, flat=arguments.frames)
     cards = gain.series_cards(frames)
-    template = earlier_template(arguments.series, cards) or gain.template_of(product)
+    series = arguments.series
+    template = template_in(series, cards) if series else gain.template_of(product)
     return gain.state_of(frames, template, product), cards, [*arguments.frames, product]
-
-
-def earlier_template(path: StrPath | None, cards: Cards) -> Any:
-    """Return the template of the series that a state is of; None without one.
-
-    Raises
-    ------
-    InputError
-        When the state is of another series.
-    """
-    from darkroom.epochs.merging import check_series
-    from darkroom.epochs.state_file import load
-
-    if path is None:
-        return None
-    earlier, found = load(path)
-    check_series(path, found, {name: value for name, (value, _) in cards.items()})
-    return earlier.template
 
 
 def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
@@ -112,6 +96,7 @@ def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
     from darkroom.ccd.overscan.amplifiers import amplifiers
     from darkroom.ccd.products.hdus import unit
     from darkroom.ccd.series.stacks import series_cards, state_of, template_of
+    from darkroom.epochs.merging import template_in
 
     gain = arguments.gain_e_per_adu
     cell, number = chosen(arguments)
@@ -120,8 +105,9 @@ def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
     if isinstance(gain, str):
         gains = [options.gain_of(gain, cell.frames, k) for k in range(count)]
     cards = series_cards(cell, unit(arguments.gain_e_per_adu))
-    template = earlier_template(arguments.series, cards)
-    if template is None:
+    if arguments.series:
+        template = template_in(arguments.series, cards)
+    else:
         template = template_of(arguments.start, cell.frames, number)
     state = state_of(
         cell.frames,

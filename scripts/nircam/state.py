@@ -76,8 +76,8 @@ def main() -> None:
     arguments = parse()
     from importlib import import_module
 
-    from darkroom.epochs.merging import check_series
-    from darkroom.epochs.state_file import load, save
+    from darkroom.epochs.merging import template_in
+    from darkroom.epochs.state_file import save
     from darkroom.nircam.judging import SPECTRUM
     from darkroom.nircam.ramps.ramps import RampSet
     from darkroom.nircam.series.units import series_cards
@@ -88,9 +88,7 @@ def main() -> None:
     ramps.leave_out_first(arguments.skip_integrations)
     cards = series_cards(ramps, arguments.product)
     if arguments.series:
-        earlier, found = load(arguments.series)
-        check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})
-        template = earlier.template
+        template = template_in(arguments.series, cards)
     else:
         template = started(arguments, ramps)
     law = import_module(f"darkroom.nircam.series.{arguments.product}")

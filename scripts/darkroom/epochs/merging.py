@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -39,6 +39,26 @@ def check_series(
                 path,
                 f"is of another series: {name} is {found.get(name)!r}, not {expected.get(name)!r}",
             )
+
+
+def template_in(path: StrPath, cards: Mapping[str, tuple[str | float, str]]) -> Any:
+    """Return the template of the series that a state is of.
+
+    Parameters
+    ----------
+    path : path-like
+        A state.
+    cards : dict
+        What a new state of that series is of: value and comment by keyword.
+
+    Raises
+    ------
+    InputError
+        When the state is damaged, or of another series.
+    """
+    earlier, found = load(path)
+    check_series(path, found, {name: value for name, (value, _) in cards.items()})
+    return earlier.template
 
 
 def merged(
