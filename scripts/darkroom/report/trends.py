@@ -29,6 +29,8 @@ _NAMES = {
     "dark": "Dark current",
     "bias": "Bias",
     "spectrum": "Noise spectrum",
+    "gain": "Gain",
+    "noise_maps": "Noise maps",
 }
 _CAPTION = (
     "Mean over the units of each epoch with its error. A line is the level of now, its band the "
