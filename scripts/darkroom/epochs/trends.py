@@ -13,6 +13,7 @@ from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import LN, Errors, Series, errors
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
+from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,6 +128,8 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
         is significant; ``rate``, change points a year with its interval.
     """
+    from scipy.special import ndtri
+
     levels = _lasting(trends)
     first, last = trends[0].series.start, trends[0].series.end
     steps = [one for one in trends if one.changed and one.shape != "drift" and one.series.matters]
@@ -144,7 +147,10 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
         for one, slope in zip(levels, slopes, strict=True)
         if slope is not None
     ]
-    steady = all(abs(slope) < 2 * error for slope, error in filter(None, slopes))
+    # Of many slopes, one is beyond two errors by chance.
+    known = [slope for slope in slopes if slope is not None]
+    limit = float(ndtri(1 - 0.025 / max(len(known), 1)))
+    steady = all(abs(slope) < limit * error for slope, error in known)
     changes = {one.first for trend in steps for one in trend.partition.changes}
     years = float(last[-1] - first[0]) / _YEAR
     return {
@@ -200,8 +206,13 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
         ``products``: by name, its epochs and their times, its series with what was found, and the
         validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
         Without NaN; numbers rounded to nine digits.
+
+    Raises
+    ------
+    DarkroomError
+        When a number of a series is not finite.
     """
-    series = {name: series_of(e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
+    series = {name: _checked(name, e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
     trends = iter(judge([one for every in series.values() for one in every], settings.false))
     found = {}
     for name, every in series.items():
@@ -216,6 +227,14 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
             "series": [_one(trend, facts_by_epoch(epochs[name])) for trend in own],
         }
     return {"format": FORMAT, "products": found}
+
+
+def _checked(product, epochs):
+    """Return the series of a product; numbers of which none can be made are named."""
+    try:
+        return series_of(epochs)
+    except ValueError as error:
+        raise DarkroomError(f"the series of {product}: {error}") from error
 
 
 def _one(trend, facts):

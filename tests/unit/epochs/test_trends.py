@@ -235,7 +235,7 @@ def test_epochs_that_overlap_and_units_without_time_are_refused(tmp_path):
     paths = written(tmp_path / "series", [0])
     long = tmp_path / "long.fits"
     save(long, whole, CARDS, made_by="test", inputs=[])
-    with pytest.raises(InputError, match="began before epoch epoch00 ended"):
+    with pytest.raises(InputError, match="began when epoch epoch00 had not ended"):
         gather([*paths, long], 10)
     unit = states.of_unit(form, "t 1", frame, np.zeros(SHAPE, bool))
     save(long, unit, CARDS, made_by="test", inputs=[])
