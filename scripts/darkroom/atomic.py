@@ -322,7 +322,7 @@ def copy_new(source: StrPath, path: StrPath) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _name_new(draft, path):
+def _name_new(draft: Path, path: Path) -> None:
     """Give a file its name, unless something has it."""
     flush(draft)
     try:

@@ -26,6 +26,11 @@ class EpochSettings:
         "Add this campaign's state to the folder. A file that is there is never replaced.",
         option=False,
     )
+    delivered: str = setting(
+        "",
+        "Day of the last delivery, YYYY-MM-DD: the report says what changed since.",
+        absent="the first epoch of the series",
+    )
     gap_days: float = setting(
         10.0,
         "A pause longer than this between two ramps, or frames, starts another epoch.",

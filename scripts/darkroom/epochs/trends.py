@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.dates import to_mjd
 from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import LN, Errors, Series, errors
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from darkroom.epochs.settings import EpochSettings
 
 #: Of the files; a change gets another number.
-FORMAT = "darkroom trends 2"
+FORMAT = "darkroom trends 3"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
@@ -205,18 +207,22 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
     dict
         ``products``: by name, its epochs and their times, its series with what was found, and the
         validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
+        ``delivered`` is the number of the epoch of the last delivery, and ``since`` of a series
+        what it has changed by since then, null where it has not.
         Without NaN; numbers rounded to nine digits.
 
     Raises
     ------
     DarkroomError
-        When a number of a series is not finite.
+        When a number of a series is not finite, or the day of the last delivery is no date.
     """
+    delivered = _day(settings.delivered)
     series = {name: _checked(name, e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
     trends = iter(judge([one for every in series.values() for one in every], settings.false))
     found = {}
     for name, every in series.items():
         own = [next(trends) for _ in every]
+        epoch = _epoch_of(delivered, epochs[name])
         told = validity(own, partial(_tolerance, settings)) if _lasting(own) else None
         found[name] = {
             "epochs": [one.name for one in epochs[name]],
@@ -224,7 +230,8 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
             "end": [round(float(one.mjd.max()), 5) for one in epochs[name]],
             "units": [int(one.mjd.size) for one in epochs[name]],
             "validity": told and {key: _rounded(value) for key, value in told.items()},
-            "series": [_one(trend, facts_by_epoch(epochs[name])) for trend in own],
+            "delivered": epoch,
+            "series": [_one(trend, facts_by_epoch(epochs[name]), epoch) for trend in own],
         }
     return {"format": FORMAT, "products": found}
 
@@ -237,7 +244,53 @@ def _checked(product, epochs):
         raise DarkroomError(f"the series of {product}: {error}") from error
 
 
-def _one(trend, facts):
+def _day(text):
+    """Return the MJD of the end of a day; None without one."""
+    if not text:
+        return None
+    try:
+        return to_mjd(datetime.strptime(text, "%Y-%m-%d")) + 1
+    except ValueError:
+        raise DarkroomError(f"epochs.delivered is {text!r}: give a day as YYYY-MM-DD") from None
+
+
+def _epoch_of(delivered, epochs):
+    """Return the last epoch that began before a delivery; the first without one."""
+    if delivered is None:
+        return 0
+    return max(sum(bool(one.mjd.min() < delivered) for one in epochs) - 1, 0)
+
+
+def since(trend: Trend, epoch: int) -> tuple[float, float] | None:
+    """Return what a series has changed by since an epoch, with its standard error.
+
+    Of a step the level of the current segment less that of the segment of the epoch; of a drift
+    what its slope makes of the time between. None where nothing changed since.
+
+    Parameters
+    ----------
+    trend : Trend
+    epoch : int
+        Its number, from 0.
+    """
+    series, error = trend.series, trend.errors.error
+    if not trend.changed:
+        return None
+    if trend.shape == "drift":
+        days = float(series.time[-1] - series.time[epoch])
+        return (trend.line.slope * days, trend.line.error * days) if days > 0 else None
+    edges = [0, *(one.first for one in trend.partition.changes), len(series)]
+    start = max(edge for edge in edges if edge <= epoch)
+    stop = min(edge for edge in edges if edge > epoch)
+    if stop == len(series):
+        return None
+    before, now = slice(start, stop), slice(edges[-2], None)
+    weights = 1 / error**2
+    then, level = (np.average(series.value[one], weights=weights[one]) for one in (before, now))
+    return float(level - then), float(np.sqrt(sum(1 / weights[one].sum() for one in (before, now))))
+
+
+def _one(trend, facts, epoch):
     parts, step = trend.partition, trend.scan
     return {
         "name": trend.series.name,
@@ -266,6 +319,7 @@ def _one(trend, facts):
             }
             for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
         ],
+        "since": _rounded(since(trend, epoch)),
         "candidates": [
             {
                 "fact": one.name,

@@ -223,6 +223,41 @@ def test_a_pause_of_years_is_no_change_and_the_change_after_it_is_dated_within(t
             assert found["validity"]["before"] == days[6]
 
 
+def test_what_changed_since_a_delivery_is_said(tmp_path):
+    steps = [0, 0, 0, 9, 9, 9, 9, 4, 4, 4]
+    paths = [written(tmp_path, k, state(k, step=float(one))) for k, one in enumerate(steps)]
+    epochs = gather(paths, 10)[0]
+    # The epochs begin on 2023-02-25 and every sixty days after.
+    for day, epoch, change in (
+        ("", 0, 4),
+        ("2001-01-01", 0, 4),
+        ("2023-09-01", 3, -5),
+        ("2024-05-01", 7, None),
+        ("2030-01-01", 9, None),
+    ):
+        found = as_json({"bias": epochs}, EpochSettings(delivered=day))["products"]["bias"]
+        assert found["delivered"] == epoch
+        level, rate = found["series"]
+        assert rate["since"] is None
+        if change is None:
+            assert level["since"] is None
+        else:
+            value, error = level["since"]
+            assert abs(value - change) < 3 * error
+            assert 0.2 < error < 0.6
+    with pytest.raises(DarkroomError, match=r"epochs\.delivered is '1 May': give a day"):
+        as_json({"bias": epochs}, EpochSettings(delivered="1 May"))
+
+
+def test_what_a_drift_made_since_a_delivery_is_said(tmp_path):
+    paths = [written(tmp_path, k, state(k, step=2.0 * k)) for k in range(10)]
+    epochs = gather(paths, 10)[0]
+    found = as_json({"bias": epochs}, EpochSettings(delivered="2023-09-01"))["products"]["bias"]
+    assert found["series"][0]["shape"] == "drift"
+    value, error = found["series"][0]["since"]
+    assert abs(value - 12) < 3 * error
+
+
 def test_two_hundred_epochs_cost_seconds(tmp_path):
     paths = [written(tmp_path, k, state(k, step=4.0 * (k >= 150))) for k in range(200)]
     start = time.process_time()
