@@ -211,7 +211,8 @@ def _since(name, part):
         rows.append([one["name"], f"{number(value)} ± {number(error, 2)}{unit}"])
     same = len(part["series"]) - len(moved)
     if same:
-        rows.append([f"{counted(same, 'other series', 'other series')}", "no change found"])
+        others = "other series" if moved else "series"
+        rows.append([counted(same, others, others), "no change found"])
     return {
         "title": f"{name}: changed since {day(part['start'][epoch])}",
         "columns": ["series", "change"],
