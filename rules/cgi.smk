@@ -232,6 +232,7 @@ rule cgi_figures:
     """Draw the figures of a CGI item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: cgi.truth_files(wildcards.item)),
+        unpack(lambda wildcards: cgi.trends(wildcards.item)),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         darks=lambda wildcards: cgi.darks(wildcards.item),
         counted=lambda wildcards: cgi.counted_darks(wildcards.item),
@@ -254,7 +255,8 @@ rule cgi_figures:
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "figures"),
         more=lambda wildcards, input: input_options(
-            input, {"truth": "--truth ", "comparison": "--comparison "}
+            input,
+            {"truth": "--truth ", "comparison": "--comparison ", "trends": "--trends "},
         ),
         code=program.digest("detector", "cgi/figures"),
     message:

@@ -1,5 +1,5 @@
 # Products over epochs: states of this campaign, trends of their series, products of all epochs.
-STATES = "superbias|readnoise|dark|bias|spectrum"
+STATES = "superbias|readnoise|dark|bias|spectrum|gain|noise_maps"
 
 
 for instrument in pipelines.with_series(PIPELINES):
@@ -55,7 +55,7 @@ rule series_product:
     benchmark:
         f"{RESULTS}/benchmarks/series_product/{{item}}-{{product}}.tsv"
     wildcard_constraints:
-        product=STATES,
+        product=STATES.replace("|spectrum", ""),
     conda:
         "../envs/detector.yaml"
     threads: 1

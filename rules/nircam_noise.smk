@@ -37,6 +37,31 @@ rule noise_spectrum:
         "--threads {threads} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
 
 
+rule series_spectrum:
+    """Fit the noise spectrum of all epochs of a series, from their states."""
+    input:
+        unpack(lambda wildcards: nircam.all_states(wildcards.item, "spectrum")),
+    output:
+        product=f"{RESULTS}/{{item}}/spectrum_series.fits",
+    log:
+        f"{RESULTS}/logs/series_spectrum/{{item}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/series_spectrum/{{item}}.tsv"
+    conda:
+        "../envs/detector.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        settings=lambda wildcards, input: nircam.withdrawn_options(input),
+        code=program.digest("detector", "nircam/series_spectrum"),
+    message:
+        "Fitting the noise spectrum of all epochs of {wildcards.item}"
+    shell:
+        program("detector", "nircam/series_spectrum") + "{input.states:q} {params.settings} "
+        "--output {output.product:q} > {log:q} 2>&1"
+
+
 rule reference_pixels:
     """Measure how well reference pixels track the active ones, and flag the bad ones."""
     input:

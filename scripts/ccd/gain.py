@@ -50,7 +50,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     from darkroom.provenance import stamp
 
     (frames,) = options.load(arguments, flat=arguments.frames) if arguments.frames else ([],)
-    found, left_out = gainfile.make(frames, arguments)
+    found, pairs, left_out = gainfile.make(frames, arguments)
     for sentence in left_out:
         logging.warning(sentence)
     logging.info("gain %.4f ± %.4f e-/ADU", found.gain, found.gain_error)
@@ -61,7 +61,7 @@ def make(arguments: argparse.Namespace) -> list[Any]:
         inputs=[*(path for path in used if path), *arguments.frames],
         settings=options.settings(arguments, "gain"),
     )
-    return gainfile.hdus(found, left_out, frames, arguments, record)
+    return gainfile.hdus(found, pairs, left_out, frames, arguments, record)
 
 
 def main() -> None:

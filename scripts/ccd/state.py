@@ -1,8 +1,9 @@
-"""Make the state of a stack of frames: sums to which later epochs are added.
+"""Make the state of a stack of frames, or of a gain: what later epochs are added to.
 
 Give bias frames, or darks (of several exposure times, those of the longest are taken, or of
 --exptime). A series starts from the master bias or master dark of the first epoch (--start), made
 of at least 8 frames; every later epoch takes its template from a state of the series (--series).
+Of a gain give the flats and the product that was made of them (--gain-product), in every epoch.
 States of one series merge, in any order, by `scripts/report/epochs.py`, without reading frames
 again; a frame that is withdrawn is removed by its own state.
 """
@@ -17,6 +18,11 @@ from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
     from darkroom.ccd.cells import Cell
+    from darkroom.epochs.state import State
+    from darkroom.epochs.table import TableState
+    from darkroom.hints import StrPath
+
+    Cards = dict[str, tuple[str | float, str]]
 
 
 def parse() -> argparse.Namespace:
@@ -24,14 +30,20 @@ def parse() -> argparse.Namespace:
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
     options.add_settings(parser, "master_dark")
-    parser.add_argument("role", choices=("bias", "dark"))
-    parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames or darks")
-    start = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument("role", choices=("bias", "dark", "gain"))
+    parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames, darks or flats")
+    start = parser.add_mutually_exclusive_group()
     start.add_argument("--start", metavar="PRODUCT", help="master bias or master dark")
     start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
+    parser.add_argument("--gain-product", metavar="FILE", help="gain that the flats told")
     parser.add_argument("--exptime", type=float, metavar="S", help="exposure time of the darks")
     arguments = parser.parse_args()
     options.check(arguments, "master_dark")
+    of_gain = arguments.role == "gain"
+    if of_gain != bool(arguments.gain_product) or (of_gain and arguments.start):
+        parser.error("a gain needs --gain-product, and no --start; only a gain does")
+    if not (of_gain or arguments.start or arguments.series):
+        parser.error("one of --start and --series is needed")
     return arguments
 
 
@@ -59,11 +71,32 @@ def chosen(arguments: argparse.Namespace) -> tuple[Cell, int]:
 def main() -> None:
     """Make the state."""
     arguments = parse()
+    from darkroom.epochs.state_file import save
+
+    state, cards, inputs = state_of_gain(arguments) if arguments.gain_product else made(arguments)
+    inputs += [path for path in (arguments.start, arguments.series) if path]
+    save(arguments.output, state, cards, made_by="state", inputs=inputs)
+
+
+def state_of_gain(arguments: argparse.Namespace) -> tuple[TableState, Cards, list[StrPath]]:
+    """Return the state of a gain, what its series is of, and the files it was made from."""
+    from darkroom.ccd.series import gain
+    from darkroom.epochs.merging import template_in
+
+    product = arguments.gain_product
+    (frames,) = options.load(arguments, flat=arguments.frames)
+    cards = gain.series_cards(frames)
+    series = arguments.series
+    template = template_in(series, cards) if series else gain.template_of(product)
+    return gain.state_of(frames, template, product), cards, [*arguments.frames, product]
+
+
+def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
+    """Return the state of a stack, what its series is of, and the files it was made from."""
     from darkroom.ccd.overscan.amplifiers import amplifiers
     from darkroom.ccd.products.hdus import unit
     from darkroom.ccd.series.stacks import series_cards, state_of, template_of
-    from darkroom.epochs.merging import check_series
-    from darkroom.epochs.state_file import load, save
+    from darkroom.epochs.merging import template_in
 
     gain = arguments.gain_e_per_adu
     cell, number = chosen(arguments)
@@ -72,25 +105,18 @@ def main() -> None:
     if isinstance(gain, str):
         gains = [options.gain_of(gain, cell.frames, k) for k in range(count)]
     cards = series_cards(cell, unit(arguments.gain_e_per_adu))
-    if arguments.start:
-        template = template_of(arguments.start, cell.frames, number)
+    if arguments.series:
+        template = template_in(arguments.series, cards)
     else:
-        earlier, found = load(arguments.series)
-        check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})
-        template = earlier.template
-    save(
-        arguments.output,
-        state_of(
-            cell.frames,
-            template,
-            options.readout(arguments),
-            gains=gains,
-            saturation=arguments.saturation_adu,
-        ),
-        cards,
-        made_by="state",
-        inputs=[*cell.paths, arguments.start or arguments.series],
+        template = template_of(arguments.start, cell.frames, number)
+    state = state_of(
+        cell.frames,
+        template,
+        options.readout(arguments),
+        gains=gains,
+        saturation=arguments.saturation_adu,
     )
+    return state, cards, list(cell.paths)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, help="truth of simulated frames, FITS")
     parser.add_argument("--comparison", type=Path, help="comparison with the truth, JSON")
     parser.add_argument(
+        "--trends", type=Path, metavar="JSON", help="trends of the series, from report/trends.py"
+    )
+    parser.add_argument(
         "--figures", required=True, type=Path, metavar="DIR", help="folder of the figures"
     )
     parser.add_argument(
@@ -38,6 +41,7 @@ def main() -> None:
     from darkroom.cgi.figures.maps import draw_figures
     from darkroom.cgi.geometry import read_geometry
     from darkroom.plot.book import FigureBook
+    from darkroom.report import trends as told
     from darkroom.report.item import write_item
     from darkroom.report.truth import truth_table
 
@@ -50,9 +54,12 @@ def main() -> None:
         others.append((arguments.truth, "truth of the simulated frames"))
     # The item file goes first: it must never describe figures other than those beside it.
     remove_durably(arguments.output)
+    trends = told.read(arguments.trends) if arguments.trends else None
     with FigureBook(arguments.figures) as book:
         draw_figures(book, story)
         draw_counted(book, arguments.counted, arguments.pixel_maps)
+        if trends:
+            told.draw_figures(book, trends)
     described = describe(
         story, arguments.maps, arguments.darks, arguments.figures, others, arguments.output.parent
     )
@@ -61,6 +68,8 @@ def main() -> None:
         described[key] += entries
     if arguments.comparison:
         described["tables"].insert(0, truth_table(arguments.comparison))
+    if trends:
+        told.add(described, trends)
     write_item(arguments.output, "cgi", **described)
     print(f"{arguments.figures}: {len(book.records)} figures")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -290,14 +291,47 @@ def write_new_text(path: StrPath, text: str) -> None:
     with private_folder(path.parent, path.name) as private:
         draft = private / path.name
         draft.write_text(text, encoding="utf-8")
-        flush(draft)
-        try:
-            # Unlike a rename, a link never replaces what is there.
-            os.link(draft, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links
-            if path.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-            os.replace(draft, path)
-        flush(path.parent)
+        _name_new(draft, path)
+
+
+def copy_new(source: StrPath, path: StrPath) -> None:
+    """Copy a file to `path` atomically, unless something has that name.
+
+    Of several that copy to one name at once, one does: each has a draft of its own, which only a
+    killed program leaves behind, hidden.
+
+    Raises
+    ------
+    FileExistsError
+        When something has; it stays as it is.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    descriptor, name = tempfile.mkstemp(f".part{path.suffix}", f".{path.stem}.", path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as target, Path(source).open("rb") as stream:
+            shutil.copyfileobj(stream, target)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        shutil.copymode(source, draft)
+        about_to_name(path)
+        _name_new(draft, path)
+        named(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _name_new(draft: Path, path: Path) -> None:
+    """Give a file its name, unless something has it."""
+    flush(draft)
+    try:
+        # Unlike a rename, a link never replaces what is there.
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(draft, path)
+    flush(path.parent)

@@ -2,10 +2,10 @@
 
 Products: superbias (method aligned), readnoise (method line), dark (method gls). A series starts
 from the details of one (--start), made of at least 16 ramps; every later epoch takes its template
-from a state of the series (--series). Of a noise spectrum the state holds the numbers of each
-ramp, which the product has (--start with the product, in every epoch). States of one series merge,
-in any order, by `scripts/report/epochs.py`, without reading exposures again; an exposure that is
-withdrawn is removed by the state of its ramps.
+from a state of the series (--series). A series of noise spectra (spectrum) starts from its first
+ramp, without --start; its product is fitted by `scripts/nircam/series_spectrum.py`. States of one
+series merge, in any order, by `scripts/report/epochs.py`, without reading exposures again; an
+exposure that is withdrawn is removed by the state of its ramps.
 
 Give the same ramps as for the product, and for the first state of a dark the gain. A long list of
 files may be given as @names.list.
@@ -20,26 +20,22 @@ from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 
 if TYPE_CHECKING:
-    from darkroom.gates.units import Units
     from darkroom.nircam.ramps.ramps import RampSet
 
-#: Products whose states hold sums of pixels, and those whose states hold numbers of each ramp.
-SUMS, NUMBERS = ("superbias", "readnoise", "dark"), ("spectrum",)
+#: Products of which states can be made.
+PRODUCTS = ("superbias", "readnoise", "dark", "spectrum")
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("product", choices=(*SUMS, *NUMBERS))
+    parser.add_argument("product", choices=PRODUCTS)
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark ramps of one detector")
     shared.add_keep(parser)
     parser.add_argument("--output", required=True, help="state to write")
-    parser.add_argument(
-        "--start",
-        metavar="DETAILS",
-        help="details of the product to start from; of a noise spectrum the product itself",
-    )
-    parser.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--start", metavar="DETAILS", help="details of the product to start from")
+    start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
     parser.add_argument("--gain-file", metavar="FILE", help="GAIN reference file, for a dark")
     parser.add_argument(
         "--skip-integrations",
@@ -50,20 +46,20 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--gain", type=float, metavar="E/DN", help="gain of all amplifiers")
     arguments = parser.parse_args()
-    both = arguments.product in NUMBERS
-    if not arguments.start and (both or not arguments.series):
-        parser.error("--start is needed" if both else "one of --start and --series is needed")
-    if arguments.start and arguments.series and not both:
-        parser.error("give --start for the first epoch, --series for a later one, not both")
+    spectrum = arguments.product == "spectrum"
+    if spectrum and arguments.start:
+        parser.error("a series of noise spectra starts from its ramps: leave --start out")
+    if not (spectrum or arguments.start or arguments.series):
+        parser.error("one of --start and --series is needed")
     return arguments
 
 
-def started(arguments: argparse.Namespace, ramps: RampSet, units: Units | None) -> Any:
-    """Return the template of a series that starts with the details given."""
-    from darkroom.nircam.series import dark, numbers, readnoise, superbias
+def started(arguments: argparse.Namespace, ramps: RampSet) -> Any:
+    """Return the template of a series that starts with these ramps, and the details given."""
+    from darkroom.nircam.series import dark, readnoise, spectrum, superbias
 
-    if units is not None:
-        return numbers.template_of(units, arguments.product)
+    if arguments.product == "spectrum":
+        return spectrum.template_of(ramps)
     if arguments.product == "superbias":
         return superbias.template_of(arguments.start, ramps)
     if arguments.product == "readnoise":
@@ -80,28 +76,23 @@ def main() -> None:
     arguments = parse()
     from importlib import import_module
 
-    from darkroom.epochs.merging import check_series
-    from darkroom.epochs.state_file import load, save
+    from darkroom.epochs.merging import template_in
+    from darkroom.epochs.state_file import save
+    from darkroom.nircam.judging import SPECTRUM
     from darkroom.nircam.ramps.ramps import RampSet
-    from darkroom.nircam.series import numbers
     from darkroom.nircam.series.units import series_cards
 
-    of_numbers = arguments.product in NUMBERS
-    ramps = RampSet(arguments.files, arguments.product, keep=arguments.keep, whole=of_numbers)
+    spectrum = arguments.product == "spectrum"
+    name = SPECTRUM if spectrum else arguments.product
+    ramps = RampSet(arguments.files, name, keep=arguments.keep, whole=spectrum)
     ramps.leave_out_first(arguments.skip_integrations)
     cards = series_cards(ramps, arguments.product)
-    units = numbers.units_of(arguments.start, arguments.product) if of_numbers else None
     if arguments.series:
-        earlier, found = load(arguments.series)
-        check_series(arguments.series, found, {name: value for name, (value, _) in cards.items()})
-        template = earlier.template
+        template = template_in(arguments.series, cards)
     else:
-        template = started(arguments, ramps, units)
-    if units is not None:
-        state = numbers.state_of(ramps, template, units, arguments.product, arguments.start)
-    else:
-        law = import_module(f"darkroom.nircam.series.{arguments.product}")
-        state = law.state_of(ramps, template)
+        template = started(arguments, ramps)
+    law = import_module(f"darkroom.nircam.series.{arguments.product}")
+    state = law.state_of(ramps, template)
     given = [path for path in (arguments.start, arguments.series) if path]
     save(arguments.output, state, cards, made_by="state", inputs=[*arguments.files, *given])
 

@@ -229,3 +229,12 @@ def group_temperature(cells: Sequence[Cell], group: int) -> float | None:
         for frame in cell.frames
     ]
     return None if None in values else float(np.mean(values))
+
+
+def unit_name(frame: Frame) -> str:
+    """Return the name of a frame in a series: cameras give the same file names every night.
+
+    Signs that a FITS table cannot hold are written as escapes; two names never become one.
+    """
+    name = frame.name if frame.date_obs is None else f"{frame.name} {frame.date_obs}"
+    return name if name.isascii() and name.isprintable() else name.encode("unicode_escape").decode()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.cgi.counterfactual.planning import ComparisonPlan
+from darkroom.cgi.series.plan import CgiSeriesPlan
 from darkroom.cgi.settings import (
     PROGRAMS,
     CgiSettings,
@@ -88,7 +89,7 @@ def parts_of(names: list[str], size: int) -> dict[str, list[str]]:
     }
 
 
-class CgiPipeline(ComparisonPlan, Pipeline):
+class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
     """Stack statistics, noise maps, traditional and synthesized darks of the EMCCD."""
 
     instrument = "cgi"

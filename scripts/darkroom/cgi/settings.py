@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darkroom.campaign.settings import REQUIRED, section, setting
+from darkroom.epochs.settings import EpochSettings
 
 #: Checks of the headers of frames, and what each requires.
 CHECKS = {
@@ -207,6 +208,10 @@ class CgiSettings:
         choices=("pooled", "frames", "peer-3.2"),
     )
     judge: JudgeSettings = section(JudgeSettings)
+    epochs: EpochSettings = section(
+        EpochSettings,
+        "Series of epochs: means of fixed pattern, clock-induced charge and dark current.",
+    )
     keep_truncated: bool = setting(
         False, "Include stacks whose cosmic-ray threshold truncates their dark signal."
     )
@@ -288,6 +293,7 @@ PROGRAMS = {
     "synthesize_dark": ("geometry", "kgain", "region", "empty_pixels"),
     "photon_counted_dark": (*RAW, "waive", "region"),
     "pixel_map": (),
+    "state": RAW,
     "figures": ("geometry",),
     "gates": ("geometry",),
 }

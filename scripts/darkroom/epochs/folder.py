@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.atomic import make_folder, written_atomically
+from darkroom.atomic import copy_new
 from darkroom.epochs import laws
 from darkroom.epochs.merging import check_series, tried
+from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
 from darkroom.integrity.watch import keep_record
@@ -51,20 +51,34 @@ def states_in(folder: StrPath) -> list[Path]:
     return sorted(path for path in Path(folder).glob("*.fits") if not path.name.startswith("."))
 
 
-def split(epoch: Epoch, gap_days: float) -> list[Epoch]:
-    """Divide the units of an epoch where a pause is longer than `gap_days`.
+def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Epoch]:
+    """Divide the units of a state where a pause is longer than `gap_days`.
 
     Parts of a single unit are left out: their scatter is not known.
+
+    Parameters
+    ----------
+    name : str
+    state : State, VarianceState or TableState
+        All of its units have a time.
+    unit : str
+        Unit of the samples.
+    gap_days : float
+
+    Raises
+    ------
+    ValueError
+        When the units of a part do not tell every quantity.
     """
-    order = np.argsort(epoch.mjd, kind="stable")
-    starts = np.flatnonzero(np.diff(epoch.mjd[order]) > gap_days) + 1
+    order = np.argsort(state.mjd, kind="stable")
+    starts = np.flatnonzero(np.diff(state.mjd[order]) > gap_days) + 1
     parts = np.split(order, starts)
     return [
         Epoch(
-            epoch.name if len(parts) == 1 else f"{epoch.name} {k}",
-            epoch.mjd[part],
-            epoch.facts[part],
-            tuple(replace(one, values=one.values[part]) for one in epoch.quantities),
+            name if len(parts) == 1 else f"{name} {k}",
+            state.mjd[part],
+            state.facts[part],
+            tuple(laws.quantities(state, unit, part)),
         )
         for k, part in enumerate(parts, 1)
         if len(part) > 1
@@ -102,7 +116,7 @@ def gather(
     ------
     InputError
         When a state is damaged, of another series, has no time, or holds a unit of another state;
-        when a withdrawn unit is in none, or in one with other numbers.
+        when a withdrawn unit is in none, or in one with other numbers; when none is left.
     """
     gone = {path: load(path) for path in withdrawn}
     epochs: list[Epoch] = []
@@ -124,22 +138,26 @@ def gather(
         else:
             check_series(path, found, cards)
             whole = tried(path, partial(laws.merge, whole, state))
-        found_in = tuple(laws.quantities(state, str(cards.get("UNIT", "DN"))))
-        epochs += split(Epoch(name, state.mjd, state.facts, found_in), gap_days)
-    if whole is None:
-        raise ValueError("a series of no states")
+        unit = str(cards.get("UNIT", "DN"))
+        epochs += tried(path, partial(epochs_of, name, state, unit, gap_days))
     for path in gone:
         raise InputError(
             path,
             "withdraws units that no state of the series holds as a whole",
             "make one file for the units of each epoch, or take the file away",
         )
+    if whole is None:
+        raise InputError(
+            paths[-1],
+            "is of a series without a unit: all are withdrawn",
+            f"take states out of {WITHDRAWN}/, or give others",
+        )
     epochs.sort(key=lambda one: (float(one.mjd.min()), one.name))
     for one, after in itertools.pairwise(epochs):
-        if one.mjd.max() > after.mjd.min():
+        if one.mjd.max() >= after.mjd.min():
             raise InputError(
                 files[after.name.partition(" ")[0]],
-                f"epoch {after.name} began before epoch {one.name} ended",
+                f"epoch {after.name} began when epoch {one.name} had not ended",
                 "epochs of a series may not overlap in time: make one state of both",
             )
     return epochs, whole, cards
@@ -182,16 +200,15 @@ def add(state: StrPath, folder: StrPath, name: str) -> Path:
     made, cards = load(state)
     for path in states_in(folder)[:1]:
         check_series(path, load(path)[1], cards)
-    if target.exists():
-        if laws.equal(load(target)[0], made):
-            keep_record(target)
-            return target
-        raise InputError(
-            target,
-            f"is there already, with other numbers than {state}",
-            "a series is never written over: move this file away, or name the campaign otherwise",
-        )
-    make_folder(folder)
-    with written_atomically(target) as temporary:
-        shutil.copyfile(state, temporary)
+    try:
+        copy_new(state, target)
+    except FileExistsError:
+        if not laws.equal(load(target)[0], made):
+            raise InputError(
+                target,
+                f"is there already, with other numbers than {state}",
+                "a series is never written over: move this file away, or name the campaign "
+                "otherwise",
+            ) from None
+        keep_record(target)
     return target

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TypeAlias
 
 import numpy as np
 
+from darkroom.epochs import fitted, table, variance
 from darkroom.epochs import state as mean
-from darkroom.epochs import table, variance
 from darkroom.epochs.series import LN
 from darkroom.epochs.state import State
 from darkroom.epochs.table import TableState
@@ -81,7 +81,7 @@ def equal(first: AnyState, second: AnyState) -> bool:
     return type(first) is type(second) and bool(_law(first, second).equal(first, second))
 
 
-def quantities(state: AnyState, unit: str) -> list[Quantity]:
+def quantities(state: AnyState, unit: str, which: np.ndarray | None = None) -> list[Quantity]:
     """Return what is looked for changes in.
 
     Parameters
@@ -89,6 +89,8 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
     state : State, VarianceState or TableState
     unit : str
         Unit of the samples; numbers of a table have their own.
+    which : int array, shape (n,), optional
+        Places of the units that are one epoch; by default all.
 
     Returns
     -------
@@ -98,13 +100,26 @@ def quantities(state: AnyState, unit: str) -> list[Quantity]:
         pedestal, which the correction removes; the logarithm of the variance
         of its samples, whose change is twice the relative change of the noise; and how many pixels
         are far above the template, of which a new hot region makes more. Of a variance, its
-        logarithm. Of a table, its numbers.
+        logarithm. Of a table, its numbers, or those of the fit to its units.
+
+    Raises
+    ------
+    ValueError
+        When numbers are fitted to the units, and these do not tell them.
     """
+    which = np.arange(len(state.units)) if which is None else which
+    if isinstance(state, TableState):
+        form = state.template
+        values = fitted.of_units(state, which) if fitted.is_fitted(form) else state.values[which]
+        rows = zip(form.names, form.kinds, values.T, strict=True)
+        return [Quantity(name, kind, column) for name, kind, column in rows]
+    return [replace(one, values=one.values[which]) for one in _by_class(state, unit)]
+
+
+def _by_class(state, unit):
+    """Return the quantities of a state of images."""
     found = []
     names = state.template.names
-    if isinstance(state, TableState):
-        rows = zip(names, state.template.kinds, state.values.T, strict=True)
-        return [Quantity(name, kind, column) for name, kind, column in rows]
     if isinstance(state, VarianceState):
         return [
             Quantity(f"ln of the variance of {name}", LN, np.log(np.maximum(column, 1e-12)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -14,6 +14,8 @@ from darkroom.epochs import state as states
 from darkroom.epochs.state_file import load, save
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.write import binary_table, write
+
+Made = TypeVar("Made")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +39,26 @@ def check_series(
                 path,
                 f"is of another series: {name} is {found.get(name)!r}, not {expected.get(name)!r}",
             )
+
+
+def template_in(path: StrPath, cards: Mapping[str, tuple[str | float, str]]) -> Any:
+    """Return the template of the series that a state is of.
+
+    Parameters
+    ----------
+    path : path-like
+        A state.
+    cards : dict
+        What a new state of that series is of: value and comment by keyword.
+
+    Raises
+    ------
+    InputError
+        When the state is damaged, or of another series.
+    """
+    earlier, found = load(path)
+    check_series(path, found, {name: value for name, (value, _) in cards.items()})
+    return earlier.template
 
 
 def merged(
@@ -113,13 +135,13 @@ def remove_file(path: StrPath, withdrawn: StrPath, output: StrPath) -> int:
     return len(left.units)
 
 
-def tried(path: StrPath, change: Callable[[], laws.AnyState]) -> laws.AnyState:
-    """Return what a change of a state makes; its refusal names the file.
+def tried(path: StrPath, change: Callable[[], Made]) -> Made:
+    """Return what is made of a state; its refusal names the file.
 
     Raises
     ------
     InputError
-        When the change is refused.
+        When it is refused.
     """
     try:
         return change()
@@ -147,7 +169,7 @@ def write_product(
 
     Of a mean: mean, error, counts and certificate of each pixel, and the levels of the classes; the
     mean holds the mean level of its class. Of a variance: noise, error and degrees of freedom. Of a
-    table: the mean of each number over the units, with its error.
+    table: the mean of each number over the units, or the fit to them, with its error.
 
     Parameters
     ----------
@@ -161,7 +183,7 @@ def write_product(
     Raises
     ------
     InputError
-        When the state has no unit.
+        When the state has no unit, or its units do not tell the numbers.
     """
     if not state.units:
         raise InputError(inputs[0], "holds no unit: there is nothing to make a product of")
@@ -177,7 +199,7 @@ def write_product(
     if isinstance(state, states.State):
         images, tables = _mean(state, header)
     elif isinstance(state, table.TableState):
-        images, tables = {}, [_means(state)]
+        images, tables = {}, [tried(inputs[0], partial(_means, state))]
     else:
         found = variance.product(state)
         images, tables = {"SCI": found.noise, "ERR": found.error, "DOF": found.dof}, []

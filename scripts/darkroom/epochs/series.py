@@ -144,7 +144,8 @@ def errors(series: Series) -> Errors:
     dof = series.units - 1.0
     p = bartlett(series.variance, dof)
     if p < BARTLETT:
-        own = np.sqrt(series.variance / series.units)
-        return Errors(own, float(len(dof) / (1 / dof).sum()), False, p)
+        # One degree of freedom from the usual epoch: units alike by chance are not exact.
+        own = (dof * series.variance + np.median(series.variance)) / (dof + 1)
+        return Errors(np.sqrt(own / series.units), float(len(dof) / (1 / dof).sum()), False, p)
     pooled = (dof * series.variance).sum() / dof.sum()
     return Errors(np.sqrt(pooled / series.units), float(dof.sum()), True, p)

@@ -26,6 +26,11 @@ class EpochSettings:
         "Add this campaign's state to the folder. A file that is there is never replaced.",
         option=False,
     )
+    delivered: str = setting(
+        "",
+        "Day of the last delivery, YYYY-MM-DD: the report says what changed since.",
+        absent="the first epoch of the series",
+    )
     gap_days: float = setting(
         10.0,
         "A pause longer than this between two ramps, or frames, starts another epoch.",
@@ -41,15 +46,27 @@ class EpochSettings:
     )
     tolerance: float = setting(
         10.0,
-        "Largest change of the level of a superbias, or of a stack of CCD frames, that does no "
-        "harm: how long the product stays within it is said.",
-        unit="DN or ADU",
+        "Largest change of the level of a superbias, of a stack of CCD frames, or of CGI's fixed "
+        "pattern that does no harm: how long the product stays within it is said.",
+        unit="DN, ADU or e-",
         above=0,
     )
     dark_tolerance: float = setting(
         0.001,
-        "The same for NIRCam's dark current.",
+        "The same for the dark current of NIRCam and CGI.",
         unit="e-/s",
+        above=0,
+    )
+    charge_tolerance: float = setting(
+        0.001,
+        "The same for CGI's clock-induced charge.",
+        unit="e-",
+        above=0,
+    )
+    gain_tolerance: float = setting(
+        0.01,
+        "The same for the gain of a CCD, as a share of it.",
+        unit="fraction",
         above=0,
     )
     noise_tolerance: float = setting(

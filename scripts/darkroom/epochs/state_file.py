@@ -43,7 +43,8 @@ _COLUMNS = {
     "variance": {"FACTS": "D", "SPREAD": "D"},
     "table": {"FACTS": "D", "VALUES": "D"},
 }
-_CONSTANT = "C_"
+#: Begin names of images of constants and of sums, and of columns of further rows of units.
+_CONSTANT, _SUM, _ROW = "C_", "S_", "R_"
 
 
 def _law(state):
@@ -80,7 +81,15 @@ def _numbers(state):
 
 
 def _constants(state):
-    return dict(state.template.constants) if isinstance(state, State) else {}
+    return {} if isinstance(state, VarianceState) else dict(state.template.constants)
+
+
+def _sums(state):
+    return dict(state.sums) if isinstance(state, TableState) else {}
+
+
+def _rows(state):
+    return dict(state.rows) if isinstance(state, TableState) else {}
 
 
 def _members(state):
@@ -120,9 +129,10 @@ def digest(state: AnyState) -> str:
     ]
     if isinstance(state, State):
         arrays += [state.far[name].astype("<i4") for name in FAR.names or ()]
-    for name, value in sorted(_constants(state).items()):
-        total.update(f"{name} {value.shape}".encode())
-        arrays.append(value.astype("<f8"))
+    for kind, every in (("<f8", _constants), ("<f8", _rows), ("<i8", _sums)):
+        for name, value in sorted(every(state).items()):
+            total.update(f"{name} {value.shape}".encode())
+            arrays.append(value.astype(kind))
     for array in arrays:
         total.update(np.ascontiguousarray(array).data)
     kept = form.kinds if isinstance(form, TableTemplate) else ()
@@ -178,6 +188,10 @@ def save(
             fits.ImageHDU(value.astype(np.float64), name=_CONSTANT + name)
             for name, value in _constants(state).items()
         ),
+        *(
+            fits.ImageHDU(value.astype(np.int64), name=_SUM + name)
+            for name, value in _sums(state).items()
+        ),
         binary_table(
             [
                 fits.Column("NAME", f"{max(map(len, form.names))}A", array=list(form.names)),
@@ -194,6 +208,10 @@ def save(
                         name, f"{_width(name, form)}{kind}", array=getattr(state, name.lower())
                     )
                     for name, kind in _COLUMNS[law].items()
+                ),
+                *(
+                    fits.Column(_ROW + name, f"{value.shape[1]}D", array=value)
+                    for name, value in _rows(state).items()
                 ),
             ],
             "UNITS",
@@ -275,7 +293,14 @@ def _read(hdus, header):
     mjd = table["MJD"].astype(np.float64)
     form: Any
     if law == "table":
-        form = TableTemplate(names, tuple(str(kind) for kind in classes["KIND"]))
+        rows, sums = _further_rows(table), _images_named(hdus, _SUM, np.int64)
+        form = TableTemplate(
+            names,
+            tuple(str(kind) for kind in classes["KIND"]),
+            {name: value.shape[1] for name, value in rows.items()},
+            {name: value.shape for name, value in sums.items()},
+            _images_named(hdus, _CONSTANT, np.float64),
+        )
     elif law == "variance":
         form = VarianceTemplate(
             classes["SIGMA"].astype(np.float64), image["CLASSES"], image["WHOLE"].astype(bool),
@@ -289,7 +314,7 @@ def _read(hdus, header):
         for name, kind in _COLUMNS[law].items()
     }
     if law == "table":
-        return TableState(form, units, mjd, column["FACTS"], column["VALUES"])
+        return TableState(form, units, mjd, column["FACTS"], column["VALUES"], rows, sums)
     if law == "variance":
         return VarianceState(
             form, image["DOF"], image["TOTAL"], units, mjd, column["FACTS"], column["SPREAD"]
@@ -303,15 +328,30 @@ def _read(hdus, header):
     )  # fmt: skip
 
 
-def _mean_template(hdus, header, image, names):
-    constants = {
-        hdu.name.removeprefix(_CONSTANT): np.ascontiguousarray(hdu.data.astype(np.float64))
+def _images_named(hdus, begin, kind):
+    """Return the images whose names begin so, by the rest of their names."""
+    return {
+        hdu.name.removeprefix(begin): np.ascontiguousarray(hdu.data.astype(kind))
         for hdu in hdus
-        if hdu.name.startswith(_CONSTANT)
+        if hdu.name.startswith(begin)
     }
+
+
+def _further_rows(table):
+    """Return the further rows of the units, (nunits, n) each."""
+    return {
+        name.removeprefix(_ROW): table[name].astype(np.float64).reshape(len(table), width)
+        for name in table.columns.names
+        if name.startswith(_ROW)
+        for width in [int(str(table.columns[name].format).rstrip("D") or 1)]
+    }
+
+
+def _mean_template(hdus, header, image, names):
     return Template(
         image["LEVEL"], hdus["CLASSNAMES"].data["SIGMA"].astype(np.float64), image["CLASSES"],
         image["ANCHOR"].astype(bool), names, float(header["INNER"]), float(header["OUTER"]),
         image["NOISE"] if image["NOISE"].any() else None,
-        tuple(str(unit) for unit in hdus["TEMPLATE_UNITS"].data["UNIT"]), constants,
+        tuple(str(unit) for unit in hdus["TEMPLATE_UNITS"].data["UNIT"]),
+        _images_named(hdus, _CONSTANT, np.float64),
     )  # fmt: skip

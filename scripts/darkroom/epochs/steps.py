@@ -86,7 +86,7 @@ def scan(value: np.ndarray, error: np.ndarray, dof: float = np.inf) -> Scan:
     gains = _gains(np.asarray(value, np.float64), weight)
     at = int(gains.argmax())
     # Equal weights of different units share one set of draws: gains have no unit.
-    null = _null(tuple(np.round(weight / weight.mean(), 6)), float(dof))
+    null = _null(tuple(float(f"{one:.6g}") for one in weight / weight.mean()), float(dof))
     scaled = gains[at]
     beyond = DRAWS - int(np.searchsorted(null, scaled))
     left, right = weight[: at + 1].sum(), weight[at + 1 :].sum()

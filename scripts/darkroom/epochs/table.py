@@ -1,16 +1,18 @@
-"""States of numbers that each unit has by itself: a row a unit, nothing summed.
+"""States of numbers that each unit has by itself: a row a unit, and sums of whole numbers.
 
-The noise spectrum of a ramp and the levels of its reference pixels need no other ramp. Their state
-is the table of the units; merging it joins rows, and the product is the mean of each column.
+The level of a frame, the noise spectrum of a ramp need no other unit. Their state is the table of
+the units; merging it joins rows. Where a product needs more of each unit than can be kept, it is
+summed: rounded to whole steps of 2⁻³⁴, so that no order of additions rounds differently.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from darkroom.epochs.fitted import is_fitted, of_units
 from darkroom.epochs.units import (
     check_name,
     facts_of,
@@ -20,15 +22,11 @@ from darkroom.epochs.units import (
     without,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-#: A number that is measured again, with other units beside it, may differ by so much: sums over
-#: units are of single precision.
-_SAME = 1e-4
-
-
-#: What a state has of each unit.
+#: Steps that one is divided into in a sum.
+STEPS = 2.0**34
+#: Of the sum of one unit, in steps: a thousand of them can be added.
+_LARGEST = 2.0**52
+#: What a state has of each unit, beside further rows.
 _ROWS = ("mjd", "facts", "values")
 
 
@@ -42,6 +40,12 @@ class TableTemplate:
         In words, the amplifier among them.
     kinds : tuple of str
         Unit of each number; empty for logarithms and ratios.
+    rows : dict of int, optional
+        Further numbers of each unit that a product needs: how many, by name.
+    sums : dict of tuples of int, optional
+        Shapes of what is summed over the units, by name.
+    constants : dict of float64 arrays, optional
+        What the units were measured with, by name.
 
     Raises
     ------
@@ -51,6 +55,9 @@ class TableTemplate:
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    sums: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a template that no series can be built on."""
@@ -63,7 +70,14 @@ class TableTemplate:
 
     def same(self, other: TableTemplate) -> bool:
         """Whether another template names the same numbers."""
-        return (self.names, self.kinds) == (other.names, other.kinds)
+        return (
+            (self.names, self.kinds) == (other.names, other.kinds)
+            and dict(self.rows) == dict(other.rows)
+            and dict(self.sums) == dict(other.sums)
+            and self.constants.keys() == other.constants.keys()
+            and all(np.array_equal(self.constants[name], other.constants[name])
+                    for name in self.constants)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,6 +95,9 @@ class TableState:
         What else is known of each unit, in the order of `darkroom.epochs.units.FACTS`; NaN where
         unknown.
     values : float64 array, shape (nunits, nnumbers)
+    rows : dict of float64 arrays, shape (nunits, n)
+    sums : dict of int64 arrays
+        In steps.
     """
 
     template: TableTemplate
@@ -88,6 +105,8 @@ class TableState:
     mjd: np.ndarray
     facts: np.ndarray
     values: np.ndarray
+    rows: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sums: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,8 @@ class TableProduct:
     Parameters
     ----------
     mean, error : float64 array, shape (nnumbers,)
-        Mean over the units, and its standard error from their scatter; NaN for a single unit.
+        Mean over the units, or the fit to them, and its standard error from their scatter; NaN for
+        a single unit.
     """
 
     mean: np.ndarray
@@ -106,7 +126,15 @@ class TableProduct:
 
 def empty(template: TableTemplate) -> TableState:
     """Return the state of no units."""
-    return TableState(template, (), np.zeros(0), facts_of(), np.zeros((0, len(template.names))))
+    return TableState(
+        template,
+        (),
+        np.zeros(0),
+        facts_of(),
+        np.zeros((0, len(template.names))),
+        {name: np.zeros((0, count)) for name, count in template.rows.items()},
+        {name: np.zeros(shape, np.int64) for name, shape in template.sums.items()},
+    )
 
 
 def of_unit(
@@ -115,6 +143,8 @@ def of_unit(
     values: np.ndarray,
     mjd: float = np.nan,
     facts: Mapping[str, float] | None = None,
+    rows: Mapping[str, np.ndarray] | None = None,
+    sums: Mapping[str, np.ndarray] | None = None,
 ) -> TableState:
     """Return the state of one unit.
 
@@ -128,6 +158,10 @@ def of_unit(
         Middle of the unit [days].
     facts : dict, optional
         What else is known of it; names are those of `darkroom.epochs.units.FACTS`.
+    rows : dict of arrays, shape (n,), optional
+        Those that the template names; a number that is not known is NaN.
+    sums : dict of arrays, optional
+        What the unit adds to the sums; rounded to steps.
 
     Returns
     -------
@@ -136,7 +170,8 @@ def of_unit(
     Raises
     ------
     ValueError
-        When it has not every number, or the name is not one that a FITS table can hold.
+        When it has not every number, a sum has another shape or cannot be added, or the name is
+        not one that a FITS table can hold.
     """
     check_name(name)
     row = np.array(values, np.float64)
@@ -146,8 +181,36 @@ def of_unit(
         if not np.isfinite(value):
             raise ValueError(f"{name}: {what} is not known, the series needs it")
     return TableState(
-        template, (name,), np.array([mjd], np.float64), facts_of(facts or {}), row[None]
+        template,
+        (name,),
+        np.array([mjd], np.float64),
+        facts_of(facts or {}),
+        row[None],
+        _further(name, rows or {}, template.rows),
+        _whole(name, sums or {}, template.sums),
     )
+
+
+def _further(name, rows, counts):
+    """Return further rows of a unit, (1, n) each."""
+    sizes = {key: np.size(row) for key, row in rows.items()}
+    if sizes != dict(counts):
+        raise ValueError(f"{name}: rows of {sizes} numbers, the series has {dict(counts)}")
+    return {key: np.array(rows[key], np.float64).reshape(1, -1) for key in counts}
+
+
+def _whole(name, sums, shapes):
+    """Return what a unit adds to the sums, in steps."""
+    sizes = {key: np.shape(one) for key, one in sums.items()}
+    if sizes != {key: tuple(shape) for key, shape in shapes.items()}:
+        raise ValueError(f"{name}: sums of shapes {sizes}, the series has {dict(shapes)}")
+    found = {}
+    for key in shapes:
+        steps = np.rint(np.asarray(sums[key], np.float64) * STEPS)
+        if not np.abs(steps).max(initial=0.0) <= _LARGEST:
+            raise ValueError(f"{name}: {key} is not a number, or too large to be added")
+        found[key] = steps.astype(np.int64)
+    return found
 
 
 def merge(first: TableState, second: TableState) -> TableState:
@@ -159,10 +222,15 @@ def merge(first: TableState, second: TableState) -> TableState:
         When the templates differ, or a unit is in both.
     """
     require_same_template(first.template.same(second.template))
-    rows, _ = joined(first, second, _ROWS)
+    columns, places = joined(first, second, _ROWS)
     return TableState(
         template=first.template,
-        **rows,
+        rows={
+            name: np.concatenate([first.rows[name], second.rows[name]])[places]
+            for name in first.rows
+        },
+        sums={name: first.sums[name] + second.sums[name] for name in first.sums},
+        **columns,
     )
 
 
@@ -177,21 +245,33 @@ def remove(whole: TableState, part: TableState) -> TableState:
     """
     require_same_template(whole.template.same(part.template))
     gone = leaving(whole.units, part.units)
-    if not np.allclose(whole.values[gone], part.values, rtol=_SAME, atol=_SAME):
-        raise ValueError(f"{part.units[0]} has other numbers than those that were added")
+    for here, there in [
+        (whole.values, part.values),
+        *((whole.rows[name], part.rows[name]) for name in part.rows),
+    ]:
+        if not np.array_equal(here[gone], there, equal_nan=True):
+            raise ValueError(f"{part.units[0]} has other numbers than those that were added")
     return replace(
         whole,
+        rows={name: one[~gone] for name, one in whole.rows.items()},
+        sums={name: one - part.sums[name] for name, one in whole.sums.items()},
         **without(whole, gone, _ROWS),
     )
 
 
 def product(state: TableState) -> TableProduct:
-    """Return the mean of each number with its error; of at least one unit."""
-    count = len(state.units)
-    scatter = (
-        state.values.std(axis=0, ddof=1) if count > 1 else np.full(len(state.values[0]), np.nan)
-    )
-    return TableProduct(state.values.mean(axis=0), scatter / np.sqrt(count))
+    """Return the mean of each number with its error, or their fit; of at least one unit.
+
+    Raises
+    ------
+    ValueError
+        When numbers are fitted to the units, and these do not tell them.
+    """
+    count, values = len(state.units), state.values
+    if is_fitted(state.template):
+        values = of_units(state, np.arange(count))
+    scatter = values.std(axis=0, ddof=1) if count > 1 else np.full(len(values[0]), np.nan)
+    return TableProduct(values.mean(axis=0), scatter / np.sqrt(count))
 
 
 def equal(first: TableState, second: TableState) -> bool:
@@ -200,6 +280,11 @@ def equal(first: TableState, second: TableState) -> bool:
         first.template.same(second.template)
         and first.units == second.units
         and np.array_equal(first.values, second.values)
+        and all(
+            np.array_equal(first.rows[name], second.rows[name], equal_nan=True)
+            for name in first.rows
+        )
+        and all(np.array_equal(first.sums[name], second.sums[name]) for name in first.sums)
         and np.array_equal(first.mjd, second.mjd, equal_nan=True)
         and np.array_equal(first.facts, second.facts, equal_nan=True)
     )

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom.dates import to_mjd
 from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import LN, Errors, Series, errors
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
 from darkroom.epochs.validity import change_rate, good_for, start_of_validity
+from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from darkroom.epochs.folder import Epoch
     from darkroom.epochs.settings import EpochSettings
 
 #: Of the files; a change gets another number.
-FORMAT = "darkroom trends 2"
+FORMAT = "darkroom trends 3"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
@@ -109,15 +113,15 @@ def judge(every: Sequence[Series], false: float) -> list[Trend]:
     return found
 
 
-def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
+def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> dict[str, Any]:
     """Propose from which day a product of the current segment should serve, and how long.
 
     Parameters
     ----------
     trends : sequence of Trend
         Of one product. What its levels do counts; of a product without levels, what its noise does.
-    tolerance : float
-        Largest change that does no harm [unit of the levels, or of the logarithms].
+    tolerance : callable
+        Given a series, the largest change of it that does no harm [its unit].
 
     Returns
     -------
@@ -126,6 +130,8 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
         is significant; ``rate``, change points a year with its interval.
     """
+    from scipy.special import ndtri
+
     levels = _lasting(trends)
     first, last = trends[0].series.start, trends[0].series.end
     steps = [one for one in trends if one.changed and one.shape != "drift" and one.series.matters]
@@ -138,8 +144,15 @@ def validity(trends: Sequence[Trend], tolerance: float) -> dict[str, Any]:
     current = int(began.argmax())
     # A slope is measured within the current segment alone: a step before it is no drift.
     slopes = [_slope(one, current) for one in levels]
-    days = [good_for(tolerance, *slope) for slope in slopes if slope is not None]
-    steady = all(abs(slope) < 2 * error for slope, error in filter(None, slopes))
+    days = [
+        good_for(tolerance(one.series), *slope)
+        for one, slope in zip(levels, slopes, strict=True)
+        if slope is not None
+    ]
+    # Of many slopes, one is beyond two errors by chance.
+    known = [slope for slope in slopes if slope is not None]
+    limit = float(ndtri(1 - 0.025 / max(len(known), 1)))
+    steady = all(abs(slope) < limit * error for slope, error in known)
     changes = {one.first for trend in steps for one in trend.partition.changes}
     years = float(last[-1] - first[0]) / _YEAR
     return {
@@ -159,11 +172,15 @@ def _lasting(trends):
     return [one for one in able if one.series.unit != LN] or able
 
 
-def _tolerance(trends, settings):
-    unit = _lasting(trends)[0].series.unit
+def _tolerance(settings, series):
     # A logarithm of a variance changes twice as much as the noise.
-    limits = {"e-/s": settings.dark_tolerance, LN: 2 * settings.noise_tolerance}
-    return limits.get(unit, settings.tolerance)
+    limits = {
+        "e-/s": settings.dark_tolerance,
+        "e-/frame": settings.charge_tolerance,
+        "e-/ADU": settings.gain_tolerance * abs(float(series.value[-1])),
+        LN: 2 * settings.noise_tolerance,
+    }
+    return limits.get(series.unit, settings.tolerance)
 
 
 def _slope(trend, current):
@@ -190,26 +207,90 @@ def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> d
     dict
         ``products``: by name, its epochs and their times, its series with what was found, and the
         validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
+        ``delivered`` is the number of the epoch of the last delivery, and ``since`` of a series
+        what it has changed by since then, null where it has not.
         Without NaN; numbers rounded to nine digits.
+
+    Raises
+    ------
+    DarkroomError
+        When a number of a series is not finite, or the day of the last delivery is no date.
     """
-    series = {name: series_of(e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
+    delivered = _day(settings.delivered)
+    series = {name: _checked(name, e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
     trends = iter(judge([one for every in series.values() for one in every], settings.false))
     found = {}
     for name, every in series.items():
         own = [next(trends) for _ in every]
-        told = validity(own, _tolerance(own, settings)) if _lasting(own) else None
+        epoch = _epoch_of(delivered, epochs[name])
+        told = validity(own, partial(_tolerance, settings)) if _lasting(own) else None
         found[name] = {
             "epochs": [one.name for one in epochs[name]],
             "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],
             "end": [round(float(one.mjd.max()), 5) for one in epochs[name]],
             "units": [int(one.mjd.size) for one in epochs[name]],
             "validity": told and {key: _rounded(value) for key, value in told.items()},
-            "series": [_one(trend, facts_by_epoch(epochs[name])) for trend in own],
+            "delivered": epoch,
+            "series": [_one(trend, facts_by_epoch(epochs[name]), epoch) for trend in own],
         }
     return {"format": FORMAT, "products": found}
 
 
-def _one(trend, facts):
+def _checked(product, epochs):
+    """Return the series of a product; numbers of which none can be made are named."""
+    try:
+        return series_of(epochs)
+    except ValueError as error:
+        raise DarkroomError(f"the series of {product}: {error}") from error
+
+
+def _day(text):
+    """Return the MJD of the end of a day; None without one."""
+    if not text:
+        return None
+    try:
+        return to_mjd(datetime.strptime(text, "%Y-%m-%d")) + 1
+    except ValueError:
+        raise DarkroomError(f"epochs.delivered is {text!r}: give a day as YYYY-MM-DD") from None
+
+
+def _epoch_of(delivered, epochs):
+    """Return the last epoch that began before a delivery; the first without one."""
+    if delivered is None:
+        return 0
+    return max(sum(bool(one.mjd.min() < delivered) for one in epochs) - 1, 0)
+
+
+def since(trend: Trend, epoch: int) -> tuple[float, float] | None:
+    """Return what a series has changed by since an epoch, with its standard error.
+
+    Of a step the level of the current segment less that of the segment of the epoch; of a drift
+    what its slope makes of the time between. None where nothing changed since.
+
+    Parameters
+    ----------
+    trend : Trend
+    epoch : int
+        Its number, from 0.
+    """
+    series, error = trend.series, trend.errors.error
+    if not trend.changed:
+        return None
+    if trend.shape == "drift":
+        days = float(series.time[-1] - series.time[epoch])
+        return (trend.line.slope * days, trend.line.error * days) if days > 0 else None
+    edges = [0, *(one.first for one in trend.partition.changes), len(series)]
+    start = max(edge for edge in edges if edge <= epoch)
+    stop = min(edge for edge in edges if edge > epoch)
+    if stop == len(series):
+        return None
+    before, now = slice(start, stop), slice(edges[-2], None)
+    weights = 1 / error**2
+    then, level = (np.average(series.value[one], weights=weights[one]) for one in (before, now))
+    return float(level - then), float(np.sqrt(sum(1 / weights[one].sum() for one in (before, now))))
+
+
+def _one(trend, facts, epoch):
     parts, step = trend.partition, trend.scan
     return {
         "name": trend.series.name,
@@ -238,6 +319,7 @@ def _one(trend, facts):
             }
             for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
         ],
+        "since": _rounded(since(trend, epoch)),
         "candidates": [
             {
                 "fact": one.name,

@@ -29,11 +29,14 @@ _NAMES = {
     "dark": "Dark current",
     "bias": "Bias",
     "spectrum": "Noise spectrum",
+    "gain": "Gain",
+    "noise_maps": "Noise maps",
 }
 _CAPTION = (
     "Mean over the units of each epoch with its error. A line is the level of now, its band the "
-    "interval of 95 %; dashed, the dates of changes, and shaded what else these dates may be. A "
-    "level is about the template of the series, less that of reference pixels where there are some."
+    "interval of 95 %; dashed, the dates of changes or the line of a drift, and shaded what else "
+    "these dates may be. A level is about the template of the series, less that of reference "
+    "pixels where there are some."
 )
 # Chance of a correlation below which a fact is listed.
 _TOGETHER = 0.05
@@ -107,6 +110,12 @@ def _draw(part: dict[str, Any], one: dict[str, Any]) -> Figure:
         axes.axvline(
             (end[first - 1] + start[first]) / 2 - start[0], color=style.FLAG, ls="--", lw=1
         )
+    if one["shape"] == "drift":
+        slope, value = one["slope"]["value"], np.array(one["value"])
+        weight = 1 / np.array(one["error"]) ** 2
+        centre = np.average(middle, weights=weight)
+        mean = np.average(value, weights=weight)
+        axes.plot(middle, mean + slope * (middle - centre), color=style.FLAG, ls="--", lw=1)
     axes.errorbar(middle, one["value"], one["error"], fmt="o", ms=4, color=colour, lw=1)
     unit = f" [{one['unit']}]" if one["unit"] else ""
     axes.set(xlabel=f"days since {day(start[0])}", ylabel=f"value{unit}", title=one["name"])
@@ -160,6 +169,7 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         changed = [one for one in part["series"] if one["changed"]]
         described["warnings"] += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
         described["tables"].append(_table(name, part))
+        described["tables"].append(_since(name, part))
         if changed:
             described["tables"].append(_causes(name, changed))
         answers += _answers(name.lower(), part["validity"])
@@ -171,6 +181,7 @@ def _table(name, part):
         [
             one["name"],
             _words(part, one),
+            _date(part, one),
             number(one["p"], 2),
             f"{number(one['level']['low'])} to {number(one['level']['high'])}"
             + (f" {one['unit']}" if one["unit"] else ""),
@@ -179,13 +190,47 @@ def _table(name, part):
     ]
     return {
         "title": f"{name}: changes over {counted(len(part['epochs']), 'epoch')}",
-        "columns": ["series", "found", "chance", "level of now, 95 %"],
+        "columns": ["series", "found", "first epoch after", "chance", "level of now, 95 %"],
         "rows": rows,
         "note": (
-            "Chance of a step as large at any date where nothing changed; of the series said to "
-            "have changed, the campaign's share of false ones (epochs.false) is allowed."
+            "First epoch after each change, with the posterior probability that it lies right "
+            "before. Chance of a step as large at any date where nothing changed; of the series "
+            "said to have changed, the campaign's share of false ones (epochs.false) is allowed."
         ),
     }
+
+
+def _since(name, part):
+    """Return the table of what changed since the epoch of the last delivery."""
+    epoch = part["delivered"]
+    moved = [one for one in part["series"] if one["since"]]
+    rows = []
+    for one in moved:
+        value, error = one["since"]
+        unit = f" {one['unit']}" if one["unit"] else ""
+        rows.append([one["name"], f"{number(value)} ± {number(error, 2)}{unit}"])
+    same = len(part["series"]) - len(moved)
+    if same:
+        others = "other series" if moved else "series"
+        rows.append([counted(same, others, others), "no change found"])
+    return {
+        "title": f"{name}: changed since {day(part['start'][epoch])}",
+        "columns": ["series", "change"],
+        "rows": rows,
+        "note": (
+            f"Since the epoch {part['epochs'][epoch]}: that of the last delivery "
+            "(epochs.delivered), or the first of the series where none is named."
+        ),
+    }
+
+
+def _date(part, one):
+    """Return when a series changed, with the chance of each date."""
+    found = [
+        f"{day(part['start'][change['first']])} ({number(100 * change['posterior'], 2)} %)"
+        for change in one["changes"]
+    ]
+    return ", ".join(found)
 
 
 def _causes(name, changed):

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.epochs import state as states
 from darkroom.epochs.causes import candidates
-from darkroom.epochs.folder import add, gather, split, states_in
+from darkroom.epochs.folder import add, epochs_of, gather, states_in
 from darkroom.epochs.laws import quantities
 from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import save
@@ -86,7 +86,7 @@ def test_nothing_is_said_where_nothing_changed(tmp_path):
         epochs = []
         for number in range(8):
             made = epoch(rng, number)
-            epochs += split(_epoch(f"{number}", made), 10)
+            epochs += epochs_of(f"{number}", made, "DN", 10)
         alarms += any(one.changed for one in judge(series_of(epochs), 0.01))
     assert alarms <= 1  # 1 % each is expected: 0.2
 
@@ -235,7 +235,7 @@ def test_epochs_that_overlap_and_units_without_time_are_refused(tmp_path):
     paths = written(tmp_path / "series", [0])
     long = tmp_path / "long.fits"
     save(long, whole, CARDS, made_by="test", inputs=[])
-    with pytest.raises(InputError, match="began before epoch epoch00 ended"):
+    with pytest.raises(InputError, match="began when epoch epoch00 had not ended"):
         gather([*paths, long], 10)
     unit = states.of_unit(form, "t 1", frame, np.zeros(SHAPE, bool))
     save(long, unit, CARDS, made_by="test", inputs=[])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.ccd import options
-from darkroom.ccd.cells import Cell
+from darkroom.ccd.cells import Cell, unit_name
 from darkroom.ccd.dq import FLAWED
 from darkroom.ccd.gain.pairs import PairBlocks, measure_pair
 from darkroom.ccd.gain.photon_transfer import (
@@ -53,7 +53,7 @@ def pairs_of(frames: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
 
 def make(
     frames: Sequence[Frame], arguments: argparse.Namespace
-) -> tuple[PhotonTransfer, list[str]]:
+) -> tuple[PhotonTransfer, list[tuple[Frame, Frame]], list[str]]:
     """Measure the gain from flats, of one amplifier.
 
     Parameters
@@ -67,6 +67,8 @@ def make(
     -------
     found : darkroom.ccd.gain.photon_transfer.PhotonTransfer
         In ADU, whatever the gain of the other products. Its gain is NaN when no pair tells it.
+    measured : list of pairs of darkroom.fits.describe.Frame
+        The flats of each of its rows.
     left_out : list of str
         A sentence for each pair that was left out.
     """
@@ -84,6 +86,7 @@ def make(
         good &= (products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0] & FLAWED) == 0
     read_noise = products.number(noise, "READNOIS") / given
     measured: list[PairBlocks] = []
+    kept: list[tuple[Frame, Frame]] = []
     left_out: list[str] = []
     pairs = pairs_of(frames)
     if not pairs:
@@ -106,16 +109,18 @@ def make(
             left_out.append(f"{names} ({time:g} s) tell nothing of the gain: {fault}")
         else:
             measured.append(blocks)
+            kept.append(pair)
     if not measured:
-        return no_gain(), left_out
+        return no_gain(), kept, left_out
     # An offset of a flat, or an error of the bias, is an error of the signal of all its blocks.
     error = products.number(noise, "RNERR") / given
     offset, common = (products.number(header, card) / given for card in ("OFFRMS", "CMERR"))
-    return photon_transfer(measured, read_noise, error, offset, common), left_out
+    return photon_transfer(measured, read_noise, error, offset, common), kept, left_out
 
 
 def hdus(
     found: PhotonTransfer,
+    pairs: Sequence[tuple[Frame, Frame]],
     left_out: Sequence[str],
     frames: Sequence[Frame],
     arguments: argparse.Namespace,
@@ -133,6 +138,8 @@ def hdus(
         "MODEL": (found.model.tolist(), "adu2"),
         "USED": (found.used.tolist(), ""),
         "LINEAR": (found.linearity.tolist(), ""),
+        "FIRST": ([unit_name(first) for first, _ in pairs], ""),
+        "SECOND": ([unit_name(second) for _, second in pairs], ""),
     }
     table = products.table("PTC", columns)
     products.add_cards(table.header, _cards(found, frames, arguments.amplifier))

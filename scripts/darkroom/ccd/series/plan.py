@@ -25,23 +25,32 @@ class CcdSeriesPlan(SeriesPlan):
         def options(self, item: str, program: str) -> str:
             """Return the settings of a program as options."""
 
-    def series_products(self, item: str) -> list[str]:
-        """Return the stacks of an item that are compared with a series of epochs.
+        def gain_product(self, item: str) -> dict[str, str]:
+            """Return the gain product, if there is one."""
 
-        Of darks those of the longest exposure time; none without ``epochs.series``.
+    def series_products(self, item: str) -> list[str]:
+        """Return the products of an item that are compared with a series of epochs.
+
+        They are stacks, of darks that of the longest exposure time, and the gain; none without
+        ``epochs.series``.
         """
         if not self.settings(item)["epochs"]["series"]:
             return []
-        return [role for role, product in _STACKS.items() if product in self.makes(item)]
+        stacks = [role for role, product in _STACKS.items() if product in self.makes(item)]
+        return [*stacks, *self.gain_product(item)]
 
     def series_inputs(self, item: str, product: str) -> dict[str, str]:
         """Return what a state is made from: frames, and what gives the template of the series."""
-        folder = self.plan.folder(item)
+        folder, earlier = self.plan.folder(item), self.earlier_states(item, product)
+        if product == "gain":
+            found = {"frames": f"{folder}/flat.list", "gain_product": f"{folder}/gain.fits"}
+            return found | ({"series": earlier[0]} if earlier else {})
         frames = {"frames": f"{folder}/{product}.list"}
-        if earlier := self.earlier_states(item, product):
+        if earlier:
             return frames | {"series": earlier[0]}
         return frames | {"start": f"{folder}/{_STACKS[product]}.fits"}
 
     def state_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
         """Return the options of a state: template, and how frames are read."""
-        return f"{named_options(inputs, 'series', 'start')} {self.options(item, 'master_dark')}"
+        given = named_options(inputs, "series", "start", "gain_product")
+        return f"{given} {self.options(item, 'master_dark')}"

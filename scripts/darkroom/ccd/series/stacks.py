@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.ccd.cells import unit_name
 from darkroom.ccd.dq import FLAWED
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.products.amplifiers import opened_part, part_count
@@ -170,12 +171,3 @@ def _frame(frame, readout, gains, saturation):
             images.append(values[0])
             high.append(marked[0])
     return _joined(images), np.nan_to_num(_joined(high), nan=1.0) > 0
-
-
-def unit_name(frame: Frame) -> str:
-    """Return the name of a frame in a series: cameras give the same file names every night.
-
-    Signs that a FITS table cannot hold are written as escapes; two names never become one.
-    """
-    name = frame.name if frame.date_obs is None else f"{frame.name} {frame.date_obs}"
-    return name if name.isascii() and name.isprintable() else name.encode("unicode_escape").decode()

@@ -10,8 +10,6 @@ from darkroom.workflow.plan import named_options
 
 #: Products of which states are made, and the method whose details a series starts from.
 _METHODS = {"superbias": "aligned", "readnoise": "line", "dark": "gls"}
-#: Products whose numbers are followed, and their files.
-_NUMBERS = {"spectrum": "noise_spectrum"}
 
 
 class NircamSeriesPlan(SeriesPlan):
@@ -31,8 +29,8 @@ class NircamSeriesPlan(SeriesPlan):
     def series_products(self, item: str) -> list[str]:
         """Return the products of an item that are compared with a series of epochs.
 
-        They are those made by a method whose details a series can start from, and those whose
-        numbers are followed; none without ``epochs.series``.
+        They are those made by a method whose details a series can start from, and the noise
+        spectrum; none without ``epochs.series``.
 
         Raises
         ------
@@ -58,11 +56,8 @@ class NircamSeriesPlan(SeriesPlan):
     def series_inputs(self, item: str, product: str) -> dict[str, str]:
         """Return what a state is made from: ramps, and what gives the template of the series."""
         folder = self.plan.folder(item)
-        if product in _NUMBERS:
-            inputs = {
-                "frames": self.noise_ramps(item),
-                "start": f"{folder}/{_NUMBERS[product]}.fits",
-            }
+        if product == "spectrum":
+            inputs = {"frames": self.noise_ramps(item)}
             earlier = self.earlier_states(item, product)
             return inputs | ({"series": earlier[0]} if earlier else {})
         purpose = "superbias" if product == "superbias" else "readnoise"

@@ -33,11 +33,10 @@ def series_cards(ramps: RampSet, product: str) -> dict[str, tuple[str, str]]:
 
 def single_ramps(ramps: RampSet) -> Iterator[tuple[RampSet, str, float, dict[str, float]]]:
     """Yield every ramp as a set of its own, with its name, its middle [MJD] and facts about it."""
-    for place, which in enumerate(ramps.ramps):
-        number, integration = which
+    for place, (number, integration) in enumerate(ramps.ramps):
         file = ramps.files[number]
         one = copy.copy(ramps)
-        one.ramps = [which]
+        one.files, one.ramps = [file], [(0, integration)]
         yield one, _name(file, integration), float(ramps.mjd[place]), facts_of(file.header)
 
 

@@ -208,7 +208,7 @@ class LineSearch:
         Parameters
         ----------
         leakage : (n,) array
-            Result of `darkroom.nircam.spectrum.cross.CrossSpectra.gap_leakage` for the clean
+            Result of `darkroom.nircam.spectrum.cross.gap_leakage` for the clean
             spectrum. Frequencies where it is far above 1 are left out.
 
         Returns

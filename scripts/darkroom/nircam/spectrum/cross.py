@@ -32,6 +32,11 @@ _MIN_PAIRS = 0.05
 _BLOCK = 1 << 13
 
 
+def pairs_of(count: int) -> list[tuple[int, int]]:
+    """Return the pairs of so many amplifiers, each with itself too, first not above second."""
+    return list(combinations_with_replacement(range(count), 2))
+
+
 class CrossSpectra:
     """Sums over frames of the auto and cross spectra of amplifiers.
 
@@ -68,7 +73,7 @@ class CrossSpectra:
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
         self.taper = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
         count = len(self.amplifiers)
-        self.pairs = list(combinations_with_replacement(range(count), 2))
+        self.pairs = pairs_of(count)
         shape = (len(self.pairs), self.length // 2 + 1)
         self.power = [np.zeros(shape[1], np.complex64) for _ in self.pairs]
         # Good pixels, eight to a byte, and degrees of freedom of each integration: the spectra of
@@ -226,37 +231,64 @@ class CrossSpectra:
             spectrum = spectrum.astype(np.complex128)
         return fft.irfft(spectrum, self.length, workers=self._threads)
 
-    def gap_leakage(self, spectrum: np.ndarray) -> np.ndarray:
-        """Return the factor by which leakage through gaps raises the scatter of the spectrum.
+    def valid_fraction(self) -> np.ndarray:
+        """Return the fraction of the pairs of samples that gaps leave at each lag.
 
-        The correction for gaps removes the expectation of the leaked power, but not its scatter:
-        row overheads move the strong noise of low frequencies to multiples of the row rate.
-
-        Parameters
-        ----------
-        spectrum : (n,) array
-            Spectrum without lines on the grid of 1/T, DN²/Hz.
+        Of the first amplifier, after `corrected`. On the circle of the frame time: lags beyond
+        half of it mirror those before.
 
         Returns
         -------
-        (n,) float64 array
-            Scatter of the corrected spectrum over that of a spectrum without gaps, at least 1.
+        (ticks,) float64 array
         """
         overlap = self._overlap()[: self.ticks].copy()
         window = self._lags(self._window[0])[: self.ticks].copy()
         needed = overlap > _MIN_OVERLAP * overlap[0]
         valid = _ratio(window, overlap, needed) / self.dof
-        del overlap, window, needed
-        half = self.ticks // 2
-        valid[-half:] = valid[1 : half + 1][::-1]
-        lags = fft.irfft(spectrum.astype(np.float64), self.ticks) * valid
-        blurred = fft.rfft(lags).real / valid[0]
-        return np.maximum(_ratio(blurred, spectrum, spectrum > 0), 1.0)
+        return mirrored(valid)
 
     @property
     def kept(self) -> np.ndarray:
         """Fraction of the squared taper that falls on used pixels: (namplifiers,) float64."""
         return self.weight / (self.dof * np.square(self.taper, dtype=np.float64).sum())
+
+
+def mirrored(lags: np.ndarray) -> np.ndarray:
+    """Return values at lags on the circle of the frame time, from those of its first half.
+
+    Parameters
+    ----------
+    lags : (ticks,) array
+        Written to: the last half becomes the mirror image of the first.
+    """
+    half = lags.size // 2
+    lags[-half:] = lags[1 : half + 1][::-1]
+    return lags
+
+
+def gap_leakage(spectrum: np.ndarray, valid: np.ndarray, ticks: int) -> np.ndarray:
+    """Return the factor by which leakage through gaps raises the scatter of the spectrum.
+
+    The correction for gaps removes the expectation of the leaked power, but not its scatter:
+    row overheads move the strong noise of low frequencies to multiples of the row rate.
+
+    Parameters
+    ----------
+    spectrum : (n,) array
+        Spectrum without lines on the grid of 1/T, DN²/Hz.
+    valid : (ticks,) array
+        Result of `CrossSpectra.valid_fraction`.
+    ticks : int
+        Clock ticks of a frame.
+
+    Returns
+    -------
+    (n,) float64 array
+        Scatter of the corrected spectrum over that of a spectrum without gaps, at least 1.
+    """
+    lags = fft.irfft(spectrum.astype(np.float64), ticks) * valid
+    blurred = fft.rfft(lags).real / valid[0]
+    return np.maximum(_ratio(blurred, spectrum, spectrum > 0), 1.0)
 
 
 def _squares(streams):

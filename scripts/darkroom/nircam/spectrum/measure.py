@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darkroom.errors import DarkroomError
-from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum import bins
-from darkroom.nircam.spectrum.cross import CrossSpectra
+from darkroom.nircam.spectrum.cross import gap_leakage
 from darkroom.nircam.spectrum.fit import Fit, fit
-from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
+from darkroom.nircam.spectrum.gather import gather
 from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
 if TYPE_CHECKING:
+    from darkroom.nircam.spectrum.gather import SpectrumSums
     from darkroom.nircam.spectrum.ramp import RampSource
 
-log = logging.getLogger(__name__)
 # With at least so many integrations, errors of the bins come from the scatter between them.
 _ENOUGH = 4
 
@@ -113,32 +110,29 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     DarkroomError
         When a ramp has fewer than 3 groups, no amplifier can be measured, or the fit fails.
     """
-    check_groups(source)
-    readout = source.readout
-    grid = bins.Grid.from_times(readout.frame_time, PIXEL_TIME)
-    amplifiers, first = _working(source)
-    sums = CrossSpectra(readout, amplifiers, threads)
-    pedestals, weak_of_ramps, parts, weights = [], [], [], []
-    before, places = np.zeros(()), grid.places(sums.padded_frequency)
-    for ramp in range(source.nramps):
-        with kept_large():
-            fitted = first if ramp == 0 else _fit_further(source, ramp, amplifiers)
-            weak = fitted.weak[amplifiers], fitted.weak_error[amplifiers]
-            weak_of_ramps.append((*weak, fitted.dof))
-            pedestals.append(_add_ramp(source, ramp, fitted, sums))
-            fitted = first = None  # their images are large
-        total = np.stack([places.means(power)[0] for power in sums.power])
-        parts.append(total - before)
-        weights.append(sums.weight.copy())
-        before = total
-    del places
-    source.forget()
-    _check_kept(sums, readout)
-    frequency, spectra = sums.corrected()
-    spectra *= source.nframes
-    pairs, n = sums.pairs, len(amplifiers)
+    return spectrum_of(gather(source, threads))
+
+
+def spectrum_of(sums: SpectrumSums) -> Spectrum:
+    """Return the noise spectrum that sums over ramps make: lines, bins, fit and errors.
+
+    Parameters
+    ----------
+    sums : darkroom.nircam.spectrum.gather.SpectrumSums
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    DarkroomError
+        When the fit fails.
+    """
+    grid, pairs, n = sums.grid, sums.pairs, len(sums.amplifiers)
+    frequency, spectra = sums.frequency, sums.spectra
     search = bins.LineSearch(frequency, spectra, pairs, grid, sums.dof)
-    leakage = sums.gap_leakage(search.clean)
+    leakage = gap_leakage(search.clean, sums.valid, sums.ticks)
     lines, used = search.find(leakage)
     means, counts = grid.means(frequency, spectra, used)
     matrix = to_matrix(means, pairs, n)
@@ -149,17 +143,17 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         )
         for together in (True, False)
     )
-    centre = _effective_frequency(frequency, used, grid)
+    centre = effective_frequency(frequency, used, grid)
     model = fit(centre, np.nan_to_num(matrix), n_independent, grid)
     expected = model.expected(centre, grid)
     gains = model.layout.gains(model.values)
     common, own, _ = split(matrix, gains, expected)
-    errors = _errors(parts, matrix, pairs, gains, expected, alone)
+    errors = _errors(sums.parts, matrix, pairs, gains, expected, alone)
     weak, weak_error = (
-        source.nframes * values for values in mean_weak_noise(*zip(*weak_of_ramps, strict=True))
+        sums.nframes * values for values in mean_weak_noise(sums.weak, sums.weak_error, sums.dofs)
     )
     return Spectrum(
-        amplifiers=amplifiers,
+        amplifiers=sums.amplifiers,
         grid=grid,
         frequency=centre,
         counts=counts,
@@ -174,82 +168,30 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         fit=model.without_white(weak / grid.half_rate, weak_error / grid.half_rate),
         weak=weak,
         weak_error=weak_error,
-        pedestals=pedestals,
-        parseval=_parseval(spectra, sums, grid, source.nframes),
+        pedestals=sums.pedestals,
+        parseval=_parseval(sums),
         kept=sums.kept,
         dof=sums.dof,
-        nframes=source.nframes,
-        by_ramp=_by_ramp(parts, np.diff(weights, axis=0, prepend=0), pairs, source.nframes),
+        nframes=sums.nframes,
+        by_ramp=_by_ramp(sums),
     )
 
 
-def _working(source):
-    """Return the amplifiers whose noise can be measured, and the `RampFit` of the first ramp."""
-    fitted = fit_ramp(source, 0)
-    failed = _failed(source.readout, fitted)
-    for amplifier, why in failed.items():
-        log.warning("amplifier %d left out: %s", amplifier, why)
-    working = [a for a in range(source.readout.noutputs) if a not in failed]
-    if not working:
-        raise DarkroomError(
-            f"{source.label(0)}: no amplifier can be measured: each has less than "
-            f"{100 * MIN_USABLE:.0f} % usable pixels, or noise below {MIN_NOISE} DN"
-        )
-    return working, fitted
+def effective_frequency(frequency: np.ndarray, used: np.ndarray, grid: bins.Grid) -> np.ndarray:
+    """Return where a 1/f law, in the upper half its mirror image, has the mean of the bin, Hz.
 
+    Parameters
+    ----------
+    frequency : (n,) array
+        Hz.
+    used : (n,) bool array
+        Values that count.
+    grid : darkroom.nircam.spectrum.bins.Grid
 
-def _failed(readout, fitted):
-    """Return why amplifiers cannot be measured in a ramp: {amplifier: reason}."""
-    share = fitted.good.reshape(readout.ny, readout.noutputs, -1).mean(axis=(0, 2))
-    return {
-        a: f"{100 * share[a]:.0f} % of its pixels are usable, their noise is {noise:.3g} DN"
-        for a, noise in enumerate(fitted.noise)
-        if share[a] < MIN_USABLE or not noise > MIN_NOISE
-    }
-
-
-def _fit_further(source, ramp, amplifiers):
-    """Return the `RampFit` of a further ramp; the same amplifiers must be measurable in it."""
-    fitted = fit_ramp(source, ramp)
-    for amplifier, why in _failed(source.readout, fitted).items():
-        if amplifier in amplifiers:
-            raise DarkroomError(
-                f"{source.label(ramp)}: amplifier {amplifier} works in {source.label(0)}, but "
-                f"here {why}; leave this exposure out"
-            )
-    return fitted
-
-
-def _add_ramp(source, ramp, fitted, sums):
-    """Add the frames of a ramp; return their levels, (ngroups, namplifiers), DN."""
-    ngroups = source.ngroups(ramp)
-    sums.begin(fitted.good, fitted.dof)
-    levels = fitted.offsets[:, sums.amplifiers].copy()
-    for group in range(ngroups):
-        levels[group] += sums.add(_frame(source, ramp, fitted, group))
-    return levels
-
-
-def _frame(source, ramp, fitted, group):
-    """Yield rows of a group and the line through them, for `CrossSpectra.add`."""
-    for rows in bands(source.readout.ny):
-        values = source.read(ramp, group, rows, flagged=False)
-        yield rows, values, fitted.line(group, rows)
-
-
-def _check_kept(sums, readout):
-    """Refuse an amplifier of which too few samples are usable."""
-    for amplifier, kept in zip(sums.amplifiers, sums.kept, strict=True):
-        if kept < MIN_USABLE:
-            raise DarkroomError(
-                f"amplifier {amplifier} of {readout.detector}: {100 * kept:.0f} % of its samples "
-                f"are usable, at least {100 * MIN_USABLE:.0f} % are needed; leave out the "
-                "exposures with most flags"
-            )
-
-
-def _effective_frequency(frequency, used, grid):
-    """Return where a 1/f law, in the upper half its mirror image, has the mean of the bin, Hz."""
+    Returns
+    -------
+    (nbins,) float64 array
+    """
     with np.errstate(divide="ignore"):
         near_zero = 1 / grid.means(frequency, 1 / frequency, used)[0]
         from_half = 1 / grid.means(frequency, 1 / (grid.half_rate - frequency), used)[0]
@@ -259,23 +201,24 @@ def _effective_frequency(frequency, used, grid):
     return np.where(np.isfinite(found), found, centre)
 
 
-def _parseval(spectra, sums, grid, nframes):
+def _parseval(sums):
     """Return the integral of each auto spectrum over the variance of its residuals, minus 1."""
     found = []
     own = [k for k, (a, b) in enumerate(sums.pairs) if a == b]
-    variance = nframes * sums.variance / sums.weight
     for place, k in enumerate(own):
-        power = spectra[k].real.sum(dtype=np.float64) - spectra[k, 0].real / 2
+        power = sums.spectra[k].real.sum(dtype=np.float64) - sums.spectra[k, 0].real / 2
         if sums.ticks % 2 == 0:
-            power -= spectra[k, -1].real / 2
-        found.append(power / grid.frame_time / variance[place] - 1)
+            power -= sums.spectra[k, -1].real / 2
+        found.append(power / sums.grid.frame_time / sums.variance[place] - 1)
     return np.array(found)
 
 
-def _by_ramp(parts, weights, pairs, nframes):
-    """Return the cross spectra of each ramp; `weights` are its sums of squared tapers."""
-    scale = 2 * PIXEL_TIME * nframes / np.sqrt(weights[:, :, None] * weights[:, None, :])
-    matrices = [to_matrix(part, pairs, weights.shape[1]) for part in parts]
+def _by_ramp(sums):
+    """Return the cross spectra of each ramp, from its sums of squared tapers."""
+    weights = sums.weights
+    scale = 2 * PIXEL_TIME * sums.nframes
+    scale = scale / np.sqrt(weights[:, :, None] * weights[:, None, :])
+    matrices = [to_matrix(part, sums.pairs, weights.shape[1]) for part in sums.parts]
     return scale[:, None] * np.stack(matrices)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,13 +132,53 @@ def pedestal_rows(spectrum: Spectrum) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass(frozen=True)
+class MeasuredFrom:
+    """What a noise spectrum was measured from.
+
+    Parameters
+    ----------
+    detector, subarray : str
+    files, ramps : int
+        Number of exposures and of integrations.
+    group_time : float
+        Time from group to group, s.
+    units : astropy.io.fits.BinTableHDU
+        Table UNITS.
+    """
+
+    detector: str
+    subarray: str
+    files: int
+    ramps: int
+    group_time: float
+    units: fits.BinTableHDU
+
+    @classmethod
+    def from_ramps(cls, spectrum: Spectrum, ramps: RampSet) -> MeasuredFrom:
+        """Return what says of the ramps of a spectrum what its product holds."""
+        layout = ramps.readout
+        return cls(
+            layout.detector,
+            layout.subarray,
+            len(ramps.files),
+            len(ramps.ramps),
+            group_time(ramps),
+            units_table(spectrum, ramps),
+        )
+
+
+def group_time(ramps: RampSet) -> float:
+    """Return the time from group to group of the first exposure, s."""
+    header = ramps.files[0].header
+    frames = int(header.get("NFRAMES") or 1)
+    return float(header.get("TGROUP") or ramps.readout.frame_time * frames)
+
+
 def hdus(
-    spectrum: Spectrum,
-    derived: dict[str, np.ndarray],
-    ramps: RampSet,
-    provenance: products.Provenance,
+    spectrum: Spectrum, derived: dict[str, np.ndarray], measured: MeasuredFrom
 ) -> list[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]:
-    """Return the HDUs of the product.
+    """Return the HDUs of the product, without its provenance.
 
     Parameters
     ----------
@@ -145,20 +186,17 @@ def hdus(
         The measured spectrum.
     derived : dict
         Result of `darkroom.nircam.spectrum.numbers.numbers`.
-    ramps : darkroom.nircam.ramps.ramps.RampSet
-        The ramps it was measured from.
-    provenance : darkroom.nircam.products.Provenance
-        Program, inputs and settings for the header.
+    measured : MeasuredFrom
     """
     fit = spectrum.fit
     common, own, count = pedestal_noise(spectrum.pedestals)
     cards = (
         ("INSTRUME", "NIRCAM", "instrument"),
-        ("DETECTOR", ramps.readout.detector, "detector"),
-        ("SUBARRAY", ramps.readout.subarray, "subarray"),
+        ("DETECTOR", measured.detector, "detector"),
+        ("SUBARRAY", measured.subarray, "subarray"),
         ("NFRAMES", spectrum.nframes, "frames averaged in a group"),
-        ("NFILES", len(ramps.files), "exposures"),
-        ("NRAMPS", len(ramps.ramps), "integrations"),
+        ("NFILES", measured.files, "exposures"),
+        ("NRAMPS", measured.ramps, "integrations"),
         ("DOF", round(spectrum.dof, 3), "degrees of freedom of all"),
         ("NAMPS", len(spectrum.amplifiers), "amplifiers measured"),
         ("TFRAME", spectrum.grid.frame_time, "[s] frame time"),
@@ -172,7 +210,6 @@ def hdus(
         ("PEDN", count, "differences of frames for these"),
     )
     primary = products.primary(cards)
-    provenance.stamp(primary.header)
     rows = bin_rows(spectrum)
     units = dict.fromkeys(rows[0], _DENSITY) | dict.fromkeys(("frequency", "low", "high"), "Hz")
     units |= {"values": None}
@@ -186,15 +223,13 @@ def hdus(
         products.table("NUMBERS", numbers, dict.fromkeys(numbers[0], "DN") | hertz),
         products.table("PEDESTAL", levels, {key: "DN" for key in levels[0] if "level" in key}),
     ]
-    header = ramps.files[0].header
-    group_time = float(header.get("TGROUP") or ramps.readout.frame_time * spectrum.nframes)
-    slow = pedestal_spectrum(spectrum.pedestals, group_time)
+    slow = pedestal_spectrum(spectrum.pedestals, measured.group_time)
     units = dict.fromkeys(("common", "own"), _DENSITY) | {"frequency": "Hz"}
     tables.append(products.table("PEDESTAL_PSD", slow, units))
     if spectrum.lines:
         units = {"frequency": "Hz", "rms": "DN"}
         tables.append(products.table("LINES", spectrum.lines, units))
-    tables.append(units_table(spectrum, ramps))
+    tables.append(measured.units)
     covariance = products.image("COVARIANCE", fit.covariance.astype(np.float64))
     covariance.header["COMMENT"] = f"of {', '.join(fit.layout.names)}; logarithms but for indices"
     return [primary, *tables, covariance]

@@ -170,7 +170,9 @@ def write(made: SpectrumResult, output: StrPath, table: StrPath, numbers_table: 
     """
     ramps = made.ramps
     provenance = Provenance.from_ramps("noise_spectrum", ramps, {})
-    hdus = files.hdus(made.spectrum, made.derived, ramps, provenance)
+    measured = files.MeasuredFrom.from_ramps(made.spectrum, ramps)
+    hdus = files.hdus(made.spectrum, made.derived, measured)
+    provenance.stamp(hdus[0].header)
     if made.changes:
         hdus.append(files.products.table("CHANGES", made.changes))
     save(output, hdus)

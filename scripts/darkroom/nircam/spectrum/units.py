@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +32,13 @@ def units_table(spectrum: Spectrum, ramps: RampSet) -> fits.BinTableHDU:
     ramps : RampSet
         Those it was measured from.
     """
+    return table_of(spectrum, of_ramps(ramps, len(spectrum.amplifiers), {}))
+
+
+def table_of(spectrum: Spectrum, units: unit_tables.Units) -> fits.BinTableHDU:
+    """Return the table UNITS of a spectrum whose ramps are given, without their values."""
     values = band_values(spectrum.by_ramp, spectrum.frequency, np.diff(spectrum.grid.edges))
-    units = of_ramps(ramps, len(spectrum.amplifiers), values)
-    units.amplifiers[:] = spectrum.amplifiers
+    units = replace(units, amplifiers=list(spectrum.amplifiers), values=values)
     return unit_tables.table(units, "", numbers=COLUMNS)
 
 
