@@ -61,6 +61,7 @@ def main() -> None:
     from darkroom.nircam.counterfactual.consumer import KINDS
     from darkroom.nircam.counterfactual.run import Task
     from darkroom.nircam.counterfactual.run import run as compare
+    from darkroom.nircam.counterfactual.stack import DeckExposure
 
     cache = Cache(arguments.cache, "jwst")
     exposures = []
@@ -74,10 +75,10 @@ def main() -> None:
         if lacking := [kind for kind in KINDS if not chosen.get(kind)]:
             raise InputError(listed, f"has no {', '.join(lacking)}, which the steps need")
         paths = {kind: cache.verified(chosen[kind]) for kind in KINDS}
-        exposures.append((exposure["exposure"], exposure["path"], paths))
+        exposures.append(DeckExposure(exposure["exposure"], exposure["path"], paths))
     if not exposures:
         raise DarkroomError("every exposure held out was refused: nothing to compare with")
-    names = [name for name, _, _ in exposures]
+    names = [one.name for one in exposures]
     require_held_out(arguments.candidate, {name: f"input {name}." for name in names})
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
