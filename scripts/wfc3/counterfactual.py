@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from darkroom.cli import ListFileParser, run
 from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison
+from darkroom.gates.options import add_harm_option, harms
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
         parser, ("dark", "flat"), "exposures, _raw.fits",
         "; the file in use is that which they name",
     )  # fmt: skip
+    add_harm_option(parser)
     arguments = parser.parse_args()
 
     from darkroom import __version__
@@ -30,6 +32,7 @@ def main() -> None:
     from darkroom.wfc3.counterfactual.compare import KINDS, compare
     from darkroom.wfc3.counterfactual.run import calibrated, in_use
     from darkroom.wfc3.engine.working import verified_references
+    from darkroom.wfc3.gating.harms import HARMS
 
     cache = Cache(arguments.cache, "hst")
     exposures = [
@@ -41,9 +44,9 @@ def main() -> None:
     names = [name for name, _, _ in exposures]
     for path in pair:
         require_held_out(path, {name: name.removesuffix("_raw") for name in names})
-    found = compare(
-        arguments.product, calibrated(kind, pair, exposures, arguments.context), __version__
-    )
+    sizes = harms(arguments, HARMS, f"wfc3_{arguments.product}")
+    made = calibrated(kind, pair, exposures, arguments.context)
+    found = compare(arguments.product, made, __version__, sizes)
     made = record(
         arguments.product, pair, found, names, arguments.context, {"darkroom": __version__},
         arguments.current_bad,
