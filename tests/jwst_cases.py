@@ -178,6 +178,55 @@ def flags():
     return {name: int(value) for name, value in dqflags.pixel.items()}
 
 
+def stacked_and_alone(paths, references, folder):
+    """Run exposures as one and each alone, with the pipeline's own steps to the end.
+
+    Returns what differs in a bit: ``[exposure and plane, ...]``.
+    """
+    import numpy as np
+
+    from darkroom.nircam.counterfactual import consumer, stack
+
+    members = [stack.DeckExposure(Path(path).stem, path, references) for path in paths]
+    raw = Path(folder, "stack_uncal.fits")
+    groups = stack.read_groups(members)
+    stack.write_stack(raw, members[0], groups)
+    together = consumer.correct(
+        raw, consumer.prepare(raw, references, raw), references, references["superbias"]
+    )
+    differ = []
+    for one, mine in zip(
+        members, stack.split(together, [len(each) for each in groups]), strict=True
+    ):
+        ramps = consumer.prepare(one.path, references, one.path)
+        alone = consumer.correct(one.path, ramps, references, references["superbias"])
+        fitted = consumer.fit(one.path, mine, references, references["readnoise"])
+        jumps, slopes = consumer.step_of("jump"), consumer.step_of("ramp_fit")
+        for step in (jumps, slopes):
+            step.override_gain, step.override_readnoise = (
+                references["gain"],
+                references["readnoise"],
+            )
+        flagged = jumps.run(alone.model)
+        _, theirs = slopes.run(flagged)
+        bad = (np.array(flagged.pixeldq) & 1) != 0
+        rate, error = (np.where(bad, np.nan, plane) for plane in (theirs.data, theirs.err))
+        planes = {
+            "ramps": (mine.model.data, alone.model.data),
+            "group 0": (mine.first, alone.first),
+            "GROUPDQ": (fitted.flags, flagged.groupdq),
+            "PIXELDQ": (fitted.pixel_flags, flagged.pixeldq),
+            "rate": (fitted.rate, rate.astype(np.float32)),
+            "error": (fitted.error, error.astype(np.float32)),
+        }
+        differ += [
+            f"{one.name} {name}"
+            for name, pair in planes.items()
+            if not np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f")
+        ]
+    return differ
+
+
 def main():
     """Answer every call."""
     cache, context = sys.argv[1:]

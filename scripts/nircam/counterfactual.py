@@ -13,6 +13,7 @@ from pathlib import Path
 
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
+from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison
 from darkroom.counterfactual.settings import DeckSettings
 
 _SETTINGS = ("slopes_dn_s",)
@@ -21,27 +22,13 @@ _SETTINGS = ("slopes_dn_s",)
 def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__, epilog="units: DN, DN/s.")
-    parser.add_argument("exposures", nargs="+", type=Path, metavar="FILE", help=(
-        "held-out darks, _uncal.fits, or their status files"
-    ))  # fmt: skip
-    parser.add_argument(
-        "--product", required=True, choices=("superbias", "readnoise", "dark", "mask")
+    add_options_of_comparison(
+        parser, ("superbias", "readnoise", "dark", "mask"), "held-out darks, _uncal.fits"
     )
-    parser.add_argument("--candidate", required=True, type=Path, help="new file, FITS")
     parser.add_argument("--current", required=True, type=Path, help="file in use, FITS")
-    parser.add_argument("--references", required=True, type=Path, metavar="FOLDER", help=(
-        "lists made by bestrefs.py: <exposure>.json"
-    ))  # fmt: skip
-    parser.add_argument("--refusals", type=Path, metavar="FOLDER", help=(
-        "why exposures are refused: <exposure>.txt, empty when they are not"
-    ))  # fmt: skip
-    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
-    parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
     parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
         "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
-    parser.add_argument("--current-bad", action="store_true", help="the current file is bad")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
     add_options(parser, DeckSettings, _SETTINGS)
     arguments = parser.parse_args()
     settings = read_options(arguments, DeckSettings, _SETTINGS)
@@ -51,33 +38,26 @@ def main() -> None:
     from darkroom.crds.environment import go_offline
 
     go_offline(arguments.cache, "jwst", arguments.context)
-    from darkroom.campaign.exposure import read_exposure
     from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
-    from darkroom.errors import DarkroomError, InputError
+    from darkroom.errors import InputError
     from darkroom.nircam.counterfactual.consumer import KINDS
     from darkroom.nircam.counterfactual.run import Task
     from darkroom.nircam.counterfactual.run import run as compare
+    from darkroom.nircam.counterfactual.stack import DeckExposure
 
     cache = Cache(arguments.cache, "jwst")
     exposures = []
-    for path in arguments.exposures:
-        refusal = arguments.refusals and arguments.refusals / f"{path.name.partition('.')[0]}.txt"
-        exposure = read_exposure(path, refusal)
-        if not exposure["accepted"]:
-            continue
-        listed = arguments.references / f"{exposure['exposure']}.json"
+    for name, path, listed in accepted_exposures(arguments):
         chosen = read_references(listed)
         if lacking := [kind for kind in KINDS if not chosen.get(kind)]:
             raise InputError(listed, f"has no {', '.join(lacking)}, which the steps need")
         paths = {kind: cache.verified(chosen[kind]) for kind in KINDS}
-        exposures.append((exposure["exposure"], exposure["path"], paths))
-    if not exposures:
-        raise DarkroomError("every exposure held out was refused: nothing to compare with")
-    names = [name for name, _, _ in exposures]
+        exposures.append(DeckExposure(name, path, paths))
+    names = [one.name for one in exposures]
     require_held_out(arguments.candidate, {name: f"input {name}." for name in names})
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}

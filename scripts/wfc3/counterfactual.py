@@ -8,61 +8,45 @@ file is closer to the truth.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from darkroom.cli import ListFileParser, run
+from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison
+from darkroom.gates.options import add_harm_option, harms
 
 
 def main() -> None:
     """Run the program."""
     parser = ListFileParser(description=__doc__)
-    parser.add_argument("exposures", nargs="+", type=Path, metavar="FILE", help=(
-        "exposures, _raw.fits, or their status files"
-    ))  # fmt: skip
-    parser.add_argument("--product", required=True, choices=("dark", "flat"))
-    parser.add_argument("--candidate", required=True, type=Path, help="new file, FITS")
-    parser.add_argument("--references", required=True, type=Path, metavar="FOLDER", help=(
-        "lists made by bestrefs.py: <exposure>.json; the file in use is that which they name"
-    ))  # fmt: skip
-    parser.add_argument("--refusals", type=Path, metavar="FOLDER", help=(
-        "why exposures are refused: <exposure>.txt, empty when they are not"
-    ))  # fmt: skip
-    parser.add_argument("--cache", required=True, type=Path, help="folder of the CRDS cache")
-    parser.add_argument("--context", required=True, help="pinned CRDS context, .pmap")
-    parser.add_argument("--current-bad", action="store_true", help="the file in use is bad")
-    parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
+    add_options_of_comparison(
+        parser, ("dark", "flat"), "exposures, _raw.fits",
+        "; the file in use is that which they name",
+    )  # fmt: skip
+    add_harm_option(parser)
     arguments = parser.parse_args()
 
     from darkroom import __version__
-    from darkroom.campaign.exposure import read_exposure
     from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
-    from darkroom.errors import DarkroomError
     from darkroom.wfc3.counterfactual.compare import KINDS, compare
     from darkroom.wfc3.counterfactual.run import calibrated, in_use
     from darkroom.wfc3.engine.working import verified_references
+    from darkroom.wfc3.gating.harms import HARMS
 
-    cache, exposures = Cache(arguments.cache, "hst"), []
-    for path in arguments.exposures:
-        refusal = arguments.refusals and arguments.refusals / f"{path.name.partition('.')[0]}.txt"
-        one = read_exposure(path, refusal)
-        if one["accepted"]:
-            listed = arguments.references / f"{one['exposure']}.json"
-            references = verified_references(read_references(listed), cache)
-            exposures.append((one["exposure"], one["path"], references))
-    if not exposures:
-        raise DarkroomError("every exposure was refused: nothing to compare with")
+    cache = Cache(arguments.cache, "hst")
+    exposures = [
+        (name, path, verified_references(read_references(listed), cache))
+        for name, path, listed in accepted_exposures(arguments)
+    ]
     kind = KINDS[arguments.product].lower()
     pair = arguments.candidate, in_use(kind, [(name, one) for name, _, one in exposures])
     names = [name for name, _, _ in exposures]
     for path in pair:
         require_held_out(path, {name: name.removesuffix("_raw") for name in names})
-    found = compare(
-        arguments.product, calibrated(kind, pair, exposures, arguments.context), __version__
-    )
+    sizes = harms(arguments, HARMS, f"wfc3_{arguments.product}")
+    made = calibrated(kind, pair, exposures, arguments.context)
+    found = compare(arguments.product, made, __version__, sizes)
     made = record(
         arguments.product, pair, found, names, arguments.context, {"darkroom": __version__},
         arguments.current_bad,

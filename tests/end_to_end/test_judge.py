@@ -173,6 +173,87 @@ def test_cgi_maps_and_darks_better_than_those_in_use(checkout):
         assert verdict["score"]["verdict"] == "better", verdict["score"]
 
 
+@pytest.mark.heavy
+def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
+    """The superdark of one item is compared on the visit of another, in one campaign."""
+    exposures = {"sampseq": "SPARS100", "subarray": "SQ128SUB", "dark_level": 0.007}
+    dithers = ([0.0, 0.0], [2.1, 0.4], [0.3, 2.3], [2.5, 2.7])
+    items = {
+        "darks": {
+            "instrument": "wfc3",
+            "simulate": exposures | {"visit": 2, "exposures": [{"light": "none"}] * 7},
+            "wfc3": {
+                "product": "superdark",
+                "superdark": {"pedigree": "MODEL", "description": "Simulated by darkroom"},
+            },
+        },
+        "visit": {
+            "instrument": "wfc3",
+            "simulate": exposures
+            | {"stars": 500, "exposures": [{"dither": place} for place in dithers]},
+            "wfc3": {"candidates": {"dark": "results/small/darks/superdark.fits"}},
+        },
+    }
+    choice = checkout.campaign(items=items, archive={"kind": "simulated", "seed": 71})
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("judge", "--config", choice)
+    folder = checkout.folder / "results/small"
+    verdict = json.loads((folder / "visit/judge/verdict_dark.json").read_text())
+    assert verdict["counterfactual"][0]["shift"] == 0
+    assert verdict["gates"]
+    # The one in use is the simulator's own: no mean of exposures is better.
+    assert verdict["score"]["exposures"] == 4
+    assert verdict["score"]["verdict"] == "worse", verdict["score"]
+    assert verdict["verdict"] == "do not deliver", verdict["reason"]
+    sky = next(r for r in verdict["counterfactual"] if r["estimand"] == "sky")
+    assert (sky["class"], sky["harm"]) == ("all pixels", 0.01)
+    # Levels of single darks scatter by 0.007 e-/s.
+    assert abs(sky["shift"]) < 4 * 0.007 / 7**0.5
+    # A gate that would see a fault of some size sees a larger one too.
+    for path in folder.glob("visit/judge/verdict_*_flt.json"):
+        for gate in json.loads(path.read_text())["gates"]:
+            if gate["seen95"] and gate["seen95"] < gate["harm"]:
+                assert gate["power"] >= 0.94, gate
+    assert "Nothing to be done" in checkout.snakemake("-n", "--config", choice)
+
+
+@pytest.mark.heavy
+def test_a_nircam_dark_and_mask_are_compared_with_those_of_crds(checkout):
+    """Both go through the pipeline on four exposures that neither was made of."""
+    made = {"pedigree": "DUMMY", "description": "Simulated", "useafter": "2022-01-01T00:00:00"}
+    items = {
+        "nrcalong": {
+            "instrument": "nircam",
+            "simulate": {
+                "detector": "NRCALONG", "subarray": "SUB64P", "readpatt": "BRIGHT2",
+                "exposures": 12, "nints": 2, "ngroups": 5,
+            },
+            "nircam": {
+                "superbias": made | {"previous": "none"},
+                "readnoise": made | {"previous": "none"},
+                "spectrum": {"make": False},
+                "reference_pixels": {"make": False},
+                "dark": made | {"make": True, "previous": "crds"},
+                "mask": made | {"make": True, "previous": "crds"},
+            },
+        }
+    }  # fmt: skip
+    choice = checkout.campaign(items=items)
+    checkout.snakemake("lock", "--config", choice)
+    checkout.snakemake("judge", "--config", choice)
+    judge = checkout.folder / "results/small/nrcalong/judge"
+    for product in ("dark", "mask"):
+        verdict = json.loads((judge / f"verdict_{product}.json").read_text())
+        assert verdict["counterfactual"][0]["shift"] == 0
+        # Two integrations of each of four exposures.
+        assert verdict["score"]["exposures"] == 8
+        # Those in use are the simulator's own.
+        assert verdict["score"]["verdict"] in ("worse", "cannot tell"), verdict["score"]
+        assert verdict["verdict"] != "deliver", verdict["reason"]
+        assert (judge / f"insertion_{product}.json").exists()
+    assert "Nothing to be done" in checkout.snakemake("-n", "--config", choice)
+
+
 def run_cgi(program, *arguments, at):
     command = [sys.executable, SCRIPTS / f"cgi/{program}.py", *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, cwd=at)

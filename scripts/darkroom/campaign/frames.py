@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import write_text
 from darkroom.errors import DarkroomError, InputError
-from darkroom.judge.checks import Alike, Distinct
+from darkroom.judge.common import Alike, Distinct
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, WARNED, Subject, sentences
 from darkroom.plain import plain_value

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.judge.checks import Check, groups, mad_limit
+from darkroom.judge.checks import Check
 from darkroom.judge.judgement import WARNED, Judgement, Subject
+from darkroom.judge.typical import mad_limit
+from darkroom.judge.values import groups
 from darkroom.words import number
 
 # A pattern that differs by this share matters: lamps and twilight change by less.
 _HARM = 0.05
-# Limit of few flats, in units of 1.4826 MAD; from 6 on see `darkroom.judge.checks`.
+# Limit of few flats, in units of 1.4826 MAD; from 6 on see `darkroom.judge.typical`.
 _FEW, _FEW_LIMIT = 6, 50.0
 # Light above the bias frames, in units of the noise of a pixel, below which there is none.
 _DARK = 3.0

@@ -13,7 +13,8 @@ from darkroom.ccd.details import InPlace
 from darkroom.ccd.flats import LikeFlats
 from darkroom.ccd.received import SETUP, header_values
 from darkroom.ccd.siblings import Constant, Copies, EachAmplifier, StandsOut, Subtracted
-from darkroom.judge.checks import Alike, Check, Distinct, NoFaults
+from darkroom.judge.checks import Check, NoFaults
+from darkroom.judge.common import Alike, Distinct
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import WARNED, Judgement, Subject, require_good
 

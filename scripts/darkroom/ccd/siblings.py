@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.judge.checks import Check, mad_limit, shown
+from darkroom.judge.checks import Check
 from darkroom.judge.judgement import WARNED, Judgement, Subject
+from darkroom.judge.typical import mad_limit
+from darkroom.judge.values import shown
 from darkroom.words import number
 
 # Roles whose frames are compared: flats and science frames differ rightly.
@@ -22,7 +24,7 @@ _COMPARED = ("bias", "dark")
 # belong to one cell. The latter is wide: a level that follows the temperature widens the scatter.
 _SAME_TIME, _SAME_C = 1e-3, 1.0
 # Largest deviation of n values from their median in units of 1.4826 MAD: exceeded in 1 of 1,000
-# sets, of 3 in 1 of 100 (4e5 simulated sets each). From 6 on see `darkroom.judge.checks`.
+# sets, of 3 in 1 of 100 (4e5 simulated sets each). From 6 on see `darkroom.judge.typical`.
 _FEW_LIMITS = {3: 114.0, 4: 50.0, 5: 61.0}
 # Deviations that matter, in units of the noise of a pixel: (warned, refused), of few and of more.
 # A level is subtracted frame by frame, so its deviation adds to the common error only; a shape

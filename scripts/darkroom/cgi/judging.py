@@ -13,8 +13,10 @@ from darkroom.campaign.settings import defaults
 from darkroom.cgi.settings import JudgeSettings
 from darkroom.cgi.stacks.preconditions import L1, unit_fault
 from darkroom.cgi.units import EM_ELECTRON
-from darkroom.judge.checks import Alike, Between, Check, Copies, Distinct, NoFaults, OneOf, Typical
+from darkroom.judge.checks import Between, Check, NoFaults, OneOf
+from darkroom.judge.common import Alike, Copies, Distinct
 from darkroom.judge.judgement import PASSED, WARNED
+from darkroom.judge.typical import Typical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -23,6 +23,12 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=Path, help="frame table of the item: exposures that must be in the product"
     )
+    add_harm_option(parser)
+    parser.add_argument("--output", required=True, type=Path, help="gates, JSON")
+
+
+def add_harm_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for smallest effects that matter."""
     parser.add_argument(
         "--harm",
         action="append",
@@ -30,7 +36,6 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
         metavar="GATE=NUMBER",
         help="smallest effect that matters, where it is not the usual one",
     )
-    parser.add_argument("--output", required=True, type=Path, help="gates, JSON")
 
 
 def harms(

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import defaults
-from darkroom.judge.checks import (
-    Alike,
-    Between,
-    Check,
-    Copies,
-    Distinct,
-    NoFaults,
-    OneOf,
-    Typical,
-)
+from darkroom.judge.checks import Between, Check, NoFaults, OneOf
+from darkroom.judge.common import Alike, Copies, Distinct
 from darkroom.judge.judgement import REFUSED, WARNED
+from darkroom.judge.typical import Typical
 from darkroom.nircam.ramps import header as cards
 from darkroom.nircam.ramps.sample import sample, sample_faults
 from darkroom.nircam.settings import JudgeSettings

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from darkroom.judge.checks import Alike, Between, Copies, Distinct, NoFaults, OneOf
+from darkroom.judge.checks import Between, NoFaults, OneOf
+from darkroom.judge.common import Alike, Copies, Distinct
 from darkroom.judge.judgement import PASSED, WARNED
 
 if TYPE_CHECKING:

@@ -267,11 +267,13 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             }
         return found
 
-    def gate_options(self, item: str, product: str, inputs: Any) -> str:  # noqa: ARG002
+    def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
         names = ("file", "details", "status", "record", "original", "quantities", "frames",
                  "candidate")  # fmt: skip
-        kind = product if product in ("reprocessed", "superdark", "dark", "flat") else "flt"
+        if product in self.candidates(item):
+            return named_options(inputs, *names)
+        kind = product if product in ("reprocessed", "superdark") else "flt"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:

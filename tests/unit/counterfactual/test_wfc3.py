@@ -43,7 +43,7 @@ def images(kind, rng, errors, exposures=6):
 
 
 def verdicts(kind, errors, seeds):
-    found = [compare(kind, images(kind, np.random.default_rng([51, seed]), errors), "1")
+    found = [compare(kind, images(kind, np.random.default_rng([51, seed]), errors), "1", {})
              for seed in range(seeds)]  # fmt: skip
     assert all(one.copy_exact for one in found)
     return found
@@ -74,8 +74,8 @@ def test_exposures_of_one_pointing_count_once():
     rng = np.random.default_rng(2)
     dithered = list(images("dark", rng, (0.004, 0.012)))
     same = [one._replace(pointing=(0, 0)) for one in dithered]
-    assert compare("dark", dithered, "1").score.exposures == 6
-    found = compare("dark", same, "1")
+    assert compare("dark", dithered, "1", {}).score.exposures == 6
+    found = compare("dark", same, "1", {})
     assert found.score.exposures == 1
     assert found.score.verdict == "cannot tell"
     assert "1 pointings of 6 exposures" in found.notes[0]
@@ -84,8 +84,8 @@ def test_exposures_of_one_pointing_count_once():
 def test_a_change_of_the_copy_is_noticed():
     one = next(images("dark", np.random.default_rng(3), (0.004, 0.004)))
     changed = Image(one.copy.rate + np.float32(1e-6), one.copy.flags)
-    assert not compare("dark", [one._replace(copy=changed)], "1").copy_exact
-    assert compare("dark", [one], "1").copy_exact
+    assert not compare("dark", [one._replace(copy=changed)], "1", {}).copy_exact
+    assert compare("dark", [one], "1", {}).copy_exact
 
 
 def changed(path, target, change):
@@ -115,12 +115,12 @@ def test_through_the_engine_the_file_in_use_is_worse_when_it_is_spoiled(tmp_path
 
     worse = changed(given[card], tmp_path / "worse.fits", spoil)
     frames = [(f"e{k}", visit.raw(k), given) for k in range(3)]
-    found = compare(kind, calibrated(card, (given[card], worse), frames, "hst_0001.pmap"), "1")
+    found = compare(kind, calibrated(card, (given[card], worse), frames, "hst_0001.pmap"), "1", {})
     assert found.copy_exact
     assert found.score.exposures == 3
     assert found.score.value > 0
     assert found.score.verdict == "better", found.score
-    same = compare(kind, calibrated(card, (worse, worse), frames[:2], "hst_0001.pmap"), "1")
+    same = compare(kind, calibrated(card, (worse, worse), frames[:2], "hst_0001.pmap"), "1", {})
     assert same.copy_exact
     assert {one.shift for one in same.shifts} == {0.0}
     assert (same.score.value, same.score.verdict) == (0.0, "cannot tell")

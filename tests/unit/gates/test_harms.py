@@ -61,11 +61,12 @@ def test_a_program_refuses_a_harm_that_its_product_does_not_have():
         harms(argparse.Namespace(harm=["pariti=2"]), HARMS, "superbias")
 
 
-def test_keys_are_declared_once_and_each_is_used_by_a_gate():
+def test_keys_are_declared_once_and_each_is_used_by_a_gate_or_a_comparison():
     names = [name for one in documents.harms() for name in one.names]
     assert len(set(names)) == len(names)
     for folder in (SCRIPTS / "darkroom").glob("*/gating"):
-        sources = [path for path in folder.glob("*.py") if path.name != "harms.py"]
+        sources = [*folder.glob("*.py"), *folder.parent.glob("counterfactual/*.py")]
+        sources = [path for path in sources if path.name != "harms.py"]
         text = "".join(path.read_text(encoding="utf-8") for path in sources)
         instrument = folder.parent.name
         module = __import__(f"darkroom.{instrument}.gating.harms", fromlist=["HARMS"])

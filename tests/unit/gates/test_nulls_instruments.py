@@ -15,6 +15,7 @@ from darkroom.gates.units import Units
 from darkroom.nircam.gating.darks import DARK
 from darkroom.nircam.gating.noise import REFERENCE_PIXELS, SPECTRUM
 from darkroom.wfc3.gating.single import intervals
+from darkroom.wfc3.gating.superdark import STATISTICS as SUPERDARK
 
 TRIALS = 1000
 
@@ -50,6 +51,17 @@ def wfc3(rng):
     counts += 20 / np.sqrt(pixels) * rng.standard_normal(15)
     quality = {"times": times, "counts": counts, "used": np.ones(15, bool)}
     return intervals(quality, {"level": sky}, {})
+
+
+def superdark(rng):
+    """Fifteen WFC3 darks: levels that amplifiers share, and the noise of some hundred pixels."""
+    n, pixels = 15, 256
+    level = 0.007 * rng.standard_normal((n, 1))
+    residual = rng.standard_normal((n, 4, pixels))
+    middle = np.median(residual, axis=2)
+    spread = 1.4826 * np.median(np.abs(residual - middle[..., None]), axis=2)
+    rate = level + 0.02 * middle + 0.001 * rng.standard_normal((n, 4))
+    return unit_gates(units({"rate": rate, "lnvar": 2 * np.log(spread)}, n), SUPERDARK)
 
 
 def spectrum(rng):
@@ -89,7 +101,7 @@ def test_a_frame_that_lost_a_tenth_of_its_pixels_is_found():
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("make", [cgi, wfc3, spectrum, reference_pixels, dark])
+@pytest.mark.parametrize("make", [cgi, wfc3, superdark, spectrum, reference_pixels, dark])
 def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(make):
     chances, alarmed = [], 0
     settings = JudgeSettings(false_alarm=0.01, warn=0.2, injections=20)

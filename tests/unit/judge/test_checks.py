@@ -3,18 +3,8 @@
 import numpy as np
 import pytest
 
-from darkroom.judge.checks import (
-    Alike,
-    Between,
-    Copies,
-    Distinct,
-    NoFaults,
-    OneOf,
-    Typical,
-    mad_limit,
-    median,
-    shown,
-)
+from darkroom.judge.checks import Between, NoFaults, OneOf
+from darkroom.judge.common import Alike, Copies, Distinct
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import (
     PASSED,
@@ -26,6 +16,8 @@ from darkroom.judge.judgement import (
     sentences,
     write_judgements,
 )
+from darkroom.judge.typical import Typical, mad_limit, median
+from darkroom.judge.values import shown
 
 
 def subjects(key, *values):

@@ -12,6 +12,7 @@ from scipy import stats
 
 from darkroom.ccd import options
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.gating.harms import HARMS
 from darkroom.ccd.overscan.amplifiers import amplifiers
 from darkroom.ccd.previous import require_same_camera
 from darkroom.ccd.products import dark_rate as ratefile
@@ -23,6 +24,7 @@ from darkroom.ccd.stack.frames import opened
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.score import further_made_of
 from darkroom.counterfactual.subtracted import SCORED, Consumer, Exchange, compare, compare_noise
+from darkroom.gates.harms import of_product
 
 if TYPE_CHECKING:
     from darkroom.counterfactual.record import Comparison
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 HOT = "hot pixels"
 # Samples that say nothing of the file.
 _NO_VALUE = DQ.NONFINITE | DQ.SATURATED | DQ.NO_ERROR
-# A level below this share of the noise of one frame is seen only in the mean of 25 frames.
-_HARM = 0.2
+# Smallest level that matters, that of the gates, as a share of the noise of one frame.
+_HARM = of_product(HARMS, "master_bias")["level"].size({})
 
 
 @dataclass(frozen=True)

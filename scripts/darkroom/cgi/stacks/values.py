@@ -11,7 +11,7 @@ import numpy as np
 from darkroom.cgi.stacks.preconditions import L1, divided, level_of, step_faults
 from darkroom.cgi.units import EM_ELECTRON, SATURATED
 from darkroom.errors import InputError
-from darkroom.judge.checks import is_blank
+from darkroom.judge.values import is_blank
 
 if TYPE_CHECKING:
     from darkroom.cgi.geometry import Geometry

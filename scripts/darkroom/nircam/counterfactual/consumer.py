@@ -5,6 +5,7 @@ What comes before the exchanged step is computed once and used for both files.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -71,7 +72,22 @@ class Fitted:
         return (self.flags & np.uint8(Group.JUMP_DET)) != 0
 
 
-def prepare(path: StrPath, references: Mapping[str, StrPath]) -> Any:
+def load_steps() -> None:
+    """Import the steps, and keep what they consist of out of the search for unused memory.
+
+    A step makes that search each time it is run, which took a fifth of the whole.
+    """
+    from darkroom.nircam.steps import STEPS
+
+    for name in (*BEFORE, *CORRECTION, "dark_current"):
+        import_module(STEPS[name].module)
+    for module, _ in _FIT.values():
+        import_module(module)
+    gc.collect()
+    gc.freeze()
+
+
+def prepare(path: StrPath, references: Mapping[str, StrPath], plain: StrPath) -> Any:
     """Return the ramps of a raw exposure before a superbias is subtracted.
 
     `darkroom.crds.environment.go_offline` must have been called.
@@ -79,13 +95,15 @@ def prepare(path: StrPath, references: Mapping[str, StrPath]) -> Any:
     Parameters
     ----------
     path : path-like
-        Raw exposure, not compressed.
+        Raw exposure, named in messages.
     references : dict
         ``{type: path}`` of `KINDS`.
+    plain : path-like
+        The file that is read, not compressed.
     """
     from darkroom.nircam.steps import run_steps
 
-    return run_steps(path, BEFORE, references, {}, keep=True)
+    return run_steps(path, BEFORE, references, {}, plain=plain, keep=True)
 
 
 def correct(
@@ -164,17 +182,15 @@ def fit(
         Map of the read noise.
     """
     given = {"gain": references["gain"], "readnoise": readnoise}
-    ramps = _run(path, "jump", _step("jump"), corrected.model.copy(), given)
+    ramps = _run(path, "jump", step_of("jump"), corrected.model.copy(), given)
     flags = np.array(ramps.groupdq)
-    rate, ints = _run(path, "ramp_fit", _step("ramp_fit"), ramps.copy(), given)
-    result = rate if ints is None else ints
-    stack = flags.shape[0]
+    result = _slopes(path, ramps, given)
     found = Fitted(
-        rate=_cube(result.data, stack),
-        error=_cube(result.err, stack),
-        var_rnoise=_cube(result.var_rnoise, stack),
+        rate=np.array(result["slope"], np.float32),
+        error=np.array(result["err"], np.float32),
+        var_rnoise=np.array(result["var_rnoise"], np.float32),
         flags=flags,
-        pixel_flags=np.array(rate.dq if ramps.pixeldq is None else ramps.pixeldq),
+        pixel_flags=np.array(ramps.pixeldq),
     )
     bad = (found.pixel_flags & np.uint32(Pixel.DO_NOT_USE)) != 0
     for values in (found.rate, found.error, found.var_rnoise):
@@ -207,7 +223,7 @@ def jumps_of(
     ramps.groupdq = np.zeros(data.shape, np.uint8)
     ramps.meta.exposure.nints = data.shape[0]
     given = {"gain": references["gain"], "readnoise": readnoise}
-    found = _run(path, "jump", _step("jump"), ramps, given)
+    found = _run(path, "jump", step_of("jump"), ramps, given)
     return (np.array(found.groupdq) & np.uint8(Group.JUMP_DET)) != 0
 
 
@@ -232,7 +248,8 @@ def _first(model: Any) -> np.ndarray:
     return first
 
 
-def _step(name: str) -> Any:
+def step_of(name: str) -> Any:
+    """Return the step jump or ramp_fit, with the pipeline's own settings."""
     module, cls = _FIT[name]
     return getattr(import_module(module), cls)()
 
@@ -245,10 +262,9 @@ def _run(path, name, step, model, overrides):
         result = step.run(model)
     # CRDS calls sys.exit on some errors.
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(path, f"jwst's step {name} cannot work on it ({said})") from error
-    said = (result[0] if isinstance(result, tuple) else result).meta.cal_step
-    status = getattr(said, "dark_sub" if name == "dark_current" else name)
+        fault = f"jwst's step {name} cannot work on it ({_words(error)})"
+        raise InputError(path, fault) from error
+    status = getattr(result.meta.cal_step, "dark_sub" if name == "dark_current" else name)
     if status != "COMPLETE":
         raise InputError(
             path,
@@ -258,6 +274,40 @@ def _run(path, name, step, model, overrides):
     return result
 
 
-def _cube(values: Any, count: int) -> np.ndarray:
-    array = np.array(values, np.float32)
-    return array.reshape(count, *array.shape[-2:])
+def _slopes(path, ramps, given):
+    """Fit ramps as the step ramp_fit does, for each integration: ``{name: (nints, ny, nx) array}``.
+
+    The step's own function is called with the step's own settings. The step would then build two
+    models with all cards of the exposure, of which nothing is used here and which take ten times as
+    long as the fit.
+    """
+    from jwst.datamodels import dqflags
+    from jwst.ramp_fitting.ramp_fit_step import get_reference_file_subarrays
+    from stcal.ramp_fitting.ramp_fit import ramp_fit
+    from stdatamodels.jwst import datamodels
+
+    step = step_of("ramp_fit")
+    try:
+        with (
+            datamodels.ReadnoiseModel(str(given["readnoise"])) as first,
+            datamodels.GainModel(str(given["gain"])) as second,
+        ):
+            cut = get_reference_file_subarrays(ramps, first, second)
+            noise, gain = (np.array(one) for one in cut)
+        _, found, _ = ramp_fit(
+            ramps, False, noise, gain, step.algorithm, step.weighting, step.maximum_cores,
+            dqflags.pixel, suppress_one_group=step.suppress_one_group,
+        )  # fmt: skip
+    except Exception as error:
+        raise InputError(
+            path, f"jwst's step ramp_fit cannot work on it ({_words(error)})"
+        ) from error
+    if found is None:
+        raise InputError(
+            path, "jwst's step ramp_fit finds no slope in it", "leave this exposure out of the deck"
+        )
+    return found
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -99,17 +98,6 @@ def with_sources(
             raw = np.rint(found + level)
             out[number, group][where] = np.clip(raw, 0, _LARGEST).astype(out.dtype)
     return out
-
-
-def write_with_sources(path: Path, output: Path, groups: np.ndarray) -> None:
-    """Write a copy of a raw exposure with other counts."""
-    from astropy.io import fits
-
-    from darkroom.fits.write import write
-
-    with fits.open(path, memmap=False) as hdus:
-        hdus["SCI"].data = groups
-        write(output, list(hdus))
 
 
 def white_ramps(

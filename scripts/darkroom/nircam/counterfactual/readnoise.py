@@ -10,6 +10,7 @@ import numpy as np
 from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import decide, noise_gains
+from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual.results import (
     Pair,
     flags_changed,
@@ -17,9 +18,10 @@ from darkroom.nircam.counterfactual.results import (
     rate_shifts,
     source_shifts,
 )
+from darkroom.nircam.gating.harms import HARMS
 
-#: Smallest relative change of the noise that matters: false jumps change by a factor of 3.
-HARM = 0.05
+#: Smallest relative change of the noise that matters, that of the gates (there of ln variance).
+HARM = math.expm1(of_product(HARMS, "readnoise")["noise"].size({}) / 2)
 #: Beyond this many times the expected rate, and its error, false jumps are not as they should be.
 MOST_EXCESS = 0.5
 WORDS = ScoreWords(

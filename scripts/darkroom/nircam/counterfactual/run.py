@@ -7,8 +7,7 @@ import shutil
 import tempfile
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +21,11 @@ from darkroom.errors import InputError
 from darkroom.nircam.counterfactual import darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
-    Fitted,
     correct,
     fit,
     identical,
     jumps_of,
+    load_steps,
     prepare,
     subtract_dark,
 )
@@ -34,13 +33,18 @@ from darkroom.nircam.counterfactual.deck import (
     source_slopes,
     white_ramps,
     with_sources,
-    write_with_sources,
 )
 from darkroom.nircam.counterfactual.results import Pair
+from darkroom.nircam.counterfactual.stack import (
+    DeckExposure,
+    read_groups,
+    split,
+    stacks,
+    write_stack,
+)
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
-from darkroom.nircam.ramps.files import plain_copy
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -95,7 +99,31 @@ class _Deck:
     reference: np.ndarray | None = None
 
 
-def run(task: Task, exposures: Sequence[tuple[str, StrPath, Mapping[str, StrPath]]]) -> Comparison:
+@dataclass
+class _Stack:
+    """Exposures that go through the steps before jump as one.
+
+    Attributes
+    ----------
+    members : list of DeckExposure
+    raw : pathlib.Path
+        File of their integrations.
+    groups : list of (nints, ngroups, ny, nx) arrays
+        Raw counts of each.
+    ramps : stdatamodels RampModel
+        Before a superbias is subtracted.
+    corrected : Corrected or None
+        What is the same for both files, once it was computed.
+    """
+
+    members: list[DeckExposure]
+    raw: Path
+    groups: list[np.ndarray]
+    ramps: Any
+    corrected: Corrected | None = None
+
+
+def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
     """Compare two files on held-out exposures.
 
     `darkroom.crds.environment.go_offline` must have been called.
@@ -103,8 +131,8 @@ def run(task: Task, exposures: Sequence[tuple[str, StrPath, Mapping[str, StrPath
     Parameters
     ----------
     task : Task
-    exposures : sequence of (str, path-like, dict)
-        Name, raw file and ``{type: path}`` of the references of each exposure; darks.
+    exposures : sequence of DeckExposure
+        Darks.
 
     Raises
     ------
@@ -112,63 +140,92 @@ def run(task: Task, exposures: Sequence[tuple[str, StrPath, Mapping[str, StrPath
         When a step does not work on an exposure, or the exposures have different shapes.
     """
     deck = _Deck([], [], [])
+    load_steps()
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # Pixels without a value in any exposure.
         warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
         copy = Path(scratch, "copy_of_current.fits")
         shutil.copyfile(task.current, copy)
-        for name, path, references in exposures:
-            log.info("%s: with both files", name)
-            _add(deck, task, (name, path, references), copy, Path(scratch))
+        for members in stacks(exposures):
+            _add(deck, task, members, copy, Path(scratch))
         return _compared(deck, task, exposures[0])
 
 
-def _add(deck, task, exposure, copy, scratch):
-    """Run one exposure, and the same with sources, with both files and the copy."""
-    name, path, references = exposure
-    with ExitStack() as copies:
-        plain = plain_copy(path, copies)
-        ramps = prepare(plain, references)
-        _describe(deck, path, ramps, task)
-        new, old, same = _both(task, (path, plain), ramps, references, copy)
-        deck.exact.append(identical(old[1], same[1], old[0].first, same[0].first))
-        firsts = new[0].first, old[0].first
-        deck.pairs.append(Pair(name, firsts, (new[1], old[1])))
-        deck.ramps.append(np.array(old[0].model.data))
-        deck.model = old[0].model
-        if task.product in _DARKS_ALONE:
-            return
-        sources, slopes = _sources(deck, task, exposure, plain, scratch)
-        ramps = prepare(sources, references)
-        new, old, _ = _both(task, (path, sources), ramps, references, None)
-        pair = Pair(f"{name} with sources", firsts, (new[1], old[1]), slopes)
-        deck.pairs.append(pair)
-        sources.unlink()
+def _add(deck, task, members, copy, scratch):
+    """Add exposures of one kind; where a step fails, one by one, so that it says on which."""
+    log.info("%s: with both files", ", ".join(one.name for one in members))
+    try:
+        pairs, ramps, exact = _through_both(deck, task, members, copy, scratch)
+    except InputError:
+        if len(members) == 1:
+            raise
+        for one in members:
+            _add(deck, task, [one], copy, scratch)
+        return
+    deck.pairs += pairs
+    deck.ramps += ramps
+    deck.exact += exact
 
 
-def _both(task, exposure, ramps, references, copy):
-    """Return the corrected ramps and rates with candidate, current file and a copy of it.
+def _through_both(deck, task, members, copy, scratch):
+    """Run exposures, and the same with sources, with both files and the copy."""
+    stack = _stacked(members, read_groups(members), scratch / "darks_uncal.fits")
+    for one in members:
+        _describe(deck, one.path, stack.ramps, task)
+    new, old, same = (_results(task, stack, one) for one in (task.candidate, task.current, copy))
+    deck.model = old[0][0].model
+    firsts = [(one.first, other.first) for (one, _), (other, _) in zip(new, old, strict=True)]
+    exact = [
+        identical(one, other, first.first, second.first)
+        for (first, one), (second, other) in zip(old, same, strict=True)
+    ]
+    ramps = [np.array(one.model.data) for one, _ in old]
+    pairs = [
+        Pair(member.name, first, (one, other))
+        for member, first, (_, one), (_, other) in zip(members, firsts, new, old, strict=True)
+    ]
+    if task.product in _DARKS_ALONE:
+        return pairs, ramps, exact
+    made = [
+        _sources(deck, task, one, groups) for one, groups in zip(members, stack.groups, strict=True)
+    ]
+    stack = _stacked(members, [groups for groups, _ in made], scratch / "sources_uncal.fits")
+    new, old = (_results(task, stack, one) for one in (task.candidate, task.current))
+    # In the order in which exposures were given: each dark, then the same with sources.
+    pairs = [
+        one
+        for dark, (_, slopes), (_, first), (_, second) in zip(pairs, made, new, old, strict=True)
+        for one in (dark, Pair(f"{dark.name} with sources", dark.first, (first, second), slopes))
+    ]
+    return pairs, ramps, exact
 
-    The exposure is that which messages name, and the file that is read.
-    """
-    path, raw = exposure
-    found: list[tuple[Corrected, Fitted] | None] = []
-    common = None
-    for file in (task.candidate, task.current, copy):
-        if file is None:
-            found.append(None)
-            continue
-        readnoise = file if task.product == "readnoise" else references["readnoise"]
-        if task.product == "superbias":
-            one = correct(path, ramps, references, file)
-        elif task.product == "mask":
-            flagged = prepare(raw, {**references, "mask": file})
-            one = correct(path, flagged, references, references["superbias"])
-        else:
-            common = common or correct(path, ramps, references, references["superbias"])
-            one = common if task.product == "readnoise" else subtract_dark(path, common, file)
-        found.append((one, fit(path, one, references, readnoise)))
-    return found
+
+def _stacked(members, groups, raw):
+    """Write exposures as one, and run the steps that come before both files."""
+    write_stack(raw, members[0], groups)
+    ramps = prepare(members[0].path, members[0].references, raw)
+    return _Stack(list(members), raw, groups, ramps)
+
+
+def _results(task, stack, file):
+    """Return the corrected ramps and the rates of each exposure of a stack with a file."""
+    path, references = stack.members[0].path, stack.members[0].references
+    if task.product == "superbias":
+        one = correct(path, stack.ramps, references, file)
+    elif task.product == "mask":
+        flagged = prepare(path, {**references, "mask": file}, stack.raw)
+        one = correct(path, flagged, references, references["superbias"])
+    else:
+        if stack.corrected is None:
+            stack.corrected = correct(path, stack.ramps, references, references["superbias"])
+        one = stack.corrected
+        one = one if task.product == "readnoise" else subtract_dark(path, one, file)
+    readnoise = file if task.product == "readnoise" else references["readnoise"]
+    split_up = split(one, [len(groups) for groups in stack.groups])
+    return [
+        (part, fit(member.path, part, references, readnoise))
+        for member, part in zip(stack.members, split_up, strict=True)
+    ]
 
 
 def _describe(deck, path, ramps, task):
@@ -190,12 +247,11 @@ def _describe(deck, path, ramps, task):
         raise InputError(path, f"is of {readout.subarray}, others of {deck.readout.subarray}")
 
 
-def _sources(deck, task, exposure, plain, scratch):
-    """Write the exposure with sources; return the file and the slopes (DN/s)."""
-    name, _, references = exposure
+def _sources(deck, task, exposure, groups):
+    """Return the counts of an exposure with sources, and the slopes (DN/s)."""
+    name, path, references = exposure
     rng = np.random.default_rng([_SEED, zlib.crc32(name.encode())])
-    header = fits.getheader(plain)
-    groups = fits.getdata(plain, "SCI")
+    header = fits.getheader(path)
     pattern = str(header["READPATT"])
     frames = sum(PATTERNS[pattern]) * groups.shape[1]
     frame_time = float(header["TFRAME"])
@@ -206,9 +262,7 @@ def _sources(deck, task, exposure, plain, scratch):
     usable = np.isfinite(gain) & (gain > 0) & np.isfinite(bias)
     slopes[~usable | ~np.isfinite(coefficients).all(axis=0)] = 0
     made = with_sources(groups, bias, coefficients, slopes, (frame_time, pattern), gain, rng)
-    output = scratch / f"{name}_sources_uncal.fits"
-    write_with_sources(plain, output, made)
-    return output, slopes
+    return made, slopes
 
 
 def _compared(deck, task, exposure):

@@ -9,6 +9,7 @@ import numpy as np
 from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import Score, decide, further_made_of, variance_gains
+from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual.results import (
     Pair,
     flags_changed,
@@ -17,10 +18,11 @@ from darkroom.nircam.counterfactual.results import (
     source_shifts,
     unit_note,
 )
+from darkroom.nircam.gating.harms import HARMS
 
-#: Smallest shift of a level that matters to images of one group, saturation and linearity, DN.
-HARM_LEVEL = 10.0
-HARM_PARITY = 1.0
+#: Smallest shifts that matter, those of the gates.
+_HARMS = of_product(HARMS, "superbias")
+HARM_LEVEL, HARM_PARITY = (_HARMS[key].size({}) for key in ("level", "parity"))
 WORDS = ScoreWords(
     "variance of group 0 after reference pixels",
     "DN²",

@@ -48,7 +48,7 @@ class Sample:
     ----------
     digests : list of str
         Of each integration: digests of pieces of its first group with data, as
-        `darkroom.judge.checks.Copies` compares them; empty without one.
+        `darkroom.judge.common.Copies` compares them; empty without one.
     lost : list of list of int
         Groups without data, counted from 0, of each integration.
     copied : list of list of int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from darkroom.counterfactual.paired import Shift, classes_of, flag_shifts, leave_one_out, mean_of
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import decide
+from darkroom.gates.harms import of_product
+from darkroom.wfc3.gating.harms import HARMS
 
 #: Reference types that are compared, and the card that names them.
 KINDS = {"dark": "DARKFILE", "flat": "PFLTFILE"}
 # Pixels farther from the sky than this many deviations are sources.
 _SOURCE, _MAD, _FEWEST = 3.5, 1.4826, 64
-#: Smallest change that matters: of the sky, for a flat (relative) and for a dark (e-/s).
-HARM = {"dark": 0.01, "flat": 0.01}
 UNIT = {"dark": "e-/s", "flat": ""}
 WORDS = {
     "dark": ScoreWords(
@@ -56,7 +56,9 @@ class Exposure(NamedTuple):
     copy: Image
 
 
-def compare(kind: str, exposures: Iterable[Exposure], version: str) -> Comparison:
+def compare(
+    kind: str, exposures: Iterable[Exposure], version: str, harms: Mapping[str, float]
+) -> Comparison:
     """Return what a candidate dark or flat changes.
 
     The sky is flat: what scatters in it beyond its noise is the error of dark and flat. The paired
@@ -71,7 +73,10 @@ def compare(kind: str, exposures: Iterable[Exposure], version: str) -> Compariso
         Read one by one.
     version : str
         Of darkroom.
+    harms : dict
+        Smallest change of the ``sky`` that matters, where it is not the usual one.
     """
+    harm = of_product(HARMS, f"wfc3_{kind}")["sky"].size(harms)
     gains: dict[tuple[int, ...], list[float]] = {}
     exact = True
     steps: dict[str, list[float]] = {}
@@ -90,7 +95,7 @@ def compare(kind: str, exposures: Iterable[Exposure], version: str) -> Compariso
             for a, b in zip(one.copy, one.current, strict=True)
         )
     found = [
-        Shift("sky", name, *_scattered(values), UNIT[kind], HARM[kind], len(values))
+        Shift("sky", name, *_scattered(values), UNIT[kind], harm, len(values))
         for name, values in steps.items()
     ]
     before, after = ([pair[k] for pair in flags] for k in (0, 1))

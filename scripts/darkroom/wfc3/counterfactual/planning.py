@@ -25,6 +25,9 @@ class ComparisonPlan:
         def place(self) -> str:
             """Return the options that name the CRDS cache and the pinned context."""
 
+        def harm_options(self, product: str) -> str:
+            """Return the harms of a product that the campaign sets, as options."""
+
     def candidates(self, item: str) -> dict[str, str]:
         """Return the new files that are compared on the exposures of an item: ``{product: file}``.
 
@@ -62,4 +65,4 @@ class ComparisonPlan:
         bad = f"{item}/{product}" in self.plan.campaign.settings["deliver"]["bad"]
         words = ["--product", product, "--references", f"{folder}/references"]
         words += ["--refusals", f"{folder}/refusals"] + ["--current-bad"] * bad
-        return f"{self.place()} {quoted(*words)}"
+        return f"{self.place()} {quoted(*words)} {self.harm_options(f'wfc3_{product}')}".rstrip()

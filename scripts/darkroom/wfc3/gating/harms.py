@@ -1,10 +1,11 @@
-"""The effects that matter to FLTs and to the image of a visit. Standard library only."""
+"""The effects that matter to FLTs, the image of a visit, and darks. Standard library only."""
 
 from __future__ import annotations
 
 from darkroom.gates.harms import Harm
 
 _SKY = "2 % of the sky: light of the limb or of a trail"
+_DARK = "2 % of a faint sky of 0.5 e-/s, as for the light of the limb"
 HARMS = (
     Harm("flt", "interval", "sky between two reads", 0.02, "e-/s", _SKY, scale="the sky"),
     Harm("flt, reprocessed", "background", "background of the left over the right side", 0.02, "",
@@ -19,8 +20,10 @@ HARMS = (
          "an EXPTIME card that is not the time of the reads weights the exposure wrongly"),
     Harm("reprocessed", "shift", "shift of the sources of an exposure", 0.1, "pixels",
          "a tenth of a pixel widens stars by 2 %"),
-    Harm("superdark", "rate", "dark current", 0.007, "e-/s",
-         "the scatter of the levels of single darks"),
+    Harm("superdark", "rate", "dark current", 0.01, "e-/s", _DARK),
     Harm("superdark", "noise", "noise of a dark", 0.3, "ln noise",
          "another gain or clock: errors are wrong by 30 %"),
+    Harm("wfc3_dark", "sky", "sky of an exposure, with a new dark", 0.01, "e-/s", _DARK),
+    Harm("wfc3_flat", "sky", "sky of an exposure, with a new flat, as a share", 0.01, "",
+         "photometry is wrong by 1 %"),
 )  # fmt: skip

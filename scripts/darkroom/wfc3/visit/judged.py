@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from darkroom.errors import InputError
-from darkroom.judge.checks import Distinct
+from darkroom.judge.common import Distinct
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import Subject
 from darkroom.wfc3.judging import checks
