@@ -251,7 +251,7 @@ def begin(results: StrPath, command: str, outputs: Sequence[tuple[str, bool]]) -
         {"command": command, "results": str(results), "outputs": [list(o) for o in outputs]}
     )
     try:
-        if json.loads(head.read_text(encoding="utf-8")) == content:
+        if json.loads(_text(head)) == content:
             return
     except (OSError, ValueError, RecursionError):
         pass
