@@ -17,7 +17,7 @@ from darkroom.delivery.planning import Deliveries
 from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success
-from darkroom.workflow.hold import hold_folder
+from darkroom.workflow.hold import hold_folder, hold_results
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
 from darkroom.workflow.results import results_folder
@@ -76,6 +76,7 @@ onstart:
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
     or_exit(check_earlier_jobs, workflow)
     begin_records(workflow, RESULTS, NEXT)
+    or_exit(hold_results, RESULTS, workflow.dag_settings.targets)
 
 
 onsuccess:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -265,10 +266,14 @@ def append_text(path: StrPath, text: str) -> None:
     """Append lines (UTF-8) to a journal, and flush it.
 
     A power cut meanwhile may leave part of them, or zeros; what was there before stays. They begin
-    on a line of their own, whatever is there.
+    on a line of their own, whatever is there. A journal that has another name elsewhere (a backup
+    of links), or is a link itself, is replaced by one of its own first.
     """
     path = Path(path)
     make_folder(path.parent)
+    if is_linked(path):
+        kept = "" if path.is_symlink() else path.read_text(encoding="utf-8", errors="replace")
+        write_text(path, kept)
     new = not path.exists()
     with path.open("a", encoding="utf-8") as stream:
         stream.write(text if new else f"\n{text}")
@@ -276,6 +281,18 @@ def append_text(path: StrPath, text: str) -> None:
         os.fsync(stream.fileno())
     if new:
         flush(path.parent)
+
+
+def is_linked(path: StrPath) -> bool:
+    """Tell whether what is written to a file in place would change a file elsewhere as well.
+
+    So it is of a symbolic link, and of a file that has a second name.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink > 1)
 
 
 def write_new_text(path: StrPath, text: str) -> None:

@@ -166,7 +166,8 @@ class Fetching:
     def _fetch_batch(self, own: Exposure, tasks: _Tasks) -> dict[int, Outcome]:
         """Fetch an exposure and small ones with it; return the outcome of each, by its row."""
         down = self.folder / ".archive_down"
-        if down.is_file() and time() - down.stat().st_mtime < DOWN_S:
+        # A mark of the future is of a clock that was wrong.
+        if down.is_file() and abs(time() - down.stat().st_mtime) < DOWN_S:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
         count = self._parallel
@@ -193,6 +194,8 @@ class Fetching:
             own_failed = failures_in_a_row and once and exposure is own
             if failures_in_a_row >= FAILURES * count or own_failed:
                 tasks.end()
+                # Anew: a link in its place leads to a file of somebody else.
+                down.unlink(missing_ok=True)
                 down.touch()
         return outcomes
 

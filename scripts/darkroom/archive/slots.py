@@ -63,7 +63,8 @@ class Claims:
         if self._file is None:
             make_folder(self._path.parent)
             # Open for the life of the process: closing it would free every claim.
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.open(self._path, flags, 0o666)
         return self._file
 
 

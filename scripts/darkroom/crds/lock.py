@@ -47,6 +47,8 @@ class Holder:
         if not self.alone or (what is None and time.monotonic() - self._last < _HEARTBEAT_S):
             return
         self._last = time.monotonic()
+        if os.fstat(self._descriptor).st_nlink != 1:
+            return  # it has another name, in a backup for example
         # Another user's file can be locked, but not written to.
         with suppress(OSError):
             if what is None:
@@ -80,9 +82,9 @@ def filling(path: Path, patience_s: float) -> Iterator[Holder]:
     """
     make_folder(path.parent)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except PermissionError:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         yield Holder(descriptor, _locked(descriptor, path, patience_s))
     finally:

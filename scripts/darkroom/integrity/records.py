@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.atomic import make_folder, remove_durably, rename_unannounced
+from darkroom.atomic import flush, make_folder, remove_durably
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
 from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from darkroom.hints import StrPath
 
@@ -186,13 +186,17 @@ def _text(path: Path) -> str:
     return bounded_text(path, _LONGEST)
 
 
-def write_record(path: StrPath, record: Record) -> None:
-    """Write the record of a file that has its name."""
-    root = root_of(path)
-    if root is None:
-        return
-    content = vars(record) | {"file": Path(path).name}
-    write_sealed(place(root, path), sealed(content))
+def write_records(records: Iterable[tuple[StrPath, Record]]) -> None:
+    """Write the records of files that have their names; each folder of records is flushed once."""
+    folders = set()
+    for path, record in records:
+        if (root := root_of(path)) is not None:
+            where = place(root, path)
+            content = sealed(vars(record) | {"file": Path(path).name})
+            _rename_sealed(where, content)
+            folders.add(where.parent)
+    for folder in folders:
+        flush(folder)
 
 
 def remove_record(path: StrPath) -> None:
@@ -207,8 +211,11 @@ def remove_record(path: StrPath) -> None:
     remove_durably(place(root, path))
     folder = place(root, path).with_suffix("")
     if folder.is_dir():
-        for record in folder.rglob("*.json"):
-            remove_durably(record)
+        found = list(folder.rglob("*.json"))
+        for record in found:
+            record.unlink(missing_ok=True)
+        for parent in {record.parent for record in found}:
+            flush(parent)
 
 
 def write_sealed(path: Path, content: dict[str, Any], writer: str = "") -> None:
@@ -225,11 +232,17 @@ def write_sealed(path: Path, content: dict[str, Any], writer: str = "") -> None:
         name: what a killed program left is replaced without a search for it, which would take the
         longer the more files are there.
     """
+    _rename_sealed(path, content, writer)
+    flush(path.parent)
+
+
+def _rename_sealed(path: Path, content: dict[str, Any], writer: str = "") -> None:
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}{writer}.part")
     try:
         temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
-        rename_unannounced(temporary, path)
+        flush(temporary)
+        os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -251,7 +264,7 @@ def begin(results: StrPath, command: str, outputs: Sequence[tuple[str, bool]]) -
         {"command": command, "results": str(results), "outputs": [list(o) for o in outputs]}
     )
     try:
-        if json.loads(head.read_text(encoding="utf-8")) == content:
+        if json.loads(_text(head)) == content:
             return
     except (OSError, ValueError, RecursionError):
         pass

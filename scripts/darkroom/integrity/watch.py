@@ -31,7 +31,7 @@ from darkroom.integrity.records import (
     read_record,
     remove_record,
     root_of,
-    write_record,
+    write_records,
 )
 
 if TYPE_CHECKING:
@@ -362,8 +362,7 @@ def record(path: StrPath) -> None:
         if getattr(_watch.local, "unrecorded", False):
             return
         inputs = _inputs(root)
-        for file in files:
-            write_record(file, _record_of(file, inputs))
+        write_records((file, _record_of(file, inputs)) for file in files)
 
 
 def record_ahead(path: StrPath, source: StrPath) -> None:
@@ -372,7 +371,7 @@ def record_ahead(path: StrPath, source: StrPath) -> None:
     if (root := root_of(path)) is None:
         return
     with unwatched(), _watch.lock:
-        write_record(path, _record_of(absolute(source), _inputs(root)))
+        write_records([(path, _record_of(absolute(source), _inputs(root)))])
 
 
 def _forget_record(path: StrPath) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.atomic import is_linked
 from darkroom.integrity.records import begin
 from darkroom.plain import plain_text
 from darkroom.workflow.slurm import check_slurm, watch_queue
@@ -15,6 +17,7 @@ from darkroom.workflow.summary import success_summary
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
+    from darkroom.hints import StrPath
 
 _WITHOUT_PRODUCTS = {"status", "check", "lock", "draft"}
 
@@ -59,7 +62,21 @@ def begin_records(workflow: Any, results: str, command: str) -> None:
         for output in rule.output
         if not output.is_callable()
     ]
+    unlink_logs(results)
     begin(results, command, outputs)
+
+
+def unlink_logs(results: StrPath) -> None:
+    """Remove links among the logs and benchmarks of earlier runs, which are written in place.
+
+    A link in somebody else's folder of results may lead to any file of this user; a file with a
+    second name belongs to a backup as well.
+    """
+    for name in ("logs", "benchmarks"):
+        for folder, folders, files in os.walk(Path(results, name)):
+            for path in (Path(folder, one) for one in (*folders, *files)):
+                if is_linked(path):
+                    path.unlink()
 
 
 def print_success(

@@ -1,17 +1,22 @@
-"""One run at a time in a working folder. Standard library only."""
+"""One run at a time in a working folder, and in a folder of results."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import TextIO
 
 from darkroom.errors import DarkroomError
 from darkroom.hints import StrPath
+from darkroom.integrity.records import FOLDER
 
-_holds: list[TextIO] = []
+# Clocks of a host and of its file server may differ by less.
+_CLOCKS_DIFFER_S = 60
+
+_holds: list[int] = []
 
 
 def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
@@ -33,21 +38,54 @@ def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
     DarkroomError
         When another run is active in this folder.
     """
+    _hold(Path(folder, ".snakemake", "at_work"), targets)
+
+
+def hold_results(folder: StrPath, targets: Collection[str]) -> None:
+    """Lock a campaign's folder of results, which runs of other working folders may share.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder. One without records, or that this user may not write to, is not locked.
+    targets : collection of str
+        Targets of the run.
+
+    Raises
+    ------
+    DarkroomError
+        When another run is active in this folder.
+    """
+    records = Path(folder, FOLDER)
+    if records.is_dir() and os.access(records, os.W_OK):
+        _hold(records / "at_work", targets)
+
+
+def _hold(path: Path, targets: Collection[str]) -> None:
     if set(targets) in ({"status"}, {"draft"}):
         return
-    path = Path(folder) / ".snakemake" / "at_work"
     path.parent.mkdir(exist_ok=True)
-    stream = path.open("a+")
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # It is written in place: a link would lead to a file of somebody else.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise DarkroomError(f"{path} cannot be locked ({error.strerror}); remove it") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        stream.seek(0)
-        holder = stream.read().strip()
-        stream.close()
+        holder = os.pread(handle, 300, 0).decode("utf-8", "replace").strip()
+        os.close(handle)
         raise DarkroomError(
             f"another run is at work in this folder ({holder}); wait for it, or stop it first"
         ) from None
-    stream.truncate(0)
-    stream.write(f"process {os.getpid()} on {os.uname().nodename}")
-    stream.flush()
-    _holds.append(stream)
+    found = os.fstat(handle)
+    if (ahead := found.st_mtime - time.time()) > _CLOCKS_DIFFER_S:
+        print(
+            f"darkroom: the clock is {ahead / 3600:.3g} h behind that of the last run here: what "
+            "is made anew may look older than what was made from it; run `snakemake check` at last",
+            file=sys.stderr,
+        )
+    if found.st_nlink == 1:  # else a backup of links has it too
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+    _holds.append(handle)

@@ -58,9 +58,11 @@ class Programs:
             f"NUMBA_CACHE_DIR={cache_folder}/numba",
             f"MPLCONFIGDIR={cache_folder}/matplotlib",
             "PYTHONDONTWRITEBYTECODE=1",
+            # The user's own packages would be imported in place of those of the pins.
+            "PYTHONHOME=",
+            # The venvs find the library by themselves (envs/venvs.py).
+            f"PYTHONPATH={self.base}/scripts" if self.conda else "PYTHONPATH=",
         ]
-        if self.conda:  # the venvs find the library by themselves (envs/venvs.py)
-            settings.append(f"PYTHONPATH={self.base}/scripts")
         words = [*settings, python, f"{self.base}/scripts/{script}.py"]
         text = " ".join((*map(_quoted, words), *filter(None, arguments))) + " "
         return text.replace("{", "{{").replace("}", "}}")

@@ -376,6 +376,8 @@ def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, se
         (120.1, "2 attempts"),
         (1_000_000_012, "2 attempts"),
         (-50.0, "1 attempt"),
+        # A clock that has gone back since.
+        (-3600.0, "2 attempts"),
     ],
 )
 def test_an_archive_counts_as_down_for_two_minutes(

@@ -34,7 +34,7 @@ ALLOWED = {
     "darkroom/fits/tiles.py:_copy_bytes": "scratch",
     "darkroom/fits/tiles.py:_locate": "scratch",
     "darkroom/fits/verify.py:unpacked": "scratch",
-    "darkroom/integrity/records.py:write_sealed": "the name is temporary, its rename is durable",
+    "darkroom/integrity/records.py:_rename_sealed": "temporary; callers flush the folder",
     "darkroom/nircam/simulate/uncal.py:write_uncal": "the name is temporary, see its deliver",
     "darkroom/plot/book.py:__exit__": "in the private folder that the book replaces durably",
     "darkroom/plot/style.py:save": "in the private folder of a book",
@@ -45,7 +45,6 @@ ALLOWED = {
     "darkroom/wfc3/engine/calwf3.py:_gather_references": "in calwf3's private folder",
     "darkroom/wfc3/engine/products.py:product_paths": "a probe, removed at once",
     "darkroom/wfc3/visit/drizzle.py:_copy": "in AstroDrizzle's private folder",
-    "darkroom/workflow/hold.py:hold_folder": "a lock",
 }
 
 

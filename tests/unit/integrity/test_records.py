@@ -25,7 +25,7 @@ from darkroom.integrity.records import (
     seal_fault,
     sealed,
     status_of,
-    write_record,
+    write_records,
     write_sealed,
 )
 
@@ -52,7 +52,7 @@ def made(root, name, **more):
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x")
-    write_record(path, Record(SHA, 1, **more))
+    write_records([(path, Record(SHA, 1, **more))])
     return path
 
 
@@ -60,7 +60,7 @@ def test_a_record_comes_back_as_it_was_written(root):
     inputs = {"a/b.fits": (SHA, "cd" * 32)}
     stated = Record(SHA, 5, "ef" * 32, "program", "run", inputs, "12" * 32)
     path = root / "item/a.fits"
-    write_record(path, stated)
+    write_records([(path, stated)])
     assert read_record(path) == stated
     assert place(root, path) == root / ".records/item/a.fits.json"
     assert read_record(root / "item/b.fits") is None
@@ -76,7 +76,7 @@ def test_what_a_killed_writer_of_a_record_left_is_replaced(root):
 
 
 def test_a_file_without_a_folder_of_records_has_no_record(tmp_path):
-    write_record(tmp_path / "a", Record(SHA, 1))
+    write_records([(tmp_path / "a", Record(SHA, 1))])
     remove_record(tmp_path / "a")
     assert root_of(tmp_path / "a") is None
     assert read_record(tmp_path / "a") is None
@@ -164,10 +164,8 @@ def test_a_sealed_file_that_is_whole_is_read(tmp_path):
 
 def test_writers_of_one_list_have_names_of_their_own(tmp_path, monkeypatch):
     names = []
-    real = records.rename_unannounced
-    monkeypatch.setattr(
-        records, "rename_unannounced", lambda a, b: names.append(a.name) or real(a, b)
-    )
+    real = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: names.append(a.name) or real(a, b))
     write_sealed(tmp_path / "a.json", sealed({}), ".12")
     write_sealed(tmp_path / "a.json", sealed({}))
     assert names == [".a.json.12.part", ".a.json.part"]
@@ -186,7 +184,7 @@ def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     def refused(*_):
         raise OSError("no room")
 
-    monkeypatch.setattr(records, "rename_unannounced", refused)
+    monkeypatch.setattr(os, "replace", refused)
     with pytest.raises(OSError, match="no room"):
         write_sealed(tmp_path / "a.json", sealed({}))
     assert list(tmp_path.iterdir()) == []
@@ -337,3 +335,20 @@ def test_references_are_fetched_again_by_the_table_of_the_campaign_at_work(root,
     (tmp_path / "results/d/.records").mkdir(parents=True)
     root_of(tmp_path / "results/d/a")
     assert "remove the table of the cache" in records.advice_to_fetch_again("jwst")
+
+
+def test_the_records_of_a_folder_are_flushed_together(root, monkeypatch):
+    """Each flush of a folder costs about as much as the rest of a record."""
+    files = [root / f"figures/{number}.webp" for number in range(9)]
+    flushed = []
+    monkeypatch.setattr(records, "flush", flushed.append)
+    write_records((path, Record(SHA, 1)) for path in files)
+    folder = root / ".records/figures"
+    assert sorted(path.name for path in folder.iterdir()) == [f"{n}.webp.json" for n in range(9)]
+    # Every file before it has its name, the folder after all of them.
+    assert len(flushed) == 10
+    assert flushed[-1] == folder
+    flushed.clear()
+    records.remove_record(root / "figures")
+    assert list(folder.iterdir()) == []
+    assert flushed == [folder]
