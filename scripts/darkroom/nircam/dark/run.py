@@ -124,8 +124,9 @@ def run(
             measured = np.memmap(Path(folder, "steps"), np.float32, "w+", shape=shape)
         found = gls.measure(
             blocks, classes, gains, step_sigma=choices.step_sigma, threads=threads,
-            measured=measured,
+            measured=measured, scratch=folder,
         )  # fmt: skip
+        ramps.forget()
         reasons = products.reasons(found, classes, choices)
         result = DarkResult(ramps, classes, found, products.dq_of(reasons), provenance)
         result.warnings = warnings
