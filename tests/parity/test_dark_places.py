@@ -43,26 +43,26 @@ def place(cache, observatory, path, folder):
 
 @pytest.fixture(scope="module")
 def nircam(tmp_path_factory):
-    """Give dark, mask and superbias from pedestals of small cut-outs, made by the programs.
-
-    Their cards are then those of full frames: the pixels play no part in the choice.
-    """
+    """Give dark, mask and superbias from pedestals of a subarray, made by the programs."""
     need_jwst()
     folder = tmp_path_factory.mktemp("nircam")
     layout = Readout("NRCALONG", "SUB64P", -1, 2, 1, 1, 64, 64, 1)
     data = make_ramps(6, 12, (64, 64), seed=4, rate=0.01)
     cards = STEPS | {"TFRAME": DT, "TGROUP": DT}
-    paths = [
-        write_ramp(folder / f"d{k}.fits", ramp[None], layout, mjd=59600 + k, **cards)
-        for k, ramp in enumerate(data)
-    ]
+    paths, early = (
+        [
+            write_ramp(folder / f"{name}{k}.fits", ramp[None] + bias, layout, mjd=59600 + k, **kept)
+            for k, ramp in enumerate(data)
+        ]
+        for name, bias, kept in (("d", 0, cards), ("s", 5000, {"TFRAME": DT, "TGROUP": DT}))
+    )
     common = ("--pedigree", "INFLIGHT", "--useafter", "2022-01-01T00:00:00")
     for words in (
         ("nircam/dark", "--gain", 2, "--output", folder / "dark.fits", *common, *paths),
         ("nircam/mask", "--injected", 0, "--output", folder / "mask.fits", *common,
          folder / "dark_details.fits"),
         ("nircam/superbias", "--sample", "pedestal", "--output", folder / "superbias.fits",
-         *common, *paths),
+         *common, *early),
     ):  # fmt: skip
         done = own_program(*words)
         assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def nircam(tmp_path_factory):
 @pytest.mark.parametrize(
     ("product", "replaces", "row"),
     [
-        ("dark", "", "EXP_TYPE N/A, DETECTOR NRCALONG, SUBARRAY SUB64P"),
+        ("dark", "jwst_nircam_dark_0201.fits", "EXP_TYPE N/A, DETECTOR NRCALONG, SUBARRAY SUB64P"),
         ("mask", "", "DETECTOR NRCALONG, SUBARRAY SUB64P"),
         ("superbias", "", "DETECTOR NRCALONG, READPATT ANY, SUBARRAY SUB64P"),
     ],
@@ -80,7 +80,6 @@ def nircam(tmp_path_factory):
 def test_a_subarray_of_nircam_names_its_row(nircam, cache, tmp_path, product, replaces, row):
     said, found = place(cache, "jwst", nircam / f"{product}.fits", tmp_path)
     assert " 0 errors" in said
-    print(found)
     assert found["replaces"] == replaces
     assert row in found["place"]
 
@@ -90,11 +89,10 @@ def test_a_superdark_is_certified_and_replaces_the_dark_of_its_row(cache, tmp_pa
     output = tmp_path / "superdark.fits"
     done = own_program(
         "wfc3/superdark", "--references", visit.references, "--output", output, "--useafter",
-        "Jan 01 2016 00:00:00", *(visit.raw(number) for number in range(3)),
+        "2016-01-01T00:00:00", *(visit.raw(number) for number in range(3)),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said, found = place(cache, "hst", output, tmp_path)
     assert " 0 errors" in said and " 0 warnings" in said
-    print(found)
     assert found["replaces"].endswith("_drk.fits")
     assert "SAMP_SEQ SPARS100" in found["place"]

@@ -90,6 +90,14 @@ def test_a_pixel_that_always_counts_or_never_is_seen_is_flagged():
     assert (dark.dq != 0).sum() == 2
 
 
+def test_frames_without_any_count_give_limits_and_no_failure():
+    dark = best_dark(counted(0.0, 30, 3, (64, 64)), CountModel(THRESHOLD, GAIN, NOISE))
+    assert not dark.hot.any() and not dark.dq.any()
+    assert (dark.data == 0).all()
+    assert np.isfinite(dark.err).all()
+    assert dark.upper == pytest.approx(3.0 * np.exp(THRESHOLD / GAIN) / 30, rel=0.05)
+
+
 def test_every_sample_is_counted_as_one_by_one():
     """Flags, numbers that are none, samples on the threshold and its multiples, both types."""
     rng, shape = np.random.default_rng(6), (23, 41)
