@@ -49,8 +49,11 @@ MAPS = [
 ]
 
 
-def frames(folder, rate, count, seed=3):
-    """Write frames of the image area as corgidrp cuts them out, with masks and errors."""
+def frames(folder, rate, count, seed=3, lost=0.0):
+    """Write frames of the image area as corgidrp cuts them out, with masks and errors.
+
+    `lost` is the share of samples that are no number, and of pixels without any good sample.
+    """
     rng = np.random.default_rng(seed)
     settings = {"geometry": "small", "stacks": [{"gain": GAIN, "exptime": EXPTIME, "frames": count,
                                                  "photon_counting": True}],
@@ -68,6 +71,11 @@ def frames(folder, rate, count, seed=3):
         image = image.copy()
         image[60, 60], image[60, 61], image[60, 62] = 500.0, 480.0, 520.0
         err = err * rng.uniform(0.5, 2.0, err.shape).astype(np.float32)
+        for value in (np.nan, np.inf, -np.inf):
+            image[rng.random(image.shape) < lost] = value
+        err[rng.random(err.shape) < lost] = np.nan
+        dq[np.random.default_rng(seed).random(dq.shape) < lost] |= 8
+        dq[rng.random(dq.shape) < 10 * lost] |= 128
         primary, header = cgi.cards(settings, exposure)
         hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(image, header),
                 fits.ImageHDU(err[None], name="ERR"), fits.ImageHDU(dq, name="DQ")]  # fmt: skip
@@ -93,7 +101,12 @@ def map_inputs(folder, rng):
 @pytest.fixture(scope="module", params=[(0.01, 20), (0.2, 6)], ids=["faint", "bright"])
 def made(request, tmp_path_factory, repository):
     folder = tmp_path_factory.mktemp("counting")
-    loaded = frames(folder, *request.param)
+    return folder, by_the_peer(folder, repository, *request.param)
+
+
+def by_the_peer(folder, repository, *simulated):
+    """Write frames and let corgidrp make dark and maps of them; return the frames."""
+    loaded = frames(folder, *simulated)
     map_inputs(folder, np.random.default_rng(8))
     python = repository / ".venvs" / "peers-cgi" / "bin" / "python"
     if not python.exists():
@@ -105,11 +118,23 @@ def made(request, tmp_path_factory, repository):
         "PATH": "/usr/bin:/bin"}, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder, loaded
+    return loaded
 
 
 def test_counted_dark_error_and_flags_are_the_peers(made):
-    folder, loaded = made
+    same_as_the_peers(*made)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(21, 26))
+def test_fresh_frames_with_lost_samples_give_the_peers_dark(seed, tmp_path, repository):
+    """Number of frames and charge are drawn; of 0.2 % each a sample, or its error, is no number."""
+    rng = np.random.default_rng(seed)
+    rate, count = 10 ** rng.uniform(-2.3, -0.7), int(rng.integers(3, 40))
+    same_as_the_peers(tmp_path, by_the_peer(tmp_path, repository, rate, count, seed, 0.002))
+
+
+def same_as_the_peers(folder, loaded):
     theirs = np.load(folder / "peer.npz")
     counters = Counters.zeros(loaded[0][0].shape)
     for image, err, dq in loaded:

@@ -6,6 +6,7 @@ import os
 import tempfile
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import COMPRESSED, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from darkroom.hints import StrPath
 
@@ -77,6 +78,30 @@ class Plane:
         """
         raw = np.empty((nrows, self.shape[1]), self.dtype)
         _fill(raw, self, first, name or self.path)
+        return raw
+
+    def stored_at(self, parts: Sequence[slice], name: StrPath | None = None) -> np.ndarray:
+        """Read several parts of an image as they are stored; the file is opened once.
+
+        Parameters
+        ----------
+        parts : sequence of slice
+            Rows of each part, in order.
+        name : path-like, optional
+            The file's name in messages (by default `path`).
+
+        Returns
+        -------
+        (nrows, nx) array of `dtype`
+            The rows of all parts, one after the other.
+        """
+        raw = np.empty((sum(part.stop - part.start for part in parts), self.shape[1]), self.dtype)
+        with _opened(self, name or self.path) as descriptor:
+            place = 0
+            for part in parts:
+                rows = raw[place : place + part.stop - part.start]
+                _read_rows(descriptor, rows, self, part.start, name or self.path)
+                place += len(rows)
         return raw
 
     def read_into(self, values: np.ndarray, first: int, name: StrPath | None = None) -> None:
@@ -333,20 +358,31 @@ def _copy_bytes(source: Path, offset: int, count: int, target: Path) -> None:
 
 def _fill(raw: np.ndarray, plane: Plane, first: int, name: StrPath) -> None:
     """Fill `raw` with the bytes of a plane from row `first` on."""
-    start = plane.offset + first * raw.shape[1] * raw.itemsize
+    with _opened(plane, name) as descriptor:
+        _read_rows(descriptor, raw, plane, first, name)
+
+
+@contextmanager
+def _opened(plane: Plane, name: StrPath) -> Iterator[int]:
+    """Open the file of a plane; gives its descriptor."""
     try:
         descriptor = os.open(plane.path, os.O_RDONLY)
     except OSError as error:
         raise InputError(name, f"can no longer be opened ({error.strerror})") from error
     try:
-        left = raw.data.cast("B") if raw.size else memoryview(b"")
-        while len(left):
-            got = os.preadv(descriptor, [left], start)
-            if got == 0:
-                raise InputError(name, "became shorter while it was read")
-            left, start = left[got:], start + got
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _read_rows(descriptor: int, raw: np.ndarray, plane: Plane, first: int, name: StrPath) -> None:
+    start = plane.offset + first * raw.shape[1] * raw.itemsize
+    left = raw.data.cast("B") if raw.size else memoryview(b"")
+    while len(left):
+        got = os.preadv(descriptor, [left], start)
+        if got == 0:
+            raise InputError(name, "became shorter while it was read")
+        left, start = left[got:], start + got
 
 
 def _to_values(image: Plane, raw: np.ndarray, values: np.ndarray) -> None:

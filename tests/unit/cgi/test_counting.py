@@ -1,5 +1,7 @@
 """Photon-counted darks: inversion, errors, limits, checks against simulated truth."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -37,10 +39,9 @@ def test_means_of_many_frames_agree_with_corgidrps_to_a_thousandth():
 @pytest.mark.parametrize("mean", [0.01, 0.1])
 @pytest.mark.parametrize("frames", [20, 100, 1000])
 def test_pulls_have_unit_width_over_seeds(mean, frames):
-    seeds = 2 if frames == 1000 else 4
     model = CountModel(THRESHOLD, GAIN, NOISE)
     pulls, peers = [], []
-    for seed in range(seeds):
+    for seed in range(5):
         counters = counted(mean, frames, seed)
         dark = best_dark(counters, model)
         assert (dark.err[counters.above == 0] > 0).all()
@@ -48,7 +49,7 @@ def test_pulls_have_unit_width_over_seeds(mean, frames):
         theirs = peer_dark(counters, THRESHOLD, GAIN)
         some = theirs.err > 0
         peers.append((theirs.data[some] - mean) / theirs.err[some])
-    assert np.std(pulls) == pytest.approx(1.0, abs=0.05)
+        assert np.std(pulls[-1]) == pytest.approx(1.0, abs=0.05), seed
     pooled = model.invert(np.array(counters.above.sum() / counters.n.sum()))
     error = np.sqrt(pooled / counters.n.sum()) / model.slope(np.array(pooled))
     assert abs(pooled - mean) < 4 * error
@@ -87,6 +88,39 @@ def test_a_pixel_that_always_counts_or_never_is_seen_is_flagged():
         assert np.isnan(dark.err[place])
         assert dark.dq[place]
     assert (dark.dq != 0).sum() == 2
+
+
+def test_frames_without_any_count_give_limits_and_no_failure():
+    dark = best_dark(counted(0.0, 30, 3, (64, 64)), CountModel(THRESHOLD, GAIN, NOISE))
+    assert not dark.hot.any() and not dark.dq.any()
+    assert (dark.data == 0).all()
+    assert np.isfinite(dark.err).all()
+    assert dark.upper == pytest.approx(3.0 * np.exp(THRESHOLD / GAIN) / 30, rel=0.05)
+
+
+def test_every_sample_is_counted_as_one_by_one():
+    """Flags, numbers that are none, samples on the threshold and its multiples, both types."""
+    rng, shape = np.random.default_rng(6), (23, 41)
+    for dtype, threshold in itertools.product((np.float32, np.float64), (500.0, 500.1, 0.1)):
+        counters, expected = Counters.zeros(shape), np.zeros((4, *shape), int)
+        for _ in range(5):
+            value = (200 * rng.standard_normal(shape) + 900 * rng.random(shape) ** 9).astype(dtype)
+            dq = np.where(rng.random(shape) < 0.1, 4, 0).astype(np.uint16)
+            for odd in (threshold, np.nextafter(dtype(threshold), dtype(1e9)), 2 * threshold,
+                        4 * threshold, np.nan, np.inf, -np.inf):  # fmt: skip
+                value[rng.random(shape) < 0.03] = odd
+            sums = counters.add(0, value, None, dq, threshold)
+            good = (dq == 0) & np.isfinite(value)
+            exact = value.astype(float)
+            expected[0] += good
+            for number, level in enumerate((1, 2, 4), 1):
+                expected[number] += good & (exact > level * threshold)
+            assert sums.good_number == good.sum()
+            assert sums.number == np.isfinite(value).sum()
+            assert sums.good_total == pytest.approx(exact[good].sum(), rel=1e-12)
+            assert sums.total == pytest.approx(exact[np.isfinite(exact)].sum(), rel=1e-12)
+        for plane, name in zip(expected, ("n", "above", "twice", "four"), strict=True):
+            assert np.array_equal(getattr(counters, name), plane), name
 
 
 def test_counters_merge_by_addition():

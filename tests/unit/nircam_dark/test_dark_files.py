@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.errors import DarkroomError
+from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.detector.subarrays import readout
 from darkroom.nircam.mask import reffiles_files
 from darkroom.nircam.mask.settings import MaskSettings
@@ -107,6 +108,39 @@ def test_method_reffiles_needs_jumps_and_keeps_their_numbers(darks):
     with fits.open(out) as hdus:
         assert hdus["SCI"].shape == (20, 64, 64)
     assert fits.getdata(folder / "peer_details.fits", "COUNT").max() == 12
+
+
+def test_earlier_files_of_another_place_are_refused():
+    """Subarrays of one size lie at several places: their pixels are not those of the exposures."""
+    image = np.arange(2048 * 2048).reshape(2048, 2048)
+    y, x = LAYOUT.ystart - 1, LAYOUT.xstart - 1
+    own = image[y : y + 64, x : x + 64]
+    for part, cards in (
+        (image, {}),
+        (image, {"SUBSTRT1": 1, "SUBSTRT2": 1}),
+        (own, {}),
+        (own, {"SUBSTRT1": x + 1, "SUBSTRT2": y + 1}),
+        (image[y:, x - 3 :], {"SUBSTRT1": x - 2, "SUBSTRT2": y + 1}),
+    ):
+        assert np.array_equal(cut_out("old.fits", cards, part, LAYOUT), own)
+    for part, cards in (
+        (own, {"SUBSTRT1": x + 11, "SUBSTRT2": y + 1}),
+        (own, {"SUBSTRT1": 1, "SUBSTRT2": 1}),
+        (image[:400, :400], {"SUBSTRT1": x + 2, "SUBSTRT2": y + 1}),
+        (image[:32, :32], {}),
+    ):
+        with pytest.raises(DarkroomError, match="does not cover the 64 x 64 pixels"):
+            cut_out("old.fits", cards, part, LAYOUT)
+
+
+def test_exposures_of_two_patterns_are_refused(darks, tmp_path):
+    _, paths, _ = darks
+    data = fits.getdata(paths[0], "SCI")
+    other = write_ramp(tmp_path / "b.fits", data, LAYOUT, **STEPS | {"READPATT": "BRIGHT2"})
+    done = own_program("nircam/dark", "--output", tmp_path / "x.fits", "--gain", 2, *paths, other)
+    assert done.returncode == 1
+    assert "READPATT" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "x.fits").exists()
 
 
 def test_refusals(darks, tmp_path):

@@ -267,8 +267,17 @@ def test_darks_that_are_not_alike_are_refused(tmp_path):
         check_alike(darks)
     with pytest.raises(DarkroomError, match="2 darks are given; a superdark needs 3"):
         check_alike(darks[:2])
+    with pytest.raises(DarkroomError, match="a superdark needs 3"):
+        check_alike(darks[:1])
     with pytest.raises(DarkroomError, match="is the same exposure as"):
         check_alike([*darks[:2], darks[0]])
+
+
+def test_a_date_that_is_none_is_refused_before_any_work(tmp_path):
+    """It was a traceback, after the darks had been calibrated."""
+    wrong = SuperdarkSettings(useafter="Jan 01 2016 00:00:00")
+    with pytest.raises(DarkroomError, match="useafter 'Jan 01 2016 00:00:00' is no date of the"):
+        run.make([], wrong, tmp_path / "x.fits", tmp_path / "y.fits")
 
 
 def test_an_exposure_of_the_sky_is_refused(tmp_path):

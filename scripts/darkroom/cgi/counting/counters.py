@@ -115,17 +115,19 @@ class Counters:
         BandMeans
         """
         kernel = load_kernel("darkroom.cgi.counting.kernel")
-        rows = slice(first, first + len(value))
-        planes = [getattr(self, f.name)[rows].reshape(-1) for f in fields(self)[:6]]
-        return BandMeans(
-            *kernel.count_band(
-                value.reshape(-1),
-                (value if error is None else error).reshape(-1),
-                dq.reshape(-1),
-                np.empty(0) if pattern is None else np.ascontiguousarray(pattern).reshape(-1),
-                float(threshold), error is not None, *planes, self.seen[rows].reshape(-1),
-            ).tolist()
+        rows, found = slice(first, first + len(value)), value
+        if pattern is not None:
+            found = value - pattern  # in double precision
+        n, above, twice, four, up, low = (getattr(self, f.name)[rows] for f in fields(self)[:6])
+        sums = kernel.count_band(
+            found, dq, _not_above(threshold, found.dtype), float(threshold), error is None,
+            n, above, twice, four, self.seen[rows],
         )  # fmt: skip
+        if error is not None:
+            error = np.ascontiguousarray(error, found.dtype)
+            kernel.count_bounds(found, error, dq, float(threshold), up, low)
+        flagged, nflagged, good, ngood = sums.tolist()
+        return BandMeans(flagged + good, nflagged + ngood, good, ngood)
 
     def end_first_half(self) -> None:
         """Note that the frames counted so far are the first half."""
@@ -146,3 +148,9 @@ class Counters:
                 plane |= other.seen
             else:
                 plane += getattr(other, name)
+
+
+def _not_above(threshold: float, dtype: np.dtype) -> np.floating:
+    """Return the largest number of a type that is not above a threshold."""
+    found = dtype.type(threshold)
+    return np.nextafter(found, dtype.type(-np.inf)) if float(found) > threshold else found

@@ -13,6 +13,7 @@ from darkroom.cgi.raw.prepare import prepare
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.stacks import Stack
 from darkroom.errors import DarkroomError, InputError
+from darkroom.memory import kept_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 DARK_VISIT = "CGIVST_CAL_DRK"
 # Lowest threshold at which read noise is not counted [read noise].
 _LOWEST = 4.0
-_ROWS = 64
+_ROWS = 128
 
 
 @dataclass
@@ -142,7 +143,7 @@ def count_frames(
     whole = Counters.zeros((rows[1] - rows[0], len(range(geometry.shape[1])[columns])))
     stack, total, left_out, warnings, number = None, BandMeans(0, 0, 0, 0), [], [], 0
     names = [str(path) for path in paths]
-    with _frames(names, geometry, raw, scratch) as frames:
+    with _frames(names, geometry, raw, scratch) as frames, kept_large():
         for path, headers, pixels in frames:
             number += 1
             if headers.is_set("IS_BAD"):
@@ -194,20 +195,20 @@ def _frames(paths, geometry, raw, scratch):
 def _count(counters, pixels, rows, columns, limit, plan, pattern):
     """Add one frame to the counters."""
     found = BandMeans(0, 0, 0, 0)
-    nx = pixels.shape[1]
+    shape = min(_ROWS, rows[1] - rows[0]), pixels.shape[1]
     dtype = np.float32 if pixels.single else np.float64
+    data, dq = np.empty(shape, dtype), np.empty(shape, np.uint16)
+    err = np.empty(shape, dtype) if plan.peer else None
     for first in range(rows[0], rows[1], _ROWS):
-        count = min(_ROWS, rows[1] - first)
-        data, dq = np.empty((count, nx), dtype), np.empty((count, nx), np.uint16)
-        err = np.empty((count, nx), dtype) if plan.peer else None
-        pixels.read_into(first, data, err, dq)
+        band = slice(0, min(_ROWS, rows[1] - first))
+        pixels.read_into(first, data[band], None if err is None else err[band], dq[band])
         found += counters.add(
             first - rows[0],
-            np.ascontiguousarray(data[:, columns]),
-            None if err is None else np.ascontiguousarray(err[:, columns]),
-            np.ascontiguousarray(dq[:, columns]),
+            np.ascontiguousarray(data[band, columns]),
+            None if err is None else np.ascontiguousarray(err[band, columns]),
+            np.ascontiguousarray(dq[band, columns]),
             limit,
-            None if pattern is None else pattern[first : first + count, columns],
+            None if pattern is None else pattern[first : first + band.stop, columns],
         )
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +24,7 @@ from darkroom.fits.tiles import DTYPES, Plane
 from darkroom.fits.verify import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from darkroom.hints import StrPath
 
@@ -41,7 +42,8 @@ class Headers:
     path : pathlib.Path
         The file, named in messages.
     primary, image, err, dq : astropy.io.fits.Header
-        Headers of the four HDUs; those of ERR and DQ are empty when the HDU is missing.
+        Headers of the four HDUs; those of ERR and DQ are empty when the HDU is missing, and may be
+        those of other frames too: they are not to be changed.
     """
 
     path: Path
@@ -188,23 +190,42 @@ class Pixels:
                 continue
             if plane is None:
                 target[...] = 0
-            elif _is_single(plane):
-                target[...] = plane.stored(first, len(target))
+            elif _is_single(plane) and target.dtype == np.float32:
+                plane.read_into(target, first)
             else:
-                stored = plane.stored(first, len(target)).astype(np.float64)
-                target[...] = stored * plane.bscale + plane.bzero
+                target[...] = _scaled(plane, plane.stored(first, len(target)))
         self.read_flags_into(first, dq)
+
+    def read_rows(
+        self, parts: Sequence[slice], *, errors: bool
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Read a sample of rows.
+
+        Parameters
+        ----------
+        parts : sequence of slice
+            Rows that lie together.
+        errors : bool
+            Read their errors too, if the frame has them.
+
+        Returns
+        -------
+        data, err : (nrows, nx) float64 arrays
+            Rows of all parts, one after the other; err is None when it is not read.
+        dq : (nrows, nx) uint16 array
+        """
+        data = _scaled(self.data, self.data.stored_at(parts))
+        err = _scaled(self.err, self.err.stored_at(parts)) if errors and self.err else None
+        dq = np.zeros(data.shape, np.uint16)
+        for plane in self.dq:
+            dq |= _flags(plane, plane.stored_at(parts))
+        return data, err, dq
 
     def read_flags_into(self, first: int, dq: np.ndarray) -> None:
         """Read the flags of a band of rows, as `read_into` does."""
-        if not self.dq:
-            dq[...] = 0
-            return
-        _flags_into(self.dq[0], first, dq)
-        for plane in self.dq[1:]:
-            more = np.empty_like(dq)
-            _flags_into(plane, first, more)
-            dq |= more
+        dq[...] = 0
+        for plane in self.dq:
+            dq |= _flags(plane, plane.stored(first, len(dq)))
 
     def read_patch(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
         """Read a rectangle of the image and its flags, and little else of the file.
@@ -268,7 +289,8 @@ def _open(path, plain):
     if len(found) < 2:
         raise InputError(path, "has no image in its second HDU, as CGI frames have")
     # Cards are read when they are asked for: astropy's own HDUs take twice as long.
-    headers = [fits.Header.fromstring(unit.header) for unit in found]
+    headers = [fits.Header.fromstring(unit.header) for unit in found[:2]]
+    headers += [_shared(unit.header) for unit in found[2:]]
     try:
         shape = _shape(headers[1])
         if len(shape) != 2:
@@ -291,6 +313,12 @@ def _open(path, plain):
             planes["DQ"],
         ),
     )
+
+
+@lru_cache(maxsize=8)
+def _shared(text):
+    """Return a header that frames of one stack have in common, as ERR and DQ do; never changed."""
+    return fits.Header.fromstring(text)
 
 
 def _shape(header):
@@ -336,11 +364,21 @@ def _is_single(plane):
     return plane.dtype == np.dtype(">f4") and plane.bscale == 1 and plane.bzero == 0
 
 
-def _flags_into(plane, first, dq):
-    """Read rows of flags (FITS stores uint16 as int16 with BZERO 32768)."""
-    stored = plane.stored(first, len(dq))
+def _scaled(plane, stored):
+    """Return stored numbers as float64 values."""
+    if _is_single(plane):
+        return stored.astype(np.float64)
+    return stored.astype(np.float64) * plane.bscale + plane.bzero
+
+
+def _flags(plane, stored):
+    """Return flags as uint16 (FITS stores them as int16 with BZERO 32768)."""
     if plane.dtype == np.dtype(">i2") and plane.bscale == 1 and plane.bzero == 1 << 15:
-        dq[...] = stored.view(">u2")
-        dq ^= np.uint16(1 << 15)
-    else:
-        dq[...] = stored.astype(np.int64) * int(plane.bscale) + int(plane.bzero)
+        # Shifts are vectorised, a cast from another byte order is not.
+        high = stored.view(np.uint16)
+        low = high << np.uint16(8)
+        high >>= np.uint16(8)
+        low |= high
+        low ^= np.uint16(1 << 15)
+        return low
+    return (stored.astype(np.int64) * int(plane.bscale) + int(plane.bzero)).astype(np.uint16)

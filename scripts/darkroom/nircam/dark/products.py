@@ -16,6 +16,7 @@ from darkroom.nircam import products
 from darkroom.nircam.dark.flags import MEANING, Flag
 from darkroom.nircam.dark.unusual import hot, noisy, unstable, warm
 from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.superbias.units import of_ramps
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def previous_rate(path: StrPath, ramps: RampSet, classes: Classes, gain: np.ndar
                 f"is of {header.get('DETECTOR')} with {sci.shape[1:]} pixels, the exposures are of "
                 f"{ramps.readout.detector} with {ramps.shape}",
             )
+        sci = cut_out(path, header, sci, ramps.readout)
         nframes, gap = header.get("NFRAMES", 1), header.get("GROUPGAP", 0)
         tgroup = header.get("TGROUP") or (nframes + gap) * ramps.readout.frame_time
         steps = sci[-1].astype(np.float32) - sci[0].astype(np.float32)

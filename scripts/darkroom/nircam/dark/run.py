@@ -17,6 +17,7 @@ from darkroom.nircam import judging
 from darkroom.nircam.dark import measure as gls
 from darkroom.nircam.dark import products, reffiles, tables
 from darkroom.nircam.dark.cube import Cube
+from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.products import Provenance, check_subarray, full_pedigree, save
 from darkroom.nircam.ramps.blocks import RampBlocks
 from darkroom.nircam.ramps.classes import Classes
@@ -124,8 +125,9 @@ def run(
             measured = np.memmap(Path(folder, "steps"), np.float32, "w+", shape=shape)
         found = gls.measure(
             blocks, classes, gains, step_sigma=choices.step_sigma, threads=threads,
-            measured=measured,
+            measured=measured, scratch=folder,
         )  # fmt: skip
+        ramps.forget()
         reasons = products.reasons(found, classes, choices)
         result = DarkResult(ramps, classes, found, products.dq_of(reasons), provenance)
         result.warnings = warnings
@@ -192,12 +194,7 @@ def gain_of(
         raise DarkroomError("the gain is not known: give a GAIN reference file, or the number")
     with fits.open(path, memmap=False) as hdus:
         image = np.asarray(hdus["SCI"].data, np.float64)
-    if image.shape != ramps.shape:
-        rows = slice(ramps.readout.ystart - 1, ramps.readout.ystart - 1 + ramps.readout.ny)
-        columns = slice(ramps.readout.xstart - 1, ramps.readout.xstart - 1 + ramps.readout.nx)
-        image = image[rows, columns]
-    if image.shape != ramps.shape:
-        raise InputError(path, f"does not cover the {ramps.shape} pixels of the exposures")
+        image = cut_out(path, hdus[0].header, image, ramps.readout)
     found = np.empty(classes.noutputs)
     for a in range(classes.noutputs):
         values = image[classes.usable & (classes.amplifier == a)]

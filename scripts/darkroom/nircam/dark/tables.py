@@ -58,8 +58,6 @@ def settling(found: DarkRates, ramps: RampSet) -> list[dict]:
     `difference` is the mean of their medians minus that of all; `first_p` the chance (Welch's t)
     that integration 1 differs as much from 3 and later if it is like them.
     """
-    from scipy.stats import ttest_ind
-
     number, rows = ramps.integrations + 1, []
     for a in range(found.by_ramp.shape[1]):
         level, error = found.by_ramp[:, a], found.by_ramp_error[:, a]
@@ -67,7 +65,7 @@ def settling(found: DarkRates, ramps: RampSet) -> list[dict]:
         centre = float(np.median(level[good])) if good.any() else np.nan
         first, later = level[good & (number == 1)], level[good & (number >= 3)]
         tested = first.size > 1 and later.size > 1
-        p = float(ttest_ind(first, later, equal_var=False).pvalue) if tested else np.nan
+        p = _welch(first, later) if tested else np.nan
         for j in np.unique(number):
             here = good & (number == j)
             n = int(here.sum())
@@ -80,6 +78,12 @@ def settling(found: DarkRates, ramps: RampSet) -> list[dict]:
                 "first_p": p if j == 1 else np.nan,
             })  # fmt: skip
     return rows
+
+
+def _welch(first, later):
+    from scipy.stats import ttest_ind  # large: most darks have one integration an exposure
+
+    return float(ttest_ind(first, later, equal_var=False).pvalue)
 
 
 def compared(found: DarkRates, previous: np.ndarray, classes: Classes) -> list[dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from darkroom.nircam.ramps.robust import robust_upper_limit
 
@@ -20,6 +21,7 @@ HOT_SIGMA = 3.0
 NOISY_SIGMA = 5.0
 #: Excess of the limit of UNSTABLE over that of chi2: the scatter f of an amplifier is not exact.
 UNSTABLE_EXCESS = 1.2
+_ROWS = 64
 
 
 def hot(found: DarkRates, limit: float) -> np.ndarray:
@@ -30,13 +32,11 @@ def hot(found: DarkRates, limit: float) -> np.ndarray:
 
 def warm(found: DarkRates, classes: Classes, limit: float) -> np.ndarray:
     """Return which pixels are above the limit (e-/s), and significantly above usual ones."""
-    from scipy.stats import t
-
     from darkroom.nircam.dark.measure import PRIOR
 
     usual = np.array([one.rate for one in found.usual], np.float32)[classes.amplifier]
     free = PRIOR + np.maximum(found.nint - 1, 0)
-    reach = t.isf(CHANCE, np.arange(free.max() + 1).clip(1))[free]
+    reach = -special.stdtrit(np.arange(free.max() + 1).clip(1), CHANCE)[free]
     with np.errstate(invalid="ignore", divide="ignore"):
         return (found.rate > limit) & ((found.rate - usual) / found.error > reach)
 
@@ -59,11 +59,14 @@ def unstable(found: DarkRates, classes: Classes) -> np.ndarray:
 
     Of pixels with high read noise as much more scatter is expected as it exceeds the usual one.
     """
-    from scipy.stats import chi2
-
     read = np.sqrt([one.read for one in found.usual]).astype(np.float32)[classes.amplifier]
     excess = np.where(noisy(found, classes), found.noise / read, np.float32(1)) ** 2
-    free = np.maximum(found.nint - 1, 0)
-    limit = UNSTABLE_EXCESS * chi2.isf(CHANCE, np.arange(free.max() + 1).clip(1))[free]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (free >= 2) & (free * found.chi2 / excess > limit)
+    limits = UNSTABLE_EXCESS * special.chdtri(np.arange(found.nint.max() + 1).clip(1), CHANCE)
+    result = np.zeros(found.chi2.shape, bool)
+    for y in range(0, len(result), _ROWS):  # in bands: these are numbers of double precision
+        rows = slice(y, y + _ROWS)
+        free = np.maximum(found.nint[rows] - 1, 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            beyond = free * found.chi2[rows] / excess[rows] > limits[free]
+        result[rows] = (free >= 2) & beyond
+    return result

@@ -6,6 +6,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from darkroom.nircam.dark.unusual import CHANCE, hot, noisy, unstable, warm
 from darkroom.nircam.detector.dq import Pixel
@@ -126,13 +127,11 @@ def classify(
 
 def _unreliable_bias(found):
     """Return which pixels scatter in group 0; of few integrations the superbias tells better."""
-    from scipy.stats import chi2
-
     n = len(found.by_ramp)
     if n < _BIAS_RAMPS:
         return np.zeros(found.rate.shape, bool)
     with np.errstate(invalid="ignore"):
-        return (n - 1) * found.pedestal > chi2.isf(CHANCE, n - 1)
+        return (n - 1) * found.pedestal > special.chdtri(n - 1, CHANCE)
 
 
 def _stuck(found, classes):

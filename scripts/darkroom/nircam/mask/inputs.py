@@ -12,6 +12,7 @@ from darkroom.errors import InputError
 from darkroom.nircam.dark.measure import DarkRates
 from darkroom.nircam.dark.model import Timing, Usual
 from darkroom.nircam.detector.dq import Pixel
+from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.readnoise.measure import Flag as NoiseFlag
@@ -152,9 +153,4 @@ def previous_bits(path: StrPath, layout: Readout) -> np.ndarray:
                 if (name := str(row["NAME"]).strip()) in names and row["VALUE"]:
                     bits[(stored & np.uint32(row["VALUE"])) > 0] |= np.uint32(names[name])
             stored = bits
-    if stored.shape != layout.shape:
-        y, x = layout.ystart - 1, layout.xstart - 1
-        stored = stored[y : y + layout.ny, x : x + layout.nx]
-    if stored.shape != layout.shape:
-        raise InputError(path, f"does not cover the {layout.shape} pixels of the exposures")
-    return stored
+    return cut_out(path, header, stored, layout)

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.dates import DAY, from_mjd
-from darkroom.errors import InputError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.write import binary_table, write
 from darkroom.gates import units as unit_tables
 from darkroom.plain import header_text
@@ -125,8 +125,19 @@ _HISTORY = (
 
 
 def hst_date(text: str) -> str:
-    """Return a date ``YYYY-MM-DDThh:mm:ss`` as HST reference files have it."""
-    moment = datetime.fromisoformat(text)
+    """Return a date ``YYYY-MM-DDThh:mm:ss`` as HST reference files have it.
+
+    Raises
+    ------
+    DarkroomError
+        When it is no such date.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DarkroomError(
+            f"useafter {text!r} is no date of the form YYYY-MM-DDThh:mm:ss"
+        ) from None
     return moment.strftime("%b %d %Y %H:%M:%S")
 
 

@@ -14,7 +14,7 @@ from darkroom.wfc3.dq import HOT, SATURATED, UNSTABLE, WARM
 from darkroom.wfc3.simulate.names import MOST_READS
 from darkroom.wfc3.superdark.combine import combine
 from darkroom.wfc3.superdark.compare import compare
-from darkroom.wfc3.superdark.product import write_details, write_reference
+from darkroom.wfc3.superdark.product import hst_date, write_details, write_reference
 from darkroom.wfc3.superdark.ramps import Reads, check_alike
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def make(
     ------
     InputError
         When a file is no dark, or the darks are not alike.
+    DarkroomError
+        When USEAFTER is to be no date.
     """
+    hst_date(settings.useafter)
     check_alike(darks)
     with private_folder(output.parent, output.stem) as folder:
         reads = Reads(folder, darks, threads)
