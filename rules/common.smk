@@ -21,10 +21,16 @@ from darkroom.workflow.hold import hold_folder, hold_results
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
 from darkroom.workflow.results import results_folder
-from darkroom.workflow.speed import collect_rarely, remember_checksums, remember_signatures
+from darkroom.workflow.speed import (
+    collect_rarely,
+    evaluate_once,
+    remember_checksums,
+    remember_signatures,
+)
 
 collect_rarely()
 remember_checksums(snakemake.io._IOFile)
+evaluate_once(snakemake.scheduling.job_scheduler.JobScheduler)
 
 STARTED = time.monotonic()
 CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))

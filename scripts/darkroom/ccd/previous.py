@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
+from darkroom.ccd import distributions
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products.amplifiers import part_count
 from darkroom.ccd.robust import finite_median
@@ -62,7 +63,7 @@ class Change:
     @property
     def is_significant(self) -> bool:
         """Whether it is as unlikely as 5 errors of a normal distribution, by Student's t."""
-        limit = stats.t.isf(stats.norm.sf(SIGNIFICANT), self.freedom)
+        limit = distributions.student_above(float(special.ndtr(-SIGNIFICANT)), self.freedom)
         return bool(abs(self.sigma) > limit)
 
     @property

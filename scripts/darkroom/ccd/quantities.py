@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.combine.bias import c4
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _bias_rows(bias, ours, pixel, unit):
     y, x = np.unravel_index(brightest, bias.first.shape)
     structure = float(np.nanstd(ours.bias, dtype=float))
     level, median = float(np.nanmean(ours.bias, dtype=float)), float(np.nanmedian(ours.bias))
-    factor = np.sqrt(stats.chi2.median(bias.nframes - 1) / (bias.nframes - 1))
+    factor = np.sqrt(distributions.chi2_median(bias.nframes - 1) / (bias.nframes - 1))
     middle = float(np.nanmedian(ours.bias_std)) * c4(bias.nframes) / factor
     here = f"pixel ({pixel[0]}, {pixel[1]})"
     return [

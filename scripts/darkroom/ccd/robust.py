@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom import order
+
 
 def finite_median(values: np.ndarray) -> float:
     """Return the median of the finite values; NaN where there are none."""
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else np.nan
+    return float(order.median(values))
 
 
 def robust_std(values: np.ndarray) -> float:
     """Return 1.4826 times the median absolute deviation (MAD); NaN without a finite value."""
-    values = values[np.isfinite(values)]
-    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if values.size else np.nan
+    return float(1.4826 * order.median_distance(values, order.median(values)))
 
 
 def robust_mean(values: np.ndarray, limit: float = 5.0) -> float:
@@ -34,9 +34,9 @@ def robust_mean(values: np.ndarray, limit: float = 5.0) -> float:
     values = values[np.isfinite(values)]
     if not values.size:
         return np.nan
-    distance = np.abs(values - np.median(values))
-    scale = 1.4826 * np.median(distance) or values.std()
-    return float(values[distance <= limit * scale].mean(dtype=np.float64))
+    centre = order.median(values)
+    scale = 1.4826 * order.median_distance(values, centre) or values.std()
+    return float(values[np.abs(values - centre) <= limit * scale].mean(dtype=np.float64))
 
 
 def clipped_std(values: np.ndarray, nsigma: float = 4.0) -> float:
@@ -59,10 +59,15 @@ def clipped_std(values: np.ndarray, nsigma: float = 4.0) -> float:
     values = values[np.isfinite(values)].astype(np.float64)
     if values.size < 2:
         return np.nan
-    centre, spread = np.median(values), robust_std(values) or values.std()
+    centre = order.median(values)
+    spread = 1.4826 * order.median_distance(values, centre) or values.std()
     for _ in range(10):
         kept = values[np.abs(values - centre) <= nsigma * spread]
-        if kept.mean() == centre and kept.std() == spread:
+        mean = kept.mean()
+        kept -= mean
+        np.square(kept, out=kept)
+        deviation = np.sqrt(kept.mean())
+        if mean == centre and deviation == spread:
             break
-        centre, spread = kept.mean(), kept.std()
+        centre, spread = mean, deviation
     return float(spread)

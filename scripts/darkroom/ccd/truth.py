@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
+from darkroom import order
 from darkroom.report.truth_rows import row
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def pulls(
     t = (found - truth) / error
     t, dof = np.broadcast_arrays(t, dof)
     good = np.isfinite(t) & (dof > 0)
-    common = np.median((found - truth)[good])
+    common = order.median((found - truth)[good])
     t = t[good] - common / error[good]
-    return stats.norm.ppf(stats.t.cdf(t, dof[good]))
+    return special.ndtri(special.stdtr(dof[good], t))
 
 
 def compare(

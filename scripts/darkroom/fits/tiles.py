@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
+from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import COMPRESSED, unpacked
@@ -393,9 +395,12 @@ def _to_values(image: Plane, raw: np.ndarray, values: np.ndarray) -> None:
     unscaled = image.bscale == 1.0 and image.bzero == 0.0
     small = raw.dtype.kind in "iu" and raw.itemsize <= 2 and image.bscale == 1.0
     if small and image.bzero == int(image.bzero) and abs(image.bzero) <= _EXACT:
-        if raw.itemsize == 2:  # swapped here: a cast from foreign byte order is slow
-            raw = raw.byteswap(inplace=True).view(raw.dtype.newbyteorder("="))
-        np.add(raw, np.float32(image.bzero), out=values, dtype=np.float32)
+        if raw.dtype == DTYPES[16] and values.flags.c_contiguous and sys.byteorder == "little":
+            load_kernel("darkroom.fits.kernel").big_endian(
+                raw.reshape(-1).view(np.uint16), np.float32(image.bzero), values.reshape(-1)
+            )
+        else:
+            np.add(raw, np.float32(image.bzero), out=values, dtype=np.float32)
     elif unscaled:
         with np.errstate(over="ignore"):
             values[...] = raw

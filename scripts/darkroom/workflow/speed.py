@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,36 @@ def remember_checksums(file_class: Any) -> None:
 
     checksum.known = known  # type: ignore[attr-defined]
     file_class.checksum = checksum
+
+
+def evaluate_once(scheduler_class: Any) -> None:
+    """Let Snakemake's scheduler wait for one reason at a time to choose jobs again.
+
+    It chooses again a second after each choice, since more jobs may then be started, and each of
+    these choices sets a further timer: a campaign that has started 600 jobs chose from all that are
+    ready 600 times a second, until its last job had begun.
+
+    Parameters
+    ----------
+    scheduler_class : type
+        ``snakemake.scheduling.job_scheduler.JobScheduler``.
+    """
+
+    def reevaluate(self: Any, delay: float) -> None:
+        if getattr(self, "_darkroom_waits", False):
+            return
+
+        def wake() -> None:
+            # First this: who chooses next must be able to wait again.
+            self._darkroom_waits = False
+            self._open_jobs.release()
+
+        self._darkroom_waits = True
+        timer = threading.Timer(delay, wake)
+        timer.daemon = True
+        timer.start()
+
+    scheduler_class._schedule_reevalutation = reevaluate
 
 
 def remember_signatures(rules: Iterable[Any]) -> None:

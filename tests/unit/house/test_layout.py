@@ -24,7 +24,7 @@ FLOORS = (
             "kernels",
             "dates",
         ),
-        *("secrets", "plain", "folders", "memory", "reading"),
+        *("secrets", "plain", "folders", "memory", "reading", "order", "order_kernel"),
     ),
     ("cli", "integrity", "provenance", "fits", "combine", "plot", "transport", "judge"),
     ("campaign", "counterfactual", "delivery", "gates"),

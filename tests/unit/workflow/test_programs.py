@@ -8,6 +8,7 @@ import inspect
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -254,3 +255,19 @@ def test_a_large_file_is_summed_once_until_it_changes(tmp_path):
     assert summed(10**9) == hashlib.sha256(b"b" * 200_000).hexdigest()
     assert summed(10**9, True) != first
     assert File.read == 4
+
+
+def test_the_scheduler_waits_for_one_reason_at_a_time():
+    class Scheduler:
+        def __init__(self):
+            self._open_jobs = threading.Semaphore(0)
+
+    speed.evaluate_once(Scheduler)
+    scheduler = Scheduler()
+    for _ in range(100):
+        scheduler._schedule_reevalutation(0.01)
+    assert scheduler._open_jobs.acquire(timeout=10)
+    # It has chosen again, and may wait again; the 99 others made no timer.
+    assert not scheduler._open_jobs.acquire(timeout=0.1)
+    scheduler._schedule_reevalutation(0.01)
+    assert scheduler._open_jobs.acquire(timeout=10)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
-from darkroom.ccd import options
+from darkroom.ccd import distributions, options
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.gating.harms import HARMS
 from darkroom.ccd.overscan.amplifiers import amplifiers
@@ -249,5 +248,5 @@ def _with_further(
     if made.score is None or not dof > 0:
         return made
     # ERR of few frames scatters: its median is below its mean.
-    variance = finite_median(error**2.0) * dof / float(stats.chi2.median(dof))
+    variance = finite_median(error**2.0) * dof / float(distributions.chi2_median(dof))
     return replace(made, further=further_made_of(variance, made.score, made_of))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.ccd.figures.inputs import read_table
 from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
 from darkroom.ccd.products.hdus import read_primary
@@ -89,7 +89,10 @@ def add_gain(described: dict[str, Any], path: StrPath, folder: Path) -> None:
 
 def _warnings(header, where, stated):
     found = []
-    if header["PTCDOF"] and stats.chi2.sf(header["PTCCHI2"], header["PTCDOF"]) < _MISFIT:
+    if (
+        header["PTCDOF"]
+        and distributions.chi2_chance(header["PTCCHI2"], header["PTCDOF"]) < _MISFIT
+    ):
         found.append(
             f"The variance of flats{where} does not follow their signal: χ² "
             f"{header['PTCCHI2']:.0f} of {header['PTCDOF']}; the error of the gain is scaled up."

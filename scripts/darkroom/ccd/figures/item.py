@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from darkroom.campaign.frames import read_frames
+from darkroom.ccd import distributions
 from darkroom.ccd.figures.inputs import history_records, read_table
 from darkroom.ccd.products.amplifiers import NAME, opened_part, part_count
 from darkroom.errors import InputError
@@ -207,7 +207,7 @@ def _common(error, freedom):
         return "single frames do not tell the error that all pixels share"
     if not (isinstance(freedom, int | float) and np.isfinite(freedom) and freedom > 0):
         return "± is common to all pixels"
-    range_95 = number(float(stats.t.ppf(0.975, freedom)) * error, 2)
+    range_95 = number(float(distributions.student_above(0.025, freedom)) * error, 2)
     return (
         f"± is common to all pixels, of {counted(round(freedom), 'degree')} of freedom: 95 % of "
         f"such values are within {range_95} of the true one"

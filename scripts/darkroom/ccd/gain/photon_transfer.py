@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.ccd.gain.fit import Priors, fit_blocks
 from darkroom.errors import DarkroomError
 
@@ -120,7 +120,7 @@ def photon_transfer(
     square = _levels(level[used]) >= 3 and level[used].max() >= _SPAN * level[used].min()
     priors = Priors(read_noise, read_noise_error, offset_rms, bias_error)
     found, variance, chi2, freedom = fit_blocks(blocks, priors, square=square)
-    if freedom and stats.chi2.sf(chi2, freedom) < _MISFIT:
+    if freedom and distributions.chi2_chance(chi2, freedom) < _MISFIT:
         variance = variance * max(1.0, chi2 / freedom)
     bend, bend_error = (found[1], np.sqrt(variance[1])) if square else (0.0, np.nan)
     linearity, linearity_error = _linearity(pairs, ~full)

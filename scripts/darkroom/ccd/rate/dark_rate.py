@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.rate.line_fit import Lines, design, fit_lines
 from darkroom.errors import DarkroomError
@@ -114,7 +114,7 @@ def nonlinear(chi2: np.ndarray, freedom: int) -> np.ndarray:
     if freedom < 1:
         return np.zeros(chi2.shape, bool)
     with np.errstate(invalid="ignore"):
-        return chi2 > stats.chi2.isf(_NONLINEAR_CHANCE, freedom) / freedom
+        return chi2 > distributions.chi2_above(_NONLINEAR_CHANCE, freedom) / freedom
 
 
 def _join(bands, shape):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.ccd.background import local_level
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
@@ -203,7 +203,7 @@ def noise_curve(
         return NoiseCurve(dark, 1.0 if gain else 0.0, 0.0)
     freedom = len(cell.frames) - 1
     counts, variance = excess[bright], seen.variance[bright]
-    median = stats.chi2.median(freedom) / freedom
+    median = distributions.chi2_median(freedom) / freedom
     slopes = (variance / median - dark) / counts
     slope = 1.0 if gain else max(float(np.median(slopes)), 0.0)
     # The excess of the brighter half over a straight line gives the quadratic term.
@@ -249,7 +249,9 @@ def _limit(freedom, trials=1):
     """Return the variance ratio above which a pixel is unstable, for a number of trials."""
     limit = np.full(freedom.shape, np.inf, np.float32)
     for number in np.unique(freedom[freedom > 0]):
-        limit[freedom == number] = stats.chi2.isf(_UNSTABLE_CHANCE / trials, number) / number
+        limit[freedom == number] = (
+            distributions.chi2_above(_UNSTABLE_CHANCE / trials, number) / number
+        )
     return np.maximum(limit, _LEAST_EXCESS)
 
 
@@ -258,7 +260,7 @@ def _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, thresho
     dq = np.zeros(excess.shape, np.int32)
     low = np.zeros(freedom.shape, np.float32)
     for number in np.unique(freedom[freedom > 0]):
-        low[freedom == number] = stats.chi2.ppf(_DEAD_CHANCE, number) / number
+        low[freedom == number] = distributions.chi2_below(_DEAD_CHANCE, number) / number
     with np.errstate(invalid="ignore"):
         apart = np.abs(halves[0] - halves[1]) > np.maximum(
             _HALVES_ERRORS * half_error, _HALVES_FRACTION * np.abs(excess)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom.ccd import distributions
 from darkroom.ccd.rate.line_fit import design, estimator
 from darkroom.ccd.robust import robust_mean
 
@@ -72,7 +72,7 @@ class Levels:
         """
         if not self.freedom or not np.isfinite(self.chi2) or not self.error_freedom > 0:
             return 1.0
-        return float(stats.f.sf(self.chi2 / self.freedom, self.freedom, self.error_freedom))
+        return distributions.f_chance(self.chi2 / self.freedom, self.freedom, self.error_freedom)
 
     @property
     def misfit(self) -> float:
@@ -139,7 +139,7 @@ def _offset_scatter(offsets):
     shared = np.sqrt(squares / freedom) if freedom else np.nan
     scatter, own = np.full(len(offsets), shared), np.full(len(offsets), freedom)
     testable = len(several) > 1 and all(np.ptp(values) > 0 for values in several)
-    if testable and stats.bartlett(*several).pvalue < _SAME_SCATTER:
+    if testable and distributions.bartlett_chance(several) < _SAME_SCATTER:
         for i, values in enumerate(offsets):
             if len(values) > 1:
                 scatter[i], own[i] = values.std(ddof=1), len(values) - 1

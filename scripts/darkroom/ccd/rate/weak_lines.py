@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 
+from darkroom.ccd import distributions
 from darkroom.ccd.robust import clipped_std
 
 # Probability that an image without bad lines shows one.
@@ -39,27 +40,27 @@ def weak_lines(excess: np.ndarray, halves: np.ndarray, good: np.ndarray) -> np.n
     """
     found = np.zeros(excess.shape, bool)
     good = good & np.isfinite(excess)
+    scales = [clipped_std(image[good & np.isfinite(image)]) for image in (excess, *halves)]
     for axis, lines in ((0, excess.shape[1]), (1, excess.shape[0])):
-        mean = _line_means(excess, good, axis)
+        mean = _line_means(excess, good, axis, scales[0])
         known = np.isfinite(mean)
         if known.sum() < _FEWEST:
             continue
         # Never below what the noise of pixels gives; of few lines the scatter is not well known.
-        noise = clipped_std(excess[good]) / np.sqrt(good.sum(axis=axis)[known])
+        noise = scales[0] / np.sqrt(good.sum(axis=axis)[known])
         scale = max(clipped_std(mean[known]), float(np.median(noise)))
-        limit = stats.t.isf(_CHANCE / 4 / lines, known.sum() - 1) * scale
+        limit = distributions.student_above(_CHANCE / 4 / lines, known.sum() - 1) * scale
         with np.errstate(invalid="ignore"):
             off = np.abs(mean) > limit
-            for half in halves:
-                off &= _line_means(half, good, axis) * np.sign(mean) > limit / 2
+            for half, spread in zip(halves, scales[1:], strict=True):
+                off &= _line_means(half, good, axis, spread) * np.sign(mean) > limit / 2
         found |= off[None, :] if axis == 0 else off[:, None]
     return found
 
 
-def _line_means(image, good, axis):
+def _line_means(image, good, axis, scale):
     """Return the mean of each line above those about it; NaN where too few pixels tell."""
     use = good & np.isfinite(image)
-    scale = clipped_std(image[use])
     with np.errstate(invalid="ignore"):
         use &= np.abs(image) <= _OUTLIER * scale
     count = use.sum(axis=axis)

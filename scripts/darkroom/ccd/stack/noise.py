@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from darkroom import order
+from darkroom.ccd import distributions
 from darkroom.combine.bias import c4, clipped_std_factor_mean, clipped_std_factor_rms
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def pooled(std: np.ndarray, count: np.ndarray, good: np.ndarray | None = None) -
     if not usable.any():
         return PooledVariance(np.nan, np.nan, 0.0)
     numbers = np.arange(1, freedom.max() + 1)
-    median = np.append(1.0, stats.chi2.median(numbers) / numbers).astype(np.float32)
-    limit = np.append(0.0, stats.chi2.isf(_TAIL, numbers) / numbers).astype(np.float32)
+    median = np.append(1.0, distributions.chi2_median(numbers) / numbers).astype(np.float32)
+    limit = np.append(0.0, distributions.chi2_above(_TAIL, numbers) / numbers).astype(np.float32)
     limit = limit[np.maximum(freedom, 0)]
-    value = float(np.median(variance[usable] / median[freedom[usable]]))
+    value = float(order.median(variance[usable] / median[freedom[usable]]))
     for _ in range(2):
         kept = usable & (variance <= value * limit)
         value = float(variance[kept].mean(dtype=np.float64))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.ccd.robust import robust_std
 from darkroom.ccd.stack.noise import pooled
 from darkroom.ccd.stack.units import frame_statistics
@@ -169,11 +170,13 @@ def _read_sample(stack):
         values = stack.read(rows)
         some = values[:, :, columns]
         sample[:, rows] = np.where(np.isfinite(some), some, np.float32(np.nan))
+        finite = np.isfinite(values)
+        counts += finite.sum(axis=(1, 2))
+        if not finite.all():
+            values = np.where(finite, values, np.float32(0))
         # Summed row by row, so that the result does not depend on the height of the bands.
-        for row in np.moveaxis(values, 1, 0):
-            finite = np.isfinite(row)
-            sums += np.where(finite, row, 0).sum(axis=1, dtype=np.float64)
-            counts += finite.sum(axis=1)
+        for row in values.sum(axis=2, dtype=np.float64).T:
+            sums += row
     return columns, sample, sums / np.maximum(counts, 1)
 
 
@@ -182,7 +185,7 @@ def _frame_offset(difference):
 
     Pixels beyond 5 robust standard deviations (stars, cosmic rays, discordant rows) are left out.
     """
-    centre = np.nanmedian(difference)
+    centre = order.median(difference)
     scale = robust_std(difference) or np.nanstd(difference)
     with np.errstate(invalid="ignore"):
         kept = np.abs(difference - centre) <= _OUTLIER * scale

@@ -1,0 +1,78 @@
+"""Order statistics are those of numpy to the bit; grouped medians of rows are those of each row."""
+
+import numpy as np
+import pytest
+
+from darkroom import order
+from darkroom.plot import measures
+
+RNG = np.random.default_rng(20)
+SHAPES = {
+    "normal": lambda n: RNG.normal(1000, 10, n),
+    "digital": lambda n: np.rint(RNG.normal(1000, 2, n)),
+    "long tail": lambda n: RNG.exponential(1, n) ** 3,
+    "equal": lambda n: np.full(n, 7.0),
+    "two values": lambda n: RNG.integers(0, 2, n) * 1.0,
+    "rising": lambda n: np.arange(n) * 1.0,
+    "gaps": lambda n: np.where(RNG.random(n) < 0.6, np.nan, RNG.normal(0, 1, n)),
+    "infinite": lambda n: np.where(RNG.random(n) < 0.01, -np.inf, RNG.normal(0, 1, n)),
+}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("number", [1, 2, 3, 101, 20_001, 20_002, 150_000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_order_statistics_are_those_of_numpy_to_the_bit(shape, number, kind):
+    values = SHAPES[shape](number).astype(kind)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        assert np.isnan(order.median(values))
+        return
+    centre = np.median(finite)
+    assert order.median(values) == centre
+    assert type(order.median(values)) is type(centre)
+    assert order.median_distance(values, centre) == np.median(np.abs(finite - centre))
+    wanted = [0, 0.158655, 0.5, 0.841345, 0.9999, 1]
+    np.testing.assert_array_equal(
+        order.quantiles(values, wanted), np.quantile(finite.astype(float), wanted)
+    )
+
+
+def test_a_sample_that_misleads_costs_time_and_no_accuracy():
+    # What the sample meets lies far from the median of the rest.
+    values = RNG.normal(0, 1, 200_000)
+    values[:: (200_000 // 8192) | 1] = 1e6
+    assert order.median(values) == np.median(values)
+    assert order.median_distance(values, 0.0) == np.median(np.abs(values))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint16])
+def test_levels_are_counted(kind):
+    values = RNG.integers(500, 900, 10_000).astype(kind)
+    found, counts = order.levels(values, 1 << 21)
+    expected = np.unique(values, return_counts=True)
+    np.testing.assert_array_equal(found, expected[0])
+    np.testing.assert_array_equal(counts, expected[1])
+
+
+def test_what_is_no_digital_level_has_none():
+    assert order.levels(np.array([1.0, 1.5]), 100) is None
+    assert order.levels(np.array([0.0, 101.0]), 100) is None
+    assert order.levels(np.array([]), 100) is None
+
+
+def test_row_medians_are_the_grouped_medians_of_each_row():
+    lines = np.stack(
+        [
+            RNG.normal(10, 2, 101),
+            np.rint(RNG.normal(1000, 3, 101)),
+            4 * np.rint(RNG.normal(1000, 3, 101)),
+            np.full(101, 5.0),
+            np.where(np.arange(101) % 3, np.rint(RNG.normal(0, 3, 101)), np.nan),
+            np.full(101, np.nan),
+            1e9 * np.rint(RNG.normal(0, 3, 101)),
+        ]
+    ).astype(np.float32)
+    for some in (lines, lines[:, :100]):
+        expected = [measures.quantiles(line, 0.5) for line in some]
+        np.testing.assert_allclose(measures.row_medians(some), expected, rtol=1e-14)
