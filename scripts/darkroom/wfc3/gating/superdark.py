@@ -37,7 +37,7 @@ STATISTICS = (
 # Share of the pixels that may lack a value, and by how much file and details may differ.
 _EMPTY, _SAME = 0.01, 1e-3
 # Pixels of a signal from which the two can be compared, DN; gains that there are, e-/DN: those of
-# the four amplifiers are 2.19 to 2.27, and √2 must be beyond.
+# the four amplifiers are 2.19 to 2.27, and a factor of √2 must be beyond.
 _SIGNAL, _GAINS = 1.0, (1.9, 2.8)
 
 
