@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from darkroom.report.page import PAGES
@@ -80,20 +81,21 @@ def index_line(item: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -
     -------
     dict
         Names and numbers of the line; ``worst``, the worst finding with its ``link``, or None;
-        and ``order``, by which the column of the worst findings is sorted: by kind, then by number
+        ``next``, the warnings after it that may stand on the first page; and ``order``, by which the column of the worst findings is sorted: by kind, then by number
         of warnings.
     """
     page = f"{PAGES}/{item['name']}.html"
     warnings = sum(each["warning"] for each in findings)
-    worst = None
-    if findings:
-        first = findings[0]
-        worst = {
+    told = [
+        {
             "item": item["name"],
-            "link": f"{page}#{first['place']}",
-            "text": first["text"],
-            "short": _shortened(first["text"]),
+            "link": f"{page}#{each['place']}",
+            "text": each["text"],
+            "short": _shortened(each["text"]),
         }
+        for each in findings[:_MOST_FIRST]
+        if each["warning"] or each is findings[0]
+    ]
     rank = findings[0]["rank"] if findings else _NONE
     return {
         "name": item["name"],
@@ -108,7 +110,8 @@ def index_line(item: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -
             entry | {"label": _shortened(entry["label"])}
             for entry in item["key_numbers"][:_MOST_NUMBERS]
         ],
-        "worst": worst,
+        "worst": told[0] if told else None,
+        "next": told[1:],
         "order": rank * 1_000_000 + 999_999 - min(warnings, 999_999),
     }
 
@@ -132,15 +135,21 @@ def read_first(lines: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]]
     first : list of dict
         At most 12 sentences: the worst warning of an item, or of all items that have the same.
         Those without a product come first, then those with warnings of their products, then of
-        their exposures; of a kind those with more warnings. ``text``, ``items`` (at most 5 of
-        those that have it: {item, link}) and ``more``, the number of others.
+        their exposures; of a kind those with more warnings. Where there is room the next warnings
+        of each item follow. ``text``, ``items`` (at most 5 of those that have it: {item, link}) and
+        ``more``, the number of others.
     further : int
         Number of all other warnings.
     """
     warned = [line for line in lines if line["warnings"]]
     same: dict[str, list[Mapping[str, Any]]] = {}
-    for line in sorted(warned, key=lambda line: line["order"]):
-        same.setdefault(line["worst"]["text"], []).append(line["worst"])
+    ordered = sorted(warned, key=lambda line: line["order"])
+    # All items' worst warnings before the second one of any.
+    for turn in zip_longest(*([line["worst"], *line["next"]] for line in ordered)):
+        for each in filter(None, turn):
+            same.setdefault(each["text"], []).append(each)
+        if len(same) >= _MOST_FIRST:
+            break
     shown = list(same.items())[:_MOST_FIRST]
     first = [
         {"text": text, "items": found[:_MOST_NAMES], "more": len(found[_MOST_NAMES:])}

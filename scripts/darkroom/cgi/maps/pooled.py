@@ -129,7 +129,7 @@ class _PooledFit:
             counts=np.empty((nstacks, ny, nx), count_dtype(stacks)),
             hot=np.empty((ny, nx), np.uint8),
             reports=reports,
-            warnings=[r.reason for r in reports if r.reason] + number_warnings(stacks),
+            warnings=[r.reason for r in reports if r.reason],
             settings=settings,
         )
 
@@ -202,7 +202,9 @@ class _PooledFit:
         self._check_noise(np.maximum(electrons, 0), pixels)
         counts = np.array([report.mean_count for report in maps.used])
         maps.hot_limits = hot_search.smallest_excess(design, noise**2, base, counts)
+        # What each set of few frames has stands behind what is wrong with this one.
         maps.warnings += _few_frames(maps)
+        maps.warnings += number_warnings([report.stack for report in maps.used])
         return maps
 
     def _check_noise(self, electrons, pixels):
