@@ -10,6 +10,7 @@ anyway. No product gets its name before all of them are compared (`settle`).
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import threading
 from contextlib import contextmanager
@@ -46,6 +47,9 @@ _PACKAGES = (
     str(Path(os.__file__).parent) + os.sep,
     *(path + os.sep for path in sys.path if path.endswith(("site-packages", "dist-packages"))),
 )
+# Lists, tables and notes: the longest has a line for each of a million exposures.
+_TEXTS = (".tsv", ".list", ".json", ".txt")
+_LONGEST_TEXT = 1_000_000_000
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -178,7 +182,7 @@ def _note(path: str) -> None:
         # Read again: it must still be what it was.
         _watch.waiting[path] = _watch.reads[path]
         return
-    if not Path(path).is_file():
+    if not _is_readable(path):
         return
     signature = digests.signature(path)
     with _watch.lock:
@@ -193,9 +197,49 @@ def _note(path: str) -> None:
         sha256, by = stated or (record.sha256 if record else "", "")
         content = record.content if record and record.sha256 == sha256 else ""
         read = _Read(signature, sha256, by, content, digests.known(path))
+        if record and record.sha256 == sha256 and record.size != signature[2]:
+            # Not summed: a file that has grown to terabytes would take hours.
+            read.found, read.fault = "", _of_another_size(path, signature[2], record.size)
         _watch.take(path, read)
+        if read.fault and signature[2] > (record.size if record else 0) + _LONGEST_TEXT:
+            raise read.fault  # nor read
         if read.found is None:
             _hand_over(path)
+
+
+def _is_readable(path: str) -> bool:
+    """Tell whether a file of a campaign is there to be read.
+
+    Raises
+    ------
+    DamagedInput
+        When it is a pipe or a device, which would be waited for or read without end, or a text
+        that has grown beyond all bounds.
+    """
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(found.st_mode):
+        if found.st_size <= _LONGEST_TEXT or not path.endswith(_TEXTS):
+            return True
+        fault = f"has {found.st_size} bytes, {_LONGEST_TEXT} are allowed"
+    elif stat.S_ISDIR(found.st_mode):
+        return False
+    else:
+        fault = "is no regular file"
+    raise DamagedInput(_shown(path), fault, advice_to_remake(path))
+
+
+def _of_another_size(path: str, size: int, stated: int) -> DamagedInput:
+    fault = f"it has {size} bytes, its record states {stated}: it was damaged or replaced since"
+    return DamagedInput(_shown(path), fault, advice_to_remake(path))
+
+
+def _shown(path: str) -> str:
+    """Return a path as messages name it."""
+    shown = os.path.relpath(path)
+    return path if shown.startswith("..") else shown
 
 
 def _hand_over(path: str) -> None:
@@ -263,21 +307,21 @@ def _fault(path: str, read: _Read) -> InputError | None:
     """Return what is wrong with a file that was read."""
     if read.fault:
         return read.fault
-    shown = os.path.relpath(path)
-    shown = path if shown.startswith("..") else shown
     try:
         same = digests.signature(path) == read.signature
     except OSError:
         same = True  # removed after it was read: what was read was compared
     if not same and not (read.found == read.expected == digests.sha256(path)):
         return DamagedInput(
-            shown, "has changed while it was being read", "run again when nothing writes to it"
+            _shown(path),
+            "has changed while it was being read",
+            "run again when nothing writes to it",
         )
     if read.found == read.expected:
         return None
     by = f"{read.stated_by} states" if read.stated_by else "its record states"
     return DamagedInput(
-        shown,
+        _shown(path),
         f"its SHA-256 is {read.found}, {by} {read.expected}: it was damaged or replaced since",
         advice_to_remake(path),
     )
@@ -330,8 +374,11 @@ def reading(path: StrPath) -> digests.InPassing:
         found = read_record(path)
         sha256, by = stated or (found.sha256 if found else "", "")
         if sha256:
+            signature = digests.signature(path)
+            if found and found.sha256 == sha256 and found.size != signature[2]:
+                raise _of_another_size(path, signature[2], found.size)
             with _watch.lock:
-                _watch.take(path, _Read(digests.signature(path), sha256, by))
+                _watch.take(path, _Read(signature, sha256, by))
     return passing
 
 

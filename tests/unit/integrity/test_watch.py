@@ -1,6 +1,7 @@
 """A program compares what it reads with what is recorded of it, before a product gets its name."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,3 +165,38 @@ def test_sums_are_computed_again_when_a_file_changes(tmp_path):
     first = digests.sha256(path)
     path.write_bytes(b"two!")
     assert digests.sha256(path) == hashlib.sha256(b"two!").hexdigest() != first
+
+
+def test_a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for(results):
+    (results / "item/a.txt").unlink()
+    os.mkfifo(results / "item/a.txt")
+    done = program(results, COPY)
+    assert done.returncode == 1
+    assert "item/a.txt: is no regular file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_device_in_the_place_of_a_file_is_not_read(results):
+    (results / "item/a.txt").unlink()
+    (results / "item/a.txt").symlink_to("/dev/zero")
+    done = program(results, COPY)
+    assert (done.returncode, "is no regular file" in done.stderr) == (1, True)
+
+
+def test_a_text_of_terabytes_is_told_and_not_read(results):
+    os.truncate(results / "item/a.txt", 3 * 10**12)
+    done = program(results, COPY)
+    assert done.returncode == 1
+    assert "item/a.txt: has 3000000000000 bytes, 1000000000 are allowed" in done.stderr
+
+
+def test_a_file_that_has_grown_is_not_summed(results):
+    """Its record states its size: no sum of terabytes is needed to see that it is another one."""
+    work = "write_text('item/b.fits', 'whole')"
+    assert program(results, work).returncode == 0
+    os.truncate(results / "item/b.fits", 3 * 10**12)
+    for read in ("open('item/b.fits', 'rb').read(5)", "watch.reading('item/b.fits').finish()"):
+        done = program(results, f"{read}; write_text('item/c.txt', 'x')")
+        assert done.returncode == 1
+        assert "item/b.fits: it has 3000000000000 bytes, its record states 5" in done.stderr
+        assert not (results / "item/c.txt").exists()
