@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +105,7 @@ class Chain:
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
         self._references, self._files = references, files
-        shape = self.shape[2:]
-        pixeldq = np.zeros(shape, np.uint32)
+        shape, parts = self.shape[2:], []
         self._scale = 1.0
         if "group_scale" in steps:
             scale = group_scale(raw)
@@ -114,23 +114,24 @@ class Chain:
         self._bad = np.zeros(shape, np.uint8)
         if "dq_init" in steps:
             mask = references.mask(files["mask"], window)
-            mask.add_to(pixeldq)
-            key = "bad", str(files["mask"]), window
-            self._bad.reshape(-1)[mask.places(1)] = 1
-            self._bad = references.shared(key, self._bad)
+            parts.append(mask)
+            self._bad = references.shared(("bad", str(files["mask"]), window), mask.marked)
         if "saturation" in steps:
-            references.saturation(files["saturation"], window)[1].add_to(pixeldq)
+            parts.append(references.saturation(files["saturation"], window)[1])
             self._frames = self._whole("nframes")
         self._coupling = references.kernel(files["ipc"], window) if "ipc" in steps else None
         self._level = None
         if "superbias" in steps:
             superbias = inputs.superbias or files["superbias"]
-            references.bias(superbias, window)[1].add_to(pixeldq)
+            parts.append(references.bias(superbias, window)[1])
             self._level = references.subtracted(superbias, window)
+        # Exposures of the same steps and files have the same flags.
+        key = "pixeldq", names, str(inputs.superbias), window
         self._pixels: ReferencePixels | None = None
         self._levels: dict[tuple[int, int], Levels] = {}
         if "refpix" in steps:
-            self._pixels = ReferencePixels(raw, steps.refpix, pixeldq, inputs.kernels)
+            flags = references.shared((*key, before), partial(Packed.of_all, shape, tuple(parts)))
+            self._pixels = ReferencePixels(raw, steps.refpix, flags.image, inputs.kernels)
         self._polynomials: Coefficients | None = None
         if "linearity" in steps:
             averaged = self._whole("nframes") > 1
@@ -140,8 +141,9 @@ class Chain:
                     raw.path, "has one group: the step linearity of averaged groups needs two"
                 )
             self._polynomials = found
-            found.flags.add_to(pixeldq)
+            parts.append(found.flags)
         self._dark: DarkSignal | None = None
+        dark_flags = None
         if "dark_current" in steps:
             dark = references.dark(files["dark"], window)
             numbers = self._whole("nframes"), self._whole("groupgap")
@@ -149,11 +151,10 @@ class Chain:
             if signal.skipped:
                 self.statuses["dark_current"] = "SKIPPED"
             else:
-                self._dark = signal
-                pixeldq |= dark.flags
-        # Exposures of the same steps and files have the same.
-        key = "pixeldq", names, str(inputs.superbias), tuple(self.statuses.items()), window
-        self._pixeldq = references.shared((*key, raw.nframes), Packed.of(pixeldq))
+                self._dark, dark_flags = signal, dark.flags
+        key = *key, tuple(self.statuses.items()), raw.nframes
+        every = partial(Packed.of_all, shape, tuple(parts), dark_flags)
+        self._pixeldq = references.shared(key, every)
 
     @property
     def pixeldq(self) -> np.ndarray:

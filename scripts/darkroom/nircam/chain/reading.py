@@ -15,12 +15,12 @@ from astropy.io import fits
 
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES, Plane
-from darkroom.nircam.chain.flags import translated
+from darkroom.nircam.chain.flags import DO_NOT_USE, translated
 from darkroom.nircam.detector.readout import SIZE
 from darkroom.nircam.ramps.header import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from darkroom.hints import StrPath
     from darkroom.nircam.chain.exposure import Window
@@ -51,6 +51,22 @@ class Packed:
         flat = np.ascontiguousarray(image).ravel()
         place = np.flatnonzero(flat).astype(np.uint32)
         return cls(image.shape, place, flat[place].astype(np.uint32))
+
+    @classmethod
+    def of_all(
+        cls, shape: tuple[int, ...], parts: Sequence[Packed], further: np.ndarray | None = None
+    ) -> Packed:
+        """Pack the flags of several references, and those of an image of flags."""
+        flags = np.zeros(shape, np.uint32)
+        for part in parts:
+            part.add_to(flags)
+        return cls.of(flags if further is None else flags | further)
+
+    def marked(self) -> np.ndarray:
+        """Return which pixels are marked DO_NOT_USE: (ny, nx) uint8."""
+        bad = np.zeros(self.shape, np.uint8)
+        bad.reshape(-1)[self.places(DO_NOT_USE)] = 1
+        return bad
 
     @property
     def image(self) -> np.ndarray:

@@ -89,10 +89,13 @@ class References:
                 self._held[key] = read()
             return self._held[key]
 
-    def shared(self, key: tuple, image: _Image) -> _Image:
-        """Return the image that an exposure of the job gave before under `key`, else `image`."""
+    def shared(self, key: tuple, make: Callable[[], _Image]) -> _Image:
+        """Return the image that an exposure of the job made before under `key`, else make it."""
+        key = "shared", *key
         with self._lock:
-            return self._held.setdefault(("shared", *key), image)
+            found = self._held.get(key)
+        # Made without the lock, because it is made of references.
+        return found if found is not None else self._held.setdefault(key, make())
 
     def forget(self) -> None:
         """Give up what is held; it is read, and verified, again when it is needed again."""

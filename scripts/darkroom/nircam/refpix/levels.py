@@ -164,7 +164,7 @@ def measure(source: RampSource) -> Levels:
     )
     first = None
     for ramp in range(source.nramps):
-        fitted = fit_ramp(source, ramp, (regions.y, regions.x))
+        fitted = fit_ramp(source, ramp, (regions.y, regions.x), weak=False)
         check_alive(source, ramp, fitted)
         found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
         found.noise += fitted.noise**2

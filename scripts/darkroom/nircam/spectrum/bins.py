@@ -122,12 +122,9 @@ class Places:
         counts = np.bincount(self.where, minlength=n)
         flat = np.atleast_2d(values)
         sums = np.empty((flat.shape[0], n), np.result_type(values.dtype, np.float64))
-        kernel = load_kernel("darkroom.nircam.spectrum.kernel")
         for row, every in zip(sums, flat, strict=True):
             if every.dtype == np.complex64:
-                parts = np.zeros((2, n))
-                kernel.sums_in_bins(np.ascontiguousarray(every), self.inside, self.where, parts)
-                row.real, row.imag = parts
+                row.real, row.imag = self.sums(every.real), self.sums(every.imag)
                 continue
             source = every[self.inside]
             row[...] = np.bincount(self.where, source.real, n)
@@ -136,6 +133,13 @@ class Places:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / counts
         return means.reshape(*values.shape[:-1], n), counts
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum in each bin, (nbins,) float64, of values at these frequencies, float32."""
+        found = np.zeros(self.nbins)
+        kernel = load_kernel("darkroom.nircam.spectrum.kernel")
+        kernel.sums_in_bins(values, self.inside, self.where, found)
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ the rest over frequencies.
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,24 +16,19 @@ from scipy import fft
 from darkroom.compiled import load_kernel
 from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.spectrum.transform import ProductSums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.spectrum.bins import Places
 
 # A lag is used where the autocorrelation of the taper, relative to lag 0, is above this ...
 _MIN_OVERLAP = 1e-6
 # ... and where gaps leave more than this fraction of the pairs of samples. Only the longest lags,
 # between the edges of the frame, fall below.
 _MIN_PAIRS = 0.05
-# Frequencies whose products are summed together: they fit into a processor's cache.
-_BLOCK = 1 << 13
-
-
-def pairs_of(count: int) -> list[tuple[int, int]]:
-    """Return the pairs of so many amplifiers, each with itself too, first not above second."""
-    return list(combinations_with_replacement(range(count), 2))
 
 
 class CrossSpectra:
@@ -51,10 +45,8 @@ class CrossSpectra:
 
     Attributes
     ----------
-    pairs : list of (int, int)
-        Positions in `amplifiers`, first not above second.
-    power : list of (nfrequencies,) complex64 arrays
-        Of each pair, the sum over frames of X_a X_b*, on the grid of `padded_frequency`.
+    power : ProductSums
+        Of each pair of amplifiers, the sum over frames of X_a X_b*.
     variance : (namplifiers,) float64 array
         Sum over frames and clock ticks of (taper × residual)², DN².
     weight : (namplifiers,) float64 array
@@ -68,27 +60,52 @@ class CrossSpectra:
         self.readout, self.amplifiers, self._threads = readout, list(amplifiers), threads
         self.ticks = readout.ticks
         self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
-        # Padded to at least twice the frame, so that lags do not wrap around.
-        self.length = fft.next_fast_len(2 * self.ticks, real=True)
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
         self.taper = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
         count = len(self.amplifiers)
-        self.pairs = pairs_of(count)
-        shape = (len(self.pairs), self.length // 2 + 1)
-        self.power = [np.zeros(shape[1], np.complex64) for _ in self.pairs]
+        self.power = self._product_sums()
+        self._stream = np.zeros((readout.noutputs, self.ticks), np.float32)
         # Good pixels, eight to a byte, and degrees of freedom of each integration: the spectra of
         # the masks take as much memory as those of the noise, and are not needed before the end.
         self._masks: list[tuple[np.ndarray, float]] = []
-        self._window: list[np.ndarray] = []
+        self._window: ProductSums | None = None
         self.variance, self.weight = np.zeros(count), np.zeros(count)
         self.dof = 0.0
         # Good pixels of the current integration on the clock, and the sums of taper × these.
         self._good, self._total = np.empty(0, bool), np.empty(0)
 
+    def _product_sums(self):
+        # Padded to at least twice the frame, so that lags do not wrap around.
+        return ProductSums(len(self.amplifiers), 2 * self.ticks, self._threads)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Positions in `amplifiers` of each pair, first not above second."""
+        return self.power.pairs
+
     @property
     def padded_frequency(self) -> np.ndarray:
-        """Frequencies of `power` in Hz."""
-        return fft.rfftfreq(self.length, PIXEL_TIME)
+        """Frequency of each place of `power`, Hz; inf for those that are there twice."""
+        return self.power.frequency / (self.power.length * PIXEL_TIME)
+
+    def means(self, places: Places) -> np.ndarray:
+        """Return the means of `power` in bins, (npairs, nbins) complex128.
+
+        Parameters
+        ----------
+        places : Places
+            Bins of `padded_frequency`.
+        """
+        self.power.finish()
+        counts = np.bincount(places.where, minlength=places.nbins)
+        found = np.zeros((len(self.pairs), places.nbins), np.complex128)
+        for place, row in enumerate(found):
+            real, imaginary = self.power.parts(place)
+            row.real = places.sums(real)
+            if imaginary is not None:
+                row.imag = places.sums(imaginary)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return found / counts
 
     def begin(self, good: np.ndarray, dof: float) -> None:
         """Begin an integration.
@@ -124,50 +141,23 @@ class CrossSpectra:
         (namplifiers,) float64 array
             Taper-weighted mean of each amplifier, DN, which was subtracted.
         """
-        padded, kernel = self._empty(), self._kernel
+        stream, kernel = self._stream, self._kernel
         tick = self.readout.columns_per_amplifier + ROW_OVERHEAD
         for rows, values, line in frame:
             here = slice(rows.start * tick, rows.stop * tick)
             kernel.tapered_residuals(
                 np.ascontiguousarray(values), *line, self.taper[here], tick,
-                padded, rows.start * tick,
+                stream, rows.start * tick,
             )  # fmt: skip
-        padded = self._chosen(padded)
-        stream = padded[:, : self.ticks]
+        if len(self.amplifiers) < len(stream):
+            stream = stream[self.amplifiers]
         mean = np.array([kernel.total(one) for one in stream]) / self._total
+        parts = self.power.next_series(self.ticks)
         for a, (one, good) in enumerate(zip(stream, self._good, strict=True)):
-            self.variance[a] += kernel.level_removed(one, self.taper, good, np.float32(mean[a]))
-        self._add(self.power, padded, np.float32(1))
+            self.variance[a] += kernel.level_removed(
+                one, self.taper, good, np.float32(mean[a]), parts[a]
+            )
         return mean
-
-    def _empty(self):
-        """Return time series of 0 with the padding."""
-        return np.zeros((self.readout.noutputs, self.length), np.float32)
-
-    def _chosen(self, stream):
-        return stream if len(self.amplifiers) == len(stream) else stream[self.amplifiers]
-
-    def _padded(self, good):
-        """Return taper × good pixels as time series, with the zeros of the padding."""
-        stream = self._empty()
-        stream[:, : self.ticks] = self.readout.to_clock(good)
-        stream = self._chosen(stream)
-        stream[:, : self.ticks] *= self.taper
-        return stream
-
-    def _add(self, sums, stream, weight):
-        waves = fft.rfft(stream, self.length, workers=self._threads)
-        for first in range(0, waves.shape[1], _BLOCK):
-            here = slice(first, first + _BLOCK)
-            for b in range(len(waves)):
-                conjugate = np.conj(waves[b, here])
-                for place, (a, other) in enumerate(self.pairs):
-                    if other != b:
-                        continue
-                    product = conjugate * waves[a, here]
-                    if weight != 1:
-                        product *= weight
-                    sums[place][here] += product
 
     def corrected(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the spectra, corrected for gaps; `power` is given up for their memory.
@@ -179,40 +169,54 @@ class CrossSpectra:
         spectra : (npairs, n) complex64 array
             One-sided, DN²/Hz; real for an amplifier with itself.
         """
-        self._good = np.empty(0, bool)
+        self.power.forget_series()
+        self._good, self._stream = np.empty(0, bool), np.empty(0, np.float32)
         self._sum_windows()
         overlap = self._overlap()
         with kept_large():
             lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
         del overlap
-        # Transforms to the grid of 1/T take much memory: not before that of `power` is free.
+        # Transforms to the grid of 1/T take much memory: not before that of the sums is free.
+        self.power.forget_sums()
+        self._window.forget_sums()
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
-        for spectrum in spectra:
-            spectrum[...] = 2 * PIXEL_TIME * fft.rfft(lags.pop(0))
+        for place in range(0, len(spectra), 2):
+            # Two at a time: the number of ticks has large prime factors, with which a transform of
+            # real values takes as long as one of complex values.
+            both = lags.pop(0).astype(np.complex128)
+            if lags:
+                both.imag = lags.pop(0)
+            found = PIXEL_TIME * fft.fft(both, overwrite_x=True)
+            here = found[: frequency.size]
+            mirrored = np.conj(np.append(found[:1], found[: -frequency.size : -1]))
+            spectra[place] = here + mirrored
+            if place + 1 < len(spectra):
+                spectra[place + 1] = -1j * (here - mirrored)
         return frequency, spectra
 
     def _sum_windows(self):
         """Sum over integrations the auto and cross spectra of taper × good pixels."""
         shape = self.readout.shape
-        self._window = [np.zeros_like(power) for power in self.power]
+        self._window = self._product_sums()
         with kept_large():
             for packed, dof in self._masks:
                 good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
-                self._add(self._window, self._padded(good), np.float32(dof))
+                parts = self._window.next_series(self.ticks)
+                parts[:] = self.readout.to_clock(good)[self.amplifiers]
+                # The products have the weight `dof`.
+                parts *= self.taper * np.float32(np.sqrt(dof))
+            self._window.forget_series()
 
     def _corrected_lags(self, place, overlap):
         """Return the correlation of a pair over the fraction of its samples that are valid.
 
         On the grid of 1/T, lag t and lag t - T are equivalent: (ticks,) float64.
         """
-        window = self._lags(self._window[place])
-        if place > 0:  # the first is used again
-            self._window[place] = np.empty(0, np.complex64)
+        window = self._lags(self._window.ordered(place))
         needed = window > _MIN_PAIRS * self.dof * overlap
         needed &= overlap / overlap[0] > _MIN_OVERLAP
-        lags = self._lags(self.power[place])
-        self.power[place] = np.empty(0, np.complex64)
+        lags = self._lags(self.power.ordered(place))
         lags *= overlap / overlap[0]
         lags[~needed] = 0
         np.divide(lags, window, out=lags, where=needed)
@@ -220,16 +224,15 @@ class CrossSpectra:
 
     def _overlap(self):
         """Return the correlation of the taper, as of `_lags`."""
-        return self._lags(np.square(np.abs(fft.rfft(self.taper.astype(np.float64), self.length))))
+        spectrum = fft.rfft(self.taper.astype(np.float64), self.power.length)
+        return self._lags(np.square(np.abs(spectrum)))
 
     def _lags(self, spectrum):
         """Return the correlation at lags 0 … n - 1, others, and -n … -1 ticks: float64.
 
-        The others, which `length` adds, have no meaning.
+        The others, which the padding adds, have no meaning.
         """
-        if np.iscomplexobj(spectrum):
-            spectrum = spectrum.astype(np.complex128)
-        return fft.irfft(spectrum, self.length, workers=self._threads)
+        return fft.irfft(spectrum, self.power.length, workers=self._threads)
 
     def valid_fraction(self) -> np.ndarray:
         """Return the fraction of the pairs of samples that gaps leave at each lag.
@@ -242,7 +245,7 @@ class CrossSpectra:
         (ticks,) float64 array
         """
         overlap = self._overlap()[: self.ticks].copy()
-        window = self._lags(self._window[0])[: self.ticks].copy()
+        window = self._lags(self._window.ordered(0))[: self.ticks].copy()
         needed = overlap > _MIN_OVERLAP * overlap[0]
         valid = _ratio(window, overlap, needed) / self.dof
         return mirrored(valid)

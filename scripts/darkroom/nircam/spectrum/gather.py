@@ -124,7 +124,7 @@ def gather(
             dofs.append(fitted.dof)
             pedestals.append(_add_ramp(source, ramp, fitted, sums))
             fitted = first = None  # their images are large
-        total = np.stack([places.means(power)[0] for power in sums.power])
+        total = sums.means(places)
         parts.append(total - before)
         weights.append(sums.weight.copy())
         before = total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import boolean, complex64, float32, float64, int64, njit, types, void
+from numba import boolean, float32, float64, int64, njit, types, void
 
 _jit = {"nogil": True, "error_model": "numpy", "cache": True}
 _image = types.Array(float32, 2, "C", readonly=True)
@@ -11,6 +11,7 @@ _levels = types.Array(float32, 1, "C", readonly=True)
 _mask = types.Array(boolean, 2, "C", readonly=True)
 _flags = types.Array(boolean, 1, "C", readonly=True)
 _places = types.Array(int64, 1, "C", readonly=True)
+_waves = types.Array(float32, 3, "C", readonly=True)
 # NumPy adds up to so many numbers in eight interleaved sums, and more of them in halves.
 _BLOCK = 128
 
@@ -203,18 +204,22 @@ def total(values: np.ndarray) -> float:
     return (one + two) + (three + four)
 
 
-@njit(float64(float32[::1], _levels, _flags, float32), **_jit)
-def level_removed(stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level: float) -> float:
+@njit(float64(_levels, _levels, _flags, float32, float32[:]), **_jit)
+def level_removed(
+    stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level: float, out: np.ndarray
+) -> float:
     """Subtract level × taper from a time series where pixels are good; return its sum of squares.
 
     Parameters
     ----------
     stream : (ticks,) float32 array
-        DN, updated.
+        DN.
     taper : (ticks,) float32 array
     good : (ticks,) bool array
     level : float
         DN.
+    out : (ticks,) float32 array
+        Written, DN.
     """
     sums = np.zeros(8)
     whole = stream.size - stream.size % 8
@@ -222,13 +227,73 @@ def level_removed(stream: np.ndarray, taper: np.ndarray, good: np.ndarray, level
         for k in range(8):
             value = stream[first + k]
             value -= np.float32(taper[first + k] * level) if good[first + k] else np.float32(0)
-            stream[first + k] = value
+            out[first + k] = value
             sums[k] += np.float64(value) * np.float64(value)
     for k in range(whole, stream.size):
+        value = stream[k]
         if good[k]:
-            stream[k] -= np.float32(taper[k] * level)
-        sums[0] += np.float64(stream[k]) * np.float64(stream[k])
+            value -= np.float32(taper[k] * level)
+        out[k] = value
+        sums[0] += np.float64(value) * np.float64(value)
     return sums.sum()
+
+
+@njit(void(_waves, _waves, int64, float32[:, :, ::1], float32[:, :, ::1]), **_jit)
+def add_products(
+    waves: np.ndarray, opposite: np.ndarray, first: int, real: np.ndarray, imaginary: np.ndarray
+) -> None:
+    """Add the products of the transforms of all pairs of series, at frequencies f and -f.
+
+    Each complex series Z is x1 + i x2 of two real ones. Then the mean of Z_a Z_b* at f and its
+    conjugate at -f is the sum over both of X_a X_b*.
+
+    Parameters
+    ----------
+    waves : (count, nrows, 2 × ncolumns) float32 array
+        Transforms at f, real and imaginary parts in turn.
+    opposite : (count, nrows, 2 × ncolumns) float32 array
+        The same at -f, columns in the opposite order.
+    first : int
+        Row of the sums that is the first of `waves`.
+    real : (npairs, ny, ncolumns) float32 array
+        Updated; pairs (0, 0), (0, 1) …
+    imaginary : (nmixed, ny, ncolumns) float32 array
+        Updated; those of two different series. In the second half of the columns it is that of
+        -f, which is below half of the length there.
+    """
+    count, nrows, nx = waves.shape[0], waves.shape[1], waves.shape[2] // 2
+    half = np.float32(0.5)
+    xr, xi = np.empty((count, nx), np.float32), np.empty((count, nx), np.float32)
+    yr, yi = np.empty((count, nx), np.float32), np.empty((count, nx), np.float32)
+    for y in range(nrows):
+        for a in range(count):
+            here, there = waves[a, y], opposite[a, y]
+            for k in range(nx):
+                xr[a, k] = here[2 * k]
+                xi[a, k] = here[2 * k + 1]
+            for k in range(nx):
+                yr[a, k] = there[2 * (nx - 1 - k)]
+                yi[a, k] = -there[2 * (nx - 1 - k) + 1]
+        pair = mixed = 0
+        for a in range(count):
+            for b in range(a, count):
+                sums = real[pair, first + y]
+                for k in range(nx):
+                    sums[k] += half * (
+                        (xr[a, k] * xr[b, k] + xi[a, k] * xi[b, k])
+                        + (yr[a, k] * yr[b, k] + yi[a, k] * yi[b, k])
+                    )
+                pair += 1
+                if a == b:
+                    continue
+                sums = imaginary[mixed, first + y]
+                for k in range(nx):
+                    found = half * (
+                        (xi[a, k] * xr[b, k] - xr[a, k] * xi[b, k])
+                        + (yi[a, k] * yr[b, k] - yr[a, k] * yi[b, k])
+                    )
+                    sums[k] += found if 2 * k < nx else -found
+                mixed += 1
 
 
 @njit(
@@ -270,9 +335,7 @@ def summed_residuals(
             rows[y, a] = total(row[a * width : (a + 1) * width])
 
 
-@njit(
-    void(types.Array(complex64, 1, "C", readonly=True), _places, _places, float64[:, ::1]), **_jit
-)
+@njit(void(types.Array(float32, 1, "A", readonly=True), _places, _places, float64[::1]), **_jit)
 def sums_in_bins(
     values: np.ndarray, inside: np.ndarray, where: np.ndarray, sums: np.ndarray
 ) -> None:
@@ -280,15 +343,13 @@ def sums_in_bins(
 
     Parameters
     ----------
-    values : (n,) complex64 array
+    values : (n,) float32 array
     inside : (k,) int array
         The values that are in a bin.
     where : (k,) int array
         Bin of each of them.
-    sums : (2, nbins) float64 array
-        Of real and of imaginary parts, updated.
+    sums : (nbins,) float64 array
+        Updated.
     """
     for k in range(inside.size):
-        value, place = values[inside[k]], where[k]
-        sums[0, place] += np.float64(value.real)
-        sums[1, place] += np.float64(value.imag)
+        sums[where[k]] += np.float64(values[inside[k]])

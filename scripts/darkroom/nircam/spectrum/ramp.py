@@ -216,7 +216,11 @@ def check_groups(source: RampSource) -> None:
 
 
 def fit_ramp(
-    source: RampSource, ramp: int, watched: tuple[np.ndarray, np.ndarray] | None = None
+    source: RampSource,
+    ramp: int,
+    watched: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    weak: bool = True,
 ) -> RampFit:
     """Fit a straight line to every pixel of a ramp, and select the good pixels.
 
@@ -228,6 +232,8 @@ def fit_ramp(
         Number of the ramp, from 0.
     watched : pair of (n,) int arrays, optional
         Rows, in ascending order, and columns of pixels whose values are returned.
+    weak : bool
+        Estimate the noise of weak telegraph pixels and cosmic rays; NaN without.
 
     Returns
     -------
@@ -253,12 +259,15 @@ def fit_ramp(
         row_means[:, rows] = sums.rows
         squares[rows], largest_step = sums.residual_statistics()
         good[rows] = typical.good(source.usable[rows], squares[rows], largest_step, slope[rows])
-    dof, weak = typical.dof, typical.weak(squares, good)
+    nothing = np.full((2, readout.noutputs), np.nan)
+    noise, error = typical.weak(squares, good) if weak else nothing
     del squares
     add_rows(mean, slope, row_means)
     for image in (mean, slope):
         image[~good] = 0
-    return RampFit(first, mean, slope, typical.offsets, good, typical.noise, dof, *weak, seen)
+    return RampFit(
+        first, mean, slope, typical.offsets, good, typical.noise, typical.dof, noise, error, seen
+    )
 
 
 @dataclass
