@@ -137,7 +137,8 @@ def write_set(folder, header, parts):
     dq = np.zeros(rates.shape, np.uint32)
     dq[..., :4, :] = dq[..., :4] = 1 << 31
     header["SUBSIZE2"], header["SUBSIZE1"] = rates.shape[-2:]
-    header["NINTS"], header["NGROUPS"] = ramp.shape[1:3]
+    header["NINTS"], header["NGROUPS"] = map(int, ramp.shape[1:3])
+    header["INTSTART"], header["INTEND"] = 1, ramp.shape[1]
     header["S_JUMP"] = "COMPLETE"
     for k in range(len(ramp)):
         for suffix, planes in (

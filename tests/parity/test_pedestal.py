@@ -44,10 +44,10 @@ def test_stcal_is_the_plane_of_ramp_fit(tmp_path, pattern, frames, gap):
     need_jwst()
     step = (frames + gap) * DT
     times = (frames + 1) / 2 * DT + step * np.arange(20)
+    rate = np.where(np.random.default_rng(5).random((64, 64)) < 0.01, 5.0, 0.0)
     sets = []
-    for seed in range(5, 10):  # an integration of each
+    for seed in range(6, 11):  # an integration of each
         rng = np.random.default_rng(seed)
-        rate = np.where(rng.random((64, 64)) < 0.01, 5.0, 0.0)
         level = 500 + 300 * rng.standard_normal((64, 64)) + 20 * rng.standard_normal()
         noise = 5 * rng.standard_normal((20, 64, 64))
         sets.append(level + rate * times[:, None, None] + noise)
