@@ -81,8 +81,8 @@ def index_line(item: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -
     -------
     dict
         Names and numbers of the line; ``worst``, the worst finding with its ``link``, or None;
-        ``next``, the warnings after it that may stand on the first page; and ``order``, by which the column of the worst findings is sorted: by kind, then by number
-        of warnings.
+        ``next``, the warnings after it that may stand on the first page; and ``order``, by which
+        the column of the worst findings is sorted: by kind, then by number of warnings.
     """
     page = f"{PAGES}/{item['name']}.html"
     warnings = sum(each["warning"] for each in findings)
