@@ -12,7 +12,6 @@ import argparse
 import copy
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +91,17 @@ def make(step: Step, arguments: argparse.Namespace) -> None:
         batch.make_others()
     else:
         step.prepare(arguments)
+    for output in step.outputs:
+        _hidden(getattr(arguments, output)).unlink(missing_ok=True)
     step.work(arguments)
+
+
+def _hidden(output: Path) -> Path:
+    """Return where a batch makes an output: one name, so that the next writer finds leftovers.
+
+    No two make an exposure at once: each has taken its claim.
+    """
+    return output.with_name(f".{output.stem}.made.part{output.suffix}")
 
 
 class _Batch:
@@ -175,7 +184,7 @@ class _Batch:
         key, outputs, notes = self._key(of_it), self._outputs(of_it), self._notes(of_it)
         Path(key_of(notes[0])).unlink(missing_ok=True)
         # Never under their own names: after a kill, nobody would know what they were made with.
-        hidden = [path.with_name(f".{path.stem}.{os.getpid()}.part.json") for path in outputs]
+        hidden = [_hidden(path) for path in outputs]
         for argument, path in zip(self._step.outputs, hidden, strict=True):
             setattr(of_it, argument, path)
         try:

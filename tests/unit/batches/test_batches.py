@@ -42,6 +42,7 @@ def work(arguments):
     if number == "bad":
         raise InputError(arguments.exposure, "is no number")
     if number == "killer":
+        arguments.status.write_text("half of it")
         os.kill(os.getpid(), signal.SIGKILL)
     if number == "bug":
         raise KeyError("no such thing")
@@ -188,13 +189,18 @@ def test_a_killed_batch_keeps_what_is_made(item):
     assert made() == []
 
 
-def test_nothing_half_made_has_a_name(item):
+@pytest.mark.parametrize("size", [1, 9])
+def test_nothing_half_made_has_a_name(item, size):
     """Killed in the middle of an exposure: neither its output nor a note of it is there."""
     Path("raw/e1.json").write_text('"killer"')
     Job(9).run("e0")
     folder = Path("results/c/camera/squares")
     assert not (folder / "e1.json").exists()
     assert not (folder / ".made" / "e1.key").exists()
+    # What was left of it goes when it is made, in a batch or alone.
+    Path("raw/e1.json").write_text("1")
+    assert list(folder.glob(".*.part.json"))
+    assert Job(size).run("e1") == "1"
     assert not list(folder.glob(".*.part.json"))
 
 
