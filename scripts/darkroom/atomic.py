@@ -339,6 +339,33 @@ def copy_new(source: StrPath, path: StrPath) -> None:
         draft.unlink(missing_ok=True)
 
 
+def name_durably(source: StrPath, target: StrPath) -> None:
+    """Give a file, that keeps its name, a name in another folder; it is not announced.
+
+    To move a file between folders: the caller removes the old name afterwards. A rename changes
+    two folders, and each reaches the disk by itself: after a power cut the old name may be gone
+    and the new one not there.
+
+    Parameters
+    ----------
+    source, target : path-like
+        On one file system. Where that knows no links, the file is renamed.
+
+    Raises
+    ------
+    FileExistsError
+        When another file is at `target`; it stays as it is.
+    """
+    source, target = Path(source), Path(target)
+    try:
+        _name_new(source, target)
+    except FileExistsError:
+        if not target.samefile(source):
+            raise
+        # Whoever did it may have been killed before the name was on the disk.
+        flush(target.parent)
+
+
 def _name_new(draft: Path, path: Path) -> None:
     """Give a file its name, unless something has it."""
     flush(draft)

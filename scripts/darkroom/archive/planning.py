@@ -57,8 +57,14 @@ class Arrivals:
         """The pins beside the campaign's lock."""
         return read_pins(self.plan.campaign.pins_path)
 
-    def note(self, item: str, exposure: str) -> str:
-        """Return the path of an exposure's status from a batch, quoted for the shell."""
+    def copy(self, item: str, exposure: str) -> str:
+        """Return a shell command that copies an exposure's status from a batch, to the disk."""
+        folder = f"{self.plan.results}/raw/{item}"
+        status = f"{folder}/{exposure}.json"
+        note = self._note(item, exposure)
+        return f"cp {note} {quoted(status)} && sync {quoted(status, folder)}"
+
+    def _note(self, item: str, exposure: str) -> str:
         return quoted(f"{self.plan.results}/raw/{item}/.arrived/{exposure}.json")
 
     def came_with_others(self, item: str, exposure: str) -> str:
@@ -66,7 +72,7 @@ class Arrivals:
         row = self.plan.lock.get(item, exposure)
         key = arrival_key(self.plan.campaign, row, self.pins, self.code)
         folder = f"{self.plan.results}/raw/{item}"
-        note, file = self.note(item, exposure), quoted(f"{folder}/{row.file}")
+        note, file = self._note(item, exposure), quoted(f"{folder}/{row.file}")
         keyed = quoted(f"{folder}/.arrived/{exposure}.key")
         return f"[ -f {file} ] && [ ! {file} -nt {note} ] && grep -qsx {key} {keyed}"
 

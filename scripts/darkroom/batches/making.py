@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from darkroom.atomic import make_folder, rename_unannounced, write_text
+from darkroom.atomic import (
+    make_folder,
+    name_durably,
+    remove_durably,
+    rename_unannounced,
+    write_text,
+)
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
@@ -131,8 +137,11 @@ class _Batch:
                 same = Path(key_of(notes[0])).read_text() == self._key(self._arguments)
             if same:
                 for note, output in zip(notes, self._outputs(self._arguments), strict=True):
-                    rename_unannounced(note, output)
-                Path(key_of(notes[0])).unlink()
+                    name_durably(note, output)
+                # Used once: the output is not taken from it again when it is damaged.
+                remove_durably(key_of(notes[0]))
+                for note in notes:
+                    Path(note).unlink(missing_ok=True)
         except OSError:
             return False
         return same

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
@@ -92,11 +93,17 @@ class Batches:
 
 
 def _came(key: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    """Return a shell command that gives notes their names if they were made from these inputs."""
+    """Return a shell command that gives notes their names if they were made from these inputs.
+
+    A note keeps its name until that of the output is on the disk (`darkroom.atomic.name_durably`)
+    and its key is gone from there: no output is taken from it again.
+    """
     notes = [note_of(output) for output in outputs]
     keyed = quoted(key_of(notes[0]))
-    moves = (f"mv {quoted(*pair)}" for pair in zip(notes, outputs, strict=True))
+    links = (f"ln {quoted(*pair)}" for pair in zip(notes, outputs, strict=True))
+    folders = sorted({str(PurePath(one).parent) for one in (*outputs, *notes)})
     return (
         f"[ -f {keyed} ] && {{ echo {key}; sha256sum -- {quoted(*inputs)}; }} | sha256sum "
-        f"| cmp -s - {keyed} && touch -c {quoted(*notes)} && {' && '.join(moves)} && rm {keyed}"
+        f"| cmp -s - {keyed} && touch -c {quoted(*notes)} && {' && '.join(links)} "
+        f"&& rm {keyed} && sync {quoted(*folders)} && rm {quoted(*notes)}"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.batches.making import Step, add_batch_options, make
-from darkroom.batches.planning import Batches
+from darkroom.batches.planning import Batch, Batches
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, watch
 from plans import a_plan
@@ -63,12 +63,14 @@ class Job:
         rows = [("camera", "bias", name, {}) for name in NAMES]
         self.batches = Batches(a_plan(Path(), ITEMS, rows), size)
         self.settings = settings or ("--a=1",)
+        self.keeps = False
 
     def run(self, name):
         """Return what the job made; Snakemake removes its output first."""
         source, output = f"raw/{name}.json", f"results/c/camera/squares/{name}.json"
         Path(output).parent.mkdir(exist_ok=True)
-        Path(output).unlink(missing_ok=True)
+        if not self.keeps:
+            Path(output).unlink(missing_ok=True)
         batch = self.batches.step("camera", [source], [output], *self.settings)
         shell = ["bash", "-euo", "pipefail", "-c", f"{{ {batch.came}; }}"]
         if subprocess.run(shell, check=False, capture_output=True).returncode:
@@ -163,6 +165,24 @@ def test_a_note_is_used_once(item):
     made()
     assert job.run("e3") == "9"
     assert made()[-1] == "e3"
+
+
+@pytest.mark.parametrize("by", ["shell", "program"])
+def test_a_job_killed_while_it_takes_its_note_is_done_again(item, by):
+    """The output has its name and the note has not lost its own: both are the same file."""
+    job = Job(9)
+    job.run("e0")
+    folder = Path("results/c/camera/squares")
+    made()
+    if by == "program":
+        # Its own turn comes before the shell knows of the note, as while a batch is at work.
+        job.batches.step = lambda *_: Batch("false", Batches.step(job.batches, *_).options)
+        job.keeps = True
+    os.link(folder / ".made/e3.json", folder / "e3.json")
+    assert job.run("e3") == "9"
+    assert made() == []
+    assert (folder / "e3.json").stat().st_nlink == 1
+    assert not list(folder.glob(".made/e3.*"))
 
 
 def test_outputs_that_are_there_are_left_alone(item):

@@ -327,3 +327,20 @@ def test_folders_that_this_user_may_not_write_to_are_not_flushed(tmp_path, order
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path and mode == 6)
     atomic.make_folder(tmp_path / "item" / "inner")
     assert order == [("flush", "item")]
+
+
+def test_a_file_that_moves_between_folders_always_has_a_name(tmp_path, order):
+    (tmp_path / "made").mkdir()
+    source, target = tmp_path / "made" / "a.txt", tmp_path / "a.txt"
+    source.write_text("a")
+    atomic.name_durably(source, target)
+    assert order == [("flush", "a.txt"), ("link", "a.txt"), ("flush", tmp_path.name)]
+    assert target.samefile(source)
+    # Again, by one that does not know whether the name reached the disk.
+    atomic.name_durably(source, target)
+    assert order[-1] == ("flush", tmp_path.name)
+    other = tmp_path / "made" / "b.txt"
+    other.write_text("b")
+    with pytest.raises(FileExistsError):
+        atomic.name_durably(other, target)
+    assert target.read_text() == "a"
