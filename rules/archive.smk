@@ -59,11 +59,11 @@ rule fetch:
         code=ARRIVALS.code,
         # They take `output`, so Snakemake does not compare them with those of earlier runs.
         came=lambda wildcards, output: ARRIVALS.came_with_others(wildcards.item, wildcards.exposure),
-        copy=lambda wildcards, output: ARRIVALS.copy(wildcards.item, wildcards.exposure),
+        bring=lambda wildcards, output: ARRIVALS.copy(wildcards.item, wildcards.exposure),
     message:
         "Fetching {wildcards.item}/{wildcards.exposure}"
     shell:
-        "{{ {params.came} && {params.copy}; }} > {log:q} 2>&1 || "
+        "{{ {params.came} && {params.bring}; }} > {log:q} 2>&1 || "
         + program(
             ARRIVALS.toolset,
             "archive/fetch",

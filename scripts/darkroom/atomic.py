@@ -314,8 +314,9 @@ def write_new_text(path: StrPath, text: str) -> None:
 def copy_new(source: StrPath, path: StrPath) -> None:
     """Copy a file to `path` atomically, unless something has that name.
 
-    Of several that copy to one name at once, one does: each has a draft of its own, which only a
-    killed program leaves behind, hidden.
+    Of several that copy to one name at once, one does: each has a draft of its own, in the folder
+    of what is temporary while `path` is made. That goes, with what killed programs left in it, as
+    soon as the name is taken.
 
     Raises
     ------
@@ -324,9 +325,12 @@ def copy_new(source: StrPath, path: StrPath) -> None:
     """
     path = Path(path)
     make_folder(path.parent)
-    descriptor, name = tempfile.mkstemp(f".part{path.suffix}", f".{path.stem}.", path.parent)
-    draft = Path(name)
+    drafts = _place(path, "part")
+    drafts.mkdir(exist_ok=True)
+    draft = None
     try:
+        descriptor, name = tempfile.mkstemp(path.suffix, dir=drafts)
+        draft = Path(name)
         with os.fdopen(descriptor, "wb") as target, Path(source).open("rb") as stream:
             shutil.copyfileobj(stream, target)
         if path.exists():
@@ -335,8 +339,18 @@ def copy_new(source: StrPath, path: StrPath) -> None:
         about_to_name(path)
         _name_new(draft, path)
         named(path)
+    except FileNotFoundError:
+        # Another, who has given the name, removed the draft.
+        if not path.exists():
+            raise
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
     finally:
-        draft.unlink(missing_ok=True)
+        if path.exists():
+            shutil.rmtree(drafts, ignore_errors=True)
+        elif draft:
+            draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            drafts.rmdir()
 
 
 def name_durably(source: StrPath, target: StrPath) -> None:

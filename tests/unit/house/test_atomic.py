@@ -344,3 +344,43 @@ def test_a_file_that_moves_between_folders_always_has_a_name(tmp_path, order):
     with pytest.raises(FileExistsError):
         atomic.name_durably(other, target)
     assert target.read_text() == "a"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_copy_that_was_killed_leaves_nothing_once_the_name_is_taken(tmp_path, taken):
+    source, target = tmp_path / "source.fits", tmp_path / "a.fits"
+    source.write_text("new")
+    left = tmp_path / ".a.fits.part" / "killed.fits"
+    left.parent.mkdir()
+    left.write_text("half")
+    if taken:
+        target.write_text("old")
+        with pytest.raises(FileExistsError):
+            atomic.copy_new(source, target)
+    else:
+        atomic.copy_new(source, target)
+    assert target.read_text() == ("old" if taken else "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.fits", "source.fits"]
+
+
+def test_a_copy_that_fails_leaves_no_name_and_no_draft(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        atomic.copy_new(tmp_path / "none.fits", tmp_path / "a.fits")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_whose_draft_another_removed_finds_the_name_taken(tmp_path, monkeypatch):
+    source, target = tmp_path / "source.fits", tmp_path / "a.fits"
+    source.write_text("mine")
+    copy = shutil.copyfileobj
+
+    def overtaken(*streams):
+        monkeypatch.setattr(shutil, "copyfileobj", copy)
+        copy(*streams)
+        atomic.copy_new(source, target)
+
+    monkeypatch.setattr(shutil, "copyfileobj", overtaken)
+    with pytest.raises(FileExistsError):
+        atomic.copy_new(source, target)
+    assert target.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.fits", "source.fits"]
