@@ -12,7 +12,7 @@ _BLOCK = re.compile(r"^( +)shell:\n((?:\1    .*\n|\n)+)", re.MULTILINE)
 _PLACE = re.compile(r"(?<!\{)\{(?!\{)([^{}]*)\}")
 # Parameters that are made as words for the shell (`quoted`, `command_options`, `input_options`).
 WORDS = {
-    *("against", "came", "code", "dark", "judge", "judged", "measured", "more", "name", "note"),
+    *("against", "bring", "came", "code", "dark", "judge", "judged", "measured", "more", "name"),
     *(
         "pins",
         "place",
