@@ -9,6 +9,7 @@ error, except for those of --optional-kinds. The list of a refused exposure is e
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.batches.making import Step, add_batch_options, make
@@ -16,7 +17,12 @@ from darkroom.cli import ListFileParser, run
 
 
 def main() -> None:
-    """Run the program."""
+    """Choose the references of the exposure, and of others of its item."""
+    make(STEP, parse())
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
     parser.add_argument(
@@ -31,7 +37,7 @@ def main() -> None:
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
     parser.add_argument("--output", required=True, type=Path, help="list of references, JSON")
     add_batch_options(parser)
-    make(STEP, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def prepare(arguments: argparse.Namespace) -> None:
@@ -76,7 +82,7 @@ def choose(arguments: argparse.Namespace) -> None:
         print(f"{kind}: {name}")
 
 
-STEP = Step(["exposure", "refusal"], [], ["output"], choose, prepare)
+STEP = Step(["exposure", "refusal"], [], ["output"], choose, prepare, parse)
 
 if __name__ == "__main__":
     run(main)
