@@ -144,7 +144,8 @@ class Batches:
         own = job(name)
         words, left = [own.words, quoted("--batch", size)], _LONGEST - len(own.words)
         for one in map(job, others[: size - 1]):
-            words.append(quoted(f"--along={one.options} {one.words}"))
+            # Before its own options, which may end with names of files after --.
+            words.append(quoted(f"--along={one.words} {one.options}"))
             left -= len(words[-1])
             if left < 0:
                 words.pop()

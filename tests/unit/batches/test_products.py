@@ -64,7 +64,8 @@ def outputs(product):
 
 def job(product, *more):
     files = INPUTS[product]
-    options = ["--output", outputs(product)[0], "--text", outputs(product)[1], *files, *more]
+    given = ["--output", outputs(product)[0], "--text", outputs(product)[1], *more]
+    options = [*given, "--", *files]
     return Job(files, outputs(product), shlex.join(options), ["code"])
 
 
@@ -162,7 +163,7 @@ def test_another_program_or_other_options_make_it_again(item):
 
 def test_a_command_names_no_more_than_fit(item, monkeypatch):
     plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
-    one = len(shlex.quote(f"--along={job('rate').options} {job('rate').words}"))
+    one = len(shlex.quote(f"--along={job('rate').words} {job('rate').options}"))
     monkeypatch.setattr(planning, "_LONGEST", len(job("bias").words) + one)
     batch = Batches(plan, "auto").together("bias", INPUTS, job)
     assert batch.options.count("--along") == 1
