@@ -45,15 +45,15 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Give CRDS its environment, once for all files, and import what the insertion needs."""
-    from darkroom.crds.environment import go_offline
+    from darkroom.crds.environment import go_offline, learn_keywords
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
-    import crds
     from astropy.io import fits
 
     from darkroom.delivery import rules
 
-    __ = crds, fits, rules
+    __ = fits, rules
+    learn_keywords(arguments.observatory)
 
 
 def try_insertion(arguments: argparse.Namespace) -> None:

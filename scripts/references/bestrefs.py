@@ -42,7 +42,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Give CRDS its environment, once for all exposures, and import what the choice needs."""
-    from darkroom.crds.environment import go_offline
+    from darkroom.crds.environment import go_offline, learn_keywords
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
     import crds
@@ -52,6 +52,7 @@ def prepare(arguments: argparse.Namespace) -> None:
     from darkroom.crds.cache import Cache
 
     __ = crds, fits, best_references, Cache
+    learn_keywords(arguments.observatory)
 
 
 def choose(arguments: argparse.Namespace) -> None:
