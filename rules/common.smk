@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
-from darkroom.batches.planning import Batches
+from darkroom.batches.planning import Batches, Job
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
@@ -105,6 +105,59 @@ def gate_options(instrument):
     return lambda wildcards, input: PIPELINES[instrument].gate_options(
         wildcards.item, wildcards.product, input
     )
+
+
+def gate_batch(instrument):
+    """Return the function that gives what a job of gates says of its batch: an item's products."""
+
+    def batch(wildcards, output):
+        item, judged = wildcards.item, PIPELINES[instrument].judged(wildcards.item)
+
+        def job(product):
+            settings = PIPELINES[instrument].gate_options(item, product, judged[product])
+            made = f"{RESULTS}/{item}/judge/gates_{product}.json"
+            words = shlex.join(["--item", item, "--product", product, "--output", made])
+            code = program.digest("detector", f"{instrument}/gates")
+            return Job(list(judged[product].values()), [made], f"{words} {settings}", [code])
+
+        return BATCHES.together(wildcards.product, judged, job)
+
+    return batch
+
+
+def insertion_batch(wildcards, output):
+    """Return what the job of an insertion says of its batch: the products of an item."""
+    item, nircam = wildcards.item, PIPELINES["nircam"]
+
+    def job(purpose):
+        judge, reference = f"{RESULTS}/{item}/judge", f"{RESULTS}/{item}/{purpose}.fits"
+        made = [f"{judge}/insertion_{purpose}.json", f"{judge}/insertion_{purpose}.diff"]
+        words = ["--product", purpose, "--reference", reference]
+        words += ["--refusals", f"{RESULTS}/{item}/refusals"]
+        words += ["--output", made[0], "--difference", made[1]]
+        options = [REFERENCES.place("jwst"), REFERENCES.context_option("jwst")]
+        options += [nircam.insertion_options(item, purpose), "--", shlex.join(PLAN.statuses(item))]
+        inputs = [reference, *PLAN.statuses(item), *nircam.refusals(item)]
+        code = program.digest("jwst", "delivery/insertion")
+        return Job(inputs, made, f"{shlex.join(words)} {' '.join(options)}", [code])
+
+    return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
+
+
+def deck_batch(wildcards, output):
+    """Return what the job of a held-out exposure's references says of its batch."""
+    item = wildcards.item
+
+    def job(exposure):
+        status = f"{RESULTS}/raw/{item}/{exposure}.json"
+        refusal = f"{RESULTS}/{item}/refusals/{exposure}.txt"
+        made = f"{RESULTS}/{item}/judge/references/{exposure}.json"
+        words = shlex.join(["--refusal", refusal, "--output", made, status])
+        options = f"{REFERENCES.place_of(item)} {REFERENCES.deck_options(item)} {words}"
+        code = program.digest("jwst", "references/bestrefs")
+        return Job([status, refusal, REFERENCES.mappings(item)], [made], options, [code])
+
+    return BATCHES.together(wildcards.exposure, PIPELINES["nircam"].deck(item), job)
 
 
 def program_of(instrument, name):

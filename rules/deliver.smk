@@ -39,10 +39,13 @@ if "nircam" in PIPELINES:
             settings=lambda wildcards: REFERENCES.deck_options(wildcards.item),
             place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
             code=program.digest("jwst", "references/bestrefs"),
+            batch=deck_batch,
         message:
             "Choosing the references by which {wildcards.item}/{wildcards.exposure} compares"
         shell:
-            program("jwst", "references/bestrefs") + "{params.place} {params.settings} "
+            "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+            + program("jwst", "references/bestrefs")
+            + "{params.place} {params.settings} {params.batch.options} "
             "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} "
             "> {log:q} 2>&1"
 
@@ -244,11 +247,14 @@ if "nircam" in PIPELINES:
             place=lambda wildcards, output: REFERENCES.place("jwst"),
             refusals=lambda wildcards: f"{RESULTS}/{wildcards.item}/refusals",
             code=program.digest("jwst", "delivery/insertion"),
+            batch=insertion_batch,
         message:
             "Inserting the {wildcards.purpose} of {wildcards.item} into the rules, in memory"
         shell:
-            program("jwst", "delivery/insertion") + "--product {wildcards.purpose:q} "
-            "--reference {input.reference:q} {params.place} {params.name} {params.settings} "
+            "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+            + program("jwst", "delivery/insertion")
+            + "--product {wildcards.purpose:q} --reference {input.reference:q} "
+            "{params.place} {params.name} {params.settings} {params.batch.options} "
             "--refusals {params.refusals:q} --output {output.found:q} "
             "--difference {output.difference:q} -- {input.exposures:q} > {log:q} 2>&1"
 

@@ -34,11 +34,13 @@ for instrument in pipelines.judging(PIPELINES):
             place=program_of(instrument, "gates"),
             settings=gate_options(instrument),
             code=program.digest("detector", f"{instrument}/gates"),
+            batch=gate_batch(instrument),
         message:
             "Judging the {wildcards.product} of {wildcards.item}"
         shell:
+            "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
             "{params.place} --item {wildcards.item:q} --product {wildcards.product:q} --output {output:q} "
-            "{params.settings} > {log:q} 2>&1"
+            "{params.batch.options} {params.settings} > {log:q} 2>&1"
 
 
 rule verdict:

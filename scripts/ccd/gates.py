@@ -11,17 +11,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.batches.gates import make_gates
+from darkroom.batches.making import add_batch_options
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.gates.gate import Gate
 
 PRODUCTS = ("master_bias", "read_noise", "dark_rate", "hot_pixels")
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
@@ -32,26 +36,38 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dark", nargs="+", default=[], metavar="FILE", help="darks")
     options.add_settings(parser, "dark_rate")
     add_gate_options(parser)
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    arguments = parser.parse_args(words)
     options.check(arguments, "dark_rate")
     return arguments
 
 
 def main() -> None:
-    """Judge the product."""
-    arguments = parse()
+    """Judge the product, and others of its item."""
+    make_gates("ccd", parse, every_amplifier, prepare)
+
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what gates need."""
+    from darkroom.ccd.cells import bias_cell
+    from darkroom.ccd.gating import gates
+    from darkroom.ccd.gating.frames import image_slopes
+    from darkroom.ccd.products.amplifiers import for_amplifier
+
+    __ = bias_cell, gates, image_slopes, for_amplifier
+
+
+def every_amplifier(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
+    """Return the product, and the gates of all its amplifiers."""
     from darkroom.ccd.overscan.amplifiers import amplifiers
     from darkroom.ccd.products.amplifiers import for_amplifier, part_count
-    from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import head
 
     frames = arguments.bias or arguments.dark
     count = max(1, len(amplifiers(frames[0]))) if frames else part_count(arguments.file)
     found = []
     for number in range(count):
         found += judged(for_amplifier(arguments, number), number, count)
-    write_gates(arguments.output, head(arguments, "ccd", arguments.product, arguments.file), found)
-    print(f"{arguments.output}: {len(found)} gates")
+    return arguments.file, found
 
 
 def judged(arguments: argparse.Namespace, number: int, count: int) -> list[Gate]:

@@ -10,15 +10,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.batches.gates import make_gates
+from darkroom.batches.making import add_batch_options
 from darkroom.cgi import options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.gates.gate import Gate
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
@@ -33,18 +37,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--maps", type=Path, help="synthesized dark: its noise maps, FITS")
     options.add_settings(parser, "gates")
     add_gate_options(parser)
-    return parser.parse_args()
+    add_batch_options(parser)
+    return parser.parse_args(words)
 
 
 def main() -> None:
-    """Judge the product."""
-    arguments = parse()
-    from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import head
+    """Judge the product, and others of its item."""
+    make_gates("cgi", parse, lambda arguments: (arguments.file, judged(arguments)), prepare)
 
-    found = judged(arguments)
-    write_gates(arguments.output, head(arguments, "cgi", arguments.product, arguments.file), found)
-    print(f"{arguments.output}: {len(found)} gates")
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what gates need."""
+    from darkroom.cgi.gating import darks, frames, gates
+
+    __ = darks, frames, gates
 
 
 def judged(arguments: argparse.Namespace) -> list[Gate]:

@@ -7,13 +7,21 @@ whether that is what was meant. --difference is the change of the text of the ru
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.cli import ListFileParser, run
 
 
 def main() -> None:
-    """Run the program."""
+    """Insert the file, and others of its item."""
+    make(STEP, parse())
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", type=Path, metavar="FILE", help=(
         "exposures on which it was tested, FITS, or their status files"
@@ -31,15 +39,29 @@ def main() -> None:
     ))  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="what changes")
     parser.add_argument("--difference", type=Path, metavar="FILE", help="change of the rules")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    return parser.parse_args(words)
 
-    from darkroom.atomic import write_text
-    from darkroom.campaign.exposure import read_exposure
-    from darkroom.crds.environment import go_offline
-    from darkroom.delivery.insertion import gates, record
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Give CRDS its environment, once for all files, and import what the insertion needs."""
+    from darkroom.crds.environment import go_offline, learn_keywords
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
+    from astropy.io import fits
+
+    from darkroom.delivery import rules
+
+    __ = fits, rules
+    learn_keywords(arguments.observatory)
+
+
+def try_insertion(arguments: argparse.Namespace) -> None:
+    """Write what a file would change."""
+    from darkroom.atomic import write_text
+    from darkroom.campaign.exposure import read_exposure
     from darkroom.counterfactual.records import write_record
+    from darkroom.delivery.insertion import gates, record
     from darkroom.delivery.rules import header_of, insert
 
     headers = {}
@@ -57,6 +79,8 @@ def main() -> None:
     for gate in judged:
         print(f"{gate.verdict}: {gate.name}. {gate.sentence}.")
 
+
+STEP = Step([], [], ["output", "difference"], try_insertion, prepare, parse)
 
 if __name__ == "__main__":
     run(main)

@@ -11,17 +11,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.batches.gates import make_gates
+from darkroom.batches.making import add_batch_options
 from darkroom.cli import ListFileParser, run
 from darkroom.nircam import options as shared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.gates.gate import Gate
 
 PRODUCTS = ("superbias", "readnoise", "noise_spectrum", "reference_pixels", "dark", "mask")
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
@@ -38,19 +42,21 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--dark", type=Path, help="mask: details of the dark, FITS")
     add_gate_options(parser)
-    return parser.parse_args()
+    add_batch_options(parser)
+    return parser.parse_args(words)
 
 
 def main() -> None:
-    """Judge the product."""
-    arguments = parse()
-    from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import head
+    """Judge the product, and others of its item."""
+    make_gates("nircam", parse, lambda arguments: (arguments.reference, judged(arguments)), prepare)
 
-    found = judged(arguments)
-    about = head(arguments, "nircam", arguments.product, arguments.reference)
-    write_gates(arguments.output, about, found)
-    print(f"{arguments.output}: {len(found)} gates")
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what gates need."""
+    from darkroom.nircam.gating import darks, gates, noise
+    from darkroom.nircam.ramps.ramps import RampSet
+
+    __ = darks, gates, noise, RampSet
 
 
 def judged(arguments: argparse.Namespace) -> list[Gate]:

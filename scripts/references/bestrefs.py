@@ -9,6 +9,7 @@ error, except for those of --optional-kinds. The list of a refused exposure is e
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.batches.making import Step, add_batch_options, make
@@ -16,7 +17,12 @@ from darkroom.cli import ListFileParser, run
 
 
 def main() -> None:
-    """Run the program."""
+    """Choose the references of the exposure, and of others of its item."""
+    make(STEP, parse())
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, FITS, or its status file")
     parser.add_argument(
@@ -31,12 +37,12 @@ def main() -> None:
     parser.add_argument("--observatory", choices=("hst", "jwst"), default="jwst")
     parser.add_argument("--output", required=True, type=Path, help="list of references, JSON")
     add_batch_options(parser)
-    make(STEP, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Give CRDS its environment, once for all exposures, and import what the choice needs."""
-    from darkroom.crds.environment import go_offline
+    from darkroom.crds.environment import go_offline, learn_keywords
 
     go_offline(arguments.cache, arguments.observatory, arguments.context)
     import crds
@@ -46,6 +52,7 @@ def prepare(arguments: argparse.Namespace) -> None:
     from darkroom.crds.cache import Cache
 
     __ = crds, fits, best_references, Cache
+    learn_keywords(arguments.observatory)
 
 
 def choose(arguments: argparse.Namespace) -> None:
@@ -76,7 +83,7 @@ def choose(arguments: argparse.Namespace) -> None:
         print(f"{kind}: {name}")
 
 
-STEP = Step(["exposure", "refusal"], [], ["output"], choose, prepare)
+STEP = Step(["exposure", "refusal"], [], ["output"], choose, prepare, parse)
 
 if __name__ == "__main__":
     run(main)

@@ -15,14 +15,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom.batches.gates import make_gates
+from darkroom.batches.making import add_batch_options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.gates.gate import Gate
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     from darkroom.gates.options import add_gate_options
 
     parser = ListFileParser(description=__doc__)
@@ -41,19 +45,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--candidate", type=Path, help="new dark or flat, FITS")
     parser.add_argument("--quantities", type=Path, help="reprocessed: of the exposures, JSON")
     add_gate_options(parser)
-    return parser.parse_args()
+    add_batch_options(parser)
+    return parser.parse_args(words)
 
 
 def main() -> None:
-    """Judge the product."""
-    arguments = parse()
-    from darkroom.gates.gate import write_gates
-    from darkroom.gates.options import head
+    """Judge the product, and others of its item."""
+    make_gates("wfc3", parse, judged, prepare)
 
-    file, found = judged(arguments)
-    about = head(arguments, "wfc3", arguments.product, file)
-    write_gates(arguments.output, about, found)
-    print(f"{arguments.output}: {len(found)} gates")
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what gates need."""
+    from darkroom.wfc3.gating import candidate, gates, single, superdark
+
+    __ = candidate, gates, single, superdark
 
 
 def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:

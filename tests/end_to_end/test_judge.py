@@ -44,9 +44,15 @@ def judge_twice(checkout, choice):
         assert json.loads(text)["verdict"] != "deliver"
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     assert "Should these products be delivered?" in page
-    first = [path.read_bytes() for path in verdicts]
+    # Not each of the four started a program: one makes the gates of others; they are the same.
+    logs = sorted((folder / "logs/gates_ccd").glob("camera_*.log"))
+    assert len(logs) == 4
+    assert 0 < sum(path.stat().st_size > 0 for path in logs) < 4
+    gates = sorted(folder.glob("camera/judge/gates_*.json"))
+    assert len(gates) == 4
+    first = [path.read_bytes() for path in (*verdicts, *gates)]
     checkout.snakemake("judge", "--config", choice, "--forcerun", "gates_ccd")
-    assert [path.read_bytes() for path in verdicts] == first
+    assert [path.read_bytes() for path in (*verdicts, *gates)] == first
 
 
 def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(checkout):

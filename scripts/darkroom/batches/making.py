@@ -1,9 +1,10 @@
 """A program that makes the outputs of one exposure, and of further ones in the same run.
 
-The job of each exposure asks whether its outputs were made already, from the very content of its
-inputs and with its settings; only otherwise does it start the program. So an exposure keeps its own
-result, its own failure and its own rerun; what a batch has made is kept when it is killed; and one
-that fails in a batch is tried again by its own job, which says why.
+In place of exposures it can be products, each with a command line of its own. The job of each asks
+whether its outputs were made already, from the very content of its inputs and with its settings;
+only otherwise does it start the program. So an exposure keeps its own result, its own failure and
+its own rerun; what a batch has made is kept when it is killed; and one that fails in a batch is
+tried again by its own job, which says why.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import argparse
 import copy
 import hashlib
 import logging
+import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +55,8 @@ class Step:
         ``work(arguments)`` makes the outputs of one exposure.
     prepare : callable
         ``prepare(arguments)`` imports what `work` needs, so that worker processes share it.
+    parse : callable, optional
+        ``parse(words)`` reads a command line, where those taken along have one each.
     """
 
     inputs: Sequence[str]
@@ -59,6 +64,7 @@ class Step:
     records: Sequence[str]
     work: Callable[[argparse.Namespace], None]
     prepare: Callable[[argparse.Namespace], None]
+    parse: Callable[[Sequence[str]], argparse.Namespace] | None = None
 
     @property
     def outputs(self) -> list[str]:
@@ -67,14 +73,25 @@ class Step:
 
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `darkroom.batches.planning.Batches.options`."""
+    """Add the options of `darkroom.batches.planning.Batches`."""
     group = parser.add_argument_group("batches")
-    group.add_argument("--among", type=Path, help="list of status files: who may be taken along")
+    who = group.add_mutually_exclusive_group()
+    who.add_argument("--among", type=Path, help="list of status files: who may be taken along")
+    who.add_argument("--along", action="append", default=[], metavar="OPTIONS", help=(
+        "the command line of another that may be taken along, as one word"
+    ))  # fmt: skip
     group.add_argument("--batch", type=int, default=1, help="exposures at most (default: 1)")
-    group.add_argument("--batch-key", default="", help="digest of settings and program")
-    group.add_argument(
-        "--batch-file", action="append", default=[], type=Path, help="a file they have in common"
-    )
+    _add_key_options(group)
+
+
+def _add_key_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say what the outputs are made from."""
+    parser.add_argument("--batch-key", default="", help="digest of settings and program")
+    parser.add_argument(
+        "--batch-file", action="append", default=[], type=Path, help=(
+            "a file that the outputs are made from, beside those of the exposure"
+        ),
+    )  # fmt: skip
 
 
 def make(step: Step, arguments: argparse.Namespace) -> None:
@@ -89,17 +106,25 @@ def make(step: Step, arguments: argparse.Namespace) -> None:
     arguments : argparse.Namespace
         The command line.
     """
-    if arguments.batch > 1 and arguments.among and arguments.among.is_file():
-        batch = _Batch(step, arguments)
+    if batch := _batch(step, arguments):
         if batch.came():
             return
         step.prepare(arguments)
         batch.make_others()
     else:
         step.prepare(arguments)
-    for output in step.outputs:
-        _hidden(getattr(arguments, output)).unlink(missing_ok=True)
+    for output in filter(None, (getattr(arguments, name) for name in step.outputs)):
+        _hidden(output).unlink(missing_ok=True)
     step.work(arguments)
+
+
+def _batch(step: Step, arguments: argparse.Namespace) -> _Batch | None:
+    """Return the batch of which a command line is part; None where it is for one alone."""
+    if arguments.batch > 1 and arguments.along:
+        return _Products(step, arguments)
+    if arguments.batch > 1 and arguments.among and arguments.among.is_file():
+        return _Exposures(step, arguments)
+    return None
 
 
 def _hidden(output: Path) -> Path:
@@ -110,27 +135,49 @@ def _hidden(output: Path) -> Path:
     return output.with_name(f".{output.stem}.made.part{output.suffix}")
 
 
-class _Batch:
-    """The exposures of an item that one run of a program makes."""
+class _Batch(ABC):
+    """The exposures or products of an item that one run of a program makes.
 
-    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+    Parameters
+    ----------
+    step : Step
+    arguments : argparse.Namespace
+        The command line of the one asked for.
+    names : sequence of str
+        Of all, in their order.
+    """
+
+    def __init__(self, step: Step, arguments: argparse.Namespace, names: Sequence[str]) -> None:
         # Not for a program that makes one exposure.
         from darkroom.archive.slots import Claims
 
-        self._step, self._arguments = step, arguments
-        with unwatched():
-            lines = arguments.among.read_text(encoding="utf-8").splitlines()
-        self._names = [Path(line).stem for line in lines]
+        self._step, self._arguments, self._names = step, arguments, names
         self._own = getattr(arguments, step.outputs[0]).stem
         folder = Path(note_of(str(getattr(arguments, step.outputs[0])))).parent
         make_folder(folder)
         self._claims = Claims(folder / ".claims")
 
+    @abstractmethod
+    def _number(self, name: str) -> int:
+        """Return the number of the claim to a name, the same for every program."""
+
+    @abstractmethod
+    def _of(self, name: str) -> argparse.Namespace:
+        """Return what the command line of another says of its outputs and of its key."""
+
+    def _inputs(self, arguments: argparse.Namespace) -> list[Path]:  # noqa: ARG002
+        """Return the inputs that the options of batches do not name."""
+        return []
+
+    def _whole(self, of_it: argparse.Namespace) -> argparse.Namespace:
+        """Return the whole command line of what `_of` returned; called where it is made."""
+        return of_it
+
     def came(self) -> bool:
         """Tell whether another program has just made what is asked for, and give it its names."""
         if self._own not in self._names:
             return False
-        self._claims.wait(self._names.index(self._own))
+        self._claims.wait(self._number(self._own))
         notes = self._notes(self._arguments)
         try:
             with unwatched():
@@ -154,7 +201,7 @@ class _Batch:
             return
         others = self._others()
         for name, _, error in run_tasks(self._one, others, count=1, seconds=lambda _: _LIMIT_S):
-            self._claims.free(self._names.index(name))
+            self._claims.free(self._number(name))
             if error:
                 log.warning("%s in a batch: %s; its own job tries again", name, error)
 
@@ -164,12 +211,12 @@ class _Batch:
         for name in [*self._names[begin + 1 :], *self._names[:begin]]:
             if not left or monotonic() > until:
                 return
-            if self._wanted(name) and self._claims.take(self._names.index(name)):
+            if self._wanted(name) and self._claims.take(self._number(name)):
                 if self._wanted(name):
                     left -= 1
                     yield name
                 else:
-                    self._claims.free(self._names.index(name))
+                    self._claims.free(self._number(name))
 
     def _wanted(self, name: str) -> bool:
         """Tell whether an exposure has its inputs, and neither outputs nor notes of them."""
@@ -194,9 +241,10 @@ class _Batch:
         Path(key_of(notes[0])).unlink(missing_ok=True)
         # Never under their own names: after a kill, nobody would know what they were made with.
         hidden = [_hidden(path) for path in outputs]
-        for argument, path in zip(self._step.outputs, hidden, strict=True):
-            setattr(of_it, argument, path)
         try:
+            of_it = self._whole(of_it)
+            for argument, path in zip(self._step.outputs, hidden, strict=True):
+                setattr(of_it, argument, path)
             self._step.work(of_it)
             settle()
             for path, note in zip(hidden, notes, strict=True):
@@ -215,15 +263,6 @@ class _Batch:
             for path in hidden:
                 path.unlink(missing_ok=True)
 
-    def _of(self, name: str) -> argparse.Namespace:
-        """Return the command line as it is for another exposure."""
-        arguments = copy.copy(self._arguments)
-        for argument in (*self._step.inputs, *self._step.outputs):
-            path = getattr(arguments, argument)
-            if path is not None:
-                setattr(arguments, argument, path.with_name(f"{name}{path.suffix}"))
-        return arguments
-
     def _outputs(self, arguments: argparse.Namespace) -> list[Path]:
         return [getattr(arguments, name) for name in self._step.outputs]
 
@@ -233,8 +272,68 @@ class _Batch:
     def _key(self, arguments: argparse.Namespace) -> str:
         """Return what `Batches.came` computes by sha256sum."""
         lines = [f"{arguments.batch_key}\n"]
-        own = [getattr(arguments, name) for name in self._step.inputs]
-        for path in (*own, *arguments.batch_file):
+        for path in (*self._inputs(arguments), *arguments.batch_file):
             with unwatched():
-                lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}\n")
+                lines.append(f"{_digest(path)}  {path}\n")
         return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}  -\n"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class _Exposures(_Batch):
+    """Exposures, whose command lines differ in the names of files only."""
+
+    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+        with unwatched():
+            lines = arguments.among.read_text(encoding="utf-8").splitlines()
+        super().__init__(step, arguments, [Path(line).stem for line in lines])
+
+    def _number(self, name: str) -> int:
+        return self._names.index(name)
+
+    def _inputs(self, arguments: argparse.Namespace) -> list[Path]:
+        return [getattr(arguments, name) for name in self._step.inputs]
+
+    def _of(self, name: str) -> argparse.Namespace:
+        """Return the command line as it is for another exposure."""
+        arguments = copy.copy(self._arguments)
+        for argument in (*self._step.inputs, *self._step.outputs):
+            path = getattr(arguments, argument)
+            if path is not None:
+                setattr(arguments, argument, path.with_name(f"{name}{path.suffix}"))
+        return arguments
+
+
+class _Products(_Batch):
+    """Products, each with a command line of its own."""
+
+    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+        if step.parse is None:
+            raise DarkroomError("this program takes no others along")
+        self._parse = step.parse
+        # Of each only what tells whether it is wanted: the rest may name files that are not there.
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        _add_key_options(parser)
+        for name in step.outputs:
+            parser.add_argument(f"--{name.replace('_', '-')}", dest=name, type=Path)
+        self._given: dict[str, argparse.Namespace] = {}
+        for text in arguments.along:
+            words = shlex.split(text)
+            given, _ = parser.parse_known_args(words)
+            given.words = words
+            self._given[getattr(given, step.outputs[0]).stem] = given
+        own = getattr(arguments, step.outputs[0]).stem
+        super().__init__(step, arguments, [own, *self._given])
+
+    def _number(self, name: str) -> int:
+        # Programs name the others in different orders, and not always all of them.
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+    def _of(self, name: str) -> argparse.Namespace:
+        return copy.copy(self._given[name])
+
+    def _whole(self, of_it: argparse.Namespace) -> argparse.Namespace:
+        return self._parse(of_it.words)

@@ -5,7 +5,7 @@ Imported each time the workflow is planned: standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -16,6 +16,9 @@ from darkroom.workflow.plan import Plan, quoted
 
 #: Exposures of a batch when the size is ``auto``: more would save a hundredth of a second each.
 USUAL = 20
+# Characters in which a command names others: the system allows 131072 a word, the command's own
+# files included.
+_LONGEST = 40_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,36 @@ class Batch:
 
     came: str = "false"
     options: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job makes that has a command line of its own.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of str
+        Its files.
+    options : str
+        Its command line, without what `Batches` adds.
+    settings : sequence of str
+        All else that determines its outputs: code.
+    """
+
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    options: str
+    settings: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """Digest of all that determines its outputs, but its inputs."""
+        return settings_digest({"settings": [self.options, *self.settings]})
+
+    @property
+    def words(self) -> str:
+        """Its options of batches."""
+        return quoted("--batch-key", self.key, *(f"--batch-file={path}" for path in self.inputs))
 
 
 class Batches:
@@ -90,6 +123,37 @@ class Batches:
         words = ["--among", f"{self.plan.folder(item)}/statuses.list", "--batch", size]
         words += ["--batch-key", key, *(f"--batch-file={path}" for path in shared)]
         return Batch(_came(key, [*inputs, *shared], outputs), quoted(*words))
+
+    def together(self, name: str, names: Iterable[str], job: Callable[[str], Job]) -> Batch:
+        """Return what the command of a product's job says of its batch.
+
+        Parameters
+        ----------
+        name : str
+            The product.
+        names : iterable of str
+            All products of the item that the program makes, in their order.
+        job : callable
+            ``job(name)`` returns what is made of each.
+        """
+        size = USUAL if self.size is None else self.size
+        every = list(names)
+        begin = every.index(name) if name in every else 0
+        others = [one for one in (*every[begin + 1 :], *every[:begin]) if one != name]
+        if size == 1 or not others:
+            return Batch()
+        own = job(name)
+        words, left = [own.words, quoted("--batch", size)], _LONGEST - len(own.words)
+        for one in map(job, others[: size - 1]):
+            # Before its own options, which may end with names of files after --.
+            words.append(quoted(f"--along={one.words} {one.options}"))
+            left -= len(words[-1])
+            if left < 0:
+                words.pop()
+                break
+        if len(words) == 2:
+            return Batch()
+        return Batch(_came(own.key, own.inputs, own.outputs), " ".join(words))
 
 
 def _came(key: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:

@@ -37,6 +37,8 @@ def offline_environment(cache: StrPath, observatory: str, context: str) -> dict[
         "CRDS_READONLY_CACHE": "1",
         # Otherwise every step takes parameters from CRDS that the campaign did not choose.
         "STPIPE_DISABLE_CRDS_STEPPARS": "true",
+        # Otherwise CRDS looks through all of Python's objects before and after each header.
+        "CRDS_EXPLICIT_GARBAGE_COLLECTION": "0",
     }
 
 
@@ -72,3 +74,22 @@ def go_offline(cache: StrPath, observatory: str, context: str) -> None:
     environment = offline_process(cache, observatory, context)
     os.environ.clear()
     os.environ.update(environment)
+
+
+def learn_keywords(observatory: str) -> None:
+    """Let CRDS read what it needs for the header of any file, once for all that are to come.
+
+    Of JWST it is the schema of the data models, which takes longer than a hundred headers. Worker
+    processes that are forked later have it. `go_offline` must have been called.
+
+    Parameters
+    ----------
+    observatory : str
+        ``jwst`` or ``hst``.
+    """
+    if observatory != "jwst":
+        return
+    from crds.jwst import schema
+
+    schema.dm_to_fits("META.TELESCOPE")
+    schema.fits_to_dm("TELESCOP")
