@@ -187,7 +187,11 @@ def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
             "simulate": exposures | {"visit": 2, "exposures": [{"light": "none"}] * 7},
             "wfc3": {
                 "product": "superdark",
-                "superdark": {"pedigree": "MODEL", "description": "Simulated by darkroom"},
+                "superdark": {
+                    "pedigree": "MODEL",
+                    "description": "Simulated by darkroom",
+                    "useafter": "2009-01-01T00:00:00",
+                },
             },
         },
         "visit": {
@@ -235,14 +239,16 @@ def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
     assert all(form[name] not in ("", None) for name in REQUIRED)
     assert (form["instrument"], form["file_type"]) == ("WFC3", "DARK")
     assert form["keywords_checked"] == form["history_updated"] == "Yes"
+    # It has the USEAFTER of the dark in use, and other words.
+    assert (form["descrip_updated"], form["useafter_matches"]) == ("Yes", "Yes")
     assert "SPARS100 SQ128SUB" in form["description"]
     assert "a trial of the delivery" in form["description"]
     assert "SAMP_SEQ SPARS100" in form["modes_affected"]
     inserted = json.loads((made / "insertion.json").read_text())
     # The dark of the row that the exposures of the visit have, and no other.
-    assert inserted["replaced"] == [inserted["current"]] or inserted["change"] == "new date"
+    assert inserted["change"] == "replaced" and inserted["replaced"] == [inserted["current"]]
     assert len(inserted["affected"]["exposures"]) == 4
-    assert form["old_reference_files"] == (", ".join(inserted["replaced"]) or "N/A")
+    assert form["old_reference_files"] == inserted["current"]
     assert "python -m crds.submit --files superdark.fits" in (made / "README.md").read_text()
     assert "+++" in (made / "rules.diff").read_text()
     assert not (folder / "visit/delivery").exists()

@@ -75,6 +75,8 @@ def test_an_item_of_darks_makes_a_superdark_and_none_of_the_products_of_a_visit(
     assert "--hot 0.4" in wfc3.superdark_options("visit")
     assert "--warm" not in wfc3.superdark_options("visit")
     assert list(wfc3.judged("visit")) == ["superdark"]
+    # Two full frames; more darks take more.
+    assert wfc3.superdark_memory("visit", 1) == round(1.5 * wfc3.ramp_memory("visit", 1)) + 2 * 32
 
 
 def test_a_superdark_is_compared_on_the_visit_that_names_it(tmp_path):
