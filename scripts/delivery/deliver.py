@@ -38,7 +38,7 @@ def main() -> int:
             refused.append(reason)
             continue
         dates = sorted(row.facts.get("date_obs", "") for row in lock.of(item))
-        made = _delivery(folder, product, verdict, settings, (dates[0], dates[-1]))
+        made = _delivery(campaign, folder, product, verdict, (dates[0], dates[-1]))
         form = write_folder(folder / "delivery" / product, made)
         print(f"{folder / 'delivery' / product}: {form or 'no form'}")
     for reason in refused:
@@ -53,11 +53,7 @@ def _verdict(path: Path) -> dict[str, Any]:
 
 
 def _delivery(
-    folder: Path,
-    product: str,
-    verdict: dict[str, Any],
-    settings: dict[str, Any],
-    dates: tuple[str, str],
+    campaign: Any, folder: Path, product: str, verdict: dict[str, Any], dates: tuple[str, str]
 ) -> Any:
     """Return what is put into the folder of a product."""
     from astropy.io import fits
@@ -68,7 +64,7 @@ def _delivery(
     from darkroom.errors import InputError
     from darkroom.provenance import sha256
 
-    name = Path(verdict["file"]).name
+    name, settings = Path(verdict["file"]).name, campaign.settings["deliver"]
     # Darks of CGI are in a folder of the item.
     places = [path for path in (folder / name, folder / "darks" / name) if path.is_file()]
     if not places:
@@ -90,12 +86,12 @@ def _delivery(
     form, header = None, fits.getheader(file)
     told = sentences(_validity(folder / "trends.json", product), str(header.get("USEAFTER", "")))
     if insertion := verdict.get("insertion"):
-        current = folder / f"previous_{product}.fits"
+        current = _in_use(campaign, folder, product, verdict)
         certified = evidence.get("certify.log")
         form = fill(
             Facts(
                 verdict, insertion, _cards(header),
-                _cards(fits.getheader(current)) if current.is_file() else {},
+                _cards(fits.getheader(current)) if current else {},
                 certified.read_text(encoding="utf-8") if certified else None,
                 settings, dates, f"{folder.name}/{product}" in settings["bad"], against, told,
             )
@@ -103,6 +99,23 @@ def _delivery(
     context = verdict.get("context") or ""
     path = judge / f"verdict_{product}.json"
     return Delivery(product, file, path, evidence, form, context, against, told)
+
+
+def _in_use(campaign: Any, folder: Path, product: str, verdict: dict[str, Any]) -> Path | None:
+    """Return the file in use that a product is compared with; None when it is not here."""
+    from darkroom.crds.cache import Cache
+    from darkroom.crds.settings import crds_settings
+
+    previous = folder / f"previous_{product}.fits"
+    if previous.is_file():
+        return previous
+    insertion = verdict["insertion"]
+    name = insertion.get("current")
+    if not name:
+        return None
+    observatory = insertion["context"].partition("_")[0]
+    cache = crds_settings(campaign, observatory, str(folder.parent)).cache
+    return Cache(cache, observatory).reference(name)
 
 
 def _validity(path: Path, product: str) -> dict[str, Any] | None:

@@ -181,7 +181,10 @@ def test_cgi_maps_and_darks_better_than_those_in_use(checkout):
 
 @pytest.mark.heavy
 def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
-    """The superdark of one item is compared on the visit of another, in one campaign."""
+    """The superdark of one item is compared on the visit of another, in one campaign.
+
+    The reason of a person delivers it nevertheless: the folder is whole, its form filled.
+    """
     exposures = {"sampseq": "SPARS100", "subarray": "SQ128SUB", "dark_level": 0.007}
     dithers = ([0.0, 0.0], [2.1, 0.4], [0.3, 2.3], [2.5, 2.7])
     items = {
@@ -190,7 +193,11 @@ def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
             "simulate": exposures | {"visit": 2, "exposures": [{"light": "none"}] * 7},
             "wfc3": {
                 "product": "superdark",
-                "superdark": {"pedigree": "MODEL", "description": "Simulated by darkroom"},
+                "superdark": {
+                    "pedigree": "MODEL",
+                    "description": "Simulated by darkroom",
+                    "useafter": "2009-01-01T00:00:00",
+                },
             },
         },
         "visit": {
@@ -200,7 +207,10 @@ def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
             "wfc3": {"candidates": {"dark": "results/small/darks/superdark.fits"}},
         },
     }
-    choice = checkout.campaign(items=items, archive={"kind": "simulated", "seed": 71})
+    deliver = {"person": "A. Body", "override": "a trial of the delivery"}
+    choice = checkout.campaign(
+        items=items, archive={"kind": "simulated", "seed": 71}, deliver=deliver
+    )
     checkout.snakemake("lock", "--config", choice)
     checkout.snakemake("judge", "--config", choice)
     folder = checkout.folder / "results/small"
@@ -221,6 +231,33 @@ def test_a_wfc3_dark_of_seven_exposures_is_worse_than_the_true_one(checkout):
             if gate["seen95"] and gate["seen95"] < gate["harm"]:
                 assert gate["power"] >= 0.94, gate
     assert "Nothing to be done" in checkout.snakemake("-n", "--config", choice)
+    # The verdict on the superdark itself has its gates, this comparison and its place in the rules.
+    own = json.loads((folder / "darks/judge/verdict_superdark.json").read_text())
+    assert own["score"] == verdict["score"] and own["verdict"] == "do not deliver"
+    assert {gate["family"] for gate in own["gates"]} > {gate["family"] for gate in verdict["gates"]}
+    checkout.snakemake("deliver", "--config", choice)
+    made = folder / "darks/delivery/superdark"
+    assert {path.name for path in made.iterdir()} == {
+        "superdark.fits", "form.yaml", "verdict.json", "counterfactual.json", "insertion.json",
+        "rules.diff", "certify.log", "README.md",
+    }  # fmt: skip
+    form = yaml.safe_load((made / "form.yaml").read_text())
+    assert all(form[name] not in ("", None) for name in REQUIRED)
+    assert (form["instrument"], form["file_type"]) == ("WFC3", "DARK")
+    assert form["keywords_checked"] == form["history_updated"] == "Yes"
+    # It has the USEAFTER of the dark in use, and other words.
+    assert (form["descrip_updated"], form["useafter_matches"]) == ("Yes", "Yes")
+    assert "SPARS100 SQ128SUB" in form["description"]
+    assert "a trial of the delivery" in form["description"]
+    assert "SAMP_SEQ SPARS100" in form["modes_affected"]
+    inserted = json.loads((made / "insertion.json").read_text())
+    # The dark of the row that the exposures of the visit have, and no other.
+    assert inserted["change"] == "replaced" and inserted["replaced"] == [inserted["current"]]
+    assert len(inserted["affected"]["exposures"]) == 4
+    assert form["old_reference_files"] == inserted["current"]
+    assert "python -m crds.submit --files superdark.fits" in (made / "README.md").read_text()
+    assert "+++" in (made / "rules.diff").read_text()
+    assert not (folder / "visit/delivery").exists()
 
 
 @pytest.mark.heavy

@@ -158,7 +158,8 @@ def correctness(verdict: Mapping[str, Any]) -> str:
 def _description(facts: Facts) -> str:
     header, verdict = facts.header, facts.verdict
     kind = str(header.get("REFTYPE", verdict.get("product", ""))).lower()
-    mode = " ".join(str(header[card]) for card in ("DETECTOR", "SUBARRAY") if card in header)
+    cards = ("DETECTOR", "SUBARRAY", "SAMP_SEQ", "SUBTYPE")
+    mode = " ".join(str(header[card]) for card in cards if card in header)
     text = f"{kind} of {header.get('INSTRUME', '')} {mode}. {verdict.get('decisive', '')}"
     return f"{text}. Delivered against the verdict, {facts.override}" if facts.override else text
 

@@ -12,6 +12,8 @@ MOST_UNITS = 4096
 # Gauss's rule on (0, 1): chances of a standard error, and what each counts.
 _NODES, _HALVES = np.polynomial.legendre.leggauss(256)
 _CHANCES, _WEIGHTS = (1 + _NODES) / 2, _HALVES / 2
+# Of an interval, to the last digits of a number.
+_HALVINGS = 50
 
 
 def threshold(chance: float, dof: float, tests: int = 1) -> float:
@@ -101,6 +103,32 @@ def power(effect: float, error: float, dof: float, limit: float) -> float:
     seen = special.ndtr(shift - limit * found_over_true)
     seen += special.ndtr(-shift - limit * found_over_true)
     return float(min(1.0, _WEIGHTS @ seen))
+
+
+def size_seen(share: float, error: float, dof: float, limit: float) -> float:
+    """Return the size of the effect that is seen in a share of cases: the inverse of `power`.
+
+    Parameters
+    ----------
+    share : float
+        Between 0.5 and 1.
+    error, dof, limit : float
+        As of `power`.
+    """
+    if error <= 0:
+        return 0.0
+    if math.isinf(dof):
+        return (limit + float(special.ndtri(share))) * error
+    small, large = 0.0, limit + 1.0
+    while power(large, 1.0, dof, limit) < share:
+        large *= 2
+    for _ in range(_HALVINGS):
+        middle = (small + large) / 2
+        if power(middle, 1.0, dof, limit) < share:
+            small = middle
+        else:
+            large = middle
+    return large * error
 
 
 def units_needed(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from darkroom.gates import gate as gates
-from darkroom.gates.budget import power, threshold
+from darkroom.gates.budget import power, size_seen, threshold
 from darkroom.gates.statistic import all_left_out, shrunk
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def card(one: Gate, chance: float, draws: int) -> dict[str, Any]:
                 "draws": 0, "alarms": 0}  # fmt: skip
     limit = threshold(chance, found.dof, found.tests)
     if one.kind == gates.COUNTED:
-        sizes = np.array([limit, limit + 1.645]) * found.e
+        sizes = [size_seen(share, found.e, found.dof, limit) for share in (0.5, 0.95)]
         seen = power(one.harm, found.e, found.dof, limit)
         return {"seen50": sizes[0], "seen95": sizes[1], "power": seen, "draws": 0, "alarms": 0}
     need, alarms, number = _needed(one, limit, draws)

@@ -104,6 +104,8 @@ def ramp_memory(shape: str, nsamp: int) -> int:
     return 300 + round(ny * nx * nsamp * 20 / 1e6)
 
 
+# Blocks of pixels of a dark, in several copies.
+_MB_A_DARK = 32
 # Fraction of the exposures that one filter must have; others are strays.
 _ONE_FILTER = 0.8
 
@@ -167,8 +169,9 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
         return quoted("--truth", folder) if self.plan.simulated else ""
 
     def superdark_memory(self, item: str, attempt: int) -> int:
-        """Return the memory in MB for a superdark: a ramp, and the planes of the result."""
-        return round(1.5 * self.ramp_memory(item, attempt))
+        """Return the memory in MB for a superdark: a ramp, the planes, and blocks of all darks."""
+        darks = _MB_A_DARK * len(self.plan.exposures(item))
+        return round(1.5 * self.ramp_memory(item, attempt)) + attempt * darks
 
     def place(self) -> str:
         """Return the options that name the CRDS cache and the pinned context."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkroom.gates.budget import power, threshold
+from darkroom.gates.budget import power, size_seen, threshold
 
 
 @pytest.mark.parametrize("dof", [1, 2, 4, 8.66667, 9, 20, 300, np.inf])
@@ -31,3 +31,13 @@ def test_it_is_the_share_of_simulated_deviations_beyond_the_threshold():
 def test_without_an_error_any_effect_is_seen():
     assert power(0.1, 0.0, 5, 4.0) == 1.0
     assert power(0.0, 0.0, 5, 4.0) == 0.0
+
+
+@pytest.mark.parametrize("dof", [1, 2, 4, 8.66667, 300, np.inf])
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_the_size_that_is_seen_is_that_of_the_power(dof, share):
+    """With few degrees of freedom an effect seen in 95 % is much larger than in normal errors."""
+    limit = threshold(1e-4, dof)
+    size = size_seen(share, 0.02, dof, limit)
+    assert power(size, 0.02, dof, limit) == pytest.approx(share, abs=1e-9)
+    assert size_seen(share, 0.0, dof, limit) == 0.0

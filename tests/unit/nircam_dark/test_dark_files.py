@@ -10,8 +10,10 @@ from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.detector.subarrays import readout
 from darkroom.nircam.mask import reffiles_files
+from darkroom.nircam.mask.inputs import bad_reference_pixels, telegraph_pixels
 from darkroom.nircam.mask.settings import MaskSettings
 from darkroom.nircam.products import ReferenceMetadata
+from darkroom.nircam.readnoise.measure import Flag as NoiseFlag
 from nircam_dark_ramps import DT, make_ramps
 from nircam_darks import write_ramp
 from nircam_jwst import own_program
@@ -131,6 +133,35 @@ def test_earlier_files_of_another_place_are_refused():
     ):
         with pytest.raises(DarkroomError, match="does not cover the 64 x 64 pixels"):
             cut_out("old.fits", cards, part, LAYOUT)
+    with pytest.raises(DarkroomError, match="subarray SUB64X and says not where that lies"):
+        cut_out("old.fits", {"SUBARRAY": "SUB64X"}, own, LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("DQ", telegraph_pixels), ("BAD_REF_PIXEL", bad_reference_pixels)]
+)
+def test_flags_of_another_place_or_detector_are_refused(tmp_path, name, read):
+    """The mask takes telegraph and bad reference pixels from where the dark was taken."""
+    y, x = LAYOUT.ystart - 1, LAYOUT.xstart - 1
+    whole = np.zeros((2048, 2048), np.uint8)
+    whole[y + 3, x + 5] = NoiseFlag.TELEGRAPH
+    own, place = whole[y : y + 64, x : x + 64], {"SUBSTRT1": x + 1, "SUBSTRT2": y + 1}
+
+    def given(image, **cards):
+        primary = fits.PrimaryHDU()
+        primary.header.update({"DETECTOR": LAYOUT.detector} | cards)
+        path = tmp_path / "flags.fits"
+        fits.HDUList([primary, fits.ImageHDU(image, name=name)]).writeto(path, overwrite=True)
+        return read(path, LAYOUT)
+
+    for image, cards in ((own, place), (own, {"SUBARRAY": LAYOUT.subarray}), (whole, {})):
+        assert np.argwhere(given(image, **cards)).tolist() == [[3, 5]]
+    with pytest.raises(DarkroomError, match="does not cover"):
+        given(own, **place | {"SUBSTRT2": y + 65})
+    with pytest.raises(DarkroomError, match="says not where"):
+        given(own, SUBARRAY="SUB64X")
+    with pytest.raises(DarkroomError, match="is of NRCA1"):
+        given(own, **place | {"DETECTOR": "NRCA1"})
 
 
 def test_exposures_of_two_patterns_are_refused(darks, tmp_path):

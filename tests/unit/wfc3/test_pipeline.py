@@ -2,6 +2,7 @@
 
 import pytest
 
+from darkroom.delivery.planning import Deliveries
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.pipeline import Wfc3Pipeline
 from darkroom.wfc3.reference_kinds import DARK_KINDS
@@ -74,3 +75,35 @@ def test_an_item_of_darks_makes_a_superdark_and_none_of_the_products_of_a_visit(
     assert "--hot 0.4" in wfc3.superdark_options("visit")
     assert "--warm" not in wfc3.superdark_options("visit")
     assert list(wfc3.judged("visit")) == ["superdark"]
+    # Two full frames; more darks take more.
+    assert wfc3.superdark_memory("visit", 1) == round(1.5 * wfc3.ramp_memory("visit", 1)) + 2 * 32
+
+
+def test_a_superdark_is_compared_on_the_visit_that_names_it(tmp_path):
+    """Its verdict has the comparison, so that the file can be delivered by the item it is of."""
+    rows = [("darks", "dark", "d1", {}), *ROWS[:2], ("later", "science", "e3", {})]
+    named = {"wfc3": {"candidates": {"dark": "results/c/darks/superdark.fits"}}}
+
+    def made(visits, **top):
+        items = {"darks": {"instrument": "wfc3", "wfc3": {"product": "superdark"}}}
+        items |= {name: {"instrument": "wfc3"} | more for name, more in visits.items()}
+        return Wfc3Pipeline(a_plan(tmp_path, items, rows, **top))
+
+    alone = made({"visit": {}, "later": {}})
+    assert alone.tested_on("darks") == "" and alone.counterfactuals("darks") == {}
+    wfc3 = made({"visit": named, "later": {}}, deliver={"bad": ["darks/superdark"]})
+    judge = "results/c/darks/judge"
+    assert wfc3.counterfactuals("darks") == {
+        "superdark": [f"{judge}/counterfactual_superdark.json", f"{judge}/insertion_superdark.json"]
+    }
+    assert wfc3.compared_superdark("darks") == "results/c/visit/judge/counterfactual_dark.json"
+    assert wfc3.insertion_inputs("darks")["exposures"] == [
+        "results/c/raw/visit/e1.json", "results/c/raw/visit/e2.json",
+    ]  # fmt: skip
+    assert wfc3.insertion_options("darks") == "--refusals results/c/visit/refusals"
+    assert "--current-bad" in wfc3.compare_options("visit", "dark")
+    assert Deliveries(wfc3.plan, {"wfc3": wfc3}).products() == ["darks/superdark"]
+    with pytest.raises(DarkroomError, match="items visit and later: candidates"):
+        made({"visit": named, "later": named}).counterfactuals("darks")
+    # Without exposures held out nothing is compared.
+    assert made({"visit": named, "later": {}}, deck={"held_out": 0}).counterfactuals("darks") == {}

@@ -38,12 +38,18 @@ def cut_out(
     Raises
     ------
     InputError
-        When it does not cover the pixels.
+        When it does not cover the pixels, or is of another subarray of unknown place.
     """
     ny, nx = image.shape[-2:]
     column, row = header.get("SUBSTRT1"), header.get("SUBSTRT2")
     if column is None or row is None:
         same = (ny, nx) != (SIZE, SIZE)
+        if same and header.get("SUBARRAY", layout.subarray) != layout.subarray:
+            raise InputError(
+                path,
+                f"is of the subarray {header['SUBARRAY']} and says not where that lies (SUBSTRT1, "
+                f"SUBSTRT2); the exposures are of {layout.subarray}",
+            )
         column, row = (layout.xstart, layout.ystart) if same else (1, 1)
     x, y = layout.xstart - int(column), layout.ystart - int(row)
     part = image[..., y : y + layout.ny, x : x + layout.nx]

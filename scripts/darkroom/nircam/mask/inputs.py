@@ -95,16 +95,41 @@ def read_details(path: StrPath) -> Measured:
     return Measured(found, classes, readout, readout.shape, mjd, nramps, limits, step_sigma)
 
 
-def telegraph_pixels(path: StrPath, shape: tuple[int, int]) -> np.ndarray:
-    """Return which pixels the read noise found to switch between levels, (ny, nx) bool."""
+def telegraph_pixels(path: StrPath, layout: Readout) -> np.ndarray:
+    """Return which pixels the read noise found to switch between levels, (ny, nx) bool.
+
+    Parameters
+    ----------
+    path : path-like
+        Details of a read noise, of these pixels or of more of the detector.
+    layout : Readout
+
+    Raises
+    ------
+    InputError
+        When they lack the flags, are of another detector, or do not cover the pixels.
+    """
     with fits.open(path, memmap=False) as hdus:
-        if "DQ" not in hdus or hdus["DQ"].data.shape != shape:
-            raise InputError(path, "holds no flags of the pixels of the dark", "use method line")
-        return (hdus["DQ"].data & NoiseFlag.TELEGRAPH) > 0
+        if "DQ" not in hdus:
+            raise InputError(path, "holds no flags of the pixels (DQ)", "use method line")
+        header, flags = hdus[0].header, hdus["DQ"].data
+    return (_own_part(path, header, flags, layout) & NoiseFlag.TELEGRAPH) > 0
 
 
 def bad_reference_pixels(path: StrPath, layout: Readout) -> np.ndarray:
-    """Return which reference pixels the product of reference pixels found bad, (ny, nx) bool."""
+    """Return which reference pixels the product of reference pixels found bad, (ny, nx) bool.
+
+    Parameters
+    ----------
+    path : path-like
+        The product, of these pixels or of more of the detector.
+    layout : Readout
+
+    Raises
+    ------
+    InputError
+        When it is another product, of another detector, or does not cover the pixels.
+    """
     with fits.open(path, memmap=False) as hdus:
         if "BAD_REF_PIXEL" not in hdus:
             raise InputError(
@@ -112,14 +137,8 @@ def bad_reference_pixels(path: StrPath, layout: Readout) -> np.ndarray:
                 "holds no bad reference pixels (BAD_REF_PIXEL)",
                 "give the file of the program reference_pixels",
             )
-        detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data
-    if detector != layout.detector or bad.shape != layout.shape:
-        raise InputError(
-            path,
-            f"is of {detector} with {bad.shape} pixels, the dark is of {layout.detector} with "
-            f"{layout.shape}",
-        )
-    return bad > 0
+        header, bad = hdus[0].header, hdus["BAD_REF_PIXEL"].data
+    return _own_part(path, header, bad, layout) > 0
 
 
 def previous_bits(path: StrPath, layout: Readout) -> np.ndarray:
@@ -142,10 +161,6 @@ def previous_bits(path: StrPath, layout: Readout) -> np.ndarray:
     """
     with fits.open(path, memmap=False) as hdus:
         header, stored = hdus[0].header, hdus["DQ"].data.astype(np.uint32)
-        if header.get("DETECTOR") != layout.detector:
-            raise InputError(
-                path, f"is of {header.get('DETECTOR')}, the exposures are of {layout.detector}"
-            )
         if "DQ_DEF" in hdus:
             names = {pixel.name: pixel for pixel in Pixel}
             bits = np.zeros(stored.shape, np.uint32)
@@ -153,4 +168,13 @@ def previous_bits(path: StrPath, layout: Readout) -> np.ndarray:
                 if (name := str(row["NAME"]).strip()) in names and row["VALUE"]:
                     bits[(stored & np.uint32(row["VALUE"])) > 0] |= np.uint32(names[name])
             stored = bits
-    return cut_out(path, header, stored, layout)
+    return _own_part(path, header, stored, layout)
+
+
+def _own_part(path, header, image, layout):
+    """Return the pixels of a readout from an image of the same detector."""
+    if header.get("DETECTOR") != layout.detector:
+        raise InputError(
+            path, f"is of {header.get('DETECTOR')}, the exposures are of {layout.detector}"
+        )
+    return cut_out(path, header, image, layout)

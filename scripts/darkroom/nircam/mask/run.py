@@ -66,7 +66,7 @@ def make(
     layout, limits = measured.readout, measured.limits
     reasons = classify.classify(
         found, classes, *limits,
-        telegraph=None if readnoise is None else telegraph_pixels(readnoise, measured.shape),
+        telegraph=None if readnoise is None else telegraph_pixels(readnoise, layout),
         bad_reference=(
             None if reference_pixels is None else bad_reference_pixels(reference_pixels, layout)
         ),

@@ -80,6 +80,8 @@ def details(
         ("INSTRUME", "NIRCAM", "instrument"),
         ("DETECTOR", ramps.readout.detector, "detector"),
         ("SUBARRAY", ramps.readout.subarray, "subarray"),
+        ("SUBSTRT1", ramps.readout.xstart, "first pixel along axis 1"),
+        ("SUBSTRT2", ramps.readout.ystart, "first pixel along axis 2"),
         ("READPATT", header.get("READPATT", ""), "readout pattern of the exposures"),
         ("NFRAMES", frames_per_group(ramps), "frames averaged in a group"),
         ("METHOD", method, "how the read noise was measured"),

@@ -12,6 +12,7 @@ from astropy.io import fits
 from darkroom.errors import InputError
 from darkroom.fits.verify import verify
 from darkroom.nircam import products
+from darkroom.nircam.detector.placing import cut_out
 from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.refpix import levels as refpix
 from darkroom.nircam.refpix import numbers as refpix_numbers
@@ -125,7 +126,7 @@ def _read_previous(path, readout):
     _check_complete(path)
     try:
         with fits.open(path) as hdus:
-            detector, bad = hdus[0].header.get("DETECTOR"), hdus["BAD_REF_PIXEL"].data
+            header, bad = hdus[0].header, hdus["BAD_REF_PIXEL"].data
             names = [hdu.name for hdu in hdus]
             for name in ("INSTABILITY", "SCATTER"):
                 rows = hdus[name].data if name in names else []
@@ -134,12 +135,16 @@ def _read_previous(path, readout):
                 ]
     except (OSError, KeyError) as error:
         raise InputError(path, f"is no reference-pixel product ({error})") from error
-    if detector != readout.detector:
-        raise InputError(path, f"DETECTOR is {detector}, the exposures' is {readout.detector}")
+    if header.get("DETECTOR") != readout.detector:
+        raise InputError(
+            path,
+            f"DETECTOR is {header.get('DETECTOR')}, the exposures' is {readout.detector}",
+        )
     if bad.shape != readout.shape:
         raise InputError(
             path, "is of another subarray", "give a product of the same detector and subarray"
         )
+    bad = cut_out(path, header, bad, readout)
     values = {
         name: (float(value), float(error))
         for name, (value, error) in refpix_tables.stability(tables).items()
@@ -180,6 +185,8 @@ def write(made: ReferencePixelResult, output: StrPath, table: StrPath) -> None:
             ("INSTRUME", "NIRCAM", "instrument"),
             ("DETECTOR", ramps.readout.detector, "detector"),
             ("SUBARRAY", ramps.readout.subarray, "subarray"),
+            ("SUBSTRT1", ramps.readout.xstart, "first pixel along axis 1"),
+            ("SUBSTRT2", ramps.readout.ystart, "first pixel along axis 2"),
             ("READPATT", header.get("READPATT", ""), "readout pattern"),
             ("NRAMPS", len(ramps.ramps), "integrations"),
             ("NREF", regions.y.size, "reference pixels"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from typing import TYPE_CHECKING, Any
 
+from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import quoted
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ class ComparisonPlan:
     plan: Plan
 
     if TYPE_CHECKING:
+        superdarks: list[str]
+        visits: list[str]
 
         def settings(self, item: str) -> dict[str, Any]:
             """Return the settings of an item."""
@@ -42,11 +46,62 @@ class ComparisonPlan:
         return list(self.candidates(item)) if held_out else []
 
     def counterfactuals(self, item: str) -> dict[str, list[str]]:
-        """Return the files that compare products with those in use: ``{product: files}``."""
+        """Return the files that compare products with those in use: ``{product: files}``.
+
+        A superdark is compared on the visit that names it as its new dark.
+        """
         folder = f"{self.plan.folder(item)}/judge"
+        if item in self.superdarks:
+            kinds = ("counterfactual", "insertion") if self.tested_on(item) else ()
+            return (
+                {"superdark": [f"{folder}/{kind}_superdark.json" for kind in kinds]}
+                if kinds
+                else {}
+            )
         return {
             product: [f"{folder}/counterfactual_{product}.json"] for product in self.compared(item)
         }
+
+    def tested_on(self, item: str) -> str:
+        """Return the item of exposures on which the superdark of an item is compared; or empty.
+
+        Raises
+        ------
+        DarkroomError
+            When several are: the comparison that decides would be one of them by chance.
+        """
+        own = f"{self.plan.folder(item)}/superdark.fits"
+        found = [
+            visit
+            for visit in self.visits
+            if "dark" in self.compared(visit) and normpath(self.candidates(visit)["dark"]) == own
+        ]
+        if len(found) > 1:
+            raise DarkroomError(
+                f"items {' and '.join(found)}: candidates.dark of both is the superdark of {item}, "
+                "which is delivered by one comparison; put their exposures into one item"
+            )
+        return found[0] if found else ""
+
+    def compared_superdark(self, item: str) -> str:
+        """Return the comparison of the superdark of an item."""
+        return f"{self.plan.folder(self.tested_on(item))}/judge/counterfactual_dark.json"
+
+    def insertion_inputs(self, item: str) -> dict[str, Any]:
+        """Return the exposures on which a superdark was compared, and why some are refused."""
+        visit = self.tested_on(item)
+        rows = [row.exposure for row in self.plan.exposures(visit)]
+        folder = self.plan.folder(visit)
+        return {
+            "exposures": [f"{self.plan.results}/raw/{visit}/{name}.json" for name in rows],
+            "refusals": [f"{folder}/refusals/{name}.txt" for name in rows],
+        }
+
+    def insertion_options(self, item: str) -> str:
+        """Return which file a superdark is meant to replace, and the refusals, as options."""
+        meant = self.plan.campaign.settings["deliver"]["replaces"].get(f"{item}/superdark", "")
+        words = ["--refusals", f"{self.plan.folder(self.tested_on(item))}/refusals"]
+        return quoted(*words, *(["--replaces", meant] if meant else []))
 
     def compare_inputs(self, item: str, product: str) -> dict[str, Any]:
         """Return the inputs of a comparison: new file, exposures, refusals, references."""
@@ -62,7 +117,10 @@ class ComparisonPlan:
     def compare_options(self, item: str, product: str) -> str:
         """Return the options of the program ``counterfactual``."""
         folder = self.plan.folder(item)
-        bad = f"{item}/{product}" in self.plan.campaign.settings["deliver"]["bad"]
+        names = {f"{item}/{product}"}
+        if product == "dark":
+            names |= {f"{one}/superdark" for one in self.superdarks if self.tested_on(one) == item}
+        bad = not names.isdisjoint(self.plan.campaign.settings["deliver"]["bad"])
         words = ["--product", product, "--references", f"{folder}/references"]
         words += ["--refusals", f"{folder}/refusals"] + ["--current-bad"] * bad
         return f"{self.place()} {quoted(*words)} {self.harm_options(f'wfc3_{product}')}".rstrip()

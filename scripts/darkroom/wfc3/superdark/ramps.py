@@ -123,7 +123,7 @@ class Reads:
     """
 
     def __init__(self, folder: Path, darks: Sequence[Dark], threads: int = 1) -> None:
-        self._cubes = []
+        self._cubes: list[Path] = []
         self.warnings: list[str] = []
         for number, dark in enumerate(darks):
             ramp = engine.load(
@@ -134,15 +134,16 @@ class Reads:
             elif np.abs(ramp.exptimes[1:] - self.times).max() > _SAME_TIME:
                 raise InputError(dark.path, f"its read times differ from those of {darks[0].path}")
             self.warnings += [f"{dark.path.name}: {text}" for text in ramp.warnings]
-            cube = np.lib.format.open_memmap(
-                folder / f"{number}.npy", "w+", np.float32, self.shape[1:]
-            )
+            path = folder / f"{number}.npy"
+            cube = np.lib.format.open_memmap(path, "w+", np.float32, self.shape[1:])
             y0, y1, x0, x1 = self.window
             for k in range(1, ramp.nsamp):
                 read = ramp.sci[k, y0:y1, x0:x1]
                 unfit = (ramp.dq[k, y0:y1, x0:x1] & _UNFIT) != 0
                 cube[k - 1] = np.where(unfit, np.float32(np.nan), read)
-            self._cubes.append(cube)
+            # Mapped only while it is read: pages of all darks would add up to gigabytes.
+            del cube, ramp
+            self._cubes.append(path)
         self.shape = (len(darks), *self.shape[1:])
 
     def _describe(self, ramp: Ramp) -> None:
@@ -157,7 +158,7 @@ class Reads:
 
     def rows(self, rows: slice) -> np.ndarray:
         """Return the reads of some rows, (darks, reads, rows, columns) float32."""
-        return np.stack([cube[:, rows] for cube in self._cubes])
+        return np.stack([np.load(path, mmap_mode="r")[:, rows] for path in self._cubes])
 
 
 def _noise(ramp):
