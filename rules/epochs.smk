@@ -62,7 +62,7 @@ rule series_product:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: series_of(wildcards.item).product_options(
+        settings=lambda wildcards, input: series_of(wildcards.item).segment_options(
             input, wildcards.product
         ),
         code=program.digest("detector", "report/epochs"),

@@ -53,7 +53,7 @@ rule series_spectrum:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: nircam.product_options(input, "spectrum"),
+        settings=lambda wildcards, input: nircam.segment_options(input, "spectrum"),
         code=program.digest("detector", "nircam/series_spectrum"),
     message:
         "Fitting the noise spectrum of the epochs of {wildcards.item}"

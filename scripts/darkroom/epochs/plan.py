@@ -54,7 +54,7 @@ class SeriesPlan:
             return states
         return states | {"trends": f"{folder}/trends.json"}
 
-    def product_options(self, inputs: Any, product: str) -> str:
+    def segment_options(self, inputs: Any, product: str) -> str:
         """Return the options that name states of withdrawn units, and how the others are chosen."""
         words = ["--withdrawn", *inputs.withdrawn] if inputs.withdrawn else []
         if trends := inputs.get("trends"):

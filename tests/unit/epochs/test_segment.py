@@ -156,5 +156,5 @@ def test_the_program_chooses_by_the_trends(tmp_path, product, planned):
     assert found["states"] == ["results/one/dark_state.fits"]
     inputs = SimpleNamespace(withdrawn=[], get=found.get)
     assert ("trends" in found) is planned
-    options = plan.product_options(inputs, "dark")
+    options = plan.segment_options(inputs, "dark")
     assert options == ("--segment results/one/trends.json dark" if planned else "")
