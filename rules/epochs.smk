@@ -41,7 +41,7 @@ for instrument in pipelines.with_series(PIPELINES):
 
 
 rule series_product:
-    """Make the product of all epochs of a series, from their states."""
+    """Make the product of all epochs of a series, or of its current segment, from their states."""
     input:
         unpack(
             lambda wildcards: series_of(wildcards.item).all_states(
@@ -62,10 +62,12 @@ rule series_product:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: series_of(wildcards.item).withdrawn_options(input),
+        settings=lambda wildcards, input: series_of(wildcards.item).segment_options(
+            input, wildcards.product
+        ),
         code=program.digest("detector", "report/epochs"),
     message:
-        "Making the {wildcards.product} of all epochs of {wildcards.item}"
+        "Making the {wildcards.product} of the epochs of {wildcards.item}"
     shell:
         program("detector", "report/epochs") + "product {input.states:q} {params.settings} "
         "--output {output.product:q} > {log:q} 2>&1"

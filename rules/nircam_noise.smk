@@ -38,7 +38,7 @@ rule noise_spectrum:
 
 
 rule series_spectrum:
-    """Fit the noise spectrum of all epochs of a series, from their states."""
+    """Fit the noise spectrum of the epochs of a series, or of its current segment."""
     input:
         unpack(lambda wildcards: nircam.all_states(wildcards.item, "spectrum")),
     output:
@@ -53,10 +53,10 @@ rule series_spectrum:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: nircam.withdrawn_options(input),
+        settings=lambda wildcards, input: nircam.segment_options(input, "spectrum"),
         code=program.digest("detector", "nircam/series_spectrum"),
     message:
-        "Fitting the noise spectrum of all epochs of {wildcards.item}"
+        "Fitting the noise spectrum of the epochs of {wildcards.item}"
     shell:
         program("detector", "nircam/series_spectrum") + "{input.states:q} {params.settings} "
         "--output {output.product:q} > {log:q} 2>&1"

@@ -23,6 +23,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--withdrawn", nargs="*", default=[], metavar="STATE", help="states of ramps to leave out"
     )
+    parser.add_argument(
+        "--segment",
+        nargs=2,
+        metavar=("TRENDS", "PRODUCT"),
+        help="take the states after the last change of this product alone, by a table of trends",
+    )
     parser.add_argument("--output", required=True, help="FITS file to write")
     return parser.parse_args()
 
@@ -30,12 +36,12 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Fit the noise spectrum."""
     arguments = parse()
-    from darkroom.epochs.merging import merged
+    from darkroom.epochs.segment import chosen
     from darkroom.nircam.series.spectrum import write_product
 
-    state, cards = merged(arguments.states, arguments.withdrawn)
-    write_product(state, cards, [*arguments.states, *arguments.withdrawn], arguments.output)
-    log.info("noise spectrum of %d ramps in %s", len(state.units), arguments.output)
+    found = chosen(arguments.states, arguments.withdrawn, arguments.segment)
+    write_product(found.state, found.cards, found.inputs, arguments.output, found.settings)
+    log.info("noise spectrum of %d ramps in %s", len(found.state.units), arguments.output)
 
 
 if __name__ == "__main__":

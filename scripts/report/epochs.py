@@ -2,7 +2,8 @@
 
 merge    states of several epochs, or of several sites, become one; in any order to the same bits
 remove   the units of one state are withdrawn from another
-product  of all the states given: of means the clipped mean, error, counts and certificate of each
+product  of all the states given, or (--segment) of those after the last change that a table of
+         trends tells: of means the clipped mean, error, counts and certificate of each
          pixel; of read noise the noise, error and degrees of freedom
 
 No exposure is read again. A pixel without certificate has moved so far from the template of its
@@ -33,6 +34,12 @@ def parse() -> argparse.Namespace:
     product.add_argument(
         "--withdrawn", nargs="*", default=[], metavar="STATE", help="states of units to leave out"
     )
+    product.add_argument(
+        "--segment",
+        nargs=2,
+        metavar=("TRENDS", "PRODUCT"),
+        help="take the states after the last change of this product alone, by a table of trends",
+    )
     for action in (merge, remove, product):
         action.add_argument("--output", required=True, help="file to write")
     return parser.parse_args()
@@ -41,7 +48,8 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Do what is asked."""
     arguments = parse()
-    from darkroom.epochs.merging import merge_files, merged, remove_file, write_product
+    from darkroom.epochs.merging import merge_files, remove_file, write_product
+    from darkroom.epochs.segment import chosen
 
     if arguments.action == "merge":
         units = merge_files(arguments.states, arguments.output)
@@ -50,10 +58,9 @@ def main() -> None:
         units = remove_file(arguments.state, arguments.withdrawn, arguments.output)
         log.info("%d units left in %s", units, arguments.output)
     else:
-        state, cards = merged(arguments.states, arguments.withdrawn)
-        inputs = [*arguments.states, *arguments.withdrawn]
-        write_product(state, cards, inputs, arguments.output)
-        log.info("product of %d units in %s", len(state.units), arguments.output)
+        found = chosen(arguments.states, arguments.withdrawn, arguments.segment)
+        write_product(found.state, found.cards, found.inputs, arguments.output, found.settings)
+        log.info("product of %d units in %s", len(found.state.units), arguments.output)
 
 
 if __name__ == "__main__":

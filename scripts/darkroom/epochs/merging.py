@@ -164,6 +164,7 @@ def write_product(
     cards: Mapping[str, str | float],
     inputs: Sequence[StrPath],
     output: StrPath,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the product of a state.
 
@@ -179,6 +180,8 @@ def write_product(
     inputs : sequence of path-like
         Files it was read from.
     output : path-like
+    settings : dict, optional
+        Which units of the series these are, and why: for the provenance.
 
     Raises
     ------
@@ -194,7 +197,11 @@ def write_product(
         header[name] = value
     header["NUNITS"] = (len(state.units), "number of units")
     provenance.stamp(
-        header, made_by="epochs", inputs=inputs, settings={}, packages=("numpy", "astropy")
+        header,
+        made_by="epochs",
+        inputs=inputs,
+        settings=settings or {},
+        packages=("numpy", "astropy"),
     )
     if isinstance(state, states.State):
         images, tables = _mean(state, header)

@@ -40,17 +40,26 @@ class SeriesPlan:
         folder = self._series_folder(item, product) / WITHDRAWN
         return [str(path) for path in sorted(folder.glob("[!.]*.fits"))]
 
-    def all_states(self, item: str, product: str) -> dict[str, list[str]]:
-        """Return the states of all epochs of a series, and those that are withdrawn."""
-        own = f"{self.plan.folder(item)}/{product}_state.fits"
-        return {
-            "states": [*self.earlier_states(item, product), own],
+    def all_states(self, item: str, product: str) -> dict[str, list[str] | str]:
+        """Return the states of all epochs of a series, and those that are withdrawn.
+
+        With ``epochs.product: segment`` also the trends, by which the program chooses of them.
+        """
+        folder = self.plan.folder(item)
+        states: dict[str, list[str] | str] = {
+            "states": [*self.earlier_states(item, product), f"{folder}/{product}_state.fits"],
             "withdrawn": self.withdrawn_states(item, product),
         }
+        if self.settings(item)["epochs"]["product"] == "series":
+            return states
+        return states | {"trends": f"{folder}/trends.json"}
 
-    def withdrawn_options(self, inputs: Any) -> str:
-        """Return the options that name the states of withdrawn units."""
-        return quoted("--withdrawn", *inputs.withdrawn) if inputs.withdrawn else ""
+    def segment_options(self, inputs: Any, product: str) -> str:
+        """Return the options that name states of withdrawn units, and how the others are chosen."""
+        words = ["--withdrawn", *inputs.withdrawn] if inputs.withdrawn else []
+        if trends := inputs.get("trends"):
+            words += ["--segment", trends, product]
+        return quoted(*words)
 
     def series_files(self, item: str) -> list[str]:
         """Return the products of all epochs of an item's series."""

@@ -26,6 +26,13 @@ class EpochSettings:
         "Add this campaign's state to the folder. A file that is there is never replaced.",
         option=False,
     )
+    product: str = setting(
+        "series",
+        "What the product of the states is made of: the whole series, or the current segment, the "
+        "epochs after the last change of that product.",
+        choices=("series", "segment"),
+        option=False,
+    )
     delivered: str = setting(
         "",
         "Day of the last delivery, YYYY-MM-DD: the report says what changed since.",

@@ -281,6 +281,25 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
     return state, cards
 
 
+def units_of(path: StrPath) -> dict[str, float]:
+    """Return the names and times [MJD] of the units of a state, without its images.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    InputError
+        When it is no state.
+    """
+    with as_written(Path(path), "no state", _ADVICE), fits.open(path) as hdus:
+        table = hdus["UNITS"].data
+        return {
+            str(name): float(mjd) for name, mjd in zip(table["UNIT"], table["MJD"], strict=True)
+        }
+
+
 def _read(hdus, header):
     law = header["LAW"]
     image = {

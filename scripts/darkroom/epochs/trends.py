@@ -14,7 +14,7 @@ from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import LN, Errors, Series, errors
 from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
-from darkroom.epochs.validity import change_rate, good_for, start_of_validity
+from darkroom.epochs.validity import began_between, change_rate, good_for, start_of_validity
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from darkroom.epochs.settings import EpochSettings
 
 #: Of the files; a change gets another number.
-FORMAT = "darkroom trends 3"
+FORMAT = "darkroom trends 4"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
@@ -128,7 +128,9 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
     dict
         ``useafter``, ``after``, ``before`` [MJD], ``changed``; ``good_days``, the time within the
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
-        is significant; ``rate``, change points a year with its interval.
+        is significant; ``rate``, change points a year with its interval; ``segment``, start of
+        the first epoch that is after the last change of every series, with 95 % of its posterior
+        [MJD], and ``segment_by``, the series that says so, None where nothing changed.
     """
     from scipy.special import ndtri
 
@@ -140,6 +142,9 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
         # The latest change counts: before it, at least one series was on another level.
         latest = max(steps, key=lambda one: int(one.partition.start.argmax()))
         began = latest.partition.start
+    # An epoch that may be before a change of any series is on neither side.
+    sure = [(began_between(one.partition.start)[1], one.series.name) for one in steps]
+    after, by = max(sure, default=(0, None), key=lambda one: one[0])
     start = start_of_validity(first, last, began, bool(steps), float(first[0]))
     current = int(began.argmax())
     # A slope is measured within the current segment alone: a step before it is no drift.
@@ -162,6 +167,8 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
         "changed": start.changed,
         "good_days": min(days) if days and np.isfinite(min(days)) else None,
         "at_least": steady,
+        "segment": float(first[after]),
+        "segment_by": by,
         "rate": list(change_rate(len(changes), years)) if years > 0 else None,
     }
 
@@ -337,7 +344,7 @@ def _one(trend, facts, epoch):
 
 
 def _rounded(value):
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool | str) or value is None:
         return value
     if isinstance(value, list | tuple | np.ndarray):
         return [_rounded(one) for one in value]

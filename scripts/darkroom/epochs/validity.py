@@ -31,6 +31,25 @@ class Start:
     changed: bool
 
 
+def began_between(began: np.ndarray, confidence: float = 0.95) -> tuple[int, int]:
+    """Return the first and the last of the most probable epochs that hold the stated share.
+
+    Parameters
+    ----------
+    began : array, shape (nepochs,)
+        Posterior chance that the current segment began with each epoch.
+    confidence : float
+
+    Returns
+    -------
+    (int, int)
+    """
+    order = np.argsort(began)[::-1]
+    share = np.cumsum(began[order]) / began.sum()
+    taken = order[: int(np.searchsorted(share, confidence)) + 1]
+    return int(taken.min()), int(taken.max())
+
+
 def start_of_validity(
     first: np.ndarray,
     last: np.ndarray,
@@ -62,10 +81,7 @@ def start_of_validity(
     -------
     Start
     """
-    order = np.argsort(began)[::-1]
-    share = np.cumsum(began[order]) / began.sum()
-    taken = order[: int(np.searchsorted(share, confidence)) + 1]
-    earliest, latest = int(taken.min()), int(taken.max())
+    earliest, latest = began_between(began, confidence)
     after = float(last[earliest - 1]) if earliest else float(first[0])
     if not changed and current is not None:
         return Start(current, after, float(first[latest]), changed=False)

@@ -234,6 +234,7 @@ def write_product(
     cards: Mapping[str, str | float],
     inputs: Sequence[StrPath],
     output: StrPath,
+    settings: Mapping[str, Any] | None = None,
 ) -> Spectrum:
     """Write the noise spectrum of all ramps of a state: tables, fit and covariance.
 
@@ -245,6 +246,8 @@ def write_product(
     inputs : sequence of path-like
         Files it was read from.
     output : path-like
+    settings : dict, optional
+        Which ramps of the series these are, and why: for the provenance.
 
     Returns
     -------
@@ -284,7 +287,11 @@ def write_product(
     header = hdus[0].header
     header["NUNITS"] = (len(state.units), "number of units")
     provenance.stamp(
-        header, made_by="series_spectrum", inputs=inputs, settings={}, packages=("numpy", "astropy")
+        header,
+        made_by="series_spectrum",
+        inputs=inputs,
+        settings=settings or {},
+        packages=("numpy", "astropy"),
     )
     write(output, hdus)
     return spectrum
