@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.structure import check_structure
 from darkroom.fits.verify import COMPRESSED, unpacked
@@ -395,12 +393,7 @@ def _to_values(image: Plane, raw: np.ndarray, values: np.ndarray) -> None:
     unscaled = image.bscale == 1.0 and image.bzero == 0.0
     small = raw.dtype.kind in "iu" and raw.itemsize <= 2 and image.bscale == 1.0
     if small and image.bzero == int(image.bzero) and abs(image.bzero) <= _EXACT:
-        if raw.dtype == DTYPES[16] and values.flags.c_contiguous and sys.byteorder == "little":
-            load_kernel("darkroom.fits.kernel").big_endian(
-                raw.reshape(-1).view(np.uint16), np.float32(image.bzero), values.reshape(-1)
-            )
-        else:
-            np.add(raw, np.float32(image.bzero), out=values, dtype=np.float32)
+        np.add(raw, np.float32(image.bzero), out=values, dtype=np.float32)
     elif unscaled:
         with np.errstate(over="ignore"):
             values[...] = raw
