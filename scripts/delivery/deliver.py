@@ -114,7 +114,7 @@ def _in_use(campaign: Any, folder: Path, product: str, verdict: dict[str, Any]) 
     if not name:
         return None
     observatory = insertion["context"].partition("_")[0]
-    cache = crds_settings(campaign, observatory, str(folder.parent)).cache
+    cache = crds_settings(campaign, observatory, str(folder.parent.parent)).cache
     return Cache(cache, observatory).reference(name)
 
 
