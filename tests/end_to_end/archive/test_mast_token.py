@@ -1,6 +1,5 @@
 """The token stays in the environment, with every library at its loudest."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -14,7 +13,8 @@ pytestmark = pytest.mark.end_to_end
 CAMPAIGN = "wfc3_icxt27020"
 FETCHED = "exposures"
 TOKEN = "5ec4e700000000000000000000000000"
-# Read by every Python of the run: all loggers at DEBUG, and http.client prints what it sends.
+# Put into the library that every program of the run imports, for they take nothing from PYTHONPATH:
+# all loggers at DEBUG, and http.client prints what it sends.
 LOUD = """
 import http.client, logging
 http.client.HTTPConnection.debuglevel = 1
@@ -46,13 +46,14 @@ class ProcessList(threading.Thread):
 
 
 @pytest.fixture
-def loud(checkout, tmp_path, monkeypatch):
+def loud(checkout, monkeypatch):
     """A checkout whose programs say everything they can, and have the token."""
-    (tmp_path / "loud").mkdir()
-    (tmp_path / "loud" / "sitecustomize.py").write_text(LOUD)
+    library = checkout.folder / "scripts" / "darkroom" / "__init__.py"
+    assert not library.is_symlink()
+    assert not library.parent.is_symlink()
+    with library.open("a") as stream:
+        stream.write(LOUD)
     monkeypatch.setenv("MAST_API_TOKEN", TOKEN)
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "loud")}
-    monkeypatch.setattr(checkout, "environment", lambda: environment)
     return checkout
 
 
