@@ -35,6 +35,7 @@ def make_gates(
     """
 
     def work(arguments: argparse.Namespace) -> None:
+        """Write the gates of one product."""
         from darkroom.gates.gate import write_gates
         from darkroom.gates.options import head
 
