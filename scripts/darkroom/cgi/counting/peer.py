@@ -67,7 +67,8 @@ def _rows(counters, depth):
         peer_mean(plane.astype(np.float64), n, depth)
         for plane in (counters.above, counters.up, counters.low)
     )
-    scatter = np.sqrt(_variance(mean, n, depth))
+    with np.errstate(invalid="ignore"):  # where the expansion is negative, the peer's error is NaN
+        scatter = np.sqrt(_variance(mean, n, depth))
     err = np.maximum(upper + scatter - mean, mean - (lower - scatter))
     dq = np.where(n == 0, counters.seen, 0).astype(np.uint16)
     dq[mean < 0] = NEGATIVE
