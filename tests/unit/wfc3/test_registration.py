@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from astropy.wcs import WCS
+from scipy.ndimage import median_filter
 
+from darkroom.compiled import load_kernel
 from darkroom.wfc3.visit.registration import REFUSE_PIXELS, find_sources, offsets
 
 SIDE = 128
@@ -54,3 +56,21 @@ def test_where_no_stars_are_nothing_is_said():
 def test_pixels_that_stay_where_they_are_do_not_count_as_stars():
     found = offsets([image(n, dither, hot=60) for n, dither in enumerate(DITHERS)])
     assert all(one is None or one[0] < 0.15 for one in found)
+
+
+@pytest.mark.parametrize("side", [3, 7])
+@pytest.mark.parametrize("kind", ["noise", "whole numbers", "infinite", "one value"])
+def test_the_running_median_is_that_of_scipy_to_the_bit(kind, side):
+    rng = np.random.default_rng(side)
+    image = rng.normal(0, 3, (61, 83)).astype(np.float32)
+    if kind == "whole numbers":
+        image = np.rint(image)
+    elif kind == "infinite":
+        image[rng.random(image.shape) < 0.3] = np.inf
+        image[rng.random(image.shape) < 0.3] = -np.inf
+    elif kind == "one value":
+        image[:] = 7
+    out = np.empty_like(image)
+    kernel = load_kernel("darkroom.wfc3.visit.median_kernel")
+    kernel.median_filter(np.pad(image, side // 2, mode="symmetric"), side, out)
+    np.testing.assert_array_equal(out, median_filter(image, side))

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter, median_filter
+from scipy.ndimage import maximum_filter
+
+from darkroom import order
+from darkroom.compiled import load_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,14 +57,16 @@ def find_sources(sci: np.ndarray, dq: np.ndarray, wcs: WCS) -> Sources:
     Parameters
     ----------
     sci, dq : (ny, nx) arrays
-        Rates and flags; nothing is found where a pixel within one of it is flagged.
+        Rates, of single precision, and flags; nothing is found where a pixel within one of it is
+        flagged.
     wcs : astropy.wcs.WCS
         Of the image.
     """
     good = np.isfinite(sci) & (dq == 0)
-    image = np.where(good, sci, np.median(sci[good]) if good.any() else 0.0).astype(float)
-    image -= median_filter(image, _BOX)
-    scatter = 1.4826 * np.median(np.abs(image[good])) if good.any() else np.inf
+    values = np.float32(sci)
+    image = np.where(good, values, np.float32(order.median(values[good]) if good.any() else 0.0))
+    image = image.astype(float) - _running_median(image)
+    scatter = 1.4826 * order.median_distance(image[good], 0.0) if good.any() else np.inf
     peak = (image == maximum_filter(image, 5)) & (image > _SIGMAS * scatter)
     peak[:2], peak[-2:], peak[:, :2], peak[:, -2:] = False, False, False, False
     found = []
@@ -77,6 +82,13 @@ def find_sources(sci: np.ndarray, dq: np.ndarray, wcs: WCS) -> Sources:
     found.sort(reverse=True)
     table = np.array(found[:_MOST], float).reshape(-1, 3)
     return Sources(table[:, 1], table[:, 2], wcs, sci.shape)
+
+
+def _running_median(image):
+    """Return the median of the square around each pixel, as `scipy.ndimage.median_filter` does."""
+    padded, out = np.pad(image, _BOX // 2, mode="symmetric"), np.empty_like(image)
+    load_kernel("darkroom.wfc3.visit.median_kernel").median_filter(padded, _BOX, out)
+    return out
 
 
 def offset_between(one: Sources, other: Sources) -> tuple[float, float] | None:
