@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 _BLOCK = 1 << 20
+# Files that this process has found good, and their state then.
+_FOUND_GOOD: dict[tuple[Path, FileRecord], tuple[int, ...]] = {}
 _SHA1_LINE = re.compile(r"""['"]sha1sum['"]\s*:\s*['"]([0-9a-f]+)['"]""")
 # Where no file names the layout, CRDS takes a folder with more files than this for a flat one.
 _FLAT_FROM = 20
@@ -150,7 +152,8 @@ class Cache:
         InputError
             When it is missing or differs.
         """
-        path, fault = self.reference(record.name), self.fault(record)
+        path = self.reference(record.name)
+        fault = "is not in the cache" if path is None else _difference_now(path, record)
         if path is None or fault:
             raise InputError(
                 path or record.name,
@@ -247,6 +250,25 @@ def difference(path: Path, record: FileRecord) -> str | None:
     if found != record.sha1:
         return f"has SHA-1 {found}, the server states {record.sha1}"
     return None
+
+
+def _difference_now(path, record):
+    """Return what `difference` does; a file found good is read again only when it has changed.
+
+    The exposures of a batch have the same references, and one process calibrates them.
+    """
+    state = _state(path)
+    if _FOUND_GOOD.get((path, record)) == state:
+        return None
+    fault = difference(path, record)
+    if not fault and _state(path) == state:
+        _FOUND_GOOD[path, record] = state
+    return fault
+
+
+def _state(path):
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def sha1(path: StrPath) -> str:

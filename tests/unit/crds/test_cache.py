@@ -4,6 +4,7 @@ import ast
 import base64
 import gzip
 import json
+import os
 import shutil
 import tarfile
 from dataclasses import replace
@@ -50,6 +51,17 @@ def test_references_are_found_in_a_folder_for_each_instrument_too(cache):
     moved.parent.mkdir()
     path.rename(moved)
     assert cache.verified(cache.record(NAME)) == moved
+
+
+def test_a_reference_found_good_is_read_again_when_it_changes(cache):
+    record, path = cache.record(NAME), cache.reference(NAME)
+    assert cache.verified(record) == path
+    before = path.stat()
+    flip_a_bit(path)
+    # Its dates as they were: only the time of the change of its state tells.
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InputError, match="has SHA-1"):
+        cache.verified(record)
 
 
 def test_a_flipped_bit_is_found(cache):
