@@ -84,12 +84,17 @@ def isolated_stars(
     -------
     (sources,) bool array
     """
-    x, y, rate = truth["x"], truth["y"], truth["rate"]
-    distance = np.hypot(x[:, None] - x, y[:, None] - y)
-    # A neighbour matters unless it is much fainter: below 2 % of the star.
-    near = (distance < APART + 6 * truth["radius"]) & (rate > 0.02 * rate[:, None])
-    np.fill_diagonal(near, val=False)
-    return (truth["radius"] == 0) & (rate > faintest) & (rate < brightest) & ~near.any(axis=1)
+    x, y, rate, radius = (truth[name] for name in ("x", "y", "rate", "radius"))
+    isolated = (radius == 0) & (rate > faintest) & (rate < brightest)
+    reach = APART + 6 * radius
+    for star in np.flatnonzero(isolated):
+        # A neighbour matters unless it is much fainter: below 2 % of the star.
+        near = (np.abs(x - x[star]) < reach) & (np.abs(y - y[star]) < reach)
+        near &= rate > 0.02 * rate[star]
+        near[star] = False
+        at = np.flatnonzero(near)
+        isolated[star] = not (np.hypot(x[at] - x[star], y[at] - y[star]) < reach[at]).any()
+    return isolated
 
 
 def against_truth(
