@@ -87,7 +87,8 @@ def fetch_one(folder, *arguments, environment=None):
     """Make one simulated exposure in a folder of its own; return what Snakemake said."""
     command = [sys.executable, "-m", "snakemake", "results/demo/raw/st402/bias_001.json"]
     command += ["--snakefile", ROOT / "Snakefile", "--directory", folder, "--printshellcmds"]
-    command += [*arguments, "--config", "campaign=demo"]
+    # A batch of one: what else the item has is not asked for.
+    command += [*arguments, "--config", "campaign=demo", "batch=1"]
     run = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
