@@ -17,6 +17,7 @@ from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.gates.gate import exact
 from darkroom.gates.harms import of_product
+from darkroom.gates.repeats import same_pieces
 from darkroom.gates.standard import Statistic, column, unit_gates, with_harms
 from darkroom.gates.units import Units
 
@@ -106,8 +107,7 @@ def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Un
     # Frames are numbered by their start: no drift is seen where it is not known.
     starts = [str(row.get("start") or "") for row in rows]
     order = np.argsort(np.argsort(starts, kind="stable"), kind="stable").astype(float)
-    digests = [row.get("pixels") for row in rows]
-    twin = np.array([float(digests.count(one) > 1 and one is not None) for one in digests])
+    twin = same_pieces([row.get("pixels") for row in rows]).astype(float)
     columns = {"level": numbers("pixel_level"), "lnvar": lnvar, "masked": numbers("masked"),
                "twin": twin}  # fmt: skip
     return Units(

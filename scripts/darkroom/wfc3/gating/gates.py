@@ -7,9 +7,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
 from darkroom.gates.harms import of_product
+from darkroom.gates.repeats import same_rows
 from darkroom.wfc3.gating.harms import HARMS
 
 if TYPE_CHECKING:
@@ -73,8 +76,9 @@ def _repeated(rows, used):
         name, _, kind = row["name"].partition(" ")
         if name in used and kind in ("noise", _SIDES) and isinstance(row["value"], float):
             numbers.setdefault(name, []).append(row["value"])
-    known = [tuple(values) for values in numbers.values() if len(values) == 2]
-    alike = [name for name, values in numbers.items() if known.count(tuple(values)) > 1]
+    known = [name for name, values in numbers.items() if len(values) == 2]
+    same = same_rows(np.array([numbers[name] for name in known])) if len(known) > 1 else []
+    alike = [known[k] for k in same]
     return make.exact(
         "repeated exposure", "repeated", "no two exposures have the same noise and background",
         f"those of {' and of '.join(alike[:4])} are the same" if alike else "",
