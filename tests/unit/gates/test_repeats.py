@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.ccd.stack.units import frame_statistics
-from darkroom.cgi.stacks.values import _digest
+from darkroom.cgi.stacks.values import piece_digest
 from darkroom.gates.repeats import TWIN, likeness, same_numbers, same_pieces, same_rows
 from darkroom.gates.standard import set_gates
 from darkroom.gates.units import Units
@@ -153,7 +153,7 @@ def test_pieces_of_a_frame_tell_a_copy_though_some_pixels_differ():
     rows = rng.normal(100, 10, (6, 24, 160)).astype(np.float32)
     rows[4] = rows[1] + 3
     rows[4, :10] += rng.standard_normal((10, 160)) * 10
-    digests = ["-".join(_digest(row, k) for k, row in enumerate(one)) for one in rows]
+    digests = ["-".join(piece_digest(row, k) for k, row in enumerate(one)) for one in rows]
     assert same_pieces([*digests, None, ""]).tolist() == [False, True] + 2 * [False] + [
         True, False, False, False,
     ]  # fmt: skip

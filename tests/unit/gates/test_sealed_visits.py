@@ -10,25 +10,19 @@ from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.gating.darks import synthesized
 from darkroom.gates import units as unit_tables
-from darkroom.gates.decide import FAIL, INSUFFICIENT, WARN, decide
-from darkroom.gates.seal import Draw, digest, draw, opened, sealed
+from darkroom.gates.decide import FAIL, INSUFFICIENT, decide
+from darkroom.gates.repeats import likeness
+from darkroom.gates.seal import Draw
 from darkroom.gates.settings import JudgeSettings
 from darkroom.wfc3.gating.gates import combined
 from darkroom.wfc3.gating.superdark import superdark
+from sealed_faults import assert_found
 
 N, SIDE, BORDER, TIME = 24, 64, 5, 1400.0
 NAMES = [f"dark{k:02d}" for k in range(N)]
 #: Scatter of the levels of single darks, e-/s, and noise of a pixel in one dark, DN.
 LEVEL, NOISE = 0.007, 9.0
 GAINS = (2.252, 2.203, 2.188, 2.265)
-
-
-def seen(gates):
-    """Whether a fault is found: a gate fails, or is beyond its threshold."""
-    rows = decide(gates, JudgeSettings(injections=20))
-    return any(row["verdict"] == FAIL or
-               (row["verdict"] == WARN and abs(row["t"] or 0) > (row["threshold"] or np.inf))
-               for row in rows)  # fmt: skip
 
 
 def quadrants():
@@ -54,6 +48,8 @@ def darks_of(one, rng):
         darks[one.unit] += NOISE * one.amplitude * rng.standard_normal((SIDE, SIDE))
     if one.fault == "repeated exposure":
         darks[one.unit] = darks[(one.unit + 3) % N]
+    if one.fault == "repeated at another level":
+        darks[one.unit] = darks[(one.unit + 3) % N] + one.amplitude
     return darks, gain
 
 
@@ -68,9 +64,8 @@ def statistics(darks, gain):
         centred = residual - np.median(residual, axis=1, keepdims=True)
         spread = 1.4826 * np.median(np.abs(centred), axis=1)
         values["lnvar"][:, k] = 2 * np.log(spread / NOISE)
-        alike = np.corrcoef(np.clip(residual / NOISE, -5, 5))
-        np.fill_diagonal(alike, -1)
-        values["twin"][:, k] = alike.max(axis=1)
+        kept = np.clip(centred / NOISE, -4, 4)
+        values["twin"][:, k] = likeness(kept @ kept.T, np.ones(len(darks), bool))
     return values
 
 
@@ -181,6 +176,7 @@ CASES = {
         "wrong gain": (1.3, 3), "wrong time": (1.3, 3), "one bad exposure": (0.1, 0.5),
         "drift": (0.03, 0.1), "one noisy exposure": (1.5, 3), "wrong gain card": (1.5, 3),
         "repeated exposure": (1, 1), "truncated set": (1, 6),
+        "repeated at another level": (-3, 3),
     }),
     "WFC3 visit": (visit_gates, {
         "wrong EXPTIME card": (1.03, 2), "shifted exposure": (0.2, 2), "light leak": (0.025, 0.2),
@@ -197,18 +193,7 @@ CASES = {
 @pytest.mark.parametrize("product", CASES)
 def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
     made, faults = CASES[product]
-    text = sealed(draw(faults, 50, 20261129, units=N, amplifiers=4))
-    written = digest(text)
-    found, alarms = dict.fromkeys(faults, 0), 0
-    for one in opened(text, written):
-        was = seen(made(one, tmp_path))
-        if one.fault:
-            found[one.fault] += was
-        else:
-            alarms += was
-    print(product, written[:12], found, "false alarms", alarms)
-    assert found == dict.fromkeys(faults, 50)
-    assert alarms <= 1
+    assert_found(product, lambda one: made(one, tmp_path), faults, 20261129, units=N, amplifiers=4)
 
 
 def test_darks_enough_for_a_superdark_are_not_called_insufficient(tmp_path):
