@@ -15,6 +15,7 @@ from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison
 from darkroom.counterfactual.settings import DeckSettings
+from darkroom.gates.options import add_harm_option, harms
 
 _SETTINGS = ("slopes_dn_s",)
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
         "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
+    add_harm_option(parser)
     add_options(parser, DeckSettings, _SETTINGS)
     arguments = parser.parse_args()
     settings = read_options(arguments, DeckSettings, _SETTINGS)
@@ -48,6 +50,7 @@ def main() -> None:
     from darkroom.nircam.counterfactual.run import Task
     from darkroom.nircam.counterfactual.run import run as compare
     from darkroom.nircam.counterfactual.stack import DeckExposure
+    from darkroom.nircam.gating.harms import HARMS
 
     cache = Cache(arguments.cache, "jwst")
     exposures = []
@@ -64,6 +67,7 @@ def main() -> None:
     task = Task(
         arguments.product, arguments.candidate, arguments.current, (low, high),
         len(exposures_of(arguments.made_of)), versions["jwst"],
+        harms(arguments, HARMS, arguments.product),
     )  # fmt: skip
     found = compare(task, exposures)
     files = arguments.candidate, arguments.current

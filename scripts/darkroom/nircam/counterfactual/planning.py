@@ -33,6 +33,9 @@ class ComparisonPlan:
         def judged(self, item: str) -> dict[str, dict[str, Any]]:
             """Return the products of an item that have gates, and the inputs of each."""
 
+        def harm_options(self, product: str) -> str:
+            """Return the harms of a product that the campaign sets, as options."""
+
     def deck(self, item: str) -> list[str]:
         """Return the exposures of an item that are held out, every segment of each."""
         rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
@@ -79,7 +82,8 @@ class ComparisonPlan:
         settings = self.plan.campaign.settings
         options = command_options(settings["deck"], DeckSettings)
         bad = f"{item}/{product}" in settings["deliver"]["bad"]
-        return f"{options} {'--current-bad' if bad else ''}".strip()
+        words = (options, "--current-bad" if bad else "", self.harm_options(product))
+        return " ".join(filter(None, words))
 
     def insertion_options(self, item: str, product: str) -> str:
         """Return which file a product is meant to replace, as an option."""

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 import warnings
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from astropy.io import fits
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
+from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual import darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
@@ -45,6 +46,7 @@ from darkroom.nircam.counterfactual.stack import (
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.gating.harms import HARMS
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -76,6 +78,8 @@ class Task:
         Exposures of which the candidate was made; 0: not known.
     version : str
         Of jwst.
+    harms : dict
+        Smallest changes that matter, where they are not the usual ones, by key of the product.
     """
 
     product: str
@@ -84,6 +88,7 @@ class Task:
     slopes: tuple[float, float]
     made_of: int
     version: str
+    harms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -270,7 +275,7 @@ def _compared(deck, task, exposure):
     name, path, references = exposure
     exact = all(deck.exact)
     if task.product in _DARKS_ALONE:
-        return _compared_darks(deck, task, exact)
+        return _compared_darks(deck, task, exact, references["gain"])
     hot = hot_pixels([pair for pair in deck.pairs if pair.slopes is None], deck.good)
     deck.good &= ~hot
     classes = _classes(deck)
@@ -280,7 +285,9 @@ def _compared(deck, task, exposure):
             _or_nan(image(file, deck.readout, "ERR"), deck.readout)
             for file in (task.candidate, task.current)
         )
-        found = superbias.compare(deck.pairs, classes, errors, task.made_of, exact, task.version)
+        found = superbias.compare(
+            deck.pairs, classes, errors, task.made_of, exact, task.version, task.harms
+        )
         return replace(found, notes=[*found.notes, note])
     nframes = int(fits.getheader(path)["NFRAMES"])
     maps = tuple(
@@ -293,22 +300,27 @@ def _compared(deck, task, exposure):
     jumps = jumps_of(path, deck.model, white, references, task.current)[:, 1:, deck.good]
     rate = float(jumps.mean())
     expected = rate, float(np.sqrt(max(rate * jumps.size, 1)) / jumps.size)
-    found = readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
+    found = readnoise.compare(
+        deck.pairs, deck.ramps, maps, classes, expected, exact, task.version, task.harms
+    )
     return replace(found, notes=[*found.notes, note])
 
 
-def _compared_darks(deck, task, exact):
+def _compared_darks(deck, task, exact, gain):
     """Return the comparison of darks, or of masks: hot pixels are part of it."""
     classes = _classes(deck)
+    # The harm is declared in e-/s, rates are in DN/s.
+    rate = of_product(HARMS, task.product)["rate"].size(task.harms)
+    harm = rate / float(np.nanmedian(image(gain, deck.readout)))
     if task.product == "mask":
-        return darks.compare_masks(deck.pairs, classes, exact, task.version)
+        return darks.compare_masks(deck.pairs, classes, exact, task.version, harm)
     hot = hot_pixels(deck.pairs, deck.good)
     err = image(task.candidate, deck.readout, "ERR")
     groups = deck.ramps[0].shape[1] if err is None else min(deck.ramps[0].shape[1], len(err))
     time = float(deck.model.meta.exposure.group_time) * max(groups - 1, 1)
     error = _or_nan(None if err is None else err[groups - 1], deck.readout) / time
     return darks.compare_darks(
-        deck.pairs, classes | {darks.HOT: hot}, error, task.made_of, exact, task.version
+        deck.pairs, classes | {darks.HOT: hot}, error, task.made_of, exact, task.version, harm
     )
 
 
