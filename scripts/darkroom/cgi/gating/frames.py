@@ -20,15 +20,20 @@ from darkroom.gates.harms import of_product
 from darkroom.gates.repeats import same_pieces
 from darkroom.gates.standard import Statistic, column, unit_gates, with_harms
 from darkroom.gates.units import Units
+from darkroom.gates.written import parts_of, slope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
 _FRAMES = of_product(HARMS, "noise_maps")
+# Frames that are read for the file as it is written.
+_SAMPLE = 20
+#: Halves of an image, which are compared one by one.
+HALVES = ("lower half", "upper half")
 
 
 def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
@@ -168,6 +173,42 @@ def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
                      "of the imaging area", column("lnvar"), whole=True, drifts=False,
                      changes=False),
     )  # fmt: skip
+
+
+def sampled(
+    units: Units,
+    facts: Mapping[str, Mapping[str, Any]],
+    read: Callable[[str, tuple[int, int]], np.ndarray],
+    shape: tuple[int, int],
+) -> Iterator[np.ndarray]:
+    """Read some frames of a product, evenly spaced, one by one.
+
+    Parameters
+    ----------
+    units : Units
+        The frames.
+    facts : dict
+        As from `facts_of`.
+    read : callable
+        As from `reader`.
+    shape : (int, int)
+        Of the product.
+    """
+    count = min(len(units), _SAMPLE)
+    for unit in sorted(set(np.linspace(0, len(units) - 1, count).astype(int).tolist())):
+        yield read(facts[units.exposure[unit]]["path"], shape)
+
+
+def slopes_by_half(frame: np.ndarray, image: np.ndarray) -> list[float]:
+    """Return the slope of a frame on an image, in each of `HALVES`; NaN where it is not determined.
+
+    Parameters
+    ----------
+    frame, image : (ny, nx) arrays
+        NaN where there is no value.
+    """
+    _, parts = parts_of(np.zeros(image.shape[1], int), image.shape[0])
+    return [slope_of(frame[half].ravel(), image[half].ravel(), reach=np.inf) for half, _ in parts]
 
 
 def reader(geometry: Geometry) -> Callable[[str, tuple[int, int]], np.ndarray]:
