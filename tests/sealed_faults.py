@@ -1,11 +1,13 @@
-"""Sealed faults of a product: each drawn 50 times, put in, and looked for by the gates."""
+"""Sealed faults of a product, each drawn 50 times, and 1,000 campaigns without any."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from darkroom.gates.budget import holm
 from darkroom.gates.decide import FAIL, WARN, decide
-from darkroom.gates.seal import digest, draw, opened, sealed
+from darkroom.gates.gate import EXACT
+from darkroom.gates.seal import Draw, digest, draw, opened, sealed
 from darkroom.gates.settings import JudgeSettings
 
 COUNT = 50
@@ -36,3 +38,22 @@ def assert_found(product, made, faults, seed, *, units, amplifiers, alarms=1):
     print(product, written[:12], found, "false alarms", false)
     assert found == dict.fromkeys(faults, COUNT)
     assert false <= alarms
+
+
+def assert_quiet(product, made, trials=1000):
+    """Assert that clean campaigns are alarmed no more often than their gates and budget say.
+
+    Conditions (`EXACT`) have no chance: one that does not hold is an alarm of the campaign.
+    """
+    chances, alarmed, budget = [], 0, 0.01
+    for seed in range(trials):
+        gates = made(Draw("", 0, 0, 0.0, seed))
+        own = [one.found.p for one in gates if one.kind != EXACT and one.found is not None]
+        chances += own
+        alarmed += any(holm(own, budget)[0]) or any(one.why for one in gates if one.kind == EXACT)
+    rates = [float((np.array(chances) < level).mean()) for level in (0.05, 0.01, 0.001)]
+    print(product, "alarms at 5, 1, 0.1 %:", rates, "campaigns at 1 %:", alarmed / trials)
+    assert rates[0] <= 0.07
+    assert rates[1] <= 0.015
+    assert rates[2] <= 0.004
+    assert alarmed / trials <= budget + 3 * np.sqrt(budget * (1 - budget) / trials)

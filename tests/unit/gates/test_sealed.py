@@ -10,11 +10,12 @@ from darkroom.gates.harms import of_product
 from darkroom.gates.seal import digest, draw, opened, sealed
 from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.standard import set_gates, unit_gates, written_gates
+from darkroom.gates.units import Units
 from darkroom.gates.written import parts_of, slope_of, variance_slope
 from darkroom.nircam.gating.gates import READNOISE, SUPERBIAS
 from darkroom.nircam.gating.harms import HARMS
 from gates_nulls import AMPLIFIER, AMPLIFIERS, NX, NY, ramps, reference_pixels, units_of
-from sealed_faults import assert_found
+from sealed_faults import assert_found, assert_quiet
 
 N = 10
 READ = of_product(HARMS, "readnoise")
@@ -103,8 +104,12 @@ def noise_gates(one):
     true = 8 * np.exp(0.15 * rng.standard_normal((ny, nx))) * np.where(np.arange(nx) < 64, 1, 1.2)
     scale = np.exp(0.018 * rng.standard_normal((n, 1, 1)))
     if fault == "one bad exposure":
-        scale[3] *= value
+        scale[one.unit] *= value
     pairs = np.sqrt(2) * true * scale * rng.standard_normal((n, 20, ny, nx)).swapaxes(0, 1)
+    if fault == "repeated exposure":
+        pairs[:, one.unit] = pairs[:, (one.unit + 3) % n]
+    kept = n - int(value) if fault == "truncated set" else n
+    pairs = pairs[:, :kept]
     variance = (pairs**2).mean(axis=(0, 1))
     cds = np.sqrt(variance)
     written = {
@@ -116,8 +121,8 @@ def noise_gates(one):
         "wrong gain card": cds * value,
     }.get(fault, cds)
     names, parts = parts_of(np.repeat([0, 1], nx // 2), ny)
-    slopes, ratios = np.empty((2, n, len(parts)))
-    for i in range(n):
+    slopes, ratios = np.empty((2, kept, len(parts)))
+    for i in range(kept):
         square = pairs[0, i] ** 2
         for k, (rows, columns) in enumerate(parts):
             part, expected = square[rows][:, columns], written[rows][:, columns] ** 2
@@ -127,23 +132,31 @@ def noise_gates(one):
     gates += written_gates(
         ratios, names, READ["scale"], {}, tolerance=0.1, measured="ratio", expected=0.0
     )
-    values = {"lnvar": np.log((pairs**2).mean(axis=(0, 2, 3)))[:, None]}
-    from darkroom.gates.units import Units
-
-    units = Units([f"e{k}" for k in range(n)], np.ones(n, int), np.arange(float(n)),
-                  np.full(n, np.nan), [0], values)  # fmt: skip
-    return gates + unit_gates(units, READNOISE)
+    halves = (pairs**2).reshape(20, kept, ny, 2, nx // 2)
+    names = [f"e{k}" for k in range(n)]
+    units = Units(
+        names[:kept], np.ones(kept, int), np.arange(float(kept)), np.full(kept, np.nan), [0, 1],
+        {"lnvar": np.log(halves.mean(axis=(0, 2, 4)))},
+    )  # fmt: skip
+    return gates + set_gates(units, names) + unit_gates(units, READNOISE)
 
 
 NOISE_FAULTS = {
     "sqrt2": (1, 1), "sqrt(NFRAMES)": (2, 8), "flip": (1, 1), "swapped amplifier": (1, 1),
     "wrong half": (1, 1), "wrong gain card": (1.4, 3), "one bad exposure": (1.8, 3),
+    "repeated exposure": (1, 1), "truncated set": (1, 2),
 }  # fmt: skip
 
 
 @pytest.mark.heavy
 def test_sealed_faults_of_a_read_noise_are_found_in_50_of_50_draws():
     assert_found("read noise", noise_gates, NOISE_FAULTS, 20260102, units=8, amplifiers=2, alarms=0)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("made", [gates_of, noise_gates])
+def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(made):
+    assert_quiet(made.__name__, made)
 
 
 def test_a_seal_that_was_changed_is_refused():

@@ -10,7 +10,7 @@ from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.gating import darks
 from darkroom.cgi.stacks.values import piece_digest
 from darkroom.wfc3.gating.single import single
-from sealed_faults import assert_found
+from sealed_faults import assert_found, assert_quiet
 
 N, NY, NX = 12, 48, 48
 NAMES = [f"frame{k}" for k in range(N)]
@@ -133,8 +133,8 @@ CASES = {
         "wrong gain card": (2, 4), "wrong gain": (1.8, 3),
     }),
     "CGI photon-counted dark": (lambda one, folder: cgi_gates(one, folder, counted=True), {
-        "flip": (1, 1), "wrong half": (1, 1), "repeated exposure": (1, 1), "truncated set": (1, 4),
-        "repeated at another level": (-0.05, 0.05), "light leak": (0.8, 3),
+        "flip": (1, 1), "wrong half": (1, 1), "sqrt2": (1, 1), "repeated exposure": (1, 1),
+        "truncated set": (1, 4), "repeated at another level": (-0.05, 0.05), "light leak": (0.8, 3),
         "one bad exposure": (0.8, 3), "wrong gain card": (2, 4), "wrong gain": (2, 4),
     }),
     "WFC3 FLT": (wfc3_gates, {
@@ -150,3 +150,10 @@ CASES = {
 def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
     made, faults = CASES[product]
     assert_found(product, lambda one: made(one, tmp_path), faults, 20261130, units=N, amplifiers=1)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", CASES)
+def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(product, tmp_path):
+    made, _ = CASES[product]
+    assert_quiet(product, lambda one: made(one, tmp_path))

@@ -10,7 +10,7 @@ from darkroom.gates.settings import JudgeSettings
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.gating import darks, noise
 from darkroom.nircam.spectrum.units import COLUMNS, band_values
-from sealed_faults import assert_found
+from sealed_faults import assert_found, assert_quiet
 
 N, AMPS = 10, 4
 FREQUENCY = np.geomspace(4, 48e3, 40)
@@ -172,6 +172,13 @@ def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
     assert_found(
         product, lambda one: made(one, tmp_path), faults, 20261129, units=N, amplifiers=AMPS
     )
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", CASES)
+def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(product, tmp_path):
+    made, _ = CASES[product]
+    assert_quiet(product, lambda one: made(one, tmp_path))
 
 
 def test_a_mask_without_power_is_insufficient(tmp_path):

@@ -16,7 +16,7 @@ from darkroom.gates.seal import Draw
 from darkroom.gates.settings import JudgeSettings
 from darkroom.wfc3.gating.gates import combined
 from darkroom.wfc3.gating.superdark import superdark
-from sealed_faults import assert_found
+from sealed_faults import assert_found, assert_quiet
 
 N, SIDE, BORDER, TIME = 24, 64, 5, 1400.0
 NAMES = [f"dark{k:02d}" for k in range(N)]
@@ -194,6 +194,13 @@ CASES = {
 def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
     made, faults = CASES[product]
     assert_found(product, lambda one: made(one, tmp_path), faults, 20261129, units=N, amplifiers=4)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", CASES)
+def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(product, tmp_path):
+    made, _ = CASES[product]
+    assert_quiet(product, lambda one: made(one, tmp_path))
 
 
 def test_darks_enough_for_a_superdark_are_not_called_insufficient(tmp_path):
