@@ -105,6 +105,32 @@ def superdark_gates(one, folder):
     return superdark(folder / "superdark.fits", folder / "details.fits", NAMES, {})
 
 
+def visit_images(one, rng, folder):
+    """Write the image of a visit and that with every read, the frame of which is shifted."""
+    side, off = 128, 3
+    sky = np.zeros((side + off, side + off))
+    for y, x in rng.integers(5, side - 5, (150, 2)):
+        sky[y - 1 : y + 2, x - 1 : x + 2] += rng.uniform(2, 20)
+    image = sky[:side, :side] + 0.02 * rng.standard_normal((side, side))
+    # An exposure from which reads were taken has up to half more of its sources.
+    image *= 1 + (0.05 if one.unit % 2 else 0)
+    written = {
+        "flip": image[:, ::-1], "wrong half": np.roll(image, side // 2, axis=0),
+        "swapped amplifier": np.roll(image, side // 2, axis=1), "sqrt2": image * np.sqrt(2),
+        "wrong unit": image * one.amplitude,
+    }.get(one.fault, image)  # fmt: skip
+    original = np.zeros((side + off, side + off))
+    original[off:, off:] = sky[:side, :side] + 0.02 * rng.standard_normal((side, side))
+    paths = folder / "reprocessed_drz_sci.fits", folder / "original_drz_sci.fits"
+    for path, data, shift in zip(paths, (written, original), (0, off), strict=True):
+        place = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 53.0, "CRVAL2": -27.0,
+                 "CRPIX1": 60.0 + shift, "CRPIX2": 60.0 + shift,
+                 "CD1_1": -3.6e-5, "CD2_2": 3.6e-5, "CD1_2": 0.0, "CD2_1": 0.0}  # fmt: skip
+        header = fits.Header(place)
+        fits.PrimaryHDU(data.astype(np.float32), header=header).writeto(path, overwrite=True)
+    return paths
+
+
 def visit_gates(one, folder):
     rng = np.random.default_rng(one.seed)
     names, error = [f"exposure{k}" for k in range(6)], 0.0015
@@ -131,7 +157,11 @@ def visit_gates(one, folder):
         "exposures": used, "empty_share": empty, "weight_ratio": 1.0,
         "weight_of_each": [weights[name] for name in used],
         "offsets_pixels": {name: shifts[name] for name in used},
+        "exptimes": [1000.0 if one.unit % 2 and name == bad else 1400.0 for name in used],
     }  # fmt: skip
+    before = {"exposures": names, "exptimes": [1400.0] * len(names)}
+    (folder / "original.json").write_text(json.dumps(before))
+    images = visit_images(one, rng, folder)
     rows = []
     for name in used:
         rows.append({"name": f"{name} background left/right", "value": float(ratios[name]),
@@ -139,7 +169,10 @@ def visit_gates(one, folder):
         rows.append({"name": f"{name} noise", "value": float(noise[name]), "uncertainty": None})
     (folder / "record.json").write_text(json.dumps(record))
     (folder / "quantities.json").write_text(json.dumps({"quantities": rows}))
-    return combined(folder / "record.json", folder / "quantities.json", names, {})
+    return combined(
+        folder / "record.json", folder / "quantities.json", names, {}, images,
+        folder / "original.json",
+    )  # fmt: skip
 
 
 def synthesized_gates(one, folder):
@@ -181,6 +214,8 @@ CASES = {
     "WFC3 visit": (visit_gates, {
         "wrong EXPTIME card": (1.03, 2), "shifted exposure": (0.2, 2), "light leak": (0.025, 0.2),
         "repeated exposure": (1, 1), "truncated set": (1, 1), "holes": (0.02, 0.2),
+        "flip": (1, 1), "wrong half": (1, 1), "swapped amplifier": (1, 1), "sqrt2": (1, 1),
+        "wrong unit": (1.5, 3),
     }),
     "CGI synthesized dark": (synthesized_gates, {
         "flip": (1, 1), "wrong half": (1, 1), "sqrt2": (1, 1), "wrong gain": (1.01, 3),
