@@ -161,14 +161,14 @@ def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(made):
 
 def test_a_seal_that_was_changed_is_refused():
     text = sealed(draw(FAULTS, 2, 1, units=N, amplifiers=2))
-    assert len(opened(text, digest(text))) == 25
+    assert len(opened(text, digest(text))) == 2 * len(FAULTS) + round(2 * len(FAULTS) / 4)
     with pytest.raises(DarkroomError, match="were changed"):
         opened(text.replace("flip", "none"), digest(text))
 
 
 def test_a_fifth_of_the_draws_is_nothing():
     draws = draw(FAULTS, 50, 2, units=N, amplifiers=2)
-    assert sum(not one.fault for one in draws) == len(draws) / 5
+    assert abs(sum(not one.fault for one in draws) - len(draws) / 5) < 1
 
 
 def test_a_condition_that_does_not_hold_fails_without_any_unit():
