@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -22,6 +22,7 @@ from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual import darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
+    Fitted,
     correct,
     fit,
     identical,
@@ -38,8 +39,8 @@ from darkroom.nircam.counterfactual.deck import (
 from darkroom.nircam.counterfactual.results import Pair
 from darkroom.nircam.counterfactual.stack import (
     DeckExposure,
+    parts,
     read_groups,
-    split,
     stacks,
     write_stack,
 )
@@ -127,6 +128,19 @@ class _Stack:
     ramps: Any
     corrected: Corrected | None = None
 
+    @property
+    def counts(self) -> list[int]:
+        """Integrations of each exposure."""
+        return [len(groups) for groups in self.groups]
+
+
+class _Made(NamedTuple):
+    """What a stack becomes with a file: corrected ramps; group 0 and rates of each exposure."""
+
+    model: Any
+    first: list[np.ndarray]
+    fitted: list[Fitted]
+
 
 def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
     """Compare two files on held-out exposures.
@@ -178,16 +192,16 @@ def _through_both(deck, task, members, copy, scratch):
     for one in members:
         _describe(deck, one.path, stack.ramps, task)
     new, old, same = (_results(task, stack, one) for one in (task.candidate, task.current, copy))
-    deck.model = old[0][0].model
-    firsts = [(one.first, other.first) for (one, _), (other, _) in zip(new, old, strict=True)]
+    deck.model = old.model
+    firsts = list(zip(new.first, old.first, strict=True))
     exact = [
-        identical(one, other, first.first, second.first)
-        for (first, one), (second, other) in zip(old, same, strict=True)
+        identical(*four)
+        for four in zip(old.fitted, same.fitted, old.first, same.first, strict=True)
     ]
-    ramps = [np.array(one.model.data) for one, _ in old]
+    ramps = parts(np.array(old.model.data), stack.counts)
     pairs = [
         Pair(member.name, first, (one, other))
-        for member, first, (_, one), (_, other) in zip(members, firsts, new, old, strict=True)
+        for member, first, one, other in zip(members, firsts, new.fitted, old.fitted, strict=True)
     ]
     if task.product in _DARKS_ALONE:
         return pairs, ramps, exact
@@ -199,8 +213,8 @@ def _through_both(deck, task, members, copy, scratch):
     # In the order in which exposures were given: each dark, then the same with sources.
     pairs = [
         one
-        for dark, (_, slopes), (_, first), (_, second) in zip(pairs, made, new, old, strict=True)
-        for one in (dark, Pair(f"{dark.name} with sources", dark.first, (first, second), slopes))
+        for dark, (_, slopes), *both in zip(pairs, made, new.fitted, old.fitted, strict=True)
+        for one in (dark, Pair(f"{dark.name} with sources", dark.first, tuple(both), slopes))
     ]
     return pairs, ramps, exact
 
@@ -213,7 +227,7 @@ def _stacked(members, groups, raw):
 
 
 def _results(task, stack, file):
-    """Return the corrected ramps and the rates of each exposure of a stack with a file."""
+    """Return the corrected ramps of a stack, and the rates of each exposure, with a file."""
     path, references = stack.members[0].path, stack.members[0].references
     if task.product == "superbias":
         one = correct(path, stack.ramps, references, file)
@@ -226,11 +240,9 @@ def _results(task, stack, file):
         one = stack.corrected
         one = one if task.product == "readnoise" else subtract_dark(path, one, file)
     readnoise = file if task.product == "readnoise" else references["readnoise"]
-    split_up = split(one, [len(groups) for groups in stack.groups])
-    return [
-        (part, fit(member.path, part, references, readnoise))
-        for member, part in zip(stack.members, split_up, strict=True)
-    ]
+    paths = [member.path for member in stack.members]
+    fitted = fit(paths, one, stack.counts, references, readnoise)
+    return _Made(one.model, parts(one.first, stack.counts), fitted)
 
 
 def _describe(deck, path, ramps, task):
