@@ -27,7 +27,6 @@ from darkroom.nircam.counterfactual.consumer import (
     fit,
     identical,
     jumps_of,
-    load_steps,
     prepare,
     subtract_dark,
 )
@@ -145,7 +144,8 @@ class _Made(NamedTuple):
 def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
     """Compare two files on held-out exposures.
 
-    `darkroom.crds.environment.go_offline` must have been called.
+    `darkroom.crds.environment.go_offline` and
+    `darkroom.nircam.counterfactual.consumer.load_steps` must have been called.
 
     Parameters
     ----------
@@ -159,7 +159,6 @@ def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
         When a step does not work on an exposure, or the exposures have different shapes.
     """
     deck = _Deck([], [], [])
-    load_steps()
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # Pixels without a value in any exposure.
         warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
