@@ -144,6 +144,20 @@ def insertion_batch(wildcards, output):
     return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
+def comparison_batch(wildcards, output):
+    """Return what the job of a comparison says of its batch: the products of an item."""
+    item, nircam = wildcards.item, PIPELINES["nircam"]
+    judge, code = f"{RESULTS}/{item}/judge", program.digest("jwst", "nircam/counterfactual")
+
+    def job(purpose):
+        made = f"{judge}/counterfactual_{purpose}.json"
+        words, inputs = nircam.comparison(item, purpose)
+        more = shlex.join(["--output", made, "--", *nircam.deck_statuses(item)])
+        return Job(inputs, [made], f"{words} {more}", [code])
+
+    return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
+
+
 def deck_batch(wildcards, output):
     """Return what the job of a held-out exposure's references says of its batch."""
     item = wildcards.item

@@ -105,6 +105,7 @@ if "nircam" in PIPELINES:
             program("detector", "delivery/without") + "--output {output.ramps:q} {input.ramps:q} "
             "--without {params.without:q} > {log:q} 2>&1"
 
+    # Trial versions first: the comparisons of an item then share a start.
     use rule superbias as trial_superbias with:
         input:
             ramps=f"{RESULTS}/{{item}}/judge/trial_superbias_ramps.list",
@@ -115,6 +116,7 @@ if "nircam" in PIPELINES:
             f"{RESULTS}/logs/trial_superbias/{{item}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/trial_superbias/{{item}}.tsv"
+        priority: 1
         params:
             settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "superbias"),
             more="",
@@ -132,6 +134,7 @@ if "nircam" in PIPELINES:
             f"{RESULTS}/logs/trial_readnoise/{{item}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/trial_readnoise/{{item}}.tsv"
+        priority: 1
         params:
             settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "readnoise"),
             more="",
@@ -178,9 +181,7 @@ if "nircam" in PIPELINES:
             ramps=lambda wildcards: PIPELINES["nircam"].trial_ramps(
                 wildcards.item, wildcards.purpose
             ),
-            exposures=lambda wildcards: PIPELINES["nircam"].deck_files(
-                wildcards.item, f"{RESULTS}/raw/{wildcards.item}"
-            ),
+            exposures=lambda wildcards: PIPELINES["nircam"].deck_statuses(wildcards.item),
             refusals=lambda wildcards: PIPELINES["nircam"].deck_files(
                 wildcards.item, f"{RESULTS}/{wildcards.item}/refusals", ".txt"
             ),
@@ -202,20 +203,17 @@ if "nircam" in PIPELINES:
         resources:
             mem_mb=lambda wildcards, attempt: DELIVERIES.ramp_memory(wildcards.item, attempt),
         params:
-            settings=lambda wildcards: PIPELINES["nircam"].compare_options(
+            settings=lambda wildcards: PIPELINES["nircam"].comparison(
                 wildcards.item, wildcards.purpose
-            ),
-            place=lambda wildcards, output: PIPELINES["nircam"].place(),
-            references=f"{RESULTS}/{{item}}/judge/references",
-            refusals=f"{RESULTS}/{{item}}/refusals",
+            )[0],
             code=program.digest("jwst", "nircam/counterfactual"),
+            batch=comparison_batch,
         message:
             "Comparing the {wildcards.purpose} of {wildcards.item} with the file in use"
         shell:
-            program("jwst", "nircam/counterfactual") + "--product {wildcards.purpose:q} "
-            "--candidate {input.candidate:q} --current {input.current:q} "
-            "--made-of {input.ramps:q} --references {params.references:q} --refusals {params.refusals:q} "
-            "{params.place} {params.settings} "
+            "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+            + program("jwst", "nircam/counterfactual")
+            + "{params.settings} {params.batch.options} "
             "--output {output.found:q} -- {input.exposures:q} > {log:q} 2>&1"
 
     rule insertion:

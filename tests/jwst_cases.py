@@ -194,13 +194,15 @@ def stacked_and_alone(paths, references, folder):
     together = consumer.correct(
         raw, consumer.prepare(raw, references, raw), references, references["superbias"]
     )
+    counts, paths = [len(each) for each in groups], [one.path for one in members]
+    fits = consumer.fit(paths, together, counts, references, references["readnoise"])
+    ramps_of, first_of = (
+        stack.parts(values, counts) for values in (together.model.data, together.first)
+    )
     differ = []
-    for one, mine in zip(
-        members, stack.split(together, [len(each) for each in groups]), strict=True
-    ):
+    for one, fitted, mine, first in zip(members, fits, ramps_of, first_of, strict=True):
         ramps = consumer.prepare(one.path, references, one.path)
         alone = consumer.correct(one.path, ramps, references, references["superbias"])
-        fitted = consumer.fit(one.path, mine, references, references["readnoise"])
         jumps, slopes = consumer.step_of("jump"), consumer.step_of("ramp_fit")
         for step in (jumps, slopes):
             step.override_gain, step.override_readnoise = (
@@ -212,8 +214,8 @@ def stacked_and_alone(paths, references, folder):
         bad = (np.array(flagged.pixeldq) & 1) != 0
         rate, error = (np.where(bad, np.nan, plane) for plane in (theirs.data, theirs.err))
         planes = {
-            "ramps": (mine.model.data, alone.model.data),
-            "group 0": (mine.first, alone.first),
+            "ramps": (mine, alone.model.data),
+            "group 0": (first, alone.first),
             "GROUPDQ": (fitted.flags, flagged.groupdq),
             "PIXELDQ": (fitted.pixel_flags, flagged.pixeldq),
             "rate": (fitted.rate, rate.astype(np.float32)),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
+from darkroom.gates.options import add_harm_option, harms
 
 PRODUCTS = ("master_bias", "read_noise", "dark_rate")
 
@@ -28,6 +29,7 @@ def parse() -> argparse.Namespace:
         "--bias", type=Path, help="read_noise: a master bias made without the frames"
     )
     parser.add_argument("--current-bad", action="store_true", help="the product in use is bad")
+    add_harm_option(parser)
     options.add_settings(parser, "hot_pixels")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="held-out frames")
     arguments = parser.parse_args()
@@ -42,6 +44,7 @@ def main() -> None:
     arguments = parse()
     from darkroom import __version__
     from darkroom.ccd.counterfactual import compare
+    from darkroom.ccd.gating.harms import HARMS
     from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
@@ -52,7 +55,8 @@ def main() -> None:
     traces = dict(zip(names, map(sha256, arguments.frames), strict=True))
     for path in (arguments.candidate, arguments.current):
         require_held_out(path, traces)
-    found = getattr(compare, arguments.product)(compare.held_out(arguments, __version__))
+    sizes = harms(arguments, HARMS, arguments.product)
+    found = getattr(compare, arguments.product)(compare.held_out(arguments, __version__, sizes))
     pair = arguments.candidate, arguments.current
     versions = {"darkroom": __version__}
     made = record(arguments.product, pair, found, names, "", versions, arguments.current_bad)

@@ -74,7 +74,7 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
     if names is not None:
         names = frames.of_stacks(names, facts, frames.names_in(arguments.file))
     if arguments.product == "noise_maps":
-        return noise_maps(arguments.file, facts, names, sizes)
+        return noise_maps(arguments.file, facts, names, sizes, frames.reader(geometry))
     return darks.dark(arguments.file, facts, names, sizes, frames.reader(geometry))
 
 

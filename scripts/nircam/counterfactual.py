@@ -9,18 +9,27 @@ the current file must change nothing.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison
 from darkroom.counterfactual.settings import DeckSettings
+from darkroom.gates.options import add_harm_option, harms
 
 _SETTINGS = ("slopes_dn_s",)
 
 
 def main() -> None:
-    """Run the program."""
+    """Compare the file, and others of its item."""
+    make(STEP, parse())
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__, epilog="units: DN, DN/s.")
     add_options_of_comparison(
         parser, ("superbias", "readnoise", "dark", "mask"), "held-out darks, _uncal.fits"
@@ -29,25 +38,37 @@ def main() -> None:
     parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
         "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
+    add_harm_option(parser)
     add_options(parser, DeckSettings, _SETTINGS)
-    arguments = parser.parse_args()
-    settings = read_options(arguments, DeckSettings, _SETTINGS)
+    add_batch_options(parser)
+    return parser.parse_args(words)
 
-    from importlib.metadata import version
 
+def prepare(arguments: argparse.Namespace) -> None:
+    """Give CRDS its environment, and import the steps, once for all files."""
     from darkroom.crds.environment import go_offline
 
     go_offline(arguments.cache, "jwst", arguments.context)
+    from darkroom.nircam.counterfactual.consumer import load_steps
+
+    load_steps()
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Write what a file changes."""
+    settings = read_options(arguments, DeckSettings, _SETTINGS)
+    from importlib.metadata import version
+
     from darkroom.counterfactual.made_of import require_held_out
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.crds.cache import Cache
     from darkroom.crds.references import read_references
     from darkroom.errors import InputError
+    from darkroom.nircam.counterfactual import run as through_pipeline
     from darkroom.nircam.counterfactual.consumer import KINDS
-    from darkroom.nircam.counterfactual.run import Task
-    from darkroom.nircam.counterfactual.run import run as compare
     from darkroom.nircam.counterfactual.stack import DeckExposure
+    from darkroom.nircam.gating.harms import HARMS
 
     cache = Cache(arguments.cache, "jwst")
     exposures = []
@@ -61,11 +82,12 @@ def main() -> None:
     require_held_out(arguments.candidate, {name: f"input {name}." for name in names})
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
-    task = Task(
+    task = through_pipeline.Task(
         arguments.product, arguments.candidate, arguments.current, (low, high),
         len(exposures_of(arguments.made_of)), versions["jwst"],
+        harms(arguments, HARMS, arguments.product),
     )  # fmt: skip
-    found = compare(task, exposures)
+    found = through_pipeline.run(task, exposures)
     files = arguments.candidate, arguments.current
     made = record(
         arguments.product, files, found, names, arguments.context, versions, arguments.current_bad
@@ -85,6 +107,8 @@ def exposures_of(path: Path | None) -> set[str]:
         if line and line[0] != "#"
     }
 
+
+STEP = Step([], [], ["output"], compare, prepare, parse)
 
 if __name__ == "__main__":
     run(main)

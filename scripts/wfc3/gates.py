@@ -39,8 +39,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--details", type=Path, help="superdark: its details, FITS")
     parser.add_argument("--status", type=Path, help="FLT: status file of the treated exposure")
     parser.add_argument(
-        "--original", type=Path, help="FLT: status file of the exposure with every read"
-    )
+        "--original", type=Path, help="FLT: status file of the exposure with every read; "
+        "reprocessed: the image of the visit with every read"
+    )  # fmt: skip
+    parser.add_argument("--original-record", type=Path, help="reprocessed: record of that, JSON")
     parser.add_argument("--record", type=Path, help="record of the product, JSON")
     parser.add_argument("--candidate", type=Path, help="new dark or flat, FITS")
     parser.add_argument("--quantities", type=Path, help="reprocessed: of the exposures, JSON")
@@ -79,7 +81,10 @@ def judged(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
         found = superdark(arguments.file, arguments.details, accepted(arguments), sizes)
         return arguments.file, found
     if arguments.status is None:
-        found = combined(arguments.record, arguments.quantities, accepted(arguments), sizes)
+        found = combined(
+            arguments.record, arguments.quantities, accepted(arguments), sizes,
+            (arguments.file, arguments.original), arguments.original_record,
+        )  # fmt: skip
         return arguments.file, found
     treated, original = read_exposure(arguments.status), read_exposure(arguments.original)
     if not treated["accepted"]:

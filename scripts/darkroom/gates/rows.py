@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.compiled import load_kernel
+from darkroom.gates.repeats import likeness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,7 @@ class Statistics:
     half : (nunits, amplifiers, 2) array
         The same of the lower and the upper half of the rows.
     twin : (nunits,) array
-        Largest correlation of its residuals with those of another unit.
+        Likeness to the unit that is most like it (`darkroom.gates.repeats.likeness`): 1 for a copy.
     """
 
     active: np.ndarray
@@ -186,7 +187,7 @@ def statistics(sums: RowSums, offsets: np.ndarray | None = None) -> Statistics:
         valid=_ratio(count + total[..., _CUT], total[..., _ALL]),
         slope=1 + _ratio(total[..., _RB], total[..., _BB]),
         half=_halves(both),
-        twin=_twins(sums.pairs),
+        twin=likeness(sums.pairs.sum(axis=0, dtype=np.float64), (count > 0).any(axis=1)),
     )
 
 
@@ -227,15 +228,6 @@ def _halves(both):
     middle = both.shape[1] // 2
     parts = [both[:, :middle].sum(axis=1), both[:, middle:].sum(axis=1)]
     return np.stack([1 + _ratio(part[..., _RB], part[..., _BB]) for part in parts], axis=-1)
-
-
-def _twins(pairs):
-    total = pairs.sum(axis=0, dtype=np.float64)
-    own = np.sqrt(np.diag(total))
-    correlation = _ratio(total, own[:, None] * own[None, :])
-    np.fill_diagonal(correlation, -np.inf)
-    best = correlation.max(axis=1, initial=-np.inf)
-    return np.where(np.isfinite(best), best, np.nan)
 
 
 def places(amplifier: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy import special
 
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
+from darkroom.gates.repeats import TWIN, same_numbers
 from darkroom.gates.statistic import shrunk
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 # Integrations of one exposure count as one unit when they are alike beyond this chance.
 _ALIKE = 0.01
-# Correlation of the residuals of two units beyond which they are one exposure given twice.
-_TWIN = 0.5
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
 
@@ -227,25 +226,18 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
     """
     gates = []
     twin = units.values.get("twin")
-    if twin is not None and len(units) > 2 and np.isfinite(twin).any():
-        alike = [units.label(k) for k in np.flatnonzero(np.nanmax(twin, axis=1) > _TWIN)]
+    measured = twin is not None and bool(np.isfinite(twin).any())
+    if measured or len(units) > 1:
+        found = _copies(twin) if measured else same_numbers(units)
+        alike = [units.label(k) for k in found]
+        what = "noise" if measured else "numbers"
+        verb = "is" if measured else "are"
         gates.append(
             make.exact(
                 "repeated exposure",
                 "repeated",
-                "no two exposures have the same noise",
-                f"the noise of {' and of '.join(alike[:4])} is the same" if alike else "",
-                "an exposure that counts twice makes the errors too small",
-            )
-        )
-    elif len(units) > 1:
-        alike = [units.label(k) for k in _equal(units)]
-        gates.append(
-            make.exact(
-                "repeated exposure",
-                "repeated",
-                "no two exposures have the same numbers",
-                f"the numbers of {' and of '.join(alike[:4])} are the same" if alike else "",
+                f"no two exposures have the same {what}",
+                f"the {what} of {' and of '.join(alike[:4])} {verb} the same" if alike else "",
                 "an exposure that counts twice makes the errors too small",
             )
         )
@@ -282,12 +274,9 @@ def set_gates(units: Units, expected: Collection[str] | None = None) -> list[Gat
     return gates
 
 
-def _equal(units):
-    """Return the units whose numbers are all those of another unit."""
-    rows = np.concatenate([units.values[name] for name in sorted(units.values)], axis=1)
-    rows = np.where(np.isfinite(rows), rows, 0.0)
-    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    return np.flatnonzero(counts[which.ravel()] > 1)
+def _copies(twin):
+    """Return the units of which another is a copy."""
+    return np.flatnonzero(np.where(np.isfinite(twin), twin, -np.inf).max(axis=1) > TWIN)
 
 
 def _among(name, exposures):

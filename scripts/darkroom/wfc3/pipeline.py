@@ -257,6 +257,8 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
                 "file": f"{folder}/reprocessed_drz_sci.fits",
                 "record": f"{folder}/reprocessed_drz.json",
                 "quantities": f"{folder}/quantities.json",
+                "original": f"{folder}/original_drz_sci.fits",
+                "original_record": f"{folder}/original_drz.json",
             }
             | frames
         }
@@ -272,8 +274,8 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
-        names = ("file", "details", "status", "record", "original", "quantities", "frames",
-                 "candidate")  # fmt: skip
+        names = ("file", "details", "status", "record", "original", "original_record",
+                 "quantities", "frames", "candidate")  # fmt: skip
         if product in self.candidates(item):
             return named_options(inputs, *names)
         kind = product if product in ("reprocessed", "superdark") else "flt"

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.gates.decide import FAIL, WARN, decide
-from darkroom.gates.seal import digest, draw, opened, sealed
-from darkroom.gates.settings import JudgeSettings
 from darkroom.nircam.dark import run as dark_run
 from darkroom.nircam.dark.settings import DarkSettings
 from darkroom.nircam.detector.subarrays import readout
@@ -17,6 +14,7 @@ from darkroom.nircam.products import ReferenceMetadata
 from darkroom.nircam.ramps.ramps import RampSet
 from nircam_dark_ramps import DT, make_ramps
 from nircam_darks import write_ramp
+from sealed_faults import assert_found
 
 N, SHAPE = 16, (64, 64)
 # The clock of a full frame: in that of so small a subarray no dark current would show.
@@ -31,14 +29,6 @@ FAULTS = {
     },
     "mask": {"flip": (1, 1), "wrong half": (1, 1), "pixels lost": (0.07, 0.5)},
 }  # fmt: skip
-
-
-def seen(gates):
-    """Whether a fault is found: a gate fails, or is beyond its threshold."""
-    rows = decide(gates, JudgeSettings(injections=20))
-    return any(row["verdict"] == FAIL or
-               (row["verdict"] == WARN and abs(row["t"] or 0) > (row["threshold"] or np.inf))
-               for row in rows)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -112,17 +102,8 @@ def mask_gates(one, campaign, folder):
 @pytest.mark.heavy
 @pytest.mark.parametrize("product", ["dark", "mask"])
 def test_sealed_faults_are_found_in_50_of_50_draws(product, campaigns, tmp_path):
-    faults = FAULTS[product]
-    text = sealed(draw(faults, 50, 20261129, units=N, amplifiers=1))
-    written = digest(text)
     made = dark_gates if product == "dark" else mask_gates
-    found, alarms = dict.fromkeys(faults, 0), 0
-    for one in opened(text, written):
-        was = seen(made(one, campaigns[one.seed % len(campaigns)], tmp_path))
-        if one.fault:
-            found[one.fault] += was
-        else:
-            alarms += was
-    print(product, written[:12], found, "false alarms", alarms)
-    assert found == dict.fromkeys(faults, 50)
-    assert alarms == 0
+    assert_found(
+        product, lambda one: made(one, campaigns[one.seed % len(campaigns)], tmp_path),
+        FAULTS[product], 20261129, units=N, amplifiers=1, alarms=0,
+    )  # fmt: skip

@@ -158,3 +158,24 @@ def test_a_simulated_crds_has_the_types_of_what_is_made(tmp_path):
     assert "dark" in pipeline(tmp_path, kind="simulated", **darks).reference_kinds("a")
     assert "dark" not in pipeline(tmp_path, **darks).reference_kinds("a")  # a file of gigabytes
     assert "dark" not in pipeline(tmp_path, kind="simulated").reference_kinds("a")
+
+
+def test_a_comparison_names_its_files_and_the_exposures_that_were_held_out(tmp_path):
+    rows = [("a", "dark", f"e{n}", FACTS | {"date_obs": f"2026-01-0{n}"}) for n in range(1, 7)]
+    nircam = pipeline(tmp_path, rows=rows)
+    words, inputs = nircam.comparison("a", "readnoise")
+    judge, held = "results/c/a/judge", nircam.deck("a")
+    assert len(held) == 2
+    assert words.startswith(f"--product readnoise --candidate {judge}/trial_readnoise.fits ")
+    assert f"--made-of {judge}/trial_readnoise_ramps.list" in words
+    assert "--context jwst_1234.pmap" in words
+    assert inputs[:3] == [
+        f"{judge}/trial_readnoise.fits", "results/c/a/previous_readnoise.fits",
+        f"{judge}/trial_readnoise_ramps.list",
+    ]  # fmt: skip
+    # All that the program reads of an exposure: a note of a batch is worth nothing after an edit.
+    assert inputs[3:] == [
+        *(f"results/c/a/refusals/{name}.txt" for name in held),
+        *(f"{judge}/references/{name}.json" for name in held),
+        *(f"results/c/raw/a/{name}.json" for name in held),
+    ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 HOT = "hot pixels"
 # Samples that say nothing of the file.
 _NO_VALUE = DQ.NONFINITE | DQ.SATURATED | DQ.NO_ERROR
-# Smallest level that matters, that of the gates, as a share of the noise of one frame.
-_HARM = of_product(HARMS, "master_bias")["level"].size({})
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,23 @@ class HeldOut:
         The command line for each amplifier.
     version : str
         Of darkroom.
+    harms : dict
+        Smallest changes that matter, where they are not the usual ones, by key of the product.
     """
 
     frames: Sequence[Frame]
     parts: Sequence[argparse.Namespace]
     version: str
+    harms: Mapping[str, float]
 
     @property
     def unit(self) -> str:
         """Unit of frames and products."""
         return products.unit(self.parts[0].gain_e_per_adu)
+
+    def harm(self, key: str, scale: float = 1.0) -> float:
+        """Return the smallest change of the product that matters, that of its gates."""
+        return of_product(HARMS, self.parts[0].product)[key].size(self.harms, scale)
 
     def files(self) -> tuple[StrPath, StrPath]:
         """Return candidate and product in use."""
@@ -79,7 +85,7 @@ class HeldOut:
             products.same_shape(one, shape, path, self.frames[0].path)
 
 
-def held_out(arguments: argparse.Namespace, version: str) -> HeldOut:
+def held_out(arguments: argparse.Namespace, version: str, harms: Mapping[str, float]) -> HeldOut:
     """Return the frames of the command line.
 
     Raises
@@ -92,7 +98,7 @@ def held_out(arguments: argparse.Namespace, version: str) -> HeldOut:
     parts = [for_amplifier(arguments, k) for k in range(max(1, len(amplifiers(paths[0]))))]
     role = "dark" if arguments.product == "dark_rate" else "bias"
     frames = [options.load(part, **{role: paths})[0] for part in parts]
-    return HeldOut(frames[0], parts, version)
+    return HeldOut(frames[0], parts, version, harms)
 
 
 def master_bias(given: HeldOut) -> Comparison:
@@ -106,7 +112,10 @@ def master_bias(given: HeldOut) -> Comparison:
     error = side_by_side([one.error for one in files[0]])
     noise = side_by_side([one.error * np.sqrt(one.count) for one in files[0]])
     consumer = Consumer(
-        "subtraction of the bias", given.version, given.unit, _HARM * finite_median(noise)
+        "subtraction of the bias",
+        given.version,
+        given.unit,
+        given.harm("level", finite_median(noise)),
     )
     classes = classes_of(images[0].shape, outputs=len(given.parts))
     frames = (Exchange(frame, images[0], images[1]) for frame in given.images())
@@ -129,8 +138,9 @@ def dark_rate(given: HeldOut) -> Comparison:
     given.require_shape(first)
     residual = next(given.images()) - first[0]
     consumer = Consumer(
-        "subtraction of bias + rate x time", given.version, given.unit, _HARM * robust_std(residual)
-    )
+        "subtraction of bias + rate x time", given.version, given.unit,
+        given.harm("level", robust_std(residual)),
+    )  # fmt: skip
     nsigma = given.parts[0].hot_nsigma
     hot = np.logical_or(*(_hot(rates, nsigma) for rates in files))
     classes = classes_of(first[0].shape, outputs=len(given.parts))
@@ -173,7 +183,9 @@ def read_noise(given: HeldOut) -> Comparison:
                 part -= finite_median(part)
             yield found * scale
 
-    consumer = Consumer("noise of a bias frame", given.version, given.unit)
+    # Declared as a change of ln variance.
+    harm = math.expm1(given.harm("noise") / 2) * finite_median(noises[1])
+    consumer = Consumer("noise of a bias frame", given.version, given.unit, harm)
     classes = classes_of(noises[0].shape, outputs=len(given.parts))
     return compare_noise(residuals(), (noises[0], noises[1]), classes, consumer)
 

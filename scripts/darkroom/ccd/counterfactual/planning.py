@@ -35,6 +35,9 @@ class ComparisonPlan:
         def options(self, item: str, program: str) -> str:
             """Return the settings of a program as options."""
 
+        def harm_options(self, product: str) -> str:
+            """Return the harms of a product that the campaign sets, as options."""
+
     def deck(self, item: str, role: str) -> list[str]:
         """Return the frames of a role that are held out, evenly in time.
 
@@ -84,7 +87,8 @@ class ComparisonPlan:
             inputs, {"candidate": "--candidate ", "current": "--current ", "bias": "--bias "}
         )
         bad = f"{item}/{product}" in self.plan.campaign.settings["deliver"]["bad"]
-        words = (self.options(item, "hot_pixels"), files, "--current-bad" if bad else "")
+        words = (self.options(item, "hot_pixels"), files, "--current-bad" if bad else "",
+                 self.harm_options(product))  # fmt: skip
         return " ".join(filter(None, words))
 
     def _previous(self, item: str, product: str) -> Path:

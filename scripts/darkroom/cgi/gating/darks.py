@@ -12,13 +12,13 @@ from darkroom.cgi.counting.product import STATE
 from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps, restore_empty
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import frame_gates, units_of
+from darkroom.cgi.gating.frames import HALVES, frame_gates, sampled, slopes_by_half, units_of
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words, exact
 from darkroom.gates.harms import of_product
 from darkroom.gates.standard import set_gates, written_gates
-from darkroom.gates.written import parts_of, slope_of
+from darkroom.gates.written import slope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # Share of the pixels that a dark may lack.
 _EMPTY = 0.02
-# Frames that are read for the file as it is written, and deviations beyond which a pixel is hot.
-_FRAMES, _HOT = 20, 6.0
 _MEAN, _COUNTED, _MADE_OF_MAPS = (
     of_product(HARMS, name) for name in ("traditional", "photon_counted", "synthesized")
 )
@@ -130,24 +128,19 @@ def _values(made):
 
 def _as_written(made, units, facts, harms, read):
     """Return the gates of the pixels of the file against those of frames: pattern and level."""
-    count = min(len(units), _FRAMES)
-    which = sorted(set(np.linspace(0, len(units) - 1, count).astype(int).tolist()))
-    names, parts = parts_of(np.zeros(made.data.shape[1], int), made.data.shape[0])
-    slopes, levels = np.full((len(which), len(parts)), np.nan), np.full((len(which), 1), np.nan)
-    for i, unit in enumerate(which):
-        frame = read(facts[units.exposure[unit]]["path"], made.data.shape)
-        for k, (half, _) in enumerate(parts):
-            slopes[i, k] = slope_of(frame[half].ravel(), made.data[half].ravel(), reach=np.inf)
-        levels[i] = np.nanmean(frame - made.data)
+    slopes, levels = [], []
+    for frame in sampled(units, facts, read, made.data.shape):
+        slopes.append(slopes_by_half(frame, made.data))
+        levels.append([np.nanmean(frame - made.data)])
     gates = []
     if made.counts is None:
         noise = _noise(units, made.gain)
         gates = written_gates(
-            levels, ["level"], _MEAN["level"], harms, tolerance=0.02 * noise, scale=noise,
+            np.array(levels), ["level"], _MEAN["level"], harms, tolerance=0.02 * noise, scale=noise,
             measured="mean of a frame minus the file, e-", expected=0.0,
         )  # fmt: skip
     return gates + written_gates(
-        slopes, names, _MEAN["written"], harms, tolerance=0.1,
+        np.array(slopes), HALVES, _MEAN["written"], harms, tolerance=0.1,
         measured="slope of a frame on the file",
     )  # fmt: skip
 

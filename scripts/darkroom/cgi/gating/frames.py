@@ -17,17 +17,23 @@ from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.gates.gate import exact
 from darkroom.gates.harms import of_product
+from darkroom.gates.repeats import same_pieces
 from darkroom.gates.standard import Statistic, column, unit_gates, with_harms
 from darkroom.gates.units import Units
+from darkroom.gates.written import parts_of, slope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.cgi.geometry import Geometry
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
 _FRAMES = of_product(HARMS, "noise_maps")
+# Frames that are read for the file as it is written.
+_SAMPLE = 20
+#: Halves of an image, which are compared one by one.
+HALVES = ("lower half", "upper half")
 
 
 def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
@@ -106,8 +112,7 @@ def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Un
     # Frames are numbered by their start: no drift is seen where it is not known.
     starts = [str(row.get("start") or "") for row in rows]
     order = np.argsort(np.argsort(starts, kind="stable"), kind="stable").astype(float)
-    digests = [row.get("pixels") for row in rows]
-    twin = np.array([float(digests.count(one) > 1 and one is not None) for one in digests])
+    twin = same_pieces([row.get("pixels") for row in rows]).astype(float)
     columns = {"level": numbers("pixel_level"), "lnvar": lnvar, "masked": numbers("masked"),
                "twin": twin}  # fmt: skip
     return Units(
@@ -168,6 +173,42 @@ def of_frames(noise: float, label: str) -> tuple[Statistic, ...]:
                      "of the imaging area", column("lnvar"), whole=True, drifts=False,
                      changes=False),
     )  # fmt: skip
+
+
+def sampled(
+    units: Units,
+    facts: Mapping[str, Mapping[str, Any]],
+    read: Callable[[str, tuple[int, int]], np.ndarray],
+    shape: tuple[int, int],
+) -> Iterator[np.ndarray]:
+    """Read some frames of a product, evenly spaced, one by one.
+
+    Parameters
+    ----------
+    units : Units
+        The frames.
+    facts : dict
+        As from `facts_of`.
+    read : callable
+        As from `reader`.
+    shape : (int, int)
+        Of the product.
+    """
+    count = min(len(units), _SAMPLE)
+    for unit in sorted(set(np.linspace(0, len(units) - 1, count).astype(int).tolist())):
+        yield read(facts[units.exposure[unit]]["path"], shape)
+
+
+def slopes_by_half(frame: np.ndarray, image: np.ndarray) -> list[float]:
+    """Return the slope of a frame on an image, in each of `HALVES`; NaN where it is not determined.
+
+    Parameters
+    ----------
+    frame, image : (ny, nx) arrays
+        NaN where there is no value.
+    """
+    _, parts = parts_of(np.zeros(image.shape[1], int), image.shape[0])
+    return [slope_of(frame[half].ravel(), image[half].ravel(), reach=np.inf) for half, _ in parts]
 
 
 def reader(geometry: Geometry) -> Callable[[str, tuple[int, int]], np.ndarray]:

@@ -1,7 +1,8 @@
 """The gates of noise maps: what is judged, and the effects that matter.
 
 The stacks are compared with what all of them together predict: their level, and their noise. The
-maps are a fit to the means of stacks, so that one wrong stack is in every map.
+maps are a fit to the means of stacks, so that one wrong stack is in every map. The file as it is
+written is compared with frames of the stack that shows the pattern of its pixels best.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
+from darkroom.cgi.darks.darks import synthesized_dark
+from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import frame_gates, units_of
+from darkroom.cgi.gating.frames import HALVES, frame_gates, sampled, slopes_by_half, units_of
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
 from darkroom.gates.harms import of_product
+from darkroom.gates.standard import set_gates, written_gates
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
@@ -30,6 +34,8 @@ _MAPS = of_product(HARMS, "noise_maps")
 _NOISE_ERROR = 0.03
 # Share of the pixels that a map may lack.
 _EMPTY = 0.02
+# Errors from which a pixel of a dark stands out.
+_STANDS_OUT = 5.0
 
 
 def noise_maps(
@@ -37,6 +43,7 @@ def noise_maps(
     facts: Mapping[str, Mapping[str, Any]],
     expected: Collection[str] | None,
     harms: Mapping[str, float],
+    read: Callable[[str, tuple[int, int]], np.ndarray],
 ) -> list[Gate]:
     """Return the gates of noise maps.
 
@@ -50,6 +57,9 @@ def noise_maps(
         Exposures that the campaign accepted.
     harms : dict
         Smallest effects that matter, where they are not the usual ones.
+    read : callable
+        Given the path of a frame and the shape of the maps, returns its pixels in electrons, NaN
+        where they are flagged.
     """
     with fits.open(path) as hdus:
         stacks, frames = (read_table(hdus[name]) for name in ("STACKS", "FRAMES"))
@@ -57,19 +67,49 @@ def noise_maps(
         errors = np.array(hdus["ERR"].data)[0]
         unreliable = np.array(hdus["UNRELIAB"].data) > 0
     gates = [_values(maps), _set(frames, stacks, expected)]
+    gates += set_gates(units_of(map(str, frames["FILE"]), facts))
     gates += _signs(maps, errors, unreliable, harms)
     for k in range(len(stacks["EXPTIME"])):
         if stacks["USED"][k]:
             stack = {name: column[k] for name, column in stacks.items()}
             gates += _of_stack(stack, harms) + _of_frames(stack, frames, facts, harms)
-    return gates
+    return gates + _as_written(path, stacks, frames, facts, harms, read)
+
+
+def _as_written(path, stacks, frames, facts, harms, read):
+    """Return the gates of the dark that the maps give against frames of one stack."""
+    used = np.flatnonzero(np.asarray(stacks["USED"], bool))
+    slopes = []
+    if used.size:
+        # Dark current over the noise of a frame: the pattern of the pixels is seen best.
+        seen = np.array(stacks["EXPTIME"]) * np.array(stacks["EMGAIN"]) / np.array(stacks["NOISE"])
+        best = used[np.argmax(np.nan_to_num(seen[used]))]
+        stack = {name: column[best] for name, column in stacks.items()}
+        dark = synthesized_dark(
+            read_noise_maps(path), float(stack["EXPTIME"]), float(stack["EMGAIN"])
+        )
+        # The noise of pixels that do not stand out would lessen the slope.
+        usual = np.nanmedian(dark.data)
+        plain = np.abs(dark.data - usual) <= _STANDS_OUT * dark.err
+        image = np.where(dark.dq != 0, np.nan, np.where(plain, usual, dark.data))
+        units = _units(stack, frames, facts)
+        slopes = [slopes_by_half(one, image) for one in sampled(units, facts, read, image.shape)]
+    return written_gates(
+        np.array(slopes).reshape(-1, len(HALVES)), HALVES, _MAPS["written"], harms, tolerance=0.15,
+        measured="slope of a frame on the dark that the maps give, of pixels that stand out",
+    )  # fmt: skip
+
+
+def _units(stack, frames, facts):
+    """Return the units of the frames of one stack."""
+    here = np.isclose(frames["EXPTIME"], stack["EXPTIME"], rtol=1e-3)
+    here &= np.isclose(frames["EMGAIN"], stack["EMGAIN"], rtol=0.02)
+    return units_of([str(name) for name in np.asarray(frames["FILE"])[here]], facts)
 
 
 def _of_frames(stack, frames, facts, harms):
     """Return the gates of the frames of one stack."""
-    here = np.isclose(frames["EXPTIME"], stack["EXPTIME"], rtol=1e-3)
-    here &= np.isclose(frames["EMGAIN"], stack["EMGAIN"], rtol=0.02)
-    units = units_of([str(name) for name in np.asarray(frames["FILE"])[here]], facts)
+    units = _units(stack, frames, facts)
     noise = float(stack["NOISE"]) / float(stack["EMGAIN"])
     return frame_gates(units, noise, _name(stack), harms)
 

@@ -157,7 +157,7 @@ def _pixel_values(frame, geometry):
         for name, plane in (("SCI", data), ("ERR", err))
         if plane is not None and (bad := ~np.isfinite(plane[:, columns]))[dq == 0].any()
     ]
-    digests = [_digest(row, number) for number, row in enumerate(data[::2, columns])]
+    digests = [piece_digest(row, number) for number, row in enumerate(data[::2, columns])]
     constant = data[:, columns].min(axis=1) == data[:, columns].max(axis=1)
     bias = np.median(data[:, prescan], axis=1, keepdims=True) if raw else 0.0
     values, dq = (data - bias)[:, columns].ravel(), dq.ravel()
@@ -174,8 +174,15 @@ def _pixel_values(frame, geometry):
     }
 
 
-def _digest(row, number):
-    """Return the digest of a part of a row, another one for each number, up to a constant."""
+def piece_digest(row: np.ndarray, number: int) -> str:
+    """Return the digest of a part of a row, another one for each number, up to a constant.
+
+    Parameters
+    ----------
+    row : (nx,) array
+    number : int
+        Of the row among those sampled.
+    """
     width = max(row.size // _PARTS, min(row.size, _PIECE))
     first = (3 * number) % _PARTS * (row.size - width) // (_PARTS - 1)
     part = row[first : first + width]

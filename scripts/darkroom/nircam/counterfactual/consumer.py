@@ -6,7 +6,7 @@ What comes before the exchanged step is computed once and used for both files.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ CORRECTION = ("superbias", "refpix", "linearity")
 #: Reference types that all of them need.
 KINDS = DECK_KINDS
 _FIT = {"jump": ("jwst.jump", "JumpStep"), "ramp_fit": ("jwst.ramp_fitting", "RampFitStep")}
+# Fewer groups the step jump skips.
+_LEAST_GROUPS = 3
 #: Samples that no estimate uses.
 _UNUSABLE = Group.DO_NOT_USE | Group.SATURATED
 
@@ -163,34 +165,58 @@ def subtract_dark(path: StrPath, corrected: Corrected, dark: StrPath) -> Correct
 
 
 def fit(
-    path: StrPath,
+    paths: Sequence[StrPath],
     corrected: Corrected,
+    counts: Sequence[int],
     references: Mapping[str, StrPath],
     readnoise: StrPath,
-) -> Fitted:
-    """Find jumps and fit the ramps with a map of the read noise.
+) -> list[Fitted]:
+    """Find jumps and fit the ramps of each exposure of a stack with a map of the read noise.
+
+    The functions of the steps are called with the steps' own settings, for each exposure by itself,
+    whose integrations they compare. Run for each, the steps would open the references and build
+    models with all cards anew, which takes several times as long as jumps and fit.
 
     Parameters
     ----------
-    path : path-like
-        Named in messages.
+    paths : sequence of path-like
+        Exposures, named in messages.
     corrected : Corrected
-        Not changed.
+        Of the stack; not changed.
+    counts : sequence of int
+        Integrations of each exposure.
     references : dict
         ``{type: path}``, of which the gain is used.
     readnoise : path-like
         Map of the read noise.
+
+    Returns
+    -------
+    list of Fitted
     """
     given = {"gain": references["gain"], "readnoise": readnoise}
-    ramps = _run(path, "jump", step_of("jump"), corrected.model.copy(), given)
-    flags = np.array(ramps.groupdq)
-    result = _slopes(path, ramps, given)
+    data, groupdq = np.array(corrected.model.data), np.array(corrected.model.groupdq)
+    pixeldq = np.array(corrected.model.pixeldq)
+    model = corrected.model.copy()
+    jumps, planes = _jump_data(paths[0], model, given), _planes(paths[0], model, given)
+    found, start = [], 0
+    for path, count in zip(paths, counts, strict=True):
+        part = slice(start, start + count)
+        start += count
+        flags, pixels = _jumps(path, jumps, data[part], groupdq[part], pixeldq)
+        model.data, model.groupdq, model.pixeldq = data[part].copy(), flags.copy(), pixels.copy()
+        model.meta.exposure.nints = count
+        found.append(_fitted(_slopes(path, model, planes), flags, pixels))
+    return found
+
+
+def _fitted(result, flags, pixels):
     found = Fitted(
         rate=np.array(result["slope"], np.float32),
         error=np.array(result["err"], np.float32),
         var_rnoise=np.array(result["var_rnoise"], np.float32),
         flags=flags,
-        pixel_flags=np.array(ramps.pixeldq),
+        pixel_flags=pixels,
     )
     bad = (found.pixel_flags & np.uint32(Pixel.DO_NOT_USE)) != 0
     for values in (found.rate, found.error, found.var_rnoise):
@@ -218,13 +244,10 @@ def jumps_of(
     references, readnoise
         As for `fit`.
     """
-    ramps = model.copy()
-    ramps.data = np.asarray(data, np.float32)
-    ramps.groupdq = np.zeros(data.shape, np.uint8)
-    ramps.meta.exposure.nints = data.shape[0]
-    given = {"gain": references["gain"], "readnoise": readnoise}
-    found = _run(path, "jump", step_of("jump"), ramps, given)
-    return (np.array(found.groupdq) & np.uint8(Group.JUMP_DET)) != 0
+    jumps = _jump_data(path, model, {"gain": references["gain"], "readnoise": readnoise})
+    values, nothing = np.asarray(data, np.float32), np.zeros(data.shape, np.uint8)
+    flags, _ = _jumps(path, jumps, values, nothing, np.array(model.pixeldq))
+    return (flags & np.uint8(Group.JUMP_DET)) != 0
 
 
 def identical(one: Fitted, other: Fitted, first: np.ndarray, other_first: np.ndarray) -> bool:
@@ -254,10 +277,14 @@ def step_of(name: str) -> Any:
     return getattr(import_module(module), cls)()
 
 
+def _override(step, references):
+    for kind, reference in references.items():
+        setattr(step, f"override_{kind}", str(reference))
+
+
 def _run(path, name, step, model, overrides):
     """Run a step with given references; one that does not complete is an error."""
-    for kind, reference in overrides.items():
-        setattr(step, f"override_{kind}", str(reference))
+    _override(step, overrides)
     try:
         result = step.run(model)
     # CRDS calls sys.exit on some errors.
@@ -274,26 +301,64 @@ def _run(path, name, step, model, overrides):
     return result
 
 
-def _slopes(path, ramps, given):
-    """Fit ramps as the step ramp_fit does, for each integration: ``{name: (nints, ny, nx) array}``.
+def _jump_data(path, model, given):
+    """Return settings and references of the step jump for ramps, as it puts them together."""
+    step = step_of("jump")
+    _override(step, given)
+    if model.data.shape[1] < _LEAST_GROUPS:
+        raise InputError(
+            path, f"jwst's step jump works on {_LEAST_GROUPS} groups or more",
+            "leave this exposure out of the deck",
+        )  # fmt: skip
+    try:
+        return step._setup_jump_data(model)
+    # CRDS calls sys.exit on some errors.
+    except (Exception, SystemExit) as error:
+        fault = f"jwst's step jump cannot work on it ({_words(error)})"
+        raise InputError(path, fault) from error
 
-    The step's own function is called with the step's own settings. The step would then build two
-    models with all cards of the exposure, of which nothing is used here and which take ten times as
-    long as the fit.
-    """
-    from jwst.datamodels import dqflags
+
+def _jumps(path, jumps, data, groupdq, pixeldq):
+    """Return the flags of groups and of pixels of an exposure after the step jump."""
+    from stcal.jump.jump import detect_jumps_data
+
+    jumps.init_arrays_from_arrays(data, groupdq.copy(), pixeldq.copy())
+    try:
+        flags, pixels, _, _ = detect_jumps_data(jumps)
+    except Exception as error:
+        fault = f"jwst's step jump cannot work on it ({_words(error)})"
+        raise InputError(path, fault) from error
+    return np.array(flags), np.array(pixels)
+
+
+def _planes(path, model, given):
+    """Return read noise and gain of the pixels of ramps, as the step ramp_fit cuts them."""
     from jwst.ramp_fitting.ramp_fit_step import get_reference_file_subarrays
-    from stcal.ramp_fitting.ramp_fit import ramp_fit
     from stdatamodels.jwst import datamodels
 
-    step = step_of("ramp_fit")
     try:
         with (
             datamodels.ReadnoiseModel(str(given["readnoise"])) as first,
             datamodels.GainModel(str(given["gain"])) as second,
         ):
-            cut = get_reference_file_subarrays(ramps, first, second)
-            noise, gain = (np.array(one) for one in cut)
+            return tuple(
+                np.array(one) for one in get_reference_file_subarrays(model, first, second)
+            )
+    except Exception as error:
+        raise InputError(
+            path, f"jwst's step ramp_fit cannot work on it ({_words(error)})"
+        ) from error
+
+
+def _slopes(path, ramps, planes):
+    """Fit ramps as the step ramp_fit does: ``{name: (nints, ny, nx) array}``."""
+    from jwst.datamodels import dqflags
+    from stcal.ramp_fitting.ramp_fit import ramp_fit
+
+    step = step_of("ramp_fit")
+    # The fit scales them in place.
+    noise, gain = (one.copy() for one in planes)
+    try:
         _, found, _ = ramp_fit(
             ramps, False, noise, gain, step.algorithm, step.weighting, step.maximum_cores,
             dqflags.pixel, suppress_one_group=step.suppress_one_group,

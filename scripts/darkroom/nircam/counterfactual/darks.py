@@ -46,6 +46,7 @@ def compare_darks(
     made_of: int,
     copy_exact: bool,
     version: str,
+    harm: float | None = None,
 ) -> Comparison:
     """Return what a candidate dark changes.
 
@@ -67,11 +68,13 @@ def compare_darks(
     copy_exact : bool
     version : str
         Of jwst.
+    harm : float, optional
+        Smallest shift of the rate that matters, DN/s.
     """
     noise = pixel_noise(pairs)
     use = classes["all pixels"] & np.isfinite(noise)
     score = in_exposures(decide(rate_gains(pairs, noise, use)), pairs)
-    found = rate_shifts(pairs, classes)
+    found = rate_shifts(pairs, classes, harm)
     hot = use & classes[HOT]
     if hot.any():
         shift, scatter, _ = leave_one_out(rate_gains(pairs, noise, hot))
@@ -134,6 +137,7 @@ def compare_masks(
     classes: Mapping[str, np.ndarray],
     copy_exact: bool,
     version: str,
+    harm: float | None = None,
 ) -> Comparison:
     """Return what a candidate mask changes.
 
@@ -152,6 +156,8 @@ def compare_masks(
     copy_exact : bool
     version : str
         Of jwst.
+    harm : float, optional
+        Smallest shift of the rate that matters, DN/s.
     """
     by_light = np.zeros(pairs[0].fitted[0].rate.shape[1:], bool)
     for pair in pairs:
@@ -165,7 +171,7 @@ def compare_masks(
     return Comparison(
         consumer="jwst dq_init, refpix, jump, ramp_fit",
         version=version,
-        shifts=[*rate_shifts(pairs, classes), *levels, *flags],
+        shifts=[*rate_shifts(pairs, classes, harm), *levels, *flags],
         score=score,
         words=MASK_WORDS,
         copy_exact=copy_exact,

@@ -33,6 +33,12 @@ class ComparisonPlan:
         def judged(self, item: str) -> dict[str, dict[str, Any]]:
             """Return the products of an item that have gates, and the inputs of each."""
 
+        def place(self) -> str:
+            """Return the options that name the CRDS cache and the pinned context."""
+
+        def harm_options(self, product: str) -> str:
+            """Return the harms of a product that the campaign sets, as options."""
+
     def deck(self, item: str) -> list[str]:
         """Return the exposures of an item that are held out, every segment of each."""
         rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
@@ -74,12 +80,39 @@ class ComparisonPlan:
         """Return a file of each exposure that is held out."""
         return [f"{folder}/{name}{suffix}" for name in self.deck(item)]
 
+    def comparison(self, item: str, product: str) -> tuple[str, list[str]]:
+        """Return what the program ``counterfactual`` is told of a product, and what it reads.
+
+        Returns
+        -------
+        words : str
+            Its command line, without the output and the exposures.
+        inputs : list of str
+            The files, those of the exposures last.
+        """
+        folder = self.plan.folder(item)
+        judge, refusals = f"{folder}/judge", f"{folder}/refusals"
+        candidate, current = f"{judge}/trial_{product}.fits", self.current(item, product)["current"]
+        ramps, references = self.trial_ramps(item, product), f"{judge}/references"
+        words = quoted(
+            "--product", product, "--candidate", candidate, "--current", current, "--made-of",
+            ramps, "--references", references, "--refusals", refusals,
+        )  # fmt: skip
+        inputs = [candidate, current, ramps, *self.deck_files(item, refusals, ".txt"),
+                  *self.deck_files(item, references), *self.deck_statuses(item)]  # fmt: skip
+        return f"{words} {self.place()} {self.compare_options(item, product)}", inputs
+
+    def deck_statuses(self, item: str) -> list[str]:
+        """Return the status file of each exposure that is held out."""
+        return self.deck_files(item, f"{self.plan.results}/raw/{item}")
+
     def compare_options(self, item: str, product: str) -> str:
         """Return the settings of a comparison as options."""
         settings = self.plan.campaign.settings
         options = command_options(settings["deck"], DeckSettings)
         bad = f"{item}/{product}" in settings["deliver"]["bad"]
-        return f"{options} {'--current-bad' if bad else ''}".strip()
+        words = (options, "--current-bad" if bad else "", self.harm_options(product))
+        return " ".join(filter(None, words))
 
     def insertion_options(self, item: str, product: str) -> str:
         """Return which file a product is meant to replace, as an option."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,8 +21,7 @@ from darkroom.nircam.counterfactual.results import (
 )
 from darkroom.nircam.gating.harms import HARMS
 
-#: Smallest relative change of the noise that matters, that of the gates (there of ln variance).
-HARM = math.expm1(of_product(HARMS, "readnoise")["noise"].size({}) / 2)
+_HARMS = of_product(HARMS, "readnoise")
 #: Beyond this many times the expected rate, and its error, false jumps are not as they should be.
 MOST_EXCESS = 0.5
 WORDS = ScoreWords(
@@ -41,6 +41,7 @@ def compare(
     white: tuple[float, float],
     copy_exact: bool,
     version: str,
+    harms: Mapping[str, float],
 ) -> Comparison:
     """Return what a candidate map of the read noise changes.
 
@@ -60,6 +61,9 @@ def compare(
     copy_exact : bool
     version : str
         Of jwst.
+    harms : dict
+        Smallest changes of ``noise`` (ln variance) and ``source_rate`` (relative) that matter,
+        where they are not the usual ones.
     """
     darks = [pair for pair in pairs if pair.slopes is None]
     use = classes["all pixels"]
@@ -72,16 +76,17 @@ def compare(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(use, maps[0] / maps[1] - 1, np.nan)
     ratio[~np.isfinite(ratio)] = np.nan
+    harm = math.expm1(_HARMS["noise"].size(harms) / 2)
     found = [
-        Shift(one.estimand, one.kind, one.shift, 0.0, "", HARM, len(darks))
-        for one in shifts(ratio[None], classes, "noise, relative", "", HARM)
+        replace(one, error=0.0, exposures=len(darks))
+        for one in shifts(ratio[None], classes, "noise, relative", "", harm)
     ]
     jumps, excess = jump_shifts(darks, use, white)
     changed, closures = pull_shifts(pairs)
     found += [jumps, *changed]
     found += rate_shifts(darks, classes)
     injected = [pair for pair in pairs if pair.slopes is not None]
-    found += source_shifts(injected) if injected else []
+    found += source_shifts(injected, _HARMS["source_rate"].size(harms)) if injected else []
     flags, share = flags_changed(pairs, classes)
     return Comparison(
         consumer=_CONSUMER,

@@ -40,14 +40,19 @@ class Pair:
     slopes: np.ndarray | None = None
 
 
-def rate_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> list[Shift]:
-    """Return the shifts of the rate of darks, by class, their rms, and those of the stripes."""
+def rate_shifts(
+    darks: Sequence[Pair], classes: Mapping[str, np.ndarray], harm: float | None = None
+) -> list[Shift]:
+    """Return the shifts of the rate of darks, by class, their rms, and those of the stripes.
+
+    `harm` is the smallest shift of the rate that matters, DN/s.
+    """
     rates = [tuple(one.rate for one in pair.fitted) for pair in darks]
     with warnings.catch_warnings():
         # Pixels that either file gives up.
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         steps = [np.nanmean(new - old, axis=0) for new, old in map(_known, rates)]
-    found = shifts(steps, classes, "rate of darks", "DN/s")
+    found = shifts(steps, classes, "rate of darks", "DN/s", harm)
     active = classes["all pixels"]
     rms = np.array([np.sqrt(np.nanmean(step[active] ** 2)) for step in steps])
     found.append(_shift("rms of the changes of the rate", "all pixels", rms, "DN/s"))
@@ -58,8 +63,11 @@ def rate_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> lis
     return found
 
 
-def source_shifts(injected: Sequence[Pair]) -> list[Shift]:
-    """Return the relative shifts of the rate of injected sources, by brightness."""
+def source_shifts(injected: Sequence[Pair], harm: float | None = None) -> list[Shift]:
+    """Return the relative shifts of the rate of injected sources, by brightness.
+
+    `harm` is the smallest one that matters.
+    """
     found = []
     for low, high in _brightness(injected):
         values = []
@@ -68,7 +76,7 @@ def source_shifts(injected: Sequence[Pair]) -> list[Shift]:
             new, old = _known(tuple(one.rate for one in pair.fitted))
             values.append(np.nanmean((new - old)[:, where] / pair.slopes[where]))
         kind = f"{low:.3g} - {high:.3g} DN/s"
-        found.append(_shift("rate of sources, relative", kind, np.array(values), ""))
+        found.append(_shift("rate of sources, relative", kind, np.array(values), "", harm))
     return found
 
 
@@ -189,6 +197,8 @@ def _known(pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
     return np.where(lost, np.nan, new), np.where(lost, np.nan, old)
 
 
-def _shift(estimand: str, kind: str, values: np.ndarray, unit: str) -> Shift:
+def _shift(
+    estimand: str, kind: str, values: np.ndarray, unit: str, harm: float | None = None
+) -> Shift:
     shift, error, count = leave_one_out(values)
-    return Shift(estimand, kind, shift, error, unit, None, count)
+    return Shift(estimand, kind, shift, error, unit, harm, count)

@@ -7,10 +7,10 @@ import shutil
 import tempfile
 import warnings
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -18,14 +18,15 @@ from astropy.io import fits
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
+from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual import darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
+    Fitted,
     correct,
     fit,
     identical,
     jumps_of,
-    load_steps,
     prepare,
     subtract_dark,
 )
@@ -37,14 +38,15 @@ from darkroom.nircam.counterfactual.deck import (
 from darkroom.nircam.counterfactual.results import Pair
 from darkroom.nircam.counterfactual.stack import (
     DeckExposure,
+    parts,
     read_groups,
-    split,
     stacks,
     write_stack,
 )
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
+from darkroom.nircam.gating.harms import HARMS
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -76,6 +78,8 @@ class Task:
         Exposures of which the candidate was made; 0: not known.
     version : str
         Of jwst.
+    harms : dict
+        Smallest changes that matter, where they are not the usual ones, by key of the product.
     """
 
     product: str
@@ -84,6 +88,7 @@ class Task:
     slopes: tuple[float, float]
     made_of: int
     version: str
+    harms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,11 +127,25 @@ class _Stack:
     ramps: Any
     corrected: Corrected | None = None
 
+    @property
+    def counts(self) -> list[int]:
+        """Integrations of each exposure."""
+        return [len(groups) for groups in self.groups]
+
+
+class _Made(NamedTuple):
+    """What a stack becomes with a file: corrected ramps; group 0 and rates of each exposure."""
+
+    model: Any
+    first: list[np.ndarray]
+    fitted: list[Fitted]
+
 
 def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
     """Compare two files on held-out exposures.
 
-    `darkroom.crds.environment.go_offline` must have been called.
+    `darkroom.crds.environment.go_offline` and
+    `darkroom.nircam.counterfactual.consumer.load_steps` must have been called.
 
     Parameters
     ----------
@@ -140,7 +159,6 @@ def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
         When a step does not work on an exposure, or the exposures have different shapes.
     """
     deck = _Deck([], [], [])
-    load_steps()
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         # Pixels without a value in any exposure.
         warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
@@ -173,16 +191,16 @@ def _through_both(deck, task, members, copy, scratch):
     for one in members:
         _describe(deck, one.path, stack.ramps, task)
     new, old, same = (_results(task, stack, one) for one in (task.candidate, task.current, copy))
-    deck.model = old[0][0].model
-    firsts = [(one.first, other.first) for (one, _), (other, _) in zip(new, old, strict=True)]
+    deck.model = old.model
+    firsts = list(zip(new.first, old.first, strict=True))
     exact = [
-        identical(one, other, first.first, second.first)
-        for (first, one), (second, other) in zip(old, same, strict=True)
+        identical(*four)
+        for four in zip(old.fitted, same.fitted, old.first, same.first, strict=True)
     ]
-    ramps = [np.array(one.model.data) for one, _ in old]
+    ramps = parts(np.array(old.model.data), stack.counts)
     pairs = [
         Pair(member.name, first, (one, other))
-        for member, first, (_, one), (_, other) in zip(members, firsts, new, old, strict=True)
+        for member, first, one, other in zip(members, firsts, new.fitted, old.fitted, strict=True)
     ]
     if task.product in _DARKS_ALONE:
         return pairs, ramps, exact
@@ -194,8 +212,8 @@ def _through_both(deck, task, members, copy, scratch):
     # In the order in which exposures were given: each dark, then the same with sources.
     pairs = [
         one
-        for dark, (_, slopes), (_, first), (_, second) in zip(pairs, made, new, old, strict=True)
-        for one in (dark, Pair(f"{dark.name} with sources", dark.first, (first, second), slopes))
+        for dark, (_, slopes), *both in zip(pairs, made, new.fitted, old.fitted, strict=True)
+        for one in (dark, Pair(f"{dark.name} with sources", dark.first, tuple(both), slopes))
     ]
     return pairs, ramps, exact
 
@@ -208,7 +226,7 @@ def _stacked(members, groups, raw):
 
 
 def _results(task, stack, file):
-    """Return the corrected ramps and the rates of each exposure of a stack with a file."""
+    """Return the corrected ramps of a stack, and the rates of each exposure, with a file."""
     path, references = stack.members[0].path, stack.members[0].references
     if task.product == "superbias":
         one = correct(path, stack.ramps, references, file)
@@ -221,11 +239,9 @@ def _results(task, stack, file):
         one = stack.corrected
         one = one if task.product == "readnoise" else subtract_dark(path, one, file)
     readnoise = file if task.product == "readnoise" else references["readnoise"]
-    split_up = split(one, [len(groups) for groups in stack.groups])
-    return [
-        (part, fit(member.path, part, references, readnoise))
-        for member, part in zip(stack.members, split_up, strict=True)
-    ]
+    paths = [member.path for member in stack.members]
+    fitted = fit(paths, one, stack.counts, references, readnoise)
+    return _Made(one.model, parts(one.first, stack.counts), fitted)
 
 
 def _describe(deck, path, ramps, task):
@@ -270,7 +286,7 @@ def _compared(deck, task, exposure):
     name, path, references = exposure
     exact = all(deck.exact)
     if task.product in _DARKS_ALONE:
-        return _compared_darks(deck, task, exact)
+        return _compared_darks(deck, task, exact, references["gain"])
     hot = hot_pixels([pair for pair in deck.pairs if pair.slopes is None], deck.good)
     deck.good &= ~hot
     classes = _classes(deck)
@@ -280,7 +296,9 @@ def _compared(deck, task, exposure):
             _or_nan(image(file, deck.readout, "ERR"), deck.readout)
             for file in (task.candidate, task.current)
         )
-        found = superbias.compare(deck.pairs, classes, errors, task.made_of, exact, task.version)
+        found = superbias.compare(
+            deck.pairs, classes, errors, task.made_of, exact, task.version, task.harms
+        )
         return replace(found, notes=[*found.notes, note])
     nframes = int(fits.getheader(path)["NFRAMES"])
     maps = tuple(
@@ -293,22 +311,27 @@ def _compared(deck, task, exposure):
     jumps = jumps_of(path, deck.model, white, references, task.current)[:, 1:, deck.good]
     rate = float(jumps.mean())
     expected = rate, float(np.sqrt(max(rate * jumps.size, 1)) / jumps.size)
-    found = readnoise.compare(deck.pairs, deck.ramps, maps, classes, expected, exact, task.version)
+    found = readnoise.compare(
+        deck.pairs, deck.ramps, maps, classes, expected, exact, task.version, task.harms
+    )
     return replace(found, notes=[*found.notes, note])
 
 
-def _compared_darks(deck, task, exact):
+def _compared_darks(deck, task, exact, gain):
     """Return the comparison of darks, or of masks: hot pixels are part of it."""
     classes = _classes(deck)
+    # The harm is declared in e-/s, rates are in DN/s.
+    rate = of_product(HARMS, task.product)["rate"].size(task.harms)
+    harm = rate / float(np.nanmedian(image(gain, deck.readout)))
     if task.product == "mask":
-        return darks.compare_masks(deck.pairs, classes, exact, task.version)
+        return darks.compare_masks(deck.pairs, classes, exact, task.version, harm)
     hot = hot_pixels(deck.pairs, deck.good)
     err = image(task.candidate, deck.readout, "ERR")
     groups = deck.ramps[0].shape[1] if err is None else min(deck.ramps[0].shape[1], len(err))
     time = float(deck.model.meta.exposure.group_time) * max(groups - 1, 1)
     error = _or_nan(None if err is None else err[groups - 1], deck.readout) / time
     return darks.compare_darks(
-        deck.pairs, classes | {darks.HOT: hot}, error, task.made_of, exact, task.version
+        deck.pairs, classes | {darks.HOT: hot}, error, task.made_of, exact, task.version, harm
     )
 
 

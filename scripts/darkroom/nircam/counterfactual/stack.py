@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from darkroom.nircam.counterfactual.consumer import Corrected
 from darkroom.nircam.ramps.files import plain_copy
 
 if TYPE_CHECKING:
@@ -101,27 +100,17 @@ def write_stack(path: Path, first: DeckExposure, groups: Sequence[np.ndarray]) -
         write(path, kept)
 
 
-def split(corrected: Corrected, counts: Sequence[int]) -> list[Corrected]:
-    """Return the ramps of each exposure of a stack.
+def parts(values: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    """Return the integrations of each exposure of a stack.
 
     Parameters
     ----------
-    corrected : Corrected
-        Of the stack; not changed.
+    values : (nints, ...) array
+        Of the stack.
     counts : sequence of int
         Integrations of each exposure.
     """
-    template = corrected.model.copy()
-    data, flags = np.array(template.data), np.array(template.groupdq)
-    template.data, template.groupdq = data[:1], flags[:1]
-    found, start = [], 0
-    for count in counts:
-        model, part = template.copy(), slice(start, start + count)
-        model.data, model.groupdq = data[part].copy(), flags[part].copy()
-        model.meta.exposure.nints = count
-        found.append(Corrected(model, corrected.first[part]))
-        start += count
-    return found
+    return np.split(values, np.cumsum(counts)[:-1])
 
 
 def _kind(one: DeckExposure) -> tuple[Any, int]:

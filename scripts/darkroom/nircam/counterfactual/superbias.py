@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,9 +21,8 @@ from darkroom.nircam.counterfactual.results import (
 )
 from darkroom.nircam.gating.harms import HARMS
 
-#: Smallest shifts that matter, those of the gates.
+#: Smallest shifts that matter.
 _HARMS = of_product(HARMS, "superbias")
-HARM_LEVEL, HARM_PARITY = (_HARMS[key].size({}) for key in ("level", "parity"))
 WORDS = ScoreWords(
     "variance of group 0 after reference pixels",
     "DN²",
@@ -39,6 +39,7 @@ def compare(
     made_of: int,
     copy_exact: bool,
     version: str,
+    harms: Mapping[str, float],
 ) -> Comparison:
     """Return what a candidate superbias changes.
 
@@ -55,13 +56,16 @@ def compare(
     copy_exact : bool
     version : str
         Of jwst.
+    harms : dict
+        Smallest changes of ``level``, ``parity`` (DN) and ``source_rate`` (relative) that matter,
+        where they are not the usual ones.
     """
     darks = [pair for pair in pairs if pair.slopes is None]
     score = in_exposures(decide(group_gains(darks, classes["all pixels"])), darks)
-    found = level_shifts(darks, classes)
+    found = level_shifts(darks, classes, harms)
     found += rate_shifts(darks, classes)
     injected = [pair for pair in pairs if pair.slopes is not None]
-    found += source_shifts(injected) if injected else []
+    found += source_shifts(injected, _HARMS["source_rate"].size(harms)) if injected else []
     flags, share = flags_changed(pairs, classes)
     closure, note = error_closure(darks, classes["all pixels"], errors, score)
     further = further_ramps(errors[0], classes["all pixels"], score, made_of)
@@ -94,14 +98,14 @@ def group_gains(darks: Sequence[Pair], use: np.ndarray) -> np.ndarray:
     return np.concatenate(gains)
 
 
-def level_shifts(darks: Sequence[Pair], classes: Mapping[str, np.ndarray]) -> list[Shift]:
+def level_shifts(
+    darks: Sequence[Pair], classes: Mapping[str, np.ndarray], harms: Mapping[str, float]
+) -> list[Shift]:
     """Return the shifts of the level of group 0 after reference pixels, by class."""
     steps = [np.mean(pair.first[0].astype(float) - pair.first[1], axis=0) for pair in darks]
-    found = shifts(steps, classes, "level of group 0", "DN", HARM_LEVEL)
-    return [
-        one if "odd" not in one.kind else _with_harm(one, HARM_PARITY)
-        for one in found
-    ]  # fmt: skip
+    found = shifts(steps, classes, "level of group 0", "DN", _HARMS["level"].size(harms))
+    parity = _HARMS["parity"].size(harms)
+    return [replace(one, harm=parity) if "odd" in one.kind else one for one in found]
 
 
 def error_closure(
@@ -126,7 +130,3 @@ def further_ramps(error: np.ndarray, use: np.ndarray, score: Score, made_of: int
     """Return how many exposures more would make a worse candidate as good as the current file."""
     own = float(np.nanmedian(np.where(use & (error > 0), error, np.nan)) ** 2)
     return further_made_of(own, score, made_of)
-
-
-def _with_harm(one: Shift, harm: float) -> Shift:
-    return Shift(one.estimand, one.kind, one.shift, one.error, one.unit, harm, one.exposures)

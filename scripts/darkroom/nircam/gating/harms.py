@@ -24,6 +24,8 @@ HARMS = (
          "5 % of the noise raises the error of every pixel", "spec"),
     Harm("superbias", "slope", "slope of a ramp on the product", 0.01, "",
          "its pixels are not those of the product"),
+    Harm("superbias, readnoise", "source_rate", "rate of a source, relative", 0.01, "",
+         "photometry is wrong by 1 %"),
     Harm("superbias", "written", "slope of the ramps on the file", 0.05, "", _WRITTEN),
     Harm("readnoise", "noise", "noise of the ramps", math.log(1.05**2), _NOISE, _JUMPS, "spec"),
     Harm("readnoise", "written", "slope of squared differences on the file", 0.5, "", _WRITTEN),
@@ -44,7 +46,7 @@ HARMS = (
     Harm("reference_pixels", "instability", "scatter beyond that of the spectrum", 1.0, "DN",
          "reference pixels that scatter as much as the levels they correct",
          scale="the scatter of an amplifier's own level"),
-    Harm("dark", "rate", "median rate of an amplifier", 0.01, "e-/s",
+    Harm("dark, mask", "rate", "median rate of an amplifier", 0.01, "e-/s",
          "a tenth of the faintest zodiacal light"),
     Harm("dark", "written", "slope of hot pixels on the file", 0.5, "", "a mirrored image, "
          "exchanged amplifiers and a wrong half have slope 0, a wrong gain or time its factor"),

@@ -7,10 +7,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
 from darkroom.gates.harms import of_product
+from darkroom.gates.repeats import same_rows
 from darkroom.wfc3.gating.harms import HARMS
+from darkroom.wfc3.gating.single import quadrants
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,6 +30,11 @@ _EMPTY = 0.01
 # Error of a shift of sources, pixels.
 _SHIFT_ERROR = 0.02
 _SIDES = "background left/right"
+# Difference of two times that are the same, s.
+_SAME_TIME = 0.01
+# By how much the slope on the image with every read may differ from 1; a limb in the reads of an
+# exposure takes up to half of the sources from the fit to all of them.
+_LIKE, _LIMB = 0.1, 0.5
 
 
 def combined(
@@ -31,6 +42,8 @@ def combined(
     quantities: StrPath,
     expected: Collection[str] | None,
     harms: Mapping[str, float],
+    images: tuple[StrPath, StrPath],
+    original: StrPath,
 ) -> list[Gate]:
     """Return the gates of the combined image of a visit and of the exposures in it.
 
@@ -44,13 +57,46 @@ def combined(
         Exposures that the campaign accepted.
     harms : dict
         Smallest effects that matter, where they are not the usual ones.
+    images : (path-like, path-like)
+        The image, and that of the same exposures with every read.
+    original : path-like
+        What the combination says of the latter, JSON.
     """
     said = json.loads(Path(record).read_text(encoding="utf-8"))
     rows = json.loads(Path(quantities).read_text(encoding="utf-8"))["quantities"]
     gates = [_set(said, expected), _repeated(rows, set(said["exposures"])), _filled(said)]
     gates += _weights(said, harms)
     gates += _shifts(said, harms)
-    return gates + _backgrounds(rows, set(said["exposures"]), harms)
+    gates += _backgrounds(rows, set(said["exposures"]), harms)
+    before = json.loads(Path(original).read_text(encoding="utf-8"))
+    return gates + _as_written(images, _treated(said, before), harms)
+
+
+def _treated(said, before):
+    """Return the share of the time that is of exposures from which reads were taken."""
+    times = dict(zip(before["exposures"], before["exptimes"], strict=True))
+    own = dict(zip(said["exposures"], said["exptimes"], strict=True))
+    less = [time for name, time in own.items() if abs(times.get(name, 0.0) - time) > _SAME_TIME]
+    return sum(less) / max(sum(own.values()), 1.0)
+
+
+def _as_written(images, treated, harms):
+    """Return the gates of the image against the one with every read, by quadrant."""
+    found = []
+    for path in images:
+        with fits.open(path) as hdus:
+            hdu = next(one for one in hdus if one.data is not None)
+            found.append((np.array(hdu.data, float), WCS(hdu.header)))
+    (image, place), (before, other) = found
+    # Exposures that were left out shift the frame of an image.
+    rows, columns = np.indices(image.shape)
+    x, y = other.all_world2pix(*place.all_pix2world(columns.ravel(), rows.ravel(), 0), 0)
+    x, y = (np.rint(one).astype(int).reshape(image.shape) for one in (x, y))
+    inside = (x >= 0) & (y >= 0) & (x < before.shape[1]) & (y < before.shape[0])
+    shown = np.full(image.shape, np.nan)
+    shown[inside] = before[y[inside], x[inside]]
+    tolerance = _LIKE + _LIMB * treated
+    return quadrants(image, shown, tolerance, harms, _VISIT["written"])
 
 
 def _set(said: Mapping[str, Any], expected: Collection[str] | None) -> Gate:
@@ -73,8 +119,9 @@ def _repeated(rows, used):
         name, _, kind = row["name"].partition(" ")
         if name in used and kind in ("noise", _SIDES) and isinstance(row["value"], float):
             numbers.setdefault(name, []).append(row["value"])
-    known = [tuple(values) for values in numbers.values() if len(values) == 2]
-    alike = [name for name, values in numbers.items() if known.count(tuple(values)) > 1]
+    known = [name for name, values in numbers.items() if len(values) == 2]
+    same = same_rows(np.array([numbers[name] for name in known])) if len(known) > 1 else []
+    alike = [known[k] for k in same]
     return make.exact(
         "repeated exposure", "repeated", "no two exposures have the same noise and background",
         f"those of {' and of '.join(alike[:4])} are the same" if alike else "",

@@ -20,6 +20,8 @@ HARMS = (
          "an EXPTIME card that is not the time of the reads weights the exposure wrongly"),
     Harm("reprocessed", "shift", "shift of the sources of an exposure", 0.1, "pixels",
          "a tenth of a pixel widens stars by 2 %"),
+    Harm("reprocessed", "written", "slope of the image on the one with every read", 0.1, "",
+         "a mirrored image and a wrong half have slope 0, another unit its factor"),
     Harm("superdark", "rate", "dark current", 0.01, "e-/s", _DARK),
     Harm("superdark", "noise", "noise of a dark", 0.3, "ln noise",
          "another gain or clock: errors are wrong by 30 %"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from darkroom.gates.gate import Gate
+    from darkroom.gates.harms import Harm
     from darkroom.hints import StrPath
 
 _FLT = of_product(HARMS, "flt")
@@ -174,7 +175,11 @@ def _level(image, sky, harms):
 
 
 def quadrants(
-    image: np.ndarray, before: np.ndarray, tolerance: float, harms: Mapping[str, float]
+    image: np.ndarray,
+    before: np.ndarray,
+    tolerance: float,
+    harms: Mapping[str, float],
+    harm: Harm = _FLT["written"],
 ) -> list[Gate]:
     """Return the gates of the file against the one with every read, by quadrant.
 
@@ -185,9 +190,11 @@ def quadrants(
     tolerance : float
         By how much the slope may differ from 1 for a good reason.
     harms : dict
+    harm : Harm
+        Smallest deviation that matters.
     """
     words = Words("file as written", "written", "", "slope of the file on the one with every read, "
-                  "minus 1", _FLT["written"].size(harms), _FLT["written"].reason)  # fmt: skip
+                  "minus 1", harm.size(harms), harm.reason)  # fmt: skip
     ny, nx = image.shape
     found = []
     for name, rows, columns in (

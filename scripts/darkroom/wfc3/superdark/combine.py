@@ -96,7 +96,7 @@ class Superdark:
     units : dict of (darks, 4) arrays
         Of each dark and amplifier, on a sample of pixels, last read: ``level`` minus that of the
         mean, DN; ``lnvar``, logarithm of the variance over the usual one; ``valid``, share of the
-        pixels in which the dark is used; ``twin``, largest correlation with another dark.
+        pixels in which the dark is used; ``twin``, likeness to the dark most like it: 1 for a copy.
     """
 
     sci: np.ndarray

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from darkroom.gates.repeats import likeness
 from darkroom.wfc3.dq import HOT, SATURATED, UNSTABLE, WARM
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ UNSTABLE_CHANCE = 1e-6
 _UNSTABLE_FACTOR = 1.2
 _HOT_SIGMA = 3.0
 _MAD_SIGMA = 1.4826
+# Deviations at which residuals are cut where darks are compared with each other.
+_CUT = 4.0
 # Scatter over that of chance below which no pixel is unstable for its scatter alone: chi2 of up to
 # 500 degrees of freedom exceeds it by chance more often than the limit allows.
 _MUCH = 1.3
@@ -58,9 +61,10 @@ def unit_statistics(
         found["level"][:, number] = offset + middle * np.median(scale[own])
         found["lnvar"][:, number] = 2 * np.log(spread)
         found["valid"][:, number] = used[own].mean(axis=0)
-        alike = np.corrcoef(np.clip(np.nan_to_num(values), -5, 5).T)
-        np.fill_diagonal(alike, -1)
-        found["twin"][:, number] = alike.max(axis=0)
+        kept = np.clip(np.nan_to_num(values - middle), -_CUT, _CUT)
+        # Sums by numpy's own loop: those of a linear algebra library depend on its threads.
+        products = np.einsum("pi,pj->ij", kept, kept)
+        found["twin"][:, number] = likeness(products, used[own].any(axis=0))
     return found
 
 
