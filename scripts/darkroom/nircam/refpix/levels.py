@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -157,8 +157,8 @@ def empty_levels(readout: Readout) -> Levels:
 class LevelSums:
     """Levels of reference and active pixels, summed while dark ramps are read.
 
-    `begin` is called for each ramp, then `add` with all rows of all its groups, then `end`; and
-    `finish` when all ramps have been read.
+    `begin` is called for each ramp, residuals of all rows of all its groups are summed where `sums`
+    says, then `end` is called; and `finish` when all ramps have been read.
 
     Parameters
     ----------
@@ -169,6 +169,8 @@ class LevelSums:
     ----------
     watched : pair of (npixels,) int arrays
         Rows and columns of the pixels whose values `begin` needs.
+    levels : Levels or None
+        Of all ramps, after `finish`.
 
     Raises
     ------
@@ -181,7 +183,7 @@ class LevelSums:
         self._found = empty_levels(source.readout)
         self.watched = self._found.regions.y, self._found.regions.x
         self._first: np.ndarray | None = None
-        self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
+        self.levels: Levels | None = None
 
     def begin(self, fitted: RampFit) -> None:
         """Begin a ramp whose lines were fitted with the pixels of `watched`."""
@@ -191,25 +193,19 @@ class LevelSums:
         found.nactive += fitted.good.sum(axis=0).reshape(noutputs, -1).sum(axis=1)
         found.noise += fitted.noise**2
         self._first = fitted.first if self._first is None else self._first
-        self._add_start(fitted.first - self._first)
+        self._add_start(fitted.first, self._first)
         self._rows = np.empty((ngroups, self._readout.ny, noutputs))
         self._columns = np.zeros((ngroups, self._readout.nx))
 
-    def add(self, group: int, rows: slice, values: np.ndarray, line: tuple[Any, ...]) -> None:
-        """Add rows of a group of the ramp.
+    def sums(self, group: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the residuals of rows of a group are summed.
 
-        Parameters
-        ----------
-        group : int
-        rows : slice
-            Detector frame.
-        values : (nrows, nx) float32 array
-            DN.
-        line : tuple
-            Of the fit (`darkroom.nircam.spectrum.ramp.RampFit.line`).
+        Returns
+        -------
+        rows, columns : (nrows, noutputs) and (nx,) float64 arrays
+            Written and added to, DN (`darkroom.nircam.spectrum.kernel.summed_residuals`).
         """
-        sums = self._rows[group, rows], self._columns[group]
-        self._kernel.summed_residuals(np.ascontiguousarray(values), *line, *sums)
+        return self._rows[group, rows], self._columns[group]
 
     def end(self) -> None:
         """End the ramp."""
@@ -243,28 +239,25 @@ class LevelSums:
         # Its images are large.
         del self._fitted
 
-    @property
-    def nramps(self) -> int:
-        """Number of ramps that have been added."""
-        return len(self._found.edges)
-
-    def finish(self) -> Levels:
-        """Return the levels of all ramps; at least one must have been added."""
-        found = self._found
+    def finish(self) -> None:
+        """End the sums; at least one ramp must have been added."""
+        found, self._first = self._found, None
         found.nactive /= len(found.reference)
         found.noise = np.sqrt(found.noise / len(found.reference))
         if found.rows is not None:
             found.rows.finish()
-        return found
+        self.levels = found
 
-    def _add_start(self, above):
-        """Add the levels of a ramp's group 0; `above` is its difference to the first ramp's."""
-        found, regions = self._found, self._found.regions
-        shape = (self._readout.ny, self._readout.noutputs, -1)
-        usable = (self._source.usable & np.isfinite(above)).reshape(shape)
-        amplifiers = range(shape[1])
-        active = [np.median(above.reshape(shape)[:, a][usable[:, a]]) for a in amplifiers]
-        outer = above[regions.y, regions.x]
+    def _add_start(self, group, first):
+        """Add the levels of a ramp's group 0 above that of the first ramp."""
+        found, regions, active = self._found, self._found.regions, []
+        amplifiers = range(self._readout.noutputs)
+        width = self._readout.columns_per_amplifier
+        for a in amplifiers:
+            here = slice(None), slice(a * width, (a + 1) * width)
+            above = (group[here] - first[here])[self._source.usable[here]]
+            active.append(np.median(above[np.isfinite(above)]))
+        outer = group[self.watched] - first[self.watched]
         reference = [
             clipped_mean(outer[(regions.edge < 2) & (regions.amplifier == a)]) for a in amplifiers
         ]
@@ -290,17 +283,20 @@ def measure(source: RampSource) -> Levels:
         When a ramp has fewer than 3 groups or a dead amplifier, or there are no reference pixels.
     """
     check_groups(source)
-    sums = LevelSums(source)
+    sums, kernel = LevelSums(source), load_kernel("darkroom.nircam.spectrum.kernel")
     for ramp in range(source.nramps):
         fitted = fit_ramp(source, ramp, sums.watched, weak=False)
         check_alive(source, ramp, fitted)
         sums.begin(fitted)
         for group in range(source.ngroups(ramp)):
             for rows in bands(source.readout.ny):
-                values = source.read(ramp, group, rows, flagged=False)
-                sums.add(group, rows, values, fitted.line(group, rows))
+                values = np.ascontiguousarray(source.read(ramp, group, rows, flagged=False))
+                line = fitted.line(group, rows)
+                kernel.summed_residuals(values, *line, *sums.sums(group, rows))
         sums.end()
-    return sums.finish()
+    sums.finish()
+    assert sums.levels is not None
+    return sums.levels
 
 
 def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> None:

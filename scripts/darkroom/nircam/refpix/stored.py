@@ -31,24 +31,48 @@ _STACKED, _JOINED = ("reference_start", "active_start"), ("edges", "active")
 _ALONE = ("nactive", "noise")
 
 
-def level_sums(source: RampSource) -> LevelSums | None:
+class StoredSums(LevelSums):
+    """Levels that are summed with a noise spectrum, and what they say of each reference pixel.
+
+    Attributes
+    ----------
+    pixels : darkroom.nircam.refpix.pixels.Pixels or None
+        After `finish`.
+    """
+
+    pixels: Pixels | None = None
+
+    def finish(self) -> None:
+        """End the sums; the values of the reference pixels, which take much memory, are given up."""
+        super().finish()
+        assert self.levels is not None
+        self.pixels = measure(self.levels)
+        self.levels.reference = []
+
+
+def level_sums(source: RampSource) -> StoredSums | None:
     """Return empty sums for ramps that are about to be read; None without reference pixels."""
-    return LevelSums(source) if source.readout.reference_pixels().any() else None
+    return StoredSums(source) if source.readout.reference_pixels().any() else None
 
 
-def table(sums: LevelSums | None) -> list[fits.BinTableHDU]:
-    """Return the table of the sums over ramps; none where no ramp was added."""
-    if sums is None or not sums.nramps:
+def table(sums: StoredSums | None) -> list[fits.BinTableHDU]:
+    """Return the table of the sums over ramps; none where nothing was summed."""
+    if sums is None or sums.pixels is None:
         return []
-    levels = sums.finish()
+    levels = sums.levels
     arrays = {"ngroups": np.array([len(one) for one in levels.active])}
     arrays |= {name: np.stack(getattr(levels, name)) for name in _STACKED}
     arrays |= {name: np.concatenate(getattr(levels, name)) for name in _JOINED}
     arrays |= {name: getattr(levels, name) for name in _ALONE}
-    arrays |= {name: getattr(owner, attribute) for name, owner, attribute in _of_sums(levels)}
-    *numbers, bad = astuple(measure(levels))
+    arrays |= {name: np.array(getattr(owner, each)) for name, owner, each in _of_sums(levels)}
+    *numbers, bad = astuple(sums.pixels)
     arrays |= {"pixels": np.stack(numbers), "bad": bad}
-    return [fits.BinTableHDU.from_columns([_column(*one) for one in arrays.items()], name=NAME)]
+    # In the order of bytes of the file: astropy takes long over swapping those of long rows.
+    kinds = [(name.upper(), one.dtype.newbyteorder(">"), one.shape) for name, one in arrays.items()]
+    row = np.zeros(1, kinds)
+    for name, one in arrays.items():
+        row[name.upper()][0] = one
+    return [fits.BinTableHDU(row, name=NAME)]
 
 
 def read(
@@ -100,11 +124,3 @@ def _of_sums(levels: Levels) -> Iterator[tuple[str, Any, str]]:
 def _native(values: Any) -> np.ndarray:
     values = np.asarray(values)
     return values.astype(values.dtype.newbyteorder("="))
-
-
-def _column(name: str, values: Any) -> fits.Column:
-    values = np.asarray(values)
-    form = {"c16": "M", "f8": "D", "f4": "E", "i8": "K", "i4": "J"}[values.dtype.str[1:]]
-    shape = ",".join(str(size) for size in reversed(values.shape))
-    dim = f"({shape})" if values.ndim > 1 else None
-    return fits.Column(name.upper(), f"{values.size}{form}", dim=dim, array=values[None])

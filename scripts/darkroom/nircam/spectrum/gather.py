@@ -12,12 +12,12 @@ from darkroom.errors import DarkroomError
 from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum.bins import Grid
-from darkroom.nircam.spectrum.cross import CrossSpectra
+from darkroom.nircam.spectrum.cross import NO_SUMS, CrossSpectra
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from darkroom.nircam.spectrum.ramp import RampFit, RampSource
 
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
         def begin(self, fitted: RampFit) -> None:
             """Begin a ramp."""
 
-        def add(self, group: int, rows: slice, values: np.ndarray, line: tuple[Any, ...]) -> None:
-            """Add rows of a group."""
+        def sums(self, group: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+            """Return where residuals of rows of a group are summed, by row and by column."""
 
         def end(self) -> None:
             """End the ramp."""
+
+        def finish(self) -> None:
+            """End the sums over all ramps."""
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +156,8 @@ def gather(
         before = total
     del places
     source.forget()
+    if further is not None:
+        further.finish()
     _check_kept(sums, readout)
     frequency, spectra = sums.corrected()
     spectra *= source.nframes
@@ -232,10 +237,8 @@ def _frame(source, ramp, fitted, group, further):
     """Yield rows of a group and the line through them, for `CrossSpectra.add`."""
     for rows in bands(source.readout.ny):
         values = source.read(ramp, group, rows, flagged=False)
-        line = fitted.line(group, rows)
-        if further is not None:
-            further.add(group, rows, values, line)
-        yield rows, values, line
+        sums = NO_SUMS if further is None else further.sums(group, rows)
+        yield rows, values, fitted.line(group, rows), sums
 
 
 def _check_kept(sums, readout):
