@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
-from darkroom.nircam.ramps.robust import MAD_TO_STD
+from darkroom.nircam.ramps.robust import MAD_TO_STD, median
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
@@ -256,7 +256,7 @@ class LevelSums:
         for a in amplifiers:
             here = slice(None), slice(a * width, (a + 1) * width)
             above = (group[here] - first[here])[self._source.usable[here]]
-            active.append(np.median(above[np.isfinite(above)]))
+            active.append(median(above[np.isfinite(above)]))
         outer = group[self.watched] - first[self.watched]
         reference = [
             clipped_mean(outer[(regions.edge < 2) & (regions.amplifier == a)]) for a in amplifiers
@@ -403,6 +403,6 @@ def clipped_mean(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     if not values.size:
         return np.nan
-    middle = np.median(values)
+    middle = median(values)
     distance = np.abs(values - middle)
-    return float(values[distance <= _CLIP * MAD_TO_STD * np.median(distance)].mean())
+    return float(values[distance <= _CLIP * MAD_TO_STD * median(distance)].mean())
