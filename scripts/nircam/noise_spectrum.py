@@ -17,8 +17,8 @@ amplifier; with two amplifiers their coupling to the common noise is assumed equ
 spectrum).
 
 OUTPUT holds the tables SPECTRUM, FIT, NUMBERS, PEDESTAL, PEDESTAL_PSD, LINES (and CHANGES with
---previous), and the COVARIANCE of the fit. With reference pixels it also holds the table
-REFERENCE_SUMS, from which reference_pixels.py makes its product without reading the same ramps again.
+--previous), and the COVARIANCE of the fit. Where there are reference pixels it also holds the table
+REFERENCE_SUMS, so that reference_pixels.py need not read the same ramps again.
 """
 
 from __future__ import annotations

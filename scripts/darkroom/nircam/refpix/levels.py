@@ -169,8 +169,6 @@ class LevelSums:
     ----------
     watched : pair of (npixels,) int arrays
         Rows and columns of the pixels whose values `begin` needs.
-    levels : Levels or None
-        Of all ramps, after `finish`.
 
     Raises
     ------
@@ -183,7 +181,6 @@ class LevelSums:
         self._found = empty_levels(source.readout)
         self.watched = self._found.regions.y, self._found.regions.x
         self._first: np.ndarray | None = None
-        self.levels: Levels | None = None
 
     def begin(self, fitted: RampFit) -> None:
         """Begin a ramp whose lines were fitted with the pixels of `watched`."""
@@ -214,9 +211,7 @@ class LevelSums:
         counts = np.maximum(_by_class(fitted.good, readout), 1)
         shape = (readout.ny, readout.noutputs, -1)
         rows /= np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
-        mean, slope = (
-            _by_class(image, readout) / counts for image in (fitted.mean, fitted.slope)
-        )
+        mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
         active = [
             _summed(columns, readout) / counts
             + (mean + slope * fitted.centred(group) + fitted.offsets[group][:, None])
@@ -239,14 +234,14 @@ class LevelSums:
         # Its images are large.
         del self._fitted
 
-    def finish(self) -> None:
-        """End the sums; at least one ramp must have been added."""
+    def finish(self) -> Levels:
+        """Return the levels of all ramps; at least one must have been added."""
         found, self._first = self._found, None
         found.nactive /= len(found.reference)
         found.noise = np.sqrt(found.noise / len(found.reference))
         if found.rows is not None:
             found.rows.finish()
-        self.levels = found
+        return found
 
     def _add_start(self, group, first):
         """Add the levels of a ramp's group 0 above that of the first ramp."""
@@ -294,9 +289,7 @@ def measure(source: RampSource) -> Levels:
                 line = fitted.line(group, rows)
                 kernel.summed_residuals(values, *line, *sums.sums(group, rows))
         sums.end()
-    sums.finish()
-    assert sums.levels is not None
-    return sums.levels
+    return sums.finish()
 
 
 def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> None:

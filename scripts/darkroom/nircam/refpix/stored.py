@@ -36,18 +36,18 @@ class StoredSums(LevelSums):
 
     Attributes
     ----------
-    pixels : darkroom.nircam.refpix.pixels.Pixels or None
+    found : tuple of Levels and Pixels, or None
         After `finish`.
     """
 
-    pixels: Pixels | None = None
+    found: tuple[Levels, Pixels] | None = None
 
-    def finish(self) -> None:
-        """End the sums; the values of the reference pixels, which take much memory, are given up."""
-        super().finish()
-        assert self.levels is not None
-        self.pixels = measure(self.levels)
-        self.levels.reference = []
+    def finish(self) -> Levels:
+        """Return the levels; the values of the pixels, which take much memory, are given up."""
+        levels = super().finish()
+        self.found = levels, measure(levels)
+        levels.reference = []
+        return levels
 
 
 def level_sums(source: RampSource) -> StoredSums | None:
@@ -57,15 +57,15 @@ def level_sums(source: RampSource) -> StoredSums | None:
 
 def table(sums: StoredSums | None) -> list[fits.BinTableHDU]:
     """Return the table of the sums over ramps; none where nothing was summed."""
-    if sums is None or sums.pixels is None:
+    if sums is None or sums.found is None:
         return []
-    levels = sums.levels
+    levels, pixels = sums.found
     arrays = {"ngroups": np.array([len(one) for one in levels.active])}
     arrays |= {name: np.stack(getattr(levels, name)) for name in _STACKED}
     arrays |= {name: np.concatenate(getattr(levels, name)) for name in _JOINED}
     arrays |= {name: getattr(levels, name) for name in _ALONE}
     arrays |= {name: np.array(getattr(owner, each)) for name, owner, each in _of_sums(levels)}
-    *numbers, bad = astuple(sums.pixels)
+    *numbers, bad = astuple(pixels)
     arrays |= {"pixels": np.stack(numbers), "bad": bad}
     # In the order of bytes of the file: astropy takes long over swapping those of long rows.
     kinds = [(name.upper(), one.dtype.newbyteorder(">"), one.shape) for name, one in arrays.items()]
@@ -75,9 +75,7 @@ def table(sums: StoredSums | None) -> list[fits.BinTableHDU]:
     return [fits.BinTableHDU(row, name=NAME)]
 
 
-def read(
-    path: StrPath, ramps: RampSet, provenance: Provenance
-) -> tuple[Levels, Pixels] | None:
+def read(path: StrPath, ramps: RampSet, provenance: Provenance) -> tuple[Levels, Pixels] | None:
     """Return what the file of a noise spectrum holds of the reference pixels of some ramps.
 
     Parameters

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
         def end(self) -> None:
             """End the ramp."""
 
-        def finish(self) -> None:
+        def finish(self) -> object:
             """End the sums over all ramps."""
+
 
 log = logging.getLogger(__name__)
 

@@ -91,9 +91,7 @@ class Spectrum:
     by_ramp: np.ndarray
 
 
-def measure(
-    source: RampSource, threads: int = 1, further: FrameSums | None = None
-) -> Spectrum:
+def measure(source: RampSource, threads: int = 1, further: FrameSums | None = None) -> Spectrum:
     """Measure the noise spectrum of dark ramps.
 
     Parameters

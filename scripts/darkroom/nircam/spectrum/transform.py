@@ -135,7 +135,7 @@ class ProductSums:
         return fft.fft(turned, axis=2, overwrite_x=True, workers=self._threads)
 
     def _add(self, first, waves, opposite):
-        """Add products; -f of row k and column m is in row and column -1 - k, -1 - m of `opposite`."""
+        """Add products; of row k and column m, -f is in row -1 - k, column -1 - m of `opposite`."""
         self._kernel.add_products(
             waves.view(np.float32), opposite.view(np.float32), first, self._real, self._imaginary
         )
