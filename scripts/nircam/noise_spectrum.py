@@ -17,7 +17,8 @@ amplifier; with two amplifiers their coupling to the common noise is assumed equ
 spectrum).
 
 OUTPUT holds the tables SPECTRUM, FIT, NUMBERS, PEDESTAL, PEDESTAL_PSD, LINES (and CHANGES with
---previous), and the COVARIANCE of the fit.
+--previous), and the COVARIANCE of the fit. Where there are reference pixels it also holds the table
+REFERENCE_SUMS, so that reference_pixels.py need not read the same ramps again.
 """
 
 from __future__ import annotations
@@ -49,15 +50,19 @@ def main() -> None:
     arguments = parse()
     from pathlib import Path
 
+    from darkroom.nircam.refpix import stored
     from darkroom.nircam.spectrum import run as spectrum_run
 
-    made = spectrum_run.run(arguments.files, arguments.previous, arguments.threads, arguments.keep)
+    made = spectrum_run.run(
+        arguments.files, arguments.previous, arguments.threads, arguments.keep, stored.level_sums
+    )
     output = Path(arguments.output)
     spectrum_run.write(
         made,
         output,
         arguments.table or output.with_suffix(".csv"),
         arguments.fit or output.with_name(f"{output.stem}_fit.csv"),
+        stored.table(made.further),
     )
     spectrum_run.report(made, arguments.quantities)
 

@@ -12,7 +12,9 @@ Measured are
     sirs_kernel.py writes them as a file for the JWST pipeline)
 
 Give dark ramps with at least 3 groups, before any reference pixel correction, and their spectrum
-from noise_spectrum.py. compare_corrections.py measures the residual noise after corrections.
+from noise_spectrum.py: from the sums that it holds of the same ramps the product is made without
+reading their frames again; of other ramps they are read. compare_corrections.py measures the
+residual noise after corrections.
 
 OUTPUT holds the images BAD_REF_PIXEL (bits, see DQ_DEF) and SIGMA, and the tables LEVELS,
 INSTABILITY, SCATTER, ROWS, COHERENCE, SIRS, SIRS_KERNEL, RAMPS, TRENDS, PIXELS, MASK, CHANGES.

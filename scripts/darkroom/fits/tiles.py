@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+import weakref
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -80,6 +81,14 @@ class Plane:
         _fill(raw, self, first, name or self.path)
         return raw
 
+    def stored_in(
+        self, file: OpenFile, first: int, nrows: int, name: StrPath | None = None
+    ) -> np.ndarray:
+        """Read rows as `stored` does, from the file of the plane, opened before."""
+        raw = np.empty((nrows, self.shape[1]), self.dtype)
+        _read_rows(file.descriptor, raw, self, first, name or self.path)
+        return raw
+
     def stored_at(self, parts: Sequence[slice], name: StrPath | None = None) -> np.ndarray:
         """Read several parts of an image as they are stored; the file is opened once.
 
@@ -123,6 +132,26 @@ class Plane:
             values.byteswap(inplace=True)
             return
         _to_values(self, self.stored(first, values.shape[0], name), values)
+
+
+class OpenFile:
+    """A file that stays open for reading until nothing refers to it any more.
+
+    Parameters
+    ----------
+    path : path-like
+    name : path-like
+        The file's name in messages.
+
+    Raises
+    ------
+    InputError
+        When it cannot be opened.
+    """
+
+    def __init__(self, path: StrPath, name: StrPath) -> None:
+        self.descriptor = _descriptor(path, name)
+        weakref.finalize(self, os.close, self.descriptor)
 
 
 class FrameStack:
@@ -365,14 +394,18 @@ def _fill(raw: np.ndarray, plane: Plane, first: int, name: StrPath) -> None:
 @contextmanager
 def _opened(plane: Plane, name: StrPath) -> Iterator[int]:
     """Open the file of a plane; gives its descriptor."""
-    try:
-        descriptor = os.open(plane.path, os.O_RDONLY)
-    except OSError as error:
-        raise InputError(name, f"can no longer be opened ({error.strerror})") from error
+    descriptor = _descriptor(plane.path, name)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _descriptor(path: StrPath, name: StrPath) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(name, f"can no longer be opened ({error.strerror})") from error
 
 
 def _read_rows(descriptor: int, raw: np.ndarray, plane: Plane, first: int, name: StrPath) -> None:

@@ -283,9 +283,22 @@ class Provenance:
             header["STEPSBY"] = (self.engine, "engine of the steps before")
         if self.previous:
             header["PREVIOUS"] = self.previous
+        self._name_inputs(header)
+
+    def _name_inputs(self, header):
         for name, digest in self.inputs:
             name = name.encode("ascii", "backslashreplace").decode()
             header.add_history(f"input {name} sha256 of {DIGEST_ROWS} rows of group 0 {digest}")
+
+    def same_inputs(self, header: fits.Header) -> bool:
+        """Tell whether a product, by its primary header, was made of the same inputs."""
+        own = fits.Header()
+        self._name_inputs(own)
+        wanted, stated = (
+            [str(line).rstrip() for line in one.get("HISTORY", ())] for one in (own, header)
+        )
+        count = header.get("NINPUTS")
+        return count == len(self.inputs) and stated[len(stated) - len(wanted) :] == wanted
 
 
 def primary(cards: Iterable[tuple[str, Any, str]]) -> fits.PrimaryHDU:

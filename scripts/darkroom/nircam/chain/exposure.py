@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError
+from darkroom.fits.tiles import OpenFile
 from darkroom.nircam.chain.follows import ADVICE
 from darkroom.nircam.chain.memory import new_number
 from darkroom.nircam.detector.readout import OUTPUTS, SIZE
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from darkroom.hints import StrPath
 
-# Subarrays of NIRSpec: the pipeline takes the border of such a window for reference pixels.
 # Rows that are looked at together: their memory is used again for the next.
 _BAND = 128
+# The file that each thread read last, and the number of its exposure.
+_last = threading.local()
+# Subarrays of NIRSpec: the pipeline takes the border of such a window for reference pixels.
 _FOREIGN = ("SUB32", "SUB512", "SUB512S")
 
 
@@ -103,7 +107,11 @@ class RawExposure:
     def stored(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
         """Return rows of a group as they are stored: (nrows, nx) uint16, bytes not swapped."""
         plane = self.file.sci.plane(integration, group)
-        return plane.stored(first, nrows, self.path).view(np.uint16)
+        # Each thread keeps the file that it read last open: opening one takes as long as reading
+        # many rows, and thousands of files may be in use.
+        if getattr(_last, "number", None) != self.number:
+            _last.file, _last.number = OpenFile(plane.path, self.path), self.number
+        return plane.stored_in(_last.file, first, nrows, self.path).view(np.uint16)
 
 
 def group_scale(raw: RawExposure) -> float | None:

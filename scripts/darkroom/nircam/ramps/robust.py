@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -20,18 +21,31 @@ TRUNCATED_STD = math.sqrt(
 )
 
 
+def median(values: np.ndarray) -> np.floating[Any]:
+    """Return the median of finite values, at least one: the number, and its type, of numpy.median.
+
+    The lower of the two middle ones is found as the largest below the upper one: numpy partitions
+    at one place ten times faster than at two.
+    """
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    if values.size % 2:
+        return parted[middle]
+    return np.mean(np.array([parted[:middle].max(), parted[middle]]))
+
+
 def mad_deviation(values: np.ndarray) -> float:
     """Return 1.4826 times the median absolute deviation of finite values, NaN for none."""
     if not values.size:
         return math.nan
-    return float(MAD_TO_STD * np.median(np.abs(values - np.median(values))))
+    return float(MAD_TO_STD * median(np.abs(values - median(values))))
 
 
 def robust_upper_limit(values: np.ndarray, nsigma: float) -> float:
     """Return median + nsigma × 1.4826 MAD of finite values, NaN for none."""
     if not values.size:
         return math.nan
-    return float(np.median(values) + nsigma * mad_deviation(values))
+    return float(median(values) + nsigma * mad_deviation(values))
 
 
 def clip_range(values: np.ndarray) -> tuple[float, float]:
@@ -40,8 +54,8 @@ def clip_range(values: np.ndarray) -> tuple[float, float]:
     The distance is 4 × 1.4826 MAD. The MAD of integers of small scatter is quantised: use it to
     reject outliers, and take the scatter itself as the standard deviation of the other values.
     """
-    middle = np.median(values)
-    return middle, _NSIGMA * MAD_TO_STD * np.median(np.abs(values - middle))
+    middle = median(values)
+    return middle, _NSIGMA * MAD_TO_STD * median(np.abs(values - middle))
 
 
 def clipped_deviation(values: np.ndarray) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.detector.readout import BORDER, OUTPUTS, SIZE
 from darkroom.nircam.ramps.files import FULL_SCALE
+from darkroom.nircam.ramps.robust import median
 
 if TYPE_CHECKING:
     from darkroom.nircam.ramps.files import RampFile
@@ -219,7 +220,7 @@ def _numbers(groups, good):
 
 def _median(values):
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else float("nan")
+    return float(median(finite)) if finite.size else float("nan")
 
 
 def sample_faults(found: Sample) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import TRUNCATED_STD, clip_range
+from darkroom.nircam.ramps.robust import TRUNCATED_STD, clip_range, median
 
 if TYPE_CHECKING:
     from darkroom.nircam.ramps.classes import Classes
@@ -125,7 +125,7 @@ def check(
 
 def _typical(boxes):
     good = boxes[np.isfinite(boxes)]
-    return float(np.median(good)) if good.size else math.nan
+    return float(median(good)) if good.size else math.nan
 
 
 def _choose(ramps, npairs):

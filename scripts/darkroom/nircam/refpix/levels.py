@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
-from darkroom.nircam.ramps.robust import MAD_TO_STD
+from darkroom.nircam.ramps.robust import MAD_TO_STD, median
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
@@ -86,7 +86,8 @@ class Levels:
     regions : Regions
         Positions and classes of the reference pixels.
     reference : list of (ngroups, npixels) float32 arrays
-        Values of the reference pixels in each ramp, DN.
+        Values of the reference pixels in each ramp, DN; none where levels were stored
+        (`darkroom.nircam.refpix.stored`).
     edges : list of (ngroups, 4, noutputs, 2) arrays
         Mean of each edge, amplifier and parity above the ramp's group 0, DN; NaN where there are
         no such pixels.
@@ -123,6 +124,142 @@ class Levels:
     sirs: SirsSums | None
 
 
+def empty_levels(readout: Readout) -> Levels:
+    """Return the levels of no ramp.
+
+    Raises
+    ------
+    DarkroomError
+        When there are no reference pixels.
+    """
+    regions = Regions.from_readout(readout)
+    rows = sides = sirs = None
+    if readout.noutputs > 1 and (beside := np.isin(regions.edge, (2, 3))).any():
+        row_time = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
+        nrows = np.unique(regions.y[beside]).size
+        rows, sides = RowSums(), SideSpectra(nrows, row_time)
+        sirs = SirsSums(nrows) if readout.subarray == "FULL" and enough_rows(nrows) else None
+    return Levels(
+        regions,
+        reference=[],
+        edges=[],
+        active=[],
+        nactive=np.zeros(readout.noutputs),
+        noise=np.zeros(readout.noutputs),
+        reference_start=[],
+        active_start=[],
+        rows=rows,
+        sides=sides,
+        sirs=sirs,
+    )
+
+
+class LevelSums:
+    """Levels of reference and active pixels, summed while dark ramps are read.
+
+    `begin` is called for each ramp, residuals of all rows of all its groups are summed where `sums`
+    says, then `end` is called; and `finish` when all ramps have been read.
+
+    Parameters
+    ----------
+    source : darkroom.nircam.spectrum.ramp.RampSource
+        Dark ramps of one detector.
+
+    Attributes
+    ----------
+    watched : pair of (npixels,) int arrays
+        Rows and columns of the pixels whose values `begin` needs.
+
+    Raises
+    ------
+    DarkroomError
+        When there are no reference pixels.
+    """
+
+    def __init__(self, source: RampSource) -> None:
+        self._source, self._readout = source, source.readout
+        self._found = empty_levels(source.readout)
+        self.watched = self._found.regions.y, self._found.regions.x
+        self._first: np.ndarray | None = None
+
+    def begin(self, fitted: RampFit) -> None:
+        """Begin a ramp whose lines were fitted with the pixels of `watched`."""
+        found, noutputs = self._found, self._readout.noutputs
+        self._fitted = fitted
+        ngroups = len(fitted.offsets)
+        found.nactive += fitted.good.sum(axis=0).reshape(noutputs, -1).sum(axis=1)
+        found.noise += fitted.noise**2
+        self._first = fitted.first if self._first is None else self._first
+        self._add_start(fitted.first, self._first)
+        self._rows = np.empty((ngroups, self._readout.ny, noutputs))
+        self._columns = np.zeros((ngroups, self._readout.nx))
+
+    def sums(self, group: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the residuals of rows of a group are summed.
+
+        Returns
+        -------
+        rows, columns : (nrows, noutputs) and (nx,) float64 arrays
+            Written and added to, DN (`darkroom.nircam.spectrum.kernel.summed_residuals`).
+        """
+        return self._rows[group, rows], self._columns[group]
+
+    def end(self) -> None:
+        """End the ramp."""
+        found, readout, fitted = self._found, self._readout, self._fitted
+        reference, regions, rows = fitted.watched, found.regions, self._rows
+        counts = np.maximum(_by_class(fitted.good, readout), 1)
+        shape = (readout.ny, readout.noutputs, -1)
+        rows /= np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
+        mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
+        active = [
+            _summed(columns, readout) / counts
+            + (mean + slope * fitted.centred(group) + fitted.offsets[group][:, None])
+            for group, columns in enumerate(self._columns)
+        ]
+        found.active.append(np.array(active))
+        found.reference.append(reference)
+        found.edges.append(_edges(reference, regions, readout.noutputs))
+        if found.rows is not None:
+            inside, (left, right), here = _side_rows(reference, regions)
+            # As in the pipeline: where one side has no pixel, the other one is used alone.
+            share = here / np.maximum(here.sum(axis=0), 1)
+            for one, other, means in zip(left, right, rows[:, inside], strict=True):
+                found.rows.add(share[0] * one + share[1] * other, means)
+                found.sides.add(one, other)
+                if found.sirs is not None:
+                    found.sirs.add(one, other, means)
+            for sums in filter(None, (found.rows, found.sides, found.sirs)):
+                sums.dof += len(reference) - 2
+        # Its images are large.
+        del self._fitted
+
+    def finish(self) -> Levels:
+        """Return the levels of all ramps; at least one must have been added."""
+        found, self._first = self._found, None
+        found.nactive /= len(found.reference)
+        found.noise = np.sqrt(found.noise / len(found.reference))
+        if found.rows is not None:
+            found.rows.finish()
+        return found
+
+    def _add_start(self, group, first):
+        """Add the levels of a ramp's group 0 above that of the first ramp."""
+        found, regions, active = self._found, self._found.regions, []
+        amplifiers = range(self._readout.noutputs)
+        width = self._readout.columns_per_amplifier
+        for a in amplifiers:
+            here = slice(None), slice(a * width, (a + 1) * width)
+            above = (group[here] - first[here])[self._source.usable[here]]
+            active.append(median(above[np.isfinite(above)]))
+        outer = group[self.watched] - first[self.watched]
+        reference = [
+            clipped_mean(outer[(regions.edge < 2) & (regions.amplifier == a)]) for a in amplifiers
+        ]
+        found.active_start.append(np.array(active))
+        found.reference_start.append(np.array(reference))
+
+
 def measure(source: RampSource) -> Levels:
     """Measure the levels of reference and active pixels in dark ramps.
 
@@ -141,41 +278,18 @@ def measure(source: RampSource) -> Levels:
         When a ramp has fewer than 3 groups or a dead amplifier, or there are no reference pixels.
     """
     check_groups(source)
-    readout = source.readout
-    regions = Regions.from_readout(readout)
-    rows = sides = sirs = None
-    if readout.noutputs > 1 and (beside := np.isin(regions.edge, (2, 3))).any():
-        row_time = (readout.columns_per_amplifier + ROW_OVERHEAD) * PIXEL_TIME
-        nrows = np.unique(regions.y[beside]).size
-        rows, sides = RowSums(), SideSpectra(nrows, row_time)
-        sirs = SirsSums(nrows) if readout.subarray == "FULL" and enough_rows(nrows) else None
-    found = Levels(
-        regions,
-        reference=[],
-        edges=[],
-        active=[],
-        nactive=np.zeros(readout.noutputs),
-        noise=np.zeros(readout.noutputs),
-        reference_start=[],
-        active_start=[],
-        rows=rows,
-        sides=sides,
-        sirs=sirs,
-    )
-    first = None
+    sums, kernel = LevelSums(source), load_kernel("darkroom.nircam.spectrum.kernel")
     for ramp in range(source.nramps):
-        fitted = fit_ramp(source, ramp, (regions.y, regions.x), weak=False)
+        fitted = fit_ramp(source, ramp, sums.watched, weak=False)
         check_alive(source, ramp, fitted)
-        found.nactive += fitted.good.sum(axis=0).reshape(readout.noutputs, -1).sum(axis=1)
-        found.noise += fitted.noise**2
-        _add_frames(source, ramp, fitted, found)
-        first = fitted.first if first is None else first
-        _add_start(source, fitted.first - first, found)
-    found.nactive /= source.nramps
-    found.noise = np.sqrt(found.noise / source.nramps)
-    if rows is not None:
-        rows.finish()
-    return found
+        sums.begin(fitted)
+        for group in range(source.ngroups(ramp)):
+            for rows in bands(source.readout.ny):
+                values = np.ascontiguousarray(source.read(ramp, group, rows, flagged=False))
+                line = fitted.line(group, rows)
+                kernel.summed_residuals(values, *line, *sums.sums(group, rows))
+        sums.end()
+    return sums.finish()
 
 
 def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> None:
@@ -206,55 +320,6 @@ def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> No
                 f"({good[amplifier]} of {usable[amplifier]} pixels are good, noise "
                 f"{noise:.2g} DN); leave these exposures out"
             )
-
-
-def _add_frames(source, ramp, fitted, found):
-    """Add the frames of one ramp."""
-    readout, regions = source.readout, found.regions
-    ngroups = source.ngroups(ramp)
-    reference = fitted.watched
-    active = np.empty((ngroups, readout.noutputs, 2))
-    rows = np.empty((ngroups, readout.ny, readout.noutputs))
-    shape = (readout.ny, readout.noutputs, -1)
-    counts = np.maximum(_by_class(fitted.good, readout), 1)
-    in_row = np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
-    mean, slope = (_by_class(image, readout) / counts for image in (fitted.mean, fitted.slope))
-    kernel = load_kernel("darkroom.nircam.spectrum.kernel")
-    for group in range(ngroups):
-        columns = np.zeros(readout.nx)
-        for part in bands(readout.ny):
-            values = np.ascontiguousarray(source.read(ramp, group, part, flagged=False))
-            kernel.summed_residuals(values, *fitted.line(group, part), rows[group, part], columns)
-        rows[group] /= in_row
-        line = mean + slope * fitted.centred(group) + fitted.offsets[group][:, None]
-        active[group] = _summed(columns, readout) / counts + line
-    found.active.append(active)
-    found.reference.append(reference)
-    found.edges.append(_edges(reference, regions, readout.noutputs))
-    if found.rows is not None:
-        inside, (left, right), here = _side_rows(reference, regions)
-        # As in the pipeline: where one side has no pixel, the other one is used alone.
-        share = here / np.maximum(here.sum(axis=0), 1)
-        for one, other, means in zip(left, right, rows[:, inside], strict=True):
-            found.rows.add(share[0] * one + share[1] * other, means)
-            found.sides.add(one, other)
-            if found.sirs is not None:
-                found.sirs.add(one, other, means)
-        for sums in filter(None, (found.rows, found.sides, found.sirs)):
-            sums.dof += ngroups - 2
-
-
-def _add_start(source, above, found):
-    """Add the levels of a ramp's group 0; `above` is its difference to that of the first ramp."""
-    regions, shape = found.regions, (source.readout.ny, source.readout.noutputs, -1)
-    usable = (source.usable & np.isfinite(above)).reshape(shape)
-    active = [np.median(above.reshape(shape)[:, a][usable[:, a]]) for a in range(shape[1])]
-    outer = above[regions.y, regions.x]
-    reference = [
-        clipped_mean(outer[(regions.edge < 2) & (regions.amplifier == a)]) for a in range(shape[1])
-    ]
-    found.active_start.append(np.array(active))
-    found.reference_start.append(np.array(reference))
 
 
 def line_residuals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -331,6 +396,6 @@ def clipped_mean(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     if not values.size:
         return np.nan
-    middle = np.median(values)
+    middle = median(values)
     distance = np.abs(values - middle)
-    return float(values[distance <= _CLIP * MAD_TO_STD * np.median(distance)].mean())
+    return float(values[distance <= _CLIP * MAD_TO_STD * median(distance)].mean())

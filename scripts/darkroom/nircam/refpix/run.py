@@ -18,6 +18,7 @@ from darkroom.nircam.refpix import levels as refpix
 from darkroom.nircam.refpix import numbers as refpix_numbers
 from darkroom.nircam.refpix import pixels as refpix_pixels
 from darkroom.nircam.refpix import predict as refpix_predict
+from darkroom.nircam.refpix import stored
 from darkroom.nircam.refpix import tables as refpix_tables
 from darkroom.nircam.refpix.trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum.products import write_csv
@@ -44,18 +45,14 @@ class ReferencePixelResult:
         Properties and flags of the reference pixels.
     tables : dict
         Tables of the product as lists of rows, by name.
-    settings : dict
-        Settings for the provenance.
-    previous : Path or None
-        Product of another epoch that this one was compared with.
+    provenance : darkroom.nircam.products.Provenance
     """
 
     ramps: RampSet
     levels: refpix.Levels
     pixels: refpix_pixels.Pixels
     tables: dict[str, list[dict[str, Any]]]
-    settings: dict[str, Any]
-    previous: Path | None
+    provenance: products.Provenance
 
 
 def run(
@@ -72,7 +69,8 @@ def run(
     paths : sequence of path-like
         Dark ramps of one detector before any reference-pixel correction.
     spectrum : path-like
-        Their noise spectrum, written by ``noise_spectrum.py``.
+        Their noise spectrum, written by ``noise_spectrum.py``. When it is of the same ramps, the
+        sums over their frames are taken from it; else the ramps are read.
     previous : path-like, optional
         Reference-pixel product of another epoch to compare with.
     temperature_cards : sequence of str
@@ -91,8 +89,10 @@ def run(
     fit = refpix_predict.read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)
     temperatures = read_temperatures(ramps, temperature_cards)
-    levels = refpix.measure(RampSource(ramps))
-    pixels = refpix_pixels.measure(levels)
+    settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
+    earlier = None if previous is None else Path(previous)
+    provenance = products.Provenance.from_ramps("reference_pixels", ramps, settings, earlier)
+    levels, pixels = stored.read(spectrum, ramps, provenance) or _measured(ramps)
     sigma = float(np.nanmedian(pixels.sigma))
     found = refpix_numbers.instabilities(levels, readout, fit, sigma)
     tables = {
@@ -109,9 +109,12 @@ def run(
     if before is not None:
         bad = _image(ramps, levels.regions, pixels.bad)
         tables["CHANGES"] = refpix_tables.change_table(tables, bad, before)
-    settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}
-    previous = None if previous is None else Path(previous)
-    return ReferencePixelResult(ramps, levels, pixels, tables, settings, previous)
+    return ReferencePixelResult(ramps, levels, pixels, tables, provenance)
+
+
+def _measured(ramps):
+    levels = refpix.measure(RampSource(ramps))
+    return levels, refpix_pixels.measure(levels)
 
 
 def _check_complete(path):
@@ -193,8 +196,7 @@ def write(made: ReferencePixelResult, output: StrPath, table: StrPath) -> None:
             ("NBAD", int((made.pixels.bad > 0).sum()), "of them bad"),
         )
     )
-    where = products.Provenance.from_ramps("reference_pixels", ramps, made.settings, made.previous)
-    where.stamp(primary.header)
+    made.provenance.stamp(primary.header)
     hdus = [
         primary,
         products.image("BAD_REF_PIXEL", _image(ramps, regions, made.pixels.bad)),

@@ -46,6 +46,9 @@ class RowSums:
         Divisor of the sums: degrees of freedom of the residuals, added by the caller.
     """
 
+    #: Attributes that together are the sums.
+    STORED = ("side", "active", "cross", "cross_unsmoothed", "active_unsmoothed", "dof")
+
     def __init__(self, noutputs: int = OUTPUTS) -> None:
         shape = (len(SMOOTHING), noutputs)
         self.side = np.zeros(len(SMOOTHING))
@@ -118,6 +121,9 @@ class SideSpectra:
     row_time : float
         Time from row to row, s.
     """
+
+    #: Attributes that together are the sums.
+    STORED = ("_powers", "_cross", "dof")
 
     def __init__(self, nrows: int, row_time: float) -> None:
         self.frequency = np.fft.rfftfreq(nrows, row_time)

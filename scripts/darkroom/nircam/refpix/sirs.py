@@ -76,6 +76,9 @@ class SirsSums:
         Divisor of the sums: degrees of freedom of the residuals, added by the caller.
     """
 
+    #: Attributes that together are the sums.
+    STORED = ("_sides", "_cross", "_variance", "dof")
+
     def __init__(self, nrows: int, noutputs: int = OUTPUTS) -> None:
         self.nrows = nrows
         self._length = fft.next_fast_len(nrows + 2 * _TAPS, real=True)

@@ -29,6 +29,8 @@ _MIN_OVERLAP = 1e-6
 # ... and where gaps leave more than this fraction of the pairs of samples. Only the longest lags,
 # between the edges of the frame, fall below.
 _MIN_PAIRS = 0.05
+#: Where residuals are not summed.
+NO_SUMS = np.empty((0, 0)), np.empty(0)
 
 
 class CrossSpectra:
@@ -127,14 +129,15 @@ class CrossSpectra:
         """Yield taper × good pixels of each amplifier."""
         return (self.taper * good for good in self._good)
 
-    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple[Any, ...]]]) -> np.ndarray:
+    def add(self, frame: Iterable[tuple[slice, np.ndarray, tuple[Any, ...], Any]]) -> np.ndarray:
         """Add a frame of the current integration.
 
         Parameters
         ----------
-        frame : iterable of (slice, (nrows, nx) float32 array, tuple)
-            Bands of rows that together are the frame, detector frame: DN, and the line that is
-            subtracted (`darkroom.nircam.spectrum.ramp.RampFit.line`).
+        frame : iterable of (slice, (nrows, nx) float32 array, tuple, tuple)
+            Bands of rows that together are the frame, detector frame: DN, the line that is
+            subtracted (`darkroom.nircam.spectrum.ramp.RampFit.line`), and where the residuals are
+            summed by row and amplifier and by column, as of `kernel.summed_residuals`; `NO_SUMS`.
 
         Returns
         -------
@@ -143,11 +146,11 @@ class CrossSpectra:
         """
         stream, kernel = self._stream, self._kernel
         tick = self.readout.columns_per_amplifier + ROW_OVERHEAD
-        for rows, values, line in frame:
+        for rows, values, line, sums in frame:
             here = slice(rows.start * tick, rows.stop * tick)
             kernel.tapered_residuals(
                 np.ascontiguousarray(values), *line, self.taper[here], tick,
-                stream, rows.start * tick,
+                stream, rows.start * tick, *sums,
             )  # fmt: skip
         if len(self.amplifiers) < len(stream):
             stream = stream[self.amplifiers]

@@ -12,13 +12,32 @@ from darkroom.errors import DarkroomError
 from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum.bins import Grid
-from darkroom.nircam.spectrum.cross import CrossSpectra
+from darkroom.nircam.spectrum.cross import NO_SUMS, CrossSpectra
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
-    from darkroom.nircam.spectrum.ramp import RampSource
+    from darkroom.nircam.spectrum.ramp import RampFit, RampSource
+
+    class FrameSums(Protocol):
+        """Further sums over the frames that are read, as `darkroom.nircam.refpix.levels` has."""
+
+        watched: tuple[np.ndarray, np.ndarray]
+
+        def begin(self, fitted: RampFit) -> None:
+            """Begin a ramp."""
+
+        def sums(self, group: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+            """Return where residuals of rows of a group are summed, by row and by column."""
+
+        def end(self) -> None:
+            """End the ramp."""
+
+        def finish(self) -> object:
+            """End the sums over all ramps."""
+
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +104,10 @@ class SpectrumSums:
 
 
 def gather(
-    source: RampSource, threads: int = 1, amplifiers: Sequence[int] | None = None
+    source: RampSource,
+    threads: int = 1,
+    amplifiers: Sequence[int] | None = None,
+    further: FrameSums | None = None,
 ) -> SpectrumSums:
     """Read dark ramps, and sum what their noise spectrum is made of.
 
@@ -97,6 +119,9 @@ def gather(
         Threads of the Fourier transforms.
     amplifiers : sequence of int, optional
         Amplifiers that must be measurable; by default those that are in the first ramp.
+    further : FrameSums, optional
+        Further sums over the same frames; nothing is added to them where an amplifier cannot be
+        measured.
 
     Returns
     -------
@@ -112,17 +137,19 @@ def gather(
     grid = Grid.from_times(readout.frame_time, PIXEL_TIME)
     first = None
     if amplifiers is None:
-        amplifiers, first = _working(source)
+        amplifiers, first = _working(source, further)
+    if len(amplifiers) < readout.noutputs:
+        further = None
     sums = CrossSpectra(readout, amplifiers, threads)
     pedestals, weak, errors, dofs, parts, weights = [], [], [], [], [], []
     before, places = np.zeros(()), grid.places(sums.padded_frequency)
     for ramp in range(source.nramps):
         with kept_large():
-            fitted = first or _fit_further(source, ramp, amplifiers)
+            fitted = first or _fit_further(source, ramp, amplifiers, further)
             weak.append(fitted.weak[amplifiers])
             errors.append(fitted.weak_error[amplifiers])
             dofs.append(fitted.dof)
-            pedestals.append(_add_ramp(source, ramp, fitted, sums))
+            pedestals.append(_add_ramp(source, ramp, fitted, sums, further))
             fitted = first = None  # their images are large
         total = sums.means(places)
         parts.append(total - before)
@@ -130,6 +157,8 @@ def gather(
         before = total
     del places
     source.forget()
+    if further is not None:
+        further.finish()
     _check_kept(sums, readout)
     frequency, spectra = sums.corrected()
     spectra *= source.nframes
@@ -153,9 +182,9 @@ def gather(
     )
 
 
-def _working(source):
+def _working(source, further):
     """Return the amplifiers whose noise can be measured, and the `RampFit` of the first ramp."""
-    fitted = fit_ramp(source, 0)
+    fitted = fit_ramp(source, 0, further and further.watched)
     failed = _failed(source.readout, fitted)
     for amplifier, why in failed.items():
         log.warning("amplifier %d left out: %s", amplifier, why)
@@ -178,9 +207,9 @@ def _failed(readout, fitted):
     }
 
 
-def _fit_further(source, ramp, amplifiers):
+def _fit_further(source, ramp, amplifiers, further):
     """Return the `RampFit` of a further ramp; the same amplifiers must be measurable in it."""
-    fitted = fit_ramp(source, ramp)
+    fitted = fit_ramp(source, ramp, further and further.watched)
     for amplifier, why in _failed(source.readout, fitted).items():
         if amplifier in amplifiers:
             other = f"in {source.label(0)}" if ramp else "in the ramps before"
@@ -191,21 +220,26 @@ def _fit_further(source, ramp, amplifiers):
     return fitted
 
 
-def _add_ramp(source, ramp, fitted, sums):
+def _add_ramp(source, ramp, fitted, sums, further):
     """Add the frames of a ramp; return their levels, (ngroups, namplifiers), DN."""
     ngroups = source.ngroups(ramp)
     sums.begin(fitted.good, fitted.dof)
+    if further is not None:
+        further.begin(fitted)
     levels = fitted.offsets[:, sums.amplifiers].copy()
     for group in range(ngroups):
-        levels[group] += sums.add(_frame(source, ramp, fitted, group))
+        levels[group] += sums.add(_frame(source, ramp, fitted, group, further))
+    if further is not None:
+        further.end()
     return levels
 
 
-def _frame(source, ramp, fitted, group):
+def _frame(source, ramp, fitted, group, further):
     """Yield rows of a group and the line through them, for `CrossSpectra.add`."""
     for rows in bands(source.readout.ny):
         values = source.read(ramp, group, rows, flagged=False)
-        yield rows, values, fitted.line(group, rows)
+        sums = NO_SUMS if further is None else further.sums(group, rows)
+        yield rows, values, fitted.line(group, rows), sums
 
 
 def _check_kept(sums, readout):

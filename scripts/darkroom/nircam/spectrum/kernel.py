@@ -132,10 +132,35 @@ def _residuals(values, first, mean, slope, good, offsets, place, y, out):
             out[x] = found if good[y, x] else np.float32(0)
 
 
+@njit(float64(_levels), **_jit)
+def total(values: np.ndarray) -> float:
+    """Return the sum of values in double precision, by four sums that do not wait for another."""
+    one, two, three, four = 0.0, 0.0, 0.0, 0.0
+    whole = values.size - values.size % 4
+    for k in range(0, whole, 4):
+        one += np.float64(values[k])
+        two += np.float64(values[k + 1])
+        three += np.float64(values[k + 2])
+        four += np.float64(values[k + 3])
+    for k in range(whole, values.size):
+        one += np.float64(values[k])
+    return (one + two) + (three + four)
+
+
+@njit(void(_levels, float64[::1], float64[::1]), **_jit)
+def _sum_row(row, sums, columns):
+    """Write the sum of a row over each amplifier, and add it to the sums of columns."""
+    width = row.size // sums.size
+    for x in range(row.size):
+        columns[x] += np.float64(row[x])
+    for a in range(sums.size):
+        sums[a] = total(row[a * width : (a + 1) * width])
+
+
 @njit(
     void(
         _image, _image, _image, _image, _mask, _levels, float32, _levels, int64, float32[:, ::1],
-        int64,
+        int64, float64[:, ::1], float64[::1],
     ),
     **_jit,
 )  # fmt: skip
@@ -151,6 +176,8 @@ def tapered_residuals(
     tick: int,
     stream: np.ndarray,
     begin: int,
+    rows: np.ndarray,
+    columns: np.ndarray,
 ) -> None:
     """Write taper × residuals of rows from a straight line in the order in which they are read.
 
@@ -172,12 +199,16 @@ def tapered_residuals(
         Written where pixels are read.
     begin : int
         Clock tick at which the first row begins.
+    rows, columns : (nrows, noutputs) and (nx,) float64 arrays
+        As of `summed_residuals`; nothing is summed when they are empty.
     """
     nrows, nx = values.shape
     width = nx // offsets.size
     row = np.empty(nx, np.float32)
     for y in range(nrows):
         _residuals(values, first, mean, slope, good, offsets, place, y, row)
+        if columns.size:
+            _sum_row(row, rows[y], columns)
         start = y * tick
         for a in range(offsets.size):
             left, last = a * width, (a + 1) * width - 1
@@ -187,21 +218,6 @@ def tapered_residuals(
             else:
                 for k in range(width):
                     stream[a, begin + start + k] = row[left + k] * taper[start + k]
-
-
-@njit(float64(_levels), **_jit)
-def total(values: np.ndarray) -> float:
-    """Return the sum of values in double precision, by four sums that do not wait for another."""
-    one, two, three, four = 0.0, 0.0, 0.0, 0.0
-    whole = values.size - values.size % 4
-    for k in range(0, whole, 4):
-        one += np.float64(values[k])
-        two += np.float64(values[k + 1])
-        three += np.float64(values[k + 2])
-        four += np.float64(values[k + 3])
-    for k in range(whole, values.size):
-        one += np.float64(values[k])
-    return (one + two) + (three + four)
 
 
 @njit(float64(_levels, _levels, _flags, float32, float32[:]), **_jit)
@@ -252,7 +268,7 @@ def add_products(
     waves : (count, nrows, 2 × ncolumns) float32 array
         Transforms at f, real and imaginary parts in turn.
     opposite : (count, nrows, 2 × ncolumns) float32 array
-        The same at -f, columns in the opposite order.
+        The same at -f, rows and columns in the opposite order.
     first : int
         Row of the sums that is the first of `waves`.
     real : (npairs, ny, ncolumns) float32 array
@@ -267,7 +283,7 @@ def add_products(
     yr, yi = np.empty((count, nx), np.float32), np.empty((count, nx), np.float32)
     for y in range(nrows):
         for a in range(count):
-            here, there = waves[a, y], opposite[a, y]
+            here, there = waves[a, y], opposite[a, nrows - 1 - y]
             for k in range(nx):
                 xr[a, k] = here[2 * k]
                 xi[a, k] = here[2 * k + 1]
@@ -325,14 +341,10 @@ def summed_residuals(
         DN, added to.
     """
     nrows, nx = values.shape
-    width = nx // offsets.size
     row = np.empty(nx, np.float32)
     for y in range(nrows):
         _residuals(values, first, mean, slope, good, offsets, place, y, row)
-        for x in range(nx):
-            columns[x] += np.float64(row[x])
-        for a in range(offsets.size):
-            rows[y, a] = total(row[a * width : (a + 1) * width])
+        _sum_row(row, rows[y], columns)
 
 
 @njit(void(types.Array(float32, 1, "A", readonly=True), _places, _places, float64[::1]), **_jit)

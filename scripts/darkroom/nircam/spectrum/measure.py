@@ -16,7 +16,7 @@ from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
 if TYPE_CHECKING:
-    from darkroom.nircam.spectrum.gather import SpectrumSums
+    from darkroom.nircam.spectrum.gather import FrameSums, SpectrumSums
     from darkroom.nircam.spectrum.ramp import RampSource
 
 # With at least so many integrations, errors of the bins come from the scatter between them.
@@ -91,7 +91,7 @@ class Spectrum:
     by_ramp: np.ndarray
 
 
-def measure(source: RampSource, threads: int = 1) -> Spectrum:
+def measure(source: RampSource, threads: int = 1, further: FrameSums | None = None) -> Spectrum:
     """Measure the noise spectrum of dark ramps.
 
     Parameters
@@ -100,6 +100,8 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
         Dark ramps of one detector.
     threads : int
         Threads of the Fourier transforms.
+    further : FrameSums, optional
+        Further sums over the same frames.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def measure(source: RampSource, threads: int = 1) -> Spectrum:
     DarkroomError
         When a ramp has fewer than 3 groups, no amplifier can be measured, or the fit fails.
     """
-    return spectrum_of(gather(source, threads))
+    return spectrum_of(gather(source, threads, further=further))
 
 
 def spectrum_of(sums: SpectrumSums) -> Spectrum:

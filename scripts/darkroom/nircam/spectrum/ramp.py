@@ -18,7 +18,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.ramps import GroupStack
-from darkroom.nircam.ramps.robust import mad_deviation
+from darkroom.nircam.ramps.robust import mad_deviation, median
 from darkroom.nircam.spectrum.sums import LineFitSums, add_rows
 from darkroom.nircam.spectrum.weak import weak_noise
 
@@ -408,7 +408,7 @@ class _Sample:
 
     def medians(self, image):
         """Return medians of the rows by amplifier, NaN without a pixel: (noutputs,) float64."""
-        found = [np.median(v) if v.size else np.nan for v in self._of_amplifiers(image)]
+        found = [median(v) if v.size else np.nan for v in self._of_amplifiers(image)]
         return np.array(found, np.float64)
 
     def deviations(self, image):

@@ -18,9 +18,10 @@ from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from darkroom.hints import StrPath
+    from darkroom.nircam.spectrum.gather import FrameSums
 
 
 @dataclass
@@ -37,12 +38,15 @@ class SpectrumResult:
         Quantities derived from it, see `darkroom.nircam.spectrum.numbers.numbers`.
     changes : list of dict
         Changes since another epoch, see `compare`; empty without one.
+    further : FrameSums or None
+        Further sums over the same frames.
     """
 
     ramps: RampSet
     spectrum: Spectrum
     derived: dict[str, np.ndarray]
     changes: list[dict[str, Any]]
+    further: FrameSums | None = None
 
 
 def run(
@@ -50,6 +54,7 @@ def run(
     previous: StrPath | None = None,
     threads: int = 1,
     keep: bool = False,
+    further: Callable[[RampSource], FrameSums | None] | None = None,
 ) -> SpectrumResult:
     """Measure the noise spectrum of dark exposures.
 
@@ -63,6 +68,8 @@ def run(
         Threads of the Fourier transforms.
     keep : bool
         Use exposures that are refused when they are judged.
+    further : callable, optional
+        Returns empty sums to which the frames of the ramps are added as well.
 
     Returns
     -------
@@ -71,10 +78,12 @@ def run(
     ramps = RampSet(paths, "noise spectrum", keep=keep, whole=True)
     check_uncorrected(ramps)
     before = None if previous is None else read_parameters(previous, ramps)
-    spectrum = measure(RampSource(ramps), threads)
+    source = RampSource(ramps)
+    sums = further(source) if further else None
+    spectrum = measure(source, threads, sums)
     derived = numbers(spectrum.fit, spectrum.grid)
     changes = [] if before is None else compare(files.parameter_rows(spectrum), before)
-    return SpectrumResult(ramps, spectrum, derived, changes)
+    return SpectrumResult(ramps, spectrum, derived, changes, sums)
 
 
 def read_parameters(path: StrPath, ramps: RampSet) -> dict[tuple[str, int], tuple[float, float]]:
@@ -154,7 +163,13 @@ def compare(
     return changes
 
 
-def write(made: SpectrumResult, output: StrPath, table: StrPath, numbers_table: StrPath) -> None:
+def write(
+    made: SpectrumResult,
+    output: StrPath,
+    table: StrPath,
+    numbers_table: StrPath,
+    further: Sequence[fits.BinTableHDU] = (),
+) -> None:
     """Write the product as FITS, and the spectrum and the fit as CSV.
 
     Parameters
@@ -167,6 +182,8 @@ def write(made: SpectrumResult, output: StrPath, table: StrPath, numbers_table: 
         CSV file of the bins.
     numbers_table : path-like
         CSV file of the parameters of the fit.
+    further : sequence of HDUs
+        Further tables of the FITS file.
     """
     ramps = made.ramps
     provenance = Provenance.from_ramps("noise_spectrum", ramps, {})
@@ -175,7 +192,7 @@ def write(made: SpectrumResult, output: StrPath, table: StrPath, numbers_table: 
     provenance.stamp(hdus[0].header)
     if made.changes:
         hdus.append(files.products.table("CHANGES", made.changes))
-    save(output, hdus)
+    save(output, [*hdus, *further])
     files.write_csv(table, files.bin_rows(made.spectrum))
     files.write_csv(numbers_table, files.parameter_rows(made.spectrum))
 

@@ -121,7 +121,7 @@ class ProductSums:
             last = min(first + step, rows // 2)
             opposite = slice(rows - last + 1, rows - first + 1)
             waves = self._rows(transformed, slice(first, last))
-            self._add(first, waves, self._rows(transformed, opposite)[:, ::-1])
+            self._add(first, waves, self._rows(transformed, opposite))
         for row in (0, rows // 2):
             own = self._rows(transformed, slice(row, row + 1))
             self._add(row, own, np.roll(own, -1, axis=2) if row == 0 else own)
@@ -135,11 +135,10 @@ class ProductSums:
         return fft.fft(turned, axis=2, overwrite_x=True, workers=self._threads)
 
     def _add(self, first, waves, opposite):
-        """Add products of rows; in row k and column m, -k is in column -1 - m of `opposite`."""
+        """Add products; of row k and column m, -f is in row -1 - k, column -1 - m of `opposite`."""
         self._kernel.add_products(
-            waves.view(np.float32), np.ascontiguousarray(opposite).view(np.float32), first,
-            self._real, self._imaginary,
-        )  # fmt: skip
+            waves.view(np.float32), opposite.view(np.float32), first, self._real, self._imaginary
+        )
 
     def parts(self, place: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return real and imaginary parts of the sums of a pair, as `frequency`: (n,) float32.

@@ -15,6 +15,7 @@ from darkroom.nircam.products import Provenance
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.drift import drifts
 from darkroom.nircam.ramps.ramps import GroupStack
+from darkroom.nircam.ramps.robust import median
 from darkroom.nircam.superbias import products as files
 from darkroom.nircam.superbias.cycle import find_cycles
 from darkroom.nircam.superbias.intercept import InterceptStack
@@ -138,7 +139,7 @@ def _measure(found, first, read_share, ramps, classes, choices):
         read_share**2 * read_error,
     )
     error = found.error[classes.usable & np.isfinite(found.error)]
-    cycles = find_cycles(first, ramps, classes, float(np.median(error)) if error.size else np.nan)
+    cycles = find_cycles(first, ramps, classes, float(median(error)) if error.size else np.nan)
     for row in cycles:
         if row.warning:
             log.warning(row.warning)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from darkroom.nircam.ramps.robust import clipped_deviation, mad_deviation
+from darkroom.nircam.ramps.robust import clipped_deviation, mad_deviation, median
 from darkroom.nircam.superbias.offsets import sample_rows
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def split_noise(
             npixels = int(where.sum())
             if not npixels:
                 continue
-            freedom = float(np.median(count[where])) - 1
+            freedom = float(median(count[where])) - 1
             ratio = 2 * special.gammaincinv(freedom / 2, 0.5) / freedom
-            variance = float(np.median(std[where].astype(np.float64) ** 2)) / ratio
+            variance = float(median(std[where].astype(np.float64) ** 2)) / ratio
             error2 = variance * _median_error(freedom) / np.sqrt(npixels)
             error2 = float(np.hypot(error2, read_error[amplifier, kind]))
             rows.append(
@@ -206,7 +206,7 @@ def _spread(difference, reference, classes):
                 values = difference[:, columns][reference[:, columns] == bool(kind)]
                 values = values[np.isfinite(values)]
                 if values.size > 1:
-                    parts.append(values - np.median(values))
+                    parts.append(values - median(values))
             if parts:
                 spread[amplifier, kind] = clipped_deviation(np.concatenate(parts))
     return spread
@@ -237,7 +237,7 @@ def coupling(
         columns = classes.column == k
         values = structure[:, columns]
         values = values[np.isfinite(values)]
-        structure[:, columns] -= np.median(values) if values.size else np.float32(0)
+        structure[:, columns] -= median(values) if values.size else np.float32(0)
     # A sample of rows is enough for a typical value.
     inner = np.arange(1, len(mean) - 1, sample_rows(len(mean)))
     around = structure[inner - 1, 1:-1] + structure[inner + 1, 1:-1] - 4 * structure[inner, 1:-1]
@@ -245,5 +245,5 @@ def coupling(
     around = around[np.isfinite(around)]
     before = share * mad_deviation(around)
     # Independent errors: those of four neighbours, and four times that of the pixel itself.
-    after = share * np.sqrt(4 + 16) * float(np.median(error[active]))
+    after = share * np.sqrt(4 + 16) * float(median(error[active]))
     return before, after

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.nircam.ramps.robust import median
 from darkroom.nircam.superbias.products import Bit
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
@@ -195,4 +196,4 @@ def _compared(rows):
 
 
 def _median(values):
-    return float(np.median(values)) if values.size else np.nan
+    return float(median(values)) if values.size else np.nan

@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom.gates import units as unit_tables
 from darkroom.gates.rows import statistics
-from darkroom.nircam.ramps.robust import MAD_TO_STD
+from darkroom.nircam.ramps.robust import MAD_TO_STD, median
 from darkroom.nircam.superbias.measure import row_sums
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def change_table(difference: np.ndarray, classes: Classes) -> fits.BinTableHDU:
     """
     image = difference.astype(np.float32)
     known = image[np.isfinite(image)]
-    centre = np.float32(np.median(known)) if known.size else np.float32(0)
+    centre = np.float32(median(known)) if known.size else np.float32(0)
     # Classes differ in level, which is what is asked for: the clip is about the median of each.
     scale = np.full(image.shape, np.inf, np.float32)
     offsets = np.zeros((1, len(classes)))
@@ -65,10 +65,10 @@ def change_table(difference: np.ndarray, classes: Classes) -> fits.BinTableHDU:
         columns = classes.column == k
         part = image[:, columns][classes.usable[:, columns]]
         part = part[np.isfinite(part)]
-        middle = float(np.median(part)) if part.size else float(centre)
+        middle = float(median(part)) if part.size else float(centre)
         offsets[0, k] = middle
         levelled[:, columns] -= np.float32(middle)
-        spread = MAD_TO_STD * float(np.median(np.abs(part - middle))) if part.size else np.inf
+        spread = MAD_TO_STD * float(median(np.abs(part - middle))) if part.size else np.inf
         scale[:, columns] = spread or np.inf
     sums = row_sums(classes, 1)
     nothing = np.zeros(image.shape, np.float32)
