@@ -144,6 +144,21 @@ def insertion_batch(wildcards, output):
     return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
+def part_batch(wildcards, output):
+    """Return what the job of a part's statistics says of its batch: the parts of an item."""
+    item, cgi = wildcards.item, PIPELINES["cgi"]
+    options = f"{cgi.options(item, 'stack_statistics')} {cgi.judging_options(item)}"
+    code = program.digest("detector", "cgi/stack_statistics")
+
+    def job(made):
+        stack, part = Path(made).parent.name, Path(made).stem
+        # Its status files are those of the batch's options, which the program takes.
+        words = f"--output {shlex.quote(made)} {options}"
+        return Job(cgi.part_statuses(item, stack, part), [made], words, [code])
+
+    return BATCHES.together(str(output[0]), cgi.part_statistics(item), job)
+
+
 def deck_batch(wildcards, output):
     """Return what the job of a held-out exposure's references says of its batch."""
     item = wildcards.item
