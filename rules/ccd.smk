@@ -18,7 +18,7 @@ rule master_bias:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "master_bias"),
         code=program.digest("detector", "ccd/master_bias"),
@@ -46,7 +46,7 @@ rule read_noise:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "read_noise"),
         code=program.digest("detector", "ccd/read_noise"),
@@ -74,7 +74,7 @@ rule master_dark:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "master_dark"),
         code=program.digest("detector", "ccd/master_dark"),

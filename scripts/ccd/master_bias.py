@@ -15,7 +15,6 @@ pixels alike is the card CMERR; it is not part of ERR.
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from darkroom.batches.making import add_batch_options
@@ -81,7 +80,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Make the product, after others of its item."""
-    make_together(sys.modules[__name__])
+    make_together(parse, work)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ drift of these levels adds to all pixels alike is the card CMERR; it is not part
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from darkroom.batches.making import add_batch_options
@@ -71,7 +70,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Make the product, after others of its item."""
-    make_together(sys.modules[__name__])
+    make_together(parse, work)
 
 
 if __name__ == "__main__":

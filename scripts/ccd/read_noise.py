@@ -16,7 +16,6 @@ pooled variance of all pixels except those with more than normal noise; RNERR is
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from darkroom.batches.making import add_batch_options
@@ -111,7 +110,7 @@ def work(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Make the product, after others of its item."""
-    make_together(sys.modules[__name__])
+    make_together(parse, work)
 
 
 if __name__ == "__main__":

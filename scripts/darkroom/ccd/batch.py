@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkroom.batches.making import Step, make
 
@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def make_together(program: Any) -> None:
+def make_together(
+    parse: Callable[[Sequence[str] | None], argparse.Namespace],
+    work: Callable[[argparse.Namespace], None],
+) -> None:
     """Make the product of the command line, after those of others of its item.
 
     Parameters
     ----------
-    program : module
-        The program that was started: ``parse(words)`` reads a command line, that of the program
-        for None; ``work(arguments)`` makes the product.
+    parse : callable
+        ``parse(words)`` reads a command line of the program that was started: its own for None.
+    work : callable
+        ``work(arguments)`` makes its product.
     """
-    arguments = program.parse(None)
-    step = Step([], [], ["output"], _work(program), _prepare, _parse(arguments.threads))
+    arguments = parse(None)
+    step = Step([], [], ["output"], _work(work), _prepare, _parse(arguments.threads))
     make(step, arguments)
 
 
@@ -45,10 +49,10 @@ def _parse(threads: int) -> Callable[[Sequence[str]], argparse.Namespace]:
     return parse
 
 
-def _work(program: Any) -> Callable[[argparse.Namespace], None]:
+def _work(own: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
     def work(arguments: argparse.Namespace) -> None:
         """Make one product by its own program."""
-        getattr(arguments, "work", program.work)(arguments)
+        getattr(arguments, "work", own)(arguments)
 
     return work
 
