@@ -148,6 +148,8 @@ rule role_list:
         list=f"{RESULTS}/{{item}}/{{role}}.list",
     log:
         f"{RESULTS}/logs/role_list/{{item}}_{{role}}.log",
+    # Before the products: the first of them takes others along, whose lists must be there.
+    priority: 7
     localrule: True
     conda:
         "../envs/detector.yaml"

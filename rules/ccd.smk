@@ -12,18 +12,23 @@ rule master_bias:
         f"{RESULTS}/logs/master_bias/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/master_bias/{{item}}.tsv"
+    # It takes the other products of stacks along.
+    priority: 1
     conda:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "master_bias"),
         code=program.digest("detector", "ccd/master_bias"),
+        batch=stack_batch,
     message:
         "Combining the bias frames of {wildcards.item}"
     shell:
-        program("detector", "ccd/master_bias") + "--output {output:q} --threads {threads} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "ccd/master_bias")
+        + "--output {output:q} --threads {threads} {params.batch.options} "
         "{params.settings} @{input.bias:q} > {log:q} 2>&1"
 
 
@@ -41,14 +46,17 @@ rule read_noise:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "read_noise"),
         code=program.digest("detector", "ccd/read_noise"),
+        batch=stack_batch,
     message:
         "Measuring the read noise of {wildcards.item}"
     shell:
-        program("detector", "ccd/read_noise") + "--output {output:q} --threads {threads} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "ccd/read_noise")
+        + "--output {output:q} --threads {threads} {params.batch.options} "
         "{params.settings} @{input.bias:q} > {log:q} 2>&1"
 
 
@@ -66,14 +74,17 @@ rule master_dark:
         "../envs/detector.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 80),
+        mem_mb=lambda wildcards, attempt: PLAN.image_memory(wildcards.item, attempt, 150),
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "master_dark"),
         code=program.digest("detector", "ccd/master_dark"),
+        batch=stack_batch,
     message:
         "Combining the darks of {wildcards.item}"
     shell:
-        program("detector", "ccd/master_dark") + "--output {output:q} --threads {threads} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "ccd/master_dark")
+        + "--output {output:q} --threads {threads} {params.batch.options} "
         "{params.settings} @{input.dark:q} > {log:q} 2>&1"
 
 
@@ -96,10 +107,13 @@ rule dark_rate:
     params:
         settings=lambda wildcards: ccd.options(wildcards.item, "dark_rate"),
         code=program.digest("detector", "ccd/dark_rate"),
+        batch=stack_batch,
     message:
         "Fitting the dark rate of {wildcards.item}"
     shell:
-        program("detector", "ccd/dark_rate") + "--output {output:q} --threads {threads} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "ccd/dark_rate")
+        + "--output {output:q} --threads {threads} {params.batch.options} "
         "{params.settings} --bias @{input.bias:q} --dark @{input.dark:q} > {log:q} 2>&1"
 
 

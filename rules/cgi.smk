@@ -30,10 +30,13 @@ rule stack_statistics:
         settings=lambda wildcards: cgi.options(wildcards.item, "stack_statistics"),
         judge=lambda wildcards: cgi.judging_options(wildcards.item),
         code=program.digest("detector", "cgi/stack_statistics"),
+        batch=part_batch,
     message:
         "Adding up part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
-        program("detector", "cgi/stack_statistics") + "--output {output:q} {params.settings} "
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("detector", "cgi/stack_statistics")
+        + "--output {output:q} {params.batch.options} {params.settings} "
         "{params.judge} {input.statuses:q} > {log:q} 2>&1"
 
 

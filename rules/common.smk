@@ -158,6 +158,40 @@ def comparison_batch(wildcards, output):
     return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
+def stack_batch(wildcards, output):
+    """Return what the job of a product of CCD stacks says of its batch: those of an item."""
+    item, ccd = wildcards.item, PIPELINES["ccd"]
+    stacked = ccd.stacked(item)
+
+    def job(name):
+        lists, made = stacked[name], f"{RESULTS}/{item}/{name}.fits"
+        named = len(lists) > 1
+        words = [f"--program={name}", f"--output={made}"]
+        words += [
+            word for role, path in lists.items() for word in ([f"--{role}"] * named + [f"@{path}"])
+        ]
+        code = program.digest("detector", f"ccd/{name}")
+        options = f"{shlex.join(words)} {ccd.options(item, name)}"
+        return Job(list(lists.values()), [made], options, [code])
+
+    return BATCHES.together(Path(str(output[0])).stem, stacked, job)
+
+
+def part_batch(wildcards, output):
+    """Return what the job of a part's statistics says of its batch: the parts of an item."""
+    item, cgi = wildcards.item, PIPELINES["cgi"]
+    options = f"{cgi.options(item, 'stack_statistics')} {cgi.judging_options(item)}"
+    code = program.digest("detector", "cgi/stack_statistics")
+
+    def job(made):
+        stack, part = Path(made).parent.name, Path(made).stem
+        # Its status files are those of the batch's options, which the program takes.
+        words = f"--output {shlex.quote(made)} {options}"
+        return Job(cgi.part_statuses(item, stack, part), [made], words, [code])
+
+    return BATCHES.together(str(output[0]), cgi.part_statistics(item), job)
+
+
 def deck_batch(wildcards, output):
     """Return what the job of a held-out exposure's references says of its batch."""
     item = wildcards.item

@@ -94,6 +94,7 @@ def main() -> None:
     from darkroom.ccd.figures.item import describe
     from darkroom.ccd.figures.story import draw_figures
     from darkroom.ccd.products.amplifiers import part_count
+    from darkroom.memory import kept_large
     from darkroom.report.item import write_item
     from darkroom.report.truth import truth_table
 
@@ -104,7 +105,7 @@ def main() -> None:
     # The item file goes first: it must never describe figures other than those beside it.
     remove_durably(arguments.output)
     stories, warnings = [], []
-    with AmplifierBook(arguments.figures, names) as book:
+    with AmplifierBook(arguments.figures, names) as book, kept_large():
         for book.amplifier, name in enumerate(names):
             story = read_story(
                 paths,

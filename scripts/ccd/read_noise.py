@@ -18,20 +18,25 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from darkroom.batches.making import add_batch_options
 from darkroom.ccd import options
+from darkroom.ccd.batch import make_together
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.ccd.stack.read_noise import ReadNoise
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__, epilog=options.UNITS)
     options.add_output(parser)
     options.add_settings(parser, "read_noise")
     parser.add_argument("frames", nargs="+", metavar="FILE", help="bias frames, at least 2")
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    arguments = parser.parse_args(words)
     options.check(arguments, "read_noise")
     return arguments
 
@@ -95,13 +100,17 @@ def make(arguments: argparse.Namespace) -> list[Any]:
     ]
 
 
-def main() -> None:
+def work(arguments: argparse.Namespace) -> None:
     """Make the product, with one part for each amplifier."""
-    arguments = parse()
     from darkroom.ccd.products.amplifiers import by_amplifier
     from darkroom.fits.write import write
 
     write(arguments.output, by_amplifier(arguments, arguments.frames[0], make))
+
+
+def main() -> None:
+    """Make the product, after others of its item."""
+    make_together(parse, work)
 
 
 if __name__ == "__main__":

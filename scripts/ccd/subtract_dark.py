@@ -98,11 +98,13 @@ def main() -> None:
     from darkroom.atomic import write_text
     from darkroom.fits.content import content_sha256
     from darkroom.fits.describe import stem
+    from darkroom.memory import kept_large
 
     lines = []
     for path in arguments.frames:
         output = Path(arguments.output_dir) / f"{stem(path)}_dsub.fits"
-        subtract(arguments, path, output)
+        with kept_large():
+            subtract(arguments, path, output)
         lines += [f"# content sha256 {content_sha256(output)}", str(output)]
     if arguments.list:
         write_text(arguments.list, "\n".join(lines) + "\n")

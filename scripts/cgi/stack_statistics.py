@@ -14,9 +14,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.cgi.accepted import AcceptedFrames
     from darkroom.cgi.geometry import Geometry
     from darkroom.cgi.raw.prepare import Settings
@@ -24,9 +27,9 @@ if TYPE_CHECKING:
     from darkroom.cgi.stacks.stacks import Stack
 
 
-def main() -> None:
-    """Run the program."""
-    from darkroom.cgi.options import add_checksums, add_judging, add_settings, raw_settings
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
+    from darkroom.cgi.options import add_checksums, add_judging, add_settings
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "stack_statistics")
@@ -34,13 +37,35 @@ def main() -> None:
     add_judging(parser)
     parser.add_argument("--output", required=True, type=Path, help="statistics, FITS")
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="frames or status files (or @list)"
+        "files", nargs="*", metavar="FILE", help="frames or status files (or @list)"
     )
-    arguments = parser.parse_args()
+    add_batch_options(parser)
+    arguments = parser.parse_args(words)
+    # Of a part that is taken along they are named once.
+    arguments.files = arguments.files or [str(path) for path in arguments.batch_file]
+    if not arguments.files:
+        parser.error("the following arguments are required: FILE")
+    return arguments
 
+
+def main() -> None:
+    """Add up the part, after others of its item."""
+    make(Step([], [], ["output"], work, prepare, parse), parse())
+
+
+def prepare(_: argparse.Namespace) -> None:
+    """Import what is needed to add up frames."""
+    from darkroom.cgi.raw import gather as raw
+    from darkroom.cgi.stacks import file, gather, judged
+
+    __ = raw, file, gather, judged
+
+
+def work(arguments: argparse.Namespace) -> None:
+    """Add up one part."""
     from darkroom.cgi.accepted import accepted_frames
     from darkroom.cgi.geometry import read_geometry
-    from darkroom.cgi.options import judge_settings
+    from darkroom.cgi.options import judge_settings, raw_settings
     from darkroom.cgi.raw.gather import are_raw, described
     from darkroom.cgi.request import geometry_files
     from darkroom.cgi.stacks.file import save_empty, save_statistics

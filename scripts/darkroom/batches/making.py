@@ -17,8 +17,10 @@ import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from darkroom.atomic import (
     make_folder,
@@ -30,6 +32,9 @@ from darkroom.atomic import (
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
+
+if TYPE_CHECKING:
+    from darkroom.archive.slots import Claims
 
 log = logging.getLogger(__name__)
 
@@ -152,14 +157,24 @@ class _Batch(ABC):
         from darkroom.archive.slots import Claims
 
         self._step, self._arguments, self._names = step, arguments, names
-        self._own = getattr(arguments, step.outputs[0]).stem
-        folder = Path(note_of(str(getattr(arguments, step.outputs[0])))).parent
-        make_folder(folder)
-        self._claims = Claims(folder / ".claims")
+        self._own = self._name(arguments)
+        # Of the parts of stacks each stack has a folder of its own.
+        self._claims = cache(lambda folder: Claims(folder / ".claims"))
+
+    def _name(self, arguments: argparse.Namespace) -> str:
+        """Return the name of an exposure or product among the others."""
+        return str(getattr(arguments, self._step.outputs[0]).stem)
 
     @abstractmethod
     def _number(self, name: str) -> int:
         """Return the number of the claim to a name, the same for every program."""
+
+    def _claim(self, name: str) -> tuple[Claims, int]:
+        """Return the claims of the folder of an output, and the number of its own."""
+        of_it = self._arguments if name == self._own else self._of(name)
+        folder = Path(self._notes(of_it)[0]).parent
+        make_folder(folder)
+        return self._claims(folder), self._number(name)
 
     @abstractmethod
     def _of(self, name: str) -> argparse.Namespace:
@@ -177,7 +192,8 @@ class _Batch(ABC):
         """Tell whether another program has just made what is asked for, and give it its names."""
         if self._own not in self._names:
             return False
-        self._claims.wait(self._number(self._own))
+        claims, number = self._claim(self._own)
+        claims.wait(number)
         notes = self._notes(self._arguments)
         try:
             with unwatched():
@@ -201,7 +217,8 @@ class _Batch(ABC):
             return
         others = self._others()
         for name, _, error in run_tasks(self._one, others, count=1, seconds=lambda _: _LIMIT_S):
-            self._claims.free(self._number(name))
+            claims, number = self._claim(name)
+            claims.free(number)
             if error:
                 log.warning("%s in a batch: %s; its own job tries again", name, error)
 
@@ -211,12 +228,15 @@ class _Batch(ABC):
         for name in [*self._names[begin + 1 :], *self._names[:begin]]:
             if not left or monotonic() > until:
                 return
-            if self._wanted(name) and self._claims.take(self._number(name)):
+            if not self._wanted(name):
+                continue
+            claims, number = self._claim(name)
+            if claims.take(number):
                 if self._wanted(name):
                     left -= 1
                     yield name
                 else:
-                    self._claims.free(self._number(name))
+                    claims.free(number)
 
     def _wanted(self, name: str) -> bool:
         """Tell whether an exposure has its inputs, and neither outputs nor notes of them."""
@@ -324,9 +344,13 @@ class _Products(_Batch):
             words = shlex.split(text)
             given, _ = parser.parse_known_args(words)
             given.words = words
-            self._given[getattr(given, step.outputs[0]).stem] = given
-        own = getattr(arguments, step.outputs[0]).stem
+            self._given[str(getattr(given, step.outputs[0]))] = given
+        own = str(getattr(arguments, step.outputs[0]))
         super().__init__(step, arguments, [own, *self._given])
+
+    def _name(self, arguments: argparse.Namespace) -> str:
+        # Not the name alone: parts of two stacks have the same.
+        return str(getattr(arguments, self._step.outputs[0]))
 
     def _number(self, name: str) -> int:
         # Programs name the others in different orders, and not always all of them.

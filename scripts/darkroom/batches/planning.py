@@ -18,7 +18,7 @@ from darkroom.workflow.plan import Plan, quoted
 USUAL = 20
 # Characters in which a command names others: the system allows 131072 a word, the command's own
 # files included.
-_LONGEST = 40_000
+_LONGEST = 60_000
 
 
 @dataclass(frozen=True)

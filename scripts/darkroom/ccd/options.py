@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.declared import ItemSettings
@@ -30,7 +31,9 @@ A long list of files may be given as @names.list, a file with one name per line.
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add ``--output``."""
-    parser.add_argument("--output", required=True, metavar="OUT", help="product to write")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="OUT", help="product to write"
+    )
 
 
 def add_settings(parser: argparse.ArgumentParser, program: str) -> None:

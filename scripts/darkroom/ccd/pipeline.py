@@ -63,6 +63,21 @@ class CcdPipeline(ComparisonPlan, CcdSeriesPlan, Pipeline):
         }
         return tuple(name for name, made in parts.items() if made)
 
+    def stacked(self, item: str) -> dict[str, dict[str, str]]:
+        """Return the products that are made of stacks alone, and the lists of frames of each."""
+        folder, made = self.plan.folder(item), self.makes(item)
+        roles = {
+            "master_bias": ("bias",),
+            "read_noise": ("bias",),
+            "master_dark": ("dark",),
+            "dark_rate": ("bias", "dark"),
+        }
+        return {
+            name: {role: f"{folder}/{role}.list" for role in needed}
+            for name, needed in roles.items()
+            if name in made
+        }
+
     def products(self, item: str) -> list[str]:
         """Return the products of an item.
 

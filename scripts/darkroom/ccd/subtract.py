@@ -281,11 +281,21 @@ def quality(image: np.ndarray, good: np.ndarray, hot: np.ndarray) -> Quality:
 
 def _residual(image, chosen):
     """Return the robust standard deviation of chosen pixels about their neighbours' median."""
-    distances = []
     places = np.argwhere(chosen)
-    for y, x in places[:: max(1, len(places) // _RESIDUALS)]:
-        box = image[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]
-        around = box[~chosen[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3]]
-        if around.size and np.isfinite(image[y, x]):
-            distances.append(image[y, x] - np.nanmedian(around))
-    return float(1.4826 * np.median(np.abs(distances))) if distances else np.nan
+    y, x = places[:: max(1, len(places) // _RESIDUALS)].T
+    # Of each the square of 5 x 5 pixels around it, NaN where it is chosen or outside.
+    squares = np.full((len(y), 25), np.nan, image.dtype)
+    around = np.zeros(squares.shape, bool)
+    for k, (down, right) in enumerate(np.ndindex(5, 5)):
+        row, column = y + down - 2, x + right - 2
+        inside = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])
+        row, column = np.where(inside, row, 0), np.where(inside, column, 0)
+        around[:, k] = inside & ~chosen[row, column]
+        squares[:, k] = np.where(around[:, k], image[row, column], np.nan)
+    squares.sort(axis=1)  # NaN last
+    number, each = (~np.isnan(squares)).sum(axis=1), np.arange(len(y))
+    low, high = (squares[each, np.maximum(k, 0)] for k in ((number - 1) // 2, number // 2))
+    median = np.where(number % 2 == 1, high, (low + high) / 2)
+    usable = around.any(axis=1) & np.isfinite(image[y, x])
+    distances = (image[y, x] - median)[usable]
+    return float(1.4826 * np.median(np.abs(distances))) if distances.size else np.nan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import EngFormatter
 
+from darkroom import order
 from darkroom.plot import measures, style
 from darkroom.words import number
 
@@ -117,7 +118,7 @@ def draw_overlaid(
     axes.set(xlabel=unit, ylabel="fraction of pixels per bin", title=title)
     flats = [measures.finite(values) for _, _, values in sets]
     if limits is None:
-        tops = [np.quantile(flat, 0.99) for flat in flats if flat.size]
+        tops = [float(order.quantiles(flat, [0.99])[0]) for flat in flats if flat.size]
         limits = (0.0, 1.3 * max(tops, default=1.0) or 1.0)
     edges = np.linspace(*limits, bins + 1)
     for (label, colour, _), flat in zip(sets, flats, strict=True):
@@ -127,7 +128,7 @@ def draw_overlaid(
         fraction = counts / flat.size
         axes.stairs(fraction, edges, fill=True, color=colour, alpha=0.35)
         axes.stairs(fraction, edges, color=colour, lw=1.4, label=label)
-        median, mean = float(np.median(flat)), float(flat.mean(dtype=float))
+        median, mean = float(order.median(flat)), float(flat.mean(dtype=float))
         for value, line, what in ((median, "--", "median"), (mean, ":", "mean")):
             text = f"{what} {number(value, 5)}"
             axes.axvline(value, color=colour, ls=line, lw=1.2, label=text)

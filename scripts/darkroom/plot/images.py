@@ -9,6 +9,7 @@ import numpy as np
 from astropy.visualization import AsinhStretch, ImageNormalize, LinearStretch
 from matplotlib.figure import Figure
 
+from darkroom import order
 from darkroom.plot import measures, style
 from darkroom.plot.reduction import block_factor, reduce_blocks, reduce_flags
 from darkroom.words import number
@@ -93,7 +94,7 @@ def percentile(
     Display
     """
     flat = measures.finite(image)
-    bottom, top = np.percentile(flat, [low, high]) if flat.size else (0.0, 1.0)
+    bottom, top = order.quantiles(flat, [low / 100, high / 100]) if flat.size else (0.0, 1.0)
     name = f"{number(low)} to {number(high)} percentile"
     if not with_asinh:
         return Display(float(bottom), float(top), name)

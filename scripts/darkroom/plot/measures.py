@@ -22,9 +22,12 @@ _MOST_LEVELS = 1 << 21
 
 
 def finite(values: ArrayLike) -> np.ndarray:
-    """Return the finite values as a flat array of the same type."""
+    """Return the finite values as a flat array of the same type, which is not to be changed."""
     flat = np.asarray(values).ravel()
-    return flat if flat.dtype.kind in "iu" else flat[np.isfinite(flat)]
+    if flat.dtype.kind in "iu":
+        return flat
+    good = np.isfinite(flat)
+    return flat if good.all() else flat[good]
 
 
 def digital_step(values: ArrayLike) -> int | None:
@@ -102,12 +105,21 @@ def row_medians(lines: np.ndarray) -> np.ndarray:
     medians = np.empty(len(lines))
     whole = (lines == np.rint(lines)).all(axis=1)
     plain = np.isfinite(lines).all(axis=1)
-    medians[plain & ~whole] = np.quantile(lines[plain & ~whole].astype(float), 0.5, axis=1)
+    medians[plain & ~whole] = _plain_medians(lines[plain & ~whole])
     digital = plain & whole & (np.ptp(lines, axis=1) <= _MOST_LEVELS)
     medians[digital] = _digital_medians(np.sort(lines[digital], axis=1).astype(np.int64))
     for index in np.flatnonzero(~plain | (whole & ~digital)):
         medians[index] = quantiles(lines[index], 0.5)
     return medians
+
+
+def _plain_medians(lines):
+    """Return the medians of rows of finite values, which are reordered, in float64."""
+    low, high = (lines.shape[1] - 1) // 2, lines.shape[1] // 2
+    lines.partition([low, high], axis=1)
+    # As numpy.quantile interpolates between the two.
+    above = lines[:, high].astype(float)
+    return above - (above - lines[:, low]) * 0.5
 
 
 def _digital_medians(lines):

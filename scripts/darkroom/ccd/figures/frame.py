@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.plot import histograms, images, measures
 from darkroom.plot.book import Panel
 from darkroom.plot.reduction import block_factor
@@ -46,7 +47,7 @@ def outlier_cuts(image: np.ndarray) -> list[float]:
     flat = measures.finite(image)
     if not flat.size:
         return []
-    median, sigma, top = float(np.median(flat)), measures.spread(flat), float(flat.max())
+    median, sigma, top = float(order.median(flat)), measures.spread(flat), float(flat.max())
     near = median + _OUTLIER * sigma
     far = median + _FAR * (top - median)
     if sigma <= 0 or top <= near:
@@ -114,7 +115,7 @@ def show_image(
     flat = measures.finite(image)
     caption = (
         f"{shown.name}, {image.shape[1]} × {image.shape[0]} pixels. "
-        f"Median {number(float(np.median(flat)), 6)}, mean {number(float(flat.mean()), 6)}, "
+        f"Median {number(float(order.median(flat)), 6)}, mean {number(float(flat.mean()), 6)}, "
         f"minimum {number(float(flat.min()), 6)}, maximum {number(float(flat.max()), 6)} "
         f"{shown.unit}; standard deviation over the image {number(float(flat.std()), 5)}, "
         f"robust {number(measures.spread(flat), 4)}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.ccd.figures.frame import brightest
 from darkroom.plot import histograms, images, measures, series, style
 from darkroom.plot.book import Panel
@@ -90,7 +91,7 @@ def show_rate(
 def _bulk(flat):
     if not flat.size:
         return flat
-    median, sigma = float(np.median(flat)), measures.spread(flat)
+    median, sigma = float(order.median(flat)), measures.spread(flat)
     near = np.abs(flat - median) <= 6 * sigma
     return flat[near] if sigma > 0 else flat
 
@@ -99,9 +100,9 @@ def _rate_words(label, rate, error, common_error, gaussian, unit):
     flat, errors = measures.finite(rate), measures.finite(error)
     if not flat.size:
         return f"{label}: no pixel has a dark rate."
-    typical = float(np.median(errors)) if errors.size else np.nan
+    typical = float(order.median(errors)) if errors.size else np.nan
     words = (
-        f"{label}: median {number(float(np.median(flat)), 5)}, mean "
+        f"{label}: median {number(float(order.median(flat)), 5)}, mean "
         f"{number(float(flat.mean(dtype=float)), 5)} {unit}/s; the uncertainty of a pixel is "
         f"typically {number(typical, 3)} {unit}/s."
     )

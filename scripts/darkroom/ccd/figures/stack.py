@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.plot import histograms, images, measures, series
 from darkroom.plot.book import Panel
 from darkroom.words import counted, number, share
@@ -90,9 +91,9 @@ def show_mean(
         for label, display in (("asinh", images.asinh(mean)), ("cut", images.percentile(mean)))
     ]
     flat = measures.finite(mean)
-    middle, average = (
-        (float(np.median(flat)), float(flat.mean(dtype=float))) if flat.size else (np.nan, np.nan)
-    )
+    middle, average = float(order.median(flat)), np.nan
+    if flat.size:
+        average = float(flat.mean(dtype=float))
     below = flat[flat < _top(flat)]
     panels.append(
         Panel(
@@ -116,7 +117,7 @@ def show_mean(
             f"{name}: image of the uncertainty of the mean",
         )
     )
-    typical = float(np.median(measures.finite(error))) if measures.finite(error).size else np.nan
+    typical = float(order.median(measures.finite(error))) if measures.finite(error).size else np.nan
     caption = (
         f"Mean of {counted(nframes, 'frame')} after rejection of outliers. Over the image: "
         f"median {number(middle, 6)} (dashed), mean {number(average, 6)} {unit} (dotted); "
@@ -133,7 +134,7 @@ def _top(flat):
     """Return the upper end of a histogram: 40 robust sigma above the median."""
     if not flat.size:
         return np.inf
-    return float(np.median(flat)) + max(40 * measures.spread(flat), 1e-9)
+    return float(order.median(flat)) + max(40 * measures.spread(flat), 1e-9)
 
 
 def show_noise(
@@ -172,8 +173,8 @@ def show_noise(
     flat = measures.finite(noise)
     if not flat.size:
         return
-    median, mean = float(np.median(flat)), float(flat.mean(dtype=float))
-    top = float(np.percentile(flat, _TOP_PERCENT))
+    median, mean = float(order.median(flat)), float(flat.mean(dtype=float))
+    top = float(order.quantiles(flat, [_TOP_PERCENT / 100])[0])
     figure = histograms.draw_histogram(
         flat[flat <= top],
         unit=quantity,
@@ -214,7 +215,7 @@ def show_noise_comparison(
         flat = measures.finite(noise)
         if flat.size:
             words.append(
-                f"{label} (n = {n}): median {number(float(np.median(flat)), 5)}, "
+                f"{label} (n = {n}): median {number(float(order.median(flat)), 5)}, "
                 f"mean {number(float(flat.mean(dtype=float)), 5)} {unit}"
             )
     caption = (

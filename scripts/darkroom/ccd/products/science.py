@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +41,31 @@ class Science:
     cards: list[products.Card]
 
 
+@dataclass(frozen=True)
+class _Products:
+    """What science frames of one amplifier are calibrated with; see `_read_products`."""
+
+    masters: list[masterfile.MasterImage]
+    rates: list[ratefile.Rate]
+    read_noise: float
+    flags: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def _read_products(
+    master_dark: str, dark_rate: str, read_noise: str, hot_pixels: str, gain: float | None,
+    amplifier: int,
+) -> _Products:  # fmt: skip
+    """Read the products, those of the last amplifier once for all science frames."""
+    masters = masterfile.read(master_dark, amplifier)
+    rates = ratefile.read(dark_rate, amplifier)
+    header = products.read_image(read_noise, "SCI", 1, amplifier)[1]
+    flags = products.read_image(hot_pixels, "DQ", 1, amplifier)[0]
+    for path in (master_dark, read_noise, dark_rate):
+        _check_gain(path, gain, amplifier)
+    return _Products(masters, rates, products.number(header, "READNOIS"), flags)
+
+
 def make(frame: Frame, arguments: argparse.Namespace) -> Science:
     """Subtract the dark that fits a science frame.
 
@@ -62,14 +88,13 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
         the frame is mostly saturated.
     """
     amplifier = arguments.amplifier
-    masters = masterfile.read(arguments.master_dark, amplifier)
-    rates = ratefile.read(arguments.dark_rate, amplifier)
-    header = products.read_image(arguments.read_noise, "SCI", 1, amplifier)[1]
-    flags = products.read_image(arguments.hot_pixels, "DQ", 1, amplifier)[0]
     bunit = products.unit(arguments.gain_e_per_adu)
     gain, readout = arguments.gain_e_per_adu, options.readout(arguments)
-    for path in (arguments.master_dark, arguments.read_noise, arguments.dark_rate):
-        _check_gain(path, gain, amplifier)
+    read = _read_products(
+        arguments.master_dark, arguments.dark_rate, arguments.read_noise, arguments.hot_pixels,
+        gain, amplifier,
+    )  # fmt: skip
+    masters, rates, flags = read.masters, read.rates, read.flags
     _check_detector(frame, arguments.master_dark)
     with opened([frame.path], gain, readout) as stack:
         for path, image in (
@@ -81,7 +106,7 @@ def make(frame: Frame, arguments: argparse.Namespace) -> Science:
         level = saturation_level(arguments.saturation_adu, survey(stack).step, gain)
         image, saturated = (one[0] for one in stack.read_marked(slice(None), level))
         # Of one frame the noise of the overscan is in every pixel.
-        noise = np.hypot(products.number(header, "READNOIS"), np.sqrt(stack.overscan_variance))
+        noise = np.hypot(read.read_noise, np.sqrt(stack.overscan_variance))
     measured = gainfile.read(arguments.gain, amplifier) if arguments.gain else None
     dark = choose(frame, masters, rates, arguments.temperature_tolerance_c)
     try:

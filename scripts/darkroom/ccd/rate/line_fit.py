@@ -172,8 +172,14 @@ def _scale(matrix):
 
 
 def _patterns(valid):
-    """Yield each combination of usable cells and the pixels (index array) that have it."""
+    """Yield each combination of usable cells and the pixels (index array) that have it.
+
+    When all have all cells, these are a slice: no array of a band is copied for it.
+    """
     complete = valid.all(axis=0)
+    if complete.all():
+        yield np.ones(len(valid), bool), slice(None)
+        return
     if complete.any():
         yield np.ones(len(valid), bool), np.flatnonzero(complete)
     rest = np.flatnonzero(~complete)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from darkroom.ccd.overscan.amplifiers import Readout, TrimmedFrames, locate
 from darkroom.fits.tiles import FrameStack
+from darkroom.integrity import digests
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -31,6 +32,8 @@ class Stack:
     ) -> None:
         self.source, self.gain = source, 1.0 if gain is None else float(gain)
         self.nframes, self.shape = source.nframes, tuple(source.shape)
+        #: What tells this stack from others; None where nothing does.
+        self.identity: tuple[Hashable, ...] | None = None
 
     def read(self, rows: slice) -> np.ndarray:
         """Read a band of all frames: (nframes, nrows, nx) float32."""
@@ -112,7 +115,11 @@ def opened(
     """
     hdu, parts = (None, None) if readout is None else locate(paths, readout)
     with FrameStack(paths, ext=hdu) as source:
-        yield Stack(source if parts is None else TrimmedFrames(source, parts, readout), gain)
+        stack = Stack(source if parts is None else TrimmedFrames(source, parts, readout), gain)
+        files = tuple((str(path), digests.signature(path)) for path in paths)
+        # Sections of a readout may be lists.
+        stack.identity = (files, gain, repr(readout))
+        yield stack
 
 
 def saturation_level(level: float, step: int, gain: float | None = None) -> float:

@@ -14,6 +14,8 @@ from darkroom.ccd.stack.noise import pooled
 from darkroom.ccd.stack.units import frame_statistics
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from darkroom.ccd.stack.frames import Stack
 
 # Pixels used of a frame. More would not improve the offsets, which noise common to rows limits.
@@ -23,6 +25,9 @@ _BAND_BYTES = 32 << 20
 _ROW_LIMIT = 10.0
 # Pixels beyond this many robust standard deviations are left out of means.
 _OUTLIER = 5.0
+# Surveys that are kept, of 3 MB each: the cells of a few amplifiers.
+_KEPT = 16
+_known: dict[tuple[Hashable, ...], Survey] = {}
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Survey:
 
 
 def survey(stack: Stack) -> Survey:
-    """Measure offsets and noise of a stack of frames.
+    """Measure offsets and noise of a stack of frames; once in a program that needs it again.
 
     The model is ``frame[i] = image + offset[i] + noise``. Free offsets are degenerate with the
     level of the image, so they are made to sum to zero; their scatter gives the error of that
@@ -112,6 +117,16 @@ def survey(stack: Stack) -> Survey:
         Measured on every k-th column of large frames; k is odd, so that both columns of a colour
         mosaic are sampled.
     """
+    if stack.identity is None:
+        return _survey(stack)
+    if stack.identity not in _known:
+        if len(_known) == _KEPT:
+            del _known[next(iter(_known))]
+        _known[stack.identity] = _survey(stack)
+    return _known[stack.identity]
+
+
+def _survey(stack: Stack) -> Survey:
     columns, sample, means = _read_sample(stack)
     written = stack.written(columns)
     step = _step(sample[0] / stack.gain if written is None else written)

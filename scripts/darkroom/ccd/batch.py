@@ -1,0 +1,66 @@
+"""Products of one CCD item made by one program: each keeps its job, its result and its failure.
+
+Master bias, read noise, master darks and dark rate are made of the same frames. The program of the
+first of them takes the others along (`darkroom.batches.making`), so Python starts once and the
+stack of each cell is surveyed once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from darkroom.batches.making import Step, make
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def make_together(
+    parse: Callable[[Sequence[str] | None], argparse.Namespace],
+    work: Callable[[argparse.Namespace], None],
+) -> None:
+    """Make the product of the command line, after those of others of its item.
+
+    Parameters
+    ----------
+    parse : callable
+        ``parse(words)`` reads a command line of the program that was started: its own for None.
+    work : callable
+        ``work(arguments)`` makes its product.
+    """
+    arguments = parse(None)
+    step = Step([], [], ["output"], _work(work), _prepare, _parse(arguments.threads))
+    make(step, arguments)
+
+
+def _parse(threads: int) -> Callable[[Sequence[str]], argparse.Namespace]:
+    def parse(words: Sequence[str]) -> argparse.Namespace:
+        """Read the command line of another program, which its first option names."""
+        names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        names.add_argument("--program", required=True)
+        given, rest = names.parse_known_args(words)
+        other = import_module(given.program)
+        arguments: argparse.Namespace = other.parse(rest)
+        arguments.work, arguments.threads = other.work, threads
+        return arguments
+
+    return parse
+
+
+def _work(own: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    def work(arguments: argparse.Namespace) -> None:
+        """Make one product by its own program."""
+        getattr(arguments, "work", own)(arguments)
+
+    return work
+
+
+def _prepare(_: argparse.Namespace) -> None:
+    """Import what the products need, so that it is there before the worker process begins."""
+    from darkroom.ccd import cells
+    from darkroom.ccd.products import amplifiers, master
+    from darkroom.fits import write
+
+    __ = cells, amplifiers, master, write
