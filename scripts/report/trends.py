@@ -43,9 +43,10 @@ def main() -> None:
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
     from darkroom.epochs.folder import add, gather, states_in
-    from darkroom.epochs.trends import as_json
+    from darkroom.epochs.told import as_json
 
     epochs = {}
+    absent: dict[str, dict[str, str]] = {}
     for product, state, folder in arguments.state:
         # This campaign's own copy in the folder, of an earlier run, is judged by its state here.
         earlier = [path for path in states_in(folder) if path.stem != arguments.name]
@@ -54,13 +55,17 @@ def main() -> None:
             settings.gap_days,
             {Path(state): arguments.name},
             states_in(Path(folder) / WITHDRAWN),
+            absent.setdefault(product, {}),
         )
     if arguments.add:
         for _, state, folder in arguments.state:
             add(state, folder, arguments.name)
-    found = as_json(epochs, settings)
+    found = as_json(epochs, settings, absent)
     write_text(arguments.output, json.dumps(found, indent=1, allow_nan=False) + "\n")
     for product, part in found["products"].items():
+        for one in part["missing"]:
+            told = f"{one['series']}: {one['why']}" if one["series"] else one["why"]
+            log.warning("%s, epoch %s: %s", product, one["epoch"], told)
         changed = sum(one["changed"] for one in part["series"])
         log.info(
             "%s: %d epochs, %d of %d series changed",

@@ -12,7 +12,7 @@ import numpy as np
 
 from darkroom.atomic import copy_new
 from darkroom.epochs import laws
-from darkroom.epochs.merging import check_series, tried
+from darkroom.epochs.merging import check_series, difference, tried
 from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
@@ -54,8 +54,6 @@ def states_in(folder: StrPath) -> list[Path]:
 def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Epoch]:
     """Divide the units of a state where a pause is longer than `gap_days`.
 
-    Parts of a single unit are left out: their scatter is not known.
-
     Parameters
     ----------
     name : str
@@ -65,10 +63,10 @@ def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Ep
         Unit of the samples.
     gap_days : float
 
-    Raises
-    ------
-    ValueError
-        When the units of a part do not tell every quantity.
+    Returns
+    -------
+    list of Epoch
+        A number that a unit does not tell is NaN.
     """
     order = np.argsort(state.mjd, kind="stable")
     starts = np.flatnonzero(np.diff(state.mjd[order]) > gap_days) + 1
@@ -81,7 +79,6 @@ def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Ep
             tuple(laws.quantities(state, unit, part)),
         )
         for k, part in enumerate(parts, 1)
-        if len(part) > 1
     ]
 
 
@@ -90,6 +87,7 @@ def gather(
     gap_days: float,
     names: Mapping[Path, str] | None = None,
     withdrawn: Sequence[Path] = (),
+    absent: dict[str, str] | None = None,
 ) -> tuple[list[Epoch], AnyState, dict[str, str | float]]:
     """Read states one after the other, and merge them.
 
@@ -103,6 +101,9 @@ def gather(
         Names of epochs that are not those of their files.
     withdrawn : sequence of path
         States of units that are taken out of the epochs that hold them.
+    absent : dict, optional
+        Gets the names of epochs that are no part of the series of the last path, and why: another
+        detector or readout, or no unit. Without it they are refused, or without a unit passed by.
 
     Returns
     -------
@@ -122,12 +123,18 @@ def gather(
     epochs: list[Epoch] = []
     files: dict[str, Path] = {}
     whole, cards = None, {}
+    own = load(paths[-1])[1] if absent is not None else {}
     for path in paths:
         state, found = load(path)
+        name = (names or {}).get(path, path.stem)
+        if absent is not None and (other := difference(found, own)):
+            absent[name] = f"is of another series: {other}"
+            continue
         state = _without(state, found, gone)
         if not state.units:
+            if absent is not None:
+                absent[name] = "holds no unit"
             continue
-        name = (names or {}).get(path, path.stem)
         files[name] = path
         if not np.isfinite(state.mjd).all():
             raise InputError(

@@ -56,7 +56,9 @@ class SeriesPlan:
 
     def segment_options(self, inputs: Any, product: str) -> str:
         """Return the options that name states of withdrawn units, and how the others are chosen."""
-        words = ["--withdrawn", *inputs.withdrawn] if inputs.withdrawn else []
+        # The last one is that of this campaign, see `all_states`.
+        words = ["--of", inputs.states[-1]]
+        words += ["--withdrawn", *inputs.withdrawn] if inputs.withdrawn else []
         if trends := inputs.get("trends"):
             words += ["--segment", trends, product]
         return quoted(*words)

@@ -17,7 +17,7 @@ from darkroom.epochs.plan import SeriesPlan
 from darkroom.epochs.segment import chosen
 from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import load, save
-from darkroom.epochs.trends import as_json
+from darkroom.epochs.told import as_json
 from darkroom.errors import InputError
 
 SHAPE, RAMPS = (16, 64), 8
@@ -154,7 +154,8 @@ def test_the_program_chooses_by_the_trends(tmp_path, product, planned):
     plan.settings = lambda _: settings
     found = plan.all_states("one", "dark")
     assert found["states"] == ["results/one/dark_state.fits"]
-    inputs = SimpleNamespace(withdrawn=[], get=found.get)
+    inputs = SimpleNamespace(states=found["states"], withdrawn=[], get=found.get)
     assert ("trends" in found) is planned
     options = plan.segment_options(inputs, "dark")
-    assert options == ("--segment results/one/trends.json dark" if planned else "")
+    own = "--of results/one/dark_state.fits"
+    assert options == own + (" --segment results/one/trends.json dark" if planned else "")
