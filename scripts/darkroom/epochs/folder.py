@@ -13,6 +13,7 @@ import numpy as np
 from darkroom.atomic import copy_new
 from darkroom.epochs import laws
 from darkroom.epochs.merging import check_series, difference, tried
+from darkroom.epochs.plan import is_of
 from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
@@ -179,6 +180,26 @@ def _without(state, cards, gone):
         state = tried(path, partial(laws.remove, state, part))
         del gone[path]
     return state
+
+
+def add_all(states: Mapping[Path, str], folder: StrPath, campaign: str) -> None:
+    """Add the states of a campaign, by the names of their epochs, to the folder of their series.
+
+    Raises
+    ------
+    InputError
+        See `add`; and where the folder holds the campaign's exposures divided into other epochs.
+    """
+    for path in states_in(folder):
+        if is_of(path.stem, campaign) and path.stem not in states.values():
+            raise InputError(
+                path,
+                "is of this campaign, whose epochs are divided otherwise now",
+                "a series is never written over: move this file away, or name the campaign "
+                "otherwise",
+            )
+    for state, name in states.items():
+        add(state, folder, name)
 
 
 def add(state: StrPath, folder: StrPath, name: str) -> Path:

@@ -137,7 +137,9 @@ def _by_class(state, unit):
             title = f"level of {name} less reference pixels"
             found.append(Quantity(title, unit, level - pedestal, floor))
             found.append(Quantity(f"pedestal of {name}", unit, pedestal, floor, matters=False))
-        scatter = np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer + told[:, k]
+        scatter = (
+            np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer + told[:, k]
+        )
         found.append(Quantity(f"ln of the variance of {name}", LN, scatter))
         found.append(Quantity(f"pixels far above in {name}", "", above[:, k] + told[:, k], 1.0))
     return found

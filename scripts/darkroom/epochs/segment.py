@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.epochs.merging import merged
 from darkroom.epochs.state_file import cards_of, units_of
-from darkroom.epochs.told import FORMAT
+from darkroom.epochs.told import FORMAT, segment_of
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from darkroom.epochs.laws import AnyState
     from darkroom.hints import StrPath
-
-# Of times in a table of trends, which are rounded [days].
-_ROUNDED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,8 @@ def chosen(
     kept, left_out, used = [], [], set()
     for one in states:
         units = units_of(one)
+        if not units:
+            continue
         out = set().union(*gone.values())
         times = [mjd for name, mjd in units.items() if name not in out] or list(units.values())
         if begin is not None and min(times) < begin <= max(times):
@@ -125,10 +124,4 @@ def _begin(path, product):
         raise InputError(path, f"is no table of trends of the format {FORMAT!r}")
     if product not in found["products"]:
         raise InputError(path, f"has no trends of {product}")
-    told = found["products"][product]["validity"]
-    if told is None:
-        return None, "all epochs: no change can be told of so few"
-    if not told["changed"]:
-        return None, "all epochs: no step was found, and a drift has no segments"
-    why = f"after the last change, from MJD {told['segment']:.4f} on, by {told['segment_by']}"
-    return told["segment"] - _ROUNDED, why
+    return segment_of(found["products"][product]["validity"])

@@ -267,9 +267,7 @@ def _backward(found, count):
     return backward
 
 
-def hull(
-    chance: np.ndarray, first: int, stop: int, confidence: float = 0.95
-) -> tuple[int, int]:
+def hull(chance: np.ndarray, first: int, stop: int, confidence: float = 0.95) -> tuple[int, int]:
     """Return the range of the most probable epochs of [first, stop) that hold the stated share."""
     inside = chance[first:stop]
     order = np.argsort(inside)[::-1]

@@ -105,9 +105,7 @@ class Shape:
         return float(row @ self.coefficients), float(np.sqrt(row @ self.covariance @ row))
 
 
-def shape(
-    time: np.ndarray, value: np.ndarray, error: np.ndarray, dof: float = np.inf
-) -> Shape:
+def shape(time: np.ndarray, value: np.ndarray, error: np.ndarray, dof: float = np.inf) -> Shape:
     """Say what a series did that is known to have changed.
 
     Parameters
@@ -152,7 +150,9 @@ def _posterior(place, value, error, dof):
         scales = chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, dof) / dof
     every = [_evidences(place, value, error / np.sqrt(scale)) for scale in scales]
     logs = {name: np.logaddexp.reduce([one[name] for one in every]) for name in every[0]}
-    kinds = {name: np.log(share) + logs.pop(name) for name, share in _DRIFTS.items() if name in logs}
+    kinds = {
+        name: np.log(share) + logs.pop(name) for name, share in _DRIFTS.items() if name in logs
+    }
     logs[DRIFT] = np.logaddexp.reduce(list(kinds.values()))
     logs = {name: np.log(USUAL[name]) + logs[name] for name in USUAL if name in logs}
     total = np.logaddexp.reduce(list(logs.values()))
@@ -182,7 +182,7 @@ def _evidences(place, value, error):
 
 
 def _linear(designs, residual, error, width, steps=0):
-    """Log evidence of linear models, (nmodels, n, p), one of which is true; equal before the data."""
+    """Log evidence of linear models, (nmodels, n, p), of which one is true; any of them."""
     logs = _each(designs, residual, error, width, steps)
     return float(np.logaddexp.reduce(logs) - np.log(len(logs)))
 
@@ -223,16 +223,14 @@ def _bends(place):
 
 
 def _after(n):
-    """Steps before each epoch but the first, (n - 1, n, 1)."""
+    """Return steps before each epoch but the first, (n - 1, n, 1)."""
     return (np.arange(n) >= np.arange(1, n)[:, None])[..., None].astype(np.float64)
 
 
 def _both(place):
-    """A line with a step before each epoch but the first."""
+    """Return a line with a step before each epoch but the first."""
     n = len(place)
-    return np.concatenate(
-        [np.broadcast_to(_line(place), (n - 1, n, 2)), _after(n)], axis=2
-    )
+    return np.concatenate([np.broadcast_to(_line(place), (n - 1, n, 2)), _after(n)], axis=2)
 
 
 def _apart(n):

@@ -1,4 +1,4 @@
-"""Finding a change: the largest step over all dates, or run of epochs that lies apart, and a line."""
+"""Finding a change: the largest step over all dates, epochs that lie apart; and a line."""
 
 from __future__ import annotations
 

@@ -261,6 +261,24 @@ def remove(whole: TableState, part: TableState) -> TableState:
     )
 
 
+def within(state: TableState, bounds: tuple[float, float]) -> TableState:
+    """Return the units of a state between some times [MJD]; those without time too.
+
+    Raises
+    ------
+    ValueError
+        When it has sums: they cannot be divided.
+    """
+    gone = (state.mjd < bounds[0]) | (state.mjd >= bounds[1])
+    if state.sums and gone.any():
+        raise ValueError("the sums of a state cannot be divided")
+    return replace(
+        state,
+        rows={name: one[~gone] for name, one in state.rows.items()},
+        **without(state, gone, _ROWS),
+    )
+
+
 def product(state: TableState) -> TableProduct:
     """Return the mean of each number with its error, or their fit; of at least one unit.
 

@@ -11,7 +11,7 @@ import numpy as np
 from darkroom.dates import to_mjd
 from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.series import LN
-from darkroom.epochs.trends import FEWEST, Trend, judge, lasting, series_of, untold, validity
+from darkroom.epochs.trends import Trend, judge, lasting, series_of, untold, validity
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Of the files; a change gets another number.
 FORMAT = "darkroom trends 5"
+# Of times in a table of trends, which are rounded [days].
+_ROUNDED = 1e-4
 
 
 def as_json(
@@ -44,6 +46,7 @@ def as_json(
     dict
         ``products``: by name, its epochs and their times, its series with what was found, and the
         validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
+        ``made_of``: the epochs that the product of the states is made of, those left out, and why.
         ``delivered`` is the number of the epoch of the last delivery, and ``since`` of a series
         what it has changed by since then, null where it has not. ``value`` and ``error`` are null
         where an epoch does not tell them; ``missing`` says why.
@@ -74,9 +77,42 @@ def as_json(
             ],
             "validity": told and {key: _rounded(value) for key, value in told.items()},
             "delivered": epoch,
+            "made_of": _made_of(told, epochs[name], settings.product),
             "series": [_one(trend, epochs[name], epoch) for trend in own],
         }
     return {"format": FORMAT, "products": found}
+
+
+def segment_of(validity: Mapping[str, Any] | None) -> tuple[float | None, str]:
+    """Return when the current segment of a product begins, and by what.
+
+    Parameters
+    ----------
+    validity : dict or None
+        See `darkroom.epochs.trends.validity`.
+
+    Returns
+    -------
+    begin : float or None
+        Units from this time on belong to it [MJD]; None for all.
+    why : str
+    """
+    if validity is None:
+        return None, "all epochs: no change can be told of so few"
+    if not validity["changed"]:
+        return None, "all epochs: no step was found, and a drift has no segments"
+    why = f"after the last change, from MJD {validity['segment']:.4f} on, by "
+    return validity["segment"] - _ROUNDED, why + validity["segment_by"]
+
+
+def _made_of(validity, epochs, product):
+    """Return which epochs the product of the states is made of."""
+    begin, why = segment_of(validity)
+    if product == "series":
+        begin, why = None, "the whole series (epochs.product: series)"
+    inside = [one.name for one in epochs if begin is None or one.mjd.min() >= begin]
+    left_out = [one.name for one in epochs if one.name not in inside]
+    return {"epochs": inside, "left_out": left_out, "why": why}
 
 
 def _checked(product, epochs):

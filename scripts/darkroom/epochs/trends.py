@@ -195,7 +195,8 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
     Returns
     -------
     dict
-        ``useafter``, ``after``, ``before`` [MJD], ``changed``; ``good_days``, the time within the
+        ``useafter``, ``after``, ``before`` [MJD], ``changed``, whether a level stepped;
+        ``drifts``, names of the series that do; ``good_days``, the time within the
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
         is significant; ``rate``, change points a year with its interval; ``segment``, start of
         the first epoch that is after the last change of every series, with 95 % of its posterior
@@ -233,6 +234,7 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
         "after": start.after,
         "before": start.before,
         "changed": start.changed,
+        "drifts": [one.series.name for one in trends if one.shape and one.shape.drifts],
         "good_days": min(days) if days and np.isfinite(min(days)) else None,
         "at_least": steady,
         "segment": after,

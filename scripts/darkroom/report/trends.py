@@ -198,7 +198,7 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         Keywords of `darkroom.report.item.write_item`; changed in place.
     trends : dict
     """
-    answers = list(described.get("answers", ()))
+    answers, first = list(described.get("answers", ())), []
     for product, part in trends["products"].items():
         epochs, name = len(part["epochs"]), _NAMES.get(product, product)
         if not part["series"]:
@@ -207,7 +207,8 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
             )
             continue
         changed = [one for one in part["series"] if one["changed"]]
-        described["warnings"] += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
+        # What changed is more than what a file would replace: it comes first.
+        first += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
         described["tables"].append(_table(name, part))
         described["tables"].append(_since(name, part))
         if part["missing"]:
@@ -216,7 +217,9 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         if changed:
             described["tables"].append(_causes(name, changed))
         answers += _answers(name.lower(), part["validity"])
+        answers.append(_made_of(name.lower(), part))
     described["answers"] = answers
+    described["warnings"] = first + described["warnings"]
 
 
 def _table(name, part):
@@ -238,8 +241,8 @@ def _table(name, part):
         "note": (
             "First epoch after each change, with the posterior probability that it lies right "
             "before. Chance of a series as odd where nothing changed; of the series said to have "
-            "changed, the campaign's share of false ones (epochs.false) is allowed. Undecided: none "
-            "of the shapes has a posterior of 90 %, the two most probable stand there."
+            "changed, the campaign's share of false ones (epochs.false) is allowed. Undecided: no "
+            "shape has a posterior of 90 %; the two most probable stand there."
         ),
     }
 
@@ -321,6 +324,17 @@ def _causes(name, changed):
     }
 
 
+def _made_of(name, part):
+    """Return which epochs the product of the states is made of, and why."""
+    made, every = part["made_of"], part["epochs"]
+    days = {epoch: day(start) for epoch, start in zip(every, part["start"], strict=True)}
+    text = f"Of {len(made['epochs'])} of {counted(len(every), 'epoch')}: {made['why']}."
+    if made["left_out"]:
+        left = ", ".join(f"{one} ({days[one]})" for one in made["left_out"])
+        text += f" Left out: {left}."
+    return {"question": f"What is the {name} of this series made of?", "answer": text}
+
+
 def _answers(name: str, found: dict[str, Any] | None) -> list[dict[str, str]]:
     if found is None:
         return []
@@ -330,8 +344,9 @@ def _answers(name: str, found: dict[str, Any] | None) -> list[dict[str, str]]:
         text = f"From {use}, the start of the current segment; the change lies between {after} and "
         text += f"{before} (95 %)."
     else:
-        text = f"No change found since {use}, the first exposure of the series: keep the date of "
-        text += "the file in use, so that it is replaced exactly."
+        none = "No step, but a drift was found" if found["drifts"] else "No change found"
+        text = f"{none} since {use}, the first exposure of the series: keep the date of the file "
+        text += "in use, so that it is replaced exactly."
     question = f"From which day should a {name} of this series serve?"
     answers = [{"question": question, "answer": text}]
     if found["good_days"] is None:

@@ -271,7 +271,7 @@ def test_the_program_says_it_in_one_line(repository, tmp_path):
     own = written(tmp_path, 1, name="own")
     done = subprocess.run(
         [sys.executable, repository / "scripts/report/trends.py", "--name", "now",
-         "--state", "bias", own, tmp_path / "series", "--output", tmp_path / "trends.json"],
+         "--state", "bias", "now", own, tmp_path / "series", "--output", tmp_path / "trends.json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

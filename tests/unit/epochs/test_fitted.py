@@ -92,7 +92,7 @@ def test_an_epoch_of_a_state_is_fitted_by_its_own_units():
 
 def test_numbers_that_the_units_do_not_tell_are_missing(tmp_path):
     whole = state(np.random.default_rng(2))
-    # Three pairs of one signal, two pairs, and three pairs of two signals: the last leaves a scatter.
+    # Three pairs of one signal, two pairs, three pairs of two signals: the last leaves a scatter.
     for which, told in (([0, 1, 2], False), ([0, 3], False), ([0, 3, 4], True)):
         values = fitted.of_units(whole, np.array(which))
         assert np.isfinite(values).all() == told

@@ -43,9 +43,7 @@ def mean_unit(rng, name, mjd, lost=()):
 
 
 def variance_unit(rng, name, mjd, lost=()):
-    form = variance.VarianceTemplate(
-        np.full(4, 5.0), classes(), np.zeros(SHAPE, bool), NAMES, 0.75
-    )
+    form = variance.VarianceTemplate(np.full(4, 5.0), classes(), np.zeros(SHAPE, bool), NAMES, 0.75)
     dof = np.where(np.isin(form.classes, lost), 0, 10)
     return variance.of_unit(form, name, 25 * rng.chisquare(10, SHAPE), dof, mjd)
 
@@ -199,7 +197,8 @@ def test_the_program_says_what_is_missing(tmp_path, repository):
     own = written(tmp_path, 3, made[3])
     done = subprocess.run(
         [sys.executable, repository / "scripts/report/trends.py", "--name", "now",
-         "--state", "spectrum", own, tmp_path / "series", "--output", tmp_path / "trends.json"],
+         "--state", "spectrum", "now", own, tmp_path / "series",
+         "--output", tmp_path / "trends.json"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     said = done.stderr + done.stdout

@@ -107,7 +107,7 @@ def test_the_last_epoch_alone_may_be_a_step_or_apart():
 
 
 def test_where_nothing_changed_changes_are_as_rare_as_asked():
-    """Of 4,000 series at 1 %, each with its own errors and gaps: 40, and 61 have a chance of 0.1 %."""
+    """Of 4,000 series at 1 %, of several errors: 40 are expected, 61 have a chance of 0.1 %."""
     rng = np.random.default_rng(5)
     false = 0
     for k in range(4000):

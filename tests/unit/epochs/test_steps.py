@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.epochs.series import Errors, Series, bartlett, errors
-from darkroom.epochs.steps import apart, chance, discoveries, line, scan
+from darkroom.epochs.steps import discoveries, line, scan
 
 
 def draws(rng, count, n, step=0.0):
