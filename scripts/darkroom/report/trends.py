@@ -13,6 +13,7 @@ from darkroom.dates import from_mjd
 from darkroom.epochs.causes import NAMES as CAUSES
 from darkroom.epochs.shapes import DRIFT
 from darkroom.epochs.told import FORMAT
+from darkroom.epochs.trends import FEWEST
 from darkroom.errors import InputError
 from darkroom.plot import style
 from darkroom.plot.book import Panel
@@ -201,19 +202,20 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
     answers, first = list(described.get("answers", ())), []
     for product, part in trends["products"].items():
         epochs, name = len(part["epochs"]), _NAMES.get(product, product)
+        if part["missing"]:
+            described["tables"].append(_missing(name, part))
+            described["warnings"].append(_missed(name, part))
         if not part["series"]:
-            described["warnings"].append(
-                f"{name}: the series has {counted(epochs, 'epoch')}, trends need at least 3"
-            )
+            has = f"the series has {counted(epochs, 'epoch')}, trends need at least {FEWEST}"
+            if epochs >= FEWEST:
+                has = f"trends need {FEWEST} epochs that tell a number, of {epochs} there are fewer"
+            described["warnings"].append(f"{name}: {has}")
             continue
         changed = [one for one in part["series"] if one["changed"]]
         # What changed is more than what a file would replace: it comes first.
         first += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
         described["tables"].append(_table(name, part))
         described["tables"].append(_since(name, part))
-        if part["missing"]:
-            described["tables"].append(_missing(name, part))
-            described["warnings"].append(_missed(name, part))
         if changed:
             described["tables"].append(_causes(name, changed))
         answers += _answers(name.lower(), part["validity"])

@@ -280,3 +280,45 @@ def test_the_program_says_it_in_one_line(repository, tmp_path):
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "trends.json").exists()
     assert len(paths) == 2
+
+
+def test_a_clock_that_was_wrong_moves_no_other_epoch(tmp_path):
+    """One unit of the year 1970: it is an epoch that tells nothing, and the others stay."""
+    paths = [written(tmp_path, k, state(k, step=6.0 * (k >= 5))) for k in range(9)]
+    usual = trends(paths)
+    lost = state(3)
+    paths[3] = written(tmp_path, 3, replace(lost, mjd=np.array([40587.0, *lost.mjd[1:]])))
+    found = trends(paths)
+    assert found["epochs"] == [
+        "epoch003 1",
+        *usual["epochs"][:3],
+        "epoch003 2",
+        *usual["epochs"][4:],
+    ]
+    assert {one["epoch"] for one in found["missing"]} == {"epoch003 1"}
+    one = found["series"][0]
+    assert (one["shape"], [change["first"] for change in one["changes"]]) == ("step", [6])
+    assert found["validity"]["useafter"] == usual["validity"]["useafter"]
+    # In the order of the wrong clock two epochs are one in the other: that is refused.
+    swapped = replace(lost, mjd=lost.mjd + 60 - np.arange(6) / 200)
+    paths[3] = written(tmp_path, 3, swapped)
+    with pytest.raises(InputError, match="had not ended"):
+        trends(paths)
+
+
+def test_the_same_exposure_of_two_sites_is_named(tmp_path):
+    """Each site has an epoch of its own, and one exposure of both."""
+    one, two = state(1), state(2)
+    shared = laws.merge(two, state(1, units=1))
+    paths = [written(tmp_path, 0), written(tmp_path, 1, one), written(tmp_path, 2, shared)]
+    for read in (gather, merged):
+        with pytest.raises(InputError, match=r"epoch002.*e1 0 is in both states \(1 units are\)"):
+            read(paths, 10) if read is gather else read(paths)
+
+
+def test_a_series_of_which_no_number_is_told_goes_on(tmp_path):
+    nothing = [replace(state(k), values=np.full((6, 2), np.nan)) for k in range(4)]
+    found = trends([written(tmp_path, k, one) for k, one in enumerate(nothing)])
+    assert (found["series"], found["validity"]) == ([], None)
+    assert len(found["missing"]) == 8
+    json.dumps(found, allow_nan=False)
