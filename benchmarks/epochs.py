@@ -79,8 +79,7 @@ def full_frame(folder):
     for group in range(1, GROUPS):
         hit = random.random((2048, 2048), np.float32) < 3e-4
         data[0, group:, hit] += 300
-    steps = dict.fromkeys(("S_SUPERB", "S_REFPIX", "S_LINEAR"), "COMPLETE")
-    return write_ramp(folder / "dark_uncal.fits", np.rint(data).astype(np.uint16), layout, **steps)
+    return write_ramp(folder / "dark_uncal.fits", np.rint(data).astype(np.uint16), layout)
 
 
 def mean_template(shape, noise, halves):
@@ -107,7 +106,7 @@ def nircam(folder):
 
     def read(name, whole=False):
         def work():
-            ramps = RampSet([path], name, whole=whole)
+            ramps = RampSet([path], name, keep=True, whole=whole)
             with fits.open(path) as hdus:
                 np.array(hdus["SCI"].data)
             return ramps
@@ -121,7 +120,7 @@ def nircam(folder):
     )
     yield "read noise", read("readnoise"), lambda ramps: readnoise.state_of(ramps, noise)
     yield "dark", read("dark"), lambda ramps: dark.state_of(ramps, dark_template(ramps, stack))
-    ramps = RampSet([path], "noise_spectrum", whole=True)
+    ramps = RampSet([path], "noise_spectrum", keep=True, whole=True)
     form = spectrum.template_of(ramps)
     yield "noise spectrum", read("noise_spectrum", True), lambda one: spectrum.state_of(one, form)
 

@@ -65,7 +65,7 @@ def main() -> None:
     if arguments.add:
         for (_, folder), states in own.items():
             add_all(states, folder, arguments.name)
-    found = as_json(epochs, settings, absent)
+    found = as_json(epochs, settings, absent, arguments.name)
     write_text(arguments.output, json.dumps(found, indent=1, allow_nan=False) + "\n")
     for product, part in found["products"].items():
         for one in part["missing"]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkroom.dates import to_mjd
+from darkroom.dates import from_mjd, to_mjd
 from darkroom.epochs.causes import candidates, facts_by_epoch
+from darkroom.epochs.plan import is_of
 from darkroom.epochs.series import LN
 from darkroom.epochs.trends import Trend, judge, lasting, series_of, untold, validity
 from darkroom.errors import DarkroomError
@@ -30,6 +31,7 @@ def as_json(
     epochs: Mapping[str, Sequence[Epoch]],
     settings: EpochSettings,
     absent: Mapping[str, Mapping[str, str]] | None = None,
+    campaign: str = "",
 ) -> dict[str, Any]:
     """Return what a report shows of the trends of the series of one item.
 
@@ -40,13 +42,16 @@ def as_json(
     settings : EpochSettings
     absent : dict of dicts of str, optional
         By product the names of epochs that are no part of its series, and why not.
+    campaign : str
+        Name of the campaign, whose own epochs are told apart.
 
     Returns
     -------
     dict
         ``products``: by name, its epochs and their times, its series with what was found, and the
         validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
-        ``made_of``: the epochs that the product of the states is made of, those left out, and why.
+        ``mixed``: whether this campaign has epochs on both sides of the last change. ``made_of``:
+        the epochs that the product of the states is made of, those left out, and why.
         ``delivered`` is the number of the epoch of the last delivery, and ``since`` of a series
         what it has changed by since then, null where it has not. ``value`` and ``error`` are null
         where an epoch does not tell them; ``missing`` says why.
@@ -77,6 +82,7 @@ def as_json(
             ],
             "validity": told and {key: _rounded(value) for key, value in told.items()},
             "delivered": epoch,
+            "mixed": _mixed(told, epochs[name], campaign),
             "made_of": _made_of(told, epochs[name], settings.product),
             "series": [_one(trend, epochs[name], epoch) for trend in own],
         }
@@ -98,11 +104,23 @@ def segment_of(validity: Mapping[str, Any] | None) -> tuple[float | None, str]:
     why : str
     """
     if validity is None:
-        return None, "all epochs: no change can be told of so few"
+        return None, "no change can be told of so few epochs"
     if not validity["changed"]:
-        return None, "all epochs: no step was found, and a drift has no segments"
-    why = f"after the last change, from MJD {validity['segment']:.4f} on, by "
+        return None, "no step was found, and a drift has no segments"
+    begin = validity["segment"]
+    day = from_mjd(begin).strftime("%Y-%m-%d")
+    why = f"after the last change, from MJD {begin:.4f} ({day}) on, by "
     return validity["segment"] - _ROUNDED, why + validity["segment_by"]
+
+
+def _mixed(validity, epochs, campaign):
+    """Return whether a campaign has epochs on both sides of the last change."""
+    begin, _ = segment_of(validity)
+    if begin is None:
+        return False
+    # An epoch that is a part of a state has its number after a blank.
+    own = [one for one in epochs if is_of(one.name.partition(" ")[0], campaign)]
+    return len({one.mjd.min() >= begin for one in own}) > 1
 
 
 def _made_of(validity, epochs, product):

@@ -214,6 +214,8 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         changed = [one for one in part["series"] if one["changed"]]
         # What changed is more than what a file would replace: it comes first.
         first += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
+        if part["mixed"]:
+            first.append(_mixed(name, product, part["validity"]))
         described["tables"].append(_table(name, part))
         described["tables"].append(_since(name, part))
         if changed:
@@ -247,6 +249,15 @@ def _table(name, part):
             "shape has a posterior of 90 %; the two most probable stand there."
         ),
     }
+
+
+def _mixed(name, product, validity):
+    """Return that a product of all exposures of the campaign is of two levels."""
+    return (
+        f"{name}: the exposures of this campaign are from before and after the change of "
+        f"{day(validity['useafter'])}, so that a product of all of them is neither: "
+        f"{product}_series.fits with epochs.product: segment is of the current segment"
+    )
 
 
 def _missed(name, part):
@@ -330,8 +341,9 @@ def _made_of(name, part):
     """Return which epochs the product of the states is made of, and why."""
     made, every = part["made_of"], part["epochs"]
     days = {epoch: day(start) for epoch, start in zip(every, part["start"], strict=True)}
-    text = f"Of {len(made['epochs'])} of {counted(len(every), 'epoch')}: {made['why']}."
+    text = f"Of all {counted(len(every), 'epoch')}: {made['why']}."
     if made["left_out"]:
+        text = f"Of {len(made['epochs'])} of {counted(len(every), 'epoch')}: {made['why']}."
         left = ", ".join(f"{one} ({days[one]})" for one in made["left_out"])
         text += f" Left out: {left}."
     return {"question": f"What is the {name} of this series made of?", "answer": text}

@@ -90,7 +90,10 @@ def test_after_a_step_the_segment_is_the_rebuild_of_the_epochs_after_it(tmp_path
                 is same
             )
     history = "".join(segment[0].header["HISTORY"])
-    assert "after the last change, from MJD 60360.0000 on, by level of amplifier 1" in history
+    assert (
+        "after the last change, from MJD 60360.0000 (2024-02-20) on, by level of amplifier 1"
+        in history
+    )
     assert '"epoch06.fits", "epoch07.fits"' in history
     assert '"epoch05.fits"]' in history
     segment.close()
