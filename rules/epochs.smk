@@ -14,14 +14,15 @@ for instrument in pipelines.with_series(PIPELINES):
                 )
             ),
         output:
-            f"{RESULTS}/{{item}}/{{product}}_state.fits",
+            f"{RESULTS}/{{item}}/{{product}}_state{{epoch}}.fits",
         log:
-            f"{RESULTS}/logs/state_{instrument}/{{item}}_{{product}}.log",
+            f"{RESULTS}/logs/state_{instrument}/{{item}}_{{product}}{{epoch}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/state_{instrument}/{{item}}_{{product}}.tsv"
+            f"{RESULTS}/benchmarks/state_{instrument}/{{item}}_{{product}}{{epoch}}.tsv"
         wildcard_constraints:
             item=PLAN.only_items_of(instrument),
             product=STATES,
+            epoch=r"(\.\d+)?",
         conda:
             "../envs/detector.yaml"
         threads: 1
@@ -29,12 +30,12 @@ for instrument in pipelines.with_series(PIPELINES):
             mem_mb=lambda wildcards, attempt: 1500 * attempt,
         params:
             place=program_of(instrument, "state"),
-            settings=lambda wildcards, input: series_of(wildcards.item).state_options(
-                wildcards.item, wildcards.product, input
+            settings=lambda wildcards, input: series_of(wildcards.item).options_of_epoch(
+                wildcards.item, wildcards.product, wildcards.epoch, input
             ),
             code=program.digest("detector", f"{instrument}/state"),
         message:
-            "Making the state of the {wildcards.product} of {wildcards.item}"
+            "Making the state of the {wildcards.product} of {wildcards.item}{wildcards.epoch}"
         shell:
             "{params.place} {wildcards.product:q} --output {output:q} {params.settings} "
             "@{input.frames:q} > {log:q} 2>&1"

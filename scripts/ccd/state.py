@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
+from darkroom.epochs.options import add_between
 
 if TYPE_CHECKING:
     from darkroom.ccd.cells import Cell
@@ -36,6 +37,7 @@ def parse() -> argparse.Namespace:
     start.add_argument("--start", metavar="PRODUCT", help="master bias or master dark")
     start.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
     parser.add_argument("--gain-product", metavar="FILE", help="gain that the flats told")
+    add_between(parser)
     parser.add_argument("--exptime", type=float, metavar="S", help="exposure time of the darks")
     arguments = parser.parse_args()
     options.check(arguments, "master_dark")
@@ -82,13 +84,15 @@ def state_of_gain(arguments: argparse.Namespace) -> tuple[TableState, Cards, lis
     """Return the state of a gain, what its series is of, and the files it was made from."""
     from darkroom.ccd.series import gain
     from darkroom.epochs.merging import template_in
+    from darkroom.epochs.table import within
 
     product = arguments.gain_product
     (frames,) = options.load(arguments, flat=arguments.frames)
     cards = gain.series_cards(frames)
     series = arguments.series
     template = template_in(series, cards) if series else gain.template_of(product)
-    return gain.state_of(frames, template, product), cards, [*arguments.frames, product]
+    state = within(gain.state_of(frames, template, product), arguments.between)
+    return state, cards, [*arguments.frames, product]
 
 
 def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
@@ -109,8 +113,10 @@ def made(arguments: argparse.Namespace) -> tuple[State, Cards, list[StrPath]]:
         template = template_in(arguments.series, cards)
     else:
         template = template_of(arguments.start, cell.frames, number)
+    begin, end = arguments.between
     state = state_of(
-        cell.frames,
+        # A frame without time is refused later, not left out here.
+        [one for one in cell.frames if one.mjd is None or begin <= one.mjd < end],
         template,
         options.readout(arguments),
         gains=gains,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 
 from darkroom.cli import ListFileParser, run
+from darkroom.epochs.options import add_between
 
 
 def parse() -> argparse.Namespace:
@@ -24,6 +25,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("product", choices=("noise_maps",))
     parser.add_argument("files", nargs="+", metavar="FILE", help="dark frames (or @list)")
     parser.add_argument("--series", metavar="STATE", help="a state of the series to go on with")
+    add_between(parser)
     parser.add_argument("--output", required=True, help="state to write")
     return parser.parse_args()
 
@@ -38,6 +40,7 @@ def main() -> None:
     from darkroom.cgi.series.levels import frame_levels, series_cards, state_of, template_of
     from darkroom.epochs.merging import template_in
     from darkroom.epochs.state_file import save
+    from darkroom.epochs.table import within
     from darkroom.errors import DarkroomError
 
     geometry = read_geometry(arguments.geometry)
@@ -52,7 +55,7 @@ def main() -> None:
     levels = frame_levels(arguments.files, geometry, raw)
     if not levels:
         raise DarkroomError("no frame is left: all are bad, or taken for photon counting")
-    state = state_of(levels, template or template_of(levels))
+    state = within(state_of(levels, template or template_of(levels)), arguments.between)
     save(arguments.output, state, cards, made_by="state", inputs=inputs)
 
 

@@ -24,6 +24,9 @@ def parse() -> argparse.Namespace:
         "--withdrawn", nargs="*", default=[], metavar="STATE", help="states of ramps to leave out"
     )
     parser.add_argument(
+        "--of", metavar="STATE", help="leave out states of another series than that of this one"
+    )
+    parser.add_argument(
         "--segment",
         nargs=2,
         metavar=("TRENDS", "PRODUCT"),
@@ -39,7 +42,7 @@ def main() -> None:
     from darkroom.epochs.segment import chosen
     from darkroom.nircam.series.spectrum import write_product
 
-    found = chosen(arguments.states, arguments.withdrawn, arguments.segment)
+    found = chosen(arguments.states, arguments.withdrawn, arguments.segment, arguments.of)
     write_product(found.state, found.cards, found.inputs, arguments.output, found.settings)
     log.info("noise spectrum of %d ramps in %s", len(found.state.units), arguments.output)
 

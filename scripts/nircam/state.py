@@ -17,6 +17,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from darkroom.cli import ListFileParser, run
+from darkroom.epochs.options import add_between
 from darkroom.nircam import options as shared
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def parse() -> argparse.Namespace:
         metavar="N",
         help="first integrations of each exposure to leave out, as for the product (default: 0)",
     )
+    add_between(parser)
     parser.add_argument("--gain", type=float, metavar="E/DN", help="gain of all amplifiers")
     arguments = parser.parse_args()
     spectrum = arguments.product == "spectrum"
@@ -80,7 +82,7 @@ def main() -> None:
     from darkroom.epochs.state_file import save
     from darkroom.nircam.judging import SPECTRUM
     from darkroom.nircam.ramps.ramps import RampSet
-    from darkroom.nircam.series.units import series_cards
+    from darkroom.nircam.series.units import ramps_between, series_cards
 
     spectrum = arguments.product == "spectrum"
     name = SPECTRUM if spectrum else arguments.product
@@ -92,7 +94,7 @@ def main() -> None:
     else:
         template = started(arguments, ramps)
     law = import_module(f"darkroom.nircam.series.{arguments.product}")
-    state = law.state_of(ramps, template)
+    state = law.state_of(ramps_between(ramps, arguments.between), template)
     given = [path for path in (arguments.start, arguments.series) if path]
     save(arguments.output, state, cards, made_by="state", inputs=[*arguments.files, *given])
 

@@ -35,6 +35,9 @@ def parse() -> argparse.Namespace:
         "--withdrawn", nargs="*", default=[], metavar="STATE", help="states of units to leave out"
     )
     product.add_argument(
+        "--of", metavar="STATE", help="leave out states of another series than that of this one"
+    )
+    product.add_argument(
         "--segment",
         nargs=2,
         metavar=("TRENDS", "PRODUCT"),
@@ -58,7 +61,7 @@ def main() -> None:
         units = remove_file(arguments.state, arguments.withdrawn, arguments.output)
         log.info("%d units left in %s", units, arguments.output)
     else:
-        found = chosen(arguments.states, arguments.withdrawn, arguments.segment)
+        found = chosen(arguments.states, arguments.withdrawn, arguments.segment, arguments.of)
         write_product(found.state, found.cards, found.inputs, arguments.output, found.settings)
         log.info("product of %d units in %s", len(found.state.units), arguments.output)
 

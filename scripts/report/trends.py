@@ -1,8 +1,9 @@
 """Say what changed over the epochs of the series of an item's products.
 
-Takes the state of each product of this campaign and the folder of its series (--state). With fewer
-than three epochs nothing is said about changes. False ones are held over all series of all products
-together. With --add the states are copied into the folders; a file that is there is never replaced.
+Takes the states of each product of this campaign, one an epoch, and the folder of its series
+(--state). With fewer than three epochs nothing is said about changes. False ones are held over all
+series of all products together. With --add the states are copied into the folders; a file that is
+there is never replaced.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ def parse() -> argparse.Namespace:
     parser = ListFileParser(description=__doc__)
     parser.add_argument(
         "--state",
-        nargs=3,
+        nargs=4,
         action="append",
         required=True,
-        metavar=("PRODUCT", "STATE", "FOLDER"),
-        help="a product, its state of this campaign, and the folder of its series",
+        metavar=("PRODUCT", "EPOCH", "STATE", "FOLDER"),
+        help="a product, an epoch of this campaign, its state, and the folder of the series",
     )
-    parser.add_argument("--name", required=True, help="name of this epoch")
+    parser.add_argument("--name", required=True, help="name of this campaign")
     parser.add_argument("--add", action="store_true", help="add the states to the folders")
     parser.add_argument("--output", required=True, help="JSON of the trends to write")
     add_options(parser.add_argument_group("settings"), EpochSettings)
@@ -42,25 +43,34 @@ def main() -> None:
     arguments = parse()
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
-    from darkroom.epochs.folder import add, gather, states_in
-    from darkroom.epochs.trends import as_json
+    from darkroom.epochs.folder import add_all, gather, states_in
+    from darkroom.epochs.plan import is_of
+    from darkroom.epochs.told import as_json
 
     epochs = {}
-    for product, state, folder in arguments.state:
-        # This campaign's own copy in the folder, of an earlier run, is judged by its state here.
-        earlier = [path for path in states_in(folder) if path.stem != arguments.name]
+    own: dict[tuple[str, Path], dict[Path, str]] = {}
+    for product, name, state, folder in arguments.state:
+        own.setdefault((product, Path(folder)), {})[Path(state)] = name
+    absent: dict[str, dict[str, str]] = {}
+    for (product, folder), states in own.items():
+        # Copies in the folder of an earlier run of this campaign count as the states here.
+        earlier = [path for path in states_in(folder) if not is_of(path.stem, arguments.name)]
         epochs[product], _, _ = gather(
-            [*earlier, Path(state)],
+            [*earlier, *states],
             settings.gap_days,
-            {Path(state): arguments.name},
-            states_in(Path(folder) / WITHDRAWN),
+            states,
+            states_in(folder / WITHDRAWN),
+            absent.setdefault(product, {}),
         )
     if arguments.add:
-        for _, state, folder in arguments.state:
-            add(state, folder, arguments.name)
-    found = as_json(epochs, settings)
+        for (_, folder), states in own.items():
+            add_all(states, folder, arguments.name)
+    found = as_json(epochs, settings, absent, arguments.name)
     write_text(arguments.output, json.dumps(found, indent=1, allow_nan=False) + "\n")
     for product, part in found["products"].items():
+        for one in part["missing"]:
+            told = f"{one['series']}: {one['why']}" if one["series"] else one["why"]
+            log.warning("%s, epoch %s: %s", product, one["epoch"], told)
         changed = sum(one["changed"] for one in part["series"])
         log.info(
             "%s: %d epochs, %d of %d series changed",

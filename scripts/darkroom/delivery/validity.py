@@ -43,9 +43,11 @@ def sentences(validity: Mapping[str, Any] | None, useafter: str) -> list[str]:
                 else "so that exposures after the change would not get it"
             )  # fmt: skip
     else:
+        drifts = validity.get("drifts")
+        found_none = "no step, but a drift" if drifts else "no change"
         first = (
-            "The series of epochs shows no change: the USEAFTER of the file in use may be kept, so "
-            "that it is replaced exactly"
+            f"The series of epochs shows {found_none}: the USEAFTER of the file in use may be "
+            "kept, so that it is replaced exactly"
         )
     found = [first]
     if validity.get("good_days"):

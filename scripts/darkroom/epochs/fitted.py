@@ -33,7 +33,7 @@ def of_units(state: TableState, which: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     state : TableState
-        Of fitted numbers.
+        Of fitted numbers. A unit whose level is NaN tells nothing.
     which : int array, shape (n,)
         Places of the units.
 
@@ -41,35 +41,38 @@ def of_units(state: TableState, which: np.ndarray) -> np.ndarray:
     -------
     float64 array, shape (n, nnumbers)
         The fit, plus the influence of each unit on it times n: its residual about the fit, widened
-        by its leverage (MacKinnon and White 1985, Journal of Econometrics 29, 305).
-
-    Raises
-    ------
-    ValueError
-        When the units do not tell every number.
+        by its leverage (MacKinnon and White 1985, Journal of Econometrics 29, 305). NaN for units
+        that tell nothing, and for a number that the units do not tell apart from others, or of
+        which no unit is left that says how sure it is.
     """
+    known = np.isfinite(state.rows[LEVEL][which, 0])
+    values = np.full((len(which), len(state.template.names)), np.nan)
+    if known.any():
+        values[known] = _of_known(state, which[known])
+    return values
+
+
+def _of_known(state, which):
     design, level = state.values[which], state.rows[LEVEL][which, 0]
     weight = 1 / state.rows[SIGMA][which, 0]
-    names = state.template.names
     # Numbers of unlike size would make the inverse inexact.
     size = np.sqrt(((design * weight[:, None]) ** 2).sum(axis=0))
-    if not (size > 0).all():
-        raise ValueError(f"no unit tells {names[int(np.argmin(size))]}")
-    scaled = design * weight[:, None] / size
-    if np.linalg.cond(scaled) > _CONDITION or len(which) <= len(names):
-        raise ValueError(
-            f"{len(which)} units do not tell {len(names)} numbers apart: {', '.join(names)}"
-        )
-    inverse = np.linalg.pinv(scaled)
+    scaled = design * weight[:, None] / np.where(size > 0, size, 1.0)
+    inverse, told = _inverse(scaled)
+    told &= size > 0
     found = inverse @ (level * weight)
     residual = level * weight - scaled @ found
     leverage = np.einsum("ki,ik->i", inverse, scaled)
+    # Whatever says nothing of a number says nothing of its scatter.
+    part = np.abs(inverse) > _NOTHING * np.abs(inverse).max(axis=1, keepdims=True, initial=0.0)
+    told &= part @ (1 - leverage) > _ENOUGH
     free = np.maximum(1 - leverage, _FREE)
     influence = inverse * (residual / np.sqrt(free))
     influence -= influence.mean(axis=1, keepdims=True)
+    size[~told] = np.nan
     values = ((found[:, None] + len(which) * influence) / size[:, None]).T
     fit = found / size
-    inverted = state.template.constants.get(INVERSE, np.zeros(len(names))) > 0
+    inverted = told & (state.template.constants.get(INVERSE, np.zeros(len(told))) > 0)
     # A relation that is not linear is followed by its slope: the mean stays that of the fit.
     values[:, inverted] = 1 / fit[inverted] - (values[:, inverted] - fit[inverted]) / (
         fit[inverted] ** 2
@@ -77,7 +80,19 @@ def of_units(state: TableState, which: np.ndarray) -> np.ndarray:
     return values
 
 
+def _inverse(scaled):
+    """Return the inverse of a design, and which of its numbers it tells apart from the others."""
+    left, size, right = np.linalg.svd(scaled, full_matrices=False)
+    sure = size > size.max(initial=0.0) / _CONDITION
+    told = (right[sure] ** 2).sum(axis=0) > 1 - _NOTHING
+    return (right[sure].T / size[sure]) @ left[:, sure].T, told
+
+
 # The design of an epoch must tell its numbers apart to so many digits.
 _CONDITION = 1e6
 # Of a unit that alone tells a number nothing is known of the scatter.
 _FREE = 0.05
+# Share of a number's own size below which it is rounding.
+_NOTHING = 1e-8
+# Degrees of freedom that the units of a number must leave, nearly one.
+_ENOUGH = 0.99

@@ -12,7 +12,8 @@ import numpy as np
 
 from darkroom.atomic import copy_new
 from darkroom.epochs import laws
-from darkroom.epochs.merging import check_series, tried
+from darkroom.epochs.merging import check_series, difference, tried
+from darkroom.epochs.plan import is_of
 from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
@@ -54,8 +55,6 @@ def states_in(folder: StrPath) -> list[Path]:
 def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Epoch]:
     """Divide the units of a state where a pause is longer than `gap_days`.
 
-    Parts of a single unit are left out: their scatter is not known.
-
     Parameters
     ----------
     name : str
@@ -65,10 +64,10 @@ def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Ep
         Unit of the samples.
     gap_days : float
 
-    Raises
-    ------
-    ValueError
-        When the units of a part do not tell every quantity.
+    Returns
+    -------
+    list of Epoch
+        A number that a unit does not tell is NaN.
     """
     order = np.argsort(state.mjd, kind="stable")
     starts = np.flatnonzero(np.diff(state.mjd[order]) > gap_days) + 1
@@ -81,7 +80,6 @@ def epochs_of(name: str, state: AnyState, unit: str, gap_days: float) -> list[Ep
             tuple(laws.quantities(state, unit, part)),
         )
         for k, part in enumerate(parts, 1)
-        if len(part) > 1
     ]
 
 
@@ -90,6 +88,7 @@ def gather(
     gap_days: float,
     names: Mapping[Path, str] | None = None,
     withdrawn: Sequence[Path] = (),
+    absent: dict[str, str] | None = None,
 ) -> tuple[list[Epoch], AnyState, dict[str, str | float]]:
     """Read states one after the other, and merge them.
 
@@ -103,6 +102,9 @@ def gather(
         Names of epochs that are not those of their files.
     withdrawn : sequence of path
         States of units that are taken out of the epochs that hold them.
+    absent : dict, optional
+        Gets the names of epochs that are no part of the series of the last path, and why: another
+        detector or readout, or no unit. Without it they are refused, or without a unit passed by.
 
     Returns
     -------
@@ -122,12 +124,18 @@ def gather(
     epochs: list[Epoch] = []
     files: dict[str, Path] = {}
     whole, cards = None, {}
+    own = load(paths[-1])[1] if absent is not None else {}
     for path in paths:
         state, found = load(path)
+        name = (names or {}).get(path, path.stem)
+        if absent is not None and (other := difference(found, own)):
+            absent[name] = f"is of another series: {other}"
+            continue
         state = _without(state, found, gone)
         if not state.units:
+            if absent is not None:
+                absent[name] = "holds no unit"
             continue
-        name = (names or {}).get(path, path.stem)
         files[name] = path
         if not np.isfinite(state.mjd).all():
             raise InputError(
@@ -172,6 +180,26 @@ def _without(state, cards, gone):
         state = tried(path, partial(laws.remove, state, part))
         del gone[path]
     return state
+
+
+def add_all(states: Mapping[Path, str], folder: StrPath, campaign: str) -> None:
+    """Add the states of a campaign, by the names of their epochs, to the folder of their series.
+
+    Raises
+    ------
+    InputError
+        See `add`; and where the folder holds the campaign's exposures divided into other epochs.
+    """
+    for path in states_in(folder):
+        if is_of(path.stem, campaign) and path.stem not in states.values():
+            raise InputError(
+                path,
+                "is of this campaign, whose epochs are divided otherwise now",
+                "a series is never written over: move this file away, or name the campaign "
+                "otherwise",
+            )
+    for state, name in states.items():
+        add(state, folder, name)
 
 
 def add(state: StrPath, folder: StrPath, name: str) -> Path:

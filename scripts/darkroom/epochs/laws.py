@@ -102,10 +102,7 @@ def quantities(state: AnyState, unit: str, which: np.ndarray | None = None) -> l
         are far above the template, of which a new hot region makes more. Of a variance, its
         logarithm. Of a table, its numbers, or those of the fit to its units.
 
-    Raises
-    ------
-    ValueError
-        When numbers are fitted to the units, and these do not tell them.
+        What a unit does not tell is NaN.
     """
     which = np.arange(len(state.units)) if which is None else which
     if isinstance(state, TableState):
@@ -126,21 +123,25 @@ def _by_class(state, unit):
             for name, column in zip(names, state.spread.T, strict=True)
         ]
     above, scale, nearer = _above(state), state.template.scale, np.log(_nearness(state))
+    offsets = mean.known_offsets(state)
+    told = np.where(np.isnan(offsets), np.nan, 0.0)
     for k, name in enumerate(names):
         if name.endswith(REFERENCE):
             continue
         pair = names.index(name + REFERENCE) if name + REFERENCE in names else None
-        level, floor = state.offsets[:, k] / STEPS / scale, (STEPS * scale) ** -2
+        level, floor = offsets[:, k] / STEPS / scale, (STEPS * scale) ** -2
         if pair is None:
             found.append(Quantity(f"level of {name}", unit, level, floor))
         else:
-            pedestal = state.offsets[:, pair] / STEPS / scale
+            pedestal = offsets[:, pair] / STEPS / scale
             title = f"level of {name} less reference pixels"
             found.append(Quantity(title, unit, level - pedestal, floor))
             found.append(Quantity(f"pedestal of {name}", unit, pedestal, floor, matters=False))
-        scatter = np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer
+        scatter = (
+            np.log(np.maximum(state.spread[:, k], 1) / (STEPS * scale) ** 2) - nearer + told[:, k]
+        )
         found.append(Quantity(f"ln of the variance of {name}", LN, scatter))
-        found.append(Quantity(f"pixels far above in {name}", "", above[:, k], 1.0))
+        found.append(Quantity(f"pixels far above in {name}", "", above[:, k] + told[:, k], 1.0))
     return found
 
 

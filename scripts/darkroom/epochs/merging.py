@@ -33,12 +33,16 @@ def check_series(
     InputError
         When the cards differ: it names the first that does, with both values.
     """
+    if other := difference(found, expected):
+        raise InputError(path, f"is of another series: {other}")
+
+
+def difference(found: Mapping[str, str | float], expected: Mapping[str, str | float]) -> str:
+    """Return the first card that says that two states are of different series, or nothing."""
     for name in sorted({*found, *expected}):
         if found.get(name) != expected.get(name):
-            raise InputError(
-                path,
-                f"is of another series: {name} is {found.get(name)!r}, not {expected.get(name)!r}",
-            )
+            return f"{name} is {found.get(name)!r}, not {expected.get(name)!r}"
+    return ""
 
 
 def template_in(path: StrPath, cards: Mapping[str, tuple[str | float, str]]) -> Any:

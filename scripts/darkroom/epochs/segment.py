@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.epochs.merging import merged
-from darkroom.epochs.state_file import units_of
-from darkroom.epochs.trends import FORMAT
+from darkroom.epochs.state_file import cards_of, units_of
+from darkroom.epochs.told import FORMAT, segment_of
 from darkroom.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from darkroom.epochs.laws import AnyState
     from darkroom.hints import StrPath
-
-# Of times in a table of trends, which are rounded [days].
-_ROUNDED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ def chosen(
     states: Sequence[StrPath],
     withdrawn: Sequence[StrPath] = (),
     segment: tuple[StrPath, str] | None = None,
+    of: StrPath | None = None,
 ) -> Chosen:
     """Return the states of a series, or those of its current segment.
 
@@ -60,6 +58,9 @@ def chosen(
     segment : (path-like, str), optional
         Table of trends, and the product whose changes count; by default the whole series. A state
         belongs to the segment when all its units are from its first sure epoch on.
+    of : path-like, optional
+        One of the states: those of another series than its are left out. By default they are
+        refused.
 
     Raises
     ------
@@ -67,15 +68,25 @@ def chosen(
         When the trends are not those of these states, or a state has units on both sides of the
         change; see also `darkroom.epochs.merging.merged`.
     """
+    others: dict[str, Any] = {}
+    if of is not None:
+        own = cards_of(of)
+        same = [one for one in states if cards_of(one) == own]
+        if len(same) < len(states):
+            left = [Path(one).name for one in states if one not in same]
+            others = {"of another series, left out": left}
+        states = same
     if segment is None:
         state, cards = merged(states, withdrawn)
-        return Chosen(state, cards, [*states, *withdrawn], {})
+        return Chosen(state, cards, [*states, *withdrawn], others)
     path, product = segment
     begin, why = _begin(path, product)
     gone = {one: set(units_of(one)) for one in withdrawn}
     kept, left_out, used = [], [], set()
     for one in states:
         units = units_of(one)
+        if not units:
+            continue
         out = set().union(*gone.values())
         times = [mjd for name, mjd in units.items() if name not in out] or list(units.values())
         if begin is not None and min(times) < begin <= max(times):
@@ -100,7 +111,7 @@ def chosen(
         "segment holds": [Path(one).name for one in kept],
         "segment leaves out": [Path(one).name for one in left_out],
     }
-    return Chosen(state, cards, [*kept, *matching], settings)
+    return Chosen(state, cards, [*kept, *matching], settings | others)
 
 
 def _begin(path, product):
@@ -113,10 +124,4 @@ def _begin(path, product):
         raise InputError(path, f"is no table of trends of the format {FORMAT!r}")
     if product not in found["products"]:
         raise InputError(path, f"has no trends of {product}")
-    told = found["products"][product]["validity"]
-    if told is None:
-        return None, "all epochs: no change can be told of so few"
-    if not told["changed"]:
-        return None, "all epochs: no step was found, and a drift has no segments"
-    why = f"after the last change, from MJD {told['segment']:.4f} on, by {told['segment_by']}"
-    return told["segment"] - _ROUNDED, why
+    return segment_of(found["products"][product]["validity"])

@@ -31,7 +31,6 @@ class EpochSettings:
         "What the product of the states is made of: the whole series, or the current segment, the "
         "epochs after the last change of that product.",
         choices=("series", "segment"),
-        option=False,
     )
     delivered: str = setting(
         "",

@@ -21,6 +21,7 @@ from darkroom.epochs.units import (
     facts_of,
     joined,
     leaving,
+    mean_and_error,
     require_same_template,
     without,
 )
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: What a state has of each unit.
 _ROWS = ("offsets", "mjd", "facts", "spread")
+#: Offset of a class that a unit does not tell.
+UNKNOWN = int(np.iinfo(np.int32).min)
 FAR = np.dtype([("pixel", np.int32), ("unit", np.int32), ("residual", np.int32)])
 
 
@@ -47,7 +50,8 @@ class State:
     units : tuple of str
         Names of the units, sorted.
     offsets : int32 array, shape (nunits, nclasses)
-        Offset of each unit and class from the template, in steps.
+        Offset of each unit and class from the template, in steps; `UNKNOWN` where the unit has no
+        good pixel of the class to measure it with: no sample of that class is taken from it.
     mjd : float64 array, shape (nunits,)
         Middle of each unit [days]; NaN where unknown.
     facts : float64 array, shape (nunits, nfacts)
@@ -142,7 +146,7 @@ def of_unit(
     Raises
     ------
     ValueError
-        When the shape is another, a class has no good anchor pixel, or the name is not one that a
+        When the shape is another, no class has a good anchor pixel, or the name is not one that a
         FITS table can hold.
     """
     check_name(name)
@@ -154,9 +158,13 @@ def of_unit(
     for k in range(offsets.size):
         where = template.anchor & good & (template.classes == k)
         if not where.any():
-            raise ValueError(f"{name}: no good pixel to measure the offset of class {k} with")
+            offsets[k] = UNKNOWN
+            good &= template.classes != k
+            continue
         offsets[k] = np.rint(_level(difference[where], template.inner * template.sigma[k]) * STEPS)
-    offset = template.spread(offsets)
+    if (offsets == UNKNOWN).all():
+        raise ValueError(f"{name}: no good pixel to measure an offset with")
+    offset = template.spread(np.where(offsets == UNKNOWN, 0, offsets))
     largest = np.iinfo(np.int32).max
     residual = np.clip(np.rint(difference * STEPS) - offset, -largest, largest).astype(np.int64)
     inner = np.floor(template.inner * template.scatter(-1.0) * STEPS)
@@ -313,12 +321,14 @@ def levels(state: State) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     level, error : float64 array, shape (nclasses,)
-        In samples; NaN without a unit, the error NaN with one.
+        In samples; NaN without a unit that tells it, the error NaN with one.
     """
-    offsets = state.offsets.astype(np.float64) / STEPS
-    n, nothing = len(offsets), np.full(state.template.sigma.size, np.nan)
-    level = offsets.mean(axis=0) if n else nothing
-    return level, offsets.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nothing
+    return mean_and_error(known_offsets(state) / STEPS)
+
+
+def known_offsets(state: State) -> np.ndarray:
+    """Return the offset of each unit and class in steps, NaN where it does not tell it."""
+    return np.where(state.offsets == UNKNOWN, np.nan, state.offsets)
 
 
 def equal(first: State, second: State) -> bool:

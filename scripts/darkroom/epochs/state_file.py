@@ -269,9 +269,7 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
                     f"{DATATYPE!r} with one of {', '.join(_IMAGES)}",
                     _ADVICE,
                 )
-            state = _read(hdus, header)
-            series = str(header["SERIES"])
-            cards = {name: header[name] for name in series.split(",") if name}
+            state, cards = _read(hdus, header), _cards(header)
             stated = header["STATESUM"]
         found = digest(state)
     if found != stated:
@@ -279,6 +277,22 @@ def load(path: StrPath) -> tuple[AnyState, dict[str, str | float]]:
             path, f"its numbers have SHA-256 {found}, its header says {stated}", _ADVICE
         )
     return state, cards
+
+
+def _cards(header):
+    return {name: header[name] for name in str(header["SERIES"]).split(",") if name}
+
+
+def cards_of(path: StrPath) -> dict[str, str | float]:
+    """Return what the series of a state is of, without reading the state.
+
+    Raises
+    ------
+    InputError
+        When it is no state.
+    """
+    with as_written(Path(path), "no state", _ADVICE):
+        return _cards(fits.getheader(path))
 
 
 def units_of(path: StrPath) -> dict[str, float]:

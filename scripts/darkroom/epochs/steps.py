@@ -1,4 +1,4 @@
-"""Finding a step: the largest weighted step over all dates, against draws that have none."""
+"""Finding a change: the largest step over all dates, epochs that lie apart; and a line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 DRAWS = 100_000
 # Fixed, so that a series gives the same chance whenever it is judged.
 SEED = 20_260_622
-# Difference of log likelihoods below which step and drift are not told apart.
-UNDECIDED = 3.0
+# Share of the chance of a false change that steps have; the rest is that of epochs that lie apart.
+_STEPS = 0.9
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,53 @@ def scan(value: np.ndarray, error: np.ndarray, dof: float = np.inf) -> Scan:
     )
 
 
+def apart(value: np.ndarray, error: np.ndarray, dof: float = np.inf) -> float:
+    """Return the chance that a run of epochs lies as far from all others where nothing changed.
+
+    A scan for one step hardly sees an epoch that lies apart, or a change that went back.
+
+    Parameters
+    ----------
+    value, error : array, shape (n,)
+        Values in the order of time with their standard errors.
+    dof : float
+        Degrees of freedom of the variance that the errors share.
+
+    Returns
+    -------
+    float
+        An upper limit (Bonferroni over all runs that have epochs before and after); 1 for fewer
+        than three epochs.
+    """
+    from scipy.stats import t
+
+    n, weight = len(value), 1 / np.asarray(error, np.float64) ** 2
+    weights = np.concatenate([[0.0], np.cumsum(weight)])
+    sums = np.concatenate([[0.0], np.cumsum(weight * value)])
+    first, stop = np.triu_indices(n, 1)
+    first, stop = first[first > 0], stop[first > 0]
+    if not len(first):
+        return 1.0
+    inside = weights[stop] - weights[first]
+    outside = weights[-1] - inside
+    total = sums[stop] - sums[first]
+    difference = total / inside - (sums[-1] - total) / outside
+    pull = np.abs(difference) / np.sqrt(1 / inside + 1 / outside)
+    return min(1.0, float(2 * len(first) * t.sf(pull.max(), dof)))
+
+
+def chance(step: Scan, apart: float) -> float:
+    """Return the chance of a series as odd as this where nothing changed.
+
+    Parameters
+    ----------
+    step : Scan
+    apart : float
+        See `apart`. The two tests share the chance of a false change nine to one.
+    """
+    return min(1.0, step.p / _STEPS, apart / (1 - _STEPS))
+
+
 @dataclass(frozen=True)
 class Line:
     """A straight line through a series.
@@ -142,26 +189,6 @@ def line(time: np.ndarray, value: np.ndarray, error: np.ndarray) -> Line:
         raise ValueError("a slope needs at least two different times")
     slope = (weight * days * value).sum() / spread
     return Line(float(slope), float(1 / np.sqrt(spread)), float(slope**2 * spread))
-
-
-def shape(step_gain: float, line_gain: float, n: int) -> str:
-    """Say whether a series that changed made a step or drifted.
-
-    Parameters
-    ----------
-    step_gain, line_gain : float
-        Falls of chi-squared by a step at the best date and by a line.
-    n : int
-        Number of epochs: the date of the step is a free parameter.
-
-    Returns
-    -------
-    {"step", "drift", "step or drift"}
-    """
-    difference = (step_gain - np.log(n) - line_gain) / 2
-    if abs(difference) < UNDECIDED:
-        return "step or drift"
-    return "step" if difference > 0 else "drift"
 
 
 def discoveries(p: np.ndarray, false: float = 0.01) -> np.ndarray:

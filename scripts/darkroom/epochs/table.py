@@ -18,6 +18,7 @@ from darkroom.epochs.units import (
     facts_of,
     joined,
     leaving,
+    mean_and_error,
     require_same_template,
     without,
 )
@@ -116,8 +117,8 @@ class TableProduct:
     Parameters
     ----------
     mean, error : float64 array, shape (nnumbers,)
-        Mean over the units, or the fit to them, and its standard error from their scatter; NaN for
-        a single unit.
+        Mean over the units, or the fit to them, and its standard error from their scatter; NaN
+        where no unit tells it, the error where a single one does.
     """
 
     mean: np.ndarray
@@ -154,6 +155,7 @@ def of_unit(
     name : str
         Its name in the series: exposure and integration.
     values : array, shape (nnumbers,)
+        A number that is not known is NaN.
     mjd : float
         Middle of the unit [days].
     facts : dict, optional
@@ -170,16 +172,16 @@ def of_unit(
     Raises
     ------
     ValueError
-        When it has not every number, a sum has another shape or cannot be added, or the name is
-        not one that a FITS table can hold.
+        When it has not every number, one is infinite, a sum has another shape or cannot be added,
+        or the name is not one that a FITS table can hold.
     """
     check_name(name)
     row = np.array(values, np.float64)
     if row.shape != (len(template.names),):
         raise ValueError(f"{name}: {row.size} numbers, the series has {len(template.names)}")
     for value, what in zip(row, template.names, strict=True):
-        if not np.isfinite(value):
-            raise ValueError(f"{name}: {what} is not known, the series needs it")
+        if np.isinf(value):
+            raise ValueError(f"{name}: {what} is infinite")
     return TableState(
         template,
         (name,),
@@ -259,19 +261,39 @@ def remove(whole: TableState, part: TableState) -> TableState:
     )
 
 
+def within(state: TableState, bounds: tuple[float, float]) -> TableState:
+    """Return the units of a state between some times [MJD]; those without time too.
+
+    Raises
+    ------
+    ValueError
+        When it has sums: they cannot be divided.
+    """
+    gone = (state.mjd < bounds[0]) | (state.mjd >= bounds[1])
+    if state.sums and gone.any():
+        raise ValueError("the sums of a state cannot be divided")
+    return replace(
+        state,
+        rows={name: one[~gone] for name, one in state.rows.items()},
+        **without(state, gone, _ROWS),
+    )
+
+
 def product(state: TableState) -> TableProduct:
     """Return the mean of each number with its error, or their fit; of at least one unit.
 
     Raises
     ------
     ValueError
-        When numbers are fitted to the units, and these do not tell them.
+        When the units tell none of the numbers.
     """
-    count, values = len(state.units), state.values
+    values = state.values
     if is_fitted(state.template):
-        values = of_units(state, np.arange(count))
-    scatter = values.std(axis=0, ddof=1) if count > 1 else np.full(len(values[0]), np.nan)
-    return TableProduct(values.mean(axis=0), scatter / np.sqrt(count))
+        values = of_units(state, np.arange(len(state.units)))
+    if np.isnan(values).all():
+        names = state.template.names
+        raise ValueError(f"{len(values)} units do not tell any of {', '.join(names)}")
+    return TableProduct(*mean_and_error(values))
 
 
 def equal(first: TableState, second: TableState) -> bool:
@@ -279,7 +301,7 @@ def equal(first: TableState, second: TableState) -> bool:
     return (
         first.template.same(second.template)
         and first.units == second.units
-        and np.array_equal(first.values, second.values)
+        and np.array_equal(first.values, second.values, equal_nan=True)
         and all(
             np.array_equal(first.rows[name], second.rows[name], equal_nan=True)
             for name in first.rows

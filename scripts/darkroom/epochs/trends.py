@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from darkroom.dates import to_mjd
-from darkroom.epochs.causes import candidates, facts_by_epoch
 from darkroom.epochs.segments import Partition, partition
 from darkroom.epochs.series import LN, Errors, Series, errors
-from darkroom.epochs.steps import Line, Scan, discoveries, line, scan, shape
+from darkroom.epochs.shapes import Shape, shape
+from darkroom.epochs.steps import Line, Scan, apart, chance, discoveries, line, scan
 from darkroom.epochs.validity import began_between, change_rate, good_for, start_of_validity
-from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from darkroom.epochs.folder import Epoch
-    from darkroom.epochs.settings import EpochSettings
 
-#: Of the files; a change gets another number.
-FORMAT = "darkroom trends 4"
 #: Fewer epochs have no trend.
 FEWEST = 3
 _YEAR = 365.25
+# Two-sided 95 % point of the normal law.
+_TWO_SIDED = 1.96
 
 
 @dataclass(frozen=True)
@@ -39,25 +34,61 @@ class Trend:
     series : Series
     errors : Errors
     scan : Scan
+    p : float
+        Chance of a series as odd where nothing changed: one that steps, or has epochs that lie
+        apart.
     line : Line
     partition : Partition
+        Of the level of now, whatever changed.
     changed : bool
         Whether it counts among the changes, false ones being held over all series.
-    shape : {"step", "drift", "step or drift", ""}
-        Empty where nothing changed.
+    shape : Shape or None
+        What it did; None where nothing changed.
     """
 
     series: Series
     errors: Errors
     scan: Scan
+    p: float
     line: Line
     partition: Partition
     changed: bool
-    shape: str
+    shape: Shape | None
+
+    @property
+    def word(self) -> str:
+        """What it did in words; empty where nothing changed."""
+        return self.shape.word if self.shape else ""
+
+    @property
+    def level(self) -> tuple[float, float, float]:
+        """Level of now, and the low and high end of its interval of 95 %."""
+        if self.shape is None or self.shape.changes:
+            return self.partition.level, self.partition.low, self.partition.high
+        level, error = self.shape.level()
+        return level, level - _TWO_SIDED * error, level + _TWO_SIDED * error
+
+
+@dataclass(frozen=True)
+class Untold:
+    """A number that an epoch does not tell.
+
+    Parameters
+    ----------
+    epoch, series, why : str
+        Names of both; no series where the epoch tells none. The reason, in words.
+    """
+
+    epoch: str
+    series: str
+    why: str
 
 
 def series_of(epochs: Sequence[Epoch]) -> list[Series]:
     """Return the series of every quantity of the epochs.
+
+    An epoch is left out of the series of a number that fewer than two of its units tell, see
+    `untold`; a series of fewer than `FEWEST` epochs is left out.
 
     Parameters
     ----------
@@ -68,20 +99,54 @@ def series_of(epochs: Sequence[Epoch]) -> list[Series]:
     -------
     list of Series
     """
-    start = np.array([one.mjd.min() for one in epochs])
-    end = np.array([one.mjd.max() for one in epochs])
-    units = np.array([one.mjd.size for one in epochs])
     found = []
-    for k, first in enumerate(epochs[0].quantities):
-        values = [one.quantities[k].values for one in epochs]
-        variance = np.array([one.var(ddof=1) for one in values])
+    for name in _names(epochs):
+        told = [(one, *_values(one, name)) for one in epochs]
+        told = [one for one in told if len(one[2]) > 1]
+        if len(told) < FEWEST:
+            continue
+        first = told[0][1]
+        variance = np.array([values.var(ddof=1) for _, _, values in told])
         found.append(
             Series(
-                first.name, first.unit, np.array([one.mean() for one in values]),
-                np.maximum(variance, first.floor), units, start, end, first.matters,
+                name,
+                first.unit,
+                np.array([values.mean() for _, _, values in told]),
+                np.maximum(variance, first.floor),
+                np.array([len(values) for _, _, values in told]),
+                np.array([one.mjd.min() for one, _, _ in told]),
+                np.array([one.mjd.max() for one, _, _ in told]),
+                first.matters,
+                tuple(one.name for one, _, _ in told),
             )
-        )  # fmt: skip
+        )
     return found
+
+
+def untold(epochs: Sequence[Epoch]) -> list[Untold]:
+    """Return the numbers that epochs do not tell, and why not."""
+    found = []
+    for one in epochs:
+        for name in _names(epochs):
+            count = len(_values(one, name)[1])
+            if count == 0:
+                found.append(Untold(one.name, name, "none of its units tells it"))
+            elif count == 1:
+                found.append(Untold(one.name, name, "one unit alone tells it, without a scatter"))
+    return found
+
+
+def _names(epochs):
+    """Return the names of the quantities of all epochs, in their order."""
+    return list(dict.fromkeys(one.name for epoch in epochs for one in epoch.quantities))
+
+
+def _values(epoch, name):
+    """Return a quantity of an epoch, and its values without those that are not known."""
+    for one in epoch.quantities:
+        if one.name == name:
+            return one, one.values[~np.isnan(one.values)]
+    return None, np.zeros(0)
 
 
 def judge(every: Sequence[Series], false: float) -> list[Trend]:
@@ -103,13 +168,17 @@ def judge(every: Sequence[Series], false: float) -> list[Trend]:
         return []
     known = [errors(one) for one in every]
     scans = [scan(one.value, e.error, e.dof) for one, e in zip(every, known, strict=True)]
-    changed = discoveries(np.array([one.p for one in scans]), false)
+    chances = [
+        chance(step, apart(one.value, e.error, e.dof))
+        for one, e, step in zip(every, known, scans, strict=True)
+    ]
     found = []
-    for one, error, step, real in zip(every, known, scans, changed, strict=True):
+    for k, real in enumerate(discoveries(np.array(chances), false)):
+        one, error = every[k], known[k]
         fit = line(one.time, one.value, error.error)
-        kind = shape(step.gain, fit.gain, len(one)) if real else ""
+        did = shape(one.time, one.value, error.error, error.dof) if real else None
         parts = partition(one.value, error.error)
-        found.append(Trend(one, error, step, fit, parts, bool(real), kind))
+        found.append(Trend(one, error, scans[k], chances[k], fit, parts, bool(real), did))
     return found
 
 
@@ -126,7 +195,8 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
     Returns
     -------
     dict
-        ``useafter``, ``after``, ``before`` [MJD], ``changed``; ``good_days``, the time within the
+        ``useafter``, ``after``, ``before`` [MJD], ``changed``, whether a level stepped;
+        ``drifts``, names of the series that do; ``good_days``, the time within the
         tolerance at 95 % confidence, by the level that drifts most, and ``at_least`` where no slope
         is significant; ``rate``, change points a year with its interval; ``segment``, start of
         the first epoch that is after the last change of every series, with 95 % of its posterior
@@ -134,19 +204,18 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
     """
     from scipy.special import ndtri
 
-    levels = _lasting(trends)
-    first, last = trends[0].series.start, trends[0].series.end
-    steps = [one for one in trends if one.changed and one.shape != "drift" and one.series.matters]
-    began = np.eye(len(first))[0]
-    if steps:
-        # The latest change counts: before it, at least one series was on another level.
-        latest = max(steps, key=lambda one: int(one.partition.start.argmax()))
-        began = latest.partition.start
+    levels = lasting(trends)
+    begin = min(float(one.series.start[0]) for one in trends)
+    end = max(float(one.series.end[-1]) for one in trends)
+    steps = [one for one in trends if one.shape and one.shape.changes and one.series.matters]
+    # The latest change counts: before it, at least one series was on another level.
+    latest = max(steps or [trends[0]], key=lambda one: one.series.start[_began(one).argmax()])
+    series, began = latest.series, _began(latest)
+    start = start_of_validity(series.start, series.end, began, bool(steps), begin)
+    current = float(series.start[began.argmax()]) if steps else begin
     # An epoch that may be before a change of any series is on neither side.
-    sure = [(began_between(one.partition.start)[1], one.series.name) for one in steps]
-    after, by = max(sure, default=(0, None), key=lambda one: one[0])
-    start = start_of_validity(first, last, began, bool(steps), float(first[0]))
-    current = int(began.argmax())
+    sure = [(_surely(one), one.series.name) for one in steps]
+    after, by = max(sure, default=(begin, None), key=lambda one: one[0])
     # A slope is measured within the current segment alone: a step before it is no drift.
     slopes = [_slope(one, current) for one in levels]
     days = [
@@ -158,194 +227,47 @@ def validity(trends: Sequence[Trend], tolerance: Callable[[Series], float]) -> d
     known = [slope for slope in slopes if slope is not None]
     limit = float(ndtri(1 - 0.025 / max(len(known), 1)))
     steady = all(abs(slope) < limit * error for slope, error in known)
-    changes = {one.first for trend in steps for one in trend.partition.changes}
-    years = float(last[-1] - first[0]) / _YEAR
+    changes = {float(one.series.start[each.first]) for one in steps for each in one.shape.changes}
+    years = (end - begin) / _YEAR
     return {
         "useafter": start.useafter,
         "after": start.after,
         "before": start.before,
         "changed": start.changed,
+        "drifts": [one.series.name for one in trends if one.shape and one.shape.drifts],
         "good_days": min(days) if days and np.isfinite(min(days)) else None,
         "at_least": steady,
-        "segment": float(first[after]),
+        "segment": after,
         "segment_by": by,
         "rate": list(change_rate(len(changes), years)) if years > 0 else None,
     }
 
 
-def _lasting(trends):
+def lasting(trends: Sequence[Trend]) -> list[Trend]:
     """Return the trends that limit how long a product is good."""
     able = [one for one in trends if one.series.matters and one.series.unit]
     return [one for one in able if one.series.unit != LN] or able
 
 
-def _tolerance(settings, series):
-    # A logarithm of a variance changes twice as much as the noise.
-    limits = {
-        "e-/s": settings.dark_tolerance,
-        "e-/frame": settings.charge_tolerance,
-        "e-/ADU": settings.gain_tolerance * abs(float(series.value[-1])),
-        LN: 2 * settings.noise_tolerance,
-    }
-    return limits.get(series.unit, settings.tolerance)
+def _began(trend):
+    """Return the posterior that the current segment began with each epoch."""
+    return trend.shape.start if trend.shape else np.eye(len(trend.series))[0]
+
+
+def _surely(trend):
+    """Return the start of the first epoch that is after the last change, with 95 %."""
+    return float(trend.series.start[began_between(trend.shape.start)[1]])
 
 
 def _slope(trend, current):
-    """Slope within the current segment; None where it has fewer than three epochs."""
+    """Slope at the end of the current segment; None where it has fewer than three epochs."""
     series = trend.series
-    if len(series) - current < FEWEST:
+    if trend.shape and trend.shape.drifts:
+        return trend.shape.rate, trend.shape.rate_error
+    within = series.start >= current
+    if trend.shape and trend.shape.apart is not None:
+        within[trend.shape.apart] = False
+    if within.sum() < FEWEST:
         return None
-    within = slice(current, None)
     fit = line(series.time[within], series.value[within], trend.errors.error[within])
     return fit.slope, fit.error
-
-
-def as_json(epochs: Mapping[str, Sequence[Epoch]], settings: EpochSettings) -> dict[str, Any]:
-    """Return what a report shows of the trends of the series of one item.
-
-    Parameters
-    ----------
-    epochs : dict of sequences of Epoch
-        In the order of time, by product.
-    settings : EpochSettings
-
-    Returns
-    -------
-    dict
-        ``products``: by name, its epochs and their times, its series with what was found, and the
-        validity of a product of it; no series and no validity with fewer than `FEWEST` epochs.
-        ``delivered`` is the number of the epoch of the last delivery, and ``since`` of a series
-        what it has changed by since then, null where it has not.
-        Without NaN; numbers rounded to nine digits.
-
-    Raises
-    ------
-    DarkroomError
-        When a number of a series is not finite, or the day of the last delivery is no date.
-    """
-    delivered = _day(settings.delivered)
-    series = {name: _checked(name, e) if len(e) >= FEWEST else [] for name, e in epochs.items()}
-    trends = iter(judge([one for every in series.values() for one in every], settings.false))
-    found = {}
-    for name, every in series.items():
-        own = [next(trends) for _ in every]
-        epoch = _epoch_of(delivered, epochs[name])
-        told = validity(own, partial(_tolerance, settings)) if _lasting(own) else None
-        found[name] = {
-            "epochs": [one.name for one in epochs[name]],
-            "start": [round(float(one.mjd.min()), 5) for one in epochs[name]],
-            "end": [round(float(one.mjd.max()), 5) for one in epochs[name]],
-            "units": [int(one.mjd.size) for one in epochs[name]],
-            "validity": told and {key: _rounded(value) for key, value in told.items()},
-            "delivered": epoch,
-            "series": [_one(trend, facts_by_epoch(epochs[name]), epoch) for trend in own],
-        }
-    return {"format": FORMAT, "products": found}
-
-
-def _checked(product, epochs):
-    """Return the series of a product; numbers of which none can be made are named."""
-    try:
-        return series_of(epochs)
-    except ValueError as error:
-        raise DarkroomError(f"the series of {product}: {error}") from error
-
-
-def _day(text):
-    """Return the MJD of the end of a day; None without one."""
-    if not text:
-        return None
-    try:
-        return to_mjd(datetime.strptime(text, "%Y-%m-%d")) + 1
-    except ValueError:
-        raise DarkroomError(f"epochs.delivered is {text!r}: give a day as YYYY-MM-DD") from None
-
-
-def _epoch_of(delivered, epochs):
-    """Return the last epoch that began before a delivery; the first without one."""
-    if delivered is None:
-        return 0
-    return max(sum(bool(one.mjd.min() < delivered) for one in epochs) - 1, 0)
-
-
-def since(trend: Trend, epoch: int) -> tuple[float, float] | None:
-    """Return what a series has changed by since an epoch, with its standard error.
-
-    Of a step the level of the current segment less that of the segment of the epoch; of a drift
-    what its slope makes of the time between. None where nothing changed since.
-
-    Parameters
-    ----------
-    trend : Trend
-    epoch : int
-        Its number, from 0.
-    """
-    series, error = trend.series, trend.errors.error
-    if not trend.changed:
-        return None
-    if trend.shape == "drift":
-        days = float(series.time[-1] - series.time[epoch])
-        return (trend.line.slope * days, trend.line.error * days) if days > 0 else None
-    edges = [0, *(one.first for one in trend.partition.changes), len(series)]
-    start = max(edge for edge in edges if edge <= epoch)
-    stop = min(edge for edge in edges if edge > epoch)
-    if stop == len(series):
-        return None
-    before, now = slice(start, stop), slice(edges[-2], None)
-    weights = 1 / error**2
-    then, level = (np.average(series.value[one], weights=weights[one]) for one in (before, now))
-    return float(level - then), float(np.sqrt(sum(1 / weights[one].sum() for one in (before, now))))
-
-
-def _one(trend, facts, epoch):
-    parts, step = trend.partition, trend.scan
-    return {
-        "name": trend.series.name,
-        "unit": "" if trend.series.unit == LN else trend.series.unit,
-        "value": _rounded(trend.series.value),
-        "error": _rounded(trend.errors.error),
-        "pooled": trend.errors.pooled,
-        "changed": trend.changed,
-        "shape": trend.shape,
-        "p": _rounded(step.p),
-        "step": {
-            "first": step.first,
-            "size": _rounded(step.size),
-            "error": _rounded(step.error),
-        },
-        "slope": {
-            "value": _rounded(trend.line.slope),
-            "error": _rounded(trend.line.error),
-        },
-        "changes": [
-            {
-                "first": one.first,
-                "posterior": _rounded(one.posterior),
-                "earliest": one.earliest,
-                "latest": one.latest,
-            }
-            for one in (parts.changes if trend.changed and trend.shape != "drift" else ())
-        ],
-        "since": _rounded(since(trend, epoch)),
-        "candidates": [
-            {
-                "fact": one.name,
-                "correlation": _rounded(one.correlation),
-                "chance": _rounded(one.chance),
-            }
-            for one in (candidates(trend.series.value, facts) if trend.changed else ())
-        ],
-        "level": {
-            "value": _rounded(parts.level),
-            "low": _rounded(parts.low),
-            "high": _rounded(parts.high),
-        },
-    }
-
-
-def _rounded(value):
-    if isinstance(value, bool | str) or value is None:
-        return value
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_rounded(one) for one in value]
-    return float(f"{float(value):.9g}")

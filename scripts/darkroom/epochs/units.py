@@ -19,6 +19,28 @@ def facts_of(*units: Mapping[str, float]) -> np.ndarray:
     return np.array(rows, np.float64).reshape(len(units), len(FACTS))
 
 
+def mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean over units of each number, and its standard error by their scatter.
+
+    Parameters
+    ----------
+    values : array, shape (nunits, n)
+        NaN where a unit does not tell a number.
+
+    Returns
+    -------
+    mean, error : float64 array, shape (n,)
+        NaN where no unit tells it, the error also where a single one does.
+    """
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, values, 0.0).sum(axis=0) / count
+        apart = np.where(known, values - mean, 0.0)
+        error = np.sqrt((apart * apart).sum(axis=0) / (count - 1)) / np.sqrt(count)
+    return mean, np.where(count > 1, error, np.nan)
+
+
 def check_name(name: str) -> None:
     """Refuse a name that a FITS table cannot hold.
 

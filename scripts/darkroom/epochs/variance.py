@@ -106,7 +106,7 @@ class VarianceState:
         What else is known of each unit, in the order of `darkroom.epochs.units.FACTS`; NaN where
         unknown.
     spread : float64 array, shape (nunits, nclasses)
-        Variance of each unit and class, of the pixels near what is usual.
+        Variance of each unit and class, of the pixels near what is usual; NaN where it has none.
     """
 
     template: VarianceTemplate
@@ -179,7 +179,7 @@ def of_unit(
     Raises
     ------
     ValueError
-        When the shape is another, a class has no pixel with data, a sum is too large, or the name
+        When the shape is another, no class has a pixel with data, a sum is too large, or the name
         is not one that a FITS table can hold.
     """
     check_name(name)
@@ -189,16 +189,18 @@ def of_unit(
     whole = np.rint(np.where(used, squares, 0.0) * STEPS)
     if whole.max(initial=0.0) > _LARGEST or whole.min(initial=0.0) < 0:
         raise ValueError(f"{name}: a sum of squares is negative, or too large to be added")
-    spread = np.empty(template.sigma.size)
+    spread = np.full(template.sigma.size, np.nan)
     for k, sigma in enumerate(template.sigma):
         where = used & (template.classes == k) & ~template.whole
         if not where.any():
-            raise ValueError(f"{name}: no pixel of class {template.names[k]!r} has data")
+            continue
         part, free = squares[where], dof[where].astype(np.float64)
         # Of pixels with more than the noise that is usual, a few hold most of the squares. The
         # limit is that of the series: it cuts every unit alike.
         near = part <= sigma**2 * (free + 4 * np.sqrt(2 * free))
         spread[k] = part[near].sum() / max(free[near].sum(), 1.0)
+    if np.isnan(spread).all():
+        raise ValueError(f"{name}: no pixel of any class has data")
     return VarianceState(
         template,
         np.where(used, dof, 0).astype(np.uint32),
@@ -242,7 +244,7 @@ def remove(whole: VarianceState, part: VarianceState) -> VarianceState:
     dof = whole.dof.astype(np.int64) - part.dof
     total = whole.total - part.total
     if (
-        not np.array_equal(whole.spread[gone], part.spread)
+        not np.array_equal(whole.spread[gone], part.spread, equal_nan=True)
         or dof.min(initial=0) < 0
         or total.min(initial=0) < 0
     ):
@@ -270,7 +272,7 @@ def equal(first: VarianceState, second: VarianceState) -> bool:
         first.template.same(second.template)
         and first.units == second.units
         and all(
-            np.array_equal(getattr(first, name), getattr(second, name))
+            np.array_equal(getattr(first, name), getattr(second, name), equal_nan=True)
             for name in ("dof", "total", "spread")
         )
         and np.array_equal(first.mjd, second.mjd, equal_nan=True)

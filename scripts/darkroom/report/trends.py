@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import numpy as np
 
 from darkroom.dates import from_mjd
 from darkroom.epochs.causes import NAMES as CAUSES
-from darkroom.epochs.trends import FORMAT
+from darkroom.epochs.shapes import DRIFT
+from darkroom.epochs.told import FORMAT
+from darkroom.epochs.trends import FEWEST
 from darkroom.errors import InputError
 from darkroom.plot import style
 from darkroom.plot.book import Panel
@@ -110,13 +113,19 @@ def _draw(part: dict[str, Any], one: dict[str, Any]) -> Figure:
         axes.axvline(
             (end[first - 1] + start[first]) / 2 - start[0], color=style.FLAG, ls="--", lw=1
         )
-    if one["shape"] == "drift":
-        slope, value = one["slope"]["value"], np.array(one["value"])
-        weight = 1 / np.array(one["error"]) ** 2
-        centre = np.average(middle, weights=weight)
-        mean = np.average(value, weights=weight)
-        axes.plot(middle, mean + slope * (middle - centre), color=style.FLAG, ls="--", lw=1)
-    axes.errorbar(middle, one["value"], one["error"], fmt="o", ms=4, color=colour, lw=1)
+    value, error = (np.array(one[name], np.float64) for name in ("value", "error"))
+    known = np.isfinite(value)
+    if one["fitted"] and DRIFT in one["shape"]:
+        fitted = np.array(one["fitted"], np.float64)
+        edges = [0, *(change["first"] for change in one["changes"]), len(middle)]
+        for left, right in itertools.pairwise(edges):
+            part = np.flatnonzero(known[left:right]) + left
+            axes.plot(middle[part], fitted[part], color=style.FLAG, ls="--", lw=1)
+    axes.errorbar(middle[known], value[known], error[known], fmt="o", ms=4, color=colour, lw=1)
+    if not known.all():
+        # Where there is no value, the place of the epoch is marked.
+        low = np.full((~known).sum(), axes.get_ylim()[0])
+        axes.plot(middle[~known], low, "x", color=style.REFERENCE, ms=5, clip_on=False)
     unit = f" [{one['unit']}]" if one["unit"] else ""
     axes.set(xlabel=f"days since {day(start[0])}", ylabel=f"value{unit}", title=one["name"])
     return figure
@@ -128,6 +137,8 @@ def _points(part: dict[str, Any], one: dict[str, Any]) -> list[tuple[float, floa
     found = []
     for k, name in enumerate(part["epochs"]):
         start, end, value = part["start"][k], part["end"][k], one["value"][k]
+        if value is None:
+            continue
         text = f"{name}: {number(value)} ± {number(one['error'][k], 2)}{unit}\n{day(start)}"
         text += "" if day(end) == day(start) else f" to {day(end)}"
         text += f", {counted(part['units'][k], 'unit')}"
@@ -138,15 +149,45 @@ def _points(part: dict[str, Any], one: dict[str, Any]) -> list[tuple[float, floa
 def _words(part: dict[str, Any], one: dict[str, Any]) -> str:
     if not one["changed"]:
         return "no change found"
-    first = one["step"]["first"]
     unit = f" {one['unit']}" if one["unit"] else ""
-    size = f"{number(one['step']['size'])} ± {number(one['step']['error'], 2)}{unit}"
-    if one["shape"] == "drift":
-        slope = one["slope"]
-        per_year = 365.25 * slope["value"], 365.25 * slope["error"]
-        return f"drift of {number(per_year[0])} ± {number(per_year[1], 2)}{unit} a year"
-    dates = f"between {day(part['end'][first - 1])} and {day(part['start'][first])}"
-    return f"{one['shape']} of {size} {dates}"
+    names = one["shape"].split(" or ")
+    words = _dated(part, one, unit) if one["changes"] else _undated(part, one, unit)
+    if len(names) == 1:
+        return words
+    chances = " or ".join(f"{name} ({number(100 * one['shapes'][name], 2)} %)" for name in names)
+    return f"undecided: {chances}; {words}"
+
+
+def _dated(part, one, unit):
+    """Return the sizes of changes, and between which days each lies."""
+    found = []
+    # A date lies between the epochs that tell the number.
+    known = [k for k, value in enumerate(one["value"]) if value is not None]
+    for change in one["changes"]:
+        before = max(k for k in known if k < change["first"])
+        size = f"{number(change['size'])} ± {number(change['error'], 2)}{unit}"
+        days = f"between {day(part['end'][before])} and {day(part['start'][change['first']])}"
+        found.append(f"step of {size} {days}")
+    words = ", ".join(found)
+    drift = one["fitted"] and DRIFT in one["shape"] and len(one["changes"]) == 1
+    if drift and one["rate"]:
+        words = f"{_rate(one, unit)} with a {words}"
+    return words
+
+
+def _undated(part, one, unit):
+    """Return the rate of a drift, or which epoch lies apart."""
+    if one["apart"] is not None:
+        k = one["apart"]
+        size = f"{number(one['value'][k] - one['level']['value'])}{unit}"
+        return f"the epoch of {day(part['start'][k])} lies apart from all others by {size}"
+    return _rate(one, unit)
+
+
+def _rate(one, unit):
+    rate, error = (365.25 * one["rate"][name] for name in ("value", "error"))
+    words = f"drift of {number(rate)} ± {number(error, 2)}{unit} a year"
+    return f"{words} at the last epoch, on a curve" if one["curved"] else words
 
 
 def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
@@ -158,22 +199,31 @@ def add(described: dict[str, Any], trends: dict[str, Any]) -> None:
         Keywords of `darkroom.report.item.write_item`; changed in place.
     trends : dict
     """
-    answers = list(described.get("answers", ()))
+    answers, first = list(described.get("answers", ())), []
     for product, part in trends["products"].items():
         epochs, name = len(part["epochs"]), _NAMES.get(product, product)
+        if part["missing"]:
+            described["tables"].append(_missing(name, part))
+            described["warnings"].append(_missed(name, part))
         if not part["series"]:
-            described["warnings"].append(
-                f"{name}: the series has {counted(epochs, 'epoch')}, trends need at least 3"
-            )
+            has = f"the series has {counted(epochs, 'epoch')}, trends need at least {FEWEST}"
+            if epochs >= FEWEST:
+                has = f"trends need {FEWEST} epochs that tell a number, of {epochs} there are fewer"
+            described["warnings"].append(f"{name}: {has}")
             continue
         changed = [one for one in part["series"] if one["changed"]]
-        described["warnings"] += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
+        # What changed is more than what a file would replace: it comes first.
+        first += [f"{name}, {one['name']}: {_words(part, one)}" for one in changed]
+        if part["mixed"]:
+            first.append(_mixed(name, product, part["validity"]))
         described["tables"].append(_table(name, part))
         described["tables"].append(_since(name, part))
         if changed:
             described["tables"].append(_causes(name, changed))
         answers += _answers(name.lower(), part["validity"])
+        answers.append(_made_of(name.lower(), part))
     described["answers"] = answers
+    described["warnings"] = first + described["warnings"]
 
 
 def _table(name, part):
@@ -194,9 +244,35 @@ def _table(name, part):
         "rows": rows,
         "note": (
             "First epoch after each change, with the posterior probability that it lies right "
-            "before. Chance of a step as large at any date where nothing changed; of the series "
-            "said to have changed, the campaign's share of false ones (epochs.false) is allowed."
+            "before. Chance of a series as odd where nothing changed; of the series said to have "
+            "changed, the campaign's share of false ones (epochs.false) is allowed. Undecided: no "
+            "shape has a posterior of 90 %; the two most probable stand there."
         ),
+    }
+
+
+def _mixed(name, product, validity):
+    """Return that a product of all exposures of the campaign is of two levels."""
+    return (
+        f"{name}: the exposures of this campaign are from before and after the change of "
+        f"{day(validity['useafter'])}, so that a product of all of them is neither: "
+        f"{product}_series.fits with epochs.product: segment is of the current segment"
+    )
+
+
+def _missed(name, part):
+    """Return which epochs lack a number, in one sentence."""
+    epochs = dict.fromkeys(one["epoch"] for one in part["missing"])
+    return f"{name}: numbers of {counted(len(epochs), 'epoch')} are missing: {', '.join(epochs)}"
+
+
+def _missing(name, part):
+    """Return the table of the numbers that epochs do not tell."""
+    return {
+        "title": f"{name}: missing numbers",
+        "columns": ["epoch", "series", "why"],
+        "rows": [[one["epoch"], one["series"] or "all", one["why"]] for one in part["missing"]],
+        "note": "The series goes on without them: these epochs say nothing of these numbers.",
     }
 
 
@@ -261,6 +337,18 @@ def _causes(name, changed):
     }
 
 
+def _made_of(name, part):
+    """Return which epochs the product of the states is made of, and why."""
+    made, every = part["made_of"], part["epochs"]
+    days = {epoch: day(start) for epoch, start in zip(every, part["start"], strict=True)}
+    text = f"Of all {counted(len(every), 'epoch')}: {made['why']}."
+    if made["left_out"]:
+        text = f"Of {len(made['epochs'])} of {counted(len(every), 'epoch')}: {made['why']}."
+        left = ", ".join(f"{one} ({days[one]})" for one in made["left_out"])
+        text += f" Left out: {left}."
+    return {"question": f"What is the {name} of this series made of?", "answer": text}
+
+
 def _answers(name: str, found: dict[str, Any] | None) -> list[dict[str, str]]:
     if found is None:
         return []
@@ -270,8 +358,9 @@ def _answers(name: str, found: dict[str, Any] | None) -> list[dict[str, str]]:
         text = f"From {use}, the start of the current segment; the change lies between {after} and "
         text += f"{before} (95 %)."
     else:
-        text = f"No change found since {use}, the first exposure of the series: keep the date of "
-        text += "the file in use, so that it is replaced exactly."
+        none = "No step, but a drift was found" if found["drifts"] else "No change found"
+        text = f"{none} since {use}, the first exposure of the series: keep the date of the file "
+        text += "in use, so that it is replaced exactly."
     question = f"From which day should a {name} of this series serve?"
     answers = [{"question": question, "answer": text}]
     if found["good_days"] is None:

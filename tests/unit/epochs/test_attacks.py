@@ -18,7 +18,7 @@ from darkroom.epochs.laws import Quantity
 from darkroom.epochs.merging import merged, remove_file, write_product
 from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import load, save
-from darkroom.epochs.trends import as_json
+from darkroom.epochs.told import as_json
 from darkroom.errors import DarkroomError, InputError
 
 FORM = table.TableTemplate(("level", "rate"), ("DN", "e-/s"))
@@ -175,18 +175,16 @@ def test_a_series_of_few_epochs_says_only_what_it_can(tmp_path, count):
     json.dumps(found, allow_nan=False)
 
 
-def test_a_level_that_is_no_number_is_named(tmp_path):
-    for value in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="level is not known"):
-            table.of_unit(FORM, "e 1", np.array([value, 1.0]))
+def test_an_infinite_level_is_named(tmp_path):
+    with pytest.raises(ValueError, match="level is infinite"):
+        table.of_unit(FORM, "e 1", np.array([np.inf, 1.0]))
     epochs = [
         Epoch(f"e{k}", 60000.0 + k + np.arange(3), np.full((3, 2), np.nan),
-              (Quantity("level", "DN", np.array([1.0, 2.0, np.nan if k == 2 else 3.0])),))
-        for k in (0, 20, 40, 60, 2)
+              (Quantity("level", "DN", np.array([1.0, 2.0, np.inf if k == 2 else 3.0])),))
+        for k in (0, 2, 20)
     ]  # fmt: skip
-    epochs.sort(key=lambda one: one.mjd[0])
     with pytest.raises(DarkroomError, match="the series of bias: level: a value, variance or time"):
-        as_json({"bias": epochs[:3]}, EpochSettings())
+        as_json({"bias": epochs}, EpochSettings())
 
 
 def test_numbers_without_scatter_are_no_change(tmp_path):
@@ -273,7 +271,7 @@ def test_the_program_says_it_in_one_line(repository, tmp_path):
     own = written(tmp_path, 1, name="own")
     done = subprocess.run(
         [sys.executable, repository / "scripts/report/trends.py", "--name", "now",
-         "--state", "bias", own, tmp_path / "series", "--output", tmp_path / "trends.json"],
+         "--state", "bias", "now", own, tmp_path / "series", "--output", tmp_path / "trends.json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -282,3 +280,45 @@ def test_the_program_says_it_in_one_line(repository, tmp_path):
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "trends.json").exists()
     assert len(paths) == 2
+
+
+def test_a_clock_that_was_wrong_moves_no_other_epoch(tmp_path):
+    """One unit of the year 1970: it is an epoch that tells nothing, and the others stay."""
+    paths = [written(tmp_path, k, state(k, step=6.0 * (k >= 5))) for k in range(9)]
+    usual = trends(paths)
+    lost = state(3)
+    paths[3] = written(tmp_path, 3, replace(lost, mjd=np.array([40587.0, *lost.mjd[1:]])))
+    found = trends(paths)
+    assert found["epochs"] == [
+        "epoch003 1",
+        *usual["epochs"][:3],
+        "epoch003 2",
+        *usual["epochs"][4:],
+    ]
+    assert {one["epoch"] for one in found["missing"]} == {"epoch003 1"}
+    one = found["series"][0]
+    assert (one["shape"], [change["first"] for change in one["changes"]]) == ("step", [6])
+    assert found["validity"]["useafter"] == usual["validity"]["useafter"]
+    # In the order of the wrong clock two epochs are one in the other: that is refused.
+    swapped = replace(lost, mjd=lost.mjd + 60 - np.arange(6) / 200)
+    paths[3] = written(tmp_path, 3, swapped)
+    with pytest.raises(InputError, match="had not ended"):
+        trends(paths)
+
+
+def test_the_same_exposure_of_two_sites_is_named(tmp_path):
+    """Each site has an epoch of its own, and one exposure of both."""
+    one, two = state(1), state(2)
+    shared = laws.merge(two, state(1, units=1))
+    paths = [written(tmp_path, 0), written(tmp_path, 1, one), written(tmp_path, 2, shared)]
+    for read in (gather, merged):
+        with pytest.raises(InputError, match=r"epoch002.*e1 0 is in both states \(1 units are\)"):
+            read(paths, 10) if read is gather else read(paths)
+
+
+def test_a_series_of_which_no_number_is_told_goes_on(tmp_path):
+    nothing = [replace(state(k), values=np.full((6, 2), np.nan)) for k in range(4)]
+    found = trends([written(tmp_path, k, one) for k, one in enumerate(nothing)])
+    assert (found["series"], found["validity"]) == ([], None)
+    assert len(found["missing"]) == 8
+    json.dumps(found, allow_nan=False)

@@ -64,7 +64,7 @@ def test_a_step_of_the_gain_is_found_and_nothing_else_is_said():
     ]
     gain, bend = judge(series_of(epochs), 0.01)
     assert (gain.changed, bend.changed) == (True, False)
-    assert gain.shape == "step"
+    assert gain.word == "step"
     assert [one.first for one in gain.partition.changes] == [7]
     assert abs(gain.scan.size - 0.01 * GAIN) < 3 * gain.scan.error
 
@@ -75,7 +75,7 @@ def test_false_steps_of_fitted_numbers_are_as_rare_as_asked():
     alarms = 0
     for _ in range(300):
         epochs = [epochs_of(f"{k}", state(rng, 60.0 * k), "", 10)[0] for k in range(12)]
-        alarms += sum(one.scan.p <= 0.01 for one in judge(series_of(epochs), 0.01))
+        alarms += sum(one.p <= 0.01 for one in judge(series_of(epochs), 0.01))
     assert alarms <= 13
 
 
@@ -90,15 +90,51 @@ def test_an_epoch_of_a_state_is_fitted_by_its_own_units():
             np.testing.assert_array_equal(part.quantities[k].values, expected[k].values)
 
 
-def test_units_that_do_not_tell_the_numbers_are_refused(tmp_path):
+def test_numbers_that_the_units_do_not_tell_are_missing(tmp_path):
     whole = state(np.random.default_rng(2))
-    for which, said in ((slice(0, 3), "do not tell 2 numbers apart"), (slice(0, 2), "do not tell")):
-        with pytest.raises(ValueError, match=said):
-            fitted.of_units(whole, np.arange(12)[which])
+    # Three pairs of one signal, two pairs, three pairs of two signals: the last leaves a scatter.
+    for which, told in (([0, 1, 2], False), ([0, 3], False), ([0, 3, 4], True)):
+        values = fitted.of_units(whole, np.array(which))
+        assert np.isfinite(values).all() == told
+        assert np.isnan(values).all() != told
     part = table.of_unit(FORM, "x", np.array([1e3, 1e6]), 6e4, rows={"LEVEL": 1.0, "SIGMA": 1.0})
     save(tmp_path / "x.fits", part, {}, made_by="test", inputs=[])
-    with pytest.raises(InputError, match="do not tell"):
+    with pytest.raises(InputError, match="1 units do not tell any of gain, bend"):
         write_product(part, {}, [tmp_path / "x.fits"], tmp_path / "y.fits")
-    dark = table.of_unit(FORM, "x", np.array([1e3, 0.0]), 6e4, rows={"LEVEL": 1.0, "SIGMA": 1.0})
-    with pytest.raises(ValueError, match="no unit tells bend"):
-        fitted.of_units(dark, np.arange(1))
+
+
+def test_one_amplifier_without_light_does_not_touch_the_other():
+    """Its gain is missing, the other's is that of a state without it, with the same error."""
+    form = table.TableTemplate(
+        ("gain of A", "gain of B"), ("e-/ADU",) * 2, rows={fitted.LEVEL: 1, fitted.SIGMA: 1},
+        constants={fitted.INVERSE: np.ones(2)},
+    )  # fmt: skip
+
+    def made(rng, lit, only=None):
+        whole = table.empty(form)
+        for k, signal in enumerate(SIGNAL):
+            sigma = 0.003 * signal / GAIN
+            level = signal / GAIN + sigma * rng.standard_normal()
+            for column, name in enumerate("AB"):
+                if only not in (None, name):
+                    continue
+                dark = name == "B" and k >= lit
+                row = np.zeros(2)
+                row[column] = 0 if dark else signal
+                rows = {
+                    fitted.LEVEL: np.nan if dark else level,
+                    fitted.SIGMA: np.nan if dark else sigma,
+                }
+                unit = table.of_unit(form, f"{k:02d} {name}", row, 6e4 + k / 100, rows=rows)
+                whole = laws.merge(whole, unit)
+        return whole
+
+    # No light, and light in one pair: of neither the gain is known with an error.
+    for lit in (0, 1):
+        found = table.product(made(np.random.default_rng(3), lit))
+        alone = table.product(made(np.random.default_rng(3), lit, "A"))
+        assert found.mean[0] == pytest.approx(alone.mean[0], rel=1e-12)
+        assert found.error[0] == pytest.approx(alone.error[0], rel=0.06)
+        assert np.isnan([found.mean[1], found.error[1]]).all()
+    found = table.product(made(np.random.default_rng(3), 4))
+    assert np.isfinite(found.error).all()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from functools import reduce
 from types import SimpleNamespace
 
@@ -12,12 +13,12 @@ from astropy.io import fits
 
 from darkroom.epochs import laws
 from darkroom.epochs import state as states
-from darkroom.epochs.folder import gather
+from darkroom.epochs.folder import add_all, gather
 from darkroom.epochs.plan import SeriesPlan
 from darkroom.epochs.segment import chosen
 from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import load, save
-from darkroom.epochs.trends import as_json
+from darkroom.epochs.told import as_json
 from darkroom.errors import InputError
 
 SHAPE, RAMPS = (16, 64), 8
@@ -89,7 +90,10 @@ def test_after_a_step_the_segment_is_the_rebuild_of_the_epochs_after_it(tmp_path
                 is same
             )
     history = "".join(segment[0].header["HISTORY"])
-    assert "after the last change, from MJD 60360.0000 on, by level of amplifier 1" in history
+    assert (
+        "after the last change, from MJD 60360.0000 (2024-02-20) on, by level of amplifier 1"
+        in history
+    )
     assert '"epoch06.fits", "epoch07.fits"' in history
     assert '"epoch05.fits"]' in history
     segment.close()
@@ -145,16 +149,79 @@ def test_the_trends_must_be_those_of_the_product(tmp_path):
         chosen(paths, (), (trends, "superbias"))
 
 
-@pytest.mark.parametrize(("product", "planned"), [("series", False), ("segment", True)])
-def test_the_program_chooses_by_the_trends(tmp_path, product, planned):
+def planned(folder, product="series", add=False, days=(0,), dated=True):
+    """Return the plan of an item whose exposures are of some days."""
     plan = SeriesPlan()
-    plan.plan = SimpleNamespace(folder=lambda item: f"results/{item}")
-    plan.plan.campaign = SimpleNamespace(name="now")
-    settings = {"epochs": {"series": str(tmp_path), "product": product}}
-    plan.settings = lambda _: settings
+    begin = datetime(2030, 1, 1)
+    dates = [(begin + timedelta(days=day)).isoformat() for day in days]
+    exposures = [SimpleNamespace(facts={"date_obs": date} if dated else {}) for date in dates]
+    plan.plan = SimpleNamespace(
+        folder=lambda item: f"results/{item}",
+        exposures=lambda _: exposures,
+        campaign=SimpleNamespace(name="now"),
+    )
+    chosen = {"series": str(folder), "product": product, "add": add, "gap_days": 10.0}
+    plan.settings = lambda _: {"epochs": chosen}
+    plan.series_products = lambda _: ["dark"]
+    plan.state_options = lambda *_: "--keep"
+    return plan
+
+
+@pytest.mark.parametrize(("product", "trends"), [("series", False), ("segment", True)])
+def test_the_program_chooses_by_the_trends(tmp_path, product, trends):
+    plan = planned(tmp_path, product)
     found = plan.all_states("one", "dark")
     assert found["states"] == ["results/one/dark_state.fits"]
-    inputs = SimpleNamespace(withdrawn=[], get=found.get)
-    assert ("trends" in found) is planned
+    inputs = SimpleNamespace(states=found["states"], withdrawn=[], get=found.get)
+    assert ("trends" in found) is trends
     options = plan.segment_options(inputs, "dark")
-    assert options == ("--segment results/one/trends.json dark" if planned else "")
+    own = "--of results/one/dark_state.fits"
+    assert options == own + (" --segment results/one/trends.json dark" if trends else "")
+
+
+@pytest.mark.parametrize(
+    ("product", "add", "divided"),
+    [("series", False, False), ("segment", False, True), ("series", True, True)],
+)
+def test_the_epochs_of_a_campaign_become_states_of_their_own(tmp_path, product, add, divided):
+    days = (130, 0, 1, 60, 61, 130)
+    plan = planned(tmp_path, product, add, days)
+    epochs = plan.own_epochs("one")
+    assert list(epochs) == ([".01", ".02", ".03"] if divided else [""])
+    if divided:
+        begin = 62502.0
+        assert [bounds[0] for bounds in epochs.values()] == [0.0, begin + 30.5, begin + 95.5]
+        found = plan.options_of_epoch("one", "dark", ".02", None)
+        assert found == f"--keep --between {begin + 30.5} {begin + 95.5}"
+        assert plan.own_states("one", "dark") == {
+            f"now.0{k}": f"results/one/dark_state.0{k}.fits" for k in (1, 2, 3)
+        }
+    # A pause is needed, and a date of every exposure.
+    assert list(planned(tmp_path, product, add, (0, 9, 18)).own_epochs("one")) == [""]
+    assert list(planned(tmp_path, product, add, days, dated=False).own_epochs("one")) == [""]
+    # States of an earlier run of this campaign are not those of another epoch.
+    folder = tmp_path / "one" / "dark"
+    folder.mkdir(parents=True)
+    for name in ("now", "now.02", "now.x", "nowhere", ".hidden", "before"):
+        (folder / f"{name}.fits").touch()
+    earlier = [path.rpartition("/")[2] for path in plan.earlier_states("one", "dark")]
+    assert earlier == ["before.fits", "now.x.fits", "nowhere.fits"]
+
+
+def test_epochs_that_are_divided_otherwise_are_not_added(tmp_path):
+    paths, _ = written(tmp_path, [0] * 2)
+    folder = tmp_path / "folder"
+    add_all({paths[0]: "now"}, folder, "now")
+    with pytest.raises(InputError, match="whose epochs are divided otherwise now"):
+        add_all({paths[0]: "now.01", paths[1]: "now.02"}, folder, "now")
+    assert [path.name for path in folder.iterdir()] == ["now.fits"]
+
+
+def test_what_the_product_is_made_of_is_told(tmp_path):
+    paths, _ = written(tmp_path, [0] * 6 + [15] * 5)
+    epochs = {"superbias": gather(paths, 10)[0]}
+    for product, count in (("series", 11), ("segment", 5)):
+        found = as_json(epochs, EpochSettings(product=product))["products"]["superbias"]["made_of"]
+        assert found["epochs"] == [path.stem for path in paths[-count:]]
+        assert found["left_out"] == [path.stem for path in paths[:-count]]
+    assert found["why"].endswith("by level of amplifier 1")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.epochs.series import Errors, Series, bartlett, errors
-from darkroom.epochs.steps import discoveries, line, scan, shape
+from darkroom.epochs.steps import discoveries, line, scan
 
 
 def draws(rng, count, n, step=0.0):
@@ -94,22 +94,6 @@ def test_false_discoveries_over_many_series_are_held():
     assert wrong / called <= 0.02  # 1 % stated, 400 discoveries: error 0.5 %
     assert right / 400 >= 0.93
     assert alarms <= 4  # 1 expected
-
-
-def test_step_and_drift_are_told_apart():
-    rng = np.random.default_rng(31)
-    time = np.arange(20.0)
-
-    def words(values):
-        made = [(scan(row, np.ones(20)), line(time, row, np.ones(20))) for row in values]
-        return [shape(one.gain, fit.gain, 20) for one, fit in made]
-
-    drift = words(rng.standard_normal((1000, 20)) + np.linspace(0, 8, 20))
-    assert drift.count("step") / 1000 <= 0.01
-    assert drift.count("drift") / 1000 >= 0.9
-    step = words(draws(rng, 1000, 20, 3.0)[0])
-    assert step.count("drift") / 1000 <= 0.06
-    assert step.count("step") / 1000 >= 0.6
 
 
 def test_a_line_is_right_within_its_error():

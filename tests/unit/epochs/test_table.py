@@ -146,8 +146,8 @@ def test_what_is_no_unit_of_the_series_is_refused(units):
     def made(values, rows=rows, sums=sums, name="exposure 1"):
         return table.of_unit(FORM, name, np.array(values), rows=rows, sums=sums)
 
-    with pytest.raises(ValueError, match="level, amplifier 0 is not known"):
-        made([1.0, np.nan])
+    with pytest.raises(ValueError, match="level, amplifier 0 is infinite"):
+        made([1.0, np.inf])
     with pytest.raises(ValueError, match="3 numbers, the series has 2"):
         made(np.zeros(3))
     with pytest.raises(ValueError, match=r"rows of .*, the series has"):

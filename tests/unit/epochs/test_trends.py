@@ -12,7 +12,8 @@ from darkroom.epochs.laws import quantities
 from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import save
 from darkroom.epochs.template import REFERENCE
-from darkroom.epochs.trends import as_json, judge, series_of
+from darkroom.epochs.told import as_json
+from darkroom.epochs.trends import judge, series_of
 from darkroom.errors import InputError
 
 SHAPE = (16, 64)
@@ -75,7 +76,7 @@ def test_a_step_and_a_drift_are_said_with_their_dates(tmp_path):
     paths = written(tmp_path / "drift", 2.0 * np.arange(12), seed=4)
     trends = judge(series_of(gather(paths, 10)[0]), 0.01)
     drifting = [one for one in trends if one.changed]
-    assert [one.shape for one in drifting] == ["drift"]
+    assert [one.word for one in drifting] == ["drift"]
     assert abs(drifting[0].line.slope - 2 / 60) < 3 * drifting[0].line.error
 
 
@@ -121,7 +122,7 @@ def test_a_new_hot_region_is_seen_and_dated():
         epochs.append(_epoch(f"{number}", whole))
     (found,) = [one for one in judge(series_of(epochs), 0.01) if one.changed]
     assert found.series.name == "pixels far above in amplifier 1"
-    assert found.shape == "step"
+    assert found.word == "step"
     assert found.scan.first == 7
     assert abs(found.scan.size - 9) < 3 * found.scan.error
 

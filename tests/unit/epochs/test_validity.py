@@ -27,7 +27,7 @@ def test_the_interval_of_the_day_covers_the_change(size):
         first = int(rng.integers(4, 17))
         one = series(rng, size * (np.arange(20) >= first))
         (trend,) = judge([one], 0.01)
-        if not trend.changed or trend.shape == "drift":
+        if not trend.changed or trend.word == "drift":
             continue
         told = validity([trend], lambda _: 10.0)
         found += 1

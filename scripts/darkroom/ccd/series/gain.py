@@ -43,12 +43,12 @@ def pairs_in(product: StrPath) -> list[dict[str, Any]]:
     list of dict
         Of each amplifier: ``name``; ``bend``, whether a square term was fitted; and of the pairs
         that tell its gain: ``first`` and ``second``, names of the flats, ``signal``, its
-        ``variance`` without read noise and ``error`` [ADU, ADU²].
+        ``variance`` without read noise and ``error`` [ADU, ADU²]. No pair where no flats tell it.
 
     Raises
     ------
     InputError
-        When it is no gain product, or an amplifier has no gain.
+        When it is no gain product.
     """
     found = []
     for number in range(part_count(product)):
@@ -60,7 +60,9 @@ def pairs_in(product: StrPath) -> list[dict[str, Any]]:
             rows = rows[np.asarray(rows["USED"], bool)]
             gain = header["GAINPTC"]
             if not isinstance(gain, float):
-                raise InputError(product, f"has no gain of {name}: no flats tell it")
+                nothing = dict.fromkeys(("signal", "variance", "error"), np.zeros(0))
+                found.append({"name": name, "bend": False, "first": [], "second": [], **nothing})
+                continue
             square = float(header["PTCBEND"])
             light = rows["SIGNAL"] / gain + square * rows["SIGNAL"] ** 2
             found.append(
@@ -86,11 +88,18 @@ def template_of(product: StrPath) -> TableTemplate:
     Raises
     ------
     InputError
-        See `pairs_in`.
+        When an amplifier has no gain, see also `pairs_in`: whether its variance bends is not known
+        then, and without the bend every later gain would be wrong.
     """
     parts = pairs_in(product)
     names, kinds = [], []
     for part in parts:
+        if not part["first"]:
+            raise InputError(
+                product,
+                f"has no gain of {part['name']}: no flats tell it",
+                "start the series with an epoch whose flats do",
+            )
         names.append(f"gain of {part['name']}")
         kinds.append("e-/ADU")
         if part["bend"]:
@@ -104,6 +113,9 @@ def template_of(product: StrPath) -> TableTemplate:
 
 def state_of(frames: Sequence[Frame], template: TableTemplate, product: StrPath) -> TableState:
     """Return the state of the pairs of flats of a gain product: one unit a pair and amplifier.
+
+    Of an amplifier whose gain no flats tell, every flat is a unit that tells nothing: the epoch
+    stays in the series, without this gain.
 
     Parameters
     ----------
@@ -133,17 +145,26 @@ def state_of(frames: Sequence[Frame], template: TableTemplate, product: StrPath)
             row[template.names.index(f"gain of {part['name']}")] = part["signal"][k]
             if (bend := f"bend of the variance of {part['name']}") in template.names:
                 row[template.names.index(bend)] = part["signal"][k] ** 2
-            times = [one.mjd for one in (first, second) if one.mjd is not None]
-            cold = [one.temperature for one in (first, second) if one.temperature is not None]
-            whole = merge(
-                whole,
-                of_unit(
-                    template,
-                    f"{names[0]} and {names[1]}, {part['name']}",
-                    row,
-                    float(np.mean(times)) if times else np.nan,
-                    {"temperature": float(np.mean(cold))} if cold else {},
-                    {LEVEL: part["variance"][k], SIGMA: part["error"][k]},
-                ),
-            )
+            level = {LEVEL: part["variance"][k], SIGMA: part["error"][k]}
+            name = f"{names[0]} and {names[1]}, {part['name']}"
+            whole = merge(whole, _unit(template, name, row, (first, second), level))
+        if not part["first"]:
+            nothing = {LEVEL: np.nan, SIGMA: np.nan}
+            for frame in frames:
+                row, name = np.zeros(len(template.names)), f"{unit_name(frame)}, {part['name']}"
+                whole = merge(whole, _unit(template, name, row, (frame,), nothing))
     return whole
+
+
+def _unit(template, name, row, frames, level):
+    """Return the state of some flats that tell one level."""
+    times = [one.mjd for one in frames if one.mjd is not None]
+    cold = [one.temperature for one in frames if one.temperature is not None]
+    return of_unit(
+        template,
+        name,
+        row,
+        float(np.mean(times)) if times else np.nan,
+        {"temperature": float(np.mean(cold))} if cold else {},
+        level,
+    )

@@ -49,7 +49,8 @@ class FrameLevel:
     ----------
     path : pathlib.Path
     level : float
-        Mean of the usable samples of the imaging area [e-, after the EM register].
+        Mean of the usable samples of the imaging area [e-, after the EM register]; NaN where they
+        are too few.
     gain : float
         EM gain.
     exptime : float
@@ -95,7 +96,7 @@ def frame_levels(
     Raises
     ------
     InputError
-        When a frame does not fit, or too few of its samples are usable.
+        When a frame does not fit.
     """
     found = []
     for path in map(Path, paths):
@@ -120,16 +121,12 @@ def _measured(headers: Headers, pixels: PixelReader, geometry: Geometry) -> Fram
     pixels.read_into(0, data, None, dq)
     area = geometry.populations == IMAGING
     used = area & (dq == 0) & np.isfinite(data)
-    if used.sum() < _ENOUGH * area.sum():
-        share = 100 * used.sum() / area.sum()
-        raise InputError(
-            headers.path, f"only {share:.0f} % of its imaging area can be used", "leave it out"
-        )
+    told = used.sum() >= _ENOUGH * area.sum()
     temperature = headers.image.get("EXCAMT")
     known = isinstance(temperature, int | float) and temperature > _ABSOLUTE_ZERO
     return FrameLevel(
         headers.path,
-        float(data[used].mean(dtype=np.float64)),
+        float(data[used].mean(dtype=np.float64)) if told else np.nan,
         headers.em_gain,
         headers.exptime,
         _start(headers),
@@ -163,6 +160,8 @@ def template_of(levels: Sequence[FrameLevel]) -> TableTemplate:
 
     stacks: dict[tuple[float, float], list[float]] = {}
     for one in levels:
+        if np.isnan(one.level):
+            continue
         stacks.setdefault((round(one.gain, 3), one.exptime), []).append(one.level)
     repeated = [(key[0], values) for key, values in stacks.items() if len(values) > 1]
     if not repeated:

@@ -125,6 +125,7 @@ def state_of(ramps: RampSet, template: TableTemplate) -> TableState:
             sums = gather(source, amplifiers=amplifiers)
             values = _values(sums)
             row = np.array([values.get(number, np.nan) for number in template.names])
+            row[~np.isfinite(row)] = np.nan
             part = of_unit(template, name, row, mjd, facts, _rows(sums), _sums(sums))
             whole = merge(whole, part)
         except ValueError as error:

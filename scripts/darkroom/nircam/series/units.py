@@ -40,6 +40,19 @@ def single_ramps(ramps: RampSet) -> Iterator[tuple[RampSet, str, float, dict[str
         yield one, _name(file, integration), float(ramps.mjd[place]), facts_of(file.header)
 
 
+def ramps_between(ramps: RampSet, bounds: tuple[float, float]) -> RampSet:
+    """Return the ramps of a set whose middles are within some times [MJD]."""
+    begin, end = bounds
+    part = copy.copy(ramps)
+    # Written so that a ramp without time is refused later, not left out here.
+    part.ramps = [
+        one
+        for one, mjd in zip(ramps.ramps, ramps.mjd, strict=True)
+        if not (mjd < begin or mjd >= end)
+    ]
+    return part
+
+
 def names_of(ramps: RampSet) -> tuple[str, ...]:
     """Return the names of the ramps of a set as units, in their order."""
     return tuple(_name(ramps.files[number], integration) for number, integration in ramps.ramps)
