@@ -252,7 +252,7 @@ def difference(path: Path, record: FileRecord) -> str | None:
     return None
 
 
-def _difference_now(path, record):
+def _difference_now(path: Path, record: FileRecord) -> str | None:
     """Return what `difference` does; a file found good is read again only when it has changed.
 
     The exposures of a batch have the same references, and one process calibrates them.
@@ -266,7 +266,7 @@ def _difference_now(path, record):
     return fault
 
 
-def _state(path):
+def _state(path: Path) -> tuple[int, ...]:
     found = path.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
