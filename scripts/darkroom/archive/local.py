@@ -297,7 +297,7 @@ def deliver(
     Raises
     ------
     InputError
-        When the file is no longer in the folder.
+        When the file is no longer in the folder, or has another size than in the lock.
     """
     name, _, plane = exposure.uri.removeprefix("local:").partition("#")
     folder = source_folder(archive)
@@ -306,6 +306,10 @@ def deliver(
     source = folder / name
     if not source.is_file():
         raise InputError(source, "is in the lock, but no longer in the folder")
+    found = source.stat().st_size
+    if exposure.size is not None and found != exposure.size:
+        # Not copied: a file that has grown without bounds would fill the disk.
+        raise InputError(source, f"has {found} bytes, {exposure.size} are expected")
     if plane:
         write_plane(source, int(plane), destination)
     else:

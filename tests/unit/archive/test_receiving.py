@@ -122,6 +122,17 @@ def test_damaged_bytes_are_refused_and_leave_nothing(folder, tmp_path, spoil, me
     assert list((tmp_path / "raw").iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [1 << 42, 1])
+def test_a_file_of_another_size_than_in_the_lock_is_not_copied(folder, tmp_path, size):
+    row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
+    with (folder / row.file).open("r+b") as stream:
+        stream.truncate(size)  # a hole of four terabytes takes no room where it is
+    target = tmp_path / "copy.fits"
+    with pytest.raises(InputError, match=f"has {size} bytes, 5760 are expected"):
+        local.deliver(row, target, archive(folder), ITEM)
+    assert not target.exists()
+
+
 def test_a_failed_refresh_keeps_the_good_copy(folder, tmp_path):
     row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
     destination = tmp_path / "raw" / row.file
