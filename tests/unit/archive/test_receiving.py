@@ -62,6 +62,14 @@ def test_a_folder_is_listed_in_natural_order_with_its_facts(folder):
     assert rows[0].size == (folder / "bias_1.fits").stat().st_size
 
 
+def test_names_that_some_disks_take_for_one_are_told_apart():
+    """Capitals, and an accent written as one sign or as two."""
+    for paths in (["bias.fits", "BIAS.fits", "Bias.FIT"], ["é.fits", "e\u0301.fits", "E.fits"]):
+        names = local.unique_names(paths)
+        assert len({name.partition(".")[0].casefold() for name in names}) == 3
+    assert local.unique_names(["a/bias.fits", "b/BIAS.fits"]) == ["a_bias.fits", "b_BIAS.fits"]
+
+
 def test_a_pattern_without_a_match_and_a_frame_of_two_roles_are_refused(folder):
     with pytest.raises(
         DarkroomError, match=r"camera: no file in .* matches the dark pattern 'x\*'"
