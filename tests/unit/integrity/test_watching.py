@@ -415,15 +415,19 @@ def test_a_fits_product_is_recorded_with_its_content(root):
     from darkroom.fits.content import content_sha256
     from darkroom.fits.write import save
 
-    header = fits.Header({"DATE": "2026-01-01T00:00:00", "CREATOR": "darkroom"})
+    header = fits.Header({"DATE": "2026-01-01T00:00:00", "CREATOR": "darkroom 1.0"})
     with atomic.written_atomically(root / "p.fits") as temporary:
         save(temporary, fits.HDUList([fits.PrimaryHDU(np.ones((4, 4)), header)]))
     found = read_record(root / "p.fits")
     assert found.sha256 == digests.sha256(root / "p.fits")
-    from darkroom.fits.content import is_product
-
-    assert found.content == (content_sha256(root / "p.fits") if is_product(root / "p.fits") else "")
-    assert watch.content_of(root / "p.fits") in (found.content, None)
+    assert found.content == content_sha256(root / "p.fits")
+    assert watch.content_of(root / "p.fits") == found.content
+    # What a list states is another file than the one whose content is recorded.
+    for text in ("other", "more", "still other", "once more"):
+        watch.forget()
+        (root / "p.fits").write_text(text)
+        expect(root / "p.fits", sha(text), "the list")
+        assert watch.content_of(root / "p.fits") is None
     write_text(root / "s.fits", "SIMPLE  = nonsense")
     assert read_record(root / "s.fits").content == ""
     assert watch.content_of(root / "s.fits") is None
@@ -511,6 +515,49 @@ def test_a_file_touched_while_it_was_read_is_the_one_that_was_recorded(root):
     damage(root / "a.txt", "wholE")
     with pytest.raises(DamagedInput, match="has changed while it was being read"):
         settle()
+
+
+@in_a_process
+@pytest.mark.parametrize("text", ["other", "more", "still other", "once more"])
+def test_a_file_that_was_damaged_while_it_was_read_is_not_whole_because_it_is_now(root, text):
+    damage(root / "a.txt", text)
+    place(root, root / "a.txt").unlink()
+    expect(root / "a.txt", sha("whole"), "the list")
+    (root / "a.txt").read_text()
+    (root / "a.txt").unlink()
+    (root / "a.txt").write_text("whole")
+    with pytest.raises(DamagedInput, match="has changed while it was being read"):
+        settle()
+
+
+@in_a_process
+@pytest.mark.parametrize("text", ["longer", "long"])
+def test_a_file_of_another_size_than_recorded_is_not_summed(root, text):
+    damage(root / "a.txt", text)
+    (root / "a.txt").read_text()
+    with pytest.raises(DamagedInput, match=f"it has {len(text)} bytes, its record states 5"):
+        settle()
+
+
+@in_a_process
+def test_a_folder_in_the_place_of_a_file_is_left_to_who_opens_it(root):
+    (root / "a.txt").unlink()
+    (root / "a.txt").mkdir()
+    with pytest.raises(IsADirectoryError):
+        (root / "a.txt").read_text()
+    settle()
+
+
+@in_a_process
+def test_the_thread_goes_on_when_a_file_is_forgotten_before_its_turn(root):
+    watch._SMALL = 0
+    watch._hand_over(str(root / "forgotten.txt"))
+    (root / "a.txt").read_text()
+    for _ in range(500):
+        if watch._watch.reads[str(root / "a.txt")].found:
+            break
+        threading.Event().wait(0.01)
+    assert watch._watch.reads[str(root / "a.txt")].found == sha("whole")
 
 
 @in_a_process
