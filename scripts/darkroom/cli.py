@@ -34,6 +34,7 @@ _OF_FILES = {
     errno.ELOOP: "its links lead in a circle; mend them",
     errno.ENOTDIR: "a file is where a folder should be; move it away",
     errno.EISDIR: "a folder is where a file should be; move it away",
+    errno.EEXIST: "a file or a broken link is where a folder should be; move it away",
 }
 
 
@@ -159,8 +160,8 @@ def _of_the_system(error: Exception) -> str:
         return f"the disk is full, make room and repeat: {_first_line(error)}"
     if not isinstance(error, OSError) or error.errno not in _OF_FILES:
         return ""
-    # An error of writing, unlike one of opening, does not name the file.
-    name = error.filename or "a file that was read or written"
+    # A rename names two files: what is at the second is at fault. An error of writing names none.
+    name = error.filename2 or error.filename or "a file that was read or written"
     return f"{name}: {error.strerror}; {_OF_FILES[error.errno]}"
 
 

@@ -16,7 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom.integrity import records, watch
+from darkroom.integrity import records, seals, watch
 from durability.disk import (
     DATA,
     WAITING,
@@ -344,7 +344,7 @@ class Sweep:
                 continue
             try:
                 record = json.loads(content)
-                if records.seal_fault(record):
+                if seals.seal_fault(record):
                     raise ValueError
                 kept = {key: record[key] for key in ("file", "sha256", "size", "content")}
             except (ValueError, KeyError):

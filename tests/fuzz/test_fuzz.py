@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from darkroom.integrity.records import seal_fault, sealed
+from darkroom.integrity.seals import seal_fault, sealed
 from fuzz import mutate
 from fuzz.run import SECONDS, run
 from fuzz.subjects import SUBJECTS

@@ -34,6 +34,7 @@ MODULES = {
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
+    "integrity/seals": ["tests/unit/integrity/test_seals.py"],
     "integrity/watch": ["tests/unit/integrity/test_watching.py"],
     "archive/receive": [
         "tests/unit/archive/test_copies.py",

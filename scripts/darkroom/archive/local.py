@@ -164,21 +164,29 @@ def unique_names(paths: Sequence[str]) -> list[str]:
     """
     names = [clean_name(path.rpartition("/")[2]) for path in paths]
     for depth in range(2, 2 + max(path.count("/") for path in paths) if paths else 2):
-        counts = Counter(map(_exposure_name, names))
+        counts = Counter(map(_same_on_any_disk, names))
         names = [
             name
-            if counts[_exposure_name(name)] == 1
+            if counts[_same_on_any_disk(name)] == 1
             else clean_name("_".join(path.split("/")[-depth:]))
             for name, path in zip(names, paths, strict=True)
         ]
     taken: set[str] = set()
     for k, name in enumerate(names):
         head, number = stem(name), 1
-        while _exposure_name(names[k]) in taken:
+        while _same_on_any_disk(names[k]) in taken:
             number += 1
             names[k] = f"{head}_{number}{name[len(head) :]}"
-        taken.add(_exposure_name(names[k]))
+        taken.add(_same_on_any_disk(names[k]))
     return names
+
+
+def _same_on_any_disk(file: str) -> str:
+    """Return what exposures whose files a disk may take for one have in common.
+
+    Those of macOS and Windows do not tell capitals from small letters.
+    """
+    return _exposure_name(file).casefold()
 
 
 def _exposure_name(file: str) -> str:
@@ -297,7 +305,7 @@ def deliver(
     Raises
     ------
     InputError
-        When the file is no longer in the folder.
+        When the file is no longer in the folder, or has another size than in the lock.
     """
     name, _, plane = exposure.uri.removeprefix("local:").partition("#")
     folder = source_folder(archive)
@@ -306,6 +314,10 @@ def deliver(
     source = folder / name
     if not source.is_file():
         raise InputError(source, "is in the lock, but no longer in the folder")
+    found = source.stat().st_size
+    if exposure.size is not None and found != exposure.size:
+        # Not copied: a file that has grown without bounds would fill the disk.
+        raise InputError(source, f"has {found} bytes, {exposure.size} are expected")
     if plane:
         write_plane(source, int(plane), destination)
     else:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from darkroom.atomic import write_text
 from darkroom.campaign.names import name_fault
 from darkroom.errors import InputError
-from darkroom.integrity.records import root_of, seal_fault, sealed
+from darkroom.integrity.records import root_of
+from darkroom.integrity.seals import is_sealed_text, seal_fault, sealed, sealed_text, text_fault
 from darkroom.integrity.watch import expect, unrecorded
 from darkroom.reading import bounded_text
 
@@ -100,11 +101,7 @@ def write_status(path: StrPath, status: Mapping[str, Any]) -> None:
     content = sealed(json.loads(json.dumps(dict(status))))
     # It states its own digest, and is also copied by rules: it has no record.
     with unrecorded():
-        write_text(path, _text(content))
-
-
-def _text(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        write_text(path, sealed_text(content))
 
 
 def read_status(path: StrPath) -> dict[str, Any]:
@@ -147,10 +144,11 @@ def load_status(path: StrPath) -> dict[str, Any]:
         status: Any = json.loads(text)
         # Outside of a campaign a person may write one by hand, without a digest.
         by_hand = isinstance(status, dict) and root_of(path) is None
-        fault = "" if by_hand and "digest" not in status else seal_fault(status)
+        whole = is_sealed_text(text, status) or (by_hand and "digest" not in status)
+        fault = "" if whole else seal_fault(status)
         fault = fault or _type_fault(status, () if by_hand else _TYPES)
-        if not fault and not by_hand and text != _text(status):
-            fault = "its text is not as it was written"
+        if not fault and not whole and not by_hand:
+            fault = text_fault(text, status)
     except FileNotFoundError:
         raise InputError(path, "no such status file") from None
     except RecursionError:

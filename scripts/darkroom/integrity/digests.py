@@ -58,8 +58,10 @@ def read_sha256(path: StrPath, seen: Callable[[memoryview], object] | None = Non
         Called with each block of bytes that was read.
     """
     digest = hashlib.sha256()
-    block = memoryview(bytearray(_BLOCK))
     with Path(path).open("rb", buffering=0) as stream:
+        # The memory of a block takes longer to fill with zeros than a small file to read.
+        size = os.fstat(stream.fileno()).st_size
+        block = memoryview(bytearray(min(max(size, 1), _BLOCK)))
         while count := stream.readinto(block):
             digest.update(block[:count])
             if seen is not None:

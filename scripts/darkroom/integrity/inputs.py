@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.errors import InputError
-from darkroom.integrity.records import FOLDER, LISTS, read_sealed, sealed, write_sealed
+from darkroom.integrity.records import FOLDER, LISTS, read_sealed, write_sealed
+from darkroom.integrity.seals import sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

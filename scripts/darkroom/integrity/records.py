@@ -8,7 +8,6 @@ program that is called by hand for files elsewhere neither finds nor writes any.
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.atomic import flush, make_folder, remove_durably
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
+from darkroom.integrity.seals import seal_fault, sealed, sealed_text, text_fault
 from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
@@ -67,31 +67,6 @@ class Record:
     run: str = ""
     inputs: dict[str, tuple[str, str]] = field(default_factory=dict)
     earlier: str = ""
-
-
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON object with the digest of its content as the key ``digest``."""
-    # One that was sealed before, such as the note of an arrival, is sealed anew.
-    bare = {key: value for key, value in content.items() if key != "digest"}
-    return bare | {"digest": _digest(bare)}
-
-
-def seal_fault(content: Any) -> str:
-    """Return why a JSON object is not as `sealed` left it; empty when it is."""
-    if not isinstance(content, dict):
-        return "holds no JSON object"
-    stated = content.get("digest")
-    found = _digest({key: value for key, value in content.items() if key != "digest"})
-    if stated == found:
-        return ""
-    if stated is None:
-        return "states no digest of its content"
-    return f"states the digest {str(stated)[:12]}… of its content, which has {found[:12]}…"
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def root_of(path: StrPath) -> Path | None:
@@ -172,9 +147,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], str]:
     try:
         text = _text(path)
         content = json.loads(text)
-        fault = seal_fault(content)
-        if not fault and text != json.dumps(content, sort_keys=True):
-            fault = "is not as it was written"
+        fault = text_fault(text, content)
     except FileNotFoundError:
         raise
     except (ValueError, RecursionError, OSError) as error:
@@ -240,7 +213,7 @@ def _rename_sealed(path: Path, content: dict[str, Any], writer: str = "") -> Non
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}{writer}.part")
     try:
-        temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+        temporary.write_text(sealed_text(content), encoding="utf-8")
         flush(temporary)
         os.replace(temporary, path)
     finally:

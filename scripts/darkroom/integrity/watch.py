@@ -50,6 +50,8 @@ _PACKAGES = (
 # Lists, tables and notes: the longest has a line for each of a million exposures.
 _TEXTS = (".tsv", ".list", ".json", ".txt")
 _LONGEST_TEXT = 1_000_000_000
+# Bytes that take less time to sum than to hand over to a thread.
+_SMALL = 1 << 17
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -203,7 +205,9 @@ def _note(path: str) -> None:
         _watch.take(path, read)
         if read.fault and signature[2] > (record.size if record else 0) + _LONGEST_TEXT:
             raise read.fault  # nor read
-        if read.found is None:
+        if read.found is None and signature[2] <= _SMALL:
+            _complete(path, read)
+        elif read.found is None:
             _hand_over(path)
 
 

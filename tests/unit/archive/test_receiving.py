@@ -62,6 +62,14 @@ def test_a_folder_is_listed_in_natural_order_with_its_facts(folder):
     assert rows[0].size == (folder / "bias_1.fits").stat().st_size
 
 
+def test_names_that_some_disks_take_for_one_are_told_apart():
+    """Capitals, and an accent written as one sign or as two."""
+    for paths in (["bias.fits", "BIAS.fits", "Bias.FIT"], ["é.fits", "e\u0301.fits", "E.fits"]):
+        names = local.unique_names(paths)
+        assert len({name.partition(".")[0].casefold() for name in names}) == 3
+    assert local.unique_names(["a/bias.fits", "b/BIAS.fits"]) == ["a_bias.fits", "b_BIAS.fits"]
+
+
 def test_a_pattern_without_a_match_and_a_frame_of_two_roles_are_refused(folder):
     with pytest.raises(
         DarkroomError, match=r"camera: no file in .* matches the dark pattern 'x\*'"
@@ -120,6 +128,17 @@ def test_damaged_bytes_are_refused_and_leave_nothing(folder, tmp_path, spoil, me
     with pytest.raises(InputError, match=message):
         bring(row, folder, tmp_path / "raw" / row.file)
     assert list((tmp_path / "raw").iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [1 << 42, 1])
+def test_a_file_of_another_size_than_in_the_lock_is_not_copied(folder, tmp_path, size):
+    row = local.find(archive(folder), items(bias="bias_1.fits"))[0]
+    with (folder / row.file).open("r+b") as stream:
+        stream.truncate(size)  # a hole of four terabytes takes no room where it is
+    target = tmp_path / "copy.fits"
+    with pytest.raises(InputError, match=f"has {size} bytes, 5760 are expected"):
+        local.deliver(row, target, archive(folder), ITEM)
+    assert not target.exists()
 
 
 def test_a_failed_refresh_keeps_the_good_copy(folder, tmp_path):

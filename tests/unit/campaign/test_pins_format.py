@@ -108,3 +108,36 @@ def test_the_sum_of_a_known_file_is_the_one_that_is_pinned(tmp_path):
     total = hashlib.sha256(b"frame").hexdigest()
     Pins("", {("a", "x"): total}).write(tmp_path / "pins.tsv")
     read_pins(tmp_path / "pins.tsv").check("a", "x", total, "x.fits")
+
+
+def _of_the_format_before(tmp_path, head="# darkroom pins 1"):
+    path = tmp_path / "pins.tsv"
+    path.write_text(f"{head}\n# maker: abc\n{TABLE}")
+    return path
+
+
+def test_pins_of_the_format_before_are_read_only_when_it_is_asked_for(tmp_path):
+    path = _of_the_format_before(tmp_path)
+    with pytest.raises(InputError, match="is of an earlier format"):
+        read_pins(path)
+    found = read_pins(path, old_format=True)
+    assert (found.maker, found.sums) == ("abc", SUMS)
+    # Who asks for it may also have the present one.
+    Pins("abc", SUMS).write(path)
+    assert read_pins(path, old_format=True).sums == SUMS
+
+
+@pytest.mark.parametrize("old_format", [False, True])
+@pytest.mark.parametrize("head", ["# darkroom pins 0", "# darkroom pins 9", "# a", "# z"])
+def test_pins_of_a_format_that_is_not_known_are_refused(tmp_path, head, old_format):
+    with pytest.raises(InputError, match="is not a pins file of this version"):
+        read_pins(_of_the_format_before(tmp_path, head), old_format)
+
+
+@pytest.mark.parametrize("head", ["# darkroom pins 0", "# zarkroom pins 9"])
+def test_whole_pins_under_another_head_are_refused(tmp_path, head):
+    path = tmp_path / "pins.tsv"
+    Pins("abc", SUMS).write(path)
+    path.write_text(path.read_text().replace(f"# {FORMAT}", head))
+    with pytest.raises(InputError, match="is not a pins file of this version"):
+        read_pins(path)

@@ -9,7 +9,8 @@ from darkroom.campaign.frames import frame_table, read_frames, write_frames
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, read_status, write_status
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity.records import begin, sealed
+from darkroom.integrity.records import begin
+from darkroom.integrity.seals import sealed
 
 ROW = Exposure("camera", "dark", "a", "a.fits", "local:a.fits", None, {"exptime_s": "10"})
 SUM = hashlib.sha256(b"frame").hexdigest()

@@ -34,6 +34,7 @@ def said(capfd, error):
         (errno.ELOOP, "Too many levels of symbolic links; its links lead in a circle"),
         (errno.ENOTDIR, "Not a directory; a file is where a folder should be"),
         (errno.EISDIR, "Is a directory; a folder is where a file should be"),
+        (errno.EEXIST, "File exists; a file or a broken link is where a folder should be"),
     ],
 )
 @in_a_process
@@ -49,6 +50,12 @@ def test_an_error_of_writing_that_names_no_file_is_one_sentence(capfd):
     status, text = said(capfd, OSError(errno.EFBIG, os.strerror(errno.EFBIG)))
     assert (status, text.count("\n")) == (1, 1)
     assert text.startswith("ERROR a file that was read or written: File too large; ")
+
+
+@in_a_process
+def test_of_a_rename_that_fails_the_place_is_named(capfd):
+    error = OSError(errno.EISDIR, os.strerror(errno.EISDIR), ".a.part", None, "results/a.fits")
+    assert said(capfd, error)[1].startswith("ERROR results/a.fits: Is a directory; a folder is ")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

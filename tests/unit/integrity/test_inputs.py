@@ -10,9 +10,9 @@ from darkroom.integrity.records import (
     LISTS,
     begin,
     read_record,
-    sealed,
     write_sealed,
 )
+from darkroom.integrity.seals import sealed
 from darkroom.report.checking.files import RecordedFiles
 from darkroom.report.checking.findings import Findings
 

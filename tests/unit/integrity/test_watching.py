@@ -192,6 +192,7 @@ def test_a_file_that_is_gone_after_it_was_read_does_no_harm(root):
 @in_a_process
 def test_a_file_that_is_gone_before_it_could_be_compared_is_told(root):
     watch._watch.queue = type("Nobody", (), {"put": lambda *_: None})()
+    watch._SMALL = 4
     (root / "a.txt").read_text()
     (root / "a.txt").unlink()
     with pytest.raises(InputError, match="cannot be read again"):
@@ -379,7 +380,14 @@ def test_a_forked_process_goes_on_watching(root):
 
 
 @in_a_process
-def test_sums_are_computed_by_a_thread_beside_the_work(root):
+def test_sums_are_computed_by_a_thread_beside_the_work_unless_they_take_no_time(root):
+    watch._SMALL = len("whole")
+    (root / "a.txt").read_text()
+    assert watch._watch.reads[str(root / "a.txt")].found == sha("whole")
+    assert watch._watch.queue is None
+    watch.forget()
+    digests._known.clear()
+    watch._SMALL -= 1
     (root / "a.txt").read_text()
     assert [t.name for t in threading.enumerate() if t.daemon] == ["integrity"]
     for _ in range(500):
@@ -407,15 +415,19 @@ def test_a_fits_product_is_recorded_with_its_content(root):
     from darkroom.fits.content import content_sha256
     from darkroom.fits.write import save
 
-    header = fits.Header({"DATE": "2026-01-01T00:00:00", "CREATOR": "darkroom"})
+    header = fits.Header({"DATE": "2026-01-01T00:00:00", "CREATOR": "darkroom 1.0"})
     with atomic.written_atomically(root / "p.fits") as temporary:
         save(temporary, fits.HDUList([fits.PrimaryHDU(np.ones((4, 4)), header)]))
     found = read_record(root / "p.fits")
     assert found.sha256 == digests.sha256(root / "p.fits")
-    from darkroom.fits.content import is_product
-
-    assert found.content == (content_sha256(root / "p.fits") if is_product(root / "p.fits") else "")
-    assert watch.content_of(root / "p.fits") in (found.content, None)
+    assert found.content == content_sha256(root / "p.fits")
+    assert watch.content_of(root / "p.fits") == found.content
+    # What a list states is another file than the one whose content is recorded.
+    for text in ("other", "more", "still other", "once more"):
+        watch.forget()
+        (root / "p.fits").write_text(text)
+        expect(root / "p.fits", sha(text), "the list")
+        assert watch.content_of(root / "p.fits") is None
     write_text(root / "s.fits", "SIMPLE  = nonsense")
     assert read_record(root / "s.fits").content == ""
     assert watch.content_of(root / "s.fits") is None
@@ -464,3 +476,106 @@ def test_files_of_packages_are_not_looked_up(root, monkeypatch):
     for path in (json.__file__, pytest.__file__, str(root / "a.txt"), str(beside)):
         watch._audit("open", (path, "r", os.O_RDONLY))
     assert noted == [str(root / "a.txt"), str(beside)]
+
+
+@in_a_process
+def test_a_list_speaks_of_a_file_whatever_size_its_record_states(root):
+    # What the list states is of another file than the record: its size says nothing.
+    for total in (sha("longer"), "0" * 64, "f" * 64):
+        watch.forget()
+        damage(root / "a.txt", "longer")
+        expect(root / "a.txt", total, "the list")
+        (root / "a.txt").read_text()
+        if total == sha("longer"):
+            settle()
+        else:
+            with pytest.raises(DamagedInput, match=f"is {sha('longer')}, the list states {total}"):
+                settle()
+
+
+@in_a_process
+@pytest.mark.parametrize("text", ["long", "longer"])
+def test_a_program_that_reads_all_itself_is_told_of_another_size_first(root, text):
+    damage(root / "a.txt", text)
+    with pytest.raises(DamagedInput, match=f"has {len(text)} bytes, its record states 5"):
+        watch.reading(root / "a.txt")
+    expect(root / "a.txt", sha(text), "the list")
+    passing = watch.reading(root / "a.txt")
+    passing.update(0, text.encode())
+    assert passing.finish() == sha(text)
+    compare(root / "a.txt")
+
+
+@in_a_process
+def test_a_file_touched_while_it_was_read_is_the_one_that_was_recorded(root):
+    (root / "a.txt").read_text()
+    os.utime(root / "a.txt", ns=(1, 1))
+    settle()
+    (root / "a.txt").read_text()
+    damage(root / "a.txt", "wholE")
+    with pytest.raises(DamagedInput, match="has changed while it was being read"):
+        settle()
+
+
+@in_a_process
+@pytest.mark.parametrize("text", ["other", "more", "still other", "once more"])
+def test_a_file_that_was_damaged_while_it_was_read_is_not_whole_because_it_is_now(root, text):
+    damage(root / "a.txt", text)
+    place(root, root / "a.txt").unlink()
+    expect(root / "a.txt", sha("whole"), "the list")
+    (root / "a.txt").read_text()
+    (root / "a.txt").unlink()
+    (root / "a.txt").write_text("whole")
+    with pytest.raises(DamagedInput, match="has changed while it was being read"):
+        settle()
+
+
+@in_a_process
+@pytest.mark.parametrize("text", ["longer", "long"])
+def test_a_file_of_another_size_than_recorded_is_not_summed(root, text):
+    damage(root / "a.txt", text)
+    (root / "a.txt").read_text()
+    with pytest.raises(DamagedInput, match=f"it has {len(text)} bytes, its record states 5"):
+        settle()
+
+
+@in_a_process
+def test_a_folder_in_the_place_of_a_file_is_left_to_who_opens_it(root):
+    (root / "a.txt").unlink()
+    (root / "a.txt").mkdir()
+    with pytest.raises(IsADirectoryError):
+        (root / "a.txt").read_text()
+    settle()
+
+
+@in_a_process
+def test_the_thread_goes_on_when_a_file_is_forgotten_before_its_turn(root):
+    watch._SMALL = 0
+    watch._hand_over(str(root / "forgotten.txt"))
+    (root / "a.txt").read_text()
+    for _ in range(500):
+        if watch._watch.reads[str(root / "a.txt")].found:
+            break
+        threading.Event().wait(0.01)
+    assert watch._watch.reads[str(root / "a.txt")].found == sha("whole")
+
+
+@in_a_process
+def test_a_file_whose_sum_is_known_is_not_summed_again(root):
+    (root / "a.txt").read_text()
+    settle()
+    read = watch._watch.reads[str(root / "a.txt")]
+    digests._known.clear()
+    watch._complete = None
+    compare(root / "a.txt")
+    assert read.found == sha("whole")
+
+
+@in_a_process
+def test_a_text_of_the_longest_size_is_read_and_no_longer_one(root):
+    watch._LONGEST_TEXT = 5
+    (root / "a.txt").read_text()
+    settle()
+    (root / "c.txt").write_text("longer")
+    with pytest.raises(DamagedInput, match="has 6 bytes, 5 are allowed"):
+        (root / "c.txt").read_text()
