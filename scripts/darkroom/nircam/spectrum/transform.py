@@ -173,5 +173,5 @@ class ProductSums:
         self._series, self._twiddle = (np.empty((0, 0), np.complex64),) * 2
 
     def forget_sums(self) -> None:
-        """Give up the sums but those of the first pair."""
-        self._real, self._imaginary = self._real[:1].copy(), self._imaginary[:0].copy()
+        """Give up the sums."""
+        self._real, self._imaginary = self._real[:0].copy(), self._imaginary[:0].copy()
