@@ -132,7 +132,8 @@ class ProductSums:
     def _rows(self, waves, rows):
         """Return transformed rows: (count, nrows, columns) complex64."""
         turned = waves[:, rows] * self._twiddle[rows]
-        return fft.fft(turned, axis=2, overwrite_x=True, workers=self._threads)
+        # By one thread: so few rows are transformed in the time that it takes to start another.
+        return fft.fft(turned, axis=2, overwrite_x=True)
 
     def _add(self, first, waves, opposite):
         """Add products; of row k and column m, -f is in row -1 - k, column -1 - m of `opposite`."""
