@@ -111,9 +111,8 @@ class Chain(RawGroups):
 
     def block(self, integration: int, group: int, first: int, nrows: int) -> tuple[Any, Any]:
         """Return rows of a group: values (nrows, nx) float32, DN, and flags, uint8."""
-        flags = self.flags(integration, group, first, nrows)
         values = np.empty((nrows, self.shape[3]), np.float32)
-        self.values_into(integration, group, first, values)
+        flags = self.read_into(integration, group, first, values)
         return values, flags
 
     def read_into(self, integration: int, group: int, first: int, values: np.ndarray) -> np.ndarray:
