@@ -139,6 +139,7 @@ def _products(rows, folder, ramps):
     command = [DETECTOR, program / "readnoise.py", "--output", folder / "readnoise.fits"]
     yield _run(rows, "read noise", [*command, *shared, f"@{ramps['readnoise']()}"])
     command = [DETECTOR, program / "noise_spectrum.py", "--output", folder / "spectrum.fits"]
+    command.append("--reference-sums")
     yield _run(rows, "noise spectrum", [*command, *shared, f"@{ramps['superbias']}"])
     command = [DETECTOR, program / "reference_pixels.py", "--output", folder / "refpix.fits"]
     command += ["--spectrum", folder / "spectrum.fits", f"@{ramps['superbias']}"]

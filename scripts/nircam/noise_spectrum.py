@@ -17,7 +17,7 @@ amplifier; with two amplifiers their coupling to the common noise is assumed equ
 spectrum).
 
 OUTPUT holds the tables SPECTRUM, FIT, NUMBERS, PEDESTAL, PEDESTAL_PSD, LINES (and CHANGES with
---previous), and the COVARIANCE of the fit. Where there are reference pixels it also holds the table
+--previous), and the COVARIANCE of the fit. With --reference-sums it also holds the table
 REFERENCE_SUMS, so that reference_pixels.py need not read the same ramps again.
 """
 
@@ -41,6 +41,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--previous", metavar="FILE", help="noise spectrum of another epoch to compare with"
     )
+    parser.add_argument(
+        "--reference-sums", action="store_true",
+        help="also sum what reference_pixels.py needs of the same frames: table REFERENCE_SUMS",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     return parser.parse_args()
 
@@ -53,8 +57,9 @@ def main() -> None:
     from darkroom.nircam.refpix import stored
     from darkroom.nircam.spectrum import run as spectrum_run
 
+    further = stored.level_sums if arguments.reference_sums else None
     made = spectrum_run.run(
-        arguments.files, arguments.previous, arguments.threads, arguments.keep, stored.level_sums
+        arguments.files, arguments.previous, arguments.threads, arguments.keep, further
     )
     output = Path(arguments.output)
     spectrum_run.write(

@@ -16,6 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.errors import InputError, as_written
+from darkroom.fits.write import binary_table
 
 if TYPE_CHECKING:
     from darkroom.gates.rows import Statistics
@@ -122,7 +123,7 @@ def table(
         values = units.values.get(key, nothing)
         shown = unit if kind else None
         made.append(fits.Column(key.upper(), "D", unit=shown, array=np.asarray(values).ravel()))
-    return fits.BinTableHDU.from_columns(made, name=name)
+    return binary_table(made, name)
 
 
 def read(path: StrPath, name: str = UNITS, extver: int = 1) -> Units | None:

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from darkroom.dates import from_mjd
 from darkroom.errors import DarkroomError
-from darkroom.fits.write import write
+from darkroom.fits.write import binary_table, write
 from darkroom.nircam.detector.readout import SIZE
 from darkroom.nircam.ramps.header import engine_of
 from darkroom.nircam.ramps.ramps import DIGEST_ROWS, first_rows_digest
@@ -362,7 +362,7 @@ def table(
         else:
             form = "D" if values.dtype.kind == "f" else "J"
         columns.append(fits.Column(key.upper(), form, unit=units.get(key), array=values))
-    return fits.BinTableHDU.from_columns(columns, name=name)
+    return binary_table(columns, name)
 
 
 def dq_table(meaning: Mapping[IntFlag, str]) -> fits.BinTableHDU:
@@ -374,7 +374,7 @@ def dq_table(meaning: Mapping[IntFlag, str]) -> fits.BinTableHDU:
         fits.Column("NAME", "40A", array=[flag.name for flag in meaning]),
         fits.Column("DESCRIPTION", "80A", array=list(meaning.values())),
     ]
-    return fits.BinTableHDU.from_columns(columns, name="DQ_DEF")
+    return binary_table(columns, "DQ_DEF")
 
 
 def save(path: StrPath, hdus: list) -> None:

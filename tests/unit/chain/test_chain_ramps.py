@@ -188,6 +188,22 @@ def lost(hdus):
     hdus["SCI"].data[:, 0] = 0
 
 
+def lost_rows(hdus):
+    hdus["SCI"].data[1, 2, 20:30] = 0
+
+
+def test_only_exposures_that_lost_packets_are_looked_through_again(world, monkeypatch):
+    path = changed(world, "lost_rows.fits", lost_rows)
+    done = world.check(raw=[path], output="lost_rows")
+    assert done.returncode == 0, done.stderr
+    recipe = world.folder / "lost_rows" / "lost_rows.chain.json"
+    assert not read_recipe(recipe).complete
+    assert list(open_calibrated(recipe).chain.lost) == [(1, 2)]
+    assert read_recipe(world.recipe()).complete
+    monkeypatch.setattr("darkroom.nircam.chain.ramp.lost_parts", None)
+    assert not open_calibrated(world.recipe()).chain.lost
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

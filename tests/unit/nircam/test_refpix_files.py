@@ -13,6 +13,7 @@ from darkroom.nircam.figures import noise_item
 from darkroom.nircam.figures.inputs import Product
 from darkroom.nircam.refpix import corrections as refpix_corrections
 from darkroom.nircam.refpix import run as refpix_run
+from darkroom.nircam.refpix import stored
 from darkroom.nircam.refpix.pixels import Bad
 from darkroom.nircam.spectrum import run as spectrum_run
 from nircam_darks import stripe, write_ramp
@@ -69,6 +70,55 @@ def test_levels_say_when_each_frame_was(world):
     assert first.size == second.size == 1
     assert second[0] >= first[0]
     assert set(levels["REGION"]) == {"active", "bottom", "left", "right"}
+
+
+def _with_sums(world, *ramps):
+    """Write the noise spectrum of ramps as the program does; return its path."""
+    made = spectrum_run.run(ramps, further=stored.level_sums)
+    path = world.folder / "with_sums.fits"
+    files = world.folder / "s.csv", world.folder / "f.csv"
+    spectrum_run.write(made, path, *files, stored.table(made.further))
+    return path
+
+
+@pytest.mark.parametrize("name", ["stripe", "corner"])
+def test_sums_of_the_noise_spectrum_give_the_same_product(world, monkeypatch, name):
+    ramp = world.ramp
+    if name == "corner":
+        source, *_ = simulated(3, **CORNER)
+        ramp = write_ramp(world.folder / "corner_of.fits", source.data, source.readout)
+    spectrum = _with_sums(world, ramp)
+    taken = world.written(refpix_run.run([ramp], spectrum))
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "NAME", "NONE")
+        read = world.written(refpix_run.run([ramp], spectrum))
+    assert taken.keys() == read.keys()
+    for table, values in read.items():
+        assert taken[table].tobytes() == values.tobytes(), table
+    monkeypatch.setattr(refpix_run.refpix, "measure", None)
+    refpix_run.run([ramp], spectrum)  # no frame is read
+
+
+def test_sums_of_other_ramps_are_not_taken(world):
+    spectrum = _with_sums(world, world.ramp)
+
+    def more(frames):
+        frames[:, 1:, :, 512:1024] += 30
+
+    other = world.changed("other.fits", more)
+    taken, read = (
+        world.written(refpix_run.run([other], path))["LEVELS"].tobytes()
+        for path in (spectrum, world.spectrum)
+    )
+    assert taken == read
+
+
+def test_nothing_is_summed_without_an_amplifier(world):
+    def kill(frames):
+        frames[..., 512:1024] = 5000
+
+    made = spectrum_run.run([world.changed("killed.fits", kill)], further=stored.level_sums)
+    assert stored.table(made.further) == []
 
 
 def test_three_groups_and_one_integration_are_enough(world):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +161,7 @@ def recipe_path(folder: StrPath, exposure: str) -> Path:
 
 def accepted(exposure: Mapping[str, Any], ramp: CalibratedRamp, recipe: Path) -> dict[str, Any]:
     """Write the recipe of an exposure; return its status, which names the recipe."""
-    ramp.recipe.write(recipe)
+    replace(ramp.recipe, complete=not ramp.chain.lost).write(recipe)
     found = {key: value for key, value in exposure.items() if key != "path"}
     return found | {
         "file": recipe.name,

@@ -250,7 +250,7 @@ def calibrated(recipe: Recipe, path: Path, job: Job | None = None) -> Calibrated
     kernels = None
     if chosen.sirs:
         kernels = read_kernels(files["sirskernel"], str(raw.header["DETECTOR"]).strip())
-    lost = job.lost(raw, "refpix" in chosen)
+    lost = {} if recipe.complete else job.lost(raw, "refpix" in chosen)
     chain = Chain(raw, chosen, Inputs(files, made, kernels), job.references, lost, job.memory)
     header = dict(raw.file.header)
     header |= {STATUS_CARDS[name]: status for name, status in chain.statuses.items()}

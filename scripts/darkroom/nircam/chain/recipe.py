@@ -61,6 +61,8 @@ class Recipe:
         By reference type; ``made`` is a superbias that is subtracted in place of that of CRDS.
     follows : dict
         Versions of the pipeline whose numbers the ramps have.
+    complete : bool
+        No packet of the raw exposure was lost: it need not be looked through again.
     """
 
     raw: Used
@@ -68,6 +70,7 @@ class Recipe:
     parameters: dict[str, dict[str, Any]]
     references: dict[str, Used]
     follows: dict[str, str] = field(default_factory=lambda: dict(FOLLOWS))
+    complete: bool = False
 
     @property
     def chosen(self) -> Steps:
@@ -92,7 +95,8 @@ def read_recipe(path: StrPath) -> Recipe:
         content: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         used = {kind: Used(**one) for kind, one in content["references"].items()}
         given = {key: content[key] for key in ("steps", "parameters", "follows")}
-        return Recipe(raw=Used(**content["raw"]), references=used, **given)
+        complete = bool(content.get("complete"))  # recipes of earlier versions do not say
+        return Recipe(raw=Used(**content["raw"]), references=used, complete=complete, **given)
     except FileNotFoundError:
         raise InputError(path, "no such file") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

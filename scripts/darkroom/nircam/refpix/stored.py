@@ -72,7 +72,9 @@ def table(sums: StoredSums | None) -> list[fits.BinTableHDU]:
     row = np.zeros(1, kinds)
     for name, one in arrays.items():
         row[name.upper()][0] = one
-    return [fits.BinTableHDU(row, name=NAME)]
+    hdu = fits.BinTableHDU()
+    hdu.data, hdu.name = row.view(fits.FITS_rec), NAME
+    return [hdu]
 
 
 def read(path: StrPath, ramps: RampSet, provenance: Provenance) -> tuple[Levels, Pixels] | None:

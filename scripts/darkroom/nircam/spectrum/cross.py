@@ -217,6 +217,8 @@ class CrossSpectra:
         On the grid of 1/T, lag t and lag t - T are equivalent: (ticks,) float64.
         """
         window = self._lags(self._window.ordered(place))
+        if place == 0:
+            self._valid = self._valid_fraction(window, overlap)
         needed = window > _MIN_PAIRS * self.dof * overlap
         needed &= overlap / overlap[0] > _MIN_OVERLAP
         lags = self._lags(self.power.ordered(place))
@@ -247,11 +249,12 @@ class CrossSpectra:
         -------
         (ticks,) float64 array
         """
-        overlap = self._overlap()[: self.ticks].copy()
-        window = self._lags(self._window.ordered(0))[: self.ticks].copy()
+        return self._valid
+
+    def _valid_fraction(self, window, overlap):
+        window, overlap = window[: self.ticks], overlap[: self.ticks]
         needed = overlap > _MIN_OVERLAP * overlap[0]
-        valid = _ratio(window, overlap, needed) / self.dof
-        return mirrored(valid)
+        return mirrored(_ratio(window, overlap, needed) / self.dof)
 
     @property
     def kept(self) -> np.ndarray:

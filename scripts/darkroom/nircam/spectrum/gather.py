@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class SpectrumSums:
-    """Sums over ramps that their noise spectrum is made of; n amplifiers, m bins.
+@dataclass(kw_only=True)
+class MeasuredFrames:
+    """What frames a noise spectrum is of; n amplifiers.
 
     Attributes
     ----------
@@ -54,6 +54,25 @@ class SpectrumSums:
         Bins of the spectrum.
     nframes : int
         Frames averaged in a group; the spectra are those of single frames.
+    kept : (n,) array
+        Fraction of the clock ticks, weighted with the squared taper, whose samples were used.
+    pedestals : list of (ngroups, n) arrays
+        Level of every frame of each ramp above that of its first, DN.
+    """
+
+    amplifiers: list[int]
+    grid: Grid
+    nframes: int
+    kept: np.ndarray
+    pedestals: list[np.ndarray]
+
+
+@dataclass(kw_only=True)
+class SpectrumSums(MeasuredFrames):
+    """Sums over ramps that their noise spectrum is made of; n amplifiers, m bins.
+
+    Attributes
+    ----------
     ticks : int
         Clock ticks of a frame.
     pairs : list of (int, int)
@@ -64,8 +83,6 @@ class SpectrumSums:
         Corrected for gaps, one-sided, DN²/Hz.
     valid : (ticks,) array
         Fraction of the pairs of samples at each lag that gaps leave, first amplifier.
-    kept : (n,) array
-        Fraction of the clock ticks, weighted with the squared taper, whose samples were used.
     variance : (n,) array
         Mean square of the residuals, weighted with the squared taper, DN².
     parts : list of (npairs, m) complex128 arrays
@@ -76,26 +93,19 @@ class SpectrumSums:
         Of each ramp, results of `darkroom.nircam.spectrum.weak.weak_noise`, DN².
     dofs : (nramps,) array
         Degrees of freedom of each ramp.
-    pedestals : list of (ngroups, n) arrays
-        Level of every frame of each ramp above that of its first, DN.
     """
 
-    amplifiers: list[int]
-    grid: Grid
-    nframes: int
     ticks: int
     pairs: list[tuple[int, int]]
     frequency: np.ndarray
     spectra: np.ndarray
     valid: np.ndarray
-    kept: np.ndarray
     variance: np.ndarray
     parts: list[np.ndarray]
     weights: np.ndarray
     weak: np.ndarray
     weak_error: np.ndarray
     dofs: np.ndarray
-    pedestals: list[np.ndarray]
 
     @property
     def dof(self) -> float:

@@ -11,7 +11,7 @@ from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum import bins
 from darkroom.nircam.spectrum.cross import gap_leakage
 from darkroom.nircam.spectrum.fit import Fit, fit
-from darkroom.nircam.spectrum.gather import gather
+from darkroom.nircam.spectrum.gather import MeasuredFrames, gather
 from darkroom.nircam.spectrum.split import split, to_matrix
 from darkroom.nircam.spectrum.weak import mean_weak_noise
 
@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 _ENOUGH = 4
 
 
-@dataclass
-class Spectrum:
+@dataclass(kw_only=True)
+class Spectrum(MeasuredFrames):
     """A measured noise spectrum; n amplifiers, m bins.
 
     Attributes
     ----------
-    amplifiers : list of int
-        Amplifiers measured, counted from 0.
-    grid : darkroom.nircam.spectrum.bins.Grid
-        Bins of the spectrum.
     frequency : (m,) array
         Effective frequency of each bin, Hz: where a 1/f law has the mean of the bin.
     counts : (m,) array
@@ -54,22 +50,14 @@ class Spectrum:
     weak, weak_error : (n,) arrays
         Mean square noise that telegraph pixels and cosmic rays too weak to be detected add to a
         read, and its error, DN². It is white, and contained in all spectra.
-    pedestals : list of (ngroups, n) arrays
-        Level of every frame of each ramp above that of its first, DN.
     parseval : (n,) array
         Integral of the spectrum over the variance of the same residuals, minus 1.
-    kept : (n,) array
-        Fraction of the clock ticks, weighted with the squared taper, whose samples were used.
     dof : float
         Sum of the degrees of freedom of the integrations.
-    nframes : int
-        Frames averaged in a group; the spectra are those of single frames.
     by_ramp : (nramps, m, n, n) complex128 array
         Cross spectra of each ramp, not corrected for gaps, one-sided, DN²/Hz.
     """
 
-    amplifiers: list[int]
-    grid: bins.Grid
     frequency: np.ndarray
     counts: np.ndarray
     n_independent: np.ndarray
@@ -83,11 +71,8 @@ class Spectrum:
     fit: Fit
     weak: np.ndarray
     weak_error: np.ndarray
-    pedestals: list[np.ndarray]
     parseval: np.ndarray
-    kept: np.ndarray
     dof: float
-    nframes: int
     by_ramp: np.ndarray
 
 

@@ -132,7 +132,8 @@ class ProductSums:
     def _rows(self, waves, rows):
         """Return transformed rows: (count, nrows, columns) complex64."""
         turned = waves[:, rows] * self._twiddle[rows]
-        return fft.fft(turned, axis=2, overwrite_x=True, workers=self._threads)
+        # By one thread: so few rows are transformed in the time that it takes to start another.
+        return fft.fft(turned, axis=2, overwrite_x=True)
 
     def _add(self, first, waves, opposite):
         """Add products; of row k and column m, -f is in row -1 - k, column -1 - m of `opposite`."""
@@ -173,5 +174,5 @@ class ProductSums:
         self._series, self._twiddle = (np.empty((0, 0), np.complex64),) * 2
 
     def forget_sums(self) -> None:
-        """Give up the sums but those of the first pair."""
-        self._real, self._imaginary = self._real[:1].copy(), self._imaginary[:0].copy()
+        """Give up the sums."""
+        self._real, self._imaginary = self._real[:0].copy(), self._imaginary[:0].copy()
