@@ -80,6 +80,7 @@ if "nircam" in PIPELINES:
             + "{params.place} {params.settings} --output {output.table:q} {output.needed:q} "
             ">> {log:q} 2>&1"
 
+    # Trial versions have a priority: the comparisons of an item then share a start.
     rule trial_list:
         """List the ramps of a product without the exposures that are held out."""
         input:
@@ -90,6 +91,7 @@ if "nircam" in PIPELINES:
             f"{RESULTS}/logs/trial_list/{{item}}_{{purpose}}.log",
         wildcard_constraints:
             item=PLAN.only_items_of("nircam"),
+        priority: 1
         localrule: True
         conda:
             "../envs/detector.yaml"
@@ -105,7 +107,6 @@ if "nircam" in PIPELINES:
             program("detector", "delivery/without") + "--output {output.ramps:q} {input.ramps:q} "
             "--without {params.without:q} > {log:q} 2>&1"
 
-    # Trial versions first: the comparisons of an item then share a start.
     use rule superbias as trial_superbias with:
         input:
             ramps=f"{RESULTS}/{{item}}/judge/trial_superbias_ramps.list",
@@ -154,6 +155,7 @@ if "nircam" in PIPELINES:
             f"{RESULTS}/logs/trial_dark/{{item}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/trial_dark/{{item}}.tsv"
+        priority: 1
         message:
             "Measuring the dark current of {wildcards.item} without the exposures held out"
 
@@ -170,6 +172,7 @@ if "nircam" in PIPELINES:
             f"{RESULTS}/logs/trial_mask/{{item}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/trial_mask/{{item}}.tsv"
+        priority: 1
         message:
             "Flagging the bad pixels of {wildcards.item} without the exposures held out"
 

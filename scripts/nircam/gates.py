@@ -51,12 +51,16 @@ def main() -> None:
     make_gates("nircam", parse, lambda arguments: (arguments.reference, judged(arguments)), prepare)
 
 
-def prepare(_: argparse.Namespace) -> None:
+def prepare(arguments: argparse.Namespace) -> None:
     """Import what gates need."""
+    from darkroom.compiled import load_kernel
     from darkroom.nircam.gating import darks, gates, noise
     from darkroom.nircam.ramps.ramps import RampSet
 
     __ = darks, gates, noise, RampSet
+    if arguments.ramps:
+        # Raw ramps are calibrated when they are opened; worker processes share what is loaded here.
+        load_kernel("darkroom.nircam.chain.kernel")
 
 
 def judged(arguments: argparse.Namespace) -> list[Gate]:

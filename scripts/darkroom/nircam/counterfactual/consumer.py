@@ -85,6 +85,8 @@ def load_steps() -> None:
         import_module(STEPS[name].module)
     for module, _ in _FIT.values():
         import_module(module)
+    # The first model reads 800 schemas; worker processes of a batch share them.
+    import_module("stdatamodels.jwst.datamodels").RampModel().close()
     gc.collect()
     gc.freeze()
 
