@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
-from darkroom.batches.planning import Batches, Job
+from darkroom.batches.planning import Batch, Batches, Job
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
@@ -144,6 +144,12 @@ def insertion_batch(wildcards, output):
     return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
+def together(name, names, job):
+    """Return the batch of a product; it is alone when files were asked for by their names."""
+    named = any("/" in target for target in workflow.dag_settings.targets or ())
+    return Batch() if named else BATCHES.together(name, names, job)
+
+
 def stack_batch(wildcards, output):
     """Return what the job of a product of CCD stacks says of its batch: those of an item."""
     item, ccd = wildcards.item, PIPELINES["ccd"]
@@ -160,7 +166,7 @@ def stack_batch(wildcards, output):
         options = f"{shlex.join(words)} {ccd.options(item, name)}"
         return Job(list(lists.values()), [made], options, [code])
 
-    return BATCHES.together(Path(str(output[0])).stem, stacked, job)
+    return together(Path(str(output[0])).stem, stacked, job)
 
 
 def part_batch(wildcards, output):
@@ -175,7 +181,7 @@ def part_batch(wildcards, output):
         words = f"--output {shlex.quote(made)} {options}"
         return Job(cgi.part_statuses(item, stack, part), [made], words, [code])
 
-    return BATCHES.together(str(output[0]), cgi.part_statistics(item), job)
+    return together(str(output[0]), cgi.part_statistics(item), job)
 
 
 def deck_batch(wildcards, output):
