@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
-from darkroom.batches.planning import Batches, Job
+from darkroom.batches.planning import Batch, Batches, Job
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
 from darkroom.crds.planning import References
@@ -107,6 +107,12 @@ def gate_options(instrument):
     )
 
 
+def together(name, names, job):
+    """Return the batch of a product; it is alone when files were asked for by their names."""
+    named = any("/" in target for target in workflow.dag_settings.targets or ())
+    return Batch() if named else BATCHES.together(name, names, job)
+
+
 def gate_batch(instrument):
     """Return the function that gives what a job of gates says of its batch: an item's products."""
 
@@ -120,7 +126,7 @@ def gate_batch(instrument):
             code = program.digest("detector", f"{instrument}/gates")
             return Job(list(judged[product].values()), [made], f"{words} {settings}", [code])
 
-        return BATCHES.together(wildcards.product, judged, job)
+        return together(wildcards.product, judged, job)
 
     return batch
 
@@ -141,7 +147,7 @@ def insertion_batch(wildcards, output):
         code = program.digest("jwst", "delivery/insertion")
         return Job(inputs, made, f"{shlex.join(words)} {' '.join(options)}", [code])
 
-    return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
+    return together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
 def comparison_batch(wildcards, output):
@@ -155,7 +161,7 @@ def comparison_batch(wildcards, output):
         more = shlex.join(["--output", made, "--", *nircam.deck_statuses(item)])
         return Job(inputs, [made], f"{words} {more}", [code])
 
-    return BATCHES.together(wildcards.purpose, nircam.counterfactuals(item), job)
+    return together(wildcards.purpose, nircam.counterfactuals(item), job)
 
 
 def stack_batch(wildcards, output):
@@ -174,7 +180,7 @@ def stack_batch(wildcards, output):
         options = f"{shlex.join(words)} {ccd.options(item, name)}"
         return Job(list(lists.values()), [made], options, [code])
 
-    return BATCHES.together(Path(str(output[0])).stem, stacked, job)
+    return together(Path(str(output[0])).stem, stacked, job)
 
 
 def part_batch(wildcards, output):
@@ -189,7 +195,7 @@ def part_batch(wildcards, output):
         words = f"--output {shlex.quote(made)} {options}"
         return Job(cgi.part_statuses(item, stack, part), [made], words, [code])
 
-    return BATCHES.together(str(output[0]), cgi.part_statistics(item), job)
+    return together(str(output[0]), cgi.part_statistics(item), job)
 
 
 def deck_batch(wildcards, output):
@@ -205,7 +211,7 @@ def deck_batch(wildcards, output):
         code = program.digest("jwst", "references/bestrefs")
         return Job([status, refusal, REFERENCES.mappings(item)], [made], options, [code])
 
-    return BATCHES.together(wildcards.exposure, PIPELINES["nircam"].deck(item), job)
+    return together(wildcards.exposure, PIPELINES["nircam"].deck(item), job)
 
 
 def program_of(instrument, name):

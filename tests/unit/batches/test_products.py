@@ -126,6 +126,27 @@ def test_one_without_its_files_waits_for_its_own_job(item, caplog):
     assert run("mask") == 12
 
 
+def test_products_of_one_name_in_two_folders_are_two(item):
+    """Parts of stacks: each stack has a folder."""
+    parts = {"low/001": ["raw/a.json"], "high/001": ["raw/d.json"]}
+
+    def part(name):
+        made = [f"stacks/{name}.json", f"stacks/{name}.txt"]
+        options = shlex.join(["--output", made[0], "--text", made[1], "--", *parts[name]])
+        return Job(parts[name], made, options, ["code"])
+
+    for name in parts:
+        Path(f"stacks/{name}").parent.mkdir(parents=True)
+    plan = a_plan(Path(), {"camera": {"instrument": "cgi"}})
+    batches = {name: Batches(plan, "auto").together(name, parts, part) for name in parts}
+    make(STEP, parse(shlex.split(f"{batches['low/001'].options} {part('low/001').options}")))
+    assert made() == 2
+    came = ["bash", "-euo", "pipefail", "-c", batches["high/001"].came]
+    subprocess.run(came, check=True, capture_output=True)
+    found = [json.loads(Path(f"stacks/{name}.json").read_text()) for name in parts]
+    assert found == [2, 11]
+
+
 def test_a_command_line_that_is_wrong_stops_no_other(item, caplog):
     """Even a list that is not there: it is read where that product is made."""
 

@@ -90,3 +90,10 @@ def test_lists_of_science_frames_are_there_when_there_are_any(tmp_path):
         "subtracted": "results/c/a/subtracted.list",
     }
     assert pipeline(tmp_path, ROWS[:3]).science_lists("a") == {}
+
+
+def test_products_of_stacks_are_those_that_the_item_makes(tmp_path):
+    found = pipeline(tmp_path).stacked("a")
+    assert list(found) == ["master_bias", "read_noise", "master_dark", "dark_rate"]
+    assert list(found["dark_rate"].values()) == ["results/c/a/bias.list", "results/c/a/dark.list"]
+    assert list(pipeline(tmp_path, ROWS[2:3]).stacked("a")) == ["master_dark"]

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from darkroom.ccd.stack import survey as module
-from darkroom.ccd.stack.frames import Cube, Stack, saturation_level
+from darkroom.ccd.stack.frames import Cube, Stack, opened, saturation_level
 from darkroom.ccd.stack.survey import survey
 
 SHAPE = (60, 80)
@@ -121,3 +122,18 @@ def test_a_row_without_any_value_deviates_from_nothing():
     seen = survey(Stack(Cube(frames)))
     assert np.isfinite(seen.row_deviation).all()
     assert not seen.discordant.any()
+
+
+def test_files_are_surveyed_once_and_again_when_one_has_changed(tmp_path):
+    values, paths = frames(), [tmp_path / f"{k}.fits" for k in range(len(OFFSETS))]
+    for image, path in zip(values, paths, strict=True):
+        fits.PrimaryHDU(image.astype("f4")).writeto(path)
+    with opened(paths) as stack:
+        first = survey(stack)
+    with opened(paths) as stack:
+        assert survey(stack) is first
+    with opened(paths, 2.0) as stack:
+        assert survey(stack).noise == pytest.approx(2 * first.noise)
+    fits.PrimaryHDU((values[0] + 50).astype("f4")).writeto(paths[0], overwrite=True)
+    with opened(paths) as stack:
+        assert survey(stack).offsets[0] == pytest.approx(first.offsets[0] + 40, abs=1e-3)
