@@ -43,7 +43,7 @@ def main():
                 seen, said = shares(kind, n, size, arguments.count)
                 two = sum(said[one] for one in said if " or " in one and true in one.split(" or "))
                 right = said.get(true, 0)
-                numbers = (seen, right, sum(said.values()) - right - two, two)
+                numbers = (seen, right, abs(sum(said.values()) - right - two), two)
                 row = " | ".join(f"{100 * one:.1f} %" for one in numbers)
                 print(f"| {kind} | {size} | {n} | {row} |", flush=True)
 
