@@ -32,18 +32,22 @@ def main():
     parser.add_argument("--count", type=int, default=1000, help="series of each (default: 1000)")
     parser.add_argument("--epochs", type=int, nargs="+", default=[12, 20, 40])
     parser.add_argument("--sizes", type=int, nargs="+", default=[3, 4, 6, 8])
+    parser.add_argument(
+        "--kinds", nargs="+", default=list(TRUE), help="what happened (default: all)"
+    )
     arguments = parser.parse_args()
     from unit.epochs.test_shapes import shares
 
     print("| what happened | size | epochs | found | said | wrong | two left, one true |")
     print("|---|---|---|---|---|---|---|")
-    for kind, true in TRUE.items():
+    for kind in arguments.kinds:
+        true = TRUE[kind]
         for size in arguments.sizes:
             for n in arguments.epochs:
                 seen, said = shares(kind, n, size, arguments.count)
                 two = sum(said[one] for one in said if " or " in one and true in one.split(" or "))
                 right = said.get(true, 0)
-                numbers = (seen, right, sum(said.values()) - right - two, two)
+                numbers = (seen, right, abs(sum(said.values()) - right - two), two)
                 row = " | ".join(f"{100 * one:.1f} %" for one in numbers)
                 print(f"| {kind} | {size} | {n} | {row} |", flush=True)
 

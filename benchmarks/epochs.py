@@ -172,15 +172,17 @@ def main():
     """Measure every kind of state."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=200, help="of the series (default: 200)")
+    cameras = {"nircam": nircam, "ccd": camera}
+    parser.add_argument("--only", nargs="+", choices=cameras, default=list(cameras))
     arguments = parser.parse_args()
     from darkroom.epochs import laws
     from darkroom.epochs.state_file import load, save
 
     columns = ("bytes a pixel", "read exposure", "its state", "merge", "read series", "write")
     print("| state | " + " | ".join(columns) + " |\n" + "|---" * 7 + "|")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for kinds in (nircam(folder), camera(folder)):
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for kinds in [cameras[name](folder) for name in arguments.only]:
             for what, read, make in kinds:
                 make(read())  # loops are compiled and loaded
                 data, reading = cpu(read)

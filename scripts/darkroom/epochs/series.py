@@ -35,8 +35,8 @@ class Series:
         Times of the first and of the last exposure of each epoch [MJD].
     matters : bool
         Whether a product changes with it.
-    epochs : tuple of str
-        Names of the epochs, where they have some.
+    epochs : tuple of int
+        Places of these epochs among those of the product, where some do not tell the number.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class Series:
     start: np.ndarray
     end: np.ndarray
     matters: bool = True
-    epochs: tuple[str, ...] = ()
+    epochs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no test may be made of."""

@@ -176,13 +176,12 @@ def since(trend: Trend, epoch: int) -> tuple[float, float] | None:
 def _one(trend, epochs, epoch):
     did, step, series = trend.shape, trend.scan, trend.series
     # Numbers of epochs in the series become those in the product.
-    every = [one.name for one in epochs]
-    at = [every.index(name) for name in series.epochs]
+    at = series.epochs
     before = max([k for k, place in enumerate(at) if place <= epoch], default=0)
     facts = facts_by_epoch([epochs[place] for place in at])
 
     def placed(values):
-        found = [None] * len(every)
+        found = [None] * len(epochs)
         for place, value in zip(at, values, strict=True):
             found[place] = _rounded(value)
         return found

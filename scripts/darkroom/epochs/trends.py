@@ -101,23 +101,23 @@ def series_of(epochs: Sequence[Epoch]) -> list[Series]:
     """
     found = []
     for name in _names(epochs):
-        told = [(one, *_values(one, name)) for one in epochs]
-        told = [one for one in told if len(one[2]) > 1]
+        every = [(k, one, *_values(one, name)) for k, one in enumerate(epochs)]
+        told = [one for one in every if len(one[3]) > 1]
         if len(told) < FEWEST:
             continue
-        first = told[0][1]
-        variance = np.array([values.var(ddof=1) for _, _, values in told])
+        first = told[0][2]
+        variance = np.array([values.var(ddof=1) for *_, values in told])
         found.append(
             Series(
                 name,
                 first.unit,
-                np.array([values.mean() for _, _, values in told]),
+                np.array([values.mean() for *_, values in told]),
                 np.maximum(variance, first.floor),
-                np.array([len(values) for _, _, values in told]),
-                np.array([one.mjd.min() for one, _, _ in told]),
-                np.array([one.mjd.max() for one, _, _ in told]),
+                np.array([len(values) for *_, values in told]),
+                np.array([one.mjd.min() for _, one, *_ in told]),
+                np.array([one.mjd.max() for _, one, *_ in told]),
                 first.matters,
-                tuple(one.name for one, _, _ in told),
+                tuple(k for k, *_ in told),
             )
         )
     return found

@@ -8,7 +8,9 @@ from darkroom.ccd.products import gain as gainfile
 from darkroom.ccd.simulate import exposures as simulator
 from darkroom.epochs import laws, table
 from darkroom.epochs.folder import gather
+from darkroom.epochs.settings import EpochSettings
 from darkroom.epochs.state_file import load
+from darkroom.epochs.told import as_json
 from darkroom.epochs.trends import judge, series_of
 from nircam_jwst import own_program
 
@@ -29,36 +31,38 @@ def made(*arguments):
     return done
 
 
+def epoch(here, number, settings, series=()):
+    """Return flats, gain product and state of an epoch, the year of which is its number."""
+    here.mkdir()
+    files = {"bias": [], "flat": []}
+    for one in simulator.plan(settings):
+        path = here / one.file
+        simulator.deliver(settings, one.name, path)
+        with fits.open(path, mode="update") as hdus:
+            date = hdus[0].header["DATE-OBS"]
+            hdus[0].header["DATE-OBS"] = f"{2030 + number}{date[4:]}"
+        files[one.role].append(path)
+    bias, noise, product = (here / f"{name}.fits" for name in ("bias", "noise", "gain"))
+    made("ccd/master_bias", "--output", bias, *files["bias"])
+    made("ccd/read_noise", "--output", noise, *files["bias"])
+    made(
+        "ccd/gain", "--master-bias", bias, "--read-noise", noise,
+        "--output", product, *files["flat"],
+    )  # fmt: skip
+    state = here / "state.fits"
+    gain = ("--gain-product", product)
+    made("ccd/state", "gain", *gain, *series, "--output", state, *files["flat"])
+    return {"flats": files["flat"], "product": product, "state": state}
+
+
 @pytest.fixture(scope="module")
 def epochs(tmp_path_factory):
     """Files of every epoch: flats, gain product and state."""
     folder, found = tmp_path_factory.mktemp("gain"), []
     for number, gain in enumerate(GAINS):
-        here = folder / str(number)
-        here.mkdir()
         settings = SETTINGS | {"seed": 30 + number, "gain": gain}
-        files = {"bias": [], "flat": []}
-        for one in simulator.plan(settings):
-            path = here / one.file
-            simulator.deliver(settings, one.name, path)
-            with fits.open(path, mode="update") as hdus:
-                date = hdus[0].header["DATE-OBS"]
-                hdus[0].header["DATE-OBS"] = f"{2030 + number}{date[4:]}"
-            files[one.role].append(path)
-        bias, noise, product = (here / f"{name}.fits" for name in ("bias", "noise", "gain"))
-        made("ccd/master_bias", "--output", bias, *files["bias"])
-        made("ccd/read_noise", "--output", noise, *files["bias"])
-        made(
-            "ccd/gain", "--master-bias", bias, "--read-noise", noise,
-            "--output", product, *files["flat"],
-        )  # fmt: skip
         series = ("--series", found[0]["state"]) if found else ()
-        state = here / "state.fits"
-        made(
-            "ccd/state", "gain", "--gain-product", product, *series, "--output", state,
-            *files["flat"],
-        )  # fmt: skip
-        found.append({"flats": files["flat"], "product": product, "state": state})
+        found.append(epoch(folder / str(number), number, settings, series))
     return found
 
 
@@ -122,3 +126,28 @@ def test_flats_that_are_not_those_of_the_product_are_refused(epochs, tmp_path):
     assert done.returncode == 2
     assert "a gain needs --gain-product" in done.stderr
     assert not output.exists()
+
+
+def test_an_epoch_whose_flats_tell_no_gain_stays_without_it(epochs, tmp_path):
+    """Its flats have no light: the gain is missing there, and said so; the series goes on."""
+    flats = [{"count": 4, "exptime": 1e-4}]
+    settings = SETTINGS | {"seed": 50, "flats": flats}
+    dark = epoch(tmp_path / "dark", 7, settings, ("--series", epochs[0]["state"]))
+    assert gainfile.read(dark["product"]) is None
+    states = [one["state"] for one in epochs] + [dark["state"]]
+    found = as_json({"gain": gather(states, 10)[0]}, EpochSettings())["products"]["gain"]
+    assert len(found["epochs"]) == 6
+    for one in found["series"]:
+        assert [k for k, value in enumerate(one["value"]) if value is None] == [5]
+    assert {one["why"] for one in found["missing"]} == {"none of its units tells it"}
+    gain = next(one for one in found["series"] if one["name"] == "gain of the image")
+    assert [change["first"] for change in gain["changes"]] == [3]
+    means = tmp_path / "series.fits"
+    made("report/epochs", "product", *states, "--output", means)
+    usual = table.product(build([load(one["state"])[0] for one in epochs]))
+    np.testing.assert_allclose(fits.getdata(means, "MEANS")["MEAN"], usual.mean, rtol=1e-12)
+    # A series cannot start with it: whether the variance bends is not known.
+    done = own_program("ccd/state", "gain", "--gain-product", dark["product"], "--output",
+                       tmp_path / "x.fits", *dark["flats"])  # fmt: skip
+    assert done.returncode == 1
+    assert "start the series with an epoch whose flats do" in done.stderr

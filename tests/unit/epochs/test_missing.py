@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import reduce
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from darkroom.epochs.state_file import load, save
 from darkroom.epochs.template import REFERENCE
 from darkroom.epochs.told import as_json
 from darkroom.errors import InputError
+from darkroom.nircam.series.units import ramps_between
 
 SHAPE, UNITS = (8, 32), 6
 CARDS = {"DETECTOR": ("A1", "detector"), "READPATT": ("RAPID", "readout")}
@@ -206,3 +208,32 @@ def test_the_program_says_what_is_missing(tmp_path, repository):
     assert "none of its units tells it" in said
     assert len(paths) == 3
     logging.shutdown()
+
+
+def test_units_between_two_times_are_a_state_of_their_own():
+    rng = np.random.default_rng(3)
+    units = [table_unit(rng, f"u{k}", 60000.0 + 10 * k) for k in range(6)]
+    whole = reduce(laws.merge, units)
+    parts = [table.within(whole, bounds) for bounds in ((0, 60020), (60020, 60040), (60040, 1e6))]
+    assert [part.units for part in parts] == [("u0", "u1"), ("u2", "u3"), ("u4", "u5")]
+    assert laws.equal(parts[1], laws.merge(units[3], units[2]))
+    assert laws.equal(reduce(laws.merge, parts[::-1]), whole)
+    form = table.TableTemplate(("a",), ("DN",), sums={"S": (2,)})
+    one, two = (
+        table.of_unit(form, name, np.ones(1), mjd, sums={"S": np.ones(2)})
+        for name, mjd in (("x", 60000.0), ("y", 60100.0))
+    )
+    with pytest.raises(ValueError, match="cannot be divided"):
+        table.within(laws.merge(one, two), (0.0, 60050.0))
+
+
+def test_ramps_between_two_times_keep_their_names():
+    files = [SimpleNamespace(mjd=[60000.0, 60000.1]), SimpleNamespace(mjd=[60060.0, np.nan])]
+    ramps = SimpleNamespace(
+        files=files, ramps=[(0, 0), (0, 1), (1, 0), (1, 1)],
+        mjd=np.array([60000.0, 60000.1, 60060.0, np.nan]),
+    )  # fmt: skip
+    # One without time stays, and is refused when the state is made.
+    assert ramps_between(ramps, (0.0, 60030.0)).ramps == [(0, 0), (0, 1), (1, 1)]
+    assert ramps_between(ramps, (60030.0, 1e6)).ramps == [(1, 0), (1, 1)]
+    assert len(ramps.ramps) == 4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.epochs.series import Errors, Series, bartlett, errors
-from darkroom.epochs.steps import discoveries, line, scan
+from darkroom.epochs.steps import apart, chance, discoveries, line, scan
 
 
 def draws(rng, count, n, step=0.0):
@@ -16,10 +16,16 @@ def draws(rng, count, n, step=0.0):
     return values, firsts
 
 
+def odd(value, error=None):
+    """Return the chance by which a series is judged."""
+    error = np.ones(len(value)) if error is None else error
+    return chance(scan(value, error), apart(value, error))
+
+
 @pytest.mark.parametrize("n", [12, 20, 40])
 def test_series_without_a_step_are_rarely_given_one(n):
     values, _ = draws(np.random.default_rng(n), 4000, n)
-    false = np.mean([scan(row, np.ones(n)).p < 0.01 for row in values])
+    false = np.mean([odd(row) < 0.01 for row in values])
     # 1 % is stated; the error of this share is 0.16 %.
     assert false <= 0.013
 
@@ -30,7 +36,7 @@ def test_series_without_a_step_are_rarely_given_one(n):
 def test_steps_of_three_errors_are_found_and_dated(n, found, dated):
     values, firsts = draws(np.random.default_rng(100 + n), 2000, n, 3.0)
     scans = [scan(row, np.ones(n)) for row in values]
-    seen = np.array([one.p < 0.01 for one in scans])
+    seen = np.array([odd(row) < 0.01 for row in values])
     near = np.array([abs(one.first - first) <= 1 for one, first in zip(scans, firsts, strict=True)])
     assert seen.mean() >= found
     assert (seen & near).mean() >= dated
@@ -66,7 +72,7 @@ def test_unequal_errors_are_weighted():
     rng = np.random.default_rng(11)
     error = np.where(np.arange(20) % 4 == 0, 5.0, 1.0)
     values = rng.standard_normal((4000, 20)) * error
-    assert np.mean([scan(row, error).p < 0.01 for row in values]) <= 0.013
+    assert np.mean([odd(row, error) < 0.01 for row in values]) <= 0.013
     # One far and uncertain epoch at the end is no step.
     quiet = np.zeros(20)
     quiet[0] = 9.0
@@ -83,11 +89,11 @@ def test_false_discoveries_over_many_series_are_held():
     wrong, right, called, alarms = 0, 0, 0, 0
     for _ in range(100):
         values = rng.standard_normal((40, 20))
-        alarms += discoveries(np.array([scan(row, np.ones(20)).p for row in values])).any()
+        alarms += discoveries(np.array([odd(row) for row in values])).any()
         firsts = rng.integers(3, 18, 4)
         for row, first in zip(values, firsts, strict=False):
             row[first:] += 3
-        found = discoveries(np.array([scan(row, np.ones(20)).p for row in values]))
+        found = discoveries(np.array([odd(row) for row in values]))
         right += found[:4].sum()
         wrong += found[4:].sum()
         called += found.sum()
