@@ -27,15 +27,14 @@ rule noise_spectrum:
     resources:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
-        settings=lambda wildcards, input: named_options(input, "previous"),
-        sums=lambda wildcards: nircam.reference_sums_option(wildcards.item),
+        settings=lambda wildcards, input: nircam.spectrum_options(wildcards.item, input),
         code=program.digest("detector", "nircam/noise_spectrum"),
     message:
         "Measuring the noise spectrum of {wildcards.item}"
     shell:
         program("detector", "nircam/noise_spectrum") + "--keep --output {output.product:q} "
         "--table {output.table:q} --fit {output.fit:q} --quantities {output.quantities:q} "
-        "--threads {threads} {params.sums} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
+        "--threads {threads} {params.settings} @{input.ramps:q} > {log:q} 2>&1"
 
 
 rule series_spectrum:

@@ -192,9 +192,10 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
             )
         return wanted
 
-    def reference_sums_option(self, item: str) -> str:
-        """Return the option by which the noise spectrum sums what the reference pixels need."""
-        return "--reference-sums" if self.makes_reference_pixels(item) else ""
+    def spectrum_options(self, item: str, inputs: Any) -> str:
+        """Return the options of a noise spectrum: earlier file, sums for the reference pixels."""
+        sums = "--reference-sums" if self.makes_reference_pixels(item) else ""
+        return f"{named_options(inputs, 'previous')} {sums}".strip()
 
     def noise_ramps(self, item: str) -> str:
         """Return the list of the ramps on which the noise of an item is measured."""
