@@ -180,7 +180,9 @@ def stack_batch(wildcards, output):
         options = f"{shlex.join(words)} {ccd.options(item, name)}"
         return Job(list(lists.values()), [made], options, [code])
 
-    return together(Path(str(output[0])).stem, stacked, job)
+    name = Path(str(output[0])).stem
+    # Trial versions, without the frames that are held out, are made alone.
+    return together(name, stacked, job) if name in stacked else Batch()
 
 
 def part_batch(wildcards, output):

@@ -44,7 +44,7 @@ def main() -> None:
     settings = read_options(arguments, EpochSettings)
     from darkroom.atomic import write_text
     from darkroom.epochs.folder import add_all, gather, states_in
-    from darkroom.epochs.plan import is_of
+    from darkroom.epochs.names import is_of
     from darkroom.epochs.told import as_json
 
     epochs = {}

@@ -13,7 +13,7 @@ import numpy as np
 from darkroom.atomic import copy_new
 from darkroom.epochs import laws
 from darkroom.epochs.merging import check_series, difference, tried
-from darkroom.epochs.plan import is_of
+from darkroom.epochs.names import is_of
 from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.dates import to_mjd
+from darkroom.epochs.names import is_of
 from darkroom.epochs.settings import WITHDRAWN, EpochSettings
 from darkroom.workflow.plan import quoted
 
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 # Times before and after every exposure [MJD].
 _EVER = 0.0, 1e6
-
-
-def is_of(epoch: str, campaign: str) -> bool:
-    """Whether an epoch has the name of a campaign, or of a part of it."""
-    rest = epoch.removeprefix(campaign)
-    return epoch.startswith(campaign) and (not rest or (rest[0] == "." and rest[1:].isdecimal()))
 
 
 class SeriesPlan:

@@ -10,7 +10,7 @@ import numpy as np
 
 from darkroom.dates import from_mjd, to_mjd
 from darkroom.epochs.causes import candidates, facts_by_epoch
-from darkroom.epochs.plan import is_of
+from darkroom.epochs.names import is_of
 from darkroom.epochs.series import LN
 from darkroom.epochs.trends import Trend, judge, lasting, series_of, untold, validity
 from darkroom.errors import DarkroomError
