@@ -16,6 +16,9 @@ from darkroom.batches.making import Step, make
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# The programs that take one another along, by the names of their files.
+_PROGRAMS = ("master_bias", "read_noise", "master_dark", "dark_rate")
+
 
 def make_together(
     parse: Callable[[Sequence[str] | None], argparse.Namespace],
@@ -39,7 +42,7 @@ def _parse(threads: int) -> Callable[[Sequence[str]], argparse.Namespace]:
     def parse(words: Sequence[str]) -> argparse.Namespace:
         """Read the command line of another program, which its first option names."""
         names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        names.add_argument("--program", required=True)
+        names.add_argument("--program", required=True, choices=_PROGRAMS)
         given, rest = names.parse_known_args(words)
         other = import_module(given.program)
         arguments: argparse.Namespace = other.parse(rest)
