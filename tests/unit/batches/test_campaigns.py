@@ -24,7 +24,10 @@ VISIT = {
 }  # fmt: skip
 DARKS = {
     "seed": 5, "geometry": "small",
-    "stacks": [{"gain": g, "exptime": t, "frames": 3} for g, t in [(1.5, 2), (500, 2), (30, 100)]],
+    "stacks": [
+        {"gain": g, "exptime": t, "frames": 3}
+        for g, t in [(1.5, 2), (500, 2), (30, 100), (500, 100)]
+    ],
 }  # fmt: skip
 #: For each instrument: simulator and its settings, item, files that tell when to kill the run, and
 #: a product of all exposures.
