@@ -64,6 +64,7 @@ class Cloud:
         """
 
         def ask() -> Any:
+            """Return the answer of the archive as JSON."""
             response = session.get(
                 f"{self._server.address}/api/v0.1/path_lookup/", params={"uri": uri}
             )

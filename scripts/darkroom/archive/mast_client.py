@@ -82,6 +82,7 @@ class Client:
         about = f"asking {self.server.address} for {what}"
 
         def attempt() -> Any:
+            """Query once."""
             with _errors_translated():
                 return query()
 

@@ -107,6 +107,7 @@ class Server:
         limit = limit_s or self.timeout_s
 
         def attempt() -> T:
+            """Act once, in one of the slots and within the time limit."""
             with slot(), warnings.catch_warnings(), time_limit(limit), errors_translated():
                 warnings.simplefilter("ignore")
                 return action()
@@ -131,6 +132,7 @@ class Server:
             return
 
         def ask() -> Any:
+            """Return what the archive knows of the token."""
             response = session.get(f"{self.address}/whoami")
             response.raise_for_status()
             found = response.json()

@@ -110,6 +110,7 @@ class _StrictLoader(_Loader):
     }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return a mapping; keys that are given twice, merged or no text are refused."""
         seen = set()
         for key_node, _ in node.value:
             line = key_node.start_mark.line + 1

@@ -334,6 +334,7 @@ def _read_row(path: Path, number: int, row: dict[str | None, Any]) -> Exposure:
     """Return the exposure of a row of a lock, which anybody may have written."""
 
     def refuse(fault: str) -> InputError:
+        """Return the error that names the row."""
         return InputError(
             path, f"row {number}: {fault}", "darkroom did not write this lock; " + _AGAIN
         )

@@ -113,6 +113,7 @@ def _improved(cards, word):
         return {"question": question, "answer": "unknown: all pixels are flagged"}
 
     def pair(key, digits=2):
+        """Return a number before and after, with its unit."""
         return f"{cards[key + 'BEF']:.{digits}f} to {cards[key + 'AFT']:.{digits}f} {word}"
 
     better = cards["SPRAFT"] < cards["SPRBEF"]

@@ -176,6 +176,7 @@ def read_noise(given: HeldOut) -> Comparison:
     scale = np.sqrt(count / (count + 1.0))
 
     def residuals() -> Iterator[np.ndarray]:
+        """Yield what the bias leaves of each frame, scaled to the noise of one."""
         for image in given.images():
             found = image - bias
             # The level of a frame is no read noise; each amplifier has its own.

@@ -116,6 +116,7 @@ def _hottest(made, rate, gain):
     bunit, per_second = products.unit(gain), products.unit(gain, per_second=True)
 
     def column(image):
+        """Return the values of the pixels of the list."""
         return image.ravel()[where].astype(float).tolist()
 
     return {

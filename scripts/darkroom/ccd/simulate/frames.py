@@ -43,6 +43,7 @@ def frame(
     time = exposure.exptime * dark_factor(settings, exposure.temperature)
 
     def poisson(component, adu):
+        """Return counts drawn around a mean, both in ADU."""
         return stream(full, component, name).poisson(adu * gain) / gain
 
     image = hidden["bias"] + frame_offset(settings, exposure)

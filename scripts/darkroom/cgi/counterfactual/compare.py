@@ -84,6 +84,7 @@ def noise_maps(
     shares: list[float] = []
 
     def exchanges() -> Iterator[Exchange]:
+        """Yield each frame with the darks of both maps."""
         for image, gain, exptime, commanded in frames:
             darks = [synthesized_dark(one, exptime, gain) for one in maps]
             new, old = (dark.data[area] for dark in darks)

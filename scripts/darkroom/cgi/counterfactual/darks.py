@@ -71,6 +71,7 @@ def dark(
     classes |= dict.fromkeys(apart, hot)
 
     def exchanges() -> Iterator[Exchange]:
+        """Yield each frame with both darks."""
         for frame in (first, *frames):
             yield Exchange(frame.image[area], new, used(frame))
 
