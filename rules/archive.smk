@@ -40,63 +40,76 @@ rule draft:
 
 
 rule fetch:
-    """Fetch one exposure, read it to the last byte, and record whether it is accepted."""
+    """Fetch a batch of exposures, read each to the last byte, and record whether it is accepted."""
     output:
-        status=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/raw/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/fetch/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/fetch/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fetch/{{item}}/{{exposure}}.tsv"
-    priority: 9
+        f"{RESULTS}/benchmarks/fetch/{{item}}/{{batch}}.tsv"
     localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"
-    threads: 1
+    threads: lambda wildcards: 1 if ARRIVALS.remote else workers(wildcards)
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: 1000 * attempt * threads,
     params:
-        settings=lambda wildcards: ARRIVALS.fetch_settings(wildcards.item, wildcards.exposure),
+        settings=lambda wildcards: ARRIVALS.fetch_settings(
+            wildcards.item, BATCHES.of(wildcards.item, wildcards.batch)
+        ),
         code=ARRIVALS.code,
         # They take `output`, so Snakemake does not compare them with those of earlier runs.
-        came=lambda wildcards, output: ARRIVALS.came_with_others(wildcards.item, wildcards.exposure),
-        bring=lambda wildcards, output: ARRIVALS.copy(wildcards.item, wildcards.exposure),
+        part=lambda wildcards, output: BATCHES.part(wildcards.batch),
+        folder=lambda wildcards, output: f"{RESULTS}/raw",
     message:
-        "Fetching {wildcards.item}/{wildcards.exposure}"
+        "Fetching {wildcards.item}, batch {wildcards.batch}"
     shell:
-        "{{ {params.came} && {params.bring}; }} > {log:q} 2>&1 || "
-        + program(
+        program(
             ARRIVALS.toolset,
             "archive/fetch",
             CAMPAIGN_ARGS,
             FOLDER_ARGS,
             ARRIVALS.maker_option,
         )
-        + ARRIVALS.together_options
-        + " --item {wildcards.item:q} --exposure {wildcards.exposure:q} "
-        "--output {output.status:q} > {log:q} 2>&1"
+        + "--code {params.code:q} --item {wildcards.item:q} {params.part} --workers {threads} "
+        "--folder-of-items {params.folder:q} --output {output.list:q} > {log:q} 2>&1"
 
 
 rule status_list:
-    """List the status files of an item's exposures."""
+    """List the status files of an item's exposures, each with its SHA-256."""
     input:
-        statuses=lambda wildcards: PLAN.statuses(wildcards.item),
+        lists=lambda wildcards: BATCHES.lists(wildcards.item, "raw"),
     output:
         list=f"{RESULTS}/{{item}}/statuses.list",
     log:
         f"{RESULTS}/logs/status_list/{{item}}.log",
     localrule: True
-    conda:
-        "../envs/detector.yaml"
     message:
         "Listing the exposures of {wildcards.item}"
     shell:
-        r"printf '%s\n' {input.statuses:q} 2> {log:q} > {output.list:q}"
+        r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} > {output.list:q}"
+
+
+rule step_list:
+    """List what a step has made of an item's exposures, each with its SHA-256."""
+    input:
+        lists=lambda wildcards: BATCHES.lists(wildcards.item, wildcards.step),
+    output:
+        list=f"{RESULTS}/{{item}}/{{step}}.list",
+    log:
+        f"{RESULTS}/logs/step_list/{{item}}_{{step}}.log",
+    wildcard_constraints:
+        step=r"references|original|reads|chosen|reprocessed|measures|calibrated_[a-z_]+",
+    localrule: True
+    message:
+        "Listing what is made of the exposures of {wildcards.item}: {wildcards.step}"
+    shell:
+        r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} > {output.list:q}"
 
 
 rule frames:
     """Judge the exposures of an item: which are used, which are not, and why."""
     input:
-        statuses=lambda wildcards: PLAN.statuses(wildcards.item),
         list=f"{RESULTS}/{{item}}/statuses.list",
     output:
         table=f"{RESULTS}/{{item}}/frames.tsv",
@@ -120,24 +133,25 @@ rule frames:
         "--output {output.table:q} @{input.list:q} > {log:q} 2>&1"
 
 
-rule refusal:
-    """Write why the judgement of its item refuses an exposure; nothing when it does not."""
+rule refusals:
+    """Write why the judgement of an item refuses exposures; nothing for one that it does not."""
     input:
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
-        f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
+        list=f"{RESULTS}/{{item}}/refusals.list",
     log:
-        f"{RESULTS}/logs/refusal/{{item}}/{{exposure}}.log",
-    priority: 8
+        f"{RESULTS}/logs/refusals/{{item}}.log",
     localrule: True
     conda:
         "../envs/detector.yaml"
+    params:
+        folder=lambda wildcards, output: f"{RESULTS}/{wildcards.item}/refusals",
+        code=program.digest("detector", "archive/refusals"),
     message:
-        "Is {wildcards.item}/{wildcards.exposure} refused?"
+        "Which exposures of {wildcards.item} are refused?"
     shell:
-        "awk -F '\\t' -v name={wildcards.exposure:q} "
-        '\'$1 "" == name "" && $4 != "yes" {{print $5}}\' '
-        "{input.frames:q} > {output:q} 2> {log:q}"
+        program("detector", "archive/refusals") + "--folder {params.folder:q} "
+        "--output {output.list:q} {input.frames:q} > {log:q} 2>&1"
 
 
 rule role_list:
@@ -165,7 +179,6 @@ rule role_list:
 rule pins:
     """Record the SHA-256 of every accepted exposure and reference beside the lock (pins)."""
     input:
-        statuses=lambda wildcards: PLAN.all_statuses(),
         lists=expand(f"{RESULTS}/{{item}}/statuses.list", item=CAMPAIGN.items),
         # A judgement that stops its item removes status files: a job that needs them all and started
         # after that would end the run of every other item.

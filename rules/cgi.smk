@@ -12,8 +12,9 @@ wildcard_constraints:
 rule stack_statistics:
     """Add up the frames of one part of a stack: samples, sum and squared deviations."""
     input:
-        statuses=lambda wildcards: cgi.part_statuses(
-            wildcards.item, wildcards.stack, wildcards.part
+        lists=lambda wildcards: BATCHES.tracked(
+            wildcards.item,
+            cgi.part_statuses(wildcards.item, wildcards.stack, wildcards.part),
         ),
     output:
         f"{RESULTS}/{{item}}/stacks/{{stack}}/{{part}}.fits",
@@ -28,6 +29,9 @@ rule stack_statistics:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "stack_statistics"),
+        statuses=lambda wildcards: cgi.part_statuses(
+            wildcards.item, wildcards.stack, wildcards.part
+        ),
         judge=lambda wildcards: cgi.judging_options(wildcards.item),
         code=program.digest("detector", "cgi/stack_statistics"),
         batch=part_batch,
@@ -37,14 +41,15 @@ rule stack_statistics:
         "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
         + program("detector", "cgi/stack_statistics")
         + "--output {output:q} {params.batch.options} {params.settings} "
-        "{params.judge} {input.statuses:q} > {log:q} 2>&1"
+        "{params.judge} {params.statuses:q} > {log:q} 2>&1"
 
 
 rule prepare_cgi:
     """Prepare the raw frames of one part: bias, cosmic rays, non-linearity, electrons."""
     input:
-        statuses=lambda wildcards: cgi.part_statuses(
-            wildcards.item, wildcards.stack, wildcards.part
+        lists=lambda wildcards: BATCHES.tracked(
+            wildcards.item,
+            cgi.part_statuses(wildcards.item, wildcards.stack, wildcards.part),
         ),
     output:
         directory(f"{RESULTS}/{{item}}/prepared/{{stack}}/{{part}}"),
@@ -59,19 +64,22 @@ rule prepare_cgi:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "prepare"),
+        statuses=lambda wildcards: cgi.part_statuses(
+            wildcards.item, wildcards.stack, wildcards.part
+        ),
         judge=lambda wildcards: cgi.judging_options(wildcards.item),
         code=program.digest("detector", "cgi/prepare"),
     message:
         "Preparing part {wildcards.part} of stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/prepare") + "--output {output:q} {params.settings} "
-        "{params.judge} {input.statuses:q} > {log:q} 2>&1"
+        "{params.judge} {params.statuses:q} > {log:q} 2>&1"
 
 
 rule noise_maps:
     """Fit fixed pattern, clock-induced charge and dark current of each pixel."""
     input:
-        parts=lambda wildcards: cgi.stack_inputs(wildcards.item),
+        parts=lambda wildcards: BATCHES.tracked(wildcards.item, cgi.stack_inputs(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/noise_maps.fits",
@@ -86,19 +94,22 @@ rule noise_maps:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "noise_maps"),
+        parts=lambda wildcards: cgi.stack_inputs(wildcards.item),
         code=program.digest("detector", "cgi/noise_maps"),
     message:
         "Fitting the noise maps of {wildcards.item}"
     shell:
         program("detector", "cgi/noise_maps")
-        + "--output {output:q} {params.settings} --frames {input.frames:q} {input.parts:q} "
+        + "--output {output:q} {params.settings} --frames {input.frames:q} {params.parts:q} "
         "> {log:q} 2>&1"
 
 
 rule cgi_master_dark:
     """Make a traditional master dark: the mean of one stack (EM gain and exposure time)."""
     input:
-        parts=lambda wildcards: cgi.stack_inputs(wildcards.item, wildcards.stack),
+        parts=lambda wildcards: BATCHES.tracked(
+            wildcards.item, cgi.stack_inputs(wildcards.item, wildcards.stack)
+        ),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/darks/traditional_{{stack}}.fits",
@@ -113,12 +124,13 @@ rule cgi_master_dark:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.options(wildcards.item, "master_dark"),
+        parts=lambda wildcards: cgi.stack_inputs(wildcards.item, wildcards.stack),
         code=program.digest("detector", "cgi/master_dark"),
     message:
         "Averaging stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/master_dark") + "--output {output:q} {params.settings} "
-        "--undivided --frames {input.frames:q} {input.parts:q} > {log:q} 2>&1"
+        "--undivided --frames {input.frames:q} {params.parts:q} > {log:q} 2>&1"
 
 
 rule synthesize_dark:
@@ -150,7 +162,9 @@ rule synthesize_dark:
 rule photon_counted_dark:
     """Count photons in a stack of high EM gain: a photon-counted master dark."""
     input:
-        statuses=lambda wildcards: cgi.counted_statuses(wildcards.item, wildcards.stack),
+        lists=lambda wildcards: BATCHES.tracked(
+            wildcards.item, cgi.counted_statuses(wildcards.item, wildcards.stack)
+        ),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
@@ -166,12 +180,13 @@ rule photon_counted_dark:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: cgi.counting_options(wildcards.item),
+        statuses=lambda wildcards: cgi.counted_statuses(wildcards.item, wildcards.stack),
         code=program.digest("detector", "cgi/photon_counted_dark"),
     message:
         "Counting photons in stack {wildcards.stack} of {wildcards.item}"
     shell:
         program("detector", "cgi/photon_counted_dark") + "--output {output:q} {params.settings} "
-        "--maps {input.maps:q} --frames {input.frames:q} {input.statuses:q} "
+        "--maps {input.maps:q} --frames {input.frames:q} {params.statuses:q} "
         "> {log:q} 2>&1"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
+from darkroom.batches.listing import incomplete_lists
 from darkroom.batches.planning import Batch, Batches, Job
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock
@@ -16,6 +17,7 @@ from darkroom.crds.settings import crds_settings
 from darkroom.delivery.planning import Deliveries
 from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
+from darkroom.workflow.gone import remake_incomplete
 from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success
 from darkroom.workflow.hold import hold_folder, hold_results
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
@@ -59,12 +61,15 @@ EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
 program = Programs(workflow.basedir, CONDA)
 BATCHES = OrExit(or_exit(Batches, PLAN, config.get("batch", "auto")))
-ARRIVALS = OrExit(Arrivals(PLAN, program, BATCHES.size))
+ARRIVALS = OrExit(Arrivals(PLAN, program))
+
+if workflow.is_main_process:
+    remake_incomplete(snakemake.dag.DAG, lambda: incomplete_lists(RESULTS))
 
 
 wildcard_constraints:
     item=r"[a-z0-9][a-z0-9_-]*",
-    exposure=r"[A-Za-z0-9_][A-Za-z0-9_.+=@-]*",
+    batch=r"\d+",
     role="bias|dark|flat|science|exposure",
 
 
@@ -142,8 +147,9 @@ def insertion_batch(wildcards, output):
         words += ["--refusals", f"{RESULTS}/{item}/refusals"]
         words += ["--output", made[0], "--difference", made[1]]
         options = [REFERENCES.place("jwst"), REFERENCES.context_option("jwst")]
-        options += [nircam.insertion_options(item, purpose), "--", shlex.join(PLAN.statuses(item))]
-        inputs = [reference, *PLAN.statuses(item), *nircam.refusals(item)]
+        statuses = f"{RESULTS}/{item}/statuses.list"
+        options += [nircam.insertion_options(item, purpose), "--", shlex.quote(f"@{statuses}")]
+        inputs = [reference, statuses, f"{RESULTS}/{item}/refusals.list"]
         code = program.digest("jwst", "delivery/insertion")
         return Job(inputs, made, f"{shlex.join(words)} {' '.join(options)}", [code])
 
@@ -200,20 +206,9 @@ def part_batch(wildcards, output):
     return together(str(output[0]), cgi.part_statistics(item), job)
 
 
-def deck_batch(wildcards, output):
-    """Return what the job of a held-out exposure's references says of its batch."""
-    item = wildcards.item
-
-    def job(exposure):
-        status = f"{RESULTS}/raw/{item}/{exposure}.json"
-        refusal = f"{RESULTS}/{item}/refusals/{exposure}.txt"
-        made = f"{RESULTS}/{item}/judge/references/{exposure}.json"
-        words = shlex.join(["--refusal", refusal, "--output", made, status])
-        options = f"{REFERENCES.place_of(item)} {REFERENCES.deck_options(item)} {words}"
-        code = program.digest("jwst", "references/bestrefs")
-        return Job([status, refusal, REFERENCES.mappings(item)], [made], options, [code])
-
-    return together(wildcards.exposure, PIPELINES["nircam"].deck(item), job)
+def workers(wildcards):
+    """Return the threads of a step that works on several exposures of a batch at once."""
+    return BATCHES.workers(wildcards.item, wildcards.batch)
 
 
 def program_of(instrument, name):

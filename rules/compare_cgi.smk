@@ -3,7 +3,9 @@
 
 use rule noise_maps as trial_noise_maps with:
     input:
-        parts=lambda wildcards: PIPELINES["cgi"].trial_frames(wildcards.item),
+        parts=lambda wildcards: BATCHES.tracked(
+            wildcards.item, PIPELINES["cgi"].trial_frames(wildcards.item)
+        ),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/judge/trial_noise_maps.fits",
@@ -11,13 +13,19 @@ use rule noise_maps as trial_noise_maps with:
         f"{RESULTS}/logs/trial_noise_maps/{{item}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/trial_noise_maps/{{item}}.tsv"
+    params:
+        settings=lambda wildcards: PIPELINES["cgi"].options(wildcards.item, "noise_maps"),
+        parts=lambda wildcards: PIPELINES["cgi"].trial_frames(wildcards.item),
+        code=program.digest("detector", "cgi/noise_maps"),
     message:
         "Fitting the noise maps of {wildcards.item} without the frames held out"
 
 
 use rule cgi_master_dark as trial_cgi_master_dark with:
     input:
-        parts=lambda wildcards: PIPELINES["cgi"].trial_frames(wildcards.item, wildcards.stack),
+        parts=lambda wildcards: BATCHES.tracked(
+            wildcards.item, PIPELINES["cgi"].trial_frames(wildcards.item, wildcards.stack)
+        ),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/judge/trial_traditional_{{stack}}.fits",
@@ -25,6 +33,10 @@ use rule cgi_master_dark as trial_cgi_master_dark with:
         f"{RESULTS}/logs/trial_cgi_master_dark/{{item}}/{{stack}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/trial_cgi_master_dark/{{item}}/{{stack}}.tsv"
+    params:
+        settings=lambda wildcards: PIPELINES["cgi"].options(wildcards.item, "master_dark"),
+        parts=lambda wildcards: PIPELINES["cgi"].trial_frames(wildcards.item, wildcards.stack),
+        code=program.digest("detector", "cgi/master_dark"),
     message:
         "Averaging stack {wildcards.stack} of {wildcards.item} without the frames held out"
 
@@ -47,7 +59,9 @@ rule cgi_counterfactual:
     input:
         candidate=f"{RESULTS}/{{item}}/judge/trial_{{product}}.fits",
         current=lambda wildcards: PIPELINES["cgi"].current(wildcards.item, wildcards.product),
-        held_out=lambda wildcards: PIPELINES["cgi"].deck_frames(wildcards.item, wildcards.product),
+        held_out=lambda wildcards: BATCHES.tracked(
+            wildcards.item, PIPELINES["cgi"].deck_frames(wildcards.item, wildcards.product)
+        ),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         f"{RESULTS}/{{item}}/judge/counterfactual_{{product}}.json",
@@ -66,10 +80,11 @@ rule cgi_counterfactual:
         settings=lambda wildcards: PIPELINES["cgi"].compare_options(
             wildcards.item, wildcards.product
         ),
+        held_out=lambda wildcards: PIPELINES["cgi"].deck_frames(wildcards.item, wildcards.product),
         code=program.digest("detector", "cgi/counterfactual"),
     message:
         "Comparing {wildcards.product} of {wildcards.item} with the file in use"
     shell:
         program("detector", "cgi/counterfactual") + "--candidate {input.candidate:q} "
         "--current {input.current:q} --frames {input.frames:q} --output {output:q} "
-        "{params.settings} {input.held_out:q} > {log:q} 2>&1"
+        "{params.settings} {params.held_out:q} > {log:q} 2>&1"

@@ -30,7 +30,7 @@ rule wfc3_counterfactual:
         "Comparing a new {wildcards.product} with that in use, on the exposures of {wildcards.item}"
     shell:
         program("detector", "wfc3/counterfactual") + "--candidate {input.candidate:q} "
-        "{params.settings} --output {output:q} -- {input.exposures:q} > {log:q} 2>&1"
+        "{params.settings} --output {output:q} -- @{input.exposures:q} > {log:q} 2>&1"
 
 
 rule superdark_counterfactual:
@@ -85,5 +85,5 @@ rule superdark_insertion:
     shell:
         program("jwst", "delivery/insertion") + "--product superdark --observatory hst "
         "--reference {input.reference:q} {params.place} {params.name} {params.settings} "
-        "--output {output.found:q} --difference {output.difference:q} -- {input.exposures:q} "
+        "--output {output.found:q} --difference {output.difference:q} -- @{input.exposures:q} "
         "> {log:q} 2>&1"

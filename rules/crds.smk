@@ -34,18 +34,17 @@ rule crds_context:
 
 
 rule bestrefs:
-    """Choose the best references of an exposure."""
+    """Choose the best references of each exposure of a batch."""
     input:
-        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+        exposures=f"{RESULTS}/{{item}}/batches/raw/{{batch}}.list",
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
         mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
     output:
-        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/references/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/bestrefs/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/bestrefs/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/bestrefs/{{item}}/{{exposure}}.tsv"
-    priority: 7
+        f"{RESULTS}/benchmarks/bestrefs/{{item}}/{{batch}}.tsv"
     conda:
         "../envs/jwst.yaml"
     threads: 1
@@ -53,31 +52,33 @@ rule bestrefs:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         settings=lambda wildcards: REFERENCES.bestrefs_options(wildcards.item),
-        place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
         code=program.digest("jwst", "references/bestrefs"),
+        place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
         batch=lambda wildcards, input, output: BATCHES.step(
-            wildcards.item,
-            [input.exposure, input.refusal],
-            [output.references],
             REFERENCES.bestrefs_options(wildcards.item),
             program.digest("jwst", "references/bestrefs"),
             shared=[input.mappings],
         ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"raw/{wildcards.item}/{{}}.json",
+            refusal="refusals/{}.txt",
+            output="references/{}.json",
+        ),
     message:
-        "Choosing the references of {wildcards.item}/{wildcards.exposure}"
+        "Choosing the references of {wildcards.item}, batch {wildcards.batch}"
     shell:
-        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-        + program("jwst", "references/bestrefs")
-        + "{params.place} {params.settings} {params.batch.options} "
-        "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} > {log:q} 2>&1"
+        program("jwst", "references/bestrefs")
+        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} {params.files} > {log:q} 2>&1"
 
 
 rule item_references:
     """List the references that an item's exposures need, each once."""
     input:
-        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
-    output:
         list=f"{RESULTS}/{{item}}/references.list",
+    output:
         needed=f"{RESULTS}/{{item}}/references.json",
     log:
         f"{RESULTS}/logs/item_references/{{item}}.log",
@@ -89,9 +90,8 @@ rule item_references:
     message:
         "Listing the references of {wildcards.item}"
     shell:
-        r"printf '%s\n' {input.references:q} > {output.list:q} && "
-        + program("jwst", "references/item_references")
-        + "--output {output.needed:q} @{output.list:q} > {log:q} 2>&1"
+        program("jwst", "references/item_references")
+        + "--output {output.needed:q} @{input.list:q} > {log:q} 2>&1"
 
 
 rule crds_sync:

@@ -19,15 +19,17 @@ if "wfc3" in PIPELINES:
 if "nircam" in PIPELINES:
 
     rule deck_references:
-        """Choose the references of an exposure on which new files are compared."""
+        """Choose the references of the exposures on which new files are compared."""
         input:
-            refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-            exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
+            refusals=f"{RESULTS}/{{item}}/refusals.list",
+            exposures=lambda wildcards: BATCHES.lists_of(
+                wildcards.item, "raw", PIPELINES["nircam"].deck(wildcards.item)
+            ),
             mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
         output:
-            references=f"{RESULTS}/{{item}}/judge/references/{{exposure}}.json",
+            list=f"{RESULTS}/{{item}}/judge/references.list",
         log:
-            f"{RESULTS}/logs/deck_references/{{item}}/{{exposure}}.log",
+            f"{RESULTS}/logs/deck_references/{{item}}.log",
         wildcard_constraints:
             item=PLAN.only_items_of("nircam"),
         conda:
@@ -37,17 +39,27 @@ if "nircam" in PIPELINES:
             mem_mb=lambda wildcards, attempt: 1000 * attempt,
         params:
             settings=lambda wildcards: REFERENCES.deck_options(wildcards.item),
+            names=lambda wildcards: PIPELINES["nircam"].deck(wildcards.item),
             place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
             code=program.digest("jwst", "references/bestrefs"),
-            batch=deck_batch,
+            batch=lambda wildcards, input, output: BATCHES.step(
+                REFERENCES.deck_options(wildcards.item),
+                program.digest("jwst", "references/bestrefs"),
+                shared=[input.mappings],
+            ),
+            files=lambda wildcards, output: BATCHES.files_of(
+                wildcards.item,
+                PIPELINES["nircam"].deck(wildcards.item)[0],
+                f"raw/{wildcards.item}/{{}}.json",
+                refusal="refusals/{}.txt",
+                output="judge/references/{}.json",
+            ),
         message:
-            "Choosing the references by which {wildcards.item}/{wildcards.exposure} compares"
+            "Choosing the references by which the products of {wildcards.item} compare"
         shell:
-            "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-            + program("jwst", "references/bestrefs")
-            + "{params.place} {params.settings} {params.batch.options} "
-            "--refusal {input.refusal:q} --output {output.references:q} {input.exposure:q} "
-            "> {log:q} 2>&1"
+            program("jwst", "references/bestrefs")
+            + "{params.place} {params.settings} {params.batch} --names {params.names:q} "
+            "--made {output.list:q} {params.files} > {log:q} 2>&1"
 
     rule deck_sync:
         """Fetch the references by which new files are compared, and verify each."""
@@ -73,7 +85,7 @@ if "nircam" in PIPELINES:
         message:
             "Filling the CRDS cache with the references by which new files are compared"
         shell:
-            r"printf '%s\n' {input.lists:q} > {output.list:q} && "
+            r"printf '%s\0' {input.lists:q} | xargs -0 cat -- > {output.list:q} && "
             + program("jwst", "references/item_references")
             + "--output {output.needed:q} @{output.list:q} > {log:q} 2>&1 && "
             + program("jwst", "references/sync")
@@ -184,13 +196,9 @@ if "nircam" in PIPELINES:
             ramps=lambda wildcards: PIPELINES["nircam"].trial_ramps(
                 wildcards.item, wildcards.purpose
             ),
-            exposures=lambda wildcards: PIPELINES["nircam"].deck_statuses(wildcards.item),
-            refusals=lambda wildcards: PIPELINES["nircam"].deck_files(
-                wildcards.item, f"{RESULTS}/{wildcards.item}/refusals", ".txt"
-            ),
-            references=lambda wildcards: PIPELINES["nircam"].deck_files(
-                wildcards.item, f"{RESULTS}/{wildcards.item}/judge/references"
-            ),
+            exposures=f"{RESULTS}/{{item}}/statuses.list",
+            refusals=f"{RESULTS}/{{item}}/refusals.list",
+            references=f"{RESULTS}/{{item}}/judge/references.list",
             cache=ancient(f"{RESULTS}/crds/deck.tsv"),
         output:
             found=f"{RESULTS}/{{item}}/judge/counterfactual_{{purpose}}.json",
@@ -209,6 +217,7 @@ if "nircam" in PIPELINES:
             settings=lambda wildcards: PIPELINES["nircam"].comparison(
                 wildcards.item, wildcards.purpose
             )[0],
+            deck=lambda wildcards: PIPELINES["nircam"].deck_statuses(wildcards.item),
             code=program.digest("jwst", "nircam/counterfactual"),
             batch=comparison_batch,
         message:
@@ -217,14 +226,14 @@ if "nircam" in PIPELINES:
             "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
             + program("jwst", "nircam/counterfactual")
             + "{params.settings} {params.batch.options} "
-            "--output {output.found:q} -- {input.exposures:q} > {log:q} 2>&1"
+            "--output {output.found:q} -- {params.deck:q} > {log:q} 2>&1"
 
     rule insertion:
         """What would the new file change among the rules of CRDS? Nothing is sent."""
         input:
             reference=f"{RESULTS}/{{item}}/{{purpose}}.fits",
-            exposures=lambda wildcards: PLAN.statuses(wildcards.item),
-            refusals=lambda wildcards: PIPELINES["nircam"].refusals(wildcards.item),
+            exposures=f"{RESULTS}/{{item}}/statuses.list",
+            refusals_of_all=f"{RESULTS}/{{item}}/refusals.list",
             cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
         output:
             found=f"{RESULTS}/{{item}}/judge/insertion_{{purpose}}.json",
@@ -257,7 +266,7 @@ if "nircam" in PIPELINES:
             + "--product {wildcards.purpose:q} --reference {input.reference:q} "
             "{params.place} {params.name} {params.settings} {params.batch.options} "
             "--refusals {params.refusals:q} --output {output.found:q} "
-            "--difference {output.difference:q} -- {input.exposures:q} > {log:q} 2>&1"
+            "--difference {output.difference:q} -- @{input.exposures:q} > {log:q} 2>&1"
 
 
 rule deliver:

@@ -39,39 +39,51 @@ rule simulate_references:
 
 
 rule calibrate:
-    """Run steps of the JWST pipeline on an exposure."""
+    """Run steps of the JWST pipeline on each exposure of a batch."""
     input:
         unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
-        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
-        # Only the exposure's own references trigger a rerun; the cache need only be filled.
+        exposures=f"{RESULTS}/{{item}}/batches/raw/{{batch}}.list",
+        references=f"{RESULTS}/{{item}}/batches/references/{{batch}}.list",
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
+        # Only the exposures' own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
-        status=f"{RESULTS}/{{item}}/calibrated/{{purpose}}/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/calibrated_{{purpose}}/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/calibrate/{{item}}/{{purpose}}/{{exposure}}.log",
+        f"{RESULTS}/logs/calibrate/{{item}}/{{purpose}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/calibrate/{{item}}/{{purpose}}/{{exposure}}.tsv"
+        f"{RESULTS}/benchmarks/calibrate/{{item}}/{{purpose}}/{{batch}}.tsv"
     conda:
         "../envs/jwst.yaml"
-    threads: 1
+    threads: workers
     resources:
-        mem_mb=lambda wildcards, attempt: nircam.ramp_memory(
-            wildcards.item, wildcards.exposure, attempt
-        ),
+        mem_mb=lambda wildcards, threads, attempt: threads
+        * nircam.ramp_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: nircam.calibrate_options(wildcards.item, wildcards.purpose),
         place=lambda wildcards, output: nircam.place(),
         superbias=lambda wildcards, input: named_options(input, "superbias"),
         code=program.digest("jwst", "nircam/calibrate"),
+        batch=lambda wildcards, input, output: BATCHES.step(
+            nircam.calibrate_options(wildcards.item, wildcards.purpose),
+            EXCLUDE,
+            program.digest("jwst", "nircam/calibrate"),
+            shared=nircam.superbias_made(wildcards.item, wildcards.purpose).values(),
+        ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"raw/{wildcards.item}/{{}}.json",
+            refusal="refusals/{}.txt",
+            references="references/{}.json",
+            status=f"calibrated/{wildcards.purpose}/{{}}.json",
+        ),
     message:
-        "Calibrating {wildcards.item}/{wildcards.exposure} for the {wildcards.purpose}"
+        "Calibrating {wildcards.item} for the {wildcards.purpose}, batch {wildcards.batch}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references:q} --refusal {input.refusal:q} "
-        "{params.superbias} {params.settings} --status {output.status:q} {input.exposure:q} "
-        "> {log:q} 2>&1"
+        "{params.superbias} {params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
 rule check_ramps:
@@ -79,9 +91,9 @@ rule check_ramps:
     input:
         unpack(lambda wildcards: nircam.superbias_made(wildcards.item, wildcards.purpose)),
         unpack(lambda wildcards: nircam.ramps_by_pipeline(wildcards.item, wildcards.purpose)),
-        exposures=lambda wildcards: PLAN.statuses(wildcards.item),
-        refusals=lambda wildcards: nircam.refusals(wildcards.item),
-        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
+        exposures=f"{RESULTS}/{{item}}/statuses.list",
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
+        references=f"{RESULTS}/{{item}}/references.list",
         frames=f"{RESULTS}/{{item}}/frames.tsv",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
@@ -109,7 +121,7 @@ rule check_ramps:
     message:
         "Checking the ramps of {wildcards.item} for the {wildcards.purpose}"
     shell:
-        r"printf '%s\n' {input.exposures:q} > {output.statuses:q} && "
+        "cp -- {input.exposures:q} {output.statuses:q} && "
         + program("detector", "nircam/check_ramps", EXCLUDE)
         + "{params.judged} --frames {input.frames:q} --list {output.list:q} "
         "--output {output.folder:q} {params.place} {params.superbias} {params.against} "
@@ -141,7 +153,7 @@ rule ramp_list:
     message:
         "Listing the ramps of {wildcards.item} for the {wildcards.purpose}"
     shell:
-        r"printf '%s\n' {input.statuses:q} > {output.statuses:q} && "
+        r"printf '%s\0' {input.statuses:q} | xargs -0 cat -- > {output.statuses:q} && "
         + program("detector", "nircam/ramp_list")
         + "--frames {input.frames:q} --output {output.list:q} @{output.statuses:q} > {log:q} 2>&1"
 
@@ -149,7 +161,7 @@ rule ramp_list:
 rule previous:
     """Get the reference file that CRDS has for an item's exposures, to compare with."""
     input:
-        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
+        references=f"{RESULTS}/{{item}}/references.list",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
         f"{RESULTS}/{{item}}/previous_{{purpose}}.fits",
@@ -169,7 +181,7 @@ rule previous:
         "Getting the {wildcards.purpose} that CRDS has for {wildcards.item}"
     shell:
         program("detector", "nircam/previous") + "{params.place} --kind {wildcards.purpose:q} "
-        "--output {output:q} {input.references:q} > {log:q} 2>&1"
+        "--output {output:q} @{input.references:q} > {log:q} 2>&1"
 
 
 rule superbias:

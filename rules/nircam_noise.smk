@@ -119,39 +119,55 @@ rule sirs_kernel:
 
 
 rule correct:
-    """Apply one reference pixel correction to an exposure."""
+    """Apply one reference pixel correction to exposures of an item."""
     input:
         unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
-        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        exposures=lambda wildcards: BATCHES.lists_of(
+            wildcards.item, "raw", nircam.compared_exposures(wildcards.item)
+        ),
+        references=lambda wildcards: BATCHES.lists_of(
+            wildcards.item, "references", nircam.compared_exposures(wildcards.item)
+        ),
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
-        status=f"{RESULTS}/{{item}}/corrected/{{correction}}/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/corrected/{{correction}}.list",
     log:
-        f"{RESULTS}/logs/correct/{{item}}/{{correction}}/{{exposure}}.log",
+        f"{RESULTS}/logs/correct/{{item}}/{{correction}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/correct/{{item}}/{{correction}}/{{exposure}}.tsv"
+        f"{RESULTS}/benchmarks/correct/{{item}}/{{correction}}.tsv"
     conda:
         "../envs/jwst.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: nircam.ramp_memory(
-            wildcards.item, wildcards.exposure, attempt
-        ),
+        mem_mb=lambda wildcards, attempt: nircam.ramp_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: correction_options(wildcards.correction),
         place=lambda wildcards, output: nircam.place(),
+        names=lambda wildcards: nircam.compared_exposures(wildcards.item),
         measured=lambda wildcards, input: measured_options(input),
         superbias=lambda wildcards, input: named_options(input, "superbias"),
         code=program.digest("jwst", "nircam/calibrate"),
+        batch=lambda wildcards, output: BATCHES.step(
+            correction_options(wildcards.correction),
+            EXCLUDE,
+            program.digest("jwst", "nircam/calibrate"),
+            shared=nircam.correct_inputs(wildcards.item, wildcards.correction).values(),
+        ),
+        files=lambda wildcards, output: BATCHES.files_of(
+            wildcards.item,
+            nircam.compared_exposures(wildcards.item)[0],
+            f"raw/{wildcards.item}/{{}}.json",
+            refusal="refusals/{}.txt",
+            references="references/{}.json",
+            status=f"corrected/{wildcards.correction}/{{}}.json",
+        ),
     message:
-        "Correcting {wildcards.item}/{wildcards.exposure}: {wildcards.correction}"
+        "Correcting exposures of {wildcards.item}: {wildcards.correction}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "--references {input.references:q} --refusal {input.refusal:q} {params.superbias} "
-        "{params.settings} "
-        "{params.measured} --status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
+        "{params.superbias} {params.settings} {params.measured} {params.batch} "
+        "--names {params.names:q} --made {output.list:q} {params.files} > {log:q} 2>&1"
 
 
 rule check_correction:
@@ -159,9 +175,13 @@ rule check_correction:
     input:
         unpack(lambda wildcards: nircam.correct_inputs(wildcards.item, wildcards.correction)),
         unpack(lambda wildcards: nircam.corrected_by_pipeline(wildcards.item, wildcards.correction)),
-        exposures=lambda wildcards: nircam.compared_raw(wildcards.item),
-        refusals=lambda wildcards: nircam.refusals(wildcards.item),
-        references=lambda wildcards: REFERENCES.of_exposures(wildcards.item),
+        exposures=lambda wildcards: BATCHES.lists_of(
+            wildcards.item, "raw", nircam.compared_exposures(wildcards.item)
+        ),
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
+        references=lambda wildcards: BATCHES.lists_of(
+            wildcards.item, "references", nircam.compared_exposures(wildcards.item)
+        ),
         cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
     output:
         folder=directory(f"{RESULTS}/{{item}}/ramps/{{correction}}"),
@@ -183,13 +203,14 @@ rule check_correction:
         against=lambda wildcards: nircam.against(
             wildcards.item, f"corrected/{wildcards.correction}"
         ),
+        raw=lambda wildcards: nircam.compared_raw(wildcards.item),
         code=program.digest("detector", "nircam/check_ramps"),
     message:
         "Checking the correction of {wildcards.item}: {wildcards.correction}"
     shell:
         program("detector", "nircam/check_ramps", EXCLUDE)
         + "{params.judged} --output {output.folder:q} {params.place} {params.superbias} "
-        "{params.against} {params.settings} {params.measured} -- {input.exposures:q} "
+        "{params.against} {params.settings} {params.measured} -- {params.raw:q} "
         "> {log:q} 2>&1"
 
 
@@ -197,7 +218,6 @@ rule compare_corrections:
     """Compare the residual noise after each reference pixel correction."""
     input:
         corrected=lambda wildcards: nircam.all_corrected(wildcards.item),
-        raw=lambda wildcards: nircam.compared_raw(wildcards.item),
         spectrum=f"{RESULTS}/{{item}}/noise_spectrum.fits",
     output:
         product=f"{RESULTS}/{{item}}/corrections.fits",
@@ -214,6 +234,7 @@ rule compare_corrections:
         mem_mb=lambda wildcards, attempt: 1200 * attempt,
     params:
         settings=lambda wildcards: nircam.corrected_options(wildcards.item),
+        raw=lambda wildcards: nircam.compared_raw(wildcards.item),
         code=program.digest("detector", "nircam/compare_corrections"),
     message:
         "Comparing the reference pixel corrections of {wildcards.item}"
@@ -221,7 +242,7 @@ rule compare_corrections:
         program("detector", "nircam/compare_corrections") + "--spectrum {input.spectrum:q} "
         "--output {output.product:q} "
         "--table {output.table:q} --quantities {output.quantities:q} {params.settings} "
-        "-- {input.raw:q} > {log:q} 2>&1"
+        "-- {params.raw:q} > {log:q} 2>&1"
 
 
 rule noise_truth:

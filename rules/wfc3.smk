@@ -38,163 +38,178 @@ rule simulate_wfc3_references:
 
 
 rule calibrate_original:
-    """Calibrate an exposure with all its reads: the count rate of each pixel."""
+    """Calibrate each exposure of a batch with all its reads: the count rate of each pixel."""
     input:
-        exposure=f"{RESULTS}/raw/{{item}}/{{exposure}}.json",
-        refusal=f"{RESULTS}/{{item}}/refusals/{{exposure}}.txt",
-        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
-        # Only the exposure's own references trigger a rerun; the cache need only be filled.
+        exposures=f"{RESULTS}/{{item}}/batches/raw/{{batch}}.list",
+        references=f"{RESULTS}/{{item}}/batches/references/{{batch}}.list",
+        refusals=f"{RESULTS}/{{item}}/refusals.list",
+        # Only the exposures' own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/hst.tsv"),
     output:
-        status=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/original/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/calibrate_original/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/calibrate_original/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/calibrate_original/{{item}}/{{exposure}}.tsv"
-    priority: 6
+        f"{RESULTS}/benchmarks/calibrate_original/{{item}}/{{batch}}.tsv"
     conda:
         f"../envs/{wfc3.toolset}.yaml"
-    threads: 1
+    threads: workers
     resources:
-        mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, threads, attempt: threads
+        * wfc3.ramp_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: wfc3.options(wildcards.item, "calibrate_original"),
-        place=lambda wildcards, output: wfc3.place(),
         code=program.digest(wfc3.toolset, "wfc3/calibrate_original"),
-        batch=lambda wildcards, input, output: BATCHES.step(
-            wildcards.item,
-            [input.exposure, input.refusal, input.references],
-            [output.status],
+        place=lambda wildcards, output: wfc3.place(),
+        batch=lambda wildcards, output: BATCHES.step(
             wfc3.options(wildcards.item, "calibrate_original"),
             EXCLUDE,
             program.digest(wfc3.toolset, "wfc3/calibrate_original"),
         ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"raw/{wildcards.item}/{{}}.json",
+            refusal="refusals/{}.txt",
+            references="references/{}.json",
+            status="original/{}.json",
+        ),
     message:
-        "Calibrating {wildcards.item}/{wildcards.exposure} with all its reads"
+        "Calibrating {wildcards.item} with all its reads, batch {wildcards.batch}"
     shell:
-        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-        + program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
-        + "{params.place} {params.settings} {params.batch.options} "
-        "--threads {threads} --references {input.references:q} --refusal {input.refusal:q} "
-        "--status {output.status:q} {input.exposure:q} > {log:q} 2>&1"
+        program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
+        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
 rule read_differences:
     """Measure the sky in each interval between reads: left, right and whole field."""
     input:
-        original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
+        exposures=f"{RESULTS}/{{item}}/batches/original/{{batch}}.list",
     output:
-        record=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/reads/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/read_differences/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/read_differences/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/read_differences/{{item}}/{{exposure}}.tsv"
-    priority: 5
+        f"{RESULTS}/benchmarks/read_differences/{{item}}/{{batch}}.tsv"
     conda:
         "../envs/detector.yaml"
-    threads: 1
+    threads: workers
     resources:
-        mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, threads, attempt: threads
+        * wfc3.ramp_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: wfc3.options(wildcards.item, "read_differences"),
         code=program.digest("detector", "wfc3/read_differences"),
-        batch=lambda wildcards, input, output: BATCHES.step(
-            wildcards.item,
-            [input.original],
-            [output.record],
+        batch=lambda wildcards, output: BATCHES.step(
             wfc3.options(wildcards.item, "read_differences"),
             program.digest("detector", "wfc3/read_differences"),
         ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"{wildcards.item}/original/{{}}.json",
+            output="reads/{}.json",
+        ),
     message:
-        "Measuring the sky of {wildcards.item}/{wildcards.exposure} read by read"
+        "Measuring the sky of {wildcards.item} read by read, batch {wildcards.batch}"
     shell:
-        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-        + program("detector", "wfc3/read_differences")
-        + "{params.settings} {params.batch.options} --output {output.record:q} "
-        "{input.original:q} > {log:q} 2>&1"
+        program("detector", "wfc3/read_differences")
+        + "{params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
 rule choose_reads:
-    """Find the bad reads of an exposure: those with a sky unlike the rest."""
+    """Find the bad reads of each exposure of a batch: those with a sky unlike the rest."""
     input:
-        differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
+        exposures=f"{RESULTS}/{{item}}/batches/reads/{{batch}}.list",
     output:
-        record=f"{RESULTS}/{{item}}/chosen/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/chosen/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/choose_reads/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/choose_reads/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/choose_reads/{{item}}/{{exposure}}.tsv"
-    priority: 4
+        f"{RESULTS}/benchmarks/choose_reads/{{item}}/{{batch}}.tsv"
     conda:
         "../envs/detector.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 500 * attempt,
     params:
-        settings=lambda wildcards: wfc3.choice_options(wildcards.item, wildcards.exposure),
+        settings=lambda wildcards: wfc3.choice_options(wildcards.item),
+        own=lambda wildcards: wfc3.own_choices(
+            wildcards.item, BATCHES.of(wildcards.item, wildcards.batch)
+        ),
         code=program.digest("detector", "wfc3/choose_reads"),
-        batch=lambda wildcards, input, output: BATCHES.step(
-            wildcards.item,
-            [input.differences],
-            [output.record],
-            wfc3.choice_options(wildcards.item, wildcards.exposure),
+        batch=lambda wildcards, output: BATCHES.step(
+            wfc3.choice_options(wildcards.item),
             program.digest("detector", "wfc3/choose_reads"),
+            own=wfc3.own_choices(wildcards.item, BATCHES.of(wildcards.item, wildcards.batch)),
+        ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"{wildcards.item}/reads/{{}}.json",
+            output="chosen/{}.json",
         ),
     message:
-        "Finding the bad reads of {wildcards.item}/{wildcards.exposure}"
+        "Finding the bad reads of {wildcards.item}, batch {wildcards.batch}"
     shell:
-        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-        + program("detector", "wfc3/choose_reads")
-        + "{params.settings} {params.batch.options} --output {output.record:q} "
-        "{input.differences:q} > {log:q} 2>&1"
+        program("detector", "wfc3/choose_reads")
+        + "{params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
 rule treat_reads:
-    """Calibrate an exposure without its bad reads, or with them corrected."""
+    """Calibrate each exposure of a batch without its bad reads, or with them corrected."""
     input:
-        original=f"{RESULTS}/{{item}}/original/{{exposure}}.json",
-        differences=f"{RESULTS}/{{item}}/reads/{{exposure}}.json",
-        choice=f"{RESULTS}/{{item}}/chosen/{{exposure}}.json",
-        references=f"{RESULTS}/{{item}}/references/{{exposure}}.json",
+        exposures=f"{RESULTS}/{{item}}/batches/original/{{batch}}.list",
+        differences=f"{RESULTS}/{{item}}/batches/reads/{{batch}}.list",
+        chosen=f"{RESULTS}/{{item}}/batches/chosen/{{batch}}.list",
+        references=f"{RESULTS}/{{item}}/batches/references/{{batch}}.list",
     output:
-        status=f"{RESULTS}/{{item}}/reprocessed/{{exposure}}.json",
-        record=f"{RESULTS}/{{item}}/measures/{{exposure}}.json",
+        list=f"{RESULTS}/{{item}}/batches/reprocessed/{{batch}}.list",
+        records=f"{RESULTS}/{{item}}/batches/measures/{{batch}}.list",
     log:
-        f"{RESULTS}/logs/treat_reads/{{item}}/{{exposure}}.log",
+        f"{RESULTS}/logs/treat_reads/{{item}}/{{batch}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/treat_reads/{{item}}/{{exposure}}.tsv"
-    priority: 3
+        f"{RESULTS}/benchmarks/treat_reads/{{item}}/{{batch}}.tsv"
     conda:
         f"../envs/{wfc3.toolset}.yaml"
-    threads: 1
+    threads: workers
     resources:
-        mem_mb=lambda wildcards, attempt: 2 * wfc3.ramp_memory(wildcards.item, attempt),
+        mem_mb=lambda wildcards, threads, attempt: (
+            2 * threads * wfc3.ramp_memory(wildcards.item, attempt)
+        ),
     params:
         settings=lambda wildcards: wfc3.options(wildcards.item, "treat_reads"),
-        place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest(wfc3.toolset, "wfc3/treat_reads"),
-        batch=lambda wildcards, input, output: BATCHES.step(
-            wildcards.item,
-            [input.original, input.differences, input.choice, input.references],
-            [output.status, output.record],
+        place=lambda wildcards, output: REFERENCES.cache_option("hst"),
+        batch=lambda wildcards, output: BATCHES.step(
             wfc3.options(wildcards.item, "treat_reads"),
             program.digest(wfc3.toolset, "wfc3/treat_reads"),
         ),
+        files=lambda wildcards, output: BATCHES.files(
+            wildcards.item,
+            wildcards.batch,
+            f"{wildcards.item}/original/{{}}.json",
+            references="references/{}.json",
+            differences="reads/{}.json",
+            choice="chosen/{}.json",
+            record="measures/{}.json",
+            status="reprocessed/{}.json",
+        ),
     message:
-        "Calibrating {wildcards.item}/{wildcards.exposure}, bad reads treated"
+        "Calibrating {wildcards.item}, bad reads treated, batch {wildcards.batch}"
     shell:
-        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
-        + program(wfc3.toolset, "wfc3/treat_reads")
-        + "{params.place} {params.settings} {params.batch.options} "
-        "--threads {threads} --references {input.references:q} "
-        "--differences {input.differences:q} --choice {input.choice:q} "
-        "--record {output.record:q} --status {output.status:q} {input.original:q} > {log:q} 2>&1"
+        program(wfc3.toolset, "wfc3/treat_reads")
+        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        "--made {output.list:q} {output.records:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
 rule combine_visit:
     """Combine the exposures of a visit with AstroDrizzle."""
     input:
-        exposures=lambda wildcards: PLAN.exposure_files(wildcards.item, wildcards.version),
+        exposures=f"{RESULTS}/{{item}}/{{version}}.list",
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
         science=f"{RESULTS}/{{item}}/{{version}}_drz_sci.fits",
@@ -217,18 +232,18 @@ rule combine_visit:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
         program("hst", "wfc3/combine_visit", EXCLUDE) + "{params.place} {params.settings} "
-        "--frames {input.frames:q} --output {output.science:q} {input.exposures:q} > {log:q} 2>&1"
+        "--frames {input.frames:q} --output {output.science:q} @{input.exposures:q} > {log:q} 2>&1"
 
 
 rule wfc3_figures:
     """Draw the figures of a WFC3/IR item, and describe its products for the report."""
     input:
         unpack(lambda wildcards: wfc3.archive_drz(wildcards.item)),
-        originals=lambda wildcards: PLAN.exposure_files(wildcards.item, "original"),
-        reprocessed=lambda wildcards: PLAN.exposure_files(wildcards.item, "reprocessed"),
-        reads=lambda wildcards: PLAN.exposure_files(wildcards.item, "reads"),
-        chosen=lambda wildcards: PLAN.exposure_files(wildcards.item, "chosen"),
-        measures=lambda wildcards: PLAN.exposure_files(wildcards.item, "measures"),
+        originals=f"{RESULTS}/{{item}}/original.list",
+        reprocessed=f"{RESULTS}/{{item}}/reprocessed.list",
+        reads=f"{RESULTS}/{{item}}/reads.list",
+        chosen=f"{RESULTS}/{{item}}/chosen.list",
+        measures=f"{RESULTS}/{{item}}/measures.list",
         visits=expand(
             f"{RESULTS}/{{{{item}}}}/{{version}}_drz{{part}}",
             version=("original", "reprocessed"),
@@ -253,7 +268,7 @@ rule wfc3_figures:
         mem_mb=lambda wildcards, attempt: wfc3.ramp_memory(wildcards.item, attempt),
     params:
         settings=lambda wildcards: wfc3.options(wildcards.item, "figures"),
-        place=lambda wildcards, input: wfc3.figure_options(wildcards.item, input),
+        place=lambda wildcards: wfc3.figure_options(wildcards.item),
         code=program.digest("detector", "wfc3/figures"),
     message:
         "Drawing the figures of {wildcards.item}"

@@ -4,8 +4,8 @@
 rule superdark:
     """Combine darks of one sample sequence: the dark current of each read."""
     input:
-        darks=lambda wildcards: PLAN.statuses(wildcards.item),
-        chosen=lambda wildcards: PLAN.exposure_files(wildcards.item, "references"),
+        darks=f"{RESULTS}/{{item}}/statuses.list",
+        chosen=f"{RESULTS}/{{item}}/references.list",
         frames=f"{RESULTS}/{{item}}/frames.tsv",
         # Only the darks' own references trigger a rerun; the cache need only be filled.
         cache=ancient(f"{RESULTS}/crds/hst.tsv"),
@@ -32,9 +32,9 @@ rule superdark:
         "Making the superdark of {wildcards.item}"
     shell:
         program("detector", "wfc3/superdark") + "{params.place} {params.settings} "
-        "--threads {threads} --frames {input.frames:q} --chosen {input.chosen:q} "
+        "--threads {threads} --frames {input.frames:q} --chosen @{input.chosen:q} "
         "--output {output.reference:q} --details {output.details:q} "
-        "--quantities {output.quantities:q} -- {input.darks:q} > {log:q} 2>&1"
+        "--quantities {output.quantities:q} -- @{input.darks:q} > {log:q} 2>&1"
 
 
 rule superdark_set:

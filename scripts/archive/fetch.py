@@ -1,18 +1,18 @@
-"""Fetch one exposure from the archive, verify it to the last byte, and record the result.
+"""Fetch a batch of exposures from the archive, verify each to the last byte, and record the result.
 
-The exposure is written beside --output under its own name. --output is a small JSON status file:
-accepted or refused and why, size in bytes, SHA-256, and values from the header.
+Each exposure is written into the folder of its item under its own name, and beside it a small JSON status file:
+accepted or refused and why, size in bytes, SHA-256, and values from the header. --output lists the
+status files, each with its SHA-256.
 
 A refused exposure (damaged, malformed, wrong checksum) is recorded as such, so that frames.py can
 report all refused ones of an item together. A failure of the archive is an error: only a file that
 was received and checked can be refused.
 
-With --together, other small exposures that are still missing are fetched in the same run by a few
-worker processes, and noted, so that their own call of this program need not fetch them again.
+Exposures that do not arrive take no others with them. All that arrive are noted, and are not
+fetched again by the next call for the same batch: that compares them with their SHA-256.
 manifest.tsv in the folder of all exposures lists what arrived, what did not, and why.
 """
 
-import sys
 from pathlib import Path
 
 from darkroom.cli import ListFileParser, run
@@ -23,44 +23,49 @@ def main() -> None:
     parser = ListFileParser(description=__doc__)
     parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
-    parser.add_argument("--exposure", required=True, help="name of the exposure in the lock")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first exposure (default: 0)"
+    )
+    parser.add_argument("--number", type=int, help="number of exposures (default: all that follow)")
     parser.add_argument("--folder", help="folder of a local archive, replaces that of the campaign")
     parser.add_argument(
         "--maker", default="", help="digest of the simulator, compared with that of the pins"
     )
     parser.add_argument(
-        "--together", nargs="?", const=sys.maxsize, type=int, default=1, metavar="N",
-        help="fetch other small exposures too, N in all (default: as many as come in a minute)",
-    )  # fmt: skip
-    parser.add_argument(
         "--code",
         default="",
         help="digest of this program; files noted by another one are verified again",
     )
-    parser.add_argument("--output", required=True, type=Path, help="status file, JSON")
+    parser.add_argument(
+        "--folder-of-items", required=True, type=Path, metavar="FOLDER",
+        help="folder with a folder of exposures for each item",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=int, default=1, help="files at once (default: 1)")
+    parser.add_argument("--output", required=True, type=Path, help="list of status files to write")
     arguments = parser.parse_args()
 
     from darkroom.archive.fetching import Fetching
+    from darkroom.atomic import write_text
+    from darkroom.batches.exposures import listed
     from darkroom.campaign.campaign import open_campaign
     from darkroom.campaign.lock import require_lock
     from darkroom.campaign.pins import read_pins
-    from darkroom.campaign.status import write_status
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2], arguments.folder)
     lock = require_lock(campaign)
-    exposure = lock.get(arguments.item, arguments.exposure)
     fetching = Fetching(
         campaign,
         lock,
         read_pins(campaign.pins_path),
-        arguments.output.parents[1],
+        arguments.folder_of_items,
         arguments.maker,
         arguments.code,
+        arguments.workers,
     )
-    several = arguments.together > 1
-    status = fetching.together(exposure, arguments.together) if several else fetching.one(exposure)
-    write_status(arguments.output, status)
-    print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
+    end = None if arguments.number is None else arguments.first + arguments.number
+    rows = lock.of(arguments.item)[arguments.first : end]
+    statuses = fetching.batch(rows)
+    write_text(arguments.output, listed(statuses))
 
 
 if __name__ == "__main__":

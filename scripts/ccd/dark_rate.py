@@ -25,7 +25,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from darkroom.batches.making import add_batch_options
+from darkroom.batches.step import add_batch_options
 from darkroom.ccd import options
 from darkroom.ccd.batch import make_together
 from darkroom.cli import ListFileParser, run

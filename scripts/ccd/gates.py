@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.batches.gates import make_gates
-from darkroom.batches.making import add_batch_options
+from darkroom.batches.step import add_batch_options
 from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 

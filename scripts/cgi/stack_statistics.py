@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:

@@ -58,7 +58,8 @@ def item_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
 def campaign_products(plan: Plan, made: Mapping[str, Pipeline]) -> list[str]:
     """Return every product of a campaign (see `item_products`), its report included."""
     ends = [f"{plan.results}/pins.tsv", f"{plan.results}/report"]
-    return [*ends, *plan.all_statuses(), *item_products(plan, made)]
+    statuses = [f"{plan.folder(item)}/statuses.list" for item in plan.campaign.items]
+    return [*ends, *statuses, *item_products(plan, made)]
 
 
 def with_series(made: Mapping[str, Pipeline]) -> list[str]:

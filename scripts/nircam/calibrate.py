@@ -25,6 +25,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the program."""
+    make(STEP, parse())
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposure", type=Path, help="raw exposure, _uncal.fits, or its status file")
     parser.add_argument("--steps", required=True, nargs="+", help="names of steps, in order")
@@ -57,9 +64,25 @@ def main() -> None:
         "--exclude", action="store_true", help="record a refused exposure instead of failing"
     )
     parser.add_argument("--maker", default="", help="digest of this program, for the provenance")
+    add_batch_options(parser)
     arguments = parser.parse_args()
     if not (arguments.output or arguments.status):
         parser.error("give --output, --status or both")
+    return arguments
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Give CRDS its environment, once for all exposures, and import what the steps need."""
+    from darkroom.crds.environment import go_offline
+
+    go_offline(arguments.cache, "jwst", arguments.context)
+    from darkroom.nircam import steps
+
+    __ = steps
+
+
+def calibrate_one(arguments: argparse.Namespace) -> None:
+    """Calibrate an exposure and write its status."""
     arguments.output = arguments.output or arguments.status.with_suffix(".fits")
 
     from darkroom.campaign.exposure import read_exposure
@@ -86,7 +109,6 @@ def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from astropy.io import fits
 
     from darkroom.crds.cache import Cache
-    from darkroom.crds.environment import go_offline
     from darkroom.crds.references import read_references
     from darkroom.fits.verify import verify
     from darkroom.nircam.refpix import sirs_choice as sirs
@@ -95,12 +117,11 @@ def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     from darkroom.provenance import sha256, stamp
 
     verify(path)
-    go_offline(arguments.cache, "jwst", arguments.context)
     chosen = read_references(arguments.references)
     cache = Cache(arguments.cache, "jwst")
     references = verified_references(arguments.steps, chosen, cache)
-    arguments.parameters = json.loads(arguments.parameters)
-    if sirs.asks_for_sirs(arguments.steps, arguments.parameters):
+    parameters = json.loads(arguments.parameters)
+    if sirs.asks_for_sirs(arguments.steps, parameters):
         best = cache.verified(chosen[sirs.KIND]) if chosen.get(sirs.KIND) else None
         references[sirs.KIND] = sirs.choose_kernel(path, (best, arguments.sirs_kernel))
     stamped = fits.Header()
@@ -110,7 +131,7 @@ def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
         inputs=[path, *references.values(), *filter(None, [arguments.superbias])],
         settings={
             "steps": arguments.steps,
-            "parameters": arguments.parameters,
+            "parameters": parameters,
             "program": arguments.maker,
         },
         packages=("numpy", "astropy", "jwst", "stcal", "crds"),
@@ -118,13 +139,17 @@ def calibrated(path: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if is_up_to_date(arguments.output, stamped):
         print(f"{arguments.output.name}: up to date, made from the same inputs before")
     else:
-        make_ramps(path, references, stamped, arguments)
+        make_ramps(path, references, stamped, parameters, arguments)
     output = arguments.output
     return {"file": output.name, "size": output.stat().st_size, "sha256": sha256(output)}
 
 
 def make_ramps(
-    path: str, references: dict[str, Path], stamped: fits.Header, arguments: argparse.Namespace
+    path: str,
+    references: dict[str, Path],
+    stamped: fits.Header,
+    parameters: dict[str, Any],
+    arguments: argparse.Namespace,
 ) -> None:
     """Run the steps on an exposure and write the ramps.
 
@@ -136,6 +161,8 @@ def make_ramps(
         Reference files by reference type.
     stamped : astropy.io.fits.Header
         Provenance cards for the primary header.
+    parameters : dict
+        Parameters of the steps: ``{step: {parameter: value}}``.
     arguments : argparse.Namespace
         The command line.
     """
@@ -154,7 +181,7 @@ def make_ramps(
     with ExitStack() as copies:
         plain = plain_copy(path, copies)
         model = run_steps(
-            path, arguments.steps, references, arguments.parameters, arguments.superbias, plain,
+            path, arguments.steps, references, parameters, arguments.superbias, plain,
             keep=arguments.refusal is not None,
         )  # fmt: skip
         hdus = ramp_hdus(model, arguments.output.name, names, plain)
@@ -162,6 +189,8 @@ def make_ramps(
         write(arguments.output, hdus, date=model.meta.date)
         model.close()
 
+
+STEP = Step(["exposure", "refusal", "references"], ["status"], [], calibrate_one, prepare)
 
 if __name__ == "__main__":
     run(main)

@@ -13,7 +13,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.counterfactual.options import accepted_exposures, add_options_of_comparison

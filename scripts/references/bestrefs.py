@@ -12,7 +12,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.cli import ListFileParser, run
 
 

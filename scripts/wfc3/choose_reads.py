@@ -24,9 +24,11 @@ exposure time nor, for --treatment mask, reads in the middle of the exposure.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
@@ -34,6 +36,11 @@ from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 
 def main() -> None:
     """Run the program."""
+    make(STEP, parse())
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("differences", type=Path, help="product of read_differences.py, JSON")
     add_options(parser, Wfc3Settings, PROGRAMS["choose_reads"])
@@ -42,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--output", required=True, type=Path, help="record of the choice, JSON")
     add_batch_options(parser)
-    make(STEP, parser.parse_args())
+    return parser.parse_args(words)
 
 
 def prepare(_: argparse.Namespace) -> None:
@@ -80,7 +87,7 @@ def choose_one(arguments: argparse.Namespace) -> None:
     print(f"{differences.name}: {choice.words}")
 
 
-STEP = Step(["differences"], [], ["output"], choose_one, prepare)
+STEP = Step(["differences"], [], ["output"], choose_one, prepare, parse)
 
 if __name__ == "__main__":
     run(main)

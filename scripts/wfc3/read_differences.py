@@ -18,7 +18,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.settings import add_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings

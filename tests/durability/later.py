@@ -58,7 +58,8 @@ def _batch(folder):
     """Run the jobs of four exposures as their rules do: the first makes all of them."""
     import argparse
 
-    from darkroom.batches.making import Step, add_batch_options, make
+    from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 
     step = Step(["exposure"], [], ["output"], _square, lambda _: None)
     out = folder / "results/c/camera"

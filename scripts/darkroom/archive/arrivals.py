@@ -12,6 +12,7 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
+from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.watch import is_unrecorded, keep_record, remove, unwatched
 from darkroom.provenance import settings_digest
 
@@ -77,16 +78,21 @@ class Arrivals:
         self.claims = Claims(self.folder / ".claims")
 
     def status(self, exposure: Exposure, key: str) -> dict[str, Any] | None:
-        """Return the status of an exposure that arrived with this key, or None."""
+        """Return the status of an exposure that arrived with this key, and is whole, or None."""
         note = self._note(exposure)
         try:
             with unwatched():
                 if note.with_suffix(".key").read_text(encoding="utf-8") != key:
                     return None
             status = load_status(note)
-            # As the rule checks too: a file that changed after its note is fetched again.
             file = self.folder / exposure.item / exposure.file
-            good = file.stat().st_mtime <= note.stat().st_mtime
+            # Whoever asks again for a batch that was made wants another look at its files.
+            regular = file.is_file() and not file.is_symlink()
+            good = (
+                regular
+                and file.stat().st_size == status["size"]
+                and read_sha256(file) == status["sha256"]
+            )
         except (OSError, KeyError, InputError):
             return None
         if good:
@@ -103,6 +109,10 @@ class Arrivals:
         except (OSError, KeyError, InputError):
             pass
         return None
+
+    def noted(self) -> int:
+        """Return how many exposures were accepted so far, by their notes."""
+        return sum(1 for _ in self.folder.glob("*/.arrived/*.key"))
 
     def note(self, exposure: Exposure, key: str, status: dict[str, Any]) -> None:
         """Record the status of an accepted exposure."""

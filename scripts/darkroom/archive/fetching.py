@@ -1,10 +1,9 @@
-"""Fetching the exposures of a campaign: one alone, or small ones in batches."""
+"""Fetching the exposures of a campaign, many at a time."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-import sys
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -21,15 +20,15 @@ from darkroom.atomic import make_folder, remove_leftovers
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.lock import Lock
 from darkroom.campaign.pins import Pins
-from darkroom.campaign.status import refusal
-from darkroom.errors import InputError
+from darkroom.batches.exposures import require_all
+from darkroom.campaign.status import refusal, write_status
+from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from darkroom.archive.receive import ReadHeader
     from darkroom.campaign.lock import Exposure
-    from darkroom.errors import DarkroomError
 
     Status = dict[str, Any]
     Outcome = tuple[Exposure, Status | None, DarkroomError | None]
@@ -38,10 +37,6 @@ log = logging.getLogger(__name__)
 
 # Transfers at once, unless the archive's module or the campaign says otherwise.
 PARALLEL = 4
-# Files up to this size are fetched in batches: starting a program for each would take longer.
-SMALL_BYTES = 20_000_000
-# How long a program goes on adding files to its batch.
-TOGETHER_S = 60.0
 # Seconds between two lines in the log.
 PROGRESS_S = 15.0
 # Failures in a row, per worker, after which the archive counts as down.
@@ -70,6 +65,8 @@ class Fetching:
         Digest of the simulator, for simulated exposures; empty otherwise.
     code : str
         Digest of the program: a file received by another version of it is verified again.
+    workers : int
+        Files at once, where the archive is not a service that many share.
     """
 
     campaign: Campaign
@@ -78,6 +75,7 @@ class Fetching:
     folder: Path
     maker: str = ""
     code: str = ""
+    workers: int = 1
     arrivals: Arrivals = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,80 +122,82 @@ class Fetching:
         except InputError as error:
             return refusal(exposure, error)
 
-    def together(self, own: Exposure, most: int = sys.maxsize) -> Status:
-        """Fetch an exposure, and with it small ones that are still missing.
+    def batch(self, exposures: Sequence[Exposure]) -> list[Path]:
+        """Fetch exposures, and return their status files.
 
-        Worker processes fetch one file after the other. Each arrival is noted, so that the program
-        of that exposure finds it; when one of them fails, its own program tries again.
+        What arrived before, by the same program, is compared with its SHA-256, and is fetched again
+        when it differs.
 
         Parameters
         ----------
-        own : darkroom.campaign.lock.Exposure
-            The exposure that was asked for.
-        most : int
-            Largest number of exposures, that one included.
-
-        Returns
-        -------
-        dict
-            The status of the exposure that was asked for.
+        exposures : sequence of darkroom.campaign.lock.Exposure
+            Rows of the lock.
 
         Raises
         ------
         DarkroomError
-            When the archive fails.
+            Naming those that did not arrive, and why; the others are there.
         """
-        self.arrivals.claims.wait(self.lock.number(own))
-        status = self.arrivals.status(own, self.key(own))
-        if status:
+        keys = {exposure.exposure: self.key(exposure) for exposure in exposures}
+        found = {
+            exposure.exposure: self.arrivals.status(exposure, keys[exposure.exposure])
+            for exposure in exposures
+        }
+        wanted = [exposure for exposure in exposures if not found[exposure.exposure]]
+        failures: dict[str, DarkroomError] = {}
+        if wanted:
+            self._warn_of_space()
+            outcomes = self._fetch(wanted)
+            found |= {exposure.exposure: status for exposure, status, _ in outcomes if status}
+            failures = {exposure.exposure: error for exposure, _, error in outcomes if error}
+            last = bool(failures) or self.arrivals.noted() >= len(self.lock.exposures)
+            self.arrivals.write_manifest(self.lock, outcomes, last=last)
+            log.info("%d of %d files arrived", len(outcomes) - len(failures), len(wanted))
+        else:
             self.arrivals.keep_manifest(self.lock)
-            return status
-        self._warn_of_space()
-        tasks = _Tasks(self, own, most)
-        outcomes = self._fetch_batch(own, tasks)
-        self.arrivals.write_manifest(self.lock, outcomes.values(), last=tasks.ran_out)
-        arrived = sum(bool(status) for _, status, _ in outcomes.values())
-        log.info("%d of %d files arrived", arrived, len(outcomes))
-        _, status, error = outcomes[self.lock.number(own)]
-        if error:
-            raise error
-        return status or {}
+        statuses = []
+        for exposure in exposures:
+            if status := found[exposure.exposure]:
+                statuses.append(self.folder / exposure.item / f"{exposure.exposure}.json")
+                write_status(statuses[-1], status)
+                print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
+        require_all(failures, keys)
+        return statuses
 
-    def _fetch_batch(self, own: Exposure, tasks: _Tasks) -> dict[int, Outcome]:
-        """Fetch an exposure and small ones with it; return the outcome of each, by its row."""
+    def _fetch(self, exposures: Sequence[Exposure]) -> list[Outcome]:
+        """Fetch exposures by worker processes, one file after the other; note what arrives."""
         down = self.folder / ".archive_down"
         # A mark of the future is of a clock that was wrong.
         if down.is_file() and abs(time() - down.stat().st_mtime) < DOWN_S:
             self._settings = self._settings | {"retries": 0}
         once = self._settings.get("retries") == 0
         count = self._parallel
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[str, Outcome] = {}
         failures_in_a_row, reported = 0, monotonic()
+        tasks = _Tasks(exposures)
         done = run_tasks(self._work, tasks, count=count, seconds=self._seconds)
         for exposure, status, error in done:
-            number = self.lock.number(exposure)
-            outcomes[number] = exposure, status, error
+            outcomes[exposure.exposure] = exposure, status, error
             if status:
                 down.unlink(missing_ok=True)
-                # A refused one is verified again by its own program.
+                # A refused one is verified again when its batch is asked for again.
                 if status["accepted"]:
                     self.arrivals.note(exposure, self.key(exposure), status)
             else:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)
-            self.arrivals.claims.free(number)
             if monotonic() - reported > PROGRESS_S:
                 reported = monotonic()
                 log.info("%d files arrived or failed so far", len(outcomes))
             answered = status or isinstance(error, InputError)
             failures_in_a_row = 0 if answered else failures_in_a_row + 1
-            own_failed = failures_in_a_row and once and exposure is own
-            if failures_in_a_row >= FAILURES * count or own_failed:
-                tasks.end()
+            if failures_in_a_row >= (1 if once else FAILURES * count):
+                tasks.ended = True
                 # Anew: a link in its place leads to a file of somebody else.
                 down.unlink(missing_ok=True)
                 down.touch()
-        return outcomes
+        untried = DarkroomError("not tried, since the archive does not answer")
+        return [outcomes.get(one.exposure, (one, None, untried)) for one in exposures]
 
     def key(self, exposure: Exposure) -> str:
         """Return the `arrival_key` of an exposure."""
@@ -206,7 +206,7 @@ class Fetching:
     @property
     def _parallel(self) -> int:
         """Number of transfers at once."""
-        usual = getattr(self._archive, "PARALLEL", PARALLEL)
+        usual = max(self.workers, getattr(self._archive, "PARALLEL", PARALLEL))
         return int(self._settings.get("parallel", usual))
 
     def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
@@ -255,47 +255,16 @@ def _free(folder: Path) -> int:
 
 
 class _Tasks:
-    """The exposures that one program fetches: its own, then small ones nobody else is fetching."""
+    """Exposures to fetch, until nothing more is to be asked of the archive."""
 
-    def __init__(self, fetching: Fetching, own: Exposure, most: int) -> None:
-        self._fetching = fetching
-        self._until, self._left = monotonic() + TOGETHER_S, most
-        begin = fetching.lock.number(own)
-        self._own: Exposure | None = own
-        #: Whether nothing is left that could be taken along.
-        self.ran_out = False
-        self._others = iter([*range(begin + 1, len(fetching.lock.sizes)), *range(begin)])
-
-    def end(self) -> None:
-        """Add no further ones."""
-        self._until = 0.0
-
-    def _is_small(self, number: int) -> bool:
-        """Tell whether an exposure may be fetched with others; a simulated one has no size yet."""
-        if self._fetching.maker:
-            return True
-        size = self._fetching.lock.sizes[number]
-        return size is not None and size <= SMALL_BYTES
+    def __init__(self, exposures: Iterable[Exposure]) -> None:
+        self._waiting = iter(exposures)
+        self.ended = False
 
     def __iter__(self) -> Iterator[Exposure]:
         return self
 
     def __next__(self) -> Exposure:
-        if self._own is not None:
-            own, self._own = self._own, None
-            self._left -= 1
-            return own
-        while self._left and monotonic() < self._until:
-            number = next(self._others, None)
-            if number is None:
-                self.ran_out = True
-                break
-            if not self._is_small(number) or not self._fetching.arrivals.claims.take(number):
-                continue
-            row: Exposure = self._fetching.lock.exposures[number]
-            key = self._fetching.key(row)
-            if not self._fetching.arrivals.status(row, key):
-                self._left -= 1
-                return row
-            self._fetching.arrivals.claims.free(number)
-        raise StopIteration
+        if self.ended:
+            raise StopIteration
+        return next(self._waiting)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.batches.making import Step, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step
 
 if TYPE_CHECKING:
     import argparse

@@ -1,10 +1,10 @@
-"""A program that makes the outputs of one exposure, and of further ones in the same run.
+"""A program that makes a product, and further ones in the same run.
 
-In place of exposures it can be products, each with a command line of its own. The job of each asks
-whether its outputs were made already, from the very content of its inputs and with its settings;
-only otherwise does it start the program. So an exposure keeps its own result, its own failure and
-its own rerun; what a batch has made is kept when it is killed; and one that fails in a batch is
-tried again by its own job, which says why.
+Each product has a command line and a job of its own. That job asks whether its outputs were made
+already, from the very content of its inputs and with its settings; only otherwise does it start the
+program. So a product keeps its own result, its own failure and its own rerun; what a batch has made
+is kept when it is killed; and one that fails in a batch is tried again by its own job, which says
+why. Batches of exposures, which have one job together, are in `darkroom.batches.exposures`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import copy
 import hashlib
 import logging
 import shlex
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -30,6 +28,7 @@ from darkroom.atomic import (
     write_text,
 )
 from darkroom.batches.notes import key_of, note_of
+from darkroom.batches.step import Step, add_key_options
 from darkroom.errors import DarkroomError
 from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
 
@@ -38,69 +37,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How long a program goes on taking exposures along: the job it was started for waits.
+# How long a program goes on taking products along: the job it was started for waits.
 _TOGETHER_S = 120.0
-# Longest time of one exposure in a batch; its own job has as much as it needs.
+# Longest time of one of them in a batch; its own job has as much as it needs.
 _LIMIT_S = 1800.0
 
 
-@dataclass(frozen=True)
-class Step:
-    """The files of an exposure among a program's arguments.
-
-    Parameters
-    ----------
-    inputs : sequence of str
-        Names of arguments, in the order in which the rule gives them to `Batches.came`. Those of
-        another exposure are beside them, under its own name.
-    statuses, records : sequence of str
-        Names of arguments: outputs that state their own digest, and others. They are not read again
-        by `work`.
-    work : callable
-        ``work(arguments)`` makes the outputs of one exposure.
-    prepare : callable
-        ``prepare(arguments)`` imports what `work` needs, so that worker processes share it.
-    parse : callable, optional
-        ``parse(words)`` reads a command line, where those taken along have one each.
-    """
-
-    inputs: Sequence[str]
-    statuses: Sequence[str]
-    records: Sequence[str]
-    work: Callable[[argparse.Namespace], None]
-    prepare: Callable[[argparse.Namespace], None]
-    parse: Callable[[Sequence[str]], argparse.Namespace] | None = None
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the arguments that are outputs, in the order in which the rule gives them."""
-        return [*self.statuses, *self.records]
-
-
-def add_batch_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `darkroom.batches.planning.Batches`."""
-    group = parser.add_argument_group("batches")
-    who = group.add_mutually_exclusive_group()
-    who.add_argument("--among", type=Path, help="list of status files: who may be taken along")
-    who.add_argument("--along", action="append", default=[], metavar="OPTIONS", help=(
-        "the command line of another that may be taken along, as one word"
-    ))  # fmt: skip
-    group.add_argument("--batch", type=int, default=1, help="exposures at most (default: 1)")
-    _add_key_options(group)
-
-
-def _add_key_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options that say what the outputs are made from."""
-    parser.add_argument("--batch-key", default="", help="digest of settings and program")
-    parser.add_argument(
-        "--batch-file", action="append", default=[], type=Path, help=(
-            "a file that the outputs are made from, beside those of the exposure"
-        ),
-    )  # fmt: skip
-
-
 def make(step: Step, arguments: argparse.Namespace) -> None:
-    """Make the outputs of the exposure that was asked for, after those of others.
+    """Make what a command line asks for: a batch of exposures, or a product after others.
 
     The others are made by a worker process, so that none of them can harm the one asked for.
 
@@ -111,7 +55,13 @@ def make(step: Step, arguments: argparse.Namespace) -> None:
     arguments : argparse.Namespace
         The command line.
     """
-    if batch := _batch(step, arguments):
+    if arguments.made:
+        from darkroom.batches.exposures import make_batch
+
+        make_batch(step, arguments)
+        return
+    if arguments.batch > 1 and arguments.along:
+        batch = _Products(step, arguments)
         if batch.came():
             return
         step.prepare(arguments)
@@ -123,75 +73,61 @@ def make(step: Step, arguments: argparse.Namespace) -> None:
     step.work(arguments)
 
 
-def _batch(step: Step, arguments: argparse.Namespace) -> _Batch | None:
-    """Return the batch of which a command line is part; None where it is for one alone."""
-    if arguments.batch > 1 and arguments.along:
-        return _Products(step, arguments)
-    if arguments.batch > 1 and arguments.among and arguments.among.is_file():
-        return _Exposures(step, arguments)
-    return None
-
-
 def _hidden(output: Path) -> Path:
     """Return where a batch makes an output: one name, so that the next writer finds leftovers.
 
-    No two make an exposure at once: each has taken its claim.
+    No two make a product at once: each has taken its claim.
     """
     return output.with_name(f".{output.stem}.made.part{output.suffix}")
 
 
-class _Batch(ABC):
-    """The exposures or products of an item that one run of a program makes.
+class _Products:
+    """The products of an item that one run of a program makes, each with a command line of its own.
 
     Parameters
     ----------
     step : Step
     arguments : argparse.Namespace
         The command line of the one asked for.
-    names : sequence of str
-        Of all, in their order.
     """
 
-    def __init__(self, step: Step, arguments: argparse.Namespace, names: Sequence[str]) -> None:
-        # Not for a program that makes one exposure.
+    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
+        # Not for a program that makes one product.
         from darkroom.archive.slots import Claims
 
-        self._step, self._arguments, self._names = step, arguments, names
+        if step.parse is None:
+            raise DarkroomError("this program takes no others along")
+        self._step, self._arguments, self._parse = step, arguments, step.parse
+        # Of each only what tells whether it is wanted: the rest may name files that are not there.
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        add_key_options(parser)
+        for name in step.outputs:
+            parser.add_argument(f"--{name.replace('_', '-')}", dest=name, type=Path)
+        self._given: dict[str, argparse.Namespace] = {}
+        for text in arguments.along:
+            words = shlex.split(text)
+            given, _ = parser.parse_known_args(words)
+            given.words = words
+            self._given[self._name(given)] = given
         self._own = self._name(arguments)
         # Of the parts of stacks each stack has a folder of its own.
         self._claims = cache(lambda folder: Claims(folder / ".claims"))
 
     def _name(self, arguments: argparse.Namespace) -> str:
-        """Return the name of an exposure or product among the others."""
-        return str(getattr(arguments, self._step.outputs[0]).stem)
-
-    @abstractmethod
-    def _number(self, name: str) -> int:
-        """Return the number of the claim to a name, the same for every program."""
+        # The whole path: parts of two stacks have the same name.
+        return str(getattr(arguments, self._step.outputs[0]))
 
     def _claim(self, name: str) -> tuple[Claims, int]:
         """Return the claims of the folder of an output, and the number of its own."""
-        of_it = self._arguments if name == self._own else self._of(name)
+        of_it = self._arguments if name == self._own else self._given[name]
         folder = Path(self._notes(of_it)[0]).parent
         make_folder(folder)
-        return self._claims(folder), self._number(name)
-
-    @abstractmethod
-    def _of(self, name: str) -> argparse.Namespace:
-        """Return what the command line of another says of its outputs and of its key."""
-
-    def _inputs(self, arguments: argparse.Namespace) -> list[Path]:  # noqa: ARG002
-        """Return the inputs that the options of batches do not name."""
-        return []
-
-    def _whole(self, of_it: argparse.Namespace) -> argparse.Namespace:
-        """Return the whole command line of what `_of` returned; called where it is made."""
-        return of_it
+        # Programs name the others in different orders, and not always all of them.
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+        return self._claims(folder), number
 
     def came(self) -> bool:
         """Tell whether another program has just made what is asked for, and give it its names."""
-        if self._own not in self._names:
-            return False
         claims, number = self._claim(self._own)
         claims.wait(number)
         notes = self._notes(self._arguments)
@@ -210,11 +146,9 @@ class _Batch(ABC):
         return same
 
     def make_others(self) -> None:
-        """Make the outputs of exposures that have none yet, as many as a batch may have."""
+        """Make the outputs of products that have none yet, as many as a batch may have."""
         from darkroom.archive.pool import run_tasks
 
-        if self._own not in self._names:
-            return
         others = self._others()
         for name, _, error in run_tasks(self._one, others, count=1, seconds=lambda _: _LIMIT_S):
             claims, number = self._claim(name)
@@ -223,9 +157,8 @@ class _Batch(ABC):
                 log.warning("%s in a batch: %s; its own job tries again", name, error)
 
     def _others(self) -> Iterator[str]:
-        until, begin = monotonic() + _TOGETHER_S, self._names.index(self._own)
-        left = self._arguments.batch - 1
-        for name in [*self._names[begin + 1 :], *self._names[:begin]]:
+        until, left = monotonic() + _TOGETHER_S, self._arguments.batch - 1
+        for name in self._given:
             if not left or monotonic() > until:
                 return
             if not self._wanted(name):
@@ -239,8 +172,8 @@ class _Batch(ABC):
                     claims.free(number)
 
     def _wanted(self, name: str) -> bool:
-        """Tell whether an exposure has its inputs, and neither outputs nor notes of them."""
-        of_it = self._of(name)
+        """Tell whether a product has its inputs, and neither outputs nor notes of them."""
+        of_it = self._given[name]
         if any(path.exists() for path in self._outputs(of_it)):
             return False
         try:
@@ -254,15 +187,15 @@ class _Batch(ABC):
             return True
 
     def _one(self, name: str, _: Callable[[], None]) -> None:
-        """Make the outputs of an exposure, and keep them as notes."""
+        """Make the outputs of a product, and keep them as notes."""
         forget()
-        of_it = self._of(name)
+        of_it = self._given[name]
         key, outputs, notes = self._key(of_it), self._outputs(of_it), self._notes(of_it)
         Path(key_of(notes[0])).unlink(missing_ok=True)
         # Never under their own names: after a kill, nobody would know what they were made with.
         hidden = [_hidden(path) for path in outputs]
         try:
-            of_it = self._whole(of_it)
+            of_it = self._parse(of_it.words)
             for argument, path in zip(self._step.outputs, hidden, strict=True):
                 setattr(of_it, argument, path)
             self._step.work(of_it)
@@ -292,7 +225,7 @@ class _Batch(ABC):
     def _key(self, arguments: argparse.Namespace) -> str:
         """Return what `Batches.came` computes by sha256sum."""
         lines = [f"{arguments.batch_key}\n"]
-        for path in (*self._inputs(arguments), *arguments.batch_file):
+        for path in arguments.batch_file:
             with unwatched():
                 lines.append(f"{_digest(path)}  {path}\n")
         return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}  -\n"
@@ -301,63 +234,3 @@ class _Batch(ABC):
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-class _Exposures(_Batch):
-    """Exposures, whose command lines differ in the names of files only."""
-
-    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
-        with unwatched():
-            lines = arguments.among.read_text(encoding="utf-8").splitlines()
-        super().__init__(step, arguments, [Path(line).stem for line in lines])
-
-    def _number(self, name: str) -> int:
-        return self._names.index(name)
-
-    def _inputs(self, arguments: argparse.Namespace) -> list[Path]:
-        return [getattr(arguments, name) for name in self._step.inputs]
-
-    def _of(self, name: str) -> argparse.Namespace:
-        """Return the command line as it is for another exposure."""
-        arguments = copy.copy(self._arguments)
-        for argument in (*self._step.inputs, *self._step.outputs):
-            path = getattr(arguments, argument)
-            if path is not None:
-                setattr(arguments, argument, path.with_name(f"{name}{path.suffix}"))
-        return arguments
-
-
-class _Products(_Batch):
-    """Products, each with a command line of its own."""
-
-    def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
-        if step.parse is None:
-            raise DarkroomError("this program takes no others along")
-        self._parse = step.parse
-        # Of each only what tells whether it is wanted: the rest may name files that are not there.
-        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-        _add_key_options(parser)
-        for name in step.outputs:
-            parser.add_argument(f"--{name.replace('_', '-')}", dest=name, type=Path)
-        self._given: dict[str, argparse.Namespace] = {}
-        for text in arguments.along:
-            words = shlex.split(text)
-            given, _ = parser.parse_known_args(words)
-            given.words = words
-            self._given[str(getattr(given, step.outputs[0]))] = given
-        own = str(getattr(arguments, step.outputs[0]))
-        super().__init__(step, arguments, [own, *self._given])
-
-    def _name(self, arguments: argparse.Namespace) -> str:
-        # Not the name alone: parts of two stacks have the same.
-        return str(getattr(arguments, self._step.outputs[0]))
-
-    def _number(self, name: str) -> int:
-        # Programs name the others in different orders, and not always all of them.
-        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-
-    def _of(self, name: str) -> argparse.Namespace:
-        return copy.copy(self._given[name])
-
-    def _whole(self, of_it: argparse.Namespace) -> argparse.Namespace:
-        return self._parse(of_it.words)

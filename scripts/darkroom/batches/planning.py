@@ -1,21 +1,28 @@
-"""What the rules of a step say of its batches: who may be taken along, and what was made already.
+"""What the rules say of batches: which exposures, which products, and what was made already.
 
 Imported each time the workflow is planned: standard library only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.provenance import settings_digest
 from darkroom.workflow.plan import Plan, quoted
 
+if TYPE_CHECKING:
+    from darkroom.campaign.lock import Exposure
+
 #: Exposures of a batch when the size is ``auto``: more would save a hundredth of a second each.
 USUAL = 20
+# Exposures at once in a step that takes a while for each: a job asks for as many cores.
+_AT_ONCE = 4
 # Characters in which a command names others: the system allows 131072 a word, the command's own
 # files included.
 _LONGEST = 60_000
@@ -23,14 +30,14 @@ _LONGEST = 60_000
 
 @dataclass(frozen=True)
 class Batch:
-    """What the command of an exposure's job says of its batch.
+    """What the command of a product's job says of its batch.
 
     Parameters
     ----------
     came : str
-        Shell command that succeeds when the outputs were made by the job of another exposure.
+        Shell command that succeeds when the outputs were made by the job of another product.
     options : str
-        Options with which the program takes further exposures along.
+        Options with which the program takes further products along.
     """
 
     came: str = "false"
@@ -68,7 +75,11 @@ class Job:
 
 
 class Batches:
-    """The batches of a campaign's steps.
+    """The batches of a campaign's exposures, and its batches of products.
+
+    The exposures of an item are divided once, in the order of the lock: the batch ``0002`` holds the
+    same ones at every step. What a step makes of a batch is listed, each file with its SHA-256, in
+    ``batches/<step>/0002.list`` of the item's folder: that list is the output that Snakemake knows.
 
     Parameters
     ----------
@@ -90,39 +101,90 @@ class Batches:
                 f"batch={text[:40]}: give auto, or the number of exposures, 1 or more"
             )
         self.plan = plan
-        #: Largest number of exposures of a batch; None: the usual one.
-        self.size = None if text == "auto" else int(text)
+        self._most = USUAL if text == "auto" else int(text)
+        self._rows = cache(self.plan.exposures)
+        self._numbers = cache(self._numbered)
 
-    def step(
-        self,
-        item: str,
-        inputs: Iterable[str],
-        outputs: Sequence[str],
-        *settings: str,
-        shared: Iterable[str] = (),
-    ) -> Batch:
-        """Return what the command of an exposure's job says of its batch.
+    def of(self, item: str, batch: str) -> list[Exposure]:
+        """Return the exposures of a batch, in the order of the lock."""
+        begin = (int(batch) - 1) * self._most
+        return self._rows(item)[begin : begin + self._most]
+
+    def lists(self, item: str, step: str) -> list[str]:
+        """Return the lists of what a step makes of each batch of an item."""
+        number = -(-len(self._rows(item)) // self._most)
+        folder = f"{self.plan.folder(item)}/batches/{step}"
+        return [f"{folder}/{one:04d}.list" for one in range(1, number + 1)]
+
+    def lists_of(self, item: str, step: str, exposures: Iterable[str]) -> list[str]:
+        """Return the lists of what a step makes of the batches that hold some exposures."""
+        numbers = self._numbers(item)
+        held = sorted({numbers[name] for name in exposures})
+        folder = f"{self.plan.folder(item)}/batches/{step}"
+        return [f"{folder}/{one:04d}.list" for one in held]
+
+    def tracked(self, item: str, paths: Iterable[str]) -> list[str]:
+        """Return the files of a job as Snakemake knows them: lists in place of status files."""
+        paths, folder = list(paths), f"{self.plan.results}/raw/{item}/"
+        others = [path for path in paths if not path.startswith(folder)]
+        names = [PurePath(path).stem for path in paths if path.startswith(folder)]
+        return [*others, *self.lists_of(item, "raw", names)]
+
+    def _numbered(self, item: str) -> dict[str, int]:
+        """Return the number of the batch of each exposure of an item."""
+        return {row.exposure: k // self._most + 1 for k, row in enumerate(self._rows(item))}
+
+    def part(self, batch: str) -> str:
+        """Return the options that tell a program which exposures of an item a batch holds."""
+        return quoted("--first", (int(batch) - 1) * self._most, "--number", self._most)
+
+    def workers(self, item: str, batch: str) -> int:
+        """Return how many exposures of a batch are worked on at once, where there are cores."""
+        return min(len(self.of(item, batch)), _AT_ONCE)
+
+    def files(self, item: str, batch: str, source: str, **options: str) -> str:
+        """Return the files of one exposure of a batch, see `files_of`."""
+        return self.files_of(item, self.of(item, batch)[0].exposure, source, **options)
+
+    def files_of(self, item: str, name: str, source: str, **options: str) -> str:
+        """Return the files of one exposure: those of others of a batch are found beside them.
 
         Parameters
         ----------
-        item : str
-            The item.
-        inputs : iterable of str
-            Files of the exposure, in the order of `darkroom.batches.making.Step`.
-        outputs : sequence of str
-            Files that are made of it.
+        item, name : str
+            The exposure.
+        source : str
+            The file that a program takes without an option, below the campaign's results, with
+            ``{}`` for the exposure.
+        **options : str
+            Files of options below the folder of the item.
+        """
+        words = [
+            word
+            for option, path in options.items()
+            for word in (f"--{option}", f"{self.plan.folder(item)}/{path.format(name)}")
+        ]
+        return quoted(*words, f"{self.plan.results}/{source.format(name)}")
+
+    @staticmethod
+    def step(
+        *settings: str, shared: Iterable[str] = (), own: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the options of a program that makes a batch.
+
+        Parameters
+        ----------
         *settings : str
-            All else that determines them: options, code.
+            All that determines its outputs beside the files of each exposure: options, code.
         shared : iterable of str
             Files that all exposures have in common.
+        own : mapping, optional
+            Further options of single exposures, by name.
         """
-        size = USUAL if self.size is None else self.size
-        if size == 1 or len(self.plan.exposures(item)) == 1:
-            return Batch()
-        key = settings_digest({"settings": settings})
-        words = ["--among", f"{self.plan.folder(item)}/statuses.list", "--batch", size]
-        words += ["--batch-key", key, *(f"--batch-file={path}" for path in shared)]
-        return Batch(_came(key, [*inputs, *shared], outputs), quoted(*words))
+        words = ["--batch-key", settings_digest({"settings": settings})]
+        words += [f"--batch-file={path}" for path in shared]
+        words += [f"--own={name} {options}" for name, options in (own or {}).items()]
+        return quoted(*words)
 
     def together(self, name: str, names: Iterable[str], job: Callable[[str], Job]) -> Batch:
         """Return what the command of a product's job says of its batch.
@@ -136,7 +198,7 @@ class Batches:
         job : callable
             ``job(name)`` returns what is made of each.
         """
-        size = USUAL if self.size is None else self.size
+        size = self._most
         every = list(names)
         begin = every.index(name) if name in every else 0
         others = [one for one in (*every[begin + 1 :], *every[:begin]) if one != name]

@@ -220,6 +220,11 @@ def read_frames(path: StrPath) -> list[dict[str, str]]:
     return rows
 
 
+def refusal_text(row: Mapping[str, str]) -> str:
+    """Return why a frame table refuses an exposure, as a line; empty when it does not."""
+    return "" if row["accepted"] == "yes" else f"{row['reason']}\n"
+
+
 def accepted_exposures(path: StrPath) -> set[str]:
     """Return the names of the exposures that a frame table accepts."""
     return {row["exposure"] for row in read_frames(path) if row["accepted"] == "yes"}

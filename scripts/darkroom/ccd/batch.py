@@ -11,7 +11,8 @@ import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from darkroom.batches.making import Step, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

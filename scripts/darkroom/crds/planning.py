@@ -91,10 +91,6 @@ class References:
         """Return the list of verified mappings by which an item's references are chosen."""
         return f"{self.plan.results}/crds/{self._needed_observatory(item)}.mappings"
 
-    def of_exposures(self, item: str) -> list[str]:
-        """Return the lists of best references of an item's exposures."""
-        return self.plan.exposure_files(item, "references")
-
     def of_items(self, observatory: str) -> list[str]:
         """Return the files that list the references of each item, for items with exposures."""
         items = [item for item in self._items(observatory) if self.plan.exposures(item)]

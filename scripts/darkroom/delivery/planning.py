@@ -75,16 +75,15 @@ class Deliveries:
         return found
 
     def deck_references(self, instrument: str) -> list[str]:
-        """Return the lists of references of all exposures held out of an instrument's items."""
+        """Return the list of references of the exposures held out of each of an instrument's items."""
         pipeline = self.pipelines[instrument]
         return [
-            path
+            f"{self.plan.folder(item)}/judge/references.list"
             for item in pipeline.items
             if pipeline.compared(item)
-            for path in pipeline.deck_files(item, f"{self.plan.folder(item)}/judge/references")
         ]
 
     def ramp_memory(self, item: str, attempt: int) -> int:
         """Return the memory in MB of a comparison: several copies of the ramps of an exposure."""
         pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
-        return max(3 * pipeline.ramp_memory(item, name, attempt) for name in pipeline.deck(item))
+        return int(3 * pipeline.ramp_memory(item, attempt))

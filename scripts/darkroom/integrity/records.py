@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import flush, make_folder, remove_durably
+from darkroom.batches.listing import lists_by_file
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
 from darkroom.integrity.seals import seal_fault, sealed, sealed_text, text_fault
 from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from darkroom.hints import StrPath
 
@@ -263,20 +264,41 @@ def head_of(root: StrPath) -> dict[str, Any]:
     return {} if seal_fault(content) else content
 
 
-def output_of(root: Path, path: StrPath, head: dict[str, Any] | None = None) -> str | None:
+def output_of(
+    root: Path,
+    path: StrPath,
+    head: dict[str, Any] | None = None,
+    lists: Mapping[str, str] | None = None,
+) -> str | None:
     """Return the output of a rule that a file is or belongs to, as Snakemake names it.
 
-    A file that is in no rule's output is taken for one that a status file names: an exposure beside
-    its status, a ramp beside that of its calibration.
+    What is made of an exposure belongs to the list of its batch. A file that is in no rule's output
+    and in no list is taken for one that a status file names: an exposure beside its status, a ramp
+    beside that of its calibration.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The campaign's folder of results.
+    path : path-like
+        A file below it.
+    head : dict, optional
+        What `head_of` returns, for many calls.
+    lists : mapping, optional
+        What `darkroom.batches.listing.lists_by_file` returns, for many calls.
     """
     head = head_of(root) if head is None else head
     if not head:
         return None
-    name = os.path.relpath(path, root)
-    found = _declared(head, name)
-    if found is None and (status := status_of(path)):
-        found = _declared(head, os.path.relpath(status, root))
-    return found
+    if lists is None:
+        lists = lists_by_file(root, head["results"])
+    for one in (path, status_of(path)):
+        if one is not None:
+            name = os.path.relpath(one, root)
+            found = _declared(head, name) or lists.get(f"{head['results']}/{name}")
+            if found:
+                return found
+    return None
 
 
 def _declared(head: dict[str, Any], name: str) -> str | None:

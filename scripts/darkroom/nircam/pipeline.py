@@ -48,6 +48,7 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         super().__init__(plan)
         # As `options`: the same for each exposure of an item.
         self.calibrate_options = cache(self._calibrate_options)
+        self.largest_ramp = cache(self._largest_ramp)
 
     def reference_kinds(self, item: str) -> list[str]:
         """Return the CRDS reference types that an item's exposures need.
@@ -88,8 +89,8 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         items = self.plan.items_of(self.instrument)
         return "|".join(item for item in items if self.engine(item) in engines) or "(?!)"
 
-    def ramps_by_pipeline(self, item: str, purpose: str) -> dict[str, list[str]]:
-        """Return the statuses of the pipeline's ramps with which those built in are compared."""
+    def ramps_by_pipeline(self, item: str, purpose: str) -> dict[str, str]:
+        """Return the list of the pipeline's ramps with which those built in are compared."""
         both = self.engine(item) == "both"
         return {"against": self.calibrated(item, purpose)} if both else {}
 
@@ -110,11 +111,6 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         folder = self.plan.folder(item)
         return quoted("--references", f"{folder}/references", "--refusals", f"{folder}/refusals")
 
-    def refusals(self, item: str) -> list[str]:
-        """Return the files that say why exposures are refused, in the lock's order."""
-        folder = f"{self.plan.folder(item)}/refusals"
-        return [f"{folder}/{row.exposure}.txt" for row in self.plan.exposures(item)]
-
     def superbias_made(self, item: str, purpose: str) -> dict[str, str]:
         """Return the superbias that is subtracted for a product, when it is the one made here."""
         made = planning.subtracts_made(self.settings(item), purpose)
@@ -129,13 +125,16 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         crds = self.plan.crds("jwst")
         return quoted("--cache", crds.cache, "--context", crds.context)
 
-    def ramp_memory(self, item: str, exposure: str, attempt: int) -> int:
-        """Return the memory in MB of the pipeline's steps on an exposure."""
-        return planning.ramp_memory(self.plan.lock.get(item, exposure).facts) * attempt
+    def ramp_memory(self, item: str, attempt: int) -> int:
+        """Return the memory in MB of the pipeline's steps on the largest exposure of an item."""
+        return self.largest_ramp(item) * attempt
 
-    def calibrated(self, item: str, purpose: str) -> list[str]:
-        """Return the status files of an item's calibrated exposures, in the lock's order."""
-        return self.plan.exposure_files(item, f"calibrated/{purpose}")
+    def _largest_ramp(self, item: str) -> int:
+        return max(planning.ramp_memory(row.facts) for row in self.plan.exposures(item))
+
+    def calibrated(self, item: str, purpose: str) -> str:
+        """Return the list of the status files of an item's calibrated exposures."""
+        return f"{self.plan.folder(item)}/calibrated_{purpose}.list"
 
     # Superbias and read noise
 
@@ -235,18 +234,17 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         folder = f"{self.plan.folder(item)}/{place}/{correction}"
         return [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
 
-    def corrected_by_pipeline(self, item: str, correction: str) -> dict[str, list[str]]:
-        """Return the statuses of the pipeline's ramps with which those built in are compared."""
-        folder = f"{self.plan.folder(item)}/corrected/{correction}"
-        files = [f"{folder}/{name}.json" for name in self.compared_exposures(item)]
-        return {"against": files} if self.engine(item) == "both" else {}
+    def corrected_by_pipeline(self, item: str, correction: str) -> dict[str, str]:
+        """Return the list of the pipeline's ramps with which those built in are compared."""
+        made = f"{self.plan.folder(item)}/corrected/{correction}.list"
+        return {"against": made} if self.engine(item) == "both" else {}
 
     def all_corrected(self, item: str) -> list[str]:
-        """Return the status files of those exposures after every correction, or their folders."""
-        names = self.corrections(item)
+        """Return what lists those exposures after every correction: a list, or their folder."""
+        names, folder = self.corrections(item), self.plan.folder(item)
         if self.engine(item) != "jwst":
-            return [f"{self.plan.folder(item)}/ramps/{name}" for name in names]
-        return [path for name in names for path in self.corrected(item, name)]
+            return [f"{folder}/ramps/{name}" for name in names]
+        return [f"{folder}/corrected/{name}.list" for name in names]
 
     def correct_inputs(self, item: str, correction: str) -> dict[str, str]:
         """Return the further inputs of a correction: superbias, parameters, kernels."""

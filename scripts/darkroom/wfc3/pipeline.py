@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
 from darkroom.errors import DarkroomError
@@ -16,6 +16,9 @@ from darkroom.wfc3.settings import PROGRAMS, Wfc3Settings
 from darkroom.wfc3.superdark.settings import SuperdarkSettings
 from darkroom.wfc3.visit.settings import DrizzleSettings
 from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
+
+if TYPE_CHECKING:
+    from darkroom.campaign.lock import Exposure
 
 
 def check_item(name: str, settings: Mapping[str, Any], exposures: Iterable[str]) -> None:
@@ -106,6 +109,8 @@ def ramp_memory(shape: str, nsamp: int) -> int:
 
 # Blocks of pixels of a dark, in several copies.
 _MB_A_DARK = 32
+# What follows the name of an exposure in that of its calibrated image among the judged products.
+_FLT = "_flt"
 # Fraction of the exposures that one filter must have; others are strays.
 _ONE_FILTER = 0.8
 
@@ -188,10 +193,11 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
         """Return the memory in MB of a job that holds a ramp."""
         return attempt * self.largest_ramp(item)
 
-    def choice_options(self, item: str, exposure: str) -> str:
-        """Return the options by which the bad reads of an exposure and their treatment are chosen.
+    def choice_options(self, item: str, exposure: str | None = None) -> str:
+        """Return the options by which bad reads and their treatment are chosen.
 
-        calwf3 itself can only mask.
+        They are those of an exposure, or of all that have none of their own. calwf3 itself can only
+        mask.
         """
         settings = self.settings(item)
         treatment = settings["treatments"].get(exposure, settings["treatment"])
@@ -199,7 +205,13 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             treatment = "mask"
         chosen = settings | {"treatment": treatment}
         options = command_options(chosen, Wfc3Settings, PROGRAMS["choose_reads"])
-        return f"{options} {self.given_reads(item, exposure)}".rstrip()
+        return f"{options} {self.given_reads(item, exposure) if exposure else ''}".rstrip()
+
+    def own_choices(self, item: str, exposures: Iterable[Exposure]) -> dict[str, str]:
+        """Return the options of those exposures that have choices of their own, by their names."""
+        usual = self.choice_options(item)
+        chosen = {row.exposure: self.choice_options(item, row.exposure) for row in exposures}
+        return {name: options for name, options in chosen.items() if options != usual}
 
     def given_reads(self, item: str, exposure: str) -> str:
         """Return the option that replaces the choice of bad reads, when the campaign gives them."""
@@ -219,7 +231,7 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             return {}
         if held not in self.plan.campaign.items:
             raise DarkroomError(f"item {item}: archive_drz names {held!r}, which is no item")
-        return {"archive": self.plan.statuses(held)[0]}
+        return {"archive": f"{self.plan.folder(held)}/statuses.list"}
 
     def products(self, item: str) -> list[str]:
         """Return the products of an item.
@@ -263,14 +275,8 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             | frames
         }
         found |= {product: {"candidate": path} for product, path in self.candidates(item).items()}
-        for row in self.plan.exposures(item):
-            # The status names the FLT, which an exposure that is not accepted does not have.
-            found[f"{row.exposure}_flt"] = {
-                "status": f"{folder}/reprocessed/{row.exposure}.json",
-                "record": f"{folder}/measures/{row.exposure}.json",
-                "original": f"{folder}/original/{row.exposure}.json",
-            }
-        return found
+        steps = {step: f"{folder}/{step}.list" for step in ("reprocessed", "measures", "original")}
+        return found | {f"{row.exposure}{_FLT}": steps for row in self.plan.exposures(item)}
 
     def gate_options(self, item: str, product: str, inputs: Any) -> str:
         """Return the options of the program ``gates`` that name its inputs and settings."""
@@ -279,6 +285,12 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
         if product in self.candidates(item):
             return named_options(inputs, *names)
         kind = product if product in ("reprocessed", "superdark") else "flt"
+        if kind == "flt":
+            folder, file = self.plan.folder(item), f"{product.removesuffix(_FLT)}.json"
+            # The status names the FLT, which an exposure that is not accepted does not have.
+            words = ["--status", f"{folder}/reprocessed/{file}"]
+            words += ["--record", f"{folder}/measures/{file}"]
+            return f"{quoted(*words, '--original', f'{folder}/original/{file}')} {self.harm_options(kind)}"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:
@@ -292,10 +304,12 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             f"{self.drizzle_options(item)} {quoted(*(['--keep', *keep] if keep else []))}".rstrip()
         )
 
-    def figure_options(self, item: str, inputs: Any) -> str:
+    def figure_options(self, item: str) -> str:
         """Return the options for an item's figures: exposures, folder, archive image, truth."""
         words = [row.exposure for row in self.plan.exposures(item)]
         words += ["--folder", self.plan.folder(item)]
         if self.plan.simulated:
             words += ["--truth", f"{self.plan.results}/raw/{item}/truth"]
-        return f"{quoted(*words)} {named_options(inputs, 'archive')}".rstrip()
+        if held := self.settings(item)["archive_drz"]:
+            words += ["--archive", self.plan.statuses(held)[0]]
+        return quoted(*words)

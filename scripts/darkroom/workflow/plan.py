@@ -102,14 +102,6 @@ class Plan:
         """Return the status files of an item's exposures, in the lock's order."""
         return [f"{self.results}/raw/{item}/{row.exposure}.json" for row in self.exposures(item)]
 
-    def all_statuses(self) -> list[str]:
-        """Return the status files of the exposures of all items."""
-        return [status for item in self.campaign.items for status in self.statuses(item)]
-
-    def exposure_files(self, item: str, folder: str) -> list[str]:
-        """Return the JSON file of each exposure of an item in one of the item's folders."""
-        return [f"{self.folder(item)}/{folder}/{row.exposure}.json" for row in self.exposures(item)]
-
     def judging_module(self, item: str) -> str:
         """Return the module that declares the checks of an item's exposures; it need not exist."""
         return f"darkroom.{self.campaign.items[item]['instrument']}.judging"

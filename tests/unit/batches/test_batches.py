@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.batches.planning import Batch, Batches
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, watch

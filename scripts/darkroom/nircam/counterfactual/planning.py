@@ -88,7 +88,7 @@ class ComparisonPlan:
         words : str
             Its command line, without the output and the exposures.
         inputs : list of str
-            The files, those of the exposures last.
+            The files, the list of the exposures last.
         """
         folder = self.plan.folder(item)
         judge, refusals = f"{folder}/judge", f"{folder}/refusals"
@@ -98,8 +98,8 @@ class ComparisonPlan:
             "--product", product, "--candidate", candidate, "--current", current, "--made-of",
             ramps, "--references", references, "--refusals", refusals,
         )  # fmt: skip
-        inputs = [candidate, current, ramps, *self.deck_files(item, refusals, ".txt"),
-                  *self.deck_files(item, references), *self.deck_statuses(item)]  # fmt: skip
+        inputs = [candidate, current, ramps, f"{folder}/refusals.list", f"{references}.list",
+                  f"{folder}/statuses.list"]  # fmt: skip
         return f"{words} {self.place()} {self.compare_options(item, product)}", inputs
 
     def deck_statuses(self, item: str) -> list[str]:

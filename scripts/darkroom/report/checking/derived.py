@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.campaign.frames import read_frames
+from darkroom.batches.listing import paths_in
+from darkroom.campaign.frames import read_frames, refusal_text
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
@@ -42,20 +43,25 @@ def derived_fault(root: Path, path: Path, lock: Lock | None) -> str | None:
 
 
 def _list_fault(path: Path, item: str, lock: Lock) -> str:
-    """Compare with one JSON file for each exposure of the item, in the order of the lock."""
+    """Compare with the lists of the item's batches, one after the other."""
+    folder = path.parent
     text = path.read_bytes().decode("utf-8", "replace")
+    if path.name.endswith("_statuses.list"):
+        purpose = path.name.removesuffix("_statuses.list")
+        copied = (folder / "statuses.list", folder / f"calibrated_{purpose}.list")
+        same = any(one.is_file() and one.read_bytes() == path.read_bytes() for one in copied)
+        return "" if same else "is no copy of the list of the exposures"
+    step = "raw" if path.name == "statuses.list" else path.stem
     wanted = [row.exposure for row in lock.of(item)]
-    folder = text.split("\n", maxsplit=1)[0].rpartition("/")[0]
-    known = f"raw/{item}", f"{item}/references", f"{item}/calibrated/"
-    named = folder.split("/")
-    place = "/".join(named[named.index(item) - 1 :]) if item in named else ""
-    place = place if place.startswith("raw/") else "/".join(place.split("/")[1:])
-    if place not in known[:2] and not place.startswith(known[2]):
-        return f"names the folder {folder[:80]!a}, in which no exposures are"
-    if not Path(folder).is_dir():
-        return f"names the folder {folder[:80]!a}, which does not exist"
-    expected = "".join(f"{folder}/{name}.json\n" for name in wanted)
-    return "" if text == expected else "its lines are not the exposures of the lock, in their order"
+    expected, names = "", list[str]()
+    for batch in sorted((folder / "batches" / step).glob("*.list")):
+        if len(names) >= len(wanted):
+            break  # of an earlier division into batches
+        expected += batch.read_bytes().decode("utf-8", "replace")
+        names = [Path(one).stem for one in paths_in(expected)]
+    if names != wanted:
+        return "its lines are not the exposures of the lock, in their order"
+    return "" if text == expected else "differs from the lists of its batches"
 
 
 def _judged_fault(path: Path) -> str:
@@ -63,7 +69,7 @@ def _judged_fault(path: Path) -> str:
     text = path.read_bytes().decode("utf-8", "replace")
     if not text.endswith("\n"):
         return "its last line is cut off"
-    for line in text.splitlines():
+    for line in paths_in(text):
         if "/judge/" not in line or "\0" in line or not Path(line).is_file():
             return f"names {line[:80]!a}, which is no file about the judgement of a product"
     return ""
@@ -78,6 +84,5 @@ def _refusal_fault(path: Path, table: Path) -> str | None:
     row = rows.get(path.stem)
     if row is None:
         return None
-    expected = "" if row["accepted"] == "yes" else f"{row['reason']}\n"
-    same = path.read_bytes() == expected.encode()
+    same = path.read_bytes() == refusal_text(row).encode()
     return "" if same else "differs from the reason in the frame table"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.archive.arrivals import JOURNAL
+from darkroom.batches.listing import lists_by_file
 from darkroom.batches.notes import note_of
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
@@ -90,6 +91,7 @@ class RecordedFiles:
         self.unreadable: set[Path] = set()
         #: Caches of CRDS, each with the table of the references that the campaign uses.
         self.caches: dict[Path, str] = {}
+        self._by_file = lists_by_file(root, str(findings.head.get("results", root)))
         # What is stale in each list of inputs, or in one before it.
         self._lists: dict[str, str] = {}
         for path, record in recorded(root):
@@ -104,7 +106,7 @@ class RecordedFiles:
 
     def target(self, path: Path) -> str | None:
         """Return the output of a rule by which a file is made again."""
-        if found := output_of(self.root, path, dict(self.findings.head)):
+        if found := output_of(self.root, path, dict(self.findings.head), self._by_file):
             return found
         for cache, table in self.caches.items():
             if cache in path.absolute().parents:

@@ -89,12 +89,10 @@ class ComparisonPlan:
 
     def insertion_inputs(self, item: str) -> dict[str, Any]:
         """Return the exposures on which a superdark was compared, and why some are refused."""
-        visit = self.tested_on(item)
-        rows = [row.exposure for row in self.plan.exposures(visit)]
-        folder = self.plan.folder(visit)
+        folder = self.plan.folder(self.tested_on(item))
         return {
-            "exposures": [f"{self.plan.results}/raw/{visit}/{name}.json" for name in rows],
-            "refusals": [f"{folder}/refusals/{name}.txt" for name in rows],
+            "exposures": f"{folder}/statuses.list",
+            "refusals": f"{folder}/refusals.list",
         }
 
     def insertion_options(self, item: str) -> str:
@@ -105,13 +103,12 @@ class ComparisonPlan:
 
     def compare_inputs(self, item: str, product: str) -> dict[str, Any]:
         """Return the inputs of a comparison: new file, exposures, refusals, references."""
-        rows = [row.exposure for row in self.plan.exposures(item)]
         folder = self.plan.folder(item)
         return {
             "candidate": self.candidates(item)[product],
-            "exposures": [f"{self.plan.results}/raw/{item}/{name}.json" for name in rows],
-            "refusals": [f"{folder}/refusals/{name}.txt" for name in rows],
-            "references": [f"{folder}/references/{name}.json" for name in rows],
+            "exposures": f"{folder}/statuses.list",
+            "refusals": f"{folder}/refusals.list",
+            "references": f"{folder}/references.list",
         }
 
     def compare_options(self, item: str, product: str) -> str:
