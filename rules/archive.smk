@@ -47,6 +47,8 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{item}}/{{batch}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{item}}/{{batch}}.tsv"
+    # What cannot be had is told before much is made of the rest.
+    priority: 9
     localrule: ARRIVALS.remote
     conda:
         f"../envs/{ARRIVALS.toolset}.yaml"

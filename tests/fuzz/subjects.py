@@ -54,7 +54,7 @@ from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.statistic import Deviation
 from darkroom.gates.verdict import judge, write_verdicts
 from darkroom.judge.judgement import write_judgements
-from darkroom.pipelines import item_products, pipelines
+from darkroom.pipelines import campaign_products, item_products, pipelines
 from darkroom.report.verdicts import item_verdicts
 from darkroom.workflow.plan import Plan
 from fuzz import mutate
@@ -147,7 +147,7 @@ class LockFile(Subject):
         lock = require_lock(self.campaign)
         plan = Plan(self.campaign, "results", lambda: lock)
         made = pipelines(plan)
-        for name in [*item_products(plan, made), *plan.all_statuses()]:
+        for name in campaign_products(plan, made):
             assert not [part for part in name.split("/")[1:] if name_fault(part)], name
         for item in self.campaign.items:
             plan.image_memory(item, 1, 80)

@@ -1,4 +1,4 @@
-"""Small exposures come together: each noted for its own call, none lost, none brought twice."""
+"""Exposures come in batches: each is noted, none lost, none brought twice."""
 
 import csv
 import os
@@ -16,6 +16,7 @@ from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
 from darkroom.campaign.lock import Exposure, Lock, require_lock
 from darkroom.campaign.pins import Pins
+from darkroom.campaign.status import load_status
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
 from loopback.campaigns import locked
@@ -55,9 +56,11 @@ def program(campaign, raw, **options):
     return Fetching(campaign, require_lock(campaign), Pins(), raw, **options)
 
 
-def fetch(campaign, raw, name, **options):
+def fetch(campaign, raw, *names, **options):
+    """Fetch a batch, all of them by default; return the statuses."""
     run = program(campaign, raw, **options)
-    return run.together(run.lock.get("visit", name))
+    rows = [run.lock.get("visit", name) for name in names or MEMBERS]
+    return [load_status(path) for path in run.batch(rows)]
 
 
 def rows_of(run):
@@ -69,105 +72,131 @@ def manifest(raw):
         return {row["exposure"]: row for row in csv.DictReader(stream, delimiter="\t")}
 
 
-def test_one_call_brings_all_small_ones(campaign, server, raw):
-    assert fetch(campaign, raw, MEMBERS[3])["accepted"]
+def test_one_call_brings_all_of_a_batch(campaign, server, raw):
+    assert all(status["accepted"] for status in fetch(campaign, raw))
     for name, uri in zip(MEMBERS, URIS, strict=True):
         content = server.catalogue.products[uri].content
         assert (raw / "visit" / f"{name}_raw.fits").read_bytes() == content
     assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
 
 
-def test_what_came_along_is_not_brought_again(campaign, server, raw):
-    fetch(campaign, raw, MEMBERS[0])
-    statuses = [fetch(campaign, raw, name) for name in MEMBERS]
+def test_what_came_is_not_brought_again(campaign, server, raw):
+    fetch(campaign, raw, *MEMBERS[:5])
+    statuses = fetch(campaign, raw)
     assert [status["exposure"] for status in statuses] == MEMBERS
     assert [server.asked(f"{name}_raw.fits") for name in MEMBERS] == [1] * len(MEMBERS)
 
 
 def test_an_edit_of_the_program_looks_again_at_what_is_there(campaign, server, raw):
     """At the bytes on this disk, not at the archive's."""
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     (raw / "visit" / f"{MEMBERS[5]}_raw.fits").write_bytes(b"damaged")
-    fetch(campaign, raw, MEMBERS[0], code="another")
+    fetch(campaign, raw, code="another")
     asked = [server.asked(f"{name}_raw.fits") for name in MEMBERS]
     assert asked == [1] * 5 + [2] + [1] * 6
 
 
-def test_a_file_that_was_touched_after_its_note_is_received_anew(campaign, server, raw):
-    fetch(campaign, raw, MEMBERS[0])
+@pytest.mark.parametrize("age_s", [0, -1000, 5])
+def test_a_file_that_was_damaged_is_received_anew(campaign, server, raw, age_s):
+    """Whatever its time says."""
+    fetch(campaign, raw)
     path = raw / "visit" / f"{MEMBERS[0]}_raw.fits"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"\x01")
-    os.utime(path, (time.time() + 5, time.time() + 5))
-    fetch(campaign, raw, MEMBERS[0])
+    os.utime(path, (time.time() + age_s,) * 2)
+    fetch(campaign, raw)
     assert path.read_bytes() == content
+    assert [server.asked(f"{name}_raw.fits") for name in MEMBERS[1:]] == [1] * 11
 
 
-def test_a_failing_companion_fails_nobody_else(campaign, server, raw):
+@pytest.mark.parametrize("kind", ["pipe", "link", "hole"])
+def test_what_is_no_exposure_any_more_is_received_anew(campaign, raw, kind):
+    """And is neither waited for nor read to its end."""
+    fetch(campaign, raw)
+    path = raw / "visit" / f"{MEMBERS[0]}_raw.fits"
+    content = path.read_bytes()
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(raw / "visit" / f"{MEMBERS[1]}_raw.fits")
+    else:
+        with path.open("wb") as stream:
+            stream.truncate(1 << 40)
+    fetch(campaign, raw)
+    assert path.read_bytes() == content
+    assert not path.is_symlink()
+
+
+def test_one_that_fails_takes_no_other_with_it(campaign, server, raw):
     server.faults.add("missing", f"{MEMBERS[4]}_raw.fits")
-    assert fetch(campaign, raw, MEMBERS[0])["accepted"]
+    with pytest.raises(DarkroomError, match="it is not there"):
+        fetch(campaign, raw)
     rows = manifest(raw)
     assert [name for name, row in rows.items() if row["state"] != "arrived"] == [MEMBERS[4]]
     assert rows[MEMBERS[4]]["state"] == "did not arrive"
     assert "it is not there (HTTP 404)" in rows[MEMBERS[4]]["why"]
-    with pytest.raises(DarkroomError, match="it is not there"):
-        fetch(campaign, raw, MEMBERS[4])
+    there = {path.stem for path in (raw / "visit").glob("*.json")}
+    assert there == set(MEMBERS) - {MEMBERS[4]}
+    server.faults.clear()
+    server.requests.clear()
+    assert len(fetch(campaign, raw)) == 12
+    assert asked(server) == 1
+
+
+def test_several_that_fail_are_listed(campaign, server, raw):
+    for name in MEMBERS[2:4]:
+        server.faults.add("missing", f"{name}_raw.fits")
+    with pytest.raises(DarkroomError, match="2 of 12 exposures failed, the others are made") as told:
+        fetch(campaign, raw)
+    lines = str(told.value).splitlines()
+    assert [line.split(":")[0].strip() for line in lines[1:]] == MEMBERS[2:4]
 
 
 def test_the_manifest_is_brought_up_to_date(campaign, server, raw):
     server.faults.add("missing", f"{MEMBERS[4]}_raw.fits")
-    fetch(campaign, raw, MEMBERS[0])
+    with pytest.raises(DarkroomError):
+        fetch(campaign, raw)
     server.faults.clear()
-    fetch(campaign, raw, MEMBERS[4])
+    fetch(campaign, raw)
     row = manifest(raw)[MEMBERS[4]]
     assert (row["state"], row["why"]) == ("arrived", "")
     assert len(row["sha256"]) == 64
 
 
-def test_a_refused_exposure_is_recorded(campaign, server, raw):
+@pytest.fixture
+def bad_product(server):
     """Bytes that come twice the same and are no FITS: what the archive has."""
     product = server.catalogue.products[URIS[2]]
     good = product.content
     product.content = b"SIMPLE  =" + bytes(len(good) - 9)
-    try:
-        fetch(campaign, raw, MEMBERS[0])
-        status = fetch(campaign, raw, MEMBERS[2])
-    finally:
-        product.content = good
-    assert not status["accepted"]
+    yield
+    product.content = good
+
+
+def test_a_refused_exposure_is_recorded(campaign, server, raw, bad_product):
+    statuses = fetch(campaign, raw)
+    assert [status["accepted"] for status in statuses] == [name != MEMBERS[2] for name in MEMBERS]
     assert manifest(raw)[MEMBERS[2]]["state"] == "refused"
-    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 4
+    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 2
 
 
 def test_a_refused_exposure_is_brought_again_when_it_is_asked_for_again(campaign, server, raw):
-    """Whoever removes its status wants another look at it."""
+    """Whoever asks for its batch again wants another look at it."""
     product = server.catalogue.products[URIS[2]]
     good = product.content
     product.content = b"SIMPLE  =" + bytes(len(good) - 9)
     try:
-        assert not fetch(campaign, raw, MEMBERS[2])["accepted"]
+        assert not fetch(campaign, raw)[2]["accepted"]
     finally:
         product.content = good
-    assert fetch(campaign, raw, MEMBERS[2])["accepted"]
-
-
-def test_big_files_are_left_to_their_own_call(campaign, server, raw, monkeypatch):
-    monkeypatch.setattr(fetching, "SMALL_BYTES", 100)
-    fetch(campaign, raw, MEMBERS[0])
-    states = [row["state"] for row in manifest(raw).values()]
-    assert states == ["arrived"] + ["not tried"] * 11
-
-
-def test_nobody_is_taken_along_for_ever(campaign, server, raw, monkeypatch):
-    monkeypatch.setattr(fetching, "TOGETHER_S", 0.0)
-    fetch(campaign, raw, MEMBERS[0])
-    assert sum(row["state"] == "arrived" for row in manifest(raw).values()) == 1
+    assert fetch(campaign, raw)[2]["accepted"]
 
 
 def test_the_archive_is_asked_for_so_many_files_at_once(server, tmp_path, raw):
     campaign = locked(tmp_path, server, URIS, parallel=2)
     server.slow_s = 0.1
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     assert server.most_at_once == 2
 
 
@@ -177,13 +206,13 @@ def test_an_archive_that_is_down_is_not_asked_for_everything(campaign, server, r
     with pytest.raises(DarkroomError, match=r"HTTP 503 \(2 attempts\)"):
         fetch(campaign, raw, MEMBERS[0])
     monkeypatch.setattr(fetching, "FAILURES", 1)
-    with pytest.raises(DarkroomError, match=r"HTTP 503"):
-        fetch(campaign, raw, MEMBERS[1])
+    with pytest.raises(DarkroomError, match=r"not tried, since the archive does not answer"):
+        fetch(campaign, raw)
     server.requests.clear()
     with pytest.raises(DarkroomError, match=r"HTTP 503 \(1 attempt\)"):
         fetch(campaign, raw, MEMBERS[2])
     server.faults.clear()
-    assert fetch(campaign, raw, MEMBERS[2])["accepted"]
+    assert fetch(campaign, raw)[2]["accepted"]
     assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
 
 
@@ -199,7 +228,7 @@ def test_a_worker_that_is_killed_loses_nothing(campaign, server, raw):
         return one(exposure, **options)
 
     run.one = dying
-    assert run.together(run.lock.get("visit", MEMBERS[0]))["accepted"]
+    assert len(run.batch(rows_of(run))) == 12
     assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
 
 
@@ -209,7 +238,7 @@ def test_a_disk_too_small_for_the_campaign_is_told_in_the_log(
     lock = require_lock(campaign)
     wanted = sum(row.size for row in lock.exposures)
     monkeypatch.setattr(fetching, "_free", lambda _: wanted - 1)
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     assert "GB of exposures are still missing, and 0.0 GB are free" in caplog.text
 
 
@@ -245,7 +274,7 @@ def test_the_rows_of_the_manifest_that_are_written_grow_with_their_number(tmp_pa
 
 
 def test_a_journal_that_a_power_cut_left_costs_its_last_rows_alone(campaign, server, raw):
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     rows = manifest(raw)
     whole = "visit\t{}\tx.fits\trefused\t1\t\tnow\tbecause\n"
     text = whole.format(MEMBERS[1]) + whole.format(MEMBERS[2])[:-9]
@@ -276,7 +305,7 @@ def test_a_down_archive_whose_files_are_tried_once_is_asked_for_one(server, tmp_
     campaign = locked(tmp_path, server, URIS, retries=0, parallel=1, timeout_s=20)
     server.faults.add("unavailable", "*")
     with pytest.raises(DarkroomError, match="HTTP 503"):
-        fetch(campaign, raw, MEMBERS[0])
+        fetch(campaign, raw)
     assert asked(server) == 1
     assert (raw / ".archive_down").is_file()
 
@@ -288,7 +317,7 @@ def test_three_failures_in_a_row_of_each_worker_are_enough(
     campaign = locked(tmp_path, server, URIS, retries=1, parallel=parallel, timeout_s=20)
     server.faults.add("unavailable", "*")
     with pytest.raises(DarkroomError, match="HTTP 503"):
-        fetch(campaign, raw, MEMBERS[0])
+        fetch(campaign, raw)
     assert fewest <= asked(server) <= most
 
 
@@ -299,20 +328,12 @@ def test_an_archive_counts_as_down_for_a_while(campaign, server, raw, age_s, att
     os.utime(raw / ".archive_down", (time.time() - age_s,) * 2)
     server.faults.add("unavailable", "*")
     with pytest.raises(DarkroomError, match=rf"\({attempts}\)"):
-        fetch(campaign, raw, MEMBERS[0])
-
-
-def test_the_time_in_which_others_are_taken_along_ends(campaign, server, raw, monkeypatch):
-    clock = iter(range(1000, 10**6, 40))
-    monkeypatch.setattr(fetching, "monotonic", lambda: next(clock))
-    fetch(campaign, raw, MEMBERS[0])
-    # The clock goes on by 40 s with each look at it, and 60 s are allowed.
-    assert 1 <= sum(row["state"] == "arrived" for row in manifest(raw).values()) <= 2
+        fetch(campaign, raw)
 
 
 def test_what_has_arrived_is_told_now_and_then(campaign, raw, monkeypatch, caplog):
     caplog.set_level("INFO")
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     assert "so far" not in caplog.text
     assert "12 of 12 files arrived" in caplog.text
 
@@ -320,21 +341,20 @@ def test_what_has_arrived_is_told_now_and_then(campaign, raw, monkeypatch, caplo
 def test_progress_is_told(campaign, raw, monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr(fetching, "PROGRESS_S", -1.0)
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     assert "1 files arrived or failed so far" in caplog.text
 
 
-def test_files_of_unknown_size_are_left_out_and_those_after_them_are_not(campaign, server, raw):
+def test_a_file_of_unknown_size_comes_too(campaign, server, raw):
     run = program(campaign, raw)
     rows = [replace(row, size=None if k == 2 else row.size) for k, row in enumerate(rows_of(run))]
     run.lock = Lock(run.lock.path, run.lock.head, rows)
-    run.together(run.lock.get("visit", MEMBERS[0]))
-    assert server.asked(f"{MEMBERS[2]}_raw.fits") == 0
-    assert asked(server) == 11
+    assert len(run.batch(rows)) == 12
+    assert asked(server) == 12
 
 
 def test_the_last_of_a_campaign_brings_the_manifest_up_to_date(campaign, raw, monkeypatch):
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     monkeypatch.setattr(arrivals, "_WAITING", 1e9)
     (raw / "visit" / ".arrived" / f"{MEMBERS[5]}.key").unlink()
     before = manifest(raw)[MEMBERS[5]]["tried"]
@@ -361,7 +381,7 @@ def test_the_warning_of_space_has_the_sizes_that_are_missing(campaign, raw, monk
 
 def test_rows_that_a_power_cut_left_waiting_come_with_the_next_call(campaign, server, raw):
     """Even when that has nothing to bring."""
-    fetch(campaign, raw, MEMBERS[0])
+    fetch(campaign, raw)
     row = f"visit\t{MEMBERS[1]}\tx.fits\trefused\t1\t\tnow\t{'because ' * 40}\n"
     (raw / arrivals.JOURNAL).write_text(row)
     fetch(campaign, raw, MEMBERS[2])
@@ -391,7 +411,7 @@ def test_an_archive_counts_as_down_for_two_minutes(
     monkeypatch.setattr(fetching, "time", lambda: 1_000_000_007 + age_s)
     server.faults.add("unavailable", "*")
     with pytest.raises(DarkroomError, match=rf"HTTP 503 \({attempts}\)"):
-        fetch(campaign, raw, MEMBERS[0])
+        fetch(campaign, raw)
     server.faults.clear()
 
 

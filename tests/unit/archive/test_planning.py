@@ -7,7 +7,7 @@ from darkroom.workflow.programs import Programs
 from plans import ROOT, a_plan
 
 ITEMS = {"camera": {"instrument": "ccd"}}
-ROWS = [("camera", "bias", "b1", {})]
+ROWS = [("camera", "bias", name, {}) for name in ("b1", "b2")]
 
 
 def arrivals(folder, kind="local"):
@@ -19,9 +19,15 @@ def test_the_code_that_fetches_is_that_of_the_archive(tmp_path, kind):
     found = arrivals(tmp_path, kind)
     assert found.toolset == "detector"
     assert not found.remote
-    assert found.code in found.together_options
-    assert found.came_with_others("camera", "b1")
-    assert found.fetch_settings("camera", "b1")["exposure"]["file"] == "b1.fits"
+    assert len(found.code) >= 12
+
+
+def test_every_exposure_of_a_batch_determines_its_settings(tmp_path):
+    found = arrivals(tmp_path)
+    rows = found.plan.exposures("camera")
+    settings = {found.fetch_settings("camera", one) for one in (rows, rows[:1], rows[1:])}
+    assert len(settings) == 3
+    assert found.fetch_settings("camera", rows) in settings
 
 
 def test_simulated_bytes_follow_from_the_simulator(tmp_path):

@@ -22,7 +22,6 @@ def test_each_item_needs_the_references_of_its_observatory(tmp_path):
     found = references(tmp_path)
     assert [found.observatory_of(item) for item in ITEMS] == ["jwst", "hst", None, "jwst"]
     assert found.of_items("jwst") == ["results/c/dark/references.json"]
-    assert found.of_exposures("visit") == ["results/c/visit/references/v1.json"]
     assert found.mappings("visit") == "results/c/crds/hst.mappings"
     assert found.tables() == ["results/c/crds/hst.tsv", "results/c/crds/jwst.tsv"]
 

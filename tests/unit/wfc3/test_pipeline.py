@@ -27,7 +27,7 @@ def test_an_item_that_is_only_compared_with_has_no_products_of_its_own(tmp_path)
     assert pipeline(tmp_path).items == ["visit", "drz"]
     wfc3 = pipeline(tmp_path, archive_drz="drz")
     assert wfc3.items == ["visit"]
-    assert wfc3.archive_drz("visit") == {"archive": "results/c/raw/drz/combined.json"}
+    assert wfc3.archive_drz("visit") == {"archive": "results/c/drz/statuses.list"}
     with pytest.raises(DarkroomError, match="archive_drz names 'no', which is no item"):
         pipeline(tmp_path, archive_drz="no").archive_drz("visit")
 
@@ -49,13 +49,24 @@ def test_given_reads_become_an_option(tmp_path):
     assert pipeline(tmp_path).given_reads("visit", "e1") == ""
 
 
+def test_choices_of_single_exposures_are_told_apart_from_those_of_all(tmp_path):
+    wfc3 = pipeline(tmp_path, reads={"e1": [11, 12]}, treatments={"e2": "subtract"})
+    rows = wfc3.plan.exposures("visit")
+    usual, own = wfc3.choice_options("visit"), wfc3.own_choices("visit", rows)
+    assert own["e1"] == f"{usual} --reads 11,12"
+    assert "--treatment subtract" in own["e2"]
+    assert set(own) == {"e1", "e2"}
+    assert pipeline(tmp_path).own_choices("visit", rows) == {}
+
+
 def test_products_and_options(tmp_path):
     wfc3 = pipeline(tmp_path, kind="simulated")
     assert wfc3.products("visit")[-1] == "results/c/visit/item.json"
     assert wfc3.options("visit", "treat_reads").startswith("--engine builtin --mask-scope all")
     assert "--final-bits 16 " in wfc3.drizzle_options("visit")
-    assert wfc3.figure_options("visit", {"archive": "a.json"}) == (
-        "e1 e2 --folder results/c/visit --truth results/c/raw/visit/truth --archive a.json"
+    assert wfc3.figure_options("visit") == (
+        "e1 e2 --folder results/c/visit --truth results/c/raw/visit/truth"
+        " --archive results/c/raw/drz/combined.json"
     )
     assert wfc3.place() == "--cache results/c/crds --context hst_0001.pmap"
     with pytest.raises(DarkroomError, match="cannot leave masked reads out"):

@@ -39,8 +39,6 @@ def test_items_and_exposures_are_found(plan):
     assert plan.only_items_of("wfc3") == "(?!)"
     assert [row.exposure for row in plan.exposures("a", "dark")] == ["a_dark"]
     assert plan.statuses("a") == ["results/c/raw/a/a_bias.json", "results/c/raw/a/a_dark.json"]
-    assert len(plan.all_statuses()) == 3
-    assert plan.exposure_files("c", "stacks") == ["results/c/c/stacks/c_dark.json"]
 
 
 def test_memory_follows_the_largest_image(plan):
