@@ -227,11 +227,13 @@ def _locked(folder):
     _quietly("archive/lock", "--campaign", folder / "small.yaml")
 
 
-def _fetch(folder, exposure="dark_10s_001", *options):
-    raw = folder / "results/small/raw/camera"
+def _fetch(folder, first=0, number=1):
+    """Fetch a batch of exposures."""
+    results = folder / "results/small"
     return call(
-        "archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--exposure",
-        exposure, "--output", raw / f"{exposure}.json", *options,
+        "archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--first",
+        str(first), "--number", str(number), "--folder-of-items", results / "raw", "--output",
+        results / f"camera/batches/raw/{first // number + 1:04d}.list",
     )  # fmt: skip
 
 
@@ -244,8 +246,7 @@ def _exposures():
 def _fetched(folder):
     _locked(folder)
     with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
-        for name in _exposures():
-            _fetch(folder, name)
+        _fetch(folder, 0, len(_exposures()))
 
 
 def _statuses(folder):
@@ -317,16 +318,18 @@ def archive_cases():
     def mast(folder):
         locked(folder, running, uris, retries=1, timeout_s=20, parallel=1)
 
-    def fetch(folder, *options, name=members[0]):
-        status = folder / "results/trial/raw/visit" / f"{name}.json"
+    def fetch(folder, number=1):
+        results = folder / "results/trial"
         return call(
-            "archive/fetch", "--campaign", folder / "trial.yaml", "--item", "visit",
-            "--exposure", name, "--output", status, *options,
+            "archive/fetch", "--campaign", folder / "trial.yaml", "--item", "visit", "--number",
+            str(number), "--folder-of-items", results / "raw", "--output",
+            results / "visit/batches/raw/0001.list",
         )  # fmt: skip
 
     raw = "results/trial/raw/visit"
     notes = {f"{raw}/{members[0]}.json": (f"{raw}/{members[0]}_raw.fits",)}
-    together = notes | {
+    together = {f"{raw}/{name}.json": (f"{raw}/{name}_raw.fits",) for name in members}
+    together |= {
         f"{raw}/.arrived/{name}.key": (f"{raw}/{name}_raw.fits", f"{raw}/.arrived/{name}.json")
         for name in members
     }
@@ -369,8 +372,8 @@ def archive_cases():
             # Those who ask are forked from this process, whose other threads answer.
             yield [
                 Case("archive/fetch (MAST)", mast, fetch, notes, results="results/trial"),
-                Case("archive/fetch --together (MAST)", mast,
-                     functools.partial(_together, fetch, members), together,
+                Case("archive/fetch, a batch (MAST)", mast,
+                     functools.partial(fetch, number=len(members)), together,
                      records={"results/trial/raw/manifest.tsv": _manifest_fault},
                      results="results/trial"),
                 # The cache lies outside of a campaign's results, and is not recorded there.
@@ -398,12 +401,6 @@ def _restore(transfer, environment, sleep):
     transfer.sleep = sleep
 
 
-def _together(fetch, names, folder):
-    # The first brings all; each of the others has its own turn, as in the workflow.
-    for name in names:
-        fetch(folder, "--together", name=name)
-
-
 def _begun(folder):
     (folder / "results").mkdir()
 
@@ -414,7 +411,7 @@ def _begin(folder):
     begin(folder / "results", "snakemake", [("a.*", False)])
 
 
-_FRAME = "results/small/raw/camera/dark_10s_001"
+_FRAME = f"results/small/raw/camera/{_exposures()[0]}"
 CASES = [
     Case("archive/lock", _campaign, _lock, results="results/small"),
     Case("archive/fetch (simulated)", _locked, _fetch, {f"{_FRAME}.json": (f"{_FRAME}.FIT",)},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from durability.cases import _exposures, _locked, _manifest_fault, call
+from durability.cases import _exposures, _fetch, _locked, _manifest_fault, call
 from durability.sweep import Case
 
 COUNTED = {
@@ -29,12 +29,8 @@ def _silence():
 # --------------------------------------------------------------------------------- batches
 
 
-def _fetch_together(folder):
-    """The first brings all; each of the others has its own turn, as in the workflow."""
-    raw = folder / "results/small/raw/camera"
-    for name in _exposures():
-        call("archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--exposure",
-             name, "--output", raw / f"{name}.json", "--together", "4")  # fmt: skip
+def _fetch_batch(folder):
+    return _fetch(folder, 0, len(_exposures()))
 
 
 def _numbers(folder):
@@ -44,7 +40,7 @@ def _numbers(folder):
     names = [f"e{number}" for number in range(4)]
     for number, name in enumerate(names):
         (folder / f"raw/{name}.json").write_text(json.dumps(number))
-    (out / "statuses.list").write_text("".join(f"raw/{name}.json\n" for name in names))
+    (out / "raw.list").write_text("".join(f"raw/{name}.json\n" for name in names))
 
 
 def _square(arguments):
@@ -55,23 +51,22 @@ def _square(arguments):
 
 
 def _batch(folder):
-    """Run the jobs of four exposures as their rules do: the first makes all of them."""
+    """Run the job of four exposures as its rule does."""
     import argparse
 
     from darkroom.batches.making import make
-from darkroom.batches.step import Step, add_batch_options
+    from darkroom.batches.step import Step, add_batch_options
 
     step = Step(["exposure"], [], ["output"], _square, lambda _: None)
     out = folder / "results/c/camera"
-    for number in range(4):
-        parser = argparse.ArgumentParser()
-        parser.add_argument("exposure", type=Path)
-        parser.add_argument("--output", type=Path)
-        add_batch_options(parser)
-        output = out / f"squares/e{number}.json"
-        words = ["--among", out / "statuses.list", "--batch", "20", "--batch-key", "k",
-                 "--output", output, folder / f"raw/e{number}.json"]  # fmt: skip
-        make(step, parser.parse_args(list(map(str, words))))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("exposure", type=Path)
+    parser.add_argument("--output", type=Path)
+    add_batch_options(parser)
+    words = ["--among", out / "raw.list", "--made", out / "batches/squares/0001.list",
+             "--batch-key", "k", "--workers", "2", "--output", out / "squares/e0.json",
+             folder / "raw/e0.json"]  # fmt: skip
+    make(step, parser.parse_args(list(map(str, words))))
 
 
 # --------------------------------------------------------------------------------- judging
@@ -189,7 +184,7 @@ def _pixel_map(folder):
 
 _RAW, _COUNT = "results/small/raw", len(_exposures())
 CASES = [
-    Case("archive/fetch --together (simulated)", _locked, _fetch_together,
+    Case("archive/fetch, a batch (simulated)", _locked, _fetch_batch,
          records={f"{_RAW}/manifest.tsv": functools.partial(_manifest_fault, count=_COUNT)},
          results="results/small"),
     Case("a batch of exposures", _numbers, _batch, results="results/c"),

@@ -102,9 +102,9 @@ class Run:
         return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
     def command(self):
-        script, output = ROOT / "scripts" / "archive" / "fetch.py", self.file.with_suffix(".json")
-        words = ["--campaign", self.campaign.path, "--item", "visit", "--together"]
-        words += ["--exposure", self.exposure.exposure, "--output", output]
+        script, output = ROOT / "scripts" / "archive" / "fetch.py", self.raw.parent / "visit.list"
+        words = ["--campaign", self.campaign.path, "--item", "visit"]
+        words += ["--folder-of-items", self.raw, "--output", output]
         return [sys.executable, str(script), *map(str, words)]
 
 

@@ -1,87 +1,119 @@
-"""Exposures of an item are made many at a time; each has its own result, failure and rerun."""
+"""A batch of exposures is one job; each exposure has its own result, failure and rerun."""
 
 import argparse
 import hashlib
 import json
 import os
 import signal
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from darkroom.batches.exposures import listed
+from darkroom.batches.listing import incomplete_lists, lists_by_file
 from darkroom.batches.making import make
+from darkroom.batches.planning import Batches
 from darkroom.batches.step import Step, add_batch_options
-from darkroom.batches.planning import Batch, Batches
+from darkroom.campaign.lock import Exposure
+from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, watch
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
 ITEMS = {"camera": {"instrument": "ccd"}}
+FOLDER = Path("results/c/camera")
+RAW = Path("results/c/raw/camera")
 
 
 @pytest.fixture
 def item(tmp_path, monkeypatch):
     """An item with nine exposures, each a JSON with a number."""
     monkeypatch.chdir(tmp_path)
-    Path("raw").mkdir()
+    RAW.mkdir(parents=True)
     for number, name in enumerate(NAMES):
-        Path(f"raw/{name}.json").write_text(json.dumps(number))
-    folder = Path("results/c/camera")
-    folder.mkdir(parents=True)
-    text = "".join(f"results/c/raw/camera/{name}.json\n" for name in NAMES)
-    (folder / "statuses.list").write_text(text)
-    return folder
+        (RAW / f"{name}.json").write_text(json.dumps(number))
+    return FOLDER
 
 
 def work(arguments):
-    """Write the square of an exposure's number; some exposures are bad."""
+    """Write the square of an exposure's number, or more of it; some exposures are bad."""
     with Path("made.txt").open("a") as stream:
         stream.write(f"{arguments.exposure.stem}\n")
     number = json.loads(arguments.exposure.read_text())
     if number == "bad":
         raise InputError(arguments.exposure, "is no number")
     if number == "killer":
-        arguments.status.write_text("half of it")
+        arguments.output.parent.mkdir(exist_ok=True)
+        arguments.output.write_text("half of it")
         os.kill(os.getpid(), signal.SIGKILL)
     if number == "bug":
         raise KeyError("no such thing")
-    arguments.status.parent.mkdir(exist_ok=True)
-    arguments.status.write_text(str(number**2))
+    arguments.output.parent.mkdir(exist_ok=True)
+    arguments.output.write_text(str(number**arguments.power))
 
 
-STEP = Step(["exposure"], ["status"], [], work, lambda _: None)
-#: The same where outputs have records, as those of most steps.
-RECORDED = Step(["exposure"], [], ["status"], work, lambda _: None)
+def parse(words=None):
+    """Read a command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("exposure", type=Path)
+    parser.add_argument("--power", type=int, default=2)
+    parser.add_argument("--output", type=Path)
+    add_batch_options(parser)
+    return parser.parse_args(words)
+
+
+STEP = Step(["exposure"], [], ["output"], work, lambda _: None, parse)
 
 
 class Job:
-    """The job of one exposure, as its rule runs it."""
+    """The jobs of a step on the batches of the item, as their rule runs them."""
 
-    def __init__(self, size, *settings, step=STEP):
-        self.step = step
+    def __init__(self, size, *settings, step=STEP, own=None, workers=1):
         rows = [("camera", "bias", name, {}) for name in NAMES]
         self.batches = Batches(a_plan(Path(), ITEMS, rows), size)
         self.settings = settings or ("--a=1",)
-        self.keeps = False
+        self.step, self.own, self.workers = step, own or {}, workers
 
-    def run(self, name):
-        """Return what the job made; Snakemake removes its output first."""
-        source, output = f"raw/{name}.json", f"results/c/camera/squares/{name}.json"
-        Path(output).parent.mkdir(exist_ok=True)
-        if not self.keeps:
-            Path(output).unlink(missing_ok=True)
-        batch = self.batches.step("camera", [source], [output], *self.settings)
-        shell = ["bash", "-euo", "pipefail", "-c", f"{{ {batch.came}; }}"]
-        if subprocess.run(shell, check=False, capture_output=True).returncode:
-            parser = argparse.ArgumentParser()
-            parser.add_argument("exposure", type=Path)
-            parser.add_argument("--status", type=Path)
-            add_batch_options(parser)
-            words = [*batch.options.split(), "--status", output, source]
-            make(self.step, parser.parse_args(words))
-        return Path(output).read_text()
+    def run(self, batch="0001"):
+        """Return what the job made of each exposure; Snakemake removes its output first."""
+        rows = self.batches.of("camera", batch)
+        among, made = (Path(self.batches.lists("camera", step)[int(batch) - 1])
+                       for step in ("raw", "squares"))  # fmt: skip
+        for path in (among, made):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        among.write_text(listed(RAW / f"{row.exposure}.json" for row in rows))
+        made.unlink(missing_ok=True)
+        words = self.batches.step(*self.settings, own=self.own)
+        files = self.batches.files(
+            "camera", batch, "raw/camera/{}.json", output="squares/{}.json"
+        )
+        words = f"{words} --workers {self.workers} --among {among} --made {made} {files}"
+        sys.argv[1:] = argparse_words(words)
+        make(self.step, parse(sys.argv[1:]))
+        return [int(path.read_text()) for path in outputs(made)]
+
+
+@pytest.fixture(autouse=True)
+def command_line(monkeypatch):
+    """Let a job set the words of its command line."""
+    monkeypatch.setattr(sys, "argv", ["step.py"])
+
+
+def argparse_words(text):
+    import shlex
+
+    return shlex.split(text)
+
+
+def outputs(path):
+    """Return the files that a list names, once their sums are those that it states."""
+    lines = path.read_text().splitlines()
+    found = [Path(line) for line in lines[1::2]]
+    sums = [hashlib.sha256(one.read_bytes()).hexdigest() for one in found]
+    assert lines[::2] == [f"# sha256 {one}" for one in sums]
+    return found
 
 
 def made():
@@ -92,149 +124,199 @@ def made():
     return found
 
 
+@pytest.mark.parametrize(("size", "sizes"), [(1, [1] * 9), (7, [7, 2]), (9, [9]), ("auto", [9])])
+def test_an_item_is_divided_once_in_the_order_of_its_lock(item, size, sizes):
+    batches = Job(size).batches
+    lists = batches.lists("camera", "raw")
+    assert lists[0] == "results/c/camera/batches/raw/0001.list"
+    parts = [batches.of("camera", Path(path).stem) for path in lists]
+    assert [len(part) for part in parts] == sizes
+    assert [row.exposure for part in parts for row in part] == NAMES
+    assert all(isinstance(row, Exposure) for part in parts for row in part)
+    assert batches.part("0002") == f"--first {20 if size == 'auto' else size} --number {20 if size == 'auto' else size}"
+    for number, part in enumerate(parts):
+        assert batches.lists_of("camera", "x", [part[0].exposure]) == [
+            f"results/c/camera/batches/x/{number + 1:04d}.list"
+        ]
+
+
+def test_status_files_are_known_by_the_lists_of_their_batches(item):
+    batches = Job(4).batches
+    files = ["a.fits", "results/c/raw/camera/e0.json", "results/c/raw/camera/e8.json"]
+    assert batches.tracked("camera", files) == [
+        "a.fits",
+        "results/c/camera/batches/raw/0001.list",
+        "results/c/camera/batches/raw/0003.list",
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("size", [1, 7, 9, "auto"])
-def test_each_exposure_is_made_once_whatever_the_batch(item, size):
-    assert [Job(size).run(name) for name in NAMES] == [str(n**2) for n in range(9)]
+def test_each_exposure_is_made_once_whatever_the_batch(item, size, workers):
+    job = Job(size, workers=workers)
+    lists = job.batches.lists("camera", "squares")
+    assert [n for path in lists for n in job.run(Path(path).stem)] == [n**2 for n in range(9)]
     assert sorted(made()) == NAMES
 
 
-@pytest.mark.parametrize(("size", "starts"), [(1, 9), (7, 2), (9, 1)])
-def test_a_batch_has_as_many_as_it_may(item, size, starts):
-    started = []
-    job = Job(size)
-    for name in NAMES:
-        before = len(made())
-        job.run(name)
-        started.append(len(made()) > 0)
-        assert before == 0
-    assert sum(started) == starts
-
-
-def test_outputs_of_a_batch_are_recorded_as_they_are(item, caplog):
+def test_outputs_of_a_batch_are_recorded_as_they_are(item):
     records.begin("results/c", "snakemake", [(".*", False)])
     watch.forget()
-    job = Job(9, step=RECORDED)
-    assert [job.run(name) for name in NAMES] == [str(n**2) for n in range(9)]
-    assert sorted(made()) == NAMES
-    # What fails in a batch is made by its own job: only the log would tell.
-    assert caplog.messages == []
-    for name in NAMES[1:]:
-        output = Path(f"results/c/camera/squares/{name}.json")
+
+    def recorded(arguments):
+        arguments.output.parent.mkdir(exist_ok=True)
+        from darkroom.atomic import write_text
+
+        write_text(arguments.output, str(json.loads(arguments.exposure.read_text()) ** 2))
+
+    watch.watch()
+    Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
+    for name in NAMES:
+        output = FOLDER / f"squares/{name}.json"
         found = records.read_record(output)
         assert found.sha256 == hashlib.sha256(output.read_bytes()).hexdigest()
-    assert [path.name for path in Path("results/c/camera/squares/.made").iterdir()] == [".claims"]
 
 
-@pytest.mark.parametrize("fault", ["bad", "bug", "killer"])
-def test_a_bad_exposure_takes_no_other_with_it(item, fault):
-    Path("raw/e4.json").write_text(json.dumps(fault))
+@pytest.mark.parametrize(
+    ("fault", "words"), [("bad", "is no number"), ("bug", "KeyError"), ("killer", "ended with status")]
+)
+def test_a_bad_exposure_takes_no_other_with_it(item, fault, words):
+    (RAW / "e4.json").write_text(json.dumps(fault))
     job = Job(9)
-    assert job.run("e0") == "0"
-    made()
-    for number in (1, 2, 3, 5, 6, 7, 8):
-        assert job.run(f"e{number}") == str(number**2)
-    assert made() == []
-    if fault == "bad":
-        with pytest.raises(InputError, match="is no number"):
-            job.run("e4")
-        assert not Path("results/c/camera/squares/e4.json").exists()
-        # Once it is repaired, it alone is made.
-        made()
-        Path("raw/e4.json").write_text("4")
-        assert job.run("e4") == "16"
-        assert made() == ["e4"]
+    with pytest.raises(DarkroomError, match=words):
+        job.run()
+    assert not (FOLDER / "batches/squares/0001.list").exists()
+    assert set(made()) == set(NAMES)
+    for number in (0, 1, 2, 3, 5, 6, 7, 8):
+        assert (FOLDER / f"squares/e{number}.json").read_text() == str(number**2)
+    # Once it is repaired, it alone is made.
+    (RAW / "e4.json").write_text("4")
+    assert job.run()[4] == 16
+    assert made() == ["e4"]
 
 
-def test_what_changed_since_the_batch_is_made_again(item):
+def test_several_that_fail_are_listed_with_their_causes(item):
+    for name in ("e2", "e7"):
+        (RAW / f"{name}.json").write_text('"bad"')
+    with pytest.raises(DarkroomError, match="2 of 9 exposures failed, the others are made") as told:
+        Job(9).run()
+    assert [line.split(":")[0].strip() for line in str(told.value).splitlines()[1:]] == ["e2", "e7"]
+
+
+def test_what_changed_is_made_again_and_nothing_else(item):
     job = Job(9)
-    job.run("e0")
+    job.run()
     made()
-    Path("raw/e5.json").write_text("50")
-    assert job.run("e5") == "2500"
+    (RAW / "e5.json").write_text("50")
+    assert job.run()[5] == 2500
     assert made() == ["e5"]
     # With other settings, or by another program, every note is out of date.
-    other = Job(9, "--a=2")
-    assert other.run("e6") == "36"
-    assert "e6" in made()
+    Job(9, "--a=2").run()
+    assert sorted(made()) == NAMES
 
 
-def test_a_note_is_used_once(item):
-    """Somebody who removes an output, because it is damaged, gets a new one."""
-    job = Job(9)
-    job.run("e0")
-    assert job.run("e3") == "9"
+def test_another_division_makes_nothing_again(item):
+    Job(9).run()
     made()
-    assert job.run("e3") == "9"
-    assert made()[-1] == "e3"
-
-
-@pytest.mark.parametrize("by", ["shell", "program"])
-def test_a_job_killed_while_it_takes_its_note_is_done_again(item, by):
-    """The output has its name and the note has not lost its own: both are the same file."""
-    job = Job(9)
-    job.run("e0")
-    folder = Path("results/c/camera/squares")
-    made()
-    if by == "program":
-        # Its own turn comes before the shell knows of the note, as while a batch is at work.
-        job.batches.step = lambda *_: Batch("false", Batches.step(job.batches, *_).options)
-        job.keeps = True
-    os.link(folder / ".made/e3.json", folder / "e3.json")
-    assert job.run("e3") == "9"
+    job = Job(4)
+    assert [n for batch in ("0001", "0002", "0003") for n in job.run(batch)] == [
+        n**2 for n in range(9)
+    ]
     assert made() == []
-    assert (folder / "e3.json").stat().st_nlink == 1
-    assert not list(folder.glob(".made/e3.*"))
 
 
-def test_outputs_that_are_there_are_left_alone(item):
-    """Their own jobs may not be planned: only Snakemake knows whether they are to be made again."""
+@pytest.mark.parametrize("damage", ["gone", "other bytes", "gone note"])
+def test_an_output_that_is_damaged_is_made_again(item, damage):
     job = Job(9)
-    for name in NAMES:
-        job.run(name)
+    job.run()
     made()
-    other = Job(9, "--a=2")
-    other.run("e2")
-    assert made() == ["e2"]
+    path = FOLDER / "squares/e3.json"
+    if damage == "gone note":
+        path = FOLDER / "squares/.made/e3.key"
+    if damage == "other bytes":
+        path.write_text("10")
+    else:
+        path.unlink()
+    assert job.run()[3] == 9
+    assert made() == ["e3"]
 
 
-def test_a_killed_batch_keeps_what_is_made(item):
-    """The program dies with its own exposure, after the others were made."""
-    Path("raw/e0.json").write_text('"killer"')
+def test_a_file_that_a_status_names_is_compared_too(item):
+    def calibrated(arguments):
+        arguments.output.parent.mkdir(exist_ok=True)
+        name = arguments.exposure.stem
+        frame = arguments.output.with_name(f"{name}.fits")
+        frame.write_bytes(name.encode())
+        sha256 = hashlib.sha256(frame.read_bytes()).hexdigest()
+        row = Exposure("camera", "bias", name, frame.name, "u", 2, {})
+        write_status(arguments.output, acceptance(row, 2, sha256, {}, []))
+        with Path("made.txt").open("a") as stream:
+            stream.write(f"{name}\n")
+
+    job = Job(9, step=Step(["exposure"], ["output"], [], calibrated, lambda _: None))
+    job_run = lambda: [load_status(path) for path in _made_by(job)]  # noqa: E731
+    assert len(job_run()) == 9
+    made()
+    (FOLDER / "squares/e6.fits").write_bytes(b"e7")
+    job_run()
+    assert made() == ["e6"]
+    (FOLDER / "squares/e6.fits").unlink()
+    job_run()
+    assert made() == ["e6"]
+
+
+def _made_by(job):
+    try:
+        job.run()
+    except ValueError:
+        pass  # statuses are no numbers
+    return outputs(FOLDER / "batches/squares/0001.list")
+
+
+def test_options_of_single_exposures_are_theirs_alone(item):
+    job = Job(9, own={"e3": "--power 3"})
+    assert job.run() == [27 if n == 3 else n**2 for n in range(9)]
+    made()
+    other = Job(9, own={"e3": "--power 3", "e4": "--power 1"})
+    assert other.run()[4] == 4
+    assert made() == ["e4"]
+    with pytest.raises(DarkroomError, match="no options of single exposures"):
+        Job(9, own={"e3": "--power 5"}, step=Step(["exposure"], [], ["output"], work, print)).run()
+
+
+def test_a_batch_that_was_killed_keeps_what_is_made(item):
+    (RAW / "e4.json").write_text('"killer"')
     process = os.fork()
     if process == 0:
-        Job(9).run("e0")
+        from darkroom.batches import exposures
+
+        # The program itself dies with the exposure, as by a power cut.
+        exposures.run_tasks = lambda work, tasks, **_: (
+            (name, work(name, None), None) for name in tasks
+        )
+        Job(9).run()
         os._exit(0)
     assert os.waitpid(process, 0)[1] == signal.SIGKILL
-    assert sorted(made()) == NAMES
-    assert [Job(9).run(name) for name in NAMES[1:]] == [str(n**2) for n in range(1, 9)]
-    assert made() == []
+    assert made() == NAMES[:5]
+    (RAW / "e4.json").write_text("4")
+    assert Job(9).run() == [n**2 for n in range(9)]
+    assert made() == NAMES[4:]
 
 
-@pytest.mark.parametrize("size", [1, 9])
-def test_nothing_half_made_has_a_name(item, size):
-    """Killed in the middle of an exposure: neither its output nor a note of it is there."""
-    Path("raw/e1.json").write_text('"killer"')
-    Job(9).run("e0")
-    folder = Path("results/c/camera/squares")
-    assert not (folder / "e1.json").exists()
-    assert not (folder / ".made" / "e1.key").exists()
-    # What was left of it goes when it is made, in a batch or alone.
-    Path("raw/e1.json").write_text("1")
-    assert list(folder.glob(".*.part.json"))
-    assert Job(size).run("e1") == "1"
-    assert not list(folder.glob(".*.part.json"))
+def test_a_list_that_names_a_file_that_is_gone_is_told(item):
+    job = Job(4)
+    for batch in ("0001", "0002", "0003"):
+        job.run(batch)
+    assert incomplete_lists("results/c") == []
+    (FOLDER / "squares/e5.json").unlink()
+    assert incomplete_lists("results/c") == ["results/c/camera/batches/squares/0002.list"]
+    (FOLDER / "batches/squares/0001.list").write_bytes(b"\xff\x00")
+    by_file = lists_by_file("results/c", "results/c")
+    assert by_file[str(RAW / "e0.json")] == "results/c/camera/batches/raw/0001.list"
+    assert by_file[str(FOLDER / "squares/e8.json")] == "results/c/camera/batches/squares/0003.list"
 
 
 @pytest.mark.parametrize("size", [0, -1, "many", 1.5, True, "²"])
 def test_a_size_that_is_none_is_refused(tmp_path, size):
     with pytest.raises(DarkroomError, match="the number of exposures"):
         Batches(a_plan(tmp_path, ITEMS), size)
-
-
-def test_the_key_is_that_of_sha256sum(item):
-    Job(9).run("e0")
-    digest = hashlib.sha256(Path("raw/e1.json").read_bytes()).hexdigest()
-    text = Path("results/c/camera/squares/.made/e1.key").read_text()
-    assert text.endswith("  -\n")
-    assert len(text) == 68
-    assert digest not in text

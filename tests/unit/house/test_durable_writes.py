@@ -24,7 +24,7 @@ GIVERS = {
 # Functions that write to a name that their caller made private, or to what is no result.
 ALLOWED = {
     "darkroom/fits/stream.py:write_cubes": "into memory",
-    "darkroom/archive/fetching.py:_fetch_batch": "a mark whose date alone counts",
+    "darkroom/archive/fetching.py:_fetch": "a mark whose date alone counts",
     "darkroom/fits/write.py:save": "the name is temporary",
     "darkroom/archive/local.py:deliver": "the name is temporary, see darkroom.archive.receive",
     "darkroom/cgi/maps/peer.py:add": "scratch",

@@ -156,15 +156,15 @@ def test_a_program_runs_in_a_python_that_has_its_environment_and_nothing_else(tm
     python = ROOT / ".venvs/detector/bin/python"
     if not python.exists():
         pytest.skip("detector is not built: make setup")
-    status = tmp_path / "raw/st402/bias_001.json"
-    status.parent.mkdir(parents=True)
+    raw = tmp_path / "raw"
     # A copy: where the demo was run, its exposures are pinned, and the workflow says by what maker.
     campaign = shutil.copy(ROOT / "config/campaigns/demo.yaml", tmp_path / "demo.yaml")
     shutil.copy(ROOT / "config/locks/demo.tsv", tmp_path / "demo.lock.tsv")
     command = [python, "-E", "-s", ROOT / "scripts/archive/fetch.py", "--campaign", campaign]
-    command += ["--item", "st402", "--exposure", "bias_001", "--output", status]
+    command += ["--item", "st402", "--number", "1", "--folder-of-items", raw]
+    command += ["--output", tmp_path / "0001.list"]
     done = subprocess.run(
         command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert status.with_name("bias_001.FIT").stat().st_size > 500_000
+    assert (raw / "st402/bias_001.FIT").stat().st_size > 500_000
