@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
 from darkroom.archive.planning import Arrivals
-from darkroom.batches.listing import incomplete_lists
+from darkroom.integrity.listing import incomplete_lists
 from darkroom.batches.planning import Batch, Batches, Job
 from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import require_lock

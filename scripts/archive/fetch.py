@@ -1,8 +1,8 @@
-"""Fetch a batch of exposures from the archive, verify each to the last byte, and record the result.
+"""Fetch a batch of exposures from the archive, verify each to the last byte, record the result.
 
-Each exposure is written into the folder of its item under its own name, and beside it a small JSON status file:
-accepted or refused and why, size in bytes, SHA-256, and values from the header. --output lists the
-status files, each with its SHA-256.
+Each exposure is written into the folder of its item under its own name, and beside it a small JSON
+status file: accepted or refused and why, size in bytes, SHA-256, and values from the header.
+--output lists the status files, each with its SHA-256.
 
 A refused exposure (damaged, malformed, wrong checksum) is recorded as such, so that frames.py can
 report all refused ones of an item together. A failure of the archive is an error: only a file that

@@ -1,7 +1,7 @@
-"""Write for each exposure of an item why its judgement refuses it: a text, empty for an accepted one.
+"""Write for each exposure of an item why its judgement refuses it; nothing when it does not.
 
 Steps that are done for each exposure depend on its own text, so that a change of one judgement
-concerns that exposure alone. --output lists the texts, each with its SHA-256.
+concerns that exposure alone. --output lists these texts, each with its SHA-256.
 """
 
 from pathlib import Path

@@ -17,10 +17,10 @@ from darkroom.archive.pool import run_tasks
 from darkroom.archive.receive import facts_of_lock, receive
 from darkroom.archive.slots import TransferSlots
 from darkroom.atomic import make_folder, remove_leftovers
+from darkroom.batches.exposures import require_all
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.lock import Lock
 from darkroom.campaign.pins import Pins
-from darkroom.batches.exposures import require_all
 from darkroom.campaign.status import refusal, write_status
 from darkroom.errors import DarkroomError, InputError
 

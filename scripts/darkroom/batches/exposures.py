@@ -1,9 +1,9 @@
 """A program that does a step for a batch of exposures, each by itself.
 
-What is made of each exposure is noted: the digest of all it was made from, and of what was made. When
-the batch is made again, after a kill, a failure or a change, only those are made whose note does not
-hold any more. An exposure that fails takes no other with it: the others are made, and the program
-fails with the causes.
+What is made of each exposure is noted: the digest of all it was made from, and of what was made.
+When the batch is made again, after a kill, a failure or a change, only those are made whose note
+does not hold any more. An exposure that fails takes no other with it: the others are made, and the
+program fails with the causes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import hashlib
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sized
 from functools import cache
 from pathlib import Path
 
 from darkroom.archive.pool import run_tasks
 from darkroom.atomic import remove_durably, write_text
-from darkroom.batches.listing import paths_in
 from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.step import Step
 from darkroom.campaign.status import load_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
+from darkroom.integrity.listing import paths_in
 from darkroom.integrity.watch import forget, settle, unrecorded, unwatched
 
 # A step has as much time as it needs: Snakemake, or the cluster, sets the limit of a job.
@@ -52,16 +52,14 @@ def make_batch(step: Step, arguments: argparse.Namespace) -> None:
     failures: dict[str, DarkroomError] = {}
     if wanted:
         step.prepare(arguments)
-        done = run_tasks(
-            batch.make, wanted, count=arguments.workers, seconds=lambda _: _NO_LIMIT_S
-        )
+        done = run_tasks(batch.make, wanted, count=arguments.workers, seconds=lambda _: _NO_LIMIT_S)
         failures = {name: error for name, _, error in done if error}
     require_all({name: failures[name] for name in batch.names if name in failures}, batch.names)
     for path, argument in zip(arguments.made, step.outputs, strict=True):
         write_text(path, listed(batch.output(name, argument) for name in batch.names))
 
 
-def require_all(failures: dict[str, DarkroomError], names: Sequence[str]) -> None:
+def require_all(failures: Mapping[str, DarkroomError], names: Sized) -> None:
     """Require that no exposure of a batch has failed.
 
     Raises
@@ -137,10 +135,10 @@ class _Batch:
         found = load_status(status)
         if not found["accepted"] or not found.get("sha256"):
             return True
-        return read_sha256(status.with_name(found["file"])) == found["sha256"]
+        return read_sha256(status.with_name(found["file"])) == str(found["sha256"])
 
     def make(self, name: str, _: Callable[[], None]) -> None:
-        """Make the outputs of an exposure, and note what they are made from; in a worker process."""
+        """Make the outputs of an exposure, in a worker process; note what they are made from."""
         forget()
         note = self._note(name)
         try:

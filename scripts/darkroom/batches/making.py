@@ -10,7 +10,6 @@ why. Batches of exposures, which have one job together, are in `darkroom.batches
 from __future__ import annotations
 
 import argparse
-import copy
 import hashlib
 import logging
 import shlex

@@ -77,9 +77,9 @@ class Job:
 class Batches:
     """The batches of a campaign's exposures, and its batches of products.
 
-    The exposures of an item are divided once, in the order of the lock: the batch ``0002`` holds the
-    same ones at every step. What a step makes of a batch is listed, each file with its SHA-256, in
-    ``batches/<step>/0002.list`` of the item's folder: that list is the output that Snakemake knows.
+    The exposures of an item are divided once, in the order of the lock: the batch ``0002`` holds
+    the same ones at every step. What a step makes of a batch is listed, each file with its SHA-256,
+    in ``batches/<step>/0002.list`` of the item's folder: the output that Snakemake knows.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ class Deliveries:
         return found
 
     def deck_references(self, instrument: str) -> list[str]:
-        """Return the list of references of the exposures held out of each of an instrument's items."""
+        """Return the lists of references of the exposures held out of an instrument's items."""
         pipeline = self.pipelines[instrument]
         return [
             f"{self.plan.folder(item)}/judge/references.list"

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darkroom.atomic import flush, make_folder, remove_durably
-from darkroom.batches.listing import lists_by_file
 from darkroom.errors import InputError
 from darkroom.integrity.digests import absolute
+from darkroom.integrity.listing import lists_by_file
 from darkroom.integrity.seals import seal_fault, sealed, sealed_text, text_fault
 from darkroom.reading import bounded_text
 
@@ -285,7 +285,7 @@ def output_of(
     head : dict, optional
         What `head_of` returns, for many calls.
     lists : mapping, optional
-        What `darkroom.batches.listing.lists_by_file` returns, for many calls.
+        What `darkroom.integrity.listing.lists_by_file` returns, for many calls.
     """
     head = head_of(root) if head is None else head
     if not head:

@@ -290,7 +290,8 @@ class Wfc3Pipeline(ComparisonPlan, Pipeline):
             # The status names the FLT, which an exposure that is not accepted does not have.
             words = ["--status", f"{folder}/reprocessed/{file}"]
             words += ["--record", f"{folder}/measures/{file}"]
-            return f"{quoted(*words, '--original', f'{folder}/original/{file}')} {self.harm_options(kind)}"
+            words += ["--original", f"{folder}/original/{file}"]
+            return f"{quoted(*words)} {self.harm_options(kind)}"
         return f"{named_options(inputs, *names)} {self.harm_options(kind)}"
 
     def drizzle_options(self, item: str) -> str:

@@ -147,7 +147,9 @@ def test_one_that_fails_takes_no_other_with_it(campaign, server, raw):
 def test_several_that_fail_are_listed(campaign, server, raw):
     for name in MEMBERS[2:4]:
         server.faults.add("missing", f"{name}_raw.fits")
-    with pytest.raises(DarkroomError, match="2 of 12 exposures failed, the others are made") as told:
+    with pytest.raises(
+        DarkroomError, match="2 of 12 exposures failed, the others are made"
+    ) as told:
         fetch(campaign, raw)
     lines = str(told.value).splitlines()
     assert [line.split(":")[0].strip() for line in lines[1:]] == MEMBERS[2:4]

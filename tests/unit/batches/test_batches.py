@@ -1,9 +1,11 @@
 """A batch of exposures is one job; each exposure has its own result, failure and rerun."""
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from darkroom.batches.exposures import listed
-from darkroom.batches.listing import incomplete_lists, lists_by_file
 from darkroom.batches.making import make
 from darkroom.batches.planning import Batches
 from darkroom.batches.step import Step, add_batch_options
@@ -19,6 +20,7 @@ from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, watch
+from darkroom.integrity.listing import incomplete_lists, lists_by_file
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
@@ -86,11 +88,9 @@ class Job:
         among.write_text(listed(RAW / f"{row.exposure}.json" for row in rows))
         made.unlink(missing_ok=True)
         words = self.batches.step(*self.settings, own=self.own)
-        files = self.batches.files(
-            "camera", batch, "raw/camera/{}.json", output="squares/{}.json"
-        )
+        files = self.batches.files("camera", batch, "raw/camera/{}.json", output="squares/{}.json")
         words = f"{words} --workers {self.workers} --among {among} --made {made} {files}"
-        sys.argv[1:] = argparse_words(words)
+        sys.argv[1:] = shlex.split(words)
         make(self.step, parse(sys.argv[1:]))
         return [int(path.read_text()) for path in outputs(made)]
 
@@ -99,12 +99,6 @@ class Job:
 def command_line(monkeypatch):
     """Let a job set the words of its command line."""
     monkeypatch.setattr(sys, "argv", ["step.py"])
-
-
-def argparse_words(text):
-    import shlex
-
-    return shlex.split(text)
 
 
 def outputs(path):
@@ -133,7 +127,10 @@ def test_an_item_is_divided_once_in_the_order_of_its_lock(item, size, sizes):
     assert [len(part) for part in parts] == sizes
     assert [row.exposure for part in parts for row in part] == NAMES
     assert all(isinstance(row, Exposure) for part in parts for row in part)
-    assert batches.part("0002") == f"--first {20 if size == 'auto' else size} --number {20 if size == 'auto' else size}"
+    assert (
+        batches.part("0002")
+        == f"--first {20 if size == 'auto' else size} --number {20 if size == 'auto' else size}"
+    )
     for number, part in enumerate(parts):
         assert batches.lists_of("camera", "x", [part[0].exposure]) == [
             f"results/c/camera/batches/x/{number + 1:04d}.list"
@@ -178,7 +175,8 @@ def test_outputs_of_a_batch_are_recorded_as_they_are(item):
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("bad", "is no number"), ("bug", "KeyError"), ("killer", "ended with status")]
+    ("fault", "words"),
+    [("bad", "is no number"), ("bug", "KeyError"), ("killer", "ended with status")],
 )
 def test_a_bad_exposure_takes_no_other_with_it(item, fault, words):
     (RAW / "e4.json").write_text(json.dumps(fault))
@@ -266,10 +264,8 @@ def test_a_file_that_a_status_names_is_compared_too(item):
 
 
 def _made_by(job):
-    try:
+    with contextlib.suppress(ValueError):  # statuses are no numbers
         job.run()
-    except ValueError:
-        pass  # statuses are no numbers
     return outputs(FOLDER / "batches/squares/0001.list")
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import darkroom.batches.planning as planning
 from darkroom.batches.making import make
-from darkroom.batches.step import Step, add_batch_options
 from darkroom.batches.planning import Batches, Job
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.errors import DarkroomError, InputError
 from plans import a_plan
 

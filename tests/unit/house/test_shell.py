@@ -12,8 +12,9 @@ _BLOCK = re.compile(r"^( +)shell:\n((?:\1    .*\n|\n)+)", re.MULTILINE)
 _PLACE = re.compile(r"(?<!\{)\{(?!\{)([^{}]*)\}")
 # Parameters that are made as words for the shell (`quoted`, `command_options`, `input_options`).
 WORDS = {
-    *("against", "bring", "came", "code", "dark", "judge", "judged", "measured", "more", "name"),
+    *("against", "batch", "code", "files", "dark", "judge", "judged", "measured", "more", "name"),
     *(
+        "part",
         "pins",
         "place",
         "previous",

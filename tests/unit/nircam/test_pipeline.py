@@ -175,7 +175,5 @@ def test_a_comparison_names_its_files_and_the_exposures_that_were_held_out(tmp_p
     ]  # fmt: skip
     # All that the program reads of an exposure: a note of a batch is worth nothing after an edit.
     assert inputs[3:] == [
-        *(f"results/c/a/refusals/{name}.txt" for name in held),
-        *(f"{judge}/references/{name}.json" for name in held),
-        *(f"results/c/raw/a/{name}.json" for name in held),
-    ]
+        "results/c/a/refusals.list", f"{judge}/references.list", "results/c/a/statuses.list",
+    ]  # fmt: skip

@@ -66,8 +66,10 @@ def test_products_and_options(tmp_path):
     assert "--final-bits 16 " in wfc3.drizzle_options("visit")
     assert wfc3.figure_options("visit") == (
         "e1 e2 --folder results/c/visit --truth results/c/raw/visit/truth"
-        " --archive results/c/raw/drz/combined.json"
     )
+    wfc3 = pipeline(tmp_path, kind="simulated", archive_drz="drz")
+    archived = "--archive results/c/raw/drz/combined.json"
+    assert wfc3.figure_options("visit").endswith(archived)
     assert wfc3.place() == "--cache results/c/crds --context hst_0001.pmap"
     with pytest.raises(DarkroomError, match="cannot leave masked reads out"):
         pipeline(tmp_path, engine="both").products("visit")
@@ -108,9 +110,7 @@ def test_a_superdark_is_compared_on_the_visit_that_names_it(tmp_path):
         "superdark": [f"{judge}/counterfactual_superdark.json", f"{judge}/insertion_superdark.json"]
     }
     assert wfc3.compared_superdark("darks") == "results/c/visit/judge/counterfactual_dark.json"
-    assert wfc3.insertion_inputs("darks")["exposures"] == [
-        "results/c/raw/visit/e1.json", "results/c/raw/visit/e2.json",
-    ]  # fmt: skip
+    assert wfc3.insertion_inputs("darks")["exposures"] == "results/c/visit/statuses.list"
     assert wfc3.insertion_options("darks") == "--refusals results/c/visit/refusals"
     assert "--current-bad" in wfc3.compare_options("visit", "dark")
     assert Deliveries(wfc3.plan, {"wfc3": wfc3}).products() == ["darks/superdark"]

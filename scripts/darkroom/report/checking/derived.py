@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.batches.listing import paths_in
 from darkroom.campaign.frames import read_frames, refusal_text
 from darkroom.errors import DarkroomError
+from darkroom.integrity.listing import paths_in
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Lock

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.archive.arrivals import JOURNAL
-from darkroom.batches.listing import lists_by_file
 from darkroom.batches.notes import note_of
 from darkroom.campaign.status import load_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.inputs import read as read_list
+from darkroom.integrity.listing import lists_by_file
 from darkroom.integrity.records import (
     FOLDER,
     LISTS,
