@@ -61,7 +61,7 @@ rule fetch:
         ),
         code=ARRIVALS.code,
         # They take `output`, so Snakemake does not compare them with those of earlier runs.
-        part=lambda wildcards, output: BATCHES.part(wildcards.batch),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         folder=lambda wildcards, output: f"{RESULTS}/raw",
     message:
         "Fetching {wildcards.item}, batch {wildcards.batch}"
@@ -73,7 +73,7 @@ rule fetch:
             FOLDER_ARGS,
             ARRIVALS.maker_option,
         )
-        + "--code {params.code:q} --item {wildcards.item:q} {params.part} --workers {threads} "
+        + "--code {params.code:q} --item {wildcards.item:q} --names {params.names:q} --workers {threads} "
         "--folder-of-items {params.folder:q} --output {output.list:q} > {log:q} 2>&1"
 
 
@@ -86,10 +86,20 @@ rule status_list:
     log:
         f"{RESULTS}/logs/status_list/{{item}}.log",
     localrule: True
+    params:
+        lock=lambda wildcards, output: str(CAMPAIGN.lock_path),
+        folder=lambda wildcards, output: f"{RESULTS}/raw/{wildcards.item}",
     message:
         "Listing the exposures of {wildcards.item}"
+    # In the order of the lock: batches may hold the exposures in another.
     shell:
-        r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} > {output.list:q}"
+        r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} | "
+        r"folder={params.folder:q} awk -F '\t' -v item={wildcards.item:q} "
+        r"""'NR == FNR {{if ($1 == item) order[++n] = ENVIRON["folder"] "/" $3 ".json"; next}} """
+        r"""/^# sha256 /{{sum = $0; next}} {{sums[$0] = sum}} """
+        r"""END {{for (k = 1; k <= n; k++) {{if (!(order[k] in sums)) exit 1; """
+        r"""print sums[order[k]] "\n" order[k]}}}}' """
+        r"{params.lock:q} - 2>> {log:q} > {output.list:q}"
 
 
 rule step_list:

@@ -60,7 +60,7 @@ EXCLUDE = "--exclude" if CAMPAIGN.settings["on_bad_exposure"] == "exclude" else 
 
 CONDA = any("conda" in str(way).lower() for way in workflow.deployment_settings.deployment_method)
 program = Programs(workflow.basedir, CONDA)
-BATCHES = OrExit(or_exit(Batches, PLAN, config.get("batch", "auto")))
+BATCHES = OrExit(or_exit(Batches, PLAN, config.get("batch", "auto"), PIPELINES))
 ARRIVALS = OrExit(Arrivals(PLAN, program))
 
 if workflow.is_main_process:
@@ -69,7 +69,7 @@ if workflow.is_main_process:
 
 wildcard_constraints:
     item=r"[a-z0-9][a-z0-9_-]*",
-    batch=r"\d+",
+    batch=r"[A-Za-z0-9_.+-]+",
     role="bias|dark|flat|science|exposure",
 
 

@@ -59,6 +59,7 @@ rule bestrefs:
             program.digest("jwst", "references/bestrefs"),
             shared=[input.mappings],
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -70,7 +71,7 @@ rule bestrefs:
         "Choosing the references of {wildcards.item}, batch {wildcards.batch}"
     shell:
         program("jwst", "references/bestrefs")
-        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        + "{params.place} {params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} {params.files} > {log:q} 2>&1"
 
 

@@ -70,6 +70,7 @@ rule calibrate:
             program.digest("jwst", "nircam/calibrate"),
             shared=nircam.superbias_made(wildcards.item, wildcards.purpose).values(),
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -82,7 +83,7 @@ rule calibrate:
         "Calibrating {wildcards.item} for the {wildcards.purpose}, batch {wildcards.batch}"
     shell:
         program("jwst", "nircam/calibrate", EXCLUDE) + "{params.place} --maker {params.code} "
-        "{params.superbias} {params.settings} {params.batch} --among {input.exposures:q} "
+        "{params.superbias} {params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 

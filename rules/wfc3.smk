@@ -66,6 +66,7 @@ rule calibrate_original:
             EXCLUDE,
             program.digest(wfc3.toolset, "wfc3/calibrate_original"),
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -78,7 +79,7 @@ rule calibrate_original:
         "Calibrating {wildcards.item} with all its reads, batch {wildcards.batch}"
     shell:
         program(wfc3.toolset, "wfc3/calibrate_original", EXCLUDE)
-        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        + "{params.place} {params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
@@ -105,6 +106,7 @@ rule read_differences:
             wfc3.options(wildcards.item, "read_differences"),
             program.digest("detector", "wfc3/read_differences"),
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -115,7 +117,7 @@ rule read_differences:
         "Measuring the sky of {wildcards.item} read by read, batch {wildcards.batch}"
     shell:
         program("detector", "wfc3/read_differences")
-        + "{params.settings} {params.batch} --among {input.exposures:q} "
+        + "{params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
@@ -145,6 +147,7 @@ rule choose_reads:
             program.digest("detector", "wfc3/choose_reads"),
             own=wfc3.own_choices(wildcards.item, BATCHES.of(wildcards.item, wildcards.batch)),
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -155,7 +158,7 @@ rule choose_reads:
         "Finding the bad reads of {wildcards.item}, batch {wildcards.batch}"
     shell:
         program("detector", "wfc3/choose_reads")
-        + "{params.settings} {params.batch} --among {input.exposures:q} "
+        + "{params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 
@@ -188,6 +191,7 @@ rule treat_reads:
             wfc3.options(wildcards.item, "treat_reads"),
             program.digest(wfc3.toolset, "wfc3/treat_reads"),
         ),
+        names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(
             wildcards.item,
             wildcards.batch,
@@ -202,7 +206,7 @@ rule treat_reads:
         "Calibrating {wildcards.item}, bad reads treated, batch {wildcards.batch}"
     shell:
         program(wfc3.toolset, "wfc3/treat_reads")
-        + "{params.place} {params.settings} {params.batch} --among {input.exposures:q} "
+        + "{params.place} {params.settings} {params.batch} --names {params.names:q} "
         "--made {output.list:q} {output.records:q} --workers {threads} {params.files} > {log:q} 2>&1"
 
 

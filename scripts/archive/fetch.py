@@ -24,9 +24,8 @@ def main() -> None:
     parser.add_argument("--campaign", required=True, help="name or YAML file of the campaign")
     parser.add_argument("--item", required=True, help="work item of the campaign")
     parser.add_argument(
-        "--first", type=int, default=0, help="number of the first exposure (default: 0)"
+        "--names", nargs="+", required=True, metavar="EXPOSURE", help="exposures of the item"
     )
-    parser.add_argument("--number", type=int, help="number of exposures (default: all that follow)")
     parser.add_argument("--folder", help="folder of a local archive, replaces that of the campaign")
     parser.add_argument(
         "--maker", default="", help="digest of the simulator, compared with that of the pins"
@@ -62,10 +61,8 @@ def main() -> None:
         arguments.code,
         arguments.workers,
     )
-    end = None if arguments.number is None else arguments.first + arguments.number
-    rows = lock.of(arguments.item)[arguments.first : end]
-    statuses = fetching.batch(rows)
-    write_text(arguments.output, listed(statuses))
+    rows = [lock.get(arguments.item, name) for name in arguments.names]
+    write_text(arguments.output, listed(fetching.batch(rows)))
 
 
 if __name__ == "__main__":

@@ -227,13 +227,13 @@ def _locked(folder):
     _quietly("archive/lock", "--campaign", folder / "small.yaml")
 
 
-def _fetch(folder, first=0, number=1):
+def _fetch(folder, number=1):
     """Fetch a batch of exposures."""
     results = folder / "results/small"
     return call(
-        "archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--first",
-        str(first), "--number", str(number), "--folder-of-items", results / "raw", "--output",
-        results / f"camera/batches/raw/{first // number + 1:04d}.list",
+        "archive/fetch", "--campaign", folder / "small.yaml", "--item", "camera", "--names",
+        *_exposures()[:number], "--folder-of-items", results / "raw", "--output",
+        results / "camera/batches/raw/0001.list",
     )  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def _exposures():
 def _fetched(folder):
     _locked(folder)
     with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
-        _fetch(folder, 0, len(_exposures()))
+        _fetch(folder, len(_exposures()))
 
 
 def _statuses(folder):
@@ -321,8 +321,8 @@ def archive_cases():
     def fetch(folder, number=1):
         results = folder / "results/trial"
         return call(
-            "archive/fetch", "--campaign", folder / "trial.yaml", "--item", "visit", "--number",
-            str(number), "--folder-of-items", results / "raw", "--output",
+            "archive/fetch", "--campaign", folder / "trial.yaml", "--item", "visit", "--names",
+            *members[:number], "--folder-of-items", results / "raw", "--output",
             results / "visit/batches/raw/0001.list",
         )  # fmt: skip
 

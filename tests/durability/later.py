@@ -30,7 +30,7 @@ def _silence():
 
 
 def _fetch_batch(folder):
-    return _fetch(folder, 0, len(_exposures()))
+    return _fetch(folder, len(_exposures()))
 
 
 def _numbers(folder):
@@ -40,7 +40,6 @@ def _numbers(folder):
     names = [f"e{number}" for number in range(4)]
     for number, name in enumerate(names):
         (folder / f"raw/{name}.json").write_text(json.dumps(number))
-    (out / "raw.list").write_text("".join(f"raw/{name}.json\n" for name in names))
 
 
 def _square(arguments):
@@ -63,7 +62,7 @@ def _batch(folder):
     parser.add_argument("exposure", type=Path)
     parser.add_argument("--output", type=Path)
     add_batch_options(parser)
-    words = ["--among", out / "raw.list", "--made", out / "batches/squares/0001.list",
+    words = ["--names", "e0", "e1", "e2", "e3", "--made", out / "batches/squares/0001.list",
              "--batch-key", "k", "--workers", "2", "--output", out / "squares/e0.json",
              folder / "raw/e0.json"]  # fmt: skip
     make(step, parser.parse_args(list(map(str, words))))

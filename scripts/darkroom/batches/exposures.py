@@ -25,7 +25,6 @@ from darkroom.batches.step import Step
 from darkroom.campaign.status import load_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
-from darkroom.integrity.listing import paths_in
 from darkroom.integrity.watch import forget, settle, unrecorded, unwatched
 
 # A step has as much time as it needs: Snakemake, or the cluster, sets the limit of a job.
@@ -92,9 +91,7 @@ class _Batch:
 
     def __init__(self, step: Step, arguments: argparse.Namespace) -> None:
         self._step, self._arguments = step, arguments
-        self.names = arguments.names or [
-            Path(path).stem for path in paths_in(arguments.among.read_text(encoding="utf-8"))
-        ]
+        self.names: list[str] = arguments.names
         self._own = {words[0]: words[1:] for words in map(shlex.split, arguments.own)}
         # What all have in common is read once.
         self._shared = [f"{_digest(path)}  {path}\n" for path in arguments.batch_file]

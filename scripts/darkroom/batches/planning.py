@@ -5,7 +5,7 @@ Imported each time the workflow is planned: standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
 from darkroom.provenance import settings_digest
-from darkroom.workflow.plan import Plan, quoted
+from darkroom.workflow.plan import Pipeline, Plan, quoted
 
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Exposure
 
 #: Exposures of a batch when the size is ``auto``: more would save a hundredth of a second each.
 USUAL = 20
+# Largest number of them, so that a command can name them all.
+_MOST = 1000
 # Exposures at once in a step that takes a while for each: a job asks for as many cores.
 _AT_ONCE = 4
 # Characters in which a command names others: the system allows 131072 a word, the command's own
@@ -86,7 +88,9 @@ class Batches:
     plan : Plan
         The campaign.
     size : str or int
-        Largest number of exposures of a batch, or ``auto``; 1: no batches.
+        Largest number of exposures of a batch, or ``auto``.
+    pipelines : mapping, optional
+        Pipelines of the instruments, which may divide their exposures by what is made of them.
 
     Raises
     ------
@@ -94,34 +98,58 @@ class Batches:
         When the size is no such number.
     """
 
-    def __init__(self, plan: Plan, size: str | int) -> None:
+    def __init__(
+        self, plan: Plan, size: str | int, pipelines: Mapping[str, Pipeline] | None = None
+    ) -> None:
         text = str(size)
         if text != "auto" and not (text.isascii() and text.isdigit() and int(text) > 0):
             raise DarkroomError(
                 f"batch={text[:40]}: give auto, or the number of exposures, 1 or more"
             )
-        self.plan = plan
-        self._most = USUAL if text == "auto" else int(text)
-        self._rows = cache(self.plan.exposures)
-        self._numbers = cache(self._numbered)
+        self.plan, self._pipelines = plan, pipelines or {}
+        self._most = USUAL if text == "auto" else min(int(text), _MOST)
+        # What is made of a group together arrives together, however many they are.
+        self._most_of_group = _MOST if text == "auto" else self._most
+        self._batches = cache(self._divided)
+        self._holders = cache(self._by_exposure)
+
+    def _divided(self, item: str) -> dict[str, list[Exposure]]:
+        """Return the exposures of each batch of an item: ``{"0001": exposures, ...}``."""
+        rows = self.plan.exposures(item)
+        pipeline = self._pipelines.get(self.plan.campaign.items[item]["instrument"])
+        groups = pipeline.groups(item) if pipeline else {}
+        if not groups:
+            return dict(_parts("", rows, self._most))
+        known = {row.exposure: row for row in rows}
+        found: dict[str, list[Exposure]] = {}
+        for name, exposures in groups.items():
+            members = [known.pop(exposure) for exposure in exposures]
+            found |= _parts(f"{name}_", members, self._most_of_group)
+        return found | dict(_parts("", list(known.values()), self._most))
+
+    def _by_exposure(self, item: str) -> dict[str, str]:
+        """Return the batch of each exposure of an item."""
+        batches = self._batches(item).items()
+        return {row.exposure: batch for batch, rows in batches for row in rows}
 
     def of(self, item: str, batch: str) -> list[Exposure]:
-        """Return the exposures of a batch, in the order of the lock."""
-        begin = (int(batch) - 1) * self._most
-        return self._rows(item)[begin : begin + self._most]
+        """Return the exposures of a batch."""
+        try:
+            return self._batches(item)[batch]
+        except KeyError:
+            raise DarkroomError(f"item {item} has no batch {batch[:40]!r}") from None
 
     def lists(self, item: str, step: str) -> list[str]:
         """Return the lists of what a step makes of each batch of an item."""
-        number = -(-len(self._rows(item)) // self._most)
         folder = f"{self.plan.folder(item)}/batches/{step}"
-        return [f"{folder}/{one:04d}.list" for one in range(1, number + 1)]
+        return [f"{folder}/{batch}.list" for batch in self._batches(item)]
 
     def lists_of(self, item: str, step: str, exposures: Iterable[str]) -> list[str]:
         """Return the lists of what a step makes of the batches that hold some exposures."""
-        numbers = self._numbers(item)
-        held = sorted({numbers[name] for name in exposures})
+        holders = self._holders(item)
+        held = dict.fromkeys(holders[name] for name in exposures)
         folder = f"{self.plan.folder(item)}/batches/{step}"
-        return [f"{folder}/{one:04d}.list" for one in held]
+        return [f"{folder}/{batch}.list" for batch in held]
 
     def tracked(self, item: str, paths: Iterable[str]) -> list[str]:
         """Return the files of a job as Snakemake knows them: lists in place of status files."""
@@ -130,13 +158,9 @@ class Batches:
         names = [PurePath(path).stem for path in paths if path.startswith(folder)]
         return [*others, *self.lists_of(item, "raw", names)]
 
-    def _numbered(self, item: str) -> dict[str, int]:
-        """Return the number of the batch of each exposure of an item."""
-        return {row.exposure: k // self._most + 1 for k, row in enumerate(self._rows(item))}
-
-    def part(self, batch: str) -> str:
-        """Return the options that tell a program which exposures of an item a batch holds."""
-        return quoted("--first", (int(batch) - 1) * self._most, "--number", self._most)
+    def names(self, item: str, batch: str) -> list[str]:
+        """Return the names of the exposures of a batch."""
+        return [row.exposure for row in self.of(item, batch)]
 
     def workers(self, item: str, batch: str) -> int:
         """Return how many exposures of a batch are worked on at once, where there are cores."""
@@ -216,6 +240,14 @@ class Batches:
         if len(words) == 2:
             return Batch()
         return Batch(_came(own.key, own.inputs, own.outputs), " ".join(words))
+
+
+def _parts(
+    prefix: str, rows: Sequence[Exposure], most: int
+) -> Iterator[tuple[str, list[Exposure]]]:
+    """Yield the name of each batch of some exposures, and those that it holds."""
+    for begin in range(0, len(rows), most):
+        yield f"{prefix}{begin // most + 1:04d}", list(rows[begin : begin + most])
 
 
 def _came(key: str, inputs: Sequence[str], outputs: Sequence[str]) -> str:

@@ -45,12 +45,8 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `darkroom.batches.planning.Batches`."""
     group = parser.add_argument_group("batches")
     who = group.add_mutually_exclusive_group()
-    who.add_argument("--among", type=Path, help=(
-        "list of files of a batch of exposures, by whose names the files of each are found: all of "
-        "them are made"
-    ))  # fmt: skip
     who.add_argument("--names", nargs="+", default=[], metavar="EXPOSURE", help=(
-        "names of the exposures of a batch, in place of a list"
+        "names of the exposures of a batch: all of them are made"
     ))  # fmt: skip
     who.add_argument("--along", action="append", default=[], metavar="OPTIONS", help=(
         "the command line of another product that may be taken along, as one word"

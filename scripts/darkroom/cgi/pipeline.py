@@ -114,6 +114,18 @@ class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
         counted = [*self._counted_stacks(item), UNKNOWN]
         return {name: parts_of(rows, size) for name, rows in stacks.items() if name not in counted}
 
+    def groups(self, item: str) -> dict[str, list[str]]:
+        """Return the exposures of each part of each stack: added frames change no other part."""
+        try:
+            stacks = self.parts(item)
+        except DarkroomError:
+            return {}  # what is made of them says why nothing can be made
+        return {
+            f"{stack}_{part}": names
+            for stack, parts in stacks.items()
+            for part, names in parts.items()
+        }
+
     def _counted_stacks(self, item: str) -> list[str]:
         """Return the names of the stacks in which photons are counted."""
         return [

@@ -178,6 +178,14 @@ class Pipeline(ABC):
         names = self.programs[program]
         return command_options(self.settings(item), self.settings_group, names)
 
+    def groups(self, item: str) -> dict[str, list[str]]:  # noqa: ARG002
+        """Return exposures of which something is made together: ``{group: names}``.
+
+        They arrive in batches of their own, so that more of others change none of these; by default
+        an item has no groups.
+        """
+        return {}
+
     @abstractmethod
     def products(self, item: str) -> list[str]:
         """Return the products of an item other than its frame table."""

@@ -104,7 +104,14 @@ class Run:
     def command(self):
         script, output = ROOT / "scripts" / "archive" / "fetch.py", self.raw.parent / "visit.list"
         words = ["--campaign", self.campaign.path, "--item", "visit"]
-        words += ["--folder-of-items", self.raw, "--output", output]
+        words += [
+            "--names",
+            self.exposure.exposure,
+            "--folder-of-items",
+            self.raw,
+            "--output",
+            output,
+        ]
         return [sys.executable, str(script), *map(str, words)]
 
 

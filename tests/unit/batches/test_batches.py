@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.batches.exposures import listed
 from darkroom.batches.making import make
 from darkroom.batches.planning import Batches
 from darkroom.batches.step import Step, add_batch_options
@@ -21,6 +20,7 @@ from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, watch
 from darkroom.integrity.listing import incomplete_lists, lists_by_file
+from darkroom.pipelines import pipelines
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
@@ -80,16 +80,13 @@ class Job:
 
     def run(self, batch="0001"):
         """Return what the job made of each exposure; Snakemake removes its output first."""
-        rows = self.batches.of("camera", batch)
-        among, made = (Path(self.batches.lists("camera", step)[int(batch) - 1])
-                       for step in ("raw", "squares"))  # fmt: skip
-        for path in (among, made):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        among.write_text(listed(RAW / f"{row.exposure}.json" for row in rows))
+        made = Path(self.batches.lists("camera", "squares")[int(batch) - 1])
+        made.parent.mkdir(parents=True, exist_ok=True)
         made.unlink(missing_ok=True)
+        names = shlex.join(self.batches.names("camera", batch))
         words = self.batches.step(*self.settings, own=self.own)
         files = self.batches.files("camera", batch, "raw/camera/{}.json", output="squares/{}.json")
-        words = f"{words} --workers {self.workers} --among {among} --made {made} {files}"
+        words = f"{words} --workers {self.workers} --names {names} --made {made} {files}"
         sys.argv[1:] = shlex.split(words)
         make(self.step, parse(sys.argv[1:]))
         return [int(path.read_text()) for path in outputs(made)]
@@ -127,14 +124,39 @@ def test_an_item_is_divided_once_in_the_order_of_its_lock(item, size, sizes):
     assert [len(part) for part in parts] == sizes
     assert [row.exposure for part in parts for row in part] == NAMES
     assert all(isinstance(row, Exposure) for part in parts for row in part)
-    assert (
-        batches.part("0002")
-        == f"--first {20 if size == 'auto' else size} --number {20 if size == 'auto' else size}"
-    )
+    assert batches.names("camera", "0001") == NAMES[: sizes[0]]
     for number, part in enumerate(parts):
         assert batches.lists_of("camera", "x", [part[0].exposure]) == [
             f"results/c/camera/batches/x/{number + 1:04d}.list"
         ]
+
+
+def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
+    """Frames that are added to a stack change no list of another part."""
+    facts = {"em_gain": "500", "exptime_s": "10"}
+    rows = [("cam", "dark", f"d{n}", facts | {"em_gain": ("30", "500")[n % 2]}) for n in range(7)]
+    items = {"cam": {"instrument": "cgi", "cgi": {"frames_per_part": 2}}}
+
+    def divided(rows):
+        plan = a_plan(tmp_path, items, rows)
+        batches = Batches(plan, "auto", pipelines(plan))
+        return {
+            path.rpartition("/")[2]: batches.names("cam", Path(path).stem)
+            for path in batches.lists("cam", "raw")
+        }
+
+    before = divided(rows[:6])
+    assert before == {
+        "g30_t10_001_0001.list": ["d0", "d2"],
+        "g30_t10_002_0001.list": ["d4"],
+        "g500_t10_001_0001.list": ["d1", "d3"],
+        "g500_t10_002_0001.list": ["d5"],
+    }
+    after = divided(rows)
+    assert {name for name in after if after[name] != before.get(name)} == {"g30_t10_002_0001.list"}
+    # What has no place among them, as nothing is known of it, is there too.
+    odd = divided([*rows, ("cam", "dark", "odd", {})])
+    assert odd == after | {"0001.list": ["odd"]}
 
 
 def test_status_files_are_known_by_the_lists_of_their_batches(item):
@@ -308,7 +330,7 @@ def test_a_list_that_names_a_file_that_is_gone_is_told(item):
     assert incomplete_lists("results/c") == ["results/c/camera/batches/squares/0002.list"]
     (FOLDER / "batches/squares/0001.list").write_bytes(b"\xff\x00")
     by_file = lists_by_file("results/c", "results/c")
-    assert by_file[str(RAW / "e0.json")] == "results/c/camera/batches/raw/0001.list"
+    assert str(FOLDER / "squares/e0.json") not in by_file
     assert by_file[str(FOLDER / "squares/e8.json")] == "results/c/camera/batches/squares/0003.list"
 
 

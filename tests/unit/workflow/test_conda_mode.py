@@ -85,7 +85,7 @@ def client(tmp_path):
 
 def fetch_one(folder, *arguments, environment=None):
     """Make one simulated exposure in a folder of its own; return what Snakemake said."""
-    command = [sys.executable, "-m", "snakemake", "results/demo/raw/st402/bias_001.json"]
+    command = [sys.executable, "-m", "snakemake", "results/demo/st402/batches/raw/0001.list"]
     command += ["--snakefile", ROOT / "Snakefile", "--directory", folder, "--printshellcmds"]
     # A batch of one: what else the item has is not asked for.
     command += [*arguments, "--config", "campaign=demo", "batch=1"]
@@ -161,7 +161,7 @@ def test_a_program_runs_in_a_python_that_has_its_environment_and_nothing_else(tm
     campaign = shutil.copy(ROOT / "config/campaigns/demo.yaml", tmp_path / "demo.yaml")
     shutil.copy(ROOT / "config/locks/demo.tsv", tmp_path / "demo.lock.tsv")
     command = [python, "-E", "-s", ROOT / "scripts/archive/fetch.py", "--campaign", campaign]
-    command += ["--item", "st402", "--number", "1", "--folder-of-items", raw]
+    command += ["--item", "st402", "--names", "bias_001", "--folder-of-items", raw]
     command += ["--output", tmp_path / "0001.list"]
     done = subprocess.run(
         command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False
