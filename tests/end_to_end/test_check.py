@@ -91,7 +91,7 @@ def test_what_is_damaged_missing_stale_or_foreign_is_told_with_the_command(copy,
     # What was made from the file that is gone.
     assert set(kinds.values()) <= {"stale"}
     text = copy.snakemake("check", "--config", CHOICE, status=1)
-    assert f"--forcerun {RESULTS}/raw/camera/bias_001.json\n" in text
+    assert f"--forcerun {RESULTS}/camera/batches/raw/0001.list\n" in text
     command = text.partition("To make all of them again:\n")[2].split("\n")[0].split()
     assert command[:3] == [".venv/bin/python", "-m", "snakemake"]
     copy.snakemake(*command[3:])
@@ -177,7 +177,7 @@ def test_flipped_bits_are_found_in_files_of_every_instrument(every, monkeypatch)
 READERS = {
     "camera": "camera/read_noise.fits",
     "nrcalong": "nrcalong/superbias.fits",
-    "visit": "visit/original/{exposure}.json",
+    "visit": "visit/batches/original/0001.list",
     "excam": "excam/stacks/g5000_t100/001.fits",
 }
 
@@ -191,11 +191,11 @@ def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch
     if item == "excam":
         row = next(row for row in rows if row.facts.get("em_gain", "").startswith("5000"))
     frame = Path("results/all/raw", item, row.file)
-    made = f"results/all/{READERS[item].format(exposure=row.exposure)}"
+    made = f"results/all/{READERS[item]}"
     whole, kept = frame.read_bytes(), Path(made).read_bytes()
     flip(frame)
     text = every.snakemake("--force", made, "--config", "campaign=all.yaml", status=1)
     frame.write_bytes(whole)
     Path(made).write_bytes(kept)
     assert f"{frame}: its SHA-256 is " in text
-    assert f"--forcerun results/all/raw/{item}/{row.exposure}.json" in text
+    assert f"--forcerun results/all/{item}/batches/raw/" in text

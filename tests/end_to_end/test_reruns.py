@@ -97,7 +97,10 @@ def finished_campaign(tmp_path_factory):
 
 END = ("report", "all")
 READNOISE = ("readnoise", "readnoise_other", "certify", "nircam_figures", *END)
-REDUCED = {"treat_reads": 2} | dict.fromkeys(("combine_visit", "wfc3_figures", *END), 1)
+# What a step makes of the exposures is listed for each kind of output: statuses, measures.
+REDUCED = {"step_list": 2} | dict.fromkeys(
+    ("treat_reads", "combine_visit", "wfc3_figures", *END), 1
+)
 
 
 def once(*rules, **more):
@@ -167,7 +170,11 @@ def test_an_edit_reruns_what_uses_it(finished_campaign, path):
                 "compare_corrections", *READNOISE, certify=2,
             ),
         ),
-        ("visit", {"left": [10, 20, 30, 40]}, REDUCED | {"read_differences": 2, "choose_reads": 2}),
+        (
+            "visit",
+            {"left": [10, 20, 30, 40]},
+            REDUCED | {"read_differences": 1, "choose_reads": 1, "step_list": 4},
+        ),
         # The images of the exposures as taken and as reprocessed.
         (
             "visit",
@@ -192,8 +199,8 @@ def test_a_changed_number_reruns_what_it_touches(finished_campaign, item, change
             "hst",
             REDUCED
             | once("crds_context", "item_references", "crds_sync", "pins")
-            | dict.fromkeys(("bestrefs", "calibrate_original", "read_differences"), 2)
-            | {"choose_reads": 2, "combine_visit": 2},
+            | once("bestrefs", "calibrate_original", "read_differences", "choose_reads")
+            | {"combine_visit": 2, "step_list": 6},
         ),
         (
             "jwst",
@@ -201,7 +208,7 @@ def test_a_changed_number_reruns_what_it_touches(finished_campaign, item, change
                 "crds_context", "item_references", "crds_sync", "pins",
                 "superbias", "superbias_other",
                 "noise_spectrum", "reference_pixels", "check_correction", "compare_corrections",
-                *READNOISE, bestrefs=2, check_ramps=2, previous=2, certify=2,
+                *READNOISE, "bestrefs", "step_list", check_ramps=2, previous=2, certify=2,
             ),
         ),
     ],

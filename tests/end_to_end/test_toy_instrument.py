@@ -79,7 +79,7 @@ def test_the_checks_of_make_lint_pass(toy, check):
 def test_its_campaign_runs_to_product_and_report(toy):
     toy.snakemake("lock", "--config", "campaign=toy.yaml")
     jobs = toy.jobs("--config", "campaign=toy.yaml")
-    assert (jobs["fetch"], jobs["toy_level"], jobs["report"]) == (4, 1, 1)
+    assert (jobs["fetch"], jobs["toy_level"], jobs["report"]) == (1, 1, 1)
     toy.snakemake("--config", "campaign=toy.yaml")
     results = Path(toy.folder, "results", "toy")
     with fits.open(results / "bench" / "level.fits") as product:

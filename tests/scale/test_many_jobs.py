@@ -169,7 +169,7 @@ def test_two_thousand_jobs_with_failures_a_kill_and_a_full_disk(many, disk, caps
     assert left["fetch"] <= before["fetch"] - ITEMS // 6 + 2
     text = many.snakemake(*run, *targets, status=1)
     failures = summary(text)
-    assert sorted(failures) == [f"{results}/raw/{name}/{name}.json" for name in damaged]
+    assert sorted(failures) == [f"{results}/{name}/batches/raw/0001.list" for name in damaged]
     assert all("bytes" in cause and "expected" in cause for cause in failures.values())
     missing = jobs_of(many, targets)
     chain = ("fetch", "status_list", "frames", "role_list")

@@ -159,19 +159,20 @@ def test_a_failure_in_a_group_is_named_and_the_rest_can_be_made_by_itself(node, 
     """All exposures travel in one Slurm job, which Snakemake drops when one of them fails."""
     cause = "\n      dark_5s_002.FIT: truncated: HDU 0 should end at byte 11520"
     target = "results/small/camera/frames.tsv"
-    status, said = run(node, damaged.folder, target, "--retries", "0", "--config", CHOICE)
+    alone = ("--config", CHOICE, "batch=1")
+    status, said = run(node, damaged.folder, target, "--retries", "0", *alone)
     assert status == 1
     told = said[said.rindex("1 job failed:") :]
-    assert "fetch  results/small/raw/camera/dark_5s_002.json" in told
+    assert "fetch  results/small/camera/batches/raw/00" in told
     assert cause in told
     assert "6 other jobs shared a Slurm job with these" in told
-    alone = re.search(r"(--group-components \S+)\n", told)[1].split()
-    arguments = [target, "--retries", "0", "--config", CHOICE, *alone]
+    components = re.search(r"(--group-components \S+)\n", told)[1].split()
+    arguments = [target, "--retries", "0", *alone, *components]
     status, said = run(node, damaged.folder, *arguments)
     assert status == 1
     assert cause in said[said.rindex("1 job failed:") :]
     assert "shared a Slurm job" not in said
-    jobs = damaged.jobs(target, "--config", CHOICE)
+    jobs = damaged.jobs(target, *alone)
     assert jobs == {"fetch": 1, "status_list": 1, "frames": 1}
 
 

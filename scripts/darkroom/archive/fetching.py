@@ -155,14 +155,16 @@ class Fetching:
             log.info("%d of %d files arrived", len(outcomes) - len(failures), len(wanted))
         else:
             self.arrivals.keep_manifest(self.lock)
-        statuses = []
         for exposure in exposures:
             if status := found[exposure.exposure]:
-                statuses.append(self.folder / exposure.item / f"{exposure.exposure}.json")
-                write_status(statuses[-1], status)
+                if exposure not in wanted:
+                    write_status(self._status_file(exposure), status)
                 print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
         require_all(failures, keys)
-        return statuses
+        return [self._status_file(exposure) for exposure in exposures]
+
+    def _status_file(self, exposure: Exposure) -> Path:
+        return self.folder / exposure.item / f"{exposure.exposure}.json"
 
     def _fetch(self, exposures: Sequence[Exposure]) -> list[Outcome]:
         """Fetch exposures by worker processes, one file after the other; note what arrives."""
@@ -183,6 +185,7 @@ class Fetching:
                 # A refused one is verified again when its batch is asked for again.
                 if status["accepted"]:
                     self.arrivals.note(exposure, self.key(exposure), status)
+                write_status(self._status_file(exposure), status)
             else:
                 remove_leftovers(self.folder / exposure.item / exposure.file)
                 log.warning("%s/%s: %s", exposure.item, exposure.exposure, error)

@@ -132,7 +132,7 @@ def _duration(seconds: float) -> str:
 
 def _unfinished(planned: Collection[str], run_log: str, command: str) -> list[str]:
     """List what is missing, which of it failed and why, and the next command."""
-    missing = sorted((p for p in planned if not Path(p).exists()), key=lambda p: "/raw/" in p)
+    missing = [path for path in planned if not Path(path).exists()]
     if not missing:
         return [f"All {len(planned)} products are made."] if planned else []
     lines = [

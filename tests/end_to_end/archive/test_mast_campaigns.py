@@ -36,12 +36,12 @@ def locked(checkout, server):
 
 
 @pytest.mark.parametrize(
-    ("name", "exposures"), [("nrc09_darks", 40), ("wfc3_icqtbb020", 5), (SMALL, 3)]
+    ("name", "batches"), [("nrc09_darks", 4), ("wfc3_icqtbb020", 1), (SMALL, 2)]
 )
-def test_a_campaign_is_locked_once_and_planned_without_the_archive(locked, server, name, exposures):
+def test_a_campaign_is_locked_once_and_planned_without_the_archive(locked, server, name, batches):
     checkout = locked(name)
     asked = len(server.requests)
-    assert checkout.jobs("--config", f"campaign={name}")["fetch"] == exposures
+    assert checkout.jobs("--config", f"campaign={name}")["fetch"] == batches
     assert len(server.requests) == asked
 
 
