@@ -86,6 +86,8 @@ rule status_list:
     log:
         f"{RESULTS}/logs/status_list/{{item}}.log",
     localrule: True
+    conda:
+        "../envs/detector.yaml"
     params:
         lock=lambda wildcards, output: str(CAMPAIGN.lock_path),
         folder=lambda wildcards, output: f"{RESULTS}/raw/{wildcards.item}",
@@ -113,6 +115,8 @@ rule step_list:
     wildcard_constraints:
         step=r"references|original|reads|chosen|reprocessed|measures|calibrated_[a-z_]+",
     localrule: True
+    conda:
+        "../envs/detector.yaml"
     message:
         "Listing what is made of the exposures of {wildcards.item}: {wildcards.step}"
     shell:

@@ -40,7 +40,8 @@ def test_the_next_workflow_of_a_process_looks_for_its_own():
 
 
 def test_snakemake_still_has_what_is_replaced():
-    dag = importlib.import_module("snakemake.workflow").DAG
+    importlib.import_module("snakemake.api")
+    dag = importlib.import_module("snakemake.dag").DAG
     original = getattr(dag.init, "original", dag.init)
     assert asyncio.iscoroutinefunction(original)
     assert "forcefiles" in dag.__init__.__code__.co_varnames
