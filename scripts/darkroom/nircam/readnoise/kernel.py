@@ -17,72 +17,94 @@ MAD_TO_STD = 1.482602218505602
 LOOK, JUMP = 4.0, 5.0
 _SHORTEST = 3  # groups needed for a residual of a straight line
 _MANY_RAMPS = 5  # ramps needed for medians over ramps that are robust against one with a jump
-_CHUNK = 1024  # pixels whose sums fit into the cache of the processor
+_CHUNK = 256  # pixels whose sums fit into the cache of the processor
 
 _helper = njit(nogil=True, error_model="numpy")
 _values = types.Array(float32, 2, "C", readonly=True)
 
 
 @_helper
-def _add_group(row, first, place, sx, sxx, sgx):
+def _add_two(before, row, later, base, place, sums):
+    """Add two groups to the sums of `_fit_ramp`, the step between them not to those of pairs."""
     for j in range(row.size):
-        value = np.float64(row[j]) - np.float64(first[j])
-        sx[j] += value
-        sxx[j] += value * value
-        sgx[j] += place * value
+        zero, one, two = np.float64(base[j]), np.float64(row[j]), np.float64(later[j])
+        value, further = one - zero, two - zero
+        step, second = one - np.float64(before[j]), two - one
+        most = step if step > second else second
+        least = step if step < second else second
+        sums[j] = (sums[j] + value) + further
+        sums[_CHUNK + j] = (sums[_CHUNK + j] + value * value) + further * further
+        sums[2 * _CHUNK + j] = (sums[2 * _CHUNK + j] + place * value) + (place + 1.0) * further
+        high, low = sums[3 * _CHUNK + j], sums[4 * _CHUNK + j]
+        sums[3 * _CHUNK + j] = high if high > most else most
+        sums[4 * _CHUNK + j] = low if low < least else least
+        sums[5 * _CHUNK + j] += step
+        sums[6 * _CHUNK + j] += step * step
 
 
 @_helper
-def _farthest_step(later, earlier, slope, farthest):
-    """Update the largest deviation of a step from the slope."""
-    for j in range(later.size):
-        step = abs((np.float64(later[j]) - np.float64(earlier[j])) - slope[j])
-        farthest[j] = farthest[j] if farthest[j] > step else step
+def _add_one(before, row, base, place, sums):
+    """Add a single group."""
+    for j in range(row.size):
+        value = np.float64(row[j]) - np.float64(base[j])
+        step = np.float64(row[j]) - np.float64(before[j])
+        sums[j] += value
+        sums[_CHUNK + j] += value * value
+        sums[2 * _CHUNK + j] += place * value
+        high, low = sums[3 * _CHUNK + j], sums[4 * _CHUNK + j]
+        sums[3 * _CHUNK + j] = high if high > step else step
+        sums[4 * _CHUNK + j] = low if low < step else step
+        sums[5 * _CHUNK + j] += step
+        sums[6 * _CHUNK + j] += step * step
 
 
 @_helper
-def _add_pair(later, earlier, sd, sdd):
+def _add_pair(earlier, later, sums):
     for j in range(later.size):
         step = np.float64(later[j]) - np.float64(earlier[j])
-        sd[j] += step
-        sdd[j] += step * step
+        sums[5 * _CHUNK + j] += step
+        sums[6 * _CHUNK + j] += step * step
 
 
 @_helper
-def _fit_ramp(values, first, stop, left, right, squares, slope, farthest):
-    """Fit a line to a ramp of some pixels: residual squares, slope, largest deviation of a step."""
-    n = stop - first
-    sx, sgx = np.zeros(right - left), np.zeros(right - left)
-    squares[:] = 0.0
-    base = values[first, left:right]
-    for g in range(n):
-        _add_group(values[first + g, left:right], base, g - 0.5 * (n - 1), sx, squares, sgx)
-    lever = n * (n * n - 1.0) / 12.0
-    for j in range(right - left):
-        slope[j] = sgx[j] / lever
-        squares[j] = max(squares[j] - sx[j] * sx[j] / n - slope[j] * slope[j] * lever, 0.0)
-        farthest[j] = 0.0
-    for g in range(first + 1, stop):
-        _farthest_step(values[g, left:right], values[g - 1, left:right], slope, farthest)
+def _fit_ramp(values, first, stop, left, right, stride, sums, squares, slope, farthest, pairs):
+    """Fit a line to a ramp of some pixels, and sum the squares of the differences of group pairs.
 
-
-@_helper
-def _pair_squares(values, first, stop, left, right, stride, sd, sdd):
-    """Sum the squares of the differences of group pairs about their mean (CDS noise).
-
-    Returns the degrees of freedom. `stride` 2 takes independent pairs and 1 consecutive pairs, for
-    which the sum of squares is scaled for the correlation of successive differences.
+    Written are residual squares, slope, largest deviation of a step from it, and the squares of the
+    differences about their mean (CDS noise), whose degrees of freedom are returned. `stride` 2
+    takes independent pairs and 1 consecutive pairs, for which the sum of squares is scaled for the
+    correlation of successive differences. `sums` is work space: seven sums of each pixel in one
+    array, in which the compiler sees that they do not overlap; else it does not vectorise. The
+    groups run once through the processor, two at a time.
     """
-    sd[:] = 0.0
-    sdd[:] = 0.0
-    n = 0
-    for g in range(first + 1, stop, stride):
-        _add_pair(values[g, left:right], values[g - 1, left:right], sd, sdd)
-        n += 1
-    scale = 1.0 if stride == 2 else n / (n + 1.0)
-    for j in range(sd.size):
-        sdd[j] = (sdd[j] - sd[j] * sd[j] / n) * scale
-    return n - 1
+    n = stop - first
+    sums[:] = 0.0
+    sums[3 * _CHUNK : 4 * _CHUNK] = -np.inf
+    sums[4 * _CHUNK : 5 * _CHUNK] = np.inf
+    base = values[first, left:right]
+    for g in range(first + 1, stop, 2):
+        before, row, place = values[g - 1, left:right], values[g, left:right], g - first
+        if g + 1 == stop:
+            _add_one(before, row, base, place - 0.5 * (n - 1), sums)
+            continue
+        later = values[g + 1, left:right]
+        _add_two(before, row, later, base, place - 0.5 * (n - 1), sums)
+        if stride == 1:
+            _add_pair(row, later, sums)
+    lever = n * (n * n - 1.0) / 12.0
+    npairs = (n - 1 + stride - 1) // stride
+    scale = 1.0 if stride == 2 else npairs / (npairs + 1.0)
+    for j in range(right - left):
+        total, sd = sums[j], sums[5 * _CHUNK + j]
+        slope[j] = sums[2 * _CHUNK + j] / lever
+        left_over = sums[_CHUNK + j] - total * total / n - slope[j] * slope[j] * lever
+        squares[j] = max(left_over, 0.0)
+        # Of the steps, the highest or the lowest deviates most.
+        farthest[j] = max(
+            abs(sums[3 * _CHUNK + j] - slope[j]), abs(sums[4 * _CHUNK + j] - slope[j])
+        )
+        pairs[j] = (sums[6 * _CHUNK + j] - sd * sd / npairs) * scale
+    return npairs - 1
 
 
 @_helper
@@ -362,8 +384,38 @@ def _add_odd_ramps(values, pixel, starts, odd, usual, limit, ends, total, nu, nj
 
 
 @_helper
+def _find_strange(squares, farthest, limit, missing, strange):
+    """Tell which pixels lack a group in a ramp, and in which it is to be looked at by itself."""
+    for j in range(squares.size):
+        missing[j] = not squares[j] < np.inf
+        strange[j] = missing[j] or farthest[j] > limit[j]
+
+
+@_helper
+def _note(squares, slope, all_squares, all_slopes):
+    for j in range(squares.size):
+        all_squares[j] = squares[j]
+        all_slopes[j] = slope[j]
+
+
+@_helper
+def _mark(strange, odd, any_odd):
+    for j in range(strange.size):
+        odd[j] = strange[j]
+        any_odd[j] |= strange[j]
+
+
+@_helper
+def _add_others(squares, left_out, free, total, nu):
+    """Add squares and degrees of freedom of the pixels that are not left out."""
+    for j in range(squares.size):
+        total[j] += 0.0 if left_out[j] else squares[j]
+        nu[j] += 0 if left_out[j] else free
+
+
+@_helper
 def _whole_ramps(
-    values, starts, left, right, stride, kind, step_noise, all_squares, all_slopes, odd,
+    values, starts, left, right, stride, kind, step_noise, all_squares, all_slopes, odd, any_odd,
     total, nu, raw, raw_nu, pairs, pairs_nu,
 ):  # fmt: skip
     """Fit every ramp of the pixels from `left` to `right`; mark those to be treated one by one.
@@ -371,8 +423,13 @@ def _whole_ramps(
     The arguments are those of `residuals`; arrays by pixel cover these pixels only.
     """
     width = right - left
-    squares, slope, farthest = np.empty(width), np.empty(width), np.empty(width)
-    sd, sdd = np.empty(width), np.empty(width)
+    sums = np.empty(7 * _CHUNK)
+    squares, slope, farthest, sdd = (
+        np.empty(width), np.empty(width), np.empty(width), np.empty(width),
+    )  # fmt: skip
+    missing, strange, limit = np.empty(width, np.bool_), np.empty(width, np.bool_), np.empty(width)
+    for j in range(width):
+        limit[j] = LOOK * step_noise[kind[j]]
     total[:] = 0.0
     raw[:] = 0.0
     pairs[:] = 0.0
@@ -384,20 +441,15 @@ def _whole_ramps(
         n = stop - first
         if n < _SHORTEST:
             continue
-        _fit_ramp(values, first, stop, left, right, squares, slope, farthest)
-        free = _pair_squares(values, first, stop, left, right, stride, sd, sdd)
-        for j in range(width):
-            finite = squares[j] < np.inf
-            strange = not finite or farthest[j] > LOOK * step_noise[kind[j]]
-            all_squares[r, left + j] = squares[j]
-            all_slopes[r, left + j] = slope[j]
-            odd[r, left + j] = strange
-            raw[j] += squares[j] if finite else 0.0
-            raw_nu[j] += n - 2 if finite else 0
-            total[j] += 0.0 if strange else squares[j]
-            nu[j] += 0 if strange else n - 2
-            pairs[j] += 0.0 if strange else sdd[j]
-            pairs_nu[j] += 0 if strange else free
+        free = _fit_ramp(
+            values, first, stop, left, right, stride, sums, squares, slope, farthest, sdd
+        )  # fmt: skip
+        _find_strange(squares, farthest, limit, missing, strange)
+        _note(squares, slope, all_squares[r, left:right], all_slopes[r, left:right])
+        _mark(strange, odd[r, left:right], any_odd)
+        _add_others(squares, missing, n - 2, raw, raw_nu)
+        _add_others(squares, strange, n - 2, total, nu)
+        _add_others(sdd, strange, free, pairs, pairs_nu)
 
 
 @njit(
@@ -451,11 +503,12 @@ def residuals(
     squares = np.full((nramps, npixels), np.float32(np.nan))
     slopes = np.empty((nramps, npixels), np.float32)
     odd = np.zeros((nramps, npixels), np.bool_)
+    any_odd, quiet = np.zeros(npixels, np.bool_), np.empty(npixels, np.bool_)
     for left in range(0, npixels, _CHUNK):
         right = min(left + _CHUNK, npixels)
         _whole_ramps(
             values, starts, left, right, stride,
-            kind[left:right], step_noise, squares, slopes, odd,
+            kind[left:right], step_noise, squares, slopes, odd, any_odd[left:right],
             total[left:right], nu[left:right], raw[left:right], raw_nu[left:right],
             pairs[left:right], pairs_nu[left:right],
         )  # fmt: skip
@@ -467,10 +520,7 @@ def residuals(
     ends = np.empty((values.shape[0], 2), np.int64)
     for j in range(npixels):
         noisy = raw_nu[j] > 0 and raw[j] / raw_nu[j] > candidate[kind[j]] ** 2
-        any_odd = False
-        for r in range(nramps):
-            any_odd |= odd[r, j]
-        if any_odd or noisy:
+        if any_odd[j] or noisy:
             noise = step_noise[kind[j]]
             usual, limit = _usual_step(values, j, starts, squares[:, j], slopes[:, j], steps, noise)
             _add_odd_ramps(values, j, starts, odd, usual, limit, ends, total, nu, njumps)
@@ -483,8 +533,10 @@ def residuals(
                 if found[2] < 1.5:
                     found = _telegraph(values, j, starts, usual, limit, floor, levels, steps, ends)
                 gain[j], amplitude[j], downs[j] = found
-        if not noisy:
-            for r in range(nramps):
-                if squares[r, j] < np.inf and not odd[r, j]:
-                    ramp_squares[r, kind[j]] += squares[r, j]
-                    ramp_nu[r, kind[j]] += starts[r + 1] - starts[r] - 2
+        quiet[j] = not noisy
+    for r in range(nramps):
+        free = starts[r + 1] - starts[r] - 2
+        for j in range(npixels):
+            if quiet[j] and squares[r, j] < np.inf and not odd[r, j]:
+                ramp_squares[r, kind[j]] += squares[r, j]
+                ramp_nu[r, kind[j]] += free
