@@ -245,10 +245,9 @@ class Chain(RawGroups):
         return found
 
     def _border(self, integration, group):
-        """Return a frame before refpix, filled where it has reference pixels."""
+        """Return a frame before refpix, filled where it has reference pixels; read it at once."""
 
-        def make() -> np.ndarray:
-            frame = np.zeros(self.shape[2:], np.float32)
+        def fill(frame: np.ndarray) -> np.ndarray:
             for rows, columns in of_rows.items():
                 part = slice(*rows)
                 frame[part, columns] = self._uncorrected(integration, group, part, columns)
@@ -261,10 +260,11 @@ class Chain(RawGroups):
             numbers, key = np.arange(columns.start, columns.stop), (rows.start, rows.stop)
             of_rows[key] = np.append(of_rows[key], numbers) if key in of_rows else numbers
         if not self._memory.shared(self._number):
-            return make()
+            return fill(self._memory.scratch(self.shape[2:]))
         # Corrections by fewer pixels may come first.
         where = tuple((part.start, part.stop) for both in parts for part in both)
-        return self._memory.last("border", (self._number, integration, group, where), make)
+        key = self._number, integration, group, where
+        return self._memory.last("border", key, lambda: fill(np.zeros(self.shape[2:], np.float32)))
 
     def _linearise(self, integration, group, first, values):
         polynomials, nrows = self._polynomials, len(values)

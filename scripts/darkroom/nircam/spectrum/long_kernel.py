@@ -67,7 +67,7 @@ def corrected(
     Parameters
     ----------
     power, window, overlap : (n,) float64 arrays
-        Correlation of the samples, of the masks and of the taper, at lags 0 … and -1 … from the end.
+        Correlation of samples, of masks and of the taper, at lags 0 … and -1 … from the end.
     min_pairs : float
         A lag is used where `window` is above this × `overlap` ...
     min_overlap : float
