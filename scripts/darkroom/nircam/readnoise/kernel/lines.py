@@ -121,12 +121,15 @@ def _add_others(squares, left_out, free, total, nu):
 
 @helper
 def whole_ramps(
-    values, starts, left, right, stride, kind, step_noise, all_squares, all_slopes, odd, any_odd,
-    total, nu, raw, raw_nu, pairs, pairs_nu,
-):  # fmt: skip
+    values: np.ndarray, starts: np.ndarray, left: int, right: int, stride: int, kind: np.ndarray,
+    step_noise: np.ndarray, all_squares: np.ndarray, all_slopes: np.ndarray, odd: np.ndarray,
+    any_odd: np.ndarray, total: np.ndarray, nu: np.ndarray, raw: np.ndarray, raw_nu: np.ndarray,
+    pairs: np.ndarray, pairs_nu: np.ndarray,
+) -> None:  # fmt: skip
     """Fit every ramp of the pixels from `left` to `right`; mark those to be treated one by one.
 
-    The arguments are those of `residuals`; arrays by pixel cover these pixels only.
+    The arguments are those of `residuals`; arrays by pixel cover these pixels only. In
+    `any_odd` pixels are marked that have a ramp marked in `odd`.
     """
     width = right - left
     sums = np.empty(7 * CHUNK)

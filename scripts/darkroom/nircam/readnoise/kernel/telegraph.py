@@ -10,14 +10,17 @@ from darkroom.nircam.readnoise.kernel.constants import helper
 
 
 @helper
-def median(values, n):
+def median(values: np.ndarray, n: int) -> float:
     """Return the median of the first n values."""
     ordered = np.sort(values[:n])
     return 0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])
 
 
 @helper
-def split(values, pixel, first, stop, usual, limit, ends):
+def split(
+    values: np.ndarray, pixel: int, first: int, stop: int, usual: float, limit: float,
+    ends: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
     """Cut a ramp of one pixel after each upward jump and at missing groups.
 
     Writes (first, stop) of every segment into `ends`; returns their number and that of jumps.
@@ -176,7 +179,10 @@ def two_states(
 
 
 @helper
-def telegraph(values, pixel, starts, usual, limit, floor, levels, slopes, ends):
+def telegraph(
+    values: np.ndarray, pixel: int, starts: np.ndarray, usual: float, limit: float, floor: float,
+    levels: np.ndarray, slopes: np.ndarray, ends: np.ndarray,
+) -> tuple[float, float, float]:  # fmt: skip
     """Apply `two_states` to a pixel, with its ramps split at steps more than `limit` above usual.
 
     Ramps with telegraph noise are split at its steps up, too; its steps down remain.
