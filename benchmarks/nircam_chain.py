@@ -38,7 +38,8 @@ import json, sys, time
 sys.path.insert(0, "scripts")
 import numpy as np
 from pathlib import Path
-from darkroom.nircam.chain.bands import Chain, Inputs
+from darkroom.nircam.chain.bands import Chain
+from darkroom.nircam.chain.groups import Inputs
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.references import References

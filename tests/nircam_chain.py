@@ -6,8 +6,9 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.nircam.chain import flags as bits
-from darkroom.nircam.chain.bands import Chain, Inputs
+from darkroom.nircam.chain.bands import Chain
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
+from darkroom.nircam.chain.groups import Inputs
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.references import References
 from darkroom.nircam.chain.sirs import read_kernels

@@ -207,11 +207,16 @@ def _whole(name, sums, shapes):
     if sizes != {key: tuple(shape) for key, shape in shapes.items()}:
         raise ValueError(f"{name}: sums of shapes {sizes}, the series has {dict(shapes)}")
     found = {}
-    for key in shapes:
-        steps = np.rint(np.asarray(sums[key], np.float64) * STEPS)
-        if not np.abs(steps).max(initial=0.0) <= _LARGEST:
-            raise ValueError(f"{name}: {key} is not a number, or too large to be added")
-        found[key] = steps.astype(np.int64)
+    for key, shape in shapes.items():
+        found[key] = np.empty(shape, np.int64)
+        # A row at a time: the system would clear the memory of several large images.
+        rows = np.atleast_2d(sums[key])
+        for row, whole in zip(rows, found[key].reshape(rows.shape), strict=True):
+            steps = np.asarray(row, np.float64) * STEPS
+            np.rint(steps, out=steps)
+            if not max(steps.max(initial=0.0), -steps.min(initial=0.0)) <= _LARGEST:
+                raise ValueError(f"{name}: {key} is not a number, or too large to be added")
+            whole[:] = steps
     return found
 
 

@@ -9,8 +9,8 @@ from astropy.io import fits
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.chain import flags as bits
-from darkroom.nircam.chain.bands import Memory
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
+from darkroom.nircam.chain.memory import Memory
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.references import References
 from darkroom.nircam.chain.refpix import clipped_mean

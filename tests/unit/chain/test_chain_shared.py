@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from darkroom.nircam.chain.bands import Chain, Inputs
+from darkroom.nircam.chain.bands import Chain
 from darkroom.nircam.chain.exposure import RawExposure
+from darkroom.nircam.chain.groups import Inputs
 from darkroom.nircam.chain.memory import Memory
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.references import References

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,41 +11,19 @@ import numpy as np
 from darkroom.compiled import load_kernel
 from darkroom.errors import InputError
 from darkroom.nircam.chain.dark import DarkSignal
-from darkroom.nircam.chain.groups import Inputs, RawGroups
-from darkroom.nircam.chain.memory import Memory, new_number
-from darkroom.nircam.chain.parameters import Steps
+from darkroom.nircam.chain.groups import RawGroups
+from darkroom.nircam.chain.memory import new_number
 from darkroom.nircam.chain.reading import BAND, Packed
 from darkroom.nircam.chain.refpix import Levels, ReferencePixels
 from darkroom.nircam.detector.readout import BORDER, SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from darkroom.nircam.chain.exposure import RawExposure
-    from darkroom.nircam.chain.references import Coefficients, References
+    from darkroom.nircam.chain.references import Coefficients
 
 
+@dataclass(eq=False)
 class Chain(RawGroups):
-    """One exposure after some steps, computed by bands of rows.
-
-    Parameters
-    ----------
-    raw : RawExposure
-    steps : Steps
-    inputs : Inputs
-    references : References
-        Of the job.
-    lost : mapping
-        Parts of groups that were lost, see `exposure.lost_parts`.
-    memory : Memory, optional
-        Of the job.
-
-    Attributes
-    ----------
-    lost : mapping
-        As given.
-    statuses : dict
-        ``{step: COMPLETE or SKIPPED}``.
+    """One exposure after some steps, computed by bands of rows; parameters as of `RawGroups`.
 
     Raises
     ------
@@ -52,16 +31,9 @@ class Chain(RawGroups):
         For what only the pipeline itself can do.
     """
 
-    def __init__(
-        self,
-        raw: RawExposure,
-        steps: Steps,
-        inputs: Inputs,
-        references: References,
-        lost: Mapping[tuple[int, int], np.ndarray],
-        memory: Memory | None = None,
-    ) -> None:
-        super().__init__(raw, steps, inputs, references, lost, memory)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        raw, steps, references, inputs = self.raw, self.steps, self.references, self.inputs
         self._own = new_number()
         window, files = raw.window, inputs.references
         shape, parts = self.shape[2:], self._parts
@@ -118,7 +90,7 @@ class Chain(RawGroups):
     def read_into(self, integration: int, group: int, first: int, values: np.ndarray) -> np.ndarray:
         """Write rows of a group into `values` as `values_into` does; return their flags."""
         where = integration, group, first, len(values)
-        if self._memory.shared(self._number) or self._coupling is not None:
+        if self.memory.shared(self._number) or self._coupling is not None:
             # Flags first: they need more rows.
             flags, stored = self.flags(*where), None
         else:
@@ -183,7 +155,7 @@ class Chain(RawGroups):
 
     def _uncorrected_into(self, integration, group, first, values, stored=None):
         """Write rows of a group as they are before refpix."""
-        if not self._memory.shared(self._number):
+        if not self.memory.shared(self._number):
             self._uncorrected_anew(integration, group, first, values, stored)
             return
 
@@ -193,7 +165,7 @@ class Chain(RawGroups):
             return made
 
         key = self._number, integration, group, first, len(values)
-        values[:] = self._memory.last("values", key, make)
+        values[:] = self.memory.last("values", key, make)
 
     def _uncorrected_anew(self, integration, group, first, values, stored=None):
         if self._coupling is None:
@@ -245,10 +217,9 @@ class Chain(RawGroups):
         return found
 
     def _border(self, integration, group):
-        """Return a frame before refpix, filled where it has reference pixels."""
+        """Return a frame before refpix, filled where it has reference pixels; read it at once."""
 
-        def make() -> np.ndarray:
-            frame = np.zeros(self.shape[2:], np.float32)
+        def fill(frame: np.ndarray) -> np.ndarray:
             for rows, columns in of_rows.items():
                 part = slice(*rows)
                 frame[part, columns] = self._uncorrected(integration, group, part, columns)
@@ -260,11 +231,12 @@ class Chain(RawGroups):
         for rows, columns in parts:
             numbers, key = np.arange(columns.start, columns.stop), (rows.start, rows.stop)
             of_rows[key] = np.append(of_rows[key], numbers) if key in of_rows else numbers
-        if not self._memory.shared(self._number):
-            return make()
+        if not self.memory.shared(self._number):
+            return fill(self.memory.scratch(self.shape[2:]))
         # Corrections by fewer pixels may come first.
         where = tuple((part.start, part.stop) for both in parts for part in both)
-        return self._memory.last("border", (self._number, integration, group, where), make)
+        key = self._number, integration, group, where
+        return self.memory.last("border", key, lambda: fill(np.zeros(self.shape[2:], np.float32)))
 
     def _linearise(self, integration, group, first, values):
         polynomials, nrows = self._polynomials, len(values)
@@ -281,7 +253,7 @@ class Chain(RawGroups):
                 values, polynomials.forward, polynomials.inverse, first, band.early[here], group,
                 self.raw.nframes, *band.lines[self._own],
             )  # fmt: skip
-        self._memory.keep(key, band)
+        self.memory.keep(key, band)
 
     def _lines(self, integration, first, nrows, early):
         """Return the linear signal of group 0, and from frame to frame, of averaged groups."""

@@ -7,7 +7,7 @@ it. What is kept of them is the first group in which each pixel is saturated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,42 +51,50 @@ class Inputs:
     kernels: Kernels | None = None
 
 
+@dataclass(eq=False)
 class RawGroups:
     """Raw groups of one exposure, and their flags after the steps dq_init and saturation.
 
     Parameters
     ----------
-    raw, steps, inputs, references, lost, memory
-        As of `darkroom.nircam.chain.bands.Chain`.
+    raw : RawExposure
+    steps : Steps
+    inputs : Inputs
+    references : References
+        Of the job.
+    lost : mapping
+        Parts of groups that were lost, see `exposure.lost_parts`.
+    memory : Memory, optional
+        Of the job.
 
     Attributes
     ----------
+    shape : tuple of int
+        Integrations, groups, rows, columns.
     statuses : dict
         ``{step: COMPLETE or SKIPPED}``.
     """
 
-    def __init__(
-        self,
-        raw: RawExposure,
-        steps: Steps,
-        inputs: Inputs,
-        references: References,
-        lost: Mapping[tuple[int, int], np.ndarray],
-        memory: Memory | None = None,
-    ) -> None:
-        self.raw, self.steps, self.shape = raw, steps, raw.shape
-        self.lost, self._memory = lost, memory or Memory()
+    raw: RawExposure
+    steps: Steps
+    inputs: Inputs
+    references: References
+    lost: Mapping[tuple[int, int], np.ndarray]
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        raw, steps, inputs = self.raw, self.steps, self.inputs
+        self.shape = raw.shape
         # Chains that are the same up to refpix share flags, and values before that step.
         before = tuple(name for name in steps.names if name not in _BEHIND)
         names = tuple(sorted((kind, str(path)) for kind, path in inputs.references.items()))
         self._names, self._before = (names, str(inputs.superbias)), before
         key = *self._names, before, steps.saturation
-        self._exposure = self._memory.number(raw.number)
-        self._number = self._memory.number((raw.number, *key))
+        self._exposure = self.memory.number(raw.number)
+        self._number = self.memory.number((raw.number, *key))
         self._kernel = load_kernel("darkroom.nircam.chain.kernel")
         self.statuses = dict.fromkeys(steps.names, "COMPLETE")
         window, files = raw.window, inputs.references
-        self._references, self._files = references, files
         self._scale = 1.0
         if "group_scale" in steps:
             scale = group_scale(raw)
@@ -96,11 +104,11 @@ class RawGroups:
         # Flags of the references, in the order of the steps.
         self._parts: list[Packed] = []
         if "dq_init" in steps:
-            mask = references.mask(files["mask"], window)
+            mask = self.references.mask(files["mask"], window)
             self._parts.append(mask)
-            self._bad = references.shared(("bad", str(files["mask"]), window), mask.marked)
+            self._bad = self.references.shared(("bad", str(files["mask"]), window), mask.marked)
         if "saturation" in steps:
-            self._parts.append(references.saturation(files["saturation"], window)[1])
+            self._parts.append(self.references.saturation(files["saturation"], window)[1])
             self._frames = self._whole("nframes")
 
     def _whole(self, name: str) -> int:
@@ -112,11 +120,11 @@ class RawGroups:
     @property
     def _limit(self) -> np.ndarray:
         """Limits of saturation; not held here, so that the job can give them up."""
-        return self._references.saturation(self._files["saturation"], self.raw.window)[0]
+        return self.references.saturation(self.inputs.references["saturation"], self.raw.window)[0]
 
     @property
     def _bias(self) -> np.ndarray:
-        return self._references.bias(self._files["superbias"], self.raw.window)[0]
+        return self.references.bias(self.inputs.references["superbias"], self.raw.window)[0]
 
     @property
     def _reach(self) -> int:
@@ -130,7 +138,7 @@ class RawGroups:
         """Return what is known of a band when the groups 0 … `upto` have been looked at."""
         low, high = self._within(first, nrows, 2 * self._reach)
         key = self._number, integration, low, high
-        band = self._memory.take(key)
+        band = self.memory.take(key)
         if band is None:
             never = np.full((high - low, self.shape[3]), _NONE, np.uint16)
             band = Band(never, never)
@@ -159,22 +167,22 @@ class RawGroups:
 
     def _raw(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
         """Return rows of a group as they are stored."""
-        if not self._memory.shared(self._exposure):
+        if not self.memory.shared(self._exposure):
             return self.raw.stored(integration, group, first, nrows)
 
         def read(first: int, nrows: int) -> np.ndarray:
             return self.raw.stored(integration, group, first, nrows)
 
         plane, rows = (integration, group), slice(first, first + nrows)
-        return self._memory.rows(self._exposure, plane, rows, self.shape[2], read)
+        return self.memory.rows(self._exposure, plane, rows, self.shape[2], read)
 
     def flags(self, integration: int, group: int, first: int, nrows: int) -> np.ndarray:
         """Return GROUPDQ of rows of a group: (nrows, nx) uint8."""
         where = integration, group, first, nrows
-        if not self._memory.shared(self._number):
+        if not self.memory.shared(self._number):
             return self._flagged(*where)[0]
         key = self._number, *where
-        return self._memory.last("flags", key, lambda: self._flagged(*where)[0]).copy()
+        return self.memory.last("flags", key, lambda: self._flagged(*where)[0]).copy()
 
     def _flagged(
         self, integration: int, group: int, first: int, nrows: int
@@ -202,7 +210,7 @@ class RawGroups:
         found = flags[first - near : first - near + nrows]
         if behind > group or (group == 1 and behind == 2):
             found = self._within_groups(integration, group, band, stored, flags, first, nrows)
-        self._memory.keep(key, band)
+        self.memory.keep(key, band)
         return found, stored[first - low : first - low + nrows]
 
     def _within_groups(self, integration, group, band, stored, flags, first, nrows):

@@ -10,6 +10,8 @@ _stored = types.Array(uint16, 2, "C", readonly=True)
 _image = types.Array(float32, 2, "C", readonly=True)
 _cube = types.Array(float32, 3, "C", readonly=True)
 _early = types.Array(uint16, 2, "C", readonly=True)
+_line = types.Array(float32, 1, "C", readonly=True)
+_groups = types.Array(uint16, 1, "C", readonly=True)
 _column = types.Array(float64, 1, "C", readonly=True)
 _sides = types.Array(float64, 2, "C", readonly=True)
 _output = types.Array(uint8, 1, "C", readonly=True)
@@ -131,6 +133,25 @@ def subtract(band: np.ndarray, level: np.ndarray, row: int) -> None:
             band[y, x] = band[y, x] - level[row + y, x]
 
 
+# Loops over one row without a condition are vectorised.
+@njit(void(float32[::1], _column), **_jit)
+def _subtract_columns(row, column):
+    for x in range(row.size):
+        row[x] = np.float32(np.float64(row[x]) - column[x])
+
+
+@njit(void(float32[::1], _column, float64), **_jit)
+def _subtract_both(row, column, side):
+    for x in range(row.size):
+        row[x] = np.float32((np.float64(row[x]) - column[x]) - side)
+
+
+@njit(void(float32[::1], _column, float64), **_jit)
+def _subtract_both_rounded(row, column, side):
+    for x in range(row.size):
+        row[x] = np.float32(np.float64(np.float32(np.float64(row[x]) - column[x])) - side)
+
+
 @njit(void(float32[:, ::1], _column, boolean, boolean, _sides, _output, int64), **_jit)
 def correct(
     band: np.ndarray,
@@ -161,13 +182,37 @@ def correct(
         Row of `side` that is the first of the band.
     """
     for y in range(band.shape[0]):
-        for x in range(band.shape[1]):
-            value = np.float64(band[y, x]) - column[x]
-            if sided:
+        if not sided:
+            _subtract_columns(band[y], column)
+        elif side.shape[1] == 1 and rounded:
+            _subtract_both_rounded(band[y], column, side[row + y, 0])
+        elif side.shape[1] == 1:
+            _subtract_both(band[y], column, side[row + y, 0])
+        else:
+            for x in range(band.shape[1]):
+                value = np.float64(band[y, x]) - column[x]
                 if rounded:
                     value = np.float64(np.float32(value))
-                value -= side[row + y, output[x]]
-            band[y, x] = np.float32(value)
+                band[y, x] = np.float32(value - side[row + y, output[x]])
+
+
+@njit(void(_line, float32[::1], float32[::1]), **_jit)
+def _times(coefficients, values, result):
+    for x in range(result.size):
+        result[x] = coefficients[x] * values[x]
+
+
+@njit(void(_line, float32[::1], float32[::1]), **_jit)
+def _plus_times(coefficients, values, result):
+    for x in range(result.size):
+        result[x] = np.float32(result[x] + coefficients[x]) * values[x]
+
+
+@njit(void(_line, float32[::1], _groups, int64, float32[::1]), **_jit)
+def _replace_unsaturated(coefficients, result, early, group, values):
+    for x in range(result.size):
+        value = np.float32(result[x] + coefficients[x])
+        values[x] = values[x] if early[x] <= group else value
 
 
 @njit(void(float32[:, ::1], _cube, int64, _early, int64), **_jit)
@@ -190,14 +235,11 @@ def linearise(
     nc, _, nx = coefficients.shape
     result = np.empty(nx, np.float32)
     for y in range(band.shape[0]):
-        for x in range(nx):
-            result[x] = coefficients[nc - 1, row + y, x] * band[y, x]
+        values = band[y]
+        _times(coefficients[nc - 1, row + y], values, result)
         for j in range(nc - 2, 0, -1):
-            for x in range(nx):
-                result[x] = np.float32(result[x] + coefficients[j, row + y, x]) * band[y, x]
-        for x in range(nx):
-            value = np.float32(result[x] + coefficients[0, row + y, x])
-            band[y, x] = band[y, x] if early[y, x] <= group else value
+            _plus_times(coefficients[j, row + y], values, result)
+        _replace_unsaturated(coefficients[0, row + y], result, early[y], group, values)
 
 
 @njit(void(_sides, _bad, int64, int64, boolean, float64[::1]), **_jit)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
 
 #: Bytes of saturation maps that a job keeps.
 _MEMORY = 24 << 20
@@ -78,6 +78,17 @@ class Memory:
         self._numbers: dict[Any, int] = {}
         self._users: Counter[int] = Counter()
         self._last: dict[str, tuple[tuple, Any]] = {}
+        self._own = threading.local()
+
+    def scratch(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a float32 array of this thread, which the next call returns again as it is left.
+
+        The system would clear the memory of a whole frame for each of which a few rows are used.
+        """
+        found = getattr(self._own, "scratch", None)
+        if found is None or found.shape != shape:
+            found = self._own.scratch = np.zeros(shape, np.float32)
+        return found
 
     def number(self, key: Any) -> int:
         """Return the number of what several exposures of a job share, and count one more of them.
@@ -148,7 +159,7 @@ class Memory:
         with self._lock:
             self._bands.clear()
             self._last.clear()
-            self._total = 0
+            self._total, self._own = 0, threading.local()
 
     def keep(self, key: tuple, band: Band) -> None:
         """Keep a band until others need its room."""

@@ -12,9 +12,11 @@ from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES
 from darkroom.integrity.records import advice_to_fetch_again
 from darkroom.integrity.watch import expect
-from darkroom.nircam.chain.bands import Chain, Inputs, Memory
+from darkroom.nircam.chain.bands import Chain
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
 from darkroom.nircam.chain.follows import VERSIONS
+from darkroom.nircam.chain.groups import Inputs
+from darkroom.nircam.chain.memory import Memory
 from darkroom.nircam.chain.parameters import chosen_steps
 from darkroom.nircam.chain.recipe import Recipe, ramps_path, read_recipe
 from darkroom.nircam.chain.references import References

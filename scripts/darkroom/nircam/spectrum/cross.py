@@ -16,6 +16,7 @@ from scipy import fft
 from darkroom.compiled import load_kernel
 from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME, ROW_OVERHEAD
+from darkroom.nircam.spectrum.long import AnyTransform, LongTransform
 from darkroom.nircam.spectrum.transform import ProductSums
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class CrossSpectra:
         phase = 2 * np.pi * (np.arange(self.ticks) + 0.5) / self.ticks
         self.taper = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
         count = len(self.amplifiers)
-        self.power = self._product_sums()
+        # Padded to at least twice the frame, so that lags do not wrap around.
+        self.power = ProductSums(count, 2 * self.ticks, threads)
         self._stream = np.zeros((readout.noutputs, self.ticks), np.float32)
         # Good pixels, eight to a byte, and degrees of freedom of each integration: the spectra of
         # the masks take as much memory as those of the noise, and are not needed before the end.
@@ -75,10 +77,6 @@ class CrossSpectra:
         self.dof = 0.0
         # Good pixels of the current integration on the clock, and the sums of taper × these.
         self._good, self._total = np.empty(0, bool), np.empty(0)
-
-    def _product_sums(self):
-        # Padded to at least twice the frame, so that lags do not wrap around.
-        return ProductSums(len(self.amplifiers), 2 * self.ticks, self._threads)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -172,36 +170,33 @@ class CrossSpectra:
         spectra : (npairs, n) complex64 array
             One-sided, DN²/Hz; real for an amplifier with itself.
         """
-        self.power.forget_series()
         self._good, self._stream = np.empty(0, bool), np.empty(0, np.float32)
         self._sum_windows()
-        overlap = self._overlap()
+        long = LongTransform(self.power.shape, self._threads)
+        overlap = long.correlation(long.power(self.taper).astype(np.complex128))
         with kept_large():
-            lags = [self._corrected_lags(place, overlap) for place in range(len(self.pairs))]
+            lags = [self._corrected_lags(long, place, overlap) for place in range(len(self.pairs))]
         del overlap
         # Transforms to the grid of 1/T take much memory: not before that of the sums is free.
         self.power.forget_sums()
         self._window.forget_sums()
         frequency = fft.rfftfreq(self.ticks, PIXEL_TIME)
         spectra = np.empty((len(self.pairs), frequency.size), np.complex64)
-        for place in range(0, len(spectra), 2):
-            # Two at a time: the number of ticks has large prime factors, with which a transform of
-            # real values takes as long as one of complex values.
-            both = lags.pop(0).astype(np.complex128)
-            if lags:
-                both.imag = lags.pop(0)
-            found = PIXEL_TIME * fft.fft(both, overwrite_x=True)
-            here = found[: frequency.size]
-            mirrored = np.conj(np.append(found[:1], found[: -frequency.size : -1]))
-            spectra[place] = here + mirrored
-            if place + 1 < len(spectra):
-                spectra[place + 1] = -1j * (here - mirrored)
+        kernel = load_kernel("darkroom.nircam.spectrum.long_kernel")
+        with kept_large():
+            transform = AnyTransform(self.ticks, self.power.shape, self._threads)
+            for place in range(0, len(spectra), 2):
+                # Two real series at a time, as real and imaginary part.
+                found = transform(*lags[place : place + 2])
+                lags[place : place + 2] = [np.empty(0)] * len(lags[place : place + 2])
+                second = spectra[place + 1] if place + 1 < len(spectra) else spectra[:0, 0]
+                kernel.parted(found, PIXEL_TIME, spectra[place], second)
         return frequency, spectra
 
     def _sum_windows(self):
         """Sum over integrations the auto and cross spectra of taper × good pixels."""
         shape = self.readout.shape
-        self._window = self._product_sums()
+        self._window = self.power.successor()
         with kept_large():
             for packed, dof in self._masks:
                 good = np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape)
@@ -211,33 +206,20 @@ class CrossSpectra:
                 parts *= self.taper * np.float32(np.sqrt(dof))
             self._window.forget_series()
 
-    def _corrected_lags(self, place, overlap):
+    def _corrected_lags(self, long, place, overlap):
         """Return the correlation of a pair over the fraction of its samples that are valid.
 
         On the grid of 1/T, lag t and lag t - T are equivalent: (ticks,) float64.
         """
-        window = self._lags(self._window.ordered(place))
+        window = long.correlation(self._window.waves(place))
         if place == 0:
             self._valid = self._valid_fraction(window, overlap)
-        needed = window > _MIN_PAIRS * self.dof * overlap
-        needed &= overlap / overlap[0] > _MIN_OVERLAP
-        lags = self._lags(self.power.ordered(place))
-        lags *= overlap / overlap[0]
-        lags[~needed] = 0
-        np.divide(lags, window, out=lags, where=needed)
-        return lags[: self.ticks] + lags[-self.ticks :]
-
-    def _overlap(self):
-        """Return the correlation of the taper, as of `_lags`."""
-        spectrum = fft.rfft(self.taper.astype(np.float64), self.power.length)
-        return self._lags(np.square(np.abs(spectrum)))
-
-    def _lags(self, spectrum):
-        """Return the correlation at lags 0 … n - 1, others, and -n … -1 ticks: float64.
-
-        The others, which the padding adds, have no meaning.
-        """
-        return fft.irfft(spectrum, self.power.length, workers=self._threads)
+        lags = np.empty(self.ticks)
+        load_kernel("darkroom.nircam.spectrum.long_kernel").corrected(
+            long.correlation(self.power.waves(place)), window, overlap,
+            _MIN_PAIRS * self.dof, _MIN_OVERLAP, lags,
+        )  # fmt: skip
+        return lags
 
     def valid_fraction(self) -> np.ndarray:
         """Return the fraction of the pairs of samples that gaps leave at each lag.

@@ -120,16 +120,16 @@ def add_group(
             squares[y, x] += np.float32(value * value)
 
 
-@njit(void(_image, _image, _image, _image, _mask, _levels, float32, int64, float32[::1]), **_jit)
-def _residuals(values, first, mean, slope, good, offsets, place, y, out):
-    """Write the residuals of a row."""
-    width = out.size // offsets.size
-    for a in range(offsets.size):
-        offset = offsets[a]
-        for x in range(a * width, (a + 1) * width):
-            above = np.float32(values[y, x] - first[y, x]) - offset
-            found = np.float32(above - mean[y, x]) - np.float32(slope[y, x] * place)
-            out[x] = found if good[y, x] else np.float32(0)
+@njit(
+    void(_levels, _levels, _levels, _levels, _flags, float32, float32, float32[::1]),
+    **_jit,
+)  # fmt: skip
+def _residuals(values, first, mean, slope, good, offset, place, out):
+    """Write the residuals of a row of one amplifier."""
+    for x in range(out.size):
+        above = np.float32(values[x] - first[x]) - offset
+        found = np.float32(above - mean[x]) - np.float32(slope[x] * place)
+        out[x] = found if good[x] else np.float32(0)
 
 
 @njit(float64(_levels), **_jit)
@@ -147,14 +147,23 @@ def total(values: np.ndarray) -> float:
     return (one + two) + (three + four)
 
 
-@njit(void(_levels, float64[::1], float64[::1]), **_jit)
-def _sum_row(row, sums, columns):
-    """Write the sum of a row over each amplifier, and add it to the sums of columns."""
-    width = row.size // sums.size
+@njit(void(_levels, float64[::1]), **_jit)
+def _add_row(row, columns):
+    """Add a row to the sums of columns."""
     for x in range(row.size):
         columns[x] += np.float64(row[x])
-    for a in range(sums.size):
-        sums[a] = total(row[a * width : (a + 1) * width])
+
+
+@njit(void(_levels, _levels, boolean, float32[::1]), **_jit)
+def _tapered(row, taper, backwards, out):
+    """Write the product of a row, in the order in which it is read, with the taper."""
+    last = row.size - 1
+    if backwards:
+        for k in range(row.size):
+            out[k] = row[last - k] * taper[k]
+    else:
+        for k in range(row.size):
+            out[k] = row[k] * taper[k]
 
 
 @njit(
@@ -204,20 +213,21 @@ def tapered_residuals(
     """
     nrows, nx = values.shape
     width = nx // offsets.size
-    row = np.empty(nx, np.float32)
+    row = np.empty(width, np.float32)
     for y in range(nrows):
-        _residuals(values, first, mean, slope, good, offsets, place, y, row)
-        if columns.size:
-            _sum_row(row, rows[y], columns)
         start = y * tick
         for a in range(offsets.size):
-            left, last = a * width, (a + 1) * width - 1
-            if a % 2:
-                for k in range(width):
-                    stream[a, begin + start + k] = row[last - k] * taper[start + k]
-            else:
-                for k in range(width):
-                    stream[a, begin + start + k] = row[left + k] * taper[start + k]
+            # Loops over parts of one row are vectorised; with two indices they are not.
+            left, right = a * width, (a + 1) * width
+            _residuals(
+                values[y, left:right], first[y, left:right], mean[y, left:right],
+                slope[y, left:right], good[y, left:right], offsets[a], place, row,
+            )  # fmt: skip
+            if columns.size:
+                _add_row(row, columns[left:right])
+                rows[y, a] = total(row)
+            out = stream[a, begin + start : begin + start + width]
+            _tapered(row, taper[start : start + width], a % 2 == 1, out)
 
 
 @njit(float64(_levels, _levels, _flags, float32, float32[:]), **_jit)
@@ -341,10 +351,17 @@ def summed_residuals(
         DN, added to.
     """
     nrows, nx = values.shape
-    row = np.empty(nx, np.float32)
+    width = nx // offsets.size
+    row = np.empty(width, np.float32)
     for y in range(nrows):
-        _residuals(values, first, mean, slope, good, offsets, place, y, row)
-        _sum_row(row, rows[y], columns)
+        for a in range(offsets.size):
+            left, right = a * width, (a + 1) * width
+            _residuals(
+                values[y, left:right], first[y, left:right], mean[y, left:right],
+                slope[y, left:right], good[y, left:right], offsets[a], place, row,
+            )  # fmt: skip
+            _add_row(row, columns[left:right])
+            rows[y, a] = total(row)
 
 
 @njit(void(types.Array(float32, 1, "A", readonly=True), _places, _places, float64[::1]), **_jit)

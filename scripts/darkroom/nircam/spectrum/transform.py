@@ -8,6 +8,7 @@ are formed while the rows are in the cache.
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -59,10 +60,12 @@ class ProductSums:
         First not above second.
     length : int
         Length of the transforms, even.
+    shape : (int, int)
+        Rows and columns of the transforms.
     """
 
     def __init__(self, count: int, minimum: int, threads: int = 1) -> None:
-        self._shape = rows, columns = fast_shape(minimum)
+        self.shape = rows, columns = fast_shape(minimum)
         self.length, self._threads = rows * columns, threads
         self.pairs = pairs_of(count)
         kept = rows // 2 + 1, columns
@@ -71,7 +74,8 @@ class ProductSums:
         self._mixed = [place for place, (a, b) in enumerate(self.pairs) if a != b]
         self._imaginary = np.zeros((len(self._mixed), *kept), np.float32)
         self._series = np.zeros((count, self.length), np.complex64)
-        self._used = 0
+        # Series written since the last transform, and values of each.
+        self._used = self._filled = 0
         # Parts of the length that columns are moved by: exactly, before they are rounded.
         steps = np.arange(rows)[:, None] * np.arange(columns)
         self._twiddle = np.empty((rows, columns), np.complex64)
@@ -79,13 +83,24 @@ class ProductSums:
             twiddle[:] = np.exp(-2j * np.pi / self.length * step)
         self._kernel = load_kernel("darkroom.nircam.spectrum.kernel")
 
+    def successor(self) -> ProductSums:
+        """Return sums of further series, empty; no series can be added to these any more.
+
+        The memory of the transforms goes to the successor.
+        """
+        self.finish()
+        found = copy(self)
+        found._real, found._imaginary = np.zeros_like(self._real), np.zeros_like(self._imaginary)
+        self.forget_series()
+        return found
+
     @property
     def frequency(self) -> np.ndarray:
         """Frequency of each place of the sums, in units of 1 / length: (n,) float64.
 
         inf where a frequency has another place already.
         """
-        rows, columns = self._shape
+        rows, columns = self.shape
         number = np.arange(rows // 2 + 1)[:, None] + rows * np.arange(columns, dtype=float)
         number = np.where(number > self.length // 2, self.length - number, number)
         for row in (0, rows // 2):
@@ -103,7 +118,7 @@ class ProductSums:
         if self._used == 2:
             self.finish()
         parts = self._series.view(np.float32)[:, self._used : 2 * used : 2]
-        self._used += 1
+        self._used, self._filled = self._used + 1, used
         return parts
 
     def finish(self) -> None:
@@ -111,8 +126,8 @@ class ProductSums:
         if not self._used:
             return
         if self._used == 1:
-            self._series.imag = 0
-        rows, columns = self._shape
+            self._series[:, : self._filled].imag = 0
+        rows, columns = self.shape
         count = len(self._series)
         series = self._series.reshape(count, rows, columns)
         transformed = fft.fft(series, axis=1, overwrite_x=True, workers=self._threads)
@@ -126,7 +141,7 @@ class ProductSums:
             own = self._rows(transformed, slice(row, row + 1))
             self._add(row, own, np.roll(own, -1, axis=2) if row == 0 else own)
         # What the transform left in the padding; series fill the rest anew.
-        self._series[:] = 0
+        self._series[:, self._filled :] = 0
         self._used = 0
 
     def _rows(self, waves, rows):
@@ -154,18 +169,19 @@ class ProductSums:
             imaginary = self._imaginary[self._mixed.index(place)].ravel()
         return self._real[place].ravel(), imaginary
 
-    def ordered(self, place: int) -> np.ndarray:
-        """Return the sums of a pair in order of frequency: (length / 2 + 1,) complex128."""
-        rows, columns = self._shape
-        found = np.zeros(self.length // 2 + 1, np.complex128)
-        middle, half = rows // 2, columns // 2
-        by_row = found[:-1].reshape(half, rows)
-        for part, values in zip((by_row.real, by_row.imag), self.parts(place), strict=True):
-            if values is not None:
-                values = values.reshape(-1, columns)
-                part[:, : middle + 1] = values[:, :half].T
-                part[:, middle + 1 :] = values[middle - 1 : 0 : -1, : half - 1 : -1].T
-        found[-1] = self._real[place, 0, half]
+    def waves(self, place: int) -> np.ndarray:
+        """Return the sums of a pair at k + rows × m, for `long.LongTransform.correlation`.
+
+        Returns
+        -------
+        (rows / 2 + 1, columns) complex128 array
+        """
+        found = np.empty(self._real.shape[1:], np.complex128)
+        imaginary = np.empty((0, 0), np.float32)
+        if place in self._mixed:
+            imaginary = self._imaginary[self._mixed.index(place)]
+        kernel = load_kernel("darkroom.nircam.spectrum.long_kernel")
+        kernel.spread(self._real[place], imaginary, found)
         return found
 
     def forget_series(self) -> None:
