@@ -38,6 +38,9 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
         "list of the ramps of which the new file was made (default: not known)"
     ))  # fmt: skip
+    parser.add_argument("--spectrum", type=Path, metavar="FITS", help=(
+        "read noise: noise spectrum of the detector, which predicts by how much rates scatter"
+    ))  # fmt: skip
     add_harm_option(parser)
     add_options(parser, DeckSettings, _SETTINGS)
     add_batch_options(parser)
@@ -85,7 +88,7 @@ def compare(arguments: argparse.Namespace) -> None:
     task = through_pipeline.Task(
         arguments.product, arguments.candidate, arguments.current, (low, high),
         len(exposures_of(arguments.made_of)), versions["jwst"],
-        harms(arguments, HARMS, arguments.product),
+        harms(arguments, HARMS, arguments.product), arguments.spectrum,
     )  # fmt: skip
     found = through_pipeline.run(task, exposures)
     files = arguments.candidate, arguments.current

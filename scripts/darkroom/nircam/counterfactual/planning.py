@@ -33,6 +33,9 @@ class ComparisonPlan:
         def judged(self, item: str) -> dict[str, dict[str, Any]]:
             """Return the products of an item that have gates, and the inputs of each."""
 
+        def makes_spectrum(self, item: str) -> bool:
+            """Return whether the noise spectrum of an item is measured."""
+
         def place(self) -> str:
             """Return the options that name the CRDS cache and the pinned context."""
 
@@ -68,8 +71,14 @@ class ComparisonPlan:
         }
 
     def current(self, item: str, product: str) -> dict[str, str]:
-        """Return the file in use with which a product is compared, as a named input."""
-        return {"current": self.previous(item, product)["previous"]}
+        """Return the file in use with which a product is compared, as a named input.
+
+        For a read noise, the noise spectrum too, where it is made: it predicts what VAR_RNOISE is.
+        """
+        found = {"current": self.previous(item, product)["previous"]}
+        if product == "readnoise" and self.makes_spectrum(item):
+            found["spectrum"] = f"{self.plan.folder(item)}/noise_spectrum.fits"
+        return found
 
     def trial_ramps(self, item: str, product: str) -> str:
         """Return the list of the ramps of which the trial version of a product is made."""
@@ -92,13 +101,14 @@ class ComparisonPlan:
         """
         folder = self.plan.folder(item)
         judge, refusals = f"{folder}/judge", f"{folder}/refusals"
-        candidate, current = f"{judge}/trial_{product}.fits", self.current(item, product)["current"]
+        files, candidate = self.current(item, product), f"{judge}/trial_{product}.fits"
         ramps, references = self.trial_ramps(item, product), f"{judge}/references"
         words = quoted(
-            "--product", product, "--candidate", candidate, "--current", current, "--made-of",
+            "--product", product, "--candidate", candidate,
+            *(word for name, file in files.items() for word in (f"--{name}", file)), "--made-of",
             ramps, "--references", references, "--refusals", refusals,
         )  # fmt: skip
-        inputs = [candidate, current, ramps, *self.deck_files(item, refusals, ".txt"),
+        inputs = [candidate, *files.values(), ramps, *self.deck_files(item, refusals, ".txt"),
                   *self.deck_files(item, references), *self.deck_statuses(item)]  # fmt: skip
         return f"{words} {self.place()} {self.compare_options(item, product)}", inputs
 

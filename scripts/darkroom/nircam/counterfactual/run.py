@@ -19,7 +19,7 @@ from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
 from darkroom.gates.harms import of_product
-from darkroom.nircam.counterfactual import darks, readnoise, superbias
+from darkroom.nircam.counterfactual import closure, darks, readnoise, superbias
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
     Fitted,
@@ -47,6 +47,7 @@ from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.gating.harms import HARMS
+from darkroom.nircam.refpix.predict import whole_fit
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -80,6 +81,8 @@ class Task:
         Of jwst.
     harms : dict
         Smallest changes that matter, where they are not the usual ones, by key of the product.
+    spectrum : path-like or None
+        Read noise: noise spectrum of the detector, by which the scatter of rates is predicted.
     """
 
     product: str
@@ -89,6 +92,7 @@ class Task:
     made_of: int
     version: str
     harms: Mapping[str, float] = field(default_factory=dict)
+    spectrum: StrPath | None = None
 
 
 @dataclass
@@ -314,7 +318,22 @@ def _compared(deck, task, exposure):
     found = readnoise.compare(
         deck.pairs, deck.ramps, maps, classes, expected, exact, task.version, task.harms
     )
-    return replace(found, notes=[*found.notes, note])
+    rows, more = _closure(deck, task, classes, path, references["gain"])
+    return replace(found, closures=[*found.closures, *rows], notes=[*found.notes, *more, note])
+
+
+def _closure(deck, task, classes, path, gain):
+    """Return how far VAR_RNOISE is from the scatter of rates, where a spectrum predicts that."""
+    fit = None if task.spectrum is None else whole_fit(task.spectrum, deck.readout)
+    if fit is None:
+        return [], []
+    header, groups = fits.getheader(path), deck.ramps[0].shape[1]
+    duration = (groups - 1) * float(deck.model.meta.exposure.group_time)
+    typical = float(np.nanmedian(image(gain, deck.readout)))
+    ramp = closure.Ramp(str(header["READPATT"]), groups, duration, typical)
+    darks = [pair for pair in deck.pairs if pair.slopes is None]
+    rows, sentence = closure.pull_closure(darks, classes, fit, deck.readout, ramp)
+    return rows, [sentence]
 
 
 def _compared_darks(deck, task, exact, gain):

@@ -22,7 +22,7 @@ from darkroom.nircam.spectrum.model import FittedModel, Layout
 from darkroom.nircam.spectrum.numbers import model_spectra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from darkroom.hints import StrPath
     from darkroom.nircam.detector.readout import Readout
@@ -76,6 +76,19 @@ def read_fit(path: StrPath, readout: Readout) -> FittedModel:
     return FittedModel(layout, np.array(values), covariance, float(header["FLOWEST"]))
 
 
+def whole_fit(path: StrPath, readout: Readout) -> FittedModel | None:
+    """Return the fit of a noise spectrum; None when an amplifier of the readout was not measured.
+
+    Parameters
+    ----------
+    path, readout
+        As of `read_fit`.
+    """
+    with fits.open(path) as hdus:
+        measured = int(hdus[0].header["NAMPS"])
+    return None if measured < readout.noutputs else read_fit(path, readout)
+
+
 def white_noise(fit: FittedModel) -> np.ndarray:
     """Return the white noise of one read of each amplifier: (namplifiers,) float64, DN."""
     names = fit.layout.names
@@ -122,17 +135,28 @@ def instability(
         spectra = coloured_spectra(replace(fit, values=values), frequency)
         return (spectra * power).sum(axis=1)
 
-    coloured = variance(fit.values)
+    total = variance(fit.values) + white.sum(axis=0)
+    return np.sqrt(total), propagated(fit, variance) / total
+
+
+def propagated(fit: FittedModel, quantity: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the error of a quantity, from the covariance of the fit: (n,) float64.
+
+    Parameters
+    ----------
+    fit : darkroom.nircam.spectrum.model.FittedModel
+    quantity : callable
+        Given values of the parameters, returns it, (n,).
+    """
     sigma = np.sqrt(np.diagonal(fit.covariance))
     # Undetermined parameters are varied by at most a factor of e.
     steps = np.clip(sigma, 1e-6, 1.0)
     slopes = [
-        (variance(fit.values + row) - variance(fit.values - row)) / 2 for row in np.diag(steps)
+        (quantity(fit.values + row) - quantity(fit.values - row)) / 2 for row in np.diag(steps)
     ]
     correlation = fit.covariance / np.outer(sigma, sigma)
     spread = np.einsum("ka,kl,la->a", slopes, np.nan_to_num(correlation), slopes)
-    total = coloured + white.sum(axis=0)
-    return np.sqrt(total), np.sqrt(np.maximum(spread, 0)) / total
+    return np.sqrt(np.maximum(spread, 0))
 
 
 def _instability_response(readout):
