@@ -59,7 +59,7 @@ def verdicts(tmp_path, counts, seeds):
             write_maps(tmp_path / f"{name}.fits", *measured(rng, maps, count), 4 * count)
             for name, count in zip(("new", "old"), counts, strict=True)
         )
-        found.append(noise_maps(files, frames_of(rng, maps, 2), geometry, "1"))
+        found.append(noise_maps(files, frames_of(rng, maps, 2), geometry, "1", {}))
     assert all(one.copy_exact for one in found)
     return found
 
@@ -82,7 +82,7 @@ def test_the_shift_is_that_of_the_maps_and_a_copy_changes_nothing(tmp_path):
     # A tenth of an electron more of the fixed pattern.
     maps[0] += 0.1
     new = write_maps(tmp_path / "new.fits", maps, errors, 80)
-    found = noise_maps((new, old), frames_of(rng, maps, 2), geometry, "1")
+    found = noise_maps((new, old), frames_of(rng, maps, 2), geometry, "1", {})
     told = {
         one.estimand: (one.shift, one.error) for one in found.shifts if one.kind == "all pixels"
     }
@@ -90,7 +90,7 @@ def test_the_shift_is_that_of_the_maps_and_a_copy_changes_nothing(tmp_path):
         shift, error = told[f"level of subtracted frames, g{gain:g}_t{time:g}"]
         assert shift == pytest.approx(-0.1 / gain, rel=1e-6)
         assert error == pytest.approx(0, abs=1e-12)
-    copy = noise_maps((old, old), frames_of(rng, maps, 2), geometry, "1")
+    copy = noise_maps((old, old), frames_of(rng, maps, 2), geometry, "1", {})
     assert copy.copy_exact
     assert {one.shift for one in copy.shifts} == {0.0}
     assert (copy.score.value, copy.score.verdict) == (0.0, "cannot tell")

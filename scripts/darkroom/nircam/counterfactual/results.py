@@ -131,7 +131,7 @@ def pulls(pairs: Sequence[Pair], which: int) -> dict[str, tuple[float, float | N
             where = (pair.slopes >= low) & (pair.slopes <= high)
             base = _without_source(one.rate, pair.slopes)[:, where]
             pull = (one.rate[:, where] - base - pair.slopes[where]) / one.error[:, where]
-            values.append(spread(pull))
+            values.append(_spread(pull))
         found[f"{low:.3g} - {high:.3g} DN/s"] = leave_one_out(np.array(values))
     return found
 
@@ -162,10 +162,10 @@ def _dark_pull(one: Fitted) -> float:
     if count < 2:
         return np.nan
     rest = one.rate - np.mean(one.rate, axis=0)
-    return spread(rest / one.error * np.sqrt(count / (count - 1)))
+    return _spread(rest / one.error * np.sqrt(count / (count - 1)))
 
 
-def spread(values: np.ndarray) -> float:
+def _spread(values: np.ndarray) -> float:
     """Return the standard deviation by the middle 68 % of values: cosmic rays do not count."""
     low, high = np.nanpercentile(values, [15.865525, 84.134475])
     return float(high - low) / 2

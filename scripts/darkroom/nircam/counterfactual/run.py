@@ -19,7 +19,8 @@ from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
 from darkroom.gates.harms import of_product
-from darkroom.nircam.counterfactual import closure, darks, readnoise, superbias
+from darkroom.nircam.counterfactual import darks, readnoise, superbias
+from darkroom.nircam.counterfactual.closure import Ramp, closure
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
     Fitted,
@@ -327,12 +328,10 @@ def _closure(deck, task, classes, path, gain):
     fit = None if task.spectrum is None else whole_fit(task.spectrum, deck.readout)
     if fit is None:
         return [], []
-    header, groups = fits.getheader(path), deck.ramps[0].shape[1]
-    duration = (groups - 1) * float(deck.model.meta.exposure.group_time)
-    typical = float(np.nanmedian(image(gain, deck.readout)))
-    ramp = closure.Ramp(str(header["READPATT"]), groups, duration, typical)
+    pattern, groups = str(fits.getheader(path)["READPATT"]), deck.ramps[0].shape[1]
+    ramp = Ramp(pattern, groups, float(np.nanmedian(image(gain, deck.readout))))
     darks = [pair for pair in deck.pairs if pair.slopes is None]
-    rows, sentence = closure.pull_closure(darks, classes, fit, deck.readout, ramp)
+    rows, sentence = closure(darks, classes, fit, deck.readout, ramp)
     return rows, [sentence]
 
 
