@@ -171,7 +171,8 @@ def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
         shutil.copyfile(task.current, copy)
         for members in stacks(exposures):
             _add(deck, task, members, copy, Path(scratch))
-        return _compared(deck, task, exposures[0])
+        harm = of_product(HARMS, task.product)["flags"].size(task.harms)
+        return replace(_compared(deck, task, exposures[0]), flags_harm=harm)
 
 
 def _add(deck, task, members, copy, scratch):
