@@ -85,6 +85,11 @@ class Deliveries:
         ]
 
     def ramp_memory(self, item: str, attempt: int) -> int:
-        """Return the memory in MB of a comparison: several copies of the ramps of an exposure."""
+        """Return the memory in MB of a comparison: several copies of the ramps of an exposure.
+
+        Rates and flags of all exposures are kept: more than four take more.
+        """
         pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
-        return max(3 * pipeline.ramp_memory(item, name, attempt) for name in pipeline.deck(item))
+        deck = pipeline.deck(item)
+        most = max(3 * pipeline.ramp_memory(item, name, attempt) for name in deck)
+        return most * max(len(deck), 4) // 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.counterfactual.held_out import held_out
+from darkroom.counterfactual.held_out import held_out, parts
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.nircam import planning
 from darkroom.workflow.plan import quoted
@@ -44,10 +44,28 @@ class ComparisonPlan:
 
     def deck(self, item: str) -> list[str]:
         """Return the exposures of an item that are held out, every segment of each."""
+        return [name for names in self.folds(item).values() for name in names]
+
+    def folds(self, item: str) -> dict[str, list[str]]:
+        """Return what each version of a product is made without, every segment of each exposure.
+
+        Returns
+        -------
+        dict
+            ``{end of the version's name: exposures}``: ``_1``, ``_2`` … for parts of the exposures,
+            empty where there is one version.
+        """
         rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
         names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
-        chosen = held_out(names, self.plan.campaign.settings["deck"]["held_out"])
-        return [row.exposure for row in rows if planning.without_segment(row.exposure) in chosen]
+        deck = self.plan.campaign.settings["deck"]
+        if deck["folds"]:
+            chosen = {f"_{k}": part for k, part in enumerate(parts(names, deck["folds"]), 1)}
+        else:
+            chosen = {"": held_out(names, deck["held_out"])}
+        return {
+            end: [row.exposure for row in rows if planning.without_segment(row.exposure) in part]
+            for end, part in chosen.items()
+        }
 
     def compared(self, item: str) -> list[str]:
         """Return the products of an item that are compared with a current file."""
@@ -80,10 +98,16 @@ class ComparisonPlan:
             found["spectrum"] = f"{self.plan.folder(item)}/noise_spectrum.fits"
         return found
 
-    def trial_ramps(self, item: str, product: str) -> str:
-        """Return the list of the ramps of which the trial version of a product is made."""
+    def trials(self, item: str, product: str) -> list[str]:
+        """Return the trial versions of a product."""
+        folder = f"{self.plan.folder(item)}/judge"
+        return [f"{folder}/trial{end}_{product}.fits" for end in self.folds(item)]
+
+    def trial_ramps(self, item: str, product: str) -> list[str]:
+        """Return the list of the ramps of which each trial version of a product is made."""
         purpose = product if product in planning.PURPOSES else "readnoise"
-        return f"{self.plan.folder(item)}/judge/trial_{purpose}_ramps.list"
+        folder = f"{self.plan.folder(item)}/judge"
+        return [f"{folder}/trial{end}_{purpose}_ramps.list" for end in self.folds(item)]
 
     def deck_files(self, item: str, folder: str, suffix: str = ".json") -> list[str]:
         """Return a file of each exposure that is held out."""
@@ -101,14 +125,14 @@ class ComparisonPlan:
         """
         folder = self.plan.folder(item)
         judge, refusals = f"{folder}/judge", f"{folder}/refusals"
-        files, candidate = self.current(item, product), f"{judge}/trial_{product}.fits"
+        files, candidates = self.current(item, product), self.trials(item, product)
         ramps, references = self.trial_ramps(item, product), f"{judge}/references"
         words = quoted(
-            "--product", product, "--candidate", candidate,
+            "--product", product, "--candidate", *candidates,
             *(word for name, file in files.items() for word in (f"--{name}", file)), "--made-of",
-            ramps, "--references", references, "--refusals", refusals,
+            *ramps, "--references", references, "--refusals", refusals,
         )  # fmt: skip
-        inputs = [candidate, *files.values(), ramps, *self.deck_files(item, refusals, ".txt"),
+        inputs = [*candidates, *files.values(), *ramps, *self.deck_files(item, refusals, ".txt"),
                   *self.deck_files(item, references), *self.deck_statuses(item)]  # fmt: skip
         return f"{words} {self.place()} {self.compare_options(item, product)}", inputs
 
