@@ -34,6 +34,12 @@ _CYCLES, _FINE = 30, 12
 _POINTS = 4000
 # Errors from which a dark current is seen; deviations beyond which a rate is no noise.
 _SEEN, _CUT = 3.0, 5.0
+_OF_ONE = (
+    " The spectrum of a single amplifier has no excess at low frequencies: it predicts some percent "
+    "too little."
+)
+# Times the usual noise from which a pixel is noisy.
+_NOISY = 1.5
 # Percent of the sizes of normal deviates that are below 1.
 _MIDDLE = 68.27
 
@@ -136,6 +142,16 @@ def variances(pair: Pair, which: int, parts: Sequence[np.ndarray]) -> tuple[np.n
     return found[0], found[1]
 
 
+def normal(darks: Sequence[Pair], mask: np.ndarray) -> np.ndarray:
+    """Return the pixels of a mask that are not noisy in either file: the spectrum is of these."""
+    found = mask.copy()
+    for one in darks[0].fitted:
+        quoted = np.nanmean(one.var_rnoise, axis=0)
+        with np.errstate(invalid="ignore"):
+            found &= quoted <= _NOISY**2 * np.nanmedian(quoted[mask])
+    return found
+
+
 def shot_noise(
     darks: Sequence[Pair], parts: Sequence[np.ndarray], readout: Readout, ramp: Ramp
 ) -> np.ndarray:
@@ -182,7 +198,7 @@ def closure(
     if max(len(pair.fitted[1].rate) for pair in darks) < 2:
         return [], "Darks of one integration cannot tell whether VAR_RNOISE is right."
     amplifiers = [mask for name, mask in classes.items() if name.startswith("amplifier ")]
-    parts = amplifiers or [classes["all pixels"]]
+    parts = [normal(darks, mask) for mask in amplifiers or [classes["all pixels"]]]
     expected, spread = predicted_scatter(fit, readout, ramp)
     error = float(np.mean(spread / expected)) / 2
     found = [np.array([variances(pair, which, parts) for pair in darks]) for which in (0, 1)]
@@ -198,7 +214,7 @@ def closure(
         + " times what the noise spectrum predicts"
         + (", as expected" if closes else ", beyond three errors: what follows is as uncertain")
         + f". The root of VAR_RNOISE is {new:+.1f} % from that prediction with the candidate, "
-        f"{old:+.1f} % with the current file."
+        f"{old:+.1f} % with the current file." + ("" if fit.layout.has_common else _OF_ONE)
     )
 
 
