@@ -35,8 +35,8 @@ _POINTS = 4000
 # Errors from which a dark current is seen; deviations beyond which a rate is no noise.
 _SEEN, _CUT = 3.0, 5.0
 _OF_ONE = (
-    " The spectrum of a single amplifier has no excess at low frequencies: it predicts some percent "
-    "too little."
+    " The spectrum of a single amplifier has no excess at low frequencies: it predicts some "
+    "percent too little."
 )
 # Times the usual noise from which a pixel is noisy.
 _NOISY = 1.5
