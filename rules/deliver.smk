@@ -186,7 +186,9 @@ if "nircam" in PIPELINES:
         """Is the new file better than the one in use? Both go through the JWST pipeline."""
         input:
             unpack(lambda wildcards: PIPELINES["nircam"].current(wildcards.item, wildcards.purpose)),
-            candidate=lambda wildcards: PIPELINES["nircam"].trials(wildcards.item, wildcards.purpose),
+            candidate=lambda wildcards: PIPELINES["nircam"].trials(
+                wildcards.item, wildcards.purpose
+            ),
             ramps=lambda wildcards: PIPELINES["nircam"].trial_ramps(
                 wildcards.item, wildcards.purpose
             ),
