@@ -17,8 +17,8 @@ from darkroom.counterfactual.paired import Shift, leave_one_out
 from darkroom.nircam.counterfactual.results import Pair
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import PIXEL_TIME
-from darkroom.nircam.refpix.predict import propagated
 from darkroom.nircam.spectrum.numbers import model_spectra
+from darkroom.nircam.spectrum.written import propagated
 
 if TYPE_CHECKING:
     from darkroom.nircam.detector.readout import Readout
@@ -74,7 +74,7 @@ def predicted_scatter(
     Parameters
     ----------
     fit : darkroom.nircam.spectrum.model.FittedModel
-        Of the noise spectrum (`darkroom.nircam.refpix.predict.read_fit`).
+        Of the noise spectrum (`darkroom.nircam.spectrum.written.read_fit`).
     readout : darkroom.nircam.detector.readout.Readout
         Of the exposures.
     ramp : Ramp

@@ -48,7 +48,7 @@ from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.gating.harms import HARMS
-from darkroom.nircam.refpix.predict import whole_fit
+from darkroom.nircam.spectrum.written import whole_fit
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath

@@ -25,7 +25,7 @@ from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
 from darkroom.nircam.gating.harms import HARMS
 from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
 from darkroom.nircam.ramps.classes import Classes
-from darkroom.nircam.refpix.predict import whole_fit
+from darkroom.nircam.spectrum.written import whole_fit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
