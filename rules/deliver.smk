@@ -1,6 +1,12 @@
 # Comparison of products with the files in use, and their delivery. No product depends on it.
 DELIVERIES = OrExit(Deliveries(PLAN, PIPELINES))
 
+
+# End of the name of a trial version, where every part of the exposures has one (deck.folds).
+wildcard_constraints:
+    fold=r"(_[0-9]+)?",
+
+
 if "ccd" in PIPELINES:
 
     include: "compare_ccd.smk"
@@ -98,9 +104,9 @@ if "nircam" in PIPELINES:
         input:
             ramps=f"{RESULTS}/{{item}}/{{purpose}}_ramps.list",
         output:
-            ramps=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}_ramps.list",
+            ramps=f"{RESULTS}/{{item}}/judge/trial{{fold}}_{{purpose}}_ramps.list",
         log:
-            f"{RESULTS}/logs/trial_list/{{item}}_{{purpose}}.log",
+            f"{RESULTS}/logs/trial_list/{{item}}{{fold}}_{{purpose}}.log",
         wildcard_constraints:
             item=PLAN.only_items_of("nircam"),
         priority: 1
@@ -111,7 +117,7 @@ if "nircam" in PIPELINES:
         resources:
             mem_mb=lambda wildcards, attempt: 500 * attempt,
         params:
-            without=lambda wildcards: PIPELINES["nircam"].deck(wildcards.item),
+            without=lambda wildcards: PIPELINES["nircam"].folds(wildcards.item)[wildcards.fold],
             code=program.digest("detector", "delivery/without"),
         message:
             "Leaving exposures out of the {wildcards.purpose} of {wildcards.item} for a trial"
@@ -121,14 +127,14 @@ if "nircam" in PIPELINES:
 
     use rule superbias as trial_superbias with:
         input:
-            ramps=f"{RESULTS}/{{item}}/judge/trial_superbias_ramps.list",
+            ramps=f"{RESULTS}/{{item}}/judge/trial{{fold}}_superbias_ramps.list",
         output:
-            reference=f"{RESULTS}/{{item}}/judge/trial_superbias.fits",
-            details=f"{RESULTS}/{{item}}/judge/trial_superbias_details.fits",
+            reference=f"{RESULTS}/{{item}}/judge/trial{{fold}}_superbias.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial{{fold}}_superbias_details.fits",
         log:
-            f"{RESULTS}/logs/trial_superbias/{{item}}.log",
+            f"{RESULTS}/logs/trial_superbias/{{item}}{{fold}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/trial_superbias/{{item}}.tsv"
+            f"{RESULTS}/benchmarks/trial_superbias/{{item}}{{fold}}.tsv"
         priority: 1
         params:
             settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "superbias"),
@@ -139,14 +145,14 @@ if "nircam" in PIPELINES:
 
     use rule readnoise as trial_readnoise with:
         input:
-            ramps=f"{RESULTS}/{{item}}/judge/trial_readnoise_ramps.list",
+            ramps=f"{RESULTS}/{{item}}/judge/trial{{fold}}_readnoise_ramps.list",
         output:
-            reference=f"{RESULTS}/{{item}}/judge/trial_readnoise.fits",
-            details=f"{RESULTS}/{{item}}/judge/trial_readnoise_details.fits",
+            reference=f"{RESULTS}/{{item}}/judge/trial{{fold}}_readnoise.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial{{fold}}_readnoise_details.fits",
         log:
-            f"{RESULTS}/logs/trial_readnoise/{{item}}.log",
+            f"{RESULTS}/logs/trial_readnoise/{{item}}{{fold}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/trial_readnoise/{{item}}.tsv"
+            f"{RESULTS}/benchmarks/trial_readnoise/{{item}}{{fold}}.tsv"
         priority: 1
         params:
             settings=lambda wildcards: PIPELINES["nircam"].options(wildcards.item, "readnoise"),
@@ -158,15 +164,15 @@ if "nircam" in PIPELINES:
     use rule dark as trial_dark with:
         input:
             unpack(lambda wildcards: PIPELINES["nircam"].dark_inputs(wildcards.item)),
-            ramps=f"{RESULTS}/{{item}}/judge/trial_readnoise_ramps.list",
+            ramps=f"{RESULTS}/{{item}}/judge/trial{{fold}}_readnoise_ramps.list",
         output:
-            reference=f"{RESULTS}/{{item}}/judge/trial_dark.fits",
-            details=f"{RESULTS}/{{item}}/judge/trial_dark_details.fits",
-            quantities=f"{RESULTS}/{{item}}/judge/trial_dark.json",
+            reference=f"{RESULTS}/{{item}}/judge/trial{{fold}}_dark.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial{{fold}}_dark_details.fits",
+            quantities=f"{RESULTS}/{{item}}/judge/trial{{fold}}_dark.json",
         log:
-            f"{RESULTS}/logs/trial_dark/{{item}}.log",
+            f"{RESULTS}/logs/trial_dark/{{item}}{{fold}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/trial_dark/{{item}}.tsv"
+            f"{RESULTS}/benchmarks/trial_dark/{{item}}{{fold}}.tsv"
         priority: 1
         message:
             "Measuring the dark current of {wildcards.item} without the exposures held out"
@@ -174,16 +180,16 @@ if "nircam" in PIPELINES:
     use rule mask as trial_mask with:
         input:
             unpack(lambda wildcards: PIPELINES["nircam"].previous(wildcards.item, "mask")),
-            dark=f"{RESULTS}/{{item}}/judge/trial_dark_details.fits",
-            readnoise=f"{RESULTS}/{{item}}/judge/trial_readnoise_details.fits",
+            dark=f"{RESULTS}/{{item}}/judge/trial{{fold}}_dark_details.fits",
+            readnoise=f"{RESULTS}/{{item}}/judge/trial{{fold}}_readnoise_details.fits",
         output:
-            reference=f"{RESULTS}/{{item}}/judge/trial_mask.fits",
-            details=f"{RESULTS}/{{item}}/judge/trial_mask_details.fits",
-            quantities=f"{RESULTS}/{{item}}/judge/trial_mask.json",
+            reference=f"{RESULTS}/{{item}}/judge/trial{{fold}}_mask.fits",
+            details=f"{RESULTS}/{{item}}/judge/trial{{fold}}_mask_details.fits",
+            quantities=f"{RESULTS}/{{item}}/judge/trial{{fold}}_mask.json",
         log:
-            f"{RESULTS}/logs/trial_mask/{{item}}.log",
+            f"{RESULTS}/logs/trial_mask/{{item}}{{fold}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/trial_mask/{{item}}.tsv"
+            f"{RESULTS}/benchmarks/trial_mask/{{item}}{{fold}}.tsv"
         priority: 1
         message:
             "Flagging the bad pixels of {wildcards.item} without the exposures held out"
@@ -192,7 +198,9 @@ if "nircam" in PIPELINES:
         """Is the new file better than the one in use? Both go through the JWST pipeline."""
         input:
             unpack(lambda wildcards: PIPELINES["nircam"].current(wildcards.item, wildcards.purpose)),
-            candidate=f"{RESULTS}/{{item}}/judge/trial_{{purpose}}.fits",
+            candidate=lambda wildcards: PIPELINES["nircam"].trials(
+                wildcards.item, wildcards.purpose
+            ),
             ramps=lambda wildcards: PIPELINES["nircam"].trial_ramps(
                 wildcards.item, wildcards.purpose
             ),

@@ -7,6 +7,7 @@ from astropy.io import fits
 
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.simulate.register import amplify
+from darkroom.cgi.stacks.measured import Measured
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.sources import MomentsSource
 from darkroom.cgi.stacks.stacks import Member, Stack, Template
@@ -56,6 +57,16 @@ def source_of(geometry, gain, exptime, frames, dq=None, err=None, **more):
     dq = np.zeros(frames.shape, np.uint16) if dq is None else dq
     moments.add(frames, np.zeros_like(frames) if err is None else err, dq)
     return MomentsSource(stack_of(geometry, gain, exptime, len(frames), **more), moments)
+
+
+def units_rows(facts):
+    """Return the columns of the table UNITS of frames: ``{name: what was measured, start}``."""
+    measured = [Measured.from_values(one) for one in facts.values()]
+    return {
+        "FILE": list(facts), "START": [one["start"] for one in facts.values()],
+        **{name.upper(): [getattr(one, name) for one in measured]
+           for name in ("temperature", "level", "scatter", "masked", "pixels")},
+    }  # fmt: skip
 
 
 def truth(geometry, rng, hot_fraction=0.0):

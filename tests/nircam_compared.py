@@ -6,7 +6,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.crds.references import write_references
-from nircam_jwst import CONTEXT, deliver, program, small_cache
+from nircam_jwst import CONTEXT, deliver, own_program, program, small_cache
 
 #: Quadratic term of the linearity, 1/DN.
 C2 = 1e-6
@@ -55,6 +55,22 @@ class Compared:
         with fits.open(self.current[kind]) as hdus:
             hdus["SCI"].data = change(hdus["SCI"].data).astype(np.float32)
             hdus.writeto(path, overwrite=True)
+        return path
+
+    def spectrum(self):
+        """Measure the noise spectrum of the darks; return its path."""
+        steps, listed = self.folder / "superbias_ramps", self.folder / "superbias_ramps.list"
+        path = self.folder / "spectrum.fits"
+        for name, words in (
+            ("check_ramps", ["--references", self.folder / "references", "--cache",
+                             self.cache.path, "--output", steps, "--steps", "dq_init",
+                             "saturation", "--", *self.raw]),
+            ("noise_spectrum", ["--output", path, f"@{listed}"]),
+        ):  # fmt: skip
+            done = own_program(f"nircam/{name}", *words)
+            assert done.returncode == 0, done.stderr[-3000:]
+            names = (one.name.partition(".")[0] for one in self.raw)
+            listed.write_text("".join(f"{steps / name}.chain.json\n" for name in names))
         return path
 
     def compare(self, product, candidate, count=None, **more):

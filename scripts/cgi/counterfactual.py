@@ -15,6 +15,7 @@ from darkroom.cli import ListFileParser, run
 def parse() -> argparse.Namespace:
     """Read the command line."""
     from darkroom.cgi.options import add_checksums, add_judging, add_settings
+    from darkroom.gates.options import add_harm_option
 
     parser = ListFileParser(description=__doc__)
     add_settings(parser, "noise_maps")
@@ -29,6 +30,7 @@ def parse() -> argparse.Namespace:
         "--current", required=True, type=Path,
         help="file in use, FITS: noise maps, or a dark where a dark is compared",
     )  # fmt: skip
+    add_harm_option(parser)
     parser.add_argument("--current-bad", action="store_true", help="the file in use is bad")
     parser.add_argument("--output", required=True, type=Path, metavar="JSON", help="comparison")
     parser.add_argument("files", nargs="+", metavar="FILE", help="held-out frames, or status files")
@@ -39,12 +41,14 @@ def main() -> None:
     """Compare the files."""
     arguments = parse()
     from darkroom import __version__
-    from darkroom.cgi.counterfactual.compare import noise_maps, stacks_used
+    from darkroom.cgi.counterfactual.compare import level_harm, noise_maps, stacks_used
     from darkroom.cgi.counterfactual.darks import dark
+    from darkroom.cgi.gating.harms import HARMS
     from darkroom.cgi.geometry import read_geometry
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.errors import DarkroomError
+    from darkroom.gates.options import harms
 
     maps = arguments.product == "noise_maps"
     used, names = stacks_used(arguments.candidate) if maps else set(), []
@@ -56,8 +60,12 @@ def main() -> None:
                 yield frame
 
     pair = arguments.candidate, arguments.current
-    compare = noise_maps if maps else dark
-    found = compare(pair, held_out(), read_geometry(arguments.geometry), __version__)
+    kind, geometry = arguments.product.partition("_g")[0], read_geometry(arguments.geometry)
+    sizes = harms(arguments, HARMS, kind)
+    if maps:
+        found = noise_maps(pair, held_out(), geometry, __version__, sizes)
+    else:
+        found = dark(pair, held_out(), geometry, __version__, level_harm(kind, sizes))
     if not names:
         raise DarkroomError("every frame held out was refused, or is of a stack that is not used")
     versions = {"darkroom": __version__}

@@ -128,6 +128,7 @@ def add_up(
     from darkroom.cgi.stacks.gather import read_moments, sort_out
     from darkroom.cgi.stacks.growth import sentence
     from darkroom.cgi.stacks.judged import judge_frames
+    from darkroom.cgi.stacks.measured import attach, by_name
     from darkroom.cgi.units import EM_ELECTRON
     from darkroom.errors import DarkroomError
 
@@ -135,10 +136,13 @@ def add_up(
     if not frames:
         return None, None, [], []
     if raw:
-        warnings = []
+        warnings, measured = [], given.measured
         if not given.judged:
-            _, warnings = judge_frames(frames, geometry, EM_ELECTRON, judge, sums)
-        return *raw_moments(frames, geometry, raw, sums=sums, scratch=scratch), warnings
+            values, warnings = judge_frames(frames, geometry, EM_ELECTRON, judge, sums)
+            measured = by_name(frames, values)
+        stack, moments, left_out = raw_moments(frames, geometry, raw, sums=sums, scratch=scratch)
+        attach([stack] if stack else [], measured)
+        return stack, moments, left_out, warnings
     stacks, left_out, warnings = sort_out(
         frames, geometry, EM_ELECTRON, arguments.waive, sums, judged=given.judged, judge=judge
     )
@@ -152,6 +156,7 @@ def add_up(
     if not arguments.keep_masks:
         stacks[0].grow_masks(geometry, scratch)
     stack, moments = stacks[0].stack, read_moments(stacks[0], scratch=scratch)
+    attach([stack], given.measured)
     if stack.growths:
         warnings.append(sentence(stack.name, stack.growths))
     return stack, moments, left_out, warnings

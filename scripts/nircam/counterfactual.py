@@ -32,12 +32,14 @@ def main() -> None:
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__, epilog="units: DN, DN/s.")
-    add_options_of_comparison(
-        parser, ("superbias", "readnoise", "dark", "mask"), "held-out darks, _uncal.fits"
-    )
+    products = ("superbias", "readnoise", "dark", "mask")
+    add_options_of_comparison(parser, products, "held-out darks, _uncal.fits", versions=True)
     parser.add_argument("--current", required=True, type=Path, help="file in use, FITS")
-    parser.add_argument("--made-of", type=Path, metavar="LIST", help=(
-        "list of the ramps of which the new file was made (default: not known)"
+    parser.add_argument("--made-of", nargs="+", default=[], type=Path, metavar="LIST", help=(
+        "list of the ramps of which the new file, or each version, was made (default: not known)"
+    ))  # fmt: skip
+    parser.add_argument("--spectrum", type=Path, metavar="FITS", help=(
+        "read noise: noise spectrum of the detector, which predicts by how much rates scatter"
     ))  # fmt: skip
     add_harm_option(parser)
     add_options(parser, DeckSettings, _SETTINGS)
@@ -60,7 +62,7 @@ def compare(arguments: argparse.Namespace) -> None:
     settings = read_options(arguments, DeckSettings, _SETTINGS)
     from importlib.metadata import version
 
-    from darkroom.counterfactual.made_of import require_held_out
+    from darkroom.counterfactual.made_of import file_of_each
     from darkroom.counterfactual.record import record
     from darkroom.counterfactual.records import write_record
     from darkroom.crds.cache import Cache
@@ -80,16 +82,16 @@ def compare(arguments: argparse.Namespace) -> None:
         paths = {kind: cache.verified(chosen[kind]) for kind in KINDS}
         exposures.append(DeckExposure(name, path, paths))
     names = [one.name for one in exposures]
-    require_held_out(arguments.candidate, {name: f"input {name}." for name in names})
+    versions_of = file_of_each(arguments.candidate, {name: f"input {name}." for name in names})
     low, high = settings.slopes_dn_s
     versions = {name: version(name) for name in ("jwst", "stcal", "numpy", "crds")}
     task = through_pipeline.Task(
-        arguments.product, arguments.candidate, arguments.current, (low, high),
-        len(exposures_of(arguments.made_of)), versions["jwst"],
-        harms(arguments, HARMS, arguments.product),
+        arguments.product, versions_of, arguments.current, (low, high),
+        max((len(exposures_of(path)) for path in arguments.made_of), default=0), versions["jwst"],
+        harms(arguments, HARMS, arguments.product), arguments.spectrum,
     )  # fmt: skip
     found = through_pipeline.run(task, exposures)
-    files = arguments.candidate, arguments.current
+    files = arguments.candidate[0], arguments.current
     made = record(
         arguments.product, files, found, names, arguments.context, versions, arguments.current_bad
     )
@@ -97,11 +99,11 @@ def compare(arguments: argparse.Namespace) -> None:
     print(f"{made['score']['verdict']}: {made['score']['sentence']}.")
 
 
-def exposures_of(path: Path | None) -> set[str]:
+def exposures_of(path: Path) -> set[str]:
     """Return the exposures in a list of ramps; the segments of one count once."""
     from darkroom.nircam.planning import without_segment
 
-    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    lines = path.read_text(encoding="utf-8").splitlines()
     return {
         without_segment(Path(line).name.partition(".")[0])
         for line in lines

@@ -306,7 +306,7 @@ def test_corgidrp_reads_our_noise_maps_and_carries_our_extensions(products):
     _, found = products
     assert found["maps"] == [[3, 120, 220], [1, 3, 120, 220], [3, 120, 220]]
     assert abs(found["bias"]) < 1
-    assert {"COV", "CHI2", "R2ADJ", "STACKS", "FRAMES"} <= set(found["hdus"])
+    assert {"COV", "CHI2", "R2ADJ", "STACKS", "FRAMES", "UNITS"} <= set(found["hdus"])
 
 
 @pytest.mark.parametrize(("name", "synthesized"), [("traditional", 0), ("synthesized", 1)])

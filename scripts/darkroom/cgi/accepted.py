@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from darkroom.campaign.frames import accepted_exposures, frame_table
 from darkroom.campaign.status import read_status
 from darkroom.cgi.judging import checks
+from darkroom.cgi.stacks.measured import Measured
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.judge.judgement import REFUSED
 from darkroom.provenance import sha256
@@ -33,12 +34,15 @@ class AcceptedFrames:
         Names of frames of a campaign that the checks refuse.
     judged : bool
         True when the checks were made.
+    measured : dict
+        What was measured of frames as they arrived, by the name of the file.
     """
 
     frames: list[str]
     sums: dict[str, str]
     refused: list[str]
     judged: bool
+    measured: dict[str, Measured]
 
 
 def accepted_frames(
@@ -90,6 +94,11 @@ def accepted_frames(
         sums,
         [Path(each["path"]).name for each in statuses if each["exposure"] in refused],
         judged or (table is not None and not frames),
+        {
+            Path(status["path"]).name: Measured.from_values(status["facts"]["judged"])
+            for status in used
+            if "judged" in status["facts"]
+        },
     )
 
 

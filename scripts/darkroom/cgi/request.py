@@ -19,11 +19,14 @@ from darkroom.cgi.stacks.file import (
     left_out_of,
     refused_of,
 )
+from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.gather import sort_out
 from darkroom.cgi.stacks.growth import sentence
 from darkroom.cgi.stacks.judged import judge_frames
+from darkroom.cgi.stacks.measured import Measured, attach, by_name
 from darkroom.cgi.stacks.preconditions import check_names
 from darkroom.cgi.stacks.sources import FramesSource, join_parts
+from darkroom.cgi.stacks.values import frame_values
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
 
@@ -141,10 +144,12 @@ def opened(
             return
         if raw is not None and frames and are_raw(frames):
             preparation = raw()
-            warnings = []
+            warnings, measured = [], given.measured
             if not given.judged:
-                _, warnings = judge_frames(frames, regions, unit, settings, given.sums)
+                values, warnings = judge_frames(frames, regions, unit, settings, given.sums)
+                measured = by_name(frames, values)
             sources, left_out = raw_sources(frames, regions, preparation, folder, sums=given.sums)
+            attach((source.stack for source in sources), measured)
             files += preparation.calibration.files
             yield StackInput(sources, regions, files, left_out, warnings)
             return
@@ -153,6 +158,7 @@ def opened(
         )
         if not gathered:
             raise DarkroomError("nothing to make darks of: all frames are marked as bad (IS_BAD)")
+        attach((found.stack for found in gathered), given.measured)
         sources = [_source(found, regions, folder, keep_masks) for found in gathered]
         yield StackInput(sources, regions, files, left_out, warnings + _grown(sources))
 
@@ -234,8 +240,21 @@ def reconciled(
         )
         if wanted:
             again = [accepted[name] for name in wanted]
-            parts += _added_up(again, geometry, raw, folder, sums, keep_masks)
+            added = _added_up(again, geometry, raw, folder, sums, keep_masks)
+            known = part.stack.measured if part else {}
+            lacking = [accepted[name] for name in wanted if name not in known]
+            attach((each.stack for each in added), {**_measured(lacking, geometry), **known})
+            parts += added
     return parts, notes
+
+
+def _measured(frames, geometry):
+    """Measure frames that a part had refused."""
+    found = {}
+    for path in frames:
+        with open_frame(path) as frame:
+            found[Path(path).name] = Measured.from_values(frame_values(frame, geometry))
+    return found
 
 
 def _added_up(frames, geometry, raw, folder, sums, keep_masks):

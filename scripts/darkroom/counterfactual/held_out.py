@@ -26,3 +26,23 @@ def held_out(exposures: Sequence[str], count: int) -> list[str]:
     names = list(exposures)
     number = min(count, len(names) // _LEAST_OTHERS)
     return [names[int((i + 0.5) * len(names) / number)] for i in range(number)]
+
+
+def parts(exposures: Sequence[str], count: int) -> list[list[str]]:
+    """Return the exposures in parts, each of which is held out of a version of its own.
+
+    Parameters
+    ----------
+    exposures : sequence of str
+        Names in the order of time.
+    count : int
+        Number of parts, 2 or more; there are at most as many as exposures.
+
+    Returns
+    -------
+    list of list of str
+        Every k-th exposure each; none where the others would be too few to make a product.
+    """
+    names = list(exposures)
+    number = min(max(count, 2), len(names))
+    return [names[k::number] for k in range(number)] if len(names) >= _LEAST_OTHERS else []

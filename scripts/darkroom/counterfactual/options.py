@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def add_options_of_comparison(
-    parser: argparse.ArgumentParser, products: tuple[str, ...], exposures: str, references: str = ""
+    parser: argparse.ArgumentParser,
+    products: tuple[str, ...],
+    exposures: str,
+    references: str = "",
+    *,
+    versions: bool = False,
 ) -> None:
     """Add what such a program is given: exposures with their references, and the new file.
 
@@ -24,12 +29,17 @@ def add_options_of_comparison(
         What the exposures are, for the help.
     references : str
         What else the lists of references are for.
+    versions : bool
+        The new file may be given in versions, each made without a part of the exposures.
     """
+    more = {"nargs": "+"} if versions else {}
+    new = "new file, FITS"
+    new += "; or versions of it, each of which was made without some exposures" if versions else ""
     parser.add_argument("exposures", nargs="+", type=Path, metavar="FILE", help=(
         f"{exposures}, or their status files"
     ))  # fmt: skip
     parser.add_argument("--product", required=True, choices=products)
-    parser.add_argument("--candidate", required=True, type=Path, help="new file, FITS")
+    parser.add_argument("--candidate", required=True, type=Path, help=new, **more)
     parser.add_argument("--references", required=True, type=Path, metavar="FOLDER", help=(
         f"lists made by bestrefs.py: <exposure>.json{references}"
     ))  # fmt: skip

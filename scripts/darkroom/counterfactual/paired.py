@@ -11,8 +11,6 @@ from scipy import stats
 
 #: A shift is beyond its error where Student's p is below this.
 LEVEL = 0.01
-#: Share of changed flags above which the change is severe.
-SEVERE_FLAGS = 1e-3
 CHANGES = ("TRIVIAL", "MODERATE", "SEVERE")
 
 
@@ -217,7 +215,9 @@ def flag_shifts(
     return found
 
 
-def change_level(found: Iterable[Shift], flags_changed: float = 0.0) -> str:
+def change_level(
+    found: Iterable[Shift], flags_changed: float = 0.0, flags_harm: float = math.inf
+) -> str:
     """Return how severe the changes of a file are, in CRDS's words.
 
     Parameters
@@ -225,9 +225,11 @@ def change_level(found: Iterable[Shift], flags_changed: float = 0.0) -> str:
     found : iterable of Shift
     flags_changed : float
         Share of the flags that change.
+    flags_harm : float
+        Share above which the change is severe.
     """
     listed = list(found)
-    if flags_changed > SEVERE_FLAGS or any(one.beyond_harm for one in listed):
+    if flags_changed > flags_harm or any(one.beyond_harm for one in listed):
         return "SEVERE"
     beyond = any(one.beyond_error for one in listed)
     return "MODERATE" if beyond or flags_changed > 0 else "TRIVIAL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,8 @@ class Comparison:
         Further exposures that would make a worse candidate as good as the current file.
     flags_changed : float
         Share of the flags that change.
+    flags_harm : float
+        Share above which the change is severe.
     notes : list of str
     """
 
@@ -82,6 +85,7 @@ class Comparison:
     closures: Sequence[Shift] = field(default_factory=list)
     further: int | None = None
     flags_changed: float = 0.0
+    flags_harm: float = math.inf
     notes: Sequence[str] = field(default_factory=list)
 
 
@@ -129,7 +133,7 @@ def record(
         "copy_exact": found.copy_exact,
         "score": _score(found),
         "current_bad": current_bad,
-        "change_level": change_level(found.shifts, found.flags_changed),
+        "change_level": change_level(found.shifts, found.flags_changed, found.flags_harm),
         "notes": list(found.notes),
     }
 

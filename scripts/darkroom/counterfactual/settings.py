@@ -21,6 +21,15 @@ class DeckSettings:
         minimum=0,
         option=False,
     )
+    folds: int = setting(
+        0,
+        "NIRCam: number of parts of the exposures of an item. Each part is compared on a version "
+        "that is made without it, so that all exposures are compared where `held_out` of them are "
+        "too few. At most as many as there are exposures; 0: one version, without those of "
+        "`held_out`.",
+        minimum=0,
+        option=False,
+    )
     slopes_dn_s: list[float] = setting(
         [20.0, 2500.0],
         "NIRCam: smallest and largest slope of the sources that are injected into held-out darks.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ class Consumer:
         Of the consumer.
     unit : str
         Of the frames.
-    harm : float or None
-        Smallest shift of a level that matters.
+    harm : float, callable or None
+        Smallest shift of a level that matters; or what gives it for the noise of a frame.
     relative : bool
         Whether the score is a share of the variance of a frame: for frames of unlike noise.
     """
@@ -36,7 +36,7 @@ class Consumer:
     name: str
     version: str
     unit: str
-    harm: float | None = None
+    harm: float | Callable[[float], float] | None = None
     relative: bool = False
 
 
@@ -92,6 +92,7 @@ def compare(
         else "It adds {} variance to each pixel",
     )  # fmt: skip
     steps: dict[tuple[str, str], list[float]] = {}
+    noises: dict[str, list[float]] = {}
     gains: dict[str, list[float]] = {name: [] for name in (SCORED, *apart)}
     exact = True
     for one in held_out:
@@ -100,13 +101,15 @@ def compare(
         step = np.where(known, old - new, np.nan)
         for name, weights in classes.items():
             steps.setdefault((one.group, name), []).append(mean_of(step, weights))
-        scale = _variance(frame - (new + old) / 2, classes[SCORED]) if consumer.relative else 1.0
+        residual = frame - (new + old) / 2
+        noises.setdefault(one.group, []).append(_noise(residual, classes[SCORED]))
+        scale = _variance(residual, classes[SCORED]) if consumer.relative else 1.0
         for name, values in gains.items():
             gain = variance_gains(frame[None], new, old, (classes[name] > 0) & known)[0]
             values.append(gain / scale)
         exact &= _copy_changes_nothing(frame, old)
     found = [
-        _shift(f"{LEVEL}, {group}" if group else LEVEL, name, values, consumer)
+        _shift(f"{LEVEL}, {group}" if group else LEVEL, name, values, consumer, noises[group])
         for (group, name), values in steps.items()
     ]
     found += [
@@ -197,9 +200,21 @@ def _copy_changes_nothing(frame: np.ndarray, current: np.ndarray) -> bool:
     return same and not np.nan_to_num(variance_gains(frame[None], copy, current)).any()
 
 
-def _shift(estimand: str, name: str, values: list[float], consumer: Consumer) -> Shift:
+def _noise(residual: np.ndarray, use: np.ndarray) -> float:
+    """Return half the width of the middle 68 % of a frame: hits and rare electrons do not count."""
+    values = residual[(use > 0) & np.isfinite(residual)]
+    return float(np.subtract(*np.percentile(values, [84.13, 15.87]))) / 2 if values.size else np.nan
+
+
+def _shift(
+    estimand: str, name: str, values: list[float], consumer: Consumer, noises: list[float]
+) -> Shift:
     shift, error = _scattered(values)
-    return Shift(estimand, name, shift, error, consumer.unit, consumer.harm, len(values))
+    harm = consumer.harm
+    if callable(harm):
+        usual = float(np.nanmedian(noises)) if np.isfinite(noises).any() else np.nan
+        harm = harm(usual) if usual > 0 else None
+    return Shift(estimand, name, shift, error, consumer.unit, harm, len(values))
 
 
 def _scattered(values: list[float]) -> tuple[float, float | None]:

@@ -84,6 +84,10 @@ class Deliveries:
         ]
 
     def ramp_memory(self, item: str, attempt: int) -> int:
-        """Return the memory in MB of a comparison: several copies of the ramps of an exposure."""
+        """Return the memory in MB of a comparison: several copies of the ramps of an exposure.
+
+        Rates and flags of all exposures are kept: more than four take more.
+        """
         pipeline = self.pipelines[self.plan.campaign.items[item]["instrument"]]
-        return int(3 * pipeline.ramp_memory(item, attempt))
+        most = int(3 * pipeline.ramp_memory(item, attempt))
+        return most * max(len(pipeline.deck(item)), 4) // 4

@@ -2,7 +2,8 @@
 
 The statistics of the units themselves are the noise: they are centred, and the signs of whole units
 are drawn at random. A fault is added to the statistic of the units, which for a linear statistic is
-the same as adding it to the samples. No simulator is needed.
+the same as adding it to the samples. No simulator is needed. Signs leave the scatter of the units
+nearly as it is; that of other units would be another one, so that it is drawn too.
 """
 
 from __future__ import annotations
@@ -69,8 +70,12 @@ def _needed(one, limit, draws):
     signs = rng.choice([-1.0, 1.0], (draws, n))
     # Residuals from a mean scatter by sqrt((n - 1) / n) less than the units.
     noise = signs * (values - values.mean()) * np.sqrt(n / (n - 1))
+    freedom = n - 1 if one.kind == gates.MEAN else n - 2
+    true, others = _sizes(rng, freedom, one, draws)
+    noise = true * noise
     if one.kind == gates.LEFT_OUT:
-        deviation, error, _ = all_left_out(noise, one.predicted, one.weight)
+        deviation, _, _ = all_left_out(noise, one.predicted, one.weight)
+        _, error, _ = all_left_out(np.sqrt(others)[:, None] * noise, one.predicted, one.weight)
         need = (limit * error - deviation).ravel()
         alarms = int((np.abs(deviation) > limit * error).any(axis=1).sum())
         return np.maximum(need, 0), alarms, draws
@@ -78,15 +83,26 @@ def _needed(one, limit, draws):
         second = np.asarray(one.second, bool)
         parts = noise[:, ~second], noise[:, second]
         squares = sum(((p - p.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for p in parts)
-        variance, _ = shrunk(squares / (n - 2), n - 2, one.predicted, one.weight)
+        variance, _ = shrunk(others * squares / freedom, freedom, one.predicted, one.weight)
         error = np.sqrt(variance * sum(1 / p.shape[1] for p in parts))
         deviation = parts[1].mean(axis=1) - parts[0].mean(axis=1)
     else:
-        variance, _ = shrunk(noise.var(axis=1, ddof=1), n - 1, one.predicted, one.weight)
+        found = others * noise.var(axis=1, ddof=1)
+        variance, _ = shrunk(found, freedom, one.predicted, one.weight)
         # The expected value has an error of its own: what exceeds that of the mean.
-        own, _ = shrunk(np.var(values, ddof=1), n - 1, one.predicted, one.weight)
+        own, _ = shrunk(np.var(values, ddof=1), freedom, one.predicted, one.weight)
         expected = max(one.found.e**2 - own / n, 0.0)
         error = np.sqrt(variance / n + expected)
         deviation = noise.mean(axis=1) + np.sqrt(expected) * rng.standard_normal(draws)
     alarms = int((np.abs(deviation) > limit * error).sum())
     return np.maximum(limit * error - deviation, 0), alarms, draws
+
+
+def _sizes(rng, freedom, one, draws):
+    """Return the true scatter over that of the units, and the variance of others over the true one.
+
+    Both as uncertain as the number of units says; a prediction makes the true one more certain.
+    """
+    known = freedom + (one.weight if one.predicted is not None else 0.0)
+    true = np.sqrt(known / rng.chisquare(known, draws))
+    return true[:, None], rng.chisquare(freedom, draws) / freedom

@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.cgi.counting.product import read_counters
+from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.judging import checks
 from darkroom.cgi.simulate import exposures as cgi
 from darkroom.errors import DarkroomError, InputError
@@ -72,7 +73,7 @@ def test_frames_added_later_give_the_dark_of_all(run, frames, tmp_path):
     whole = count(run, tmp_path / "whole.fits", frames)
     first = count(run, tmp_path / "first.fits", frames[:6])
     both = count(run, tmp_path / "both.fits", frames[6:], "--add", first)
-    ours, table, header = read_counters(both)
+    ours, table, _, header = read_counters(both)
     theirs = read_counters(whole)[0]
     for name in ("n", "above", "twice", "four", "seen"):
         assert np.array_equal(getattr(ours, name), getattr(theirs, name))
@@ -80,6 +81,9 @@ def test_frames_added_later_give_the_dark_of_all(run, frames, tmp_path):
     with fits.open(whole) as a, fits.open(both) as b:
         assert np.array_equal(a[1].data, b[1].data)
         assert np.array_equal(a["ERR"].data, b["ERR"].data)
+        assert read_table(a["UNITS"]).keys() == read_table(b["UNITS"]).keys()
+        for name, column in read_table(a["UNITS"]).items():
+            assert np.array_equal(column, read_table(b["UNITS"])[name])
     with pytest.raises(DarkroomError, match="there twice"):
         count(run, tmp_path / "twice.fits", frames, "--add", first)
     with pytest.raises(InputError, match="PCTHRESH"):

@@ -10,13 +10,17 @@ from astropy.io import fits
 
 from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.cgi.darks.product import write_noise_maps
-from darkroom.cgi.darks.tables import read_table
+from darkroom.cgi.darks.tables import read_table, table_image
+from darkroom.cgi.gating.frames import read_rows
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.maps.pooled import fit_pooled
 from darkroom.cgi.simulate import exposures as cgi
+from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.gather import sort_out
 from darkroom.cgi.stacks.sources import FramesSource
+from darkroom.cgi.stacks.values import frame_values
 from darkroom.errors import DarkroomError, InputError
+from darkroom.provenance import sha256
 from programs import load
 
 SETTINGS = {"seed": 7, "geometry": "small", "frames": 3, "fpn_spread": 5.0}
@@ -86,6 +90,57 @@ def test_maps_from_statistics_are_those_from_frames(frames, run, tmp_path):
             assert np.array_equal(one[name].data, two[name].data)
         assert list(read_table(one["FRAMES"])["FILE"]) == list(read_table(two["FRAMES"])["FILE"])
         assert two[0].header["NINPUTS"] == 24
+
+
+def units_in(path):
+    return {name: column.tolist() for name, column in read_rows(path).items()}
+
+
+def test_products_carry_what_was_measured_of_each_frame_in_any_way_of_making_them(
+    frames, run, tmp_path
+):
+    stack = frames[30.0, 100.0]
+    statuses = []
+    for path in stack:
+        with open_frame(path) as frame:
+            judged = frame_values(frame, read_geometry("small"))
+        status = {
+            "item": "x", "role": "dark", "exposure": path.stem, "file": path.name, "uri": "",
+            "accepted": True, "reason": "", "size": path.stat().st_size,
+            "sha256": sha256(path), "facts": {"judged": judged}, "notes": [],
+        }  # fmt: skip
+        (tmp_path / path.name).symlink_to(path)
+        statuses.append(tmp_path / f"{path.stem}.json")
+        statuses[-1].write_text(json.dumps(status))
+    made = {}
+    for name, files in (("frames", stack), ("statuses", statuses)):
+        made[name] = tmp_path / f"{name}.fits"
+        run("master_dark", "--undivided", "--output", made[name], *files)
+        run("stack_statistics", "--output", tmp_path / f"{name}_part.fits", *files)
+        made[f"{name} by parts"] = tmp_path / f"{name}_of_part.fits"
+        run("master_dark", "--output", made[f"{name} by parts"], tmp_path / f"{name}_part.fits")
+    found = {name: units_in(path) for name, path in made.items()}
+    assert all(one == found["frames"] for one in found.values())
+    rows = found["frames"]
+    assert rows["FILE"] == [path.name for path in stack]
+    assert rows["LEVEL"][-1] == judged["pixel_level"]
+    assert rows["SCATTER"][-1] == judged["scatter"]
+    assert rows["MASKED"][-1] == judged["masked"]
+    assert rows["PIXELS"][-1] == judged["pixels"]
+    assert rows["START"] == sorted(rows["START"])
+
+
+def test_a_product_without_the_numbers_of_its_frames_is_to_be_made_again(maps, tmp_path):
+    rows = units_in(maps)
+    with fits.open(maps) as hdus:
+        del hdus["UNITS"]
+        hdus.writeto(tmp_path / "older.fits")
+        rows["FILE"] = rows["FILE"][::-1]
+        hdus.append(table_image("UNITS", rows, {}))
+        hdus.writeto(tmp_path / "others.fits")
+    for name, fault in (("older", "no table UNITS"), ("others", "of other frames")):
+        with pytest.raises(InputError, match=fault):
+            read_rows(tmp_path / f"{name}.fits")
 
 
 @pytest.mark.parametrize("weights", ["pooled", "frames", "peer-3.2"])

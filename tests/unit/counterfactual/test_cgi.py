@@ -11,6 +11,7 @@ from astropy.io import fits
 from cgi_stacks import tiny_geometry, truth
 from darkroom.cgi.counterfactual.compare import Held, noise_maps
 from darkroom.cgi.simulate import exposures as simulator
+from darkroom.counterfactual.paired import change_level
 from programs import SCRIPTS
 
 STACKS = [(1.5, 2.0), (500.0, 2.0), (30.0, 100.0), (5000.0, 100.0)]
@@ -59,7 +60,7 @@ def verdicts(tmp_path, counts, seeds):
             write_maps(tmp_path / f"{name}.fits", *measured(rng, maps, count), 4 * count)
             for name, count in zip(("new", "old"), counts, strict=True)
         )
-        found.append(noise_maps(files, frames_of(rng, maps, 2), geometry, "1"))
+        found.append(noise_maps(files, frames_of(rng, maps, 2), geometry, "1", {}))
     assert all(one.copy_exact for one in found)
     return found
 
@@ -82,7 +83,7 @@ def test_the_shift_is_that_of_the_maps_and_a_copy_changes_nothing(tmp_path):
     # A tenth of an electron more of the fixed pattern.
     maps[0] += 0.1
     new = write_maps(tmp_path / "new.fits", maps, errors, 80)
-    found = noise_maps((new, old), frames_of(rng, maps, 2), geometry, "1")
+    found = noise_maps((new, old), frames_of(rng, maps, 2), geometry, "1", {})
     told = {
         one.estimand: (one.shift, one.error) for one in found.shifts if one.kind == "all pixels"
     }
@@ -90,7 +91,16 @@ def test_the_shift_is_that_of_the_maps_and_a_copy_changes_nothing(tmp_path):
         shift, error = told[f"level of subtracted frames, g{gain:g}_t{time:g}"]
         assert shift == pytest.approx(-0.1 / gain, rel=1e-6)
         assert error == pytest.approx(0, abs=1e-12)
-    copy = noise_maps((old, old), frames_of(rng, maps, 2), geometry, "1")
+    harms = {one.estimand: one.harm for one in found.shifts if one.kind == "all pixels"}
+    # A tenth of the noise of a frame, whose read noise is the less the higher the EM gain is.
+    for gain, time in STACKS:
+        harm = harms[f"level of subtracted frames, g{gain:g}_t{time:g}"]
+        assert harm == pytest.approx(0.1 * READ_NOISE / gain, rel=0.5)
+    own = noise_maps((new, old), frames_of(rng, maps, 2), geometry, "1", {"subtracted": 1e-9})
+    assert {one.harm for one in own.shifts if one.estimand.startswith("level")} == {1e-9}
+    assert change_level(found.shifts) == "MODERATE"
+    assert change_level(own.shifts) == "SEVERE"
+    copy = noise_maps((old, old), frames_of(rng, maps, 2), geometry, "1", {})
     assert copy.copy_exact
     assert {one.shift for one in copy.shifts} == {0.0}
     assert (copy.score.value, copy.score.verdict) == (0.0, "cannot tell")

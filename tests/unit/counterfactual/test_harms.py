@@ -9,6 +9,7 @@ import pytest
 
 from darkroom.ccd.counterfactual.compare import HeldOut
 from darkroom.ccd.pipeline import CcdPipeline
+from darkroom.cgi.pipeline import CgiPipeline
 from darkroom.counterfactual.paired import change_level
 from darkroom.nircam.counterfactual import darks, superbias
 from darkroom.nircam.counterfactual.consumer import Fitted
@@ -57,6 +58,11 @@ def test_rates_have_the_harm_of_their_product():
     assert {one.harm for one in found.shifts if one.estimand == "rate of darks"} == {0.005}
 
 
+def test_a_campaign_decides_how_many_flags_are_severe():
+    assert change_level([], 2e-3, 1e-3) == "SEVERE"
+    assert change_level([], 2e-3, 1e-2) == change_level([], 2e-3) == "MODERATE"
+
+
 def test_sources_are_too_bright_by_what_matters():
     slopes = np.zeros(SHAPE)
     slopes[::4, ::4] = 100.0
@@ -77,10 +83,20 @@ def test_a_ccd_product_has_the_harm_of_its_gates(product):
 
 
 def test_harms_of_a_campaign_reach_the_comparisons(tmp_path):
-    harm = {"superbias.level": 3.0, "master_bias.level": 0.5, "readnoise.source_rate": 0.002}
-    items = {"a": {"instrument": "ccd"}, "b": {"instrument": "nircam"}}
+    harm = {
+        "noise_maps.subtracted": 0.02,
+        "traditional.subtracted": 0.01,
+        "superbias.level": 3.0,
+        "master_bias.level": 0.5,
+        "readnoise.source_rate": 0.002,
+    }
+    items = {"a": {"instrument": "ccd"}, "b": {"instrument": "nircam"}, "c": {"instrument": "cgi"}}
     plan = a_plan(tmp_path, items, [], judge={"harm": harm})
     nircam, ccd = NircamPipeline(plan), CcdPipeline(plan)
+    cgi = CgiPipeline(plan)
+    assert "--harm=subtracted=0.02" in cgi.compare_options("c", "noise_maps")
+    assert "--harm=subtracted=0.01" in cgi.compare_options("c", "traditional_g500_t100")
+    assert "--harm" not in cgi.compare_options("c", "synthesized_g500_t100")
     assert "--harm=level=3" in nircam.compare_options("b", "superbias")
     assert "--harm=source_rate=0.002" in nircam.compare_options("b", "readnoise")
     assert "--harm" not in nircam.compare_options("b", "dark")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from darkroom.nircam.counterfactual.closure import QUOTED, SCATTER
 from nircam_compared import C2, Compared, active, row
 from nircam_jwst import need_jwst
 
@@ -19,8 +20,11 @@ def found(tmp_path_factory):
     inner = active(compared)
     rng = np.random.default_rng(3)
 
+    spectrum = {"spectrum": [compared.spectrum()]}
+
     def make(product, name, change, count):
-        return compared.compare(product, compared.candidate(product, name, change), count)
+        more = spectrum if product == "readnoise" else {}
+        return compared.compare(product, compared.candidate(product, name, change), count, **more)
 
     return {
         "step": make("superbias", "step", lambda v: v + STEP * inner, 3),
@@ -82,6 +86,20 @@ def test_the_noise_of_a_single_read_is_found_by_score_jumps_and_pull(found):
     assert pull["shift"] > 0.2
 
 
+def test_rates_of_darks_scatter_as_the_noise_spectrum_says(found):
+    same, single = found["same"], found["single"]
+    scatter = row(same, SCATTER)
+    assert abs(scatter["shift"]) <= 3 * scatter["error"]
+    assert scatter["error"] < 0.02
+    # The current file states the noise of single reads, in which slow noise counts twice.
+    current = row(single, QUOTED, "current file")["shift"]
+    assert 0.0 < current < 0.1
+    candidate = row(single, QUOTED, "candidate")["shift"]
+    assert 1 + candidate == pytest.approx((1 + current) / np.sqrt(2), rel=0.01)
+    assert row(same, QUOTED, "candidate")["shift"] == pytest.approx(current, rel=0.01)
+    assert any("as expected. The root of VAR_RNOISE" in note for note in same["notes"])
+
+
 def test_false_jumps_and_quoted_errors_are_as_expected_with_the_right_noise(found):
     same = found["same"]
     excess = row(same, "jumps of darks minus those of white noise")
@@ -91,7 +109,8 @@ def test_false_jumps_and_quoted_errors_are_as_expected_with_the_right_noise(foun
     # White noise of known size: 1.9e-6 with fewer than ten differences.
     expected = float(white.split("stated size, ")[1].split(" ")[0])
     assert abs(excess["shift"]) <= 3 * excess["error"] + 0.5 * expected
-    closures = [r for r in same["rows"] if r["estimand"].endswith("minus 1")]
+    name = "scatter of the rate over its error, minus 1"
+    closures = [r for r in same["rows"] if r["estimand"] == name]
     sources = [r for r in closures if r["class"] != "darks"]
     assert len(sources) == 4
     for one in sources:

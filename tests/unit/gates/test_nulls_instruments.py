@@ -6,6 +6,7 @@
 import numpy as np
 import pytest
 
+from cgi_stacks import units_rows
 from darkroom.cgi.gating.frames import frame_gates, units_of
 from darkroom.gates.decide import decide
 from darkroom.gates.gate import EXACT
@@ -40,7 +41,7 @@ def cgi(rng):
             "masked": float(rng.gamma(max(hits, 1), 30) / 1e6),
             "start": f"{k:02d}", "pixels": str(k),
         }  # fmt: skip
-    return frame_gates(units_of(sorted(facts), facts), 0.2, "frames", {})
+    return frame_gates(units_of(units_rows(facts)), 0.2, "frames", {})
 
 
 def wfc3(rng):
@@ -93,9 +94,9 @@ def dark(rng):
 
 
 def test_a_frame_that_lost_a_tenth_of_its_pixels_is_found():
-    facts = {f"f{k}": {"masked": 0.001 * (k + 1), "pixels": str(k)} for k in range(9)}
+    facts = {f"f{k}": {"masked": 0.001 * (k + 1), "pixels": str(k), "start": ""} for k in range(9)}
     facts["f4"]["masked"] = 0.13
-    (gate,) = (one for one in frame_gates(units_of(sorted(facts), facts), 0.2, "frames", {})
+    (gate,) = (one for one in frame_gates(units_of(units_rows(facts)), 0.2, "frames", {})
                if one.family == "masked")  # fmt: skip
     assert gate.why == "f4 lacks 13 %"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from cgi_stacks import units_rows
 from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.gating import darks
 from darkroom.cgi.stacks.values import piece_digest
@@ -28,15 +29,19 @@ def dark_image(rng):
     return image + 5 * (rng.uniform(size=image.shape) < 0.02)
 
 
-def write_dark(path, data, err, names, *, counts=None):
+def write_dark(path, data, err, facts, *, counts=None):
     image, dq = fits.Header({"EMPTYPIX": "nan", "EXPTIME": 10.0, "EMGAIN_C": GAIN}), data * 0
     if counts is not None:
         image["PC_STAT"] = "photon-counted master dark"
-    table = {"FILE": list(names), "EMGAIN": [GAIN] * len(names)}
-    hdus = [fits.PrimaryHDU(), fits.ImageHDU(data, header=image),
-            fits.ImageHDU(err[None], name="ERR"),
-            fits.ImageHDU(dq.astype(np.uint16), name="DQ"),
-            table_image("FRAMES", table, {})]  # fmt: skip
+    table = {"FILE": list(facts), "EMGAIN": [GAIN] * len(facts)}
+    hdus = [
+        fits.PrimaryHDU(),
+        fits.ImageHDU(data, header=image),
+        fits.ImageHDU(err[None], name="ERR"),
+        fits.ImageHDU(dq.astype(np.uint16), name="DQ"),
+        table_image("FRAMES", table, {}),
+        table_image("UNITS", units_rows(facts), {}),
+    ]
     for name, plane in (counts or {}).items():
         hdus.append(fits.ImageHDU(plane, name=name))
     fits.HDUList(hdus).writeto(path, overwrite=True)
@@ -69,7 +74,6 @@ def cgi_gates(one, folder, counted=False):
         "wrong gain": mean * one.amplitude,
     }.get(one.fault, mean)
     path = folder / "dark.fits"
-    write_dark(path, written, np.full(mean.shape, NOISE / np.sqrt(N)), NAMES[:kept], counts=planes)
     facts = {
         name: {
             "pixel_level": float(frame.mean()), "scatter": float(frame.std()) * GAIN,
@@ -78,6 +82,8 @@ def cgi_gates(one, folder, counted=False):
         }
         for k, (name, frame) in enumerate(zip(NAMES, frames, strict=True))
     }  # fmt: skip
+    used = {name: facts[name] for name in NAMES[:kept]}
+    write_dark(path, written, np.full(mean.shape, NOISE / np.sqrt(N)), used, counts=planes)
     return darks.dark(path, facts, NAMES, {}, lambda number, _: frames[int(number)])
 
 

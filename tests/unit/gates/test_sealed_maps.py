@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from cgi_stacks import units_rows
 from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.gating.gates import noise_maps
 from darkroom.cgi.stacks.values import piece_digest
@@ -126,6 +127,7 @@ def maps_gates(one, folder):
         fits.ImageHDU(np.zeros(maps.shape, np.uint16), name="DQ"),
         fits.ImageHDU(np.zeros((NY, NX), np.uint8), name="UNRELIAB"),
         table_image("STACKS", table, {}), table_image("FRAMES", rows, {}),
+        table_image("UNITS", units_rows(facts), {}),
     ]).writeto(path, overwrite=True)  # fmt: skip
 
     def read(place, _):

@@ -19,10 +19,10 @@ from darkroom.nircam.noise_truth import (
 from darkroom.nircam.refpix import corrections as refpix_corrections
 from darkroom.nircam.refpix import run as refpix_run
 from darkroom.nircam.refpix.levels import line_residuals
-from darkroom.nircam.refpix.predict import read_fit
 from darkroom.nircam.simulate.detector import make_detector
 from darkroom.nircam.simulate.values import complete
 from darkroom.nircam.spectrum import run as spectrum_run
+from darkroom.nircam.spectrum.written import read_fit
 from darkroom.plot.book import FigureBook
 from nircam_darks import stripe, write_ramp
 from nircam_sim import STILL

@@ -160,6 +160,23 @@ def test_a_simulated_crds_has_the_types_of_what_is_made(tmp_path):
     assert "dark" not in pipeline(tmp_path, kind="simulated").reference_kinds("a")
 
 
+def test_every_part_of_the_exposures_has_a_version_made_without_it(tmp_path):
+    rows = [("a", "dark", f"e{n}", FACTS | {"date_obs": f"2026-01-0{n}"}) for n in range(1, 8)]
+    nircam = pipeline(tmp_path, rows=rows)
+    nircam.plan.campaign.settings["deck"] |= {"folds": 3}
+    folds = nircam.folds("a")
+    assert folds == {"_1": ["e1", "e4", "e7"], "_2": ["e2", "e5"], "_3": ["e3", "e6"]}
+    assert sorted(nircam.deck("a")) == [f"e{n}" for n in range(1, 8)]
+    words, inputs = nircam.comparison("a", "superbias")
+    judge = "results/c/a/judge"
+    trials = [f"{judge}/trial_{k}_superbias.fits" for k in (1, 2, 3)]
+    assert f"--candidate {' '.join(trials)} --current" in words
+    assert inputs[:3] == trials
+    assert nircam.trial_ramps("a", "mask")[2] == f"{judge}/trial_3_readnoise_ramps.list"
+    nircam.plan.campaign.settings["deck"] |= {"folds": 20}
+    assert len(nircam.folds("a")) == 7
+
+
 def test_a_comparison_names_its_files_and_the_exposures_that_were_held_out(tmp_path):
     rows = [("a", "dark", f"e{n}", FACTS | {"date_obs": f"2026-01-0{n}"}) for n in range(1, 7)]
     nircam = pipeline(tmp_path, rows=rows)
@@ -169,11 +186,13 @@ def test_a_comparison_names_its_files_and_the_exposures_that_were_held_out(tmp_p
     assert words.startswith(f"--product readnoise --candidate {judge}/trial_readnoise.fits ")
     assert f"--made-of {judge}/trial_readnoise_ramps.list" in words
     assert "--context jwst_1234.pmap" in words
-    assert inputs[:3] == [
+    # The noise spectrum predicts what VAR_RNOISE is.
+    assert "--spectrum results/c/a/noise_spectrum.fits" in words
+    assert inputs[:4] == [
         f"{judge}/trial_readnoise.fits", "results/c/a/previous_readnoise.fits",
-        f"{judge}/trial_readnoise_ramps.list",
+        "results/c/a/noise_spectrum.fits", f"{judge}/trial_readnoise_ramps.list",
     ]  # fmt: skip
     # All that the program reads of an exposure: a note of a batch is worth nothing after an edit.
-    assert inputs[3:] == [
+    assert inputs[4:] == [
         "results/c/a/refusals.list", f"{judge}/references.list", "results/c/a/statuses.list",
     ]  # fmt: skip

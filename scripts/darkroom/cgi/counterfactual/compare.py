@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,10 +12,12 @@ from astropy.io import fits
 from darkroom.cgi.darks.darks import MasterDark, synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.darks.tables import read_table
+from darkroom.cgi.gating.harms import HARMS
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.score import further_made_of
 from darkroom.counterfactual.subtracted import SCORED, Consumer, Exchange, compare
 from darkroom.errors import InputError
+from darkroom.gates.harms import of_product
 
 if TYPE_CHECKING:
     from darkroom.cgi.geometry import Geometry
@@ -44,8 +46,18 @@ class Held(NamedTuple):
     commanded: float
 
 
+def level_harm(product: str, harms: Mapping[str, float]) -> Callable[[float], float]:
+    """Return what gives the smallest shift of a level that matters for the noise of a frame."""
+    declared = of_product(HARMS, product)["subtracted"]
+    return lambda noise: declared.size(harms, noise)
+
+
 def noise_maps(
-    files: tuple[StrPath, StrPath], frames: Iterator[Held], geometry: Geometry, version: str
+    files: tuple[StrPath, StrPath],
+    frames: Iterator[Held],
+    geometry: Geometry,
+    version: str,
+    harms: Mapping[str, float],
 ) -> Comparison:
     """Compare noise maps with those in use: F / g + t D + C of each is subtracted from frames.
 
@@ -62,6 +74,8 @@ def noise_maps(
         The image area is compared.
     version : str
         Of darkroom.
+    harms : dict
+        Smallest changes that matter, where they are not the usual ones.
     """
     maps = tuple(read_noise_maps(path) for path in files)
     for path, one in zip(files, maps, strict=True):
@@ -80,7 +94,8 @@ def noise_maps(
     classes[SCORED] = classes[SCORED] > 0
     apart = (HOT,) if hot.any() else ()
     classes |= dict.fromkeys(apart, hot)
-    consumer = Consumer("dark subtraction: F / g + t D + C", version, "e-", relative=True)
+    harm = level_harm("noise_maps", harms)
+    consumer = Consumer("dark subtraction: F / g + t D + C", version, "e-", harm, relative=True)
     shares: list[float] = []
 
     def exchanges() -> Iterator[Exchange]:

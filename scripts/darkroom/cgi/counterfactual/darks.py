@@ -31,7 +31,11 @@ _HOT = 6.0
 
 
 def dark(
-    files: tuple[StrPath, StrPath], frames: Iterable[Held], geometry: Geometry, version: str
+    files: tuple[StrPath, StrPath],
+    frames: Iterable[Held],
+    geometry: Geometry,
+    version: str,
+    harm: Callable[[float], float] | None = None,
 ) -> Comparison:
     """Compare a dark with the one in use: each is subtracted from frames of its stack.
 
@@ -47,6 +51,9 @@ def dark(
         The image area is compared.
     version : str
         Of darkroom.
+    harm : callable, optional
+        Gives the smallest shift of a level that matters for the noise of a frame
+        (`darkroom.cgi.counterfactual.compare.level_harm`).
 
     Raises
     ------
@@ -75,7 +82,8 @@ def dark(
         for frame in (first, *frames):
             yield Exchange(frame.image[area], new, used(frame))
 
-    made = compare(exchanges(), classes, Consumer("dark subtraction", version, "e-"), apart)
+    consumer = Consumer("dark subtraction", version, "e-", harm)
+    made = compare(exchanges(), classes, consumer, apart)
     use = classes[SCORED] & np.isfinite(error)
     own = float(np.mean(error[use] ** 2)) if use.any() else 0.0
     return replace(made, further=further_made_of(own, made.score, nfiles) if made.score else None)

@@ -30,6 +30,9 @@ class ComparisonPlan:
         def parts(self, item: str) -> dict[str, dict[str, list[str]]]:
             """Return the exposures of each part of each stack."""
 
+        def harm_options(self, product: str) -> str:
+            """Return the harms of a product that the campaign sets, as options."""
+
     def deck(self, item: str, stack: str | None = None) -> list[str]:
         """Return the frames that are held out: of each stack, or of one, evenly in time."""
         count = self.plan.campaign.settings["deck"]["held_out"]
@@ -71,7 +74,9 @@ class ComparisonPlan:
         """Return the options of the program ``counterfactual``."""
         bad = f"{item}/{product}" in self.plan.campaign.settings["deliver"]["bad"]
         words = ["--product", product] + ["--current-bad"] * bad
-        return f"{self.options(item, 'noise_maps')} {quoted(*words)}".strip()
+        # Harms are those of a kind of dark.
+        given = self.options(item, "noise_maps"), self.harm_options(product.partition("_g")[0])
+        return " ".join(filter(None, (*given, quoted(*words))))
 
     def _darks(self, item):
         """Return the darks of an item with those in use: ``{name: file}``."""

@@ -21,11 +21,14 @@ from darkroom.cgi.darks.headers import (
     frames_table,
     merge_headers,
     product_name,
+    units_table,
 )
 from darkroom.cgi.darks.read import restore_empty
 from darkroom.cgi.darks.tables import read_table
+from darkroom.cgi.stacks.measured import Measured
 from darkroom.errors import InputError
 from darkroom.fits.write import write
+from darkroom.gates.units import UNITS
 from darkroom.plain import header_text
 
 if TYPE_CHECKING:
@@ -120,7 +123,7 @@ def write_counted_dark(
             hdus[-1].header["EMPTY"] = (-1.0, "value of pixels without one")
     for name, plane in counted.counters.planes():
         hdus.append(fits.ImageHDU(_smallest(plane), name=EXTENSIONS[name]))
-    write(path, [*hdus, frames_table(stacks)])
+    write(path, [*hdus, frames_table(stacks), units_table(stacks)])
 
 
 def _smallest(plane):
@@ -128,7 +131,9 @@ def _smallest(plane):
     return plane.astype(np.uint16 if plane.max(initial=0) < 1 << 16 else np.uint32)
 
 
-def read_counters(path: StrPath) -> tuple[Counters, dict[str, np.ndarray], fits.Header]:
+def read_counters(
+    path: StrPath,
+) -> tuple[Counters, dict[str, np.ndarray], dict[str, Measured], fits.Header]:
     """Read the counters of a photon-counted dark.
 
     Parameters
@@ -140,7 +145,9 @@ def read_counters(path: StrPath) -> tuple[Counters, dict[str, np.ndarray], fits.
     -------
     counters : darkroom.cgi.counting.counters.Counters
     frames : dict
-        Its table of frames.
+        Its table of frames, with their START.
+    measured : dict
+        What was measured of them, by name; empty in files of earlier versions.
     header : astropy.io.fits.Header
         Of the image.
 
@@ -154,9 +161,19 @@ def read_counters(path: StrPath) -> tuple[Counters, dict[str, np.ndarray], fits.
             planes = [np.array(hdus[name].data) for name in EXTENSIONS.values()]
             kinds = [np.uint32] * (len(planes) - 1) + [np.uint16]
             planes = [plane.astype(kind) for plane, kind in zip(planes, kinds, strict=True)]
-            return Counters(*planes), read_table(hdus["FRAMES"]), hdus[1].header.copy()
+            frames = read_table(hdus["FRAMES"])
+            # Files of earlier versions do not have it.
+            units = read_table(hdus[UNITS]) if UNITS in hdus else {}
+            frames["START"] = units.get("START", np.full(len(frames["FILE"]), ""))
+            return Counters(*planes), frames, _measured(units), hdus[1].header.copy()
     except (OSError, KeyError, ValueError) as error:
         raise InputError(path, f"holds no counters of photons ({error})") from None
+
+
+def _measured(units):
+    names = ("LEVEL", "SCATTER", "MASKED", "TEMPERATURE", "PIXELS")
+    rows = zip(*(units[name].tolist() for name in ("FILE", *names) if units), strict=True)
+    return {name: Measured(*row) for name, *row in rows}
 
 
 def read_dark(path: StrPath) -> tuple[np.ndarray, np.ndarray, np.ndarray, fits.Header]:

@@ -21,6 +21,7 @@ from darkroom.cgi.raw.gather import are_raw, described
 from darkroom.cgi.request import geometry_files
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.judged import judge_frames
+from darkroom.cgi.stacks.measured import Measured, attach, by_name
 from darkroom.cgi.stacks.stacks import Member
 from darkroom.cgi.units import EM_ELECTRON
 from darkroom.errors import DarkroomError, InputError
@@ -51,12 +52,15 @@ class Given:
     left_out : list of str
         Sentences about frames that are not used.
     warnings : list of str
+    measured : dict
+        What was measured of the frames when they were judged, by name.
     """
 
     frames: list[str]
     sums: dict[str, str]
     left_out: list[str]
     warnings: list[str]
+    measured: dict[str, Measured]
 
 
 def accepted(arguments: argparse.Namespace, judge: dict[str, Any]) -> tuple[Given, Geometry]:
@@ -78,10 +82,12 @@ def accepted(arguments: argparse.Namespace, judge: dict[str, Any]) -> tuple[Give
         small = image_geometry(geometry)
         geometry = small if frame.pixels.shape == small.shape else geometry
     warnings: list[str] = []
+    measured = found.measured
     if not found.judged:
-        _, warnings = judge_frames(found.frames, geometry, EM_ELECTRON, settings, found.sums)
+        values, warnings = judge_frames(found.frames, geometry, EM_ELECTRON, settings, found.sums)
+        measured = by_name(found.frames, values)
     left_out = [f"left out, as the checks refuse it: {name}" for name in found.refused]
-    return Given(found.frames, found.sums, left_out, warnings), geometry
+    return Given(found.frames, found.sums, left_out, warnings, measured), geometry
 
 
 def make_dark(
@@ -124,6 +130,7 @@ def make_dark(
         pattern=np.nan_to_num(planes[0][0]) if planes and arguments.subtract_fpn else None,
         scratch=arguments.output.parent,
     )  # fmt: skip
+    attach([counted.stack], given.measured)
     if arguments.add is not None:
         _add_earlier(counted, arguments)
     warnings = given.warnings + counted.warnings
@@ -254,7 +261,7 @@ def _best(counted, geometry, tolerance, cards, extra, warnings, planes):
 
 def _add_earlier(counted: Counted, arguments: argparse.Namespace) -> None:
     """Add the counters of an earlier dark."""
-    counters, frames, header = read_counters(arguments.add)
+    counters, frames, measured, header = read_counters(arguments.add)
     wanted = {
         "PCTHRESH": counted.threshold, "EMGAIN_C": counted.stack.commanded_gain,
         "EXPTIME": counted.stack.exptime, "KGAINPAR": counted.stack.kgain,
@@ -278,9 +285,10 @@ def _add_earlier(counted: Counted, arguments: argparse.Namespace) -> None:
     )
     counted.counters.merge(counters)
     counted.stack.members[:0] = [
-        Member(str(name), str(digest), "", float(gain))
-        for name, digest, gain in zip(
-            frames["FILE"], frames["SHA256"], frames["EMGAIN"], strict=True
+        Member(str(name), str(digest), str(start), float(gain))
+        for name, digest, start, gain in zip(
+            *(frames[name] for name in ("FILE", "SHA256", "START", "EMGAIN")), strict=True
         )
     ]
+    attach([counted.stack], measured)
     counted.stack.check()

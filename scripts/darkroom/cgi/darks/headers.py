@@ -15,7 +15,9 @@ from astropy.io import fits
 
 import darkroom
 from darkroom.cgi.darks.tables import table_image
+from darkroom.cgi.stacks.measured import Measured
 from darkroom.cgi.units import ELECTRON, invalid_value
+from darkroom.gates.units import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,6 +118,29 @@ def frames_table(stacks: Sequence[Stack]) -> fits.ImageHDU:
         "EMGAIN": [member.em_gain for _, member in rows],
     }
     return table_image("FRAMES", columns, {"EXPTIME": "s"})
+
+
+def units_table(stacks: Sequence[Stack]) -> fits.ImageHDU:
+    """Return the table UNITS: what was measured of every frame, in the order of FRAMES.
+
+    The detector has one amplifier, so that a frame has one row. NaN: not known.
+    """
+    rows = [
+        (member, stack.measured.get(member.name, Measured()))
+        for stack in stacks
+        for member in stack.members
+    ]
+    columns = {
+        "FILE": [member.name for member, _ in rows],
+        "START": [member.start for member, _ in rows],
+        "TEMPERATURE": [one.temperature for _, one in rows],
+        "LEVEL": [one.level for _, one in rows],
+        "SCATTER": [one.scatter for _, one in rows],
+        "MASKED": [one.masked for _, one in rows],
+        "PIXELS": [one.pixels for _, one in rows],
+    }
+    units = {"TEMPERATURE": "Celsius", "LEVEL": "electron", "SCATTER": "electron"}
+    return table_image(UNITS, columns, units)
 
 
 def add_software_cards(

@@ -24,6 +24,7 @@ from darkroom.cgi.darks.headers import (
     frames_table,
     merge_headers,
     product_name,
+    units_table,
 )
 from darkroom.cgi.darks.tables import table_image
 from darkroom.cgi.maps.maps import MAPS, PAIRS, clipped
@@ -117,6 +118,7 @@ def write_noise_maps(
         fits.ImageHDU(cut(maps.counts, maps.counts.dtype), name="NFRAMES"),
         _stacks_table(maps),
         frames_table(stacks),
+        units_table(stacks),
     ]
     write(path, hdus)
 
@@ -251,7 +253,7 @@ def write_dark(
         _add_history(image, sentence)
     hdus = _dark_hdus(dark, primary, image, err, dq, empty_pixels)
     hdus.append(fits.ImageHDU(dark.count.astype(">i4"), name="COUNT"))
-    write(path, [*hdus, frames_table(stacks)])
+    write(path, [*hdus, frames_table(stacks), units_table(stacks)])
 
 
 def _dark_cards(header, dark, *, synthesized):

@@ -12,7 +12,14 @@ from darkroom.cgi.counting.product import STATE
 from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps, restore_empty
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import HALVES, frame_gates, sampled, slopes_by_half, units_of
+from darkroom.cgi.gating.frames import (
+    HALVES,
+    frame_gates,
+    read_rows,
+    sampled,
+    slopes_by_half,
+    units_of,
+)
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words, exact
@@ -86,7 +93,7 @@ def dark(
     path : path-like
         Traditional or photon-counted master dark.
     facts : dict
-        As from `darkroom.cgi.gating.frames.facts_of`.
+        Paths of the frames (`darkroom.cgi.gating.frames.facts_of`).
     expected : collection of str or None
         Frames of the stack that the campaign accepted.
     harms : dict
@@ -97,7 +104,7 @@ def dark(
     """
     made = Dark(path)
     names = [str(name) for name in made.frames["FILE"]]
-    units = units_of(names, facts)
+    units = units_of(read_rows(path))
     gates = [_values(made), *set_gates(units, expected)]
     twice = sorted({name for name in names if names.count(name) > 1})
     gates.append(

@@ -1,8 +1,7 @@
-"""Statistics of the frames of CGI products: one row a frame, from what was measured on arrival."""
+"""Statistics of the frames of CGI products, one row a frame: the table UNITS of the product."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,12 @@ from darkroom.cgi.gating.harms import HARMS
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
+from darkroom.errors import InputError, as_written
 from darkroom.gates.gate import exact
 from darkroom.gates.harms import of_product
 from darkroom.gates.repeats import same_pieces
 from darkroom.gates.standard import Statistic, column, unit_gates, with_harms
-from darkroom.gates.units import Units
+from darkroom.gates.units import UNITS, Units
 from darkroom.gates.written import parts_of, slope_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ HALVES = ("lower half", "upper half")
 
 
 def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
-    """Return what was measured of each frame when it arrived: ``{name of the file: facts}``.
+    """Return stack and path of each accepted frame: ``{name of the file: facts}``.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def facts_of(listing: StrPath) -> dict[str, dict[str, Any]]:
             continue
         status = read_status(path)
         if status["accepted"] and "judged" in status["facts"]:
-            facts = status["facts"]["judged"] | {"sha256": status["sha256"]}
-            found[Path(status["path"]).name] = facts | {"path": status["path"]}
+            facts = status["facts"]["judged"] | {"path": status["path"]}
+            found[Path(status["path"]).name] = facts
     return found
 
 
@@ -89,37 +89,47 @@ def _stack(one):
     return None if time is None else f"{float(time):.4g}", gain, counting
 
 
-def units_of(names: Iterable[str], facts: Mapping[str, Mapping[str, Any]]) -> Units:
-    """Return the units of some frames.
+def read_rows(path: StrPath) -> dict[str, np.ndarray]:
+    """Return the table UNITS of a product, a row a frame (`darkroom.cgi.darks.headers`).
+
+    Raises
+    ------
+    InputError
+        When the product has none, or not one row for each of its frames.
+    """
+    with as_written(path, f"no table {UNITS}", "make the product again"), fits.open(path) as hdus:
+        rows, frames = (read_table(hdus[name]) for name in (UNITS, "FRAMES"))
+    if list(rows["FILE"]) != list(frames["FILE"]):
+        raise InputError(path, f"tables {UNITS} and FRAMES are of other frames",
+                         "make the product again")  # fmt: skip
+    return rows
+
+
+def units_of(rows: Mapping[str, np.ndarray], chosen: np.ndarray | None = None) -> Units:
+    """Return the units of the frames of a product.
 
     Parameters
     ----------
-    names : iterable of str
-        Files of the frames.
-    facts : dict
-        As from `facts_of`; frames without are left out.
+    rows : dict of (n,) arrays
+        As from `read_rows`.
+    chosen : (n,) bool array, optional
+        Which frames; by default all.
     """
-    known = [name for name in names if name in facts]
-    rows = [facts[name] for name in known]
-
-    def numbers(key):
-        given = [row.get(key) for row in rows]
-        return np.array([math.nan if value is None else float(value) for value in given])
-
-    scatter = numbers("scatter")
+    here = np.flatnonzero(np.ones(len(rows["FILE"]), bool) if chosen is None else chosen)
+    scatter = np.asarray(rows["SCATTER"], float)[here]
     with np.errstate(invalid="ignore", divide="ignore"):
         lnvar = np.where(scatter > 0, 2 * np.log(scatter), np.nan)
     # Frames are numbered by their start: no drift is seen where it is not known.
-    starts = [str(row.get("start") or "") for row in rows]
+    starts = [str(rows["START"][k]) for k in here]
     order = np.argsort(np.argsort(starts, kind="stable"), kind="stable").astype(float)
-    twin = same_pieces([row.get("pixels") for row in rows]).astype(float)
-    columns = {"level": numbers("pixel_level"), "lnvar": lnvar, "masked": numbers("masked"),
-               "twin": twin}  # fmt: skip
+    twin = same_pieces([str(rows["PIXELS"][k]) for k in here]).astype(float)
+    numbers = {name: np.asarray(rows[name.upper()], float)[here] for name in ("level", "masked")}
+    columns = {**numbers, "lnvar": lnvar, "twin": twin}
     return Units(
-        exposure=known,
-        integration=np.ones(len(known), int),
+        exposure=[str(rows["FILE"][k]) for k in here],
+        integration=np.ones(len(here), int),
         mjd=order,
-        temperature=numbers("temperature"),
+        temperature=np.asarray(rows["TEMPERATURE"], float)[here],
         amplifiers=[0],
         values={name: values[:, None] for name, values in columns.items()},
     )
@@ -181,7 +191,7 @@ def sampled(
     read: Callable[[str, tuple[int, int]], np.ndarray],
     shape: tuple[int, int],
 ) -> Iterator[np.ndarray]:
-    """Read some frames of a product, evenly spaced, one by one.
+    """Read some frames of a product, evenly spaced, one by one; only those whose place is known.
 
     Parameters
     ----------
@@ -194,9 +204,10 @@ def sampled(
     shape : (int, int)
         Of the product.
     """
-    count = min(len(units), _SAMPLE)
-    for unit in sorted(set(np.linspace(0, len(units) - 1, count).astype(int).tolist())):
-        yield read(facts[units.exposure[unit]]["path"], shape)
+    known = [name for name in units.exposure if name in facts]
+    count = min(len(known), _SAMPLE)
+    for k in sorted(set(np.linspace(0, len(known) - 1, count).astype(int).tolist())):
+        yield read(facts[known[k]]["path"], shape)
 
 
 def slopes_by_half(frame: np.ndarray, image: np.ndarray) -> list[float]:

@@ -16,7 +16,14 @@ from astropy.io import fits
 from darkroom.cgi.darks.darks import synthesized_dark
 from darkroom.cgi.darks.read import read_noise_maps
 from darkroom.cgi.darks.tables import read_table
-from darkroom.cgi.gating.frames import HALVES, frame_gates, sampled, slopes_by_half, units_of
+from darkroom.cgi.gating.frames import (
+    HALVES,
+    frame_gates,
+    read_rows,
+    sampled,
+    slopes_by_half,
+    units_of,
+)
 from darkroom.cgi.gating.harms import HARMS
 from darkroom.gates import gate as make
 from darkroom.gates.gate import Words
@@ -52,7 +59,7 @@ def noise_maps(
     path : path-like
         The product.
     facts : dict
-        Of the frames (`darkroom.cgi.gating.frames.facts_of`).
+        Paths of the frames (`darkroom.cgi.gating.frames.facts_of`).
     expected : collection of str or None
         Exposures that the campaign accepted.
     harms : dict
@@ -67,16 +74,17 @@ def noise_maps(
         errors = np.array(hdus["ERR"].data)[0]
         unreliable = np.array(hdus["UNRELIAB"].data) > 0
     gates = [_values(maps), _set(frames, stacks, expected)]
-    gates += set_gates(units_of(map(str, frames["FILE"]), facts))
+    rows = read_rows(path)
+    gates += set_gates(units_of(rows))
     gates += _signs(maps, errors, unreliable, harms)
     for k in range(len(stacks["EXPTIME"])):
         if stacks["USED"][k]:
             stack = {name: column[k] for name, column in stacks.items()}
-            gates += _of_stack(stack, harms) + _of_frames(stack, frames, facts, harms)
-    return gates + _as_written(path, stacks, frames, facts, harms, read)
+            gates += _of_stack(stack, harms) + _of_frames(stack, _units(stack, frames, rows), harms)
+    return gates + _as_written(path, stacks, frames, rows, facts, harms, read)
 
 
-def _as_written(path, stacks, frames, facts, harms, read):
+def _as_written(path, stacks, frames, rows, facts, harms, read):
     """Return the gates of the dark that the maps give against frames of one stack."""
     used = np.flatnonzero(np.asarray(stacks["USED"], bool))
     slopes = []
@@ -92,7 +100,7 @@ def _as_written(path, stacks, frames, facts, harms, read):
         usual = np.nanmedian(dark.data)
         plain = np.abs(dark.data - usual) <= _STANDS_OUT * dark.err
         image = np.where(dark.dq != 0, np.nan, np.where(plain, usual, dark.data))
-        units = _units(stack, frames, facts)
+        units = _units(stack, frames, rows)
         slopes = [slopes_by_half(one, image) for one in sampled(units, facts, read, image.shape)]
     return written_gates(
         np.array(slopes).reshape(-1, len(HALVES)), HALVES, _MAPS["written"], harms, tolerance=0.15,
@@ -100,16 +108,15 @@ def _as_written(path, stacks, frames, facts, harms, read):
     )  # fmt: skip
 
 
-def _units(stack, frames, facts):
+def _units(stack, frames, rows):
     """Return the units of the frames of one stack."""
     here = np.isclose(frames["EXPTIME"], stack["EXPTIME"], rtol=1e-3)
     here &= np.isclose(frames["EMGAIN"], stack["EMGAIN"], rtol=0.02)
-    return units_of([str(name) for name in np.asarray(frames["FILE"])[here]], facts)
+    return units_of(rows, here)
 
 
-def _of_frames(stack, frames, facts, harms):
+def _of_frames(stack, units, harms):
     """Return the gates of the frames of one stack."""
-    units = _units(stack, frames, facts)
     noise = float(stack["NOISE"]) / float(stack["EMGAIN"])
     return frame_gates(units, noise, _name(stack), harms)
 

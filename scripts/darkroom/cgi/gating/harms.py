@@ -26,6 +26,8 @@ HARMS = (
          "a tenth of the frame lost"),
     Harm("traditional", "level", "mean of a frame minus the file", 0.1, "e-",
          "a tenth of the noise of one frame: a gain card, an offset", scale=_FRAME),
+    Harm("noise_maps, traditional, synthesized", "subtracted", "level that a new file subtracts "
+         "from a frame, minus that of the file in use", 0.1, "e-", _LEVEL, scale=_FRAME),
     Harm(_MADE, "written", "slope of frames on the file", 0.5, "", _WRITTEN),
     Harm("photon_counted", "counts", "slope of the dark on its own counts", 0.5, "", _WRITTEN),
     Harm("synthesized", "written", "difference from what the noise maps give, as a share", 1e-4, "",

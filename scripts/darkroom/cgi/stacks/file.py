@@ -18,6 +18,7 @@ from astropy.io import fits
 
 from darkroom import provenance
 from darkroom.cgi.stacks.growth import Growth
+from darkroom.cgi.stacks.measured import Measured
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.stacks import Member, Stack, Template
 from darkroom.errors import InputError
@@ -42,6 +43,8 @@ _GROWTH = {
     "CREXCERR": ("error", "[e-] its standard error"),
     "CRLEVEL": ("level", "[e-] excess of the mean without this"),
 }
+# Columns of what was measured of a frame, with the unit.
+_MEASURED = {"level": "electron", "scatter": "electron", "masked": None, "temperature": "Celsius"}
 _IMAGES = ("SUM", "M2", "ERR2", "COUNT", "DQ")
 _HEADERS = ("PRIMARY", "IMAGE", "ERR", "DQ")
 
@@ -175,9 +178,19 @@ def _frames_table(stack):
             fits.Column("SHA256", "64A", array=[m.sha256 for m in members]),
             fits.Column("SCTSRT", "32A", array=[m.start for m in members]),
             fits.Column("EMGAIN", "D", array=[m.em_gain for m in members]),
+            *_measured_columns([stack.measured.get(m.name, Measured()) for m in members]),
         ],
         "FRAMES",
     )
+
+
+def _measured_columns(measured):
+    width = max(1, *(len(one.pixels) for one in measured))
+    columns = [
+        fits.Column(name.upper(), "D", unit=unit, array=[getattr(one, name) for one in measured])
+        for name, unit in _MEASURED.items()
+    ]
+    return [*columns, fits.Column("PIXELS", f"{width}A", array=[one.pixels for one in measured])]
 
 
 def _cards_table(template):
@@ -278,7 +291,18 @@ def _read_stack(hdus, shape):
         temperature_sum=float(header["SUMTEMP"]),
         temperatures=int(header["NTEMP"]),
         growths=_read_growth(header),
+        measured=_read_measured(frames),
     )
+
+
+def _read_measured(frames):
+    """Return what was measured of the frames; files of earlier versions do not have it."""
+    if "PIXELS" not in frames.names:
+        return {}
+    return {
+        str(row["FILE"]): Measured(*(float(row[name]) for name in _MEASURED), str(row["PIXELS"]))
+        for row in frames
+    }
 
 
 def _read_growth(header):

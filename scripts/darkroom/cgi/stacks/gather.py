@@ -12,6 +12,7 @@ import numpy as np
 from darkroom.cgi.stack_keys import keys
 from darkroom.cgi.stacks.frame import Pixels, open_frame
 from darkroom.cgi.stacks.judged import judge_frames
+from darkroom.cgi.stacks.measured import attach, by_name
 from darkroom.cgi.stacks.moments import Moments
 from darkroom.cgi.stacks.stacks import Stack
 from darkroom.cgi.stacks.values import header_values
@@ -148,6 +149,8 @@ def sort_out(
     stacks = [found[key] for key in sorted(found)]
     for gathered in stacks:
         gathered.stack.check()
+    if not judged:
+        attach((each.stack for each in stacks), by_name(paths, values))
     return SortedFrames(stacks, left_out, warnings)
 
 

@@ -16,6 +16,7 @@ from darkroom.errors import DarkroomError, InputError
 if TYPE_CHECKING:
     from darkroom.cgi.stacks.frame import Headers
     from darkroom.cgi.stacks.growth import Growth
+    from darkroom.cgi.stacks.measured import Measured
 
 #: Smallest number of frames of a stack that the instrument team recommends.
 RECOMMENDED_FRAMES = 1176
@@ -106,6 +107,8 @@ class Stack:
         Number of frames whose temperature is known.
     growths : list of darkroom.cgi.stacks.growth.Growth
         How the masks of its frames, part by part, were grown; empty when they were not.
+    measured : dict
+        What was measured of its frames when they were judged, by name; of some it is not known.
     """
 
     exptime: float
@@ -120,6 +123,7 @@ class Stack:
     temperature_sum: float = 0.0
     temperatures: int = 0
     growths: list[Growth] = field(default_factory=list)
+    measured: dict[str, Measured] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, headers: Headers, shape: tuple[int, int], key: Key | None = None) -> Stack:
@@ -213,6 +217,7 @@ class Stack:
         self.temperature_sum += other.temperature_sum
         self.temperatures += other.temperatures
         self.growths += other.growths
+        self.measured |= other.measured
 
     def check(self) -> None:
         """Refuse duplicate frames, and EM gains that differ too much.

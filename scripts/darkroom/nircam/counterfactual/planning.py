@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.counterfactual.held_out import held_out
+from darkroom.counterfactual.held_out import held_out, parts
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.nircam import planning
 from darkroom.workflow.plan import quoted
@@ -33,6 +33,9 @@ class ComparisonPlan:
         def judged(self, item: str) -> dict[str, dict[str, Any]]:
             """Return the products of an item that have gates, and the inputs of each."""
 
+        def makes_spectrum(self, item: str) -> bool:
+            """Return whether the noise spectrum of an item is measured."""
+
         def place(self) -> str:
             """Return the options that name the CRDS cache and the pinned context."""
 
@@ -41,10 +44,28 @@ class ComparisonPlan:
 
     def deck(self, item: str) -> list[str]:
         """Return the exposures of an item that are held out, every segment of each."""
+        return [name for names in self.folds(item).values() for name in names]
+
+    def folds(self, item: str) -> dict[str, list[str]]:
+        """Return what each version of a product is made without, every segment of each exposure.
+
+        Returns
+        -------
+        dict
+            ``{end of the version's name: exposures}``: ``_1``, ``_2`` … for parts of the exposures,
+            empty where there is one version.
+        """
         rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
         names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
-        chosen = held_out(names, self.plan.campaign.settings["deck"]["held_out"])
-        return [row.exposure for row in rows if planning.without_segment(row.exposure) in chosen]
+        deck = self.plan.campaign.settings["deck"]
+        if deck["folds"]:
+            chosen = {f"_{k}": part for k, part in enumerate(parts(names, deck["folds"]), 1)}
+        else:
+            chosen = {"": held_out(names, deck["held_out"])}
+        return {
+            end: [row.exposure for row in rows if planning.without_segment(row.exposure) in part]
+            for end, part in chosen.items()
+        }
 
     def compared(self, item: str) -> list[str]:
         """Return the products of an item that are compared with a current file."""
@@ -68,13 +89,25 @@ class ComparisonPlan:
         }
 
     def current(self, item: str, product: str) -> dict[str, str]:
-        """Return the file in use with which a product is compared, as a named input."""
-        return {"current": self.previous(item, product)["previous"]}
+        """Return the file in use with which a product is compared, as a named input.
 
-    def trial_ramps(self, item: str, product: str) -> str:
-        """Return the list of the ramps of which the trial version of a product is made."""
+        For a read noise, the noise spectrum too, where it is made: it predicts what VAR_RNOISE is.
+        """
+        found = {"current": self.previous(item, product)["previous"]}
+        if product == "readnoise" and self.makes_spectrum(item):
+            found["spectrum"] = f"{self.plan.folder(item)}/noise_spectrum.fits"
+        return found
+
+    def trials(self, item: str, product: str) -> list[str]:
+        """Return the trial versions of a product."""
+        folder = f"{self.plan.folder(item)}/judge"
+        return [f"{folder}/trial{end}_{product}.fits" for end in self.folds(item)]
+
+    def trial_ramps(self, item: str, product: str) -> list[str]:
+        """Return the list of the ramps of which each trial version of a product is made."""
         purpose = product if product in planning.PURPOSES else "readnoise"
-        return f"{self.plan.folder(item)}/judge/trial_{purpose}_ramps.list"
+        folder = f"{self.plan.folder(item)}/judge"
+        return [f"{folder}/trial{end}_{purpose}_ramps.list" for end in self.folds(item)]
 
     def deck_files(self, item: str, folder: str, suffix: str = ".json") -> list[str]:
         """Return a file of each exposure that is held out."""
@@ -92,14 +125,15 @@ class ComparisonPlan:
         """
         folder = self.plan.folder(item)
         judge, refusals = f"{folder}/judge", f"{folder}/refusals"
-        candidate, current = f"{judge}/trial_{product}.fits", self.current(item, product)["current"]
+        files, candidates = self.current(item, product), self.trials(item, product)
         ramps, references = self.trial_ramps(item, product), f"{judge}/references"
         words = quoted(
-            "--product", product, "--candidate", candidate, "--current", current, "--made-of",
-            ramps, "--references", references, "--refusals", refusals,
+            "--product", product, "--candidate", *candidates,
+            *(word for name, file in files.items() for word in (f"--{name}", file)), "--made-of",
+            *ramps, "--references", references, "--refusals", refusals,
         )  # fmt: skip
-        inputs = [candidate, current, ramps, f"{folder}/refusals.list", f"{references}.list",
-                  f"{folder}/statuses.list"]  # fmt: skip
+        inputs = [*candidates, *files.values(), *ramps, f"{folder}/refusals.list",
+                  f"{references}.list", f"{folder}/statuses.list"]  # fmt: skip
         return f"{words} {self.place()} {self.compare_options(item, product)}", inputs
 
     def deck_statuses(self, item: str) -> list[str]:

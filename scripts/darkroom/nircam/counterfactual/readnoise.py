@@ -36,7 +36,7 @@ _CONSUMER = "jwst jump, ramp_fit"
 def compare(
     pairs: Sequence[Pair],
     ramps: Sequence[np.ndarray],
-    maps: tuple[np.ndarray, np.ndarray],
+    maps: tuple[Sequence[np.ndarray], np.ndarray],
     classes: Mapping[str, np.ndarray],
     white: tuple[float, float],
     copy_exact: bool,
@@ -51,8 +51,9 @@ def compare(
         Held-out darks, and the same with sources.
     ramps : sequence of (nints, ngroups, ny, nx) arrays
         The darks' corrected ramps (DN).
-    maps : (array, array)
-        Noise of a difference of two groups by the candidate and by the current file, (ny, nx), DN.
+    maps : (sequence of arrays, array)
+        Noise of a difference of two groups by the candidate of each dark, and by the current file,
+        (ny, nx), DN.
     classes : dict
         Weights of the pixels.
     white : (float, float)
@@ -69,12 +70,12 @@ def compare(
     use = classes["all pixels"]
     # The mean that is taken off is that of the exposure: its ramps are no units of their own.
     gains = [
-        np.nanmean(noise_gains(residuals(one, pair), *maps, use))
-        for one, pair in zip(ramps, darks, strict=True)
+        np.nanmean(noise_gains(residuals(one, pair), new, maps[1], use))
+        for one, pair, new in zip(ramps, darks, maps[0], strict=True)
     ]
     score = decide(np.array(gains))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(use, maps[0] / maps[1] - 1, np.nan)
+        ratio = np.where(use, np.mean(maps[0], axis=0) / maps[1] - 1, np.nan)
     ratio[~np.isfinite(ratio)] = np.nan
     harm = math.expm1(_HARMS["noise"].size(harms) / 2)
     found = [

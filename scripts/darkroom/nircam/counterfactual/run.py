@@ -20,6 +20,7 @@ from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
 from darkroom.gates.harms import of_product
 from darkroom.nircam.counterfactual import darks, readnoise, superbias
+from darkroom.nircam.counterfactual.closure import Ramp, closure
 from darkroom.nircam.counterfactual.consumer import (
     Corrected,
     Fitted,
@@ -47,6 +48,7 @@ from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.detector.patterns import PATTERNS
 from darkroom.nircam.detector.readout import Readout
 from darkroom.nircam.gating.harms import HARMS
+from darkroom.nircam.spectrum.written import whole_fit
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -70,25 +72,35 @@ class Task:
     ----------
     product : str
         ``superbias``, ``readnoise``, ``dark`` or ``mask``.
-    candidate, current : path-like
-        The two files.
+    candidates : dict
+        New file of each exposure, by its name: it was made without it.
+    current : path-like
+        The file in use.
     slopes : (float, float)
         Smallest and largest slope of injected sources, DN/s.
     made_of : int
-        Exposures of which the candidate was made; 0: not known.
+        Exposures of which a candidate was made; 0: not known.
     version : str
         Of jwst.
     harms : dict
         Smallest changes that matter, where they are not the usual ones, by key of the product.
+    spectrum : path-like or None
+        Read noise: noise spectrum of the detector, by which the scatter of rates is predicted.
     """
 
     product: str
-    candidate: StrPath
+    candidates: Mapping[str, StrPath]
     current: StrPath
     slopes: tuple[float, float]
     made_of: int
     version: str
     harms: Mapping[str, float] = field(default_factory=dict)
+    spectrum: StrPath | None = None
+
+    @property
+    def versions(self) -> list[StrPath]:
+        """The new files, each once."""
+        return list(dict.fromkeys(self.candidates.values()))
 
 
 @dataclass
@@ -164,9 +176,25 @@ def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
         warnings.filterwarnings("ignore", "Mean of empty slice|All-NaN", RuntimeWarning)
         copy = Path(scratch, "copy_of_current.fits")
         shutil.copyfile(task.current, copy)
-        for members in stacks(exposures):
-            _add(deck, task, members, copy, Path(scratch))
-        return _compared(deck, task, exposures[0])
+        for version in task.versions:
+            chosen = [one for one in exposures if task.candidates[one.name] == version]
+            for members in stacks(chosen):
+                _add(deck, task, members, copy, Path(scratch))
+        harm = of_product(HARMS, task.product)["flags"].size(task.harms)
+        found = _compared(deck, task, exposures[0])
+        return replace(found, flags_harm=harm, notes=[*found.notes, *_of_versions(task)])
+
+
+def _of_versions(task):
+    """Return what is to be said where every part of the exposures has a version of its own."""
+    count = len(task.versions)
+    if count < 2:
+        return []
+    return [
+        f"Each of {count} versions of the file was compared on the exposures that it was made "
+        f"without. The product is made of all of them: its squared error is {count - 1}/{count} of "
+        "theirs."
+    ]
 
 
 def _add(deck, task, members, copy, scratch):
@@ -190,7 +218,8 @@ def _through_both(deck, task, members, copy, scratch):
     stack = _stacked(members, read_groups(members), scratch / "darks_uncal.fits")
     for one in members:
         _describe(deck, one.path, stack.ramps, task)
-    new, old, same = (_results(task, stack, one) for one in (task.candidate, task.current, copy))
+    candidate = task.candidates[members[0].name]
+    new, old, same = (_results(task, stack, one) for one in (candidate, task.current, copy))
     deck.model = old.model
     firsts = list(zip(new.first, old.first, strict=True))
     exact = [
@@ -208,7 +237,7 @@ def _through_both(deck, task, members, copy, scratch):
         _sources(deck, task, one, groups) for one, groups in zip(members, stack.groups, strict=True)
     ]
     stack = _stacked(members, [groups for groups, _ in made], scratch / "sources_uncal.fits")
-    new, old = (_results(task, stack, one) for one in (task.candidate, task.current))
+    new, old = (_results(task, stack, one) for one in (candidate, task.current))
     # In the order in which exposures were given: each dark, then the same with sources.
     pairs = [
         one
@@ -253,7 +282,7 @@ def _describe(deck, path, ramps, task):
         bad = (flags & np.uint32(Pixel.DO_NOT_USE)) != 0
         if task.product == "mask":
             bad[:] = False  # those that either file flags are what is compared
-        for file in (task.candidate, task.current):
+        for file in (*task.versions, task.current):
             values = image(file, readout, "DQ") if task.product != "mask" else None
             if values is not None:
                 bad |= (values.astype(np.uint32) & np.uint32(Pixel.DO_NOT_USE)) != 0
@@ -293,18 +322,20 @@ def _compared(deck, task, exposure):
     note = f"{int(hot.sum())} hot pixels are left out: their dark current is no error of a file."
     if task.product == "superbias":
         errors = tuple(
-            _or_nan(image(file, deck.readout, "ERR"), deck.readout)
-            for file in (task.candidate, task.current)
+            np.mean([_or_nan(image(file, deck.readout, "ERR"), deck.readout) for file in files], 0)
+            for files in (task.versions, [task.current])
         )
         found = superbias.compare(
             deck.pairs, classes, errors, task.made_of, exact, task.version, task.harms
         )
         return replace(found, notes=[*found.notes, note])
     nframes = int(fits.getheader(path)["NFRAMES"])
-    maps = tuple(
-        image(file, deck.readout).astype(float) / np.sqrt(nframes)
-        for file in (task.candidate, task.current)
-    )
+    stated = {
+        file: image(file, deck.readout).astype(float) / np.sqrt(nframes)
+        for file in (*task.versions, task.current)
+    }
+    darks = [pair for pair in deck.pairs if pair.slopes is None]
+    maps = [stated[task.candidates[pair.name]] for pair in darks], stated[task.current]
     rng = np.random.default_rng([_SEED, zlib.crc32(name.encode()), 1])
     sigma = np.nan_to_num(maps[1] / np.sqrt(2))
     white = white_ramps(deck.ramps[0].shape[1:], sigma, WHITE_DIFFERENCES, rng)
@@ -314,7 +345,20 @@ def _compared(deck, task, exposure):
     found = readnoise.compare(
         deck.pairs, deck.ramps, maps, classes, expected, exact, task.version, task.harms
     )
-    return replace(found, notes=[*found.notes, note])
+    rows, more = _closure(deck, task, classes, path, references["gain"])
+    return replace(found, closures=[*found.closures, *rows], notes=[*found.notes, *more, note])
+
+
+def _closure(deck, task, classes, path, gain):
+    """Return how far VAR_RNOISE is from the scatter of rates, where a spectrum predicts that."""
+    fit = None if task.spectrum is None else whole_fit(task.spectrum, deck.readout)
+    if fit is None:
+        return [], []
+    pattern, groups = str(fits.getheader(path)["READPATT"]), deck.ramps[0].shape[1]
+    ramp = Ramp(pattern, groups, float(np.nanmedian(image(gain, deck.readout))))
+    darks = [pair for pair in deck.pairs if pair.slopes is None]
+    rows, sentence = closure(darks, classes, fit, deck.readout, ramp)
+    return rows, [sentence]
 
 
 def _compared_darks(deck, task, exact, gain):
@@ -326,7 +370,7 @@ def _compared_darks(deck, task, exact, gain):
     if task.product == "mask":
         return darks.compare_masks(deck.pairs, classes, exact, task.version, harm)
     hot = hot_pixels(deck.pairs, deck.good)
-    err = image(task.candidate, deck.readout, "ERR")
+    err = image(task.versions[0], deck.readout, "ERR")
     groups = deck.ramps[0].shape[1] if err is None else min(deck.ramps[0].shape[1], len(err))
     time = float(deck.model.meta.exposure.group_time) * max(groups - 1, 1)
     error = _or_nan(None if err is None else err[groups - 1], deck.readout) / time

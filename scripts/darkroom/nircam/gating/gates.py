@@ -25,7 +25,7 @@ from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
 from darkroom.nircam.gating.harms import HARMS
 from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
 from darkroom.nircam.ramps.classes import Classes
-from darkroom.nircam.refpix.predict import read_fit
+from darkroom.nircam.spectrum.written import whole_fit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -139,14 +139,13 @@ def _predicted(details, ramps, spectrum):
     if spectrum is None or units is None or ramps.readout.noutputs < 2:
         return None, []
     classes, readout = Classes.from_ramps(ramps), ramps.readout
-    with fits.open(spectrum) as hdus:
-        measured = int(hdus[0].header["NAMPS"])
-    if measured < readout.noutputs:
+    fit = whole_fit(spectrum, readout)
+    if fit is None:
         return None, []
     with fits.open(details) as hdus:
         pixel = pixel_noise(np.array(hdus["STD"].data), classes)
     frames = frames_per_group(ramps)
-    predicted = scatter(read_fit(spectrum, readout), readout, classes, pixel, frames)
+    predicted = scatter(fit, readout, classes, pixel, frames)
     values = {one.family: one.values(units) for one in SUPERBIAS if one.family in predicted}
     chance = believed(values, {name: predicted[name] for name in values})
     words = Words("scatter", "spectrum", "", "chance that the scatter of the ramps is that which "

@@ -26,6 +26,8 @@ HARMS = (
          "its pixels are not those of the product"),
     Harm("superbias, readnoise", "source_rate", "rate of a source, relative", 0.01, "",
          "photometry is wrong by 1 %"),
+    Harm("superbias, readnoise, dark, mask", "flags", "share of the flags that change", 1e-3, "",
+         "a thousandth of the samples is lost or gained", "spec"),
     Harm("superbias", "written", "slope of the ramps on the file", 0.05, "", _WRITTEN),
     Harm("readnoise", "noise", "noise of the ramps", math.log(1.05**2), _NOISE, _JUMPS, "spec"),
     Harm("readnoise", "written", "slope of squared differences on the file", 0.5, "", _WRITTEN),

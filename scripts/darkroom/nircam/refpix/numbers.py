@@ -157,7 +157,7 @@ def instabilities(
     readout : darkroom.nircam.detector.readout.Readout
         Readout of the ramps.
     fit : darkroom.nircam.spectrum.model.FittedModel
-        Fit of the noise spectrum, see `darkroom.nircam.refpix.predict.read_fit`.
+        Fit of the noise spectrum, see `darkroom.nircam.spectrum.written.read_fit`.
     sigma : float
         Noise of one read of a reference pixel, DN.
 

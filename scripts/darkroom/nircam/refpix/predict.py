@@ -11,69 +11,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 from scipy import fft
 
-from darkroom.errors import InputError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.refpix.levels import Regions
 from darkroom.nircam.refpix.sides import SMOOTHING
-from darkroom.nircam.spectrum.model import FittedModel, Layout
 from darkroom.nircam.spectrum.numbers import model_spectra
+from darkroom.nircam.spectrum.written import propagated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from darkroom.hints import StrPath
     from darkroom.nircam.detector.readout import Readout
+    from darkroom.nircam.spectrum.model import FittedModel
 
 # Multiple of the row rate up to which responses are sampled finely.
 _FINE_ROWS = 10
 _RESPONSE_BINS = 200  # bins per decade
-
-
-def read_fit(path: StrPath, readout: Readout) -> FittedModel:
-    """Read the fit of a noise spectrum.
-
-    Parameters
-    ----------
-    path : path-like
-        FITS file written by ``noise_spectrum.py``.
-    readout : darkroom.nircam.detector.readout.Readout
-        Readout of the exposures that it is used for.
-
-    Raises
-    ------
-    InputError
-        When it is no noise spectrum, of another detector or subarray, or lacks an amplifier.
-    """
-    try:
-        with fits.open(path) as hdus:
-            header, rows = hdus[0].header, hdus["FIT"].data
-            known = {
-                (str(row["PARAMETER"]), int(row["AMPLIFIER"])): float(row["VALUE"]) for row in rows
-            }
-            covariance = hdus["COVARIANCE"].data.astype(np.float64)
-    except (OSError, KeyError) as error:
-        raise InputError(path, f"is no noise spectrum ({error})") from error
-    for card in ("DETECTOR", "SUBARRAY"):
-        here = getattr(readout, card.lower())
-        if header.get(card) != here:
-            raise InputError(path, f"{card} is {header.get(card)}, the exposures' is {here}")
-    count = sum(name == "white" for name, _ in known)
-    if count != readout.noutputs:
-        raise InputError(
-            path,
-            f"holds {count} amplifiers, {readout.noutputs} are needed",
-            "the stability of reference pixels is measured only where all amplifiers work",
-        )
-    layout = Layout(count, ("excess", -1) in known)
-    values = []
-    for name in layout.names:
-        kind, _, place = name.rpartition("_")
-        value = known[(kind, int(place))] if place.isdigit() else known[(name, -1)]
-        values.append(value if "_index" in name else np.log(value))
-    return FittedModel(layout, np.array(values), covariance, float(header["FLOWEST"]))
 
 
 def white_noise(fit: FittedModel) -> np.ndarray:
@@ -99,7 +53,7 @@ def instability(
     Parameters
     ----------
     fit : darkroom.nircam.spectrum.model.FittedModel
-        Fit of the noise spectrum, see `read_fit`.
+        Fit of the noise spectrum, see `darkroom.nircam.spectrum.written.read_fit`.
     readout : darkroom.nircam.detector.readout.Readout
         Readout of the exposures.
     noise : (2,) array
@@ -122,17 +76,8 @@ def instability(
         spectra = coloured_spectra(replace(fit, values=values), frequency)
         return (spectra * power).sum(axis=1)
 
-    coloured = variance(fit.values)
-    sigma = np.sqrt(np.diagonal(fit.covariance))
-    # Undetermined parameters are varied by at most a factor of e.
-    steps = np.clip(sigma, 1e-6, 1.0)
-    slopes = [
-        (variance(fit.values + row) - variance(fit.values - row)) / 2 for row in np.diag(steps)
-    ]
-    correlation = fit.covariance / np.outer(sigma, sigma)
-    spread = np.einsum("ka,kl,la->a", slopes, np.nan_to_num(correlation), slopes)
-    total = coloured + white.sum(axis=0)
-    return np.sqrt(total), np.sqrt(np.maximum(spread, 0)) / total
+    total = variance(fit.values) + white.sum(axis=0)
+    return np.sqrt(total), propagated(fit, variance) / total
 
 
 def _instability_response(readout):

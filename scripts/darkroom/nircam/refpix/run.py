@@ -17,12 +17,12 @@ from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.refpix import levels as refpix
 from darkroom.nircam.refpix import numbers as refpix_numbers
 from darkroom.nircam.refpix import pixels as refpix_pixels
-from darkroom.nircam.refpix import predict as refpix_predict
 from darkroom.nircam.refpix import stored
 from darkroom.nircam.refpix import tables as refpix_tables
 from darkroom.nircam.refpix.trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum.products import write_csv
 from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.nircam.spectrum.written import read_fit
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def run(
     check_uncorrected(ramps)
     readout = ramps.readout
     _check_complete(spectrum)
-    fit = refpix_predict.read_fit(spectrum, readout)
+    fit = read_fit(spectrum, readout)
     before = None if previous is None else _read_previous(previous, readout)
     temperatures = read_temperatures(ramps, temperature_cards)
     settings = {"spectrum": Path(spectrum).name, "temperature_cards": list(temperature_cards)}

@@ -110,6 +110,7 @@ def compare(
         copy_exact=exact,
         copies=len(flags),
         flags_changed=_changed(flags),
+        flags_harm=of_product(HARMS, f"wfc3_{kind}")["flags"].size(harms),
         notes=[
             f"The score is of {len(gains)} pointings of {len(flags)} exposures: exposures of one "
             "pointing show the same sources at the same pixels."

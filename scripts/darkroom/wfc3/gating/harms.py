@@ -25,6 +25,8 @@ HARMS = (
     Harm("superdark", "rate", "dark current", 0.01, "e-/s", _DARK),
     Harm("superdark", "noise", "noise of a dark", 0.3, "ln noise",
          "another gain or clock: errors are wrong by 30 %"),
+    Harm("wfc3_dark, wfc3_flat", "flags", "share of the flags that change", 1e-3, "",
+         "a thousandth of the samples is lost or gained", "spec"),
     Harm("wfc3_dark", "sky", "sky of an exposure, with a new dark", 0.01, "e-/s", _DARK),
     Harm("wfc3_flat", "sky", "sky of an exposure, with a new flat, as a share", 0.01, "",
          "photometry is wrong by 1 %"),

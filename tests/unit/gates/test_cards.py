@@ -1,0 +1,85 @@
+"""What a card states as seen in 50 and 95 % of cases is seen so often in fresh campaigns."""
+
+import numpy as np
+import pytest
+
+from darkroom.gates import gate as make
+from darkroom.gates.budget import threshold
+from darkroom.gates.cards import card
+from darkroom.gates.gate import Words
+from darkroom.gates.statistic import halves_of, left_out, mean_of
+
+#: Of a campaign of ten detectors with twenty tests each.
+CHANCE, UNITS, CARDS, DRAWS, FRESH = 0.001 / 200, 10, 200, 200, 2000
+WORDS = Words("level", "level", "DN", "level", 10.0, "it matters")
+SECOND = np.arange(UNITS) >= UNITS // 2
+
+
+def cards(kind, prediction):
+    """Return the cards of campaigns of ten ramps of unit scatter."""
+    rng, found = np.random.default_rng(7), []
+    more = {"predicted": 1.0, "weight": prediction} if prediction else {}
+    for _ in range(CARDS):
+        values = rng.standard_normal(UNITS)
+        if kind == "mean":
+            one = make.mean_against(
+                WORDS, values, 0.0, 0.0, question="sound", name="x", null="x", **more
+            )
+        elif kind == "halves":
+            one = make.two_halves(WORDS, values, np.arange(UNITS), **more)
+        else:
+            names = [str(k) for k in range(UNITS)]
+            one = make.bad_exposure(WORDS, values, names, whole=True, **more)
+        found.append(card(one, CHANCE, DRAWS))
+    return found
+
+
+def needed(kind, prediction):
+    """Return the size of a fault from which it is seen, in fresh campaigns: (n,) array."""
+    rng, sizes = np.random.default_rng(8), []
+    more = {"predicted": 1.0, "weight": prediction} if prediction else {}
+    for _ in range(FRESH):
+        values = rng.standard_normal(UNITS)
+        if kind == "mean":
+            found = mean_of(values, **more)
+        elif kind == "halves":
+            found = halves_of(values, SECOND, **more)
+        else:  # a large fault of the first unit, whose error is that of the others
+            values[0] += 1e6
+            found = left_out(values, **more)
+            found = found._replace(d=found.d - 1e6)
+        sizes.append(threshold(CHANCE, found.dof, found.tests) * found.e - found.d)
+    return np.array(sizes)
+
+
+def shares(kind, prediction):
+    """Return how often the sizes that cards state for 50 and 95 % are seen: (cards,) arrays."""
+    sizes, found = np.sort(needed(kind, prediction)), cards(kind, prediction)
+    return [
+        np.searchsorted(sizes, [one[name] for one in found]) / FRESH
+        for name in ("seen50", "seen95")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["mean", "halves", "left out"])
+def test_with_a_prediction_sizes_of_cards_are_seen_as_often_as_stated(kind):
+    half, most = shares(kind, 20.0)
+    assert np.mean((half >= 0.25) & (half <= 0.75)) >= 0.9
+    assert np.median(half) == pytest.approx(0.5, abs=0.05)
+    assert np.median(most) == pytest.approx(0.94, abs=0.03)
+
+
+@pytest.mark.parametrize("kind", ["mean", "halves", "left out"])
+def test_without_one_they_are_right_in_the_middle_and_as_uncertain_as_the_scatter(kind):
+    """The scatter of ten ramps is known to 24 %, and so is every size that follows from it."""
+    half, most = shares(kind, 0.0)
+    assert np.median(half) == pytest.approx(0.5, abs=0.06)
+    assert np.mean((half >= 0.05) & (half <= 0.95)) >= 0.9
+    # That scatter is part of what is stated: in 95 % of all cases, over campaigns.
+    assert most.mean() == pytest.approx(0.95, abs=0.015)
+
+
+def test_signs_alarm_as_often_as_the_gate_says():
+    """Without a fault, of all signs of all cards: at most twice the chance, and one by luck."""
+    alarms = sum(one["alarms"] for one in cards("mean", 0.0))
+    assert alarms <= 2 * CHANCE * CARDS * DRAWS + 1
