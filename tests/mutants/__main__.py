@@ -35,7 +35,15 @@ MODULES = {
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
     "integrity/seals": ["tests/unit/integrity/test_seals.py"],
-    "integrity/watch": ["tests/unit/integrity/test_watching.py"],
+    "integrity/seen": [
+        "tests/unit/integrity/test_recording.py",
+        "tests/unit/integrity/test_watching.py",
+    ],
+    "integrity/recording": ["tests/unit/integrity/test_recording.py"],
+    "integrity/watch": [
+        "tests/unit/integrity/test_summing.py",
+        "tests/unit/integrity/test_watching.py",
+    ],
     "archive/receive": [
         "tests/unit/archive/test_copies.py",
         "tests/unit/archive/test_receiving.py",

@@ -12,7 +12,8 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
-from darkroom.integrity.watch import is_unrecorded, keep_record, remove, unwatched
+from darkroom.integrity.recording import is_unrecorded, keep_record, remove
+from darkroom.integrity.seen import unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:

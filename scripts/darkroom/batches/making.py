@@ -31,7 +31,9 @@ from darkroom.atomic import (
 )
 from darkroom.batches.notes import key_of, note_of
 from darkroom.errors import DarkroomError
-from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
+from darkroom.integrity.recording import record_ahead, unrecorded
+from darkroom.integrity.seen import forget, unwatched
+from darkroom.integrity.watch import settle
 
 if TYPE_CHECKING:
     from darkroom.archive.slots import Claims

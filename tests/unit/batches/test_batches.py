@@ -13,7 +13,8 @@ import pytest
 from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.batches.planning import Batch, Batches
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity import records, watch
+from darkroom.integrity import records
+from darkroom.integrity.seen import forget
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
@@ -111,7 +112,7 @@ def test_a_batch_has_as_many_as_it_may(item, size, starts):
 
 def test_outputs_of_a_batch_are_recorded_as_they_are(item, caplog):
     records.begin("results/c", "snakemake", [(".*", False)])
-    watch.forget()
+    forget()
     job = Job(9, step=RECORDED)
     assert [job.run(name) for name in NAMES] == [str(n**2) for n in range(9)]
     assert sorted(made()) == NAMES
