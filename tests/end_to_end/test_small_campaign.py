@@ -1,11 +1,13 @@
 """A whole campaign: complete, repeatable, the same bytes everywhere, safe to kill."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -178,6 +180,67 @@ def test_killing_at_any_moment_loses_nothing(finished, checkout):
     here, there = contents(checkout.folder), contents(finished.folder)
     assert [name for name in there if here.get(name) != there[name]] == []
     assert not list((checkout.folder / "results").rglob("*.part*"))
+
+
+def at_work(folder):
+    """Return the command lines of the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text())
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs the processes of Linux")
+def test_a_run_that_is_ended_from_outside_leaves_no_process_and_loses_nothing(finished, checkout):
+    """To a run alone, as by `kill`, or to all that runs, as by a terminal that is closed."""
+    checkout.campaign()
+    shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
+    log, said = checkout.folder / "run.txt", ""
+    for number, kill in (
+        (signal.SIGTERM, os.kill),
+        (signal.SIGINT, os.kill),
+        (signal.SIGTERM, os.kill),
+        (signal.SIGINT, os.killpg),
+        (signal.SIGHUP, os.killpg),
+        (signal.SIGTERM, os.killpg),
+        (signal.SIGTERM, os.kill),
+    ):
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                checkout.command("--config", CHOICE),
+                cwd=checkout.folder,
+                env=checkout.environment(),
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        # At its first step, and the next one later in it.
+        for _ in range(600):
+            if "Finished jobid" in log.read_text() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        time.sleep(0.13 * len(said.split("\f")))
+        kill(process.pid, number)
+        try:
+            assert process.wait(120) in (0, 1, -number)
+        finally:
+            process.kill()
+        said += log.read_text() + "\f"
+        for _ in range(100):
+            if not at_work(checkout.folder):
+                break
+            time.sleep(0.05)
+        assert at_work(checkout.folder) == []
+    assert "Will exit after finishing currently running jobs" in said
+    assert "The run was ended from outside; what is made stays. Continue with:" in said
+    assert "Traceback" not in said
+    checkout.snakemake("--config", CHOICE)
+    here, there = contents(checkout.folder), contents(finished.folder)
+    assert [name for name in there if here.get(name) != there[name]] == []
+    assert not list((checkout.folder / "results").rglob("*.part*"))
+    assert checkout.jobs("--config", CHOICE) == {}
 
 
 def test_a_second_run_at_once_is_refused_in_one_sentence(checkout):
