@@ -130,22 +130,6 @@ def test_a_file_that_changed_and_is_not_read_again_is_noticed_at_the_end(batch):
         watch.settle()
 
 
-def test_the_statuses_of_a_folder_are_read_once_for_all_its_files(tmp_path, monkeypatch):
-    from darkroom.integrity import records
-
-    for number in range(50):
-        (tmp_path / f"exposure_{number}.json").write_text(f'{{"file": "f{number}.fits"}}')
-    read, text = [], records._text
-    monkeypatch.setattr(records, "_text", lambda path: read.append(path) or text(path))
-    for number in range(50):
-        found = records.status_of(tmp_path / f"f{number}.fits")
-        assert found == tmp_path / f"exposure_{number}.json"
-    # Each twice: with all of the folder, and when it is found.
-    assert len(read) <= 2 * 50 + 2 * 50
-    (tmp_path / "exposure_7.json").write_text('{"file": "another.fits"}')
-    assert records.status_of(tmp_path / "f7.fits") is None
-
-
 def test_a_list_holds_32_inputs_and_a_record_fewer(batch):
     root = batch(70)
     record = read_record(root / "made" / "69")
