@@ -31,6 +31,12 @@ MODULES = {
         "tests/unit/campaign/test_pins_format.py",
     ],
     "transport/download": ["tests/unit/archive/test_download.py"],
+    "transport/token": ["tests/unit/archive/test_transfer.py"],
+    "transport/transfer": ["tests/unit/archive/test_transfer.py"],
+    "crds/description": [
+        "tests/unit/crds/test_hostile.py",
+        "tests/unit/crds/test_server.py",
+    ],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
@@ -48,6 +54,10 @@ MODULES = {
         "tests/unit/archive/test_copies.py",
         "tests/unit/archive/test_receiving.py",
     ],
+    "archive/cloud": ["tests/unit/archive/test_cloud.py"],
+    "archive/entering": ["tests/unit/archive/test_entering.py"],
+    "archive/mast_files": ["tests/unit/archive/test_mast_files.py"],
+    "archive/room": ["tests/unit/archive/test_room.py"],
     "archive/fetching": ["tests/unit/archive/test_fetching.py"],
 }
 #: The lowest share of mutants that a test notices, %.
