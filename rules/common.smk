@@ -18,6 +18,7 @@ from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success
 from darkroom.workflow.hold import hold_folder, hold_results, require_own_folder
+from darkroom.workflow.notes import keep_durably
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
 from darkroom.workflow.results import results_folder
@@ -30,6 +31,7 @@ from darkroom.workflow.speed import (
 from darkroom.workflow.stopping import let_sigterm_end_the_run
 
 collect_rarely()
+keep_durably(snakemake.persistence.file.FilePersistence)
 remember_checksums(snakemake.io._IOFile)
 evaluate_once(snakemake.scheduling.job_scheduler.JobScheduler)
 

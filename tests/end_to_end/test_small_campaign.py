@@ -1,5 +1,6 @@
 """A whole campaign: complete, repeatable, the same bytes everywhere, safe to kill."""
 
+import base64
 import contextlib
 import os
 import re
@@ -152,6 +153,18 @@ def test_swapping_two_numbers_reruns_their_rules(copy):
     with warmed(copy, "detector", CCD):
         copy.snakemake("--config", CHOICE)
     ccd.update(nsigma=3, iterations=4)
+    copy.campaign(items={"camera": item})
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+
+
+def test_a_product_whose_note_a_power_cut_damaged_is_made_again(copy):
+    """Else a change of settings would leave it as it is, and nothing would tell."""
+    product = "results/small/camera/master_bias.fits"
+    name = base64.urlsafe_b64encode(product.encode()).decode()
+    note = copy.folder / ".snakemake" / "metadata" / name
+    note.write_bytes(bytes(note.stat().st_size))
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+    item = {"instrument": "ccd", "simulate": SMALL, "ccd": {"nsigma": 6}}
     copy.campaign(items={"camera": item})
     assert copy.jobs("--config", CHOICE)["master_bias"] == 1
 
