@@ -47,6 +47,7 @@ MODULES = {
     ],
     "integrity/recording": ["tests/unit/integrity/test_recording.py"],
     "integrity/watch": [
+        "tests/unit/integrity/test_recording.py",
         "tests/unit/integrity/test_summing.py",
         "tests/unit/integrity/test_watching.py",
     ],

@@ -171,3 +171,21 @@ def test_no_record_speaks_of_a_file_that_was_removed(root):
     assert not (root / "a.txt").exists()
     assert not place(root, root / "a.txt").exists()
     remove(root / "a.txt")
+
+
+@in_a_process
+def test_what_was_stated_of_a_file_is_not_said_of_the_one_that_replaced_it(root):
+    expect(root / "b.txt", sha("old"), "a list")
+    write_text(root / "b.txt", "new")
+    (root / "b.txt").read_text()
+    settle()
+
+
+@in_a_process
+def test_texts_are_not_looked_through_for_the_content_of_fits(root):
+    from darkroom.fits import content
+
+    content.is_product = content.content_sha256 = None
+    for text in ("AAAAAA", "zzzzzz", "", "SIMPL"):
+        write_text(root / "b.txt", text)
+        assert read_record(root / "b.txt").content == ""

@@ -184,3 +184,31 @@ def test_a_file_whose_sum_is_known_is_not_summed_again(root):
     watch._complete = None
     compare(root / "a.txt")
     assert read.found == sha("whole")
+
+
+@in_a_process
+def test_of_two_that_state_one_sum_the_record_states_the_size_too(root):
+    damage(root / "a.txt", "longer")
+    expect(root / "a.txt", sha("whole"), "the list")
+    (root / "a.txt").read_text()
+    with pytest.raises(DamagedInput, match="it has 6 bytes, its record states 5"):
+        settle()
+
+
+@in_a_process
+def test_a_file_that_has_grown_beyond_bounds_is_not_even_read(root):
+    watch._LONGEST_TEXT = 2
+    write_text(root / "g.fits", "whole")
+    forget()
+    for text, opens in (("longer.", True), ("longest.", False)):
+        damage(root / "g.fits", text)
+        forget()
+        if opens:
+            (root / "g.fits").read_text()
+        with pytest.raises(DamagedInput, match=f"it has {len(text)} bytes, its record states 5"):
+            settle() if opens else (root / "g.fits").read_text()
+    # One of which nothing but its sum is stated may be of any size.
+    (root / "n.fits").write_text("of any size")
+    expect(root / "n.fits", sha("of any size"), "the list")
+    assert (root / "n.fits").read_text() == "of any size"
+    forget()

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 
 import pytest
 
@@ -228,3 +229,9 @@ def test_a_text_of_the_longest_size_is_read_and_no_longer_one(root):
     (root / "c.txt").write_text("longer")
     with pytest.raises(DamagedInput, match="has 6 bytes, 5 are allowed"):
         (root / "c.txt").read_text()
+
+
+@in_a_process
+def test_other_events_of_python_pass(root):
+    for event, arguments in (("import", [None] * 5), ("exec", ["x"]), ("os.remove", [1, 2])):
+        sys.audit(event, *arguments)
